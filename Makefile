@@ -1,0 +1,60 @@
+# Needs Python 3.11, make and a package index; `make help` lists what it does.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+HOST ?= 127.0.0.1
+PORT ?= 5000
+DATA ?= ../shared/data
+RATINGS ?= $(DATA)/ratings.csv
+ANIME ?= $(DATA)/anime.csv
+TITLES ?= $(DATA)/titles.csv
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run test check format bench model lock clean
+
+help: ## list these commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+venv: .venv/installed ## create .venv with what running and training need
+
+run: .venv/installed ## serve the app at http://127.0.0.1:5000 (HOST=…, PORT=…)
+	$(BIN)/gunicorn --bind $(HOST):$(PORT) "ars_app:create_app()"
+
+test: check ## check, then run every test
+	$(BIN)/python -m pytest
+
+check: .venv/installed-dev ## ruff, mypy strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/installed-dev ## let ruff put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/installed-dev ## measure serving, and training against scikit-surprise (RATINGS=…)
+	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.against_surprise --ratings $(RATINGS)
+
+model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITLES=…)
+	$(BIN)/python -m hakken train --ratings $(RATINGS) --anime $(ANIME) --titles $(TITLES) --out hakken/embedded
+
+lock: .venv/installed-dev ## pin the newest versions that pyproject.toml allows
+	$(BIN)/uv pip compile --quiet --upgrade --no-header --universal --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --no-header --universal --no-emit-index-url --no-emit-find-links -c requirements.txt --group dev -o requirements-dev.txt
+
+clean: ## remove the virtual environment and caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.txt | .venv/bin/python
+	$(PIP) install -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(PIP) install -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,3 @@
+"""Hakken: item-based KNN-with-baseline anime recommendations."""
+
+__version__ = "0.1.0"

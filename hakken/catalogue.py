@@ -1,0 +1,104 @@
+"""The catalogue: what is known about each anime. A fact it lacks is left out; nothing is guessed.
+
+On disk it is gzipped JSON Lines, one anime a line, without the fields that are unknown.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from hakken.errors import ArtefactCorrupt
+from hakken.ratings import AnimeId
+
+FILE_NAME = "catalogue.jsonl.gz"
+ADULT_GENRE = "Hentai"
+
+
+class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The facts about one anime.
+
+    Attributes:
+        anime_id: MyAnimeList id.
+        title: the main (romanised) title.
+        title_english: the English title, where it differs from `title`.
+        title_japanese: the title in Japanese script.
+        synonyms: other names.
+        type: TV, Movie, OVA, Special, ONA or Music.
+        episodes: how many there are.
+        genres: in MyAnimeList's words.
+        year: of the first episode.
+        season: such as "Spring 1998".
+        studios: in lower case.
+        mean: the site's mean score, 1-10.
+        members: how many people have it on their lists at the site.
+        picture: https address of a cover.
+        adult: for adults only.
+    """
+
+    anime_id: AnimeId
+    title: str
+    title_english: str | None = None
+    title_japanese: str | None = None
+    synonyms: tuple[str, ...] = ()
+    type: str | None = None
+    episodes: int | None = None
+    genres: tuple[str, ...] = ()
+    year: int | None = None
+    season: str | None = None
+    studios: tuple[str, ...] = ()
+    mean: float | None = None
+    members: int | None = None
+    picture: str | None = None
+    adult: bool = False
+
+    @property
+    def url(self) -> str:
+        """The anime's page on MyAnimeList."""
+        return mal_page(self.anime_id)
+
+
+def mal_page(anime_id: int) -> str:
+    """Address of an anime's page on MyAnimeList."""
+    return f"https://myanimelist.net/anime/{anime_id}"
+
+
+class Catalogue(Mapping[int, Anime]):
+    """Anime by MyAnimeList id, in the order of their ids."""
+
+    def __init__(self, anime: Iterable[Anime]) -> None:
+        self._anime = {one.anime_id: one for one in sorted(anime, key=lambda one: one.anime_id)}
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a catalogue file.
+
+        Raises:
+            ArtefactCorrupt: the file is missing, is not gzip, or a line is not an anime.
+        """
+        try:
+            return cls(msgspec.json.Decoder(Anime).decode_lines(gzip.decompress(path.read_bytes())))
+        except (OSError, EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ArtefactCorrupt(f"The catalogue {path} can't be read: {error}.") from error
+
+    def write(self, path: Path) -> None:
+        """Write a catalogue file; the same catalogue always gives the same bytes."""
+        lines = msgspec.json.Encoder().encode_lines(self._anime.values())
+        path.write_bytes(gzip.compress(lines, compresslevel=9, mtime=0))
+
+    def title(self, anime_id: int) -> str:
+        """The anime's title or, for one the catalogue lacks, its id in words."""
+        anime = self._anime.get(anime_id)
+        return anime.title if anime else f"MyAnimeList #{anime_id}"
+
+    def __getitem__(self, anime_id: int) -> Anime:
+        return self._anime[anime_id]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._anime)
+
+    def __len__(self) -> int:
+        return len(self._anime)

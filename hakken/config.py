@@ -1,0 +1,94 @@
+"""Settings, from HAKKEN_* environment variables; an unknown or ill-typed one is refused at start."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+import msgspec
+from msgspec import Meta
+
+from hakken.errors import ConfigError
+
+PREFIX = "HAKKEN_"
+FOREIGN = {"mal_client_id": "MAL_CLIENT_ID"}
+"""Fields whose variable has the name that others gave it."""
+
+PUBLIC_JIKAN_URL = "https://api.jikan.moe/v4"
+
+Url = Annotated[str, Meta(pattern=r"^https?://\S+$")]
+
+
+def _setting(text: str, **limits: float) -> Meta:
+    return Meta(description=text, **limits)  # type: ignore[arg-type]  # Meta's limits are int | float by keyword
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All that an operator may choose. Each field's description is the README's configuration table."""
+
+    model: Annotated[
+        str, _setting("What to serve: `embedded`, a directory, or `gs://bucket/prefix`")
+    ] = "embedded"
+    cache_dir: Annotated[
+        str, _setting("Where models fetched from a bucket are kept; empty: the user's cache directory")
+    ] = ""
+    mal_client_id: Annotated[
+        str, _setting("Client id of MyAnimeList's API; empty: that API is not asked")
+    ] = ""
+    list_sources: Annotated[
+        str,
+        _setting(
+            "Which sources to ask for a MyAnimeList username, in order: `mal`, `jikan`, `load_json`, comma-separated; "
+            "empty: `mal` when there is a client id, then `jikan`"
+        ),
+    ] = ""
+    jikan_url: Annotated[Url, _setting("Base of the Jikan API")] = PUBLIC_JIKAN_URL
+    mal_url: Annotated[Url, _setting("Base of MyAnimeList's API")] = "https://api.myanimelist.net/v2"
+    load_json_url: Annotated[
+        Url, _setting("Base of MyAnimeList's list pages, for `load_json`")
+    ] = "https://myanimelist.net/animelist"
+    anilist_url: Annotated[Url, _setting("AniList's GraphQL address")] = "https://graphql.anilist.co"
+    deadline: Annotated[
+        float, _setting("Seconds that fetching one list may take in all", gt=0, le=120)
+    ] = 20.0
+    max_upload_mb: Annotated[
+        int, _setting("Largest upload, in MB; an export may unpack to five times as much", ge=1, le=100)
+    ] = 10
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings from environment variables.
+
+        Raises:
+            ConfigError: a HAKKEN_* variable is unknown, or a value is not of its type or range.
+        """
+        variables = variable_names()
+        known = {variable: field for field, variable in variables.items()}
+        for name in environ:
+            if name.startswith(PREFIX) and name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}."
+                raise ConfigError(f"The setting {name} is unknown{hint}")
+        given = {field: environ[variable].strip() for field, variable in variables.items() if variable in environ}
+        try:
+            return msgspec.convert(given, cls, strict=False)
+        except msgspec.ValidationError as error:
+            reason, _, path = str(error).partition(" - at `$.")
+            variable = variables.get(path.rstrip("`"), path)
+            raise ConfigError(f"The setting {variable} can't be used: {reason}.") from error
+
+    @property
+    def mal_usernames_work(self) -> bool:
+        """Whether a source for MyAnimeList usernames is set up that can be expected to answer.
+
+        The public Jikan has discontinued its user lists, so it alone does not count.
+        """
+        return bool(self.mal_client_id or self.list_sources or self.jikan_url != PUBLIC_JIKAN_URL)
+
+    def __repr__(self) -> str:
+        shown = {**msgspec.structs.asdict(self), "mal_client_id": "***" if self.mal_client_id else ""}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def variable_names() -> dict[str, str]:
+    """Map each field of `Settings` to its environment variable."""
+    return {field: FOREIGN.get(field, PREFIX + field.upper()) for field in Settings.__struct_fields__}

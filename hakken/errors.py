@@ -1,0 +1,141 @@
+"""Everything that can go wrong, as one tree.
+
+    HakkenError
+    ├── ConfigError              a setting is unknown or ill-typed
+    ├── InputError               what a person typed can't be used
+    │   ├── BadUsername
+    │   └── BadOption            the number of recommendations, the site
+    ├── SourceError              a list could not be had
+    │   ├── UserNotFound         final: the site itself says so
+    │   ├── PrivateList          final: the site itself says so
+    │   ├── SiteError            a site could not answer; another source may
+    │   │   ├── SiteDown         no connection, or a 5xx
+    │   │   ├── SiteTimeout      no whole answer within the deadline
+    │   │   ├── SiteBusy         429: too many requests
+    │   │   ├── SiteBlocked      refused us, for whatever reason it keeps to itself
+    │   │   └── SiteNonsense     an answer that can't be read
+    │   ├── AllSourcesFailed     every source of a site was tried
+    │   └── ExportError          an uploaded file can't be used
+    │       ├── NotAnExport      not MyAnimeList's XML, truncated, or hostile
+    │       ├── MangaExport      the export of a manga list
+    │       └── ExportTooLarge   larger than we read, packed or unpacked
+    ├── ModelError               the arrays to predict from can't be used
+    │   ├── ArtefactMissing
+    │   ├── ArtefactCorrupt      a checksum, a shape or the manifest is wrong
+    │   ├── ArtefactTooNew       written by a later Hakken
+    │   └── StorageError         the bucket could not be read
+    └── TableError               a table or a batch file can't be read
+
+Each message is one plain sentence for the person who reads it: what failed and, where it is known, what mends it.
+It never holds a username, a secret or a stack.
+"""
+
+from collections.abc import Sequence
+
+
+class HakkenError(Exception):
+    """The root of the tree; never raised itself."""
+
+
+class ConfigError(HakkenError):
+    """A setting is unknown or ill-typed; raised at start, before anything is served."""
+
+
+class InputError(HakkenError):
+    """What a person typed can't be used."""
+
+
+class BadUsername(InputError):
+    """The username is not one that the site could have given out."""
+
+
+class BadOption(InputError):
+    """An option, such as the number of recommendations, is out of its range."""
+
+
+class SourceError(HakkenError):
+    """A list could not be had."""
+
+
+class UserNotFound(SourceError):
+    """The site itself says that it has no such user. Final: no other source is asked."""
+
+
+class PrivateList(SourceError):
+    """The site itself says that the list is private. Final: no other source is asked."""
+
+
+class SiteError(SourceError):
+    """A site could not answer; another source of the same list may."""
+
+
+class SiteDown(SiteError):
+    """No connection, or an answer of the 5xx class."""
+
+
+class SiteTimeout(SiteError):
+    """No whole answer within the deadline."""
+
+
+class SiteBusy(SiteError):
+    """The site asks for fewer requests (429)."""
+
+
+class SiteBlocked(SiteError):
+    """The site refused us and keeps the reason to itself (401, 403, an unexplained 404)."""
+
+
+class SiteNonsense(SiteError):
+    """An answer that can't be read: not JSON, of another shape, too large or never ending."""
+
+
+class AllSourcesFailed(SourceError):
+    """Every source of a site's lists was tried, and none could answer.
+
+    Attributes:
+        tried: what each source failed with, in the order they were asked: pairs of its name and its error.
+    """
+
+    def __init__(self, message: str, tried: Sequence[tuple[str, SiteError]]) -> None:
+        super().__init__(message)
+        self.tried = tuple(tried)
+
+
+class ExportError(SourceError):
+    """An uploaded file can't be used."""
+
+
+class NotAnExport(ExportError):
+    """The file is not MyAnimeList's XML export: something else, truncated, or hostile."""
+
+
+class MangaExport(ExportError):
+    """The file is the export of a manga list."""
+
+
+class ExportTooLarge(ExportError):
+    """The file is larger than we read, as it came or after unpacking."""
+
+
+class ModelError(HakkenError):
+    """The arrays to predict from can't be used."""
+
+
+class ArtefactMissing(ModelError):
+    """There is no artefact at the place named."""
+
+
+class ArtefactCorrupt(ModelError):
+    """A checksum, a shape or the manifest itself is wrong."""
+
+
+class ArtefactTooNew(ModelError):
+    """The artefact was written by a later Hakken, whose layout this one does not know."""
+
+
+class StorageError(ModelError):
+    """The bucket, or the disk that a model is fetched to, could not be used."""
+
+
+class TableError(HakkenError):
+    """A table to train from, or a file for a batch command, can't be read."""
