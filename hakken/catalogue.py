@@ -6,6 +6,7 @@ On disk it is gzipped JSON Lines, one anime a line, without the fields that are 
 import gzip
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -71,6 +72,11 @@ class Catalogue(Mapping[int, Anime]):
 
     def __init__(self, anime: Iterable[Anime]) -> None:
         self._anime = {one.anime_id: one for one in sorted(anime, key=lambda one: one.anime_id)}
+
+    @cached_property
+    def adult_ids(self) -> tuple[int, ...]:
+        """Ids of the anime for adults only."""
+        return tuple(anime.anime_id for anime in self._anime.values() if anime.adult)
 
     @classmethod
     def read(cls, path: Path) -> Self:

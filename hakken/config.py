@@ -18,40 +18,32 @@ PUBLIC_JIKAN_URL = "https://api.jikan.moe/v4"
 Url = Annotated[str, Meta(pattern=r"^https?://\S+$")]
 
 
-def _setting(text: str, **limits: float) -> Meta:
-    return Meta(description=text, **limits)  # type: ignore[arg-type]  # Meta's limits are int | float by keyword
-
-
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All that an operator may choose. Each field's description is the README's configuration table."""
 
-    model: Annotated[
-        str, _setting("What to serve: `embedded`, a directory, or `gs://bucket/prefix`")
-    ] = "embedded"
+    model: Annotated[str, Meta(description="What to serve: `embedded`, a directory, or `gs://bucket/prefix`")] = (
+        "embedded"
+    )
     cache_dir: Annotated[
-        str, _setting("Where models fetched from a bucket are kept; empty: the user's cache directory")
+        str, Meta(description="Where models fetched from a bucket are kept; empty: the user's cache directory")
     ] = ""
-    mal_client_id: Annotated[
-        str, _setting("Client id of MyAnimeList's API; empty: that API is not asked")
-    ] = ""
+    mal_client_id: Annotated[str, Meta(description="Client id of MyAnimeList's API; empty: that API is not asked")] = ""
     list_sources: Annotated[
         str,
-        _setting(
-            "Which sources to ask for a MyAnimeList username, in order: `mal`, `jikan`, `load_json`, comma-separated; "
-            "empty: `mal` when there is a client id, then `jikan`"
+        Meta(
+            description="Which sources to ask for a MyAnimeList username, in order, of `mal`, `jikan`, `load_json`; "
+            "comma-separated; empty: `mal` when there is a client id, then `jikan`"
         ),
     ] = ""
-    jikan_url: Annotated[Url, _setting("Base of the Jikan API")] = PUBLIC_JIKAN_URL
-    mal_url: Annotated[Url, _setting("Base of MyAnimeList's API")] = "https://api.myanimelist.net/v2"
-    load_json_url: Annotated[
-        Url, _setting("Base of MyAnimeList's list pages, for `load_json`")
-    ] = "https://myanimelist.net/animelist"
-    anilist_url: Annotated[Url, _setting("AniList's GraphQL address")] = "https://graphql.anilist.co"
-    deadline: Annotated[
-        float, _setting("Seconds that fetching one list may take in all", gt=0, le=120)
-    ] = 20.0
+    jikan_url: Annotated[Url, Meta(description="Base of the Jikan API")] = PUBLIC_JIKAN_URL
+    mal_url: Annotated[Url, Meta(description="Base of MyAnimeList's API")] = "https://api.myanimelist.net/v2"
+    load_json_url: Annotated[Url, Meta(description="Base of MyAnimeList's list pages, for `load_json`")] = (
+        "https://myanimelist.net/animelist"
+    )
+    anilist_url: Annotated[Url, Meta(description="AniList's GraphQL address")] = "https://graphql.anilist.co"
+    deadline: Annotated[float, Meta(description="Seconds that fetching one list may take in all", gt=0, le=120)] = 20.0
     max_upload_mb: Annotated[
-        int, _setting("Largest upload, in MB; an export may unpack to five times as much", ge=1, le=100)
+        int, Meta(description="Largest upload, in MB; an export may unpack to five times as much", ge=1, le=100)
     ] = 10
 
     @classmethod

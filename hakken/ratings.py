@@ -150,7 +150,14 @@ class Recommendation(msgspec.Struct, frozen=True):
 
 
 class Recommendations(msgspec.Struct, frozen=True):
-    """A ranked list and what the reader should know about how it came to be."""
+    """A ranked list and what the reader should know about how it came to be.
+
+    Attributes:
+        recommendations: best first.
+        notes: plain sentences.
+        personal: whether the order comes from the person's own scores; if not, it is that of popularity.
+    """
 
     recommendations: tuple[Recommendation, ...]
     notes: tuple[str, ...] = ()
+    personal: bool = True

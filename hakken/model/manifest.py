@@ -1,0 +1,123 @@
+"""The manifest: what an artefact is, and the checksum of every file in it."""
+
+import hashlib
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from hakken.errors import ArtefactCorrupt, ArtefactTooNew
+
+FILE_NAME = "manifest.json"
+SCHEMA_VERSION = 1
+
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+PlainName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+"""A file name without a path: neither `/` nor a leading dot, so a manifest can't reach outside its directory."""
+
+Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+Regulariser = Annotated[float, Meta(ge=0)]
+
+
+class FileEntry(msgspec.Struct, frozen=True):
+    """One file of an artefact: its size in bytes and its checksum."""
+
+    bytes: Count
+    sha256: Sha256
+
+
+class Sizes(msgspec.Struct, frozen=True):
+    """How much an artefact was made from, and how much it holds.
+
+    Attributes:
+        users: users with at least one scored entry.
+        items: anime with any entry, scored or not.
+        entries: rows of the table that were kept, scored or not.
+        scored: rows with a score.
+        neighbours: stored similarities.
+    """
+
+    users: Count
+    items: Count
+    entries: Count
+    scored: Count
+    neighbours: Count
+
+
+class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Hyper-parameters; the defaults are the original Hakken's.
+
+    Attributes:
+        reg_u: regulariser of the user biases.
+        reg_i: regulariser of the item biases.
+        n_epochs: rounds of alternating least squares for the biases.
+        shrinkage: λ in (n_ij − 1) / (n_ij − 1 + λ).
+        min_support: pairs of items rated by fewer users than this get similarity 0.
+        k_stored: neighbours kept per item.
+        k: neighbours used for a prediction, at most.
+    """
+
+    reg_u: Regulariser = 15.0
+    reg_i: Regulariser = 10.0
+    n_epochs: Positive = 10
+    shrinkage: Regulariser = 100.0
+    min_support: Positive = 1
+    k_stored: Positive = 200
+    k: Positive = 20
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The description of an artefact.
+
+    Attributes:
+        schema_version: layout of the artefact.
+        created: when it was trained, UTC, such as 2026-11-23T21:16:35Z.
+        hakken_version: the code that trained it.
+        mu: mean of all training ratings, score points.
+        sizes: see `Sizes`.
+        parameters: see `Parameters`.
+        files: name → size and checksum of every other file.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    created: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    hakken_version: str
+    mu: Annotated[float, Meta(ge=1, le=10)]
+    sizes: Sizes
+    parameters: Parameters
+    files: dict[PlainName, FileEntry]
+
+
+class _SchemaVersion(msgspec.Struct):
+    schema_version: int
+
+
+def decode(text: bytes) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        ArtefactTooNew: its schema version is later than ours.
+        ArtefactCorrupt: it is not a manifest.
+    """
+    try:
+        found = msgspec.json.decode(text, type=_SchemaVersion).schema_version
+        if found > SCHEMA_VERSION:
+            raise ArtefactTooNew(
+                f"The model has schema version {found}, this Hakken reads up to {SCHEMA_VERSION}: "
+                "upgrade Hakken, or train the model with this one."
+            )
+        return msgspec.json.decode(text, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise ArtefactCorrupt(f"The model's manifest can't be read: {error}.") from error
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Write a manifest, for people to read too."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def version_of(manifest: Manifest, text: bytes) -> str:
+    """Name an artefact's version: its UTC time and the first 12 hex digits of its manifest's sha256."""
+    time = manifest.created.replace("-", "").replace(":", "")
+    return f"{time}-{hashlib.sha256(text).hexdigest()[:12]}"

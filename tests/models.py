@@ -1,0 +1,53 @@
+"""Models for tests: a small one of the real shape, trained once, and ways to damage one."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.synthetic import Entries, synthetic_entries
+from hakken.catalogue import Anime, Catalogue
+from hakken.knowledge import Knowledge
+from hakken.model import Parameters, store
+from hakken.training import train
+from hakken.training.tables import RatingTable, read_ratings
+
+N_USERS, N_ITEMS, N_ENTRIES = 400, 250, 16_000
+ADULT_ID = 3
+
+
+def small_catalogue() -> Catalogue:
+    """Titles for the small table; the last few anime are missing, and one is for adults only."""
+    return Catalogue(
+        Anime(anime_id=i, title=f"Anime {i}", type="TV", genres=("Drama",), members=i * 10, adult=i == ADULT_ID)
+        for i in range(1, N_ITEMS - 3)
+    )
+
+
+@pytest.fixture(scope="session")
+def entries() -> Entries:
+    return synthetic_entries(N_USERS, N_ITEMS, N_ENTRIES, seed=7)
+
+
+@pytest.fixture(scope="session")
+def ratings_csv(entries: Entries, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tables") / "ratings.csv"
+    entries.frame().to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def table(ratings_csv: Path) -> RatingTable:
+    return read_ratings(ratings_csv)
+
+
+@pytest.fixture(scope="session")
+def trained(table: RatingTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory of an artefact trained on the small table. Not to be changed: see `artefact`."""
+    out = tmp_path_factory.mktemp("models") / "small"
+    train(table, small_catalogue(), out, Parameters(k_stored=60))
+    return out
+
+
+@pytest.fixture(scope="session")
+def knowledge(trained: Path) -> Knowledge:
+    return Knowledge.read(store.open_artefact(trained))

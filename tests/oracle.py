@@ -1,0 +1,57 @@
+"""Slow, obvious versions of what Hakken computes, straight from the formulas and sharing no code with it."""
+
+import math
+
+from hakken.training.tables import RatingTable
+
+Scores = dict[tuple[int, int], int]
+"""(user, item) → score, for scored entries only."""
+
+
+def scores_of(table: RatingTable) -> Scores:
+    triples = zip(table.users.tolist(), table.items.tolist(), table.scores.tolist(), strict=True)
+    return {(u, i): r for u, i, r in triples if r > 0}
+
+
+def mean(scores: Scores) -> float:
+    return sum(scores.values()) / len(scores)
+
+
+def baselines(
+    scores: Scores, n_users: int, n_items: int, reg_u: float, reg_i: float, n_epochs: int
+) -> tuple[list[float], list[float]]:
+    mu = mean(scores)
+    b_u, b_i = [0.0] * n_users, [0.0] * n_items
+    for _ in range(n_epochs):
+        for item in range(n_items):
+            deviations = [r - mu - b_u[u] for (u, i), r in scores.items() if i == item]
+            weight = reg_i + len(deviations)
+            b_i[item] = sum(deviations) / weight if weight else 0.0
+        for user in range(n_users):
+            deviations = [r - mu - b_i[i] for (u, i), r in scores.items() if u == user]
+            weight = reg_u + len(deviations)
+            b_u[user] = sum(deviations) / weight if weight else 0.0
+    return b_u, b_i
+
+
+def similarity(
+    scores: Scores, b_u: list[float], b_i: list[float], i: int, j: int, shrinkage: float, min_support: int
+) -> float:
+    mu = mean(scores)
+    common = [u for u in range(len(b_u)) if (u, i) in scores and (u, j) in scores]
+    n_ij = len(common)
+    if n_ij < max(min_support, 2):
+        return 0.0
+    x = [scores[u, i] - (mu + b_u[u] + b_i[i]) for u in common]
+    y = [scores[u, j] - (mu + b_u[u] + b_i[j]) for u in common]
+    norm = math.sqrt(sum(one * one for one in x) * sum(one * one for one in y))
+    if norm == 0:
+        return 0.0
+    return (n_ij - 1) / (n_ij - 1 + shrinkage) * sum(a * b for a, b in zip(x, y, strict=True)) / norm
+
+
+def prediction(baseline: float, neighbours: dict[int, float], deviations: dict[int, float], k: int) -> float:
+    """r_hat from b_ui, the item's neighbours j → sim, and the visitor's r_uj − b_uj."""
+    rated = sorted(((sim, j) for j, sim in neighbours.items() if j in deviations and sim > 0), reverse=True)[:k]
+    total = sum(sim for sim, _ in rated)
+    return baseline + (sum(sim * deviations[j] for sim, j in rated) / total if total else 0.0)

@@ -1,0 +1,67 @@
+"""Settings: what is unknown or ill-typed is refused at start, by its variable's name."""
+
+import pytest
+
+from hakken.config import Settings, variable_names
+from hakken.errors import ConfigError
+
+
+def test_nothing_set_gives_the_defaults_and_foreign_variables_are_not_ours() -> None:
+    assert Settings.from_environ({"PATH": "/bin", "PORT": "80", "WEB_CONCURRENCY": "2"}) == Settings()
+
+
+def test_values_are_read_in_their_types() -> None:
+    settings = Settings.from_environ(
+        {"HAKKEN_DEADLINE": " 2.5 ", "HAKKEN_MAX_UPLOAD_MB": "3", "MAL_CLIENT_ID": "secret", "HAKKEN_MODEL": "gs://b/p"}
+    )
+    assert (settings.deadline, settings.max_upload_mb, settings.mal_client_id) == (2.5, 3, "secret")
+    assert settings.model == "gs://b/p"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HAKKEN_DEADLINE", "soon"),
+        ("HAKKEN_DEADLINE", "0"),
+        ("HAKKEN_DEADLINE", "nan"),
+        ("HAKKEN_MAX_UPLOAD_MB", "1.5"),
+        ("HAKKEN_MAX_UPLOAD_MB", ""),
+        ("HAKKEN_JIKAN_URL", "api.jikan.moe"),
+        ("HAKKEN_MAL_URL", "ftp://x"),
+    ],
+)
+def test_an_ill_typed_value_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"The setting {name} can't be used"):
+        Settings.from_environ({name: value})
+
+
+def test_an_unknown_setting_is_refused_with_the_nearest_known() -> None:
+    with pytest.raises(ConfigError, match="HAKKEN_MODLE is unknown; did you mean HAKKEN_MODEL"):
+        Settings.from_environ({"HAKKEN_MODLE": "x"})
+    with pytest.raises(ConfigError, match="HAKKEN_MAL_CLIENT_ID is unknown; did you mean MAL_CLIENT_ID"):
+        Settings.from_environ({"HAKKEN_MAL_CLIENT_ID": "x"})
+    with pytest.raises(ConfigError, match=r"HAKKEN_QQQQQQ is unknown; known are HAKKEN_ANILIST_URL, .*MAL_CLIENT_ID"):
+        Settings.from_environ({"HAKKEN_QQQQQQ": "x"})
+
+
+def test_the_client_id_is_not_shown() -> None:
+    assert "secret" not in repr(Settings(mal_client_id="secret"))
+
+
+def test_every_field_has_a_variable_of_its_own() -> None:
+    names = variable_names()
+    assert set(names) == set(Settings.__struct_fields__)
+    assert len(set(names.values())) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("settings", "works"),
+    [
+        (Settings(), False),
+        (Settings(mal_client_id="id"), True),
+        (Settings(jikan_url="http://localhost:8080/v4"), True),
+        (Settings(list_sources="load_json"), True),
+    ],
+)
+def test_the_public_jikan_alone_is_no_working_source_of_usernames(settings: Settings, works: bool) -> None:
+    assert settings.mal_usernames_work is works

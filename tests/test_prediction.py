@@ -1,0 +1,96 @@
+"""Fold-in, prediction and ranking, against the formulas written out."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hakken.knowledge import Knowledge
+from hakken.model import Model, Parameters, fold_in, predict, top_n
+from hakken.model.arrays import unpack
+from hakken.ratings import Rating, Status, UserList
+from hakken.training import fit
+from hakken.training.tables import RatingTable
+from tests import oracle
+from tests.models import N_ITEMS
+from tests.strategies import user_lists
+
+some_ids = [*range(1, N_ITEMS + 1, 3), 99_999]
+
+
+def expected_prediction(model: Model, user_list: UserList, row: int) -> float:
+    arrays = model.arrays
+    row_of = {anime_id: i for i, anime_id in enumerate(arrays.anime_ids.tolist())}
+    scores = {row_of[r.anime_id]: r.score for r in user_list.ratings if r.score > 0 and r.anime_id in row_of}
+    reg_u, k = model.manifest.parameters.reg_u, model.manifest.parameters.k
+    b_u = sum(r - model.mu - arrays.b_i[j] for j, r in scores.items()) / (reg_u + len(scores))
+    entries = range(int(arrays.sim_indptr[row]), int(arrays.sim_indptr[row + 1]))
+    neighbours = {int(arrays.sim_indices[p]): float(arrays.sim_values[p]) ** 1.25 for p in entries}
+    deviations = {j: r - (model.mu + b_u + arrays.b_i[j]) for j, r in scores.items()}
+    return oracle.prediction(model.mu + b_u + arrays.b_i[row], neighbours, deviations, k)
+
+
+@settings(max_examples=60, deadline=None)
+@given(user_list=user_lists(some_ids))
+def test_predictions_are_those_of_the_formula(knowledge: Knowledge, user_list: UserList) -> None:
+    model = knowledge.model
+    r_hat = predict(model, fold_in(model, user_list))
+    for row in range(0, model.n_items, 7):
+        assert r_hat[row] == pytest.approx(expected_prediction(model, user_list, row), abs=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(user_list=user_lists(some_ids), rows=st.lists(st.integers(0, 200), max_size=30))
+def test_predicting_some_is_predicting_all_and_choosing(
+    knowledge: Knowledge, user_list: UserList, rows: list[int]
+) -> None:
+    model = knowledge.model
+    visitor = fold_in(model, user_list)
+    chosen = np.array(rows, dtype=np.int64)
+    np.testing.assert_allclose(predict(model, visitor, chosen), predict(model, visitor)[chosen], rtol=1e-12)
+
+
+def test_a_training_users_fold_in_is_their_trained_bias(table: RatingTable) -> None:
+    arrays, manifest, b_u = fit(table, Parameters(k_stored=5))
+    model = Model(arrays, manifest, "unsaved")
+    for user in range(0, table.n_users, 11):
+        mine = table.users == user
+        ids, scores = table.anime_ids[table.items[mine]].tolist(), table.scores[mine].tolist()
+        listed = UserList.of(Rating(a, s) for a, s in zip(ids, scores, strict=True))
+        assert fold_in(model, listed).b_u == pytest.approx(b_u[user], abs=1e-12)
+
+
+def test_the_baseline_is_not_rounded(knowledge: Knowledge) -> None:
+    """The original app rounded b_ui to whole points."""
+    model = knowledge.model
+    r_hat = predict(model, fold_in(model, UserList()))
+    np.testing.assert_array_equal(r_hat, model.mu + model.arrays.b_i)
+    assert len(np.unique(r_hat)) > 100
+
+
+def test_entries_without_a_score_do_not_feed_the_prediction(knowledge: Knowledge) -> None:
+    model = knowledge.model
+    scored = [Rating(10, 9), Rating(20, 4)]
+    unscored = [Rating(30, 0), Rating(40, -1, Status.DROPPED), Rating(50, 0, Status.PLAN_TO_WATCH)]
+    np.testing.assert_array_equal(
+        predict(model, fold_in(model, UserList.of(scored))),
+        predict(model, fold_in(model, UserList.of(scored + unscored))),
+    )
+
+
+def test_rows_are_ordered_by_falling_similarity(knowledge: Knowledge) -> None:
+    arrays = knowledge.model.arrays
+    sims = unpack(arrays.sim_values)
+    for begin, end in zip(arrays.sim_indptr, arrays.sim_indptr[1:], strict=False):
+        assert (np.diff(sims[begin:end]) <= 0).all()
+
+
+@settings(max_examples=200)
+@given(
+    scored=st.lists(st.tuples(st.sampled_from([1.0, 2.0, 2.5, 3.0]), st.booleans()), max_size=30), n=st.integers(1, 40)
+)
+def test_the_best_n_are_those_of_a_full_sort(scored: list[tuple[float, bool]], n: int) -> None:
+    score = np.array([value for value, _ in scored])
+    allowed = np.array([ok for _, ok in scored], dtype=np.bool_)
+    expected = sorted((i for i, (_, ok) in enumerate(scored) if ok), key=lambda i: (-scored[i][0], i))[:n]
+    assert top_n(score, allowed, n).tolist() == expected

@@ -1,0 +1,123 @@
+"""Recommendations as values: who is left out, in which order, and what is said about it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from hakken.errors import BadOption
+from hakken.knowledge import Knowledge
+from hakken.ratings import Preferences, Rating, Status, UserList
+from hakken.recommend import recommend
+from tests.models import ADULT_ID, N_ITEMS
+from tests.strategies import user_lists
+
+FEW = Preferences(n=20, min_raters=1)
+LONG = Preferences(n=100, min_raters=1)
+everything = list(range(1, N_ITEMS + 1))
+
+
+@settings(max_examples=80, deadline=None)
+@given(user_list=user_lists([*everything, 99_999]))
+def test_any_list_gives_a_full_list_of_unseen_titles_best_first(knowledge: Knowledge, user_list: UserList) -> None:
+    result = recommend(user_list, knowledge, FEW)
+    ids = [one.anime_id for one in result.recommendations]
+    assert len(ids) == len(set(ids)) == FEW.n
+    assert not set(ids) & {rating.anime_id for rating in user_list.seen}
+    matches = [one.match for one in result.recommendations]
+    assert matches == sorted(matches, reverse=True)
+    assert all(1 <= one.predicted_rating <= 10 for one in result.recommendations)
+    assert all(isinstance(one.predicted_rating, float) for one in result.recommendations)
+
+
+@pytest.mark.parametrize("status", [Status.WATCHING, Status.COMPLETED, Status.ON_HOLD, Status.DROPPED])
+@pytest.mark.parametrize("score", [0, -1, 3])
+def test_whatever_is_on_the_list_is_not_recommended_scored_or_not(
+    knowledge: Knowledge, status: Status, score: int
+) -> None:
+    """The original app recommended what was completed but not scored."""
+    scored = [Rating(i, 8) for i in range(10, 20)]
+    first = recommend(UserList.of(scored), knowledge, FEW).recommendations[0].anime_id
+    then = recommend(UserList.of([*scored, Rating(first, score, status)]), knowledge, LONG)
+    assert first not in {one.anime_id for one in then.recommendations}
+
+
+def test_what_is_planned_may_be_recommended(knowledge: Knowledge) -> None:
+    scored = [Rating(i, 8) for i in range(10, 20)]
+    before = recommend(UserList.of(scored), knowledge, FEW)
+    first = before.recommendations[0].anime_id
+    planned = UserList.of([*scored, Rating(first, 0, Status.PLAN_TO_WATCH)])
+    assert recommend(planned, knowledge, FEW).recommendations == before.recommendations
+
+
+def test_titles_with_few_raters_and_for_adults_are_left_out(knowledge: Knowledge) -> None:
+    user_list = UserList.of([Rating(10, 9), Rating(20, 5)])
+    raters = dict(zip(knowledge.model.arrays.anime_ids.tolist(), knowledge.model.arrays.raters.tolist(), strict=True))
+    strict = recommend(user_list, knowledge, Preferences(n=100, min_raters=100))
+    assert all(raters[one.anime_id] >= 100 and one.support == raters[one.anime_id] for one in strict.recommendations)
+    assert len(strict.recommendations) == sum(
+        count >= 100 for i, count in raters.items() if i not in {10, 20, ADULT_ID}
+    )
+    seen = UserList.of(Rating(i, 7) for i in everything[10:])
+    assert ADULT_ID not in {one.anime_id for one in recommend(seen, knowledge, LONG).recommendations}
+    grown = Preferences(n=100, min_raters=1, adult=True)
+    assert ADULT_ID in {one.anime_id for one in recommend(seen, knowledge, grown).recommendations}
+
+
+def test_a_list_that_leaves_little_says_so(knowledge: Knowledge) -> None:
+    seen = UserList.of(Rating(i, 7) for i in everything[2:])
+    result = recommend(seen, knowledge, FEW)
+    assert {one.anime_id for one in result.recommendations} == {1, 2}
+    assert any("Only 2 titles are left" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(
+    ("user_list", "note"),
+    [
+        (UserList(), "The list is empty"),
+        (UserList.of([Rating(10, 0), Rating(20, 0, Status.DROPPED)]), "No score for a title was found"),
+        (UserList.of([Rating(99_999, 9)]), "No score for a title that we know"),
+    ],
+)
+def test_without_a_usable_score_popular_titles_come_and_a_note_says_so(
+    knowledge: Knowledge, user_list: UserList, note: str
+) -> None:
+    result = recommend(user_list, knowledge, FEW)
+    support = [one.support for one in result.recommendations]
+    assert not result.personal
+    assert support == sorted(support, reverse=True)
+    assert support[0] >= np.sort(knowledge.model.arrays.raters)[-4]
+    assert any(note in said and "most people have rated" in said for said in result.notes)
+
+
+@pytest.mark.parametrize("score", [1, 7, 10])
+def test_equal_scores_give_a_sensible_list(knowledge: Knowledge, score: int) -> None:
+    result = recommend(UserList.of(Rating(i, score) for i in range(5, 60)), knowledge, FEW)
+    assert len(result.recommendations) == FEW.n
+    assert result.personal
+    assert not result.notes
+
+
+def test_notes_tell_how_the_list_was_read(knowledge: Knowledge) -> None:
+    user_list = UserList.of([Rating(10, 9), Rating(10, 2), Rating(99_999, 8), Rating(20, 5)], skipped=3)
+    notes = " ".join(recommend(user_list, knowledge, FEW).notes)
+    assert "1 scored title is new to us" in notes
+    assert "3 entries of the list could not be read" in notes
+    assert "1 entry repeated an anime" in notes
+
+
+def test_of_a_repeated_entry_the_last_counts(knowledge: Knowledge) -> None:
+    twice = UserList.of([Rating(10, 1), Rating(20, 5), Rating(10, 9)])
+    once = UserList.of([Rating(10, 9), Rating(20, 5)])
+    assert twice.repeats == 1
+    assert recommend(twice, knowledge, FEW).recommendations == recommend(once, knowledge, FEW).recommendations
+
+
+def test_a_title_that_the_catalogue_lacks_is_named_by_its_id(knowledge: Knowledge) -> None:
+    seen = UserList.of(Rating(i, 7) for i in everything[:-1])
+    assert recommend(seen, knowledge, FEW).recommendations[0].title == f"MyAnimeList #{N_ITEMS}"
+
+
+@pytest.mark.parametrize("n", [0, -1, 101])
+def test_an_impossible_length_is_refused(n: int) -> None:
+    with pytest.raises(BadOption, match="from 1 to 100"):
+        Preferences(n=n)

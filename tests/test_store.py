@@ -1,0 +1,193 @@
+"""The artefact store: what is damaged, missing, too new or hostile is refused in a sentence."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hakken.catalogue import FILE_NAME, Anime, Catalogue
+from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactTooNew, ModelError, StorageError
+from hakken.knowledge import Knowledge
+from hakken.model import store
+from hakken.model.manifest import FileEntry
+from tests.models import N_ITEMS
+
+
+@pytest.fixture
+def artefact(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the small model, to be damaged."""
+    return Path(shutil.copytree(trained, tmp_path / "copy"))
+
+
+def change_manifest(directory: Path, **changes: object) -> None:
+    path = directory / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def sign(directory: Path, name: str) -> None:
+    """Make the manifest agree with a changed file, so that only the file's content is wrong."""
+    entry = store.describe_file(directory / name)
+    files = json.loads((directory / "manifest.json").read_text())["files"]
+    change_manifest(directory, files=files | {name: {"bytes": entry.bytes, "sha256": entry.sha256}})
+
+
+def rewrite(directory: Path, name: str, array: np.ndarray) -> None:
+    np.save(directory / name, array, allow_pickle=True)
+    sign(directory, name)
+
+
+def test_a_whole_artefact_opens(trained: Path) -> None:
+    artefact = store.open_artefact(trained)
+    knowledge = Knowledge.read(artefact)
+    assert knowledge.model.n_items == N_ITEMS
+    assert len(knowledge.catalogue) == N_ITEMS - 4
+    assert artefact.version.endswith(store.describe_file(trained / "manifest.json").sha256[:12])
+    assert {path.suffix for path in trained.iterdir()} == {".npy", ".json", ".gz"}
+
+
+def test_the_embedded_model_is_whole_small_and_holds_no_ratings() -> None:
+    artefact = store.open_artefact("embedded")
+    knowledge = Knowledge.read(artefact)
+    assert knowledge.model.n_items > 7_000
+    assert len(knowledge.catalogue) > 12_000
+    assert sum(path.stat().st_size for path in artefact.directory.iterdir()) < 12 * 1024 * 1024
+    lengths = {len(np.load(path, mmap_mode="r")) for path in artefact.directory.glob("*.npy")}
+    assert not lengths & {artefact.manifest.sizes.entries, artefact.manifest.sizes.scored}
+
+
+def test_arrays_are_mapped_and_read_only(knowledge: Knowledge) -> None:
+    sims = knowledge.model.arrays.sim_values
+    assert isinstance(sims.base, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        sims[0] = 1
+
+
+def test_no_model_is_missing_not_corrupt(tmp_path: Path) -> None:
+    for place in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(ArtefactMissing, match="There is no model at"):
+            store.open_artefact(place)
+
+
+@pytest.mark.parametrize("name", ["sim_values.npy", "b_i.npy", FILE_NAME])
+def test_any_changed_cut_or_missing_file_is_corrupt(artefact: Path, name: str) -> None:
+    path = artefact / name
+    whole = path.read_bytes()
+    for damaged in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), whole + b"\0", b""):
+        path.write_bytes(damaged)
+        with pytest.raises(ArtefactCorrupt, match="not what the manifest says"):
+            store.open_artefact(artefact)
+    path.unlink()
+    with pytest.raises(ArtefactCorrupt, match="is missing"):
+        store.open_artefact(artefact)
+
+
+def test_a_later_schema_is_told_apart_even_when_all_else_changed(artefact: Path) -> None:
+    (artefact / "manifest.json").write_text('{"schema_version": 2, "parts": []}')
+    with pytest.raises(ArtefactTooNew, match="schema version 2, this Hakken reads up to 1: upgrade"):
+        store.open_artefact(artefact)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "{}", '{"schema_version": "x"}', '{"schema_version": 1}', "\x00\xff"]
+)
+def test_a_manifest_that_is_none_is_corrupt(artefact: Path, text: str) -> None:
+    (artefact / "manifest.json").write_text(text)
+    with pytest.raises(ArtefactCorrupt, match="manifest can't be read"):
+        store.open_artefact(artefact)
+
+
+@pytest.mark.parametrize("name", ["../evil.npy", "/etc/passwd", "a/b.npy", "..", ".hidden", "", "a\\b", "x\n"])
+def test_file_names_are_plain_names(artefact: Path, name: str) -> None:
+    change_manifest(artefact, files={name: {"bytes": 0, "sha256": "0" * 64}})
+    with pytest.raises(ArtefactCorrupt):
+        store.open_artefact(artefact)
+
+
+@pytest.mark.parametrize("version", ["../copy", "/etc", "..", "a/b", ""])
+def test_a_pointer_does_not_lead_out_of_its_directory(artefact: Path, tmp_path: Path, version: str) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    digest = store.describe_file(artefact / "manifest.json").sha256
+    (root / "current.json").write_text(json.dumps({"version": version, "manifest_sha256": digest}))
+    with pytest.raises(ArtefactCorrupt, match=r"current\.json"):
+        store.open_artefact(root)
+
+
+Damage = Callable[[Path], None]
+DAMAGES: dict[str, Damage] = {
+    "another type": lambda at: rewrite(at, "b_i.npy", np.zeros(N_ITEMS, dtype=np.float32)),
+    "another length": lambda at: rewrite(at, "b_i.npy", np.zeros(N_ITEMS + 1)),
+    "another shape": lambda at: rewrite(at, "b_i.npy", np.zeros((N_ITEMS, 1))),
+    "a pickle": lambda at: rewrite(at, "b_i.npy", np.array([{}] * N_ITEMS, dtype=object)),
+    "not finite": lambda at: rewrite(at, "b_i.npy", np.full(N_ITEMS, np.nan)),
+    "ids not ascending": lambda at: rewrite(at, "anime_ids.npy", np.zeros(N_ITEMS, dtype=np.int32)),
+    "rows past the end": lambda at: rewrite(at, "sim_indptr.npy", np.arange(N_ITEMS + 1, dtype=np.int64) * 10**6),
+    "rows backwards": lambda at: rewrite(
+        at, "sim_indptr.npy", np.r_[0, 5, 3, np.load(at / "sim_indptr.npy")[3:]].astype(np.int64)
+    ),
+    "columns past the end": lambda at: rewrite(
+        at, "sim_indices.npy", np.full_like(np.load(at / "sim_indices.npy"), N_ITEMS)
+    ),
+    "no array": lambda at: ((at / "b_i.npy").write_bytes(b"hello"), sign(at, "b_i.npy"))[-1],
+    "not named": lambda at: change_manifest(at, files={}) or (at / "raters.npy").unlink(),
+    "no catalogue": lambda at: ((at / FILE_NAME).write_bytes(b"hello"), sign(at, FILE_NAME))[-1],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_files_with_right_checksums_and_wrong_contents_are_corrupt(artefact: Path, damage: Damage) -> None:
+    damage(artefact)
+    with pytest.raises(ArtefactCorrupt):
+        Knowledge.read(store.open_artefact(artefact))
+
+
+def test_a_directory_of_versions_is_read_through_its_pointer(trained: Path, tmp_path: Path) -> None:
+    whole = store.open_artefact(trained)
+    version = tmp_path / "versions" / whole.version
+    shutil.copytree(trained, version)
+    store.point_to(tmp_path, store.read_manifest(version))
+    assert store.open_artefact(tmp_path) == whole._replace(directory=version)
+    change_manifest(version, created="2020-01-01T00:00:00Z")
+    with pytest.raises(ArtefactCorrupt, match=r"not the one that current\.json names"):
+        store.open_artefact(tmp_path)
+
+
+def test_an_unreadable_place_is_a_model_error(artefact: Path, tmp_path: Path) -> None:
+    (artefact / "b_i.npy").unlink()
+    (artefact / "b_i.npy").mkdir()
+    with pytest.raises(ModelError):
+        store.open_artefact(artefact)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="Nothing can be written"), store.replacing(tmp_path / "file" / "model"):
+        pass
+
+
+def test_replacing_swaps_the_whole_directory_and_readers_of_the_old_keep_it(trained: Path, tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    shutil.copytree(trained, target)
+    old = Knowledge.read(store.open_artefact(target))
+    before = old.model.arrays.sim_values.sum()
+    with store.replacing(target) as staged:
+        (staged / "manifest.json").write_text("{}")
+        assert (target / "b_i.npy").exists()
+    assert [path.name for path in target.iterdir()] == ["manifest.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert old.model.arrays.sim_values.sum() == before
+    assert oct(target.stat().st_mode)[-3:] == "755"
+
+
+def test_describing_a_file_gives_its_size_and_checksum(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert store.describe_file(tmp_path / "x") == FileEntry(3, digest)
+
+
+def test_the_catalogue_file_is_the_same_for_the_same_titles_in_any_order(tmp_path: Path) -> None:
+    anime = [Anime(anime_id=i, title=f"Ä {i}", genres=("A", "B"), mean=7.5) for i in (3, 1, 2)]
+    for name, order in (("a", anime), ("b", anime[::-1])):
+        Catalogue(order).write(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert list(Catalogue.read(tmp_path / "a").values()) == sorted(anime, key=lambda one: one.anime_id)
