@@ -1,0 +1,1 @@
+"""Measurements; `make bench` runs them. None of them is a test."""

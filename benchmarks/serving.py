@@ -1,0 +1,66 @@
+"""How long a visitor waits for the arithmetic, on the embedded model.
+
+python -m benchmarks.serving
+"""
+
+import gc
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks import machine
+from hakken.knowledge import Knowledge
+from hakken.model import store
+from hakken.ratings import Preferences, Rating, UserList
+from hakken.recommend import recommend
+
+LIST_LENGTHS = (20, 300, 2000)
+RUNS = 200
+
+
+def main() -> None:
+    """Measure opening the model, recommending, and memory, in this one process."""
+    before = machine.memory_mb("Private_Dirty")
+    print(machine.describe("numpy"))
+    _report("open the model", _times(lambda: Knowledge.read(store.open_artefact(store.EMBEDDED)), 20))
+    knowledge = Knowledge.read(store.open_artefact(store.EMBEDDED))
+    for length in LIST_LENGTHS:
+        user_list = popular_list(knowledge, length)
+        _report(
+            f"recommend(), {length} ratings, 20 titles",
+            _times(lambda listed=user_list: recommend(listed, knowledge, Preferences(n=20)), RUNS),  # type: ignore[misc]
+        )
+    gc.collect()
+    print(f"memory of this process: {machine.memory_mb('Pss'):.0f} MB in all, shared pages by their share;")
+    print(
+        f"private to it: {before:.0f} MB before the model was opened, {machine.memory_mb('Private_Dirty'):.0f} MB now"
+    )
+
+
+def popular_list(knowledge: Knowledge, length: int, seed: int = 0) -> UserList:
+    """A made-up list with the popularity of real ones; the same seed gives the same list."""
+    rng = np.random.default_rng(seed)
+    raters = knowledge.model.arrays.raters.astype(np.float64)
+    rows = rng.choice(knowledge.model.n_items, size=length, replace=False, p=raters / raters.sum())
+    scores = rng.choice(np.arange(4, 11), size=length)
+    anime_ids = knowledge.model.arrays.anime_ids[rows]
+    return UserList.of(Rating(int(a), int(s)) for a, s in zip(anime_ids, scores, strict=True))
+
+
+def _times(action: Callable[[], object], runs: int) -> list[float]:
+    times = []
+    for _ in range(runs):
+        begin = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - begin)
+    return times
+
+
+def _report(what: str, times: list[float]) -> None:
+    median, late = np.percentile(times, [50, 99])
+    print(f"{what:<40} median {median * 1e3:6.2f} ms, 99th percentile {late * 1e3:6.2f} ms")
+
+
+if __name__ == "__main__":
+    main()

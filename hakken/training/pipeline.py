@@ -1,0 +1,119 @@
+"""From tables to an artefact, stage by stage."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hakken import __version__, catalogue
+from hakken.catalogue import Catalogue
+from hakken.model.arrays import Arrays, Float64s
+from hakken.model.manifest import Manifest, Parameters, Sizes
+from hakken.model.store import Artefact, replacing, write_manifest
+from hakken.training.baselines import als_baselines
+from hakken.training.matrix import ScoreMatrix
+from hakken.training.similarities import pearson_baseline, quantise
+from hakken.training.tables import RatingTable
+
+
+class Fitted(NamedTuple):
+    """A trained model, not yet on disk.
+
+    Attributes:
+        arrays: what serving needs.
+        manifest: its description, but for the files.
+        b_u: `(n_users,)` float64, the training users' biases; an artefact does not hold them.
+    """
+
+    arrays: Arrays
+    manifest: Manifest
+    b_u: Float64s
+
+
+def fit(table: RatingTable, parameters: Parameters, on_stage: Callable[[str], None] = lambda _: None) -> Fitted:
+    """Compute biases and similarities.
+
+    Args:
+        table: the ratings.
+        parameters: hyper-parameters.
+        on_stage: told the name of each stage as it begins.
+
+    Raises:
+        TableError: no entry of the table has a score.
+    """
+    on_stage("biases")
+    matrix = ScoreMatrix.of(table)
+    b_u, b_i = als_baselines(matrix, parameters.reg_u, parameters.reg_i, parameters.n_epochs)
+    on_stage("similarities")
+    neighbours = pearson_baseline(
+        matrix,
+        b_u,
+        b_i,
+        shrinkage=parameters.shrinkage,
+        min_support=parameters.min_support,
+        k_stored=parameters.k_stored,
+    )
+    packed = quantise(neighbours)
+    arrays = Arrays(
+        anime_ids=table.anime_ids,
+        b_i=b_i,
+        raters=np.diff(matrix.by_item.indptr).astype(np.int32),
+        sim_indptr=packed.indptr,
+        sim_indices=packed.indices,
+        sim_values=packed.values,
+        sim_scale=packed.scale,
+    )
+    manifest = Manifest(
+        created=training_date(),
+        hakken_version=__version__,
+        mu=matrix.mu,
+        sizes=Sizes(
+            users=int((np.diff(matrix.by_user.indptr) > 0).sum()),
+            items=len(table.anime_ids),
+            entries=len(table),
+            scored=matrix.n_scored,
+            neighbours=len(packed.indices),
+        ),
+        parameters=parameters,
+        files={},
+    )
+    return Fitted(arrays, manifest, b_u)
+
+
+def train(
+    table: RatingTable,
+    titles: Catalogue,
+    out: Path,
+    parameters: Parameters,
+    on_stage: Callable[[str], None] = lambda _: None,
+) -> Artefact:
+    """Train a model and write its artefact; `out` is replaced whole at the very end, or not at all.
+
+    Args:
+        table: the ratings.
+        titles: the catalogue that goes with the model.
+        out: directory of the artefact; may hold an earlier one.
+        parameters: hyper-parameters.
+        on_stage: told the name of each stage as it begins.
+
+    Raises:
+        TableError: no entry of the table has a score.
+        StorageError: `out` is something else than a model, or can't be written.
+    """
+    fitted = fit(table, parameters, on_stage)
+    on_stage("writing")
+    with replacing(out) as staged:
+        fitted.arrays.save(staged)
+        titles.write(staged / catalogue.FILE_NAME)
+        artefact = write_manifest(staged, fitted.manifest)
+    return artefact._replace(directory=out)
+
+
+def training_date() -> str:
+    """Now or, for a build that can be repeated to the byte, `SOURCE_DATE_EPOCH`."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

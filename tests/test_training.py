@@ -1,0 +1,156 @@
+"""Biases, similarities and their packing, against the formulas written out and against scikit-surprise."""
+
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.surprise_reference import compare
+from hakken.catalogue import Catalogue
+from hakken.errors import StorageError, TableError
+from hakken.model import Parameters, store
+from hakken.model.arrays import QUANTA, unpack
+from hakken.training import fit, train
+from hakken.training.baselines import als_baselines
+from hakken.training.matrix import ScoreMatrix
+from hakken.training.similarities import Neighbours, pearson_baseline, quantise
+from hakken.training.tables import RatingTable
+from tests import oracle
+from tests.strategies import rating_tables
+
+EVERYTHING = 10**6
+regularisers = st.sampled_from([0.0, 2.0, 15.0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(table=rating_tables(), reg_u=regularisers, reg_i=regularisers, n_epochs=st.integers(1, 4))
+def test_biases_are_those_of_the_formula(table: RatingTable, reg_u: float, reg_i: float, n_epochs: int) -> None:
+    b_u, b_i = als_baselines(ScoreMatrix.of(table), reg_u, reg_i, n_epochs)
+    expected = oracle.baselines(oracle.scores_of(table), table.n_users, len(table.anime_ids), reg_u, reg_i, n_epochs)
+    assert b_u == pytest.approx(expected[0], abs=1e-9)
+    assert b_i == pytest.approx(expected[1], abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    table=rating_tables(),
+    shrinkage=st.sampled_from([0.0, 1.0, 100.0]),
+    min_support=st.integers(1, 4),
+    k_stored=st.sampled_from([1, 3, EVERYTHING]),
+)
+def test_similarities_are_those_of_the_formula(
+    table: RatingTable, shrinkage: float, min_support: int, k_stored: int
+) -> None:
+    matrix = ScoreMatrix.of(table)
+    b_u, b_i = als_baselines(matrix, 15, 10, 5)
+    found = pearson_baseline(matrix, b_u, b_i, shrinkage=shrinkage, min_support=min_support, k_stored=k_stored)
+    scores = oracle.scores_of(table)
+    for i in range(len(b_i)):
+        row = slice(found.indptr[i], found.indptr[i + 1])
+        expected = {
+            j: oracle.similarity(scores, b_u.tolist(), b_i.tolist(), i, j, shrinkage, min_support)
+            for j in range(len(b_i))
+            if j != i
+        }
+        strongest = sorted((sim for sim in expected.values() if sim > 1e-12), reverse=True)[:k_stored]
+        stored = dict(zip(found.indices[row].tolist(), found.sims[row].tolist(), strict=True))
+        assert [sim for sim in found.sims[row] if sim > 1e-12] == pytest.approx(strongest, abs=1e-9)
+        assert stored == pytest.approx({j: expected[j] for j in stored}, abs=1e-9)
+        assert list(stored.values()) == sorted(stored.values(), reverse=True)
+
+
+def test_with_all_neighbours_kept_hakken_equals_scikit_surprise(table: RatingTable) -> None:
+    found = compare(table, Parameters(k_stored=EVERYTHING), n_pairs=2_000)
+    assert found.compared == 2_000
+    assert found.tied < 20
+    assert found.biases < 1e-6
+    assert found.similarities < 1e-5
+    assert found.predictions < 1e-3
+
+
+def test_similarities_are_symmetric_bounded_and_never_of_an_item_with_itself(table: RatingTable) -> None:
+    matrix = ScoreMatrix.of(table)
+    b_u, b_i = als_baselines(matrix, 15, 10, 10)
+    found = pearson_baseline(matrix, b_u, b_i, shrinkage=10, min_support=1, k_stored=EVERYTHING)
+    dense = np.zeros((len(b_i), len(b_i)))
+    rows = np.repeat(np.arange(len(b_i)), np.diff(found.indptr))
+    dense[rows, found.indices] = found.sims
+    np.testing.assert_allclose(dense, dense.T, atol=1e-12)
+    assert found.sims.min() > 0
+    assert found.sims.max() <= 1
+    assert not dense.diagonal().any()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_table_gives_the_same_bytes_on_any_number_of_threads(
+    table: RatingTable, trained: Path, tmp_path: Path, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    before = numba.get_num_threads()
+    numba.set_num_threads(threads)
+    try:
+        artefact = train(table, Catalogue([]), tmp_path / "again", Parameters(k_stored=60))
+    finally:
+        numba.set_num_threads(before)
+    assert artefact.manifest.created == "2023-11-14T22:13:20Z"
+    assert artefact.version.startswith("20231114T221320Z-")
+    for path in trained.glob("*.npy"):
+        assert path.read_bytes() == (artefact.directory / path.name).read_bytes(), path.name
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.floats(1e-9, 1.0), max_size=30))
+def test_packing_keeps_similarities_within_a_hundred_thousandth_and_positive(sims: list[float]) -> None:
+    ordered = np.array(sorted(sims, reverse=True), dtype=np.float64)
+    rows = Neighbours(np.array([0, 0, len(sims)]), np.zeros(len(sims), dtype=np.int32), ordered)
+    packed = quantise(rows)
+    assert (packed.values > 0).all()
+    assert packed.indptr.tolist() == [0, 0, len(sims)]
+    np.testing.assert_allclose(packed.scale[1] * unpack(packed.values), ordered, atol=1e-5)
+
+
+def test_unpacking_is_the_power_that_it_says_it_is() -> None:
+    values = np.array([0, 1, 2, 1000, QUANTA], dtype=np.uint16)
+    np.testing.assert_allclose(unpack(values), values.astype(np.float64) ** 1.25)
+
+
+def test_raters_are_those_who_scored(table: RatingTable) -> None:
+    arrays, manifest, _ = fit(table, Parameters())
+    expected = [int(((table.items == i) & (table.scores > 0)).sum()) for i in range(len(table.anime_ids))]
+    assert arrays.raters.tolist() == expected
+    assert manifest.sizes.scored == sum(expected)
+    assert manifest.sizes.entries == len(table)
+
+
+def test_a_table_without_a_score_is_refused() -> None:
+    empty = np.zeros(1, dtype=np.int32)
+    table = RatingTable(np.array([5], dtype=np.int32), 1, empty, empty, np.zeros(1, dtype=np.int8), 1)
+    with pytest.raises(TableError, match="nothing to train from"):
+        fit(table, Parameters())
+
+
+def test_training_leaves_what_is_no_model_alone(table: RatingTable, tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").write_text("dear")
+    with pytest.raises(StorageError, match="is not a model"):
+        train(table, Catalogue([]), tmp_path, Parameters())
+    assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
+
+
+def test_a_run_that_is_broken_off_leaves_the_old_model_and_nothing_else(table: RatingTable, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    old = train(table, Catalogue([]), out, Parameters(k_stored=3))
+
+    class BrokenOff(Catalogue):
+        def write(self, path: Path) -> None:
+            path.write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(table, BrokenOff([]), out, Parameters(k_stored=4))
+    assert store.open_artefact(out) == old
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    again = train(table, Catalogue([]), out, Parameters(k_stored=4))
+    assert store.open_artefact(out) == again
