@@ -1,0 +1,6 @@
+"""python -m hakken: the command line."""
+
+from hakken.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="python -m hakken")

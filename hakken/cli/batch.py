@@ -1,0 +1,120 @@
+"""python -m hakken recommend | predict: many lists at once, one JSON object a line, answers in the order of the input.
+
+in    {"user": "7", "ratings": [{"anime_id": 1, "score": 8, "status": "completed"}], "candidates": [5, 6]}
+out   {"user": "7", "recommendations": [{"anime_id": 5, "title": "…", "predicted_rating": 8.31, "match": 8.3}]}
+      {"user": "7", "predictions": {"5": 8.31, "6": 7.9}, "unknown": [6]}
+
+A "notes" key is there when something about the line is worth saying. A line that can't be read ends the command, and
+the output file stays as it was.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import click
+import msgspec
+
+from hakken import recommend as recommending
+from hakken.cli.speaking import plain_errors
+from hakken.errors import TableError
+from hakken.knowledge import Knowledge
+from hakken.model import fold_in, store
+from hakken.model import predict as predict_rows
+from hakken.ratings import MAX_N, AnimeId, Preferences, Rating, UserList
+
+READABLE = click.Path(exists=True, dir_okay=False, allow_dash=True)
+WRITABLE = click.Path(dir_okay=False, allow_dash=True)
+SHOWN = ("anime_id", "title", "predicted_rating", "match")
+
+
+class Line(msgspec.Struct):
+    """One line of input; `candidates` is for `predict` alone."""
+
+    user: str | int
+    ratings: list[Rating]
+    candidates: list[AnimeId] = []
+
+
+def _batch_options(command: Callable[..., None]) -> Callable[..., None]:
+    command = click.option("--output", type=WRITABLE, required=True, help="JSON Lines to write, or -.")(command)
+    command = click.option("--input", "source", type=READABLE, required=True, help="JSON Lines to read, or -.")(command)
+    return click.option("--model", required=True, help="Directory of the model, or the word `embedded`.")(command)
+
+
+@click.command()
+@_batch_options
+@click.option("-n", type=click.IntRange(1, MAX_N), default=10, show_default=True, help="Length of each list.")
+@click.option("--adult", is_flag=True, help="Let titles for adults into the lists.")
+def recommend(model: str, source: str, output: str, n: int, adult: bool) -> None:
+    """Recommend to many users."""
+    preferences = Preferences(n=n, adult=adult)
+
+    def answer(line: Line, knowledge: Knowledge) -> dict[str, Any]:
+        result = recommending.recommend(UserList.of(line.ratings), knowledge, preferences)
+        shown = [{name: getattr(one, name) for name in SHOWN} for one in result.recommendations]
+        return {"user": line.user, "recommendations": shown} | _if_any(notes=result.notes)
+
+    _answer_all(model, source, output, answer)
+
+
+@click.command()
+@_batch_options
+def predict(model: str, source: str, output: str) -> None:
+    """Predict the ratings of each user's candidates; not clipped."""
+
+    def answer(line: Line, knowledge: Knowledge) -> dict[str, Any]:
+        user_list = UserList.of(line.ratings)
+        visitor = fold_in(knowledge.model, user_list)
+        rows, known = knowledge.model.rows_of(line.candidates)
+        r_hat = predict_rows(knowledge.model, visitor, rows)
+        r_hat[~known] = knowledge.model.mu + visitor.b_u
+        unknown = [anime_id for anime_id, is_known in zip(line.candidates, known, strict=True) if not is_known]
+        predictions = dict(zip(map(str, line.candidates), r_hat.tolist(), strict=True))
+        return {"user": line.user, "predictions": predictions} | _if_any(
+            unknown=unknown, notes=recommending.list_notes(user_list)
+        )
+
+    _answer_all(model, source, output, answer)
+
+
+def _answer_all(place: str, source: str, output: str, answer: Callable[[Line, Knowledge], dict[str, Any]]) -> None:
+    with plain_errors():
+        knowledge = Knowledge.read(store.open_artefact(place))
+        with click.open_file(source, "rb") as lines, _writing(output) as answers:
+            for line in _read_lines(lines):
+                answers.write(msgspec.json.encode(answer(line, knowledge)) + b"\n")
+
+
+@contextmanager
+def _writing(path: str) -> Iterator[IO[bytes]]:
+    """Open a file that takes its place when the block ends well and vanishes when it does not."""
+    if path == "-":
+        yield click.get_binary_stream("stdout")
+        return
+    staged = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
+    try:
+        with staged.open("wb") as file:
+            yield file
+        staged.replace(path)
+    except OSError as error:
+        raise TableError(f"{path} can't be written: {error.strerror}.") from error
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _read_lines(lines: IO[bytes]) -> Iterator[Line]:
+    decoder = msgspec.json.Decoder(Line)
+    for number, text in enumerate(lines, start=1):
+        if text.isspace():
+            continue
+        try:
+            yield decoder.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise TableError(f"Line {number} of {lines.name} can't be read: {error}.") from error
+
+
+def _if_any(**values: list[int] | list[str] | tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}

@@ -1,0 +1,43 @@
+"""python -m hakken inspect: what an artefact is, and whether it is whole."""
+
+import click
+import msgspec
+
+from hakken.cli.speaking import plain_errors
+from hakken.errors import ArtefactCorrupt
+from hakken.knowledge import Knowledge
+from hakken.model import store
+
+
+@click.command()
+@click.argument("directory")
+def inspect(directory: str) -> None:
+    """Show what the model in DIRECTORY (or the word `embedded`) is, its sizes, and whether every checksum is right."""
+    with plain_errors():
+        place, manifest_sha256 = store.locate(directory)
+        artefact = store.read_manifest(place, manifest_sha256)
+        manifest = artefact.manifest
+        click.echo(f"model      {artefact.version}")
+        click.echo(f"place      {place}")
+        click.echo(f"trained    {manifest.created} by Hakken {manifest.hakken_version}")
+        click.echo(f"schema     {manifest.schema_version}")
+        click.echo(f"mu         {manifest.mu:.6f}")
+        for title, values in (("sizes", manifest.sizes), ("parameters", manifest.parameters)):
+            click.echo(title)
+            for name, value in msgspec.structs.asdict(values).items():
+                click.echo(f"  {name:<14}{value:>12,}")
+        click.echo("files")
+        verdicts = {name: _verdict(artefact, name) for name in manifest.files}
+        for name, entry in manifest.files.items():
+            click.echo(f"  {name:<20}{entry.bytes:>12,} bytes  {verdicts[name]}")
+        if set(verdicts.values()) != {"ok"}:
+            raise ArtefactCorrupt("The model is damaged: not every file is what the manifest says.")
+        knowledge = Knowledge.read(artefact)
+    click.echo(f"checksums  all right; the model opens and its catalogue holds {len(knowledge.catalogue):,} titles")
+
+
+def _verdict(artefact: store.Artefact, name: str) -> str:
+    path = artefact.directory / name
+    if not path.is_file():
+        return "MISSING"
+    return "ok" if store.describe_file(path) == artefact.manifest.files[name] else "DAMAGED"

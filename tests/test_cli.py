@@ -1,0 +1,161 @@
+"""python -m hakken: training, batch answers, inspection; each failure is one sentence and exit status 1."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click.testing
+import pytest
+
+from hakken.cli import main
+from hakken.knowledge import Knowledge
+from hakken.model import fold_in
+from hakken.ratings import Rating, UserList
+
+
+def run(*arguments: str | Path, status: int = 0) -> str:
+    result = click.testing.CliRunner().invoke(main, [str(one) for one in arguments])
+    assert result.exit_code == status, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.output
+
+
+def write_lines(path: Path, *lines: object) -> Path:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def read_lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+RATINGS = [{"anime_id": 10, "score": 9}, {"anime_id": 20, "score": 4, "status": "dropped"}]
+
+
+def test_train_then_inspect(ratings_csv: Path, tmp_path: Path) -> None:
+    anime = tmp_path / "anime.csv"
+    anime.write_text("anime_id,name,genre,type,episodes,rating,members\n10,Ten,Drama,TV,12,7.5,100\n")
+    out = tmp_path / "model"
+    said = run(
+        "train", "--ratings", ratings_csv, "--anime", anime, "--out", out, "--k-stored", "7", "--shrinkage", "50"
+    )
+    assert "similarities" in said
+    shown = run("inspect", out)
+    assert "checksums  all right" in shown
+    assert "catalogue holds 1 titles" in shown
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["parameters"]["k_stored"] == 7
+    assert manifest["parameters"]["shrinkage"] == 50
+    assert run("train", "--ratings", ratings_csv, "--anime", anime, "--out", out, "--quiet") == ""
+
+
+def test_train_on_a_table_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("a,b\n1,2\n")
+    anime = tmp_path / "a.csv"
+    anime.write_text("anime_id,name,genre,type,episodes,rating,members\n")
+    out = tmp_path / "model"
+    said = run("train", "--ratings", tmp_path / "r.csv", "--anime", anime, "--out", out, status=1)
+    assert "r.csv can't be read" in said
+    assert not out.exists()
+
+
+def test_inspect_names_the_damaged_file(trained: Path, tmp_path: Path) -> None:
+    for path in trained.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "b_i.npy").write_bytes(b"x")
+    (tmp_path / "raters.npy").unlink()
+    said = run("inspect", tmp_path, status=1)
+    assert "The model is damaged" in said
+    verdicts = {line.split()[0]: line.split()[-1] for line in said.splitlines() if "bytes" in line}
+    assert {name: verdict for name, verdict in verdicts.items() if verdict != "ok"} == {
+        "b_i.npy": "DAMAGED",
+        "raters.npy": "MISSING",
+    }
+
+
+def test_inspect_embedded_and_nothing(tmp_path: Path) -> None:
+    assert "checksums  all right" in run("inspect", "embedded")
+    assert "There is no model at" in run("inspect", tmp_path, status=1)
+
+
+def test_recommend_answers_each_line_in_order(tmp_path: Path) -> None:
+    source = write_lines(
+        tmp_path / "in.jsonl",
+        {"user": "7", "ratings": [{"anime_id": 1, "score": 8, "status": "completed"}, {"anime_id": 5, "score": 7}]},
+        {"user": "a", "ratings": []},
+        {"user": "7", "ratings": [{"anime_id": 1, "score": 3}, {"anime_id": 1, "score": 9}]},
+    )
+    run("recommend", "--model", "embedded", "--input", source, "--output", tmp_path / "out.jsonl", "-n", "20")
+    first, empty, repeated = read_lines(tmp_path / "out.jsonl")
+    assert [first["user"], empty["user"], repeated["user"]] == ["7", "a", "7"]
+    assert len(first["recommendations"]) == 20
+    assert list(first["recommendations"][0]) == ["anime_id", "title", "predicted_rating", "match"]
+    assert not {1, 5} & {one["anime_id"] for one in first["recommendations"]}
+    assert "notes" not in first
+    assert "list is empty" in empty["notes"][0]
+    assert "repeated" in repeated["notes"][0]
+
+
+def test_predict_is_not_clipped_and_says_what_is_unknown(trained: Path, knowledge: Knowledge, tmp_path: Path) -> None:
+    tens = [{"anime_id": i, "score": 10} for i in range(1, 60)]
+    source = write_lines(
+        tmp_path / "in.jsonl",
+        {"user": 7, "ratings": RATINGS, "candidates": [10, 30, 99_999]},
+        {"user": 8, "ratings": tens, "candidates": list(range(60, 250))},
+        {"user": 9, "ratings": []},
+    )
+    run("predict", "--model", trained, "--input", source, "--output", tmp_path / "out.jsonl")
+    first, high, nothing = read_lines(tmp_path / "out.jsonl")
+    b_u = fold_in(knowledge.model, UserList.of([Rating(10, 9), Rating(20, 4)])).b_u
+    assert list(first["predictions"]) == ["10", "30", "99999"]
+    assert first["predictions"]["99999"] == pytest.approx(knowledge.model.mu + b_u)
+    assert first["unknown"] == [99_999]
+    assert max(high["predictions"].values()) > 10
+    assert "unknown" not in high
+    assert nothing == {"user": 9, "predictions": {}}
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "truncated"),
+        ("[]", "Expected `object`"),
+        ('{"user": "1"}', "missing required field `ratings`"),
+        ('{"user": "1", "ratings": [{"anime_id": 1, "score": 11}]}', "<= 10"),
+        ('{"user": "1", "ratings": [{"anime_id": 0, "score": 1}]}', ">= 1"),
+        ('{"user": "1", "ratings": [{"anime_id": 1, "score": 7.5}]}', "Expected `int`"),
+        ('{"user": "1", "ratings": [{"anime_id": 1, "status": "loved"}]}', "Invalid enum value"),
+        ('{"user": "1", "ratings": [{"score": 1}]}', "anime_id"),
+        ('{"user": "\xff", "ratings": []}', "Line 2"),
+    ],
+)
+@pytest.mark.parametrize("command", ["recommend", "predict"])
+def test_a_line_that_cant_be_read_ends_the_command_and_leaves_the_output_as_it_was(
+    trained: Path, tmp_path: Path, command: str, line: str, reason: str
+) -> None:
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_bytes(b'{"user": "0", "ratings": []}\n' + line.encode("latin-1") + b"\n")
+    output.write_text("earlier\n")
+    said = run(command, "--model", trained, "--input", source, "--output", output, status=1)
+    assert "Line 2" in said
+    assert reason in said
+    assert output.read_text() == "earlier\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
+
+
+def test_batch_commands_refuse_a_model_that_is_none_and_an_impossible_n(tmp_path: Path) -> None:
+    source = write_lines(tmp_path / "in.jsonl", {"user": "7", "ratings": RATINGS})
+    place = ("--input", source, "--output", tmp_path / "out.jsonl")
+    assert "There is no model" in run("recommend", "--model", tmp_path, *place, status=1)
+    assert "0 is not in the range" in run("recommend", "--model", "embedded", *place, "-n", "0", status=2)
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_the_module_runs_as_a_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "hakken", "inspect", "nowhere"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == "Error: There is no model at nowhere: no manifest.json in it.\n"
