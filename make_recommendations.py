@@ -1,0 +1,92 @@
+"""The use case: from a username or a list to ranked recommendations; also a command line.
+
+python make_recommendations.py USERNAME --source mal -n 10
+python make_recommendations.py --file animelist.xml.gz --format json
+"""
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+from platformdirs import user_cache_path
+
+from hakken.cli.output import FORMATS
+from hakken.cli.speaking import plain_errors
+from hakken.config import Settings
+from hakken.knowledge import Knowledge
+from hakken.model import store
+from hakken.ratings import MAX_N, Preferences, Recommendations, Site, UserList, Username
+from hakken.recommend import recommend
+from hakken.sources import Sources, mal_export
+
+EXPORT = click.Path(exists=True, dir_okay=False, path_type=Path)
+UNPACKED_RATIO = 5
+"""How many times its upload's size an export may unpack to, at most."""
+
+
+def make_recommendations(
+    who: Username | UserList, knowledge: Knowledge, sources: Sources, preferences: Preferences
+) -> Recommendations:
+    """Recommend to someone, whose list is fetched first when only a username is given.
+
+    Raises:
+        BadUsername: the site can't have such a user.
+        SourceError: the list could not be had.
+    """
+    user_list = sources.fetch(who) if isinstance(who, Username) else who
+    return recommend(user_list, knowledge, preferences)
+
+
+def open_knowledge(settings: Settings) -> Knowledge:
+    """Open what `settings.model` names, fetching it first when it is in a bucket.
+
+    Raises:
+        ModelError: it can't be had or can't be used.
+    """
+    place: str | Path = settings.model
+    if settings.model.startswith("gs://"):
+        # Google's client takes half a second to load, which a model on disk should not wait for.
+        from create_gcs_local_file import fetch  # noqa: PLC0415
+
+        cache = Path(settings.cache_dir) if settings.cache_dir else user_cache_path("hakken")
+        place = fetch(settings.model, cache / "models")
+    return Knowledge.read(store.open_artefact(place))
+
+
+def read_export(file: BinaryIO, settings: Settings) -> UserList:
+    """Read MyAnimeList's export, no further than the settings allow.
+
+    Raises:
+        ExportError: it can't be used.
+    """
+    packed = settings.max_upload_mb * 2**20
+    return mal_export.parse(file, max_packed=packed, max_unpacked=UNPACKED_RATIO * packed)
+
+
+@click.command()
+@click.argument("username", required=False)
+@click.option("--file", "export", type=EXPORT, help="MyAnimeList's export, .xml or .xml.gz.")
+@click.option("--source", type=click.Choice(Site), default=Site.MAL, show_default=True, help="The username's site.")
+@click.option("-n", type=click.IntRange(1, MAX_N), default=10, show_default=True, help="How many recommendations.")
+@click.option("--adult", is_flag=True, help="Let titles for adults into the list.")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True)
+def main(username: str | None, export: Path | None, source: Site, n: int, adult: bool, form: str) -> None:
+    """Recommend anime to USERNAME, or to whoever exported the list in --file."""
+    if (username is None) == (export is None):
+        raise click.UsageError("Give either a USERNAME or --file.")
+    with plain_errors():
+        settings = Settings.from_environ(os.environ)
+        who: Username | UserList
+        if export is not None:
+            with export.open("rb") as file:
+                who = read_export(file, settings)
+        else:
+            who = Username(username or "", source)
+        knowledge = open_knowledge(settings)
+        result = make_recommendations(who, knowledge, Sources.from_settings(settings), Preferences(n=n, adult=adult))
+    click.echo(FORMATS[form](result, knowledge.catalogue), nl=False)
+
+
+if __name__ == "__main__":
+    main()

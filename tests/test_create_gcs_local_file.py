@@ -1,0 +1,185 @@
+"""Fetching a model from a bucket, against a real emulator of Google Cloud Storage on loopback."""
+
+import json
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click.testing
+import pytest
+from gcp_storage_emulator.server import create_server
+from google.cloud import storage
+
+import create_gcs_local_file
+from create_gcs_local_file import fetch
+from hakken.config import Settings
+from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactTooNew, StorageError
+from hakken.model import store
+from make_recommendations import open_knowledge
+
+BUCKET = "models"
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    server = create_server("localhost", port, in_memory=True, default_bucket=BUCKET)
+    server.start()
+    yield f"http://localhost:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(emulator: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator)
+    found = storage.Client().bucket(BUCKET)
+    yield found
+    for blob in list(found.list_blobs()):
+        blob.delete()
+
+
+def upload(bucket: Any, directory: Path, prefix: str) -> None:
+    for path in directory.iterdir():
+        bucket.blob(prefix + path.name).upload_from_filename(str(path))
+
+
+def publish(bucket: Any, directory: Path, prefix: str) -> str:
+    artefact = store.open_artefact(directory)
+    upload(bucket, directory, f"{prefix}versions/{artefact.version}/")
+    digest = store.describe_file(directory / "manifest.json").sha256
+    pointer = {"version": artefact.version, "manifest_sha256": digest}
+    bucket.blob(prefix + "current.json").upload_from_string(json.dumps(pointer))
+    return artefact.version
+
+
+def left_in(directory: Path) -> list[str]:
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("prefix", ["", "deep/er"])
+def test_the_current_version_is_fetched_and_becomes_the_local_one(
+    bucket: Any, trained: Path, tmp_path: Path, prefix: str
+) -> None:
+    version = publish(bucket, trained, f"{prefix}/" if prefix else "")
+    place = fetch(f"gs://{BUCKET}/{prefix}", tmp_path)
+    assert place == tmp_path / "versions" / version
+    assert store.open_artefact(tmp_path).version == version
+    for path in trained.iterdir():
+        assert (place / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_prefix_that_holds_a_manifest_is_read_directly(bucket: Any, trained: Path, tmp_path: Path) -> None:
+    upload(bucket, trained, "plain/")
+    assert store.verify(fetch(f"gs://{BUCKET}/plain/", tmp_path)).manifest == store.open_artefact(trained).manifest
+
+
+def test_what_is_there_already_is_not_fetched_again_but_mended_when_damaged(
+    bucket: Any, trained: Path, tmp_path: Path
+) -> None:
+    publish(bucket, trained, "p/")
+    place = fetch(f"gs://{BUCKET}/p", tmp_path)
+    before = place.stat().st_ino
+    assert fetch(f"gs://{BUCKET}/p", tmp_path) == place
+    assert place.stat().st_ino == before
+    (place / "b_i.npy").write_bytes(b"damaged")
+    fetch(f"gs://{BUCKET}/p", tmp_path)
+    assert store.open_artefact(tmp_path).directory == place
+
+
+def test_a_newer_version_takes_the_pointer_and_the_old_one_stays(bucket: Any, trained: Path, tmp_path: Path) -> None:
+    publish(bucket, trained, "p/")
+    old = fetch(f"gs://{BUCKET}/p", tmp_path)
+    newer = tmp_path / "newer"
+    shutil.copytree(trained, newer)
+    manifest = json.loads((newer / "manifest.json").read_text()) | {"created": "2099-01-01T00:00:00Z"}
+    (newer / "manifest.json").write_text(json.dumps(manifest))
+    publish(bucket, newer, "p/")
+    new = fetch(f"gs://{BUCKET}/p", tmp_path)
+    assert new != old
+    assert store.open_artefact(tmp_path).directory == new
+    assert store.verify(old)
+
+
+@pytest.mark.parametrize("name", ["sim_values.npy", "manifest.json", "b_i.npy"])
+def test_damage_in_the_bucket_is_refused_and_nothing_is_left(
+    bucket: Any, trained: Path, tmp_path: Path, name: str
+) -> None:
+    version = publish(bucket, trained, "p/")
+    blob = bucket.blob(f"p/versions/{version}/{name}")
+    whole = blob.download_as_bytes()
+    for damaged in (whole[:-1], whole.replace(whole[-40:], bytes(40)), None):
+        blob.delete() if damaged is None else blob.upload_from_string(damaged)
+        kind = ArtefactMissing if damaged is None and name == "manifest.json" else ArtefactCorrupt
+        with pytest.raises(kind):
+            fetch(f"gs://{BUCKET}/p", tmp_path)
+        assert not left_in(tmp_path)
+
+
+def test_a_bad_new_version_leaves_the_good_old_one_current(bucket: Any, trained: Path, tmp_path: Path) -> None:
+    publish(bucket, trained, "p/")
+    good = fetch(f"gs://{BUCKET}/p", tmp_path)
+    bucket.blob("p/current.json").upload_from_string('{"version": "gone", "manifest_sha256": "%s"}' % ("0" * 64))
+    with pytest.raises(ArtefactMissing):
+        fetch(f"gs://{BUCKET}/p", tmp_path)
+    assert store.open_artefact(tmp_path).directory == good
+
+
+@pytest.mark.parametrize("pointer", ["{", '{"version": "../../x", "manifest_sha256": "%s"}' % ("0" * 64), "[]"])
+def test_a_pointer_that_is_none_is_corrupt(bucket: Any, tmp_path: Path, pointer: str) -> None:
+    bucket.blob("p/current.json").upload_from_string(pointer)
+    with pytest.raises(ArtefactCorrupt, match=r"current\.json"):
+        fetch(f"gs://{BUCKET}/p", tmp_path)
+
+
+def test_a_later_schema_in_the_bucket_is_too_new(bucket: Any, tmp_path: Path) -> None:
+    bucket.blob("p/manifest.json").upload_from_string('{"schema_version": 99}')
+    with pytest.raises(ArtefactTooNew):
+        fetch(f"gs://{BUCKET}/p", tmp_path)
+
+
+def test_nothing_there_and_no_such_bucket_are_missing(bucket: Any, tmp_path: Path) -> None:
+    for uri in (f"gs://{BUCKET}/nothing", "gs://no-such-bucket/p"):
+        with pytest.raises(ArtefactMissing, match="There is no model at gs://"):
+            fetch(uri, tmp_path)
+
+
+@pytest.mark.parametrize("uri", ["gs://", "gs:///p", "s3://b/p", "models/p", ""])
+def test_what_is_no_bucket_address_is_refused(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(StorageError, match="is no bucket"):
+        fetch(uri, tmp_path)
+
+
+def test_a_bucket_that_cant_be_reached_is_a_storage_error_in_bounded_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://localhost:9")
+    monkeypatch.setattr(create_gcs_local_file, "RETRY", create_gcs_local_file.RETRY.with_timeout(1.0))
+    with pytest.raises(StorageError, match="could not be read"):
+        fetch(f"gs://{BUCKET}/p", tmp_path)
+
+
+def test_a_disk_that_refuses_is_a_storage_error(bucket: Any, trained: Path, tmp_path: Path) -> None:
+    publish(bucket, trained, "p/")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError):
+        fetch(f"gs://{BUCKET}/p", tmp_path / "file")
+
+
+def test_the_app_serves_what_the_setting_names(bucket: Any, trained: Path, tmp_path: Path) -> None:
+    version = publish(bucket, trained, "p/")
+    knowledge = open_knowledge(Settings(model=f"gs://{BUCKET}/p", cache_dir=str(tmp_path)))
+    assert knowledge.model.version == version
+
+
+def test_the_command_line_prints_where_the_model_is(bucket: Any, trained: Path, tmp_path: Path) -> None:
+    version = publish(bucket, trained, "p/")
+    runner = click.testing.CliRunner()
+    done = runner.invoke(create_gcs_local_file.main, [f"gs://{BUCKET}/p", str(tmp_path)])
+    assert done.output.strip() == str(tmp_path / "versions" / version)
+    failed = runner.invoke(create_gcs_local_file.main, [f"gs://{BUCKET}/none", str(tmp_path)])
+    assert failed.exit_code == 1
+    assert failed.output.startswith("Error: There is no model at gs://")

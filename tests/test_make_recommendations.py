@@ -1,0 +1,102 @@
+"""The use case and its command line, over real HTTP to the stand-in sites."""
+
+import csv
+import gzip
+import io
+import json
+from pathlib import Path
+
+import click.testing
+import pytest
+
+import make_recommendations
+from hakken.catalogue import Catalogue
+from hakken.cli.output import as_csv, as_json, as_table
+from hakken.ratings import Recommendation, Recommendations
+
+SAMPLE = Path(__file__).parent.parent / "static" / "sample-export.xml"
+
+
+def run(*arguments: str | Path, status: int = 0, **environment: str) -> str:
+    runner = click.testing.CliRunner(env=environment)
+    result = runner.invoke(make_recommendations.main, [str(one) for one in arguments])
+    assert result.exit_code == status, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.output
+
+
+def test_a_file_gives_a_table_with_rank_title_rating_type_genres_and_link() -> None:
+    said = run("--file", SAMPLE, "-n", "5")
+    head, *rows = said.splitlines()
+    assert head.split() == ["#", "Title", "Predicted", "Type", "Genres", "MyAnimeList"]
+    assert len(rows) == 5
+    for rank, row in enumerate(rows, start=1):
+        assert row.split()[0] == str(rank)
+        assert "https://myanimelist.net/anime/" in row.split()[-1]
+
+
+def test_packed_and_plain_exports_give_the_same_json(tmp_path: Path) -> None:
+    packed = tmp_path / "list.xml.gz"
+    packed.write_bytes(gzip.compress(SAMPLE.read_bytes()))
+    plain = run("--file", SAMPLE, "--format", "json")
+    assert run("--file", packed, "--format", "json") == plain
+    answer = json.loads(plain)
+    assert list(answer) == ["recommendations", "notes"]
+    assert len(answer["recommendations"]) == 10
+    first = answer["recommendations"][0]
+    assert {"anime_id", "title", "predicted_rating", "match", "support", "type", "genres", "year", "url"} <= set(first)
+
+
+def test_csv_has_a_heading_and_a_line_for_each() -> None:
+    rows = list(csv.DictReader(io.StringIO(run("--file", SAMPLE, "--format", "csv", "-n", "3"))))
+    assert [row["rank"] for row in rows] == ["1", "2", "3"]
+    assert all(1 <= float(row["predicted_rating"]) <= 10 for row in rows)
+
+
+def test_impossible_arguments_are_refused(tmp_path: Path) -> None:
+    assert "Give either a USERNAME or --file" in run(status=2)
+    assert "Give either a USERNAME or --file" in run("someone", "--file", SAMPLE, status=2)
+    for n in ("0", "-1", "101", "abc"):
+        assert "'-n'" in run("--file", SAMPLE, "-n", n, status=2)
+    assert "does not exist" in run("--file", tmp_path / "none.xml", status=2)
+    assert "'--source'" in run("someone", "--source", "kitsu", status=2)
+
+
+def test_failures_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "list.xml").write_text("no list")
+    assert run("--file", tmp_path / "list.xml", status=1).startswith("Error: The file is not")
+    assert "2 to 20 characters" in run("no such name", status=1)
+    assert run("--file", SAMPLE, status=1, HAKKEN_MODEL=str(tmp_path)).startswith("Error: There is no model at")
+    assert "HAKKEN_MODLE is unknown" in run("--file", SAMPLE, status=1, HAKKEN_MODLE="x")
+
+
+ODD = Recommendations(
+    (
+        Recommendation(1, "=cmd|' /C calc'!A0", 8.0, 8.0, 3),
+        Recommendation(2, '[red]Bra,cket[/red] :smile: "quoted"', 7.5, 7.5, 2),
+    ),
+    ("A note.",),
+)
+
+
+def test_what_a_spreadsheet_would_run_is_escaped_and_the_rest_is_left_alone() -> None:
+    first, second = csv.DictReader(io.StringIO(as_csv(ODD, Catalogue([]))))
+    assert first["title"] == "'=cmd|' /C calc'!A0"
+    assert second["title"] == ODD.recommendations[1].title
+    assert (second["type"], second["genres"]) == ("", "")
+
+
+def test_titles_are_text_in_the_table_and_facts_unknown_are_null_in_json() -> None:
+    table = as_table(ODD, Catalogue([]))
+    assert ODD.recommendations[1].title in table
+    assert table.endswith("A note.\n")
+    answer = json.loads(as_json(ODD, Catalogue([])))
+    assert answer["notes"] == ["A note."]
+    assert answer["recommendations"][0]["type"] is None
+    assert answer["recommendations"][0]["genres"] is None
+
+
+@pytest.mark.parametrize("title", ["+1", "-x", "@y", "\tz"])
+def test_every_dangerous_beginning_is_escaped(title: str) -> None:
+    result = Recommendations((Recommendation(1, title, 8.0, 8.0, 3),))
+    assert next(csv.DictReader(io.StringIO(as_csv(result, Catalogue([])))))["title"] == f"'{title}"
