@@ -1,0 +1,20 @@
+"""How gunicorn serves Hakken; it reads this file by itself. PORT and WEB_CONCURRENCY are gunicorn's own settings."""
+
+import os
+import sys
+from typing import Any
+
+from hakken.config import Settings
+from hakken.errors import ConfigError
+from hakken.sources import Sources
+
+worker_class = "gthread"
+threads = 8
+
+
+def on_starting(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
+    """Refuse a wrong setting at once and in a sentence, before any worker is started."""
+    try:
+        Sources.from_settings(Settings.from_environ(os.environ))
+    except ConfigError as error:
+        sys.exit(f"hakken: {error}")

@@ -1,0 +1,180 @@
+"""The composed application: in this process, and served by a real gunicorn on loopback."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from ars_app import create_app
+from hakken.config import Settings
+from hakken.knowledge import Knowledge
+from hakken.model import store
+from make_recommendations import read_export
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "static" / "sample-export.xml"
+PATIENCE = 20.0
+"""Seconds that a server gets to start or to end, on a busy machine."""
+
+
+def export_of(entries: int) -> bytes:
+    """A MyAnimeList export of many titles that the embedded model knows."""
+    ids = Knowledge.read(store.open_artefact("embedded")).model.arrays.anime_ids[:entries].tolist()
+    anime = "".join(
+        f"<anime><series_animedb_id>{one}</series_animedb_id><series_title><![CDATA[Title]]></series_title>"
+        f"<my_score>{one % 11}</my_score><my_status>Completed</my_status></anime>"
+        for one in ids
+    )
+    return f"<myanimelist><myinfo><user_export_type>1</user_export_type></myinfo>{anime}</myanimelist>".encode()
+
+
+@contextlib.contextmanager
+def served(application: str, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Serve with gunicorn on a free port; the address, and the process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", application]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("HAKKEN_", "MAL_"))}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=clean | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        yield f"http://127.0.0.1:{port}", process
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+
+
+def wait_for(address: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            requests.get(f"{address}/healthz", timeout=1)
+        except requests.ConnectionError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with served("tests.worker_probe:create_probed_app()") as (address, _):
+        wait_for(address)
+        yield address
+
+
+def test_the_embedded_model_is_served(server: str) -> None:
+    assert requests.get(f"{server}/healthz", timeout=5).json() == {"status": "alive"}
+    ready = requests.get(f"{server}/readyz", timeout=5).json()
+    assert ready == {"status": "ready", "model": {"version": store.open_artefact("embedded").version}}
+    sample = requests.get(f"{server}/recommendations", {"sample": 1, "n": 7}, timeout=5)
+    assert sample.status_code == 200
+    assert sample.text.count('<li class="entry">') == 7
+
+
+def test_a_worker_never_loads_what_only_training_needs(server: str) -> None:
+    requests.get(f"{server}/recommendations", {"sample": 1}, timeout=5)
+    modules = requests.get(f"{server}/modules", timeout=5).json()["modules"]
+    assert "hakken.recommend" in modules
+    loaded = {name.partition(".")[0] for name in modules}
+    assert not loaded & {"numba", "llvmlite", "pandas", "surprise", "sklearn", "scipy"}
+    assert not [name for name in modules if name.startswith(("hakken.training", "google.cloud"))]
+
+
+def test_a_long_list_is_answered(server: str) -> None:
+    files = {"export": ("animelist.xml", export_of(1500))}
+    answer = requests.post(f"{server}/recommendations", files=files, data={"n": "100"}, timeout=10)
+    assert answer.status_code == 200
+    assert answer.text.count('<li class="entry">') == 100
+
+
+def test_an_upload_of_100_mb_is_refused_before_it_is_read(server: str) -> None:
+    begin = time.monotonic()
+    answer = requests.post(f"{server}/recommendations", files={"export": ("list.xml", b"<" * 100_000_000)}, timeout=30)
+    assert answer.status_code == 413
+    assert "too large" in answer.text
+    assert time.monotonic() - begin < 10
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("HAKKEN_DEADLINE", "soon", "The setting HAKKEN_DEADLINE can't be used"),
+        ("HAKKEN_MODLE", "x", "The setting HAKKEN_MODLE is unknown; did you mean HAKKEN_MODEL?"),
+        ("HAKKEN_LIST_SOURCES", "mal,myspace", "'myspace' is none of mal, jikan, load_json"),
+    ],
+)
+def test_a_wrong_setting_ends_the_start_in_a_sentence(name: str, value: str, said: str) -> None:
+    with served("ars_app:create_app()", **{name: value}) as (_, process):
+        output, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert said in output
+    assert "Traceback" not in output
+
+
+def test_a_model_that_cant_be_opened_leaves_the_server_alive_and_not_ready(tmp_path: Path) -> None:
+    with served("ars_app:create_app()", HAKKEN_MODEL=str(tmp_path)) as (address, process):
+        wait_for(address)
+        assert requests.get(f"{address}/readyz", timeout=5).status_code == 503
+        process.terminate()
+        output, _ = process.communicate(timeout=PATIENCE)
+    assert "can't be served: There is no model at" in output
+    assert "Traceback" not in output
+
+
+def corrupt(at: Path) -> None:
+    (at / "b_i.npy").write_bytes(b"x")
+
+
+def too_new(at: Path) -> None:
+    (at / "manifest.json").write_text(json.dumps({"schema_version": 2}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [(corrupt, "not what the manifest says"), (too_new, "schema version 2"), (shutil.rmtree, "There is no model")],
+)
+def test_without_a_usable_model_pages_say_so_and_readyz_says_why(
+    trained: Path, tmp_path: Path, damage: Callable[[Path], None], reason: str
+) -> None:
+    directory = tmp_path / "model"
+    shutil.copytree(trained, directory)
+    damage(directory)
+    client = create_app(Settings(model=str(directory))).test_client()
+    assert client.get("/healthz").status_code == 200
+    ready = client.get("/readyz")
+    assert ready.status_code == 503
+    assert reason in ready.get_json()["reason"]
+    for _ in range(2):
+        page = client.get("/recommendations?sample=1")
+        assert page.status_code == 503
+        assert "No recommendations just now" in page.text
+    assert client.get("/").status_code == 200
+
+
+def test_what_a_test_hands_over_is_what_is_served(knowledge: Knowledge) -> None:
+    client = create_app(Settings(model="/nowhere"), knowledge=knowledge).test_client()
+    assert client.get("/readyz").get_json()["model"]["version"] == knowledge.model.version
+
+
+def test_the_sample_export_is_read_whole_and_known_to_the_embedded_model() -> None:
+    with SAMPLE.open("rb") as file:
+        user_list = read_export(file, Settings())
+    model = Knowledge.read(store.open_artefact("embedded")).model
+    assert user_list.skipped == user_list.repeats == 0
+    _, known = model.rows_of([rating.anime_id for rating in user_list.scored])
+    assert len(known) > 30
+    assert known.all()
+    assert len({rating.status for rating in user_list.ratings}) == 5

@@ -1,0 +1,200 @@
+"""The pages in a real browser, served by the real application; only the sites behind it are made up."""
+
+import gzip
+import os
+import shutil
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from ars_app import create_app
+from hakken.config import Settings
+from hakken.errors import PrivateList
+from hakken.http import Deadline, HttpClient
+from hakken.ratings import Rating, Site, UserList
+from hakken.sources import Sources
+
+SAMPLE = Path(__file__).parent.parent / "static" / "sample-export.xml"
+CHROMIUM = shutil.which("chromium")
+ARGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PHONE, DESK = 390, 1280
+
+
+def png(width: int, height: int) -> bytes:
+    """A grey picture."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = (b"\0" + b"\x80" * width) * height
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+class Lists:
+    """A source that knows two people, one of whom keeps their list private."""
+
+    name = "made up"
+
+    def fetch(self, username: str, deadline: Deadline) -> UserList:  # noqa: ARG002  # a source's signature
+        if username == "private":
+            raise PrivateList("The site says that this list is private.")
+        return UserList.of([Rating(1, 9), Rating(5, 8), Rating(457, 10)])
+
+
+class Silent(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    sources = Sources(HttpClient(1.0), {site: [Lists()] for site in Site})
+    server = make_server("127.0.0.1", 0, create_app(Settings(), sources=sources), threaded=True, request_handler=Silent)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        missing = "chromium is not installed, so no page was tried in a browser"
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS) as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A tab whose page may load nothing from elsewhere, and must not have tried what its policy forbids."""
+    with browser.new_context(base_url=address, viewport={"width": DESK, "height": 800}) as context:
+        context.set_default_timeout(5_000)
+        tab = context.new_page()
+        tab.route(lambda url: urlsplit(url).hostname != "127.0.0.1", lambda route: route.abort())
+        complaints: list[str] = []
+        tab.on("console", lambda message: complaints.append(message.text))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        yield tab
+        assert not [text for text in complaints if "net::ERR" not in text and "status of 4" not in text]
+
+
+def test_one_click_on_the_sample_gives_a_list(page: Page) -> None:
+    page.goto("/")
+
+    page.get_by_role("link", name="Try it with a sample list").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recommended for the sample list")
+    expect(page.get_by_role("listitem").filter(has_text="Predicted rating")).to_have_count(10)
+    expect(page.get_by_role("link", name="Try your own list")).to_be_visible()
+
+
+def test_an_upload_gives_a_list_of_the_length_asked_for(page: Page, tmp_path: Path) -> None:
+    export = tmp_path / "animelist.xml.gz"
+    export.write_bytes(gzip.compress(SAMPLE.read_bytes()))
+    page.goto("/")
+
+    page.get_by_label("Export file").set_input_files(export)
+    page.get_by_role("form", name="Your MyAnimeList export").get_by_label("How many titles").fill("3")
+    page.get_by_role("button", name="Recommend from the export").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recommended from your export")
+    expect(page.locator(".entry")).to_have_count(3)
+
+
+def test_from_a_private_list_back_to_the_form(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("Username", exact=True).fill("private")
+    page.get_by_role("button", name="Recommend by username").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("This list is private")
+    expect(page.get_by_label("Username", exact=True)).to_have_value("private")
+
+    page.go_back()
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Find the anime")
+
+
+def test_with_the_keyboard_alone(page: Page) -> None:
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "username":
+            break
+    page.keyboard.type("spike")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recommended for spike")
+    page.get_by_label("How many titles").focus()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("2")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".entry")).to_have_count(2)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recommended for spike")
+
+
+def test_without_javascript(browser: Browser, address: str) -> None:
+    with browser.new_context(base_url=address, java_script_enabled=False) as context:
+        tab = context.new_page()
+        tab.route(lambda url: urlsplit(url).hostname != "127.0.0.1", lambda route: route.abort())
+        tab.goto("/")
+
+        tab.get_by_role("link", name="Try it with a sample list").click()
+
+        expect(tab.locator(".entry")).to_have_count(10)
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_no_page_is_wider_than_the_screen(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+
+    for path in ("/", "/recommendations?sample=1&n=100", "/recommendations?username=private", "/nowhere"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_a_picture_lies_over_the_drawn_cover_and_moves_nothing(page: Page) -> None:
+    def covers() -> list[list[float]]:
+        page.goto("/recommendations?sample=1&n=5")
+        page.wait_for_load_state("networkidle")
+        boxes: list[list[float]] = page.evaluate(
+            "[...document.querySelectorAll('.cover')].map(one => Object.values(one.getBoundingClientRect().toJSON()))"
+        )
+        return boxes
+
+    without = covers()
+    # A shape that covers don't have, and a picture must not push its cover out of shape.
+    picture = png(100, 60)
+
+    def answer(route: Route) -> None:
+        route.fulfill(body=picture, content_type="image/png")
+
+    page.route("https://cdn.myanimelist.net/**", answer)
+
+    assert covers() == without
+    image = page.locator(".cover img").first
+    assert image.evaluate("image => image.naturalWidth") == 100
+    assert image.bounding_box() == page.locator(".cover:has(img)").first.bounding_box()

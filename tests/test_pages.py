@@ -1,0 +1,660 @@
+"""The pages, through Flask's test client, with hand-made fakes for what stands behind them."""
+
+import html
+import re
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
+
+from hakken import errors
+from hakken.catalogue import Anime, Catalogue
+from hakken.config import Settings
+from hakken.knowledge import Knowledge
+from hakken.model import Manifest, Model, Parameters
+from hakken.model.arrays import Arrays
+from hakken.model.manifest import Sizes
+from hakken.ratings import Preferences, Rating, Recommendation, Recommendations, Site, Status, UserList, Username
+from hakken.sources.mal_export import parse
+from hakken.web import Services, register
+from hakken.web.errors import FAILURES, failure_of
+
+CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "static" / "sample-export.xml"
+CDN = "https://cdn.myanimelist.net/images/anime/4/19644.jpg"
+
+BEBOP = Anime(
+    anime_id=1,
+    title="Cowboy Bebop",
+    type="TV",
+    episodes=26,
+    genres=("Action", "Space"),
+    year=1998,
+    picture=CDN,
+)
+SPIRITED = Anime(
+    anime_id=199,
+    title="Sen to Chihiro no Kamikakushi",
+    title_english="Spirited Away",
+    type="Movie",
+    episodes=1,
+    year=2001,
+)
+EVIL = Anime(
+    anime_id=666,
+    title="<script>alert('title')</script>",
+    title_english='"><img src=x onerror=alert(1)>',
+    genres=("<b>",),
+    picture="https://elsewhere.example/cover.jpg",
+)
+BARE = Anime(anime_id=7, title="×××Bare")
+
+MADE = Recommendations(
+    (
+        Recommendation(1, "Cowboy Bebop", 9.126, 9.126, 2345),
+        Recommendation(199, "Sen to Chihiro no Kamikakushi", 8.5, 8.5, 1),
+        Recommendation(666, EVIL.title, 8.0, 8.0, 60),
+        Recommendation(7, "×××Bare", 7.5, 7.5, 61),
+        Recommendation(12345, "Known to the model only", 7.0, 7.0, 62),
+    ),
+    ("2 scored titles are new to us and left out.", "It's only a <note>."),
+)
+
+
+def knowledge() -> Knowledge:
+    manifest = Manifest(
+        created="2026-11-23T21:16:35Z",
+        hakken_version="0.1.0",
+        mu=7.8,
+        sizes=Sizes(users=5877, items=7561, entries=612636, scored=494301, neighbours=1),
+        parameters=Parameters(),
+        files={},
+    )
+    none = np.zeros(0)
+    no_arrays = Arrays(
+        anime_ids=none.astype(np.int32),
+        b_i=none,
+        raters=none.astype(np.int32),
+        sim_indptr=np.zeros(1, dtype=np.int64),
+        sim_indices=none.astype(np.uint16),
+        sim_values=none.astype(np.uint16),
+        sim_scale=none.astype(np.float32),
+    )
+    return Knowledge(Model(no_arrays, manifest, "20261123T211635Z-abc"), Catalogue([BEBOP, SPIRITED, EVIL, BARE]))
+
+
+class Backstage:
+    """What stands behind the pages: remembers what it was asked, and answers or fails as it is told."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Username | UserList, Preferences]] = []
+        self.uploads: list[BinaryIO] = []
+        self.answer = MADE
+        self.failure: Exception | None = None
+        self.model_failure: errors.ModelError | None = None
+
+    def recommend(self, who: Username | UserList, preferences: Preferences) -> Recommendations:
+        self.asked.append((who, preferences))
+        if self.failure:
+            raise self.failure
+        return self.answer
+
+    def knowledge(self) -> Knowledge:
+        if self.model_failure:
+            raise self.model_failure
+        return knowledge()
+
+    def parse_export(self, stream: BinaryIO) -> UserList:
+        self.uploads.append(stream)
+        return parse(stream)
+
+
+@pytest.fixture
+def backstage() -> Backstage:
+    return Backstage()
+
+
+@pytest.fixture
+def app_with(backstage: Backstage) -> Callable[[Settings], Flask]:
+    def make(settings: Settings) -> Flask:
+        app = Flask("hakken_under_test", root_path=str(ROOT))
+        register(app, Services(settings, backstage.recommend, backstage.knowledge, backstage.parse_export))
+        return app
+
+    return make
+
+
+@pytest.fixture
+def client(app_with: Callable[[Settings], Flask]) -> FlaskClient:
+    return app_with(Settings(mal_client_id="0123")).test_client()
+
+
+@pytest.fixture
+def client_without_mal(app_with: Callable[[Settings], Flask]) -> FlaskClient:
+    return app_with(Settings()).test_client()
+
+
+def upload(client: FlaskClient, content: bytes, *, filename: str = "animelist.xml", **fields: str) -> TestResponse:
+    # Encoded here, for the client would put a large file into a temporary one and leave it open.
+    boundary, body = encode_multipart({"export": FileStorage(BytesIO(content), filename), **fields})
+    return client.post("/recommendations", data=body, content_type=f'multipart/form-data; boundary="{boundary}"')
+
+
+def words(page: TestResponse) -> str:
+    """The text of a page, without its tags, white space and apostrophes made even."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page.text)).split()).replace(CURLY, "'")
+
+
+def item(page: TestResponse, rank: int) -> str:
+    """The markup of one title of the list."""
+    return page.text.split('<li class="entry">')[rank].split("</li>")[0]
+
+
+# The start page
+
+
+def test_home_says_what_it_does_and_offers_three_ways(client: FlaskClient) -> None:
+    page = client.get("/")
+
+    assert page.status_code == 200
+    assert "predicts what you would give" in words(page)
+    assert 'name="username"' in page.text
+    assert 'type="file"' in page.text
+    assert 'href="/recommendations?sample=1"' in page.text
+    assert "https://myanimelist.net/panel.php?go=export" in page.text
+    assert "read in memory and never stored" in words(page)
+    assert "494,301 ratings that 5,877 people gave to 7,561 titles" in words(page)
+
+
+def test_home_with_mal_usernames_begins_with_the_username(client: FlaskClient) -> None:
+    page = client.get("/")
+
+    assert "can't be looked up" not in words(page)
+    assert page.text.index('id="username"') < page.text.index('id="export"')
+    assert '<option value="mal" selected>' in page.text
+
+
+def test_home_without_mal_usernames_says_so_before_anything_is_typed(client_without_mal: FlaskClient) -> None:
+    page = client_without_mal.get("/")
+
+    assert "MyAnimeList usernames can't be looked up on this server." in words(page)
+    notice = page.text.index("<strong>MyAnimeList usernames can")
+    assert notice < page.text.index('id="export"') < page.text.index('id="username"')
+    assert '<option value="mal" disabled>MyAnimeList (not on this server)' in page.text
+    assert '<option value="anilist" selected>' in page.text
+
+
+def test_home_stands_without_a_model_and_says_so(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.model_failure = errors.ArtefactMissing("There is no model.")
+
+    page = client.get("/")
+
+    assert page.status_code == 200
+    assert "There are no recommendations just now" in words(page)
+
+
+# A list
+
+
+def test_a_username_is_handed_to_the_use_case(client: FlaskClient, backstage: Backstage) -> None:
+    page = client.get("/recommendations?username=+Spike_S-1+&source=anilist&n=25")
+
+    assert page.status_code == 200
+    assert backstage.asked == [(Username("Spike_S-1", Site.ANILIST), Preferences(n=25))]
+    assert "Recommended for Spike_S-1" in words(page)
+    # Another length is asked for with the same name.
+    assert '<input type="hidden" name="username" value="Spike_S-1">' in page.text
+    assert '<input type="hidden" name="source" value="anilist">' in page.text
+    assert re.search(r'id="n-again"[^>]*value="25"', page.text)
+
+
+def test_the_site_is_myanimelist_unless_one_is_chosen(client: FlaskClient, backstage: Backstage) -> None:
+    client.get("/recommendations?username=spike")
+    client.get("/recommendations?username=spike&source=")
+
+    assert [who for who, _ in backstage.asked] == [Username("spike", Site.MAL)] * 2
+
+
+@pytest.mark.parametrize(("text", "n"), [("", 10), ("%20", 10), ("1", 1), ("100", 100), ("007", 7), ("+5+", 5)])
+def test_the_length_of_the_list(client: FlaskClient, backstage: Backstage, text: str, n: int) -> None:
+    assert client.get(f"/recommendations?username=spike&n={text}").status_code == 200
+    assert backstage.asked[0][1].n == n
+
+
+def test_a_list_says_how_it_is_ordered_and_what_to_know(client: FlaskClient) -> None:
+    page = client.get("/recommendations?username=spike")
+
+    assert "Best predicted rating first, among titles rated by at least 50 people." in words(page)
+    assert "2 scored titles are new to us and left out." in words(page)
+    assert "It's only a <note>." in words(page)
+    assert "<note>" not in page.text
+    assert page.text.count('<li class="entry">') == 5
+
+
+def test_a_list_by_popularity_does_not_claim_another_order(client: FlaskClient, backstage: Backstage) -> None:
+    most_rated = Recommendation(1, "Cowboy Bebop", 8.0, 2345.0, 2345)
+    backstage.answer = Recommendations((most_rated,), personal=False)
+
+    page = client.get("/recommendations?username=spike")
+
+    assert "Most rated first." in words(page)
+    assert "Best predicted rating first" not in words(page)
+
+
+def test_an_empty_list_says_so(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.answer = Recommendations((), ("Only 0 titles are left to recommend.",))
+
+    page = client.get("/recommendations?username=spike")
+
+    assert page.status_code == 200
+    assert "There is nothing left to recommend." in words(page)
+
+
+def test_a_title_with_all_its_facts(client: FlaskClient) -> None:
+    first = item(client.get("/recommendations?username=spike"), 1)
+
+    assert '<a href="https://myanimelist.net/anime/1">Cowboy Bebop</a>' in first
+    assert "TV · 1998 · 26 episodes" in first
+    assert "Action, Space" in first
+    assert "Rated by 2,345 people" in first
+    assert "<strong>9.13</strong>" in first
+    assert 'width="91.3"' in first
+    assert re.search(rf'<img src="{CDN}" width="225" height="318" alt="" loading="lazy"', first)
+    assert 'class="english"' not in first
+
+
+def test_a_title_with_another_name_in_english(client: FlaskClient) -> None:
+    second = item(client.get("/recommendations?username=spike"), 2)
+
+    assert ">Sen to Chihiro no Kamikakushi</a>" in second
+    assert ">Spirited Away</p>" in second
+    assert "Rated by 1 person<" in second
+    assert "Movie · 2001<" in second
+    assert "<img" not in second
+
+
+def test_a_fact_that_the_catalogue_lacks_is_left_out(client: FlaskClient) -> None:
+    page = client.get("/recommendations?username=spike")
+
+    for rank, title in ((4, "×××Bare"), (5, "Known to the model only")):
+        one = item(page, rank)
+        assert title in one
+        for missing in ('class="facts"', 'class="genres"', 'class="english"', "<img", "None", "episode"):
+            assert missing not in one
+    assert "https://myanimelist.net/anime/12345" in item(page, 5)
+
+
+def test_what_a_catalogue_holds_is_text_not_markup(client: FlaskClient) -> None:
+    third = item(client.get("/recommendations?username=spike"), 3)
+
+    assert "&lt;script&gt;alert(&#39;title&#39;)&lt;/script&gt;" in third
+    assert "<script" not in third
+    assert "onerror=alert(1)>" not in third
+    assert "elsewhere.example" not in third, "a picture from a host that the policy forbids"
+
+
+# The sample
+
+
+def test_the_sample_is_parsed_like_any_export(client: FlaskClient, backstage: Backstage) -> None:
+    page = client.get("/recommendations?sample=1&n=3")
+
+    who, preferences = backstage.asked[0]
+    assert isinstance(who, UserList)
+    assert len(who) == 47
+    assert preferences.n == 3
+    assert "Recommended for the sample list" in words(page)
+    assert '<input type="hidden" name="sample" value="1">' in page.text
+
+
+def test_the_sample_shows_what_an_export_can_hold() -> None:
+    with SAMPLE.open("rb") as stream:
+        sample = parse(stream)
+
+    assert (sample.skipped, sample.repeats) == (0, 0)
+    assert {rating.status for rating in sample.ratings} == set(Status)
+    assert 0 < sum(not rating.scored for rating in sample.ratings) < 5
+    assert Rating(1, 10, Status.COMPLETED) in sample.ratings
+
+
+def test_the_sample_can_be_looked_at(client: FlaskClient) -> None:
+    with client.get("/static/sample-export.xml") as page:
+        assert page.status_code == 200
+        assert b"<series_title><![CDATA[Cowboy Bebop]]></series_title>" in page.get_data()
+
+
+# Uploads
+
+
+def test_an_upload_is_parsed_and_recommended_from(client: FlaskClient, backstage: Backstage) -> None:
+    page = upload(client, SAMPLE.read_bytes(), n="4")
+
+    assert page.status_code == 200
+    who, preferences = backstage.asked[0]
+    assert isinstance(who, UserList)
+    assert len(who) == 47
+    assert preferences.n == 4
+    assert "Recommended from your export" in words(page)
+    assert "Nothing of your file was kept." in words(page)
+    assert 'enctype="multipart/form-data"' in page.text
+
+
+def test_an_upload_stays_in_memory_however_large(client: FlaskClient, backstage: Backstage) -> None:
+    upload(client, SAMPLE.read_bytes() + b"\n" * 2**21)
+
+    assert isinstance(backstage.uploads[0], BytesIO)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{}, {"n": "5"}, {"export": (BytesIO(b""), "")}, {"export": "a field, not a file"}],
+    ids=["nothing", "n only", "no file chosen", "not a file"],
+)
+def test_no_file(client: FlaskClient, backstage: Backstage, data: dict[str, object]) -> None:
+    page = client.post("/recommendations", data=data)
+
+    assert page.status_code == 400
+    assert "No file was chosen." in words(page)
+    assert not backstage.asked
+
+
+def test_a_file_that_is_no_export(client: FlaskClient) -> None:
+    page = upload(client, b"Dear diary")
+
+    assert page.status_code == 400
+    assert "That file is not an anime list export" in words(page)
+
+
+def test_a_file_larger_than_the_limit(app_with: Callable[[Settings], Flask], backstage: Backstage) -> None:
+    client = app_with(Settings(max_upload_mb=1)).test_client()
+
+    page = upload(client, b" " * 1_200_000)
+
+    assert page.status_code == 413
+    assert "A file may have at most 1 MB" in words(page)
+    assert not backstage.uploads
+
+
+# What a visitor can get wrong
+
+
+BAD_N = [
+    "0",
+    "-1",
+    "101",
+    "abc",
+    "1.5",
+    "1e1",
+    "0x5",
+    "1_0",
+    "%2B5",
+    "\N{ARABIC-INDIC DIGIT FIVE}",
+    "9" * 5000,
+    "10;",
+    "None",
+]
+
+
+@pytest.mark.parametrize("n", BAD_N)
+def test_a_length_out_of_range(client: FlaskClient, backstage: Backstage, n: str) -> None:
+    for page in (
+        client.get(f"/recommendations?username=spike&n={n}"),
+        client.get(f"/recommendations?sample=1&n={n}"),
+        upload(client, SAMPLE.read_bytes(), n=n.replace("%2B", "+")),
+    ):
+        assert page.status_code == 400
+        assert "must be a whole number from 1 to 100" in words(page)
+    assert not backstage.asked
+
+
+BAD_NAMES = ["", " ", "a b", "../etc", "a/b", "spïke", "スパイク", "x" * 500, "a\0b", "<script>alert(1)</script>", "🙂"]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_what_can_not_be_a_username(client: FlaskClient, backstage: Backstage, name: str) -> None:
+    page = client.get("/recommendations", query_string={"username": name, "source": "anilist", "n": "5"})
+
+    assert page.status_code == 400
+    assert "That can't be a username" in words(page)
+    assert "<script>" not in page.text
+    assert not backstage.asked
+    # Both ways are offered again, filled in as they were.
+    assert 'id="export"' in page.text
+    assert '<option value="anilist" selected>' in page.text
+    assert re.search(r'id="n-username"[^>]*value="5"', page.text)
+
+
+@pytest.mark.parametrize("query", ["", "?n=5", "?sample=0", "?sample=yes"])
+def test_asking_for_nobody(client: FlaskClient, query: str) -> None:
+    page = client.get("/recommendations" + query)
+
+    assert page.status_code == 400
+    assert "No username was given." in words(page)
+
+
+def test_an_unknown_site(client: FlaskClient, backstage: Backstage) -> None:
+    page = client.get("/recommendations?username=spike&source=kitsu")
+
+    assert page.status_code == 400
+    assert "The site must be MyAnimeList or AniList." in words(page)
+    assert not backstage.asked
+
+
+# What can go wrong elsewhere
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "advice"),
+    [
+        (errors.BadUsername, 400, "as it stands in the address of your profile"),
+        (errors.BadOption, 400, "Change it below"),
+        (errors.UserNotFound, 404, "Check the spelling"),
+        (errors.PrivateList, 403, "Or make it public"),
+        (errors.SiteDown, 502, "Or upload your MyAnimeList export"),
+        (errors.SiteTimeout, 504, "Or upload your MyAnimeList export"),
+        (errors.SiteBusy, 503, "Or upload your MyAnimeList export"),
+        (errors.SiteBlocked, 502, "Or upload your MyAnimeList export"),
+        (errors.SiteNonsense, 502, "Or upload your MyAnimeList export"),
+        (errors.NotAnExport, 400, "Choose the file just as MyAnimeList gave it to you"),
+        (errors.MangaExport, 422, "choose “Anime List”"),
+        (errors.ExportTooLarge, 413, "Upload the packed file"),
+    ],
+)
+def test_each_failure_has_a_page(
+    client: FlaskClient, backstage: Backstage, kind: type[errors.HakkenError], status: int, advice: str
+) -> None:
+    backstage.failure = kind("This is what's wrong.")
+
+    page = client.get("/recommendations?username=spike")
+
+    assert page.status_code == status
+    assert "This is what's wrong." in words(page)
+    assert advice in words(page)
+    assert FAILURES[kind].turn in words(page)
+    assert 'id="username"' in page.text
+    assert 'id="export"' in page.text
+    assert 'content="noindex"' in page.text
+
+
+@pytest.mark.parametrize(
+    "kind", [errors.ArtefactMissing, errors.ArtefactCorrupt, errors.ArtefactTooNew, errors.StorageError]
+)
+def test_without_a_model_it_is_our_fault(
+    client: FlaskClient, backstage: Backstage, kind: type[errors.ModelError]
+) -> None:
+    backstage.failure = kind("The file /srv/secret/sim.npy can't be read.")
+
+    page = client.get("/recommendations?username=spike")
+
+    assert page.status_code == 503
+    assert "This is our fault" in words(page)
+    assert "/srv/secret" not in page.text, "paths are the operator's, in the log"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "status"),
+    [
+        ((errors.SiteTimeout, errors.SiteTimeout), 504),
+        ((errors.SiteBusy,), 503),
+        ((errors.SiteDown, errors.SiteDown), 502),
+        ((errors.SiteTimeout, errors.SiteBusy), 502),
+        ((), 502),
+    ],
+)
+def test_the_status_when_all_sources_failed(
+    client: FlaskClient, backstage: Backstage, kinds: tuple[type[errors.SiteError], ...], status: int
+) -> None:
+    tried = [("jikan", kind("It's no use.")) for kind in kinds]
+    backstage.failure = errors.AllSourcesFailed("MyAnimeList could not answer.", tried)
+
+    assert client.get("/recommendations?username=spike").status_code == status
+
+
+def test_what_was_tried_is_told_in_plain_words(client: FlaskClient, backstage: Backstage) -> None:
+    tried = [("mal", errors.SiteBusy("It asked us to wait.")), ("jikan", errors.SiteDown("It's down."))]
+    backstage.failure = errors.AllSourcesFailed("MyAnimeList could not answer.", tried)
+
+    text = words(client.get("/recommendations?username=spike"))
+
+    assert "MyAnimeList could not answer." in text
+    assert "MyAnimeList's official API It asked us to wait." in text
+    assert "Jikan, an unofficial API for MyAnimeList It's down." in text
+
+
+def kinds_of_error(kind: type[errors.HakkenError] = errors.HakkenError) -> Iterator[type[errors.HakkenError]]:
+    children = kind.__subclasses__()
+    if not children:
+        yield kind
+    for child in children:
+        yield from kinds_of_error(child)
+
+
+INHERITED = {
+    errors.ArtefactMissing: errors.ModelError,
+    errors.ArtefactCorrupt: errors.ModelError,
+    errors.ArtefactTooNew: errors.ModelError,
+    errors.StorageError: errors.ModelError,
+    # No visitor meets these two: one stops the start, the other a command.
+    errors.ConfigError: errors.HakkenError,
+    errors.TableError: errors.HakkenError,
+}
+
+
+@pytest.mark.parametrize("kind", list(kinds_of_error()))
+def test_every_kind_of_error_has_an_entry_or_inherits_one_on_purpose(kind: type[errors.HakkenError]) -> None:
+    error = errors.AllSourcesFailed("", []) if kind is errors.AllSourcesFailed else kind("")
+
+    assert failure_of(error) is FAILURES[INHERITED.get(kind, kind)]
+
+
+def test_a_mistake_of_ours_is_a_plain_page(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.failure = ValueError("secret detail")
+
+    page = client.get("/recommendations?username=spike")
+
+    assert page.status_code == 500
+    assert "Something went wrong here" in words(page)
+    assert "secret detail" not in page.text
+    assert "Traceback" not in page.text
+
+
+def test_no_such_page(client: FlaskClient) -> None:
+    page = client.get("/nowhere")
+
+    assert page.status_code == 404
+    assert "There is no such page" in words(page)
+
+
+def test_a_method_that_a_page_does_not_know(client: FlaskClient) -> None:
+    page = client.post("/")
+
+    assert page.status_code == 405
+    assert "GET" in page.headers["Allow"]
+    assert "That can't be done here" in words(page)
+
+
+# Health
+
+
+def test_alive(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.model_failure = errors.ArtefactMissing("There is no model.")
+
+    page = client.get("/healthz")
+
+    assert (page.status_code, page.json) == (200, {"status": "alive"})
+
+
+def test_ready(client: FlaskClient) -> None:
+    page = client.get("/readyz")
+
+    assert (page.status_code, page.json) == (200, {"status": "ready", "model": {"version": "20261123T211635Z-abc"}})
+
+
+def test_not_ready(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.model_failure = errors.ArtefactMissing("There is no model.")
+
+    page = client.get("/readyz")
+
+    assert (page.status_code, page.json) == (503, {"status": "not ready", "reason": "There is no model."})
+
+
+# What holds for every page
+
+
+EVERY_PAGE = ["/", "/recommendations?username=spike", "/recommendations?sample=1", "/recommendations", "/nowhere"]
+
+
+@pytest.mark.parametrize("path", [*EVERY_PAGE, "/healthz", "/readyz", "/static/hakken.css", "/static/none.css"])
+def test_headers(client: FlaskClient, path: str) -> None:
+    with client.get(path) as page:
+        policy = page.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert page.headers["Referrer-Policy"] == "no-referrer"
+        assert page.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_what_is_someones_own_is_kept_out_of_caches_and_search_engines(client: FlaskClient) -> None:
+    for page in (client.get("/recommendations?username=spike"), upload(client, SAMPLE.read_bytes())):
+        assert "private" in page.headers["Cache-Control"]
+        assert '<meta name="robots" content="noindex">' in page.text
+
+
+class Markup(HTMLParser):
+    """Collects what the tests below ask about."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.labelled: set[str] = set()
+        self.fields: set[str] = set()
+        self.foul: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        self.foul += [name for name in given if name == "style" or name.startswith("on")]
+        self.foul += [tag] if tag in {"script", "style"} else []
+        if tag == "label":
+            self.labelled.add(given.get("for") or "")
+        if tag in {"input", "select"} and given.get("type") != "hidden":
+            self.fields.add(given.get("id") or "")
+
+
+@pytest.mark.parametrize("path", EVERY_PAGE)
+def test_markup(client: FlaskClient, path: str) -> None:
+    markup = Markup(client.get(path).text)
+
+    assert len(markup.ids) == len(set(markup.ids)), "an id stands twice"
+    assert markup.fields == markup.labelled, "a field without its label, or the other way round"
+    assert not markup.foul, "the policy forbids inline styles and scripts"
