@@ -1,0 +1,133 @@
+"""Documents and code say the same."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hakken import errors
+from hakken.cli import main
+from hakken.config import Settings, variable_names
+from hakken.model import store
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+CONTRACT = (ROOT / ".importlinter").read_text()
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + list(
+    (ROOT / "docs").glob("*.md")
+)
+
+
+def test_the_configuration_table_is_the_settings() -> None:
+    hints = typing.get_type_hints(Settings, include_extras=True)
+    defaults = msgspec.structs.asdict(Settings())
+    rows = []
+    for field, variable in variable_names().items():
+        [meta] = [one for one in typing.get_args(hints[field]) if getattr(one, "description", None)]
+        default = f"`{defaults[field]}`" if defaults[field] != "" else ""
+        rows.append(f"| `{variable}` | {default} | {meta.description} |")
+    found = [line for line in README.splitlines() if re.match(r"\| `(HAKKEN_|MAL_)", line)]
+    assert found == rows
+
+
+def test_every_command_stands_in_the_readme_and_every_one_named_exists() -> None:
+    named = set(re.findall(r"python -m hakken (\w+)", README + ARCHITECTURE))
+    assert named == set(main.commands)
+
+
+def test_make_help_lists_every_target_and_documents_name_no_other() -> None:
+    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S607
+    assert set(re.findall(r"^  make (\w+)", listed, re.MULTILINE)) == targets
+    named = {
+        name
+        for path in DOCUMENTS
+        for name in re.findall(r"`make (\w+)|^    make (\w+)", path.read_text(), re.MULTILINE)
+    }
+    assert {one or other for one, other in named} <= targets
+
+
+def test_the_error_tree_is_drawn_as_it_is() -> None:
+    drawn: list[tuple[int, str]] = []
+    for line in inspect.getdoc(errors).splitlines():  # type: ignore[union-attr]  # the module has a docstring
+        if match := re.match(r"(?P<lead>[ │├└─]*)(?P<name>[A-Z]\w+Error|[├└│ ─]+)?(?P<other>[A-Z]\w+)?", line):
+            name = match["name"] or match["other"]
+            if name and hasattr(errors, name.strip()):
+                drawn.append((line.index(name) // 4, name))
+    path: list[str] = []
+    parents = {}
+    for depth, name in drawn:
+        base = drawn[0][0]
+        path[depth - base :] = [name]
+        parents[name] = path[-2] if len(path) > 1 else "Exception"
+    classes = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and name != "Sequence"}
+    actual = {name: kind.__base__.__name__ for name, kind in classes.items() if issubclass(kind, Exception)}
+    assert parents == actual
+
+
+def test_the_layout_names_every_part_and_no_other() -> None:
+    table = ARCHITECTURE.partition("## Layout")[2].partition("\n## ")[0]
+    named = {name.rstrip("/") for name in re.findall(r"`([\w./]+)`(?=[^|]*\|)", table) if (ROOT / name).exists()}
+    parts = {
+        f"hakken/{path.name}" for path in (ROOT / "hakken").iterdir() if path.name not in {"__init__.py", "__pycache__"}
+    }
+    parts |= {path.name for path in ROOT.glob("*.py")} | {"templates", "static", "tests", "benchmarks"}
+    assert parts <= named
+
+
+def test_the_artefact_table_names_every_file() -> None:
+    table = ARCHITECTURE.partition("## The artefact")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([\w]+\.(?:npy|json|jsonl\.gz))`(?=[^|]*\|)", table))
+    embedded = store.open_artefact("embedded").manifest.files
+    assert named == {*embedded, "manifest.json"}
+
+
+def test_the_figure_of_the_embedded_model_is_its_own() -> None:
+    scored = f"{store.open_artefact('embedded').manifest.sizes.scored:,}"
+    assert f"trained on {scored} ratings" in README
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text()):
+        assert (path.parent / target).exists(), target
+
+
+COMPOSERS = {
+    "ars_app": {"hakken", "make_recommendations", "flask"},
+    "make_recommendations": {"hakken", "create_gcs_local_file", "click", "platformdirs"},
+    "create_gcs_local_file": {"hakken.errors", "hakken.model", "click", "google", "requests"},
+}
+"""What the top-level files may import beside the standard library; import-linter reads packages only."""
+
+
+@pytest.mark.parametrize("name", COMPOSERS)
+def test_the_top_level_files_import_what_their_role_allows(name: str) -> None:
+    text = (ROOT / f"{name}.py").read_text()
+    tree = ast.walk(ast.parse(text))
+    imported = {
+        module
+        for node in tree
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for module in ([one.name for one in node.names] if isinstance(node, ast.Import) else [node.module or ""])
+    }
+    foreign = {module for module in imported if module.partition(".")[0] not in sys.stdlib_module_names}
+    assert not {
+        module for module in foreign if not any(f"{module}.".startswith(f"{allowed}.") for allowed in COMPOSERS[name])
+    }
+    assert not {module for module in foreign if module.startswith("hakken.training")}
+
+
+def test_the_contract_of_the_imports_is_the_one_that_is_documented() -> None:
+    layers = CONTRACT.partition("layers =\n")[2].partition("\n\n")[0]
+    in_contract = [re.findall(r"\w+", line) for line in layers.splitlines()]
+    block = ARCHITECTURE.partition("## Who may import whom")[2].partition("## The artefact")[0]
+    documented = [re.findall(r"hakken\.(\w+)", line) for line in block.splitlines() if line.startswith("      ")]
+    assert [sorted(line) for line in documented] == [sorted(line) for line in in_contract]
