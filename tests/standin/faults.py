@@ -1,0 +1,134 @@
+"""What can go wrong with an answer, at any site. A fault answers a request in the site's place."""
+
+import gzip
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
+from functools import cache, partial
+from http import HTTPStatus
+from typing import NoReturn
+
+from flask import Response, request
+
+Fault = Callable[[], Response | None]
+
+MEGABYTE = 2**20
+
+stopping = threading.Event()
+"""Set when the server stops, so that nobody has to wait for an answer that takes its time."""
+
+
+def reply(
+    status: int, body: bytes | str | Iterable[bytes] = b"", mimetype: str = "application/json", **headers: str
+) -> Fault:
+    """Make the fault of answering just so; an underscore in a header's name stands for a hyphen."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda: Response(body, status, named, mimetype=mimetype)
+
+
+def _slow_headers() -> Response:
+    stopping.wait(30)
+    return Response("[]")
+
+
+def _dripped_headers() -> NoReturn:
+    _send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Drip: ")
+    for byte in _drip(b"a"):
+        _send(byte)
+    raise ConnectionAbortedError
+
+
+def _dripped_body() -> Response:
+    return Response(_drip(b" "), mimetype="application/json")
+
+
+def _long_redirect() -> Response:
+    return Response(_drip(b" "), HTTPStatus.FOUND, {"Location": "/elsewhere"})
+
+
+def _drip(byte: bytes) -> Iterator[bytes]:
+    while not stopping.wait(0.05):
+        yield byte
+
+
+def _cut_short() -> NoReturn:
+    _send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[")
+    request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError
+
+
+def _reset() -> NoReturn:
+    _send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[")
+    client = request.environ["werkzeug.socket"]
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with a reset
+    os.close(client.detach())
+    raise ConnectionAbortedError
+
+
+def _not_http() -> NoReturn:
+    _send(b"220 mail.example ESMTP\r\n\r\n")
+    request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError
+
+
+def _huge_body() -> Response:
+    return Response((b" " * MEGABYTE for _ in range(200)), mimetype="application/json")
+
+
+def _gzip_bomb() -> Response:
+    return Response(_bomb(), mimetype="application/json", headers={"Content-Encoding": "gzip"})
+
+
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(b" " * (200 * MEGABYTE), compresslevel=1)
+
+
+def _send(data: bytes) -> None:
+    request.environ["werkzeug.socket"].sendall(data)
+
+
+_HTML = partial(reply, body="<!doctype html><title>Just a moment...</title>", mimetype="text/html")
+_JIKAN_504 = '{"status": 504, "type": "BadResponseException", "message": "Jikan failed to connect to MyAnimeList"}'
+
+
+class Faults(Enum):
+    """The faults that have a name."""
+
+    NOT_FOUND_HTML = (_HTML(HTTPStatus.NOT_FOUND),)
+    UNAUTHORIZED = (reply(HTTPStatus.UNAUTHORIZED, '{"message": "invalid_token"}'),)
+    FORBIDDEN_HTML = (_HTML(HTTPStatus.FORBIDDEN),)
+    FORBIDDEN_EMPTY = (reply(HTTPStatus.FORBIDDEN),)
+    BUSY = (reply(HTTPStatus.TOO_MANY_REQUESTS),)
+    BUSY_FOR_AN_HOUR = (reply(HTTPStatus.TOO_MANY_REQUESTS, Retry_After="3600"),)
+    OUT_OF_ORDER = (_HTML(HTTPStatus.INTERNAL_SERVER_ERROR),)
+    GATEWAY_TIMEOUT = (reply(HTTPStatus.GATEWAY_TIMEOUT, _JIKAN_504),)
+    REDIRECT = (reply(HTTPStatus.FOUND, Location="/elsewhere"),)
+    REDIRECT_AT_LENGTH = (_long_redirect,)
+    SLOW_HEADERS = (_slow_headers,)
+    DRIPPED_HEADERS = (_dripped_headers,)
+    DRIPPED_BODY = (_dripped_body,)
+    CUT_SHORT = (_cut_short,)
+    RESET = (_reset,)
+    NOT_HTTP = (_not_http,)
+    NOTHING = (reply(HTTPStatus.OK),)
+    NO_CONTENT = (reply(HTTPStatus.NO_CONTENT),)
+    HTML = (_HTML(HTTPStatus.OK),)
+    TRUNCATED_JSON = (reply(HTTPStatus.OK, '{"data": [{"node": {"id": 1'),)
+    DEEP_JSON = (reply(HTTPStatus.OK, b"[" * MEGABYTE),)
+    WRONG_TYPES = (reply(HTTPStatus.OK, '{"data": "none", "paging": []}'),)
+    NOT_UTF8 = (reply(HTTPStatus.OK, b'{"data": "\xff", "errors": [{"message": "\xff"}]}'),)
+    NOT_GZIP = (reply(HTTPStatus.OK, "[]", Content_Encoding="gzip"),)
+    HUGE_BODY = (_huge_body,)
+    GZIP_BOMB = (_gzip_bomb,)
+
+    def __call__(self) -> Response | None:
+        fault: Fault = self.value[0]
+        return fault()
+
+
+SLOW: Mapping[str, Fault] = {fault.name: fault for fault in Faults if "SLOW" in fault.name or "DRIPPED" in fault.name}
+"""Those that end with the client's patience only."""

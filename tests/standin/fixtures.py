@@ -1,0 +1,23 @@
+"""The fixture `standin`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.standin.server import Standin
+
+
+@pytest.fixture(scope="session")
+def standin_server() -> Iterator[Standin]:
+    server = Standin()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def standin(standin_server: Standin, monkeypatch: pytest.MonkeyPatch) -> Standin:
+    """The sites, without a fault."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")  # whatever proxy the machine has, it is not for these
+    standin_server.reset()
+    return standin_server

@@ -1,0 +1,119 @@
+"""The stand-in's server, and what a test may tell and ask it."""
+
+import contextlib
+import threading
+from typing import NamedTuple
+
+from flask import Flask, Response, request
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from hakken.config import Settings
+from tests.standin import faults, sites
+from tests.standin.faults import Fault
+
+
+class Seen(NamedTuple):
+    """A request as it reached the stand-in."""
+
+    site: str
+    path: str
+    args: dict[str, str]
+    headers: dict[str, str]
+    json: object
+
+
+class Standin:
+    """The sites, one for all.
+
+    Attributes:
+        requests: those that have come since the test began, in order.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[Seen] = []
+        self._faults: dict[str, tuple[Fault, int]] = {}
+        self._server = make_server("127.0.0.1", 0, self._app(), threaded=True, request_handler=_Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self.url = f"http://127.0.0.1:{self._server.port}"
+
+    @property
+    def jikan_url(self) -> str:
+        return f"{self.url}/jikan/v4"
+
+    @property
+    def mal_url(self) -> str:
+        return f"{self.url}/mal/v2"
+
+    @property
+    def load_json_url(self) -> str:
+        return f"{self.url}/load_json"
+
+    @property
+    def anilist_url(self) -> str:
+        return f"{self.url}/anilist/"
+
+    def settings(self, **changes: object) -> Settings:
+        """Settings of an app that takes this for all its sites."""
+        given = {
+            "jikan_url": self.jikan_url,
+            "mal_url": self.mal_url,
+            "load_json_url": self.load_json_url,
+            "anilist_url": self.anilist_url,
+            "mal_client_id": sites.CLIENT_ID,
+        }
+        return Settings(**(given | changes))  # type: ignore[arg-type]  # a test knows what it changes
+
+    def fail(self, site: str, fault: Fault, *, after: int = 0) -> None:
+        """Let a site (`jikan`, `mal`, `load_json`, `anilist`) fail from now on, after so many good answers."""
+        self._faults[site] = fault, after
+
+    def asked(self) -> list[str]:
+        """The sites that were asked, in order, once for each request."""
+        return [seen.site for seen in self.requests]
+
+    def reset(self) -> None:
+        """Forget the faults and the requests."""
+        self._faults.clear()
+        self.requests.clear()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        faults.stopping.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _app(self) -> Flask:
+        app = Flask(__name__)
+        app.config["PROPAGATE_EXCEPTIONS"] = True  # so that a fault can break the connection off
+        for site in sites.ALL:
+            app.register_blueprint(site)
+        app.before_request(self._note_and_fail)
+        return app
+
+    def _note_and_fail(self) -> Response | None:
+        site = request.path.split("/")[1]
+        self.requests.append(
+            Seen(
+                site,
+                request.path,
+                request.args.to_dict(),
+                dict(request.headers),
+                request.get_json(silent=True),
+            )
+        )
+        fault, after = self._faults.get(site, (None, 0))
+        return fault() if fault and self.asked().count(site) > after else None
+
+
+class _Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"  # so that bodies may come in chunks
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):  # a fault closed the connection
+            super().handle()
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # its name in the base class
+        """Keep the tests' output to themselves."""

@@ -1,0 +1,162 @@
+"""How each site answers, written from its specification and not from what our sources expect."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from tests.standin.users import USERS, Entry
+
+ENDLESS = "endless"
+PRIVATE = "recluse"
+CLIENT_ID = "id-of-the-stand-in"
+
+_MAL_STATUS = {1: "watching", 2: "completed", 3: "on_hold", 4: "dropped", 6: "plan_to_watch"}
+_ANILIST_STATUS = {1: "CURRENT", 2: "COMPLETED", 3: "PAUSED", 4: "DROPPED", 6: "PLANNING"}
+
+jikan = Blueprint("jikan", __name__, url_prefix="/jikan/v4")
+mal = Blueprint("mal", __name__, url_prefix="/mal/v2")
+load_json = Blueprint("load_json", __name__, url_prefix="/load_json")
+anilist = Blueprint("anilist", __name__, url_prefix="/anilist")
+ALL = (jikan, mal, load_json, anilist)
+
+
+def _page(user: str, offset: int, limit: int) -> tuple[Sequence[Entry | None], bool]:
+    """Cut a page out of a user's list; also whether there are more after it."""
+    if user == ENDLESS:
+        return USERS[user], True
+    return USERS[user][offset : offset + limit], offset + limit < len(USERS[user])
+
+
+def _json(body: str) -> Response:
+    return Response(body, mimetype="application/json")
+
+
+@jikan.get("/users/<user>/animelist")
+def jikan_list(user: str) -> ResponseReturnValue:
+    if user not in USERS:
+        return _jikan_error(404, "BadResponseException", "Resource does not exist")
+    if user == PRIVATE:
+        return _jikan_error(403, "BadResponseException", "Forbidden")
+    entries, _ = _page(user, 300 * (request.args.get("page", 1, type=int) - 1), 300)
+    return _json(_jikan_body(tuple(entries)))
+
+
+@cache
+def _jikan_body(entries: tuple[Entry | None, ...]) -> str:
+    return json.dumps({"data": [entry and _jikan_entry(entry) for entry in entries]})
+
+
+def _jikan_entry(entry: Entry) -> dict[str, object]:
+    anime = {"mal_id": entry.anime_id, "title": entry.title, "type": "TV", "season": None, "year": None}
+    return {
+        "watching_status": entry.code,
+        "score": entry.score,
+        "episodes_watched": 0,
+        "is_rewatching": entry.rewatching,
+        "anime": anime,
+    }
+
+
+def _jikan_error(status: int, kind: str, message: str) -> ResponseReturnValue:
+    return jsonify(status=status, type=kind, message=message, error=f"{status} on https://myanimelist.net/"), status
+
+
+@mal.get("/users/<user>/animelist")
+def mal_list(user: str) -> ResponseReturnValue:
+    if request.headers.get("X-MAL-CLIENT-ID") != CLIENT_ID:
+        return jsonify(error="invalid_token", message="The client id is unknown"), 401
+    if user not in USERS:
+        return jsonify(error="not_found", message=""), 404
+    if user == PRIVATE:
+        return jsonify(error="not_permitted", message=""), 403
+    offset, limit = request.args.get("offset", 0, type=int), min(request.args.get("limit", 100, type=int), 1000)
+    entries, more = _page(user, offset, limit)
+    gray_too = request.args.get("nsfw") == "true"
+    shown = tuple(entry for entry in entries if gray_too or not (entry and entry.gray))
+    following = f"https://elsewhere.invalid/users/{user}/animelist?offset={offset + limit}"
+    return _json(_mal_body(shown, following if more else None))
+
+
+@cache
+def _mal_body(entries: tuple[Entry | None, ...], following: str | None) -> str:
+    data = [entry and _mal_entry(entry) for entry in entries]
+    return json.dumps({"data": data, "paging": {"next": following} if following else {}})
+
+
+def _mal_entry(entry: Entry) -> dict[str, object]:
+    status = _MAL_STATUS.get(entry.code, "unheard_of")
+    return {
+        "node": {"id": entry.anime_id, "title": entry.title},
+        "list_status": {"status": status, "score": entry.score, "is_rewatching": entry.rewatching},
+    }
+
+
+@load_json.get("/<user>/load.json")
+def load_json_list(user: str) -> ResponseReturnValue:
+    if user not in USERS or request.args.get("status") != "7":
+        return jsonify(errors=[{"message": "invalid request"}]), 400
+    if user == PRIVATE:
+        return Response("<html>Forbidden</html>", 403)
+    entries, _ = _page(user, request.args.get("offset", 0, type=int), 300)
+    return _json(_load_json_body(tuple(entries)))
+
+
+@cache
+def _load_json_body(entries: tuple[Entry | None, ...]) -> str:
+    return json.dumps([entry and _load_json_entry(entry) for entry in entries])
+
+
+def _load_json_entry(entry: Entry) -> dict[str, object]:
+    return {
+        "anime_id": entry.anime_id,
+        "anime_title": entry.title,
+        "score": entry.score,
+        "status": entry.code,
+        "is_rewatching": int(entry.rewatching),
+    }
+
+
+@anilist.post("/")
+def anilist_list() -> ResponseReturnValue:
+    asked: Any = request.get_json()
+    (user,) = asked["variables"].values()
+    if user not in USERS:
+        return _anilist_error("User not found", 404)
+    if user == PRIVATE:
+        return _anilist_error("Private User", 404)
+    numbered = list(enumerate(USERS[user]))
+    by_status = sorted(numbered, key=lambda pair: _anilist_status(pair[1]))
+    lists = [
+        _anilist_list([pair for pair in group if not (pair[1] and pair[1].custom == "only")], custom=False)
+        for _, group in groupby(by_status, key=lambda pair: _anilist_status(pair[1]))
+    ]
+    # Each entry of a custom list stands in two of them.
+    lists += 2 * [_anilist_list([pair for pair in numbered if pair[1] and pair[1].custom], custom=True)]
+    return jsonify(data={"MediaListCollection": {"lists": lists}})
+
+
+def _anilist_status(entry: Entry | None) -> str:
+    if entry and entry.rewatching:
+        return "REPEATING"
+    return _ANILIST_STATUS.get(entry.code, "UNHEARD_OF") if entry else ""
+
+
+def _anilist_list(pairs: list[tuple[int, Entry | None]], *, custom: bool) -> dict[str, object]:
+    return {
+        "isCustomList": custom,
+        "entries": [entry and _anilist_entry(number, entry) for number, entry in pairs],
+    }
+
+
+def _anilist_entry(number: int, entry: Entry) -> dict[str, object]:
+    score = float(entry.score) if isinstance(entry.score, int) else entry.score  # the schema says Float
+    return {"id": number, "score": score, "status": _anilist_status(entry), "media": {"idMal": entry.anime_id}}
+
+
+def _anilist_error(message: str, status: int) -> ResponseReturnValue:
+    return jsonify(errors=[{"message": message, "status": status}], data={"MediaListCollection": None}), status

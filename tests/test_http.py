@@ -1,0 +1,445 @@
+"""The HTTP client: its deadline, its limit, and what it makes of every way to fail."""
+
+import gzip
+import inspect
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import msgspec
+import pytest
+import requests
+import urllib3
+from flask import Response
+
+import hakken
+from hakken.errors import SiteBusy, SiteDown, SiteError, SiteNonsense, SiteTimeout
+from hakken.http import MAX_BODY, Answer, Deadline, HttpClient, check_status, site_error
+from tests.standin.faults import SLOW, Faults, reply
+from tests.standin.server import Standin
+
+PATIENT = 20.0
+DEADLINE = 0.5
+
+
+class Clock:
+    """Time that passes when told."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def http() -> HttpClient:
+    return HttpClient(PATIENT)
+
+
+# Deadlines
+
+
+def test_a_deadline_runs_out_and_no_further() -> None:
+    clock = Clock()
+    deadline = Deadline.after(10, clock)
+    assert deadline.left == 10
+    clock.now += 7
+    assert deadline.left == 3
+    clock.now += 7
+    assert deadline.left == 0
+
+
+def test_a_share_is_of_what_is_left() -> None:
+    clock = Clock()
+    deadline = Deadline.after(10, clock)
+    clock.now += 4
+
+    assert deadline.share(3).left == pytest.approx(2)
+    assert deadline.share(1).left == pytest.approx(deadline.left)
+
+
+def test_after_its_deadline_nothing_is_asked(standin: Standin) -> None:
+    clock = Clock()
+    http = HttpClient(5, clock=clock)
+    deadline = http.new_deadline()
+    clock.now += 5
+
+    with pytest.raises(SiteTimeout):
+        http.get(standin.jikan_url, deadline)
+
+    assert standin.requests == []
+
+
+@pytest.mark.parametrize("fault", [Faults[name] for name in SLOW])
+def test_a_deadline_that_began_long_ago_is_kept(standin: Standin, fault: Faults) -> None:
+    http = HttpClient(2 * DEADLINE)
+    deadline = http.new_deadline()
+    standin.fail("jikan", fault)
+    begun = time.monotonic()
+    time.sleep(DEADLINE)
+
+    with pytest.raises(SiteTimeout):
+        http.get(standin.jikan_url, deadline)
+
+    assert time.monotonic() - begun < 2 * DEADLINE + 0.5
+
+
+def test_a_body_that_keeps_coming_is_bounded_as_a_whole(standin: Standin) -> None:
+    """Two bytes of three quarters of the deadline each: neither is late, but the answer is."""
+
+    def body() -> Iterator[bytes]:
+        for _ in range(3):
+            time.sleep(0.75 * DEADLINE)
+            yield b" "
+
+    standin.fail("jikan", lambda: Response(body()))
+    http = HttpClient(DEADLINE)
+    begun = time.monotonic()
+
+    with pytest.raises(SiteTimeout):
+        http.get(standin.jikan_url, http.new_deadline())
+
+    assert time.monotonic() - begun < DEADLINE + 0.2
+
+
+def test_a_deadline_holds_through_a_proxy(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", standin.url)
+    http = HttpClient(DEADLINE)
+    standin.fail("jikan", Faults.DRIPPED_BODY)
+    begun = time.monotonic()
+
+    with pytest.raises(SiteTimeout):
+        http.get("http://site.invalid/jikan/v4/users/everything/animelist", http.new_deadline())
+
+    assert time.monotonic() - begun < DEADLINE + 0.5
+    assert standin.asked() == ["jikan"]
+
+
+# What is sent
+
+
+def test_every_request_names_the_project(standin: Standin, http: HttpClient) -> None:
+    http.get(standin.jikan_url, http.new_deadline())
+    http.post(standin.anilist_url, http.new_deadline(), json={"variables": {"name": "empty"}})
+
+    for seen in standin.requests:
+        assert seen.headers["User-Agent"] == f"Hakken/{hakken.__version__} (+https://github.com/hakken/hakken)"
+        assert seen.headers["Accept"] == "application/json"
+
+
+def test_get_sends_parameters_and_headers(standin: Standin, http: HttpClient) -> None:
+    http.get(standin.jikan_url, http.new_deadline(), params={"q": "a&b=ü", "page": 2}, headers={"X-Key": "1"})
+
+    (seen,) = standin.requests
+    assert seen.args == {"q": "a&b=ü", "page": "2"}
+    assert seen.headers["X-Key"] == "1"
+
+
+def test_post_sends_json_and_gives_the_answer(standin: Standin, http: HttpClient) -> None:
+    question = {"query": "", "variables": {"name": "empty"}}
+
+    answer = http.post(standin.anilist_url, http.new_deadline(), json=question)
+
+    assert standin.requests[0].json == question
+    assert answer.decode(object) == {
+        "data": {"MediaListCollection": {"lists": [{"entries": [], "isCustomList": True}] * 2}}
+    }
+
+
+class KeepsAlive(BaseHTTPRequestHandler):
+    """Keeps its connections, which the stand-in's server can't do."""
+
+    protocol_version = "HTTP/1.1"
+    connections: ClassVar[set[object]] = set()
+
+    def do_GET(self) -> None:
+        self.connections.add(self.client_address)
+        self.send_response(404 if "missing" in self.path else 200)
+        if "chunks" in self.path:
+            self.send_header("Transfer-Encoding", "chunked")
+            body = b"2\r\n[1\r\n2\r\n,2\r\n1\r\n]\r\n0\r\n\r\n"
+        else:
+            body = b"[1,2]"
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_connection_is_used_again(http: HttpClient) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), KeepsAlive) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        for path in ("length", "chunks", "missing", "chunks", "length"):
+            answer = http.get(f"http://127.0.0.1:{server.server_port}/{path}", http.new_deadline())
+            assert answer.body == b"[1,2]"
+        server.shutdown()
+        serving.join()
+
+    assert len(KeepsAlive.connections) == 1
+
+
+def test_cookies_are_refused(standin: Standin, http: HttpClient) -> None:
+    standin.fail("jikan", reply(200, "{}", Set_Cookie="visitor=1; Path=/"))
+    for _ in range(2):
+        http.get(standin.jikan_url, http.new_deadline())
+
+    assert all("Cookie" not in seen.headers for seen in standin.requests)
+
+
+def test_threads_may_share_a_client(standin: Standin, http: HttpClient) -> None:
+    together = threading.Barrier(4)
+
+    def ask(number: int) -> object:
+        together.wait()
+        user = ("empty", "everything", "nobody", "recluse")[number % 4]
+        return user, http.get(f"{standin.jikan_url}/users/{user}/animelist", http.new_deadline()).status
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = set(threads.map(ask, range(40)))
+
+    assert answers == {("empty", 200), ("everything", 200), ("nobody", 404), ("recluse", 403)}
+
+
+# What comes back
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 410, 451])
+def test_a_status_that_only_the_source_understands_is_handed_on(
+    standin: Standin, http: HttpClient, status: int
+) -> None:
+    standin.fail("jikan", reply(status, "{}"))
+
+    answer = http.get(standin.jikan_url, http.new_deadline())
+
+    assert answer == Answer("127.0.0.1", status, b"{}")
+    assert answer.ok == (status == HTTPStatus.OK)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "error"),
+    [
+        ([429], SiteBusy),
+        (range(500, 512), SiteDown),
+        ([999], SiteDown),
+        (range(300, 309), SiteNonsense),
+        ([100, 201, 202, 204, 206, 299], SiteNonsense),
+    ],
+)
+def test_a_status_that_means_the_same_everywhere_is_an_error(statuses: range, error: type[SiteError]) -> None:
+    for status in statuses:
+        with pytest.raises(error, match=r"^site\.example "):
+            check_status(status, "site.example")
+
+
+def test_a_redirect_is_not_followed(standin: Standin, http: HttpClient) -> None:
+    standin.fail("jikan", reply(302, Location="/anilist/"))
+
+    with pytest.raises(SiteNonsense):
+        http.get(standin.jikan_url, http.new_deadline())
+
+    assert standin.asked() == ["jikan"]
+
+
+@pytest.mark.parametrize(("size", "fits"), [(100_000, True), (100_001, False)])
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_body_may_be_as_large_as_the_limit(standin: Standin, size: int, *, packed: bool, fits: bool) -> None:
+    body = b" " * size
+    standin.fail("jikan", reply(200, gzip.compress(body), Content_Encoding="gzip") if packed else reply(200, body))
+    http = HttpClient(PATIENT, max_body=100_000)
+
+    if fits:
+        assert http.get(standin.jikan_url, http.new_deadline()).body == body
+    else:
+        with pytest.raises(SiteNonsense, match="too large"):
+            http.get(standin.jikan_url, http.new_deadline())
+
+
+def test_a_huge_body_is_cut_at_the_limit(standin: Standin, http: HttpClient) -> None:
+    sent = 0
+
+    def body() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(200):
+            sent += 2**20
+            yield b" " * 2**20
+
+    standin.fail("jikan", lambda: Response(body()))
+    with pytest.raises(SiteNonsense, match="too large"):
+        http.get(standin.jikan_url, http.new_deadline())
+
+    assert sent < MAX_BODY + 16 * 2**20  # what the sockets between us may hold
+
+
+class Shape(msgspec.Struct):
+    size: int
+    name: str = ""
+
+
+@pytest.mark.parametrize("kind", [Shape, list[msgspec.Raw], list[Shape]])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b'{"size": "1"}', b"null", b"<html>", b"[" * 10**6, b"[" * 10**6 + b"]" * 10**6]
+)
+def test_a_body_of_another_shape_is_nonsense(body: bytes, kind: type) -> None:
+    with pytest.raises(SiteNonsense, match=r"^site\.example gave an answer that can't be read\.$"):
+        Answer("site.example", 200, body).decode(kind)
+
+
+def test_a_body_that_is_not_utf_8_is_nonsense() -> None:
+    with pytest.raises(SiteNonsense):
+        Answer("site.example", 200, b'{"size": 1, "name": "\xff"}').decode(Shape)
+
+
+def test_a_body_of_the_right_shape_is_decoded() -> None:
+    assert Answer("site.example", 200, b'{"size": 1, "other": 2}').decode(Shape) == Shape(1)
+
+
+# Ways to fail
+
+
+def test_a_closed_port_is_down(http: HttpClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    with pytest.raises(SiteDown):
+        http.get(f"http://127.0.0.1:{port}/secret?name=secret", http.new_deadline())
+
+
+def test_a_site_that_accepts_and_says_nothing_times_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        http = HttpClient(DEADLINE)
+
+        with pytest.raises(SiteTimeout):
+            http.get(f"http://127.0.0.1:{server.getsockname()[1]}/", http.new_deadline())
+
+
+def test_a_handshake_that_never_comes_times_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        http = HttpClient(DEADLINE)
+        begun = time.monotonic()
+
+        with pytest.raises(SiteTimeout):
+            http.get(f"https://127.0.0.1:{server.getsockname()[1]}/", http.new_deadline())
+
+        assert time.monotonic() - begun < DEADLINE + 1
+
+
+def test_a_connection_that_is_not_made_soon_is_given_up(monkeypatch: pytest.MonkeyPatch, http: HttpClient) -> None:
+    monkeypatch.setattr("hakken.http._CONNECT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        begun = time.monotonic()
+
+        with pytest.raises(SiteTimeout):
+            http.get(f"https://127.0.0.1:{server.getsockname()[1]}/", http.new_deadline())
+
+        assert time.monotonic() - begun < PATIENT / 2
+
+
+def test_a_site_without_tls_where_it_should_be_is_down(standin: Standin, http: HttpClient) -> None:
+    with pytest.raises(SiteDown):
+        http.get(standin.jikan_url.replace("http:", "https:"), http.new_deadline())
+
+
+@pytest.mark.parametrize(
+    "url", ["http://", "http://*", "http://a..b/", "http://host:99999/", "ftp://host/", "http://\u2603.\u2603\u2603-/"]
+)
+def test_an_address_that_is_none_is_down(http: HttpClient, url: str) -> None:
+    with pytest.raises(SiteDown):
+        http.get(url, http.new_deadline())
+
+
+def test_no_message_holds_an_address_or_a_secret(standin: Standin, http: HttpClient) -> None:
+    url = standin.jikan_url.replace("//", "//user:secret@") + "/secret"
+    standin.fail("jikan", Faults.RESET)
+
+    with pytest.raises(SiteDown) as reset:
+        http.get(url, http.new_deadline(), params={"secret": "secret"})
+    with pytest.raises(SiteDown) as header:
+        http.get(url, http.new_deadline(), headers={"X-MAL-CLIENT-ID": "secret\n"})
+
+    for caught in (reset, header):
+        assert "secret" not in str(caught.value)
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
+
+
+def _all_below(base: type[Exception]) -> set[type[Exception]]:
+    return {base}.union(*(_all_below(below) for below in base.__subclasses__()))
+
+
+THEIRS = sorted(
+    (
+        error
+        for error in _all_below(requests.RequestException) | _all_below(urllib3.exceptions.HTTPError)
+        if error.__module__.startswith(("requests.", "urllib3."))
+    ),
+    key=lambda error: f"{error.__module__}.{error.__name__}",
+)
+TIMEOUTS = {
+    "ConnectTimeout",
+    "ConnectTimeoutError",
+    "ReadTimeout",
+    "ReadTimeoutError",
+    "Timeout",
+    "TimeoutError",
+}
+NONSENSE = {
+    "BodyNotHttplibCompatible",
+    "ContentDecodingError",
+    "DecodeError",
+    "HeaderParsingError",
+    "InvalidJSONError",
+    "JSONDecodeError",
+    "ResponseNotChunked",
+    "TooManyRedirects",
+}
+
+
+def _bare(error: type[Exception]) -> Exception:
+    """Make an error without its constructor, whose arguments differ from one to the next."""
+    return error.__new__(error)
+
+
+@pytest.mark.parametrize("theirs", THEIRS, ids=lambda error: f"{error.__module__}.{error.__name__}")
+def test_each_of_the_libraries_errors_is_one_of_ours(theirs: type[Exception]) -> None:
+    expected: type[SiteError] = SiteDown
+    if theirs.__name__ in TIMEOUTS:
+        expected = SiteTimeout
+    elif theirs.__name__ in NONSENSE:
+        expected = SiteNonsense
+
+    error = site_error(_bare(theirs), "site.example")
+
+    assert type(error) is expected
+    assert str(error).startswith("site.example ")
+
+
+def test_the_libraries_errors_are_all_there() -> None:
+    assert len(THEIRS) > 50
+    known = {error.__name__ for error in THEIRS}
+    assert known >= TIMEOUTS | NONSENSE
+    assert {name for name, _ in inspect.getmembers(requests.exceptions, inspect.isclass)} & known
+
+
+@pytest.mark.parametrize("raised", [OSError, ConnectionResetError, TimeoutError, *THEIRS])
+def test_nothing_but_our_errors_leaves_the_client(
+    http: HttpClient, monkeypatch: pytest.MonkeyPatch, raised: type[Exception]
+) -> None:
+    """No site can be brought to raise each of them, so here they are raised in the session's place."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise _bare(raised)
+
+    send: Callable[..., None] = fail
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+
+    with pytest.raises(SiteError):
+        http.get("http://site.example/", http.new_deadline())

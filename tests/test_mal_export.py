@@ -1,0 +1,405 @@
+"""Reading MyAnimeList's export, which may be any file at all."""
+
+import gzip
+import io
+import tracemalloc
+import zipfile
+import zlib
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from hakken.errors import ExportError, ExportTooLarge, MangaExport, NotAnExport
+from hakken.ratings import Rating, Status, UserList
+from hakken.sources.mal_export import MAX_PACKED, parse
+
+MEGABYTE = 2**20
+
+EXPORT = """<?xml version="1.0" encoding="UTF-8" ?>
+<!--
+ Created by XML Export feature at MyAnimeList.net
+ Version 1.1.0
+-->
+
+<myanimelist>
+  <myinfo>
+    <user_id>1</user_id>
+    <user_name>someone</user_name>
+    <user_export_type>1</user_export_type>
+    <user_total_anime>4</user_total_anime>
+  </myinfo>
+  <anime>
+    <series_animedb_id>1</series_animedb_id>
+    <series_title><![CDATA[カウボーイビバップ & <friends>]]></series_title>
+    <series_type>TV</series_type>
+    <series_episodes>26</series_episodes>
+    <my_id>0</my_id>
+    <my_watched_episodes>26</my_watched_episodes>
+    <my_score>10</my_score>
+    <my_status>Completed</my_status>
+    <my_comments><![CDATA[]]></my_comments>
+    <my_rewatching>1</my_rewatching>
+  </anime>
+  <anime><series_animedb_id>21</series_animedb_id><my_score>0</my_score><my_status>Watching</my_status></anime>
+  <anime><series_animedb_id>30</series_animedb_id><my_score>6</my_score><my_status>On-Hold</my_status></anime>
+  <anime><series_animedb_id>40</series_animedb_id><my_score>1</my_score><my_status>Dropped</my_status></anime>
+  <anime><series_animedb_id>50</series_animedb_id><my_score>0</my_score><my_status>Plan to Watch</my_status></anime>
+</myanimelist>
+"""
+RATINGS = (
+    Rating(1, 10, Status.COMPLETED),
+    Rating(21, 0, Status.WATCHING),
+    Rating(30, 6, Status.ON_HOLD),
+    Rating(40, 1, Status.DROPPED),
+    Rating(50, 0, Status.PLAN_TO_WATCH),
+)
+
+
+def read(data: bytes | str, *, max_packed: int = MAX_PACKED, max_unpacked: int = 5 * MAX_PACKED) -> UserList:
+    packed = data.encode() if isinstance(data, str) else data
+    return parse(io.BytesIO(packed), max_packed=max_packed, max_unpacked=max_unpacked)
+
+
+def anime(body: str) -> str:
+    return f"<myanimelist><anime>{body}</anime></myanimelist>"
+
+
+def fields(anime_id: object = 1, score: object = 8, status: object = "Completed") -> str:
+    return (
+        f"<series_animedb_id>{anime_id}</series_animedb_id><my_score>{score}</my_score><my_status>{status}</my_status>"
+    )
+
+
+# Exports
+
+
+@pytest.mark.parametrize("pack", [str.encode, lambda text: gzip.compress(text.encode())], ids=["xml", "gz"])
+def test_an_export_is_read_packed_or_not(pack: Callable[[str], bytes]) -> None:
+    assert read(pack(EXPORT)) == UserList(RATINGS)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1", "windows-1252", "ascii"])
+def test_an_export_may_say_its_encoding(encoding: str) -> None:
+    declared = encoding.removesuffix("-sig")
+    text = EXPORT.replace("UTF-8", declared).replace("カウボーイビバップ", "Bebop" if declared == "ascii" else "é")
+
+    assert read(text.encode(encoding)) == UserList(RATINGS)
+
+
+def test_an_export_in_pieces_is_one_list() -> None:
+    middle = EXPORT.index("<my_score>6")
+    parts = (EXPORT[:middle].encode(), EXPORT[middle:].encode())
+
+    assert read(b"".join(map(gzip.compress, parts))) == UserList(RATINGS)  # gzip files may be joined
+
+
+def test_an_export_longer_than_what_is_read_at_once_comes_whole() -> None:
+    entries = "".join(f"<anime>{fields(number, number % 11)}</anime>" for number in range(1, 20_001))
+
+    fetched = read(f"<myanimelist>{entries}</myanimelist>")
+
+    assert fetched == UserList(tuple(Rating(number, number % 11) for number in range(1, 20_001)))
+
+
+@pytest.mark.parametrize(
+    "text", ["<myanimelist/>", "<myanimelist> </myanimelist>", EXPORT[: EXPORT.index("  <anime>")]]
+)
+def test_an_export_of_nothing_is_an_empty_list(text: str) -> None:
+    assert read(text if text.endswith(">") else text + "</myanimelist>") == UserList()
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("1", Status.WATCHING),
+        ("2", Status.COMPLETED),
+        ("3", Status.ON_HOLD),
+        ("4", Status.DROPPED),
+        ("6", Status.PLAN_TO_WATCH),
+        ("  plan to watch\n", Status.PLAN_TO_WATCH),
+        ("<![CDATA[On-Hold]]>", Status.ON_HOLD),
+        ("Wat&#99;hing", Status.WATCHING),
+    ],
+)
+def test_old_exports_have_numbers_for_the_statuses(status: str, expected: Status) -> None:
+    assert read(anime(fields(status=status))).ratings == (Rating(1, 8, expected),)
+
+
+@pytest.mark.parametrize("score", ["<my_score></my_score>", "<my_score>0</my_score>", "<my_score/>", ""])
+def test_no_score_is_not_scored(score: str) -> None:
+    text = f"<series_animedb_id>1</series_animedb_id><my_status>Completed</my_status>{score}"
+
+    assert read(anime(text)).ratings == (Rating(1, 0),)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "<my_score>8</my_score>",
+        "<series_animedb_id>1</series_animedb_id>",
+        fields(anime_id=""),
+        fields(anime_id=0),
+        fields(anime_id=2**31),
+        fields(anime_id="one"),
+        fields(anime_id="٣"),
+        fields(anime_id="9" * 5000),
+        fields(score=11),
+        fields(score=-1),
+        fields(score="ten"),
+        fields(status=5),
+        fields(status=""),
+        fields(status="Reading"),
+        f"<deeper>{fields()}</deeper>",
+    ],
+)
+def test_an_entry_that_cannot_be_read_is_skipped_and_counted(body: str) -> None:
+    text = f"<myanimelist><anime>{fields(7)}</anime><anime>{body}</anime><anime>{fields(9)}</anime></myanimelist>"
+
+    assert read(text) == UserList((Rating(7, 8), Rating(9, 8)), skipped=1)
+
+
+def test_of_repeated_entries_the_last_counts() -> None:
+    text = f"<myanimelist><anime>{fields(1, 3)}</anime><anime>{fields(1, 4)}</anime></myanimelist>"
+
+    assert read(text) == UserList((Rating(1, 4),), repeats=1)
+
+
+def test_what_stands_elsewhere_is_no_entry() -> None:
+    text = f"<myanimelist><other><anime>{fields()}</anime></other>{fields()}</myanimelist>"
+
+    assert read(text) == UserList()
+
+
+# Other files
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        EXPORT.replace("<user_export_type>1", "<user_export_type>2"),
+        EXPORT.replace("<user_export_type>1", "<user_export_type> 2\n"),
+        "<myanimelist><manga><manga_mangadb_id>1</manga_mangadb_id></manga></myanimelist>",
+        "<myanimelist><myinfo><user_export_type>2</user_export_type></myinfo></myanimelist>",
+    ],
+)
+def test_the_export_of_a_manga_list_is_told_apart(text: str) -> None:
+    with pytest.raises(MangaExport):
+        read(text)
+
+
+def _zip() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("animelist.xml", EXPORT)
+    return file.getvalue()
+
+
+LAUGHS = """<?xml version="1.0"?><!DOCTYPE myanimelist [<!ENTITY a "ha">
+{}]><myanimelist><anime><series_animedb_id>&j;</series_animedb_id></anime></myanimelist>""".format(
+    "".join(f'<!ENTITY {name} "{f"&{before};" * 10}">' for before, name in zip("abcdefghi", "bcdefghij", strict=True))
+)
+EXTERNAL = '<!DOCTYPE m [<!ENTITY e SYSTEM "file:///etc/hostname">]><myanimelist><anime>&e;</anime></myanimelist>'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b" ",
+        b"\x1f",
+        b"\x1f\x8b",
+        b"\x00" * 1000,
+        b"anime_id,score\n1,10\n",
+        b'{"anime": []}',
+        b"<html></html>",
+        b"<myanimelist></myanimelist><myanimelist></myanimelist>",
+        b"<myanimelist>&nbsp;</myanimelist>",
+        b"<myanimelist>\x00</myanimelist>",
+        b"<anime/>",
+        b"<!DOCTYPE myanimelist><myanimelist/>",
+        b'<!DOCTYPE myanimelist SYSTEM "http://127.0.0.1/x.dtd"><myanimelist/>',
+        LAUGHS.encode(),
+        gzip.compress(LAUGHS.encode()),
+        EXTERNAL.encode(),
+        _zip(),
+        zlib.compress(EXPORT.encode()),
+        gzip.compress(gzip.compress(EXPORT.encode())),
+        gzip.compress(EXPORT.encode())[:-1],
+        gzip.compress(EXPORT.encode())[:-8] + b"\x00" * 8,
+        gzip.compress(EXPORT.encode()) + b"junk",
+        gzip.compress(EXPORT.encode())[:20] + b"\xff" * 20,
+        EXPORT.encode("utf-16"),
+        EXPORT.replace("UTF-8", "ascii").encode(),
+        EXPORT.replace("UTF-8", "no-such-encoding").encode(),
+        EXPORT.replace("UTF-8", "shift_jis").encode("shift_jis"),
+        EXPORT.encode("shift_jis"),
+        b"<myanimelist>" + b"<a>" * 100_000,
+        b"<myanimelist>" + b"<a>" * 16 + b"</a>" * 16 + b"</myanimelist>",
+        b"<myanimelist " + b" ".join(b'a%d=""' % number for number in range(200_000)),
+        b"<myanimelist><!--" + b"x" * (2 * MEGABYTE) + b"--></myanimelist>",
+        b"<myanimelist>" + b"<!-- -->" * 250_000 + b"</myanimelist>",
+    ],
+)
+def test_another_file_is_not_an_export(data: bytes) -> None:
+    with pytest.raises(NotAnExport):
+        read(data)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_truncated_export_is_never_a_shorter_list(*, packed: bool) -> None:
+    data = EXPORT.strip().encode()
+    data = gzip.compress(data) if packed else data
+    for length in range(len(data)):
+        with pytest.raises(NotAnExport):
+            read(data[:length])
+
+
+# Large files
+
+
+class LongText(io.BytesIO):
+    """A file that takes no memory: the beginning of an export, and then a text of some length."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.left = length
+        self.given = b"<myanimelist>"
+
+    def read(self, size: int | None = -1) -> bytes:
+        given, self.given = self.given or b" " * min(self.left, size or 0), b""
+        self.left -= len(given)
+        return given
+
+
+def test_a_file_of_100_mb_is_not_read_to_its_end() -> None:
+    file = LongText(100 * MEGABYTE)
+
+    with pytest.raises(ExportTooLarge):
+        parse(file)
+
+    assert file.left > 85 * MEGABYTE
+
+
+def bomb(padding: bytes) -> bytes:
+    return gzip.compress(b"<myanimelist>" + padding * (100 * MEGABYTE // len(padding)), compresslevel=1)
+
+
+@pytest.mark.parametrize("padding", [b"text &amp; text", f"<anime>{fields(status=5)}</anime>".encode()])
+def test_a_file_that_unpacks_to_too_much_is_too_large(padding: bytes) -> None:
+    with pytest.raises(ExportTooLarge):
+        read(bomb(padding))
+
+
+@pytest.mark.parametrize("padding", [b" ", b"<anime/>"])
+def test_a_file_that_unpacks_to_too_much_takes_little_memory(padding: bytes) -> None:
+    packed = bomb(padding)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ExportTooLarge):
+            read(packed)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 10 * MEGABYTE
+
+
+def test_the_limits_are_bytes() -> None:
+    packed = gzip.compress(EXPORT.encode())
+    size = len(EXPORT.encode())
+
+    assert read(packed, max_packed=len(packed), max_unpacked=size).ratings == RATINGS
+    assert read(EXPORT, max_packed=size, max_unpacked=size).ratings == RATINGS
+    for data, max_packed, max_unpacked in (
+        (packed, len(packed) - 1, size),
+        (packed, len(packed), size - 1),
+        (EXPORT, size - 1, size),
+        (EXPORT, size, size - 1),
+    ):
+        with pytest.raises(ExportTooLarge):
+            read(data, max_packed=max_packed, max_unpacked=max_unpacked)
+
+
+def test_more_entries_than_a_list_can_have_are_too_many() -> None:
+    with pytest.raises(ExportTooLarge):
+        read("<myanimelist>" + "<anime/>" * 50_002 + "</myanimelist>")
+
+
+def test_more_elements_than_an_export_can_have_are_too_many() -> None:
+    with pytest.raises(ExportTooLarge):
+        read("<myanimelist>" + "<a/>" * 2_000_000 + "</myanimelist>")
+
+
+# Any file
+
+
+def outcome(data: bytes) -> UserList | ExportError:
+    """Read anything: the result, or the error, which must be one of ours."""
+    try:
+        return read(data)
+    except ExportError as error:
+        return error
+
+
+@given(st.binary(max_size=1000))
+@example(b"\xfe\xff")
+def test_any_bytes_are_a_list_or_an_export_error(data: bytes) -> None:
+    outcome(data)
+    outcome(gzip.compress(data))
+    outcome(b"\x1f\x8b" + data)
+    outcome(b"<myanimelist>" + data)
+
+
+TAGS = st.sampled_from(
+    ["myanimelist", "myinfo", "anime", "manga", "user_export_type", "series_animedb_id", "my_score", "my_status", "a:b"]
+)
+TEXTS = st.one_of(
+    st.text(max_size=8),
+    st.sampled_from(["1", "2", "6", "10", "Completed", "&amp;", "&x;", "<![CDATA[", "]]>", "<!--", "-->", "<?a?>"]),
+)
+
+
+def _element(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.builds(
+        lambda tag, parts, closing: f"<{tag}>{''.join(parts)}</{closing or tag}>",
+        TAGS,
+        st.lists(inside, max_size=5),
+        st.none() | TAGS,
+    )
+
+
+@given(st.recursive(TEXTS, _element, max_leaves=30))
+def test_anything_like_xml_is_a_list_or_an_export_error(text: str) -> None:
+    data = text.encode("utf-8", "surrogatepass")
+    outcome(data)
+    outcome(b"<myanimelist>" + data + b"</myanimelist>")
+
+
+@given(st.data())
+def test_a_damaged_export_is_a_list_or_an_export_error(data: st.DataObject) -> None:
+    whole = gzip.compress(EXPORT.encode()) if data.draw(st.booleans()) else EXPORT.encode()
+    place = data.draw(st.integers(0, len(whole)))
+    patch = data.draw(st.binary(max_size=4))
+
+    result = outcome(whole[:place] + patch + whole[place + len(patch) :])
+
+    assert isinstance(result, ExportError) or len(result) + result.skipped + result.repeats <= len(RATINGS) + 1
+
+
+@given(
+    st.lists(
+        st.builds(Rating, st.integers(1, 2**31 - 1), st.integers(0, 10), st.sampled_from(Status)),
+        unique_by=lambda rating: rating.anime_id,
+    )
+)
+def test_what_was_exported_is_what_is_read(ratings: list[Rating]) -> None:
+    words = {Status.ON_HOLD: "On-Hold", Status.PLAN_TO_WATCH: "Plan to Watch"}
+    entries = (
+        f"<anime>{fields(one.anime_id, one.score, words.get(one.status, one.status.capitalize()))}</anime>"
+        for one in ratings
+    )
+
+    assert read(f"<myanimelist>{''.join(entries)}</myanimelist>") == UserList(tuple(ratings))

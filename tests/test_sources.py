@@ -1,0 +1,525 @@
+"""What every source of lists must do, and what each does in its own way."""
+
+import re
+import socket
+import time
+import traceback
+from collections.abc import Callable
+
+import pytest
+from flask import Response
+
+from hakken.config import Settings
+from hakken.errors import (
+    AllSourcesFailed,
+    BadUsername,
+    ConfigError,
+    HakkenError,
+    PrivateList,
+    SiteBlocked,
+    SiteBusy,
+    SiteDown,
+    SiteError,
+    SiteNonsense,
+    SiteTimeout,
+    UserNotFound,
+)
+from hakken.http import HttpClient
+from hakken.ratings import Rating, Site, Status, Username
+from hakken.sources import Sources
+from hakken.sources.anilist import AniList
+from hakken.sources.base import Source
+from hakken.sources.jikan import Jikan
+from hakken.sources.load_json import LoadJson
+from hakken.sources.mal import Mal
+from tests.standin.faults import SLOW, Faults, reply
+from tests.standin.server import Standin
+from tests.standin.sites import CLIENT_ID
+from tests.standin.users import UNREADABLE, USERS, ratings_of
+
+PATIENT = 20.0
+"""A deadline that no answer passes, but for those that have no end."""
+DEADLINE = 0.8
+
+BUILDERS: dict[str, Callable[[HttpClient, Standin], Source]] = {
+    "jikan": lambda http, standin: Jikan(http, standin.jikan_url),
+    "mal": lambda http, standin: Mal(http, standin.mal_url, CLIENT_ID),
+    "load_json": lambda http, standin: LoadJson(http, standin.load_json_url),
+    "anilist": lambda http, standin: AniList(http, standin.anilist_url),
+}
+PAGED = ("jikan", "mal", "load_json")
+
+OUTCOMES: dict[Faults, type[SiteError]] = {
+    Faults.NOT_FOUND_HTML: SiteBlocked,
+    Faults.UNAUTHORIZED: SiteBlocked,
+    Faults.FORBIDDEN_HTML: SiteBlocked,
+    Faults.FORBIDDEN_EMPTY: SiteBlocked,
+    Faults.BUSY: SiteBusy,
+    Faults.BUSY_FOR_AN_HOUR: SiteBusy,
+    Faults.OUT_OF_ORDER: SiteDown,
+    Faults.GATEWAY_TIMEOUT: SiteDown,
+    Faults.REDIRECT: SiteNonsense,
+    Faults.REDIRECT_AT_LENGTH: SiteNonsense,
+    Faults.SLOW_HEADERS: SiteTimeout,
+    Faults.DRIPPED_HEADERS: SiteTimeout,
+    Faults.DRIPPED_BODY: SiteTimeout,
+    Faults.CUT_SHORT: SiteDown,
+    Faults.RESET: SiteDown,
+    Faults.NOT_HTTP: SiteDown,
+    Faults.NOTHING: SiteNonsense,
+    Faults.NO_CONTENT: SiteNonsense,
+    Faults.HTML: SiteNonsense,
+    Faults.TRUNCATED_JSON: SiteNonsense,
+    Faults.DEEP_JSON: SiteNonsense,
+    Faults.WRONG_TYPES: SiteNonsense,
+    Faults.NOT_UTF8: SiteNonsense,
+    Faults.NOT_GZIP: SiteNonsense,
+    Faults.HUGE_BODY: SiteNonsense,
+    Faults.GZIP_BOMB: SiteNonsense,
+}
+
+FINAL = {
+    ("jikan", "nobody"): UserNotFound,
+    ("jikan", "recluse"): SiteBlocked,
+    ("mal", "nobody"): UserNotFound,
+    ("mal", "recluse"): PrivateList,
+    ("load_json", "nobody"): SiteBlocked,
+    ("load_json", "recluse"): SiteBlocked,
+    ("anilist", "nobody"): UserNotFound,
+    ("anilist", "recluse"): PrivateList,
+}
+
+
+@pytest.fixture
+def http() -> HttpClient:
+    return HttpClient(PATIENT)
+
+
+@pytest.fixture(params=BUILDERS)
+def source(request: pytest.FixtureRequest, http: HttpClient, standin: Standin) -> Source:
+    return BUILDERS[request.param](http, standin)
+
+
+@pytest.fixture(params=PAGED)
+def paged(request: pytest.FixtureRequest, http: HttpClient, standin: Standin) -> Source:
+    return BUILDERS[request.param](http, standin)
+
+
+# What every source does
+
+
+def test_a_source_bears_the_name_that_settings_have(source: Source, standin: Standin, http: HttpClient) -> None:
+    source.fetch("everything", http.new_deadline())
+
+    assert set(standin.asked()) == {source.name}
+
+
+def test_every_entry_comes_with_its_score_and_status(source: Source, http: HttpClient) -> None:
+    fetched = source.fetch("everything", http.new_deadline())
+
+    assert set(fetched.ratings) == ratings_of("everything")
+    assert (len(fetched), fetched.skipped, fetched.repeats) == (8, 0, 0)
+
+
+def test_the_codes_mean_what_myanimelist_says(source: Source, http: HttpClient) -> None:
+    statuses = {rating.anime_id: rating.status for rating in source.fetch("everything", http.new_deadline()).ratings}
+
+    assert statuses[1] is Status.COMPLETED
+    assert statuses[21] is Status.WATCHING
+    assert statuses[30] is Status.COMPLETED  # watched once more
+    assert statuses[9253] is Status.ON_HOLD
+    assert statuses[16498] is Status.DROPPED
+    assert statuses[52991] is Status.PLAN_TO_WATCH
+
+
+def test_an_empty_list_is_a_list(source: Source, http: HttpClient) -> None:
+    assert source.fetch("empty", http.new_deadline()).ratings == ()
+
+
+@pytest.mark.parametrize("user", ["long-list", "even-list"])
+def test_a_long_list_comes_whole(source: Source, http: HttpClient, user: str) -> None:
+    fetched = source.fetch(user, http.new_deadline())
+
+    assert len(fetched) == len(USERS[user])
+    assert set(fetched.ratings) == ratings_of(user)
+    assert (fetched.skipped, fetched.repeats) == (0, 0)
+
+
+def test_of_repeated_entries_the_last_counts(source: Source, http: HttpClient) -> None:
+    fetched = source.fetch("repeats", http.new_deadline())
+
+    assert (len(fetched), fetched.repeats) == (1100, 2)
+    # AniList's lists go by status, so which of them is the last is another matter there.
+    first = next(rating for rating in fetched.ratings if rating.anime_id == 1)
+    assert first == (Rating(1, 3, Status.WATCHING) if source.name == "anilist" else Rating(1, 9, Status.COMPLETED))
+
+
+def test_entries_that_cannot_be_read_are_skipped_and_counted(source: Source, http: HttpClient) -> None:
+    fetched = source.fetch("unreadable", http.new_deadline())
+
+    assert set(fetched.ratings) == {Rating(70, 8), Rating(80, 4)}
+    assert fetched.skipped == len(UNREADABLE)
+
+
+def test_white_space_around_a_name_does_not_matter(source: Source, http: HttpClient) -> None:
+    assert len(source.fetch(" everything\n", http.new_deadline())) == 8
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a", "a" * 21, "a b", "a/b", "a?b", "..", "<b>", "ünï", "a\nb", "٣٣", "a%2Fb", "x\x00"]
+)
+def test_a_name_that_no_site_gives_out_is_never_asked_for(
+    source: Source, http: HttpClient, standin: Standin, name: str
+) -> None:
+    with pytest.raises(BadUsername) as caught:
+        source.fetch(name, http.new_deadline())
+
+    assert len(name) < 2 or name not in str(caught.value)
+    assert standin.requests == []
+
+
+@pytest.mark.parametrize("user", ["nobody", "recluse"])
+def test_what_is_said_of_the_user_is_final_where_the_site_itself_says_it(
+    source: Source, http: HttpClient, user: str
+) -> None:
+    error = _failure(source, http, user)
+
+    assert type(error) is FINAL[source.name, user]
+
+
+def test_every_fault_has_its_outcome() -> None:
+    assert set(OUTCOMES) == set(Faults)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in Faults if fault.name not in SLOW])
+def test_a_fault_gives_its_error(source: Source, http: HttpClient, standin: Standin, fault: Faults) -> None:
+    standin.fail(source.name, fault)
+
+    error = _failure(source, http)
+
+    assert type(error) is OUTCOMES[fault]
+    assert standin.asked() == [source.name]
+
+
+@pytest.mark.parametrize("fault", [Faults[name] for name in SLOW])
+@pytest.mark.parametrize("name", BUILDERS)
+def test_no_fault_outlasts_the_deadline(standin: Standin, name: str, fault: Faults) -> None:
+    http = HttpClient(DEADLINE)
+    standin.fail(name, fault)
+    begun = time.monotonic()
+
+    error = _failure(BUILDERS[name](http, standin), http)
+
+    assert type(error) is OUTCOMES[fault]
+    assert DEADLINE - 0.1 < time.monotonic() - begun < DEADLINE + 1
+
+
+@pytest.mark.parametrize("fault", [Faults.TRUNCATED_JSON, Faults.WRONG_TYPES, Faults.FORBIDDEN_HTML, Faults.CUT_SHORT])
+def test_a_later_page_that_fails_fails_the_fetch(
+    paged: Source, http: HttpClient, standin: Standin, fault: Faults
+) -> None:
+    standin.fail(paged.name, fault, after=1)
+
+    assert type(_failure(paged, http, "long-list")) is OUTCOMES[fault]
+    assert len(standin.requests) == 2
+
+
+@pytest.mark.parametrize("name", PAGED)
+def test_all_pages_have_one_deadline(standin: Standin, name: str) -> None:
+    http = HttpClient(DEADLINE)
+
+    def slow_page() -> None:
+        time.sleep(DEADLINE / 2)
+
+    standin.fail(name, slow_page)
+    begun = time.monotonic()
+
+    error = _failure(BUILDERS[name](http, standin), http, "even-list")
+
+    assert type(error) is SiteTimeout
+    assert DEADLINE - 0.1 < time.monotonic() - begun < DEADLINE + 1
+    assert len(standin.requests) in {2, 3}
+
+
+def test_pages_that_never_end_are_cut_off(paged: Source, http: HttpClient, standin: Standin) -> None:
+    error = _failure(paged, http, "endless")
+
+    assert type(error) is SiteNonsense
+    assert "never ends" in str(error)
+    assert len(standin.requests) == 6  # of 10,000 entries each
+
+
+def _failure(source: Source, http: HttpClient, user: str = "everything") -> HakkenError:
+    """Fetch what can't be fetched; no error may give away the name, the address or the client id."""
+    with pytest.raises(HakkenError) as caught:
+        source.fetch(user, http.new_deadline())
+    told = str(caught.value)
+    assert told.endswith(".")
+    logged = "".join(line for line in traceback.format_exception(caught.value) if not line.startswith("  File"))
+    assert not re.search(rf"{user}|animelist|load\.json|http:|{CLIENT_ID}|page=|offset=", logged)
+    return caught.value
+
+
+# What each does in its own way
+
+
+def test_jikan_asks_for_pages_by_number(standin: Standin, http: HttpClient) -> None:
+    Jikan(http, standin.jikan_url + "/").fetch("long-list", http.new_deadline())
+
+    assert {seen.path for seen in standin.requests} == {"/jikan/v4/users/long-list/animelist"}
+    assert [seen.args for seen in standin.requests] == [{"page": str(page)} for page in range(1, 6)]
+
+
+def test_jikan_ends_at_an_empty_page(standin: Standin, http: HttpClient) -> None:
+    Jikan(http, standin.jikan_url).fetch("even-list", http.new_deadline())
+
+    assert [seen.args["page"] for seen in standin.requests][-1] == "11"
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ('{"status": 404, "message": "Resource does not exist", "error": null}', UserNotFound),
+        ('{"status": 404, "message": null, "error": "Resource does not exist."}', UserNotFound),
+        ('{"status": 404, "type": "HttpException", "message": "Not Found", "error": "404"}', SiteBlocked),
+        ('{"status": 404}', SiteBlocked),
+        ('"Resource does not exist"', SiteBlocked),
+        ("Resource does not exist", SiteBlocked),
+    ],
+)
+def test_jikan_means_the_user_with_one_404_only(
+    standin: Standin, http: HttpClient, body: str, error: type[HakkenError]
+) -> None:
+    standin.fail("jikan", reply(404, body))
+
+    assert type(_failure(Jikan(http, standin.jikan_url), http)) is error
+
+
+def test_jikan_never_means_the_user_with_another_status(standin: Standin, http: HttpClient) -> None:
+    standin.fail("jikan", reply(400, '{"status": 400, "message": "Resource does not exist"}'))
+
+    assert type(_failure(Jikan(http, standin.jikan_url), http)) is SiteBlocked
+
+
+def test_mal_asks_with_its_client_id_and_for_gray_titles_too(standin: Standin, http: HttpClient) -> None:
+    Mal(http, standin.mal_url, CLIENT_ID).fetch("long-list", http.new_deadline())
+
+    assert {seen.headers["X-Mal-Client-Id"] for seen in standin.requests} == {CLIENT_ID}
+    assert [seen.args for seen in standin.requests] == [
+        {"fields": "list_status", "nsfw": "true", "limit": "1000", "offset": offset} for offset in ("0", "1000")
+    ]
+
+
+def test_mal_refusing_the_client_id_says_nothing_of_the_user(standin: Standin, http: HttpClient) -> None:
+    assert type(_failure(Mal(http, standin.mal_url, "another"), http)) is SiteBlocked
+
+
+def test_mal_giving_shorter_pages_than_asked_for_loses_no_entry(standin: Standin, http: HttpClient) -> None:
+    entry = '{{"node": {{"id": {}}}, "list_status": {{"status": "completed", "score": 5}}}}'
+    bodies = iter(
+        f'{{"data": [{entry.format(page)}], "paging": {{{following}}}}}'
+        for page, following in ((1, '"next": "x"'), (2, '"next": "y"'), (3, '"previous": "z"'))
+    )
+    standin.fail("mal", lambda: Response(next(bodies)))
+
+    assert len(Mal(http, standin.mal_url, CLIENT_ID).fetch("everything", http.new_deadline())) == 3
+    assert [seen.args["offset"] for seen in standin.requests] == ["0", "1", "2"]
+
+
+def test_mal_promising_more_and_giving_nothing_is_cut_off(standin: Standin, http: HttpClient) -> None:
+    standin.fail("mal", reply(200, '{"data": [], "paging": {"next": "x"}}'))
+
+    assert type(_failure(Mal(http, standin.mal_url, CLIENT_ID), http)) is SiteNonsense
+    assert len(standin.requests) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize("body", ["[]", '{"error": null}', '{"message": "no"}', "error", ""])
+def test_mal_is_believed_only_in_its_own_words(standin: Standin, http: HttpClient, status: int, body: str) -> None:
+    standin.fail("mal", reply(status, body))
+
+    assert type(_failure(Mal(http, standin.mal_url, CLIENT_ID), http)) is SiteBlocked
+
+
+def test_load_json_ends_at_an_empty_page_only(standin: Standin, http: HttpClient) -> None:
+    LoadJson(http, standin.load_json_url).fetch("long-list", http.new_deadline())
+
+    assert [seen.args["offset"] for seen in standin.requests] == ["0", "300", "600", "900", "1200", "1250"]
+    assert {seen.args["status"] for seen in standin.requests} == {"7"}
+
+
+def test_anilist_counts_no_entry_twice_for_its_custom_lists(standin: Standin, http: HttpClient) -> None:
+    fetched = AniList(http, standin.anilist_url).fetch("everything", http.new_deadline())
+
+    assert fetched.repeats == 0
+    assert Rating(9253, 6, Status.ON_HOLD) in fetched.ratings  # which is in a custom list only
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ('{"message": "Private User", "status": 404}', PrivateList),
+        ('{"message": "User not found", "status": 404}', UserNotFound),
+        ('{"message": "Not Found."}', UserNotFound),
+        ('{"message": "Too Many Requests.", "status": 429}', SiteBusy),
+        ('{"message": "Internal Server Error", "status": 500}', SiteDown),
+    ],
+)
+def test_anilist_puts_its_errors_in_the_body_whatever_the_status(
+    standin: Standin, http: HttpClient, status: int, error: str, expected: type[HakkenError]
+) -> None:
+    standin.fail("anilist", reply(status, f'{{"errors": [{error}], "data": null}}'))
+
+    assert type(_failure(AniList(http, standin.anilist_url), http)) is expected
+
+
+@pytest.mark.parametrize(("status", "expected"), [(200, SiteNonsense), (403, SiteBlocked), (400, SiteBlocked)])
+def test_anilist_saying_something_else_says_nothing_of_the_user(
+    standin: Standin, http: HttpClient, status: int, expected: type[HakkenError]
+) -> None:
+    body = '{"errors": [{"message": "The API has been disabled", "status": 403}], "data": null}'
+    standin.fail("anilist", reply(status, body))
+
+    assert type(_failure(AniList(http, standin.anilist_url), http)) is expected
+
+
+# Several in turn
+
+
+ALL_MAL = "mal, jikan,load_json"
+
+
+def test_the_first_source_that_answers_is_the_last_one_asked(standin: Standin) -> None:
+    fetched = Sources.from_settings(standin.settings(list_sources=ALL_MAL)).fetch(Username("everything"))
+
+    assert set(fetched.ratings) == ratings_of("everything")
+    assert standin.asked() == ["mal"]
+
+
+def test_a_source_that_fails_passes_on_to_the_next(standin: Standin) -> None:
+    standin.fail("mal", Faults.OUT_OF_ORDER)
+    standin.fail("jikan", Faults.TRUNCATED_JSON)
+
+    fetched = Sources.from_settings(standin.settings(list_sources=ALL_MAL)).fetch(Username("everything"))
+
+    assert set(fetched.ratings) == ratings_of("everything")
+    assert standin.asked() == ["mal", "jikan", "load_json", "load_json"]
+
+
+def test_a_list_half_fetched_is_not_mended_with_another_sources(standin: Standin) -> None:
+    standin.fail("mal", Faults.OUT_OF_ORDER, after=1)
+
+    fetched = Sources.from_settings(standin.settings(list_sources=ALL_MAL)).fetch(Username("long-list"))
+
+    assert (len(fetched), fetched.repeats) == (1250, 0)
+
+
+def test_a_source_that_hangs_leaves_time_to_the_next(standin: Standin) -> None:
+    standin.fail("mal", Faults.SLOW_HEADERS)
+    sources = Sources.from_settings(standin.settings(list_sources="mal,jikan", deadline=2 * DEADLINE))
+
+    assert set(sources.fetch(Username("everything")).ratings) == ratings_of("everything")
+
+
+def test_all_sources_have_one_deadline(standin: Standin) -> None:
+    for name in PAGED:
+        standin.fail(name, Faults.DRIPPED_BODY)
+    sources = Sources.from_settings(standin.settings(list_sources=ALL_MAL, deadline=DEADLINE))
+    begun = time.monotonic()
+
+    with pytest.raises(AllSourcesFailed) as caught:
+        sources.fetch(Username("everything"))
+
+    assert time.monotonic() - begun < DEADLINE + 1
+    assert [(name, type(error)) for name, error in caught.value.tried] == [(name, SiteTimeout) for name in _names()]
+
+
+def _names() -> list[str]:
+    return [name.strip() for name in ALL_MAL.split(",")]
+
+
+@pytest.mark.parametrize(("user", "error"), [("nobody", UserNotFound), ("recluse", PrivateList), ("?", BadUsername)])
+def test_what_is_final_asks_no_other(standin: Standin, user: str, error: type[HakkenError]) -> None:
+    with pytest.raises(error):
+        Sources.from_settings(standin.settings(list_sources=ALL_MAL)).fetch(Username(user))
+
+    assert len(standin.requests) <= 1
+
+
+def test_when_all_refuse_the_list_is_not_found_private_or_blocked(standin: Standin) -> None:
+    standin.fail("mal", Faults.FORBIDDEN_HTML)
+    standin.fail("jikan", Faults.NOT_FOUND_HTML)
+
+    with pytest.raises(AllSourcesFailed, match="not found, private, or blocked") as caught:
+        Sources.from_settings(standin.settings(list_sources=ALL_MAL)).fetch(Username("nobody"))
+
+    assert [(name, type(error)) for name, error in caught.value.tried] == [(name, SiteBlocked) for name in _names()]
+
+
+def test_when_one_could_not_answer_it_may_later(standin: Standin) -> None:
+    standin.fail("mal", Faults.FORBIDDEN_HTML)
+    standin.fail("jikan", Faults.BUSY)
+
+    with pytest.raises(AllSourcesFailed, match="MyAnimeList could not answer; please try again later"):
+        Sources.from_settings(standin.settings()).fetch(Username("everything"))
+
+
+def test_a_site_with_one_source_fails_as_one_with_many(standin: Standin) -> None:
+    standin.fail("anilist", Faults.FORBIDDEN_EMPTY)
+
+    with pytest.raises(AllSourcesFailed, match="AniList: not found, private, or blocked") as caught:
+        Sources.from_settings(standin.settings()).fetch(Username("everything", Site.ANILIST))
+
+    assert [name for name, _ in caught.value.tried] == ["anilist"]
+
+
+def test_a_site_that_is_not_there_is_down(standin: Standin) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    settings = standin.settings(list_sources="jikan", jikan_url=f"http://127.0.0.1:{port}/v4")
+
+    with pytest.raises(AllSourcesFailed) as caught:
+        Sources.from_settings(settings).fetch(Username("everything"))
+
+    assert [type(error) for _, error in caught.value.tried] == [SiteDown]
+
+
+def test_each_site_is_asked_for_its_own_users(standin: Standin) -> None:
+    Sources.from_settings(standin.settings()).fetch(Username("everything", Site.ANILIST))
+
+    assert standin.asked() == ["anilist"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "client_id", "asked"),
+    [
+        ("", CLIENT_ID, ["mal", "jikan"]),
+        ("", "", ["jikan"]),
+        ("load_json", "", ["load_json"]),
+        ("jikan,mal", CLIENT_ID, ["jikan", "mal"]),
+        ("jikan, jikan", "", ["jikan"]),
+    ],
+)
+def test_an_operator_chooses_the_sources_and_their_order(
+    standin: Standin, listed: str, client_id: str, asked: list[str]
+) -> None:
+    for name in PAGED:
+        standin.fail(name, Faults.OUT_OF_ORDER)
+    sources = Sources.from_settings(standin.settings(list_sources=listed, mal_client_id=client_id))
+
+    with pytest.raises(AllSourcesFailed):
+        sources.fetch(Username("everything"))
+
+    assert standin.asked() == asked
+
+
+@pytest.mark.parametrize("listed", ["kitsu", "mal,,jikan", "MAL", "mal jikan", "anilist", ","])
+def test_an_unknown_source_is_refused_at_start(listed: str) -> None:
+    with pytest.raises(ConfigError, match="HAKKEN_LIST_SOURCES"):
+        Sources.from_settings(Settings(list_sources=listed, mal_client_id=CLIENT_ID))
+
+
+def test_mal_without_a_client_id_is_refused_at_start() -> None:
+    with pytest.raises(ConfigError, match="MAL_CLIENT_ID"):
+        Sources.from_settings(Settings(list_sources="mal"))
