@@ -34,7 +34,7 @@ def create_app(
     """
     settings = settings or Settings.from_environ(os.environ)
     lists = sources or Sources.from_settings(settings)
-    current = (lambda: knowledge) if knowledge else _opened(settings)
+    current = _always(knowledge) if knowledge else _opened(settings)
 
     def use_case(who: Username | UserList, preferences: Preferences) -> Recommendations:
         return make_recommendations(who, current(), lists, preferences)
@@ -55,4 +55,8 @@ def _opened(settings: Settings) -> Callable[[], Knowledge]:
             raise kind(message)
 
         return refuse
+    return _always(knowledge)
+
+
+def _always(knowledge: Knowledge) -> Callable[[], Knowledge]:
     return lambda: knowledge

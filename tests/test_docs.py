@@ -1,7 +1,6 @@
 """Documents and code say the same."""
 
 import ast
-import inspect
 import re
 import subprocess
 import sys
@@ -55,21 +54,15 @@ def test_make_help_lists_every_target_and_documents_name_no_other() -> None:
 
 
 def test_the_error_tree_is_drawn_as_it_is() -> None:
-    drawn: list[tuple[int, str]] = []
-    for line in inspect.getdoc(errors).splitlines():  # type: ignore[union-attr]  # the module has a docstring
-        if match := re.match(r"(?P<lead>[ │├└─]*)(?P<name>[A-Z]\w+Error|[├└│ ─]+)?(?P<other>[A-Z]\w+)?", line):
-            name = match["name"] or match["other"]
-            if name and hasattr(errors, name.strip()):
-                drawn.append((line.index(name) // 4, name))
+    parents: dict[str, str] = {}
     path: list[str] = []
-    parents = {}
-    for depth, name in drawn:
-        base = drawn[0][0]
-        path[depth - base :] = [name]
-        parents[name] = path[-2] if len(path) > 1 else "Exception"
-    classes = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and name != "Sequence"}
-    actual = {name: kind.__base__.__name__ for name, kind in classes.items() if issubclass(kind, Exception)}
-    assert parents == actual
+    for line in (errors.__doc__ or "").splitlines():
+        drawn = re.match(r" {4}(?P<branches>(?:[│├└─ ]{4})*)(?P<name>[A-Z]\w+)", line)
+        if drawn:
+            path[len(drawn["branches"]) // 4 :] = [drawn["name"]]
+            parents[drawn["name"]] = path[-2] if len(path) > 1 else "Exception"
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    assert parents == {kind.__name__: kind.__bases__[0].__name__ for kind in kinds}
 
 
 def test_the_layout_names_every_part_and_no_other() -> None:

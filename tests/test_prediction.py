@@ -1,5 +1,6 @@
 """Fold-in, prediction and ranking, against the formulas written out."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -31,9 +32,11 @@ def expected_prediction(model: Model, user_list: UserList, row: int) -> float:
 
 
 @settings(max_examples=60, deadline=None)
-@given(user_list=user_lists(some_ids))
-def test_predictions_are_those_of_the_formula(knowledge: Knowledge, user_list: UserList) -> None:
-    model = knowledge.model
+@given(user_list=user_lists(some_ids), k=st.sampled_from([1, 3, 20]))
+def test_predictions_are_those_of_the_formula(knowledge: Knowledge, user_list: UserList, k: int) -> None:
+    parameters = msgspec.structs.replace(knowledge.model.manifest.parameters, k=k)
+    manifest = msgspec.structs.replace(knowledge.model.manifest, parameters=parameters)
+    model = Model(knowledge.model.arrays, manifest, "with another k")
     r_hat = predict(model, fold_in(model, user_list))
     for row in range(0, model.n_items, 7):
         assert r_hat[row] == pytest.approx(expected_prediction(model, user_list, row), abs=1e-9)

@@ -34,6 +34,16 @@ def sign(directory: Path, name: str) -> None:
     change_manifest(directory, files=files | {name: {"bytes": entry.bytes, "sha256": entry.sha256}})
 
 
+def unnamed(directory: Path) -> None:
+    change_manifest(directory, files={})
+    (directory / "raters.npy").unlink()
+
+
+def overwrite(directory: Path, name: str, content: bytes) -> None:
+    (directory / name).write_bytes(content)
+    sign(directory, name)
+
+
 def rewrite(directory: Path, name: str, array: np.ndarray) -> None:
     np.save(directory / name, array, allow_pickle=True)
     sign(directory, name)
@@ -102,11 +112,11 @@ def test_a_manifest_that_is_none_is_corrupt(artefact: Path, text: str) -> None:
 @pytest.mark.parametrize("name", ["../evil.npy", "/etc/passwd", "a/b.npy", "..", ".hidden", "", "a\\b", "x\n"])
 def test_file_names_are_plain_names(artefact: Path, name: str) -> None:
     change_manifest(artefact, files={name: {"bytes": 0, "sha256": "0" * 64}})
-    with pytest.raises(ArtefactCorrupt):
+    with pytest.raises(ArtefactCorrupt, match="manifest can't be read"):
         store.open_artefact(artefact)
 
 
-@pytest.mark.parametrize("version", ["../copy", "/etc", "..", "a/b", ""])
+@pytest.mark.parametrize("version", ["../copy", "/etc", "..", "a/b", "", "x\n"])
 def test_a_pointer_does_not_lead_out_of_its_directory(artefact: Path, tmp_path: Path, version: str) -> None:
     root = tmp_path / "root"
     root.mkdir()
@@ -131,9 +141,9 @@ DAMAGES: dict[str, Damage] = {
     "columns past the end": lambda at: rewrite(
         at, "sim_indices.npy", np.full_like(np.load(at / "sim_indices.npy"), N_ITEMS)
     ),
-    "no array": lambda at: ((at / "b_i.npy").write_bytes(b"hello"), sign(at, "b_i.npy"))[-1],
-    "not named": lambda at: change_manifest(at, files={}) or (at / "raters.npy").unlink(),
-    "no catalogue": lambda at: ((at / FILE_NAME).write_bytes(b"hello"), sign(at, FILE_NAME))[-1],
+    "no array": lambda at: overwrite(at, "b_i.npy", b"hello"),
+    "not named": unnamed,
+    "no catalogue": lambda at: overwrite(at, FILE_NAME, b"hello"),
 }
 
 

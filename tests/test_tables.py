@@ -22,7 +22,7 @@ def test_ratings_are_numbered_in_the_order_of_their_ids(tmp_path: Path) -> None:
     table = read_ratings(write(tmp_path / "r.csv", "user_id,anime_id,rating\n9,30,8\n2,30,-1\n2,5,0\n2,7,10\n"))
     assert table.anime_ids.tolist() == [5, 7, 30]
     assert table.n_users == 2
-    assert list(zip(table.users, table.items, table.scores, strict=True)) == [
+    assert list(zip(table.users.tolist(), table.items.tolist(), table.scores.tolist(), strict=True)) == [
         (0, 0, 0),
         (0, 1, 10),
         (0, 2, 0),

@@ -92,7 +92,8 @@ def _answer_all(place: str, source: str, output: str, answer: Callable[[Line, Kn
 def _writing(path: str) -> Iterator[IO[bytes]]:
     """Open a file that takes its place when the block ends well and vanishes when it does not."""
     if path == "-":
-        yield click.get_binary_stream("stdout")
+        with click.open_file(path, "wb") as stdout:
+            yield stdout
         return
     staged = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
     try:

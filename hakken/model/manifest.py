@@ -11,8 +11,8 @@ from hakken.errors import ArtefactCorrupt, ArtefactTooNew
 FILE_NAME = "manifest.json"
 SCHEMA_VERSION = 1
 
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-PlainName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+PlainName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")]
 """A file name without a path: neither `/` nor a leading dot, so a manifest can't reach outside its directory."""
 
 Count = Annotated[int, Meta(ge=0)]
@@ -81,7 +81,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     schema_version: int = SCHEMA_VERSION
-    created: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    created: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")]
     hakken_version: str
     mu: Annotated[float, Meta(ge=1, le=10)]
     sizes: Sizes

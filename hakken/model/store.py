@@ -32,7 +32,7 @@ EMBEDDED_PATH = Path(__file__).parent.parent / "embedded"
 class Pointer(msgspec.Struct, frozen=True):
     """Which version of several is the current one."""
 
-    version: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")]
+    version: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*\Z")]
     manifest_sha256: Sha256
 
 
