@@ -17,8 +17,8 @@ Fault = Callable[[], Response | None]
 
 MEGABYTE = 2**20
 
-stopping = threading.Event()
-"""Set when the server stops, so that nobody has to wait for an answer that takes its time."""
+over = threading.Event()
+"""Set when a test is over, so that no answer that takes its time goes on into the next."""
 
 
 def reply(
@@ -30,7 +30,7 @@ def reply(
 
 
 def _slow_headers() -> Response:
-    stopping.wait(30)
+    over.wait(30)
     return Response("[]")
 
 
@@ -50,7 +50,7 @@ def _long_redirect() -> Response:
 
 
 def _drip(byte: bytes) -> Iterator[bytes]:
-    while not stopping.wait(0.05):
+    while not over.wait(0.05):
         yield byte
 
 

@@ -16,8 +16,9 @@ def standin_server() -> Iterator[Standin]:
 
 
 @pytest.fixture
-def standin(standin_server: Standin, monkeypatch: pytest.MonkeyPatch) -> Standin:
+def standin(standin_server: Standin, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
     """The sites, without a fault."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")  # whatever proxy the machine has, it is not for these
-    standin_server.reset()
-    return standin_server
+    standin_server.begin()
+    yield standin_server
+    standin_server.end()

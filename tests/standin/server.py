@@ -71,16 +71,20 @@ class Standin:
         """The sites that were asked, in order, once for each request."""
         return [seen.site for seen in self.requests]
 
-    def reset(self) -> None:
-        """Forget the faults and the requests."""
+    def begin(self) -> None:
+        """Begin a test: forget the faults and the requests of the one before."""
         self._faults.clear()
         self.requests.clear()
+        faults.over.clear()
+
+    def end(self) -> None:
+        """End a test, and with it the answers that are still on their way."""
+        faults.over.set()
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        faults.stopping.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
