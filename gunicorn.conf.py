@@ -10,6 +10,7 @@ from hakken.sources import Sources
 
 worker_class = "gthread"
 threads = 8
+control_socket_disable = True  # it would write to a home that a server may not have
 
 
 def on_starting(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature

@@ -50,8 +50,18 @@ def similarity(
     return (n_ij - 1) / (n_ij - 1 + shrinkage) * sum(a * b for a, b in zip(x, y, strict=True)) / norm
 
 
-def prediction(baseline: float, neighbours: dict[int, float], deviations: dict[int, float], k: int) -> float:
+def prediction(
+    baseline: float,
+    neighbours: dict[int, float],
+    deviations: dict[int, float],
+    k: int,
+    amplification: float = 1.0,
+    prior: float = 0.0,
+) -> float:
     """r_hat from b_ui, the item's neighbours j → sim, and the visitor's r_uj − b_uj."""
     rated = sorted(((sim, j) for j, sim in neighbours.items() if j in deviations and sim > 0), reverse=True)[:k]
-    total = sum(sim for sim, _ in rated)
-    return baseline + (sum(sim * deviations[j] for sim, j in rated) / total if total else 0.0)
+    if not rated:
+        return baseline
+    total = prior + sum(sim**amplification for sim, _ in rated)
+    weighted = sum(sim**amplification * deviations[j] for sim, j in rated)
+    return float(baseline + weighted / total)

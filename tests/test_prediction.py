@@ -20,23 +20,39 @@ some_ids = [*range(1, N_ITEMS + 1, 3), 99_999]
 
 
 def expected_prediction(model: Model, user_list: UserList, row: int) -> float:
-    arrays = model.arrays
+    arrays, parameters = model.arrays, model.manifest.parameters
     row_of = {anime_id: i for i, anime_id in enumerate(arrays.anime_ids.tolist())}
     scores = {row_of[r.anime_id]: r.score for r in user_list.ratings if r.score > 0 and r.anime_id in row_of}
-    reg_u, k = model.manifest.parameters.reg_u, model.manifest.parameters.k
-    b_u = sum(r - model.mu - arrays.b_i[j] for j, r in scores.items()) / (reg_u + len(scores))
+    b_u = sum(r - model.mu - arrays.b_i[j] for j, r in scores.items()) / (parameters.reg_u + len(scores))
     entries = range(int(arrays.sim_indptr[row]), int(arrays.sim_indptr[row + 1]))
-    neighbours = {int(arrays.sim_indices[p]): float(arrays.sim_values[p]) ** 1.25 for p in entries}
+    scale = float(arrays.sim_scale[row])
+    neighbours = {int(arrays.sim_indices[p]): scale * float(arrays.sim_values[p]) ** 1.25 for p in entries}
     deviations = {j: r - (model.mu + b_u + arrays.b_i[j]) for j, r in scores.items()}
-    return oracle.prediction(model.mu + b_u + arrays.b_i[row], neighbours, deviations, k)
+    return oracle.prediction(
+        model.mu + b_u + arrays.b_i[row],
+        neighbours,
+        deviations,
+        parameters.k,
+        parameters.amplification,
+        parameters.prior,
+    )
 
 
 @settings(max_examples=60, deadline=None)
-@given(user_list=user_lists(some_ids), k=st.sampled_from([1, 3, 20]))
-def test_predictions_are_those_of_the_formula(knowledge: Knowledge, user_list: UserList, k: int) -> None:
-    parameters = msgspec.structs.replace(knowledge.model.manifest.parameters, k=k)
+@given(
+    user_list=user_lists(some_ids),
+    k=st.sampled_from([1, 3, 20]),
+    amplification=st.sampled_from([1.0, 0.5, 2.5]),
+    prior=st.sampled_from([0.0, 0.02, 1.0]),
+)
+def test_predictions_are_those_of_the_formula(
+    knowledge: Knowledge, user_list: UserList, k: int, amplification: float, prior: float
+) -> None:
+    parameters = msgspec.structs.replace(
+        knowledge.model.manifest.parameters, k=k, amplification=amplification, prior=prior
+    )
     manifest = msgspec.structs.replace(knowledge.model.manifest, parameters=parameters)
-    model = Model(knowledge.model.arrays, manifest, "with another k")
+    model = Model(knowledge.model.arrays, manifest, "with other parameters")
     r_hat = predict(model, fold_in(model, user_list))
     for row in range(0, model.n_items, 7):
         assert r_hat[row] == pytest.approx(expected_prediction(model, user_list, row), abs=1e-9)

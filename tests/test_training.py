@@ -1,5 +1,7 @@
 """Biases, similarities and their packing, against the formulas written out and against scikit-surprise."""
 
+import dataclasses
+import itertools
 from pathlib import Path
 
 import numba
@@ -15,8 +17,16 @@ from hakken.model import Parameters, store
 from hakken.model.arrays import QUANTA, unpack
 from hakken.training import fit, train
 from hakken.training.baselines import als_baselines
+from hakken.training.kernels import offer
 from hakken.training.matrix import ScoreMatrix
-from hakken.training.similarities import Neighbours, pearson_baseline, quantise
+from hakken.training.similarities import (
+    Neighbours,
+    count_pairs,
+    finish_pairs,
+    merge_pairs,
+    pearson_baseline,
+    quantise,
+)
 from hakken.training.tables import RatingTable
 from tests import oracle
 from tests.strategies import rating_tables
@@ -46,7 +56,9 @@ def test_similarities_are_those_of_the_formula(
 ) -> None:
     matrix = ScoreMatrix.of(table)
     b_u, b_i = als_baselines(matrix, 15, 10, 5)
-    found = pearson_baseline(matrix, b_u, b_i, shrinkage=shrinkage, min_support=min_support, k_stored=k_stored)
+    found = pearson_baseline(
+        matrix, matrix.residuals(b_u, b_i), shrinkage=shrinkage, min_support=min_support, k_stored=k_stored
+    )
     scores = oracle.scores_of(table)
     for i in range(len(b_i)):
         row = slice(found.indptr[i], found.indptr[i + 1])
@@ -62,6 +74,36 @@ def test_similarities_are_those_of_the_formula(
         assert list(stored.values()) == sorted(stored.values(), reverse=True)
 
 
+@settings(max_examples=40, deadline=None)
+@given(table=rating_tables(), parts=st.integers(1, 3), min_support=st.integers(1, 3))
+def test_sums_of_pairs_are_additive_over_users(table: RatingTable, parts: int, min_support: int) -> None:
+    matrix = ScoreMatrix.of(table)
+    b_u, b_i = als_baselines(matrix, 15, 10, 5)
+    items = np.arange(matrix.n_items)
+    merged = np.zeros((matrix.n_items, matrix.n_items, 4))
+    for part in range(parts):
+        # A part of the users, counted with the mean and the item biases of all.
+        theirs = dataclasses.replace(table, scores=np.where(table.users % parts == part, table.scores, 0))
+        if (theirs.scores > 0).any():
+            counted = dataclasses.replace(ScoreMatrix.of(theirs), mu=matrix.mu)
+            merged = merge_pairs(merged, count_pairs(counted, counted.residuals(b_u, b_i), items))
+    found = finish_pairs(merged, shrinkage=10.0, min_support=min_support)
+    scores = oracle.scores_of(table)
+    for i, j in itertools.permutations(range(matrix.n_items), 2):
+        expected = oracle.similarity(scores, b_u.tolist(), b_i.tolist(), i, j, 10.0, min_support)
+        assert found[i, j] == pytest.approx(expected, abs=1e-9)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.3]), st.integers(0, 50)), max_size=60, unique_by=lambda x: x[1]))
+def test_a_heap_keeps_the_strongest_and_of_equal_ones_the_lower(offers: list[tuple[float, int]]) -> None:
+    sims, items, size = np.empty(7), np.empty(7, dtype=np.int32), 0
+    for sim, j in offers:
+        size = offer(sims, items, size, sim, j)
+    kept = set(zip(sims[:size].tolist(), items[:size].tolist(), strict=True))
+    assert kept == set(sorted(offers, key=lambda one: (-one[0], one[1]))[:7])
+
+
 def test_with_all_neighbours_kept_hakken_equals_scikit_surprise(table: RatingTable) -> None:
     found = compare(table, Parameters(k_stored=EVERYTHING), n_pairs=2_000)
     assert found.compared == 2_000
@@ -74,7 +116,7 @@ def test_with_all_neighbours_kept_hakken_equals_scikit_surprise(table: RatingTab
 def test_similarities_are_symmetric_bounded_and_never_of_an_item_with_itself(table: RatingTable) -> None:
     matrix = ScoreMatrix.of(table)
     b_u, b_i = als_baselines(matrix, 15, 10, 10)
-    found = pearson_baseline(matrix, b_u, b_i, shrinkage=10, min_support=1, k_stored=EVERYTHING)
+    found = pearson_baseline(matrix, matrix.residuals(b_u, b_i), shrinkage=10, min_support=1, k_stored=EVERYTHING)
     dense = np.zeros((len(b_i), len(b_i)))
     rows = np.repeat(np.arange(len(b_i)), np.diff(found.indptr))
     dense[rows, found.indices] = found.sims

@@ -56,7 +56,7 @@ def as_table(result: Recommendations, catalogue: Catalogue) -> str:
     console.print(table)
     for note in result.notes:
         console.print(note)
-    return text.getvalue()
+    return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())  # rich fills lines up with blanks
 
 
 FORMATS = {"table": as_table, "json": as_json, "csv": as_csv}

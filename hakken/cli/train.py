@@ -43,7 +43,7 @@ def train(ratings: Path, anime: Path, titles: Path | None, out: Path, quiet: boo
         say(f"{ratings}: {table.rows:,} rows, {len(table):,} kept")
         for reason, count in table.dropped.items():
             say(f"  left out, {reason}: {count:,}")
-        artefact = training.train(table, catalogue, out, parameters, lambda stage: say(f"… {stage}"))
+        artefact = training.train(table, catalogue, out, parameters)
     sizes = artefact.manifest.sizes
     say(
         f"{out}: {sizes.users:,} users, {sizes.items:,} anime, {sizes.scored:,} scores, "

@@ -1,6 +1,7 @@
 """The model: arrays, memory-mapped from an artefact, so that all workers of a machine share one copy."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from hakken.model.manifest import Manifest
 from hakken.model.store import Artefact
 
 Array = npt.NDArray[Any]
+Int8s = npt.NDArray[np.int8]
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Float32s = npt.NDArray[np.float32]
@@ -120,6 +122,21 @@ class Model:
             ArtefactCorrupt: as `Arrays.load`.
         """
         return cls(Arrays.load(artefact.directory), artefact.manifest, artefact.version)
+
+    @cached_property
+    def weights(self) -> Float64s:
+        """`(65536,)` float64: the weight `sim^amplification` of a packed similarity, in units of its row's.
+
+        There are only so many packed values, and a table is read ten times faster than a power is taken.
+        """
+        return unpack(np.arange(QUANTA + 1, dtype=np.uint16)) ** self.manifest.parameters.amplification
+
+    @cached_property
+    def row_priors(self) -> Float64s:
+        """`(n_items,)` float64: the prior of the weighted mean, in units of each row's weights."""
+        parameters = self.manifest.parameters
+        unit = self.arrays.sim_scale.astype(np.float64) ** parameters.amplification
+        return np.divide(parameters.prior, unit, out=np.zeros(self.n_items), where=unit > 0)
 
     @property
     def mu(self) -> float:

@@ -56,6 +56,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         min_support: pairs of items rated by fewer users than this get similarity 0.
         k_stored: neighbours kept per item.
         k: neighbours used for a prediction, at most.
+        amplification: exponent on a similarity when neighbours are weighted; above 1, the strongest speak louder.
+        prior: added to the sum of the weights, so that few or weak neighbours move a prediction less.
     """
 
     reg_u: Regulariser = 15.0
@@ -65,6 +67,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     min_support: Positive = 1
     k_stored: Positive = 200
     k: Positive = 20
+    amplification: Annotated[float, Meta(gt=0)] = 1.0
+    prior: Regulariser = 0.0
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,17 +2,18 @@
 
     b_u   = Σ_{j ∈ R(u)} (r_uj − mu − b_j) / (reg_u + |R(u)|)
     b_ui  = mu + b_u + b_i
-    r_hat = b_ui + Σ_{j ∈ N_k(i;u)} sim_ij (r_uj − b_uj) / Σ_{j ∈ N_k(i;u)} sim_ij
+    r_hat = b_ui + Σ_{j ∈ N_k(i;u)} w_ij (r_uj − b_uj) / (prior + Σ_{j ∈ N_k(i;u)} w_ij),  w_ij = sim_ij^amplification
 
-N_k(i;u) are the at most k rated items with the highest positive similarity to i. Koren, "Factor in the neighbors"
-(TKDD 2010), equations 2-3; Surprise's `KNNBaseline`.
+N_k(i;u) are the at most k rated items with the highest positive similarity to i. With amplification 1 and prior 0 this
+is Surprise's `KNNBaseline`: Koren, "Factor in the neighbors" (TKDD 2010), equations 2-3. Case amplification: Breese,
+Heckerman & Kadie, "Empirical analysis of predictive algorithms" (UAI 1998).
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from hakken.model.arrays import Array, Float64s, Int64s, Model, unpack
+from hakken.model.arrays import Array, Float64s, Int64s, Model
 from hakken.ratings import UserList
 
 
@@ -58,10 +59,10 @@ def predict(model: Model, visitor: Visitor, rows: Int64s | None = None) -> Float
     arrays = model.arrays
     if rows is None:
         indptr, entries = arrays.sim_indptr, None
-        indices, b_i = arrays.sim_indices, arrays.b_i
+        indices, b_i, prior = arrays.sim_indices, arrays.b_i, model.row_priors
     else:
         indptr, entries = _gather(arrays.sim_indptr, rows)
-        indices, b_i = arrays.sim_indices[entries], arrays.b_i[rows]
+        indices, b_i, prior = arrays.sim_indices[entries], arrays.b_i[rows], model.row_priors[rows]
     baseline = model.mu + visitor.b_u + b_i
     if not len(visitor.rows):
         return baseline
@@ -78,12 +79,12 @@ def predict(model: Model, visitor: Visitor, rows: Int64s | None = None) -> Float
     row = np.repeat(np.arange(len(count)), count)
     nearest = np.arange(len(found)) - first[row] < model.manifest.parameters.k
     found, row = found[nearest], row[nearest]
-    # A row's scale would cancel out, so similarities stay in units of it.
-    sim = unpack(arrays.sim_values[found if entries is None else entries[found]])
+    # Weights and prior are in units of their row's scale, which cancels out.
+    weight = model.weights[arrays.sim_values[found if entries is None else entries[found]]]
 
-    weighted = np.bincount(row, sim * residual[indices[found]], minlength=len(count))
-    total = np.bincount(row, sim, minlength=len(count))
-    return baseline + np.divide(weighted, total, out=np.zeros(len(count)), where=total > 0)
+    weighted = np.bincount(row, weight * residual[indices[found]], minlength=len(count))
+    total = np.bincount(row, weight, minlength=len(count))
+    return baseline + np.divide(weighted, prior + total, out=np.zeros(len(count)), where=total > 0)
 
 
 def _gather(indptr: Int64s, rows: Int64s) -> tuple[Int64s, Array]:

@@ -10,24 +10,23 @@ import numpy as np
 
 from hakken.model.arrays import Float64s
 from hakken.training.kernels import update_biases
-from hakken.training.matrix import Half, ScoreMatrix
+from hakken.training.matrix import ScoreMatrix
+from hakken.training.progress import SILENT, Progress
 
 
-def als_baselines(matrix: ScoreMatrix, reg_u: float, reg_i: float, n_epochs: int) -> tuple[Float64s, Float64s]:
+def als_baselines(
+    matrix: ScoreMatrix, reg_u: float, reg_i: float, n_epochs: int, progress: Progress = SILENT
+) -> tuple[Float64s, Float64s]:
     """Estimate the biases.
 
     Returns:
         `b_u` `(n_users,)` and `b_i` `(n_items,)`, float64, score points; 0 for a row without a score.
     """
-    b_u = np.zeros(len(matrix.by_user.indptr) - 1)
-    b_i = np.zeros(len(matrix.by_item.indptr) - 1)
-    users, items = matrix.by_user, matrix.by_item
-    for _ in range(n_epochs):
-        update_biases(b_i, items.indptr, items.indices, items.scores, b_u, matrix.mu, reg_i)
-        update_biases(b_u, users.indptr, users.indices, users.scores, b_i, matrix.mu, reg_u)
+    b_u, b_i = np.zeros(matrix.n_users), np.zeros(matrix.n_items)
+    m = matrix
+    with progress.stage("biases", n_epochs, "rounds") as advance:
+        for _ in range(n_epochs):
+            update_biases(b_i, m.item_indptr, m.item_users, m.item_scores, b_u, m.mu, reg_i)
+            update_biases(b_u, m.user_indptr, m.user_items, m.user_scores, b_i, m.mu, reg_u)
+            advance(1)
     return b_u, b_i
-
-
-def residuals(half: Half, mu: float, b_row: Float64s, b_column: Float64s) -> Float64s:
-    """`r_ui − b_ui` of each entry of one orientation, `(n_scored,)` float64."""
-    return half.scores - mu - np.repeat(b_row, np.diff(half.indptr)) - b_column[half.indices]

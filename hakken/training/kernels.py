@@ -1,17 +1,24 @@
-"""The compiled loops of training. Each is parallel over rows that no other thread touches.
+"""The compiled loops of training.
 
-So every sum is added up by one thread in one order, and the same input gives the same bytes on any number of threads.
+Every sum is added up by one thread in the order of the users, and which neighbours are kept does not depend on the
+order in which they are found: the same input gives the same bytes on any number of threads.
+
+Item indices are unsigned: a compiled loop needs no test for a negative one, which doubles its speed.
 """
 
 import numpy as np
 from numba import njit, prange
 
-from hakken.model.arrays import Float64s, Int32s, Int64s
+from hakken.model.arrays import Array, Float64s, Int8s, Int32s, Int64s
+
+SUPPORT, PRODUCTS, SQUARES_I, SQUARES_J = range(4)
+"""The four sums of a pair: n_ij, Σ x_ui x_uj, Σ x_ui², Σ x_uj² over the users who rated both, x being residuals."""
+N_SUMS = 4
 
 
 @njit(parallel=True, cache=True)
 def update_biases(
-    biases: Float64s, indptr: Int64s, indices: Int32s, scores: Float64s, other: Float64s, mu: float, reg: float
+    biases: Float64s, indptr: Int64s, indices: Array, scores: Int8s, other: Float64s, mu: float, reg: float
 ) -> None:
     """One half-step of alternating least squares: solve one side's biases with the other side's fixed.
 
@@ -27,102 +34,166 @@ def update_biases(
 
 
 @njit(cache=True)
-def add_statistics(
-    i: int,
-    item_indptr: Int64s,
-    item_users: Int32s,
-    item_residuals: Float64s,
-    user_indptr: Int64s,
-    user_items: Int32s,
-    user_residuals: Float64s,
-    support: Int32s,
-    products: Float64s,
-    squares_i: Float64s,
-    squares_j: Float64s,
-) -> None:
-    """Add what one part of the users says about item i and every item j.
+def add_pair_sums(x: float, begin: int, end: int, user_items: Array, residuals: Float64s, sums: Array) -> None:
+    """Add what one user, who rated item i with residual x, says about i and each item j of a stretch of their row.
 
-    n_ij += 1, Σxy += x_ui·x_uj, Σx² += x_ui², Σy² += x_uj² for each user u of the part who rated both, x being
-    residuals. The four sums are additive over users, so parts made elsewhere are merged by adding them.
+    `sums` is `(n_items, 4)`, one row for each j: what an update touches lies side by side.
     """
-    for p in range(item_indptr[i], item_indptr[i + 1]):
-        u = item_users[p]
-        x = item_residuals[p]
-        for q in range(user_indptr[u], user_indptr[u + 1]):
-            j = user_items[q]
-            y = user_residuals[q]
-            support[j] += 1
-            products[j] += x * y
-            squares_i[j] += x * x
-            squares_j[j] += y * y
+    xx = x * x
+    for q in range(begin, end):
+        j = user_items[q]
+        y = residuals[q]
+        sums[j, SUPPORT] += 1.0
+        sums[j, PRODUCTS] += x * y
+        sums[j, SQUARES_I] += xx
+        sums[j, SQUARES_J] += y * y
 
 
 @njit(cache=True)
-def finish_similarity(
-    support: int, products: float, squares_i: float, squares_j: float, shrinkage: float, min_support: int
-) -> float:
+def finish_similarity(sums: Float64s, shrinkage: float, min_support: int) -> float:
     """Shrunk Pearson-baseline correlation of one pair from its four sums.
 
     sim_ij = (n_ij − 1) / (n_ij − 1 + λ) · Σxy / √(Σx² · Σy²); 0 below the minimum support or without any deviation.
     """
-    norm = np.sqrt(squares_i * squares_j)
-    if support < min_support or support < 2 or norm == 0.0:  # noqa: PLR2004  # one common user is no correlation
+    support = sums[SUPPORT]
+    norm = np.sqrt(sums[SQUARES_I] * sums[SQUARES_J])
+    if support < max(min_support, 2) or norm == 0.0:  # one common user is no correlation
         return 0.0
-    sim: float = (support - 1) / (support - 1 + shrinkage) * products / norm
+    sim: float = (support - 1.0) / (support - 1.0 + shrinkage) * sums[PRODUCTS] / norm
     return sim
 
 
 @njit(parallel=True, cache=True)
-def nearest_neighbours(
+def pair_sums(
+    items: Array,
     item_indptr: Int64s,
     item_users: Int32s,
-    item_residuals: Float64s,
+    item_positions: Array,
     user_indptr: Int64s,
-    user_items: Int32s,
-    user_residuals: Float64s,
-    shrinkage: float,
-    min_support: int,
-    k_stored: int,
-    n_blocks: int,
-) -> tuple[Int32s, Int32s, Float64s]:
-    """Find each item's strongest positive neighbours.
+    user_items: Array,
+    residuals: Float64s,
+) -> Array:
+    """The four sums of each of some items with every item, `(len(items), n_items, 4)`, from one part of the users."""
+    sums = np.zeros((len(items), len(item_indptr) - 1, N_SUMS))
+    for block in prange(len(items)):
+        i = items[block]
+        for p in range(item_indptr[i], item_indptr[i + 1]):
+            u = item_users[p]
+            x = residuals[item_positions[p]]
+            add_pair_sums(x, user_indptr[u], user_indptr[u + 1], user_items, residuals, sums[block])
+    return sums
+
+
+@njit(cache=True)
+def _is_better(sim: float, j: int, other_sim: float, other_j: int) -> bool:
+    return sim > other_sim or (sim == other_sim and j < other_j)
+
+
+@njit(cache=True)
+def offer(sims: Float64s, items: Int32s, size: int, sim: float, j: int) -> int:
+    """Keep a neighbour in a heap whose root is the worst one kept, unless the heap is full of better ones.
 
     Returns:
-        counts `(n_items,)`; and padded to `(n_items, k_stored)`, neighbours `j` and `sim_ij`, by falling similarity,
-        of equal ones the lower `j` first.
+        The heap's new size.
+    """
+    if size == len(sims):
+        if not _is_better(sim, j, sims[0], items[0]):
+            return size
+        at = 0
+        while True:  # the new one sinks from the root
+            child = 2 * at + 1
+            if child >= size:
+                break
+            if child + 1 < size and _is_better(sims[child], items[child], sims[child + 1], items[child + 1]):
+                child += 1
+            if not _is_better(sim, j, sims[child], items[child]):
+                break
+            sims[at], items[at] = sims[child], items[child]
+            at = child
+    else:
+        at = size
+        size += 1
+        while at > 0:  # the new one rises from the end
+            parent = (at - 1) // 2
+            if not _is_better(sims[parent], items[parent], sim, j):
+                break
+            sims[at], items[at] = sims[parent], items[parent]
+            at = parent
+    sims[at], items[at] = sim, j
+    return size
+
+
+@njit(parallel=True, cache=True)
+def find_neighbours(
+    first: int,
+    last: int,
+    item_indptr: Int64s,
+    item_users: Int32s,
+    item_positions: Array,
+    user_indptr: Int64s,
+    user_items: Array,
+    residuals: Float64s,
+    shrinkage: float,
+    min_support: int,
+    heap_sims: Array,
+    heap_items: Array,
+    heap_sizes: Array,
+) -> None:
+    """Compare items first..last with every later one, and offer each positive similarity to both items' heaps.
+
+    Each thread has heaps of its own, `heap_*[part]`, and sums that stay in its cache; items are dealt out in turn, so
+    that popular ones, which are most of the work, spread over the threads.
     """
     n_items = len(item_indptr) - 1
+    n_parts = len(heap_sizes)
+    for part in prange(n_parts):
+        sums = np.empty((n_items, N_SUMS))
+        for i in range(first + part, last, n_parts):
+            sums[i:] = 0.0
+            for p in range(item_indptr[i], item_indptr[i + 1]):
+                u = item_users[p]
+                here = item_positions[p]  # rows are ordered by item: what follows are the later ones
+                add_pair_sums(residuals[here], here + 1, user_indptr[u + 1], user_items, residuals, sums)
+            for j in range(i + 1, n_items):
+                if sums[j, PRODUCTS] > 0.0:
+                    sim = finish_similarity(sums[j], shrinkage, min_support)
+                    if sim > 0.0:
+                        heap_sizes[part, i] = offer(
+                            heap_sims[part, i], heap_items[part, i], heap_sizes[part, i], sim, j
+                        )
+                        heap_sizes[part, j] = offer(
+                            heap_sims[part, j], heap_items[part, j], heap_sizes[part, j], sim, i
+                        )
+
+
+@njit(parallel=True, cache=True)
+def sort_neighbours(heap_sims: Array, heap_items: Array, heap_sizes: Array) -> tuple[Int32s, Array, Array]:
+    """Merge the threads' heaps.
+
+    Returns:
+        counts `(n_items,)` int32; and padded to `(n_items, k_stored)`, neighbours `j` int32 and `sim_ij` float64, by
+        falling similarity, of equal ones the lower `j` first.
+    """
+    n_parts, n_items, k_stored = heap_sims.shape
     counts = np.zeros(n_items, dtype=np.int32)
     neighbours = np.zeros((n_items, k_stored), dtype=np.int32)
-    sims = np.zeros((n_items, k_stored), dtype=np.float64)
-    for block in prange(n_blocks):  # a block's accumulators are as long as the item axis: they stay in cache
-        support = np.empty(n_items, dtype=np.int32)
-        products = np.empty(n_items)
-        squares_i = np.empty(n_items)
-        squares_j = np.empty(n_items)
-        negated = np.empty(n_items)
-        columns = np.empty(n_items, dtype=np.int32)
-        for i in range(block, n_items, n_blocks):  # strided, so that popular items spread over the blocks
-            support[:] = 0
-            products[:] = 0.0
-            squares_i[:] = 0.0
-            squares_j[:] = 0.0
-            add_statistics(
-                i, item_indptr, item_users, item_residuals, user_indptr, user_items, user_residuals,
-                support, products, squares_i, squares_j,
-            )  # fmt: skip
-            found = 0
-            for j in range(n_items):
-                if products[j] > 0.0 and j != i:
-                    sim = finish_similarity(support[j], products[j], squares_i[j], squares_j[j], shrinkage, min_support)
-                    if sim > 0.0:
-                        negated[found] = -sim
-                        columns[found] = j
-                        found += 1
-            order = np.argsort(negated[:found], kind="mergesort")  # stable: columns are ascending already
-            count = min(found, k_stored)
-            counts[i] = count
-            for rank in range(count):
-                neighbours[i, rank] = columns[order[rank]]
-                sims[i, rank] = -negated[order[rank]]
+    sims = np.zeros((n_items, k_stored))
+    for i in prange(n_items):
+        found = heap_sizes[:, i].sum()
+        negated = np.empty(found)
+        columns = np.empty(found, dtype=np.int32)
+        end = 0
+        for part in range(n_parts):
+            size = heap_sizes[part, i]
+            negated[end : end + size] = -heap_sims[part, i, :size]
+            columns[end : end + size] = heap_items[part, i, :size]
+            end += size
+        by_item = np.argsort(columns)
+        negated, columns = negated[by_item], columns[by_item]
+        order = np.argsort(negated, kind="mergesort")  # stable: of equal ones the lower j stays first
+        count = min(found, k_stored)
+        counts[i] = count
+        for rank in range(count):
+            neighbours[i, rank] = columns[order[rank]]
+            sims[i, rank] = -negated[order[rank]]
     return counts, neighbours, sims

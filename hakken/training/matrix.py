@@ -1,67 +1,91 @@
-"""The scored entries as a sparse matrix, once by user and once by item."""
+"""The scored entries as a sparse matrix, by user and by item."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from hakken.errors import TableError
-from hakken.model.arrays import Float64s, Int32s, Int64s
+from hakken.model.arrays import Array, Float64s, Int8s, Int32s, Int64s
 from hakken.training.tables import RatingTable
 
 
 @dataclass(frozen=True, eq=False)
-class Half:
-    """One orientation: entries of row `r` are `indptr[r]:indptr[r + 1]`, ordered by column.
-
-    Attributes:
-        indptr: `(n_rows + 1,)` int64.
-        indices: `(n_scored,)` int32, column of each entry.
-        scores: `(n_scored,)` float64, score points.
-    """
-
-    indptr: Int64s
-    indices: Int32s
-    scores: Float64s
-
-
-@dataclass(frozen=True, eq=False)
 class ScoreMatrix:
-    """All scored entries, both ways.
+    """All scored entries, in the order of users and items (CSR) and, turned, in that of items and users (CSC).
 
     Attributes:
-        by_user: rows are users, columns are items.
-        by_item: rows are items, columns are users.
         mu: mean score.
+        user_indptr: `(n_users + 1,)` int64, where each user's row begins.
+        user_items: `(n_scored,)` uint16, or uint32 where there are more than 65,536 items: item of each entry.
+        user_scores: `(n_scored,)` int8, score points.
+        item_indptr: `(n_items + 1,)` int64, where each item's column begins.
+        item_users: `(n_scored,)` int32, user of each entry, turned.
+        item_scores: `(n_scored,)` int8, turned.
+        item_positions: `(n_scored,)` uint32, where in the user order each turned entry stands.
     """
 
-    by_user: Half
-    by_item: Half
     mu: float
+    user_indptr: Int64s
+    user_items: Array
+    user_scores: Int8s
+    item_indptr: Int64s
+    item_users: Int32s
+    item_scores: Int8s
+    item_positions: Array
 
     @classmethod
     def of(cls, table: RatingTable) -> "ScoreMatrix":
         """Take the scored entries of a table; unscored ones play no part in a prediction.
 
         Raises:
-            TableError: there is none.
+            TableError: there is none, or there are more than 32-bit positions reach.
         """
         scored = table.scores > 0
-        if not scored.any():
+        users, scores = table.users[scored], table.scores[scored]
+        if not len(users):
             raise TableError("No entry of the rating table has a score: there is nothing to train from.")
-        users, items = table.users[scored], table.items[scored]
-        scores = table.scores[scored].astype(np.float64)
-        turned = np.argsort(items, kind="stable")
+        if len(users) > np.iinfo(np.uint32).max:
+            raise TableError("The rating table is too large: positions of scores have 32 bits.")
+        n_items = len(table.anime_ids)
+        items = table.items[scored].astype(np.uint16 if n_items <= np.iinfo(np.uint16).max + 1 else np.uint32)
+        positions = np.argsort(items, kind="stable").astype(np.uint32)
         return cls(
-            by_user=Half(_indptr(users, table.n_users), items, scores),
-            by_item=Half(_indptr(items, len(table.anime_ids)), users[turned], scores[turned]),
-            mu=float(scores.mean()),
+            mu=float(scores.mean(dtype=np.float64)),
+            user_indptr=_indptr(users, table.n_users),
+            user_items=items,
+            user_scores=scores,
+            item_indptr=_indptr(items, n_items),
+            item_users=users[positions],
+            item_scores=scores[positions],
+            item_positions=positions,
         )
+
+    @property
+    def n_users(self) -> int:
+        """How many rows there are, some of them maybe empty."""
+        return len(self.user_indptr) - 1
+
+    @property
+    def n_items(self) -> int:
+        """How many columns there are, some of them maybe empty."""
+        return len(self.item_indptr) - 1
 
     @property
     def n_scored(self) -> int:
         """How many entries have a score."""
-        return len(self.by_user.scores)
+        return len(self.user_scores)
+
+    @property
+    def raters(self) -> Int32s:
+        """`(n_items,)` int32: how many users scored each item."""
+        return np.diff(self.item_indptr).astype(np.int32)
+
+    def residuals(self, b_u: Float64s, b_i: Float64s) -> Float64s:
+        """`r_ui − b_ui` of each entry in the user order, `(n_scored,)` float64, score points."""
+        per_entry = np.repeat(self.mu + b_u, np.diff(self.user_indptr))
+        per_entry += b_i[self.user_items]
+        return np.subtract(self.user_scores, per_entry, out=per_entry)
 
 
-def _indptr(rows: Int32s, n_rows: int) -> Int64s:
+def _indptr(rows: Array, n_rows: int) -> Int64s:
     return np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=n_rows)))).astype(np.int64)

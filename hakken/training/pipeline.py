@@ -1,7 +1,6 @@
 """From tables to an artefact, stage by stage."""
 
 import os
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from hakken.model.manifest import Manifest, Parameters, Sizes
 from hakken.model.store import Artefact, replacing, write_manifest
 from hakken.training.baselines import als_baselines
 from hakken.training.matrix import ScoreMatrix
+from hakken.training.progress import SILENT, Progress
 from hakken.training.similarities import pearson_baseline, quantise
 from hakken.training.tables import RatingTable
 
@@ -33,34 +33,33 @@ class Fitted(NamedTuple):
     b_u: Float64s
 
 
-def fit(table: RatingTable, parameters: Parameters, on_stage: Callable[[str], None] = lambda _: None) -> Fitted:
+def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT) -> Fitted:
     """Compute biases and similarities.
 
     Args:
         table: the ratings.
         parameters: hyper-parameters.
-        on_stage: told the name of each stage as it begins.
+        progress: told of each stage.
 
     Raises:
         TableError: no entry of the table has a score.
     """
-    on_stage("biases")
-    matrix = ScoreMatrix.of(table)
-    b_u, b_i = als_baselines(matrix, parameters.reg_u, parameters.reg_i, parameters.n_epochs)
-    on_stage("similarities")
+    with progress.stage("sorting"):
+        matrix = ScoreMatrix.of(table)
+    b_u, b_i = als_baselines(matrix, parameters.reg_u, parameters.reg_i, parameters.n_epochs, progress)
     neighbours = pearson_baseline(
         matrix,
-        b_u,
-        b_i,
+        matrix.residuals(b_u, b_i),
         shrinkage=parameters.shrinkage,
         min_support=parameters.min_support,
         k_stored=parameters.k_stored,
+        progress=progress,
     )
     packed = quantise(neighbours)
     arrays = Arrays(
         anime_ids=table.anime_ids,
         b_i=b_i,
-        raters=np.diff(matrix.by_item.indptr).astype(np.int32),
+        raters=matrix.raters,
         sim_indptr=packed.indptr,
         sim_indices=packed.indices,
         sim_values=packed.values,
@@ -71,7 +70,7 @@ def fit(table: RatingTable, parameters: Parameters, on_stage: Callable[[str], No
         hakken_version=__version__,
         mu=matrix.mu,
         sizes=Sizes(
-            users=int((np.diff(matrix.by_user.indptr) > 0).sum()),
+            users=int(np.count_nonzero(np.diff(matrix.user_indptr))),
             items=len(table.anime_ids),
             entries=len(table),
             scored=matrix.n_scored,
@@ -88,7 +87,7 @@ def train(
     titles: Catalogue,
     out: Path,
     parameters: Parameters,
-    on_stage: Callable[[str], None] = lambda _: None,
+    progress: Progress = SILENT,
 ) -> Artefact:
     """Train a model and write its artefact; `out` is replaced whole at the very end, or not at all.
 
@@ -97,15 +96,14 @@ def train(
         titles: the catalogue that goes with the model.
         out: directory of the artefact; may hold an earlier one.
         parameters: hyper-parameters.
-        on_stage: told the name of each stage as it begins.
+        progress: told of each stage.
 
     Raises:
         TableError: no entry of the table has a score.
         StorageError: `out` is something else than a model, or can't be written.
     """
-    fitted = fit(table, parameters, on_stage)
-    on_stage("writing")
-    with replacing(out) as staged:
+    fitted = fit(table, parameters, progress)
+    with progress.stage("writing"), replacing(out) as staged:
         fitted.arrays.save(staged)
         titles.write(staged / catalogue.FILE_NAME)
         artefact = write_manifest(staged, fitted.manifest)

@@ -23,11 +23,12 @@ from hakken.model.arrays import (
     index_type,
     unpack,
 )
-from hakken.training.baselines import residuals
-from hakken.training.kernels import nearest_neighbours
+from hakken.training.kernels import find_neighbours, finish_similarity, pair_sums, sort_neighbours
 from hakken.training.matrix import ScoreMatrix
+from hakken.training.progress import SILENT, Progress
 
-BLOCKS_PER_THREAD = 16
+ITEMS_AT_ONCE = 256
+"""Compiled code does not hear Ctrl-C: it comes back after so many items."""
 
 
 class Neighbours(NamedTuple):
@@ -54,35 +55,76 @@ class Quantised(NamedTuple):
 
 
 def pearson_baseline(
-    matrix: ScoreMatrix, b_u: Float64s, b_i: Float64s, *, shrinkage: float, min_support: int, k_stored: int
+    matrix: ScoreMatrix,
+    residuals: Float64s,
+    *,
+    shrinkage: float,
+    min_support: int,
+    k_stored: int,
+    progress: Progress = SILENT,
 ) -> Neighbours:
-    """Compute the similarities.
+    """Compute the similarities of all pairs; only the strongest of each item are ever held.
 
     Args:
         matrix: the scored entries.
-        b_u: `(n_users,)` user biases.
-        b_i: `(n_items,)` item biases.
+        residuals: `(n_scored,)`, `r_ui − b_ui` in the matrix's user order.
         shrinkage: λ, in users.
         min_support: pairs with fewer common users have similarity 0.
         k_stored: neighbours kept per item; more than there are items means all.
+        progress: told of each item.
     """
-    users, items = matrix.by_user, matrix.by_item
-    n_items = len(b_i)
-    counts, neighbours, sims = nearest_neighbours(
-        items.indptr,
-        items.indices,
-        residuals(items, matrix.mu, b_i, b_u),
-        users.indptr,
-        users.indices,
-        residuals(users, matrix.mu, b_u, b_i),
-        shrinkage,
-        min_support,
-        max(1, min(k_stored, n_items - 1)),
-        max(1, min(n_items, numba.get_num_threads() * BLOCKS_PER_THREAD)),
-    )
-    stored = np.arange(neighbours.shape[1]) < counts[:, np.newaxis]
+    n_items, n_parts = matrix.n_items, numba.get_num_threads()
+    k_stored = max(1, min(k_stored, n_items - 1))
+    heap_sims = np.empty((n_parts, n_items, k_stored))
+    heap_items = np.empty((n_parts, n_items, k_stored), dtype=np.int32)
+    heap_sizes = np.zeros((n_parts, n_items), dtype=np.int32)
+    with progress.stage("similarities", n_items, "anime") as advance:
+        for first in range(0, n_items, ITEMS_AT_ONCE):
+            last = min(first + ITEMS_AT_ONCE, n_items)
+            find_neighbours(
+                first,
+                last,
+                *_turned(matrix),
+                residuals,
+                shrinkage,
+                min_support,
+                heap_sims,
+                heap_items,
+                heap_sizes,
+            )
+            advance(last - first)
+        counts, neighbours, sims = sort_neighbours(heap_sims, heap_items, heap_sizes)
+    stored = np.arange(k_stored) < counts[:, np.newaxis]
     indptr = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
     return Neighbours(indptr, neighbours[stored], sims[stored])
+
+
+# With mu and all b_i fixed, what a pair's similarity is made of is additive over users: parts of the users may be
+# counted on other machines or on other days, and merged. These three are that seam, for a block of items at a time.
+
+
+def count_pairs(matrix: ScoreMatrix, residuals: Float64s, items: Int64s) -> Array:
+    """Make the sums of some items with every item from one part of the users.
+
+    Returns:
+        `(len(items), n_items, 4)` float64: n_ij, Σ x_ui x_uj, Σ x_ui² and Σ x_uj² over the part's users who rated both.
+    """
+    return pair_sums(items, *_turned(matrix), residuals)
+
+
+def merge_pairs(one: Array, other: Array) -> Array:
+    """Merge the sums of two parts of the users, of which no user is in both."""
+    return one + other
+
+
+def finish_pairs(sums: Array, *, shrinkage: float, min_support: int) -> Float64s:
+    """Turn sums into similarities, `(len(items), n_items)` float64; an item's with itself is its shrunk 1."""
+    flat = sums.reshape(-1, sums.shape[-1])
+    return np.array([finish_similarity(pair, shrinkage, min_support) for pair in flat]).reshape(sums.shape[:-1])
+
+
+def _turned(matrix: ScoreMatrix) -> tuple[Int64s, Int32s, Array, Int64s, Array]:
+    return matrix.item_indptr, matrix.item_users, matrix.item_positions, matrix.user_indptr, matrix.user_items
 
 
 def quantise(neighbours: Neighbours) -> Quantised:
