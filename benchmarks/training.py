@@ -1,0 +1,124 @@
+"""How training grows with the table, from CSV to a finished artefact, and how far ahead of scikit-surprise it is.
+
+    python -m benchmarks.training --plot docs/images/scaling.svg
+
+Each size is a process of its own, `python -m hakken train` on a synthetic table, so its peak memory is its own too.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks import machine
+from benchmarks.surprise_reference import fit_surprise
+from benchmarks.synthetic import Entries, synthetic_entries
+from hakken.model import Parameters
+from hakken.training import fit
+from hakken.training.tables import read_ratings
+
+SIZES = {5_000_000: 12_000, 15_000_000: 36_000, 45_000_000: 108_000}
+"""Entries → users; as many per user at each size."""
+N_ITEMS = 14_000
+AGAINST_SURPRISE = (20_000, 6_000, 4_800_000)
+"""Users, items and entries of the largest table that Surprise trains in a minute or so: 3.8 million scores."""
+ANIME_CSV = "anime_id,name,genre,type,episodes,rating,members\n"
+
+
+class Run(NamedTuple):
+    """One training process.
+
+    Attributes:
+        entries: rows of the table.
+        pairs: Σ n_u², of scored entries: what comparing all pairs of items should cost.
+        seconds: from its start to its end.
+        peak_gb: the most memory it held.
+    """
+
+    entries: int
+    pairs: float
+    seconds: float
+    peak_gb: float
+
+
+@click.command()
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="SVG to draw the growth into.")
+@click.option("--largest", default=max(SIZES), show_default=True, help="Leave out larger tables.")
+@click.option("--surprise/--no-surprise", "with_surprise", default=True, help="Also train scikit-surprise.")
+def main(plot: Path | None, largest: int, with_surprise: bool) -> None:
+    """Measure training."""
+    print(machine.describe("numpy", "numba", "pyarrow", "scikit-surprise"))
+    with tempfile.TemporaryDirectory() as scratch:
+        if with_surprise:
+            _against_surprise(Path(scratch))
+        _train_in_a_process(Path(scratch), synthetic_entries(500, 200, 20_000, seed=0))  # compiles
+        runs = [
+            _train_in_a_process(Path(scratch), synthetic_entries(n_users, N_ITEMS, n_entries, seed=0))
+            for n_entries, n_users in SIZES.items()
+            if n_entries <= largest
+        ]
+    print("entries in the table | Σ n_u² | CSV to artefact, s | peak memory, GB | s per 10⁹ of Σ n_u²")
+    for run in runs:
+        per_pair = run.seconds / run.pairs * 1e9
+        print(f"{run.entries:,} | {run.pairs:.2e} | {run.seconds:.1f} | {run.peak_gb:.2f} | {per_pair:.2f}")
+    if plot:
+        _draw(runs, plot)
+
+
+def _against_surprise(scratch: Path) -> None:
+    path = scratch / "ratings.csv"
+    synthetic_entries(*AGAINST_SURPRISE, seed=1).write_csv(path)
+    table, parameters = read_ratings(path), Parameters()
+    fit(table, parameters)  # compiles
+    times = []
+    for action in (fit, fit_surprise):
+        begin = time.perf_counter()
+        action(table, parameters)
+        times.append(time.perf_counter() - begin)
+    ours, theirs = times
+    scored = int((table.scores > 0).sum())
+    print(f"{scored:,} scores, {table.n_users:,} users, {len(table.anime_ids):,} anime, biases and similarities:")
+    print(f"Hakken {ours:.2f} s, Surprise {theirs:.1f} s (its table conversion included), ratio {theirs / ours:.0f}")
+
+
+def _train_in_a_process(scratch: Path, entries: Entries) -> Run:
+    ratings, anime = scratch / "ratings.csv", scratch / "anime.csv"
+    entries.write_csv(ratings)
+    anime.write_text(ANIME_CSV)
+    command = [sys.executable, "-m", "hakken", "train", "--quiet", "--out", str(scratch / "model")]
+    command += ["--ratings", str(ratings), "--anime", str(anime)]
+    begin = time.perf_counter()
+    process = subprocess.Popen(command)  # noqa: S603  # our own program on our own files
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"training ended with status {process.returncode}")
+    per_user = np.bincount(entries.user_id[entries.rating > 0]).astype(np.float64)
+    return Run(len(entries.user_id), float((per_user**2).sum()), seconds, usage.ru_maxrss / 2**20)
+
+
+def _draw(runs: list[Run], path: Path) -> None:
+    mpl.rcParams["svg.hashsalt"] = "hakken"  # the same figures give the same file
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    pairs = [run.pairs for run in runs]
+    axes.loglog(pairs, [run.seconds for run in runs], "o-", label="measured")
+    axes.loglog(pairs, [runs[0].seconds * x / pairs[0] for x in pairs], "--", label="in proportion to Σ n_u²")
+    for run in runs:
+        axes.annotate(f"{run.entries / 1e6:.0f}M", (run.pairs, run.seconds), (8, -12), textcoords="offset points")
+    axes.set(xlabel="Σ n_u² of the scored entries", ylabel="seconds, CSV to artefact")
+    axes.legend()
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
