@@ -6,9 +6,11 @@ A bucket holds PREFIX/current.json, which names a version, and PREFIX/versions/V
 that holds manifest.json itself is read directly. What a version and a checksum are is `hakken.model.store`'s business.
 """
 
+import os
 from pathlib import Path
 
 import click
+from filelock import FileLock
 from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.cloud import storage
@@ -17,8 +19,8 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.exceptions import RequestException
 
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, HakkenError, StorageError
+from hakken.model import Manifest, store
 from hakken.model import manifest as manifests
-from hakken.model import store
 
 SCHEME = "gs://"
 TIMEOUT = (5.0, 30.0)
@@ -50,21 +52,18 @@ def fetch(uri: str, into: Path, client: storage.Client | None = None) -> Path:
     name, prefix = _split(uri)
     try:
         bucket = (client or _client()).bucket(name)
-        base, manifest_sha256 = _find(bucket, prefix)
-        text = _read(bucket, f"{base}{manifests.FILE_NAME}")
+        base, text = _find(bucket, prefix)
         if text is None:
             raise ArtefactMissing(f"There is no model at {uri}: no {manifests.FILE_NAME} in it.")
-        store.check_manifest(text, manifest_sha256)
         manifest = manifests.decode(text)
         target = into / store.VERSIONS_NAME / manifests.version_of(manifest, text)
-        if not _is_whole(target):
-            with store.replacing(target) as staged:
-                for file, entry in manifest.files.items():
-                    blob = bucket.blob(f"{base}{file}")
-                    blob.download_to_filename(staged / file, timeout=TIMEOUT, retry=RETRY)
-                    store.check_file(staged / file, entry)
-                (staged / manifests.FILE_NAME).write_bytes(text)
-        store.point_to(into, store.read_manifest(target))
+        into.mkdir(parents=True, exist_ok=True)
+        with FileLock(into / ".lock"):  # the workers of a machine start together, and one of them fetches
+            if not _is_whole(target):
+                with store.replacing(target) as staged:
+                    _download(bucket, base, manifest, staged)
+                    (staged / manifests.FILE_NAME).write_bytes(text)
+            store.point_to(into, store.read_manifest(target))
     except NotFound as error:
         raise ArtefactCorrupt(f"The model at {uri} lacks a file that its manifest names.") from error
     except DataCorruption as error:
@@ -88,16 +87,30 @@ def _client() -> storage.Client:
     try:
         return storage.Client()
     except DefaultCredentialsError:
+        if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+            raise  # credentials were named: to go on without them would hide what is wrong with them
         return storage.Client.create_anonymous_client()  # a public bucket needs none
 
 
-def _find(bucket: storage.Bucket, prefix: str) -> tuple[str, str | None]:
-    """Where the current version's objects begin and, from the pointer, its manifest's checksum."""
-    text = _read(bucket, f"{prefix}{store.POINTER_NAME}")
-    if text is None:
-        return prefix, None
-    pointer = store.decode_pointer(text)
-    return f"{prefix}{store.VERSIONS_NAME}/{pointer.version}/", pointer.manifest_sha256
+def _find(bucket: storage.Bucket, prefix: str) -> tuple[str, bytes | None]:
+    """Where the current version's objects begin, and its manifest, if there is one."""
+    text = _read(bucket, f"{prefix}{manifests.FILE_NAME}")
+    pointer_text = None if text else _read(bucket, f"{prefix}{store.POINTER_NAME}")
+    if pointer_text is None:
+        return prefix, text
+    pointer = store.decode_pointer(pointer_text)
+    base = f"{prefix}{store.VERSIONS_NAME}/{pointer.version}/"
+    text = _read(bucket, f"{base}{manifests.FILE_NAME}")
+    if text is not None:
+        store.check_manifest(text, pointer.manifest_sha256)
+    return base, text
+
+
+def _download(bucket: storage.Bucket, base: str, manifest: Manifest, into: Path) -> None:
+    for name, entry in manifest.files.items():
+        blob = bucket.blob(f"{base}{name}")
+        blob.download_to_filename(into / name, timeout=TIMEOUT, retry=RETRY)
+        store.check_file(into / name, entry)
 
 
 def _read(bucket: storage.Bucket, name: str) -> bytes | None:

@@ -4,9 +4,11 @@ python make_recommendations.py USERNAME --source mal -n 10
 python make_recommendations.py --file animelist.xml.gz --format json
 """
 
+import logging
 import os
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import quote
 
 import click
 from platformdirs import user_cache_path
@@ -14,12 +16,16 @@ from platformdirs import user_cache_path
 from hakken.cli.output import FORMATS
 from hakken.cli.speaking import plain_errors
 from hakken.config import Settings
+from hakken.errors import ModelError
 from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.ratings import MAX_N, Preferences, Recommendations, Site, UserList, Username
 from hakken.recommend import recommend
 from hakken.sources import Sources, mal_export
 
+log = logging.getLogger("hakken")
+
+SITE = click.Choice([site.value for site in Site])
 EXPORT = click.Path(exists=True, dir_okay=False, path_type=Path)
 UNPACKED_RATIO = 5
 """How many times its upload's size an export may unpack to, at most."""
@@ -41,17 +47,25 @@ def make_recommendations(
 def open_knowledge(settings: Settings) -> Knowledge:
     """Open what `settings.model` names, fetching it first when it is in a bucket.
 
+    When the bucket has nothing that can be used, the version that was fetched from it last is opened instead.
+
     Raises:
         ModelError: it can't be had or can't be used.
     """
-    place: str | Path = settings.model
-    if settings.model.startswith("gs://"):
-        # Google's client takes half a second to load, which a model on disk should not wait for.
-        from create_gcs_local_file import fetch  # noqa: PLC0415
+    if not settings.model.startswith("gs://"):
+        return Knowledge.read(store.open_artefact(settings.model))
+    # Google's client takes half a second to load, which a model on disk should not wait for.
+    from create_gcs_local_file import fetch  # noqa: PLC0415
 
-        cache = Path(settings.cache_dir) if settings.cache_dir else user_cache_path("hakken")
-        place = fetch(settings.model, cache / "models")
-    return Knowledge.read(store.open_artefact(place))
+    cache = Path(settings.cache_dir) if settings.cache_dir else user_cache_path("hakken")
+    versions = cache / "models" / quote(settings.model, safe="")
+    try:
+        fetch(settings.model, versions)
+    except ModelError as error:
+        if not (versions / store.POINTER_NAME).exists():
+            raise
+        log.error("Serving the model fetched last, since %s", error)  # noqa: TRY400  # a sentence, no traceback
+    return Knowledge.read(store.open_artefact(versions))
 
 
 def read_export(file: BinaryIO, settings: Settings) -> UserList:
@@ -67,11 +81,11 @@ def read_export(file: BinaryIO, settings: Settings) -> UserList:
 @click.command()
 @click.argument("username", required=False)
 @click.option("--file", "export", type=EXPORT, help="MyAnimeList's export, .xml or .xml.gz.")
-@click.option("--source", type=click.Choice(Site), default=Site.MAL, show_default=True, help="The username's site.")
+@click.option("--source", type=SITE, default=Site.MAL.value, show_default=True, help="The username's site.")
 @click.option("-n", type=click.IntRange(1, MAX_N), default=10, show_default=True, help="How many recommendations.")
 @click.option("--adult", is_flag=True, help="Let titles for adults into the list.")
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True)
-def main(username: str | None, export: Path | None, source: Site, n: int, adult: bool, form: str) -> None:
+def main(username: str | None, export: Path | None, source: str, n: int, adult: bool, form: str) -> None:
     """Recommend anime to USERNAME, or to whoever exported the list in --file."""
     if (username is None) == (export is None):
         raise click.UsageError("Give either a USERNAME or --file.")
@@ -82,10 +96,13 @@ def main(username: str | None, export: Path | None, source: Site, n: int, adult:
             with export.open("rb") as file:
                 who = read_export(file, settings)
         else:
-            who = Username(username or "", source)
+            who = Username(username or "", Site(source))
         knowledge = open_knowledge(settings)
         result = make_recommendations(who, knowledge, Sources.from_settings(settings), Preferences(n=n, adult=adult))
     click.echo(FORMATS[form](result, knowledge.catalogue), nl=False)
+    if form == "csv":  # which has no place for them
+        for note in result.notes:
+            click.echo(note, err=True)
 
 
 if __name__ == "__main__":

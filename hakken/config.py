@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Mapping
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -27,7 +28,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cache_dir: Annotated[
         str, Meta(description="Where models fetched from a bucket are kept; empty: the user's cache directory")
     ] = ""
-    mal_client_id: Annotated[str, Meta(description="Client id of MyAnimeList's API; empty: that API is not asked")] = ""
+    mal_client_id: Annotated[
+        str, Meta(description="Client id of MyAnimeList's API; empty: that API is not asked", pattern=r"^[!-~]*\Z")
+    ] = ""
     list_sources: Annotated[
         str,
         Meta(
@@ -60,13 +63,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}."
                 raise ConfigError(f"The setting {name} is unknown{hint}")
-        given = {field: environ[variable].strip() for field, variable in variables.items() if variable in environ}
+        given = {field: environ.get(variable, "").strip() for field, variable in variables.items()}
         try:
-            return msgspec.convert(given, cls, strict=False)
+            # A variable that is set to nothing is taken for one that is not set, as most programs do.
+            settings = msgspec.convert({field: text for field, text in given.items() if text}, cls, strict=False)
         except msgspec.ValidationError as error:
             reason, _, path = str(error).partition(" - at `$.")
             variable = variables.get(path.rstrip("`"), path)
             raise ConfigError(f"The setting {variable} can't be used: {reason}.") from error
+        for field, text in given.items():
+            if field.endswith("_url") and text and not _is_address(text):
+                raise ConfigError(f"The setting {variables[field]} can't be used: {text!r} is no http address.")
+        return settings
+
+    @property
+    def mal_sources(self) -> tuple[str, ...]:
+        """Names of the sources to ask for a MyAnimeList username, in order, each once."""
+        given = self.list_sources or ("mal, jikan" if self.mal_client_id else "jikan")
+        return tuple(dict.fromkeys(name.strip() for name in given.split(",")))
 
     @property
     def mal_usernames_work(self) -> bool:
@@ -74,11 +88,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
         The public Jikan has discontinued its user lists, so it alone does not count.
         """
-        return bool(self.mal_client_id or self.list_sources or self.jikan_url != PUBLIC_JIKAN_URL)
+        public = {"jikan"} if self.jikan_url.rstrip("/") == PUBLIC_JIKAN_URL else set()
+        return bool(set(self.mal_sources) - public)
 
     def __repr__(self) -> str:
         shown = {**msgspec.structs.asdict(self), "mal_client_id": "***" if self.mal_client_id else ""}
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0  # a port past 65,535 raises
+    except ValueError:
+        return False
 
 
 def variable_names() -> dict[str, str]:

@@ -25,7 +25,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from hakken import __version__
 from hakken.errors import SiteBusy, SiteDown, SiteError, SiteNonsense, SiteTimeout
 
-USER_AGENT = f"Hakken/{__version__} (+https://github.com/hakken/hakken)"
+USER_AGENT = f"Hakken/{__version__} (anime recommender)"
 MAX_BODY = 16 * 2**20
 """Largest answer that is read, in bytes after unpacking; 1,000 entries of a list come to about 1 MB."""
 

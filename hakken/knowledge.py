@@ -20,4 +20,4 @@ class Knowledge(NamedTuple):
         Raises:
             ArtefactCorrupt: its files are whole, yet can't be used.
         """
-        return cls(Model.open(artefact), Catalogue.read(artefact.directory / FILE_NAME))
+        return cls(Model.open(artefact), Catalogue.read(artefact.path(FILE_NAME)))

@@ -18,6 +18,8 @@ MAX_N = 100
 MAX_ANIME_ID = 2**31 - 1
 """Ids are stored as 32-bit integers."""
 
+Score = Annotated[int, msgspec.Meta(ge=-1, le=MAX_SCORE)]
+"""As sites and tables have it: 0 and -1 both mean that there is none."""
 AnimeId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ANIME_ID)]
 
 
@@ -58,7 +60,7 @@ class Rating(msgspec.Struct, frozen=True):
     """
 
     anime_id: AnimeId
-    score: Annotated[int, msgspec.Meta(ge=-1, le=MAX_SCORE)] = 0
+    score: Score = 0
     status: Status = Status.COMPLETED
 
     @property
@@ -118,12 +120,10 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     Attributes:
         n: length of the list, 1-100.
-        min_raters: titles that fewer training users scored are left out, since three raters are no verdict.
         adult: whether titles for adults may be in the list.
     """
 
     n: int = 10
-    min_raters: int = 50
     adult: bool = False
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from hakken.ratings import MAX_SCORE, MIN_SCORE, Preferences, Recommendation, Re
 def recommend(user_list: UserList, knowledge: Knowledge, preferences: Preferences) -> Recommendations:
     """Rank the anime that someone has not seen.
 
-    The list is ordered by predicted rating among anime that at least `preferences.min_raters` training users scored.
+    The list is ordered by predicted rating among anime that at least the model's `min_raters` training users scored.
     For a list without a score that the model can use, it holds the anime that most of them scored, and a note says so.
 
     Args:
@@ -39,7 +39,9 @@ def recommend(user_list: UserList, knowledge: Knowledge, preferences: Preference
         )
         for row, anime_id in zip(chosen.tolist(), model.arrays.anime_ids[chosen].tolist(), strict=True)
     )
-    notes = _notes(user_list, visitor, preferences, len(recommendations))
+    notes = _notes(user_list, visitor)
+    if len(recommendations) < preferences.n:
+        notes.append(_what_is_left(len(recommendations), model.manifest.parameters.min_raters))
     return Recommendations(recommendations, tuple(notes), personal)
 
 
@@ -55,7 +57,7 @@ def list_notes(user_list: UserList) -> list[str]:
 
 def _candidates(user_list: UserList, knowledge: Knowledge, preferences: Preferences) -> npt.NDArray[np.bool_]:
     model, catalogue = knowledge
-    allowed = model.arrays.raters >= preferences.min_raters
+    allowed = model.arrays.raters >= model.manifest.parameters.min_raters
     rows, known = model.rows_of([rating.anime_id for rating in user_list.seen])
     allowed[rows[known]] = False
     if not preferences.adult:
@@ -64,9 +66,11 @@ def _candidates(user_list: UserList, knowledge: Knowledge, preferences: Preferen
     return allowed
 
 
-def _notes(user_list: UserList, visitor: Visitor, preferences: Preferences, found: int) -> list[str]:
+def _notes(user_list: UserList, visitor: Visitor) -> list[str]:
     notes = []
-    if not len(user_list):
+    if not len(user_list) and user_list.skipped:
+        notes.append("Nothing on the list could be read, so these are the titles that most people have rated.")
+    elif not len(user_list):
         notes.append("The list is empty, so these are the titles that most people have rated.")
     elif not len(visitor.rows):
         what = "a title that we know" if visitor.unknown else "a title"
@@ -76,10 +80,12 @@ def _notes(user_list: UserList, visitor: Visitor, preferences: Preferences, foun
         )
     if visitor.unknown:
         notes.append(f"{_counted(visitor.unknown, 'scored title is', 'scored titles are')} new to us and left out.")
-    notes += list_notes(user_list)
-    if found < preferences.n:
-        notes.append(f"Only {_counted(found, 'title is', 'titles are')} left to recommend.")
-    return notes
+    return notes + list_notes(user_list)
+
+
+def _what_is_left(found: int, min_raters: int) -> str:
+    left = f"Only {_counted(found, 'title is', 'titles are')}" if found else "No title is"
+    return f"{left} left to recommend among those that at least {_counted(min_raters, 'person', 'people')} rated."
 
 
 def _counted(count: int, one: str, many: str) -> str:

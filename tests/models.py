@@ -13,6 +13,7 @@ from hakken.training.tables import RatingTable, read_ratings
 
 N_USERS, N_ITEMS, N_ENTRIES = 400, 250, 16_000
 ADULT_ID = 3
+PARAMETERS = Parameters(k_stored=60, min_raters=1)
 
 
 def small_catalogue() -> Catalogue:
@@ -44,7 +45,7 @@ def table(ratings_csv: Path) -> RatingTable:
 def trained(table: RatingTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Directory of an artefact trained on the small table. Not to be changed: see `artefact`."""
     out = tmp_path_factory.mktemp("models") / "small"
-    train(table, small_catalogue(), out, Parameters(k_stored=60))
+    train(table, small_catalogue(), out, PARAMETERS)
     return out
 
 

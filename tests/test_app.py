@@ -108,6 +108,14 @@ def test_an_upload_of_100_mb_is_refused_before_it_is_read(server: str) -> None:
     assert time.monotonic() - begin < 10
 
 
+def test_a_body_that_is_not_framed_as_it_says_is_a_bad_request(server: str) -> None:
+    host, port = server.removeprefix("http://").split(":")
+    head = b"POST /recommendations HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n--b\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 400 ")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

@@ -1,6 +1,7 @@
 """python -m hakken: training, batch answers, inspection; each failure is one sentence and exit status 1."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from hakken.cli import main
 from hakken.knowledge import Knowledge
 from hakken.model import fold_in
 from hakken.ratings import Rating, UserList
+from tests.models import ADULT_ID
 
 
 def run(*arguments: str | Path, status: int = 0) -> str:
@@ -41,7 +43,7 @@ def test_train_then_inspect(ratings_csv: Path, tmp_path: Path) -> None:
     said = run(
         "train", "--ratings", ratings_csv, "--anime", anime, "--out", out, "--k-stored", "7", "--shrinkage", "50"
     )
-    assert "similarities" in said
+    assert "neighbours" in said
     shown = run("inspect", out)
     assert "checksums  all right" in shown
     assert "catalogue holds 1 titles" in shown
@@ -104,7 +106,7 @@ def test_predict_is_not_clipped_and_says_what_is_unknown(trained: Path, knowledg
         tmp_path / "in.jsonl",
         {"user": 7, "ratings": RATINGS, "candidates": [10, 30, 99_999]},
         {"user": 8, "ratings": tens, "candidates": list(range(60, 250))},
-        {"user": 9, "ratings": []},
+        {"user": 9, "ratings": [], "candidates": [99_999, 99_999]},
     )
     run("predict", "--model", trained, "--input", source, "--output", tmp_path / "out.jsonl")
     first, high, nothing = read_lines(tmp_path / "out.jsonl")
@@ -114,7 +116,7 @@ def test_predict_is_not_clipped_and_says_what_is_unknown(trained: Path, knowledg
     assert first["unknown"] == [99_999]
     assert max(high["predictions"].values()) > 10
     assert "unknown" not in high
-    assert nothing == {"user": 9, "predictions": {}}
+    assert nothing == {"user": 9, "predictions": {"99999": knowledge.model.mu}, "unknown": [99_999]}
 
 
 @pytest.mark.parametrize(
@@ -129,6 +131,7 @@ def test_predict_is_not_clipped_and_says_what_is_unknown(trained: Path, knowledg
         ('{"user": "1", "ratings": [{"anime_id": 1, "status": "loved"}]}', "Invalid enum value"),
         ('{"user": "1", "ratings": [{"score": 1}]}', "anime_id"),
         ('{"user": "\xff", "ratings": []}', "Line 2"),
+        ("[" * 200_000, "Line 2"),
     ],
 )
 @pytest.mark.parametrize("command", ["recommend", "predict"])
@@ -136,13 +139,44 @@ def test_a_line_that_cant_be_read_ends_the_command_and_leaves_the_output_as_it_w
     trained: Path, tmp_path: Path, command: str, line: str, reason: str
 ) -> None:
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    source.write_bytes(b'{"user": "0", "ratings": []}\n' + line.encode("latin-1") + b"\n")
+    source.write_bytes(b'{"user": "0", "ratings": [], "candidates": []}\n' + line.encode("latin-1") + b"\n")
     output.write_text("earlier\n")
     said = run(command, "--model", trained, "--input", source, "--output", output, status=1)
     assert "Line 2" in said
     assert reason in said
     assert output.read_text() == "earlier\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
+
+
+def test_predict_wants_candidates(trained: Path, tmp_path: Path) -> None:
+    source = write_lines(tmp_path / "in.jsonl", {"user": "7", "ratings": RATINGS, "candidate": [5]})
+    said = run("predict", "--model", trained, "--input", source, "--output", tmp_path / "out.jsonl", status=1)
+    assert "missing required field `candidates`" in said
+
+
+def test_titles_for_adults_are_there_when_asked_for(trained: Path, tmp_path: Path) -> None:
+    others = [{"anime_id": i, "score": 7} for i in range(1, 251) if i != ADULT_ID]
+    source, output = write_lines(tmp_path / "in.jsonl", {"user": "7", "ratings": others}), tmp_path / "out.jsonl"
+    for options, expected in (((), []), (("--adult",), [ADULT_ID])):
+        run("recommend", "--model", trained, "--input", source, "--output", output, *options)
+        assert [one["anime_id"] for one in read_lines(output)[0]["recommendations"]] == expected
+
+
+def test_standard_output_links_and_devices_are_written_not_replaced(trained: Path, tmp_path: Path) -> None:
+    source = write_lines(tmp_path / "in.jsonl", {"user": "7", "ratings": RATINGS})
+    ask = ("recommend", "--model", trained, "--input", source, "--output")
+    assert json.loads(run(*ask, "-"))["user"] == "7"
+    target, link, pipe = tmp_path / "target.jsonl", tmp_path / "link.jsonl", tmp_path / "pipe"
+    link.symlink_to(target)
+    run(*ask, link)
+    assert link.is_symlink()
+    assert read_lines(target)[0]["user"] == "7"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:  # noqa: S607
+        run(*ask, pipe)
+        assert reader.stdout is not None
+        assert json.loads(reader.stdout.read())["user"] == "7"
+    assert pipe.is_fifo()
 
 
 def test_batch_commands_refuse_a_model_that_is_none_and_an_impossible_n(tmp_path: Path) -> None:

@@ -10,6 +10,10 @@ def test_nothing_set_gives_the_defaults_and_foreign_variables_are_not_ours() -> 
     assert Settings.from_environ({"PATH": "/bin", "PORT": "80", "WEB_CONCURRENCY": "2"}) == Settings()
 
 
+def test_a_variable_set_to_nothing_is_taken_for_one_not_set() -> None:
+    assert Settings.from_environ({"HAKKEN_MODEL": "", "HAKKEN_DEADLINE": " ", "MAL_CLIENT_ID": ""}) == Settings()
+
+
 def test_values_are_read_in_their_types() -> None:
     settings = Settings.from_environ(
         {"HAKKEN_DEADLINE": " 2.5 ", "HAKKEN_MAX_UPLOAD_MB": "3", "MAL_CLIENT_ID": "secret", "HAKKEN_MODEL": "gs://b/p"}
@@ -25,9 +29,13 @@ def test_values_are_read_in_their_types() -> None:
         ("HAKKEN_DEADLINE", "0"),
         ("HAKKEN_DEADLINE", "nan"),
         ("HAKKEN_MAX_UPLOAD_MB", "1.5"),
-        ("HAKKEN_MAX_UPLOAD_MB", ""),
         ("HAKKEN_JIKAN_URL", "api.jikan.moe"),
         ("HAKKEN_MAL_URL", "ftp://x"),
+        ("HAKKEN_MAL_URL", "http://[bad"),
+        ("HAKKEN_ANILIST_URL", "http://127.0.0.1:99999"),
+        ("HAKKEN_LOAD_JSON_URL", "http://:80/x"),
+        ("MAL_CLIENT_ID", "ключ"),
+        ("MAL_CLIENT_ID", "a b"),
     ],
 )
 def test_an_ill_typed_value_is_refused_by_name(name: str, value: str) -> None:
@@ -61,6 +69,9 @@ def test_every_field_has_a_variable_of_its_own() -> None:
         (Settings(mal_client_id="id"), True),
         (Settings(jikan_url="http://localhost:8080/v4"), True),
         (Settings(list_sources="load_json"), True),
+        (Settings(list_sources="jikan"), False),
+        (Settings(list_sources="jikan", mal_client_id="id"), False),
+        (Settings(jikan_url="https://api.jikan.moe/v4/"), False),
     ],
 )
 def test_the_public_jikan_alone_is_no_working_source_of_usernames(settings: Settings, works: bool) -> None:

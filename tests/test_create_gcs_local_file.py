@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import create_gcs_local_file
 from create_gcs_local_file import fetch
 from hakken.config import Settings
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactTooNew, StorageError
+from hakken.knowledge import Knowledge
 from hakken.model import store
 from make_recommendations import open_knowledge
 
@@ -57,7 +59,8 @@ def publish(bucket: Any, directory: Path, prefix: str) -> str:
 
 
 def left_in(directory: Path) -> list[str]:
-    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
+    found = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+    return sorted(found - {".lock"})
 
 
 @pytest.mark.parametrize("prefix", ["", "deep/er"])
@@ -75,6 +78,32 @@ def test_the_current_version_is_fetched_and_becomes_the_local_one(
 def test_a_prefix_that_holds_a_manifest_is_read_directly(bucket: Any, trained: Path, tmp_path: Path) -> None:
     upload(bucket, trained, "plain/")
     assert store.verify(fetch(f"gs://{BUCKET}/plain/", tmp_path)).manifest == store.open_artefact(trained).manifest
+
+
+def test_a_prefix_that_holds_a_manifest_is_read_directly_even_beside_a_pointer(
+    bucket: Any, trained: Path, tmp_path: Path
+) -> None:
+    upload(bucket, trained, "both/")
+    bucket.blob("both/current.json").upload_from_string('{"version": "other", "manifest_sha256": "%s"}' % ("0" * 64))
+    assert store.verify(fetch(f"gs://{BUCKET}/both", tmp_path)).version == store.open_artefact(trained).version
+
+
+def test_workers_that_start_together_all_find_the_whole_version(bucket: Any, trained: Path, tmp_path: Path) -> None:
+    publish(bucket, trained, "p/")
+    with ThreadPoolExecutor(6) as workers:
+        places = list(
+            workers.map(lambda _: Knowledge.read(store.verify(fetch(f"gs://{BUCKET}/p", tmp_path))), range(6))
+        )
+    assert len(places) == 6
+
+
+def test_credentials_that_are_named_and_missing_are_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "nowhere.json"))
+    with pytest.raises(StorageError, match=r"nowhere\.json"):
+        fetch(f"gs://{BUCKET}/p", tmp_path / "models")
 
 
 def test_what_is_there_already_is_not_fetched_again_but_mended_when_damaged(
@@ -173,6 +202,20 @@ def test_the_app_serves_what_the_setting_names(bucket: Any, trained: Path, tmp_p
     version = publish(bucket, trained, "p/")
     knowledge = open_knowledge(Settings(model=f"gs://{BUCKET}/p", cache_dir=str(tmp_path)))
     assert knowledge.model.version == version
+
+
+def test_without_the_bucket_the_version_fetched_last_is_served(
+    bucket: Any, trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    version = publish(bucket, trained, "p/")
+    settings = Settings(model=f"gs://{BUCKET}/p", cache_dir=str(tmp_path))
+    open_knowledge(settings)
+    bucket.blob("p/current.json").delete()
+    assert open_knowledge(settings).model.version == version
+    assert "Serving the model fetched last, since There is no model at" in caplog.text
+    elsewhere = Settings(model=f"gs://{BUCKET}/other", cache_dir=str(tmp_path))
+    with pytest.raises(ArtefactMissing):
+        open_knowledge(elsewhere)
 
 
 def test_the_command_line_prints_where_the_model_is(bucket: Any, trained: Path, tmp_path: Path) -> None:

@@ -12,13 +12,17 @@ import pytest
 import make_recommendations
 from hakken.catalogue import Catalogue
 from hakken.cli.output import as_csv, as_json, as_table
+from hakken.config import variable_names
 from hakken.ratings import Recommendation, Recommendations
+from tests.models import ADULT_ID, N_ITEMS
+from tests.standin.server import Standin
+from tests.standin.users import ratings_of
 
 SAMPLE = Path(__file__).parent.parent / "static" / "sample-export.xml"
 
 
-def run(*arguments: str | Path, status: int = 0, **environment: str) -> str:
-    runner = click.testing.CliRunner(env=environment)
+def run(*arguments: str | Path, status: int = 0, env: dict[str, str] | None = None) -> str:
+    runner = click.testing.CliRunner(env=env)
     result = runner.invoke(make_recommendations.main, [str(one) for one in arguments])
     assert result.exit_code == status, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
@@ -53,6 +57,40 @@ def test_csv_has_a_heading_and_a_line_for_each() -> None:
     assert all(1 <= float(row["predicted_rating"]) <= 10 for row in rows)
 
 
+@pytest.mark.parametrize(("site", "asked"), [("mal", "mal"), ("anilist", "anilist")])
+def test_a_username_is_looked_up_on_the_site_that_is_named(standin: Standin, site: str, asked: str) -> None:
+    settings = standin.settings()
+    environment = {variable: str(getattr(settings, field)) for field, variable in variable_names().items()}
+    said = run("everything", "--source", site, "--format", "json", "-n", "100", env=environment)
+    assert standin.asked() == [asked]
+    found = {one["anime_id"] for one in json.loads(said)["recommendations"]}
+    assert len(found) == 100
+    assert not found & {rating.anime_id for rating in ratings_of("everything") if rating.seen}
+    assert "MyAnimeList has no user" in run("nobody", status=1, env=environment)
+
+
+def test_notes_go_to_standard_error_where_csv_has_no_place_for_them(tmp_path: Path) -> None:
+    (tmp_path / "list.xml").write_text("<myanimelist></myanimelist>")
+    result = click.testing.CliRunner().invoke(
+        make_recommendations.main, ["--file", str(tmp_path / "list.xml"), "--format", "csv"]
+    )
+    assert "The list is empty" in result.stderr
+    assert "The list is empty" not in result.stdout
+
+
+def test_titles_for_adults_are_there_when_asked_for(trained: Path, tmp_path: Path) -> None:
+    anime = "".join(
+        f"<anime><series_animedb_id>{i}</series_animedb_id><my_score>7</my_score><my_status>Completed</my_status></anime>"
+        for i in range(1, N_ITEMS + 1)
+        if i != ADULT_ID
+    )
+    path = tmp_path / "list.xml"
+    path.write_text(f"<myanimelist>{anime}</myanimelist>")
+    for options, expected in (((), []), (("--adult",), [ADULT_ID])):
+        said = run("--file", path, "--format", "json", *options, env={"HAKKEN_MODEL": str(trained)})
+        assert [one["anime_id"] for one in json.loads(said)["recommendations"]] == expected
+
+
 def test_impossible_arguments_are_refused(tmp_path: Path) -> None:
     assert "Give either a USERNAME or --file" in run(status=2)
     assert "Give either a USERNAME or --file" in run("someone", "--file", SAMPLE, status=2)
@@ -66,8 +104,10 @@ def test_failures_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "list.xml").write_text("no list")
     assert run("--file", tmp_path / "list.xml", status=1).startswith("Error: The file is not")
     assert "2 to 20 characters" in run("no such name", status=1)
-    assert run("--file", SAMPLE, status=1, HAKKEN_MODEL=str(tmp_path)).startswith("Error: There is no model at")
-    assert "HAKKEN_MODLE is unknown" in run("--file", SAMPLE, status=1, HAKKEN_MODLE="x")
+    assert run("--file", SAMPLE, status=1, env={"HAKKEN_MODEL": str(tmp_path)}).startswith(
+        "Error: There is no model at"
+    )
+    assert "HAKKEN_MODLE is unknown" in run("--file", SAMPLE, status=1, env={"HAKKEN_MODLE": "x"})
 
 
 ODD = Recommendations(

@@ -148,7 +148,7 @@ def test_no_score_is_not_scored(score: str) -> None:
         fields(anime_id="٣"),
         fields(anime_id="9" * 5000),
         fields(score=11),
-        fields(score=-1),
+        fields(score=-2),
         fields(score="ten"),
         fields(status=5),
         fields(status=""),

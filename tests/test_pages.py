@@ -466,7 +466,7 @@ def test_an_unknown_site(client: FlaskClient, backstage: Backstage) -> None:
         (errors.SiteNonsense, 502, "Or upload your MyAnimeList export"),
         (errors.NotAnExport, 400, "Choose the file just as MyAnimeList gave it to you"),
         (errors.MangaExport, 422, "choose “Anime List”"),
-        (errors.ExportTooLarge, 413, "Upload the packed file"),
+        (errors.ExportTooLarge, 413, "even the longest list fits"),
     ],
 )
 def test_each_failure_has_a_page(

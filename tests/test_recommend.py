@@ -1,18 +1,28 @@
 """Recommendations as values: who is left out, in which order, and what is said about it."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
 from hakken.errors import BadOption
 from hakken.knowledge import Knowledge
+from hakken.model import Model
 from hakken.ratings import Preferences, Rating, Status, UserList
 from hakken.recommend import recommend
 from tests.models import ADULT_ID, N_ITEMS
 from tests.strategies import user_lists
 
-FEW = Preferences(n=20, min_raters=1)
-LONG = Preferences(n=100, min_raters=1)
+
+def with_min_raters(knowledge: Knowledge, min_raters: int) -> Knowledge:
+    model = knowledge.model
+    parameters = msgspec.structs.replace(model.manifest.parameters, min_raters=min_raters)
+    manifest = msgspec.structs.replace(model.manifest, parameters=parameters)
+    return Knowledge(Model(model.arrays, manifest, "with a minimum"), knowledge.catalogue)
+
+
+FEW = Preferences(n=20)
+LONG = Preferences(n=100)
 everything = list(range(1, N_ITEMS + 1))
 
 
@@ -52,14 +62,14 @@ def test_what_is_planned_may_be_recommended(knowledge: Knowledge) -> None:
 def test_titles_with_few_raters_and_for_adults_are_left_out(knowledge: Knowledge) -> None:
     user_list = UserList.of([Rating(10, 9), Rating(20, 5)])
     raters = dict(zip(knowledge.model.arrays.anime_ids.tolist(), knowledge.model.arrays.raters.tolist(), strict=True))
-    strict = recommend(user_list, knowledge, Preferences(n=100, min_raters=100))
+    strict = recommend(user_list, with_min_raters(knowledge, 100), LONG)
     assert all(raters[one.anime_id] >= 100 and one.support == raters[one.anime_id] for one in strict.recommendations)
     assert len(strict.recommendations) == sum(
         count >= 100 for i, count in raters.items() if i not in {10, 20, ADULT_ID}
     )
     seen = UserList.of(Rating(i, 7) for i in everything[10:])
     assert ADULT_ID not in {one.anime_id for one in recommend(seen, knowledge, LONG).recommendations}
-    grown = Preferences(n=100, min_raters=1, adult=True)
+    grown = Preferences(n=100, adult=True)
     assert ADULT_ID in {one.anime_id for one in recommend(seen, knowledge, grown).recommendations}
 
 
@@ -67,13 +77,20 @@ def test_a_list_that_leaves_little_says_so(knowledge: Knowledge) -> None:
     seen = UserList.of(Rating(i, 7) for i in everything[2:])
     result = recommend(seen, knowledge, FEW)
     assert {one.anime_id for one in result.recommendations} == {1, 2}
-    assert any("Only 2 titles are left" in note for note in result.notes)
+    assert any("Only 2 titles are left to recommend among those that at least 1 person" in one for one in result.notes)
+
+
+def test_a_list_of_nothing_says_why(knowledge: Knowledge) -> None:
+    result = recommend(UserList(), with_min_raters(knowledge, 10**6), FEW)
+    assert not result.recommendations
+    assert "No title is left to recommend among those that at least 1,000,000 people rated." in result.notes
 
 
 @pytest.mark.parametrize(
     ("user_list", "note"),
     [
         (UserList(), "The list is empty"),
+        (UserList(skipped=4), "Nothing on the list could be read"),
         (UserList.of([Rating(10, 0), Rating(20, 0, Status.DROPPED)]), "No score for a title was found"),
         (UserList.of([Rating(99_999, 9)]), "No score for a title that we know"),
     ],

@@ -29,6 +29,7 @@ from hakken.training.similarities import (
 )
 from hakken.training.tables import RatingTable
 from tests import oracle
+from tests.models import PARAMETERS
 from tests.strategies import rating_tables
 
 EVERYTHING = 10**6
@@ -134,7 +135,7 @@ def test_the_same_table_gives_the_same_bytes_on_any_number_of_threads(
     before = numba.get_num_threads()
     numba.set_num_threads(threads)
     try:
-        artefact = train(table, Catalogue([]), tmp_path / "again", Parameters(k_stored=60))
+        artefact = train(table, Catalogue([]), tmp_path / "again", PARAMETERS)
     finally:
         numba.set_num_threads(before)
     assert artefact.manifest.created == "2023-11-14T22:13:20Z"

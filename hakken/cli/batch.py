@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import click
 import msgspec
@@ -27,15 +27,22 @@ from hakken.ratings import MAX_N, AnimeId, Preferences, Rating, UserList
 
 READABLE = click.Path(exists=True, dir_okay=False, allow_dash=True)
 WRITABLE = click.Path(dir_okay=False, allow_dash=True)
+L = TypeVar("L", bound="Line")
+
 SHOWN = ("anime_id", "title", "predicted_rating", "match")
 
 
 class Line(msgspec.Struct):
-    """One line of input; `candidates` is for `predict` alone."""
+    """One line of input for `recommend`."""
 
     user: str | int
     ratings: list[Rating]
-    candidates: list[AnimeId] = []
+
+
+class PairsLine(Line):
+    """One line of input for `predict`."""
+
+    candidates: list[AnimeId]
 
 
 def _batch_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -57,7 +64,7 @@ def recommend(model: str, source: str, output: str, n: int, adult: bool) -> None
         shown = [{name: getattr(one, name) for name in SHOWN} for one in result.recommendations]
         return {"user": line.user, "recommendations": shown} | _if_any(notes=result.notes)
 
-    _answer_all(model, source, output, answer)
+    _answer_all(Line, model, source, output, answer)
 
 
 @click.command()
@@ -65,55 +72,62 @@ def recommend(model: str, source: str, output: str, n: int, adult: bool) -> None
 def predict(model: str, source: str, output: str) -> None:
     """Predict the ratings of each user's candidates; not clipped."""
 
-    def answer(line: Line, knowledge: Knowledge) -> dict[str, Any]:
+    def answer(line: PairsLine, knowledge: Knowledge) -> dict[str, Any]:
         user_list = UserList.of(line.ratings)
         visitor = fold_in(knowledge.model, user_list)
-        rows, known = knowledge.model.rows_of(line.candidates)
+        candidates = list(dict.fromkeys(line.candidates))
+        rows, known = knowledge.model.rows_of(candidates)
         r_hat = predict_rows(knowledge.model, visitor, rows)
         r_hat[~known] = knowledge.model.mu + visitor.b_u
-        unknown = [anime_id for anime_id, is_known in zip(line.candidates, known, strict=True) if not is_known]
-        predictions = dict(zip(map(str, line.candidates), r_hat.tolist(), strict=True))
+        unknown = [anime_id for anime_id, is_known in zip(candidates, known, strict=True) if not is_known]
+        predictions = dict(zip(map(str, candidates), r_hat.tolist(), strict=True))
         return {"user": line.user, "predictions": predictions} | _if_any(
             unknown=unknown, notes=recommending.list_notes(user_list)
         )
 
-    _answer_all(model, source, output, answer)
+    _answer_all(PairsLine, model, source, output, answer)
 
 
-def _answer_all(place: str, source: str, output: str, answer: Callable[[Line, Knowledge], dict[str, Any]]) -> None:
+def _answer_all(
+    line_type: type[L], place: str, source: str, output: str, answer: Callable[[L, Knowledge], dict[str, Any]]
+) -> None:
     with plain_errors():
         knowledge = Knowledge.read(store.open_artefact(place))
         with click.open_file(source, "rb") as lines, _writing(output) as answers:
-            for line in _read_lines(lines):
+            for line in _read_lines(lines, line_type):
                 answers.write(msgspec.json.encode(answer(line, knowledge)) + b"\n")
 
 
 @contextmanager
 def _writing(path: str) -> Iterator[IO[bytes]]:
-    """Open a file that takes its place when the block ends well and vanishes when it does not."""
-    if path == "-":
-        with click.open_file(path, "wb") as stdout:
-            yield stdout
+    """Open a file that takes its place when the block ends well and vanishes when it does not.
+
+    Standard output, a pipe or a device can't be replaced, and is written as it goes.
+    """
+    target = Path(path).resolve()  # what a link leads to is replaced, not the link
+    if path == "-" or (target.exists() and not target.is_file()):
+        with click.open_file(path, "wb") as stream:
+            yield stream
         return
-    staged = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
+    staged = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with staged.open("wb") as file:
             yield file
-        staged.replace(path)
+        staged.replace(target)
     except OSError as error:
         raise TableError(f"{path} can't be written: {error.strerror}.") from error
     finally:
         staged.unlink(missing_ok=True)
 
 
-def _read_lines(lines: IO[bytes]) -> Iterator[Line]:
-    decoder = msgspec.json.Decoder(Line)
+def _read_lines(lines: IO[bytes], line_type: type[L]) -> Iterator[L]:
+    decoder = msgspec.json.Decoder(line_type)
     for number, text in enumerate(lines, start=1):
         if text.isspace():
             continue
         try:
             yield decoder.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise TableError(f"Line {number} of {lines.name} can't be read: {error}.") from error
 
 

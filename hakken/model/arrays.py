@@ -61,16 +61,16 @@ class Arrays:
             np.save(directory / f"{name}.npy", getattr(self, name), allow_pickle=False)
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Map the arrays into memory, read-only.
+    def load(cls, artefact: Artefact) -> Self:
+        """Map the arrays of a verified artefact into memory, read-only.
 
         Raises:
             ArtefactCorrupt: one is missing, is not an array of its type, or they don't fit together.
         """
-        arrays = cls(**{name: _map(directory / f"{name}.npy") for name in cls.__dataclass_fields__})
+        arrays = cls(**{name: _map(artefact.path(f"{name}.npy")) for name in cls.__dataclass_fields__})
         problem = arrays.problem()
         if problem:
-            raise ArtefactCorrupt(f"The model in {directory} can't be used: {problem}.")
+            raise ArtefactCorrupt(f"The model in {artefact.directory} can't be used: {problem}.")
         return arrays
 
     def problem(self) -> str | None:
@@ -121,7 +121,7 @@ class Model:
         Raises:
             ArtefactCorrupt: as `Arrays.load`.
         """
-        return cls(Arrays.load(artefact.directory), artefact.manifest, artefact.version)
+        return cls(Arrays.load(artefact), artefact.manifest, artefact.version)
 
     @cached_property
     def weights(self) -> Float64s:

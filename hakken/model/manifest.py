@@ -11,13 +11,16 @@ from hakken.errors import ArtefactCorrupt, ArtefactTooNew
 FILE_NAME = "manifest.json"
 SCHEMA_VERSION = 1
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding JSON of unknown origin may raise."""
+
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 PlainName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")]
 """A file name without a path: neither `/` nor a leading dot, so a manifest can't reach outside its directory."""
 
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
-Regulariser = Annotated[float, Meta(ge=0)]
+Regulariser = Annotated[float, Meta(ge=0, le=1e9)]
 
 
 class FileEntry(msgspec.Struct, frozen=True):
@@ -58,6 +61,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         k: neighbours used for a prediction, at most.
         amplification: exponent on a similarity when neighbours are weighted; above 1, the strongest speak louder.
         prior: added to the sum of the weights, so that few or weak neighbours move a prediction less.
+        min_raters: titles that fewer training users scored are not recommended, since three raters are no verdict.
     """
 
     reg_u: Regulariser = 15.0
@@ -67,8 +71,9 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     min_support: Positive = 1
     k_stored: Positive = 200
     k: Positive = 20
-    amplification: Annotated[float, Meta(gt=0)] = 1.0
+    amplification: Annotated[float, Meta(gt=0, le=10)] = 1.0
     prior: Regulariser = 0.0
+    min_raters: Positive = 50
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +89,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         files: name → size and checksum of every other file.
     """
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Positive = SCHEMA_VERSION
     created: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")]
     hakken_version: str
     mu: Annotated[float, Meta(ge=1, le=10)]
@@ -112,7 +117,7 @@ def decode(text: bytes) -> Manifest:
                 "upgrade Hakken, or train the model with this one."
             )
         return msgspec.json.decode(text, type=Manifest)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ArtefactCorrupt(f"The model's manifest can't be read: {error}.") from error
 
 

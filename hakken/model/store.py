@@ -8,12 +8,14 @@ its current one in `current.json`:
     ROOT/versions/V/manifest.json and its files
 """
 
+import fcntl
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -27,6 +29,9 @@ POINTER_NAME = "current.json"
 VERSIONS_NAME = "versions"
 EMBEDDED = "embedded"
 EMBEDDED_PATH = Path(__file__).parent.parent / "embedded"
+_STAGED = ".staged-"
+_NEW, _OLD = "new", "old"
+"""In a staging directory: what is to take the place, and what stood there, until it is swept away."""
 
 
 class Pointer(msgspec.Struct, frozen=True):
@@ -37,11 +42,21 @@ class Pointer(msgspec.Struct, frozen=True):
 
 
 class Artefact(NamedTuple):
-    """An artefact whose every checksum was found right."""
+    """An artefact's place and description."""
 
     directory: Path
     manifest: Manifest
     version: str
+
+    def path(self, name: str) -> Path:
+        """Where one of its files is.
+
+        Raises:
+            ArtefactCorrupt: the manifest does not name it, so that nobody has checked it.
+        """
+        if name not in self.manifest.files:
+            raise ArtefactCorrupt(f"The model in {self.directory} lacks {name}: its manifest does not name it.")
+        return self.directory / name
 
 
 def decode_pointer(text: bytes) -> Pointer:
@@ -52,7 +67,7 @@ def decode_pointer(text: bytes) -> Pointer:
     """
     try:
         return msgspec.json.decode(text, type=Pointer)
-    except msgspec.DecodeError as error:
+    except manifests.UNREADABLE as error:
         raise ArtefactCorrupt(f"The pointer {POINTER_NAME} can't be read: {error}.") from error
 
 
@@ -74,7 +89,7 @@ def locate(place: str | Path) -> tuple[Path, str | None]:
     """Find the directory that `place` means and, where a pointer led there, its manifest's checksum."""
     directory = EMBEDDED_PATH if str(place) == EMBEDDED else Path(place)
     pointer_file = directory / POINTER_NAME
-    if (directory / manifests.FILE_NAME).is_file() or not pointer_file.is_file():
+    if _is_file(directory / manifests.FILE_NAME) or not _is_file(pointer_file):
         return directory, None
     pointer = decode_pointer(_read(pointer_file))
     return directory / VERSIONS_NAME / pointer.version, pointer.manifest_sha256
@@ -107,7 +122,7 @@ def verify(directory: Path, manifest_sha256: str | None = None) -> Artefact:
 def read_manifest(directory: Path, manifest_sha256: str | None = None) -> Artefact:
     """Read an artefact's manifest without a look at its other files; as `verify` otherwise."""
     path = directory / manifests.FILE_NAME
-    if not path.is_file():
+    if not _is_file(path):
         raise ArtefactMissing(f"There is no model at {directory}: no {manifests.FILE_NAME} in it.")
     text = _read(path)
     check_manifest(text, manifest_sha256)
@@ -131,7 +146,7 @@ def check_file(path: Path, entry: FileEntry) -> None:
     Raises:
         ArtefactCorrupt: it is missing, or of another size or content.
     """
-    if not path.is_file():
+    if not _is_file(path):
         raise ArtefactCorrupt(f"The model's file {path} is missing.")
     if describe_file(path) != entry:
         raise ArtefactCorrupt(f"The model's file {path} is not what the manifest says: it is damaged or was changed.")
@@ -151,6 +166,10 @@ def describe_file(path: Path) -> FileEntry:
 def replacing(target: Path) -> Iterator[Path]:
     """Give an empty directory that takes `target`'s place when the block ends well, and vanishes when it does not.
 
+    It stands in a staging directory beside `target`, `.NAME.staged-XXXXXXXX`, which is locked for as long as its
+    process lives. One without a lock was left by a process that was killed: it is cleared here, after the old artefact
+    that it may have set aside is put back.
+
     Raises:
         StorageError: `target` is something else than an artefact, or the disk refuses.
     """
@@ -158,14 +177,21 @@ def replacing(target: Path) -> Iterator[Path]:
         raise StorageError(f"{target} exists and is not a model: it is left alone. Choose another place.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        _clear_leftovers(target)
+        staging, lock = _make_staging(target)
     except OSError as error:
         raise StorageError(f"Nothing can be written beside {target}: {error.strerror}.") from error
     try:
-        yield staged
-        _move_into_place(staged, target)
+        new = staging / _NEW
+        new.mkdir()
+        yield new
+        try:
+            _move_into_place(staging, target)
+        except OSError as error:
+            raise StorageError(f"The model can't be put in its place, {target}: {error.strerror}.") from error
     finally:
-        shutil.rmtree(staged, ignore_errors=True)
+        _remove(staging)
+        os.close(lock)
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> Artefact:
@@ -181,17 +207,60 @@ def _is_ours(target: Path) -> bool:
     return target.is_dir() and ((target / manifests.FILE_NAME).exists() or not any(target.iterdir()))
 
 
-def _move_into_place(staged: Path, target: Path) -> None:
-    staged.chmod(0o755)  # mkdtemp's 0700 would lock out a server that runs as another user
-    for path in staged.iterdir():
+def _make_staging(target: Path) -> tuple[Path, int]:
+    """Make a locked staging directory; the lock goes with the process, however it ends."""
+    while True:
+        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}{_STAGED}", dir=target.parent))
+        lock = os.open(staging, os.O_RDONLY)
+        with suppress(OSError):  # some network disks lock no directory; there, nothing is ever taken for left over
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if staging.exists():
+            return staging, lock
+        os.close(lock)  # another process took it for a leftover before it was locked
+
+
+def _clear_leftovers(target: Path) -> None:
+    pattern = re.compile(re.escape(f".{target.name}{_STAGED}") + r"[a-z0-9_]{8}")
+    for staging in sorted(target.parent.iterdir()):
+        if not pattern.fullmatch(staging.name) or staging.is_symlink() or not staging.is_dir():
+            continue
+        with suppress(OSError):  # locked by a living process, another user's, or gone by now
+            lock = os.open(staging, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _put_back(staging, target)
+                _remove(staging)
+            finally:
+                os.close(lock)
+
+
+def _move_into_place(staging: Path, target: Path) -> None:
+    new = staging / _NEW
+    new.chmod(0o755)  # a server may run as another user, whatever our umask
+    for path in new.iterdir():
         _sync(path)
-    _sync(staged)
-    aside = staged.with_name(staged.name + ".old")
-    if target.exists():
-        target.rename(aside)
-    staged.rename(target)
+    _sync(new)
+    try:
+        if target.exists():
+            target.rename(staging / _OLD)
+        new.rename(target)
+    except BaseException:  # Ctrl-C too: between the two there is no model at all
+        _put_back(staging, target)
+        raise
     _sync(target.parent)
-    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _put_back(staging: Path, target: Path) -> None:
+    if (staging / _OLD).exists() and not target.exists():
+        (staging / _OLD).rename(target)
+
+
+def _remove(directory: Path) -> None:
+    try:
+        shutil.rmtree(directory, ignore_errors=True)
+    except BaseException:  # Ctrl-C in the middle: finish first
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
 def _sync(path: Path) -> None:
@@ -200,6 +269,10 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113  # Path's own raises for a name too long or a directory locked
 
 
 def _read(path: Path) -> bytes:

@@ -64,10 +64,8 @@ class Sources:
         raise AllSourcesFailed(_what_failed(username.site, tried), tried)
 
 
-def _names(settings: Settings) -> list[str]:
-    default = f"{Mal.name}, {Jikan.name}" if settings.mal_client_id else Jikan.name
-    given = (name.strip() for name in (settings.list_sources or default).split(","))
-    names = list(dict.fromkeys(given))
+def _names(settings: Settings) -> tuple[str, ...]:
+    names = settings.mal_sources
     for name in names:
         if name not in _MAL_SOURCES:
             raise ConfigError(

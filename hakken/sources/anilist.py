@@ -32,7 +32,7 @@ class _Media(msgspec.Struct):
 
 
 class _Entry(msgspec.Struct):
-    score: Annotated[float, msgspec.Meta(ge=0, le=MAX_SCORE)]  # whole points, though of GraphQL's type Float
+    score: Annotated[float, msgspec.Meta(ge=-1, le=MAX_SCORE)]  # whole points, though of GraphQL's type Float
     status: Literal["CURRENT", "COMPLETED", "REPEATING", "PAUSED", "DROPPED", "PLANNING"]
     media: _Media
 

@@ -1,13 +1,13 @@
 """Jikan, the unofficial API of MyAnimeList; mostly one of one's own, since the public one no longer gives lists."""
 
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
 from hakken.errors import SourceError, UserNotFound
 from hakken.http import Answer, Deadline, HttpClient
-from hakken.ratings import MAX_SCORE, STATUS_OF_CODE, AnimeId, Rating, UserList
+from hakken.ratings import STATUS_OF_CODE, AnimeId, Rating, Score, UserList
 from hakken.sources.base import Page, Place, blocked, checked, read_pages, refusal_in
 
 PAGE_SIZE = 300
@@ -19,7 +19,7 @@ class _Anime(msgspec.Struct):
 
 class _Entry(msgspec.Struct):
     watching_status: Literal[1, 2, 3, 4, 6]
-    score: Annotated[int, msgspec.Meta(ge=0, le=MAX_SCORE)]
+    score: Score
     anime: _Anime
 
     def rating(self) -> Rating:

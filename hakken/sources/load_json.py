@@ -1,11 +1,11 @@
 """The JSON behind MyAnimeList's own list pages: undocumented, so it is asked only where an operator says so."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
 from hakken.http import Deadline, HttpClient
-from hakken.ratings import MAX_SCORE, STATUS_OF_CODE, AnimeId, Rating, UserList
+from hakken.ratings import STATUS_OF_CODE, AnimeId, Rating, Score, UserList
 from hakken.sources.base import Page, Place, blocked, checked, read_pages
 
 _ALL_STATUSES = 7
@@ -13,7 +13,7 @@ _ALL_STATUSES = 7
 
 class _Entry(msgspec.Struct):
     anime_id: AnimeId
-    score: Annotated[int, msgspec.Meta(ge=0, le=MAX_SCORE)]
+    score: Score
     status: Literal[1, 2, 3, 4, 6]
 
     def rating(self) -> Rating:

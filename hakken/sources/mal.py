@@ -1,13 +1,12 @@
 """MyAnimeList's official API, version 2; it wants the id of a registered client."""
 
 from http import HTTPStatus
-from typing import Annotated
 
 import msgspec
 
-from hakken.errors import PrivateList, SourceError, UserNotFound
+from hakken.errors import PrivateList, SiteBlocked, SourceError, UserNotFound
 from hakken.http import Answer, Deadline, HttpClient
-from hakken.ratings import MAX_SCORE, AnimeId, Rating, Status, UserList
+from hakken.ratings import AnimeId, Rating, Score, Status, UserList
 from hakken.sources.base import Page, Place, blocked, checked, read_pages, refusal_in
 
 PAGE_SIZE = 1000
@@ -20,7 +19,7 @@ class _Node(msgspec.Struct):
 
 class _ListStatus(msgspec.Struct):
     status: Status
-    score: Annotated[int, msgspec.Meta(ge=0, le=MAX_SCORE)]
+    score: Score
 
 
 class _Entry(msgspec.Struct):
@@ -81,4 +80,6 @@ def _refused(answer: Answer) -> SourceError:
             return UserNotFound("MyAnimeList has no user of that name.")
         if answer.status == HTTPStatus.FORBIDDEN:
             return PrivateList("This list is private: MyAnimeList shows it to its owner only.")
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            return SiteBlocked(f"{answer.host} does not accept this server's MAL_CLIENT_ID.")
     return blocked(answer)

@@ -8,14 +8,14 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 from xml.etree.ElementTree import ParseError
 
 import msgspec
 from defusedxml.ElementTree import DefusedXMLParser
 
 from hakken.errors import ExportTooLarge, MangaExport, NotAnExport
-from hakken.ratings import MAX_SCORE, STATUS_OF_CODE, AnimeId, Rating, UserList
+from hakken.ratings import STATUS_OF_CODE, AnimeId, Rating, Score, UserList
 from hakken.sources.base import MAX_ENTRIES, list_of
 
 MAX_PACKED = 10 * 2**20
@@ -45,7 +45,7 @@ _CODES = {
 class _Entry(msgspec.Struct):
     series_animedb_id: AnimeId
     my_status: Literal[1, 2, 3, 4, 6]
-    my_score: Annotated[int, msgspec.Meta(ge=0, le=MAX_SCORE)] = 0
+    my_score: Score = 0
 
     def rating(self) -> Rating:
         return Rating(self.series_animedb_id, self.my_score, STATUS_OF_CODE[self.my_status])

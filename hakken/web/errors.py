@@ -112,7 +112,7 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
         413,
         Turn.YOURS,
         "That file is too large",
-        ("Upload the packed file, ending in .xml.gz, just as MyAnimeList gave it to you.",),
+        ("Upload the file just as MyAnimeList gave it to you: even the longest list fits.",),
         upload_first=True,
     ),
     errors.ModelError: Failure(

@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import BinaryIO, NamedTuple, cast
 
 from flask import Request
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from hakken.config import Settings
 from hakken.errors import BadOption, BadUsername
@@ -19,6 +20,15 @@ FORM_OVERHEAD = 64 * 1024
 
 class InMemoryRequest(Request):
     """A request whose uploads stay in memory: Werkzeug's own puts larger ones on disk, and we promise not to."""
+
+    def _load_form_data(self) -> None:
+        try:
+            super()._load_form_data()
+        except HTTPException:
+            raise
+        except Exception as error:
+            # Each server has errors of its own for a body that breaks off or is not framed as it says.
+            raise BadRequest from error
 
     def _get_file_stream(
         self,

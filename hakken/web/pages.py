@@ -66,7 +66,7 @@ def _results(asked: Username | UserList, preferences: Preferences, again: dict[s
         again: the query that asks for the same list again; empty after an upload.
     """
     found = services().recommend(asked, preferences)
-    catalogue = services().knowledge().catalogue
+    model, catalogue = services().knowledge()
     entries = [
         # The model may know an anime that the catalogue lacks: then its name is all there is to show.
         Entry(rank, one, catalogue.get(one.anime_id) or Anime(anime_id=one.anime_id, title=one.title))
@@ -76,7 +76,7 @@ def _results(asked: Username | UserList, preferences: Preferences, again: dict[s
         "results.html",
         entries=entries,
         notes=found.notes,
-        preferences=preferences,
+        min_raters=model.manifest.parameters.min_raters,
         again=again,
         personal=found.personal,
         typed=Typed(n=str(preferences.n)),
