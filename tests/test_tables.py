@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hakken.errors import TableError
-from hakken.training.tables import read_catalogue, read_ratings
+from hakken.training.tables import read_anime_table, read_ratings
 
 ANIME_HEAD = "anime_id,name,genre,type,episodes,rating,members\n"
 TITLES_HEAD = (
@@ -73,7 +73,7 @@ def test_the_catalogue_decodes_entities_and_keeps_missing_fields_missing(tmp_pat
         + "https://myanimelist.net/images/anime/1.jpg,Gin Tama | Gintama&#039;\n"
         + "3,,,,,,,Rx - Hentai,http://evil.example/x.jpg,\n",
     )
-    catalogue = read_catalogue(anime, titles)
+    catalogue = read_anime_table(anime, titles).catalogue
     gintama, secret, bare = catalogue[1], catalogue[2], catalogue[3]
     assert gintama.title == "Gintama'"
     assert gintama.title_english == "Gin & Tama"
@@ -92,11 +92,13 @@ def test_the_catalogue_decodes_entities_and_keeps_missing_fields_missing(tmp_pat
 
 
 @pytest.mark.parametrize("row", ["x,Name,,TV,1,7,1\n", ",Name,,TV,1,7,1\n", "-4,Name,,TV,1,7,1\n"])
-def test_an_anime_without_an_id_is_refused_with_its_line(tmp_path: Path, row: str) -> None:
-    with pytest.raises(TableError, match="line 3"):
-        read_catalogue(write(tmp_path / "a.csv", ANIME_HEAD + "1,Name,,TV,1,7,1\n" + row))
+def test_an_anime_without_an_id_is_left_out_with_its_line(tmp_path: Path, row: str) -> None:
+    table = read_anime_table(write(tmp_path / "a.csv", ANIME_HEAD + "1,Name,,TV,1,7,1\n" + row))
+    assert list(table.catalogue) == [1]
+    assert table.dropped == {"impossible anime id": 1}
+    assert table.examples == {"impossible anime id": ("a.csv, line 3",)}
 
 
 def test_an_anime_table_without_its_columns_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"a\.csv"):
-        read_catalogue(write(tmp_path / "a.csv", "anime_id,name\n1,x\n"))
+        read_anime_table(write(tmp_path / "a.csv", "anime_id,name\n1,x\n"))

@@ -1,0 +1,16 @@
+"""Reading the tables that a model is made from. Nothing is dropped without being counted.
+
+    files ─► csv_blocks ─┐
+                         ├─► rows (tests, codes) ─► gathering (numbering, order) ─► RatingTable
+    files ─► Parquet ────┘
+    files ─► anime ─► AnimeTable
+
+Text comes in blocks of a few megabytes, which all cores parse; what is kept of a block is about ten bytes an entry.
+"""
+
+from hakken.training.tables.anime import AnimeTable, read_anime_table
+from hakken.training.tables.rating_table import RatingTable
+from hakken.training.tables.reading import read_ratings
+from hakken.training.tables.rows import NOT_SCORED
+
+__all__ = ["NOT_SCORED", "AnimeTable", "RatingTable", "read_anime_table", "read_ratings"]

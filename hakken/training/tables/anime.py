@@ -1,0 +1,210 @@
+"""Reading the anime table and the table of further titles and facts."""
+
+import html
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import NamedTuple
+
+from hakken.catalogue import ADULT_GENRE, Anime, Catalogue
+from hakken.errors import TableError
+from hakken.ratings import MAX_ANIME_ID, MAX_SCORE, MIN_SCORE
+from hakken.training.tables.batches import check_columns, opened
+from hakken.training.tables.columns import texts
+from hakken.training.tables.faults import Faults
+from hakken.training.tables.files import Part, parts_of
+from hakken.training.tables.rows import MISSHAPEN
+
+ANIME_COLUMNS = ("anime_id", "name", "genre", "type", "episodes", "rating", "members")
+TITLE_COLUMNS = (
+    "anime_id",
+    "title_english",
+    "title_japanese",
+    "title_synonyms",
+    "year",
+    "season",
+    "studios",
+    "age_rating",
+    "image_url",
+    "other_titles",
+)
+UNKNOWN = "Unknown"
+"""What the tables write for a fact that the site lacks, where they do not leave it empty."""
+ADULT_AGE_RATING = "Rx"
+ANIME_ID = re.compile(r"[0-9]{1,10}")
+COUNT = re.compile(r"[0-9]{1,9}")
+MEAN = re.compile(r"[0-9]{1,2}(\.[0-9]*)?")
+PICTURE_HOST = "https://cdn.myanimelist.net/"
+OLD_PICTURE_HOST = "https://myanimelist.net/"
+"""The CDN serves the same paths as the site's older host did."""
+
+
+@dataclass(frozen=True, eq=False)
+class AnimeTable:
+    """What is known of the anime, and what could not be used of it.
+
+    Attributes:
+        catalogue: the anime.
+        dropped: why a row was left out, or a fact left unknown → how many.
+        examples: the same reasons → where the first few are, such as "anime.csv, line 17".
+    """
+
+    catalogue: Catalogue
+    dropped: Counter[str]
+    examples: dict[str, tuple[str, ...]]
+
+
+class Row(NamedTuple):
+    """A usable row: where it stands, and its fields by column, entities decoded, "" for what is unknown."""
+
+    place: str
+    fields: dict[str, str]
+
+
+NO_FACTS = Row("", {})
+
+
+def read_anime_table(anime: Path, titles: Path | None = None, *, strict: bool = False) -> AnimeTable:
+    """Read the anime table and, where given, the table of further titles and facts; formats as for ratings.
+
+    HTML entities are decoded; an empty or `Unknown` field stays unknown. A row without a possible id or a title is left
+    out and counted, and so is each but the last row for the same anime; an impossible fact is left unknown and counted.
+
+    Args:
+        anime: a file, or a folder of parts.
+        titles: the same.
+        strict: refuse a table at the first row or fact that can't be used.
+
+    Raises:
+        TableError: a file can't be read, lacks a column or holds no usable row, or `strict` is not satisfied.
+    """
+    faults = Faults(strict=strict)
+    rows = _rows(anime, ANIME_COLUMNS, faults)
+    facts = _rows(titles, TITLE_COLUMNS, faults) if titles else {}
+    lone = [row.place for anime_id, row in facts.items() if anime_id not in rows]
+    faults.note("facts about an anime that the anime table lacks", len(lone), lone)
+    catalogue = Catalogue(
+        _anime(anime_id, row, facts.get(anime_id, NO_FACTS), faults) for anime_id, row in rows.items()
+    )
+    return AnimeTable(catalogue, faults.dropped, faults.examples)
+
+
+def _rows(path: Path, columns: Sequence[str], faults: Faults) -> dict[int, Row]:
+    """The usable rows of a table by their ids."""
+    rows: dict[int, Row] = {}
+    for part in parts_of(path):
+        for line, fields in _records(part, columns):
+            row = Row(part.place(line), _cleaned(columns, fields))
+            if reason := _why_unusable(row.fields):
+                faults.add(reason, 1, [row.place])
+                continue
+            anime_id = int(row.fields["anime_id"].removesuffix(".0"))
+            if anime_id in rows:
+                faults.add("a later row for the same anime", 1, [rows[anime_id].place])
+            rows[anime_id] = row
+    if not rows:
+        why = "".join(f": {reason}" for reason in faults.dropped)
+        raise TableError(f"The table {path} holds no usable row{why}.")
+    return rows
+
+
+def _records(part: Part, columns: Sequence[str]) -> Iterator[tuple[int, Sequence[bytes]]]:
+    """Each row's line and fields; of a row with the wrong number of fields, none."""
+    with opened(part) as table:
+        check_columns(part, table, columns)
+        for load in table.batches(columns):
+            batch = load()
+            fields = zip(*(texts(column).to_pylist() for column in batch.columns), strict=True)
+            records = [
+                *zip(batch.lines.tolist(), fields, strict=True),
+                *((line, ()) for line in batch.misshapen.tolist()),
+            ]
+            yield from sorted(records, key=itemgetter(0))
+
+
+def _cleaned(columns: Sequence[str], fields: Sequence[bytes]) -> dict[str, str]:
+    """A row's texts, "" for what is unknown; no texts where it has the wrong fields, None where they are no text."""
+    if not fields:
+        return {}
+    cleaned = {
+        name: html.unescape(field.decode(errors="replace")).strip() for name, field in zip(columns, fields, strict=True)
+    }
+    return {name: "" if text == UNKNOWN and name != "name" else text for name, text in cleaned.items()}
+
+
+def _why_unusable(fields: dict[str, str]) -> str | None:
+    if not fields:
+        return MISSHAPEN
+    if any("\N{REPLACEMENT CHARACTER}" in text for text in fields.values()):
+        return "text that is not in UTF-8"
+    digits = fields["anime_id"].removesuffix(".0")
+    if not ANIME_ID.fullmatch(digits) or not 1 <= int(digits) <= MAX_ANIME_ID:
+        return "impossible anime id"
+    return "no title" if fields.get("name") == "" else None
+
+
+def _anime(anime_id: int, row: Row, facts: Row, faults: Faults) -> Anime:
+    title, genres = row.fields["name"], _words(row.fields["genre"], ",")
+    more = facts.fields
+    english = more.get("title_english") or None
+    return Anime(
+        anime_id=anime_id,
+        title=title,
+        title_english=english if english != title else None,
+        title_japanese=more.get("title_japanese") or None,
+        synonyms=_synonyms(more, known={title, english or title}),
+        type=row.fields["type"] or None,
+        episodes=_count(row, "episodes", "number of episodes", faults),
+        genres=genres,
+        year=_count(facts, "year", "year", faults),
+        season=more.get("season") or None,
+        studios=_words(more.get("studios", ""), "|"),
+        mean=_mean(row, faults),
+        members=_count(row, "members", "number of members", faults),
+        picture=_picture(facts, faults),
+        adult=ADULT_GENRE in genres or more.get("age_rating", "").startswith(ADULT_AGE_RATING),
+    )
+
+
+def _synonyms(facts: dict[str, str], known: set[str]) -> tuple[str, ...]:
+    names = [*_words(facts.get("title_synonyms", ""), ", "), *_words(facts.get("other_titles", ""), "|")]
+    return tuple(name for name in dict.fromkeys(names) if name not in known)
+
+
+def _words(text: str, separator: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(separator) if word.strip())
+
+
+def _count(row: Row, column: str, what: str, faults: Faults) -> int | None:
+    text = row.fields.get(column, "")
+    digits = text.removesuffix(".0")
+    if COUNT.fullmatch(digits):
+        return int(digits)
+    _leave_unknown(f"impossible {what}", text, row, faults)
+    return None
+
+
+def _mean(row: Row, faults: Faults) -> float | None:
+    text = row.fields["rating"]
+    if MEAN.fullmatch(text) and MIN_SCORE <= float(text) <= MAX_SCORE:
+        return float(text)
+    _leave_unknown("impossible mean score", text, row, faults)
+    return None
+
+
+def _picture(facts: Row, faults: Faults) -> str | None:
+    address = facts.fields.get("image_url", "")
+    if address.startswith(OLD_PICTURE_HOST):
+        return PICTURE_HOST + address.removeprefix(OLD_PICTURE_HOST)
+    if address.startswith(PICTURE_HOST):
+        return address
+    _leave_unknown("picture on another site", address, facts, faults)
+    return None
+
+
+def _leave_unknown(reason: str, text: str, row: Row, faults: Faults) -> None:
+    if text:
+        faults.add(f"{reason}, left unknown", 1, [row.place])

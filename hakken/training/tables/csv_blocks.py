@@ -1,0 +1,156 @@
+"""CSV in blocks of whole records, so that all cores can parse it and each record keeps its line number.
+
+A record is what stands between two line ends outside quotes; an empty line is none. A quote opens a quoted field
+only where it is the field's first character, and a doubled one stands for itself, as everywhere.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from hakken.errors import TableError
+from hakken.model.arrays import Array, Int64s
+from hakken.training.tables.columns import Batch
+from hakken.training.tables.files import Part, readable, unpacked
+from hakken.training.tables.kernels import LINE_FEED, last_record_end, record_lines
+
+BLOCK_BYTES = 1 << 23
+MAX_RECORD_BYTES = 2 * BLOCK_BYTES
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+HEADER = re.compile(rb"[\r\n]*([^\r\n]*)(\r\n|\r|\n|$)")
+
+
+class Block(NamedTuple):
+    """Some whole records.
+
+    Attributes:
+        data: their text.
+        first_line: number of the line on which the first begins.
+        n_lines: how many lines they stand on.
+    """
+
+    data: bytes
+    first_line: int
+    n_lines: int
+
+
+class CsvText:
+    """An opened CSV part: its header, then its blocks.
+
+    Attributes:
+        columns: the header's names.
+
+    Raises:
+        TableError: the header is no text, or the part can't be unpacked.
+    """
+
+    def __init__(self, part: Part, raw: pa.NativeFile) -> None:
+        self._part = part
+        self._stream = unpacked(part, raw)
+        first = self._read().removeprefix(BYTE_ORDER_MARK)
+        header = HEADER.match(first)
+        assert header is not None  # noqa: S101 - the expression matches anything
+        if not header[1]:
+            raise TableError(f"The table {part.path} is empty.")
+        self.columns = _names(header[1], part)
+        self._line = 1 + count_lines(header[0])
+        self._rest = first[header.end() :]
+
+    def blocks(self) -> Iterator[Block]:
+        """Cut what follows the header into blocks; can be done once.
+
+        Raises:
+            TableError: the part can't be unpacked, a quote is left open, or a record is longer than a table's can be.
+        """
+        at_end = False
+        while not at_end:
+            more = self._read()
+            data, at_end = self._rest + more, not more
+            end, quoted = _cut(data)
+            self._refuse_unfinished(data, end, open_quote=at_end and quoted)
+            end = len(data) if at_end else end
+            if end:
+                block = data[:end]
+                n_lines = count_lines(block) + (not block.endswith((b"\n", b"\r")))
+                yield Block(block, self._line, n_lines)
+                self._line += n_lines
+            self._rest = data[end:]
+
+    def _refuse_unfinished(self, data: bytes, end: int, *, open_quote: bool) -> None:
+        too_long = len(data) - end > MAX_RECORD_BYTES
+        if open_quote or too_long:
+            place = self._part.place(self._line + count_lines(data[:end]))
+            what = "a quote is opened and never closed" if open_quote else "no row of a table is that long"
+            raise TableError(f"{place}: {what}.")
+
+    def _read(self) -> bytes:
+        with readable(self._part.path):
+            text: bytes = self._stream.read(BLOCK_BYTES)
+            return text
+
+
+def _names(header: bytes, part: Part) -> list[str]:
+    try:
+        text = header.decode()
+        if "\0" not in text:
+            return [name.strip() for name in next(csv.reader([text]))]
+    except (UnicodeDecodeError, csv.Error):
+        pass  # one sentence for whatever makes it no table
+    raise TableError(f"The table {part.path} is neither CSV in UTF-8 nor Parquet.")
+
+
+def _cut(data: bytes) -> tuple[int, bool]:
+    """Where the last whole record ends, and whether what follows it is inside quotes."""
+    if b'"' not in data and (end := data.rfind(b"\n") + 1):
+        return end, False
+    return last_record_end(np.frombuffer(data, dtype=np.uint8))
+
+
+def count_lines(data: bytes) -> int:
+    """Count line ends of any kind: the two characters of Windows, or either of them alone."""
+    line_feeds = int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == LINE_FEED))
+    return line_feeds + (data.count(b"\r") - data.count(b"\r\n") if b"\r" in data else 0)
+
+
+def parse(block: Block, n_fields: int, wanted: list[int]) -> Batch:
+    """Split a block's records into fields.
+
+    Args:
+        block: the records.
+        n_fields: how many fields each should have.
+        wanted: positions of the columns to return.
+    """
+    skipped: list[int] = []
+
+    def skip(row: arrow_csv.InvalidRow) -> str:
+        skipped.append(row.number - 1)  # records are counted from 1, empty lines are not
+        return "skip"
+
+    names = [str(position) for position in wanted]
+    table = arrow_csv.read_csv(
+        pa.BufferReader(block.data),
+        # One thread and one chunk per block: rows have numbers only then, and the blocks keep all cores busy.
+        read_options=arrow_csv.ReadOptions(
+            use_threads=False, block_size=len(block.data) + 1, column_names=[str(i) for i in range(n_fields)]
+        ),
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
+        convert_options=arrow_csv.ConvertOptions(
+            check_utf8=False, include_columns=names, column_types=dict.fromkeys(names, pa.binary())
+        ),
+    )
+    good, misshapen = _lines(block, len(table), np.array(skipped, dtype=np.int64))
+    return Batch([table.column(name).combine_chunks() for name in names], good, misshapen)
+
+
+def _lines(block: Block, n_good: int, skipped: Int64s) -> tuple[Int64s, Int64s]:
+    n_records = n_good + len(skipped)
+    lines: Array = np.arange(n_records)
+    if block.n_lines != n_records:  # empty lines, or records of several lines
+        lines = record_lines(np.frombuffer(block.data, dtype=np.uint8))
+    lines += block.first_line
+    return np.delete(lines, skipped), lines[skipped]

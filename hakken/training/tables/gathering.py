@@ -1,0 +1,167 @@
+"""What is kept of a table while it is read, and putting it in order at the end."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hakken.errors import TableError
+from hakken.model.arrays import Array, Int8s, Int32s, Int64s
+from hakken.training.tables.faults import N_EXAMPLES, Faults
+from hakken.training.tables.files import Part
+from hakken.training.tables.kernels import keys_by_user, sort_and_split
+from hakken.training.tables.rating_table import RatingTable
+from hakken.training.tables.rows import Kept, Labels
+
+REPEATED = "a later row for the same user and anime"
+MAX_ENTRIES = 2**32
+
+
+class Numbering:
+    """Numbers distinct values in the order in which they turn up, then in their own order."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[int | bytes, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def number(self, labels: Labels) -> Int32s:
+        """The number of each row's value, `(n,)` int32."""
+        known = self._numbers
+        own = np.array([known.setdefault(value, len(known)) for value in labels.values], dtype=np.int32)
+        return own[labels.codes]
+
+    def sorted(self) -> list[int | bytes]:
+        """The values in their own order; text in that of its characters, which is that of its UTF-8 bytes."""
+        return sorted(self._numbers)  # a column holds numbers or names, never both
+
+    def ranks(self) -> Int32s:
+        """`(n_values,)` int32: where each value, by its number, stands in their own order."""
+        ranks = np.empty(len(self), dtype=np.int32)
+        ranks[[self._numbers[value] for value in self.sorted()]] = np.arange(len(self), dtype=np.int32)
+        return ranks
+
+
+class Places:
+    """Where each entry stood, as runs of entries on consecutive lines: a table without faults is one run a batch."""
+
+    def __init__(self) -> None:
+        self._n_entries = 0
+        self._parts: list[Part] = []
+        self._starts: list[Int64s] = []
+        self._lines: list[Int64s] = []
+
+    def add(self, part: Part, lines: Int64s) -> None:
+        """Note the lines of the next `len(lines)` entries."""
+        runs = np.flatnonzero(np.diff(lines, prepend=-1) != 1)
+        self._parts.append(part)
+        self._starts.append(runs + self._n_entries)
+        self._lines.append(lines[runs])
+        self._n_entries += len(lines)
+
+    def find(self, entry: int) -> str:
+        """Name the row of an entry for a person."""
+        batch = next(
+            b for b in reversed(range(len(self._parts))) if self._starts[b].size and self._starts[b][0] <= entry
+        )
+        run = int(np.searchsorted(self._starts[batch], entry, side="right")) - 1
+        line = self._lines[batch][run] + entry - self._starts[batch][run]
+        return self._parts[batch].place(int(line))
+
+
+class Order(NamedTuple):
+    """Entries in the order of users and items.
+
+    Attributes:
+        users: `(n,)` int32.
+        items: `(n,)` int32.
+        positions: `(n,)` uint32, where each entry stood among those read.
+        repeated: positions of the entries that a later one overruled, ascending; they are not among the `n`.
+    """
+
+    users: Int32s
+    items: Int32s
+    positions: Array
+    repeated: Array
+
+
+class Gathered:
+    """The entries read so far: 9 bytes each, or 10 where the table has statuses."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._users, self._items = Numbering(), Numbering()
+        self._places = Places()
+        self._codes: tuple[list[Int32s], list[Int32s]] = ([], [])
+        self._scores: list[Int8s] = []
+        self._statuses: list[Int8s] = []
+
+    def add(self, part: Part, kept: Kept) -> None:
+        """Take over what is kept of the next batch."""
+        self.rows += kept.rows
+        self._places.add(part, kept.lines)
+        self._codes[0].append(self._users.number(kept.users))
+        self._codes[1].append(self._items.number(kept.items))
+        self._scores.append(kept.scores)
+        if kept.statuses is not None:
+            self._statuses.append(kept.statuses)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._scores))
+
+    def table(self, faults: Faults) -> RatingTable:
+        """Put the entries in order, which uses them up: it can be done once.
+
+        Raises:
+            TableError: there are too many entries, or a pair is repeated and `faults` are strict.
+        """
+        if len(self) > MAX_ENTRIES:
+            raise TableError(f"The table holds more than {MAX_ENTRIES:,} entries, which is more than we can number.")
+        users, items = self._codes
+        # Neither array has another name here, so that it is let go as soon as it has been used.
+        order = in_order(self._users.ranks()[_joined(users)], self._items.ranks()[_joined(items)], len(self._users))
+        first = (self._places.find(int(position)) for position in order.repeated[:N_EXAMPLES])
+        faults.add(REPEATED, len(order.repeated), first)
+        return RatingTable(
+            anime_ids=np.array(self._items.sorted(), dtype=np.int32),
+            n_users=len(self._users),
+            users=order.users,
+            items=order.items,
+            scores=_joined(self._scores)[order.positions],
+            rows=self.rows,
+            dropped=faults.dropped,
+            examples=faults.examples,
+            statuses=_joined(self._statuses)[order.positions]
+            if self._statuses
+            else np.zeros(len(order.users), np.int8),
+        )
+
+
+def in_order(users: Int32s, items: Int32s, n_users: int) -> Order:
+    """Sort entries by user, then item; of a repeated pair only the last one is kept.
+
+    Args:
+        users: `(n,)` int32, from 0; each has an entry.
+        items: `(n,)` int32.
+        n_users: how many users there are.
+    """
+    counts = np.bincount(users, minlength=n_users)
+    begins = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    keys = keys_by_user(users, items, begins)
+    del users, items
+    items, positions = np.empty(len(keys), dtype=np.int32), np.empty(len(keys), dtype=np.uint32)
+    sort_and_split(keys, begins, items, positions)
+    del keys
+    users = np.repeat(np.arange(n_users, dtype=np.int32), counts)
+    last = np.append(items[1:] != items[:-1], True)
+    last[begins[1:] - 1] = True  # each user's last entry, whatever the next user begins with
+    if last.all():
+        return Order(users, items, positions, np.zeros(0, dtype=np.uint32))
+    return Order(users[last], items[last], positions[last], np.sort(positions[~last]))
+
+
+def _joined(chunks: list[Array]) -> Array:
+    """One array of many, which are let go."""
+    whole = np.concatenate(chunks)
+    chunks.clear()
+    return whole

@@ -1,0 +1,43 @@
+"""What is left of a rating table once it is read."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hakken.model.arrays import Int8s, Int32s
+
+
+@dataclass(frozen=True, eq=False)
+class RatingTable:
+    """A table of ratings with users and anime numbered from 0, in the order of their ids or names.
+
+    Attributes:
+        anime_ids: `(n_items,)` int32, ascending, MyAnimeList id of each item.
+        n_users: how many users have an entry.
+        users: `(n,)` int32, user of each entry; entries are sorted by user, then item.
+        items: `(n,)` int32, item of each entry.
+        scores: `(n,)` int8, 1-10, or 0 for an entry without a score.
+        rows: rows that the table held.
+        dropped: why rows were left out → how many.
+        examples: why rows were left out → where the first few of them are, such as "ratings.csv, line 17".
+        statuses: `(n,)` int8, MyAnimeList's codes (`hakken.ratings.STATUS_OF_CODE`); 0 where none is known,
+            which is also what a table made without any gets.
+    """
+
+    anime_ids: Int32s
+    n_users: int
+    users: Int32s
+    items: Int32s
+    scores: Int8s
+    rows: int
+    dropped: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    statuses: Int8s = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
+
+    def __post_init__(self) -> None:
+        if not len(self.statuses):
+            object.__setattr__(self, "statuses", np.zeros(len(self.users), dtype=np.int8))
+
+    def __len__(self) -> int:
+        return len(self.users)

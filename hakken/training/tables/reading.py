@@ -1,0 +1,91 @@
+"""Reading rating tables: one file or a folder of parts, CSV or Parquet, on all cores."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from hakken.errors import TableError
+from hakken.training.progress import SILENT, Progress
+from hakken.training.tables.batches import Load, check_columns, opened
+from hakken.training.tables.faults import Faults
+from hakken.training.tables.files import Part, expected_rows, parts_of
+from hakken.training.tables.gathering import Gathered
+from hakken.training.tables.rating_table import RatingTable
+from hakken.training.tables.rows import Kept, Kind, keep_usable, kind_of
+
+MAX_READERS = 8
+
+
+def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILENT) -> RatingTable:
+    """Read a rating table, which is recognised by its columns.
+
+    - `user_id, anime_id, rating`, the rating being -1 or 0 for an entry without a score;
+    - the same with `watching_status`, in MyAnimeList's codes;
+    - `username, anime_id, my_score, my_status`, as in MyAnimeList's own tables.
+
+    Columns may stand in any order, among others. Rows that can't be used are left out and counted, with the lines of
+    the first few; of a repeated pair the last row counts, in the order of the parts' names. What is held in memory
+    grows with the entries kept, not with the text.
+
+    Args:
+        path: a CSV file, plain or packed by gzip or zstd; a Parquet file; or a folder of such parts, of one kind.
+        strict: refuse the table at the first row that can't be used. Repeated pairs show only when all is read.
+        progress: told of the rows read; how many there will be is reckoned from the beginning of each CSV part.
+
+    Raises:
+        TableError: a part can't be read or lacks a column, no row can be used, or `strict` is not satisfied.
+    """
+    parts = parts_of(path)
+    faults, gathered = Faults(strict=strict), Gathered()
+    with progress.stage("reading", sum(map(expected_rows, parts)), "rows") as advance:
+        for part, kept in _kept(parts):
+            for fault in sorted(kept.faults, key=lambda fault: fault.lines[0]):
+                faults.add(fault.reason, fault.how_many, map(part.place, fault.lines))
+            gathered.add(part, kept)
+            advance(kept.rows)
+    if not gathered.rows:
+        raise TableError(f"The table {path} has a header and no rows.")
+    if not len(gathered):
+        raise TableError(f"The table {path} holds no usable rating: {_in_words(faults)}.")
+    with progress.stage("ordering"):
+        return gathered.table(faults)
+
+
+def _in_words(faults: Faults) -> str:
+    return "; ".join(f"{reason}: {count:,}" for reason, count in faults.dropped.most_common())
+
+
+def _kept(parts: list[Part]) -> Iterator[tuple[Part, Kept]]:
+    """What is kept of each batch of each part, in their order."""
+    kind: Kind | None = None
+    for part in parts:
+        with opened(part) as table:
+            own = kind_of(part.path, table.columns)
+            check_columns(part, table, own.columns)
+            if own != (kind or own):
+                raise TableError(f"{part.path.name} is another kind of rating table than {parts[0].path.name}.")
+            kind = own
+            with closing(_in_order(partial(_keep_of, own, load) for load in table.batches(own.columns))) as results:
+                for kept in results:
+                    yield part, kept
+
+
+def _keep_of(kind: Kind, load: Load) -> Kept:
+    return keep_usable(kind, load())
+
+
+def _in_order(jobs: Iterator[Callable[[], Kept]]) -> Generator[Kept]:
+    """Do jobs on all cores and hand out their results in order; few are under way at a time."""
+    n_readers = min(os.cpu_count() or 1, MAX_READERS)
+    waiting: deque[Future[Kept]] = deque()
+    with ThreadPoolExecutor(n_readers) as pool:
+        for job in jobs:
+            waiting.append(pool.submit(job))
+            if len(waiting) > 2 * n_readers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,0 +1,48 @@
+"""Rating tables for tests, written in every format that is read."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import parquet
+
+TEXT_FORMATS = ("csv", "csv.gz", "csv.zst")
+FORMATS = (*TEXT_FORMATS, "parquet", "folder")
+PACKING = {"csv.gz": "gzip", "csv.zst": "zstd"}
+
+
+def raw_bytes(form: str, text: bytes) -> bytes:
+    """The text as a file of that format holds it."""
+    if form not in PACKING:
+        return text
+    return bytes(pa.compress(text, PACKING[form], asbytes=True))
+
+
+def write_table(
+    directory: Path, form: str, columns: Sequence[str], rows: Sequence[Sequence[str]], name: str = "ratings"
+) -> Path:
+    """Write a table; characters up to U+00FF that are no ASCII stand for themselves, but U+00FF for a lone byte.
+
+    A folder holds the rows in two parts, the second with the last row.
+    """
+    if form == "folder":
+        folder = directory / "parts"
+        folder.mkdir(exist_ok=True)
+        write_table(folder, "csv", columns, rows[:-1], "part-0")
+        write_table(folder, "csv", columns, rows[-1:], "part-1")
+        return folder
+    path = directory / f"{name}.{form}"
+    if form == "parquet":
+        texts = [pa.array([_encoded(row[c]) for row in rows], pa.binary()) for c in range(len(columns))]
+        parquet.write_table(pa.Table.from_arrays(texts, names=list(columns)), path)
+        return path
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([columns, *rows])
+    path.write_bytes(raw_bytes(form, _encoded(text.getvalue())))
+    return path
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode().replace("\xff".encode(), b"\xff")
