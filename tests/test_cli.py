@@ -1,4 +1,4 @@
-"""python -m hakken: training, batch answers, inspection; each failure is one sentence and exit status 1."""
+"""python -m hakken: batch answers, inspection; each failure is one sentence and exit status 1."""
 
 import json
 import os
@@ -34,33 +34,6 @@ def read_lines(path: Path) -> list[Any]:
 
 
 RATINGS = [{"anime_id": 10, "score": 9}, {"anime_id": 20, "score": 4, "status": "dropped"}]
-
-
-def test_train_then_inspect(ratings_csv: Path, tmp_path: Path) -> None:
-    anime = tmp_path / "anime.csv"
-    anime.write_text("anime_id,name,genre,type,episodes,rating,members\n10,Ten,Drama,TV,12,7.5,100\n")
-    out = tmp_path / "model"
-    said = run(
-        "train", "--ratings", ratings_csv, "--anime", anime, "--out", out, "--k-stored", "7", "--shrinkage", "50"
-    )
-    assert "neighbours" in said
-    shown = run("inspect", out)
-    assert "checksums  all right" in shown
-    assert "catalogue holds 1 titles" in shown
-    manifest = json.loads((out / "manifest.json").read_text())
-    assert manifest["parameters"]["k_stored"] == 7
-    assert manifest["parameters"]["shrinkage"] == 50
-    assert run("train", "--ratings", ratings_csv, "--anime", anime, "--out", out, "--quiet") == ""
-
-
-def test_train_on_a_table_that_is_none(tmp_path: Path) -> None:
-    (tmp_path / "r.csv").write_text("a,b\n1,2\n")
-    anime = tmp_path / "a.csv"
-    anime.write_text("anime_id,name,genre,type,episodes,rating,members\n")
-    out = tmp_path / "model"
-    said = run("train", "--ratings", tmp_path / "r.csv", "--anime", anime, "--out", out, status=1)
-    assert "r.csv can't be read" in said
-    assert not out.exists()
 
 
 def test_inspect_names_the_damaged_file(trained: Path, tmp_path: Path) -> None:

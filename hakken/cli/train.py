@@ -1,51 +1,151 @@
 """python -m hakken train: from tables to an artefact."""
 
+import contextlib
+import math
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 import msgspec
+from msgspec import inspect
 
+from hakken.cli.progress import shown
 from hakken.cli.speaking import plain_errors
-from hakken.model import Parameters
+from hakken.cli.stopping import Stop, stoppable
+from hakken.model import Parameters, store
+from hakken.model.manifest import FILE_NAME
+
+if TYPE_CHECKING:
+    from hakken.training.report import Run
+
+Command = TypeVar("Command", bound=Callable[..., None])
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-DEFAULTS = Parameters()
+TABLE = click.Path(exists=True, path_type=Path)
+DIRECTORY = click.Path(file_okay=False, path_type=Path)
+
+
+def parameter_options(command: Command) -> Command:
+    """Add one option for each hyper-parameter: its help is `Parameters`' own docstring, its range that of the field.
+
+    One that is not given is None.
+    """
+    told = dict(re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", Parameters.__doc__ or "", re.MULTILINE))
+    kind = inspect.type_info(Parameters)
+    fields = kind.fields if isinstance(kind, inspect.StructType) else ()
+    for field in reversed(fields):
+        words = " ".join(told.get(field.name, "").split())
+        command = click.option(
+            f"--{field.name.replace('_', '-')}",
+            type=_range(field.type),
+            callback=_finite,
+            help=words[:1].upper() + words[1:] if words[:1].isascii() else words,  # λ is no Λ
+            show_default=str(field.default),
+        )(command)
+    return command
+
+
+def _range(kind: inspect.Type) -> click.IntRange | click.FloatRange:
+    if isinstance(kind, inspect.IntType):
+        return click.IntRange(min=kind.ge, max=kind.le)
+    if isinstance(kind, inspect.FloatType):
+        lowest = kind.gt if kind.ge is None else kind.ge
+        return click.FloatRange(min=lowest, max=kind.le, min_open=kind.ge is None)
+    raise TypeError(f"There is no option for a hyper-parameter of the type {kind}.")
+
+
+def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    """Refuse what compares with no bound (nan) or reaches past all (inf)."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number to compute with.")
+    return value
 
 
 @click.command()
-@click.option("--ratings", type=FILE, required=True, help="CSV: user_id, anime_id, rating (-1 or 0: not scored).")
-@click.option("--anime", type=FILE, required=True, help="CSV: anime_id, name, genre, type, episodes, rating, members.")
-@click.option("--titles", type=FILE, help="CSV of further names and facts.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Directory to write.")
-@click.option("--reg-u", type=click.FloatRange(min=0), help="Regulariser of the user biases.")
-@click.option("--reg-i", type=click.FloatRange(min=0), help="Regulariser of the item biases.")
-@click.option("--n-epochs", type=click.IntRange(min=1), help="Rounds of least squares for the biases.")
-@click.option("--shrinkage", type=click.FloatRange(min=0), help="Shrinkage of the similarities, in users.")
-@click.option("--min-support", type=click.IntRange(min=1), help="Common users below which a similarity is 0.")
-@click.option("--k-stored", type=click.IntRange(min=1), help="Neighbours kept per item.")
-@click.option("--k", type=click.IntRange(min=1), help="Neighbours used for a prediction.")
+@click.option("--ratings", type=TABLE, required=True, help="Table of ratings, or a folder of its parts.")
+@click.option("--anime", type=TABLE, required=True, help="Table of anime.")
+@click.option("--titles", type=TABLE, help="Table of further names and facts.")
+@click.option("--out", type=DIRECTORY, required=True, help="Directory of the model to write or replace.")
+@click.option("--params", type=FILE, help="Hyper-parameters as JSON, such as `tune` writes; options go before it.")
+@parameter_options
+@click.option("--strict", is_flag=True, help="Refuse tables with rows that can't be used, rather than leave those out.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-def train(ratings: Path, anime: Path, titles: Path | None, out: Path, quiet: bool, **given: float | None) -> None:
+@click.option("--report", type=DIRECTORY, help="Directory for a page, index.html, to judge the model by.")
+def train(
+    ratings: Path,
+    anime: Path,
+    titles: Path | None,
+    out: Path,
+    params: Path | None,
+    strict: bool,
+    quiet: bool,
+    report: Path | None,
+    **given: float | None,
+) -> None:
     """Train a model and write it to a directory, whole or not at all."""
-    # Loading the compiler takes a second, which the other commands should not wait for.
-    from hakken import training  # noqa: PLC0415
-    from hakken.training import tables  # noqa: PLC0415
+    before = _manifest(out)
 
-    def say(text: str) -> None:
-        if not quiet:
-            click.echo(text)
+    def sentence() -> str:
+        written = _manifest(out) != before
+        return f"Stopped; the model had already been written to {out}." if written else "Stopped; nothing was written."
+
+    with stoppable(sentence) as stop, plain_errors():
+        if report:
+            _check_writable(report)
+        run = _train(stop, (ratings, anime, titles), out, _parameters(params, given), strict, quiet, report)
+    if not quiet:
+        # Loading the compiler takes a second, which the other commands should not wait for; here and below.
+        from hakken.cli.summary import summary  # noqa: PLC0415
+
+        click.echo(summary(run, report), nl=False)
+
+
+def _train(
+    stop: Stop,
+    sources: tuple[Path, Path, Path | None],
+    out: Path,
+    parameters: Parameters,
+    strict: bool,
+    quiet: bool,
+    report: Path | None,
+) -> "Run":
+    from hakken.training import pipeline, tables  # noqa: PLC0415
+    from hakken.training import report as reporting  # noqa: PLC0415
+    from hakken.training.measuring import Measured  # noqa: PLC0415
+
+    ratings, anime, titles = sources
+    with shown(stop, quiet=quiet) as bars:
+        progress = Measured(bars)
+        with store.replacing(out) as staged:
+            with progress.stage("reading anime"):
+                known = tables.read_anime_table(anime, titles, strict=strict)
+            table = tables.read_ratings(ratings, strict=strict, progress=progress)
+            fitted = pipeline.fit(table, parameters, progress)
+            artefact = pipeline.save(fitted, known.catalogue, staged, progress)
+        run = reporting.Run(table, known, fitted, artefact._replace(directory=out), progress)
+        if report:
+            reporting.write_report(run, report)
+    return run
+
+
+def _parameters(path: Path | None, given: dict[str, float | None]) -> Parameters:
+    from hakken.training.parameters import read_parameters  # noqa: PLC0415
 
     chosen = {name: value for name, value in given.items() if value is not None}
-    with plain_errors():
-        parameters = msgspec.structs.replace(DEFAULTS, **chosen)
-        catalogue = tables.read_catalogue(anime, titles)
-        table = tables.read_ratings(ratings)
-        say(f"{ratings}: {table.rows:,} rows, {len(table):,} kept")
-        for reason, count in table.dropped.items():
-            say(f"  left out, {reason}: {count:,}")
-        artefact = training.train(table, catalogue, out, parameters)
-    sizes = artefact.manifest.sizes
-    say(
-        f"{out}: {sizes.users:,} users, {sizes.items:,} anime, {sizes.scored:,} scores, "
-        f"{sizes.neighbours:,} neighbours, version {artefact.version}"
-    )
+    return msgspec.structs.replace(read_parameters(path) if path else Parameters(), **chosen)
+
+
+def _manifest(out: Path) -> bytes | None:
+    with contextlib.suppress(OSError):
+        return (out / FILE_NAME).read_bytes()
+    return None
+
+
+def _check_writable(directory: Path) -> None:
+    """Say before minutes of training that a report has no place to go."""
+    existing = next(one for one in (directory, *directory.absolute().parents) if one.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise click.BadParameter(f"Nothing can be written to {directory}.", param_hint="--report")

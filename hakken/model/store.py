@@ -173,6 +173,8 @@ def replacing(target: Path) -> Iterator[Path]:
     Raises:
         StorageError: `target` is something else than an artefact, or the disk refuses.
     """
+    if target.name in {"", ".."} or target.is_mount():
+        raise StorageError(f"{target} can't be replaced as a whole: choose a named directory within it.")
     if target.exists() and not _is_ours(target):
         raise StorageError(f"{target} exists and is not a model: it is left alone. Choose another place.")
     try:

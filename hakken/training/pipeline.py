@@ -9,6 +9,7 @@ import numpy as np
 
 from hakken import __version__, catalogue
 from hakken.catalogue import Catalogue
+from hakken.errors import StorageError
 from hakken.model.arrays import Arrays, Float64s
 from hakken.model.manifest import Manifest, Parameters, Sizes
 from hakken.model.store import Artefact, replacing, write_manifest
@@ -100,14 +101,32 @@ def train(
 
     Raises:
         TableError: no entry of the table has a score.
-        StorageError: `out` is something else than a model, or can't be written.
+        StorageError: `out` is something else than a model, which is found before any work, or can't be written.
     """
-    fitted = fit(table, parameters, progress)
-    with progress.stage("writing"), replacing(out) as staged:
-        fitted.arrays.save(staged)
-        titles.write(staged / catalogue.FILE_NAME)
-        artefact = write_manifest(staged, fitted.manifest)
+    with replacing(out) as staged:
+        artefact = save(fit(table, parameters, progress), titles, staged, progress)
     return artefact._replace(directory=out)
+
+
+def save(fitted: Fitted, titles: Catalogue, directory: Path, progress: Progress = SILENT) -> Artefact:
+    """Write an artefact into an empty directory.
+
+    Args:
+        fitted: the model.
+        titles: the catalogue that goes with it.
+        directory: where its files go.
+        progress: told of the stage.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    with progress.stage("writing"):
+        try:
+            fitted.arrays.save(directory)
+            titles.write(directory / catalogue.FILE_NAME)
+            return write_manifest(directory, fitted.manifest)
+        except OSError as error:
+            raise StorageError(f"The model can't be written: {error.strerror or error}.") from error
 
 
 def training_date() -> str:

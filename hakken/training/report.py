@@ -1,0 +1,263 @@
+"""A page by which a person can judge a trained model: where its ratings come from, and what it takes for similar."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from hakken.catalogue import mal_page
+from hakken.errors import StorageError
+from hakken.model.arrays import Array, Arrays, Float64s, Int64s, unpack
+from hakken.model.manifest import FILE_NAME
+from hakken.model.store import Artefact
+from hakken.ratings import MAX_SCORE, MIN_SCORE
+from hakken.training import charts
+from hakken.training.kernels import SUPPORT
+from hakken.training.matrix import ScoreMatrix
+from hakken.training.measuring import Measured
+from hakken.training.pipeline import Fitted
+from hakken.training.progress import SILENT, Progress
+from hakken.training.similarities import count_pairs
+from hakken.training.tables import AnimeTable, RatingTable
+
+REPORT_NAME = "index.html"
+TEMPLATE = "report.html"
+JUDGED, SHOWN = 20, 10
+"""How many of the best-known titles are shown, and how many neighbours of each."""
+SAMPLED = 200
+"""How many of the best-known titles' stored pairs are held against their support."""
+AT_ONCE = 16
+"""Titles whose pairs are counted together: 7 MB of sums at 14,000 anime."""
+SIMILARITY_BINS, SUPPORT_BINS = 40, 30
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a training run read and made.
+
+    Attributes:
+        table: the ratings.
+        titles: the anime table.
+        fitted: the model.
+        artefact: the same on disk.
+        progress: what each stage took.
+    """
+
+    table: RatingTable
+    titles: AnimeTable
+    fitted: Fitted
+    artefact: Artefact
+    progress: Measured
+
+    @property
+    def density(self) -> float:
+        """Share of all pairs of a user and an anime that have a score."""
+        sizes = self.artefact.manifest.sizes
+        return sizes.scored / (sizes.users * sizes.items)
+
+
+class Neighbour(NamedTuple):
+    """A stored neighbour, for a person to judge."""
+
+    title: str
+    url: str
+    sim: float
+    support: int
+
+
+class Judged(NamedTuple):
+    """A well-known title and its strongest neighbours."""
+
+    title: str
+    url: str
+    raters: int
+    adult: bool
+    neighbours: Sequence[Neighbour]
+
+
+class Sample(NamedTuple):
+    """The stored neighbours of some items, one item after another.
+
+    Attributes:
+        items: `(n_sampled,)` inner indices, the best-known first.
+        indptr: `(n_sampled + 1,)`, where each one's neighbours begin.
+        neighbours: `(n,)` inner index `j`.
+        sims: `(n,)` float64, `sim_ij` as stored.
+        support: `(n,)` n_ij.
+    """
+
+    items: Int64s
+    indptr: Int64s
+    neighbours: Array
+    sims: Float64s
+    support: Int64s
+
+
+def write_report(run: Run, directory: Path) -> Path:
+    """Write the page, whole or not at all.
+
+    Args:
+        run: what it tells of; its progress is told of the page's own stage.
+        directory: where `index.html` goes; made if it isn't there.
+
+    Returns:
+        The page.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    page = directory / REPORT_NAME
+    text = render(run, sample_neighbours(run.table, run.fitted, run.progress))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _write_whole(page, text)
+    except OSError as error:
+        raise StorageError(
+            f"The model is in {run.artefact.directory}, but its report can't be written to {directory}: "
+            f"{error.strerror or error}."
+        ) from error
+    return page
+
+
+def _write_whole(path: Path, text: str) -> None:
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        staged.write_text(text, encoding="utf-8")
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def sample_neighbours(table: RatingTable, fitted: Fitted, progress: Progress = SILENT) -> Sample:
+    """Count the support of the stored neighbours of the best-known items.
+
+    Support is no part of an artefact; it is counted anew, a few items at a time.
+    """
+    arrays = fitted.arrays
+    items = np.argsort(-arrays.raters.astype(np.int64), kind="stable")[:SAMPLED]
+    neighbours, sims, support = [], [], []
+    with progress.stage("report", len(items), "anime") as advance:
+        matrix = ScoreMatrix.of(table)
+        residuals = matrix.residuals(fitted.b_u, arrays.b_i)
+        for first in range(0, len(items), AT_ONCE):
+            block = items[first : first + AT_ONCE]
+            for i, sums in zip(block.tolist(), count_pairs(matrix, residuals, block), strict=True):
+                row = slice(arrays.sim_indptr[i], arrays.sim_indptr[i + 1])
+                neighbours.append(arrays.sim_indices[row])
+                sims.append(arrays.sim_scale[i] * unpack(arrays.sim_values[row]))
+                support.append(sums[arrays.sim_indices[row], SUPPORT].astype(np.int64))
+            advance(len(block))
+    indptr = np.cumsum([0, *map(len, neighbours)])
+    return Sample(items, indptr, np.concatenate(neighbours), np.concatenate(sims), np.concatenate(support))
+
+
+def render(run: Run, sample: Sample) -> str:
+    """Write the page as text; it loads nothing and runs nothing."""
+    manifest = run.artefact.manifest
+    scores = run.table.scores[run.table.scores > 0]
+    sims = stored_similarities(run.fitted.arrays)
+    return _template().render(
+        run=run,
+        manifest=manifest,
+        sizes=manifest.sizes,
+        parameters=msgspec.structs.asdict(manifest.parameters),
+        size=size_of(run.artefact),
+        frame=charts,
+        ratings=_score_bars(scores),
+        top_share=float((scores == MAX_SCORE).mean()),
+        per_user=_ranks(np.bincount(run.table.users[run.table.scores > 0]), "users, the most active first"),
+        per_item=_ranks(run.fitted.arrays.raters, "anime, the best-known first"),
+        similarities=_similarity_bars(sims),
+        median_sim=float(np.median(sims)) if len(sims) else 0.0,
+        support=_support_map(sample),
+        sampled=len(sample.items),
+        median_support=int(np.median(sample.support)) if len(sample.support) else 0,
+        judged=list(_judged(run, sample)),
+    )
+
+
+@cache
+def _template() -> Template:
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    templates.filters["size"] = size_text
+    return templates.get_template(TEMPLATE)
+
+
+def stored_similarities(arrays: Arrays) -> Float64s:
+    """All stored similarities, row after row, float64."""
+    scale = np.repeat(arrays.sim_scale.astype(np.float64), np.diff(arrays.sim_indptr))
+    return np.multiply(scale, unpack(arrays.sim_values), out=scale)
+
+
+def size_of(artefact: Artefact) -> int:
+    """Bytes of an artefact's files, its manifest among them."""
+    files = sum(entry.bytes for entry in artefact.manifest.files.values())
+    return files + (artefact.directory / FILE_NAME).stat().st_size
+
+
+def size_text(size: int) -> str:
+    """Write a number of bytes for people."""
+    for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= factor:
+            return f"{size / factor:.{0 if size >= 100 * factor else 1}f} {unit}"
+    return f"{size} bytes"
+
+
+class Ranks(NamedTuple):
+    """A curve of counts by rank, and three figures of it."""
+
+    chart: charts.Chart
+    mean: float
+    median: int
+    most: int
+
+
+def _ranks(counts: Array, x_name: str) -> Ranks:
+    counts = counts[counts > 0]
+    chart = charts.ranked(counts, x_name, "scores")
+    return Ranks(chart, float(counts.mean()), int(np.median(counts)), int(counts.max()))
+
+
+def _score_bars(scores: Array) -> charts.Chart:
+    points = range(MIN_SCORE, MAX_SCORE + 1)
+    counts = np.bincount(scores, minlength=MAX_SCORE + 1)[MIN_SCORE:]
+    return charts.bars([str(point) for point in points], counts, "score", "ratings")
+
+
+def _similarity_bars(sims: Float64s) -> charts.Chart:
+    edges = np.linspace(0.0, _upper(sims), SIMILARITY_BINS + 1)
+    return charts.histogram(sims, edges, "similarity", "stored pairs")
+
+
+def _support_map(sample: Sample) -> charts.Chart:
+    edges = np.geomspace(1, max(int(sample.support.max(initial=1)) + 1, 10), SUPPORT_BINS + 1)
+    names = ("support: users who scored both", "similarity", "pairs")
+    heights = np.linspace(0.0, _upper(sample.sims), SUPPORT_BINS + 1)
+    return charts.density_map(sample.support, sample.sims, edges, heights, names)
+
+
+def _upper(sims: Float64s) -> float:
+    """The next twentieth above the highest similarity."""
+    return float(np.ceil(sims.max(initial=0.05) * 20 - 1e-9) / 20)
+
+
+def _judged(run: Run, sample: Sample) -> Iterator[Judged]:
+    arrays, titles = run.fitted.arrays, run.titles.catalogue
+    ids = arrays.anime_ids.tolist()
+    for n, i in enumerate(sample.items[:JUDGED].tolist()):
+        first, last = sample.indptr[n], sample.indptr[n + 1]
+        strongest = slice(first, min(last, first + SHOWN))
+        rows = zip(sample.neighbours[strongest], sample.sims[strongest], sample.support[strongest], strict=True)
+        neighbours = [
+            Neighbour(titles.title(ids[j]), mal_page(ids[j]), float(sim), int(support)) for j, sim, support in rows
+        ]
+        adult = ids[i] in titles.adult_ids
+        yield Judged(titles.title(ids[i]), mal_page(ids[i]), int(arrays.raters[i]), adult, neighbours)
