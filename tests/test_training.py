@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.surprise_reference import compare
 from hakken.catalogue import Catalogue
-from hakken.errors import StorageError, TableError
+from hakken.errors import ConfigError, StorageError, TableError
 from hakken.model import Parameters, store
 from hakken.model.arrays import QUANTA, unpack
 from hakken.training import fit, train
@@ -172,6 +172,13 @@ def test_a_table_without_a_score_is_refused() -> None:
     empty = np.zeros(1, dtype=np.int32)
     table = RatingTable(np.array([5], dtype=np.int32), 1, empty, empty, np.zeros(1, dtype=np.int8), 1)
     with pytest.raises(TableError, match="nothing to train from"):
+        fit(table, Parameters())
+
+
+@pytest.mark.parametrize("epoch", ["soon", "1e9", "99999999999999999999"])
+def test_a_date_that_is_none_is_refused(table: RatingTable, monkeypatch: pytest.MonkeyPatch, epoch: str) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    with pytest.raises(ConfigError, match="is no time"):
         fit(table, Parameters())
 
 

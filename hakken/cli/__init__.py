@@ -1,4 +1,4 @@
-"""The command line: python -m hakken train | recommend | predict | inspect."""
+"""The command line: python -m hakken train | tune | recommend | predict | inspect."""
 
 import click
 
@@ -6,6 +6,7 @@ from hakken import __version__
 from hakken.cli.batch import predict, recommend
 from hakken.cli.inspect import inspect
 from hakken.cli.train import train
+from hakken.cli.tune import tune
 
 
 @click.group()
@@ -14,5 +15,5 @@ def main() -> None:
     """Hakken, an anime recommender."""
 
 
-for _command in (train, recommend, predict, inspect):
+for _command in (train, tune, recommend, predict, inspect):
     main.add_command(_command)

@@ -8,7 +8,6 @@ A "notes" key is there when something about the line is worth saying. A line tha
 the output file stays as it was.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ import msgspec
 from hakken import recommend as recommending
 from hakken.cli.speaking import plain_errors
 from hakken.errors import TableError
+from hakken.files import written_whole
 from hakken.knowledge import Knowledge
 from hakken.model import fold_in, store
 from hakken.model import predict as predict_rows
@@ -109,15 +109,11 @@ def _writing(path: str) -> Iterator[IO[bytes]]:
         with click.open_file(path, "wb") as stream:
             yield stream
         return
-    staged = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        with staged.open("wb") as file:
+        with written_whole(target) as file:
             yield file
-        staged.replace(target)
     except OSError as error:
         raise TableError(f"{path} can't be written: {error.strerror}.") from error
-    finally:
-        staged.unlink(missing_ok=True)
 
 
 def _read_lines(lines: IO[bytes], line_type: type[L]) -> Iterator[L]:

@@ -22,6 +22,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
+from hakken.files import written_whole
 from hakken.model import manifest as manifests
 from hakken.model.manifest import FileEntry, Manifest, Sha256
 
@@ -98,9 +99,8 @@ def locate(place: str | Path) -> tuple[Path, str | None]:
 def point_to(root: Path, artefact: Artefact) -> None:
     """Make a version the current one of a directory of versions; a reader finds the old pointer or the new one."""
     digest = describe_file(artefact.directory / manifests.FILE_NAME).sha256
-    staged = root / f".{POINTER_NAME}.{os.getpid()}"
-    staged.write_bytes(msgspec.json.encode(Pointer(artefact.version, digest)))
-    staged.replace(root / POINTER_NAME)
+    with written_whole(root / POINTER_NAME) as file:
+        file.write(msgspec.json.encode(Pointer(artefact.version, digest)))
 
 
 def verify(directory: Path, manifest_sha256: str | None = None) -> Artefact:

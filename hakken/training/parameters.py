@@ -1,11 +1,11 @@
 """Hyper-parameters as a file: what `hakken tune` finds, and `hakken train --params` takes."""
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from hakken.errors import ConfigError, TableError
+from hakken.files import written_whole
 from hakken.model.manifest import Parameters
 
 
@@ -33,16 +33,13 @@ def write_parameters(path: Path, parameters: Parameters) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name, then give it its own: what stood there stays until the new one is whole.
+    """Write a file whole or not at all.
 
     Raises:
         TableError: the file can't be written.
     """
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        staged.write_bytes(content)
-        staged.replace(path)
+        with written_whole(path) as file:
+            file.write(content)
     except OSError as error:
         raise TableError(f"{path} can't be written: {error.strerror or error}.") from error
-    finally:
-        staged.unlink(missing_ok=True)

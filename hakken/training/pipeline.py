@@ -9,7 +9,8 @@ import numpy as np
 
 from hakken import __version__, catalogue
 from hakken.catalogue import Catalogue
-from hakken.errors import StorageError
+from hakken.errors import ConfigError, StorageError
+from hakken.knowledge import Knowledge
 from hakken.model.arrays import Arrays, Float64s
 from hakken.model.manifest import Manifest, Parameters, Sizes
 from hakken.model.store import Artefact, replacing, write_manifest
@@ -119,18 +120,28 @@ def save(fitted: Fitted, titles: Catalogue, directory: Path, progress: Progress 
 
     Raises:
         StorageError: the disk refuses.
+        ArtefactCorrupt: what was written can't be opened.
     """
     with progress.stage("writing"):
         try:
             fitted.arrays.save(directory)
             titles.write(directory / catalogue.FILE_NAME)
-            return write_manifest(directory, fitted.manifest)
+            artefact = write_manifest(directory, fitted.manifest)
         except OSError as error:
             raise StorageError(f"The model can't be written: {error.strerror or error}.") from error
+        Knowledge.read(artefact)  # what can't be opened must not take the place of what can
+    return artefact
 
 
 def training_date() -> str:
-    """Now or, for a build that can be repeated to the byte, `SOURCE_DATE_EPOCH`."""
+    """Now or, for a build that can be repeated to the byte, `SOURCE_DATE_EPOCH` (reproducible-builds.org).
+
+    Raises:
+        ConfigError: that variable holds no time.
+    """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    try:
+        moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise ConfigError(f"SOURCE_DATE_EPOCH={epoch!r} is no time: it must be seconds since 1970.") from error
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

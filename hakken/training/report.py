@@ -1,6 +1,5 @@
 """A page by which a person can judge a trained model: where its ratings come from, and what it takes for similar."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from hakken.catalogue import mal_page
 from hakken.errors import StorageError
+from hakken.files import written_whole
 from hakken.model.arrays import Array, Arrays, Float64s, Int64s, unpack
 from hakken.model.manifest import FILE_NAME
 from hakken.model.store import Artefact
@@ -116,22 +116,14 @@ def write_report(run: Run, directory: Path) -> Path:
     text = render(run, sample_neighbours(run.table, run.fitted, run.progress))
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _write_whole(page, text)
+        with written_whole(page) as file:
+            file.write(text.encode())
     except OSError as error:
         raise StorageError(
             f"The model is in {run.artefact.directory}, but its report can't be written to {directory}: "
             f"{error.strerror or error}."
         ) from error
     return page
-
-
-def _write_whole(path: Path, text: str) -> None:
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        staged.write_text(text, encoding="utf-8")
-        staged.replace(path)
-    finally:
-        staged.unlink(missing_ok=True)
 
 
 def sample_neighbours(table: RatingTable, fitted: Fitted, progress: Progress = SILENT) -> Sample:
