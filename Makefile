@@ -2,10 +2,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 HOST ?= 127.0.0.1
 PORT ?= 5000
-DATA ?= ../shared/data
-RATINGS ?= $(DATA)/ratings.csv
-ANIME ?= $(DATA)/anime.csv
-TITLES ?= $(DATA)/titles.csv
+RATINGS ?=
+ANIME ?=
+TITLES ?=
+PARAMS ?= docs/tuning/params.json
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -34,12 +34,17 @@ format: .venv/installed-dev ## let ruff put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/installed-dev ## measure serving, and training against scikit-surprise (RATINGS=…)
+bench: .venv/installed-dev ## measure serving and training; with RATINGS=…, also on that table
 	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.training
+ifneq ($(RATINGS),)
 	$(BIN)/python -m benchmarks.against_surprise --ratings $(RATINGS)
+	$(BIN)/python -m benchmarks.rating_quality --ratings $(RATINGS) --params $(PARAMS)
+endif
 
 model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITLES=…)
-	$(BIN)/python -m hakken train --ratings $(RATINGS) --anime $(ANIME) --titles $(TITLES) --out hakken/embedded
+	$(BIN)/python -m hakken train --ratings $(RATINGS) --anime $(ANIME) $(if $(TITLES),--titles $(TITLES)) \
+		--params $(PARAMS) --out hakken/embedded
 
 lock: .venv/installed-dev ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --upgrade --no-header --universal --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
