@@ -12,13 +12,11 @@ import msgspec
 import surprise
 
 from benchmarks import machine
-from benchmarks.surprise_reference import compare, fit_surprise, trainset_of
+from benchmarks.surprise_reference import UNLIMITED, compare, fit_surprise, trainset_of
 from hakken.model import Parameters
 from hakken.training import fit
 from hakken.training.knn_baseline import HakkenKNNBaseline
 from hakken.training.tables import RatingTable, read_ratings
-
-UNLIMITED = 10**6
 
 
 @click.command()

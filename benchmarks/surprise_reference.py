@@ -16,6 +16,8 @@ from hakken.ratings import Rating, UserList
 from hakken.training import fit
 from hakken.training.tables import RatingTable
 
+UNLIMITED = 10**6
+"""More neighbours than any item can have."""
 TIE = 1e-6
 """Where the k-th and the next similarity differ by less, either may be taken: such pairs are counted apart."""
 
@@ -67,9 +69,23 @@ def trainset_of(table: RatingTable) -> surprise.Trainset:
     return surprise.Dataset(surprise.Reader(rating_scale=(1, 10))).construct_trainset(entries)
 
 
-def compare(table: RatingTable, parameters: Parameters, n_pairs: int, seed: int = 0) -> Differences:
-    """Train both on the same table and compare; pairs are drawn among those that no user has scored."""
-    algorithm = fit_surprise(table, parameters)
+def compare(
+    table: RatingTable,
+    parameters: Parameters,
+    n_pairs: int,
+    algorithm: surprise.KNNBaseline | None = None,
+    seed: int = 0,
+) -> Differences:
+    """Train both on the same table and compare; pairs are drawn among those that no user has scored.
+
+    Args:
+        table: what both are trained on.
+        parameters: of both; `UNLIMITED` neighbours must be kept for all to be equal.
+        n_pairs: predictions to compare.
+        algorithm: Surprise's, where it is fitted already.
+        seed: of the pairs.
+    """
+    algorithm = algorithm or fit_surprise(table, parameters)
     arrays, manifest, b_u = fit(table, parameters)
 
     trainset = algorithm.trainset

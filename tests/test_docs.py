@@ -88,6 +88,18 @@ def test_the_figure_of_the_embedded_model_is_its_own() -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_nothing_is_left_to_be_filled_in(path: Path) -> None:
+    allowed = {
+        *variable_names().values(),
+        "WEB_CONCURRENCY",
+        "STORAGE_EMULATOR_HOST",
+        "SOURCE_DATE_EPOCH",
+        "REQUIRE_BROWSER",
+    }
+    assert set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", path.read_text())) <= allowed
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_links_between_documents_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text()):
         assert (path.parent / target).exists(), target

@@ -1,8 +1,10 @@
 """Biases, similarities and their packing, against the formulas written out and against scikit-surprise."""
 
 import dataclasses
+import inspect
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import hakken.training.kernels
 from benchmarks.surprise_reference import compare
 from hakken.catalogue import Catalogue
 from hakken.errors import ConfigError, StorageError, TableError
@@ -17,7 +20,7 @@ from hakken.model import Parameters, store
 from hakken.model.arrays import QUANTA, unpack
 from hakken.training import fit, train
 from hakken.training.baselines import als_baselines
-from hakken.training.kernels import offer
+from hakken.training.kernels import add_pair_sums, finish_similarity, offer
 from hakken.training.matrix import ScoreMatrix
 from hakken.training.similarities import (
     Neighbours,
@@ -93,6 +96,48 @@ def test_sums_of_pairs_are_additive_over_users(table: RatingTable, parts: int, m
     for i, j in itertools.permutations(range(matrix.n_items), 2):
         expected = oracle.similarity(scores, b_u.tolist(), b_i.tolist(), i, j, 10.0, min_support)
         assert found[i, j] == pytest.approx(expected, abs=1e-9)
+
+
+MUTATIONS = [
+    (finish_similarity, "support - 1.0 + shrinkage", "support + shrinkage"),
+    (finish_similarity, "(support - 1.0) /", "support /"),
+    (finish_similarity, "* sums[PRODUCTS]", "* -sums[PRODUCTS]"),
+    (finish_similarity, "support < max(", "support <= max("),
+    (finish_similarity, "sums[SQUARES_I] * sums[SQUARES_J]", "sums[SQUARES_I] * sums[SQUARES_I]"),
+    (add_pair_sums, "+= x * y", "+= x * x"),
+    (add_pair_sums, "+= 1.0", "+= 2.0"),
+    (add_pair_sums, "range(begin, end)", "range(begin + 1, end)"),
+    (add_pair_sums, "y = residuals[q]", "y = -residuals[q]"),
+]
+
+
+@pytest.mark.parametrize(("kernel", "right", "wrong"), [(None, "", ""), *MUTATIONS])
+def test_the_formula_tells_a_mutated_kernel_from_the_right_one(
+    table: RatingTable, kernel: Any, right: str, wrong: str
+) -> None:
+    """So that the comparisons above can fail: the same one, with the kernels as they are and with one changed."""
+    kernels: dict[str, Any] = {"add_pair_sums": add_pair_sums.py_func, "finish_similarity": finish_similarity.py_func}
+    if kernel:
+        name, source = kernel.py_func.__name__, inspect.getsource(kernel.py_func)
+        assert right in source
+        scope = dict(vars(hakken.training.kernels))
+        exec(source.replace("@njit(cache=True)\n", "").replace(right, wrong), scope)  # noqa: S102
+        kernels[name] = scope[name]
+    few = dataclasses.replace(table, scores=np.where((table.users < 30) & (table.items < 30), table.scores, 0))
+    matrix = ScoreMatrix.of(few)
+    b_u, b_i = als_baselines(matrix, 15, 10, 5)
+    residuals, scores = matrix.residuals(b_u, b_i), oracle.scores_of(few)
+    largest = 0.0
+    for i in range(30):
+        sums = np.zeros((matrix.n_items, 4))
+        for p in range(matrix.item_indptr[i], matrix.item_indptr[i + 1]):
+            u = matrix.item_users[p]
+            row = int(matrix.user_indptr[u]), int(matrix.user_indptr[u + 1])
+            kernels["add_pair_sums"](residuals[matrix.item_positions[p]], *row, matrix.user_items, residuals, sums)
+        for j in set(range(30)) - {i}:
+            expected = oracle.similarity(scores, b_u.tolist(), b_i.tolist(), i, j, 10.0, 3)
+            largest = max(largest, abs(kernels["finish_similarity"](sums[j], 10.0, 3) - expected))
+    assert (largest > 1e-3) == bool(kernel), largest
 
 
 @settings(max_examples=100, deadline=None)
