@@ -6,6 +6,7 @@ python -m benchmarks.serving
 import gc
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def main() -> None:
         user_list = popular_list(knowledge, length)
         _report(
             f"recommend(), {length} ratings, 20 titles",
-            _times(lambda listed=user_list: recommend(listed, knowledge, Preferences(n=20)), RUNS),  # type: ignore[misc]
+            _times(partial(recommend, user_list, knowledge, Preferences(n=20)), RUNS),
         )
     gc.collect()
     print(f"memory of this process: {machine.memory_mb('Pss'):.0f} MB in all, shared pages by their share;")

@@ -1,12 +1,8 @@
 """The composed application: in this process, and served by a real gunicorn on loopback."""
 
-import contextlib
 import json
-import os
 import shutil
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,11 +15,9 @@ from hakken.config import Settings
 from hakken.knowledge import Knowledge
 from hakken.model import store
 from make_recommendations import read_export
+from tests.serving import PATIENCE, ROOT, served, wait_for
 
-ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "static" / "sample-export.xml"
-PATIENCE = 20.0
-"""Seconds that a server gets to start or to end, on a busy machine."""
 
 
 def export_of(entries: int) -> bytes:
@@ -35,37 +29,6 @@ def export_of(entries: int) -> bytes:
         for one in ids
     )
     return f"<myanimelist><myinfo><user_export_type>1</user_export_type></myinfo>{anime}</myanimelist>".encode()
-
-
-@contextlib.contextmanager
-def served(application: str, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Serve with gunicorn on a free port; the address, and the process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", application]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("HAKKEN_", "MAL_"))}
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=clean | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    try:
-        yield f"http://127.0.0.1:{port}", process
-    finally:
-        process.terminate()
-        process.communicate(timeout=PATIENCE)
-
-
-def wait_for(address: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            requests.get(f"{address}/healthz", timeout=1)
-        except requests.ConnectionError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import gzip
 import os
 import shutil
 import struct
-import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
-from werkzeug.serving import WSGIRequestHandler, make_server
 
-from ars_app import create_app
-from hakken.config import Settings
-from hakken.errors import PrivateList
-from hakken.http import Deadline, HttpClient
-from hakken.ratings import Rating, Site, UserList
-from hakken.sources import Sources
+from tests.serving import served, wait_for
 
 SAMPLE = Path(__file__).parent.parent / "static" / "sample-export.xml"
 CHROMIUM = shutil.which("chromium")
@@ -46,32 +39,11 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-class Lists:
-    """A source that knows two people, one of whom keeps their list private."""
-
-    name = "made up"
-
-    def fetch(self, username: str, deadline: Deadline) -> UserList:  # noqa: ARG002  # a source's signature
-        if username == "private":
-            raise PrivateList("The site says that this list is private.")
-        return UserList.of([Rating(1, 9), Rating(5, 8), Rating(457, 10)])
-
-
-class Silent(WSGIRequestHandler):
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    sources = Sources(HttpClient(1.0), {site: [Lists()] for site in Site})
-    server = make_server("127.0.0.1", 0, create_app(Settings(), sources=sources), threaded=True, request_handler=Silent)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served("tests.made_up_app:create_made_up_app()") as (found, _):
+        wait_for(found)
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -129,7 +129,7 @@ def test_every_request_names_the_project(standin: Standin, http: HttpClient) -> 
     http.post(standin.anilist_url, http.new_deadline(), json={"variables": {"name": "empty"}})
 
     for seen in standin.requests:
-        assert seen.headers["User-Agent"] == f"Hakken/{hakken.__version__} (+https://github.com/hakken/hakken)"
+        assert seen.headers["User-Agent"] == f"Hakken/{hakken.__version__} (anime recommender)"
         assert seen.headers["Accept"] == "application/json"
 
 

@@ -1,0 +1,47 @@
+"""Serving an application as it is served in earnest: by gunicorn, in a process of its own, on loopback."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import requests
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 20.0
+"""Seconds that a server gets to start or to end, on a busy machine."""
+
+
+@contextlib.contextmanager
+def served(application: str, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Serve with gunicorn on a free port; the address, and the process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", application]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("HAKKEN_", "MAL_"))}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=clean | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        yield f"http://127.0.0.1:{port}", process
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+
+
+def wait_for(address: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            requests.get(f"{address}/healthz", timeout=1)
+        except requests.ConnectionError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
