@@ -13,7 +13,7 @@ import surprise
 
 from benchmarks import machine
 from benchmarks.surprise_reference import UNLIMITED, compare, fit_surprise, trainset_of
-from hakken.model import Parameters
+from hakken.model import TEXTBOOK, Parameters
 from hakken.training import fit
 from hakken.training.knn_baseline import HakkenKNNBaseline
 from hakken.training.tables import RatingTable, read_ratings
@@ -26,7 +26,7 @@ def main(ratings: Path, pairs: int) -> None:
     """Compare on the table RATINGS."""
     print(machine.describe("numpy", "numba", "scikit-surprise"))
     table = read_ratings(ratings)
-    parameters = Parameters()
+    parameters = TEXTBOOK
     _speed(table, parameters)
     _speed_of_the_drop_in(table)
     found = compare(table, msgspec.structs.replace(parameters, k_stored=UNLIMITED), pairs)

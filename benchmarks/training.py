@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from benchmarks import machine
 from benchmarks.surprise_reference import UNLIMITED, compare, fit_surprise
 from benchmarks.synthetic import Entries, synthetic_entries
-from hakken.model import Parameters
+from hakken.model import TEXTBOOK
 from hakken.training import fit
 from hakken.training.tables import read_ratings
 
@@ -77,7 +77,7 @@ def main(plot: Path | None, largest: int, with_surprise: bool) -> None:
 def _against_surprise(scratch: Path) -> None:
     path = scratch / "ratings.csv"
     synthetic_entries(*AGAINST_SURPRISE, seed=1).write_csv(path)
-    table, parameters = read_ratings(path), Parameters()
+    table, parameters = read_ratings(path), TEXTBOOK
     fit(table, parameters)  # compiles
     begin = time.perf_counter()
     fit(table, parameters)

@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numba
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import hakken.training.kernels
 from benchmarks.surprise_reference import compare
 from hakken.catalogue import Catalogue
 from hakken.errors import ConfigError, StorageError, TableError
-from hakken.model import Parameters, store
+from hakken.model import TEXTBOOK, Parameters, store
 from hakken.model.arrays import QUANTA, unpack
 from hakken.training import fit, train
 from hakken.training.baselines import als_baselines
@@ -151,7 +152,7 @@ def test_a_heap_keeps_the_strongest_and_of_equal_ones_the_lower(offers: list[tup
 
 
 def test_with_all_neighbours_kept_hakken_equals_scikit_surprise(table: RatingTable) -> None:
-    found = compare(table, Parameters(k_stored=EVERYTHING), n_pairs=2_000)
+    found = compare(table, msgspec.structs.replace(TEXTBOOK, k_stored=EVERYTHING), n_pairs=2_000)
     assert found.compared == 2_000
     assert found.tied < 20
     assert found.biases < 1e-6

@@ -17,12 +17,12 @@ from surprise.model_selection import KFold, cross_validate
 
 from hakken.cli import main
 from hakken.errors import ConfigError, TableError
-from hakken.model import Parameters
+from hakken.model import TEXTBOOK, Parameters
 from hakken.training import tuning
 from hakken.training.parameters import read_parameters, write_parameters, write_whole
 from hakken.training.progress import Advance
 from hakken.training.tables import RatingTable
-from hakken.training.tuning import DEFAULTS, N_FOLDS, SPACE, TUNED, LogUniform, Scores, Tuned, save, take_scores, tune
+from hakken.training.tuning import N_FOLDS, SPACE, TUNED, LogUniform, Scores, Tuned, save, take_scores, tune
 
 FILES = ["params.json", "rmse.svg", "table.csv"]
 N_CANDIDATES = 12
@@ -67,13 +67,13 @@ def test_the_candidates_are_ranked_and_the_best_is_what_is_found(tuned: Tuned) -
     assert rows["rank"].tolist() == list(range(1, N_CANDIDATES + 2))
     assert rows["rmse"].is_monotonic_increasing
     assert not rows["mae"].is_monotonic_increasing
-    assert tuned.rmse == rows["rmse"][0] < tuned.default_rmse
+    assert tuned.rmse == rows["rmse"][0] < tuned.textbook_rmse
     for name in TUNED:
         value = getattr(tuned.parameters, name)
         assert value == rows[name][0]
-        assert type(value) is type(getattr(DEFAULTS, name))
-    for name in set(DEFAULTS.__struct_fields__) - set(TUNED):
-        assert getattr(tuned.parameters, name) == getattr(DEFAULTS, name)
+        assert type(value) is type(getattr(TEXTBOOK, name))
+    for name in set(TEXTBOOK.__struct_fields__) - set(TUNED):
+        assert getattr(tuned.parameters, name) == getattr(TEXTBOOK, name)
 
 
 def test_each_round_draws_anew_and_nearer_to_the_best_so_far(tuned: Tuned) -> None:
@@ -98,14 +98,14 @@ def test_the_default_parameters_are_always_tried_and_score_what_surprise_says(sc
     frame = pd.DataFrame({"u": scores.users, "i": scores.items, "r": scores.scores})
     data = surprise.Dataset.load_from_df(frame, surprise.Reader(rating_scale=(1, 10)))
     original = surprise.KNNBaseline(
-        k=DEFAULTS.k, sim_options={"name": "pearson_baseline", "user_based": False}, verbose=False
+        k=TEXTBOOK.k, sim_options={"name": "pearson_baseline", "user_based": False}, verbose=False
     )
     expected = cross_validate(original, data, ["rmse", "mae"], KFold(N_FOLDS, random_state=3))
-    assert tuned.default_rmse == pytest.approx(expected["test_rmse"].mean(), abs=1e-9)
-    [row] = tuned.candidates[tuned.candidates["rmse"] == tuned.default_rmse].to_dict("records")
+    assert tuned.textbook_rmse == pytest.approx(expected["test_rmse"].mean(), abs=1e-9)
+    [row] = tuned.candidates[tuned.candidates["rmse"] == tuned.textbook_rmse].to_dict("records")
     assert row["mae"] == pytest.approx(expected["test_mae"].mean(), abs=1e-9)
     assert row["rmse_std"] == pytest.approx(expected["test_rmse"].std(), abs=1e-9)
-    assert {name: row[name] for name in TUNED} == {name: getattr(DEFAULTS, name) for name in TUNED}
+    assert {name: row[name] for name in TUNED} == {name: getattr(TEXTBOOK, name) for name in TUNED}
 
 
 def test_a_search_can_be_repeated_and_another_seed_is_another_search(
@@ -125,7 +125,7 @@ def test_what_is_written_is_what_was_found(tuned: Tuned, tmp_path: Path) -> None
     save(tuned, out)
     assert sorted(path.name for path in out.iterdir()) == FILES
     assert read_parameters(out / "params.json") == tuned.parameters
-    assert set(json.loads((out / "params.json").read_text())) == set(DEFAULTS.__struct_fields__)
+    assert set(json.loads((out / "params.json").read_text())) == set(TEXTBOOK.__struct_fields__)
     pd.testing.assert_frame_equal(pd.read_csv(out / "table.csv"), tuned.candidates, check_dtype=False, rtol=1e-5)
     drawn = (out / "rmse.svg").read_text()
     assert all(f"{name} (best: " in drawn for name in TUNED)
@@ -230,7 +230,7 @@ def test_the_command_says_what_it_found_and_writes_it(ratings_csv: Path, tmp_pat
     out = tmp_path / "tuning"
     said = run("--ratings", ratings_csv, "--out", out, "--iterations", "2", "--sample-users", "60")
     assert "of 60 of " in said
-    assert "with the defaults" in said
+    assert "with the textbook's parameters" in said
     assert sorted(path.name for path in out.iterdir()) == FILES
     found = read_parameters(out / "params.json")
     assert f"amplification {found.amplification:>8g}" in said

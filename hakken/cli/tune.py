@@ -36,7 +36,7 @@ def tune(ratings: Path, out: Path, iterations: int, sample_users: int | None, se
         with shown(stop, quiet=quiet) as progress:
             tuned = tuning.tune(scores, iterations, seed, progress)
             tuning.save(tuned, out)
-    say(f"RMSE {tuned.rmse:.4f}; {tuned.default_rmse:.4f} with the defaults")
+    say(f"RMSE {tuned.rmse:.4f}; {tuned.textbook_rmse:.4f} with the textbook's parameters")
     for name in tuning.TUNED:
         say(f"  {name:<14}{getattr(tuned.parameters, name):>8g}")
     say(f"{out}: {tuning.TABLE}, {tuning.PLOT}, {tuning.PARAMETERS}")

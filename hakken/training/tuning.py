@@ -22,7 +22,7 @@ from surprise.model_selection import KFold, RandomizedSearchCV
 
 from hakken.errors import TableError
 from hakken.model.arrays import Array
-from hakken.model.manifest import Parameters
+from hakken.model.manifest import TEXTBOOK, Parameters
 from hakken.ratings import MAX_SCORE
 from hakken.training.knn_baseline import HakkenKNNBaseline
 from hakken.training.parameters import write_parameters, write_whole
@@ -35,7 +35,6 @@ NARROWING = 0.4
 """How much of each distribution's width, in logarithms, is left to the next round."""
 MOST_SCORES = 2_000_000
 """A table with more scores is tuned on a sample of its users, if nothing else is asked for."""
-DEFAULTS = Parameters()
 TABLE, PLOT, PARAMETERS = "table.csv", "rmse.svg", "params.json"
 
 
@@ -102,7 +101,7 @@ class Tuned(NamedTuple):
     """What a search found.
 
     Attributes:
-        parameters: the defaults, with the candidate of the least mean RMSE in their place.
+        parameters: the textbook's, with the candidate of the least mean RMSE in their place.
         candidates: one row for each candidate, by rising RMSE. Columns: `rank`; `round`; `rmse`, `rmse_std`, `mae`,
             `mae_std`, score points, mean and standard deviation over the folds; those of `TUNED`; `fit_seconds` and
             `test_seconds`, means over the folds.
@@ -119,10 +118,10 @@ class Tuned(NamedTuple):
         return float(self.candidates["rmse"].iloc[0])
 
     @property
-    def default_rmse(self) -> float:
-        """Mean RMSE of the default parameters, which are among the candidates, score points."""
+    def textbook_rmse(self) -> float:
+        """Mean RMSE of the textbook's parameters, which are among the candidates, score points."""
         rows = self.candidates
-        same = np.logical_and.reduce([rows[name] == getattr(DEFAULTS, name) for name in TUNED])
+        same = np.logical_and.reduce([rows[name] == getattr(TEXTBOOK, name) for name in TUNED])
         return float(rows["rmse"][same].iloc[0])
 
 
@@ -156,7 +155,7 @@ def tune(scores: Scores, n_candidates: int, seed: int = 0, progress: Progress = 
 
     Args:
         scores: what to tune on.
-        n_candidates: candidates to draw, in all rounds together; the default parameters are always one more.
+        n_candidates: candidates to draw, in all rounds together; the textbook's parameters are always one more.
         seed: of the candidates and of the folds.
         progress: told of each candidate's fit on each fold.
     """
@@ -176,16 +175,16 @@ def tune(scores: Scores, n_candidates: int, seed: int = 0, progress: Progress = 
                 random_state=seed + number,
             )
             if number == 0:
-                search.param_combinations.insert(0, _arguments(DEFAULTS))
+                search.param_combinations.insert(0, _arguments(TEXTBOOK))
             search.fit(data)
             candidates = _ranked(pd.concat([candidates, _tabulate(search.cv_results, number + 1)]))
             space = {name: space[name].around(candidates[name].iloc[0]) for name in TUNED}
-    best = {name: type(getattr(DEFAULTS, name))(candidates[name].iloc[0]) for name in TUNED}
+    best = {name: type(getattr(TEXTBOOK, name))(candidates[name].iloc[0]) for name in TUNED}
     description = (
         f"{len(scores.scores):,} scores of {scores.n_users:,} users, "
         f"{n_candidates + 1} candidates in {len(sizes)} rounds, {N_FOLDS} folds, seed {seed}"
     )
-    return Tuned(msgspec.structs.replace(DEFAULTS, **best), candidates, description)
+    return Tuned(msgspec.structs.replace(TEXTBOOK, **best), candidates, description)
 
 
 def save(tuned: Tuned, out: Path) -> None:
@@ -227,7 +226,7 @@ def _distributions(space: Mapping[str, LogUniform]) -> dict[str, Any]:
         "bsl_options": {
             "reg_u": space["reg_u"].values(),
             "reg_i": space["reg_i"].values(),
-            "n_epochs": [DEFAULTS.n_epochs],
+            "n_epochs": [TEXTBOOK.n_epochs],
         },
         "verbose": [False],
     }
