@@ -34,7 +34,7 @@ def anime_csv(tmp_path: Path) -> Path:
 def large_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Large enough that comparing its items takes seconds."""
     path = tmp_path_factory.mktemp("large") / "ratings.csv"
-    synthetic_entries(6_000, 3_000, 1_500_000, seed=5).frame().to_csv(path, index=False)
+    synthetic_entries(8_000, 4_000, 3_500_000, seed=5).write_csv(path)
     return path
 
 
@@ -66,7 +66,9 @@ def test_a_signal_stops_it_and_nothing_was_written(
     with training_in_the_middle("--ratings", large_csv, "--anime", anime_csv, "--out", out) as process:
         process.send_signal(number)
         said, complaint = process.communicate(timeout=30)
-    assert (said, complaint) == ("", "Stopped; nothing was written.\n")
+    assert said == ""
+    # A signal that comes while Python clears an object away is told of by Python too, before it is acted on.
+    assert complaint.endswith("Stopped; nothing was written.\n"), complaint
     assert process.returncode == status
     assert store.open_artefact(out) == before
     assert list(place.iterdir()) == [out]
