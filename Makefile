@@ -5,13 +5,15 @@ PORT ?= 5000
 RATINGS ?=
 ANIME ?=
 TITLES ?=
+KEYS ?=
+SALTS ?= hakken s1 s2 s3 s4
 PARAMS ?= docs/tuning/params.json
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test check format bench model lock clean
+.PHONY: help venv run test check format bench evaluate model lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -41,6 +43,11 @@ ifneq ($(RATINGS),)
 	$(BIN)/python -m benchmarks.against_surprise --ratings $(RATINGS)
 	$(BIN)/python -m benchmarks.rating_quality --ratings $(RATINGS) --params $(PARAMS)
 endif
+
+evaluate: .venv/installed ## write docs/evaluation.md (RATINGS=… ANIME=… TITLES=… KEYS=… SALTS="…")
+	$(BIN)/python -m hakken evaluate --ratings $(RATINGS) $(if $(ANIME),--anime $(ANIME)) \
+		$(if $(TITLES),--titles $(TITLES)) $(if $(KEYS),--keys $(KEYS)) $(foreach salt,$(SALTS),--salt $(salt)) \
+		--report docs
 
 model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITLES=…)
 	$(BIN)/python -m hakken train --ratings $(RATINGS) --anime $(ANIME) $(if $(TITLES),--titles $(TITLES)) \

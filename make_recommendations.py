@@ -7,19 +7,20 @@ python make_recommendations.py --file animelist.xml.gz --format json
 import logging
 import os
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import click
 from platformdirs import user_cache_path
 
+from hakken.cli.options import preference_options, preferences_of
 from hakken.cli.output import FORMATS
 from hakken.cli.speaking import plain_errors
 from hakken.config import Settings
 from hakken.errors import ModelError
 from hakken.knowledge import Knowledge
 from hakken.model import store
-from hakken.ratings import MAX_N, Preferences, Recommendations, Site, UserList, Username
+from hakken.ratings import Preferences, Recommendations, Site, UserList, Username
 from hakken.recommend import recommend
 from hakken.sources import Sources, mal_export
 
@@ -82,10 +83,15 @@ def read_export(file: BinaryIO, settings: Settings) -> UserList:
 @click.argument("username", required=False)
 @click.option("--file", "export", type=EXPORT, help="MyAnimeList's export, .xml or .xml.gz.")
 @click.option("--source", type=SITE, default=Site.MAL.value, show_default=True, help="The username's site.")
-@click.option("-n", type=click.IntRange(1, MAX_N), default=10, show_default=True, help="How many recommendations.")
-@click.option("--adult", is_flag=True, help="Let titles for adults into the list.")
+@preference_options
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True)
-def main(username: str | None, export: Path | None, source: str, n: int, adult: bool, form: str) -> None:
+def main(
+    username: str | None,
+    export: Path | None,
+    source: str,
+    form: str,
+    **chosen: Any,  # noqa: ANN401  # one for each of the shared options
+) -> None:
     """Recommend anime to USERNAME, or to whoever exported the list in --file."""
     if (username is None) == (export is None):
         raise click.UsageError("Give either a USERNAME or --file.")
@@ -98,7 +104,7 @@ def main(username: str | None, export: Path | None, source: str, n: int, adult: 
         else:
             who = Username(username or "", Site(source))
         knowledge = open_knowledge(settings)
-        result = make_recommendations(who, knowledge, Sources.from_settings(settings), Preferences(n=n, adult=adult))
+        result = make_recommendations(who, knowledge, Sources.from_settings(settings), preferences_of(chosen))
     click.echo(FORMATS[form](result, knowledge.catalogue), nl=False)
     if form == "csv":  # which has no place for them
         for note in result.notes:

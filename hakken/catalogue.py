@@ -38,6 +38,8 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         members: how many people have it on their lists at the site.
         picture: https address of a cover.
         adult: for adults only.
+        franchise: id of the anime with which its franchise begins; None where it stands alone.
+        part: 1, 2, 3 … for the franchise's main entries in watching order; None for specials, recaps and the like.
     """
 
     anime_id: AnimeId
@@ -55,6 +57,8 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     members: int | None = None
     picture: str | None = None
     adult: bool = False
+    franchise: AnimeId | None = None
+    part: int | None = None
 
     @property
     def url(self) -> str:
@@ -77,6 +81,27 @@ class Catalogue(Mapping[int, Anime]):
     def adult_ids(self) -> tuple[int, ...]:
         """Ids of the anime for adults only."""
         return tuple(anime.anime_id for anime in self._anime.values() if anime.adult)
+
+    @cached_property
+    def franchises(self) -> Mapping[int, tuple[int, ...]]:
+        """Each franchise of several anime, by where it begins → its main entries in watching order.
+
+        Those that a catalogue lacks are left out of it.
+        """
+        parts: dict[int, list[tuple[int, int]]] = {}
+        for anime in self._anime.values():
+            if anime.franchise is not None and anime.part is not None:
+                parts.setdefault(anime.franchise, []).append((anime.part, anime.anime_id))
+        return {franchise: tuple(anime_id for _, anime_id in sorted(known)) for franchise, known in parts.items()}
+
+    def franchise_of(self, anime_id: int) -> int:
+        """The franchise of an anime: where it begins. One that stands alone, or that nobody knows, is its own."""
+        anime = self._anime.get(anime_id)
+        return anime_id if anime is None or anime.franchise is None else anime.franchise
+
+    def main_entries(self, franchise: int) -> tuple[int, ...]:
+        """The main entries of a franchise, as `franchise_of` names it, in watching order."""
+        return self.franchises.get(franchise, (franchise,))
 
     @classmethod
     def read(cls, path: Path) -> Self:

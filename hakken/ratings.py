@@ -115,20 +115,77 @@ class Username(msgspec.Struct, frozen=True):
     site: Site = Site.MAL
 
 
+class Order(StrEnum):
+    """What a list is ordered by."""
+
+    MATCH = "match"
+    PREDICTED_RATING = "predicted_rating"
+
+
+class FranchiseRule(StrEnum):
+    """Whether a list keeps to franchises that are new to the visitor, or may hold any title."""
+
+    NEW = "new"
+    ALL = "all"
+
+
 class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a visitor may choose about their recommendations.
 
     Attributes:
         n: length of the list, 1-100.
+        order: what the list is ordered by.
+        popularity: from -1, niche titles first, to 1, popular ones first.
+        types: only titles of these types, such as "TV"; none given means any.
+        genres: only titles with all of these genres.
+        without_genres: only titles with none of these genres.
+        year_from: only titles of this year or later; one whose year is unknown is left out.
+        year_to: only titles of this year or earlier; the same.
+        min_members: only titles that so many people have on their lists at the site.
         adult: whether titles for adults may be in the list.
+        hide_planned: whether titles that the visitor plans to watch are left out.
+        franchise: whether the list keeps to new franchises.
+        ignored: ids of the visitor's entries that are to say nothing; what they have seen is still not recommended.
     """
 
     n: int = 10
+    order: Order = Order.MATCH
+    popularity: float = 0.0
+    types: tuple[str, ...] = ()
+    genres: tuple[str, ...] = ()
+    without_genres: tuple[str, ...] = ()
+    year_from: int | None = None
+    year_to: int | None = None
+    min_members: int = 0
     adult: bool = False
+    hide_planned: bool = False
+    franchise: FranchiseRule = FranchiseRule.NEW
+    ignored: tuple[AnimeId, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.n <= MAX_N:
             raise BadOption(f"The number of recommendations must be a whole number from 1 to {MAX_N}.")
+        if not -1 <= self.popularity <= 1:
+            raise BadOption("Niche or popular must be a number from -1 to 1.")
+        if self.year_from is not None and self.year_to is not None and self.year_from > self.year_to:
+            raise BadOption("The first year must not be after the last.")
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """What one entry of the visitor's own list says of a title.
+
+    Attributes:
+        anime_id: the entry's MyAnimeList id.
+        title: as the catalogue has it.
+        score: the visitor's, 0 when they gave none.
+        share: its part of the score that the list is ordered by, in that score's units; negative when it counts
+            against.
+    """
+
+    anime_id: int
+    title: str
+    score: int
+    share: float
 
 
 class Recommendation(msgspec.Struct, frozen=True):
@@ -140,6 +197,8 @@ class Recommendation(msgspec.Struct, frozen=True):
         predicted_rating: the rating we expect, clipped to 1-10 and rounded to two decimals for reading.
         match: the ranking score: what the list is ordered by.
         support: how many training users scored the title.
+        neighbours: how many of the visitor's scored titles the predicted rating rests on.
+        reasons: the up to three entries with the largest shares of `match`, whatever their sign.
     """
 
     anime_id: int
@@ -147,6 +206,8 @@ class Recommendation(msgspec.Struct, frozen=True):
     predicted_rating: float
     match: float
     support: int
+    neighbours: int = 0
+    reasons: tuple[Reason, ...] = ()
 
 
 class Recommendations(msgspec.Struct, frozen=True):
@@ -155,9 +216,11 @@ class Recommendations(msgspec.Struct, frozen=True):
     Attributes:
         recommendations: best first.
         notes: plain sentences.
-        personal: whether the order comes from the person's own scores; if not, it is that of popularity.
+        personal: whether the order comes from the person's own list; if not, it is that of popularity.
+        continues: the next unseen main entry of each franchise that the visitor has started, best first.
     """
 
     recommendations: tuple[Recommendation, ...]
     notes: tuple[str, ...] = ()
     personal: bool = True
+    continues: tuple[Recommendation, ...] = ()

@@ -10,7 +10,7 @@ from typing import Any
 import click.testing
 import pytest
 
-from hakken.cli import main
+from hakken.cli.main import main
 from hakken.knowledge import Knowledge
 from hakken.model import fold_in
 from hakken.ratings import Rating, UserList
@@ -66,11 +66,13 @@ def test_recommend_answers_each_line_in_order(tmp_path: Path) -> None:
     first, empty, repeated = read_lines(tmp_path / "out.jsonl")
     assert [first["user"], empty["user"], repeated["user"]] == ["7", "a", "7"]
     assert len(first["recommendations"]) == 20
-    assert list(first["recommendations"][0]) == ["anime_id", "title", "predicted_rating", "match"]
+    assert list(first["recommendations"][0]) == [
+        *("anime_id", "title", "predicted_rating", "match", "support", "neighbours", "reasons")
+    ]
     assert not {1, 5} & {one["anime_id"] for one in first["recommendations"]}
-    assert "notes" not in first
+    assert all("rests on 2 scored titles" in note for note in first["notes"])
     assert "list is empty" in empty["notes"][0]
-    assert "repeated" in repeated["notes"][0]
+    assert "repeated" in repeated["notes"][-1]
 
 
 def test_predict_is_not_clipped_and_says_what_is_unknown(trained: Path, knowledge: Knowledge, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from hakken import errors
-from hakken.cli import main
+from hakken.cli.main import main
 from hakken.config import Settings, variable_names
 from hakken.model import store
 

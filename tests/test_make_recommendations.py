@@ -33,6 +33,7 @@ def test_a_file_gives_a_table_with_rank_title_rating_type_genres_and_link() -> N
     said = run("--file", SAMPLE, "-n", "5")
     head, *rows = said.splitlines()
     assert head.split() == ["#", "Title", "Predicted", "Type", "Genres", "MyAnimeList"]
+    assert rows.pop().startswith("Continue: ")
     assert len(rows) == 5
     for rank, row in enumerate(rows, start=1):
         assert row.split()[0] == str(rank)
@@ -45,7 +46,7 @@ def test_packed_and_plain_exports_give_the_same_json(tmp_path: Path) -> None:
     plain = run("--file", SAMPLE, "--format", "json")
     assert run("--file", packed, "--format", "json") == plain
     answer = json.loads(plain)
-    assert list(answer) == ["recommendations", "notes"]
+    assert list(answer) == ["recommendations", "continue", "notes"]
     assert len(answer["recommendations"]) == 10
     first = answer["recommendations"][0]
     assert {"anime_id", "title", "predicted_rating", "match", "support", "type", "genres", "year", "url"} <= set(first)

@@ -75,7 +75,7 @@ def knowledge() -> Knowledge:
         created="2026-11-23T21:16:35Z",
         hakken_version="0.1.0",
         mu=7.8,
-        sizes=Sizes(users=5877, items=7561, entries=612636, scored=494301, neighbours=1),
+        sizes=Sizes(users=5877, items=7561, entries=612636, scored=494301, neighbours=1, preferences=0),
         parameters=Parameters(),
         files={},
     )
@@ -88,6 +88,11 @@ def knowledge() -> Knowledge:
         sim_indices=none.astype(np.uint16),
         sim_values=none.astype(np.uint16),
         sim_scale=none.astype(np.float32),
+        watchers=none.astype(np.int32),
+        pref_indptr=np.zeros(1, dtype=np.int64),
+        pref_indices=none.astype(np.uint16),
+        pref_values=none.astype(np.int16),
+        pref_scale=none.astype(np.float32),
     )
     return Knowledge(Model(no_arrays, manifest, "20261123T211635Z-abc"), Catalogue([BEBOP, SPIRITED, EVIL, BARE]))
 
@@ -233,7 +238,7 @@ def test_the_length_of_the_list(client: FlaskClient, backstage: Backstage, text:
 def test_a_list_says_how_it_is_ordered_and_what_to_know(client: FlaskClient) -> None:
     page = client.get("/recommendations?username=spike")
 
-    assert "Best predicted rating first, among titles rated by at least 50 people." in words(page)
+    assert "best match first; one title of each series that is new to you." in words(page)
     assert "2 scored titles are new to us and left out." in words(page)
     assert "It's only a <note>." in words(page)
     assert "<note>" not in page.text
@@ -246,8 +251,8 @@ def test_a_list_by_popularity_does_not_claim_another_order(client: FlaskClient, 
 
     page = client.get("/recommendations?username=spike")
 
-    assert "Most rated first." in words(page)
-    assert "Best predicted rating first" not in words(page)
+    assert "Most watched first." in words(page)
+    assert "best match first" not in words(page)
 
 
 def test_an_empty_list_says_so(client: FlaskClient, backstage: Backstage) -> None:

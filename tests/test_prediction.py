@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from hakken.knowledge import Knowledge
 from hakken.model import Model, Parameters, fold_in, predict, top_n
 from hakken.model.arrays import unpack
+from hakken.model.prediction import predict_from_neighbours
+from hakken.model.preference import taste_of
 from hakken.ratings import Rating, Status, UserList
 from hakken.training import fit
 from hakken.training.tables import RatingTable
@@ -28,7 +30,16 @@ def expected_prediction(model: Model, user_list: UserList, row: int) -> float:
     scale = float(arrays.sim_scale[row])
     neighbours = {int(arrays.sim_indices[p]): scale * float(arrays.sim_values[p]) ** 1.25 for p in entries}
     deviations = {j: r - (model.mu + b_u + arrays.b_i[j]) for j, r in scores.items()}
-    return oracle.prediction(
+    implicit = 0.0
+    taste = taste_of(model, list(user_list.seen))
+    if len(taste.rows):
+        p_ui = 0.0
+        for j, liking in zip(taste.rows.tolist(), taste.liking.tolist(), strict=True):
+            for at in range(int(arrays.pref_indptr[j]), int(arrays.pref_indptr[j + 1])):
+                if arrays.pref_indices[at] == row:
+                    p_ui += liking * float(arrays.pref_scale[row]) * int(arrays.pref_values[at])
+        implicit = parameters.implicit_offset + parameters.implicit_slope * min(max(p_ui, -0.2), 1.5)
+    return implicit + oracle.prediction(
         model.mu + b_u + arrays.b_i[row],
         neighbours,
         deviations,
@@ -87,13 +98,13 @@ def test_the_baseline_is_not_rounded(knowledge: Knowledge) -> None:
     assert len(np.unique(r_hat)) > 100
 
 
-def test_entries_without_a_score_do_not_feed_the_prediction(knowledge: Knowledge) -> None:
+def test_entries_without_a_score_do_not_feed_the_neighbours(knowledge: Knowledge) -> None:
     model = knowledge.model
     scored = [Rating(10, 9), Rating(20, 4)]
     unscored = [Rating(30, 0), Rating(40, -1, Status.DROPPED), Rating(50, 0, Status.PLAN_TO_WATCH)]
     np.testing.assert_array_equal(
-        predict(model, fold_in(model, UserList.of(scored))),
-        predict(model, fold_in(model, UserList.of(scored + unscored))),
+        predict_from_neighbours(model, fold_in(model, UserList.of(scored))),
+        predict_from_neighbours(model, fold_in(model, UserList.of(scored + unscored))),
     )
 
 

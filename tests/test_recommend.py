@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hakken.errors import BadOption
 from hakken.knowledge import Knowledge
 from hakken.model import Model
-from hakken.ratings import Preferences, Rating, Status, UserList
+from hakken.ratings import Order, Preferences, Rating, Status, UserList
 from hakken.recommend import recommend
 from tests.models import ADULT_ID, N_ITEMS
 from tests.strategies import user_lists
@@ -62,7 +62,8 @@ def test_what_is_planned_may_be_recommended(knowledge: Knowledge) -> None:
 def test_titles_with_few_raters_and_for_adults_are_left_out(knowledge: Knowledge) -> None:
     user_list = UserList.of([Rating(10, 9), Rating(20, 5)])
     raters = dict(zip(knowledge.model.arrays.anime_ids.tolist(), knowledge.model.arrays.raters.tolist(), strict=True))
-    strict = recommend(user_list, with_min_raters(knowledge, 100), LONG)
+    by_rating = Preferences(n=100, order=Order.PREDICTED_RATING)
+    strict = recommend(user_list, with_min_raters(knowledge, 100), by_rating)
     assert all(raters[one.anime_id] >= 100 and one.support == raters[one.anime_id] for one in strict.recommendations)
     assert len(strict.recommendations) == sum(
         count >= 100 for i, count in raters.items() if i not in {10, 20, ADULT_ID}
@@ -77,13 +78,13 @@ def test_a_list_that_leaves_little_says_so(knowledge: Knowledge) -> None:
     seen = UserList.of(Rating(i, 7) for i in everything[2:])
     result = recommend(seen, knowledge, FEW)
     assert {one.anime_id for one in result.recommendations} == {1, 2}
-    assert any("Only 2 titles are left to recommend among those that at least 1 person" in one for one in result.notes)
+    assert any("Only 2 titles are left to recommend" in one for one in result.notes)
 
 
 def test_a_list_of_nothing_says_why(knowledge: Knowledge) -> None:
-    result = recommend(UserList(), with_min_raters(knowledge, 10**6), FEW)
+    result = recommend(UserList(), with_min_raters(knowledge, 10**6), Preferences(order=Order.PREDICTED_RATING))
     assert not result.recommendations
-    assert "No title is left to recommend among those that at least 1,000,000 people rated." in result.notes
+    assert any("No title is left to recommend" in one and "1,000,000 raters 249" in one for one in result.notes)
 
 
 @pytest.mark.parametrize(
@@ -91,19 +92,20 @@ def test_a_list_of_nothing_says_why(knowledge: Knowledge) -> None:
     [
         (UserList(), "The list is empty"),
         (UserList(skipped=4), "Nothing on the list could be read"),
-        (UserList.of([Rating(10, 0), Rating(20, 0, Status.DROPPED)]), "No score for a title was found"),
-        (UserList.of([Rating(99_999, 9)]), "No score for a title that we know"),
+        (UserList.of([Rating(10, 0, Status.PLAN_TO_WATCH)]), "No watched title that we know"),
+        (UserList.of([Rating(99_999, 9)]), "No watched title that we know"),
     ],
 )
-def test_without_a_usable_score_popular_titles_come_and_a_note_says_so(
+def test_without_a_title_that_we_know_popular_titles_come_and_a_note_says_so(
     knowledge: Knowledge, user_list: UserList, note: str
 ) -> None:
     result = recommend(user_list, knowledge, FEW)
-    support = [one.support for one in result.recommendations]
+    rows, _ = knowledge.model.rows_of([one.anime_id for one in result.recommendations])
+    watchers = knowledge.model.arrays.watchers[rows].tolist()
     assert not result.personal
-    assert support == sorted(support, reverse=True)
-    assert support[0] >= np.sort(knowledge.model.arrays.raters)[-4]
-    assert any(note in said and "most people have rated" in said for said in result.notes)
+    assert watchers == sorted(watchers, reverse=True)
+    assert watchers[0] >= np.sort(knowledge.model.arrays.watchers)[-4]
+    assert any(note in said and "most people watch" in said for said in result.notes)
 
 
 @pytest.mark.parametrize("score", [1, 7, 10])

@@ -96,9 +96,16 @@ def test_any_changed_cut_or_missing_file_is_corrupt(artefact: Path, name: str) -
         store.open_artefact(artefact)
 
 
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_an_earlier_schema_needs_training_again(artefact: Path, earlier: int) -> None:
+    (artefact / "manifest.json").write_text(f'{{"schema_version": {earlier}}}')
+    with pytest.raises(ArtefactCorrupt, match="an earlier Hakken's: train it again"):
+        store.open_artefact(artefact)
+
+
 def test_a_later_schema_is_told_apart_even_when_all_else_changed(artefact: Path) -> None:
-    (artefact / "manifest.json").write_text('{"schema_version": 2, "parts": []}')
-    with pytest.raises(ArtefactTooNew, match="schema version 2, this Hakken reads up to 1: upgrade"):
+    (artefact / "manifest.json").write_text('{"schema_version": 3, "parts": []}')
+    with pytest.raises(ArtefactTooNew, match="schema version 3, this Hakken reads up to 2: upgrade"):
         store.open_artefact(artefact)
 
 
@@ -111,9 +118,8 @@ def test_a_later_schema_is_told_apart_even_when_all_else_changed(artefact: Path)
         "null",
         "{}",
         '{"schema_version": "x"}',
-        '{"schema_version": 1}',
-        '{"schema_version": 0}',
-        '{"schema_version": 1, "created": "\xff"}',
+        '{"schema_version": 2}',
+        '{"schema_version": 2, "created": "\xff"}',
         "\x00",
         "[" * 200_000,
     ],

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from hakken.cli import main, progress
+from hakken.cli import progress
+from hakken.cli.main import main
 from hakken.cli.stopping import Stop
 from hakken.model import Parameters, store
 from hakken.training import measuring

@@ -15,7 +15,7 @@ import pytest
 import surprise
 from surprise.model_selection import KFold, cross_validate
 
-from hakken.cli import main
+from hakken.cli.main import main
 from hakken.errors import ConfigError, TableError
 from hakken.model import TEXTBOOK, Parameters
 from hakken.training import tuning

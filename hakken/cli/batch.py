@@ -1,14 +1,14 @@
 """python -m hakken recommend | predict: many lists at once, one JSON object a line, answers in the order of the input.
 
 in    {"user": "7", "ratings": [{"anime_id": 1, "score": 8, "status": "completed"}], "candidates": [5, 6]}
-out   {"user": "7", "recommendations": [{"anime_id": 5, "title": "…", "predicted_rating": 8.31, "match": 8.3}]}
+out   {"user": "7", "recommendations": [{"anime_id": 5, "title": "…", "predicted_rating": 8.31, "match": 0.42, …}]}
       {"user": "7", "predictions": {"5": 8.31, "6": 7.9}, "unknown": [6]}
 
 A "notes" key is there when something about the line is worth saying. A line that can't be read ends the command, and
 the output file stays as it was.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -17,19 +17,20 @@ import click
 import msgspec
 
 from hakken import recommend as recommending
+from hakken.cli.options import preference_options, preferences_of
 from hakken.cli.speaking import plain_errors
 from hakken.errors import TableError
 from hakken.files import written_whole
 from hakken.knowledge import Knowledge
 from hakken.model import fold_in, store
 from hakken.model import predict as predict_rows
-from hakken.ratings import MAX_N, AnimeId, Preferences, Rating, UserList
+from hakken.ratings import AnimeId, Rating, Recommendation, UserList
 
 READABLE = click.Path(exists=True, dir_okay=False, allow_dash=True)
 WRITABLE = click.Path(dir_okay=False, allow_dash=True)
 L = TypeVar("L", bound="Line")
 
-SHOWN = ("anime_id", "title", "predicted_rating", "match")
+SHOWN = ("anime_id", "title", "predicted_rating", "match", "support", "neighbours", "reasons")
 
 
 class Line(msgspec.Struct):
@@ -53,16 +54,16 @@ def _batch_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @_batch_options
-@click.option("-n", type=click.IntRange(1, MAX_N), default=10, show_default=True, help="Length of each list.")
-@click.option("--adult", is_flag=True, help="Let titles for adults into the lists.")
-def recommend(model: str, source: str, output: str, n: int, adult: bool) -> None:
+@preference_options
+def recommend(model: str, source: str, output: str, **chosen: Any) -> None:  # noqa: ANN401  # one for each option
     """Recommend to many users."""
-    preferences = Preferences(n=n, adult=adult)
 
     def answer(line: Line, knowledge: Knowledge) -> dict[str, Any]:
-        result = recommending.recommend(UserList.of(line.ratings), knowledge, preferences)
-        shown = [{name: getattr(one, name) for name in SHOWN} for one in result.recommendations]
-        return {"user": line.user, "recommendations": shown} | _if_any(notes=result.notes)
+        result = recommending.recommend(UserList.of(line.ratings), knowledge, preferences_of(chosen))
+        lists = {"recommendations": _shown(result.recommendations)}
+        if result.continues:
+            lists["continue"] = _shown(result.continues)
+        return {"user": line.user} | lists | _if_any(notes=result.notes)
 
     _answer_all(Line, model, source, output, answer)
 
@@ -86,6 +87,10 @@ def predict(model: str, source: str, output: str) -> None:
         )
 
     _answer_all(PairsLine, model, source, output, answer)
+
+
+def _shown(recommendations: Sequence[Recommendation]) -> list[dict[str, Any]]:
+    return [{name: getattr(one, name) for name in SHOWN} for one in recommendations]
 
 
 def _answer_all(

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hakken.catalogue import Anime, Catalogue, mal_page
-from hakken.ratings import Recommendation, Recommendations
+from hakken.ratings import Reason, Recommendation, Recommendations
 
 FACTS = ("type", "genres", "year", "episodes")
 WIDE = 200
@@ -18,9 +18,10 @@ WIDE = 200
 
 
 def as_json(result: Recommendations, catalogue: Catalogue) -> str:
-    """`{"recommendations": […], "notes": […]}`; a fact that the catalogue lacks is null."""
+    """`{"recommendations": […], "continue": […], "notes": […]}`; a fact that the catalogue lacks is null."""
     rows = [_row(one, catalogue) for one in result.recommendations]
-    text = msgspec.json.encode({"recommendations": rows, "notes": result.notes})
+    following = [_row(one, catalogue) for one in result.continues]
+    text = msgspec.json.encode({"recommendations": rows, "continue": following, "notes": result.notes})
     return msgspec.json.format(text, indent=2).decode() + "\n"
 
 
@@ -54,6 +55,8 @@ def as_table(result: Recommendations, catalogue: Catalogue) -> str:
     width = terminal.width if terminal.is_terminal else WIDE
     console = Console(file=text, width=width, markup=False, emoji=False, highlight=False, no_color=True)
     console.print(table)
+    if result.continues:
+        console.print("Continue: " + "; ".join(one.title for one in result.continues))
     for note in result.notes:
         console.print(note)
     return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())  # rich fills lines up with blanks
@@ -70,6 +73,6 @@ def _row(one: Recommendation, catalogue: Mapping[int, Anime]) -> dict[str, Any]:
 
 def _cell(value: object) -> object:
     if isinstance(value, tuple):
-        value = ", ".join(value)
+        value = ", ".join(f"{one.title} {one.share:+.3g}" if isinstance(one, Reason) else one for one in value)
     dangerous = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
     return f"'{value}" if dangerous else value

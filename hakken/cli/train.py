@@ -68,6 +68,7 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
 @click.option("--ratings", type=TABLE, required=True, help="Table of ratings, or a folder of its parts.")
 @click.option("--anime", type=TABLE, required=True, help="Table of anime.")
 @click.option("--titles", type=TABLE, help="Table of further names and facts.")
+@click.option("--relations", type=TABLE, help="Table of how anime are related; else titles tell franchises.")
 @click.option("--out", type=DIRECTORY, required=True, help="Directory of the model to write or replace.")
 @click.option("--params", type=FILE, help="Hyper-parameters as JSON, such as `tune` writes; options go before it.")
 @parameter_options
@@ -78,6 +79,7 @@ def train(
     ratings: Path,
     anime: Path,
     titles: Path | None,
+    relations: Path | None,
     out: Path,
     params: Path | None,
     strict: bool,
@@ -95,7 +97,7 @@ def train(
     with stoppable(sentence) as stop, plain_errors():
         if report:
             _check_writable(report)
-        run = _train(stop, (ratings, anime, titles), out, _parameters(params, given), strict, quiet, report)
+        run = _train(stop, (ratings, anime, titles, relations), out, _parameters(params, given), strict, quiet, report)
     if not quiet:
         # Loading the compiler takes a second, which the other commands should not wait for; here and below.
         from hakken.cli.summary import summary  # noqa: PLC0415
@@ -105,7 +107,7 @@ def train(
 
 def _train(
     stop: Stop,
-    sources: tuple[Path, Path, Path | None],
+    sources: tuple[Path, Path, Path | None, Path | None],
     out: Path,
     parameters: Parameters,
     strict: bool,
@@ -116,12 +118,14 @@ def _train(
     from hakken.training import report as reporting  # noqa: PLC0415
     from hakken.training.measuring import Measured  # noqa: PLC0415
 
-    ratings, anime, titles = sources
+    ratings, anime, titles, relations = sources
     with shown(stop, quiet=quiet) as bars:
         progress = Measured(bars)
         with store.replacing(out) as staged:
             with progress.stage("reading anime"):
                 known = tables.read_anime_table(anime, titles, strict=strict)
+            with progress.stage("finding franchises"):
+                known = tables.in_franchises(known, relations, strict=strict)
             table = tables.read_ratings(ratings, strict=strict, progress=progress)
             fitted = pipeline.fit(table, parameters, progress)
             artefact = pipeline.save(fitted, known.catalogue, staged, progress)

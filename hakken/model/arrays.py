@@ -19,9 +19,12 @@ Int64s = npt.NDArray[np.int64]
 Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
 UInt16s = npt.NDArray[np.uint16]
+Int16s = npt.NDArray[np.int16]
 
 QUANTA = 2**16 - 1
 """A stored value of this much is its row's strongest similarity."""
+FEW_WATCHERS = 20.0
+"""Added to a title's watchers where its popularity is weighed, so that one more or less decides nothing."""
 UNPACK_POWER = 1.25
 """Steps grow with the similarity: 1e-6 near 0, where a weak neighbour's relative error counts, 2e-5 near 1."""
 
@@ -45,6 +48,11 @@ class Arrays:
         sim_indices: `(n_neighbours,)` uint16, or int32 where there are more than 65,536 items: inner index `j`.
         sim_values: `(n_neighbours,)` uint16, packed similarity, see `unpack`.
         sim_scale: `(n_items,)` float32, similarity of a packed 1.
+        watchers: `(n_items,)` int32, how many training users have the anime on their lists, scored or not.
+        pref_indptr: `(n_items + 1,)` int64, where each row of the preference weights begins; a row is what was watched.
+        pref_indices: `(n_weights,)`, of `sim_indices`' type: the titles `i` that it speaks for or against.
+        pref_values: `(n_weights,)` int16, packed weights, `w_ji = pref_scale[i] · pref_values[p]`.
+        pref_scale: `(n_items,)` float32, weight of a packed 1, of each title `i`.
     """
 
     anime_ids: Int32s
@@ -54,6 +62,11 @@ class Arrays:
     sim_indices: Array
     sim_values: UInt16s
     sim_scale: Float32s
+    watchers: Int32s
+    pref_indptr: Int64s
+    pref_indices: Array
+    pref_values: Int16s
+    pref_scale: Float32s
 
     def save(self, directory: Path) -> None:
         """Write one `.npy` file for each array."""
@@ -75,7 +88,7 @@ class Arrays:
 
     def problem(self) -> str | None:
         """Say what does not fit together, if anything."""
-        n_items, n_neighbours = len(self.anime_ids), len(self.sim_indices)
+        n_items, n_neighbours, n_weights = len(self.anime_ids), len(self.sim_indices), len(self.pref_indices)
         wanted = {
             "anime_ids": ("int32", n_items),
             "b_i": ("float64", n_items),
@@ -84,6 +97,11 @@ class Arrays:
             "sim_indices": (index_type(n_items), n_neighbours),
             "sim_values": ("uint16", n_neighbours),
             "sim_scale": ("float32", n_items),
+            "watchers": ("int32", n_items),
+            "pref_indptr": ("int64", n_items + 1),
+            "pref_indices": (index_type(n_items), n_weights),
+            "pref_values": ("int16", n_weights),
+            "pref_scale": ("float32", n_items),
         }
         for name, (dtype, length) in wanted.items():
             array = getattr(self, name)
@@ -91,12 +109,14 @@ class Arrays:
                 return f"{name} is {array.dtype}{array.shape}, not {dtype}({length},)"
         if (np.diff(self.anime_ids) <= 0).any():
             return "anime_ids are not ascending"
-        if self.sim_indptr[0] != 0 or self.sim_indptr[-1] != n_neighbours or (np.diff(self.sim_indptr) < 0).any():
-            return "sim_indptr does not cut sim_indices into rows"
-        if n_neighbours and int(self.sim_indices.max()) >= n_items:
-            return "sim_indices point past the last item"
-        if not np.isfinite(self.b_i).all() or not np.isfinite(self.sim_scale).all():
-            return "b_i or sim_scale is not finite"
+        for name in ("sim", "pref"):
+            indptr, indices = getattr(self, f"{name}_indptr"), getattr(self, f"{name}_indices")
+            if indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
+                return f"{name}_indptr does not cut {name}_indices into rows"
+            if len(indices) and int(indices.max()) >= n_items:
+                return f"{name}_indices point past the last item"
+        if not all(np.isfinite(array).all() for array in (self.b_i, self.sim_scale, self.pref_scale)):
+            return "b_i, sim_scale or pref_scale is not finite"
         return None
 
 
@@ -137,6 +157,11 @@ class Model:
         parameters = self.manifest.parameters
         unit = self.arrays.sim_scale.astype(np.float64) ** parameters.amplification
         return np.divide(parameters.prior, unit, out=np.zeros(self.n_items), where=unit > 0)
+
+    @cached_property
+    def popularity(self) -> Float64s:
+        """`(n_items,)` float64: the part of all training users that has each anime on their list, with a few added."""
+        return (self.arrays.watchers + FEW_WATCHERS) / max(1, self.manifest.sizes.users)
 
     @property
     def mu(self) -> float:

@@ -9,7 +9,7 @@ from msgspec import Meta
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew
 
 FILE_NAME = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding JSON of unknown origin may raise."""
@@ -39,6 +39,7 @@ class Sizes(msgspec.Struct, frozen=True):
         entries: rows of the table that were kept, scored or not.
         scored: rows with a score.
         neighbours: stored similarities.
+        preferences: stored preference weights.
     """
 
     users: Count
@@ -46,6 +47,7 @@ class Sizes(msgspec.Struct, frozen=True):
     entries: Count
     scored: Count
     neighbours: Count
+    preferences: Count
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,7 +63,18 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         k: neighbours used for a prediction, at most.
         amplification: exponent on a similarity when neighbours are weighted; above 1, the strongest speak louder.
         prior: added to the sum of the weights, so that few or weak neighbours move a prediction less.
-        min_raters: titles that fewer training users scored are not recommended, since three raters are no verdict.
+        min_raters: titles that fewer training users scored are left out of the order by predicted rating, since three
+            raters are no verdict.
+        liking: how much more an entry counts for each score point above its user's mean; see hakken.model.preference.
+        unscored: how much an entry without a score counts.
+        pref_reg: λ of the preference weights.
+        dropout: share of entries that training of the preference weights does without, on average.
+        min_watchers: titles that fewer training users have on their lists get no preference weights.
+        novelty: exponent by which the match of a widely watched title is lowered.
+        pull: how much each score point of a predicted rating above the baseline raises the match.
+        everyone: what is added to the preference for a title that everyone has on their list.
+        implicit_slope: score points that a preference of 1 adds to a predicted rating.
+        implicit_offset: score points that a preference of 0 adds to it.
     """
 
     reg_u: Regulariser = 2.0
@@ -74,9 +87,28 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     amplification: Annotated[float, Meta(gt=0, le=10)] = 2.5
     prior: Regulariser = 0.008
     min_raters: Positive = 50
+    liking: Annotated[float, Meta(ge=0, le=10)] = 0.25
+    unscored: Annotated[float, Meta(ge=0, le=10)] = 0.75
+    pref_reg: Annotated[float, Meta(gt=0, le=1e9)] = 70.0
+    dropout: Annotated[float, Meta(ge=0, le=0.99)] = 0.23
+    min_watchers: Positive = 5
+    novelty: Annotated[float, Meta(ge=0, le=2)] = 0.05
+    pull: Annotated[float, Meta(ge=0, le=2)] = 0.1
+    everyone: Annotated[float, Meta(ge=0, le=10)] = 0.02
+    implicit_slope: Annotated[float, Meta(ge=0, le=5)] = 0.53
+    implicit_offset: Annotated[float, Meta(ge=-5, le=5)] = -0.24
 
 
-TEXTBOOK = Parameters(reg_u=15.0, reg_i=10.0, shrinkage=100.0, k=20, amplification=1.0, prior=0.0)
+TEXTBOOK = Parameters(
+    reg_u=15.0,
+    reg_i=10.0,
+    shrinkage=100.0,
+    k=20,
+    amplification=1.0,
+    prior=0.0,
+    implicit_slope=0.0,
+    implicit_offset=0.0,
+)
 """The formula as it was published, with the original Hakken's settings: what others are compared by."""
 
 
@@ -119,6 +151,10 @@ def decode(text: bytes) -> Manifest:
             raise ArtefactTooNew(
                 f"The model has schema version {found}, this Hakken reads up to {SCHEMA_VERSION}: "
                 "upgrade Hakken, or train the model with this one."
+            )
+        if found < SCHEMA_VERSION:
+            raise ArtefactCorrupt(
+                f"The model has schema version {found}, an earlier Hakken's: train it again with this one."
             )
         return msgspec.json.decode(text, type=Manifest)
     except UNREADABLE as error:

@@ -16,6 +16,7 @@ from hakken.model.manifest import Manifest, Parameters, Sizes
 from hakken.model.store import Artefact, replacing, write_manifest
 from hakken.training.baselines import als_baselines
 from hakken.training.matrix import ScoreMatrix
+from hakken.training.preferences import preference_weights
 from hakken.training.progress import SILENT, Progress
 from hakken.training.similarities import pearson_baseline, quantise
 from hakken.training.tables import RatingTable
@@ -36,7 +37,7 @@ class Fitted(NamedTuple):
 
 
 def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT) -> Fitted:
-    """Compute biases and similarities.
+    """Compute biases, similarities and preference weights.
 
     Args:
         table: the ratings.
@@ -58,6 +59,7 @@ def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT)
         progress=progress,
     )
     packed = quantise(neighbours)
+    weights = preference_weights(table, matrix.mu, parameters, progress)
     arrays = Arrays(
         anime_ids=table.anime_ids,
         b_i=b_i,
@@ -66,6 +68,11 @@ def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT)
         sim_indices=packed.indices,
         sim_values=packed.values,
         sim_scale=packed.scale,
+        watchers=weights.watchers,
+        pref_indptr=weights.indptr,
+        pref_indices=weights.indices,
+        pref_values=weights.values,
+        pref_scale=weights.scale,
     )
     manifest = Manifest(
         created=training_date(),
@@ -77,6 +84,7 @@ def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT)
             entries=len(table),
             scored=matrix.n_scored,
             neighbours=len(packed.indices),
+            preferences=len(weights.indices),
         ),
         parameters=parameters,
         files={},

@@ -1,15 +1,16 @@
 """The pages: the form, and a list of recommendations."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
-from hakken.catalogue import Anime
+from hakken.catalogue import Anime, Catalogue
 from hakken.errors import ModelError
 from hakken.knowledge import Knowledge
-from hakken.ratings import Preferences, Recommendation, UserList, Username
+from hakken.ratings import Preferences, Reason, Recommendation, UserList, Username
 from hakken.web.forms import Typed, read_preferences, read_upload, read_username
 from hakken.web.services import services
 
@@ -24,6 +25,20 @@ class Entry(NamedTuple):
     rank: int
     recommendation: Recommendation
     anime: Anime
+
+    @property
+    def because(self) -> list[Reason]:
+        """The visitor's entries that speak for it."""
+        return [reason for reason in self.recommendation.reasons if reason.share > 0]
+
+    @property
+    def against(self) -> list[Reason]:
+        """The visitor's entries that speak against it."""
+        return [reason for reason in self.recommendation.reasons if reason.share < 0]
+
+    def part(self, reason: Reason) -> float:
+        """A reason's share as a percentage of the score."""
+        return 100 * reason.share / self.recommendation.match if self.recommendation.match > 0 else 0.0
 
     @property
     def initial(self) -> str:
@@ -66,21 +81,24 @@ def _results(asked: Username | UserList, preferences: Preferences, again: dict[s
         again: the query that asks for the same list again; empty after an upload.
     """
     found = services().recommend(asked, preferences)
-    model, catalogue = services().knowledge()
-    entries = [
-        # The model may know an anime that the catalogue lacks: then its name is all there is to show.
-        Entry(rank, one, catalogue.get(one.anime_id) or Anime(anime_id=one.anime_id, title=one.title))
-        for rank, one in enumerate(found.recommendations, start=1)
-    ]
+    catalogue = services().knowledge().catalogue
     return render_template(
         "results.html",
-        entries=entries,
+        entries=_entries(found.recommendations, catalogue),
+        continues=_entries(found.continues, catalogue),
         notes=found.notes,
-        min_raters=model.manifest.parameters.min_raters,
         again=again,
         personal=found.personal,
         typed=Typed(n=str(preferences.n)),
     )
+
+
+def _entries(recommendations: Sequence[Recommendation], catalogue: Catalogue) -> list[Entry]:
+    return [
+        # The model may know an anime that the catalogue lacks: then its name is all there is to show.
+        Entry(rank, one, catalogue.get(one.anime_id) or Anime(anime_id=one.anime_id, title=one.title))
+        for rank, one in enumerate(recommendations, start=1)
+    ]
 
 
 def _knowledge_or_none() -> Knowledge | None:

@@ -3,7 +3,7 @@
     files ─► csv_blocks ─┐
                          ├─► rows (tests, codes) ─► gathering (numbering, order) ─► RatingTable
     files ─► Parquet ────┘
-    files ─► anime ─► AnimeTable
+    files ─► records ─► anime, relations ─► AnimeTable
 
 Text comes in blocks of a few megabytes, which all cores parse; what is kept of a block is about ten bytes an entry.
 """
@@ -11,6 +11,7 @@ Text comes in blocks of a few megabytes, which all cores parse; what is kept of 
 from hakken.training.tables.anime import AnimeTable, read_anime_table
 from hakken.training.tables.rating_table import RatingTable
 from hakken.training.tables.reading import read_ratings
+from hakken.training.tables.relations import in_franchises
 from hakken.training.tables.rows import NOT_SCORED
 
-__all__ = ["NOT_SCORED", "AnimeTable", "RatingTable", "read_anime_table", "read_ratings"]
+__all__ = ["NOT_SCORED", "AnimeTable", "RatingTable", "in_franchises", "read_anime_table", "read_ratings"]

@@ -3,19 +3,17 @@
 import html
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from hakken.catalogue import ADULT_GENRE, Anime, Catalogue
 from hakken.errors import TableError
-from hakken.ratings import MAX_ANIME_ID, MAX_SCORE, MIN_SCORE
-from hakken.training.tables.batches import check_columns, opened
-from hakken.training.tables.columns import texts
+from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.training.tables.faults import Faults
-from hakken.training.tables.files import Part, parts_of
+from hakken.training.tables.files import parts_of
+from hakken.training.tables.records import anime_id_of, records
 from hakken.training.tables.rows import MISSHAPEN
 
 ANIME_COLUMNS = ("anime_id", "name", "genre", "type", "episodes", "rating", "members")
@@ -34,7 +32,6 @@ TITLE_COLUMNS = (
 UNKNOWN = "Unknown"
 """What the tables write for a fact that the site lacks, where they do not leave it empty."""
 ADULT_AGE_RATING = "Rx"
-ANIME_ID = re.compile(r"[0-9]{1,10}")
 COUNT = re.compile(r"[0-9]{1,9}")
 MEAN = re.compile(r"[0-9]{1,2}(\.[0-9]*)?")
 PICTURE_HOST = "https://cdn.myanimelist.net/"
@@ -96,7 +93,7 @@ def _rows(path: Path, columns: Sequence[str], faults: Faults) -> dict[int, Row]:
     """The usable rows of a table by their ids."""
     rows: dict[int, Row] = {}
     for part in parts_of(path):
-        for line, fields in _records(part, columns):
+        for line, fields in records(part, columns):
             row = Row(part.place(line), _cleaned(columns, fields))
             if reason := _why_unusable(row.fields):
                 faults.add(reason, 1, [row.place])
@@ -109,20 +106,6 @@ def _rows(path: Path, columns: Sequence[str], faults: Faults) -> dict[int, Row]:
         why = "".join(f": {reason}" for reason in faults.dropped)
         raise TableError(f"The table {path} holds no usable row{why}.")
     return rows
-
-
-def _records(part: Part, columns: Sequence[str]) -> Iterator[tuple[int, Sequence[bytes]]]:
-    """Each row's line and fields; of a row with the wrong number of fields, none."""
-    with opened(part) as table:
-        check_columns(part, table, columns)
-        for load in table.batches(columns):
-            batch = load()
-            fields = zip(*(texts(column).to_pylist() for column in batch.columns), strict=True)
-            records = [
-                *zip(batch.lines.tolist(), fields, strict=True),
-                *((line, ()) for line in batch.misshapen.tolist()),
-            ]
-            yield from sorted(records, key=itemgetter(0))
 
 
 def _cleaned(columns: Sequence[str], fields: Sequence[bytes]) -> dict[str, str]:
@@ -140,8 +123,7 @@ def _why_unusable(fields: dict[str, str]) -> str | None:
         return MISSHAPEN
     if any("\N{REPLACEMENT CHARACTER}" in text for text in fields.values()):
         return "text that is not in UTF-8"
-    digits = fields["anime_id"].removesuffix(".0")
-    if not ANIME_ID.fullmatch(digits) or not 1 <= int(digits) <= MAX_ANIME_ID:
+    if anime_id_of(fields["anime_id"]) is None:
         return "impossible anime id"
     return "no title" if fields.get("name") == "" else None
 

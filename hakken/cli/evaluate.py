@@ -1,0 +1,99 @@
+"""python -m hakken evaluate: Hakken beside other methods, for people who were not in training."""
+
+from pathlib import Path
+
+import click
+
+from hakken.cli.places import check_writable
+from hakken.cli.progress import shown
+from hakken.cli.speaking import plain_errors
+from hakken.cli.stopping import stoppable
+from hakken.model import Parameters
+
+TABLE = click.Path(exists=True, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+METHODS = (
+    "hakken",
+    "popularity",
+    "item-mean",
+    "baseline",
+    "original",
+    "item-knn",
+    "als",
+    "ease",
+    "ease-200",
+    "knn-baseline",
+    "svd",
+    "svdpp",
+)
+"""Names of all methods, in the order of `hakken.evaluation.methods`, which is not loaded for `--help`."""
+METHOD = click.Choice(METHODS)
+
+
+@click.command()
+@click.option("--ratings", type=TABLE, required=True, help="Table of ratings, or a folder of its parts.")
+@click.option("--anime", type=TABLE, help="Table of anime; without it discovery is not measured.")
+@click.option("--titles", type=TABLE, help="Table of further names and facts; goes with --anime.")
+@click.option("--relations", type=TABLE, help="Table of how anime are related; goes with --anime.")
+@click.option(
+    "--keys", type=FILE, help="Franchise keys to judge discovery by, CSV of anime_id, key; else the catalogue's own."
+)
+@click.option("--salt", "salts", multiple=True, default=["hakken"], help="What the table is split by; repeatable.")
+@click.option("--only", type=METHOD, multiple=True, help="A method to try, rather than all; repeatable.")
+@click.option("--without", type=METHOD, multiple=True, help="A method to leave out; repeatable.")
+@click.option("--params", type=FILE, help="Hakken's hyper-parameters as JSON, such as `tune` writes.")
+@click.option("--resamples", type=click.IntRange(min=0), default=1000, show_default=True, help="Of the bootstrap.")
+@click.option(
+    "--report",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory for a page, evaluation.md, and a folder with its table and plots.",
+)
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+def evaluate(
+    ratings: Path,
+    anime: Path | None,
+    titles: Path | None,
+    relations: Path | None,
+    keys: Path | None,
+    salts: tuple[str, ...],
+    only: tuple[str, ...],
+    without: tuple[str, ...],
+    params: Path | None,
+    resamples: int,
+    report: Path | None,
+    quiet: bool,
+) -> None:
+    """Judge recommendations for people who were not in training, beside other methods and libraries."""
+    if (titles or relations or keys) and not anime:
+        raise click.UsageError("--titles, --relations and --keys go with --anime.")
+    names = _chosen(only, without)
+    if report:
+        check_writable(report, "--report")
+
+    def stopped() -> str:
+        return f"Stopped: {report} is as it was." if report else "Stopped."
+
+    # Loading libraries takes seconds, which the other commands should not wait for.
+    from hakken.evaluation import comparison  # noqa: PLC0415
+    from hakken.evaluation import report as reporting  # noqa: PLC0415
+    from hakken.training.parameters import read_parameters  # noqa: PLC0415
+
+    with stoppable(stopped) as stop, plain_errors():
+        parameters = read_parameters(params) if params else Parameters()
+        sources = comparison.Sources(ratings, anime, titles, relations, keys)
+        with shown(stop, quiet=quiet) as progress:
+            found = comparison.evaluate(
+                sources, list(dict.fromkeys(salts)), names, parameters, n_resamples=resamples, progress=progress
+            )
+        written = reporting.write(found, report) if report else []
+    if not quiet:
+        click.echo(reporting.markdown(found.table), nl=False)
+        for path in written:
+            click.echo(path)
+
+
+def _chosen(only: tuple[str, ...], without: tuple[str, ...]) -> list[str]:
+    names = [name for name in METHODS if name in (only or METHODS) and name not in without]
+    if not names:
+        raise click.UsageError("--only and --without leave no method to try.")
+    return names

@@ -1,0 +1,20 @@
+"""The command line: python -m hakken train | tune | evaluate | recommend | predict | inspect."""
+
+import click
+
+from hakken import __version__
+from hakken.cli.batch import predict, recommend
+from hakken.cli.evaluate import evaluate
+from hakken.cli.inspect import inspect
+from hakken.cli.train import train
+from hakken.cli.tune import tune
+
+
+@click.group()
+@click.version_option(__version__, prog_name="hakken")
+def main() -> None:
+    """Hakken, an anime recommender."""
+
+
+for _command in (train, tune, evaluate, recommend, predict, inspect):
+    main.add_command(_command)

@@ -1,0 +1,64 @@
+"""The options of whatever recommends: one for each of `Preferences`' fields."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from hakken.cli.speaking import plain_errors
+from hakken.ratings import MAX_N, FranchiseRule, Order, Preferences
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+OPTIONS = (
+    click.option("-n", type=click.IntRange(1, MAX_N), default=10, show_default=True, help="How many recommendations."),
+    click.option(
+        "--order",
+        type=click.Choice([order.value for order in Order]),
+        default=Order.MATCH.value,
+        show_default=True,
+        help="What the list is ordered by.",
+    ),
+    click.option(
+        "--popularity",
+        type=click.FloatRange(-1, 1),
+        default=0.0,
+        show_default=True,
+        help="From -1, niche titles first, to 1, popular ones first.",
+    ),
+    click.option(
+        "--franchise",
+        type=click.Choice([rule.value for rule in FranchiseRule]),
+        default=FranchiseRule.NEW.value,
+        show_default=True,
+        help="Only franchises that are new, one title of each; or all titles.",
+    ),
+    click.option(
+        "--no-franchise", "franchise", flag_value=FranchiseRule.ALL.value, help="The same as --franchise all."
+    ),
+    click.option("--type", "types", multiple=True, help="Only this type, such as TV; may be repeated."),
+    click.option("--genre", "genres", multiple=True, help="Only titles with this genre; may be repeated."),
+    click.option("--without-genre", "without_genres", multiple=True, help="No titles with this genre."),
+    click.option("--year-from", type=click.IntRange(1900, 2200), help="Only titles of this year or later."),
+    click.option("--year-to", type=click.IntRange(1900, 2200), help="Only titles of this year or earlier."),
+    click.option("--min-members", type=click.IntRange(0), default=0, help="Only titles on so many lists at the site."),
+    click.option("--hide-planned", is_flag=True, help="Leave out what the person plans to watch."),
+    click.option(
+        "--ignore", "ignored", type=click.IntRange(1), multiple=True, help="Id of an entry to learn nothing from."
+    ),
+    click.option("--adult", is_flag=True, help="Let titles for adults into the list."),
+)
+
+
+def preference_options(command: Command) -> Command:
+    """Add the options to a command, which gets them by the names of `Preferences`' fields."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def preferences_of(chosen: Mapping[str, Any]) -> Preferences:
+    """Make the value of what the options gave."""
+    with plain_errors():
+        kinds = {"order": Order(chosen["order"]), "franchise": FranchiseRule(chosen["franchise"])}
+        return Preferences(**{**chosen, **kinds})

@@ -1,0 +1,103 @@
+"""All methods on all splits of one table."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NamedTuple
+
+from hakken.catalogue import Catalogue
+from hakken.evaluation.judging import Outcome, judge
+from hakken.evaluation.keys import Keys, keys_of, read_keys
+from hakken.evaluation.methods import Makers, makers
+from hakken.evaluation.protocol import split
+from hakken.evaluation.reading import NamedTable, read_named
+from hakken.evaluation.report import Evaluation
+from hakken.model import Parameters
+from hakken.training.progress import SILENT, Advance, Progress
+from hakken.training.tables import in_franchises, read_anime_table
+
+
+class Sources(NamedTuple):
+    """Where the tables are.
+
+    Attributes:
+        ratings: the rating table.
+        anime: the anime table; without it there is no catalogue, and discovery is not measured.
+        titles: further names and facts.
+        relations: how anime are related; without it titles alone tell franchises.
+        keys: franchise keys; without them the catalogue's own franchises judge discovery.
+    """
+
+    ratings: Path
+    anime: Path | None = None
+    titles: Path | None = None
+    relations: Path | None = None
+    keys: Path | None = None
+
+
+def evaluate(
+    sources: Sources,
+    salts: Sequence[str],
+    names: Sequence[str],
+    parameters: Parameters,
+    *,
+    n_resamples: int = 1000,
+    progress: Progress = SILENT,
+) -> Evaluation:
+    """Read tables and compare methods.
+
+    Args:
+        sources: the tables.
+        salts: what to split by, each once.
+        names: of the methods.
+        parameters: Hakken's hyper-parameters.
+        n_resamples: of the bootstrap.
+        progress: told of the stages.
+
+    Raises:
+        HakkenError: a table can't be read or split, or a method can't be fitted.
+    """
+    keys, catalogue = None, Catalogue([])
+    if sources.anime:
+        with progress.stage("reading anime"):
+            known = in_franchises(read_anime_table(sources.anime, sources.titles), sources.relations)
+            catalogue = known.catalogue
+            keys = read_keys(sources.keys) if sources.keys else keys_of(catalogue)
+    named = read_named(sources.ratings, progress)
+    made = makers(parameters, catalogue)
+    outcomes = compare(named, salts, {name: made[name] for name in names}, keys, progress)
+    with progress.stage("resampling"):
+        methods = {name: made[name]() for name in names}
+        return Evaluation.of(outcomes, methods, f"`{sources.ratings.name}`", keys, n_resamples)
+
+
+def compare(
+    named: NamedTable,
+    salts: Sequence[str],
+    made: Makers,
+    keys: Keys | None,
+    progress: Progress = SILENT,
+) -> Mapping[str, Sequence[Outcome]]:
+    """Judge methods on splits; each is let go before the next is made, as some are large.
+
+    Returns:
+        Name of a method → its outcomes, one for each salt.
+    """
+    splits = [split(named, salt) for salt in salts]  # all of them first: a salt that can't be used shows at once
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in made}
+    for one in splits:
+        heard = _OfSplit(progress, one.salt) if len(splits) > 1 else progress
+        for name, make in made.items():
+            outcomes[name].append(judge(make(), one, keys, heard))
+    return outcomes
+
+
+class _OfSplit:
+    """Says which split a stage belongs to, where there are several."""
+
+    def __init__(self, progress: Progress, salt: str) -> None:
+        self._progress, self._salt = progress, salt
+
+    def stage(self, name: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Advance]:
+        """Begin a stage."""
+        return self._progress.stage(f"{self._salt}: {name}", total, unit)

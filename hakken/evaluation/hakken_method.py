@@ -1,0 +1,58 @@
+"""Hakken itself, the whole way: fitted, written as an artefact, opened, and asked as the commands and the pages ask."""
+
+import tempfile
+from pathlib import Path
+
+from hakken.catalogue import Catalogue
+from hakken.evaluation.method import Answer, Method
+from hakken.evaluation.protocol import Newcomer, Split
+from hakken.knowledge import Knowledge
+from hakken.model import Parameters, fold_in, predict, store
+from hakken.ratings import FranchiseRule, Preferences, UserList
+from hakken.recommend import recommend
+from hakken.training import pipeline
+from hakken.training.progress import SILENT, Progress
+
+N = 20
+RANKING = Preferences(n=N, franchise=FranchiseRule.ALL, adult=True, hide_planned=True)
+"""What ranking is measured with: every title may be shown but those on the list, planned ones too."""
+DEFAULT = Preferences(n=N)
+"""What discovery is measured with: what a visitor gets who chooses nothing."""
+
+
+class Hakken(Method):
+    """Hakken as it is served.
+
+    Args:
+        parameters: hyper-parameters.
+        catalogue: of the titles; empty where only ranking and ratings are measured.
+    """
+
+    name = "hakken"
+    title = "Hakken"
+    note = "trained by `hakken train`'s pipeline and asked through `recommend()`, as the pages are"
+
+    def __init__(self, parameters: Parameters, catalogue: Catalogue) -> None:
+        self._parameters = parameters
+        self._catalogue = catalogue
+
+    def fit(self, split: Split, progress: Progress = SILENT) -> None:
+        """Train, write the artefact and open it."""
+        with tempfile.TemporaryDirectory() as scratch:
+            place = Path(scratch)
+            pipeline.save(pipeline.fit(split.training, self._parameters, progress), self._catalogue, place, progress)
+            # What is mapped into memory stays readable when its file's name is gone.
+            self._knowledge = Knowledge.read(store.open_artefact(place))
+
+    def answer(self, user: Newcomer) -> Answer:
+        """Recommend twice, all titles allowed and by default, and predict as `hakken predict` does."""
+        model = self._knowledge.model
+        return Answer(
+            ranking=self._recommended(user.given, RANKING),
+            default_list=self._recommended(user.given, DEFAULT),
+            r_hat=predict(model, fold_in(model, user.given)),
+        )
+
+    def _recommended(self, given: UserList, preferences: Preferences) -> list[int]:
+        found = recommend(given, self._knowledge, preferences).recommendations
+        return [one.anime_id for one in found]

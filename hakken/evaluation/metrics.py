@@ -1,0 +1,177 @@
+"""What answers are worth. NDCG and recall are those of ir-measures, which is trec_eval underneath.
+
+Every measure is kept as two sums for each user, so that it can be put together for any selection of users: the measure
+is the sum of `total` over the sum of `weight`, or the root of that.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import ir_measures
+import numpy as np
+from ir_measures import R, nDCG
+
+from hakken.evaluation.keys import Keys
+from hakken.evaluation.method import Answer
+from hakken.evaluation.protocol import Newcomer
+from hakken.model.arrays import Array, Float64s
+from hakken.ratings import MAX_SCORE, MIN_SCORE
+
+TOP, RECALLED = 10, 20
+NDCG_TOP, RECALL = nDCG @ TOP, R @ RECALLED
+
+
+class Sums(NamedTuple):
+    """A measure, user by user.
+
+    Attributes:
+        total: `(n_users,)` float64.
+        weight: `(n_users,)` float64; 0 for users who are left out.
+    """
+
+    total: Float64s
+    weight: Float64s
+
+
+class Measure(NamedTuple):
+    """A measure for people.
+
+    Attributes:
+        name: column in `table.csv`.
+        title: column on the page.
+        digits: after the point.
+        root: whether it is the root of a mean.
+        signed: whether to show a plus.
+    """
+
+    name: str
+    title: str
+    digits: int = 3
+    root: bool = False
+    signed: bool = False
+
+    def of(self, total: Array, weight: Array) -> Array:
+        """Put summed-up sums together, shape as given; not a number where nobody counts."""
+        mean: Array = np.divide(total, weight, out=np.full(np.shape(total), np.nan), where=np.asarray(weight) > 0)
+        return np.asarray(np.sqrt(mean)) if self.root else mean
+
+
+MEASURES = (
+    Measure("ndcg", "NDCG@10"),
+    Measure("ndcg_liked", "NDCG@10 liked"),
+    Measure("recall", "Recall@20"),
+    Measure("lift", "lift", digits=2, signed=True),
+    Measure("discovery", "discovery NDCG@10"),
+    Measure("discovery_liked", "discovery liked"),
+    Measure("continues", "continues"),
+    Measure("rmse", "RMSE", root=True),
+    Measure("mae", "MAE"),
+)
+"""All of them; which of them a method has depends on what it answers, and on whether there are keys."""
+
+
+def ndcg(shown: Sequence[Sequence[str]], relevant: Sequence[Iterable[str]]) -> Sums:
+    """NDCG@10 with gains of 1, discounts `log2(rank + 1)`, and an ideal list of at most 10 hits.
+
+    Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques" (ACM TOIS 2002).
+
+    Args:
+        shown: for each user what is shown, best first, each once; beyond the tenth it doesn't matter.
+        relevant: for each user what should be; users for whom there is nothing are left out.
+    """
+    values = _per_user(NDCG_TOP, shown, relevant)
+    return Sums(np.nan_to_num(values), (~np.isnan(values)).astype(np.float64))
+
+
+def recall(shown: Sequence[Sequence[str]], relevant: Sequence[Iterable[str]]) -> Sums:
+    """Hits among the first 20, as a share of those that 20 places have room for: the protocol's Recall@20."""
+    wanted = [set(one) for one in relevant]
+    values = _per_user(RECALL, shown, wanted)
+    sizes = np.array([len(one) for one in wanted], dtype=np.float64)
+    found = np.nan_to_num(values) * sizes / sizes.clip(1, RECALLED)
+    return Sums(found, (~np.isnan(values)).astype(np.float64))
+
+
+def lift(shown: Sequence[Sequence[int]], users: Sequence[Newcomer]) -> Sums:
+    """How far scored hits among the first 10 were rated above the user's own mean of what was given, score points."""
+    total, weight = np.zeros(len(users)), np.zeros(len(users))
+    for n, (anime_ids, user) in enumerate(zip(shown, users, strict=True)):
+        own_mean = np.mean([rating.score for rating in user.given.scored])
+        hits = [score for score in map(user.held_out.get, anime_ids[:TOP]) if score]
+        total[n], weight[n] = sum(hits) - len(hits) * own_mean, len(hits)
+    return Sums(total, weight)
+
+
+def rating_errors(
+    answers: Sequence[Answer], users: Sequence[Newcomer], places: Mapping[int, int], loss: Callable[[Array], Array]
+) -> Sums | None:
+    """Loss of `r_hat`, clipped to 1-10, over the held-out scores of anime that some training user scored.
+
+    Args:
+        answers: one for each user.
+        users: who was asked.
+        places: anime id → training item, of those that some training user scored.
+        loss: of differences in score points.
+
+    Returns:
+        None if no ratings were predicted.
+    """
+    total, weight = np.zeros(len(users)), np.zeros(len(users))
+    for n, (answer, user) in enumerate(zip(answers, users, strict=True)):
+        if answer.r_hat is None:
+            return None
+        wanted = {places[one]: score for one, score in user.held_out.items() if score and one in places}
+        differences = answer.r_hat[list(wanted)].clip(MIN_SCORE, MAX_SCORE) - np.array(list(wanted.values()))
+        total[n], weight[n] = loss(differences).sum(), len(differences)
+    return Sums(total, weight)
+
+
+def discoveries(answer: Answer, user: Newcomer, keys: Keys) -> list[str]:
+    """The first ten different franchises that a user is shown.
+
+    The default list is judged as it is. Where a method has none, franchises that the user has an entry of are taken out
+    of its ranking, which is the best that could be done for it.
+    """
+    if answer.default_list is not None:
+        shown = (keys.key(anime_id) for anime_id in answer.default_list)
+    else:
+        begun = begun_by(user, keys)
+        shown = (key for key in map(keys.key, answer.ranking) if key not in begun)
+    found: dict[str, None] = {}
+    for key in shown:
+        found[key] = None
+        if len(found) == TOP:
+            break
+    return list(found)
+
+
+def new_franchises(anime_ids: Iterable[int], user: Newcomer, keys: Keys) -> set[str]:
+    """Keys of some anime, but for those that the user has an entry of on the list that is given."""
+    return {keys.key(anime_id) for anime_id in anime_ids} - begun_by(user, keys)
+
+
+def begun_by(user: Newcomer, keys: Keys) -> set[str]:
+    """Keys of what is on the list that is given."""
+    return {keys.key(rating.anime_id) for rating in user.given.ratings}
+
+
+def continued(shown: Sequence[Sequence[int]], users: Sequence[Newcomer], keys: Keys) -> Sums:
+    """How many of the first 10 are of a franchise that the user has an entry of."""
+    total = [
+        sum(keys.key(anime_id) in begun for anime_id in anime_ids[:TOP])
+        for anime_ids, begun in zip(shown, (begun_by(user, keys) for user in users), strict=True)
+    ]
+    return Sums(np.array(total, dtype=np.float64), np.array([len(one[:TOP]) for one in shown], dtype=np.float64))
+
+
+def _per_user(
+    measure: ir_measures.Measure, shown: Sequence[Sequence[str]], relevant: Sequence[Iterable[str]]
+) -> Float64s:
+    """`(n_users,)` float64; not a number for users for whom nothing is relevant."""
+    values = np.full(len(shown), np.nan)
+    judged = {str(n): dict.fromkeys(one, 1) for n, one in enumerate(relevant)}
+    judged = {n: one for n, one in judged.items() if one}
+    ranked = {str(n): {what: -float(rank) for rank, what in enumerate(one)} for n, one in enumerate(shown)}
+    for found in ir_measures.iter_calc([measure], judged, ranked) if judged else ():
+        values[int(found.query_id)] = found.value
+    return values

@@ -1,0 +1,134 @@
+"""The protocol: who is trained on, who is asked, and what is held out. Strong generalisation: what a new visitor gets.
+
+For a salt, `bucket(x) = crc32(f"{salt}:{x}") % 5`.
+
+- Test users are those with at least 20 scores and `bucket(f"{user_id}") == 0`. All rows of all other users are the
+  training table, and nothing else is.
+- Of a test user's rows, those with `bucket(f"{user_id}:{anime_id}") == 0` are held out; the rest is the list that is
+  given. Users with fewer than 5 scores given, or with nothing held out, are left out.
+
+It depends on nothing that is drawn, so every program that follows it has the same split.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from hakken.errors import TableError
+from hakken.evaluation.reading import NamedTable
+from hakken.model.arrays import Array, Int64s
+from hakken.ratings import STATUS_OF_CODE, Rating, Status, UserList
+from hakken.training.tables import RatingTable
+
+BUCKETS = 5
+MIN_SCORED, MIN_GIVEN = 20, 5
+LIKED = 8
+"""A held-out title was liked when it has this score or more."""
+
+
+class Newcomer(NamedTuple):
+    """Someone whom no model has seen.
+
+    Attributes:
+        name: id or name, as the table has it.
+        given: the list that a method is asked with.
+        held_out: what is kept from it: anime id → score, 0 for an entry without one.
+    """
+
+    name: str
+    given: UserList
+    held_out: dict[int, int]
+
+    @property
+    def liked(self) -> list[int]:
+        """Held-out anime with a score of `LIKED` or more."""
+        return [anime_id for anime_id, score in self.held_out.items() if score >= LIKED]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A table, divided by one salt.
+
+    Attributes:
+        salt: what it was divided by.
+        training: all rows of the users who are no test users, numbered anew from 0, as are the anime.
+        names: of the training users.
+        users: the test users.
+    """
+
+    salt: str
+    training: RatingTable
+    names: tuple[str, ...]
+    users: tuple[Newcomer, ...]
+
+    @property
+    def n_items(self) -> int:
+        """How many anime the training table holds: what is ranked."""
+        return len(self.training.anime_ids)
+
+    def items_of(self, anime_ids: list[int]) -> Int64s:
+        """Training items of those of some anime that have one, in the order given; `(≤ len(anime_ids),)` int64."""
+        known = self.training.anime_ids
+        wanted = np.array(anime_ids, dtype=np.int64)
+        places: Int64s = np.searchsorted(known, wanted).clip(max=len(known) - 1)
+        return np.asarray(places[known[places] == wanted])
+
+
+def bucket(salt: str, what: str) -> int:
+    """One of five, for good."""
+    return zlib.crc32(f"{salt}:{what}".encode()) % BUCKETS
+
+
+def split(named: NamedTable, salt: str) -> Split:
+    """Divide a table.
+
+    Raises:
+        TableError: there is no test user, or nobody else to train on.
+    """
+    table, names = named
+    scored = np.bincount(table.users[table.scores > 0], minlength=table.n_users)
+    is_test = np.array([n >= MIN_SCORED and bucket(salt, name) == 0 for n, name in zip(scored, names, strict=True)])
+    begins = np.searchsorted(table.users, np.arange(table.n_users + 1))
+    users = tuple(_test_users(named, np.flatnonzero(is_test), begins, salt))
+    if not users:
+        raise TableError(
+            f'The salt "{salt}" makes no test user of this table: that takes {MIN_SCORED} scores, {MIN_GIVEN} of them '
+            "on the list that is given, something held out, and luck, which favours one user of five."
+        )
+    if is_test.all():
+        raise TableError(f'The salt "{salt}" makes everyone a test user: nobody is left to train on.')
+    return Split(salt, _rows_of(table, ~is_test), tuple(np.array(names)[~is_test].tolist()), users)
+
+
+def _test_users(named: NamedTable, chosen: Array, begins: Array, salt: str) -> Iterator[Newcomer]:
+    table, names = named
+    for u in chosen.tolist():
+        rows = slice(begins[u], begins[u + 1])
+        anime_ids, scores = table.anime_ids[table.items[rows]].tolist(), table.scores[rows].tolist()
+        given, held_out = [], {}
+        for anime_id, score, code in zip(anime_ids, scores, table.statuses[rows].tolist(), strict=True):
+            if bucket(salt, f"{names[u]}:{anime_id}") == 0:
+                held_out[anime_id] = score
+            else:
+                given.append(Rating(anime_id, score, STATUS_OF_CODE.get(code, Status.COMPLETED)))
+        user_list = UserList.of(given)
+        if held_out and sum(1 for _ in user_list.scored) >= MIN_GIVEN:
+            yield Newcomer(names[u], user_list, held_out)
+
+
+def _rows_of(table: RatingTable, chosen: Array) -> RatingTable:
+    """Take all rows of some users, `(n_users,)` bool, and number users and anime anew."""
+    rows = chosen[table.users]
+    items, numbered = np.unique(table.items[rows], return_inverse=True)
+    return RatingTable(
+        anime_ids=table.anime_ids[items],
+        n_users=int(chosen.sum()),
+        users=(np.cumsum(chosen) - 1)[table.users[rows]].astype(np.int32),
+        items=numbered.astype(np.int32),
+        scores=table.scores[rows],
+        rows=int(rows.sum()),
+        statuses=table.statuses[rows],
+    )

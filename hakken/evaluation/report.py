@@ -1,0 +1,150 @@
+"""An evaluation on paper: a table, plots, and the page that explains them. `docs/evaluation.md` is such a page."""
+
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hakken.errors import TableError
+from hakken.evaluation import charts
+from hakken.evaluation.judging import Outcome
+from hakken.evaluation.keys import Keys
+from hakken.evaluation.method import Method
+from hakken.evaluation.metrics import MEASURES, Measure
+from hakken.evaluation.results import tabulate
+from hakken.training.parameters import write_whole
+from hakken.training.pipeline import training_date
+
+PAGE, FOLDER, TABLE = "evaluation.md", "evaluation", "table.csv"
+TEMPLATE = Path(__file__).parent / "page.md"
+MARK = "†"
+"""Beside the name of a method that was trained with what test users give."""
+Row = Mapping[Any, Any]
+"""One of a table, by column."""
+LIBRARIES = ("numpy", "scipy", "implicit", "scikit-surprise", "ir-measures")
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What was done, and what came out.
+
+    Attributes:
+        table: one row for each method, see `results.tabulate`.
+        outcomes: name of a method → its outcomes, one for each salt.
+        methods: name of a method → the method, which need not be fitted.
+        salts: what the table was split by.
+        source: the rating table, for people.
+        keys: what discovery was judged by, if it was.
+        n_resamples: of the bootstrap.
+    """
+
+    table: pd.DataFrame
+    outcomes: Mapping[str, Sequence[Outcome]]
+    methods: Mapping[str, Method]
+    salts: Sequence[str]
+    source: str
+    keys: Keys | None
+    n_resamples: int
+
+    @classmethod
+    def of(
+        cls,
+        outcomes: Mapping[str, Sequence[Outcome]],
+        methods: Mapping[str, Method],
+        source: str,
+        keys: Keys | None,
+        n_resamples: int,
+    ) -> "Evaluation":
+        """Put outcomes together."""
+        salts = [outcome.salt for outcome in next(iter(outcomes.values()))]
+        return cls(tabulate(outcomes, methods, n_resamples), outcomes, methods, salts, source, keys, n_resamples)
+
+
+def write(evaluation: Evaluation, directory: Path) -> list[Path]:
+    """Write `evaluation.md`, and beside it the folder `evaluation` with `table.csv` and plots; each file whole.
+
+    Raises:
+        TableError: one can't be written.
+    """
+    folder = directory / FOLDER
+    contents = {folder / name: plot for name, plot in charts.draw(evaluation.outcomes, evaluation.table).items()}
+    contents[folder / TABLE] = evaluation.table.to_csv(index=False, lineterminator="\n").encode()
+    contents[directory / PAGE] = page(evaluation).encode()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TableError(f"{folder} can't be written: {error.strerror or error}.") from error
+    for path, content in contents.items():
+        write_whole(path, content)
+    return list(contents)
+
+
+def page(evaluation: Evaluation) -> str:
+    """Write the page: what was measured and how, the table, the plots, and what each method is."""
+    people = evaluation.table["people"].mean()
+    keys = evaluation.keys
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        source=evaluation.source,
+        salts=", ".join(f"`{salt}`" for salt in evaluation.salts),
+        several="; figures are means over them" if len(evaluation.salts) > 1 else "",
+        people=f"{people:,.0f}",
+        resamples=f"{evaluation.n_resamples:,}",
+        keys=keys.source if keys else "nothing, so that it was not measured",
+        table=markdown(evaluation.table),
+        methods="\n".join(_notes(evaluation)),
+        made=f"{training_date()[:10]}, Python {platform.python_version()}, "
+        + ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
+    )
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Write the table as Markdown; a measure that no method has is left out, one that some lack is a dash.
+
+    Args:
+        table: of `results.tabulate`, or what `table.csv` holds of one.
+    """
+    columns: list[tuple[str, Callable[[Row], str]]] = [("method", _name)]
+    for measure in MEASURES:
+        if table[measure.name].notna().any():
+            columns.append((measure.title, partial(_figure, measure)))
+        if measure.name == "recall":
+            columns.append(("items shown", lambda row: f"{row['items']:,.0f}"))
+    columns.append(("fit, s", lambda row: f"{row['fit_seconds']:,.1f}"))
+    columns.append(("a user, ms", lambda row: f"{row['answer_ms']:,.1f}"))
+    cells = [[title for title, _ in columns]]
+    cells += [[text_of(row) for _, text_of in columns] for row in table.to_dict("records")]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = [cells[0], rule, *cells[1:]]
+    return "".join(f"| {' | '.join(_padded(line, widths))} |\n" for line in lines)
+
+
+def _padded(line: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    for n, (text, width) in enumerate(zip(line, widths, strict=True)):
+        yield text.ljust(width) if n == 0 else text.rjust(width)
+
+
+def _name(row: Row) -> str:
+    return str(row["title"]) if row["folds_in"] else f"{row['title']} {MARK}"
+
+
+def _figure(measure: Measure, row: Row) -> str:
+    """A value and half the width of its interval, such as "0.579 ±0.013"."""
+    value, low, high = (float(row[measure.name + end]) for end in ("", "_low", "_high"))
+    if np.isnan(value):
+        return "–"  # noqa: RUF001  # a dash, for a table
+    text = f"{value:{'+' if measure.signed else ''}.{measure.digits}f}"
+    return text if np.isnan(low) else f"{text} ±{(high - low) / 2:.{measure.digits}f}"
+
+
+def _notes(evaluation: Evaluation) -> Iterator[str]:
+    for method in evaluation.methods.values():
+        mark = "" if method.folds_in else f" {MARK}"
+        yield f"- **{method.title}**{mark} (`{method.name}`): {method.note}."

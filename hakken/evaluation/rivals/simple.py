@@ -1,0 +1,113 @@
+"""Rules that need no library: popularity, means, baselines, and what the original Hakken did."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hakken.evaluation.method import Rival
+from hakken.evaluation.protocol import Newcomer, Split
+from hakken.evaluation.rivals.neighbours import all_similarities, interpolated
+from hakken.model import TEXTBOOK
+from hakken.model.arrays import Float64s, Int64s
+from hakken.training.baselines import als_baselines
+from hakken.training.matrix import ScoreMatrix
+
+
+class FoldedIn(NamedTuple):
+    """What is known of a user whose bias was folded in.
+
+    Attributes:
+        baseline: `(n_items,)` float64, `b_ui` of each training item, score points.
+        items: `(n_rated,)` int64, training items that they scored.
+        residuals: `(n_rated,)` float64, `r_uj − b_uj` of those, score points.
+    """
+
+    baseline: Float64s
+    items: Int64s
+    residuals: Float64s
+
+
+class Popularity(Rival):
+    """How many training users have a title on their lists, whoever asks."""
+
+    name = "popularity"
+    title = "popularity"
+    note = "how many training users have the title on their lists; the same for everyone"
+
+    def _fit(self, split: Split) -> None:
+        self._counts = np.bincount(split.training.items, minlength=split.n_items).astype(np.float64)
+
+    def scores(self, user: Newcomer) -> Float64s:  # noqa: ARG002  # as every method is asked
+        """Entries of each item, scored or not."""
+        return self._counts
+
+
+class ItemMean(Rival):
+    """The mean of a title's scores, whoever asks."""
+
+    name = "item-mean"
+    title = "item mean"
+    note = "the mean of the title's scores; the same for everyone"
+    predicts = True
+
+    def _fit(self, split: Split) -> None:
+        scored = split.training.scores > 0
+        items, given = split.training.items[scored], split.training.scores[scored]
+        counts = np.bincount(items, minlength=split.n_items)
+        sums = np.bincount(items, given, minlength=split.n_items)
+        self._means: Float64s = np.divide(sums, counts, out=np.full(split.n_items, given.mean()), where=counts > 0)
+
+    def scores(self, user: Newcomer) -> Float64s:  # noqa: ARG002  # as every method is asked
+        """Mean score of each item; that of all scores for one that nobody scored."""
+        return self._means
+
+
+class Baseline(Rival):
+    """`mu + b_u + b_i`: the prediction without neighbours. It ranks by `b_i`."""
+
+    name = "baseline"
+    title = "baseline"
+    note = "`mu + b_u + b_i`, regularised by 15 and 10: KNN-with-baseline without neighbours"
+    predicts = True
+
+    def _fit(self, split: Split) -> None:
+        self._fit_biases(split)
+
+    def scores(self, user: Newcomer) -> Float64s:
+        """Baseline of each item."""
+        return self._fold_in(user).baseline
+
+    def _fit_biases(self, split: Split) -> tuple[ScoreMatrix, Float64s]:
+        """Fit the biases; return what they were fitted to and its residuals."""
+        matrix = ScoreMatrix.of(split.training)
+        self._mu = matrix.mu
+        b_u, self._b_i = als_baselines(matrix, TEXTBOOK.reg_u, TEXTBOOK.reg_i, TEXTBOOK.n_epochs)
+        return matrix, matrix.residuals(b_u, self._b_i)
+
+    def _fold_in(self, user: Newcomer) -> FoldedIn:
+        places = {anime_id: item for item, anime_id in enumerate(self._split.training.anime_ids.tolist())}
+        scored = [(places[one.anime_id], one.score) for one in user.given.scored if one.anime_id in places]
+        items, scores = np.array(scored, dtype=np.int64).reshape(-1, 2).T
+        from_item = scores - self._mu - self._b_i[items]
+        b_u = from_item.sum() / (TEXTBOOK.reg_u + len(items))
+        return FoldedIn(self._mu + b_u + self._b_i, items, from_item - b_u)
+
+
+class Original(Baseline):
+    """The highest predicted rating comes first, by KNN-with-baseline as the original Hakken had it."""
+
+    name = "original"
+    title = "original Hakken's rule"
+    note = (
+        "the highest rating that KNN-with-baseline predicts, with the original's settings (k 20, shrinkage 100) and "
+        "all neighbours; the user's own bias is folded in"
+    )
+
+    def _fit(self, split: Split) -> None:
+        self._sims = all_similarities(*self._fit_biases(split))
+
+    def scores(self, user: Newcomer) -> Float64s:
+        """`r_hat` of each item."""
+        folded = self._fold_in(user)
+        # Rows are as good as columns, of a symmetric matrix, and lie together.
+        return folded.baseline + interpolated(self._sims[folded.items].T, folded.residuals, TEXTBOOK.k)

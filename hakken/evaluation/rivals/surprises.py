@@ -1,0 +1,153 @@
+"""scikit-surprise's SVD, SVD++ and KNNBaseline. None of them can fold a user in.
+
+They are trained with the rows that test users give added, which tells them of those users' tastes as well as of what
+everyone thinks of the titles. Surprise predicts pair by pair, in minutes for a whole catalogue; scores are computed
+here from its fitted arrays, a user at a time, and equal its `estimate`.
+"""
+
+import math
+import re
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import TextIOBase
+
+import numpy as np
+import surprise
+
+from hakken.evaluation.method import Rival
+from hakken.evaluation.protocol import Newcomer, Split
+from hakken.evaluation.rivals.neighbours import interpolated
+from hakken.model.arrays import Float64s, Int64s
+from hakken.model.manifest import TEXTBOOK
+from hakken.ratings import MAX_SCORE, MIN_SCORE
+from hakken.training.progress import SILENT, Advance, Progress
+
+SEED = 0
+EPOCHS = 20
+NEIGHBOURS = 40
+"""Surprise's own defaults, both."""
+
+
+class SurpriseRival(Rival):
+    """What is common to them: the trainset, and items that it doesn't hold."""
+
+    folds_in = False
+    predicts = True
+    epochs: int | None = None
+    """How many rounds a fit has that can be heard of."""
+
+    def fit(self, split: Split, progress: Progress = SILENT) -> None:
+        """Train on a split and what its users give; each epoch is progress, and a chance to be stopped."""
+        self._split = split
+        with (
+            progress.stage(f"fitting {self.title}", self.epochs, "epochs") as advance,
+            redirect_stdout(_Epochs(advance)),
+        ):
+            self._fit(split)
+
+    def _fit(self, split: Split) -> None:
+        self._trainset = trainset = trainset_of(split)
+        algorithm = self._algorithm()
+        algorithm.fit(trainset)
+        known = {trainset.to_raw_iid(i): i for i in trainset.all_items()}
+        inner = np.array([known.get(anime_id, -1) for anime_id in split.training.anime_ids.tolist()], dtype=np.int64)
+        self._known = inner >= 0
+        self._inner = inner[self._known]
+        self._fitted = algorithm
+
+    def scores(self, user: Newcomer) -> Float64s:
+        """`r_hat` of each item; of one that nobody scored, what is known without it."""
+        u = self._trainset.to_inner_uid(user.name)
+        r_hat = np.full(self._split.n_items, self._trainset.global_mean + self._fitted.bu[u])
+        r_hat[self._known] += self._fitted.bi[self._inner] + self._beyond_biases(u, self._inner)
+        return r_hat
+
+    @abstractmethod
+    def _algorithm(self) -> surprise.AlgoBase:
+        """Make Surprise's algorithm, not yet fitted."""
+
+    @abstractmethod
+    def _beyond_biases(self, u: int, items: Int64s) -> Float64s:
+        """What is added to the baseline, `(len(items),)`, score points; inner ids."""
+
+
+class SurpriseKnnBaseline(SurpriseRival):
+    """Item-based KNN-with-baseline."""
+
+    name = "knn-baseline"
+    title = "Surprise KNNBaseline"
+    note = f"item-based, `pearson_baseline` with its defaults, k {NEIGHBOURS}; the highest predicted rating first"
+
+    def _algorithm(self) -> surprise.AlgoBase:
+        sim_options = {"name": "pearson_baseline", "user_based": False, "shrinkage": TEXTBOOK.shrinkage}
+        return surprise.KNNBaseline(k=NEIGHBOURS, sim_options=sim_options, verbose=False)
+
+    def _beyond_biases(self, u: int, items: Int64s) -> Float64s:
+        fitted = self._fitted
+        rated, ratings = (np.array(column) for column in zip(*self._trainset.ur[u], strict=True))
+        residuals = ratings - self._trainset.global_mean - fitted.bu[u] - fitted.bi[rated]
+        # Not a number where all residuals of a pair are 0: such a pair is no neighbour.
+        return interpolated(np.nan_to_num(fitted.sim[np.ix_(items, rated)]), residuals, NEIGHBOURS)
+
+
+class SurpriseSvd(SurpriseRival):
+    """Matrix factorisation with biases, by stochastic gradient descent."""
+
+    name = "svd"
+    title = "Surprise SVD"
+    note = "its defaults: 100 factors, 20 epochs; the highest predicted rating first"
+    epochs = EPOCHS
+
+    def _algorithm(self) -> surprise.AlgoBase:
+        return surprise.SVD(n_epochs=EPOCHS, random_state=SEED, verbose=True)
+
+    def _beyond_biases(self, u: int, items: Int64s) -> Float64s:
+        return np.asarray(self._fitted.qi[items] @ self._fitted.pu[u])
+
+
+class SurpriseSvdpp(SurpriseRival):
+    """SVD++: what was rated counts too, whatever the rating."""
+
+    name = "svdpp"
+    title = "Surprise SVD++"
+    note = "its defaults: 20 factors, 20 epochs; the highest predicted rating first"
+    epochs = EPOCHS
+
+    def _algorithm(self) -> surprise.AlgoBase:
+        return surprise.SVDpp(n_epochs=EPOCHS, random_state=SEED, verbose=True, cache_ratings=True)
+
+    def _beyond_biases(self, u: int, items: Int64s) -> Float64s:
+        rated = [j for j, _ in self._trainset.ur[u]]
+        implicit = self._fitted.yj[rated].sum(axis=0) / math.sqrt(len(rated))
+        return np.asarray(self._fitted.qi[items] @ (self._fitted.pu[u] + implicit))
+
+
+def trainset_of(split: Split) -> surprise.Trainset:
+    """The training scores and those that test users give; raw ids are users' names and anime ids."""
+    reader = surprise.Reader(rating_scale=(MIN_SCORE, MAX_SCORE))
+    return surprise.Dataset(reader).construct_trainset(list(_scores(split)))
+
+
+def _scores(split: Split) -> Iterator[tuple[str, int, float, None]]:
+    table = split.training
+    columns = table.users.tolist(), table.anime_ids[table.items].tolist(), table.scores.tolist()
+    for u, anime_id, score in zip(*columns, strict=True):
+        if score > 0:
+            yield split.names[u], anime_id, float(score), None
+    for user in split.users:
+        for rating in user.given.scored:
+            yield user.name, rating.anime_id, float(rating.score), None
+
+
+class _Epochs(TextIOBase):
+    """Hears what a verbose fit prints: compiled code tells of its progress, and can be stopped, in no other way."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+
+    def write(self, text: str, /) -> int:
+        """Take a printed piece of a line."""
+        if re.search(r"processing epoch (\d+)", text, re.IGNORECASE):
+            self._advance(1)
+        return len(text)

@@ -1,0 +1,99 @@
+"""Names of anime, and how much two anime have in common beside them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import NamedTuple, Self
+
+from hakken.catalogue import ADULT_GENRE, Anime
+from hakken.franchises.titles import Kind, Stem, Title
+
+EXTRA_TYPES = frozenset(("Special", "Music"))
+SAYS_NOTHING = frozenset((ADULT_GENRE,))  # those who have it are compared among themselves
+STUDIO_BONUS = 0.3
+UNKNOWN_GENRES = 0.25
+"""Likeness of two anime of which it can't be said."""
+
+
+class Tie(NamedTuple):
+    """Two anime that are of one franchise, as far as their titles tell."""
+
+    one: int
+    other: int
+
+
+class Named(NamedTuple):
+    """An anime and what it is called, taken apart.
+
+    Attributes:
+        anime: the anime.
+        titles: the main title and, where there is one, the English one.
+        beginnings: of those.
+        japanese: beginnings of the title in Japanese script.
+        synonyms: beginnings of the synonyms, as far as something sets them apart.
+    """
+
+    anime: Anime
+    titles: list[Title]
+    beginnings: list[Stem]
+    japanese: list[Stem]
+    synonyms: list[Stem]
+
+    @classmethod
+    def of(cls, anime: Anime) -> Self:
+        """Take an anime's titles apart."""
+        english = [anime.title_english] if anime.title_english else []
+        titles = [Title.of(text) for text in (anime.title, *english)]
+        return cls(
+            anime,
+            titles,
+            beginnings=[stem for title in titles for stem in title.stems()],
+            japanese=Title.of(anime.title_japanese).stems() if anime.title_japanese else [],
+            synonyms=[stem for text in anime.synonyms for stem in Title.of(text).stems() if stem.kind > Kind.WORDS],
+        )
+
+
+class Called(dict[str, list[Anime]]):
+    """Who is called what, markers left out; by the main, the English and the Japanese title."""
+
+    def __init__(self, known: Iterable[Named]) -> None:
+        called: defaultdict[str, dict[int, Anime]] = defaultdict(dict)
+        for anime, _, beginnings, japanese, _ in known:
+            for stem in chain(beginnings, japanese):
+                if stem.kind is Kind.WHOLE:
+                    called[stem.key][anime.anime_id] = anime
+        super().__init__((key, list(named.values())) for key, named in called.items())
+
+
+def likeness(one: Anime, other: Anime) -> float:
+    """How much two anime have in common beside their titles: 0 to 1 for genres, and a bonus for a common studio."""
+    genres = genres_in_common(one, other)
+    return (UNKNOWN_GENRES if genres is None else genres) + STUDIO_BONUS * same_studio(one, other)
+
+
+def genres_in_common(one: Anime, other: Anime) -> float | None:
+    """Share of their genres that two anime have in common, or None where it can't be said."""
+    mine, yours = set(one.genres) - SAYS_NOTHING, set(other.genres) - SAYS_NOTHING
+    if not mine or not yours:
+        return None
+    return len(mine & yours) / max(len(mine | yours), 2)  # one common genre says little
+
+
+def same_studio(one: Anime, other: Anime) -> bool:
+    """Whether a studio worked on both."""
+    return not set(one.studios).isdisjoint(other.studios)
+
+
+def tied(anime: Anime, others: Iterable[Anime], least: float, *, one_studio: bool = False) -> Iterator[Tie]:
+    """Ties to those that are alike enough.
+
+    What is for adults only is never tied to what is not: it mostly parodies it, under the same name.
+    """
+    for other in others:
+        if (
+            other.anime_id != anime.anime_id
+            and other.adult == anime.adult
+            and likeness(anime, other) >= least
+            and (not one_studio or same_studio(anime, other))
+        ):
+            yield Tie(anime.anime_id, other.anime_id)

@@ -1,0 +1,180 @@
+"""Which anime their titles tie together.
+
+A title that begins with the whole of another, set apart by a colon or a season number, hardly ever means another story;
+one that merely has its first word in common mostly does. So the weaker a tie is, the more the two must have in common
+otherwise, genres and studios: the figures were found on the three thousand best-known titles. Which first words are
+common ones is asked of the catalogue. There is no list of titles.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import chain, combinations
+from operator import eq
+from typing import NamedTuple
+
+from hakken.catalogue import Anime
+from hakken.franchises.likeness import EXTRA_TYPES, Called, Named, Tie, likeness, tied
+from hakken.franchises.titles import Kind, Stem, weight
+
+LONG, SHORT = 8, 4
+"""Weights from which a key of several words, and one of a single word, say enough to look at what else is in common."""
+NOTHING_IN_COMMON = 0.15
+FULL_WORKS = frozenset(("TV", "Movie"))
+"""What is not one may have nothing in common with the series that it parodies."""
+NEVER = math.inf
+MANY_IN_COMMON = 60
+"""Words with which more titles begin, or end, are no name."""
+ANY = ""
+"""In place of a studio: whichever."""
+MANY_WORDS = 3
+A_FEW_STUDIOS = 3
+"""A word with which more studios begin titles is a common one."""
+
+
+class Opening(NamedTuple):
+    """Words with which titles begin, run together, and how many they are."""
+
+    key: str
+    words: int
+
+    @property
+    def is_unmistakable(self) -> bool:
+        """Whether no other story begins so."""
+        return self.words > MANY_WORDS and weight(self.key) >= 2 * LONG
+
+
+def ties(catalogue: Iterable[Anime]) -> Iterator[Tie]:
+    """Every two anime that their titles tie together, directly or through a third."""
+    known = [Named.of(anime) for anime in catalogue]
+    called = Called(known)
+    yield from _by_beginning(known, called)
+    yield from _by_japanese(known, called)
+    yield from _by_synonym(known, called)
+    yield from _by_common_head(known, called)
+    yield from _by_common_words(known)
+    yield from _by_ending(known, called)
+    yield from _by_common_ending(known)
+
+
+def _by_beginning(known: list[Named], called: Called) -> Iterator[Tie]:
+    """Titles that begin with the whole of another one."""
+    common = _common_first_words(known, called)
+    for anime, stem in ((one.anime, stem) for one in known for stem in one.beginnings):
+        bases = called.get(stem.key)
+        if bases and (stem.words > 1 or stem.kind > Kind.WORDS or stem.key not in common):
+            yield from tied(anime, bases, _asked_of_beginning(anime, stem))
+
+
+def _asked_of_beginning(anime: Anime, stem: Stem) -> float:
+    """How much two anime must have in common of which one begins with the whole title of the other."""
+    heavy = weight(stem.key)
+    if stem.words > 1:
+        return 0.0 if stem.kind > Kind.WORDS or heavy > SHORT else NEVER
+    if stem.kind is Kind.WORDS:
+        return 0.45 if heavy >= SHORT else NEVER
+    if stem.kind is Kind.WHOLE and anime.type in EXTRA_TYPES:
+        return 0.01  # a special has few genres of its own
+    if stem.kind is Kind.HEAD and heavy >= LONG - 1:
+        return 0.2
+    return 0.25 if heavy >= SHORT - 1 else 0.5
+
+
+def _common_first_words(known: list[Named], called: Called) -> set[str]:
+    """First words that titles have in common which have nothing else in common, such as "Captain"."""
+    return {
+        stem.key
+        for one in known
+        if one.anime.type in FULL_WORKS
+        for stem in one.beginnings
+        if stem.words == 1 and stem.kind is Kind.WORDS
+        for base in called.get(stem.key, ())
+        if likeness(one.anime, base) < NOTHING_IN_COMMON
+    }
+
+
+def _by_japanese(known: list[Named], called: Called) -> Iterator[Tie]:
+    """The same in Japanese, which has no spaces: what is not set apart must be long, and nothing is trusted blindly."""
+    for anime, stem in ((one.anime, stem) for one in known for stem in one.japanese):
+        if weight(stem.key) >= (SHORT if stem.kind > Kind.WORDS else LONG + SHORT):
+            yield from tied(anime, called.get(stem.key, ()), 0.3)
+
+
+def _by_synonym(known: list[Named], called: Called) -> Iterator[Tie]:
+    """Synonyms hold other stories' names, and scraps of names that held a comma."""
+    for anime, stem in ((one.anime, stem) for one in known for stem in one.synonyms):
+        if weight(stem.key) >= (LONG - 2 if stem.words > 1 else LONG - 1):
+            yield from tied(anime, called.get(stem.key, ()), 0.45)
+
+
+def _by_common_head(known: list[Named], called: Called) -> Iterator[Tie]:
+    """Titles that differ in their subtitles only, where none goes without."""
+    heads: defaultdict[Opening, dict[int, Anime]] = defaultdict(dict)
+    for one in known:
+        for key, kind, n_words in chain(one.beginnings, one.japanese):
+            if kind is Kind.HEAD and key not in called and weight(key) >= SHORT:
+                heads[Opening(key, n_words)][one.anime.anime_id] = one.anime
+    for head, found in heads.items():
+        for anime, other in combinations(found.values(), 2):
+            yield from tied(anime, [other], 0.0 if head.words >= MANY_WORDS else 0.25)
+
+
+def _by_common_words(known: list[Named]) -> Iterator[Tie]:
+    """Titles that begin with the same words, mostly of one studio: "Seikai no Monshou", "Seikai no Senki"."""
+    openings: defaultdict[Opening, dict[str, dict[int, Named]]] = defaultdict(lambda: defaultdict(dict))
+    for named in known:
+        key = ""
+        for n_words, word in enumerate(named.titles[0].words[:-1], start=1):
+            key += word
+            opening = Opening(key, n_words)
+            if weight(key) >= SHORT:
+                for studio in [ANY] if opening.is_unmistakable else named.anime.studios:
+                    openings[opening][studio][named.anime.anime_id] = named
+    for opening, by_studio in openings.items():
+        if opening.words > 1 or len(by_studio) <= A_FEW_STUDIOS:
+            for found in by_studio.values():
+                if len(found) <= MANY_IN_COMMON:
+                    for one, other in combinations(found.values(), 2):
+                        yield from tied(one.anime, [other.anime], _asked_of_opening(opening, one, other))
+
+
+def _asked_of_opening(opening: Opening, one: Named, other: Named) -> float:
+    """How much two anime must have in common that begin with the same words."""
+    if opening.is_unmistakable:
+        return 0.0
+    if opening.words >= MANY_WORDS and weight(opening.key) >= LONG + SHORT:
+        return 0.6
+    same_places = sum(map(eq, one.titles[0].words, other.titles[0].words))
+    return 0.9 if same_places > 1 else 1.0
+
+
+def _by_ending(known: list[Named], called: Called) -> Iterator[Tie]:
+    """Titles of one studio of which one ends in the whole of the other: "Boruto: Naruto the Movie"."""
+    for anime, title in ((one.anime, title) for one in known for title in one.titles):
+        for key, n_words, before, _ in title.endings():
+            if weight(key) >= (LONG - 2 if before or n_words > 1 else LONG - 1):
+                yield from tied(anime, called.get(key, ()), 0.8 if before else 1.0, one_studio=True)
+        first = title.words[0] if title.words else ""
+        for at in range(1, len(first) - LONG + 1):  # "Bakemonogatari"
+            yield from tied(anime, called.get(first[at:], ()), 0.6, one_studio=True)
+
+
+def _by_common_ending(known: list[Named]) -> Iterator[Tie]:
+    """Titles with one subtitle, "D.C.II: Da Capo II", or of which one ends in what the other begins with."""
+    ending: defaultdict[str, dict[int, Anime]] = defaultdict(dict)
+    subtitled: defaultdict[str, dict[int, Anime]] = defaultdict(dict)
+    for anime, title in ((one.anime, one.titles[0]) for one in known):
+        has_subtitle = any(title.breaks)
+        for key, n_words, before, bound in title.endings():
+            if not bound and not has_subtitle and weight(key) >= LONG:
+                ending[key][anime.anime_id] = anime
+            if before and n_words > 1:
+                subtitled[key][anime.anime_id] = anime
+    for anime, stem in ((one.anime, stem) for one in known for stem in one.beginnings):
+        if stem.kind is Kind.HEAD and stem.key in ending:
+            yield from tied(anime, ending[stem.key].values(), 0.4)
+    for found in subtitled.values():
+        if len(found) <= MANY_IN_COMMON:
+            for anime, other in combinations(found.values(), 2):
+                yield from tied(anime, [other], 0.55, one_studio=True)
+                yield from tied(anime, [other], 0.8)

@@ -1,0 +1,205 @@
+"""Titles taken apart: into words, and into the beginnings by which other titles of the same story may be called.
+
+"Psycho-Pass 2: Mondai" would begin with "Psycho-Pass"; what follows is a marker, "2", and a subtitle, "Mondai".
+A title's *key* is its words run together, so that it matters less how it is spelt: "Mushi-Shi".
+"""
+
+import re
+import unicodedata
+from enum import IntEnum
+from typing import NamedTuple, Self
+
+_NUMBER = r"\d{1,2}|[ivx]+"
+_ORDINAL = r"\d{1,2}(?:st|nd|rd|th)|first|second|third|fourth|fifth|final"
+_SEASON = "season|stage|part|cour|act|chapter|half|term|period|phase"
+_KIND = (
+    r"ovas?|oad|ona|tv|movies?|specials?|sp|recaps?|soushuuhen|episodes?|ep|picture drama|pilot|pv|cm|omake|prologue"
+    "|epilogue|preview|trailer|extras?|bonus|dvd|bd|vol|volume|version|edition|gekijouban|series"
+)
+_MARKER = re.compile(
+    rf"(?:(?<= )|^)(?:(?:{_ORDINAL}) (?:{_SEASON}|series)|(?:{_SEASON}) (?:{_NUMBER}|{_ORDINAL})"
+    rf"|the (?:animation|motion picture|{_KIND})|{_KIND}"
+    r"|\d{1,2}(?:st|nd|rd|th)?|(?:19|20)\d\d|s\d|r2|ii|iii|iv|vi|vii|viii|ix"
+    r"|(?:second|third|[ivx])$"  # inside a title these are words: "Hunter x Hunter"
+    r"|第 \d+(?: [期部シリーズ]+)?|\d+ 期|シーズン|セカンドシーズン|サードシーズン|劇場版|総集編|特別編|番外編)"
+    r"(?= |$)"
+)
+"""What says which part or which edition of a story a title is, in words parted by single spaces."""
+
+OPENINGS = frozenset(("gekijouban", "eiga", "the", "zoku", "shin", "motto", "劇場版", "映画", "続", "新"))
+"""Words before a title that begin no name: the film of it, more of it."""
+
+PARTICLES = frozenset(
+    ("no", "to", "ga", "wo", "wa", "ni", "de", "na", "and", "of", "the", "e", "kara", "demo", "mo", "s")
+) | frozenset("のとはがをに")
+"""Words that tie what is before them to what follows: nothing ends there."""
+
+_QUOTES = r"['\u2018\u2019\u02bc\u0060\u00b4\"\u201c\u201d°]"
+_DASH = r"[-\u2013\u2014]"
+_DROPPED = re.compile(_QUOTES + r"|(?<=[^\W_])[-\u2010.](?=[^\W_])")
+"""What says nothing: quotation marks, and hyphens and points inside a word."""
+_WORDS = re.compile(
+    rf"(?P<part>[:;](?=\s)|\s{_DASH}+|{_DASH}+\s|[~〜/()\[\]【】「」『』〈〉《》])|(?P<stop>[!?.,…♪♥♡☆★]+(?=\s|$))"
+    r"|[0-9a-z\u00e0-\u024f]+|[^\W_0-9a-z\u00e0-\u024f]+|[+√]"
+)
+_NUMBER_WORDS = {
+    word: number
+    for words in ("first second third fourth fifth", "i ii iii iv v vi vii viii ix x")
+    for number, word in enumerate(words.split(), start=1)
+}
+_FIRST_CJK = "\u3000"
+
+
+class Break(IntEnum):
+    """What stands before a word, beside a space."""
+
+    NONE = 0
+    STOP = 1
+    """The end of a sentence or exclamation, which many names hold inside: "Love Live! Sunshine!!"."""
+    PART = 2
+    """What sets a subtitle apart."""
+
+
+class Kind(IntEnum):
+    """How a beginning is set apart from the rest of its title."""
+
+    WORDS = 1
+    """Not at all: it ends between two words."""
+    HEAD = 2
+    """By a subtitle or a marker that follows."""
+    WHOLE = 3
+    """Nothing but markers follow."""
+
+
+class Stem(NamedTuple):
+    """A beginning of a title.
+
+    Attributes:
+        key: its words, run together.
+        kind: how it is set apart.
+        words: how many words it has.
+    """
+
+    key: str
+    kind: Kind
+    words: int
+
+
+class Ending(NamedTuple):
+    """What a title ends in.
+
+    Attributes:
+        key: its words, run together.
+        words: how many words it has.
+        before: what stands before it.
+        bound: whether the word before it is one that ties it to what precedes.
+    """
+
+    key: str
+    words: int
+    before: Break
+    bound: bool
+
+
+class Title(NamedTuple):
+    """A title, taken apart; the lists are as long as there are words, `whole` one longer.
+
+    Attributes:
+        words: in lower case, without punctuation, decoration, and what stands before the name.
+        breaks: what stands before each, beside a space.
+        ends: after how many words the marker ends that begins there, or 0.
+        whole: whether nothing but markers follow from there on.
+    """
+
+    words: list[str]
+    breaks: list[Break]
+    ends: list[int]
+    whole: list[bool]
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Take a title apart."""
+        words, breaks = _words(text)
+        while len(words) > 1 and words[0] in OPENINGS:
+            del words[0], breaks[0]
+        ends = _markers(words)
+        whole = [False] * len(words) + [True]
+        for at in range(len(words) - 1, 0, -1):
+            whole[at] = ends[at] > 0 and whole[ends[at]]
+        return cls(words, breaks, ends, whole)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers in its markers, such as a season's."""
+        marked = (_number(word) for at, end in enumerate(self.ends) for word in self.words[at:end])
+        return tuple(number for number in marked if number is not None)
+
+    def stems(self) -> list[Stem]:
+        """The beginnings by which it may be known, from short to long."""
+        words, breaks, ends, whole = self
+        n = len(words)
+        set_apart = [False] * n + [True]  # from there, markers and then a break
+        for at in range(n - 1, 0, -1):
+            if end := ends[at]:
+                set_apart[at] = set_apart[end] or breaks[end] > Break.NONE
+        found, key = [], ""
+        for at in range(1, n + 1):
+            key += words[at - 1]
+            if whole[at]:
+                found.append(Stem(key, Kind.WHOLE, at))
+            elif set_apart[at] or ends[at] or breaks[at] > (Break.NONE if at > 1 else Break.STOP):
+                found.append(Stem(key, Kind.HEAD, at))
+            elif words[at - 1] not in PARTICLES and words[at] not in PARTICLES:
+                found.append(Stem(key, Kind.WORDS, at))
+        return found
+
+    def endings(self) -> list[Ending]:
+        """What it ends in, from the second word on; markers at its end are left out, and no ending begins with one."""
+        words, breaks, ends, whole = self
+        found: list[Ending] = []
+        if "vs" in words:  # two stories meet, and stay two
+            return found
+        for end in range(2, len(words) + 1):
+            key = ""
+            for first in range(end - 1 if whole[end] else 0, 0, -1):
+                key = words[first] + key
+                if not ends[first]:
+                    bound = not breaks[first] and words[first - 1] in PARTICLES
+                    found.append(Ending(key, end - first, breaks[first], bound))
+        return found
+
+
+def weight(key: str) -> int:
+    """How much a key says: its length in letters, where a Chinese or Japanese character counts as three."""
+    if key.isascii():
+        return len(key)
+    return sum(3 if character > _FIRST_CJK else 1 for character in key)
+
+
+def _words(text: str) -> tuple[list[str], list[Break]]:
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    words: list[str] = []
+    breaks: list[Break] = []
+    before = Break.NONE
+    for match in _WORDS.finditer(_DROPPED.sub("", text.casefold())):
+        if match.lastgroup:
+            before = max(before, Break.PART if match.lastgroup == "part" else Break.STOP)
+        else:
+            breaks.append(before if words else Break.NONE)
+            words.append(match[0])
+            before = Break.NONE
+    return words, breaks
+
+
+def _number(word: str) -> int | None:
+    digits = "".join(filter(str.isdecimal, word))
+    return int(digits) if digits else _NUMBER_WORDS.get(word)
+
+
+def _markers(words: list[str]) -> list[int]:
+    text = " ".join(words)
+    ends = [0] * len(words)
+    for match in _MARKER.finditer(text):
+        ends[text.count(" ", 0, match.start())] = text.count(" ", 0, match.end()) + 1
+    return ends

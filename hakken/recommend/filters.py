@@ -1,0 +1,71 @@
+"""Who may be in a list: what is seen, and what the visitor filtered away, counted filter by filter."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from hakken.errors import BadOption
+from hakken.knowledge import Knowledge, Mask
+from hakken.model.arrays import Int64s
+from hakken.ratings import Order, Preferences, Status, UserList
+
+
+def candidates(user_list: UserList, knowledge: Knowledge, preferences: Preferences) -> tuple[Mask, dict[str, int]]:
+    """Find the titles that may be recommended.
+
+    Returns:
+        `(n_items,)` bool, and how many unseen titles each filter took of those that the filters before it left.
+
+    Raises:
+        BadOption: the catalogue knows no such type or genre.
+    """
+    allowed = np.ones(knowledge.model.n_items, dtype=np.bool_)
+    allowed[known_rows(knowledge, [rating.anime_id for rating in user_list.seen])] = False
+    taken = {}
+    for name, passes in _filters(user_list, knowledge, preferences):
+        left = allowed & passes
+        taken[name] = int(allowed.sum() - left.sum())
+        allowed = left
+    return allowed, {name: count for name, count in taken.items() if count}
+
+
+def known_rows(knowledge: Knowledge, anime_ids: list[int]) -> Int64s:
+    """Inner indices of those of some anime that the model knows."""
+    rows, known = knowledge.model.rows_of(anime_ids)
+    return rows[known]
+
+
+def _filters(user_list: UserList, knowledge: Knowledge, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
+    facts, model = knowledge.facts, knowledge.model
+    if not preferences.adult:
+        yield "adult titles hidden", ~facts.adult
+    if preferences.order is Order.PREDICTED_RATING:
+        min_raters = model.manifest.parameters.min_raters
+        yield f"fewer than {min_raters:,} raters", model.arrays.raters >= min_raters
+    if preferences.hide_planned:
+        planned = [one.anime_id for one in user_list.ratings if one.status is Status.PLAN_TO_WATCH]
+        unplanned = np.ones(model.n_items, dtype=np.bool_)
+        unplanned[known_rows(knowledge, planned)] = False
+        yield "planned titles hidden", unplanned
+    if preferences.types:
+        masks = [_mask("type", name, facts.types) for name in preferences.types]
+        yield "type", np.logical_or.reduce(masks)
+    for name in preferences.genres:
+        yield f"genre {name}", _mask("genre", name, facts.genres)
+    for name in preferences.without_genres:
+        yield f"without genre {name}", ~_mask("genre", name, facts.genres)
+    if preferences.year_from is not None:
+        yield f"from {preferences.year_from}", facts.year >= preferences.year_from
+    if preferences.year_to is not None:
+        yield f"up to {preferences.year_to}", (facts.year > 0) & (facts.year <= preferences.year_to)
+    if preferences.min_members > 0:
+        yield f"at least {preferences.min_members:,} members", facts.members >= preferences.min_members
+
+
+def _mask(kind: str, name: str, masks: Mapping[str, Mask]) -> Mask:
+    if name.lower() not in masks:
+        near = difflib.get_close_matches(name.lower(), masks, n=1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        raise BadOption(f"There is no {kind} {name[:40]!r}{hint}")
+    return masks[name.lower()]

@@ -1,0 +1,126 @@
+"""Preference weights: a linear item-item model of what people watch and like, in closed form.
+
+    min ‖X − XW‖² + Σ_i (λ + δ G_ii) ‖w_i·‖²,  diag(W) = 0,  G = XᵀX
+    P = (G + diag(λ + δ G_ii))⁻¹,  w_ji = −P_ji / P_ii  (j ≠ i),  δ = dropout / (1 − dropout)
+
+X is users × anime; an entry says how much it was liked (`hakken.model.preference`). Steck, "Embarrassingly shallow
+autoencoders for sparse data" (WWW 2019); dropout: Steck, "Autoencoders that don't overfit towards the identity"
+(NeurIPS 2020). Of each title `i` the `k_stored` strongest weights are kept, which costs nothing: it regularises.
+
+Titles that fewer than `min_watchers` people have on their lists get no weights: nothing dependable is known of them.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import lapack
+from scipy.sparse import csr_array
+
+from hakken.model.arrays import Array, Float32s, Float64s, Int64s, index_type
+from hakken.model.manifest import Parameters
+from hakken.model.preference import liking_of, shrunk_mean
+from hakken.ratings import STATUS_OF_CODE, Status
+from hakken.training.progress import SILENT, Progress
+from hakken.training.tables import RatingTable
+
+CODE_OF_STATUS = {status: code for code, status in STATUS_OF_CODE.items()}
+QUANTA = 2**15 - 1
+"""A stored value of this much is its title's strongest weight."""
+
+
+class PreferenceWeights(NamedTuple):
+    """Weights as an artefact stores them; see `hakken.model.arrays.Arrays`."""
+
+    indptr: Int64s
+    indices: Array
+    values: Array
+    scale: Float32s
+    watchers: Array
+
+
+def preference_weights(
+    table: RatingTable, mu: float, parameters: Parameters, progress: Progress = SILENT
+) -> PreferenceWeights:
+    """Learn the weights from all entries of a table, scored or not, but the planned ones.
+
+    Args:
+        table: the ratings.
+        mu: mean score.
+        parameters: `liking`, `unscored`, `pref_reg`, `dropout`, `min_watchers`, `k_stored`.
+        progress: told of each stage.
+    """
+    with progress.stage("co-watching"):
+        liked = liked_matrix(table, mu, parameters)
+        watchers = np.bincount(liked.indices, minlength=liked.shape[1]).astype(np.int32)
+        kept = np.flatnonzero(watchers >= parameters.min_watchers)
+        gram = co_watching(liked[:, kept])
+    with progress.stage("preferences", len(kept), "anime") as advance:
+        inverse = _inverse(gram, parameters)
+        strongest = _strongest(inverse, parameters.k_stored)
+        advance(len(kept))
+    return _stored(strongest, kept, watchers)
+
+
+def liked_matrix(table: RatingTable, mu: float, parameters: Parameters) -> csr_array:
+    """X, `(n_users, n_items)` float64 CSR: how much each entry was liked; a planned one is none."""
+    watched = table.statuses != CODE_OF_STATUS[Status.PLAN_TO_WATCH]
+    users, items, scores = table.users[watched], table.items[watched], table.scores[watched]
+    scored = scores > 0
+    count = np.bincount(users[scored], minlength=table.n_users)
+    total = np.bincount(users[scored], weights=scores[scored], minlength=table.n_users)
+    means = np.asarray(shrunk_mean(total, count, mu))[users]
+    dropped = table.statuses[watched] == CODE_OF_STATUS[Status.DROPPED]
+    liking = liking_of(scores, dropped, means, parameters)
+    return csr_array((liking, (users, items)), shape=(table.n_users, len(table.anime_ids)))
+
+
+def co_watching(liked: csr_array) -> Float64s:
+    """G = XᵀX, `(n_items, n_items)` float64. That of all users is the sum of those of their parts."""
+    gram: Float64s = (liked.T @ liked).toarray()
+    return gram
+
+
+def _inverse(gram: Float64s, parameters: Parameters) -> Float64s:
+    """P, in the lower triangle, by Cholesky's decomposition; takes the place of `gram`."""
+    if not len(gram):
+        return gram
+    diagonal = np.einsum("ii->i", gram)
+    diagonal *= 1.0 + parameters.dropout / (1.0 - parameters.dropout)
+    diagonal += parameters.pref_reg
+    # Handed over turned, the array is in LAPACK's own order, and needs no copy.
+    factor, failed = lapack.dpotrf(gram.T, lower=False, overwrite_a=True)
+    if not failed:
+        inverse, failed = lapack.dpotri(factor, lower=False, overwrite_c=True)
+    if failed:
+        raise np.linalg.LinAlgError("G is not positive definite, in spite of its regulariser")
+    result: Float64s = inverse.T
+    return result
+
+
+def _strongest(inverse: Float64s, k_stored: int) -> csr_array:
+    """W's rows turned, `(n, n)` CSR: for each title its strongest weights, whatever their sign."""
+    n_items = len(inverse)
+    k = min(k_stored, max(n_items - 1, 0))
+    columns, weights = np.zeros((n_items, k), dtype=np.int32), np.zeros((n_items, k))
+    for i in range(n_items):
+        weight = np.concatenate((inverse[i, :i], inverse[i:, i])) / -inverse[i, i]
+        weight[i] = 0.0
+        chosen = np.sort(np.argpartition(-np.abs(weight), k - 1)[:k]) if k else np.zeros(0, dtype=np.int64)
+        columns[i], weights[i] = chosen, weight[chosen]
+    return csr_array((weights.ravel(), columns.ravel(), np.arange(n_items + 1) * k), shape=(n_items, n_items))
+
+
+def _stored(strongest: csr_array, kept: Int64s, watchers: Array) -> PreferenceWeights:
+    """Pack the weights into 16 bits, each title's by its strongest, and turn them so that rows are what was watched."""
+    n_items = len(watchers)
+    scale = np.ones(n_items, dtype=np.float32)
+    if strongest.nnz:
+        largest = np.abs(strongest).max(axis=1).toarray().ravel()
+        scale[kept] = np.where(largest > 0, largest / QUANTA, 1.0)
+    lengths = np.diff(strongest.indptr)
+    values = np.rint(strongest.data / np.repeat(scale[kept].astype(np.float64), lengths)).astype(np.int16)
+    watched, title = kept[strongest.indices], np.repeat(kept, lengths)
+    watched, title, values = (column[values != 0] for column in (watched, title, values))
+    order = np.lexsort((title, watched))
+    indptr = np.concatenate(([0], np.cumsum(np.bincount(watched, minlength=n_items)))).astype(np.int64)
+    return PreferenceWeights(indptr, title[order].astype(index_type(n_items)), values[order], scale, watchers)

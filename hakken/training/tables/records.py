@@ -1,0 +1,38 @@
+"""Rows of the smaller tables, one by one, as texts."""
+
+import re
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+
+from hakken.ratings import MAX_ANIME_ID
+from hakken.training.tables.batches import check_columns, opened
+from hakken.training.tables.columns import texts
+from hakken.training.tables.files import Part
+
+ANIME_ID = re.compile(r"[0-9]{1,10}")
+
+
+def records(part: Part, columns: Sequence[str]) -> Iterator[tuple[int, Sequence[bytes]]]:
+    """Each row's line and fields; of a row with the wrong number of fields, none.
+
+    Raises:
+        TableError: the part can't be read to its end, or lacks a column.
+    """
+    with opened(part) as table:
+        check_columns(part, table, columns)
+        for load in table.batches(columns):
+            batch = load()
+            fields = zip(*(texts(column).to_pylist() for column in batch.columns), strict=True)
+            records = [
+                *zip(batch.lines.tolist(), fields, strict=True),
+                *((line, ()) for line in batch.misshapen.tolist()),
+            ]
+            yield from sorted(records, key=itemgetter(0))
+
+
+def anime_id_of(text: str) -> int | None:
+    """A MyAnimeList id, which programs that know only fractions write as "1.0"; None where it can be none."""
+    digits = text.removesuffix(".0")
+    if not ANIME_ID.fullmatch(digits) or not 1 <= int(digits) <= MAX_ANIME_ID:
+        return None
+    return int(digits)

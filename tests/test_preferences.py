@@ -1,0 +1,248 @@
+"""Preference weights and the match: against the formulas written out, and what the list and its reasons promise."""
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from hakken.catalogue import Catalogue
+from hakken.errors import BadOption
+from hakken.knowledge import Knowledge
+from hakken.model import Model, Parameters, fold_in, predict, preference
+from hakken.model.arrays import Float64s
+from hakken.model.preference import Taste, parts_of, taste_of
+from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Status, UserList
+from hakken.recommend import recommend, scoring
+from hakken.training.preferences import co_watching, liked_matrix, preference_weights
+from hakken.training.tables import RatingTable
+from tests.models import N_ITEMS
+from tests.strategies import rating_tables, user_lists
+
+ALL = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True)
+everything = list(range(1, N_ITEMS + 1))
+LIST = UserList.of([*(Rating(i, 4 + i % 7) for i in range(10, 40)), Rating(50, 3, Status.DROPPED), Rating(60)])
+
+
+def dense(model: Model) -> Float64s:
+    """W, `(n_items, n_items)`: a row is what was watched."""
+    arrays = model.arrays
+    weights = np.zeros((model.n_items, model.n_items))
+    for watched in range(model.n_items):
+        for at in range(arrays.pref_indptr[watched], arrays.pref_indptr[watched + 1]):
+            title = int(arrays.pref_indices[at])
+            weights[watched, title] = float(arrays.pref_scale[title]) * int(arrays.pref_values[at])
+    return weights
+
+
+def oracle_weights(table: RatingTable, mu: float, parameters: Parameters) -> Float64s:
+    """EASE by a plain inverse, over entries weighted one by one."""
+    liked = np.zeros((table.n_users, len(table.anime_ids)))
+    watched = np.zeros_like(liked)
+    for user in range(table.n_users):
+        mine = [(int(i), int(r)) for u, i, r in zip(table.users, table.items, table.scores, strict=True) if u == user]
+        scores = [r for _, r in mine if r > 0]
+        mean = (sum(scores) + 5 * mu) / (len(scores) + 5)
+        for item, r in mine:
+            watched[user, item] = 1
+            liked[user, item] = max(0.0, 1 + parameters.liking * (r - mean)) if r else parameters.unscored
+    kept = np.flatnonzero(watched.sum(axis=0) >= parameters.min_watchers)
+    gram = liked[:, kept].T @ liked[:, kept]
+    extra = parameters.pref_reg + parameters.dropout / (1 - parameters.dropout) * np.diag(gram)
+    inverse = np.linalg.inv(gram + np.diag(extra))
+    weights = np.zeros((liked.shape[1], liked.shape[1]))
+    weights[np.ix_(kept, kept)] = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0.0)
+    return weights
+
+
+@settings(max_examples=60, deadline=None)
+@given(table=rating_tables())
+def test_weights_are_those_of_the_formula(table: RatingTable) -> None:
+    parameters = Parameters(pref_reg=0.7, min_watchers=2, k_stored=50)
+    expected = oracle_weights(table, 7.0, parameters)
+    found = preference_weights(table, 7.0, parameters)
+    weights = np.zeros_like(expected)
+    rows = np.repeat(np.arange(len(expected)), np.diff(found.indptr))
+    weights[rows, found.indices] = found.values * found.scale[found.indices].astype(np.float64)
+    np.testing.assert_allclose(weights, expected, atol=5e-5)
+
+
+def test_each_title_keeps_its_strongest_weights_and_no_more(table: RatingTable) -> None:
+    full = preference_weights(table, 7.0, Parameters(k_stored=10_000))
+    cut = preference_weights(table, 7.0, Parameters(k_stored=9))
+    assert np.bincount(cut.indices).max() == 9
+    for title in (0, 57, 200):
+        everyone = np.sort(np.abs(full.values[full.indices == title].astype(int)))[::-1]
+        assert np.sort(np.abs(cut.values[cut.indices == title].astype(int)))[::-1].tolist() == everyone[:9].tolist()
+
+
+def test_the_gram_matrix_is_additive_over_users(table: RatingTable) -> None:
+    liked = liked_matrix(table, 7.0, Parameters())
+    parts = co_watching(liked[:150]) + co_watching(liked[150:])
+    np.testing.assert_allclose(parts, co_watching(liked), rtol=1e-12)
+
+
+@pytest.mark.parametrize("length", [0, 1, 30, 200])
+def test_the_preference_is_the_sum_of_the_weights(knowledge: Knowledge, length: int) -> None:
+    """By rows for a short list, in one piece for a long one."""
+    model = knowledge.model
+    taste = taste_of(model, [Rating(i, i % 11) for i in everything[:length]])
+    expected = taste.liking @ dense(model)[taste.rows] if length else np.zeros(model.n_items)
+    np.testing.assert_allclose(preference(model, taste), expected, atol=1e-9)
+
+
+def test_a_dropped_title_counts_against(knowledge: Knowledge) -> None:
+    entries = [Rating(10, 9), Rating(11, 0), Rating(12, 0, Status.DROPPED), Rating(13, 1, Status.DROPPED)]
+    liking = taste_of(knowledge.model, entries).liking
+    assert liking[0] > 1 > liking[1] > 0 > liking[2] > liking[3]
+
+
+@settings(max_examples=60, deadline=None)
+@given(user_list=user_lists([*everything, 99_999]))
+@pytest.mark.parametrize("order", list(Order))
+def test_shares_and_the_rest_add_up_to_the_score(knowledge: Knowledge, user_list: UserList, order: Order) -> None:
+    preferences = msgspec.structs.replace(ALL, order=order, popularity=0.3)
+    model, visitor = knowledge.model, fold_in(knowledge.model, user_list)
+    candidates = np.ones(model.n_items, dtype=np.bool_)
+    scored = scoring.score(knowledge, visitor, candidates, preferences, 20)
+    parts = scoring.shares(model, visitor, scored.rows, preferences)
+    np.testing.assert_allclose(parts.of_entry.sum(axis=1) + parts.rest, scored.score, atol=1e-9)
+
+
+def test_reasons_are_the_largest_shares(knowledge: Knowledge) -> None:
+    weights = dense(knowledge.model)
+    found = recommend(LIST, knowledge, ALL).recommendations
+    taste = fold_in(knowledge.model, LIST).taste
+    for one in found:
+        row = knowledge.model.rows_of([one.anime_id])[0][0]
+        amounts = taste.liking * weights[taste.rows, row]
+        largest = np.argsort(-np.abs(amounts), kind="stable")[:3]
+        ids = knowledge.model.arrays.anime_ids[taste.rows[largest]].tolist()
+        assert [reason.anime_id for reason in one.reasons] == ids
+        ratio = [reason.share / one.reasons[0].share for reason in one.reasons]
+        assert ratio == pytest.approx((amounts[largest] / amounts[largest[0]]).tolist())
+    parts = parts_of(knowledge.model, taste, np.array([3]))
+    assert parts.amount.sum() == pytest.approx(preference(knowledge.model, taste)[3])
+
+
+def test_the_shortlist_gives_the_exhaustive_top(knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "SHORTLIST", 100)
+    short = recommend(LIST, knowledge, ALL).recommendations
+    monkeypatch.setattr(scoring, "SHORTLIST", N_ITEMS)
+    assert recommend(LIST, knowledge, ALL).recommendations == short
+
+
+def test_what_is_ignored_says_nothing_and_is_still_not_recommended(knowledge: Knowledge) -> None:
+    shorter = UserList.of(rating for rating in LIST.ratings if rating.anime_id != 12)
+    found = recommend(LIST, knowledge, msgspec.structs.replace(ALL, n=100, ignored=(12,)))
+    expected = recommend(shorter, knowledge, msgspec.structs.replace(ALL, n=100))
+    assert 12 not in {one.anime_id for one in found.recommendations}
+    without = [one for one in expected.recommendations if one.anime_id != 12]
+    assert list(found.recommendations)[: len(without)] == without
+
+
+def test_the_slider_goes_from_niche_to_popular(knowledge: Knowledge) -> None:
+    support = [
+        np.mean([one.support for one in recommend(LIST, knowledge, chosen).recommendations])
+        for chosen in (msgspec.structs.replace(ALL, popularity=value) for value in (-1.0, 0.0, 1.0))
+    ]
+    assert support == sorted(support)
+    assert support[0] < support[2]
+
+
+def test_by_predicted_rating_the_list_is_exact_over_all_titles(knowledge: Knowledge) -> None:
+    chosen = msgspec.structs.replace(ALL, order=Order.PREDICTED_RATING)
+    found = recommend(LIST, knowledge, chosen).recommendations
+    r_hat = predict(knowledge.model, fold_in(knowledge.model, LIST))
+    r_hat[knowledge.model.rows_of([rating.anime_id for rating in LIST.seen])[0]] = -np.inf
+    assert [one.match for one in found] == pytest.approx(np.sort(r_hat)[::-1][:20].tolist())
+
+
+def with_facts(knowledge: Knowledge) -> Knowledge:
+    """Franchises of four: 1-4, 5-8, …, of which the fourth is a special; types, years and members differ."""
+
+    def changed(anime_id: int) -> dict[str, object]:
+        part = (anime_id - 1) % 4 + 1
+        return {
+            "franchise": anime_id - part + 1,
+            "part": part if part < 4 else None,
+            "type": "Movie" if part == 4 else "TV",
+            "genres": ("Drama",) if anime_id % 3 else ("Drama", "Comedy"),
+            "year": None if anime_id % 5 == 0 else 1990 + anime_id % 30,
+        }
+
+    catalogue = Catalogue(msgspec.structs.replace(one, **changed(one.anime_id)) for one in knowledge.catalogue.values())
+    return Knowledge(knowledge.model, catalogue)
+
+
+def test_a_new_franchise_shows_its_entry_point_and_a_started_one_continues(knowledge: Knowledge) -> None:
+    told = with_facts(knowledge)
+    user_list = UserList.of([Rating(9, 9), Rating(13, 8), Rating(17, 7), Rating(18, 2, Status.DROPPED), Rating(21, 8)])
+    result = recommend(user_list, told, Preferences(n=100, adult=True))
+    shown = [one.anime_id for one in result.recommendations]
+    catalogue = told.catalogue
+    begun = {catalogue.franchise_of(anime_id) for anime_id in (9, 13, 17, 21)}
+    assert not begun & {catalogue.franchise_of(anime_id) for anime_id in shown}
+    assert all(catalogue.franchise_of(anime_id) == anime_id for anime_id in shown)
+    assert {one.anime_id for one in result.continues} == {10, 14, 22}  # nothing of what was dropped
+    matches = [one.match for one in result.continues]
+    assert matches == sorted(matches, reverse=True)
+    free = recommend(user_list, told, Preferences(n=100, adult=True, franchise=FranchiseRule.ALL))
+    assert not free.continues
+    assert len(free.recommendations) == 100
+
+
+def test_filters_keep_their_word_and_refill(knowledge: Knowledge) -> None:
+    told = with_facts(knowledge)
+    chosen = msgspec.structs.replace(
+        ALL, types=("tv",), genres=("drama",), without_genres=("Comedy",), year_from=1995, year_to=2015, min_members=200
+    )
+    result = recommend(LIST, told, chosen)
+    assert len(result.recommendations) == 20
+    for one in result.recommendations:
+        anime = told.catalogue[one.anime_id]
+        assert anime.type == "TV"
+        assert "Comedy" not in anime.genres
+        assert anime.year is not None
+        assert 1995 <= anime.year <= 2015
+        assert (anime.members or 0) >= 200
+
+
+def test_filters_that_shorten_the_list_say_how_many_each_took(knowledge: Knowledge) -> None:
+    told = with_facts(knowledge)
+    chosen = msgspec.structs.replace(ALL, types=("Movie",), year_from=2018)
+    result = recommend(UserList.of([Rating(1, 8)]), told, chosen)
+    movies = [one for one in told.catalogue.values() if one.type == "Movie"]
+    late = [one for one in movies if (one.year or 0) >= 2018]
+    assert {one.anime_id for one in result.recommendations} == {one.anime_id for one in late} - {1}
+    assert 0 < len(late) < 20
+    unseen = knowledge.model.n_items - 1
+    note = f"type {unseen - len(movies):,}, from 2018 {len(movies) - len(late):,}."
+    assert any(note in said for said in result.notes)
+
+
+def test_an_unknown_genre_is_refused_with_a_hint(knowledge: Knowledge) -> None:
+    with pytest.raises(BadOption, match="did you mean drama"):
+        recommend(LIST, knowledge, Preferences(genres=("Darma",)))
+
+
+@pytest.mark.parametrize("wrong", [{"popularity": 2.0}, {"year_from": 2001, "year_to": 2000}])
+def test_impossible_preferences_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(BadOption):
+        Preferences(**wrong)  # type: ignore[arg-type]
+
+
+def test_planned_titles_are_hidden_where_asked(knowledge: Knowledge) -> None:
+    first = recommend(LIST, knowledge, ALL).recommendations[0].anime_id
+    planned = UserList.of([*LIST.ratings, Rating(first, 0, Status.PLAN_TO_WATCH)])
+    assert recommend(planned, knowledge, ALL).recommendations[0].anime_id == first
+    hidden = recommend(planned, knowledge, msgspec.structs.replace(ALL, hide_planned=True))
+    assert first not in {one.anime_id for one in hidden.recommendations}
+
+
+def test_a_list_without_scores_is_personal_all_the_same(knowledge: Knowledge) -> None:
+    result = recommend(UserList.of(Rating(i) for i in range(10, 30)), knowledge, ALL)
+    assert result.personal
+    assert "watched alone" in " ".join(result.notes)
+    assert len(result.recommendations) == 20
+    assert Taste(*taste_of(knowledge.model, [])).rows.tolist() == []

@@ -1,0 +1,106 @@
+"""Reading the table of how anime are related: what can't be used is counted and named, or refused, in every format."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hakken.catalogue import FILE_NAME, Anime, Catalogue
+from hakken.cli.main import main
+from hakken.errors import TableError
+from hakken.training.tables import AnimeTable, in_franchises
+from hakken.training.tables.faults import N_EXAMPLES
+from tests.reading_tables import FORMATS, TEXT_FORMATS, raw_bytes, write_table
+
+COLUMNS = ["anime_id", "relation", "related_id"]
+GOOD = ["1", "Sequel", "2"]
+DEFECTS = [
+    *(([text, "Sequel", "2"], "impossible anime id") for text in ("", "x", "0", "-1", "1.5", "2147483648")),
+    *(
+        (["1", "Sequel", text], "impossible id of a related anime")
+        for text in ("", "x", "0", "-1", "1.5", "2147483648")
+    ),
+    (["1", "", "2"], "no relation"),
+]
+ANIME = AnimeTable(
+    Catalogue([Anime(anime_id=1, title="Dawn"), Anime(anime_id=2, title="Dusk"), Anime(anime_id=3, title="Dusk 2")]),
+    Counter({"no title": 2}),
+    {"no title": ("a.csv, line 3", "a.csv, line 4")},
+)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_relations_tell_franchises_in_every_format(tmp_path: Path, form: str) -> None:
+    rows = [["1.0", "Side story", "2"], ["3", "Character", "1"]]
+    table = in_franchises(ANIME, write_table(tmp_path, form, COLUMNS, rows), strict=True)
+    assert table.catalogue.franchises == {1: (1, 2)}
+    assert table.catalogue.franchise_of(3) == 3
+    assert table.dropped == ANIME.dropped
+    assert table.examples == ANIME.examples
+
+
+def test_without_relations_titles_tell() -> None:
+    assert in_franchises(ANIME).catalogue.franchises == {2: (2, 3)}
+    assert in_franchises(ANIME).dropped == ANIME.dropped
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(("row", "reason"), DEFECTS)
+def test_a_row_that_can_not_be_used_is_left_out_counted_and_named_or_refused(
+    tmp_path: Path, form: str, row: list[str], reason: str
+) -> None:
+    path = write_table(tmp_path, form, COLUMNS, [row, GOOD])
+    place = {"folder": "part-0.csv, line 2", "parquet": "ratings.parquet, row 1"}.get(form, f"ratings.{form}, line 2")
+    table = in_franchises(ANIME, path)
+    assert table.catalogue.franchises[1] == (1, 2, 3)
+    assert table.dropped == {"no title": 2, reason: 1}
+    assert table.examples == ANIME.examples | {reason: (place,)}
+    with pytest.raises(TableError, match=f"{place}: {reason}"):
+        in_franchises(ANIME, path, strict=True)
+
+
+@pytest.mark.parametrize("form", TEXT_FORMATS)
+def test_a_row_with_the_wrong_number_of_fields_is_left_out(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"r.{form}"
+    path.write_bytes(raw_bytes(form, b"anime_id,relation,related_id\n1,Sequel\n1,Sequel,2\n"))
+    assert in_franchises(ANIME, path).examples["wrong number of fields"] == (f"r.{form}, line 2",)
+
+
+def test_faults_of_both_tables_are_counted_together(tmp_path: Path) -> None:
+    places = tuple(f"a.csv, line {line}" for line in range(2, 2 + N_EXAMPLES - 1))
+    anime = AnimeTable(ANIME.catalogue, Counter({"impossible anime id": 7}), {"impossible anime id": places})
+    path = write_table(tmp_path, "csv", COLUMNS, [["x", "Sequel", "2"], ["y", "Sequel", "2"], GOOD])
+    table = in_franchises(anime, path)
+    assert table.dropped == {"impossible anime id": 9}
+    assert table.examples == {"impossible anime id": (*places, "ratings.csv, line 2")}
+
+
+def test_a_table_without_a_usable_row_or_a_column_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"holds no usable row\.$"):
+        in_franchises(ANIME, write_table(tmp_path, "csv", COLUMNS, []))
+    with pytest.raises(TableError, match=r"holds no usable row: no relation\.$"):
+        in_franchises(ANIME, write_table(tmp_path, "csv", COLUMNS, [["1", "", "2"]]))
+    with pytest.raises(TableError, match=r"lacks the columns related_id; it has anime_id, relation"):
+        in_franchises(ANIME, write_table(tmp_path, "csv", COLUMNS[:2], [GOOD[:2]]))
+
+
+def test_train_writes_franchises_into_the_catalogue_and_strict_refuses_faulty_relations(
+    ratings_csv: Path, tmp_path: Path
+) -> None:
+    anime = tmp_path / "anime.csv"
+    rows = ["1,Dawn,Drama,TV,12,7.5,100", "2,Dusk,Drama,TV,12,7.5,100", "3,Dusk 2,Drama,TV,12,7.5,100"]
+    anime.write_text("\n".join(["anime_id,name,genre,type,episodes,rating,members", *rows, ""]))
+    relations = write_table(tmp_path, "csv", COLUMNS, [["3", "Prequel", "1"], ["x", "Sequel", "1"]], name="relations")
+
+    def train(*options: str | Path, status: int = 0) -> str:
+        arguments = ("train", "--ratings", ratings_csv, "--anime", anime, "--out", tmp_path / "model", *options)
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert result.exit_code == status, result.output
+        return result.output
+
+    train()
+    assert Catalogue.read(tmp_path / "model" / FILE_NAME).franchises == {2: (2, 3)}
+    assert "impossible anime id (relations.csv, line 3)" in train("--relations", relations)
+    assert Catalogue.read(tmp_path / "model" / FILE_NAME).franchises == {1: (1, 2, 3)}
+    assert "relations.csv, line 3" in train("--relations", relations, "--strict", status=1)
