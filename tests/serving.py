@@ -39,7 +39,7 @@ def wait_for(address: str) -> None:
     while True:
         try:
             requests.get(f"{address}/healthz", timeout=1)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             if time.monotonic() > end:
                 raise
             time.sleep(0.05)
