@@ -104,7 +104,8 @@ def test_shares_and_the_rest_add_up_to_the_score(knowledge: Knowledge, user_list
     preferences = msgspec.structs.replace(ALL, order=order, popularity=0.3)
     model, visitor = knowledge.model, fold_in(knowledge.model, user_list)
     candidates = np.ones(model.n_items, dtype=np.bool_)
-    scored = scoring.score(knowledge, visitor, candidates, preferences, 20)
+    wanted = preference(model, visitor.taste)
+    scored = scoring.score(model, visitor, wanted, candidates, preferences)
     parts = scoring.shares(model, visitor, scored.rows, preferences)
     np.testing.assert_allclose(parts.of_entry.sum(axis=1) + parts.rest, scored.score, atol=1e-9)
 

@@ -55,18 +55,20 @@ def fold_in(model: Model, user_list: UserList) -> Visitor:
     return Visitor(b_u, rows, from_item - b_u, int((~known).sum()), taste)
 
 
-def predict(model: Model, visitor: Visitor, rows: Int64s | None = None) -> Float64s:
+def predict(model: Model, visitor: Visitor, rows: Int64s | None = None, wanted: Float64s | None = None) -> Float64s:
     """Predict ratings, neighbours and preference together; neither rounded nor clipped.
 
     Args:
         model: the model.
         visitor: a folded-in user.
         rows: `(n,)` inner indices of the anime to predict; all of them when None.
+        wanted: `(n_items,)` preferences of the visitor, where they are at hand.
 
     Returns:
         `(n,)` float64, r_hat in score points.
     """
-    wanted = preference(model, visitor.taste)
+    if wanted is None:
+        wanted = preference(model, visitor.taste)
     r_hat = predict_from_neighbours(model, visitor, rows)
     return r_hat + implicit_term(model, visitor, wanted if rows is None else wanted[rows])
 

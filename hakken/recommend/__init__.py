@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from hakken.knowledge import Knowledge, Mask
-from hakken.model import Visitor, fold_in, predict, top_n
+from hakken.model import Visitor, fold_in, predict, preference, top_n
 from hakken.model.arrays import Float64s, Int64s
 from hakken.ratings import (
     MAX_SCORE,
@@ -73,20 +73,28 @@ def _without(user_list: UserList, ignored: tuple[int, ...]) -> UserList:
 def _best(
     user_list: UserList, visitor: Visitor, knowledge: Knowledge, candidates: Mask, preferences: Preferences
 ) -> tuple[Recommendation, ...]:
-    scored = score(knowledge, visitor, candidates, preferences, preferences.n)
+    wanted = preference(knowledge.model, visitor.taste)
+    scored = score(knowledge.model, visitor, wanted, candidates, preferences)
     by_row = np.argsort(scored.rows)
     ordered = Scored(scored.rows[by_row], scored.score[by_row])  # of equal scores the lower row comes first
     best = top_n(ordered.score, np.ones(len(ordered.rows), dtype=np.bool_), preferences.n)
-    return _described(user_list, visitor, knowledge, Scored(ordered.rows[best], ordered.score[best]), preferences)
+    chosen = Scored(ordered.rows[best], ordered.score[best])
+    return _described(user_list, visitor, knowledge, wanted=wanted, chosen=chosen, preferences=preferences)
 
 
 def _described(
-    user_list: UserList, visitor: Visitor, knowledge: Knowledge, chosen: Scored, preferences: Preferences
+    user_list: UserList,
+    visitor: Visitor,
+    knowledge: Knowledge,
+    *,
+    wanted: Float64s,
+    chosen: Scored,
+    preferences: Preferences,
 ) -> tuple[Recommendation, ...]:
     model, catalogue = knowledge.model, knowledge.catalogue
     if not len(chosen.rows):
         return ()
-    r_hat = predict(model, visitor, chosen.rows).clip(MIN_SCORE, MAX_SCORE)
+    r_hat = predict(model, visitor, chosen.rows, wanted).clip(MIN_SCORE, MAX_SCORE)
     parts = shares(model, visitor, chosen.rows, preferences)
     scores = {rating.anime_id: max(rating.score, 0) for rating in user_list.ratings}
     watched = model.arrays.anime_ids[visitor.taste.rows]

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.knowledge import Knowledge, Mask
-from hakken.model import Model, Visitor, predict, preference, top_n
+from hakken.knowledge import Mask
+from hakken.model import Model, Visitor, predict, top_n
 from hakken.model.arrays import Float64s, Int64s
 from hakken.model.prediction import IMPLICIT_RANGE, implicit_term, neighbourhood, predict_from_neighbours
 from hakken.model.preference import parts_of
@@ -50,21 +50,20 @@ class Shares(NamedTuple):
     neighbours: Int64s
 
 
-def score(knowledge: Knowledge, visitor: Visitor, candidates: Mask, preferences: Preferences, enough: int) -> Scored:
+def score(model: Model, visitor: Visitor, wanted: Float64s, candidates: Mask, preferences: Preferences) -> Scored:
     """Score the candidates, or as many of the best of them as are enough.
 
     Args:
-        knowledge: model and catalogue.
+        model: the model.
         visitor: a folded-in user.
+        wanted: `(n_items,)`, their preferences p_ui.
         candidates: `(n_items,)`, which titles may be recommended.
-        preferences: order and popularity.
-        enough: how many titles are wanted at most.
+        preferences: order, popularity and how many are wanted.
     """
-    model = knowledge.model
     if preferences.order is Order.PREDICTED_RATING:
-        return Scored(np.flatnonzero(candidates), predict(model, visitor)[candidates])
-    before = _sum(model, preference(model, visitor.taste)) * _popularity_factor(model, preferences)
-    rows = top_n(before, candidates, max(SHORTLIST, 5 * enough))
+        return Scored(np.flatnonzero(candidates), predict(model, visitor, None, wanted)[candidates])
+    before = _sum(model, wanted) * _popularity_factor(model, preferences)
+    rows = top_n(before, candidates, max(SHORTLIST, 5 * preferences.n))
     return Scored(rows, before[rows] * _pull(model, visitor, rows))
 
 
