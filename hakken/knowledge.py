@@ -22,6 +22,7 @@ class Facts:
 
     def __init__(self, model: Model, catalogue: Catalogue) -> None:
         self._ids: list[int] = model.arrays.anime_ids.tolist()
+        self._watchers = model.arrays.watchers
         self._catalogue = catalogue
 
     @cached_property
@@ -59,6 +60,11 @@ class Facts:
         """`(n_items,)` int64: each row's place in its franchise's watching order; specials and the like come last."""
         parts = [(1 if one.franchise is None else one.part or NO_PART) if one else 1 for one in self._anime()]
         return np.array(parts, dtype=np.int64)
+
+    @cached_property
+    def watching_order(self) -> Int64s:
+        """`(n_items,)` int64: inner indices by franchise and, within one, in watching order; then by watchers."""
+        return np.lexsort((-self._watchers, self.part, self.franchise))
 
     def _anime(self) -> Iterator[Any]:
         return (self._catalogue.get(anime_id) for anime_id in self._ids)

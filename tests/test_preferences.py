@@ -102,11 +102,9 @@ def test_a_dropped_title_counts_against(knowledge: Knowledge) -> None:
 @pytest.mark.parametrize("order", list(Order))
 def test_shares_and_the_rest_add_up_to_the_score(knowledge: Knowledge, user_list: UserList, order: Order) -> None:
     preferences = msgspec.structs.replace(ALL, order=order, popularity=0.3)
-    model, visitor = knowledge.model, fold_in(knowledge.model, user_list)
-    candidates = np.ones(model.n_items, dtype=np.bool_)
-    wanted = preference(model, visitor.taste)
-    scored = scoring.score(model, visitor, wanted, candidates, preferences)
-    parts = scoring.shares(model, visitor, scored.rows, preferences)
+    scorer = scoring.Scorer(knowledge.model, user_list, preferences)
+    scored = scorer.score(np.ones(knowledge.model.n_items, dtype=np.bool_))
+    parts = scorer.shares(scored.rows)
     np.testing.assert_allclose(parts.of_entry.sum(axis=1) + parts.rest, scored.score, atol=1e-9)
 
 

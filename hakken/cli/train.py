@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 import msgspec
 from msgspec import inspect
 
+from hakken.cli.places import check_writable
 from hakken.cli.progress import shown
 from hakken.cli.speaking import plain_errors
 from hakken.cli.stopping import Stop, stoppable
@@ -96,7 +96,7 @@ def train(
 
     with stoppable(sentence) as stop, plain_errors():
         if report:
-            _check_writable(report)
+            check_writable(report, "--report")
         run = _train(stop, (ratings, anime, titles, relations), out, _parameters(params, given), strict, quiet, report)
     if not quiet:
         # Loading the compiler takes a second, which the other commands should not wait for; here and below.
@@ -146,10 +146,3 @@ def _manifest(out: Path) -> bytes | None:
     with contextlib.suppress(OSError):
         return (out / FILE_NAME).read_bytes()
     return None
-
-
-def _check_writable(directory: Path) -> None:
-    """Say before minutes of training that a report has no place to go."""
-    existing = next(one for one in (directory, *directory.absolute().parents) if one.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise click.BadParameter(f"Nothing can be written to {directory}.", param_hint="--report")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.model.arrays import Array, Float64s, Int64s, Model
+from hakken.model.arrays import Float64s, Int64s, Model, gather
 from hakken.model.preference import Taste, preference, taste_of
 from hakken.ratings import UserList
 
@@ -136,7 +136,7 @@ def _spoken(model: Model, visitor: Visitor, rows: Int64s | None) -> tuple[Float6
         indptr, entries = arrays.sim_indptr, None
         indices, b_i, prior = arrays.sim_indices, arrays.b_i, model.row_priors
     else:
-        indptr, entries = _gather(arrays.sim_indptr, rows)
+        indptr, entries = gather(arrays.sim_indptr, rows)
         indices, b_i, prior = arrays.sim_indices[entries], arrays.b_i[rows], model.row_priors[rows]
     baseline = model.mu + visitor.b_u + b_i
 
@@ -153,10 +153,3 @@ def _spoken(model: Model, visitor: Visitor, rows: Int64s | None) -> tuple[Float6
     # Weights and prior are in units of their row's scale, which cancels out.
     weight = model.weights[arrays.sim_values[found if entries is None else entries[found]]]
     return baseline, prior, _Spoken(row, rated[found], weight)
-
-
-def _gather(indptr: Int64s, rows: Int64s) -> tuple[Int64s, Array]:
-    """Cut some rows out of a CSR matrix: their own `indptr`, and the positions of their entries."""
-    lengths = indptr[rows + 1] - indptr[rows]
-    cut = np.concatenate(([0], np.cumsum(lengths)))
-    return cut, np.arange(cut[-1]) + np.repeat(indptr[rows] - cut[:-1], lengths)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.model.arrays import Array, Float64s, Int64s, Model
+from hakken.model.arrays import Array, Float64s, Int64s, Model, gather
 from hakken.model.manifest import Parameters
 from hakken.ratings import MIN_SCORE, Rating, Status
 
@@ -91,8 +91,8 @@ def preference(model: Model, taste: Taste) -> Float64s:
         liking[taste.rows] = taste.liking
         amounts = np.repeat(liking, np.diff(arrays.pref_indptr)) * arrays.pref_values
         return _per_title(model, arrays.pref_indices, amounts)
-    lengths, positions = _entries(model, taste.rows)
-    amounts = np.repeat(taste.liking, lengths) * arrays.pref_values[positions]
+    cut, positions = gather(arrays.pref_indptr, taste.rows)
+    amounts = np.repeat(taste.liking, np.diff(cut)) * arrays.pref_values[positions]
     return _per_title(model, arrays.pref_indices[positions], amounts)
 
 
@@ -101,10 +101,14 @@ def parts_of(model: Model, taste: Taste, rows: Int64s) -> Parts:
     arrays = model.arrays
     place = np.full(model.n_items, -1)
     place[rows] = np.arange(len(rows))
-    lengths, positions = _entries(model, taste.rows)
+    cut, positions = gather(arrays.pref_indptr, taste.rows)
     title = place[arrays.pref_indices[positions]]
     wanted = title >= 0
-    entry, title, positions = np.repeat(np.arange(len(lengths)), lengths)[wanted], title[wanted], positions[wanted]
+    entry, title, positions = (
+        np.repeat(np.arange(len(taste.rows)), np.diff(cut))[wanted],
+        title[wanted],
+        positions[wanted],
+    )
     amount = taste.liking[entry] * arrays.pref_values[positions] * arrays.pref_scale[rows[title]]
     return Parts(entry, title, amount)
 
@@ -112,11 +116,3 @@ def parts_of(model: Model, taste: Taste, rows: Int64s) -> Parts:
 def _per_title(model: Model, titles: Array, amounts: Float64s) -> Float64s:
     total = np.bincount(titles, amounts, minlength=model.n_items).astype(np.float64)
     return total * model.arrays.pref_scale.astype(np.float64)
-
-
-def _entries(model: Model, rows: Int64s) -> tuple[Int64s, Int64s]:
-    """Where the stored weights of some rows stand: how many each has, and the position of every one."""
-    begins = model.arrays.pref_indptr[rows]
-    lengths = model.arrays.pref_indptr[rows + 1] - begins
-    ends = np.cumsum(lengths)
-    return lengths, np.arange(ends[-1] if len(ends) else 0) + np.repeat(begins - ends + lengths, lengths)

@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 
 from hakken.knowledge import Knowledge, Mask
-from hakken.model import Visitor, fold_in, predict, preference, top_n
-from hakken.model.arrays import Float64s, Int64s
+from hakken.model import top_n
+from hakken.model.arrays import Float64s
 from hakken.ratings import (
     MAX_SCORE,
     MIN_SCORE,
@@ -22,7 +22,7 @@ from hakken.ratings import (
 from hakken.recommend.filters import candidates as find_candidates
 from hakken.recommend.franchise import new_only, next_entries
 from hakken.recommend.notes import list_notes, notes_on, what_is_left
-from hakken.recommend.scoring import Scored, score, shares
+from hakken.recommend.scoring import Scored, Scorer
 
 __all__ = ["list_notes", "recommend"]
 
@@ -45,22 +45,24 @@ def recommend(user_list: UserList, knowledge: Knowledge, preferences: Preference
         BadOption: the catalogue knows no such type or genre.
     """
     evidence = _without(user_list, preferences.ignored)
-    visitor = fold_in(knowledge.model, evidence)
     candidates, taken = find_candidates(user_list, knowledge, preferences)
-    continues: tuple[Recommendation, ...] = ()
+    following = np.zeros_like(candidates)
     if preferences.franchise is FranchiseRule.NEW:
-        following = np.zeros_like(candidates)
         following[next_entries(user_list, knowledge, candidates)] = True
-        continues = _best(evidence, visitor, knowledge, following, preferences)
         fresh = new_only(user_list, knowledge, candidates)
         if more := int(candidates.sum() - fresh.sum()):
             taken["franchise rules"] = more
         candidates = fresh
-    found = _best(evidence, visitor, knowledge, candidates, preferences)
-    notes = notes_on(evidence, visitor)
+    scorer = Scorer(knowledge.model, evidence, preferences)
+    best, continues = (_best(scorer, mask, preferences.n) for mask in (candidates, following))
+    both = Scored(np.concatenate((best.rows, continues.rows)), np.concatenate((best.score, continues.score)))
+    described = _described(evidence, knowledge, scorer, both)
+    found = described[: len(best.rows)]
+    notes = notes_on(evidence, scorer.visitor)
     if len(found) < preferences.n:
         notes.append(what_is_left(len(found), taken))
-    return Recommendations(found, tuple(notes), len(visitor.taste.rows) > 0, continues)
+    personal = len(scorer.visitor.taste.rows) > 0
+    return Recommendations(found, tuple(notes), personal, described[len(best.rows) :])
 
 
 def _without(user_list: UserList, ignored: tuple[int, ...]) -> UserList:
@@ -70,58 +72,55 @@ def _without(user_list: UserList, ignored: tuple[int, ...]) -> UserList:
     return msgspec.structs.replace(user_list, ratings=kept)
 
 
-def _best(
-    user_list: UserList, visitor: Visitor, knowledge: Knowledge, candidates: Mask, preferences: Preferences
-) -> tuple[Recommendation, ...]:
-    wanted = preference(knowledge.model, visitor.taste)
-    scored = score(knowledge.model, visitor, wanted, candidates, preferences)
-    by_row = np.argsort(scored.rows)
-    ordered = Scored(scored.rows[by_row], scored.score[by_row])  # of equal scores the lower row comes first
-    best = top_n(ordered.score, np.ones(len(ordered.rows), dtype=np.bool_), preferences.n)
-    chosen = Scored(ordered.rows[best], ordered.score[best])
-    return _described(user_list, visitor, knowledge, wanted=wanted, chosen=chosen, preferences=preferences)
+def _best(scorer: Scorer, candidates: Mask, n: int) -> Scored:
+    scored = scorer.score(candidates)
+    best = top_n(scored.score, np.ones(len(scored.rows), dtype=np.bool_), n)
+    return Scored(scored.rows[best], scored.score[best])
 
 
-def _described(
-    user_list: UserList,
-    visitor: Visitor,
-    knowledge: Knowledge,
-    *,
-    wanted: Float64s,
-    chosen: Scored,
-    preferences: Preferences,
-) -> tuple[Recommendation, ...]:
+def _described(user_list: UserList, knowledge: Knowledge, scorer: Scorer, chosen: Scored) -> tuple[Recommendation, ...]:
+    """Write recommendations, with their reasons, from titles and their scores."""
     model, catalogue = knowledge.model, knowledge.catalogue
-    if not len(chosen.rows):
-        return ()
-    r_hat = predict(model, visitor, chosen.rows, wanted).clip(MIN_SCORE, MAX_SCORE)
-    parts = shares(model, visitor, chosen.rows, preferences)
+    r_hat = scorer.predicted(chosen.rows).clip(MIN_SCORE, MAX_SCORE)
+    parts = scorer.shares(chosen.rows)
     scores = {rating.anime_id: max(rating.score, 0) for rating in user_list.ratings}
-    watched = model.arrays.anime_ids[visitor.taste.rows]
-
-    def reasons(place: int) -> tuple[Reason, ...]:
-        of_entry = parts.of_entry[place]
-        largest = _largest(of_entry)
-        return tuple(
-            Reason(anime_id, catalogue.title(anime_id), scores[anime_id], share)
-            for anime_id, share in zip(watched[largest].tolist(), of_entry[largest].tolist(), strict=True)
-        )
-
+    watched = model.arrays.anime_ids[scorer.visitor.taste.rows].tolist()
     return tuple(
         Recommendation(
             anime_id=anime_id,
             title=catalogue.title(anime_id),
-            predicted_rating=round(float(r_hat[place]), 2),
-            match=float(chosen.score[place]),
-            support=int(model.arrays.raters[chosen.rows[place]]),
-            neighbours=int(parts.neighbours[place]),
-            reasons=reasons(place),
+            predicted_rating=round(rating, 2),
+            match=match,
+            support=support,
+            neighbours=neighbours,
+            reasons=tuple(
+                Reason(watched[entry], catalogue.title(watched[entry]), scores[watched[entry]], share)
+                for entry, share in largest
+            ),
         )
-        for place, anime_id in enumerate(model.arrays.anime_ids[chosen.rows].tolist())
+        for anime_id, rating, match, support, neighbours, largest in zip(
+            model.arrays.anime_ids[chosen.rows].tolist(),
+            r_hat.tolist(),
+            chosen.score.tolist(),
+            model.arrays.raters[chosen.rows].tolist(),
+            parts.neighbours.tolist(),
+            _largest(parts.of_entry),
+            strict=True,
+        )
     )
 
 
-def _largest(of_entry: Float64s) -> Int64s:
-    """The up to three entries that say most, for or against."""
-    order = np.argsort(-np.abs(of_entry), kind="stable")[:N_REASONS].astype(np.int64)
-    return np.extract(of_entry[order] != 0, order)
+def _largest(of_entry: Float64s) -> list[list[tuple[int, float]]]:
+    """For each title, the up to three entries that say most, for or against, and their shares."""
+    size = -np.abs(of_entry)
+    n = min(N_REASONS, size.shape[1])
+    if n < size.shape[1]:
+        few = np.sort(np.argpartition(size, n - 1, axis=1)[:, :n], axis=1)
+    else:
+        few = np.tile(np.arange(n), (len(size), 1))
+    order = np.take_along_axis(few, np.argsort(np.take_along_axis(size, few, axis=1), axis=1, kind="stable"), axis=1)
+    shares = np.take_along_axis(of_entry, order, axis=1)
+    return [
+        [(entry, share) for entry, share in zip(entries, parts, strict=True) if share]
+        for entries, parts in zip(order.tolist(), shares.tolist(), strict=True)
+    ]

@@ -11,10 +11,11 @@ def new_only(user_list: UserList, knowledge: Knowledge, candidates: Mask) -> Mas
     """Leave, of each franchise that is new to the visitor, the first of its candidates in watching order."""
     facts = knowledge.facts
     started = {knowledge.catalogue.franchise_of(rating.anime_id) for rating in user_list.seen}
-    rows = np.flatnonzero(candidates & ~np.isin(facts.franchise, list(started)))
-    rows = rows[np.lexsort((-knowledge.model.arrays.watchers[rows], facts.part[rows], facts.franchise[rows]))]
+    rows = facts.watching_order[candidates[facts.watching_order]]
+    franchise = facts.franchise[rows]
     first = np.ones(len(rows), dtype=np.bool_)
-    first[1:] = facts.franchise[rows[1:]] != facts.franchise[rows[:-1]]
+    first[1:] = franchise[1:] != franchise[:-1]
+    first &= ~np.isin(franchise, np.fromiter(started, dtype=np.int64))
     chosen = np.zeros_like(candidates)
     chosen[rows[first]] = True
     return chosen
