@@ -5,7 +5,7 @@ On disk it is gzipped JSON Lines, one anime a line, without the fields that are 
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -39,7 +39,8 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         picture: https address of a cover.
         adult: for adults only.
         franchise: id of the anime with which its franchise begins; None where it stands alone.
-        part: 1, 2, 3 … for the franchise's main entries in watching order; None for specials, recaps and the like.
+        saga: the same of its saga, the wider circle: franchises that are most likely one story. See hakken.franchises.
+        part: 1, 2, 3 … for the saga's main entries in watching order; None for specials, recaps and the like.
     """
 
     anime_id: AnimeId
@@ -58,6 +59,7 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     picture: str | None = None
     adult: bool = False
     franchise: AnimeId | None = None
+    saga: AnimeId | None = None
     part: int | None = None
 
     @property
@@ -88,20 +90,29 @@ class Catalogue(Mapping[int, Anime]):
 
         Those that a catalogue lacks are left out of it.
         """
-        parts: dict[int, list[tuple[int, int]]] = {}
-        for anime in self._anime.values():
-            if anime.franchise is not None and anime.part is not None:
-                parts.setdefault(anime.franchise, []).append((anime.part, anime.anime_id))
-        return {franchise: tuple(anime_id for _, anime_id in sorted(known)) for franchise, known in parts.items()}
+        return self._main_entries(self.franchise_of)
+
+    @cached_property
+    def sagas(self) -> Mapping[int, tuple[int, ...]]:
+        """The same of sagas."""
+        return self._main_entries(self.saga_of)
 
     def franchise_of(self, anime_id: int) -> int:
         """The franchise of an anime: where it begins. One that stands alone, or that nobody knows, is its own."""
         anime = self._anime.get(anime_id)
         return anime_id if anime is None or anime.franchise is None else anime.franchise
 
-    def main_entries(self, franchise: int) -> tuple[int, ...]:
-        """The main entries of a franchise, as `franchise_of` names it, in watching order."""
-        return self.franchises.get(franchise, (franchise,))
+    def saga_of(self, anime_id: int) -> int:
+        """The same of its saga."""
+        anime = self._anime.get(anime_id)
+        return anime_id if anime is None or anime.saga is None else anime.saga
+
+    def _main_entries(self, group_of: Callable[[int], int]) -> Mapping[int, tuple[int, ...]]:
+        parts: dict[int, list[tuple[int, int]]] = {}
+        for anime in self._anime.values():
+            if anime.part is not None:
+                parts.setdefault(group_of(anime.anime_id), []).append((anime.part, anime.anime_id))
+        return {group: tuple(anime_id for _, anime_id in sorted(known)) for group, known in parts.items()}
 
     @classmethod
     def read(cls, path: Path) -> Self:

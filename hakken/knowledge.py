@@ -1,28 +1,118 @@
 """What recommendations are made from: a model and the catalogue that goes with it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from hakken.catalogue import FILE_NAME, Catalogue
+from hakken.catalogue import FILE_NAME, Anime, Catalogue
 from hakken.model import Model
-from hakken.model.arrays import Int64s
+from hakken.model.arrays import Int32s, Int64s
 from hakken.model.store import Artefact
 
 Mask = npt.NDArray[np.bool_]
-NO_PART = np.iinfo(np.int64).max
+NO_PART = np.iinfo(np.int32).max
+
+
+class Places:
+    """All anime that the catalogue or the model knows, numbered by their ids: a list may hold any of them.
+
+    Attributes:
+        ids: `(n_places,)` int64, MyAnimeList ids, ascending.
+        of_row: `(n_items,)` int64, place of each of the model's rows.
+        row: `(n_places,)` int64, the model's row of each place, -1 where it has none.
+        part: `(n_places,)` int32, each place in its saga's watching order; `NO_PART` for specials and the like.
+    """
+
+    def __init__(self, model: Model, catalogue: Catalogue) -> None:
+        known = model.arrays.anime_ids
+        self.ids: Int64s = np.union1d(known, np.array(list(catalogue), dtype=np.int64)).astype(np.int64)
+        self.of_row: Int64s = np.searchsorted(self.ids, known)
+        self.row: Int64s = np.full(len(self.ids), -1)
+        self.row[self.of_row] = np.arange(len(known))
+        self.part: Int32s = np.array([_part(catalogue.get(one)) for one in self.ids.tolist()], dtype=np.int32)
+
+    def of(self, anime_ids: Int64s) -> Int64s:
+        """Places of those of some anime that have one, in the order given."""
+        places: Int64s = np.searchsorted(self.ids, anime_ids)
+        places[places == len(self.ids)] = 0
+        return places[self.ids[places] == anime_ids] if len(self.ids) else places[:0]
+
+
+class Groups:
+    """Franchises, or sagas, as arrays: who belongs together, and in which order to watch it.
+
+    Attributes:
+        of_row: `(n_items,)` int32, the group of each of the model's rows, numbered from 0.
+        part_of_row: `(n_items,)` int32, `Places.part` of each row.
+    """
+
+    def __init__(self, model: Model, places: Places, group_of: Callable[[int], int]) -> None:
+        of_place = [group_of(anime_id) for anime_id in places.ids.tolist()]
+        self._places = places
+        self._group = np.unique(np.array(of_place, dtype=np.int64), return_inverse=True)[1].astype(np.int32)
+        self._size = int(self._group.max(initial=-1)) + 1
+        self.of_row: Int32s = self._group[places.of_row]
+        self.part_of_row: Int32s = places.part[places.of_row]
+        # Rows by group and, within one, in watching order; then by watchers.
+        self._order: Int64s = np.lexsort((-model.arrays.watchers, self.part_of_row, self.of_row))
+        self._group_in_order: Int32s = self.of_row[self._order]
+        main = np.flatnonzero(places.part < NO_PART)
+        self._main: Int64s = main[np.lexsort((places.part[main], self._group[main]))]
+
+    def __len__(self) -> int:
+        return self._size
+
+    def any_of(self, places: Int64s) -> Mask:
+        """Which groups any of some places belongs to, `(n_groups,)` bool."""
+        touched = np.zeros(len(self), dtype=np.bool_)
+        touched[self._group[places]] = True
+        return touched
+
+    def first_rows(self, candidates: Mask, groups: Mask) -> Int64s:
+        """Inner indices of the candidate that comes first in each of some groups.
+
+        Args:
+            candidates: `(n_items,)`.
+            groups: `(n_groups,)`.
+        """
+        left = np.flatnonzero(candidates[self._order] & groups[self._group_in_order])
+        return self._order[left[firsts(self._group_in_order[left])]]
+
+    def last_part(self, places: Int64s) -> Int32s:
+        """The latest main entry of each group that some places hold, `(n_groups,)` int32; 0 where there is none."""
+        main = places[self._places.part[places] < NO_PART]
+        last = np.zeros(len(self), dtype=np.int32)
+        np.maximum.at(last, self._group[main], self._places.part[main])
+        return last
+
+    def next_rows(self, seen: Int64s, groups: Mask) -> Int64s:
+        """Inner indices, ascending, of the next main entry of some groups that is not among the seen places.
+
+        An entry that the model does not know is not passed over: nothing is next in its group.
+        """
+        unseen = np.ones(len(self._group), dtype=np.bool_)
+        unseen[seen] = False
+        left = self._main[unseen[self._main] & groups[self._group[self._main]]]
+        rows = self._places.row[left[firsts(self._group[left])]]
+        return np.sort(rows[rows >= 0])
+
+
+def firsts(groups: Int32s) -> Mask:
+    """Which entries, `(n,)`, are the first of their group, where each group's entries stand side by side."""
+    first = np.ones(len(groups), dtype=np.bool_)
+    first[1:] = groups[1:] != groups[:-1]
+    return first
 
 
 class Facts:
     """What the catalogue knows of the model's rows, as arrays; each is made when it is first asked for."""
 
     def __init__(self, model: Model, catalogue: Catalogue) -> None:
-        self._ids: list[int] = model.arrays.anime_ids.tolist()
-        self._watchers = model.arrays.watchers
+        self._model = model
         self._catalogue = catalogue
 
     @cached_property
@@ -51,30 +141,35 @@ class Facts:
         return self._masks(lambda one: one.genres)
 
     @cached_property
-    def franchise(self) -> Int64s:
-        """`(n_items,)` int64: id of the anime with which each row's franchise begins."""
-        return np.array([self._catalogue.franchise_of(anime_id) for anime_id in self._ids], dtype=np.int64)
+    def places(self) -> Places:
+        """All anime that are known of, with or without a row."""
+        return Places(self._model, self._catalogue)
 
     @cached_property
-    def part(self) -> Int64s:
-        """`(n_items,)` int64: each row's place in its franchise's watching order; specials and the like come last."""
-        parts = [(1 if one.franchise is None else one.part or NO_PART) if one else 1 for one in self._anime()]
-        return np.array(parts, dtype=np.int64)
+    def franchises(self) -> Groups:
+        """Franchises: what is certainly one story."""
+        return Groups(self._model, self.places, self._catalogue.franchise_of)
 
     @cached_property
-    def watching_order(self) -> Int64s:
-        """`(n_items,)` int64: inner indices by franchise and, within one, in watching order; then by watchers."""
-        return np.lexsort((-self._watchers, self.part, self.franchise))
+    def sagas(self) -> Groups:
+        """Sagas: what is most likely one."""
+        return Groups(self._model, self.places, self._catalogue.saga_of)
 
-    def _anime(self) -> Iterator[Any]:
-        return (self._catalogue.get(anime_id) for anime_id in self._ids)
+    def _anime(self) -> Iterator[Anime | None]:
+        return (self._catalogue.get(anime_id) for anime_id in self._model.arrays.anime_ids.tolist())
 
-    def _masks(self, values: Any) -> dict[str, Mask]:  # noqa: ANN401  # a function of an anime
+    def _masks(self, values: Callable[[Anime], Iterable[str]]) -> dict[str, Mask]:
         masks: dict[str, Mask] = {}
         for row, one in enumerate(self._anime()):
             for value in values(one) if one else ():
-                masks.setdefault(value.lower(), np.zeros(len(self._ids), dtype=np.bool_))[row] = True
+                masks.setdefault(value.lower(), np.zeros(self._model.n_items, dtype=np.bool_))[row] = True
         return masks
+
+
+def _part(anime: Anime | None) -> int:
+    if anime is None or anime.saga is None:
+        return 1
+    return NO_PART if anime.part is None else anime.part
 
 
 @dataclass(frozen=True, eq=False)

@@ -123,10 +123,14 @@ class Order(StrEnum):
 
 
 class FranchiseRule(StrEnum):
-    """Whether a list keeps to franchises that are new to the visitor, or may hold any title."""
+    """What a list may hold of what the visitor has seen something of."""
 
     NEW = "new"
+    """No title of a franchise that they have begun."""
+    UNRELATED = "unrelated"
+    """Nor of one that is most likely the same story under another name."""
     ALL = "all"
+    """Any title."""
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -216,7 +220,7 @@ class Recommendations(msgspec.Struct, frozen=True):
     Attributes:
         recommendations: best first.
         notes: plain sentences.
-        personal: whether the order comes from the person's own list; if not, it is that of popularity.
+        personal: whether the order comes from the person's own list; if not, it is what many people watch and like.
         continues: the next unseen main entry of each franchise that the visitor has started, best first.
     """
 

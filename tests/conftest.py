@@ -1,3 +1,3 @@
 """Fixtures that many tests share."""
 
-pytest_plugins = ["tests.models", "tests.standin.fixtures"]
+pytest_plugins = ["tests.models", "tests.backstage", "tests.standin.fixtures"]

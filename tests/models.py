@@ -52,3 +52,9 @@ def trained(table: RatingTable, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture(scope="session")
 def knowledge(trained: Path) -> Knowledge:
     return Knowledge.read(store.open_artefact(trained))
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Knowledge:
+    """The model that comes with the code."""
+    return Knowledge.read(store.open_artefact(store.EMBEDDED))

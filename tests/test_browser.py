@@ -148,6 +148,40 @@ def test_no_page_is_wider_than_the_screen(page: Page, width: int) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
+def test_choosing_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": PHONE, "height": 800})
+    page.goto("/recommendations?sample=1")
+    expect(page.get_by_label("Order")).to_be_hidden()
+
+    page.get_by_text("Choose what to see").click()
+    page.get_by_label("Niche or popular titles").fill("-0.5")
+    page.get_by_label("Movie").check()
+    page.locator("summary", has_text="With all of these genres").click()
+    page.get_by_label("Drama").first.check()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+    page.get_by_role("button", name="Show").click()
+
+    expect(page.get_by_label("Movie")).to_be_checked()
+    expect(page.get_by_label("Niche or popular titles")).to_have_value("-0.5")
+    expect(page.locator("summary", has_text="With all of these genres")).to_contain_text("Drama")
+    assert {"Drama" in each for each in page.locator(".results > .ranking .genres").all_text_contents()} == {True}
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+
+
+def test_leaving_an_entry_out_and_taking_it_back(page: Page) -> None:
+    page.goto("/recommendations?sample=1&type=Movie")
+    leave = page.get_by_role("link", name="Leave out Mononoke Hime", exact=True)
+
+    leave.first.click()
+    expect(page.get_by_text("Left out: Mononoke Hime")).to_be_visible()
+    expect(leave).to_have_count(0)
+    page.get_by_role("link", name="Count it again: Mononoke Hime").click()
+
+    expect(page.get_by_text("Left out:")).to_have_count(0)
+    expect(leave.first).to_be_visible()
+    expect(page.get_by_label("Movie")).to_be_checked()
+
+
 def test_a_picture_lies_over_the_drawn_cover_and_moves_nothing(page: Page) -> None:
     def covers() -> list[list[float]]:
         page.goto("/recommendations?sample=1&n=5")

@@ -5,14 +5,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from hakken.catalogue import Catalogue
+from benchmarks.serving import popular_list
+from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption
 from hakken.knowledge import Knowledge
-from hakken.model import Model, Parameters, fold_in, predict, preference
+from hakken.model import Columns, Model, Parameters, fold_in, predict, preference
 from hakken.model.arrays import Float64s
-from hakken.model.preference import Taste, parts_of, taste_of
+from hakken.model.preference import parts_of
 from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Status, UserList
-from hakken.recommend import recommend, scoring
+from hakken.recommend import rank, recommend, scoring
+from hakken.recommend.franchise import Watched, order_factor
 from hakken.training.preferences import co_watching, liked_matrix, preference_weights
 from hakken.training.tables import RatingTable
 from tests.models import N_ITEMS
@@ -45,6 +47,7 @@ def oracle_weights(table: RatingTable, mu: float, parameters: Parameters) -> Flo
         for item, r in mine:
             watched[user, item] = 1
             liked[user, item] = max(0.0, 1 + parameters.liking * (r - mean)) if r else parameters.unscored
+        liked[user] *= (max(1, len(mine)) / 100) ** -parameters.activity
     kept = np.flatnonzero(watched.sum(axis=0) >= parameters.min_watchers)
     gram = liked[:, kept].T @ liked[:, kept]
     extra = parameters.pref_reg + parameters.dropout / (1 - parameters.dropout) * np.diag(gram)
@@ -86,14 +89,14 @@ def test_the_gram_matrix_is_additive_over_users(table: RatingTable) -> None:
 def test_the_preference_is_the_sum_of_the_weights(knowledge: Knowledge, length: int) -> None:
     """By rows for a short list, in one piece for a long one."""
     model = knowledge.model
-    taste = taste_of(model, [Rating(i, i % 11) for i in everything[:length]])
+    taste = fold_in(model, UserList.of(Rating(i, i % 11) for i in everything[:length])).taste
     expected = taste.liking @ dense(model)[taste.rows] if length else np.zeros(model.n_items)
     np.testing.assert_allclose(preference(model, taste), expected, atol=1e-9)
 
 
 def test_a_dropped_title_counts_against(knowledge: Knowledge) -> None:
     entries = [Rating(10, 9), Rating(11, 0), Rating(12, 0, Status.DROPPED), Rating(13, 1, Status.DROPPED)]
-    liking = taste_of(knowledge.model, entries).liking
+    liking = fold_in(knowledge.model, UserList.of(entries)).taste.liking
     assert liking[0] > 1 > liking[1] > 0 > liking[2] > liking[3]
 
 
@@ -102,10 +105,14 @@ def test_a_dropped_title_counts_against(knowledge: Knowledge) -> None:
 @pytest.mark.parametrize("order", list(Order))
 def test_shares_and_the_rest_add_up_to_the_score(knowledge: Knowledge, user_list: UserList, order: Order) -> None:
     preferences = msgspec.structs.replace(ALL, order=order, popularity=0.3)
-    scorer = scoring.Scorer(knowledge.model, user_list, preferences)
-    scored = scorer.score(np.ones(knowledge.model.n_items, dtype=np.bool_))
-    parts = scorer.shares(scored.rows)
-    np.testing.assert_allclose(parts.of_entry.sum(axis=1) + parts.rest, scored.score, atol=1e-9)
+    scorer = scoring.Scorer(knowledge, Columns.of(user_list), preferences)
+    scored = scorer.best(np.ones(knowledge.model.n_items, dtype=np.bool_), knowledge.model.n_items)
+    shares = scorer.shares(scored.rows)
+    added = np.bincount(shares.title, shares.amount, minlength=len(scored.rows))
+    np.testing.assert_allclose(added + shares.rest, scored.score, atol=1e-9)
+    pairs = list(zip(shares.title.tolist(), shares.entry.tolist(), strict=True))
+    assert len(pairs) == len(set(pairs))
+    np.testing.assert_allclose(shares.r_hat, predict(knowledge.model, scorer.visitor, scored.rows), atol=1e-9)
 
 
 def test_reasons_are_the_largest_shares(knowledge: Knowledge) -> None:
@@ -124,11 +131,36 @@ def test_reasons_are_the_largest_shares(knowledge: Knowledge) -> None:
     assert parts.amount.sum() == pytest.approx(preference(knowledge.model, taste)[3])
 
 
-def test_the_shortlist_gives_the_exhaustive_top(knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "SHORTLIST", 100)
-    short = recommend(LIST, knowledge, ALL).recommendations
+@pytest.mark.parametrize("length", [0, 1, 3, 30, 300, 2_000, 5_000])
+@pytest.mark.parametrize("rule", list(FranchiseRule))
+def test_the_shortlist_gives_the_exhaustive_top(
+    embedded: Knowledge, monkeypatch: pytest.MonkeyPatch, length: int, rule: FranchiseRule
+) -> None:
+    """On the model that is served, whose 7,561 titles are many times the shortlist."""
+    for seed in range(8):
+        user_list = popular_list(embedded, length, seed)
+        for popularity in (-1.0, 0.0, 1.0):
+            chosen = Preferences(n=20, franchise=rule, popularity=popularity)
+            monkeypatch.setattr(scoring, "SHORTLIST", 500)
+            short = rank(user_list, embedded, chosen).best.rows.tolist()
+            monkeypatch.setattr(scoring, "SHORTLIST", embedded.model.n_items)
+            assert rank(user_list, embedded, chosen).best.rows.tolist() == short
+
+
+def test_what_would_be_pulled_into_the_list_is_looked_at_too(
+    knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a pull so strong that the shortlist alone would miss it."""
+    strong = msgspec.structs.replace(knowledge.model.manifest.parameters, pull=2.0)
+    manifest = msgspec.structs.replace(knowledge.model.manifest, parameters=strong)
+    pulled = Knowledge(Model(knowledge.model.arrays, manifest, "with a strong pull"), knowledge.catalogue)
+    monkeypatch.setattr(scoring, "SHORTLIST", 40)
+    short = recommend(LIST, pulled, ALL).recommendations
     monkeypatch.setattr(scoring, "SHORTLIST", N_ITEMS)
-    assert recommend(LIST, knowledge, ALL).recommendations == short
+    assert recommend(LIST, pulled, ALL).recommendations == short
+    monkeypatch.setattr(scoring, "SHORTLIST", 40)
+    monkeypatch.setattr(scoring, "FURTHER", -9.0)  # nothing is within reach then
+    assert recommend(LIST, pulled, ALL).recommendations != short
 
 
 def test_what_is_ignored_says_nothing_and_is_still_not_recommended(knowledge: Knowledge) -> None:
@@ -158,13 +190,18 @@ def test_by_predicted_rating_the_list_is_exact_over_all_titles(knowledge: Knowle
 
 
 def with_facts(knowledge: Knowledge) -> Knowledge:
-    """Franchises of four: 1-4, 5-8, …, of which the fourth is a special; types, years and members differ."""
+    """Franchises of four: 1-4, 5-8, …, of which the fourth is a special, and sagas of two franchises.
+
+    Types, years and members differ.
+    """
 
     def changed(anime_id: int) -> dict[str, object]:
         part = (anime_id - 1) % 4 + 1
+        in_saga = part + 3 * ((anime_id - 1) // 4 % 2)
         return {
             "franchise": anime_id - part + 1,
-            "part": part if part < 4 else None,
+            "saga": anime_id - (anime_id - 1) % 8,
+            "part": in_saga if part < 4 else None,
             "type": "Movie" if part == 4 else "TV",
             "genres": ("Drama",) if anime_id % 3 else ("Drama", "Comedy"),
             "year": None if anime_id % 5 == 0 else 1990 + anime_id % 30,
@@ -189,6 +226,42 @@ def test_a_new_franchise_shows_its_entry_point_and_a_started_one_continues(knowl
     free = recommend(user_list, told, Preferences(n=100, adult=True, franchise=FranchiseRule.ALL))
     assert not free.continues
     assert len(free.recommendations) == 100
+
+
+def test_nothing_that_is_likely_related_is_shown_where_that_is_asked_for(knowledge: Knowledge) -> None:
+    told = with_facts(knowledge)
+    user_list = UserList.of([Rating(9, 9), Rating(33, 8), Rating(34, 8)])
+    chosen = Preferences(n=100, adult=True, franchise=FranchiseRule.UNRELATED)
+    result = recommend(user_list, told, chosen)
+    shown = [one.anime_id for one in result.recommendations]
+    sagas = [told.catalogue.saga_of(anime_id) for anime_id in shown]
+    assert shown == sagas  # one of each, where it begins
+    assert not {9, 33} & set(sagas)
+    assert {one.anime_id for one in result.continues} == {10, 35}
+    by_name = recommend(user_list, told, Preferences(n=100, adult=True))
+    assert {13, 37} & {one.anime_id for one in by_name.recommendations}
+
+
+def test_the_watching_order_lowers_what_comes_later_and_lifts_what_was_skipped(knowledge: Knowledge) -> None:
+    told = with_facts(knowledge)
+    watched = Watched.of(Columns.of(UserList.of([Rating(2, 9), Rating(13, 8), Rating(20, 9)])), told.facts.places)
+    factor = order_factor(watched, told.facts.sagas, skipped=1.5, ahead=0.65)
+    of_anime = dict(zip(told.model.arrays.anime_ids.tolist(), factor.tolist(), strict=True))
+    in_order = {2, 3, 4, 5, 6, 7, 8}  # the rest of a saga of which an early entry was seen
+    assert {one: of_anime[one] for one in in_order} == dict.fromkeys(in_order, 1.0)
+    assert of_anime[1] == 1.5
+    assert [of_anime[one] for one in (9, 10, 11, 12, 13, 14)] == [1.5, 1.5, 1.5, 1.0, 1.0, 1.0]
+    assert [of_anime[one] for one in (17, 18, 25, 26, 28)] == [1.0, 1.0, 1.0, 0.65, 0.65]
+
+
+def test_franchises_are_found_of_what_the_model_does_not_know(knowledge: Knowledge) -> None:
+    """A list may hold what nobody in training had; its franchise is begun all the same."""
+    strange = Anime(anime_id=70_000, title="Unknown to the model", franchise=5, saga=1)
+    told = with_facts(knowledge)
+    told = Knowledge(told.model, Catalogue([*told.catalogue.values(), strange]))
+    shown = recommend(UserList.of([Rating(70_000, 9)]), told, Preferences(n=100, adult=True)).recommendations
+    assert not {5, 6, 7, 8} & {one.anime_id for one in shown}
+    assert {1} <= {one.anime_id for one in shown}
 
 
 def test_filters_keep_their_word_and_refill(knowledge: Knowledge) -> None:
@@ -244,4 +317,3 @@ def test_a_list_without_scores_is_personal_all_the_same(knowledge: Knowledge) ->
     assert result.personal
     assert "watched alone" in " ".join(result.notes)
     assert len(result.recommendations) == 20
-    assert Taste(*taste_of(knowledge.model, [])).rows.tolist() == []

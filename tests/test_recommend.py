@@ -101,11 +101,14 @@ def test_without_a_title_that_we_know_popular_titles_come_and_a_note_says_so(
 ) -> None:
     result = recommend(user_list, knowledge, FEW)
     rows, _ = knowledge.model.rows_of([one.anime_id for one in result.recommendations])
-    watchers = knowledge.model.arrays.watchers[rows].tolist()
+    arrays, parameters = knowledge.model.arrays, knowledge.model.manifest.parameters
+    part = (arrays.watchers + 20) / knowledge.model.manifest.sizes.users
+    standing = parameters.everyone * part ** (1 - parameters.novelty) * np.exp(parameters.quality * arrays.b_i)
     assert not result.personal
-    assert watchers == sorted(watchers, reverse=True)
-    assert watchers[0] >= np.sort(knowledge.model.arrays.watchers)[-4]
-    assert any(note in said and "most people watch" in said for said in result.notes)
+    assert [one.match for one in result.recommendations] == pytest.approx(standing[rows].tolist())
+    unseen = ~np.isin(arrays.anime_ids, [*(one.anime_id for one in user_list.seen), *knowledge.catalogue.adult_ids])
+    assert standing[rows].tolist() == np.sort(standing[unseen])[::-1][: len(rows)].tolist()
+    assert any(note in said and "many people watch and like" in said for said in result.notes)
 
 
 @pytest.mark.parametrize("score", [1, 7, 10])

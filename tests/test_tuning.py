@@ -17,6 +17,7 @@ from surprise.model_selection import KFold, cross_validate
 
 from hakken.cli.main import main
 from hakken.errors import ConfigError, TableError
+from hakken.evaluation.tuning import MATCH, WEIGHTS
 from hakken.model import TEXTBOOK, Parameters
 from hakken.training import tuning
 from hakken.training.parameters import read_parameters, write_parameters, write_whole
@@ -231,9 +232,11 @@ def test_the_command_says_what_it_found_and_writes_it(ratings_csv: Path, tmp_pat
     said = run("--ratings", ratings_csv, "--out", out, "--iterations", "2", "--sample-users", "60")
     assert "of 60 of " in said
     assert "with the textbook's parameters" in said
-    assert sorted(path.name for path in out.iterdir()) == FILES
+    assert sorted(path.name for path in out.iterdir()) == ["match.csv", *FILES]
     found = read_parameters(out / "params.json")
-    assert f"amplification {found.amplification:>8g}" in said
+    for name in (*TUNED, *WEIGHTS, *MATCH):
+        assert f"{name:<16}{getattr(found, name):>8g}" in said
+    assert "NDCG@10 liked" in said
     quiet = run("--ratings", ratings_csv, "--out", out, "--iterations", "1", "--sample-users", "60", "--quiet")
     assert quiet == ""
 

@@ -1,25 +1,57 @@
-"""python -m hakken tune: search for the hyper-parameters that predict a table best."""
+"""python -m hakken tune: search for the hyper-parameters that predict a table best, and under which lists are best."""
 
 from pathlib import Path
 
 import click
+import msgspec
 
 from hakken.cli.progress import shown
 from hakken.cli.speaking import plain_errors
 from hakken.cli.stopping import stoppable
+from hakken.errors import TableError
+from hakken.model import Parameters
+
+TABLE = click.Path(exists=True, path_type=Path)
 
 
 @click.command()
-@click.option("--ratings", type=click.Path(exists=True, path_type=Path), required=True, help="Table of ratings.")
+@click.option("--ratings", type=TABLE, required=True, help="Table of ratings.")
+@click.option("--anime", type=TABLE, help="Table of anime; without it nothing is known of franchises.")
+@click.option("--titles", type=TABLE, help="Table of further names and facts; goes with --anime.")
+@click.option("--relations", type=TABLE, help="Table of how anime are related; goes with --anime.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Directory to write.")
-@click.option("--iterations", type=click.IntRange(min=1), default=40, show_default=True, help="Candidates to try.")
+@click.option(
+    "--iterations",
+    type=click.IntRange(min=1),
+    default=40,
+    show_default=True,
+    help="Candidates of each of two searches.",
+)
 @click.option("--sample-users", type=click.IntRange(min=1), help="Users to tune on; all, unless the table is large.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of whatever is drawn.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-def tune(ratings: Path, out: Path, iterations: int, sample_users: int | None, seed: int, quiet: bool) -> None:
-    """Search for hyper-parameters; write table.csv, rmse.svg and params.json, which `train --params` takes."""
+def tune(
+    ratings: Path,
+    anime: Path | None,
+    titles: Path | None,
+    relations: Path | None,
+    out: Path,
+    iterations: int,
+    sample_users: int | None,
+    seed: int,
+    quiet: bool,
+) -> None:
+    """Search for hyper-parameters: of predicted ratings, then of lists.
+
+    Writes table.csv, rmse.svg, match.csv and params.json, which `train --params` takes.
+    """
+    if (titles or relations) and not anime:
+        raise click.UsageError("--titles and --relations go with --anime.")
     # Loading the compiler takes a second, which the other commands should not wait for.
-    from hakken.training import tables, tuning  # noqa: PLC0415
+    from hakken.catalogue import Catalogue  # noqa: PLC0415
+    from hakken.evaluation import tuning as matching  # noqa: PLC0415
+    from hakken.evaluation.reading import read_named  # noqa: PLC0415
+    from hakken.training import parameters, tables, tuning  # noqa: PLC0415
 
     def say(text: str) -> None:
         if not quiet:
@@ -30,13 +62,37 @@ def tune(ratings: Path, out: Path, iterations: int, sample_users: int | None, se
 
     with stoppable(stopped) as stop, plain_errors():
         with shown(stop, quiet=quiet) as progress:
-            table = tables.read_ratings(ratings, progress=progress)
-        scores = tuning.take_scores(table, sample_users, seed)
-        say(f"{ratings}: tuning on {len(scores.scores):,} scores of {scores.n_users:,} of {table.n_users:,} users")
+            catalogue = Catalogue([])
+            if anime:
+                with progress.stage("reading anime"):
+                    catalogue = tables.in_franchises(tables.read_anime_table(anime, titles), relations).catalogue
+            named = read_named(ratings, progress)
+        scores = tuning.take_scores(named.table, sample_users, seed)
+        say(
+            f"{ratings}: tuning on {len(scores.scores):,} scores of {scores.n_users:,} of {named.table.n_users:,} users"
+        )
         with shown(stop, quiet=quiet) as progress:
             tuned = tuning.tune(scores, iterations, seed, progress)
+            of_ratings = {name: getattr(tuned.parameters, name) for name in tuning.TUNED}
+            found = msgspec.structs.replace(Parameters(), **of_ratings)
+            match: matching.TunedMatch | None = None
+            try:
+                some = matching.sampled(named, scores.n_users, seed)
+                match = matching.tune_match(some, catalogue, found, iterations, seed=seed, progress=progress)
+                found = match.parameters
+            except TableError as error:
+                click.echo(f"What lists are made with stays as it is by default. {error}", err=True)
             tuning.save(tuned, out)
+            if match:
+                matching.save(match, out)
+            parameters.write_parameters(out / tuning.PARAMETERS, found)
     say(f"RMSE {tuned.rmse:.4f}; {tuned.textbook_rmse:.4f} with the textbook's parameters")
-    for name in tuning.TUNED:
-        say(f"  {name:<14}{getattr(tuned.parameters, name):>8g}")
-    say(f"{out}: {tuning.TABLE}, {tuning.PLOT}, {tuning.PARAMETERS}")
+    names = [*tuning.TUNED]
+    if match:
+        first, best = match.candidates[0], max(match.candidates, key=lambda one: one.value)
+        say(f"NDCG@10 liked, mean of both lists {best.value:.4f}; {first.value:.4f} with the defaults")
+        names += [*matching.WEIGHTS, *matching.MATCH, *matching.IMPLICIT]
+    for name in names:
+        say(f"  {name:<16}{getattr(found, name):>8g}")
+    written = [tuning.TABLE, tuning.PLOT, *([matching.TABLE] if match else []), tuning.PARAMETERS]
+    say(f"{out}: {', '.join(written)}")

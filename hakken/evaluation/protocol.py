@@ -100,7 +100,13 @@ def split(named: NamedTable, salt: str) -> Split:
         )
     if is_test.all():
         raise TableError(f'The salt "{salt}" makes everyone a test user: nobody is left to train on.')
-    return Split(salt, _rows_of(table, ~is_test), tuple(np.array(names)[~is_test].tolist()), users)
+    training = of_users(named, ~is_test)
+    return Split(salt, training.table, training.names, users)
+
+
+def of_users(named: NamedTable, chosen: Array) -> NamedTable:
+    """All rows of some users, `(n_users,)` bool, users and anime numbered anew."""
+    return NamedTable(_rows_of(named.table, chosen), tuple(np.array(named.names)[chosen].tolist()))
 
 
 def _test_users(named: NamedTable, chosen: Array, begins: Array, salt: str) -> Iterator[Newcomer]:

@@ -19,15 +19,18 @@ _KIND = (
 _MARKER = re.compile(
     rf"(?:(?<= )|^)(?:(?:{_ORDINAL}) (?:{_SEASON}|series)|(?:{_SEASON}) (?:{_NUMBER}|{_ORDINAL})"
     rf"|the (?:animation|motion picture|{_KIND})|{_KIND}"
-    r"|\d{1,2}(?:st|nd|rd|th)?|(?:19|20)\d\d|s\d|r2|ii|iii|iv|vi|vii|viii|ix"
+    r"|\d{1,2}(?:st|nd|rd|th)?|(?:19|20)\d\d|\d000|s\d|r2|ii|iii|iv|vi|vii|viii|ix"
+    r"|zoku(?: shou)?"  # "continued"
     r"|(?:second|third|[ivx])$"  # inside a title these are words: "Hunter x Hunter"
     r"|第 \d+(?: [期部シリーズ]+)?|\d+ 期|シーズン|セカンドシーズン|サードシーズン|劇場版|総集編|特別編|番外編)"
     r"(?= |$)"
 )
 """What says which part or which edition of a story a title is, in words parted by single spaces."""
 
-OPENINGS = frozenset(("gekijouban", "eiga", "the", "zoku", "shin", "motto", "劇場版", "映画", "続", "新"))
-"""Words before a title that begin no name: the film of it, more of it."""
+FILM_OF = frozenset(("gekijouban", "eiga", "the", "劇場版", "映画"))
+"""Words before a title that begin no name: the film of it."""
+OPENINGS = FILM_OF | frozenset(("zoku", "shin", "motto", "続", "新"))
+"""The same, and those that may begin one: more of it, a new one."""
 
 PARTICLES = frozenset(
     ("no", "to", "ga", "wo", "wa", "ni", "de", "na", "and", "of", "the", "e", "kara", "demo", "mo", "s")
@@ -117,10 +120,10 @@ class Title(NamedTuple):
     whole: list[bool]
 
     @classmethod
-    def of(cls, text: str) -> Self:
-        """Take a title apart."""
+    def of(cls, text: str, openings: frozenset[str] = OPENINGS) -> Self:
+        """Take a title apart; `openings` are the words left out where it begins with them."""
         words, breaks = _words(text)
-        while len(words) > 1 and words[0] in OPENINGS:
+        while len(words) > 1 and words[0] in openings:
             del words[0], breaks[0]
         ends = _markers(words)
         whole = [False] * len(words) + [True]

@@ -1,9 +1,21 @@
 """What serving needs: the arrays, the artefact they are stored in, preference, prediction and ranking. NumPy only."""
 
 from hakken.model.arrays import Model
+from hakken.model.columns import Columns
 from hakken.model.manifest import TEXTBOOK, Manifest, Parameters
 from hakken.model.prediction import Visitor, fold_in, predict
 from hakken.model.preference import preference
 from hakken.model.ranking import top_n
 
-__all__ = ["TEXTBOOK", "Manifest", "Model", "Parameters", "Visitor", "fold_in", "predict", "preference", "top_n"]
+__all__ = [
+    "TEXTBOOK",
+    "Columns",
+    "Manifest",
+    "Model",
+    "Parameters",
+    "Visitor",
+    "fold_in",
+    "predict",
+    "preference",
+    "top_n",
+]

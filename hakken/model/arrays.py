@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from hakken.errors import ArtefactCorrupt
 from hakken.model.manifest import Manifest
@@ -120,6 +121,20 @@ class Arrays:
         return None
 
 
+class TitleWeights(NamedTuple):
+    """Preference weights by title: CSR, a row is the title `i`.
+
+    Attributes:
+        indptr: `(n_items + 1,)` int64, where each title's begin.
+        watched: `(n_weights,)`, of `pref_indices`' type, ascending within a title: what was watched.
+        values: `(n_weights,)` int16, packed as `pref_values`.
+    """
+
+    indptr: Int64s
+    watched: Array
+    values: Int16s
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """Arrays and the manifest that describes them.
@@ -144,18 +159,20 @@ class Model:
         return cls(Arrays.load(artefact), artefact.manifest, artefact.version)
 
     @cached_property
-    def weights(self) -> Float64s:
-        """`(65536,)` float64: the weight `sim^amplification` of a packed similarity, in units of its row's.
+    def weights(self) -> Float32s:
+        """`(65536,)` float32: the weight `sim^amplification` of a packed similarity, in units of its row's strongest.
 
-        There are only so many packed values, and a table is read ten times faster than a power is taken.
+        There are only so many packed values, and a table that stays in cache is read ten times faster than a power is
+        taken.
         """
-        return unpack(np.arange(QUANTA + 1, dtype=np.uint16)) ** self.manifest.parameters.amplification
+        packed = unpack(np.arange(QUANTA + 1, dtype=np.uint16)) / STRONGEST
+        return (packed**self.manifest.parameters.amplification).astype(np.float32)
 
     @cached_property
     def row_priors(self) -> Float64s:
         """`(n_items,)` float64: the prior of the weighted mean, in units of each row's weights."""
         parameters = self.manifest.parameters
-        unit = self.arrays.sim_scale.astype(np.float64) ** parameters.amplification
+        unit = (STRONGEST * self.arrays.sim_scale.astype(np.float64)) ** parameters.amplification
         return np.divide(parameters.prior, unit, out=np.zeros(self.n_items), where=unit > 0)
 
     @cached_property
@@ -167,6 +184,33 @@ class Model:
     def log_popularity(self) -> Float64s:
         """`(n_items,)` float64: natural logarithm of `popularity`; a power of it is taken at every request."""
         return np.log(self.popularity)
+
+    @cached_property
+    def standing(self) -> Float64s:
+        """`(n_items,)` float64: what each anime's own popularity and bias make of a match, whoever asks.
+
+        q_i^−novelty · exp(quality · b_i), see `hakken.recommend.scoring`.
+        """
+        parameters = self.manifest.parameters
+        return np.exp(parameters.quality * self.arrays.b_i - parameters.novelty * self.log_popularity)
+
+    @cached_property
+    def sim_windows(self) -> Array:
+        """Views of `sim_indices`, as wide as its widest row, beginning at each entry: `(n_windows, width)`, no copy."""
+        width = int(np.diff(self.arrays.sim_indptr).max(initial=0))
+        if not width:
+            return np.zeros((0, 0), dtype=self.arrays.sim_indices.dtype)
+        return sliding_window_view(self.arrays.sim_indices, width)
+
+    @cached_property
+    def weights_by_title(self) -> "TitleWeights":
+        """The preference weights in the order of the titles that they speak for; made when asked for, in 50 ms."""
+        arrays = self.arrays
+        order = np.argsort(arrays.pref_indices, kind="stable")
+        rows = np.arange(self.n_items, dtype=arrays.pref_indices.dtype)
+        watched = np.repeat(rows, np.diff(arrays.pref_indptr))[order]
+        lengths = np.bincount(arrays.pref_indices, minlength=self.n_items)
+        return TitleWeights(np.concatenate(([0], np.cumsum(lengths))), watched, arrays.pref_values[order])
 
     @property
     def mu(self) -> float:
@@ -198,6 +242,10 @@ def unpack(values: UInt16s) -> Float64s:
     """Unpack similarities, in units of their row's scale: `q^(5/4)`, shape as given."""
     quanta = values.astype(np.float64)
     return quanta * np.sqrt(np.sqrt(quanta))  # ten times faster than a general power
+
+
+STRONGEST = float(unpack(np.array([QUANTA], dtype=np.uint16))[0])
+"""A row's strongest similarity, in units of its scale."""
 
 
 def gather(indptr: Int64s, rows: Int64s) -> tuple[Int64s, Int64s]:

@@ -63,40 +63,52 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         k: neighbours used for a prediction, at most.
         amplification: exponent on a similarity when neighbours are weighted; above 1, the strongest speak louder.
         prior: added to the sum of the weights, so that few or weak neighbours move a prediction less.
+        trust: exponent by which neighbours say more to someone with a longer list.
         min_raters: titles that fewer training users scored are left out of the order by predicted rating, since three
             raters are no verdict.
         liking: how much more an entry counts for each score point above its user's mean; see hakken.model.preference.
         unscored: how much an entry without a score counts.
+        activity: exponent by which the entries of people with long lists count less when preference weights are learnt.
         pref_reg: λ of the preference weights.
         dropout: share of entries that training of the preference weights does without, on average.
         min_watchers: titles that fewer training users have on their lists get no preference weights.
         novelty: exponent by which the match of a widely watched title is lowered.
         pull: how much each score point of a predicted rating above the baseline raises the match.
+        quality: how much each score point of an anime's own bias raises the match.
+        skipped: factor on the match of an entry of a saga of which the visitor has seen a later one.
+        ahead: factor on the match of what is not the entry point of a saga of which the visitor has seen nothing.
         everyone: what is added to the preference for a title that everyone has on their list.
         implicit_slope: score points that a preference of 1 adds to a predicted rating.
         implicit_offset: score points that a preference of 0 adds to it.
+        implicit_length: score points by which the rating falls when a list grows e-fold, as preferences grow with it.
     """
 
-    reg_u: Regulariser = 2.0
-    reg_i: Regulariser = 3.0
+    reg_u: Regulariser = 1.8
+    reg_i: Regulariser = 2.8
     n_epochs: Positive = 10
-    shrinkage: Regulariser = 100.0
+    shrinkage: Regulariser = 105.0
     min_support: Positive = 1
     k_stored: Positive = 200
-    k: Positive = 60
-    amplification: Annotated[float, Meta(gt=0, le=10)] = 2.5
+    k: Positive = 55
+    amplification: Annotated[float, Meta(gt=0, le=10)] = 2.4
     prior: Regulariser = 0.008
+    trust: Annotated[float, Meta(ge=0, le=1)] = 0.12
     min_raters: Positive = 50
-    liking: Annotated[float, Meta(ge=0, le=10)] = 0.25
-    unscored: Annotated[float, Meta(ge=0, le=10)] = 0.75
-    pref_reg: Annotated[float, Meta(gt=0, le=1e9)] = 70.0
-    dropout: Annotated[float, Meta(ge=0, le=0.99)] = 0.23
+    liking: Annotated[float, Meta(ge=0, le=10)] = 0.16
+    unscored: Annotated[float, Meta(ge=0, le=10)] = 0.43
+    activity: Annotated[float, Meta(ge=0, le=1)] = 0.1
+    pref_reg: Annotated[float, Meta(gt=0, le=1e9)] = 110.0
+    dropout: Annotated[float, Meta(ge=0, le=0.99)] = 0.12
     min_watchers: Positive = 5
-    novelty: Annotated[float, Meta(ge=0, le=2)] = 0.05
-    pull: Annotated[float, Meta(ge=0, le=2)] = 0.1
+    novelty: Annotated[float, Meta(ge=0, le=2)] = 0.075
+    pull: Annotated[float, Meta(ge=0, le=2)] = 0.2
+    quality: Annotated[float, Meta(ge=0, le=2)] = 0.1
+    skipped: Annotated[float, Meta(gt=0, le=10)] = 1.5
+    ahead: Annotated[float, Meta(gt=0, le=10)] = 0.65
     everyone: Annotated[float, Meta(ge=0, le=10)] = 0.02
-    implicit_slope: Annotated[float, Meta(ge=0, le=5)] = 0.53
-    implicit_offset: Annotated[float, Meta(ge=-5, le=5)] = -0.24
+    implicit_slope: Annotated[float, Meta(ge=0, le=5)] = 0.417
+    implicit_offset: Annotated[float, Meta(ge=-5, le=5)] = -0.181
+    implicit_length: Annotated[float, Meta(ge=0, le=1)] = 0.042
 
 
 TEXTBOOK = Parameters(
@@ -106,8 +118,10 @@ TEXTBOOK = Parameters(
     k=20,
     amplification=1.0,
     prior=0.0,
+    trust=0.0,
     implicit_slope=0.0,
     implicit_offset=0.0,
+    implicit_length=0.0,
 )
 """The formula as it was published, with the original Hakken's settings: what others are compared by."""
 

@@ -2,13 +2,18 @@
 
     b_u   = Σ_{j ∈ R(u)} (r_uj − mu − b_j) / (reg_u + |R(u)|)
     b_ui  = mu + b_u + b_i
-    r_hat = b_ui + Σ_{j ∈ N_k(i;u)} w_ij (r_uj − b_uj) / (prior + Σ_{j ∈ N_k(i;u)} w_ij),  w_ij = sim_ij^amplification
+    r_hat = b_ui + t_u Σ_{j ∈ N_k(i;u)} w_ij (r_uj − b_uj) / (prior + Σ_{j ∈ N_k(i;u)} w_ij)
 
-    r_hat += implicit_offset + implicit_slope · min(max(p_ui, −0.2), 1.5),  for someone who has watched anything we know
+        w_ij = sim_ij^amplification,  t_u = (n_u / 100)^trust
 
-p_ui is the preference (`hakken.model.preference`): people rate higher what people like them chose to watch.
-N_k(i;u) are the at most k rated items with the highest positive similarity to i. With amplification 1, prior 0 and no
-implicit term this is Surprise's `KNNBaseline`: Koren, "Factor in the neighbors" (TKDD 2010), equations 2-3. Case
+    r_hat += implicit_offset + implicit_slope · min(max(p_ui, −0.2), 1.5) − implicit_length · ln(n_u / 100)
+
+n_u is how many anime the person has watched; the last line is for people with n_u > 0. p_ui is the preference
+(`hakken.model.preference`): people rate higher what people like them chose to watch. It grows with the length of a
+list, which says nothing of ratings and is taken out again. The neighbours of a long list are closer, and so more to be
+trusted.
+N_k(i;u) are the at most k rated items with the highest positive similarity to i. With amplification 1, prior 0, trust 0
+and no implicit term this is Surprise's `KNNBaseline`: Koren, "Factor in the neighbors" (TKDD 2010), equations 2-3. Case
 amplification: Breese, Heckerman & Kadie, "Empirical analysis of predictive algorithms" (UAI 1998).
 """
 
@@ -16,8 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.model.arrays import Float64s, Int64s, Model, gather
-from hakken.model.preference import Taste, preference, taste_of
+from hakken.model.arrays import Float64s, Int64s, Model
+from hakken.model.columns import Columns
+from hakken.model.preference import USUAL_LENGTH, Taste, preference, taste_of
 from hakken.ratings import UserList
 
 IMPLICIT_RANGE = (-0.2, 1.5)
@@ -31,6 +37,7 @@ class Visitor(NamedTuple):
         b_u: user bias, score points.
         rows: `(n_rated,)` int64, inner indices of the scored anime that the model knows.
         residuals: `(n_rated,)` float64, r_uj − b_uj of each, score points.
+        trust: t_u.
         unknown: how many scored anime the model does not know.
         taste: what they watched, scored or not.
     """
@@ -38,21 +45,23 @@ class Visitor(NamedTuple):
     b_u: float
     rows: Int64s
     residuals: Float64s
+    trust: float
     unknown: int
     taste: Taste
 
 
-def fold_in(model: Model, user_list: UserList) -> Visitor:
+def fold_in(model: Model, listed: UserList | Columns) -> Visitor:
     """Estimate a user's bias with all item biases fixed: for a training user, exactly the trained one."""
-    scored = [(rating.anime_id, rating.score) for rating in user_list.scored]
-    anime_ids, scores = np.array(scored, dtype=np.int64).reshape(-1, 2).T
-    rows, known = model.rows_of(anime_ids)
-    rows = rows[known]
-    from_item = scores[known] - model.mu - model.arrays.b_i[rows]
+    columns = Columns.of(listed) if isinstance(listed, UserList) else listed
+    rows, known = model.rows_of(columns.anime_ids)
+    taste = taste_of(model, columns, rows, known)
+    counts = known & columns.scored
+    rows = rows[counts]
+    from_item = columns.scores[counts] - model.mu - model.arrays.b_i[rows]
     weight = model.manifest.parameters.reg_u + len(rows)
     b_u = float(from_item.sum() / weight) if weight else 0.0
-    taste = taste_of(model, [rating for rating in user_list.ratings if rating.seen])
-    return Visitor(b_u, rows, from_item - b_u, int((~known).sum()), taste)
+    trust = (max(1, len(taste.rows)) / USUAL_LENGTH) ** model.manifest.parameters.trust
+    return Visitor(b_u, rows, from_item - b_u, trust, int((columns.scored & ~known).sum()), taste)
 
 
 def predict(model: Model, visitor: Visitor, rows: Int64s | None = None, wanted: Float64s | None = None) -> Float64s:
@@ -75,10 +84,13 @@ def predict(model: Model, visitor: Visitor, rows: Int64s | None = None, wanted: 
 
 def implicit_term(model: Model, visitor: Visitor, wanted: Float64s) -> Float64s:
     """What preferences `p_ui` add to predicted ratings, of the same shape, score points."""
-    if not len(visitor.taste.rows):
+    n_watched = len(visitor.taste.rows)
+    if not n_watched:
         return np.zeros(len(wanted))
     parameters = model.manifest.parameters
-    return parameters.implicit_offset + parameters.implicit_slope * wanted.clip(*IMPLICIT_RANGE)
+    offset = parameters.implicit_offset - parameters.implicit_length * np.log(n_watched / USUAL_LENGTH)
+    term: Float64s = offset + parameters.implicit_slope * wanted.clip(*IMPLICIT_RANGE)
+    return term
 
 
 def predict_from_neighbours(model: Model, visitor: Visitor, rows: Int64s | None = None) -> Float64s:
@@ -92,11 +104,25 @@ def predict_from_neighbours(model: Model, visitor: Visitor, rows: Int64s | None 
     Returns:
         `(n,)` float64, r_hat in score points. An anime without a rated neighbour gets its baseline.
     """
-    baseline, prior, spoken = _spoken(model, visitor, rows)
-    n_rows = len(baseline)
-    weighted = np.bincount(spoken.row, spoken.weight * visitor.residuals[spoken.rated], minlength=n_rows)
-    total = np.bincount(spoken.row, spoken.weight, minlength=n_rows)
-    return baseline + np.divide(weighted, prior + total, out=np.zeros(n_rows), where=total > 0)
+    b_i = model.arrays.b_i if rows is None else model.arrays.b_i[rows]
+    return model.mu + visitor.b_u + b_i + neighbours_say(model, visitor, rows)
+
+
+def neighbours_say(model: Model, visitor: Visitor, rows: Int64s | None = None) -> Float64s:
+    """What rated neighbours add to the baselines: the weighted mean of their residuals, with the prior, times t_u.
+
+    Args:
+        model: the model.
+        visitor: a folded-in user.
+        rows: `(n,)` inner indices of the anime; all of them when None.
+
+    Returns:
+        `(n,)` float64, score points; 0 for an anime without a rated neighbour.
+    """
+    prior, spoken = _spoken(model, visitor, rows)
+    weighted = np.bincount(spoken.row, spoken.weight * visitor.residuals[spoken.rated], minlength=len(prior))
+    total = np.bincount(spoken.row, spoken.weight, minlength=len(prior))
+    return visitor.trust * np.divide(weighted, prior + total, out=np.zeros(len(prior)), where=total > 0)
 
 
 class Neighbourhood(NamedTuple):
@@ -117,10 +143,10 @@ class Neighbourhood(NamedTuple):
 
 def neighbourhood(model: Model, visitor: Visitor, rows: Int64s) -> Neighbourhood:
     """Take the predictions from neighbours apart; `baseline` and the amounts of a title add up to its prediction."""
-    baseline, prior, spoken = _spoken(model, visitor, rows)
-    total = prior + np.bincount(spoken.row, spoken.weight, minlength=len(baseline))
-    amount = spoken.weight * visitor.residuals[spoken.rated] / total[spoken.row]
-    return Neighbourhood(baseline, spoken.row, spoken.rated, amount)
+    prior, spoken = _spoken(model, visitor, rows)
+    total = prior + np.bincount(spoken.row, spoken.weight, minlength=len(prior))
+    amount = visitor.trust * spoken.weight * visitor.residuals[spoken.rated] / total[spoken.row]
+    return Neighbourhood(model.mu + visitor.b_u + model.arrays.b_i[rows], spoken.row, spoken.rated, amount)
 
 
 class _Spoken(NamedTuple):
@@ -129,27 +155,30 @@ class _Spoken(NamedTuple):
     weight: Float64s
 
 
-def _spoken(model: Model, visitor: Visitor, rows: Int64s | None) -> tuple[Float64s, Float64s, _Spoken]:
-    """Baselines, priors, and N_k(i;u) of each title with their weights."""
+def _spoken(model: Model, visitor: Visitor, rows: Int64s | None) -> tuple[Float64s, _Spoken]:
+    """Priors, and N_k(i;u) of each title with their weights."""
     arrays = model.arrays
     if rows is None:
-        indptr, entries = arrays.sim_indptr, None
-        indices, b_i, prior = arrays.sim_indices, arrays.b_i, model.row_priors
-    else:
-        indptr, entries = gather(arrays.sim_indptr, rows)
-        indices, b_i, prior = arrays.sim_indices[entries], arrays.b_i[rows], model.row_priors[rows]
-    baseline = model.mu + visitor.b_u + b_i
-
+        rows = np.arange(model.n_items)
     place = np.full(model.n_items, -1)
     place[visitor.rows] = np.arange(len(visitor.rows))
-    rated = place[indices]
+    # All rows are looked at through windows as wide as the widest: copying those is ten times faster than gathering
+    # entry by entry. Near the end of the array a window begins before its row; a shorter row ends before its window.
+    windows = model.sim_windows
+    begins, ends = arrays.sim_indptr[rows], arrays.sim_indptr[rows + 1]
+    at = np.minimum(begins, max(0, len(windows) - 1))
+    is_rated = (place >= 0).take(windows[at]) if len(windows) else np.zeros((len(rows), 0), dtype=np.bool_)
+    cut = np.flatnonzero((at < begins) | (ends - at < windows.shape[1]))
+    column, low, high = np.arange(windows.shape[1]), (begins - at)[cut, np.newaxis], (ends - at)[cut, np.newaxis]
+    is_rated[cut] &= (column >= low) & (column < high)
+    found = np.flatnonzero(is_rated)
+    row = found // max(1, windows.shape[1])
     # Each row is ordered by falling similarity, so its first k rated entries are N_k(i;u).
-    found = np.flatnonzero(rated >= 0)
-    first = np.searchsorted(found, indptr)
-    count = np.diff(first)
-    row = np.repeat(np.arange(len(count)), count)
-    nearest = np.arange(len(found)) - first[row] < model.manifest.parameters.k
-    found, row = found[nearest], row[nearest]
+    count = np.bincount(row, minlength=len(rows))
+    if count.max(initial=0) > model.manifest.parameters.k:
+        nearest = np.arange(len(found)) - (np.cumsum(count) - count)[row] < model.manifest.parameters.k
+        found, row = found[nearest], row[nearest]
+    position = at[row] + found - row * windows.shape[1]
     # Weights and prior are in units of their row's scale, which cancels out.
-    weight = model.weights[arrays.sim_values[found if entries is None else entries[found]]]
-    return baseline, prior, _Spoken(row, rated[found], weight)
+    weight = model.weights[arrays.sim_values[position]]
+    return model.row_priors[rows], _Spoken(row, place[arrays.sim_indices[position]], weight)

@@ -17,11 +17,18 @@ from typing import NamedTuple
 import numpy as np
 
 from hakken.model.arrays import Array, Float64s, Int64s, Model, gather
+from hakken.model.columns import Bools, Columns
 from hakken.model.manifest import Parameters
-from hakken.ratings import MIN_SCORE, Rating, Status
+from hakken.ratings import MIN_SCORE
 
+USUAL_LENGTH = 100.0
+"""Anime on a list that counts for what it is, whatever exponent the lengths of lists are weighed by."""
 MEAN_PRIOR = 5.0
 """Scores of the average rater that are added to a person's own before their mean is taken."""
+LONG_LIST = 4
+"""A list of more than this part of all titles, 1 in so many, is summed up title by title."""
+TITLES_AT_ONCE = 1000
+"""So many titles' weights stay in the processor's cache."""
 DROPPED = -0.25
 """What a dropped entry without a score counts."""
 
@@ -31,10 +38,12 @@ class Taste(NamedTuple):
 
     Attributes:
         rows: `(n_watched,)` int64, inner indices of the entries that the model knows.
+        scores: `(n_watched,)` int64, 1-10; less where there is none.
         liking: `(n_watched,)` float64, x_uj.
     """
 
     rows: Int64s
+    scores: Int64s
     liking: Float64s
 
 
@@ -72,47 +81,58 @@ def shrunk_mean(total: Array | float, count: Array | float, mu: float) -> Array 
     return (total + MEAN_PRIOR * mu) / (count + MEAN_PRIOR)
 
 
-def taste_of(model: Model, entries: list[Rating]) -> Taste:
-    """Read a taste from the watched entries of a list."""
-    told = np.array([(one.anime_id, one.score, one.status is Status.DROPPED) for one in entries], dtype=np.int64)
-    anime_ids, scores, dropped = told.reshape(-1, 3).T
-    rows, known = model.rows_of(anime_ids)
-    scored = scores[scores >= MIN_SCORE]
+def taste_of(model: Model, columns: Columns, rows: Int64s, known: Bools) -> Taste:
+    """Read a taste from the watched entries of a list.
+
+    Args:
+        model: the model.
+        columns: the list.
+        rows: `(n,)` inner index of each of its entries, meaningful where
+        known: `(n,)` the model knows it.
+    """
+    watched = ~columns.planned
+    scored = columns.scores[watched & columns.scored]
     mean = shrunk_mean(float(scored.sum()), float(len(scored)), model.mu)
-    liking = liking_of(scores, dropped.astype(np.bool_), mean, model.manifest.parameters)
-    return Taste(rows[known], liking[known])
+    chosen = watched & known
+    scores = columns.scores[chosen]
+    liking = liking_of(scores, columns.dropped[chosen], mean, model.manifest.parameters)
+    return Taste(rows[chosen], scores, liking)
 
 
 def preference(model: Model, taste: Taste) -> Float64s:
     """p_ui of every title, `(n_items,)` float64."""
+    scale = model.arrays.pref_scale.astype(np.float64)
+    if LONG_LIST * len(taste.rows) > model.n_items:
+        return scale * _by_title(model, taste)
     arrays = model.arrays
-    if 4 * len(taste.rows) > model.n_items:  # most rows are wanted: in one piece they are faster than one by one
-        liking = np.zeros(model.n_items)
-        liking[taste.rows] = taste.liking
-        amounts = np.repeat(liking, np.diff(arrays.pref_indptr)) * arrays.pref_values
-        return _per_title(model, arrays.pref_indices, amounts)
     cut, positions = gather(arrays.pref_indptr, taste.rows)
-    amounts = np.repeat(taste.liking, np.diff(cut)) * arrays.pref_values[positions]
-    return _per_title(model, arrays.pref_indices[positions], amounts)
+    amounts = np.repeat(taste.liking, np.diff(cut)) * arrays.pref_values.take(positions)
+    return scale * np.bincount(arrays.pref_indices.take(positions), amounts, minlength=model.n_items)
+
+
+def _by_title(model: Model, taste: Taste) -> Float64s:
+    """The same sums, title by title over all weights: faster where most of them count."""
+    indptr, watched, values = model.weights_by_title
+    liking = np.zeros(model.n_items)
+    liking[taste.rows] = taste.liking
+    total = np.zeros(model.n_items)
+    titles = np.flatnonzero(np.diff(indptr))
+    for first in range(0, len(titles), TITLES_AT_ONCE):
+        some = titles[first : first + TITLES_AT_ONCE]
+        begins, end = indptr[some], indptr[some[-1] + 1]
+        amounts = liking.take(watched[begins[0] : end]) * values[begins[0] : end]
+        total[some] = np.add.reduceat(amounts, begins - begins[0])
+    return total
 
 
 def parts_of(model: Model, taste: Taste, rows: Int64s) -> Parts:
     """Take the preference for some titles, `(n,)` inner indices, apart."""
-    arrays = model.arrays
+    indptr, watched, values = model.weights_by_title
+    cut, positions = gather(indptr, rows)
     place = np.full(model.n_items, -1)
-    place[rows] = np.arange(len(rows))
-    cut, positions = gather(arrays.pref_indptr, taste.rows)
-    title = place[arrays.pref_indices[positions]]
-    wanted = title >= 0
-    entry, title, positions = (
-        np.repeat(np.arange(len(taste.rows)), np.diff(cut))[wanted],
-        title[wanted],
-        positions[wanted],
-    )
-    amount = taste.liking[entry] * arrays.pref_values[positions] * arrays.pref_scale[rows[title]]
+    place[taste.rows] = np.arange(len(taste.rows))
+    entry = place.take(watched.take(positions))
+    counts = entry >= 0
+    title, entry = np.repeat(np.arange(len(rows)), np.diff(cut))[counts], entry[counts]
+    amount = taste.liking[entry] * values.take(positions[counts]) * model.arrays.pref_scale[rows[title]]
     return Parts(entry, title, amount)
-
-
-def _per_title(model: Model, titles: Array, amounts: Float64s) -> Float64s:
-    total = np.bincount(titles, amounts, minlength=model.n_items).astype(np.float64)
-    return total * model.arrays.pref_scale.astype(np.float64)

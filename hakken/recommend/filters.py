@@ -7,11 +7,12 @@ import numpy as np
 
 from hakken.errors import BadOption
 from hakken.knowledge import Knowledge, Mask
+from hakken.model import Columns, Model
 from hakken.model.arrays import Int64s
-from hakken.ratings import Order, Preferences, Status, UserList
+from hakken.ratings import Order, Preferences
 
 
-def candidates(user_list: UserList, knowledge: Knowledge, preferences: Preferences) -> tuple[Mask, dict[str, int]]:
+def candidates(columns: Columns, knowledge: Knowledge, preferences: Preferences) -> tuple[Mask, dict[str, int]]:
     """Find the titles that may be recommended.
 
     Returns:
@@ -20,23 +21,24 @@ def candidates(user_list: UserList, knowledge: Knowledge, preferences: Preferenc
     Raises:
         BadOption: the catalogue knows no such type or genre.
     """
-    allowed = np.ones(knowledge.model.n_items, dtype=np.bool_)
-    allowed[known_rows(knowledge, [rating.anime_id for rating in user_list.seen])] = False
+    allowed = ~rows_among(knowledge.model, columns.seen_ids)
     taken = {}
-    for name, passes in _filters(user_list, knowledge, preferences):
+    for name, passes in _filters(columns, knowledge, preferences):
         left = allowed & passes
         taken[name] = int(allowed.sum() - left.sum())
         allowed = left
     return allowed, {name: count for name, count in taken.items() if count}
 
 
-def known_rows(knowledge: Knowledge, anime_ids: list[int]) -> Int64s:
-    """Inner indices of those of some anime that the model knows."""
-    rows, known = knowledge.model.rows_of(anime_ids)
-    return rows[known]
+def rows_among(model: Model, anime_ids: Int64s) -> Mask:
+    """Which of the model's rows are among some anime, `(n_items,)` bool."""
+    rows, known = model.rows_of(anime_ids)
+    among = np.zeros(model.n_items, dtype=np.bool_)
+    among[rows[known]] = True
+    return among
 
 
-def _filters(user_list: UserList, knowledge: Knowledge, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
+def _filters(columns: Columns, knowledge: Knowledge, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
     facts, model = knowledge.facts, knowledge.model
     if not preferences.adult:
         yield "adult titles hidden", ~facts.adult
@@ -44,10 +46,7 @@ def _filters(user_list: UserList, knowledge: Knowledge, preferences: Preferences
         min_raters = model.manifest.parameters.min_raters
         yield f"fewer than {min_raters:,} raters", model.arrays.raters >= min_raters
     if preferences.hide_planned:
-        planned = [one.anime_id for one in user_list.ratings if one.status is Status.PLAN_TO_WATCH]
-        unplanned = np.ones(model.n_items, dtype=np.bool_)
-        unplanned[known_rows(knowledge, planned)] = False
-        yield "planned titles hidden", unplanned
+        yield "planned titles hidden", ~rows_among(model, columns.anime_ids[columns.planned])
     if preferences.types:
         masks = [_mask("type", name, facts.types) for name in preferences.types]
         yield "type", np.logical_or.reduce(masks)

@@ -1,33 +1,62 @@
 """The franchise rules: one title of each franchise that is new to the visitor, and what follows what they started."""
 
+from typing import NamedTuple, Self
+
 import numpy as np
 
-from hakken.knowledge import Knowledge, Mask
-from hakken.model.arrays import Int64s
-from hakken.ratings import Status, UserList
+from hakken.knowledge import Groups, Knowledge, Mask, Places
+from hakken.model import Columns
+from hakken.model.arrays import Float64s, Int64s
+from hakken.ratings import FranchiseRule
 
 
-def new_only(user_list: UserList, knowledge: Knowledge, candidates: Mask) -> Mask:
-    """Leave, of each franchise that is new to the visitor, the first of its candidates in watching order."""
-    facts = knowledge.facts
-    started = {knowledge.catalogue.franchise_of(rating.anime_id) for rating in user_list.seen}
-    rows = facts.watching_order[candidates[facts.watching_order]]
-    franchise = facts.franchise[rows]
-    first = np.ones(len(rows), dtype=np.bool_)
-    first[1:] = franchise[1:] != franchise[:-1]
-    first &= ~np.isin(franchise, np.fromiter(started, dtype=np.int64))
+def groups_of(knowledge: Knowledge, rule: FranchiseRule) -> Groups:
+    """The circles that a rule goes by: franchises or, where even what looks related is to be left out, sagas."""
+    return knowledge.facts.sagas if rule is FranchiseRule.UNRELATED else knowledge.facts.franchises
+
+
+class Watched(NamedTuple):
+    """What a visitor has seen, by `hakken.knowledge.Places`.
+
+    Attributes:
+        seen: `(n_seen,)` int64.
+        dropped: `(n_dropped,)` int64, which of them they gave up.
+    """
+
+    seen: Int64s
+    dropped: Int64s
+
+    @classmethod
+    def of(cls, columns: Columns, places: Places) -> Self:
+        """Look a list's anime up."""
+        return cls(places.of(columns.seen_ids), places.of(columns.anime_ids[columns.dropped]))
+
+
+def new_only(watched: Watched, groups: Groups, candidates: Mask) -> Mask:
+    """Leave, of each group that is new to the visitor, the first of its candidates in watching order."""
     chosen = np.zeros_like(candidates)
-    chosen[rows[first]] = True
+    chosen[groups.first_rows(candidates, ~groups.any_of(watched.seen))] = True
     return chosen
 
 
-def next_entries(user_list: UserList, knowledge: Knowledge, candidates: Mask) -> Int64s:
-    """Inner indices of the next unseen main entry of each started franchise of which nothing was dropped."""
-    catalogue = knowledge.catalogue
-    seen = {rating.anime_id for rating in user_list.seen}
-    dropped = {catalogue.franchise_of(one.anime_id) for one in user_list.seen if one.status is Status.DROPPED}
-    started = {catalogue.franchise_of(anime_id) for anime_id in seen} - dropped
-    unseen = (next((one for one in catalogue.main_entries(main) if one not in seen), None) for main in started)
-    rows, known = knowledge.model.rows_of([anime_id for anime_id in unseen if anime_id is not None])
-    rows = rows[known]
-    return np.sort(rows[candidates[rows]])
+def next_entries(watched: Watched, groups: Groups, candidates: Mask) -> Mask:
+    """Leave the next unseen main entry of each started group of which nothing was dropped."""
+    rows = groups.next_rows(watched.seen, groups.any_of(watched.seen) & ~groups.any_of(watched.dropped))
+    chosen = np.zeros_like(candidates)
+    chosen[rows] = True
+    return chosen & candidates
+
+
+def order_factor(watched: Watched, sagas: Groups, skipped: float, ahead: float) -> Float64s:
+    """What the watching order makes of each title's match, `(n_items,)` float64: 1, `skipped` or `ahead`.
+
+    Args:
+        watched: what the visitor has seen.
+        sagas: in whose order things are watched.
+        skipped: factor for an entry of which a later one was seen.
+        ahead: factor for what is not the entry point of a saga of which nothing was seen.
+    """
+    unbegun = ~sagas.any_of(watched.seen)[sagas.of_row]
+    factor = np.where(unbegun & (sagas.part_of_row > 1), ahead, 1.0)
+    factor[sagas.part_of_row < sagas.last_part(watched.seen)[sagas.of_row]] = skipped
+    return factor

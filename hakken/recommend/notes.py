@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hakken.model import Visitor
 from hakken.ratings import UserList
 
-POPULAR = "so these are the titles that most people watch."
+POPULAR = "so these are titles that many people watch and like."
 
 
 def notes_on(user_list: UserList, visitor: Visitor) -> list[str]:

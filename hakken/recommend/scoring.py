@@ -1,34 +1,42 @@
 """The score that a list is ordered by, and what each entry of the visitor's list adds to it.
 
-    match_ui = (p_ui + everyone · q_i) · q_i^(0.4 · popularity − novelty) · exp(pull · (r_hat_ui − b_ui))
+    match_ui = (p_ui + everyone · q_i) · q_i^(0.4 · popularity − novelty) · exp(quality · b_i) · order_ui
+               · exp(pull · (r_hat_ui − b_ui))
 
 p_ui is the preference, q_i the part of all people who have the title on their lists, `popularity` the visitor's choice
-from -1 to 1, and r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty list has p_ui = 0 and
-b_u = 0, and gets what most people watch. r_hat is made for a shortlist only: the best by the first two factors.
+from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it (`hakken.recommend.franchise`), and
+r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty list has p_ui = 0 and b_u = 0, and gets
+what many people watch and like.
+
+Only the last factor is costly. It is made for a shortlist, the best by all others, and for whatever it would lift into
+the list if it were half as strong again as anywhere in the shortlist.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from hakken.knowledge import Mask
-from hakken.model import Model, fold_in, predict, preference, top_n
+from hakken.knowledge import Knowledge, Mask
+from hakken.model import Columns, fold_in, predict, preference, top_n
 from hakken.model.arrays import Float64s, Int64s
-from hakken.model.prediction import IMPLICIT_RANGE, implicit_term, neighbourhood, predict_from_neighbours
-from hakken.model.preference import parts_of
-from hakken.ratings import Order, Preferences, UserList
+from hakken.model.prediction import IMPLICIT_RANGE, Neighbourhood, implicit_term, neighbourhood, neighbours_say
+from hakken.model.preference import Parts, parts_of
+from hakken.ratings import Order, Preferences
+from hakken.recommend.franchise import Watched, order_factor
 
 SHORTLIST = 500
 """Titles, at least, that the match is made for in full."""
+FURTHER = 1.5
+"""How many times further than in the shortlist a title beside it is taken to be pulled, at most; in logarithms."""
 SLIDER = 0.4
 """Exponent of a title's popularity at the ends of the slider."""
 
 
 class Scored(NamedTuple):
-    """Titles in the running, and their scores.
+    """Titles and their scores.
 
     Attributes:
-        rows: `(n,)` int64, inner indices.
+        rows: `(n,)` int64, inner indices, best first; of equal scores the lower one first.
         score: `(n,)` float64, what the list is ordered by.
     """
 
@@ -37,78 +45,112 @@ class Scored(NamedTuple):
 
 
 class Shares(NamedTuple):
-    """What each watched entry adds to the score of some titles.
+    """What a visitor's entries add to the scores of some titles; one part for each title and entry that has any.
 
     Attributes:
-        of_entry: `(n, n_watched)` float64, one column for each entry of the visitor's taste; units of the score.
+        title: `(n_parts,)` int64, position within the titles asked for.
+        entry: `(n_parts,)` int64, position within the visitor's taste.
+        amount: `(n_parts,)` float64, units of the score.
         rest: `(n,)` float64, what no entry of the list adds: popularity, or the baseline.
         neighbours: `(n,)` int64, how many scored entries the predicted rating rests on.
+        r_hat: `(n,)` float64, the predicted rating, neither rounded nor clipped, score points.
     """
 
-    of_entry: Float64s
+    title: Int64s
+    entry: Int64s
+    amount: Float64s
     rest: Float64s
     neighbours: Int64s
+    r_hat: Float64s
 
 
 class Scorer:
     """Scores titles for one visitor, and says what of their own list a score is made of.
 
     Args:
-        model: the model.
-        user_list: the visitor's list, without the entries that are to say nothing.
+        knowledge: model and catalogue.
+        columns: the visitor's list, without the entries that are to say nothing.
         preferences: order and popularity.
     """
 
-    def __init__(self, model: Model, user_list: UserList, preferences: Preferences) -> None:
-        self.visitor = fold_in(model, user_list)
-        self._model = model
+    def __init__(self, knowledge: Knowledge, columns: Columns, preferences: Preferences) -> None:
+        model = self._model = knowledge.model
+        parameters = model.manifest.parameters
+        self.visitor = fold_in(model, columns)
         self._order = preferences.order
-        self._enough = max(SHORTLIST, 5 * preferences.n)
         self._wanted = preference(model, self.visitor.taste)
-        exponent = SLIDER * preferences.popularity - model.manifest.parameters.novelty
-        self._popularity_factor: Float64s = np.exp(exponent * model.log_popularity)
-        self._everyone = model.manifest.parameters.everyone * model.popularity
+        if self._order is Order.MATCH:
+            watched = Watched.of(columns, knowledge.facts.places)
+            factor = order_factor(watched, knowledge.facts.sagas, parameters.skipped, parameters.ahead)
+            factor *= model.standing
+            if preferences.popularity:
+                factor *= np.exp(SLIDER * preferences.popularity * model.log_popularity)
+            self._factor: Float64s = factor
+            self._everyone: Float64s = parameters.everyone * model.popularity
+            self._before: Float64s = (self._wanted + self._everyone) * factor
 
-    def score(self, candidates: Mask) -> Scored:
-        """Score the candidates, `(n_items,)` bool, or as many of the best of them as make a shortlist."""
+    def best(self, candidates: Mask, n: int) -> Scored:
+        """The best `n` of the candidates, `(n_items,)` bool; fewer only when there are no more."""
         if self._order is Order.PREDICTED_RATING:
             rows = np.flatnonzero(candidates)
-            return Scored(rows, predict(self._model, self.visitor, None, self._wanted)[rows])
-        before = (self._wanted + self._everyone) * self._popularity_factor
-        rows = np.sort(top_n(before, candidates, self._enough))  # of equal scores the lower row is to come first
-        return Scored(rows, before[rows] * self._pull(rows))
+            r_hat = predict(self._model, self.visitor, rows, self._wanted)
+            chosen = top_n(r_hat, np.ones(len(rows), dtype=np.bool_), n)
+            return Scored(rows[chosen], r_hat[chosen])
+        length = max(SHORTLIST, n)
+        rows = top_n(self._before, candidates, length)
+        pull = self._pull(rows)
+        score = self._before[rows] * pull
+        if len(rows) == length:
+            others = self._within_reach(candidates, rows, pull, np.partition(score, -n)[-n])
+            rows = np.concatenate((rows, others))
+            score = np.concatenate((score, self._before[others] * self._pull(others)))
+        chosen = np.lexsort((rows, -score))[:n]
+        return Scored(rows[chosen], score[chosen])
 
-    def predicted(self, rows: Int64s) -> Float64s:
-        """Predicted ratings of some titles, neither rounded nor clipped, score points."""
-        return predict(self._model, self.visitor, rows, self._wanted)
+    def _within_reach(self, candidates: Mask, rows: Int64s, pull: Float64s, least: float) -> Int64s:
+        """Which candidates beside some rows would come to a match of `least` if they were pulled further than those."""
+        up, down = pull.max() ** FURTHER, pull.min() ** FURTHER
+        reach = candidates & (self._before * np.where(self._before > 0, up, down) >= least)
+        reach[rows] = False
+        return np.flatnonzero(reach)
 
     def shares(self, rows: Int64s) -> Shares:
-        """Take the scores of some titles apart; each row of shares and its rest add up to the score."""
-        model, visitor = self._model, self.visitor
-        near = neighbourhood(model, visitor, rows)
-        spoke = np.bincount(near.title, minlength=len(rows))
-        parts = parts_of(model, visitor.taste, rows)
-        of_entry = np.zeros((len(rows), len(visitor.taste.rows)))
-        of_entry[parts.title, parts.entry] = parts.amount
-        if self._order is Order.MATCH:
-            factor = self._popularity_factor[rows] * self._pull(rows)
-            return Shares(of_entry * factor[:, np.newaxis], self._everyone[rows] * factor, spoke)
+        """Take the scores of some titles apart; the amounts of each title and its rest add up to its score."""
+        model, n = self._model, len(rows)
+        near = neighbourhood(model, self.visitor, rows)
+        parts = parts_of(model, self.visitor.taste, rows)
+        say = np.bincount(near.title, near.amount, minlength=n)
+        r_hat = near.baseline + say + implicit_term(model, self.visitor, self._wanted[rows])
+        spoke = np.bincount(near.title, minlength=n)
+        if self._order is Order.PREDICTED_RATING:
+            parts, rest = self._parts_of_rating(near, parts)
+        else:
+            factor = self._factor[rows] * np.exp(model.manifest.parameters.pull * say)
+            parts, rest = parts._replace(amount=parts.amount * factor[parts.title]), self._everyone[rows] * factor
+        return Shares(parts.title, parts.entry, parts.amount, rest, spoke, r_hat)
+
+    def _parts_of_rating(self, near: Neighbourhood, parts: Parts) -> tuple[Parts, Float64s]:
+        """Parts and rest of predicted ratings, where an entry may speak by its score and by having been watched."""
+        model, taste, n = self._model, self.visitor.taste, len(near.baseline)
         # Beyond the range in which a preference counts, all its parts count less by the same factor.
-        total = of_entry.sum(axis=1)
-        cut = np.divide(total.clip(*IMPLICIT_RANGE), total, out=np.ones(len(rows)), where=total != 0)
-        of_entry *= cut[:, np.newaxis] * model.manifest.parameters.implicit_slope
+        total = np.bincount(parts.title, parts.amount, minlength=n)
+        cut = np.divide(total.clip(*IMPLICIT_RANGE), total, out=np.ones(n), where=total != 0)
+        watching = parts.amount * cut[parts.title] * model.manifest.parameters.implicit_slope
         place = np.full(model.n_items, -1)
-        place[visitor.taste.rows] = np.arange(len(visitor.taste.rows))
-        entry = place[visitor.rows[near.rated]]
+        place[taste.rows] = np.arange(len(taste.rows))
+        entry = place[self.visitor.rows[near.rated]]
         watched = entry >= 0
-        np.add.at(of_entry, (near.title[watched], entry[watched]), near.amount[watched])
         # A scored title that is only planned is no entry of the taste: what it says is in the rest.
-        planned = np.bincount(near.title[~watched], near.amount[~watched], minlength=len(rows))
-        return Shares(of_entry, near.baseline + planned + implicit_term(model, visitor, np.zeros(len(rows))), spoke)
+        planned = np.bincount(near.title[~watched], near.amount[~watched], minlength=n)
+        rest = near.baseline + planned + implicit_term(model, self.visitor, np.zeros(n))
+        titles = np.concatenate((parts.title, near.title[watched]))
+        entries = np.concatenate((parts.entry, entry[watched]))
+        amounts = np.concatenate((watching, near.amount[watched]))
+        width = max(1, len(taste.rows))
+        both, which = np.unique(titles * width + entries, return_inverse=True)
+        amount = np.bincount(which, amounts, minlength=len(both)).astype(np.float64)
+        return Parts(both % width, both // width, amount), rest
 
     def _pull(self, rows: Int64s) -> Float64s:
-        model = self._model
-        baseline = model.mu + self.visitor.b_u + model.arrays.b_i[rows]
-        beyond = predict_from_neighbours(model, self.visitor, rows) - baseline
-        pull: Float64s = np.exp(model.manifest.parameters.pull * beyond)
+        pull: Float64s = np.exp(self._model.manifest.parameters.pull * neighbours_say(self._model, self.visitor, rows))
         return pull

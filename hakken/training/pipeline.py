@@ -1,10 +1,12 @@
 """From tables to an artefact, stage by stage."""
 
+import dataclasses
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from hakken import __version__, catalogue
@@ -68,11 +70,7 @@ def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT)
         sim_indices=packed.indices,
         sim_values=packed.values,
         sim_scale=packed.scale,
-        watchers=weights.watchers,
-        pref_indptr=weights.indptr,
-        pref_indices=weights.indices,
-        pref_values=weights.values,
-        pref_scale=weights.scale,
+        **weights.arrays(),
     )
     manifest = Manifest(
         created=training_date(),
@@ -90,6 +88,26 @@ def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT)
         files={},
     )
     return Fitted(arrays, manifest, b_u)
+
+
+def with_preference_weights(
+    fitted: Fitted, table: RatingTable, parameters: Parameters, progress: Progress = SILENT
+) -> Fitted:
+    """The same model with preference weights learnt anew; what the parameters say of the rest is taken as it is.
+
+    Args:
+        fitted: a model of the table.
+        table: the ratings.
+        parameters: as of `preference_weights`.
+        progress: told of each stage.
+    """
+    weights = preference_weights(table, fitted.manifest.mu, parameters, progress)
+    sizes = msgspec.structs.replace(fitted.manifest.sizes, preferences=len(weights.indices))
+    return Fitted(
+        dataclasses.replace(fitted.arrays, **weights.arrays()),
+        msgspec.structs.replace(fitted.manifest, sizes=sizes, parameters=parameters),
+        fitted.b_u,
+    )
 
 
 def train(

@@ -3,7 +3,8 @@
     min ‖X − XW‖² + Σ_i (λ + δ G_ii) ‖w_i·‖²,  diag(W) = 0,  G = XᵀX
     P = (G + diag(λ + δ G_ii))⁻¹,  w_ji = −P_ji / P_ii  (j ≠ i),  δ = dropout / (1 − dropout)
 
-X is users × anime; an entry says how much it was liked (`hakken.model.preference`). Steck, "Embarrassingly shallow
+X is users × anime; an entry says how much it was liked (`hakken.model.preference`), times (n_u / 100)^−activity: with
+n_u entries someone else counts n_u² times, and those say the most who choose the least. Steck, "Embarrassingly shallow
 autoencoders for sparse data" (WWW 2019); dropout: Steck, "Autoencoders that don't overfit towards the identity"
 (NeurIPS 2020). Of each title `i` the `k_stored` strongest weights are kept, which costs nothing: it regularises.
 
@@ -18,7 +19,7 @@ from scipy.sparse import csr_array
 
 from hakken.model.arrays import Array, Float32s, Float64s, Int64s, index_type
 from hakken.model.manifest import Parameters
-from hakken.model.preference import liking_of, shrunk_mean
+from hakken.model.preference import USUAL_LENGTH, liking_of, shrunk_mean
 from hakken.ratings import STATUS_OF_CODE, Status
 from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import RatingTable
@@ -37,6 +38,10 @@ class PreferenceWeights(NamedTuple):
     scale: Float32s
     watchers: Array
 
+    def arrays(self) -> dict[str, Array]:
+        """By the names of the model's arrays."""
+        return {name if name == "watchers" else f"pref_{name}": array for name, array in self._asdict().items()}
+
 
 def preference_weights(
     table: RatingTable, mu: float, parameters: Parameters, progress: Progress = SILENT
@@ -46,7 +51,7 @@ def preference_weights(
     Args:
         table: the ratings.
         mu: mean score.
-        parameters: `liking`, `unscored`, `pref_reg`, `dropout`, `min_watchers`, `k_stored`.
+        parameters: `liking`, `unscored`, `activity`, `pref_reg`, `dropout`, `min_watchers`, `k_stored`.
         progress: told of each stage.
     """
     with progress.stage("co-watching"):
@@ -62,7 +67,7 @@ def preference_weights(
 
 
 def liked_matrix(table: RatingTable, mu: float, parameters: Parameters) -> csr_array:
-    """X, `(n_users, n_items)` float64 CSR: how much each entry was liked; a planned one is none."""
+    """X, `(n_users, n_items)` float64 CSR: how much each entry was liked and counts; a planned one is none."""
     watched = table.statuses != CODE_OF_STATUS[Status.PLAN_TO_WATCH]
     users, items, scores = table.users[watched], table.items[watched], table.scores[watched]
     scored = scores > 0
@@ -71,6 +76,8 @@ def liked_matrix(table: RatingTable, mu: float, parameters: Parameters) -> csr_a
     means = np.asarray(shrunk_mean(total, count, mu))[users]
     dropped = table.statuses[watched] == CODE_OF_STATUS[Status.DROPPED]
     liking = liking_of(scores, dropped, means, parameters)
+    lengths = np.bincount(users, minlength=table.n_users)[users]
+    liking *= (lengths / USUAL_LENGTH) ** -parameters.activity
     return csr_array((liking, (users, items)), shape=(table.n_users, len(table.anime_ids)))
 
 

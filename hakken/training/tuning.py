@@ -53,11 +53,11 @@ class LogUniform(NamedTuple):
 
     def rvs(self, random_state: np.random.RandomState) -> float:
         """Draw a value; the name is SciPy's, which is what Surprise's search asks for."""
-        return self._at(random_state.uniform(0.0, 1.0))
+        return self.at(random_state.uniform(0.0, 1.0))
 
     def values(self, count: int = 15) -> list[float]:
         """Some values at even distances, where a search takes lists only."""
-        return [self._at(n / (count - 1)) for n in range(count)]
+        return [self.at(n / (count - 1)) for n in range(count)]
 
     def around(self, best: float) -> "LogUniform":
         """The part of this distribution around its value, `NARROWING` as wide unless cut off at an end."""
@@ -65,7 +65,8 @@ class LogUniform(NamedTuple):
         middle = min(max(best, self.low), self.high)
         return self._replace(low=max(self.low, middle / factor), high=min(self.high, middle * factor))
 
-    def _at(self, part: float) -> float:
+    def at(self, part: float) -> float:
+        """The value below which this part of the distribution lies."""
         value = self.low * (self.high / self.low) ** part
         return round(value) if self.whole else float(f"{value:.3g}")
 

@@ -2,10 +2,11 @@
 
 from flask import Flask, Response, request
 
-from hakken.ratings import MAX_N, Preferences
+from hakken.ratings import MAX_N
 from hakken.web.errors import register_error_pages
-from hakken.web.forms import InMemoryRequest, body_limit
+from hakken.web.forms import DEFAULTS, YEARS, InMemoryRequest, body_limit
 from hakken.web.health import health
+from hakken.web.offer import ORDERS, RULES, current_offer
 from hakken.web.pages import pages
 from hakken.web.services import EXTENSION, Services
 
@@ -32,7 +33,14 @@ def register(app: Flask, services: Services) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["curly"] = lambda text: text.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
     app.jinja_env.globals.update(
-        settings=services.settings, pictures=f"{PICTURES}/", defaults=Preferences(), max_n=MAX_N
+        settings=services.settings,
+        pictures=f"{PICTURES}/",
+        defaults=DEFAULTS,
+        max_n=MAX_N,
+        years=YEARS,
+        orders=ORDERS,
+        rules=RULES,
+        offer=current_offer,
     )
     app.register_blueprint(pages)
     app.register_blueprint(health)

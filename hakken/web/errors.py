@@ -1,6 +1,5 @@
 """Error pages: what happened in plain words, whose turn it is, and what to do about it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,6 +32,7 @@ class Failure:
         happened: what happened; empty where the error's own message says it.
         upload_first: whether the upload, which needs no site, is the best next step.
         form: whether trying again makes sense, so that the page has the form.
+        choices: whether it lies in what was chosen, and not in the list.
     """
 
     status: int
@@ -42,6 +42,7 @@ class Failure:
     happened: str = ""
     upload_first: bool = False
     form: bool = True
+    choices: bool = False
 
 
 LATER = "Try again in a few minutes."
@@ -60,7 +61,11 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
         ("Type the name as it stands in the address of your profile, without the address itself.",),
     ),
     errors.BadOption: Failure(
-        400, Turn.YOURS, "One thing in the form is missing or out of range", ("Change it below and send it again.",)
+        400,
+        Turn.YOURS,
+        "One thing in the form is missing or out of range",
+        ("Change it below and send it again.",),
+        choices=True,
     ),
     errors.UserNotFound: Failure(
         404,
@@ -198,7 +203,7 @@ def on_hakken_error(error: errors.HakkenError) -> ResponseReturnValue:
     page = _page(
         failure,
         failure.happened or str(error),
-        request.values,
+        typed(request.values),
         tried=[(SOURCES.get(name, name), str(why)) for name, why in tried],
     )
     return page, failure.status
@@ -211,11 +216,8 @@ def on_http_error(error: HTTPException) -> ResponseReturnValue:
     limit = services().settings.max_upload_mb
     happened = failure.happened or f"A file may have at most {limit} MB, and what was sent is larger."
     # Not with the form's values: reading them may be what failed.
-    return _page(failure, happened, {}), status, error.get_headers(request.environ)
+    return _page(failure, happened, Typed()), status, error.get_headers(request.environ)
 
 
-def _page(
-    failure: Failure, happened: str, values: Mapping[str, str], tried: list[tuple[str, str]] | None = None
-) -> str:
-    shown = typed(values) if values else Typed()
+def _page(failure: Failure, happened: str, shown: Typed, tried: list[tuple[str, str]] | None = None) -> str:
     return render_template("error.html", failure=failure, happened=happened, tried=tried or [], typed=shown)

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from flask import Blueprint, current_app, render_template, request
+import msgspec
+from flask import Blueprint, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import ModelError
 from hakken.knowledge import Knowledge
-from hakken.ratings import Preferences, Reason, Recommendation, UserList, Username
-from hakken.web.forms import Typed, read_preferences, read_upload, read_username
+from hakken.ratings import Order, Preferences, Reason, Recommendation, UserList, Username
+from hakken.web.confidence import Confidence, confidence
+from hakken.web.forms import MAX_IGNORED, Typed, read_preferences, read_upload, read_username, written
 from hakken.web.services import services
 
 SAMPLE = "static/sample-export.xml"
@@ -41,9 +43,49 @@ class Entry(NamedTuple):
         return 100 * reason.share / self.recommendation.match if self.recommendation.match > 0 else 0.0
 
     @property
+    def confidence(self) -> Confidence:
+        """How sure the predicted rating is."""
+        return confidence(self.recommendation)
+
+    @property
     def initial(self) -> str:
         """The letter on the drawn cover."""
         return next((letter.upper() for letter in self.anime.title if letter.isalnum()), "")
+
+
+class Question(NamedTuple):
+    """What a page of results answers.
+
+    Attributes:
+        again: whose list is asked for, as an address says it; empty after an upload, of which nothing is kept.
+        preferences: what the visitor chose.
+    """
+
+    again: dict[str, str]
+    preferences: Preferences
+
+    @property
+    def by_match(self) -> bool:
+        """Whether the list is ordered by match."""
+        return self.preferences.order is Order.MATCH
+
+    @property
+    def can_leave_out(self) -> bool:
+        """Whether one more entry of the list can be left out: by an address, and an address can name it."""
+        return bool(self.again) and len(self.preferences.ignored) < MAX_IGNORED
+
+    def leaving_out(self, anime_id: int) -> str:
+        """Address of the same question without an entry of the list."""
+        return self._address((*self.preferences.ignored, anime_id))
+
+    def counting(self, anime_id: int) -> str:
+        """Address of the same question with an entry taken back in."""
+        return self._address(tuple(one for one in self.preferences.ignored if one != anime_id))
+
+    def _address(self, ignored: tuple[int, ...]) -> str:
+        changed = msgspec.structs.replace(self.preferences, ignored=ignored)
+        query: dict[str, Any] = {**self.again, **written(changed)}
+        return url_for("pages.recommendations", **query)
 
 
 @pages.get("/")
@@ -59,37 +101,31 @@ def recommendations() -> ResponseReturnValue:
     if request.args.get("sample") == "1":
         with Path(current_app.root_path, SAMPLE).open("rb") as sample:
             asked: Username | UserList = services().parse_export(sample)
-        return _results(asked, preferences, again={"sample": "1"})
+        return _results(asked, Question({"sample": "1"}, preferences))
     asked = read_username(request.args)
-    return _results(asked, preferences, again={"username": asked.name, "source": asked.site.value})
+    return _results(asked, Question({"username": asked.name, "source": asked.site.value}, preferences))
 
 
 @pages.post("/recommendations")
 def upload() -> ResponseReturnValue:
     """Recommend to someone by their export."""
-    preferences = read_preferences(request.form)
-    # Nothing is kept of an upload, so there is nothing to ask again with.
-    return _results(services().parse_export(read_upload(request)), preferences, again={})
+    question = Question({}, read_preferences(request.form))
+    return _results(services().parse_export(read_upload(request)), question)
 
 
-def _results(asked: Username | UserList, preferences: Preferences, again: dict[str, str]) -> str:
-    """Ask the use case and write the page.
-
-    Args:
-        asked: for whom.
-        preferences: what they chose.
-        again: the query that asks for the same list again; empty after an upload.
-    """
-    found = services().recommend(asked, preferences)
+def _results(asked: Username | UserList, question: Question) -> str:
+    """Ask the use case and write the page."""
+    found = services().recommend(asked, question.preferences)
     catalogue = services().knowledge().catalogue
     return render_template(
         "results.html",
+        question=question,
         entries=_entries(found.recommendations, catalogue),
         continues=_entries(found.continues, catalogue),
+        left_out=[(anime_id, catalogue.title(anime_id)) for anime_id in question.preferences.ignored],
         notes=found.notes,
-        again=again,
         personal=found.personal,
-        typed=Typed(n=str(preferences.n)),
+        typed=Typed(choices=written(question.preferences)),
     )
 
 

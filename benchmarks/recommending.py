@@ -1,0 +1,185 @@
+"""How long `recommend()` takes with a large model, beside the straightforward loop, which gives the same list.
+
+    python -m benchmarks.recommending
+
+The model is synthetic: 14,000 anime of 200 stored similarities and 200 preference weights each, how often each anime is
+named by others being that of the embedded, trained model, stretched; titles, genres and franchises are the embedded
+catalogue's.
+"""
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from itertools import cycle, pairwise
+
+import click
+import msgspec
+import numpy as np
+
+from benchmarks import machine
+from benchmarks.serving import popular_list, report, times
+from hakken.catalogue import Anime, Catalogue
+from hakken.knowledge import Knowledge
+from hakken.model import Columns, Manifest, Model, Parameters, store
+from hakken.model.arrays import QUANTA, Array, Arrays, Float64s, Int64s, index_type, unpack
+from hakken.model.manifest import Sizes
+from hakken.ratings import FranchiseRule, Order, Preferences, UserList
+from hakken.recommend import recommend
+from hakken.recommend.franchise import Watched, order_factor
+
+N_ITEMS, K_STORED, N_USERS, MU = 14_000, 200, 100_000, 7.6
+COPY = 1_000_000
+"""Added to the ids of titles that are in the catalogue a second time, to fill it up."""
+CASES = (("match", Order.MATCH), ("predicted rating", Order.PREDICTED_RATING))
+LENGTHS = (300, 5000)
+N_LISTS = 20
+PREF_QUANTA = 2**15 - 1
+
+
+def synthetic_knowledge(seed: int = 0) -> Knowledge:
+    """A model of `N_ITEMS` anime; the same seed gives the same model."""
+    rng = np.random.default_rng(seed)
+    trained = Knowledge.read(store.open_artefact(store.EMBEDDED))
+    catalogue = _filled(trained.catalogue)
+    arrays = trained.model.arrays
+    rank = np.argsort(np.argsort([-(one.members or 0) for one in catalogue.values()], kind="stable"))
+    watchers = _stretched(arrays.watchers, arrays.watchers)[rank]
+    spoken_of = np.bincount(arrays.sim_indices, minlength=len(arrays.anime_ids))
+    neighbours = _draw(rng, _stretched(spoken_of, arrays.watchers)[rank])
+    watched = _draw(rng, _stretched(np.diff(arrays.pref_indptr), arrays.watchers)[rank])
+    title = np.repeat(np.arange(N_ITEMS), K_STORED)
+    order = np.lexsort((title, watched.ravel()))
+    weights = rng.standard_exponential(N_ITEMS * K_STORED) * rng.choice([1, 1, 1, -0.3], N_ITEMS * K_STORED)
+    falling = -np.sort(-rng.beta(1, 4, (N_ITEMS, K_STORED)), axis=1)
+    made = Arrays(
+        anime_ids=np.array(list(catalogue), dtype=np.int32),
+        b_i=rng.normal(scale=0.5, size=N_ITEMS),
+        raters=(0.8 * watchers).astype(np.int32),
+        sim_indptr=np.arange(N_ITEMS + 1) * K_STORED,
+        sim_indices=neighbours.ravel().astype(index_type(N_ITEMS)),
+        sim_values=(QUANTA * falling.ravel()).clip(1).astype(np.uint16),
+        sim_scale=np.full(N_ITEMS, 0.4 / unpack(np.array([QUANTA], dtype=np.uint16))[0], dtype=np.float32),
+        watchers=watchers.astype(np.int32),
+        pref_indptr=np.concatenate(([0], np.cumsum(np.bincount(watched.ravel(), minlength=N_ITEMS)))),
+        pref_indices=title[order].astype(index_type(N_ITEMS)),
+        pref_values=(weights[order] * PREF_QUANTA / 12).clip(-PREF_QUANTA, PREF_QUANTA).astype(np.int16),
+        pref_scale=np.full(N_ITEMS, 0.2 / PREF_QUANTA, dtype=np.float32),
+    )
+    n = N_ITEMS * K_STORED
+    sizes = Sizes(users=N_USERS, items=N_ITEMS, entries=n, scored=n, neighbours=n, preferences=n)
+    created = "2026-01-01T00:00:00Z"
+    manifest = Manifest(created=created, hakken_version="0", mu=MU, sizes=sizes, parameters=Parameters(), files={})
+    return Knowledge(Model(made, manifest, "synthetic"), catalogue)
+
+
+def _filled(catalogue: Catalogue) -> Catalogue:
+    """The catalogue, and as many of its anime a second time as are missing from `N_ITEMS`."""
+
+    def again(anime: Anime) -> Anime:
+        moved = {"anime_id": anime.anime_id, "franchise": anime.franchise, "saga": anime.saga}
+        return msgspec.structs.replace(anime, **{name: place + COPY for name, place in moved.items() if place})
+
+    known = list(catalogue.values())
+    return Catalogue([*known, *map(again, known[: max(0, N_ITEMS - len(known))])][:N_ITEMS])
+
+
+def _stretched(values: Array, watchers: Array) -> Float64s:
+    """Values of a smaller model, by falling popularity, stretched over `N_ITEMS` ranks."""
+    ordered = values[np.argsort(-watchers, kind="stable")]
+    return np.interp(np.linspace(0, 1, N_ITEMS), np.linspace(0, 1, len(ordered)), ordered)
+
+
+def _draw(rng: np.random.Generator, weight: Float64s) -> Int64s:
+    """For each anime `K_STORED` different ones, an anime being drawn as often as its weight says; `(n, k)` int64."""
+    edges = np.cumsum(weight + 1e-3)
+    rows = np.empty((N_ITEMS, K_STORED), dtype=np.int64)
+    for i in range(N_ITEMS):
+        found: dict[int, None] = {}
+        while len(found) < K_STORED:
+            drawn = np.searchsorted(edges, rng.random(2 * K_STORED) * edges[-1])
+            found |= dict.fromkeys(drawn.tolist())
+        rows[i] = list(found)[:K_STORED]
+    return rows
+
+
+class Straightforward:
+    """The match as its formula is written, one title and one neighbour at a time, over Python's own lists."""
+
+    def __init__(self, model: Model) -> None:
+        arrays, self._parameters = model.arrays, model.manifest.parameters
+        scale = arrays.sim_scale.astype(np.float64)
+        self._mu, self._ids, self._b_i = model.mu, arrays.anime_ids.tolist(), arrays.b_i.tolist()
+        self._popularity = model.popularity.tolist()
+        sims = (unpack(arrays.sim_values) * np.repeat(scale, np.diff(arrays.sim_indptr))).tolist()
+        columns, begins = arrays.sim_indices.tolist(), arrays.sim_indptr.tolist()
+        self._near = [list(zip(columns[a:b], sims[a:b], strict=True)) for a, b in pairwise(begins)]
+        titles, begins = arrays.pref_indices.tolist(), arrays.pref_indptr.tolist()
+        weights = (arrays.pref_values * arrays.pref_scale[arrays.pref_indices].astype(np.float64)).tolist()
+        self._speaks = [list(zip(titles[a:b], weights[a:b], strict=True)) for a, b in pairwise(begins)]
+
+    def best(self, user_list: UserList, order: dict[int, float], n: int) -> list[int]:
+        """Anime ids of the `n` best matches, best first; `order` is each title's factor for the watching order."""
+        chosen, row_of = self._parameters, {anime_id: row for row, anime_id in enumerate(self._ids)}
+        scores = {row_of[one.anime_id]: one.score for one in user_list.ratings}
+        b_u = sum(r - self._mu - self._b_i[j] for j, r in scores.items()) / (chosen.reg_u + len(scores))
+        residual = {j: r - self._mu - self._b_i[j] - b_u for j, r in scores.items()}
+        mean = (sum(scores.values()) + 5 * self._mu) / (len(scores) + 5)
+        preference = dict.fromkeys(range(len(self._ids)), 0.0)
+        for j, r in scores.items():
+            for i, weight in self._speaks[j]:
+                preference[i] += max(0.0, 1 + chosen.liking * (r - mean)) * weight
+        trust = (len(scores) / 100) ** chosen.trust
+        match = {}
+        for i in preference.keys() - scores.keys():
+            near = [(sim**chosen.amplification, residual[j]) for j, sim in self._near[i] if j in residual][: chosen.k]
+            total = chosen.prior + sum(weight for weight, _ in near)
+            say = trust * sum(weight * one for weight, one in near) / total
+            q = self._popularity[i]
+            liked = (preference[i] + chosen.everyone * q) * q**-chosen.novelty * order[self._ids[i]]
+            match[i] = liked * math.exp(chosen.quality * self._b_i[i] + chosen.pull * say)
+        return [self._ids[i] for i in sorted(match, key=lambda i: (-match[i], i))[:n]]
+
+
+@click.command()
+@click.option("--runs", type=click.IntRange(min=1), default=200, show_default=True, help="Of each case.")
+def main(runs: int) -> None:
+    """Measure on a synthetic model, in this one process."""
+    print(machine.describe("numpy"))
+    knowledge = synthetic_knowledge()
+    _beside_the_loop(knowledge, runs)
+    for length in LENGTHS:
+        lists = [popular_list(knowledge, length, seed) for seed in range(N_LISTS)]
+        for name, order in CASES:
+            case = cycle(lists)
+            preferences = Preferences(n=20, order=order)
+            action = partial(_next, case, knowledge, preferences)
+            action()
+            report(f"recommend(), {length} ratings, by {name}", times(action, runs))
+
+
+def _next(lists: Iterator[UserList], knowledge: Knowledge, preferences: Preferences) -> None:
+    recommend(next(lists), knowledge, preferences)
+
+
+def _beside_the_loop(knowledge: Knowledge, runs: int) -> None:
+    """Compare with the straightforward loop, which knows no filters and no reasons, and must give the same list."""
+    user_list = popular_list(knowledge, LENGTHS[0])
+    preferences = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True)
+    parameters = knowledge.model.manifest.parameters
+    watched = Watched.of(Columns.of(user_list), knowledge.facts.places)
+    factor = order_factor(watched, knowledge.facts.sagas, parameters.skipped, parameters.ahead)
+    order = dict(zip(knowledge.model.arrays.anime_ids.tolist(), factor.tolist(), strict=True))
+    loop = Straightforward(knowledge.model)
+    expected = loop.best(user_list, order, preferences.n)
+    found = recommend(user_list, knowledge, preferences).recommendations
+    if [one.anime_id for one in found] != expected:
+        raise SystemExit("recommend() and the straightforward loop give different lists")
+    slow = times(lambda: loop.best(user_list, order, preferences.n), 3)
+    fast = times(lambda: recommend(user_list, knowledge, preferences), runs)
+    report(f"the straightforward loop, {LENGTHS[0]} ratings", slow)
+    report("recommend(), the same list", fast)
+    print(f"the loop takes {np.median(slow) / np.median(fast):.0f} times as long")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+"""Tuning what is learnt from watching: the preference weights, the match, and the implicit term of a predicted rating.
+
+A random search, coarse to fine as in `hakken.training.tuning`, inside one table: the table is split as the protocol
+splits it, by salts of its own, and what counts is how well the two kinds of lists find what the hidden rows hold that
+was liked: the mean of NDCG@10 liked over all titles, and of the default list over new franchises. First the weights
+are searched for, then, with the best of them, the match's constants; the implicit term follows by least squares.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import pandas as pd
+from scipy.optimize import lsq_linear
+
+from hakken.catalogue import Catalogue
+from hakken.evaluation import metrics
+from hakken.evaluation.keys import keys_of
+from hakken.evaluation.method import Answer
+from hakken.evaluation.protocol import Newcomer, Split, of_users, split
+from hakken.evaluation.reading import NamedTable
+from hakken.knowledge import Knowledge
+from hakken.model import Model, Parameters, fold_in, predict, preference
+from hakken.model.arrays import Float64s
+from hakken.model.prediction import IMPLICIT_RANGE
+from hakken.model.preference import USUAL_LENGTH
+from hakken.ratings import FranchiseRule, Preferences
+from hakken.recommend import rank
+from hakken.training import fit
+from hakken.training.parameters import write_whole
+from hakken.training.pipeline import Fitted, with_preference_weights
+from hakken.training.progress import SILENT, Progress
+from hakken.training.tuning import LogUniform
+
+SALTS = ("tuning 1", "tuning 2", "tuning 3")
+LISTS = {
+    "liked": Preferences(n=metrics.TOP, franchise=FranchiseRule.ALL, adult=True, hide_planned=True),
+    "discovery_liked": Preferences(n=2 * metrics.TOP),
+}
+WEIGHTS: Mapping[str, LogUniform] = {
+    "liking": LogUniform(0.05, 0.4),
+    "unscored": LogUniform(0.25, 1),
+    "activity": LogUniform(0.05, 0.4),
+    "pref_reg": LogUniform(30, 200),
+    "dropout": LogUniform(0.05, 0.5),
+}
+MATCH: Mapping[str, LogUniform] = {
+    "novelty": LogUniform(0.02, 0.2),
+    "pull": LogUniform(0.05, 0.5),
+    "quality": LogUniform(0.02, 0.3),
+    "everyone": LogUniform(0.005, 0.1),
+    "skipped": LogUniform(1, 2.5),
+    "ahead": LogUniform(0.3, 1),
+}
+IMPLICIT = ("implicit_offset", "implicit_slope", "implicit_length")
+N_ROUNDS = 3
+TABLE = "match.csv"
+
+
+class Candidate(NamedTuple):
+    """One candidate and what it is worth.
+
+    Attributes:
+        stage: "weights" or "match".
+        round: 0 for the one that the stage began with.
+        value: mean of the two measures.
+        liked: NDCG@10 liked, all titles, mean over the splits.
+        discovery_liked: the same of the default list over new franchises.
+        parameters: the candidate.
+    """
+
+    stage: str
+    round: int
+    value: float
+    liked: float
+    discovery_liked: float
+    parameters: Parameters
+
+
+class TunedMatch(NamedTuple):
+    """What the search found.
+
+    Attributes:
+        parameters: those it began with, the best found in their place.
+        candidates: in the order they were tried.
+    """
+
+    parameters: Parameters
+    candidates: list[Candidate]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each candidate: all of `Candidate`, its constants in columns of their own."""
+        constants = [{name: getattr(one.parameters, name) for name in (*WEIGHTS, *MATCH)} for one in self.candidates]
+        rows = pd.DataFrame([one._asdict() for one in self.candidates]).drop(columns="parameters")
+        return pd.concat([rows, pd.DataFrame(constants)], axis=1)
+
+
+def sampled(named: NamedTable, n_users: int | None, seed: int) -> NamedTable:
+    """All entries of some users of a table, drawn at random; of all where there are no more, or None is asked for."""
+    total = named.table.n_users
+    if n_users is None or n_users >= total:
+        return named
+    chosen = np.zeros(total, dtype=np.bool_)
+    chosen[np.random.default_rng(seed).choice(total, n_users, replace=False)] = True
+    return of_users(named, chosen)
+
+
+def tune_match(
+    named: NamedTable,
+    catalogue: Catalogue,
+    start: Parameters,
+    n_candidates: int,
+    *,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> TunedMatch:
+    """Search for the constants under which lists find what people went on to like.
+
+    Args:
+        named: the table; all of it may be learnt from.
+        catalogue: of its titles; may be empty, then nothing is known of franchises.
+        start: where to begin; the parameters of KNN-with-baseline are left as they are.
+        n_candidates: candidates to draw, a third of them for the weights; `start` is one more in each stage.
+        seed: of the draws.
+        progress: told of each candidate.
+
+    Raises:
+        TableError: the table is too small to be split.
+    """
+    divided = [split(named, salt) for salt in SALTS]  # all of them first: what can't be split shows at once
+    with progress.stage("fitting the splits", len(SALTS), "models") as advance:
+        folds = []
+        for one in divided:
+            folds.append(_Fold(one, catalogue, start))
+            advance(1)
+    rng = np.random.default_rng(seed)
+    candidates: list[Candidate] = []
+    best = start
+    for_weights = max(1, n_candidates // 3)
+    for stage, space, n in (("weights", WEIGHTS, for_weights), ("match", MATCH, n_candidates - for_weights)):
+        with progress.stage(f"tuning the {stage}", n + 1, "candidates") as advance:
+            tried: list[Candidate] = []
+            for number, parameters in _draw(space, best, n, tried, rng):
+                liked, discovery = np.mean([fold.measure(parameters) for fold in folds], axis=0).tolist()
+                tried.append(Candidate(stage, number, (liked + discovery) / 2, liked, discovery, parameters))
+                advance(1)
+        best = _best(tried).parameters
+        candidates += tried
+    implicit = _least_squares(np.concatenate([fold.residuals(best) for fold in folds]))
+    return TunedMatch(msgspec.structs.replace(best, **implicit), candidates)
+
+
+def save(tuned: TunedMatch, out: Path) -> None:
+    """Write `match.csv` into a directory that is there.
+
+    Raises:
+        TableError: it can't be written.
+    """
+    write_whole(out / TABLE, tuned.table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+
+
+def _best(tried: list[Candidate]) -> Candidate:
+    return max(tried, key=lambda one: one.value)  # of equal ones the first
+
+
+def _draw(
+    space: Mapping[str, LogUniform], start: Parameters, n: int, tried: list[Candidate], rng: np.random.Generator
+) -> Iterator[tuple[int, Parameters]]:
+    """Rounds and candidates: the start, then draws from ever smaller spaces around the best that was tried so far."""
+    yield 0, start
+    for number, size in enumerate(map(len, np.array_split(np.arange(n), N_ROUNDS)), start=1):
+        best = _best(tried).parameters
+        if number > 1:
+            space = {name: one.around(getattr(best, name)) for name, one in space.items()}
+        for _ in range(size):
+            yield number, msgspec.structs.replace(best, **{name: one.at(rng.uniform()) for name, one in space.items()})
+
+
+class _Fold:
+    """One split, and the model of its training users, whose weights are learnt anew only when they change."""
+
+    def __init__(self, divided: Split, catalogue: Catalogue, start: Parameters) -> None:
+        self._split = divided
+        self._catalogue = catalogue
+        self._keys = keys_of(catalogue)
+        self._fitted: Fitted = fit(divided.training, start)
+
+    def measure(self, parameters: Parameters) -> tuple[float, float]:
+        """What is liked of what the two lists show: over all titles, and over new franchises by default."""
+        knowledge, users = Knowledge(self._model(parameters), self._catalogue), self._split.users
+        everything, default = ([_asked(user, knowledge, chosen) for user in users] for chosen in LISTS.values())
+        liked = metrics.ndcg([list(map(str, one)) for one in everything], [map(str, user.liked) for user in users])
+        discovered = [
+            metrics.discoveries(Answer([], one, None), user, self._keys)
+            for one, user in zip(default, users, strict=True)
+        ]
+        new = [metrics.new_franchises(user.liked, user, self._keys) for user in users]
+        found = (liked, metrics.ndcg(discovered, new))
+        one, other = (float(sums.total.sum() / max(1.0, sums.weight.sum())) for sums in found)
+        return one, other
+
+    def residuals(self, parameters: Parameters) -> Float64s:
+        """Of each held-out score, `(n, 3)`: what neighbours leave of it, p_ui within its range, and ln(n_u / 100)."""
+        model = self._model(parameters)
+        none = msgspec.structs.replace(parameters, **dict.fromkeys(IMPLICIT, 0.0))
+        plain = Model(model.arrays, msgspec.structs.replace(model.manifest, parameters=none), model.version)
+        found = [np.zeros((0, 3))]
+        for user in self._split.users:
+            scores = {anime_id: score for anime_id, score in user.held_out.items() if score}
+            rows, known = model.rows_of(list(scores))
+            known &= model.arrays.raters[rows] > 0
+            visitor = fold_in(plain, user.given)
+            if n_watched := len(visitor.taste.rows):
+                left = np.array(list(scores.values()), dtype=np.float64) - predict(plain, visitor, rows)
+                wanted = preference(plain, visitor.taste)[rows].clip(*IMPLICIT_RANGE)
+                length = np.full(len(rows), np.log(n_watched / USUAL_LENGTH))
+                found.append(np.column_stack((left, wanted, length))[known])
+        return np.concatenate(found)
+
+    def _model(self, parameters: Parameters) -> Model:
+        before = self._fitted.manifest.parameters
+        if any(getattr(before, name) != getattr(parameters, name) for name in WEIGHTS):
+            self._fitted = with_preference_weights(self._fitted, self._split.training, parameters)
+        manifest = msgspec.structs.replace(self._fitted.manifest, parameters=parameters)
+        return Model(self._fitted.arrays, manifest, "unsaved")
+
+
+def _asked(user: Newcomer, knowledge: Knowledge, preferences: Preferences) -> list[int]:
+    rows = rank(user.given, knowledge, preferences).best.rows
+    ids: list[int] = knowledge.model.arrays.anime_ids[rows].tolist()
+    return ids
+
+
+def _least_squares(residuals: Float64s) -> dict[str, Any]:
+    """The implicit term that leaves the least of some residuals; none may turn the term around."""
+    left, wanted, length = residuals.T
+    design = np.column_stack((np.ones(len(left)), wanted, -length))
+    found = lsq_linear(design, left, bounds=([-np.inf, 0.0, 0.0], np.inf)).x
+    return {name: float(f"{value:.3g}") for name, value in zip(IMPLICIT, found.tolist(), strict=True)}

@@ -1,0 +1,58 @@
+"""Recommendations in words: titles, predicted ratings, and what of the visitor's own list speaks for and against."""
+
+import numpy as np
+
+from hakken.knowledge import Knowledge
+from hakken.model.arrays import Float64s, Int64s
+from hakken.ratings import MAX_SCORE, MIN_SCORE, Reason, Recommendation
+from hakken.recommend.scoring import Scored, Scorer, Shares
+
+N_REASONS = 3
+
+
+def described(knowledge: Knowledge, scorer: Scorer, chosen: Scored) -> tuple[Recommendation, ...]:
+    """Write recommendations, with their reasons, from titles and their scores."""
+    arrays, catalogue = knowledge.model.arrays, knowledge.catalogue
+    shares = scorer.shares(chosen.rows)
+    taste = scorer.visitor.taste
+    title, entry, share = largest(shares)
+    told = zip(
+        title.tolist(),
+        arrays.anime_ids[taste.rows[entry]].tolist(),
+        taste.scores[entry].clip(0).tolist(),
+        share.tolist(),
+        strict=True,
+    )
+    reasons: list[list[Reason]] = [[] for _ in chosen.rows]
+    for place, anime_id, score, part in told:
+        reasons[place].append(Reason(anime_id, catalogue.title(anime_id), score, part))
+    return tuple(
+        Recommendation(
+            anime_id=anime_id,
+            title=catalogue.title(anime_id),
+            predicted_rating=round(rating, 2),
+            match=match,
+            support=support,
+            neighbours=neighbours,
+            reasons=tuple(why),
+        )
+        for anime_id, rating, match, support, neighbours, why in zip(
+            arrays.anime_ids[chosen.rows].tolist(),
+            shares.r_hat.clip(MIN_SCORE, MAX_SCORE).tolist(),
+            chosen.score.tolist(),
+            arrays.raters[chosen.rows].tolist(),
+            shares.neighbours.tolist(),
+            reasons,
+            strict=True,
+        )
+    )
+
+
+def largest(shares: Shares) -> tuple[Int64s, Int64s, Float64s]:
+    """The up to three largest shares of each title, whatever their sign: titles, entries and amounts, largest first."""
+    order = np.lexsort((shares.entry, -np.abs(shares.amount), shares.title))
+    order = order[shares.amount[order] != 0]
+    titles = shares.title[order]
+    place = np.arange(len(order)) - np.searchsorted(titles, titles)
+    order = order[place < N_REASONS]
+    return shares.title[order], shares.entry[order], shares.amount[order]

@@ -1,0 +1,93 @@
+"""What a visitor can choose from, in words: orders, rules for series, and the catalogue's types and genres."""
+
+from collections import Counter
+from functools import lru_cache
+from typing import NamedTuple
+
+from hakken.errors import ModelError
+from hakken.knowledge import Knowledge
+from hakken.ratings import FranchiseRule, Order
+from hakken.web.services import services
+
+
+class Wording(NamedTuple):
+    """One value of a choice in words.
+
+    Attributes:
+        label: in the form.
+        sentence: what it makes of a list, as the page above it says; empty where nothing needs saying.
+        impersonal: the same of a list that tells nothing about the visitor.
+    """
+
+    label: str
+    sentence: str = ""
+    impersonal: str = ""
+
+
+_ORDERS = {
+    "match": Wording(
+        "Best match first",
+        "What people who like what you like chose to watch and enjoyed, best match first",
+        "What many people watch and like, best first",
+    ),
+    "predicted_rating": Wording(
+        "Highest predicted rating first",
+        "What you would rate highest, of what enough people have rated",
+        "What people rate highest, of what enough of them have rated",
+    ),
+}
+_RULES = {
+    "new": Wording("New series, one title of each", "one title of each series that is new to you"),
+    "unrelated": Wording(
+        "Nothing related to what I have seen",
+        "one title of each series, and nothing that looks related to what you have seen",
+    ),
+    "all": Wording("All titles, begun series too", "also of series that you have begun"),
+}
+
+
+def _worded(kind: type[Order | FranchiseRule], words: dict[str, Wording]) -> dict[str, Wording]:
+    # A value without words is offered all the same, by its own name.
+    return {one.value: words.get(one.value) or Wording(one.value.replace("_", " ").capitalize()) for one in kind}
+
+
+ORDERS = _worded(Order, _ORDERS)
+RULES = _worded(FranchiseRule, _RULES)
+
+
+class Genre(NamedTuple):
+    """A genre, and whether no title with it is for everyone: without titles for adults it finds nothing."""
+
+    name: str
+    adult: bool
+
+
+class Offer(NamedTuple):
+    """The types, most frequent first, and the genres, by alphabet, of what can be recommended."""
+
+    types: tuple[str, ...]
+    genres: tuple[Genre, ...]
+
+
+def current_offer() -> Offer:
+    """What the current catalogue offers: nothing when there is none, as the pages then say."""
+    try:
+        return _offer(services().knowledge())
+    except ModelError:
+        return Offer((), ())
+
+
+@lru_cache(maxsize=1)
+def _offer(knowledge: Knowledge) -> Offer:
+    types: Counter[str] = Counter()
+    genres: Counter[str] = Counter()
+    for_everyone: set[str] = set()
+    for anime_id in knowledge.model.arrays.anime_ids.tolist():
+        if anime := knowledge.catalogue.get(anime_id):
+            types.update([anime.type] if anime.type else [])
+            genres.update(anime.genres)
+            for_everyone.update(() if anime.adult else anime.genres)
+    return Offer(
+        tuple(name for name, _ in types.most_common()),
+        tuple(Genre(name, name not in for_everyone) for name in sorted(genres, key=str.lower)),
+    )

@@ -1,0 +1,174 @@
+"""The pages with hand-made fakes for what stands behind them, and ways to look at a page."""
+
+import html
+import re
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
+
+from hakken.catalogue import Anime, Catalogue
+from hakken.config import Settings
+from hakken.knowledge import Knowledge
+from hakken.model import Manifest, Model, Parameters
+from hakken.model.arrays import Arrays
+from hakken.model.manifest import Sizes
+from hakken.ratings import (
+    Preferences,
+    Recommendation,
+    Recommendations,
+    UserList,
+    Username,
+)
+from hakken.sources.mal_export import parse
+from hakken.web import Services, register
+
+CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "static" / "sample-export.xml"
+CDN = "https://cdn.myanimelist.net/images/anime/4/19644.jpg"
+
+BEBOP = Anime(
+    anime_id=1,
+    title="Cowboy Bebop",
+    type="TV",
+    episodes=26,
+    genres=("Action", "Space"),
+    year=1998,
+    picture=CDN,
+)
+SPIRITED = Anime(
+    anime_id=199,
+    title="Sen to Chihiro no Kamikakushi",
+    title_english="Spirited Away",
+    type="Movie",
+    episodes=1,
+    year=2001,
+)
+EVIL = Anime(
+    anime_id=666,
+    title="<script>alert('title')</script>",
+    title_english='"><img src=x onerror=alert(1)>',
+    genres=("<b>",),
+    picture="https://elsewhere.example/cover.jpg",
+)
+BARE = Anime(anime_id=7, title="×××Bare")
+ADULT = Anime(anime_id=900, title="For adults", type="OVA", genres=("Hentai", "Space"), adult=True)
+
+MADE = Recommendations(
+    (
+        Recommendation(1, "Cowboy Bebop", 9.126, 9.126, 2345),
+        Recommendation(199, "Sen to Chihiro no Kamikakushi", 8.5, 8.5, 1),
+        Recommendation(666, EVIL.title, 8.0, 8.0, 60),
+        Recommendation(7, "×××Bare", 7.5, 7.5, 61),
+        Recommendation(12345, "Known to the model only", 7.0, 7.0, 62),
+    ),
+    ("2 scored titles are new to us and left out.", "It's only a <note>."),
+)
+
+
+def knowledge() -> Knowledge:
+    manifest = Manifest(
+        created="2026-11-23T21:16:35Z",
+        hakken_version="0.1.0",
+        mu=7.8,
+        sizes=Sizes(users=5877, items=7561, entries=612636, scored=494301, neighbours=1, preferences=0),
+        parameters=Parameters(),
+        files={},
+    )
+    anime = [BEBOP, BARE, SPIRITED, EVIL, ADULT]
+    none, zeros = np.zeros(0), np.zeros(len(anime))
+    no_arrays = Arrays(
+        anime_ids=np.array([one.anime_id for one in anime], dtype=np.int32),
+        b_i=zeros,
+        raters=zeros.astype(np.int32),
+        sim_indptr=np.zeros(len(anime) + 1, dtype=np.int64),
+        sim_indices=none.astype(np.uint16),
+        sim_values=none.astype(np.uint16),
+        sim_scale=none.astype(np.float32),
+        watchers=zeros.astype(np.int32),
+        pref_indptr=np.zeros(len(anime) + 1, dtype=np.int64),
+        pref_indices=none.astype(np.uint16),
+        pref_values=none.astype(np.int16),
+        pref_scale=none.astype(np.float32),
+    )
+    return Knowledge(Model(no_arrays, manifest, "20261123T211635Z-abc"), Catalogue(anime))
+
+
+class Backstage:
+    """What stands behind the pages: remembers what it was asked, and answers or fails as it is told."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Username | UserList, Preferences]] = []
+        self.uploads: list[BinaryIO] = []
+        self.answer = MADE
+        self.failure: Exception | None = None
+        self.model_failure: Exception | None = None
+
+    def recommend(self, who: Username | UserList, preferences: Preferences) -> Recommendations:
+        self.asked.append((who, preferences))
+        if self.failure:
+            raise self.failure
+        return self.answer
+
+    def knowledge(self) -> Knowledge:
+        if self.model_failure:
+            raise self.model_failure
+        return knowledge()
+
+    def parse_export(self, stream: BinaryIO) -> UserList:
+        self.uploads.append(stream)
+        return parse(stream)
+
+
+@pytest.fixture
+def backstage() -> Backstage:
+    return Backstage()
+
+
+@pytest.fixture
+def app_with(backstage: Backstage) -> Callable[[Settings], Flask]:
+    def make(settings: Settings) -> Flask:
+        app = Flask("hakken_under_test", root_path=str(ROOT))
+        register(app, Services(settings, backstage.recommend, backstage.knowledge, backstage.parse_export))
+        return app
+
+    return make
+
+
+@pytest.fixture
+def client(app_with: Callable[[Settings], Flask]) -> FlaskClient:
+    return app_with(Settings(mal_client_id="0123")).test_client()
+
+
+@pytest.fixture
+def client_without_mal(app_with: Callable[[Settings], Flask]) -> FlaskClient:
+    return app_with(Settings()).test_client()
+
+
+def upload(client: FlaskClient, content: bytes, *, filename: str = "animelist.xml", **fields: str) -> TestResponse:
+    # Encoded here, for the client would put a large file into a temporary one and leave it open.
+    boundary, body = encode_multipart({"export": FileStorage(BytesIO(content), filename), **fields})
+    return client.post("/recommendations", data=body, content_type=f'multipart/form-data; boundary="{boundary}"')
+
+
+def words(page: TestResponse) -> str:
+    """The text of a page, without its tags, white space and apostrophes made even."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page.text)).split()).replace(CURLY, "'")
+
+
+def item(page: TestResponse, rank: int) -> str:
+    """The markup of one title of the list."""
+    return page.text.split('<li class="entry">')[rank].split("</ol>")[0]
+
+
+def links(page: TestResponse, name: str) -> list[str]:
+    """The addresses of the links that are named so."""
+    return re.findall(rf'<a [^>]*href="([^"]*)"[^>]*aria-label="{re.escape(name)}"', page.text)

@@ -1,0 +1,372 @@
+"""What a visitor can choose about a list, from the form to the use case and back."""
+
+import html
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from io import BytesIO
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.datastructures import MultiDict
+from werkzeug.test import TestResponse
+
+from ars_app import create_app
+from hakken import errors
+from hakken.catalogue import Anime
+from hakken.config import Settings
+from hakken.knowledge import Knowledge
+from hakken.ratings import (
+    FranchiseRule,
+    Order,
+    Preferences,
+    Reason,
+    Recommendation,
+    Recommendations,
+    Status,
+)
+from hakken.sources.mal_export import parse
+from hakken.web.forms import CHOICES, read_preferences, written
+from tests.backstage import EVIL, SAMPLE, Backstage, links, upload, words
+
+CHOSEN: list[tuple[str, Preferences]] = [
+    ("order=predicted_rating", Preferences(order=Order.PREDICTED_RATING)),
+    ("popularity=-0.35", Preferences(popularity=-0.35)),
+    ("popularity=1", Preferences(popularity=1.0)),
+    ("popularity=.5", Preferences(popularity=0.5)),
+    ("type=TV&type=Movie&type=TV&type=", Preferences(types=("TV", "Movie"))),
+    ("genre=Action&genre=+Space+", Preferences(genres=("Action", "Space"))),
+    ("without_genre=Action", Preferences(without_genres=("Action",))),
+    ("year_from=1995&year_to=2005", Preferences(year_from=1995, year_to=2005)),
+    ("year_to=2005", Preferences(year_to=2005)),
+    ("min_members=5000", Preferences(min_members=5000)),
+    ("adult=1", Preferences(adult=True)),
+    ("adult=0&hide_planned=1", Preferences(hide_planned=True)),
+    *((f"franchise={rule.value}", Preferences(franchise=rule)) for rule in FranchiseRule),
+    ("ignore=1&ignore=199&ignore=1", Preferences(ignored=(1, 199))),
+    ("&".join(f"{choice.name}=+&{choice.name}=" for choice in CHOICES.values()), Preferences()),
+]
+EVERYTHING = Preferences(
+    n=25,
+    order=Order.PREDICTED_RATING,
+    popularity=-0.35,
+    types=("TV", "Movie"),
+    genres=("Action",),
+    without_genres=("Hentai", "Space"),
+    year_from=1995,
+    year_to=2005,
+    min_members=5000,
+    adult=True,
+    hide_planned=True,
+    franchise=FranchiseRule.ALL,
+    ignored=(1, 199),
+)
+TYPES = ["TV", "Movie", "OVA"]
+GENRES = ["&lt;b&gt;", "Action", "Space"]
+REASONS = (Reason(199, "Sen <i>", 9, 4.5), Reason(666, EVIL.title, 0, 2.0), Reason(7, "×××Bare", 3, -0.5))
+
+
+class Fields(HTMLParser):
+    """What a browser would send of the form in whose markup a word stands."""
+
+    def __init__(self, page: TestResponse, marker: str) -> None:
+        super().__init__()
+        self.sent: MultiDict[str, str] = MultiDict()
+        self._select = ""
+        form = next(part for part in page.text.split("<form ")[1:] if marker in part)
+        self.feed(form.split("</form>")[0].partition(">")[2])
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "select":
+            self._select = given["name"]
+        elif (tag == "option" and "selected" in given) or (
+            tag == "input" and given["type"] != "file" and (given["type"] != "checkbox" or "checked" in given)
+        ):
+            self.sent.add(given.get("name", self._select), given["value"])
+
+
+def query(address: str) -> MultiDict[str, str]:
+    pairs = parse_qsl(urlsplit(html.unescape(address)).query, keep_blank_values=True, strict_parsing=True)
+    return MultiDict(pairs)
+
+
+@pytest.mark.parametrize(("text", "preferences"), CHOSEN)
+def test_each_choice_reaches_the_use_case(
+    client: FlaskClient, backstage: Backstage, text: str, preferences: Preferences
+) -> None:
+    fields = query(f"?{text}")
+
+    assert client.get(f"/recommendations?username=spike&{text}").status_code == 200
+    data = {**fields.to_dict(flat=False), "export": (BytesIO(SAMPLE.read_bytes()), "animelist.xml")}
+    assert client.post("/recommendations", data=data).status_code == 200
+
+    assert [chosen for _, chosen in backstage.asked] == [preferences] * 2
+
+
+def test_every_preference_can_be_written_and_read_again() -> None:
+    assert set(CHOICES) == set(Preferences.__struct_fields__)
+    unchanged = [name for name in CHOICES if getattr(EVERYTHING, name) == getattr(Preferences(), name)]
+    assert not unchanged, "this test is to change all of them"
+    assert read_preferences(MultiDict(written(EVERYTHING))) == EVERYTHING
+    assert written(Preferences()) == {}
+    for popularity in (-1.0, 1e-05, 0.35, 1.0):
+        given = Preferences(popularity=popularity)
+        assert read_preferences(MultiDict(written(given))) == given
+
+
+BAD_CHOICES = [
+    ("order=best", "The order must be one of match, predicted_rating."),
+    ("franchise=old", "Series must be one of "),
+    ("popularity=1.01", "Niche or popular must be a number from -1 to 1."),
+    ("popularity=-2", "Niche or popular must be a number from -1 to 1."),
+    ("popularity=nan", "Niche or popular must be a number from -1 to 1."),
+    ("popularity=0_1", "Niche or popular must be a number from -1 to 1."),
+    ("popularity=1e-1", "Niche or popular must be a number from -1 to 1."),
+    ("year_from=1899", "The first year must be a whole number from 1900 to 2200."),
+    ("year_from=98", "The first year must be a whole number from 1900 to 2200."),
+    ("year_to=2201", "The last year must be a whole number from 1900 to 2200."),
+    ("year_to=soon", "The last year must be a whole number from 1900 to 2200."),
+    ("year_from=2005&year_to=1995", "The first year must not be after the last."),
+    ("min_members=-1", "The least number of members must be a whole number from 0 to 1000000000."),
+    ("min_members=1.5", "The least number of members must be a whole number from 0 to 1000000000."),
+    ("adult=yes", "Titles for adults must be 1 for yes or 0 for no."),
+    ("hide_planned=on", "Hiding planned titles must be 1 for yes or 0 for no."),
+    ("ignore=0", "The id of a title to leave out must be a whole number from 1 to 2147483647."),
+    ("ignore=2147483648", "The id of a title to leave out must be a whole number from 1 to 2147483647."),
+    ("ignore=Monster", "The id of a title to leave out must be a whole number from 1 to 2147483647."),
+    ("&".join(f"type={one}" for one in range(51)), "At most 50 values can be given for type."),
+    ("&".join(f"genre={one}" for one in range(51)), "At most 50 values can be given for genre."),
+    ("&".join(f"without_genre={one}" for one in range(51)), "At most 50 values can be given for without_genre."),
+    ("&".join(f"ignore={one}" for one in range(1, 102)), "At most 100 values can be given for ignore."),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), BAD_CHOICES)
+def test_a_choice_that_can_not_be(client: FlaskClient, backstage: Backstage, text: str, sentence: str) -> None:
+    data = {**query(f"?{text}").to_dict(flat=False), "export": (BytesIO(SAMPLE.read_bytes()), "animelist.xml")}
+    for page in (client.get(f"/recommendations?sample=1&{text}"), client.post("/recommendations", data=data)):
+        assert page.status_code == 400
+        assert sentence in words(page)
+    assert not backstage.asked
+
+
+def test_everything_chosen_survives_in_the_form(client: FlaskClient) -> None:
+    page = client.get("/recommendations", query_string={"username": "spike", **written(EVERYTHING)})
+
+    sent = Fields(page, 'class="again"').sent
+    assert (sent["username"], sent["source"]) == ("spike", "mal")
+    assert read_preferences(sent) == EVERYTHING
+    assert '<details class="choices" open>' in page.text
+
+
+def test_everything_chosen_survives_an_upload_and_a_failure(client: FlaskClient, backstage: Backstage) -> None:
+    data = {**written(EVERYTHING), "export": (BytesIO(SAMPLE.read_bytes()), "animelist.xml")}
+    uploaded = client.post("/recommendations", data=data)
+    backstage.failure = errors.PrivateList("This list is private.")
+    failed = client.get("/recommendations", query_string={"username": "spike", **written(EVERYTHING)})
+
+    for page, marker in ((uploaded, "by-upload"), (failed, "by-upload"), (failed, "by-username")):
+        assert read_preferences(Fields(page, marker).sent) == EVERYTHING
+
+
+def test_nothing_chosen_leaves_the_panel_closed(client: FlaskClient) -> None:
+    for path in ("/", "/recommendations?sample=1", "/recommendations?sample=1&n=5&ignore=1&order=match&popularity=0"):
+        page = client.get(path)
+        assert '<details class="choices">' in page.text
+        assert '<details class="choices" open>' not in page.text
+        if path == "/":
+            assert read_preferences(Fields(page, "by-username").sent) == Preferences()
+
+
+@pytest.mark.parametrize(
+    ("path", "marker", "others"),
+    [
+        ("/recommendations?sample=1&", 'class="again"', ["by-username", "by-upload"]),
+        ("/recommendations?username=spike&", "by-username", ["by-upload"]),
+        ("", "by-upload", ["by-username"]),
+    ],
+    ids=["sample", "username", "upload"],
+)
+def test_what_can_not_be_is_shown_again_where_it_was_chosen(
+    client: FlaskClient, path: str, marker: str, others: list[str]
+) -> None:
+    text = "year_from=2005&year_to=1995&genre=Action"
+    page = client.get(path + text) if path else client.post("/recommendations", data=query(f"?{text}"))
+
+    assert page.status_code == 400
+    sent = Fields(page, marker).sent
+    assert (sent["year_from"], sent["year_to"], sent.getlist("genre")) == ("2005", "1995", ["Action"])
+    assert sent.get("sample") == ("1" if "sample" in path else None)
+    for other in others:
+        assert read_preferences(Fields(page, other).sent) == Preferences(), "a hidden mistake could not be mended"
+
+
+def test_what_is_offered_is_what_the_catalogue_has(client: FlaskClient) -> None:
+    page = client.get("/recommendations?sample=1")
+
+    for name, values in (("type", TYPES), ("genre", GENRES), ("without_genre", GENRES)):
+        assert re.findall(rf'name="{name}" type="checkbox" value="([^"]*)"', page.text) == values
+    for choice in (*Order, *FranchiseRule):
+        assert f'<option value="{choice.value}"' in page.text
+
+
+def test_genres_that_only_titles_for_adults_have_are_offered_with_those(client: FlaskClient) -> None:
+    assert 'value="Hentai"' not in client.get("/recommendations?sample=1").text
+    assert client.get("/recommendations?sample=1&adult=1").text.count('value="Hentai"') == 2
+    # What is chosen already has to be there to be unchosen.
+    assert client.get("/recommendations?sample=1&without_genre=hentai").text.count('value="Hentai" checked') == 1
+
+
+def test_an_entry_can_be_left_out_and_everything_else_stays(client: FlaskClient, backstage: Backstage) -> None:
+    one = Recommendation(1, "Cowboy Bebop", 9.0, 9.0, 2345, 20, REASONS)
+    backstage.answer = Recommendations((one,), continues=(one,))
+    given = msgspec.structs.replace(EVERYTHING, ignored=(1,))
+    page = client.get("/recommendations", query_string={"username": "spike", "source": "anilist", **written(given)})
+
+    for anime_id, name in ((199, "Leave out Sen &lt;i&gt;"), (7, "Leave out ×××Bare")):
+        addresses = links(page, name)
+        assert len(addresses) == 2, "in the list and in what continues"
+        asked = query(addresses[0])
+        assert (asked["username"], asked["source"]) == ("spike", "anilist")
+        assert read_preferences(asked) == msgspec.structs.replace(EVERYTHING, ignored=(1, anime_id))
+        assert client.get(html.unescape(addresses[0])).status_code == 200
+
+
+def test_what_is_left_out_is_named_and_can_be_taken_back(client: FlaskClient) -> None:
+    page = client.get("/recommendations?sample=1&n=5&ignore=1&ignore=54321&ignore=666")
+
+    assert "Left out: Cowboy Bebop ( count it again )" in words(page)
+    assert "Left out: MyAnimeList #54321 ( count it again )" in words(page)
+    assert "Left out: <script>" in words(page)
+    [address] = links(page, "Count it again: Cowboy Bebop")
+    assert html.unescape(address) == "/recommendations?sample=1&n=5&ignore=54321&ignore=666"
+
+
+def test_an_upload_has_nothing_to_ask_again_with(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.0, 9.0, 2345, 20, REASONS),))
+
+    page = upload(client, SAMPLE.read_bytes(), ignore="7")
+
+    assert "Because of Sen <i> 9 +50 %" in words(page)
+    assert "Left out: ×××Bare" in words(page)
+    assert "leave out" not in page.text
+    assert "count it again" not in page.text
+
+
+def test_no_more_can_be_left_out_than_an_address_holds(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.0, 9.0, 2345, 20, REASONS),))
+    hundred = "&".join(f"ignore={one}" for one in range(1000, 1100))
+
+    assert "leave out" in client.get("/recommendations?sample=1&ignore=1000").text
+    assert "leave out" not in client.get(f"/recommendations?sample=1&{hundred}").text
+
+
+def test_reasons_are_parts_of_the_match_or_of_the_predicted_rating(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.0, 9.0, 2345, 20, REASONS),))
+
+    by_match = words(client.get("/recommendations?sample=1"))
+    by_rating = words(client.get("/recommendations?sample=1&order=predicted_rating"))
+
+    assert "Sen <i> 9 +50 % leave out" in by_match
+    assert "Against it ×××Bare 3 −6 % leave out" in by_match
+    assert "Sen <i> 9 +4.50 leave out" in by_rating
+    assert "Against it ×××Bare 3 −0.50 leave out" in by_rating
+    assert "A number after a sign is what a title of yours adds to the predicted rating." in by_rating
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("order=predicted_rating", "rate highest, of what enough people have rated; one title of each series"),
+        ("franchise=all", "best match first; also of series that you have begun."),
+        ("franchise=unrelated", "best match first; one title of each series, and nothing that looks related"),
+    ],
+)
+def test_a_list_says_what_was_chosen_for_it(client: FlaskClient, text: str, sentence: str) -> None:
+    assert sentence in words(client.get(f"/recommendations?sample=1&{text}"))
+
+
+@pytest.mark.parametrize(
+    ("support", "neighbours", "word"),
+    [
+        (100, 20, "sure"),
+        (99, 20, "fairly sure"),
+        (100, 19, "fairly sure"),
+        (20, 5, "fairly sure"),
+        (19, 30, "a guess"),
+        (5000, 4, "a guess"),
+        (0, 0, "a guess"),
+    ],
+)
+def test_how_sure_a_predicted_rating_is(
+    client: FlaskClient, backstage: Backstage, support: int, neighbours: int, word: str
+) -> None:
+    backstage.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.13, 9.0, support, neighbours),))
+
+    assert f"Predicted rating 9.13 {word} " in words(client.get("/recommendations?sample=1")) + " "
+
+
+# The same with the embedded model: what reaches the list
+
+
+@pytest.fixture(scope="module")
+def listed(embedded: Knowledge) -> Callable[[str], list[Anime]]:
+    """What the sample list gets, by the order of the page."""
+    client = create_app(Settings(), knowledge=embedded).test_client()
+
+    def ask(text: str) -> list[Anime]:
+        page = client.get(f"/recommendations?sample=1&{text}")
+        assert page.status_code == 200, words(page)
+        ranking = page.text.partition('class="continue"')[0]
+        found = re.findall(r'<h2><a href="https://myanimelist.net/anime/(\d+)"', ranking)
+        assert found
+        return [embedded.catalogue[int(anime_id)] for anime_id in found]
+
+    return ask
+
+
+EFFECTS: list[tuple[str, Callable[[Anime], bool]]] = [
+    ("type=movie", lambda one: one.type == "Movie"),
+    ("type=Movie&type=OVA", lambda one: one.type in {"Movie", "OVA"}),
+    ("genre=Drama&genre=sci-fi", lambda one: {"Drama", "Sci-Fi"} <= set(one.genres)),
+    ("without_genre=Drama&without_genre=Action", lambda one: not {"Drama", "Action"} & set(one.genres)),
+    ("year_from=1995&year_to=1999", lambda one: one.year in range(1995, 2000)),
+    ("min_members=200000", lambda one: (one.members or 0) >= 200_000),
+    ("adult=1&genre=Hentai", lambda one: one.adult),
+]
+
+
+@pytest.mark.parametrize(("text", "fits"), EFFECTS)
+def test_what_is_asked_for_is_all_that_is_listed(
+    listed: Callable[[str], list[Anime]], text: str, fits: Callable[[Anime], bool]
+) -> None:
+    assert all(map(fits, listed(text)))
+    assert not all(map(fits, listed("n=30"))), "it would have been so anyway"
+
+
+def test_niche_and_popular(listed: Callable[[str], list[Anime]]) -> None:
+    members = [sum(one.members or 0 for one in listed(f"n=20&popularity={chosen}")) for chosen in ("-1", "0", "1")]
+    assert members == sorted(members)
+    assert len(set(members)) == 3
+
+
+def test_order_series_planned_and_left_out_change_the_list(listed: Callable[[str], list[Anime]]) -> None:
+    with SAMPLE.open("rb") as file:
+        planned = {one.anime_id for one in parse(file).ratings if one.status is Status.PLAN_TO_WATCH}
+    of_its_time = "n=100&type=Movie&year_from=2016"
+    assert planned & {one.anime_id for one in listed(of_its_time)}
+    assert not planned & {one.anime_id for one in listed(f"{of_its_time}&hide_planned=1")}
+    usual = listed("n=100")
+    for text in ("order=predicted_rating", "franchise=all", "ignore=1&ignore=19"):
+        assert listed(f"n=100&{text}") != usual
+    assert listed("n=100&franchise=new&order=match&popularity=0.0&year_from=") == usual
+
+
+def test_a_genre_that_there_is_not(embedded: Knowledge) -> None:
+    page = create_app(Settings(), knowledge=embedded).test_client().get("/recommendations?sample=1&genre=Dramma")
+
+    assert page.status_code == 400
+    assert "There is no genre 'Dramma'; did you mean drama?" in words(page)
