@@ -7,7 +7,7 @@ ANIME ?=
 TITLES ?=
 KEYS ?=
 SALTS ?= hakken s1 s2 s3 s4
-PARAMS ?= docs/tuning/params.json
+PARAMS ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -38,10 +38,11 @@ format: .venv/installed-dev ## let ruff put the code in order
 
 bench: .venv/installed-dev ## measure serving and training; with RATINGS=…, also on that table
 	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.recommending
 	$(BIN)/python -m benchmarks.training
 ifneq ($(RATINGS),)
 	$(BIN)/python -m benchmarks.against_surprise --ratings $(RATINGS)
-	$(BIN)/python -m benchmarks.rating_quality --ratings $(RATINGS) --params $(PARAMS)
+	$(BIN)/python -m benchmarks.rating_quality --ratings $(RATINGS) $(if $(PARAMS),--params $(PARAMS))
 endif
 
 evaluate: .venv/installed ## write docs/evaluation.md (RATINGS=… ANIME=… TITLES=… KEYS=… SALTS="…")
@@ -49,9 +50,9 @@ evaluate: .venv/installed ## write docs/evaluation.md (RATINGS=… ANIME=… TIT
 		$(if $(TITLES),--titles $(TITLES)) $(if $(KEYS),--keys $(KEYS)) $(foreach salt,$(SALTS),--salt $(salt)) \
 		--report docs
 
-model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITLES=…)
+model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITLES=… PARAMS=…)
 	$(BIN)/python -m hakken train --ratings $(RATINGS) --anime $(ANIME) $(if $(TITLES),--titles $(TITLES)) \
-		--params $(PARAMS) --out hakken/embedded
+		$(if $(PARAMS),--params $(PARAMS)) --out hakken/embedded
 
 lock: .venv/installed-dev ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --upgrade --no-header --universal --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt

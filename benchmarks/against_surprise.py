@@ -14,8 +14,8 @@ import surprise
 from benchmarks import machine
 from benchmarks.surprise_reference import UNLIMITED, compare, fit_surprise, trainset_of
 from hakken.model import TEXTBOOK, Parameters
-from hakken.training import fit
 from hakken.training.knn_baseline import HakkenKNNBaseline
+from hakken.training.pipeline import fit_scores
 from hakken.training.tables import RatingTable, read_ratings
 
 
@@ -37,7 +37,7 @@ def main(ratings: Path, pairs: int) -> None:
 
 
 def _speed(table: RatingTable, parameters: Parameters) -> None:
-    ours = _seconds(lambda: fit(table, parameters), warm_up=True)
+    ours = _seconds(lambda: fit_scores(table, parameters), warm_up=True)
     theirs = _seconds(lambda: fit_surprise(table, parameters))
     print(f"biases and similarities of {(table.scores > 0).sum():,} scores, {len(table.anime_ids):,} anime")
     print(f"Hakken {ours:.2f} s, Surprise {theirs:.2f} s (its table conversion included), ratio {theirs / ours:.0f}")

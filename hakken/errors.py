@@ -4,7 +4,7 @@
     ├── ConfigError              a setting is unknown or ill-typed
     ├── InputError               what a person typed can't be used
     │   ├── BadUsername
-    │   └── BadOption            the number of recommendations, the site
+    │   └── BadOption            a choice about the list, the site
     ├── SourceError              a list could not be had
     │   ├── UserNotFound         final: the site itself says so
     │   ├── PrivateList          final: the site itself says so

@@ -16,7 +16,7 @@ from hakken.evaluation import metrics, tuning
 from hakken.evaluation.hakken_method import RANKING, Hakken
 from hakken.evaluation.protocol import split
 from hakken.evaluation.reading import NamedTable, read_named
-from hakken.evaluation.tuning import IMPLICIT, MATCH, SALTS, WEIGHTS, Candidate, TunedMatch, sampled, tune_match
+from hakken.evaluation.tuning import IMPLICIT, MATCH, SALTS, TRUST, WEIGHTS, Candidate, TunedMatch, sampled, tune_match
 from hakken.knowledge import Knowledge
 from hakken.model import Model, Parameters, fold_in, predict
 from hakken.ratings import Preferences
@@ -46,7 +46,7 @@ def test_the_best_of_each_stage_is_where_the_next_begins(tuned: TunedMatch) -> N
     assert stages["match"][0].parameters == best.parameters
     assert stages["match"][0].value == best.value  # the same candidate is worth the same again
     found = max(stages["match"], key=lambda one: one.value).parameters
-    kept = {name: getattr(tuned.parameters, name) for name in IMPLICIT}
+    kept = {name: getattr(tuned.parameters, name) for name in ("trust", *IMPLICIT)}
     assert tuned.parameters == msgspec.structs.replace(found, **kept)
 
 
@@ -103,6 +103,8 @@ def test_the_implicit_term_leaves_less_error_than_none(named: NamedTable, tuned:
     turned = msgspec.structs.replace(tuned.parameters, implicit_offset=-tuned.parameters.implicit_offset - 0.1)
     assert rmse(tuned.parameters) < rmse(none)
     assert rmse(tuned.parameters) < rmse(turned)
+    other = next(value for value in TRUST if abs(value - tuned.parameters.trust) > 0.15)
+    assert rmse(tuned.parameters) < rmse(msgspec.structs.replace(tuned.parameters, trust=other))
 
 
 def test_a_search_can_be_repeated_and_another_seed_is_another_search(named: NamedTable, tuned: TunedMatch) -> None:

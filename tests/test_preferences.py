@@ -83,6 +83,7 @@ def test_the_gram_matrix_is_additive_over_users(table: RatingTable) -> None:
     liked = liked_matrix(table, 7.0, Parameters())
     parts = co_watching(liked[:150]) + co_watching(liked[150:])
     np.testing.assert_allclose(parts, co_watching(liked), rtol=1e-12)
+    np.testing.assert_allclose(parts, np.triu(liked.T.toarray() @ liked.toarray()), rtol=1e-12)
 
 
 @pytest.mark.parametrize("length", [0, 1, 30, 200])

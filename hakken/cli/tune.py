@@ -91,7 +91,7 @@ def tune(
     if match:
         first, best = match.candidates[0], max(match.candidates, key=lambda one: one.value)
         say(f"NDCG@10 liked, mean of both lists {best.value:.4f}; {first.value:.4f} with the defaults")
-        names += [*matching.WEIGHTS, *matching.MATCH, *matching.IMPLICIT]
+        names += [*matching.WEIGHTS, *matching.MATCH, "trust", *matching.IMPLICIT]
     for name in names:
         say(f"  {name:<16}{getattr(found, name):>8g}")
     written = [tuning.TABLE, tuning.PLOT, *([matching.TABLE] if match else []), tuning.PARAMETERS]

@@ -3,7 +3,8 @@
 A random search, coarse to fine as in `hakken.training.tuning`, inside one table: the table is split as the protocol
 splits it, by salts of its own, and what counts is how well the two kinds of lists find what the hidden rows hold that
 was liked: the mean of NDCG@10 liked over all titles, and of the default list over new franchises. First the weights
-are searched for, then, with the best of them, the match's constants; the implicit term follows by least squares.
+are searched for, then, with the best of them, the match's constants; the implicit term follows by least squares, for
+each of some values of `trust`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -54,6 +55,7 @@ MATCH: Mapping[str, LogUniform] = {
     "skipped": LogUniform(1, 2.5),
     "ahead": LogUniform(0.3, 1),
 }
+TRUST = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3)
 IMPLICIT = ("implicit_offset", "implicit_slope", "implicit_length")
 N_ROUNDS = 3
 TABLE = "match.csv"
@@ -149,8 +151,14 @@ def tune_match(
                 advance(1)
         best = _best(tried).parameters
         candidates += tried
-    implicit = _least_squares(np.concatenate([fold.residuals(best) for fold in folds]))
-    return TunedMatch(msgspec.structs.replace(best, **implicit), candidates)
+    with progress.stage("tuning trust", len(TRUST), "values") as advance:
+        fits = []
+        for trust in TRUST:
+            trusting = msgspec.structs.replace(best, trust=trust)
+            error, implicit = _least_squares(np.concatenate([fold.residuals(trusting) for fold in folds]))
+            fits.append((error, msgspec.structs.replace(trusting, **implicit)))
+            advance(1)
+    return TunedMatch(min(fits, key=lambda one: one[0])[1], candidates)
 
 
 def save(tuned: TunedMatch, out: Path) -> None:
@@ -234,9 +242,10 @@ def _asked(user: Newcomer, knowledge: Knowledge, preferences: Preferences) -> li
     return ids
 
 
-def _least_squares(residuals: Float64s) -> dict[str, Any]:
-    """The implicit term that leaves the least of some residuals; none may turn the term around."""
+def _least_squares(residuals: Float64s) -> tuple[float, dict[str, Any]]:
+    """What the best implicit term leaves of some residuals, and that term; no part of it may be turned around."""
     left, wanted, length = residuals.T
     design = np.column_stack((np.ones(len(left)), wanted, -length))
-    found = lsq_linear(design, left, bounds=([-np.inf, 0.0, 0.0], np.inf)).x
-    return {name: float(f"{value:.3g}") for name, value in zip(IMPLICIT, found.tolist(), strict=True)}
+    found = lsq_linear(design, left, bounds=([-np.inf, 0.0, 0.0], np.inf))
+    constants = {name: float(f"{value:.3g}") for name, value in zip(IMPLICIT, found.x.tolist(), strict=True)}
+    return float(found.cost), constants

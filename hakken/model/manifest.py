@@ -83,32 +83,32 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         implicit_length: score points by which the rating falls when a list grows e-fold, as preferences grow with it.
     """
 
-    reg_u: Regulariser = 1.8
-    reg_i: Regulariser = 2.8
+    reg_u: Regulariser = 1.5
+    reg_i: Regulariser = 1.7
     n_epochs: Positive = 10
-    shrinkage: Regulariser = 105.0
+    shrinkage: Regulariser = 80.0
     min_support: Positive = 1
     k_stored: Positive = 200
-    k: Positive = 55
-    amplification: Annotated[float, Meta(gt=0, le=10)] = 2.4
-    prior: Regulariser = 0.008
+    k: Positive = 60
+    amplification: Annotated[float, Meta(gt=0, le=10)] = 2.5
+    prior: Regulariser = 0.013
     trust: Annotated[float, Meta(ge=0, le=1)] = 0.12
     min_raters: Positive = 50
-    liking: Annotated[float, Meta(ge=0, le=10)] = 0.16
-    unscored: Annotated[float, Meta(ge=0, le=10)] = 0.43
-    activity: Annotated[float, Meta(ge=0, le=1)] = 0.1
-    pref_reg: Annotated[float, Meta(gt=0, le=1e9)] = 110.0
-    dropout: Annotated[float, Meta(ge=0, le=0.99)] = 0.12
+    liking: Annotated[float, Meta(ge=0, le=10)] = 0.15
+    unscored: Annotated[float, Meta(ge=0, le=10)] = 0.55
+    activity: Annotated[float, Meta(ge=0, le=1)] = 0.15
+    pref_reg: Annotated[float, Meta(gt=0, le=1e9)] = 125.0
+    dropout: Annotated[float, Meta(ge=0, le=0.99)] = 0.14
     min_watchers: Positive = 5
-    novelty: Annotated[float, Meta(ge=0, le=2)] = 0.075
-    pull: Annotated[float, Meta(ge=0, le=2)] = 0.2
-    quality: Annotated[float, Meta(ge=0, le=2)] = 0.1
+    novelty: Annotated[float, Meta(ge=0, le=2)] = 0.08
+    pull: Annotated[float, Meta(ge=0, le=2)] = 0.23
+    quality: Annotated[float, Meta(ge=0, le=2)] = 0.09
     skipped: Annotated[float, Meta(gt=0, le=10)] = 1.5
-    ahead: Annotated[float, Meta(gt=0, le=10)] = 0.65
-    everyone: Annotated[float, Meta(ge=0, le=10)] = 0.02
-    implicit_slope: Annotated[float, Meta(ge=0, le=5)] = 0.417
-    implicit_offset: Annotated[float, Meta(ge=-5, le=5)] = -0.181
-    implicit_length: Annotated[float, Meta(ge=0, le=1)] = 0.042
+    ahead: Annotated[float, Meta(gt=0, le=10)] = 0.68
+    everyone: Annotated[float, Meta(ge=0, le=10)] = 0.017
+    implicit_slope: Annotated[float, Meta(ge=0, le=5)] = 0.4
+    implicit_offset: Annotated[float, Meta(ge=-5, le=5)] = -0.17
+    implicit_length: Annotated[float, Meta(ge=0, le=1)] = 0.04
 
 
 TEXTBOOK = Parameters(

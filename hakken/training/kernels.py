@@ -197,3 +197,30 @@ def sort_neighbours(heap_sims: Array, heap_items: Array, heap_sizes: Array) -> t
             neighbours[i, rank] = columns[order[rank]]
             sims[i, rank] = -negated[order[rank]]
     return counts, neighbours, sims
+
+
+@njit(parallel=True, cache=True)
+def add_co_watching(
+    first: int,
+    last: int,
+    n_parts: int,
+    item_indptr: Int64s,
+    item_users: Int32s,
+    item_positions: Array,
+    user_indptr: Array,
+    user_items: Array,
+    liking: Float64s,
+    gram: Float64s,
+) -> None:
+    """Add Σ_u x_ui x_uj to G for items i of first..last and every j from i on; items are dealt out in turn.
+
+    The arguments are as in `hakken.training.matrix.ScoreMatrix`, `liking` being `x_ui` in the order of the users.
+    """
+    for part in prange(n_parts):
+        for i in range(first + part, last, n_parts):
+            row = gram[i]
+            for p in range(item_indptr[i], item_indptr[i + 1]):
+                here = item_positions[p]  # rows are ordered by item: what follows are the later ones
+                x = liking[here]
+                for q in range(here, user_indptr[item_users[p] + 1]):
+                    row[user_items[q]] += x * liking[q]

@@ -20,7 +20,7 @@ from hakken.training.baselines import als_baselines
 from hakken.training.matrix import ScoreMatrix
 from hakken.training.preferences import preference_weights
 from hakken.training.progress import SILENT, Progress
-from hakken.training.similarities import pearson_baseline, quantise
+from hakken.training.similarities import Quantised, pearson_baseline, quantise
 from hakken.training.tables import RatingTable
 
 
@@ -38,8 +38,24 @@ class Fitted(NamedTuple):
     b_u: Float64s
 
 
-def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT) -> Fitted:
-    """Compute biases, similarities and preference weights.
+class FromScores(NamedTuple):
+    """What is learnt from scores alone: KNN-with-baseline.
+
+    Attributes:
+        matrix: the scored entries.
+        b_u: `(n_users,)` float64, user biases, score points.
+        b_i: `(n_items,)` float64, item biases, score points.
+        similarities: the strongest of each item, packed.
+    """
+
+    matrix: ScoreMatrix
+    b_u: Float64s
+    b_i: Float64s
+    similarities: Quantised
+
+
+def fit_scores(table: RatingTable, parameters: Parameters, progress: Progress = SILENT) -> FromScores:
+    """Compute biases and similarities.
 
     Args:
         table: the ratings.
@@ -60,7 +76,12 @@ def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT)
         k_stored=parameters.k_stored,
         progress=progress,
     )
-    packed = quantise(neighbours)
+    return FromScores(matrix, b_u, b_i, quantise(neighbours))
+
+
+def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT) -> Fitted:
+    """Compute biases, similarities and preference weights; the arguments and errors are those of `fit_scores`."""
+    matrix, b_u, b_i, packed = fit_scores(table, parameters, progress)
     weights = preference_weights(table, matrix.mu, parameters, progress)
     arrays = Arrays(
         anime_ids=table.anime_ids,

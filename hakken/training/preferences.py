@@ -14,6 +14,7 @@ Titles that fewer than `min_watchers` people have on their lists get no weights:
 from typing import NamedTuple
 
 import numpy as np
+from numba import get_num_threads
 from scipy.linalg import lapack
 from scipy.sparse import csr_array
 
@@ -21,7 +22,9 @@ from hakken.model.arrays import Array, Float32s, Float64s, Int64s, index_type
 from hakken.model.manifest import Parameters
 from hakken.model.preference import USUAL_LENGTH, liking_of, shrunk_mean
 from hakken.ratings import STATUS_OF_CODE, Status
+from hakken.training.kernels import add_co_watching
 from hakken.training.progress import SILENT, Progress
+from hakken.training.similarities import ITEMS_AT_ONCE
 from hakken.training.tables import RatingTable
 
 CODE_OF_STATUS = {status: code for code, status in STATUS_OF_CODE.items()}
@@ -54,11 +57,12 @@ def preference_weights(
         parameters: `liking`, `unscored`, `activity`, `pref_reg`, `dropout`, `min_watchers`, `k_stored`.
         progress: told of each stage.
     """
-    with progress.stage("co-watching"):
+    with progress.stage("liking"):
         liked = liked_matrix(table, mu, parameters)
         watchers = np.bincount(liked.indices, minlength=liked.shape[1]).astype(np.int32)
         kept = np.flatnonzero(watchers >= parameters.min_watchers)
-        gram = co_watching(liked[:, kept])
+        liked = liked[:, kept]
+    gram = co_watching(liked, progress)
     with progress.stage("preferences", len(kept), "anime") as advance:
         inverse = _inverse(gram, parameters)
         strongest = _strongest(inverse, parameters.k_stored)
@@ -76,28 +80,50 @@ def liked_matrix(table: RatingTable, mu: float, parameters: Parameters) -> csr_a
     means = np.asarray(shrunk_mean(total, count, mu))[users]
     dropped = table.statuses[watched] == CODE_OF_STATUS[Status.DROPPED]
     liking = liking_of(scores, dropped, means, parameters)
-    lengths = np.bincount(users, minlength=table.n_users)[users]
-    liking *= (lengths / USUAL_LENGTH) ** -parameters.activity
-    return csr_array((liking, (users, items)), shape=(table.n_users, len(table.anime_ids)))
+    lengths = np.bincount(users, minlength=table.n_users)
+    counts = (lengths.clip(1) / USUAL_LENGTH) ** -parameters.activity
+    liking *= counts[users]
+    indptr = np.concatenate(([0], np.cumsum(lengths)))  # a table is in the order of its users
+    return csr_array((liking, items, indptr), shape=(table.n_users, len(table.anime_ids)))
 
 
-def co_watching(liked: csr_array) -> Float64s:
-    """G = XᵀX, `(n_items, n_items)` float64. That of all users is the sum of those of their parts."""
-    gram: Float64s = (liked.T @ liked).toarray()
+def co_watching(liked: csr_array, progress: Progress = SILENT) -> Float64s:
+    """G = XᵀX, of which that of all users is the sum of those of their parts.
+
+    Args:
+        liked: X, `(n_users, n_items)`, each user's entries by rising item.
+        progress: told of each item.
+
+    Returns:
+        `(n_items, n_items)` float64, the upper triangle; zeros below.
+    """
+    n_users, n_items = liked.shape
+    items = liked.indices.astype(np.uint32)  # compiled loops are faster over unsigned indices
+    positions = np.argsort(items, kind="stable").astype(np.uint32)
+    users = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(liked.indptr))[positions]
+    begins = np.concatenate(([0], np.cumsum(np.bincount(items, minlength=n_items))))
+    gram = np.zeros((n_items, n_items))
+    with progress.stage("co-watching", n_items, "anime") as advance:
+        for first in range(0, n_items, ITEMS_AT_ONCE):
+            last = min(first + ITEMS_AT_ONCE, n_items)
+            add_co_watching(
+                first, last, get_num_threads(), begins, users, positions, liked.indptr, items, liked.data, gram
+            )
+            advance(last - first)
     return gram
 
 
 def _inverse(gram: Float64s, parameters: Parameters) -> Float64s:
-    """P, in the lower triangle, by Cholesky's decomposition; takes the place of `gram`."""
+    """P by Cholesky's decomposition, in the upper triangle; takes the place of `gram`, which has but that."""
     if not len(gram):
         return gram
     diagonal = np.einsum("ii->i", gram)
     diagonal *= 1.0 + parameters.dropout / (1.0 - parameters.dropout)
     diagonal += parameters.pref_reg
     # Handed over turned, the array is in LAPACK's own order, and needs no copy.
-    factor, failed = lapack.dpotrf(gram.T, lower=False, overwrite_a=True)
+    factor, failed = lapack.dpotrf(gram.T, lower=True, overwrite_a=True)
     if not failed:
-        inverse, failed = lapack.dpotri(factor, lower=False, overwrite_c=True)
+        inverse, failed = lapack.dpotri(factor, lower=True, overwrite_c=True)
     if failed:
         raise np.linalg.LinAlgError("G is not positive definite, in spite of its regulariser")
     result: Float64s = inverse.T
@@ -110,7 +136,7 @@ def _strongest(inverse: Float64s, k_stored: int) -> csr_array:
     k = min(k_stored, max(n_items - 1, 0))
     columns, weights = np.zeros((n_items, k), dtype=np.int32), np.zeros((n_items, k))
     for i in range(n_items):
-        weight = np.concatenate((inverse[i, :i], inverse[i:, i])) / -inverse[i, i]
+        weight = np.concatenate((inverse[:i, i], inverse[i, i:])) / -inverse[i, i]
         weight[i] = 0.0
         chosen = np.sort(np.argpartition(-np.abs(weight), k - 1)[:k]) if k else np.zeros(0, dtype=np.int64)
         columns[i], weights[i] = chosen, weight[chosen]
