@@ -46,20 +46,22 @@ class Groups:
     """Franchises, or sagas, as arrays: who belongs together, and in which order to watch it.
 
     Attributes:
-        of_row: `(n_items,)` int32, the group of each of the model's rows, numbered from 0.
+        of_row: `(n_items,)` int64, the group of each of the model's rows, numbered from 0.
         part_of_row: `(n_items,)` int32, `Places.part` of each row.
+        comes_later: `(n_items,)` bool, which rows are not where their saga begins.
     """
 
     def __init__(self, model: Model, places: Places, group_of: Callable[[int], int]) -> None:
         of_place = [group_of(anime_id) for anime_id in places.ids.tolist()]
         self._places = places
-        self._group = np.unique(np.array(of_place, dtype=np.int64), return_inverse=True)[1].astype(np.int32)
+        self._group = np.unique(np.array(of_place, dtype=np.int64), return_inverse=True)[1].astype(np.int64)
         self._size = int(self._group.max(initial=-1)) + 1
-        self.of_row: Int32s = self._group[places.of_row]
+        self.of_row: Int64s = self._group[places.of_row]
         self.part_of_row: Int32s = places.part[places.of_row]
+        self.comes_later: Mask = self.part_of_row > 1
         # Rows by group and, within one, in watching order; then by watchers.
         self._order: Int64s = np.lexsort((-model.arrays.watchers, self.part_of_row, self.of_row))
-        self._group_in_order: Int32s = self.of_row[self._order]
+        self._group_in_order: Int64s = self.of_row[self._order]
         main = np.flatnonzero(places.part < NO_PART)
         self._main: Int64s = main[np.lexsort((places.part[main], self._group[main]))]
 
@@ -101,7 +103,7 @@ class Groups:
         return np.sort(rows[rows >= 0])
 
 
-def firsts(groups: Int32s) -> Mask:
+def firsts(groups: Int64s) -> Mask:
     """Which entries, `(n,)`, are the first of their group, where each group's entries stand side by side."""
     first = np.ones(len(groups), dtype=np.bool_)
     first[1:] = groups[1:] != groups[:-1]

@@ -92,7 +92,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     k: Positive = 60
     amplification: Annotated[float, Meta(gt=0, le=10)] = 2.5
     prior: Regulariser = 0.013
-    trust: Annotated[float, Meta(ge=0, le=1)] = 0.12
+    trust: Annotated[float, Meta(ge=0, le=1)] = 0.16
     min_raters: Positive = 50
     liking: Annotated[float, Meta(ge=0, le=10)] = 0.15
     unscored: Annotated[float, Meta(ge=0, le=10)] = 0.55

@@ -56,7 +56,7 @@ def order_factor(watched: Watched, sagas: Groups, skipped: float, ahead: float) 
         skipped: factor for an entry of which a later one was seen.
         ahead: factor for what is not the entry point of a saga of which nothing was seen.
     """
-    unbegun = ~sagas.any_of(watched.seen)[sagas.of_row]
-    factor = np.where(unbegun & (sagas.part_of_row > 1), ahead, 1.0)
+    unbegun = ~sagas.any_of(watched.seen)
+    factor = np.where(unbegun[sagas.of_row] & sagas.comes_later, ahead, 1.0)
     factor[sagas.part_of_row < sagas.last_part(watched.seen)[sagas.of_row]] = skipped
     return factor

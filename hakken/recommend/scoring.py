@@ -9,7 +9,7 @@ r_hat − b_ui what the scores of similar titles say beyond the baseline. An emp
 what many people watch and like.
 
 Only the last factor is costly. It is made for a shortlist, the best by all others, and for whatever it would lift into
-the list if it were half as strong again as anywhere in the shortlist.
+the list if it were a fifth stronger than anywhere in the shortlist.
 """
 
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from hakken.recommend.franchise import Watched, order_factor
 
 SHORTLIST = 500
 """Titles, at least, that the match is made for in full."""
-FURTHER = 1.5
+FURTHER = 1.2
 """How many times further than in the shortlist a title beside it is taken to be pulled, at most; in logarithms."""
 SLIDER = 0.4
 """Exponent of a title's popularity at the ends of the slider."""
@@ -102,8 +102,9 @@ class Scorer:
         score = self._before[rows] * pull
         if len(rows) == length:
             others = self._within_reach(candidates, rows, pull, np.partition(score, -n)[-n])
-            rows = np.concatenate((rows, others))
-            score = np.concatenate((score, self._before[others] * self._pull(others)))
+            if len(others):
+                rows = np.concatenate((rows, others))
+                score = np.concatenate((score, self._before[others] * self._pull(others)))
         chosen = np.lexsort((rows, -score))[:n]
         return Scored(rows[chosen], score[chosen])
 
