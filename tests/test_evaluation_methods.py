@@ -1,7 +1,6 @@
 """What is compared: each method against its formula, worked out slowly, or against its own library's word."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
@@ -28,8 +27,8 @@ from hakken.model.arrays import Array
 from hakken.ratings import Rating, Status, UserList
 from hakken.recommend import recommend
 from hakken.training import train
-from hakken.training.progress import Advance
 from tests import oracle
+from tests.hearing import Heard
 from tests.models import PARAMETERS, small_catalogue
 
 FEW = 4
@@ -194,22 +193,6 @@ def test_ease_scores_by_the_weights_of_what_is_on_the_list_and_may_keep_the_larg
 
 
 # Surprise
-
-
-class Heard:
-    """Hears of stages."""
-
-    def __init__(self) -> None:
-        self.total: int | None = None
-        self.done = 0
-
-    @contextmanager
-    def stage(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:  # noqa: ARG002
-        self.total = total
-        yield self._advance
-
-    def _advance(self, units: int) -> None:
-        self.done += units
 
 
 @pytest.mark.parametrize("rival", [SurpriseKnnBaseline, SurpriseSvd, SurpriseSvdpp])

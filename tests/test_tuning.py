@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,29 +19,13 @@ from hakken.evaluation.tuning import MATCH, WEIGHTS
 from hakken.model import TEXTBOOK, Parameters
 from hakken.training import tuning
 from hakken.training.parameters import read_parameters, write_parameters, write_whole
-from hakken.training.progress import Advance
 from hakken.training.tables import RatingTable
 from hakken.training.tuning import N_FOLDS, SPACE, TUNED, LogUniform, Scores, Tuned, save, take_scores, tune
+from tests.hearing import Heard
 
 FILES = ["params.json", "rmse.svg", "table.csv"]
 N_CANDIDATES = 12
 TIMES = ["fit_seconds", "test_seconds"]
-
-
-class Counting:
-    """Hears how much is done of how much."""
-
-    def __init__(self) -> None:
-        self.total: int | None = None
-        self.done = 0
-
-    @contextmanager
-    def stage(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:  # noqa: ARG002
-        self.total = total
-        yield self._advance
-
-    def _advance(self, units: int) -> None:
-        self.done += units
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +116,7 @@ def test_what_is_written_is_what_was_found(tuned: Tuned, tmp_path: Path) -> None
 
 
 def test_progress_hears_of_each_fold_of_each_candidate(scores: Scores) -> None:
-    progress = Counting()
+    progress = Heard()
     tune(scores, 2, progress=progress)
     assert progress.total == progress.done == 3 * N_FOLDS
 

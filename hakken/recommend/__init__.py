@@ -71,7 +71,7 @@ def rank(user_list: UserList, knowledge: Knowledge, preferences: Preferences) ->
         watched = Watched.of(columns, knowledge.facts.places)
         following = next_entries(watched, groups, candidates)
         fresh = new_only(watched, groups, candidates)
-        if more := np.count_nonzero(candidates) - np.count_nonzero(fresh):
+        if more := int(np.count_nonzero(candidates & ~fresh)):
             taken["franchise rules"] = more
         candidates = fresh
     scorer = Scorer(knowledge, columns.without(preferences.ignored), preferences)

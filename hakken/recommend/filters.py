@@ -25,7 +25,7 @@ def candidates(columns: Columns, knowledge: Knowledge, preferences: Preferences)
     taken = {}
     for name, passes in _filters(columns, knowledge, preferences):
         left = allowed & passes
-        taken[name] = np.count_nonzero(allowed) - np.count_nonzero(left)
+        taken[name] = int(np.count_nonzero(allowed & ~passes))
         allowed = left
     return allowed, {name: count for name, count in taken.items() if count}
 
