@@ -1,0 +1,91 @@
+"""Visitors with little to go by, or a great deal: each gets a sensible list and an honest sentence."""
+
+import numpy as np
+import pytest
+
+from hakken.knowledge import Knowledge
+from hakken.ratings import Preferences, Rating, Recommendations, Status, UserList
+from hakken.recommend import recommend
+
+TOP = 20
+
+
+def known(knowledge: Knowledge, n: int, seed: int = 0) -> list[int]:
+    """Ids of some well-known titles."""
+    watchers = knowledge.model.arrays.watchers
+    popular = np.argsort(-watchers, kind="stable")[: max(300, 2 * n)]
+    rows = np.random.default_rng(seed).choice(popular, n, replace=False)
+    ids: list[int] = knowledge.model.arrays.anime_ids[rows].tolist()
+    return ids
+
+
+def answered(knowledge: Knowledge, entries: list[Rating]) -> Recommendations:
+    """What a list gets, once it was checked for what every list must hold to."""
+    result = recommend(UserList.of(entries), knowledge, Preferences(n=TOP))
+    shown = [one.anime_id for one in result.recommendations]
+    assert len(shown) == len(set(shown)) == TOP
+    assert not set(shown) & {one.anime_id for one in entries if one.seen}
+    matches = [one.match for one in result.recommendations]
+    assert matches == sorted(matches, reverse=True)
+    assert all(1 <= one.predicted_rating <= 10 for one in result.recommendations)
+    watchers = knowledge.model.arrays.watchers[knowledge.model.rows_of(shown)[0]]
+    assert watchers.min() >= 20  # nothing that hardly anyone has heard of
+    return result
+
+
+def test_an_empty_list(embedded: Knowledge) -> None:
+    result = answered(embedded, [])
+    assert not result.personal
+    assert any("The list is empty" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_few_scores(embedded: Knowledge, n: int) -> None:
+    entries = [Rating(anime_id, 9) for anime_id in known(embedded, n)]
+    result = answered(embedded, entries)
+    assert result.personal
+    assert any(f"This rests on {n} scored title" in note for note in result.notes)
+    assert {why.anime_id for one in result.recommendations for why in one.reasons} == {one.anime_id for one in entries}
+    other = answered(embedded, [Rating(anime_id, 9) for anime_id in known(embedded, n, seed=1)])
+    assert [one.anime_id for one in other.recommendations] != [one.anime_id for one in result.recommendations]
+
+
+def test_nothing_scored(embedded: Knowledge) -> None:
+    result = answered(embedded, [Rating(anime_id) for anime_id in known(embedded, 60)])
+    assert result.personal
+    assert any("has a score on the list" in note for note in result.notes)
+    assert all(one.reasons for one in result.recommendations)
+
+
+@pytest.mark.parametrize("score", [1, 5, 10])
+def test_all_scores_equal(embedded: Knowledge, score: int) -> None:
+    """Someone who gives everything the same score says by watching what they like."""
+    ids = known(embedded, 60)
+    equal = [one.anime_id for one in answered(embedded, [Rating(one, score) for one in ids]).recommendations]
+    unscored = [one.anime_id for one in answered(embedded, [Rating(one) for one in ids]).recommendations]
+    assert len(set(equal) & set(unscored)) >= TOP // 2
+
+
+def test_only_titles_that_the_model_does_not_know(embedded: Knowledge) -> None:
+    result = answered(embedded, [Rating(900_000 + n, 8) for n in range(30)])
+    assert not result.personal
+    assert any("No watched title that we know" in note for note in result.notes)
+    assert any("30 scored titles are new to us" in note for note in result.notes)
+
+
+def test_only_dropped_titles(embedded: Knowledge) -> None:
+    ids = known(embedded, 5)
+    result = answered(embedded, [Rating(anime_id, 2, Status.DROPPED) for anime_id in ids])
+    assert not result.continues
+    liked = answered(embedded, [Rating(anime_id, 9) for anime_id in ids])
+    shown = {one.anime_id for one in result.recommendations}
+    assert not shown & {one.anime_id for one in liked.recommendations[:5]}
+
+
+def test_nearly_everything_seen(embedded: Knowledge) -> None:
+    """Five thousand titles: what is left may be obscure, and the list is shorter only when nothing is."""
+    ids = known(embedded, 5_000)
+    entries = [Rating(anime_id, 4 + anime_id % 7) for anime_id in ids]
+    result = recommend(UserList.of(entries), embedded, Preferences(n=TOP))
+    assert len(result.recommendations) == TOP
+    assert not {one.anime_id for one in result.recommendations} & set(ids)
