@@ -17,7 +17,7 @@ from hakken.training import fit
 from hakken.training.tables import RatingTable
 from tests import oracle
 from tests.models import N_ITEMS
-from tests.strategies import user_lists
+from tests.strategies import rating_tables, user_lists
 
 some_ids = [*range(1, N_ITEMS + 1, 3), 99_999]
 
@@ -72,6 +72,20 @@ def test_predictions_are_those_of_the_formula(
     r_hat = predict(model, fold_in(model, user_list))
     for row in range(0, model.n_items, 7):
         assert r_hat[row] == pytest.approx(expected_prediction(model, user_list, row), abs=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), table=rating_tables(max_users=12, max_items=9), k_stored=st.integers(1, 9))
+def test_rows_of_any_length_are_read_to_their_end_and_no_further(
+    data: st.DataObject, table: RatingTable, k_stored: int
+) -> None:
+    """Empty ones, short ones, and the last of all."""
+    fitted = fit(table, Parameters(k_stored=k_stored, k=3, min_watchers=1, shrinkage=1.0))
+    model = Model(fitted.arrays, fitted.manifest, "unsaved")
+    user_list = data.draw(user_lists(table.anime_ids.tolist()))
+    r_hat = predict(model, fold_in(model, user_list))
+    expected = [expected_prediction(model, user_list, row) for row in range(model.n_items)]
+    assert r_hat.tolist() == pytest.approx(expected, abs=1e-6)
 
 
 @settings(max_examples=40, deadline=None)

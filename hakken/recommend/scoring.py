@@ -8,8 +8,8 @@ from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it
 r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty list has p_ui = 0 and b_u = 0, and gets
 what many people watch and like.
 
-Only the last factor is costly. It is made for a shortlist, the best by all others, and for whatever it would lift into
-the list if it were a fifth stronger than anywhere in the shortlist.
+Only the last factor is costly. It is made for a shortlist, the best by all others: it hardly ever exceeds 1.5, and the
+others fall by more than that from a list's last title to the shortlist's.
 """
 
 from typing import NamedTuple
@@ -26,8 +26,6 @@ from hakken.recommend.franchise import Watched, order_factor
 
 SHORTLIST = 500
 """Titles, at least, that the match is made for in full."""
-FURTHER = 1.2
-"""How many times further than in the shortlist a title beside it is taken to be pulled, at most; in logarithms."""
 SLIDER = 0.4
 """Exponent of a title's popularity at the ends of the slider."""
 
@@ -96,24 +94,11 @@ class Scorer:
             r_hat = predict(self._model, self.visitor, rows, self._wanted)
             chosen = top_n(r_hat, np.ones(len(rows), dtype=np.bool_), n)
             return Scored(rows[chosen], r_hat[chosen])
-        length = max(SHORTLIST, n)
-        rows = top_n(self._before, candidates, length)
-        pull = self._pull(rows)
-        score = self._before[rows] * pull
-        if len(rows) == length:
-            others = self._within_reach(candidates, rows, pull, np.partition(score, -n)[-n])
-            if len(others):
-                rows = np.concatenate((rows, others))
-                score = np.concatenate((score, self._before[others] * self._pull(others)))
-        chosen = np.lexsort((rows, -score))[:n]
+        shortlist = top_n(self._before, candidates, max(SHORTLIST, 5 * n))
+        rows = np.sort(shortlist)  # so that of equal ones the lower comes first
+        score = self._before[rows] * self._pull(rows)
+        chosen = np.argsort(-score, kind="stable")[:n]
         return Scored(rows[chosen], score[chosen])
-
-    def _within_reach(self, candidates: Mask, rows: Int64s, pull: Float64s, least: float) -> Int64s:
-        """Which candidates beside some rows would come to a match of `least` if they were pulled further than those."""
-        up, down = pull.max() ** FURTHER, pull.min() ** FURTHER
-        reach = candidates & (self._before * np.where(self._before > 0, up, down) >= least)
-        reach[rows] = False
-        return np.flatnonzero(reach)
 
     def shares(self, rows: Int64s) -> Shares:
         """Take the scores of some titles apart; the amounts of each title and its rest add up to its score."""
