@@ -103,9 +103,9 @@ class Catalogue(Mapping[int, Anime]):
         return anime_id if anime is None or anime.franchise is None else anime.franchise
 
     def saga_of(self, anime_id: int) -> int:
-        """The same of its saga."""
+        """The same of its saga; a franchise that is in none is its own."""
         anime = self._anime.get(anime_id)
-        return anime_id if anime is None or anime.saga is None else anime.saga
+        return self.franchise_of(anime_id) if anime is None or anime.saga is None else anime.saga
 
     def _main_entries(self, group_of: Callable[[int], int]) -> Mapping[int, tuple[int, ...]]:
         parts: dict[int, list[tuple[int, int]]] = {}

@@ -169,7 +169,7 @@ class Facts:
 
 
 def _part(anime: Anime | None) -> int:
-    if anime is None or anime.saga is None:
+    if anime is None or (anime.saga is None and anime.franchise is None):
         return 1
     return NO_PART if anime.part is None else anime.part
 

@@ -600,3 +600,8 @@ def test_the_catalogue_keeps_franchises_and_opens_without(tmp_path: Path) -> Non
     assert old.franchises == {}
     assert old.franchise_of(IDS["Clannad Movie"]) == IDS["Clannad Movie"]
     assert old.franchise_of(5) == 5
+
+
+def test_a_franchise_that_is_in_no_saga_is_its_own() -> None:
+    told = Catalogue([Anime(anime_id=1, title="One", franchise=1, part=1), Anime(anime_id=2, title="Two", franchise=1)])
+    assert (told.saga_of(1), told.saga_of(2), told.saga_of(3)) == (1, 1, 3)
