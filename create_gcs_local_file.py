@@ -25,6 +25,8 @@ from hakken.model import manifest as manifests
 SCHEME = "gs://"
 TIMEOUT = (5.0, 30.0)
 """Seconds for connecting, and for each read."""
+NO_BACKGROUND = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
+"""Google's client would else ask for the bucket's own facts in a thread of its own, for traces that we do not make."""
 RETRY = DEFAULT_RETRY.with_timeout(30.0)
 """Google's own default would try for two minutes, in which nothing is served."""
 
@@ -84,6 +86,7 @@ def _split(uri: str) -> tuple[str, str]:
 
 
 def _client() -> storage.Client:
+    os.environ.setdefault(NO_BACKGROUND, "true")
     try:
         return storage.Client()
     except DefaultCredentialsError:

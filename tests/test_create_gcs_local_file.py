@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from gcp_storage_emulator.server import create_server
 from google.cloud import storage
 
 import create_gcs_local_file
-from create_gcs_local_file import fetch
+from create_gcs_local_file import NO_BACKGROUND, fetch
 from hakken.config import Settings
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactTooNew, StorageError
 from hakken.knowledge import Knowledge
@@ -226,3 +227,19 @@ def test_the_command_line_prints_where_the_model_is(bucket: Any, trained: Path, 
     failed = runner.invoke(create_gcs_local_file.main, [f"gs://{BUCKET}/none", str(tmp_path)])
     assert failed.exit_code == 1
     assert failed.output.startswith("Error: There is no model at gs://")
+
+
+def test_fetching_starts_no_thread(bucket: Any, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Google's client, as it comes, asks for the bucket's own facts in the background, for as long as two minutes."""
+    publish(bucket, trained, "")
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def noted(thread: threading.Thread) -> None:
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", noted)
+    monkeypatch.delenv(NO_BACKGROUND)
+    fetch(f"gs://{BUCKET}/", tmp_path)
+    assert not [thread.name for thread in started if "_fetch_background" in thread.name]
