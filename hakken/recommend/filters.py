@@ -66,5 +66,5 @@ def _mask(kind: str, name: str, masks: Mapping[str, Mask]) -> Mask:
     if name.lower() not in masks:
         near = difflib.get_close_matches(name.lower(), masks, n=1)
         hint = f"; did you mean {near[0]}?" if near else "."
-        raise BadOption(f"There is no {kind} {name[:40]!r}{hint}")
+        raise BadOption(f'There is no {kind} "{name[:40]}"{hint}')
     return masks[name.lower()]
