@@ -369,4 +369,4 @@ def test_a_genre_that_there_is_not(embedded: Knowledge) -> None:
     page = create_app(Settings(), knowledge=embedded).test_client().get("/recommendations?sample=1&genre=Dramma")
 
     assert page.status_code == 400
-    assert "There is no genre 'Dramma'; did you mean drama?" in words(page)
+    assert 'There is no genre "Dramma"; did you mean drama?' in words(page)

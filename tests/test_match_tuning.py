@@ -136,6 +136,8 @@ def test_a_table_that_cant_be_split_keeps_the_defaults_and_says_so(named: NamedT
         tune_match(NamedTable(few, named.names), Catalogue([]), PARAMETERS, 1)
     rows = [f"{user},{anime},{6 + (user + anime) % 4}" for user in range(1, 9) for anime in range(1, 9)]
     (tmp_path / "small.csv").write_text("\n".join(["user_id,anime_id,rating", *rows]))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "match.csv").write_text("of an earlier table")
     arguments = ["tune", "--ratings", tmp_path / "small.csv", "--out", tmp_path / "out", "--iterations", "1"]
     result = click.testing.CliRunner().invoke(main, [str(one) for one in arguments])
     assert result.exit_code == 0, result.output

@@ -1,6 +1,8 @@
 """python -m hakken tune: search for the hyper-parameters that predict a table best, and under which lists are best."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -10,6 +12,10 @@ from hakken.cli.speaking import plain_errors
 from hakken.cli.stopping import stoppable
 from hakken.errors import TableError
 from hakken.model import Parameters
+
+if TYPE_CHECKING:
+    from hakken.evaluation.tuning import TunedMatch
+    from hakken.training.tuning import Tuned
 
 TABLE = click.Path(exists=True, path_type=Path)
 
@@ -47,11 +53,11 @@ def tune(
     """
     if (titles or relations) and not anime:
         raise click.UsageError("--titles and --relations go with --anime.")
-    # Loading the compiler takes a second, which the other commands should not wait for.
+    # Loading the compiler takes a second, which the other commands should not wait for; here and below.
     from hakken.catalogue import Catalogue  # noqa: PLC0415
     from hakken.evaluation import tuning as matching  # noqa: PLC0415
     from hakken.evaluation.reading import read_named  # noqa: PLC0415
-    from hakken.training import parameters, tables, tuning  # noqa: PLC0415
+    from hakken.training import tables, tuning  # noqa: PLC0415
 
     def say(text: str) -> None:
         if not quiet:
@@ -74,25 +80,32 @@ def tune(
         with shown(stop, quiet=quiet) as progress:
             tuned = tuning.tune(scores, iterations, seed, progress)
             of_ratings = {name: getattr(tuned.parameters, name) for name in tuning.TUNED}
-            found = msgspec.structs.replace(Parameters(), **of_ratings)
-            match: matching.TunedMatch | None = None
+            start = msgspec.structs.replace(Parameters(), **of_ratings)
             try:
                 some = matching.sampled(named, scores.n_users, seed)
-                match = matching.tune_match(some, catalogue, found, iterations, seed=seed, progress=progress)
-                found = match.parameters
+                match = matching.tune_match(some, catalogue, start, iterations, seed=seed, progress=progress)
             except TableError as error:
                 click.echo(f"What lists are made with stays as it is by default. {error}", err=True)
+                match = matching.TunedMatch(start, [])
+            tuned = tuned._replace(parameters=match.parameters)
             tuning.save(tuned, out)
-            if match:
-                matching.save(match, out)
-            parameters.write_parameters(out / tuning.PARAMETERS, found)
-    say(f"RMSE {tuned.rmse:.4f}; {tuned.textbook_rmse:.4f} with the textbook's parameters")
-    names = [*tuning.TUNED]
-    if match:
+            matching.save(match, out)
+    for line in _summary(tuned, match, out):
+        say(line)
+
+
+def _summary(tuned: "Tuned", match: "TunedMatch", out: Path) -> Iterator[str]:
+    """What was found, and where it is."""
+    from hakken.evaluation import tuning as matching  # noqa: PLC0415
+    from hakken.training import tuning  # noqa: PLC0415
+
+    yield f"RMSE {tuned.rmse:.4f}; {tuned.textbook_rmse:.4f} with the textbook's parameters"
+    names, files = [*tuning.TUNED], [tuning.TABLE, tuning.PLOT, tuning.PARAMETERS]
+    if match.candidates:
         first, best = match.candidates[0], max(match.candidates, key=lambda one: one.value)
-        say(f"NDCG@10 liked, mean of both lists {best.value:.4f}; {first.value:.4f} with the defaults")
+        yield f"NDCG@10 liked, mean of both lists {best.value:.4f}; {first.value:.4f} with the defaults"
         names += [*matching.WEIGHTS, *matching.MATCH, "trust", *matching.IMPLICIT]
+        files.append(matching.TABLE)
     for name in names:
-        say(f"  {name:<16}{getattr(found, name):>8g}")
-    written = [tuning.TABLE, tuning.PLOT, *([matching.TABLE] if match else []), tuning.PARAMETERS]
-    say(f"{out}: {', '.join(written)}")
+        yield f"  {name:<16}{getattr(tuned.parameters, name):>8g}"
+    yield f"{out}: {', '.join(files)}"

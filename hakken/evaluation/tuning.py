@@ -86,7 +86,7 @@ class TunedMatch(NamedTuple):
 
     Attributes:
         parameters: those it began with, the best found in their place.
-        candidates: in the order they were tried.
+        candidates: in the order they were tried; none where there was no search.
     """
 
     parameters: Parameters
@@ -162,12 +162,15 @@ def tune_match(
 
 
 def save(tuned: TunedMatch, out: Path) -> None:
-    """Write `match.csv` into a directory that is there.
+    """Write `match.csv` into a directory that is there; without candidates, take away what an earlier search left.
 
     Raises:
         TableError: it can't be written.
     """
-    write_whole(out / TABLE, tuned.table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+    if tuned.candidates:
+        write_whole(out / TABLE, tuned.table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+    else:
+        (out / TABLE).unlink(missing_ok=True)
 
 
 def _best(tried: list[Candidate]) -> Candidate:
