@@ -87,8 +87,8 @@ def taste_of(model: Model, columns: Columns, rows: Int64s, known: Bools) -> Tast
     Args:
         model: the model.
         columns: the list.
-        rows: `(n,)` inner index of each of its entries, meaningful where
-        known: `(n,)` the model knows it.
+        rows: `(n,)` int64, inner index of each of its entries, as `Model.rows_of` gives them.
+        known: `(n,)` bool, which of those mean something.
     """
     watched = ~columns.planned
     scored = columns.scores[watched & columns.scored]

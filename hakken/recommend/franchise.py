@@ -33,14 +33,14 @@ class Watched(NamedTuple):
 
 
 def new_only(watched: Watched, groups: Groups, candidates: Mask) -> Mask:
-    """Leave, of each group that is new to the visitor, the first of its candidates in watching order."""
+    """Leave, of the candidates, `(n_items,)`, the first in watching order of each group that is new to the visitor."""
     chosen = np.zeros_like(candidates)
     chosen[groups.first_rows(candidates, ~groups.any_of(watched.seen))] = True
     return chosen
 
 
 def next_entries(watched: Watched, groups: Groups, candidates: Mask) -> Mask:
-    """Leave the next unseen main entry of each started group of which nothing was dropped."""
+    """Leave, of the candidates, `(n_items,)`, the next unseen main entry of each started group with nothing dropped."""
     rows = groups.next_rows(watched.seen, groups.any_of(watched.seen) & ~groups.any_of(watched.dropped))
     chosen = np.zeros_like(candidates)
     chosen[rows] = True
