@@ -3,9 +3,9 @@
     min ‖X − XW‖² + Σ_i (λ + δ G_ii) ‖w_i·‖²,  diag(W) = 0,  G = XᵀX
     P = (G + diag(λ + δ G_ii))⁻¹,  w_ji = −P_ji / P_ii  (j ≠ i),  δ = dropout / (1 − dropout)
 
-X is users × anime; an entry says how much it was liked (`hakken.model.preference`), times (n_u / 100)^−activity: the n_u
-entries of one list add n_u² products to G, so that the longest would drown the others. Steck, "Embarrassingly shallow
-autoencoders for sparse data" (WWW 2019); dropout: Steck, "Autoencoders that don't overfit towards the identity"
+X is users × anime; an entry says how much it was liked (`hakken.model.preference`), times (n_u / 100)^−activity:
+the n_u entries of one list add n_u² products to G, so that the longest would drown the others. Steck, "Embarrassingly
+shallow autoencoders for sparse data" (WWW 2019); dropout: Steck, "Autoencoders that don't overfit towards the identity"
 (NeurIPS 2020). Of each title `i` the `k_stored` strongest weights are kept, which costs nothing: it regularises.
 
 Titles that fewer than `min_watchers` people have on their lists get no weights: nothing dependable is known of them.
