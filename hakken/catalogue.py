@@ -19,6 +19,30 @@ FILE_NAME = "catalogue.jsonl.gz"
 ADULT_GENRE = "Hentai"
 
 
+class Related(msgspec.Struct, frozen=True):
+    """One way in which an anime is related to another.
+
+    Attributes:
+        anime_id: MyAnimeList id of the other.
+        relation: what the other is to it, in MyAnimeList's words, such as "Sequel".
+    """
+
+    anime_id: AnimeId
+    relation: str
+
+
+class Link(msgspec.Struct, frozen=True):
+    """Where an anime can be watched.
+
+    Attributes:
+        name: of the service.
+        url: as the site gave it; whoever shows it looks first whether it may be shown.
+    """
+
+    name: str
+    url: str
+
+
 class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The facts about one anime.
 
@@ -36,7 +60,10 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         studios: in lower case.
         mean: the site's mean score, 1-10.
         members: how many people have it on their lists at the site.
-        picture: https address of a cover.
+        picture: address of a cover; whoever shows it looks first whether it may be shown.
+        synopsis: what it is about, in plain text.
+        relations: how it is related to others; None where nobody has asked, empty where there are none.
+        streaming: where it can be watched.
         adult: for adults only.
         franchise: id of the anime with which its franchise begins; None where it stands alone.
         saga: the same of its saga, the wider circle: franchises that are most likely one story. See hakken.franchises.
@@ -57,6 +84,9 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mean: float | None = None
     members: int | None = None
     picture: str | None = None
+    synopsis: str | None = None
+    relations: tuple[Related, ...] | None = None
+    streaming: tuple[Link, ...] = ()
     adult: bool = False
     franchise: AnimeId | None = None
     saga: AnimeId | None = None

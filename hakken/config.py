@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -44,7 +44,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "https://myanimelist.net/animelist"
     )
     anilist_url: Annotated[Url, Meta(description="AniList's GraphQL address")] = "https://graphql.anilist.co"
+    facts_source: Annotated[
+        Literal["auto", "mal", "jikan", "off"],
+        Meta(
+            description="Whom to ask for pictures and synopses that the catalogue lacks: `mal`, `jikan`, `off`, or "
+            "`auto`: `mal` when there is a client id, else `jikan`"
+        ),
+    ] = "auto"
+    picture_origins: Annotated[
+        str,
+        Meta(description="Where pictures may come from: https origins, comma-separated"),
+    ] = "https://cdn.myanimelist.net,https://api-cdn.myanimelist.net"
     deadline: Annotated[float, Meta(description="Seconds that fetching one list may take in all", gt=0, le=120)] = 20.0
+    site_rates: Annotated[
+        str,
+        Meta(
+            description="How often each site may be asked, by all workers of a machine together: so many requests in a "
+            "second (`s`) or a minute (`m`)"
+        ),
+    ] = "jikan=3/s+60/m mal=1/s load_json=1/s anilist=1/s+30/m facts=20/m"
+    threads: Annotated[
+        int,
+        Meta(description="Requests that one worker answers at once; half of them may wait for sites", ge=2, le=1024),
+    ] = 8
     max_upload_mb: Annotated[
         int, Meta(description="Largest upload, in MB; an export may unpack to five times as much", ge=1, le=100)
     ] = 10
@@ -81,6 +103,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Names of the sources to ask for a MyAnimeList username, in order, each once."""
         given = self.list_sources or ("mal, jikan" if self.mal_client_id else "jikan")
         return tuple(dict.fromkeys(name.strip() for name in given.split(",")))
+
+    @property
+    def facts_from(self) -> Literal["mal", "jikan"] | None:
+        """Whom to ask for facts that the catalogue lacks; None: nobody."""
+        if self.facts_source == "auto":
+            return "mal" if self.mal_client_id else "jikan"
+        return None if self.facts_source == "off" else self.facts_source
 
     @property
     def mal_usernames_work(self) -> bool:

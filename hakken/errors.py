@@ -15,6 +15,7 @@
     │   │   ├── SiteBlocked      refused us, for whatever reason it keeps to itself
     │   │   └── SiteNonsense     an answer that can't be read
     │   ├── AllSourcesFailed     every source of a site was tried
+    │   ├── Crowded              too many visitors are waiting for the sites already
     │   └── ExportError          an uploaded file can't be used
     │       ├── NotAnExport      not MyAnimeList's XML, truncated, or hostile
     │       ├── MangaExport      the export of a manga list
@@ -66,7 +67,15 @@ class PrivateList(SourceError):
 
 
 class SiteError(SourceError):
-    """A site could not answer; another source of the same list may."""
+    """A site could not answer; another source of the same list may.
+
+    Attributes:
+        retry_after: seconds after which the site may be asked again, where it is known.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class SiteDown(SiteError):
@@ -99,6 +108,10 @@ class AllSourcesFailed(SourceError):
     def __init__(self, message: str, tried: Sequence[tuple[str, SiteError]]) -> None:
         super().__init__(message)
         self.tried = tuple(tried)
+
+
+class Crowded(SourceError):
+    """So many visitors are waiting for the sites that one more would leave nobody to serve the others."""
 
 
 class ExportError(SourceError):
