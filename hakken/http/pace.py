@@ -52,7 +52,7 @@ class Pace:
 class _Queue:
     def __init__(self, site: str, rates: Sequence[SiteRate], directory: Path | None) -> None:
         self._site = site
-        self._rates = [Rate(rate.requests, round(1000 * rate.seconds) + SLACK_MS) for rate in rates]
+        self._rates = _binding([Rate(rate.requests, round(1000 * rate.seconds) + SLACK_MS) for rate in rates])
         self._alone = threading.Lock()
         self._file = directory / f"pace-{site}.sqlite" if directory else None
         self._bucket: AbstractBucket | None = None
@@ -86,3 +86,14 @@ class _Queue:
             return 0.0
         wait = bucket.waiting(item)
         return max(wait if isinstance(wait, int) else 0, 1) / 1000
+
+
+def _binding(rates: Sequence[Rate]) -> list[Rate]:
+    """Leave out rates that others make sure of, such as ten a second beside five a minute; the library refuses them."""
+    binding: list[Rate] = []
+    for rate in sorted(rates, key=lambda rate: (rate.interval, rate.limit)):
+        while binding and binding[-1].limit >= rate.limit:
+            binding.pop()
+        if not binding or rate.limit / rate.interval <= binding[-1].limit / binding[-1].interval:
+            binding.append(rate)
+    return binding
