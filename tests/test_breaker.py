@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import Response
 
-from hakken.errors import SiteBusy, SiteDown, SiteError, SiteNonsense, SiteResting, SiteTimeout
+from hakken.errors import OutOfTurns, SiteBusy, SiteDown, SiteError, SiteNonsense, SiteResting, SiteTimeout
 from hakken.http import Deadline, HttpClient
 from hakken.http.breaker import FAILURES, Breaker
 from tests.standin.faults import Fault, Faults, reply
@@ -40,10 +40,9 @@ def test_a_site_that_fails_in_a_row_is_left_alone(error: SiteError) -> None:
     for _ in range(FAILURES):
         fail(breaker, error)
 
-    for question in (ask, lambda breaker: breaker.check("site.example")):
-        with pytest.raises(SiteResting, match=r"^site\.example .* left alone") as caught:
-            question(breaker)
-        assert caught.value.retry_after is not None
+    with pytest.raises(SiteResting, match=r"^site\.example .* left alone") as caught:
+        ask(breaker)
+    assert caught.value.retry_after is not None
 
 
 def test_between_failures_an_answer_starts_the_count_anew() -> None:
@@ -54,10 +53,11 @@ def test_between_failures_an_answer_starts_the_count_anew() -> None:
         ask(breaker)
 
 
-def test_an_answer_that_cannot_be_read_is_no_reason_to_rest() -> None:
+@pytest.mark.parametrize("error", [SiteNonsense("."), OutOfTurns(".", 5.0)])
+def test_what_is_not_the_sites_weakness_is_no_reason_to_rest(error: SiteError) -> None:
     breaker = Breaker(REST)
     for _ in range(2 * FAILURES):
-        fail(breaker, SiteNonsense("."))
+        fail(breaker, error)
 
 
 def test_a_site_that_had_no_time_has_not_failed() -> None:
