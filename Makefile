@@ -13,7 +13,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test check format bench evaluate model lock clean
+.PHONY: help venv run test check format bench evaluate sources model lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ evaluate: .venv/installed ## write docs/evaluation.md (RATINGS=… ANIME=… TIT
 	$(BIN)/python -m hakken evaluate --ratings $(RATINGS) $(if $(ANIME),--anime $(ANIME)) \
 		$(if $(TITLES),--titles $(TITLES)) $(if $(KEYS),--keys $(KEYS)) $(foreach salt,$(SALTS),--salt $(salt)) \
 		--report docs
+
+sources: .venv/installed-dev ## write the table of docs/sources.md: what comes of each site's faults
+	WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/test_fault_matrix.py
 
 model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITLES=… PARAMS=…)
 	$(BIN)/python -m hakken train --ratings $(RATINGS) --anime $(ANIME) $(if $(TITLES),--titles $(TITLES)) \

@@ -75,6 +75,10 @@ class Standin:
         """Let a site (`jikan`, `mal`, `load_json`, `anilist`) fail from now on, after so many good answers."""
         self._faults[site] = fault, after
 
+    def mend(self, site: str) -> None:
+        """Let a site answer again."""
+        self._faults.pop(site, None)
+
     def asked(self) -> list[str]:
         """The sites that were asked, in order, once for each request."""
         return [seen.site for seen in self.requests]

@@ -1,0 +1,133 @@
+"""Whatever a site sends, a source makes a list of it or a SourceError, in little time and memory."""
+
+import json
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from hakken.errors import SiteTimeout, SourceError
+from hakken.http import Answer, Deadline, HttpClient
+from hakken.ratings import MAX_ANIME_ID, MAX_SCORE, UserList
+from hakken.sources.anilist import AniList
+from hakken.sources.base import Source
+from hakken.sources.jikan import Jikan
+from hakken.sources.load_json import LoadJson
+from hakken.sources.mal import Mal
+
+URL = "http://site.example"
+BUILDERS: dict[str, Callable[[HttpClient], Source]] = {
+    "jikan": lambda http: Jikan(http, URL),
+    "mal": lambda http: Mal(http, URL, "id"),
+    "load_json": lambda http: LoadJson(http, URL),
+    "anilist": lambda http: AniList(http, URL),
+}
+GOOD: dict[str, Any] = {
+    "jikan": {"data": [{"watching_status": 2, "score": 8, "anime": {"mal_id": 1}}]},
+    "mal": {"data": [{"node": {"id": 1}, "list_status": {"status": "completed", "score": 8}}], "paging": {"next": "x"}},
+    "load_json": [{"anime_id": 1, "score": 8, "status": 2}],
+    "anilist": {
+        "data": {
+            "MediaListCollection": {"lists": [{"entries": [{"score": 8, "status": "CURRENT", "media": {"idMal": 1}}]}]}
+        },
+        "errors": [{"message": "Private User", "status": 404}],
+    },
+}
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=9),
+    st.sampled_from([10**400, -1, 0, 1, 2**31, 1e308, "1", "completed", "\ud800", "next", [], {}, [[]], [{}]]),
+)
+ANYTHING = st.recursive(
+    ODD, lambda below: st.lists(below, max_size=4) | st.dictionaries(st.text(max_size=9), below, max_size=4)
+)
+STATUSES = st.sampled_from([200, 200, 200, 400, 401, 403, 404, 418])
+
+
+class Site:
+    """Sends one answer whatever it is asked, and has had enough after some."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self._answer = Answer("site.example", status, body)
+        self._left = 30
+
+    def get(self, *_: object, **__: object) -> Answer:
+        self._left -= 1
+        if not self._left:
+            raise SiteTimeout("site.example did not answer in time.")
+        return self._answer
+
+    post = get
+
+
+@st.composite
+def twisted(draw: st.DrawFn, value: object) -> object:
+    """What a site should send, with something put in the place of any of its parts, or left out."""
+    if draw(st.integers(0, 5)) == 0:
+        return draw(ANYTHING)
+    if isinstance(value, dict):
+        return {key: draw(twisted(part)) for key, part in value.items() if draw(st.integers(0, 8))}
+    if isinstance(value, list):
+        return [draw(twisted(part)) for part in value for _ in range(draw(st.integers(0, 3)))]
+    return value
+
+
+def read(name: str, status: int, body: bytes) -> UserList | None:
+    """Let a source read it; None for an error of ours."""
+    source = BUILDERS[name](cast("HttpClient", Site(status, body)))
+    try:
+        found = source.fetch("somebody", Deadline.after(10))
+    except SourceError:
+        return None
+    for rating in found.ratings:
+        assert 1 <= rating.anime_id <= MAX_ANIME_ID
+        assert -1 <= rating.score <= MAX_SCORE
+    return found
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+@given(status=STATUSES, body=st.binary(max_size=99))
+@example(200, b"")
+@example(200, b"\xff\xfe[\x00]\x00")
+@example(200, b"[" * 10_000)
+@example(200, b'{"data":' * 10_000)
+def test_any_bytes(name: str, status: int, body: bytes) -> None:
+    read(name, status, body)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+@given(status=STATUSES, value=ANYTHING)
+def test_any_json(name: str, status: int, value: object) -> None:
+    read(name, status, json.dumps(value).encode())
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_almost_what_it_should_be(name: str, data: st.DataObject) -> None:
+    read(name, data.draw(STATUSES), json.dumps(data.draw(twisted(GOOD[name]))).encode())
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_large_page_of_nonsense_takes_little_time_and_memory(name: str) -> None:
+    """A million entries that are none: as many as 16 MB hold."""
+    nonsense = b"[" + b"[[[]]]," * 1_000_000 + b"0]"
+    for body in (nonsense, b'{"data": ' + nonsense + b', "paging": {}}', _in_lists(nonsense)):
+        tracemalloc.start()
+        begun = time.monotonic()
+        read(name, 200, body)
+        seconds, (_, peak) = time.monotonic() - begun, tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert seconds < 60  # under tracemalloc, on a busy machine
+        assert peak < 40 * len(body)
+
+
+def _in_lists(entries: bytes) -> bytes:
+    return b'{"data": {"MediaListCollection": {"lists": [{"entries": ' + entries + b"}]}}}"
