@@ -10,6 +10,7 @@ from flask import Flask
 from hakken import web
 from hakken.config import Settings
 from hakken.errors import ModelError
+from hakken.http import HttpClient
 from hakken.knowledge import Knowledge
 from hakken.ratings import Preferences, Recommendations, UserList, Username
 from hakken.sources import Sources
@@ -33,7 +34,7 @@ def create_app(
         ConfigError: a setting is unknown or ill-typed.
     """
     settings = settings or Settings.from_environ(os.environ)
-    lists = sources or Sources.from_settings(settings)
+    lists = sources or Sources.from_settings(settings, HttpClient.from_settings(settings))
     current = _always(knowledge) if knowledge else _opened(settings)
 
     def use_case(who: Username | UserList, preferences: Preferences) -> Recommendations:

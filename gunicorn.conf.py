@@ -6,16 +6,25 @@ from typing import Any
 
 from hakken.config import Settings
 from hakken.errors import ConfigError
-from hakken.sources import Sources
+from hakken.sources import mal_source_names
+
+THREADS = "HAKKEN_THREADS"
 
 worker_class = "gthread"
-threads = 8
+_threads = os.environ.get(THREADS, "").strip()
+threads = int(_threads) if _threads.isdecimal() and int(_threads) else Settings().threads
 control_socket_disable = True  # it would write to a home that a server may not have
+access_log_format = '%(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'  # no query string, for it holds the username
 
 
 def on_starting(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
     """Refuse a wrong setting at once and in a sentence, before any worker is started."""
     try:
-        Sources.from_settings(Settings.from_environ(os.environ))
+        mal_source_names(Settings.from_environ(os.environ))
     except ConfigError as error:
         sys.exit(f"hakken: {error}")
+
+
+def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
+    """Tell the application how many threads there really are: gunicorn's own options go before ours."""
+    os.environ[THREADS] = str(max(worker.cfg.threads, 2))

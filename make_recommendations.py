@@ -11,13 +11,14 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import click
-from platformdirs import user_cache_path
 
 from hakken.cli.options import preference_options, preferences_of
 from hakken.cli.output import FORMATS
 from hakken.cli.speaking import plain_errors
 from hakken.config import Settings
 from hakken.errors import ModelError
+from hakken.files import cache_directory
+from hakken.http import HttpClient
 from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.ratings import Preferences, Recommendations, Site, UserList, Username
@@ -58,8 +59,7 @@ def open_knowledge(settings: Settings) -> Knowledge:
     # Google's client takes half a second to load, which a model on disk should not wait for.
     from create_gcs_local_file import fetch  # noqa: PLC0415
 
-    cache = Path(settings.cache_dir) if settings.cache_dir else user_cache_path("hakken")
-    versions = cache / "models" / quote(settings.model, safe="")
+    versions = cache_directory(settings.cache_dir) / "models" / quote(settings.model, safe="")
     try:
         fetch(settings.model, versions)
     except ModelError as error:
@@ -104,7 +104,8 @@ def main(
         else:
             who = Username(username or "", Site(source))
         knowledge = open_knowledge(settings)
-        result = make_recommendations(who, knowledge, Sources.from_settings(settings), preferences_of(chosen))
+        sources = Sources.from_settings(settings, HttpClient.from_settings(settings))
+        result = make_recommendations(who, knowledge, sources, preferences_of(chosen))
     click.echo(FORMATS[form](result, knowledge.catalogue), nl=False)
     if form == "csv":  # which has no place for them
         for note in result.notes:

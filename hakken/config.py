@@ -1,8 +1,9 @@
 """Settings, from HAKKEN_* environment variables; an unknown or ill-typed one is refused at start."""
 
 import difflib
+import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,7 +17,17 @@ FOREIGN = {"mal_client_id": "MAL_CLIENT_ID"}
 
 PUBLIC_JIKAN_URL = "https://api.jikan.moe/v4"
 
+_RATES = r"[a-z_]+=[1-9][0-9]{0,5}/[sm](\+[1-9][0-9]{0,5}/[sm])*"
+_SECONDS = {"s": 1.0, "m": 60.0}
+
 Url = Annotated[str, Meta(pattern=r"^https?://\S+$")]
+
+
+class SiteRate(NamedTuple):
+    """How often a site may be asked."""
+
+    requests: int
+    seconds: float
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +70,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     site_rates: Annotated[
         str,
         Meta(
+            pattern=rf"^{_RATES}(\s+{_RATES})*\Z",
             description="How often each site may be asked, by all workers of a machine together: so many requests in a "
-            "second (`s`) or a minute (`m`)"
+            "second (`s`) or a minute (`m`)",
         ),
     ] = "jikan=3/s+60/m mal=1/s load_json=1/s anilist=1/s+30/m facts=20/m"
     threads: Annotated[
@@ -103,6 +115,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Names of the sources to ask for a MyAnimeList username, in order, each once."""
         given = self.list_sources or ("mal, jikan" if self.mal_client_id else "jikan")
         return tuple(dict.fromkeys(name.strip() for name in given.split(",")))
+
+    @property
+    def rates(self) -> dict[str, tuple[SiteRate, ...]]:
+        """How often each site may be asked, by its name; all of a site's rates hold at once."""
+        return {
+            site: tuple(SiteRate(int(number), _SECONDS[unit]) for number, unit in re.findall(r"(\d+)/([sm])", rates))
+            for site, rates in (one.split("=") for one in self.site_rates.split())
+        }
 
     @property
     def facts_from(self) -> Literal["mal", "jikan"] | None:

@@ -10,6 +10,7 @@
     │   ├── PrivateList          final: the site itself says so
     │   ├── SiteError            a site could not answer; another source may
     │   │   ├── SiteDown         no connection, or a 5xx
+    │   │   │   └── SiteResting  left alone for a moment, after it failed several times
     │   │   ├── SiteTimeout      no whole answer within the deadline
     │   │   ├── SiteBusy         429: too many requests
     │   │   ├── SiteBlocked      refused us, for whatever reason it keeps to itself
@@ -80,6 +81,10 @@ class SiteError(SourceError):
 
 class SiteDown(SiteError):
     """No connection, or an answer of the 5xx class."""
+
+
+class SiteResting(SiteDown):
+    """The site failed several times in a row, so it was not asked at all."""
 
 
 class SiteTimeout(SiteError):

@@ -1,10 +1,43 @@
-"""Writing files so that nobody ever finds half of one."""
+"""Writing files so that nobody ever finds half of one, and places to keep what can be fetched again."""
 
+import atexit
+import logging
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from platformdirs import user_cache_path
+
+SITES = "sites"
+"""In the cache directory: what was had from sites, and how often they were asked."""
+
+_log = logging.getLogger(__name__)
+
+
+def cache_directory(chosen: str) -> Path:
+    """Where what can be fetched again is kept: where an operator says, or the user's cache directory."""
+    return Path(chosen) if chosen else user_cache_path("hakken")
+
+
+def private_directory(path: Path) -> Path:
+    """Make a directory that no other user of the machine can look into.
+
+    Where it can't be made or written to, a temporary one takes its place for as long as this process lives.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o700)
+        with tempfile.TemporaryFile(dir=path):
+            return path
+    except OSError as error:
+        instead = Path(tempfile.mkdtemp(prefix="hakken-"))
+        atexit.register(shutil.rmtree, instead, ignore_errors=True)
+        _log.warning("Nothing can be kept in %s (%s): this process keeps to itself", path, error.strerror)
+        return instead
 
 
 @contextmanager

@@ -19,7 +19,9 @@ from flask import Response
 
 import hakken
 from hakken.errors import SiteBusy, SiteDown, SiteError, SiteNonsense, SiteTimeout
-from hakken.http import MAX_BODY, Answer, Deadline, HttpClient, check_status, site_error
+from hakken.http import Answer, Deadline, HttpClient, check_status
+from hakken.http.answers import site_error
+from hakken.http.client import MAX_BODY
 from tests.standin.faults import SLOW, Faults, reply
 from tests.standin.server import Standin
 
@@ -333,7 +335,7 @@ def test_a_handshake_that_never_comes_times_out() -> None:
 
 
 def test_a_connection_that_is_not_made_soon_is_given_up(monkeypatch: pytest.MonkeyPatch, http: HttpClient) -> None:
-    monkeypatch.setattr("hakken.http._CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("hakken.http.transport.CONNECT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         begun = time.monotonic()
 

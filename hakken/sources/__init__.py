@@ -1,18 +1,22 @@
 """Where lists come from: one file for each source, and `Sources`, which asks them in turn."""
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Self
 
 from hakken.config import Settings
-from hakken.errors import AllSourcesFailed, ConfigError, SiteBlocked, SiteError
-from hakken.http import HttpClient
+from hakken.errors import AllSourcesFailed, ConfigError, Crowded, SiteBlocked, SiteError
+from hakken.files import SITES, cache_directory, private_directory
+from hakken.http import Deadline, HttpClient
 from hakken.ratings import Site, UserList, Username
 from hakken.sources.anilist import AniList
-from hakken.sources.base import Source
+from hakken.sources.base import Source, checked
 from hakken.sources.jikan import Jikan
 from hakken.sources.load_json import LoadJson
 from hakken.sources.mal import Mal
+from hakken.sources.sharing import SharedLists
 
 _MAL_SOURCES: Mapping[str, Callable[[HttpClient, Settings], Source]] = {
     Mal.name: lambda http, settings: Mal(http, settings.mal_url, settings.mal_client_id),
@@ -21,38 +25,72 @@ _MAL_SOURCES: Mapping[str, Callable[[HttpClient, Settings], Source]] = {
 }
 _SITE_NAMES = {Site.MAL: "MyAnimeList", Site.ANILIST: "AniList"}
 
+SEATS = 4
+"""Half of a worker's usual threads."""
+
 _log = logging.getLogger(__name__)
 
 
 class Sources:
-    """The sources of each site's lists, in the order in which they are asked."""
+    """The sources of each site's lists, in the order in which they are asked.
 
-    def __init__(self, http: HttpClient, sources: Mapping[Site, Sequence[Source]]) -> None:
+    Args:
+        http: gives each fetch its deadline.
+        sources: site → its sources.
+        shared: what is shared with other threads and workers; None: nothing is.
+        seats: how many threads may wait for sites at once.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        sources: Mapping[Site, Sequence[Source]],
+        *,
+        shared: SharedLists | None = None,
+        seats: int = SEATS,
+    ) -> None:
         self._http = http
         self._sources = sources
+        self._shared = shared
+        self._seats = threading.BoundedSemaphore(seats)
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
+    def from_settings(cls, settings: Settings, http: HttpClient) -> Self:
         """Set up the sources that an operator chose.
 
         Raises:
             ConfigError: a source is unknown, or lacks what it needs.
         """
-        http = HttpClient(settings.deadline)
-        mal = [_MAL_SOURCES[name](http, settings) for name in _names(settings)]
-        return cls(http, {Site.MAL: mal, Site.ANILIST: [AniList(http, settings.anilist_url)]})
+        mal = [_MAL_SOURCES[name](http, settings) for name in mal_source_names(settings)]
+        shared = SharedLists(private_directory(cache_directory(settings.cache_dir) / SITES))
+        lists: dict[Site, Sequence[Source]] = {Site.MAL: mal, Site.ANILIST: [AniList(http, settings.anilist_url)]}
+        return cls(http, lists, shared=shared, seats=max(1, settings.threads // 2))
 
     def fetch(self, username: Username) -> UserList:
         """Fetch someone's whole list from the first source that can give it, all within one deadline.
 
         Raises:
             BadUsername: the site can't have such a user.
+            Crowded: too many threads are waiting already; said at once.
             UserNotFound: the site itself says that it has no such user.
             PrivateList: the site itself says that the list is private.
+            SiteTimeout: another visitor's fetch of the same list took too long.
             AllSourcesFailed: none of the sources could answer.
         """
+        checked(username.name)
+        if self._shared and (found := self._shared.find(username)) is not None:
+            return found
+        if not self._seats.acquire(blocking=False):
+            raise Crowded("Too many people are having their lists fetched just now.")
+        try:
+            deadline = self._http.new_deadline()
+            ask = partial(self._ask, username, deadline)
+            return self._shared.fetch(username, deadline, ask) if self._shared else ask()
+        finally:
+            self._seats.release()
+
+    def _ask(self, username: Username, deadline: Deadline) -> UserList:
         sources = self._sources[username.site]
-        deadline = self._http.new_deadline()
         tried: list[tuple[str, SiteError]] = []
         for place, source in enumerate(sources):
             try:
@@ -64,7 +102,12 @@ class Sources:
         raise AllSourcesFailed(_what_failed(username.site, tried), tried)
 
 
-def _names(settings: Settings) -> tuple[str, ...]:
+def mal_source_names(settings: Settings) -> tuple[str, ...]:
+    """Names of the sources to ask for a MyAnimeList username, in order.
+
+    Raises:
+        ConfigError: one is unknown, or lacks what it needs.
+    """
     names = settings.mal_sources
     for name in names:
         if name not in _MAL_SOURCES:

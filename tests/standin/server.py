@@ -1,6 +1,7 @@
 """The stand-in's server, and what a test may tell and ask it."""
 
 import contextlib
+import tempfile
 import threading
 from typing import NamedTuple
 
@@ -27,10 +28,12 @@ class Standin:
 
     Attributes:
         requests: those that have come since the test began, in order.
+        cache: a directory for the test's apps to keep things in.
     """
 
     def __init__(self) -> None:
         self.requests: list[Seen] = []
+        self.cache = tempfile.TemporaryDirectory(prefix="hakken-standin-")
         self._faults: dict[str, tuple[Fault, int]] = {}
         self._server = make_server("127.0.0.1", 0, self._app(), threaded=True, request_handler=_Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -60,6 +63,8 @@ class Standin:
             "load_json_url": self.load_json_url,
             "anilist_url": self.anilist_url,
             "mal_client_id": sites.CLIENT_ID,
+            "cache_dir": self.cache.name,
+            "site_rates": "facts=1000/s",  # the sites themselves are in no hurry
         }
         return Settings(**(given | changes))  # type: ignore[arg-type]  # a test knows what it changes
 
@@ -75,6 +80,8 @@ class Standin:
         """Begin a test: forget the faults and the requests of the one before."""
         self._faults.clear()
         self.requests.clear()
+        self.cache.cleanup()
+        self.cache = tempfile.TemporaryDirectory(prefix="hakken-standin-")
         faults.over.clear()
 
     def end(self) -> None:
@@ -88,6 +95,7 @@ class Standin:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        self.cache.cleanup()
 
     def _app(self) -> Flask:
         app = Flask(__name__)

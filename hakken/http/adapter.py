@@ -1,0 +1,70 @@
+"""Asking one site as it wants to be asked: at its pace, again when it stumbles, not at all when it lies down."""
+
+import random
+from typing import Any
+
+import requests
+import tenacity
+
+from hakken.errors import SiteBusy, SiteDown, SiteError, SiteResting
+from hakken.http.breaker import Breaker
+from hakken.http.deadline import Deadline
+from hakken.http.pace import Pace
+from hakken.http.transport import BoundedAdapter, host_of
+
+ATTEMPTS = 3
+BACK_OFF_SECONDS = 0.4
+"""Before the second attempt; doubled for the third."""
+
+
+class SiteAdapter(BoundedAdapter):
+    """What a session sends all requests to one site through.
+
+    Args:
+        site: its name, as rates have it.
+        pace: how often it may be asked.
+        breaker: the site's own.
+        max_body: largest body that is read, in bytes.
+    """
+
+    def __init__(self, site: str, pace: Pace, breaker: Breaker, max_body: int) -> None:
+        super().__init__(max_body)
+        self._site = site
+        self._pace = pace
+        self._breaker = breaker
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401  # handed on
+        """Send a request, several times if need be; raises SiteError as `BoundedAdapter.send` does."""
+        deadline: Deadline = kwargs["timeout"]
+        host = host_of(request)
+        for attempt in _attempts(deadline):
+            with attempt:
+                self._breaker.check(host)  # before a turn is taken, or waited for
+                self._pace.wait(self._site, deadline)
+                with self._breaker.guard(host, deadline):
+                    return super().send(request, *args, **kwargs)
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _attempts(deadline: Deadline) -> tenacity.Retrying:
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_may_pass),
+        wait=_back_off,
+        stop=lambda state: state.attempt_number >= ATTEMPTS or state.upcoming_sleep >= deadline.left,
+        reraise=True,
+    )
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, SiteDown | SiteBusy) and not isinstance(error, SiteResting)
+
+
+def _back_off(state: tenacity.RetryCallState) -> float:
+    """Seconds before the next attempt: what the site asks for or, if it does not say, more each time.
+
+    Up to half of the usual pause is added by chance, so that those who failed together do not come again together.
+    """
+    error = state.outcome.exception() if state.outcome else None
+    pause = BACK_OFF_SECONDS * 2 ** (state.attempt_number - 1)
+    asked_for = error.retry_after if isinstance(error, SiteError) else None
+    return (pause if asked_for is None else asked_for) + random.uniform(0, pause / 2)  # noqa: S311  # no secret

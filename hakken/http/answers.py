@@ -1,0 +1,99 @@
+"""What comes back from a site: an answer, or one of our errors.
+
+What a 403 or a 404 means differs from site to site, so the caller decides about those. What means the same everywhere
+is decided here: 429 is busy, 5xx is down, a redirect is nonsense, and each of the libraries' errors is one of ours.
+"""
+
+from http import HTTPStatus
+from typing import TypeVar
+
+import msgspec
+import requests
+import urllib3
+
+from hakken.errors import SiteBusy, SiteDown, SiteError, SiteNonsense, SiteTimeout
+
+LONGEST_REST = 3600.0
+"""Seconds; a site that asks to be left alone for longer is asked again after this."""
+
+_UNREACHABLE = "could not be reached or broke off its answer"
+_MEANING: tuple[tuple[type[SiteError], str, tuple[type[Exception], ...]], ...] = (
+    (SiteDown, _UNREACHABLE, (urllib3.exceptions.NewConnectionError,)),  # which urllib3 has among its time-outs
+    (SiteTimeout, "did not answer in time", (requests.Timeout, urllib3.exceptions.TimeoutError)),
+    (
+        SiteNonsense,
+        "gave an answer that can't be read",
+        (
+            requests.exceptions.ContentDecodingError,
+            requests.exceptions.InvalidJSONError,
+            requests.TooManyRedirects,
+            urllib3.exceptions.BodyNotHttplibCompatible,
+            urllib3.exceptions.DecodeError,
+            urllib3.exceptions.HeaderParsingError,
+            urllib3.exceptions.ResponseNotChunked,
+        ),
+    ),
+    (SiteDown, _UNREACHABLE, (Exception,)),
+)
+
+T = TypeVar("T")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a site answered. Its status is 200 or, 429 excepted, a 4xx."""
+
+    host: str
+    status: int
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the site gave what it was asked for."""
+        return self.status == HTTPStatus.OK
+
+    def decode(self, kind: type[T]) -> T:
+        """Decode the body, which must be JSON of the given shape.
+
+        Raises:
+            SiteNonsense: it is not.
+        """
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            # A decoder's own words may quote the answer, and with it a username: they are not passed on.
+            raise SiteNonsense(f"{self.host} gave an answer that can't be read.") from None
+
+
+def check_status(status: int, host: str, retry_after: float | None = None) -> None:
+    """Raise what a status means whichever site gave it. What is left are 200 and most of the 4xx.
+
+    Args:
+        status: of the answer.
+        host: who gave it.
+        retry_after: seconds after which the site says that it may be asked again.
+
+    Raises:
+        SiteBusy: for a 429.
+        SiteDown: for a 5xx.
+        SiteNonsense: for what answers no question of ours, such as a redirect: none of the addresses has moved.
+    """
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise SiteBusy(f"{host} asks for fewer requests; please try again in a minute.", retry_after)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise SiteDown(f"{host} is out of order (status {status}).", retry_after)
+    if status != HTTPStatus.OK and status < HTTPStatus.BAD_REQUEST:
+        raise SiteNonsense(f"{host} gave no answer to what we asked (status {status}).")
+
+
+def retry_after(response: requests.Response) -> float | None:
+    """Seconds after which a site says that it may be asked again; None when it does not say, or not so that we know."""
+    text = response.headers.get("Retry-After")
+    try:
+        return min(urllib3.Retry().parse_retry_after(text), LONGEST_REST) if text else None
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
+        return None
+
+
+def site_error(error: Exception, host: str) -> SiteError:
+    """Put an error of requests, urllib3 or the socket in our words."""
+    return next(ours(f"{host} {words}.") for ours, words, theirs in _MEANING if isinstance(error, theirs))
