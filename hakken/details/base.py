@@ -68,7 +68,7 @@ class Http(Protocol):
     ) -> Answer | None:
         """What is kept on disk of an address, however old; nobody is asked."""
 
-    def pace(self, name: str, deadline: Deadline) -> None:
+    def pace(self, site: str, deadline: Deadline) -> None:
         """Wait for a turn of a site, or of what is limited like one.
 
         Raises:
