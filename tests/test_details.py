@@ -351,6 +351,7 @@ def test_nothing_is_known_before_it_was_wanted_and_nobody_is_asked(details: Deta
     bare = Anime(anime_id=1, title="Bare")
     assert details.known(bare) is bare
     assert standin.requests == []
+    assert fetched(details, 1).synopsis  # seen at once, though a moment ago there was nothing
 
 
 def test_another_worker_finds_on_disk_what_one_fetched(details: Details, standin: Standin, name: str) -> None:
