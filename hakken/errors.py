@@ -13,6 +13,7 @@
     │   │   │   └── SiteResting  left alone for a moment, after it failed several times
     │   │   ├── SiteTimeout      no whole answer within the deadline
     │   │   ├── SiteBusy         429: too many requests
+    │   │   │   └── OutOfTurns   we would ask too often, so the site was not asked
     │   │   ├── SiteBlocked      refused us, for whatever reason it keeps to itself
     │   │   └── SiteNonsense     an answer that can't be read
     │   ├── AllSourcesFailed     every source of a site was tried
@@ -93,6 +94,10 @@ class SiteTimeout(SiteError):
 
 class SiteBusy(SiteError):
     """The site asks for fewer requests (429)."""
+
+
+class OutOfTurns(SiteBusy):
+    """Before the deadline, the site may not be asked once more: too many others are waiting to ask it."""
 
 
 class SiteBlocked(SiteError):

@@ -1,16 +1,17 @@
 """Asking one site as it wants to be asked: at its pace, again when it stumbles, not at all when it lies down."""
 
 import random
+from functools import partial
 from typing import Any
 
 import requests
 import tenacity
 
-from hakken.errors import SiteBusy, SiteDown, SiteError, SiteResting
+from hakken.errors import OutOfTurns, SiteBusy, SiteDown, SiteError, SiteResting
 from hakken.http.breaker import Breaker
 from hakken.http.deadline import Deadline
 from hakken.http.pace import Pace
-from hakken.http.transport import BoundedAdapter, host_of
+from hakken.http.transport import BoundedAdapter, host_of, sending_in
 
 ATTEMPTS = 3
 BACK_OFF_SECONDS = 0.4
@@ -38,11 +39,9 @@ class SiteAdapter(BoundedAdapter):
         deadline: Deadline = kwargs["timeout"]
         host = host_of(request)
         for attempt in _attempts(deadline):
-            with attempt:
-                self._breaker.check(host)  # before a turn is taken, or waited for
-                self._pace.wait(self._site, deadline)
-                with self._breaker.guard(host, deadline):
-                    return super().send(request, *args, **kwargs)
+            turn = partial(self._pace.turn, self._site, deadline)
+            with attempt, self._breaker.guard(host, deadline), sending_in(turn):
+                return super().send(request, *args, **kwargs)
         raise AssertionError("the last attempt returns or raises")
 
 
@@ -56,7 +55,7 @@ def _attempts(deadline: Deadline) -> tenacity.Retrying:
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, SiteDown | SiteBusy) and not isinstance(error, SiteResting)
+    return isinstance(error, SiteDown | SiteBusy) and not isinstance(error, SiteResting | OutOfTurns)
 
 
 def _back_off(state: tenacity.RetryCallState) -> float:

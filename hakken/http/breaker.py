@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 
 from circuitbreaker import CircuitBreaker
 
-from hakken.errors import SiteBusy, SiteDown, SiteResting, SiteTimeout
+from hakken.errors import OutOfTurns, SiteBusy, SiteDown, SiteResting, SiteTimeout
 from hakken.http.deadline import Deadline
 
 FAILURES = 3
@@ -26,7 +26,7 @@ class Breaker:
 
     def __init__(self, rest: float = REST_SECONDS) -> None:
         self._circuit = CircuitBreaker(
-            failure_threshold=FAILURES, recovery_timeout=rest, expected_exception=(SiteDown, SiteTimeout, SiteBusy)
+            failure_threshold=FAILURES, recovery_timeout=rest, expected_exception=_is_failure
         )
         self._trial = threading.Lock()
         self._busy_until = 0.0
@@ -39,7 +39,10 @@ class Breaker:
             SiteResting: the site failed several times in a row; in its place one visitor at a time tries it again.
             SiteBusy: the site asked to be left alone for longer.
         """
-        self.check(host)
+        if self._circuit.opened:
+            raise _resting(host, max(1.0, self._circuit.open_remaining))
+        if (wait := self._busy_until - time.monotonic()) > 0:
+            raise SiteBusy(f"{host} asks for fewer requests; please try again in a minute.", wait)
         trial = self._circuit.state == "half_open"
         if trial and not self._trial.acquire(blocking=False):
             raise _resting(host, 1.0)
@@ -47,19 +50,16 @@ class Breaker:
             with self._circuit if deadline.left >= FAIR_SECONDS else nullcontext():
                 yield
         except SiteBusy as error:
-            if error.retry_after is not None:
+            if error.retry_after is not None and not isinstance(error, OutOfTurns):
                 self._busy_until = time.monotonic() + error.retry_after
             raise
         finally:
             if trial:
                 self._trial.release()
 
-    def check(self, host: str) -> None:
-        """Raise what `guard` would, without asking."""
-        if self._circuit.opened:
-            raise _resting(host, max(1.0, self._circuit.open_remaining))
-        if (wait := self._busy_until - time.monotonic()) > 0:
-            raise SiteBusy(f"{host} asks for fewer requests; please try again in a minute.", wait)
+
+def _is_failure(kind: type[Exception], _: Exception) -> bool:
+    return issubclass(kind, SiteDown | SiteTimeout | SiteBusy) and not issubclass(kind, OutOfTurns)
 
 
 def _resting(host: str, seconds: float) -> SiteResting:

@@ -9,10 +9,10 @@ A question goes down this way, and its answer comes back up:
 """
 
 import http.cookiejar
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import urlsplit
@@ -29,19 +29,14 @@ from hakken.http.breaker import Breaker
 from hakken.http.deadline import Deadline
 from hakken.http.pace import Pace
 from hakken.http.transport import BoundedAdapter, host_of
+from hakken.http.vault import Vault
 
 if TYPE_CHECKING:
     from requests_cache import CachedSession
-    from requests_cache.backends.sqlite import SQLiteCache
 
 USER_AGENT = f"Hakken/{__version__} (anime recommender)"
 MAX_BODY = 16 * 2**20
 """Largest answer that is read, in bytes after unpacking; 1,000 entries of a list come to about 1 MB."""
-KEEP = timedelta(days=7)
-"""How long what is kept counts as fresh."""
-KEEP_STALE = timedelta(days=365)
-"""How long after that it is still given when its site is down."""
-SECRET_HEADERS = ("X-MAL-CLIENT-ID",)
 
 
 class HttpClient:
@@ -69,12 +64,10 @@ class HttpClient:
         self._seconds = deadline
         self._sites = {base: (site, Breaker()) for site, base in (sites or {}).items()}
         self._pace = pace or Pace({})
-        self._directory = directory
+        self._vault = Vault(directory)
         self._max_body = max_body
         self._clock = clock
         self._local = threading.local()  # requests does not promise that a session may be shared between threads
-        self._opening = threading.Lock()
-        self._store: SQLiteCache | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -118,8 +111,12 @@ class HttpClient:
         Raises:
             SiteError: see `hakken.errors` for the kinds; never SiteBlocked, which is the caller's to find.
         """
-        session = self._keeping if keep and self._directory else self._session
-        return _asked(session, "GET", url, deadline, params=params, headers=headers)
+        if keep and (session := self._keeping):
+            try:
+                return _asked(session, "GET", url, deadline, params=params, headers=headers)
+            except sqlite3.Error as error:
+                self._vault.spoilt(error)
+        return _asked(self._session, "GET", url, deadline, params=params, headers=headers)
 
     def post(self, url: str, deadline: Deadline, *, json: object) -> Answer:
         """Ask for JSON with POST, sending `json`; raises as `get` does."""
@@ -130,17 +127,12 @@ class HttpClient:
     ) -> Answer | None:
         """Give the answer that is kept to a question, however old it is; asks nobody.
 
-        Raises:
-            SiteError: what is kept can't be read.
+        What is kept but can't be read is no answer.
         """
-        if not self._directory:
-            return None
-        session = self._keeping
-        question = session.prepare_request(requests.Request("GET", url, params=params, headers=dict(headers or {})))
-        try:
-            found = session.cache.get_response(session.cache.create_key(question))
-        except Exception as error:  # noqa: BLE001  # a damaged file can raise almost anything
-            raise site_error(error, "What is kept of a site") from None
+        question = self._session.prepare_request(
+            requests.Request("GET", url, params=params, headers=dict(headers or {}))
+        )
+        found = self._vault.find(question)
         return Answer(host_of(question), found.status_code, found.content) if found else None
 
     @property
@@ -152,30 +144,12 @@ class HttpClient:
         return session
 
     @property
-    def _keeping(self) -> "CachedSession":
+    def _keeping(self) -> "CachedSession | None":
         session: CachedSession | None = getattr(self._local, "keeping", None)
-        if session is None:
-            session = self._local.keeping = self._new_keeping()
+        if session is None and (session := self._vault.new_session()):
+            self._local.keeping = session
             self._equip(session)
         return session
-
-    def _new_keeping(self) -> "CachedSession":
-        # It takes a tenth of a second to load, which only those should wait for who keep something.
-        from requests_cache import CachedSession  # noqa: PLC0415
-        from requests_cache.backends.sqlite import SQLiteCache  # noqa: PLC0415
-
-        with self._opening:
-            if self._store is None:
-                self._store = SQLiteCache(
-                    f"{self._directory}/facts.sqlite", serializer="json", wal=True, busy_timeout=1000
-                )
-        return CachedSession(
-            backend=self._store,
-            expire_after=KEEP,
-            stale_if_error=int(KEEP_STALE.total_seconds()),
-            ignored_parameters=list(SECRET_HEADERS),
-            allowable_codes=(200,),
-        )
 
     def _equip(self, session: requests.Session) -> None:
         session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})

@@ -7,6 +7,9 @@ hold us for hours. The classes below make a deadline bound the whole answer, hea
 import http.client
 import io
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -27,6 +30,19 @@ READ_SECONDS = 10.0
 """A site that sends nothing for so long has forgotten us."""
 
 _CHUNK = 2**16
+
+Turn = Callable[[], AbstractContextManager[None]]
+_turn: ContextVar[Turn] = ContextVar("turn", default=nullcontext)
+
+
+@contextmanager
+def sending_in(turn: Turn) -> Iterator[None]:
+    """Let each request of the block be sent within a turn, which is taken when all else is ready."""
+    token = _turn.set(turn)
+    try:
+        yield
+    finally:
+        _turn.reset(token)
 
 
 class BoundedAdapter(HTTPAdapter):
@@ -126,12 +142,24 @@ class _BoundedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_Bounded(sock, self.fp.detach()))
 
 
-class _Connection(HTTPConnection):
+class _InTurn(HTTPConnection):
+    """Takes a turn for the moment in which the request's bytes leave: connecting may take long before that."""
+
     response_class = _BoundedResponse
 
+    def endheaders(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # handed on
+        if self.sock is None:
+            self.connect()
+        with _turn.get()():
+            super().endheaders(*args, **kwargs)
 
-class _SecureConnection(HTTPSConnection):
-    response_class = _BoundedResponse
+
+class _Connection(_InTurn):
+    pass
+
+
+class _SecureConnection(_InTurn, HTTPSConnection):
+    pass
 
 
 class _Pool(HTTPConnectionPool):

@@ -85,7 +85,7 @@ class SharedLists:
         key, began = _key(who), time.time()
         with self._lock(key, deadline):
             since, outcome = self._last(key)
-            if outcome.found:
+            if outcome.found is not None:
                 return outcome.found
             # Who begins anew after a failure may have mended it.
             if outcome.failure and since >= began:

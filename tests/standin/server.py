@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 import threading
+import time
 from typing import NamedTuple
 
 from flask import Flask, Response, request
@@ -21,6 +22,8 @@ class Seen(NamedTuple):
     args: dict[str, str]
     headers: dict[str, str]
     json: object
+    moment: float
+    """By the monotonic clock."""
 
 
 class Standin:
@@ -114,6 +117,7 @@ class Standin:
                 request.args.to_dict(),
                 dict(request.headers),
                 request.get_json(silent=True),
+                time.monotonic(),
             )
         )
         fault, after = self._faults.get(site, (None, 0))

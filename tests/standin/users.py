@@ -56,6 +56,7 @@ USERS: dict[str, tuple[Entry | None, ...]] = {
     ),
     "unreadable": (Entry(70, 8), *UNREADABLE, Entry(80, 4)),
     "recluse": (Entry(1, 10),),  # whose list is private
+    **{f"visitor-{number}": tuple(Entry(one, 8) for one in (1, 5, 6, 30, 43 + number)) for number in range(20)},
     "endless": tuple(Entry(number, 5) for number in range(1, 10_001)),  # page after page, always this one
 }
 

@@ -1,0 +1,225 @@
+"""Answers that the client keeps on disk."""
+
+import sqlite3
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Response, request
+
+import hakken.http.vault
+from hakken.errors import SiteDown
+from hakken.http import HttpClient
+from tests.standin.faults import Faults, reply
+from tests.standin.server import Standin
+
+CLIENT_ID = "a-client-id-to-hide"
+BODY = b'{"data": {"mal_id": 1, "title": "\xe3\x82\xab"}}'
+
+
+class Etagged:
+    """Answers as a site with ETags does: 304 to who has the current body."""
+
+    def __init__(self) -> None:
+        self.body = BODY
+        self.not_modified = 0
+
+    def __call__(self) -> Response:
+        response = Response(self.body, mimetype="application/json")
+        response.add_etag()
+        response.headers["Set-Cookie"] = "visitor=1"
+        response = response.make_conditional(request)  # type: ignore[assignment]
+        self.not_modified += response.status_code == 304
+        return response
+
+
+@pytest.fixture
+def site(standin: Standin) -> Etagged:
+    site = Etagged()
+    standin.fail("mal", site)
+    return site
+
+
+@pytest.fixture
+def aged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is kept be old after a moment."""
+    monkeypatch.setattr(hakken.http.vault, "KEEP", timedelta(seconds=1))
+
+
+@pytest.fixture
+def http(standin: Standin, tmp_path: Path) -> HttpClient:
+    return client(standin, tmp_path)
+
+
+def client(standin: Standin, directory: Path) -> HttpClient:
+    return HttpClient(5, sites={"mal": standin.mal_url}, directory=directory)
+
+
+def get(http: HttpClient, standin: Standin, anime_id: int = 1) -> bytes:
+    headers = {"X-MAL-CLIENT-ID": CLIENT_ID}
+    url = f"{standin.mal_url}/anime/{anime_id}"
+    return http.get(url, http.new_deadline(), params={"fields": "a,b"}, headers=headers, keep=True).body
+
+
+def test_what_is_kept_is_not_asked_for_again(http: HttpClient, standin: Standin, site: Etagged) -> None:
+    assert get(http, standin) == get(http, standin) == BODY
+    assert get(http, standin, 2) == BODY
+    assert len(standin.requests) == 2
+    assert site.not_modified == 0
+
+
+def test_another_process_finds_it(http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path) -> None:
+    get(http, standin)
+
+    assert get(client(standin, tmp_path), standin) == BODY
+    assert len(standin.requests) == 1
+
+
+def test_lists_are_not_kept_so(http: HttpClient, standin: Standin, tmp_path: Path) -> None:
+    for _ in range(2):
+        http.get(f"{standin.jikan_url}/users/empty/animelist", http.new_deadline())
+
+    assert len(standin.requests) == 2
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("aged")
+def test_what_is_old_is_asked_about_and_may_still_hold(http: HttpClient, standin: Standin, site: Etagged) -> None:
+    get(http, standin)
+    time.sleep(1.5)
+
+    assert get(http, standin) == BODY
+    assert site.not_modified == 1
+    assert get(http, standin) == BODY  # and is fresh again
+    assert len(standin.requests) == 2
+
+
+@pytest.mark.usefixtures("aged")
+def test_what_is_old_is_replaced(http: HttpClient, standin: Standin, site: Etagged) -> None:
+    get(http, standin)
+    site.body = b"{}"
+    time.sleep(1.5)
+
+    assert get(http, standin) == b"{}"
+    assert site.not_modified == 0
+
+
+@pytest.mark.usefixtures("aged")
+@pytest.mark.parametrize("fault", [Faults.OUT_OF_ORDER, Faults.BUSY_FOR_AN_HOUR, Faults.RESET, Faults.HUGE_BODY])
+def test_what_is_old_is_better_than_nothing(http: HttpClient, standin: Standin, site: Etagged, fault: Faults) -> None:
+    get(http, standin)
+    time.sleep(1.5)
+    standin.fail("mal", fault)
+
+    assert get(http, standin) == BODY
+
+
+def test_without_anything_kept_a_site_that_is_down_is_down(http: HttpClient, standin: Standin) -> None:
+    standin.fail("mal", Faults.OUT_OF_ORDER)
+
+    with pytest.raises(SiteDown):
+        get(http, standin)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_a_refusal_is_handed_on_and_not_kept(http: HttpClient, standin: Standin, status: int) -> None:
+    standin.fail("mal", reply(status, "{}"))
+    url = f"{standin.mal_url}/anime/1"
+
+    for _ in range(2):
+        assert http.get(url, http.new_deadline(), keep=True).status == status
+    assert len(standin.requests) == 2
+    assert http.kept(url) is None
+
+
+def test_what_is_kept_can_be_had_without_asking(http: HttpClient, standin: Standin, site: Etagged) -> None:
+    url, params = f"{standin.mal_url}/anime/1", {"fields": "a,b"}
+    assert http.kept(url, params=params) is None
+    assert standin.requests == []
+    get(http, standin)
+
+    kept = http.kept(url, params=params, headers={"X-MAL-CLIENT-ID": "another"})
+
+    assert kept is not None
+    assert (kept.host, kept.status, kept.body) == ("127.0.0.1", 200, BODY)
+    assert len(standin.requests) == 1
+
+
+@pytest.mark.usefixtures("aged")
+def test_so_can_what_is_old(http: HttpClient, standin: Standin, site: Etagged) -> None:
+    get(http, standin)
+    time.sleep(1.5)
+
+    kept = http.kept(f"{standin.mal_url}/anime/1", params={"fields": "a,b"})
+
+    assert kept is not None
+    assert kept.body == BODY
+
+
+def test_without_a_directory_nothing_is_kept(standin: Standin, site: Etagged) -> None:
+    http = HttpClient(5)
+
+    assert get(http, standin) == get(http, standin)
+    assert len(standin.requests) == 2
+    assert http.kept(f"{standin.mal_url}/anime/1") is None
+
+
+def test_no_secret_and_no_cookie_is_on_the_disk(
+    http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path
+) -> None:
+    get(http, standin)
+
+    on_disk = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"/anime/1" in on_disk
+    assert CLIENT_ID.encode() not in on_disk
+    get(http, standin, 2)
+    assert all("Cookie" not in seen.headers for seen in standin.requests)
+
+
+@pytest.fixture
+def damaged(http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path) -> HttpClient:
+    get(http, standin)
+    with sqlite3.connect(tmp_path / "facts.sqlite") as connection:
+        connection.execute("UPDATE responses SET value = 'nonsense'")
+    return http
+
+
+def test_what_is_damaged_is_asked_for_anew(damaged: HttpClient, standin: Standin) -> None:
+    assert get(damaged, standin) == BODY
+    assert len(standin.requests) == 2
+
+
+def test_what_is_damaged_is_no_answer(damaged: HttpClient, standin: Standin) -> None:
+    assert damaged.kept(f"{standin.mal_url}/anime/1", params={"fields": "a,b"}) is None
+
+
+def test_a_file_that_is_no_database_is_replaced(standin: Standin, site: Etagged, tmp_path: Path) -> None:
+    (tmp_path / "facts.sqlite").write_bytes(b"no database" * 1000)
+    http = client(standin, tmp_path)
+
+    assert http.kept(f"{standin.mal_url}/anime/1") is None
+    assert get(http, standin) == get(http, standin) == BODY
+    assert len(standin.requests) == 1
+
+
+def test_a_file_that_is_damaged_later_costs_no_answer(
+    http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path
+) -> None:
+    get(http, standin)
+    assert http.kept(f"{standin.mal_url}/anime/1") is None  # so that both sides have it open
+    for path in tmp_path.glob("facts.sqlite*"):
+        with path.open("r+b") as file:
+            file.write(b"x" * path.stat().st_size)
+
+    assert get(http, standin) == BODY
+    assert http.kept(f"{standin.mal_url}/anime/1") is None
+
+
+def test_where_nothing_can_be_written_nothing_is_kept(standin: Standin, site: Etagged, tmp_path: Path) -> None:
+    (tmp_path / "facts.sqlite").mkdir()
+    http = client(standin, tmp_path)
+
+    assert get(http, standin) == get(http, standin) == BODY
+    assert http.kept(f"{standin.mal_url}/anime/1") is None
+    assert len(standin.requests) == 2
