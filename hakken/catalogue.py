@@ -158,8 +158,12 @@ class Catalogue(Mapping[int, Anime]):
 
     def write(self, path: Path) -> None:
         """Write a catalogue file; the same catalogue always gives the same bytes."""
+        path.write_bytes(self.encoded())
+
+    def encoded(self) -> bytes:
+        """The content of a catalogue file."""
         lines = msgspec.json.Encoder().encode_lines(self._anime.values())
-        path.write_bytes(gzip.compress(lines, compresslevel=9, mtime=0))
+        return gzip.compress(lines, compresslevel=9, mtime=0)
 
     def title(self, anime_id: int) -> str:
         """The anime's title or, for one the catalogue lacks, its id in words."""

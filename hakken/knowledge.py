@@ -1,17 +1,21 @@
 """What recommendations are made from: a model and the catalogue that goes with it."""
 
+import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from hakken.catalogue import FILE_NAME, Anime, Catalogue
+from hakken.errors import StorageError
 from hakken.model import Model
 from hakken.model.arrays import Int32s, Int64s
-from hakken.model.store import Artefact
+from hakken.model.store import Artefact, open_artefact, replacing, write_manifest
 
 Mask = npt.NDArray[np.bool_]
 NO_PART = np.iinfo(np.int32).max
@@ -194,3 +198,37 @@ class Knowledge:
             ArtefactCorrupt: its files are whole, yet can't be used.
         """
         return cls(Model.open(artefact), Catalogue.read(artefact.path(FILE_NAME)))
+
+
+def put_catalogue(directory: Path, catalogue: Catalogue) -> Artefact:
+    """Give an artefact another catalogue, whole or not at all; its arrays stay as they are, to the byte.
+
+    Its version changes with its manifest, though not the date on which it was trained.
+
+    Args:
+        directory: the artefact's own, which is replaced.
+        catalogue: the new one.
+
+    Raises:
+        ModelError: there is no whole artefact, or it can't be replaced.
+    """
+    old = open_artefact(directory)
+    with replacing(directory) as staged:
+        try:
+            for name in old.manifest.files:
+                if name != FILE_NAME:
+                    _copy(old.path(name), staged / name)
+            catalogue.write(staged / FILE_NAME)
+            new = write_manifest(staged, old.manifest)
+        except OSError as error:
+            raise StorageError(f"The model can't be written: {error.strerror or error}.") from error
+        Knowledge.read(new)  # what can't be opened must not take the place of what can
+    return new._replace(directory=directory)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Let a file that nobody ever changes have a second name or, where a disk knows none, a second self."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,9 +1,10 @@
-"""The command line: python -m hakken train | tune | evaluate | recommend | predict | inspect."""
+"""The command line: python -m hakken train | tune | evaluate | recommend | predict | inspect | catalogue."""
 
 import click
 
 from hakken import __version__
 from hakken.cli.batch import predict, recommend
+from hakken.cli.catalogue import catalogue
 from hakken.cli.evaluate import evaluate
 from hakken.cli.inspect import inspect
 from hakken.cli.train import train
@@ -16,5 +17,5 @@ def main() -> None:
     """Hakken, an anime recommender."""
 
 
-for _command in (train, tune, evaluate, recommend, predict, inspect):
+for _command in (train, tune, evaluate, recommend, predict, inspect, catalogue):
     main.add_command(_command)

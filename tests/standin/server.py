@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from hakken.config import Settings
-from tests.standin import faults, sites
+from tests.standin import anime, faults, sites
 from tests.standin.faults import Fault
 
 
@@ -107,7 +107,7 @@ class Standin:
     def _app(self) -> Flask:
         app = Flask(__name__)
         app.config["PROPAGATE_EXCEPTIONS"] = True  # so that a fault can break the connection off
-        for site in sites.ALL:
+        for site in (*sites.ALL, anime.pictures):
             app.register_blueprint(site)
         app.before_request(self._note_and_fail)
         return app

@@ -1,0 +1,227 @@
+"""python -m hakken catalogue: bring a catalogue up to date, in a file or in a model."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import msgspec
+
+from hakken.catalogue import Catalogue
+from hakken.cli.places import check_writable
+from hakken.cli.progress import shown
+from hakken.cli.speaking import plain_errors
+from hakken.cli.stopping import Stop, stoppable
+from hakken.config import Settings
+from hakken.details import site_named
+from hakken.details.base import FactsSite, Getter
+from hakken.details.merging import updated_all
+from hakken.details.sweep import fill, gaps, sweep
+from hakken.details.walk import Walk
+from hakken.errors import StorageError
+from hakken.files import written_whole
+from hakken.franchises import Relation, with_franchises
+from hakken.http import HttpClient
+from hakken.knowledge import Knowledge, put_catalogue
+from hakken.model import store
+from hakken.model.manifest import FILE_NAME
+
+PATIENCE = 120.0
+"""Seconds that one page may take, with the waiting for its turn: nobody is waiting for it."""
+GAPS = 1000
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+MODEL = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+class Places(NamedTuple):
+    """Where a catalogue comes from, and where it goes."""
+
+    file: Path | None
+    model: Path | None
+
+    @property
+    def progress(self) -> Path:
+        """Where a run that was broken off is kept."""
+        target = (self.file or self.model or Path()).resolve()
+        return target.with_name(f".{target.name}.progress.jsonl")
+
+    def __str__(self) -> str:
+        return " and ".join(str(place) for place in self if place)
+
+    def check(self) -> None:
+        """Say before hours of work that its result has no place to go.
+
+        Raises:
+            click.BadParameter: nothing can be written there.
+        """
+        if self.file:
+            check_writable(self.file.absolute().parent, "--out")
+        if self.model:
+            check_writable(self.model.resolve().parent, "--model")
+            if not (self.model / FILE_NAME).is_file():
+                words = f"{self.model} is no model's own directory, with a {FILE_NAME} in it."
+                raise click.BadParameter(words, param_hint="--model")
+
+    def read(self) -> Catalogue:
+        """What is known before.
+
+        Raises:
+            ModelError: it can't be read.
+        """
+        known = Catalogue([])
+        if self.model:
+            known = Knowledge.read(store.open_artefact(self.model)).catalogue
+        if self.file and self.file.exists():
+            known = updated_all(known, Catalogue.read(self.file))
+        return known
+
+    def write(self, catalogue: Catalogue) -> None:
+        """Write what is known now, each place whole or not at all.
+
+        Raises:
+            ModelError: it can't be written.
+        """
+        if self.file:
+            try:
+                self.file.parent.mkdir(parents=True, exist_ok=True)
+                with written_whole(self.file.resolve()) as file:
+                    file.write(catalogue.encoded())
+            except OSError as error:
+                raise StorageError(f"The catalogue {self.file} can't be written: {error.strerror}.") from error
+        if self.model:
+            put_catalogue(self.model.resolve(), catalogue)
+
+
+@click.command()
+@click.option("--out", "file", type=FILE, help="Catalogue to write or, where it exists, to bring up to date.")
+@click.option("--model", type=MODEL, help="Model whose catalogue to bring up to date; its arrays stay as they are.")
+@click.option("--from", "given", type=EXISTING, help="Take the facts from this catalogue, and ask no site.")
+@click.option(
+    "--source",
+    type=click.Choice(["auto", "mal", "jikan"]),
+    default="auto",
+    show_default=True,
+    help="Whom to ask; auto: mal when there is a MAL_CLIENT_ID, else jikan.",
+)
+@click.option(
+    "--gaps",
+    "limit",
+    type=click.IntRange(min=0),
+    default=GAPS,
+    show_default=True,
+    help="How many titles to ask for alone, for relations and what else the site's lists lack; most-watched first.",
+)
+@click.option("--restart", is_flag=True, help="Begin anew, rather than go on where a run was broken off.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+def catalogue(
+    file: Path | None,
+    model: Path | None,
+    given: Path | None,
+    source: str,
+    limit: int,
+    restart: bool,
+    quiet: bool,
+) -> None:
+    """Bring a catalogue up to date with all anime that a site knows, in a file, in a model, or in both.
+
+    What the site says goes before what was known; what it lacks is kept. A run that is broken off goes on where it was
+    when it is started again.
+    """
+    if not (file or model):
+        raise click.UsageError("Say where the catalogue is to go: --out FILE, --model DIR, or both.")
+    places = Places(file, model)
+    done = _Done()
+    with stoppable(done.sentence) as stop, plain_errors():
+        places.check()
+        if given:
+            _finish(places, Catalogue.read(given), done, stop, quiet=quiet)
+        else:
+            settings = Settings.from_environ(os.environ)
+            name = source if source != "auto" else "mal" if settings.mal_client_id else "jikan"
+            _refresh(places, site_named(name, settings), _client(settings), limit, done, stop, restart, quiet)
+    if not quiet:
+        for line in done.summary():
+            click.echo(line)
+
+
+class _Done:
+    """How far the command is."""
+
+    def __init__(self) -> None:
+        self.walk: Walk | None = None
+        self.before = self.after = Catalogue([])
+        self.left = 0
+        self.written: Places | None = None
+
+    def sentence(self) -> str:
+        """What to say when a signal ended it."""
+        if self.written:
+            return f"Stopped; the catalogue had already been written to {self.written}."
+        if self.walk is None or not self.walk.anime:
+            return "Stopped; nothing was written."
+        alone = f", {len(self.walk.asked):,} of them asked for alone" if self.walk.asked else ""
+        return f"Stopped after {len(self.walk.anime):,} anime{alone}; the same command again goes on from there."
+
+    def summary(self) -> Iterator[str]:
+        """What it did."""
+        new = sum(anime_id not in self.before for anime_id in self.after)
+        related = sum(one.relations is not None for one in self.after.values())
+        yield f"catalogue   {len(self.after):,} titles, {new:,} of them new; relations known of {related:,}"
+        if self.walk:
+            had = len(self.walk.asked) - self.walk.failed
+            yield f"site        {len(self.walk.anime):,} anime read, {self.walk.skipped:,} entries left out"
+            yield f"gaps        {had:,} titles asked for alone, {self.walk.failed:,} not to be had, {self.left:,} left"
+        yield f"written     {self.written}"
+
+
+def _client(settings: Settings) -> Getter:
+    return HttpClient.from_settings(msgspec.structs.replace(settings, deadline=PATIENCE))
+
+
+def _refresh(
+    places: Places,
+    site: FactsSite,
+    http: Getter,
+    limit: int,
+    done: _Done,
+    stop: Stop,
+    restart: bool,
+    quiet: bool,
+) -> None:
+    before = places.read()
+    with Walk.at(places.progress, site.name, restart=restart) as walk:
+        done.walk = walk
+        with shown(stop, quiet=quiet) as progress:
+            left = max(0, (walk.total or len(before)) - len(walk.anime))
+            with progress.stage(f"reading {site.name}", left or None, "anime") as advance:
+                sweep(walk, site, http, advance)
+            wanted = gaps(walk, before, limit)
+            with progress.stage("filling gaps", len(wanted), "titles") as advance:
+                fill(walk, site, http, wanted, advance)
+        done.left = len(gaps(walk, before, len(before) + len(walk.anime) + len(walk.asked)))
+        _finish(places, Catalogue(walk.anime.values()), done, stop, quiet=quiet)
+        places.progress.unlink(missing_ok=True)
+
+
+def _finish(places: Places, found: Catalogue, done: _Done, stop: Stop, *, quiet: bool) -> None:
+    """Find the franchises of what is known now, and write it."""
+    with shown(stop, quiet=quiet) as progress:
+        with progress.stage("finding franchises"):
+            done.before = places.read()  # anew, since hours may have passed
+            known = updated_all(done.before, found)
+            done.after = with_franchises(known, _relations(known))
+        with progress.stage("writing"):
+            places.write(done.after)
+            done.written = places
+
+
+def _relations(known: Catalogue) -> Iterator[Relation]:
+    for anime in known.values():
+        for related in anime.relations or ():
+            yield Relation(anime.anime_id, related.relation, related.anime_id)
+        if anime.relations is not None and not anime.relations:
+            # That it has none is known too: so titles alone can't put it among others of whom the same is known.
+            yield Relation(anime.anime_id, "none", anime.anime_id)

@@ -1,0 +1,224 @@
+"""Facts about anime as Jikan and MyAnimeList's API tell them, written from their specifications; and the pictures."""
+
+import json
+import struct
+import zlib
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from tests.standin.sites import CLIENT_ID, jikan, mal
+from tests.standin.titles import ODD_JIKAN, ODD_MAL, UNREADABLE, Title, listed, title
+
+pictures = Blueprint("pictures", __name__, url_prefix="/pictures")
+_PAGE = 25
+_PLACEHOLDER = "https://cdn.myanimelist.net/img/sp/icon/apple-touch-icon-256.png"
+_MAL_TYPES = {"TV Special": "tv_special"}
+_MAL_RATINGS = {"PG-13": "pg_13", "R": "r", "R+": "r+", "Rx": "rx", "PG": "pg", "G": "g"}
+_JIKAN_RATINGS = {
+    "G": "G - All Ages",
+    "PG": "PG - Children",
+    "PG-13": "PG-13 - Teens 13 or older",
+    "R": "R - 17+ (violence & profanity)",
+    "R+": "R+ - Mild Nudity",
+    "Rx": "Rx - Hentai",
+}
+
+
+def _address(path: str) -> str:
+    return f"{request.host_url}{path}"
+
+
+def _picture_of(one: Title, size: str = "") -> str:
+    return _address(f"pictures/anime/{one.anime_id}{size}.jpg")
+
+
+@jikan.get("/anime/<int:anime_id>/full")
+def jikan_anime_full(anime_id: int) -> ResponseReturnValue:
+    return _jikan_one(anime_id, full=True)
+
+
+@jikan.get("/anime/<int:anime_id>")
+def jikan_anime(anime_id: int) -> ResponseReturnValue:
+    return _jikan_one(anime_id, full=False)
+
+
+def _jikan_one(anime_id: int, *, full: bool) -> ResponseReturnValue:
+    one = title(anime_id)
+    if one is None:
+        error = f"404 on https://myanimelist.net/anime/{anime_id}"
+        body = {"status": 404, "type": "BadResponseException", "message": "Resource does not exist", "error": error}
+        return jsonify(body), 404
+    return _with_etag({"data": _jikan_facts(one, full=full)})
+
+
+@jikan.get("/anime")
+def jikan_anime_list() -> ResponseReturnValue:
+    page, limit = request.args.get("page", 1, type=int), min(request.args.get("limit", _PAGE, type=int), _PAGE)
+    entries = [title(anime_id) for anime_id in _in_order()]
+    data: list[object] = [_jikan_facts(one, full=False) for one in entries if one]
+    if page == 1:
+        limit -= len(UNREADABLE)
+        data = [*UNREADABLE, *data[:limit]]
+    else:
+        start = (page - 1) * limit - len(UNREADABLE)
+        data = data[start : start + limit]
+    count = len(entries) + len(UNREADABLE)
+    last = -(-count // _PAGE)
+    items = {"count": len(data), "total": count, "per_page": _PAGE}
+    pagination = {
+        "last_visible_page": last,
+        "has_next_page": page < last,
+        "current_page": page,
+        "items": items,
+    }
+    return jsonify(pagination=pagination, data=data)
+
+
+def _in_order() -> list[int]:
+    if request.args.get("order_by") != "mal_id":
+        return sorted(listed, reverse=True)
+    return sorted(listed, reverse=request.args.get("sort") == "desc")
+
+
+def _jikan_facts(one: Title, *, full: bool) -> dict[str, Any]:
+    sizes = {"image_url": "", "small_image_url": "t", "large_image_url": "l"}
+    images = {name: _picture_of(one, size) for name, size in sizes.items()}
+    if not one.picture:
+        images = dict.fromkeys(sizes, _PLACEHOLDER)
+    titles = [("Default", one.title), *(("Synonym", name) for name in one.synonyms)]
+    titles += [(kind, name) for kind, name in (("Japanese", one.japanese), ("English", one.english)) if name]
+    begun = f"{one.year}-{one.month:02}-03T00:00:00+00:00" if one.year else None
+    facts: dict[str, Any] = {
+        "mal_id": one.anime_id,
+        "url": f"https://myanimelist.net/anime/{one.anime_id}/x",
+        "images": {"jpg": images, "webp": images},
+        "approved": True,
+        "titles": [{"type": kind, "title": name} for kind, name in titles],
+        "title": one.title,
+        "title_english": one.english,
+        "title_japanese": one.japanese,
+        "title_synonyms": one.synonyms,
+        "type": one.type,
+        "episodes": one.episodes,
+        "aired": {"from": begun, "to": None, "prop": {"from": {"day": 3, "month": one.month, "year": one.year}}},
+        "rating": _JIKAN_RATINGS[one.rating] if one.rating else None,
+        "score": one.score,
+        "members": one.members,
+        "synopsis": one.synopsis,
+        "season": one.season,
+        "year": one.year if one.season else None,
+        "studios": _named(one.studios),
+        "genres": _named(one.genres),
+        "explicit_genres": _named(one.explicit),
+        "themes": _named(one.themes),
+        "demographics": _named(one.demographics),
+    }
+    if full:
+        facts["relations"] = [
+            {"relation": kind, "entry": [{"mal_id": other, "type": medium, "name": "x", "url": "x"}]}
+            for kind, other, medium in one.relations
+        ]
+        facts["streaming"] = [{"name": name, "url": url} for name, url in one.streaming]
+    odd = ODD_JIKAN.get(one.anime_id, {})
+    return facts | {name: value for name, value in odd.items() if full or name not in {"relations", "streaming"}}
+
+
+def _named(names: tuple[str, ...]) -> list[dict[str, object]]:
+    return [{"mal_id": number, "type": "anime", "name": name, "url": "x"} for number, name in enumerate(names, 1)]
+
+
+@mal.get("/anime/<int:anime_id>")
+def mal_anime(anime_id: int) -> ResponseReturnValue:
+    if request.headers.get("X-MAL-CLIENT-ID") != CLIENT_ID:
+        return jsonify(error="invalid_token", message="The client id is unknown"), 401
+    one = title(anime_id)
+    if one is None:
+        return jsonify(error="not_found", message=""), 404
+    return _with_etag(_mal_node(one, _fields(), alone=True))
+
+
+@mal.get("/anime/ranking")
+def mal_ranking() -> ResponseReturnValue:
+    if request.headers.get("X-MAL-CLIENT-ID") != CLIENT_ID:
+        return jsonify(error="invalid_token", message="The client id is unknown"), 401
+    if request.args.get("ranking_type") != "all":
+        return jsonify(error="bad_request", message="invalid ranking_type"), 400
+    offset, limit = request.args.get("offset", 0, type=int), min(request.args.get("limit", 100, type=int), 500)
+    all_too = request.args.get("nsfw") == "true"
+    found = [one for one in map(title, listed) if one and (all_too or one.nsfw == "white")]
+    found.sort(key=lambda one: (-(one.score or 0), one.anime_id))
+    nodes: list[object] = [
+        {"node": _mal_node(one, _fields(), alone=False), "ranking": {"rank": rank}}
+        for rank, one in enumerate(found, start=1)
+    ]
+    nodes = [*UNREADABLE, *nodes]
+    following = {"next": f"https://elsewhere.invalid/anime/ranking?offset={offset + limit}"}
+    return jsonify(data=nodes[offset : offset + limit], paging=following if offset + limit < len(nodes) else {})
+
+
+def _fields() -> set[str]:
+    return {name.strip() for name in request.args.get("fields", "").split(",")}
+
+
+def _mal_node(one: Title, fields: set[str], *, alone: bool) -> dict[str, object]:
+    """Id, title and picture always; what else was asked for, and of it what is known. Relations for one alone only."""
+    genres = one.genres + one.explicit + one.themes + one.demographics
+    known: dict[str, object] = {
+        "alternative_titles": {"synonyms": one.synonyms, "en": one.english or "", "ja": one.japanese or ""},
+        "start_date": f"{one.year}-{one.month:02}-03" if one.year else None,
+        "start_season": {"year": one.year, "season": one.season} if one.season else None,
+        "synopsis": one.synopsis or "",
+        "mean": one.score,
+        "num_list_users": one.members,
+        "nsfw": one.nsfw,
+        "media_type": _MAL_TYPES.get(one.type, one.type.lower()) if one.type else "unknown",
+        "num_episodes": one.episodes or 0,
+        "rating": _MAL_RATINGS[one.rating] if one.rating else None,
+        "genres": [{"id": number, "name": name} for number, name in enumerate(genres, 1)] or None,
+        "studios": [{"id": number, "name": name} for number, name in enumerate(one.studios, 1)],
+    }
+    if alone:
+        known["related_anime"] = [
+            {
+                "node": {"id": other, "title": "x"},
+                "relation_type": kind.lower().replace(" ", "_"),
+                "relation_type_formatted": kind,
+            }
+            for kind, other, medium in one.relations
+            if medium == "anime"
+        ]
+    node: dict[str, object] = {"id": one.anime_id, "title": one.title}
+    if one.picture:
+        node["main_picture"] = {"medium": _picture_of(one), "large": _picture_of(one, "l")}
+    odd = ODD_MAL.get(one.anime_id, {})
+    known |= {name: value for name, value in odd.items() if name in known}
+    node |= {name: value for name, value in odd.items() if name in node}
+    return node | {name: value for name, value in known.items() if name in fields and value is not None}
+
+
+def _with_etag(body: object) -> Response:
+    response = Response(json.dumps(body), mimetype="application/json")
+    response.headers["Cache-Control"] = "public, max-age=86400"
+    response.add_etag()
+    response.make_conditional(request)  # which may make a 304 of it
+    return response
+
+
+@pictures.get("/<path:name>.jpg")
+def picture(name: str) -> Response:
+    """A picture of one colour, another for each name; a PNG for all its name, as browsers don't mind."""
+    return Response(_png(zlib.crc32(name.encode()) & 0x7F7F7F), mimetype="image/png")
+
+
+@cache
+def _png(colour: int, width: int = 45, height: int = 64) -> bytes:
+    row = b"\x00" + colour.to_bytes(4)[1:] * width
+    header = struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(row * height)), (b"IEND", b""))
+    made = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(made)

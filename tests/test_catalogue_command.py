@@ -1,0 +1,447 @@
+"""python -m hakken catalogue: what it reads, what it keeps, where it goes on, and what a model becomes of it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click.testing
+import msgspec
+import numpy as np
+import pytest
+from flask import Response
+
+from hakken.catalogue import FILE_NAME, Anime, Catalogue, Related
+from hakken.cli import catalogue as command
+from hakken.cli.main import main
+from hakken.details.base import Page
+from hakken.details.jikan import Jikan
+from hakken.details.walk import Alone, Begun, Walk
+from hakken.errors import BadOption, SiteNonsense, StorageError
+from hakken.http import Answer
+from hakken.knowledge import Knowledge, put_catalogue
+from hakken.model import store
+from hakken.ratings import FranchiseRule, Order, Preferences, Rating, UserList
+from hakken.recommend import recommend
+from tests.standin import titles
+from tests.standin.faults import Faults, reply
+from tests.standin.server import Standin
+from tests.standin.sites import CLIENT_ID
+from tests.standin.titles import TITLES, UNREADABLE
+
+MORE = range(1000, 1100)
+"""Further anime that the site's lists hold, so that Jikan has several pages."""
+
+
+@pytest.fixture(params=["mal", "jikan"])
+def site(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _pointed_at_the_standin(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HAKKEN_JIKAN_URL", standin.jikan_url)
+    monkeypatch.setenv("HAKKEN_MAL_URL", standin.mal_url)
+    monkeypatch.setenv("HAKKEN_CACHE_DIR", standin.cache.name)
+    monkeypatch.setenv("HAKKEN_SITE_RATES", "facts=1000/s")
+    monkeypatch.setenv("MAL_CLIENT_ID", CLIENT_ID)
+    monkeypatch.setattr("hakken.details.mal.PAGE_SIZE", 40)
+    monkeypatch.setattr(titles, "listed", [*sorted(TITLES), *MORE])
+    monkeypatch.setattr("tests.standin.anime.listed", [*sorted(TITLES), *MORE])
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "here" / "catalogue.jsonl.gz"
+
+
+def run(*arguments: str | Path, status: int = 0) -> click.testing.Result:
+    result = click.testing.CliRunner().invoke(main, ["catalogue", *map(str, arguments)])
+    assert result.exit_code == status, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def progress_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.progress.jsonl")
+
+
+def alone(standin: Standin) -> list[int]:
+    """Ids of the anime that were asked for alone, in order."""
+    last = [seen.path.removesuffix("/full").rsplit("/", 1)[1] for seen in standin.requests]
+    return [int(one) for one in last if one.isdigit()]
+
+
+# What it reads
+
+
+def test_all_anime_of_a_site_come_with_their_facts(out: Path, site: str, standin: Standin) -> None:
+    said = run("--out", out, "--source", site, "--gaps", "0")
+    found = Catalogue.read(out)
+    assert set(found) == {*TITLES, *MORE}
+    assert found[1].title == "Cowboy Bebop"
+    assert found[1].picture == f"{standin.url}/pictures/anime/1.jpg"
+    assert found[1].relations is None  # which lists don't tell
+    assert found[188].adult
+    assert found[16498].members == 4_000_000  # though not for everyone
+    assert found[7].title == "Nothing is known"
+    assert f"{len(UNREADABLE)} entries left out" in said.stdout
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_pages_are_asked_for_in_turn_and_no_link_is_followed(out: Path, site: str, standin: Standin) -> None:
+    run("--out", out, "--source", site, "--gaps", "0")
+    expected = ["0", "40", "80"] if site == "mal" else [str(page) for page in range(1, 6)]
+    assert [seen.args["offset" if site == "mal" else "page"] for seen in standin.requests] == expected
+    if site == "mal":
+        assert {seen.args["nsfw"] for seen in standin.requests} == {"true"}
+
+
+def test_auto_takes_mal_when_there_is_a_client_id(out: Path, standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("--out", out, "--gaps", "0")
+    assert set(standin.asked()) == {"mal"}
+    monkeypatch.delenv("MAL_CLIENT_ID")
+    standin.requests.clear()
+    run("--out", out, "--gaps", "0")
+    assert set(standin.asked()) == {"jikan"}
+
+
+def test_gaps_are_filled_with_what_most_people_watch_first(out: Path, site: str, standin: Standin) -> None:
+    run("--out", out, "--source", site, "--gaps", "3")
+    assert alone(standin) == [16498, 9253, 21]
+    found = Catalogue.read(out)
+    assert found[16498].relations == (Related(25777, "Sequel"),)
+    assert found[1].relations is None
+    standin.requests.clear()
+    said = run("--out", out, "--source", site, "--gaps", "2")
+    assert alone(standin) == [1, 199]
+    assert Catalogue.read(out)[16498].relations == (Related(25777, "Sequel"),)
+    assert "left" in said.stdout
+
+
+def test_relations_make_franchises(out: Path, site: str) -> None:
+    run("--out", out, "--source", site)
+    found = Catalogue.read(out)
+    assert found.franchise_of(5) == found.franchise_of(4037) == 1
+    assert found.franchises[1] == (1, 5)
+    assert all(one.relations is not None for one in found.values())
+
+
+def test_the_same_site_gives_the_same_bytes(out: Path, site: str) -> None:
+    run("--out", out, "--source", site)
+    before = out.read_bytes()
+    run("--out", out, "--source", site)
+    assert out.read_bytes() == before
+
+
+# What it keeps
+
+
+def test_what_is_new_goes_before_what_was_known_and_the_rest_stays(out: Path, site: str) -> None:
+    out.parent.mkdir()
+    old = [
+        Anime(anime_id=1, title="Cowboy Bebop", synonyms=("Bebop",), mean=5.0, members=7, season="Summer 1901"),
+        Anime(anime_id=7, title="Robin", synopsis="Known before.", genres=("Drama",), mean=7.0),
+        Anime(anime_id=900, title="Not at the site", mean=6.5, relations=(Related(1, "Sequel"),)),
+    ]
+    Catalogue(old).write(out)
+    run("--out", out, "--source", site, "--gaps", "0")
+    found = Catalogue.read(out)
+    assert (found[1].mean, found[1].members, found[1].season) == (8.75, 1_900_000, "Spring 1998")
+    assert found[1].synonyms == ("Bebop",)
+    assert (found[7].title, found[7].synopsis, found[7].mean) == ("Nothing is known", "Known before.", 7.0)
+    assert found[900].title == "Not at the site"
+    assert found.franchise_of(900) == found.franchise_of(1)
+
+
+@pytest.mark.parametrize("content", [b"mine", b"\x1f\x8b"])
+def test_a_file_that_is_no_catalogue_is_left_alone(out: Path, content: bytes, standin: Standin) -> None:
+    out.parent.mkdir()
+    out.write_bytes(content)
+    said = run("--out", out, status=1)
+    assert said.stderr.startswith("Error: The catalogue")
+    assert out.read_bytes() == content
+    assert standin.requests == []
+
+
+def test_a_place_that_cant_be_written_is_said_at_once(tmp_path: Path, standin: Standin) -> None:
+    (tmp_path / "file").write_text("x")
+    assert "--out" in run("--out", tmp_path / "file" / "catalogue", status=2).stderr
+    assert standin.requests == []
+
+
+def test_one_has_to_say_where_it_goes() -> None:
+    assert "--out FILE" in run(status=2).stderr
+
+
+def test_mal_without_a_client_id_is_refused_in_a_sentence(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MAL_CLIENT_ID")
+    assert "need MAL_CLIENT_ID" in run("--out", out, "--source", "mal", status=1).stderr
+
+
+# Where it goes on
+
+
+@pytest.mark.parametrize(
+    "fault", [Faults.FORBIDDEN_HTML, Faults.TRUNCATED_JSON, Faults.WRONG_TYPES, Faults.REDIRECT, Faults.NOT_FOUND_HTML]
+)
+def test_a_page_that_fails_ends_it_and_the_next_run_goes_on_there(
+    out: Path, site: str, standin: Standin, fault: Faults
+) -> None:
+    standin.fail(site, fault, after=2)
+    said = run("--out", out, "--source", site, "--gaps", "0", status=1)
+    assert said.stderr.count("Error: ") == 1
+    assert not any(secret in said.stderr for secret in (CLIENT_ID, "http://", "Traceback"))
+    assert not out.exists()
+    assert progress_of(out).exists()
+    standin._faults.clear()  # noqa: SLF001
+    standin.requests.clear()
+    run("--out", out, "--source", site, "--gaps", "0")
+    first = standin.requests[0].args
+    assert first["offset" if site == "mal" else "page"] == ("80" if site == "mal" else "3")
+    assert set(Catalogue.read(out)) == {*TITLES, *MORE}
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_gaps_go_on_too_and_count_as_one_run(out: Path, site: str, standin: Standin) -> None:
+    pages = 3 if site == "mal" else 5
+    standin.fail(site, Faults.FORBIDDEN_HTML, after=pages + 2)
+    run("--out", out, "--source", site, "--gaps", "8", status=1)
+    standin._faults.clear()  # noqa: SLF001
+    standin.requests.clear()
+    run("--out", out, "--source", site, "--gaps", "8")
+    assert alone(standin) == [21, 1, 199, 30, 918, 849]
+    assert len(standin.requests) == 6
+
+
+def test_one_title_that_cant_be_had_costs_no_other(out: Path, standin: Standin) -> None:
+    good = {"data": {"mal_id": 9253, "title": "x", "relations": []}}
+    answers = iter([reply(404, "<html>"), reply(200, msgspec.json.encode(good))])
+
+    def in_turn() -> Response | None:
+        return next(answers)()
+
+    standin.fail("jikan", in_turn, after=5)
+    said = run("--out", out, "--source", "jikan", "--gaps", "2")
+    assert "1 titles asked for alone, 1 not to be had" in said.stdout
+    assert Catalogue.read(out)[9253].relations == ()
+
+
+def test_another_site_does_not_go_on_with_it(out: Path, standin: Standin) -> None:
+    standin.fail("jikan", Faults.FORBIDDEN_HTML, after=1)
+    run("--out", out, "--source", "jikan", status=1)
+    said = run("--out", out, "--source", "mal", status=1)
+    assert "--source jikan" in said.stderr
+    assert "--restart" in said.stderr
+    run("--out", out, "--source", "mal", "--gaps", "0", "--restart")
+    assert not progress_of(out).exists()
+
+
+def test_restart_begins_anew(out: Path, site: str, standin: Standin) -> None:
+    standin.fail(site, Faults.FORBIDDEN_HTML, after=2)
+    run("--out", out, "--source", site, status=1)
+    standin._faults.clear()  # noqa: SLF001
+    standin.requests.clear()
+    run("--out", out, "--source", site, "--gaps", "0", "--restart")
+    assert len(standin.requests) == (3 if site == "mal" else 5)
+
+
+def test_a_line_that_a_killed_run_left_half_written_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "progress"
+    page = Page((Anime(anime_id=1, title="One"),), 1, 2, 50)
+    with Walk.at(path, "jikan") as walk:
+        walk.add(page)
+        walk.add(Alone(1, Anime(anime_id=1, title="One", relations=())))
+        walk.add(Alone(2, None))
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for length in range(len(whole) + 1):
+        path.write_bytes(whole[:length])
+        with Walk.at(path, "jikan") as walk:
+            left = 0
+            while left < len(lines) and sum(map(len, lines[: left + 1])) <= length:
+                left += 1
+            assert (walk.skipped, len(walk.asked), walk.failed) == (int(left > 1), max(0, left - 2), int(left > 3))
+        assert path.read_bytes() == b"".join(lines[: max(1, left)])
+
+
+def test_two_at_once_do_not_get_in_each_others_way(tmp_path: Path) -> None:
+    path = tmp_path / "progress"
+    with Walk.at(path, "jikan") as walk:
+        walk.add(Page((), 3, 2))
+        with pytest.raises(StorageError, match="Another run"), Walk.at(path, "jikan", restart=True):
+            pytest.fail("it began")
+    with Walk.at(path, "jikan") as walk:
+        assert walk.skipped == 3
+    with pytest.raises(BadOption), Walk.at(path, "mal"):
+        pytest.fail("it began")
+    assert msgspec.json.decode(path.read_bytes().splitlines()[0], type=Begun) == Begun("jikan")
+
+
+def test_pages_without_an_end_are_cut_off() -> None:
+    endless = b'{"data": [], "pagination": {"has_next_page": true}}'
+    with pytest.raises(SiteNonsense, match="never ends"):
+        Jikan("http://x").read_page(Answer("x", 200, endless), 4)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_it_and_says_how_far_it_is(
+    out: Path, standin: Standin, number: signal.Signals, status: int
+) -> None:
+    standin.fail("jikan", Faults.SLOW_HEADERS, after=2)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's child would not hear it
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hakken", "catalogue", "--out", str(out), "--source", "jikan"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "no_proxy": "127.0.0.1"},
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    end = time.monotonic() + 30
+    while len(standin.requests) < 3 and time.monotonic() < end:
+        time.sleep(0.05)
+    process.send_signal(number)
+    said, complaint = process.communicate(timeout=30)
+    n_read = 2 * 25 - len(UNREADABLE)
+    assert complaint.endswith(f"Stopped after {n_read} anime; the same command again goes on from there.\n"), complaint
+    assert (said, process.returncode) == ("", status)
+    assert not out.exists()
+    assert progress_of(out).exists()
+
+
+def test_quiet_says_nothing(out: Path) -> None:
+    said = run("--out", out, "--gaps", "0", "--quiet")
+    assert said.output == ""
+
+
+def test_elsewhere_than_at_a_terminal_a_stage_is_a_line(out: Path) -> None:
+    said = run("--out", out, "--source", "jikan", "--gaps", "1")
+    assert said.stderr.splitlines() == ["reading jikan", "filling gaps", "finding franchises", "writing"]
+
+
+# What becomes of a model
+
+
+@pytest.fixture
+def model(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "models" / "model"))
+
+
+def test_a_models_catalogue_is_renewed_and_its_arrays_are_the_same(model: Path, site: str) -> None:
+    old = store.open_artefact(model)
+    before = {name: (model / name).read_bytes() for name in old.manifest.files}
+    titled = Catalogue.read(model / FILE_NAME)
+    run("--model", model, "--source", site, "--gaps", "0")
+    new = store.open_artefact(model)
+    assert {name: (model / name).read_bytes() for name in before if name != FILE_NAME} == {
+        name: content for name, content in before.items() if name != FILE_NAME
+    }
+    assert new.version != old.version
+    assert new.manifest.created == old.manifest.created
+    assert {**msgspec.structs.asdict(new.manifest), "files": {}} == {
+        **msgspec.structs.asdict(old.manifest),
+        "files": {},
+    }
+    found = Catalogue.read(model / FILE_NAME)
+    assert set(found) == {*titled, *TITLES, *MORE}
+    assert found[2] == msgspec.structs.replace(
+        titled[2], franchise=found[2].franchise, saga=found[2].saga, part=found[2].part
+    )
+    assert [path.name for path in model.parent.iterdir()] == ["model"]
+
+
+def test_a_catalogue_made_before_goes_into_a_model_with_nobody_asked(model: Path, out: Path, standin: Standin) -> None:
+    out.parent.mkdir()
+    Catalogue([Anime(anime_id=40_000, title="Fresh"), Anime(anime_id=2, title="Renamed", mean=9.0)]).write(out)
+    run("--model", model, "--from", out)
+    found = Catalogue.read(model / FILE_NAME)
+    assert (found[40_000].title, found[2].title, found[2].mean) == ("Fresh", "Renamed", 9.0)
+    assert len(found) > 200
+    assert standin.requests == []
+    assert store.open_artefact(model)
+
+
+def test_a_file_and_a_model_may_be_renewed_together(model: Path, out: Path) -> None:
+    run("--model", model, "--out", out, "--gaps", "0")
+    assert out.read_bytes() == (model / FILE_NAME).read_bytes()
+
+
+def test_a_damaged_model_is_refused_before_anything_is_asked(model: Path, standin: Standin) -> None:
+    (model / "b_i.npy").write_bytes(b"x")
+    said = run("--model", model, status=1)
+    assert "b_i.npy" in said.stderr
+    assert standin.requests == []
+
+
+def test_what_is_no_model_is_refused(tmp_path: Path, standin: Standin) -> None:
+    assert "--model" in run("--model", tmp_path, status=2).stderr
+    assert standin.requests == []
+
+
+def test_a_model_is_renewed_whole_or_not_at_all(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = store.open_artefact(model)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Catalogue, "write", full)
+    with pytest.raises(StorageError, match="No space left"):
+        put_catalogue(model, Catalogue([]))
+    assert store.open_artefact(model) == before
+    assert list(model.parent.iterdir()) == [model]
+
+
+def test_where_a_disk_knows_no_second_names_files_are_copied(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", none)
+    before = (model / "b_i.npy").read_bytes()
+    put_catalogue(model, Catalogue([Anime(anime_id=1, title="One")]))
+    assert (model / "b_i.npy").read_bytes() == before
+    assert list(Knowledge.read(store.open_artefact(model)).catalogue) == [1]
+
+
+def test_titles_without_ratings_are_known_and_never_recommended(model: Path, knowledge: Knowledge) -> None:
+    known_ids = set(knowledge.model.arrays.anime_ids.tolist())
+    strangers = [
+        Anime(
+            anime_id=50_000 + n, title=f"Stranger {n}", type="TV", genres=("Drama",), members=10**6, mean=9.9, year=2020
+        )
+        for n in range(50)
+    ]
+    # Some of them belong to what the model knows, before and after it.
+    related = [
+        Anime(anime_id=60_000 + n, title=f"Related {n}", type="TV", year=1990, relations=(Related(n + 1, "Sequel"),))
+        for n in range(20)
+    ]
+    path = model.parent / "more.gz"
+    Catalogue([*strangers, *related]).write(path)
+    run("--model", model, "--from", path)
+    renewed = Knowledge.read(store.open_artefact(model))
+    assert {one.anime_id for one in strangers + related} <= set(renewed.catalogue)
+    listed = UserList.of([Rating(n, 8) for n in range(1, 30)] + [Rating(50_000, 10), Rating(60_005, 9)])
+    for order in Order:
+        for rule in FranchiseRule:
+            for some in (listed, UserList.of([Rating(50_001, 10)]), UserList.of([])):
+                made = recommend(some, renewed, Preferences(n=100, order=order, franchise=rule, adult=True))
+                got = [one.anime_id for one in (*made.recommendations, *made.continues)]
+                assert got or some is listed
+                assert set(got) <= known_ids
+    everything = recommend(UserList.of([]), renewed, Preferences(n=100, franchise=FranchiseRule.ALL))
+    assert np.isfinite([one.predicted_rating for one in everything.recommendations]).all()
+
+
+def test_the_client_keeps_within_the_sites_limits(monkeypatch: pytest.MonkeyPatch, out: Path) -> None:
+    monkeypatch.setenv("HAKKEN_SITE_RATES", "mal=2/s")
+    begun = time.monotonic()
+    run("--out", out, "--source", "mal", "--gaps", "3")  # three pages and three titles, two of them at once
+    assert time.monotonic() - begun > 1.9
+    assert command.PATIENCE == 120
