@@ -13,7 +13,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test check format bench evaluate sources model lock clean
+.PHONY: help venv run demo test check format bench evaluate sources model lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ venv: .venv/installed ## create .venv with what running and training need
 
 run: .venv/installed ## serve the app at http://127.0.0.1:5000 (HOST=…, PORT=…)
 	$(BIN)/gunicorn --bind $(HOST):$(PORT) "ars_app:create_app()"
+
+demo: .venv/installed ## the same with a stand-in for the sites, users to try and faults by switch: needs no network
+	$(BIN)/python -m tests.standin --bind $(HOST):$(PORT)
 
 test: check ## check, then run every test
 	$(BIN)/python -m pytest

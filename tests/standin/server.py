@@ -4,6 +4,7 @@ import contextlib
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from flask import Flask, Response, request
@@ -29,16 +30,19 @@ class Seen(NamedTuple):
 class Standin:
     """The sites, one for all.
 
+    Args:
+        more: adds pages of its own to the server.
+
     Attributes:
         requests: those that have come since the test began, in order.
         cache: a directory for the test's apps to keep things in.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, more: Callable[[Flask, "Standin"], None] | None = None) -> None:
         self.requests: list[Seen] = []
         self.cache = tempfile.TemporaryDirectory(prefix="hakken-standin-")
         self._faults: dict[str, tuple[Fault, int]] = {}
-        self._server = make_server("127.0.0.1", 0, self._app(), threaded=True, request_handler=_Handler)
+        self._server = make_server("127.0.0.1", 0, self._app(more), threaded=True, request_handler=_Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.url = f"http://127.0.0.1:{self._server.port}"
 
@@ -104,12 +108,14 @@ class Standin:
         self._server.server_close()
         self.cache.cleanup()
 
-    def _app(self) -> Flask:
+    def _app(self, more: Callable[[Flask, "Standin"], None] | None) -> Flask:
         app = Flask(__name__)
         app.config["PROPAGATE_EXCEPTIONS"] = True  # so that a fault can break the connection off
         for site in (*sites.ALL, anime.pictures):
             app.register_blueprint(site)
         app.before_request(self._note_and_fail)
+        if more:
+            more(app, self)
         return app
 
     def _note_and_fail(self) -> Response | None:
