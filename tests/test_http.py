@@ -345,6 +345,22 @@ def test_a_connection_that_is_not_made_soon_is_given_up(monkeypatch: pytest.Monk
         assert time.monotonic() - begun < PATIENT / 2
 
 
+@pytest.mark.parametrize("fault", [Faults.SLOW_HEADERS, Faults.DRIPPED_BODY])
+def test_a_site_that_falls_silent_is_given_up_before_the_deadline(
+    standin: Standin, monkeypatch: pytest.MonkeyPatch, fault: Faults
+) -> None:
+    monkeypatch.setattr("hakken.http.transport.READ_SECONDS", 0.3)
+    http = HttpClient(1.5)
+    standin.fail("jikan", fault)
+    begun = time.monotonic()
+
+    with pytest.raises(SiteTimeout):
+        http.get(standin.jikan_url, http.new_deadline())
+
+    # One that drips is not silent: it has until the deadline.
+    assert (time.monotonic() - begun < 1) == (fault is Faults.SLOW_HEADERS)
+
+
 def test_a_site_without_tls_where_it_should_be_is_down(standin: Standin, http: HttpClient) -> None:
     with pytest.raises(SiteDown):
         http.get(standin.jikan_url.replace("http:", "https:"), http.new_deadline())
