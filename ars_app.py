@@ -19,7 +19,11 @@ log = logging.getLogger("hakken")
 
 
 def create_app(
-    settings: Settings | None = None, *, knowledge: Knowledge | None = None, sources: Sources | None = None
+    settings: Settings | None = None,
+    *,
+    knowledge: Knowledge | None = None,
+    sources: Sources | None = None,
+    details: web.Details | None = None,
 ) -> Flask:
     """Compose the application.
 
@@ -28,6 +32,7 @@ def create_app(
         knowledge: by default what the settings name. When that can't be opened the application still starts: it is
             alive, says on every page and at `/readyz` that it is not ready, and why.
         sources: by default those that the settings name.
+        details: facts about titles that the catalogue lacks; by default there are none.
 
     Raises:
         ConfigError: a setting is unknown or ill-typed.
@@ -40,7 +45,8 @@ def create_app(
         return make_recommendations(who, current(), lists, preferences)
 
     app = Flask(__name__)
-    web.register(app, web.Services(settings, use_case, current, partial(read_export, settings=settings)))
+    parse = partial(read_export, settings=settings)
+    web.register(app, web.Services(settings, use_case, current, parse, details or web.NoDetails()))
     return app
 
 

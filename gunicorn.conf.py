@@ -10,6 +10,7 @@ from hakken.sources import Sources
 
 worker_class = "gthread"
 threads = 8
+limit_request_line = 8190  # an address may hold 200 picks, 100 titles to leave out, and all other choices
 control_socket_disable = True  # it would write to a home that a server may not have
 
 
