@@ -9,6 +9,7 @@ from flask import Flask
 
 from hakken import web
 from hakken.config import Settings
+from hakken.details import Details
 from hakken.errors import ModelError
 from hakken.http import HttpClient
 from hakken.knowledge import Knowledge
@@ -20,7 +21,11 @@ log = logging.getLogger("hakken")
 
 
 def create_app(
-    settings: Settings | None = None, *, knowledge: Knowledge | None = None, sources: Sources | None = None
+    settings: Settings | None = None,
+    *,
+    knowledge: Knowledge | None = None,
+    sources: Sources | None = None,
+    details: web.Details | None = None,
 ) -> Flask:
     """Compose the application.
 
@@ -29,19 +34,23 @@ def create_app(
         knowledge: by default what the settings name. When that can't be opened the application still starts: it is
             alive, says on every page and at `/readyz` that it is not ready, and why.
         sources: by default those that the settings name.
+        details: facts about titles that the catalogue lacks; by default from whom the settings name.
 
     Raises:
         ConfigError: a setting is unknown or ill-typed.
     """
     settings = settings or Settings.from_environ(os.environ)
-    lists = sources or Sources.from_settings(settings, HttpClient.from_settings(settings))
+    http = HttpClient.from_settings(settings)
+    lists = sources or Sources.from_settings(settings, http)
+    facts = details or Details.from_settings(settings, http)
     current = _always(knowledge) if knowledge else _opened(settings)
 
     def use_case(who: Username | UserList, preferences: Preferences) -> Recommendations:
         return make_recommendations(who, current(), lists, preferences)
 
     app = Flask(__name__)
-    web.register(app, web.Services(settings, use_case, current, partial(read_export, settings=settings)))
+    parse = partial(read_export, settings=settings)
+    web.register(app, web.Services(settings, use_case, current, parse, facts))
     return app
 
 

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from hakken.config import Settings
+from hakken.details import site_named
 from hakken.errors import ConfigError
 from hakken.sources import mal_source_names
 
@@ -13,6 +14,7 @@ THREADS = "HAKKEN_THREADS"
 worker_class = "gthread"
 _threads = os.environ.get(THREADS, "").strip()
 threads = int(_threads) if _threads.isdecimal() and int(_threads) else Settings().threads
+limit_request_line = 8190  # an address may hold 200 picks, 100 titles to leave out, and all other choices
 control_socket_disable = True  # it would write to a home that a server may not have
 access_log_format = '%(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'  # no query string, for it holds the username
 
@@ -20,7 +22,10 @@ access_log_format = '%(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'  # no query string
 def on_starting(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
     """Refuse a wrong setting at once and in a sentence, before any worker is started."""
     try:
-        mal_source_names(Settings.from_environ(os.environ))
+        settings = Settings.from_environ(os.environ)
+        mal_source_names(settings)
+        if settings.facts_from:
+            site_named(settings.facts_from, settings)
     except ConfigError as error:
         sys.exit(f"hakken: {error}")
 

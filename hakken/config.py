@@ -19,6 +19,9 @@ PUBLIC_JIKAN_URL = "https://api.jikan.moe/v4"
 
 _RATES = r"[a-z_]+=[1-9][0-9]{0,5}/[sm](\+[1-9][0-9]{0,5}/[sm])*"
 _SECONDS = {"s": 1.0, "m": 60.0}
+_SHOWN = r"https:|http://(localhost|127\.0\.0\.1)(:|$)"
+"""How the origins begin that pictures may come from."""
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 
 Url = Annotated[str, Meta(pattern=r"^https?://\S+$")]
 
@@ -108,6 +111,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for field, text in given.items():
             if field.endswith("_url") and text and not _is_address(text):
                 raise ConfigError(f"The setting {variables[field]} can't be used: {text!r} is no http address.")
+        _ = settings.pictures_from  # what can't be used is refused at start, not when the first picture is shown
         return settings
 
     @property
@@ -132,6 +136,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.facts_source == "off" else self.facts_source
 
     @property
+    def pictures_from(self) -> tuple[str, ...]:
+        """The origins that pictures may come from, as `origin_of` writes them, each once.
+
+        Raises:
+            ConfigError: one is neither an https origin nor, for a demonstration without network, one on loopback.
+        """
+        given = [text for one in self.picture_origins.split(",") if (text := one.strip())]
+        for text in given:
+            if origin_of(text) != text.lower() or not re.match(_SHOWN, text.lower()):
+                raise ConfigError(
+                    f"The setting {variable_names()['picture_origins']} can't be used: {text!r} is no https origin, "
+                    "such as https://cdn.myanimelist.net."
+                )
+        return tuple(dict.fromkeys(text.lower() for text in given))
+
+    @property
     def mal_usernames_work(self) -> bool:
         """Whether a source for MyAnimeList usernames is set up that can be expected to answer.
 
@@ -143,6 +163,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         shown = {**msgspec.structs.asdict(self), "mal_client_id": "***" if self.mal_client_id else ""}
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def origin_of(address: str) -> str | None:
+    """Scheme, host and port of an http address, such as "https://cdn.myanimelist.net"; None for anything else.
+
+    What browsers and Python read differently is nothing that it could be sure of, so that is None too: white space,
+    control characters, backslashes, other scripts, and a user's name before the host.
+    """
+    if not re.fullmatch(r"(?i:https?)://[!-~]+", address) or "\\" in address:
+        return None
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return None
+    host = parts.hostname or ""
+    if "@" in parts.netloc or not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", host):
+        return None
+    usual = port is None or port == _DEFAULT_PORTS[parts.scheme]
+    return f"{parts.scheme}://{host}" if usual else f"{parts.scheme}://{host}:{port}"
 
 
 def _is_address(text: str) -> bool:

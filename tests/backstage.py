@@ -2,11 +2,12 @@
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import msgspec
 import numpy as np
 import pytest
 from flask import Flask
@@ -111,6 +112,8 @@ class Backstage:
         self.answer = MADE
         self.failure: Exception | None = None
         self.model_failure: Exception | None = None
+        self.facts: dict[int, dict[str, Any]] = {}
+        self.wanted: list[list[int]] = []
 
     def recommend(self, who: Username | UserList, preferences: Preferences) -> Recommendations:
         self.asked.append((who, preferences))
@@ -122,6 +125,12 @@ class Backstage:
         if self.model_failure:
             raise self.model_failure
         return knowledge()
+
+    def known(self, anime: Anime) -> Anime:
+        return msgspec.structs.replace(anime, **self.facts.get(anime.anime_id, {}))
+
+    def want(self, anime_ids: Iterable[int]) -> None:
+        self.wanted.append(list(anime_ids))
 
     def parse_export(self, stream: BinaryIO) -> UserList:
         self.uploads.append(stream)
@@ -137,7 +146,8 @@ def backstage() -> Backstage:
 def app_with(backstage: Backstage) -> Callable[[Settings], Flask]:
     def make(settings: Settings) -> Flask:
         app = Flask("hakken_under_test", root_path=str(ROOT))
-        register(app, Services(settings, backstage.recommend, backstage.knowledge, backstage.parse_export))
+        behind = Services(settings, backstage.recommend, backstage.knowledge, backstage.parse_export, backstage)
+        register(app, behind)
         return app
 
     return make

@@ -50,7 +50,7 @@ def site_named(name: str, settings: Settings) -> FactsSite:
     if name == Jikan.name:
         return Jikan(settings.jikan_url)
     if not settings.mal_client_id:
-        raise ConfigError("Anime facts from mal need MAL_CLIENT_ID.")
+        raise ConfigError("Anime facts from mal (HAKKEN_FACTS_SOURCE, or --source) need MAL_CLIENT_ID.")
     return Mal(settings.mal_url, settings.mal_client_id)
 
 

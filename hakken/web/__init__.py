@@ -1,40 +1,52 @@
-"""The web side: pages, error pages and health checks, added to an application by `register`."""
+"""The web side: pages, covers, error pages and health checks, added to an application by `register`."""
+
+from functools import partial
+from http import HTTPStatus
 
 from flask import Flask, Response, request
 
+from hakken.config import Settings
 from hakken.ratings import MAX_N
+from hakken.web.addresses import watch_links
+from hakken.web.covers import AnimeIdConverter, covers, initial
 from hakken.web.errors import register_error_pages
 from hakken.web.forms import DEFAULTS, YEARS, InMemoryRequest, body_limit
 from hakken.web.health import health
 from hakken.web.offer import ORDERS, RULES, current_offer
 from hakken.web.pages import pages
-from hakken.web.services import EXTENSION, Services
+from hakken.web.picking import picking
+from hakken.web.services import EXTENSION, Details, NoDetails, Services
+from hakken.web.wording import paragraphs, studio
 
-__all__ = ["Services", "register"]
+__all__ = ["Details", "NoDetails", "Services", "register"]
 
-PICTURES = "https://cdn.myanimelist.net"
-"""The one other host that a page may load from: it has the covers."""
-
-HEADERS = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'self'; img-src 'self' {PICTURES}; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src {pictures}; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+RETRY_AFTER = 60
+"""Seconds after which to ask again when we can't serve, and know no better."""
 
 
 def register(app: Flask, services: Services) -> None:
-    """Add Hakken's pages to an application, which keeps its `templates` and `static` beside itself."""
+    """Add Hakken's pages to an application, which keeps its `templates` and `static` beside itself.
+
+    Raises:
+        ConfigError: the settings let pictures come from what is no origin.
+    """
     app.extensions[EXTENSION] = services
     app.request_class = InMemoryRequest
     app.config["MAX_CONTENT_LENGTH"] = body_limit(services.settings)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters["curly"] = lambda text: text.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
+    app.jinja_env.filters.update(
+        curly=lambda text: text.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"),
+        initial=initial,
+        paragraphs=paragraphs,
+        studio=studio,
+        watch_links=watch_links,
+    )
     app.jinja_env.globals.update(
         settings=services.settings,
-        pictures=f"{PICTURES}/",
         defaults=DEFAULTS,
         max_n=MAX_N,
         years=YEARS,
@@ -42,15 +54,27 @@ def register(app: Flask, services: Services) -> None:
         rules=RULES,
         offer=current_offer,
     )
-    app.register_blueprint(pages)
-    app.register_blueprint(health)
+    app.url_map.converters["anime_id"] = AnimeIdConverter
+    for blueprint in (pages, picking, covers, health):
+        app.register_blueprint(blueprint)
     register_error_pages(app)
-    app.after_request(_with_headers)
+    app.after_request(partial(_with_headers, _headers(services.settings)))
 
 
-def _with_headers(response: Response) -> Response:
-    response.headers.update(HEADERS)
-    if request.endpoint != "static":
+def _headers(settings: Settings) -> dict[str, str]:
+    pictures = " ".join(("'self'", *settings.pictures_from))
+    return {
+        "Content-Security-Policy": POLICY.format(pictures=pictures),
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def _with_headers(headers: dict[str, str], response: Response) -> Response:
+    response.headers.update(headers)
+    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers.setdefault("Retry-After", str(RETRY_AFTER))
+    if request.endpoint != "static" and not response.cache_control.public:
         # A page may hold someone's name and list: it is theirs, not a shared cache's.
         response.cache_control.private = True
     return response

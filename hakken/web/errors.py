@@ -1,5 +1,6 @@
 """Error pages: what happened in plain words, whose turn it is, and what to do about it."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +18,7 @@ class Turn(StrEnum):
 
     YOURS = "You can mend this."
     SITES = "Neither you nor we did anything wrong: it is the other site's turn."
+    NOBODYS = "Nobody did anything wrong: a place comes free within seconds."
     OURS = "This is our fault; you did nothing wrong."
 
 
@@ -46,7 +48,7 @@ class Failure:
 
 
 LATER = "Try again in a few minutes."
-UPLOAD = "Or upload your MyAnimeList export: that needs no other site."
+UPLOAD = "Or upload your MyAnimeList export, or pick a few titles by hand: both need no other site."
 
 
 def _site(status: int, heading: str, *advice: str) -> Failure:
@@ -96,6 +98,13 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     ),
     errors.SiteNonsense: _site(502, "The site's answer could not be read", LATER),
     errors.AllSourcesFailed: _site(502, "The list could not be fetched", LATER),
+    errors.Crowded: Failure(
+        503,
+        Turn.NOBODYS,
+        "Many lists are being fetched just now",
+        ("Try again in a minute.", UPLOAD),
+        upload_first=True,
+    ),
     errors.NotAnExport: Failure(
         400,
         Turn.YOURS,
@@ -206,7 +215,18 @@ def on_hakken_error(error: errors.HakkenError) -> ResponseReturnValue:
         typed(request.values),
         tried=[(SOURCES.get(name, name), str(why)) for name, why in tried],
     )
-    return page, failure.status
+    return page, failure.status, _retry_after(error)
+
+
+def _retry_after(error: errors.HakkenError) -> dict[str, str]:
+    """The header that says when to ask again, where a site said so; of several, the first that may be asked."""
+    failed = [why for _, why in error.tried] if isinstance(error, errors.AllSourcesFailed) else [error]
+    known = [
+        why.retry_after
+        for why in failed
+        if isinstance(why, errors.SiteError) and why.retry_after is not None and math.isfinite(why.retry_after)
+    ]
+    return {"Retry-After": str(max(1, math.ceil(min(known))))} if known else {}
 
 
 def on_http_error(error: HTTPException) -> ResponseReturnValue:

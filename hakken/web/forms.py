@@ -14,7 +14,8 @@ from werkzeug.exceptions import BadRequest, HTTPException
 
 from hakken.config import Settings
 from hakken.errors import BadOption, BadUsername
-from hakken.ratings import MAX_ANIME_ID, MAX_N, FranchiseRule, Order, Preferences, Site, Username
+from hakken.ratings import MAX_ANIME_ID, MAX_N, FranchiseRule, Order, Preferences, Site, UserList, Username
+from hakken.sources import picks
 from hakken.sources.base import checked
 
 MB = 1024 * 1024
@@ -171,12 +172,14 @@ class Typed(NamedTuple):
         username: of the list asked for.
         source: the site it is on.
         sample: "1" where the sample was asked for.
+        picks: those that can be read.
         choices: name of a field → its values.
     """
 
     username: str = ""
     source: str = ""
     sample: str = ""
+    picks: Sequence[str] = ()
     choices: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def one(self, name: str) -> str:
@@ -190,7 +193,9 @@ class Typed(NamedTuple):
     @property
     def form(self) -> str:
         """The form that it was typed into."""
-        return "sample" if self.sample == "1" else "username" if self.username else "upload"
+        if self.sample == "1":
+            return "sample"
+        return "picks" if self.picks else "username" if self.username else "upload"
 
     def unchosen(self) -> Self:
         """The same without the choices."""
@@ -210,8 +215,37 @@ def typed(values: MultiDict[str, str]) -> Typed:
         for choice in CHOICES.values()
         if (texts := [text[:LONGEST] for text in values.getlist(choice.name)[: choice.most or 1] if text.strip()])
     }
-    names = ("username", "source", "sample")
-    return Typed(**{name: values.get(name, "")[:LONGEST] for name in names}, choices=choices)
+    username, source, sample = (values.get(name, "")[:LONGEST] for name in ("username", "source", "sample"))
+    picked = [text for text in pick_texts(values) if picks.readable(text)][: picks.MAX_PICKS]
+    return Typed(username, source, sample, picked, choices)
+
+
+def pick_texts(values: MultiDict[str, str]) -> list[str]:
+    """The picks as they stand in a form, of which each title not rated leaves one empty."""
+    return [text for raw in values.getlist("pick") if (text := raw.strip())]
+
+
+def read_picks(values: MultiDict[str, str]) -> UserList:
+    """Read the titles that the visitor picked.
+
+    Raises:
+        BadOption: there are none or too many, or one can't be read.
+    """
+    texts = pick_texts(values)
+    if not texts:
+        raise BadOption("No title was picked.")
+    return picks.parse(texts)
+
+
+def read_id(values: Mapping[str, str], name: str) -> int | None:
+    """Read the title that a button stands for; None where it was not pressed.
+
+    Raises:
+        BadOption: it is no id.
+    """
+    text = values.get(name)
+    found: int | None = None if text is None else _whole("The id of a title", 1, MAX_ANIME_ID)(text)
+    return found
 
 
 def read_username(values: Mapping[str, str]) -> Username:

@@ -1,6 +1,6 @@
 """The pages: the form, and a list of recommendations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +12,10 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.errors import ModelError
 from hakken.knowledge import Knowledge
 from hakken.ratings import Order, Preferences, Reason, Recommendation, UserList, Username
+from hakken.sources import picks
 from hakken.web.confidence import Confidence, confidence
-from hakken.web.forms import MAX_IGNORED, Typed, read_preferences, read_upload, read_username, written
+from hakken.web.covers import want_missing
+from hakken.web.forms import MAX_IGNORED, Typed, read_picks, read_preferences, read_upload, read_username, written
 from hakken.web.services import services
 
 SAMPLE = "static/sample-export.xml"
@@ -47,21 +49,17 @@ class Entry(NamedTuple):
         """How sure the predicted rating is."""
         return confidence(self.recommendation)
 
-    @property
-    def initial(self) -> str:
-        """The letter on the drawn cover."""
-        return next((letter.upper() for letter in self.anime.title if letter.isalnum()), "")
-
 
 class Question(NamedTuple):
     """What a page of results answers.
 
     Attributes:
-        again: whose list is asked for, as an address says it; empty after an upload, of which nothing is kept.
+        again: whose list is asked for, as an address says it: name of a field → its value, of picks several; empty
+            after an upload, of which nothing is kept.
         preferences: what the visitor chose.
     """
 
-    again: dict[str, str]
+    again: Mapping[str, str | Sequence[str]]
     preferences: Preferences
 
     @property
@@ -82,6 +80,12 @@ class Question(NamedTuple):
         """Address of the same question with an entry taken back in."""
         return self._address(tuple(one for one in self.preferences.ignored if one != anime_id))
 
+    @property
+    def picking(self) -> str:
+        """Address of the page on which the picks can be changed."""
+        query: dict[str, Any] = {**self.again, **written(self.preferences)}
+        return url_for("picking.choose", **query)
+
     def _address(self, ignored: tuple[int, ...]) -> str:
         changed = msgspec.structs.replace(self.preferences, ignored=ignored)
         query: dict[str, Any] = {**self.again, **written(changed)}
@@ -96,12 +100,15 @@ def home() -> ResponseReturnValue:
 
 @pages.get("/recommendations")
 def recommendations() -> ResponseReturnValue:
-    """Recommend to someone by username, or show what the sample list gets."""
+    """Recommend to someone by username or by picks, or show what the sample list gets."""
     preferences = read_preferences(request.args)
     if request.args.get("sample") == "1":
         with Path(current_app.root_path, SAMPLE).open("rb") as sample:
             asked: Username | UserList = services().parse_export(sample)
         return _results(asked, Question({"sample": "1"}, preferences))
+    if "pick" in request.args:
+        asked = read_picks(request.args)
+        return _results(asked, Question({"pick": picks.written(asked)}, preferences))
     asked = read_username(request.args)
     return _results(asked, Question({"username": asked.name, "source": asked.site.value}, preferences))
 
@@ -117,11 +124,13 @@ def _results(asked: Username | UserList, question: Question) -> str:
     """Ask the use case and write the page."""
     found = services().recommend(asked, question.preferences)
     catalogue = services().knowledge().catalogue
+    entries, continues = (_entries(part, catalogue) for part in (found.recommendations, found.continues))
+    want_missing(entry.anime for entry in (*entries, *continues))
     return render_template(
         "results.html",
         question=question,
-        entries=_entries(found.recommendations, catalogue),
-        continues=_entries(found.continues, catalogue),
+        entries=entries,
+        continues=continues,
         left_out=[(anime_id, catalogue.title(anime_id)) for anime_id in question.preferences.ignored],
         notes=found.notes,
         personal=found.personal,
@@ -130,9 +139,10 @@ def _results(asked: Username | UserList, question: Question) -> str:
 
 
 def _entries(recommendations: Sequence[Recommendation], catalogue: Catalogue) -> list[Entry]:
+    known = services().details.known
     return [
         # The model may know an anime that the catalogue lacks: then its name is all there is to show.
-        Entry(rank, one, catalogue.get(one.anime_id) or Anime(anime_id=one.anime_id, title=one.title))
+        Entry(rank, one, known(catalogue.get(one.anime_id) or Anime(anime_id=one.anime_id, title=one.title)))
         for rank, one in enumerate(recommendations, start=1)
     ]
 

@@ -1,0 +1,84 @@
+"""Covers: a redirect to a title's picture or, where it is not known, one drawn at once; no page waits for a site."""
+
+from collections.abc import Iterable
+
+from flask import Blueprint, Response, render_template
+from flask.typing import ResponseReturnValue
+from werkzeug.routing import IntegerConverter, Map
+
+from hakken.catalogue import Anime
+from hakken.errors import ModelError
+from hakken.ratings import MAX_ANIME_ID
+from hakken.web.addresses import picture_address
+from hakken.web.services import services
+
+covers = Blueprint("covers", __name__)
+
+PATTERNS = 6
+"""How many different covers are drawn."""
+DAY = 24 * 60 * 60
+SOON = 60
+"""Seconds for which a browser keeps a drawn cover: when it asks again, the picture may be known."""
+
+
+class AnimeIdConverter(IntegerConverter):
+    """The id of an anime in an address. Flask's own would try to read a number of any length, and fail on it."""
+
+    regex = "[0-9]{1,10}"
+
+    def __init__(self, map: Map) -> None:  # noqa: A002  # Werkzeug's name
+        super().__init__(map, min=1, max=MAX_ANIME_ID)
+
+
+def initial(title: str) -> str:
+    """The letter on the drawn cover of a title; empty where it has none."""
+    return next((letter.upper() for letter in title if letter.isalnum()), "")
+
+
+def want_missing(anime: Iterable[Anime]) -> None:
+    """Have the facts fetched, in the background, of those titles that lack a picture or a synopsis."""
+    if missing := [one.anime_id for one in anime if one.picture is None or one.synopsis is None]:
+        services().details.want(missing)
+
+
+@covers.get("/anime/<anime_id:anime_id>/cover")
+def cover(anime_id: int) -> ResponseReturnValue:
+    """Lead to the picture of a title, or draw one.
+
+    Nothing is asked of another site for an id that is no title's, or anyone could have us ask for all numbers.
+    """
+    title = _title(anime_id)
+    anime = services().details.known(title or Anime(anime_id=anime_id, title=""))
+    if address := picture_address(anime.picture, services().settings.pictures_from):
+        return _kept(Response(status=302, headers={"Location": address}), DAY)
+    if title and anime.picture is None:
+        services().details.want([anime_id])
+    return _kept(_drawn(anime_id % PATTERNS, initial(anime.title), 200 if title else 404), SOON)
+
+
+@covers.get("/covers/<int(fixed_digits=1):pattern>.svg")
+def drawn(pattern: int) -> ResponseReturnValue:
+    """Draw a cover without a letter: what lies beneath all others."""
+    return _kept(_drawn(pattern % PATTERNS, "", 200), DAY)
+
+
+def _title(anime_id: int) -> Anime | None:
+    """What the catalogue has; of a title that only the model knows, the id."""
+    try:
+        knowledge = services().knowledge()
+    except ModelError:
+        return None
+    _, known = knowledge.model.rows_of([anime_id])
+    return knowledge.catalogue.get(anime_id) or (Anime(anime_id=anime_id, title="") if known.all() else None)
+
+
+def _drawn(pattern: int, letter: str, status: int) -> Response:
+    drawing = render_template("cover.svg", pattern=pattern, letter=letter)
+    return Response(drawing, status, mimetype="image/svg+xml")
+
+
+def _kept(response: Response, seconds: int) -> Response:
+    """Let any cache keep it: a cover says nothing about who looks at it."""
+    response.cache_control.public = True
+    response.cache_control.max_age = seconds
+    return response

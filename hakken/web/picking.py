@@ -1,0 +1,118 @@
+"""The page on which titles are picked by hand. Its whole state is its address, so nothing of it is kept here."""
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from hakken.catalogue import Anime
+from hakken.knowledge import Knowledge
+from hakken.ratings import UserList
+from hakken.search import Titles
+from hakken.sources import picks
+from hakken.web.covers import want_missing
+from hakken.web.forms import LONGEST, Typed, pick_texts, read_id, typed
+from hakken.web.services import services
+
+WELL_KNOWN = 24
+FOUND = 12
+"""How many titles are offered at once: of the well-known, and of those that were searched for."""
+
+picking = Blueprint("picking", __name__)
+
+
+class Picked(NamedTuple):
+    """A title that was picked, and its score; 0 for none."""
+
+    anime_id: int
+    title: str
+    score: int
+
+
+class State(NamedTuple):
+    """What the address of the page holds.
+
+    Attributes:
+        chosen: the picks.
+        query: what is searched for.
+        kept: what was chosen about the list elsewhere, to be taken along.
+    """
+
+    chosen: UserList
+    query: str
+    kept: Typed
+
+    @classmethod
+    def read(cls, values: MultiDict[str, str]) -> "State":
+        """Read it, with what the button that was pressed changes.
+
+        Raises:
+            BadOption: a pick can't be read, or there are too many.
+        """
+        added, removed = read_id(values, "add"), read_id(values, "remove")
+        texts = pick_texts(values)
+        # A score that was chosen beside the button counts.
+        if added is not None and added not in {one.anime_id for one in picks.parse(texts).ratings}:
+            texts.append(str(added))
+        chosen = [one for one in picks.parse(texts).ratings if one.anime_id != removed]
+        return cls(UserList.of(chosen), values.get("q", "")[:LONGEST].strip(), typed(values))
+
+    def address(self, endpoint: str, **more: Any) -> str:  # noqa: ANN401  # as url_for has it
+        """Address of a page with these picks."""
+        query: dict[str, Any] = {"pick": picks.written(self.chosen), **self.kept.choices, **more}
+        return url_for(endpoint, **query)
+
+
+@picking.get("/picks")
+def choose() -> ResponseReturnValue:
+    """Show what was picked and what can be."""
+    values = request.args
+    state = State.read(values)
+    if "recommend" in values and len(state.chosen):
+        return redirect(state.address("pages.recommendations"), 303)
+    if _untidy(values) and "recommend" not in values:
+        anchor = "titles" if "add" in values else None
+        return redirect(state.address("picking.choose", q=state.query or None, _anchor=anchor), 303)
+    knowledge = services().knowledge()
+    offered = _offered(state, knowledge)
+    chosen = [
+        # A title that the catalogue lacks has its id for a name.
+        Picked(one.anime_id, knowledge.catalogue.title(one.anime_id), one.score)
+        for one in state.chosen.ratings
+    ]
+    want_missing(offered)
+    return render_template(
+        "picks.html",
+        state=state,
+        chosen=chosen,
+        offered=offered,
+        nothing_picked="recommend" in values,
+        full=len(chosen) >= picks.MAX_PICKS,
+        most=picks.MAX_PICKS,
+    )
+
+
+def _untidy(values: MultiDict[str, str]) -> bool:
+    """Whether the address has what a button or an empty field left in it, and is better bookmarked without."""
+    return "add" in values or "remove" in values or any(not text.strip() for text in values.getlist("pick"))
+
+
+def _offered(state: State, knowledge: Knowledge) -> list[Anime]:
+    titles = _titles(knowledge)
+    picked = [one.anime_id for one in state.chosen.ratings]
+    if state.query:
+        found = titles.search(state.query, FOUND + len(picked), adult=state.kept.one("adult") == "1")
+        return [_known(one) for one in found if one.anime_id not in picked][:FOUND]
+    known_to = set(knowledge.model.arrays.anime_ids.tolist())
+    return [_known(one) for one in titles.well_known(WELL_KNOWN, known_to=known_to, without=picked)]
+
+
+@lru_cache(maxsize=1)
+def _titles(knowledge: Knowledge) -> Titles:
+    return Titles(knowledge.catalogue)
+
+
+def _known(anime: Anime) -> Anime:
+    return services().details.known(anime)
