@@ -10,4 +10,10 @@ os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 _CACHE = tempfile.TemporaryDirectory(prefix="hakken-tests-")
 os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
+# No test asks a live site, not even in the background: what is not on this machine is behind a proxy that is not there.
+for _name in ("http_proxy", "https_proxy", "all_proxy"):
+    os.environ.pop(_name.upper(), None)
+    os.environ[_name] = "http://127.0.0.1:9"
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
+
 pytest_plugins = ["tests.models", "tests.backstage", "tests.standin.fixtures"]

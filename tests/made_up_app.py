@@ -22,4 +22,6 @@ class Lists:
 
 
 def create_made_up_app() -> Flask:
-    return create_app(Settings(), sources=Sources(HttpClient(1.0), {site: [Lists()] for site in Site}))
+    return create_app(
+        Settings(facts_source="off"), sources=Sources(HttpClient(1.0), {site: [Lists()] for site in Site})
+    )

@@ -41,7 +41,12 @@ def server() -> Iterator[str]:
 def test_the_embedded_model_is_served(server: str) -> None:
     assert requests.get(f"{server}/healthz", timeout=5).json() == {"status": "alive"}
     ready = requests.get(f"{server}/readyz", timeout=5).json()
-    assert ready == {"status": "ready", "model": {"version": store.open_artefact("embedded").version}}
+    assert ready == {
+        "status": "ready",
+        "model": {"version": store.open_artefact("embedded").version},
+        "usernames": {"mal": ["jikan"], "anilist": ["anilist"]},
+        "facts": "jikan",
+    }
     sample = requests.get(f"{server}/recommendations", {"sample": 1, "n": 7}, timeout=5)
     assert sample.status_code == 200
     assert sample.text.partition('class="continue"')[0].count('<li class="entry">') == 7

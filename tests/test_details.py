@@ -458,7 +458,12 @@ def test_what_is_known_to_hold_still_is_not_sent_again(standin: Standin, name: s
     assert (again.status_code, again.content) == (304, b"")
 
 
+def asking_threads() -> int:
+    return sum(one.name == "anime-facts" for one in threading.enumerate())
+
+
 def test_off_means_off(standin: Standin) -> None:
+    before = asking_threads()  # other tests' apps may have theirs
     settings = standin.settings(facts_source="off")
     details = Details.from_settings(settings, HttpClient.from_settings(settings))
     bare = Anime(anime_id=1, title="Bare")
@@ -466,7 +471,7 @@ def test_off_means_off(standin: Standin) -> None:
     assert details.settle(0)
     assert details.known(bare) is bare
     assert standin.requests == []
-    assert not [one for one in threading.enumerate() if one.name == "anime-facts"]
+    assert asking_threads() == before
     details.close()
 
 
@@ -579,13 +584,14 @@ def test_a_site_that_is_down_rests(site: Site) -> None:
 
 
 def test_it_can_be_closed_at_any_time_and_wants_no_more(site: Site, asking: Asking) -> None:
+    before = asking_threads()
     site.held.set()
     asking.want(range(1, 50))
     asking.close()
     asking.want([99])
     assert asking.settle(1)
     assert 99 not in site.asked
-    assert not [one for one in threading.enumerate() if one.name == "anime-facts"]
+    assert asking_threads() <= before
 
 
 def test_many_who_want_at_once_ask_for_each_once(site: Site, asking: Asking) -> None:

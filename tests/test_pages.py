@@ -409,6 +409,7 @@ INHERITED = {
     errors.ArtefactCorrupt: errors.ModelError,
     errors.ArtefactTooNew: errors.ModelError,
     errors.StorageError: errors.ModelError,
+    errors.SiteResting: errors.SiteDown,
     # No visitor meets these two: one stops the start, the other a command.
     errors.ConfigError: errors.HakkenError,
     errors.TableError: errors.HakkenError,

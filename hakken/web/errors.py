@@ -55,6 +55,10 @@ def _site(status: int, heading: str, *advice: str) -> Failure:
     return Failure(status, Turn.SITES, heading, (*advice, UPLOAD), upload_first=True)
 
 
+_FULL = Failure(
+    503, Turn.NOBODYS, "Many lists are being fetched just now", ("Try again in a minute.", UPLOAD), upload_first=True
+)
+
 FAILURES: dict[type[errors.HakkenError], Failure] = {
     errors.BadUsername: Failure(
         400,
@@ -98,13 +102,8 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     ),
     errors.SiteNonsense: _site(502, "The site's answer could not be read", LATER),
     errors.AllSourcesFailed: _site(502, "The list could not be fetched", LATER),
-    errors.Crowded: Failure(
-        503,
-        Turn.NOBODYS,
-        "Many lists are being fetched just now",
-        ("Try again in a minute.", UPLOAD),
-        upload_first=True,
-    ),
+    errors.OutOfTurns: _FULL,
+    errors.Crowded: _FULL,
     errors.NotAnExport: Failure(
         400,
         Turn.YOURS,
