@@ -1,0 +1,80 @@
+"""With every site down, all that needs none of them works: under gunicorn, with sites that hang or are not there."""
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.backstage import SAMPLE
+from tests.serving import served, wait_for
+from tests.standin.faults import Faults
+from tests.standin.server import Standin
+
+SOON = 2.0
+"""Seconds; a page that waited for a site would take the deadline."""
+
+
+@pytest.fixture(params=["they hang", "they are not there"])
+def app(request: pytest.FixtureRequest, standin: Standin, tmp_path: Path) -> Iterator[str]:
+    base = standin.url
+    if request.param == "they hang":
+        for name in ("jikan", "mal", "load_json", "anilist", "pictures"):
+            standin.fail(name, Faults.SLOW_HEADERS)
+    else:
+        with socket.create_server(("127.0.0.1", 0)) as gone:
+            base = f"http://127.0.0.1:{gone.getsockname()[1]}"
+    environment = {
+        "HAKKEN_JIKAN_URL": f"{base}/jikan/v4",
+        "HAKKEN_MAL_URL": f"{base}/mal/v2",
+        "HAKKEN_ANILIST_URL": f"{base}/anilist/",
+        "HAKKEN_PICTURE_ORIGINS": base,
+        "HAKKEN_CACHE_DIR": str(tmp_path),
+        "HAKKEN_DEADLINE": "2",
+        "HAKKEN_SITE_RATES": "facts=600/m",
+        "MAL_CLIENT_ID": "id",
+    }
+    with served("ars_app:create_app()", **environment) as (address, _):
+        wait_for(address)
+        yield address
+
+
+def test_all_that_needs_no_site_works(app: str) -> None:
+    def get(path: str, **query: str) -> requests.Response:
+        return requests.get(f"{app}{path}", query, timeout=10, allow_redirects=False)
+
+    get("/recommendations", sample="1")  # a worker's first answer takes longer
+    begun = time.monotonic()
+    pages = [
+        get("/"),
+        get("/recommendations", sample="1", n="20"),
+        get("/picks", q="steins gate"),
+        get("/recommendations", pick="9253-10"),
+        requests.post(f"{app}/recommendations", files={"export": ("list.xml", SAMPLE.read_bytes())}, timeout=10),
+    ]
+    took = time.monotonic() - begun
+
+    assert [page.status_code for page in pages] == [200] * len(pages)
+    assert all('/cover"' in page.text for page in pages[1:])
+    assert took < SOON
+    assert get("/readyz").json()["status"] == "ready"
+    # Neither is a cover waited for: what is drawn comes at once, again and again.
+    begun = time.monotonic()
+    covers = [get(f"/anime/{anime_id}/cover") for anime_id in (1, 5, 9253) for _ in range(3)]
+    assert time.monotonic() - begun < SOON
+    assert {(cover.status_code, cover.headers["Content-Type"].split(";")[0]) for cover in covers} == {
+        (200, "image/svg+xml")
+    }
+
+
+def test_a_username_gets_a_page_that_offers_what_works(app: str) -> None:
+    begun = time.monotonic()
+    page = requests.get(f"{app}/recommendations", {"username": "everything"}, timeout=10)
+
+    assert page.status_code in {502, 504}
+    assert time.monotonic() - begun < 2 + 1
+    assert "What was tried" in page.text or "What to do" in page.text
+    for offered in ('name="export"', 'href="/picks'):
+        assert offered in page.text
