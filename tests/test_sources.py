@@ -5,6 +5,8 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
+from io import BytesIO
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 import pytest
 from flask import Response
@@ -26,7 +28,7 @@ from hakken.errors import (
 )
 from hakken.http import HttpClient
 from hakken.ratings import Rating, Site, Status, Username
-from hakken.sources import Sources
+from hakken.sources import Sources, mal_export, picks
 from hakken.sources.anilist import AniList
 from hakken.sources.base import Source
 from hakken.sources.jikan import Jikan
@@ -528,3 +530,54 @@ def test_an_unknown_source_is_refused_at_start(listed: str) -> None:
 def test_mal_without_a_client_id_is_refused_at_start() -> None:
     with pytest.raises(ConfigError, match="MAL_CLIENT_ID"):
         sources_of(Settings(list_sources="mal"))
+
+
+# Sources that ask no site
+
+
+def exported(user: str) -> bytes:
+    """A user's list as MyAnimeList exports it."""
+    names = {1: "Watching", 2: "Completed", 3: "On-Hold", 4: "Dropped", 6: "Plan to Watch"}
+    root = Element("myanimelist")
+    SubElement(SubElement(root, "myinfo"), "user_export_type").text = "1"
+    for entry in USERS[user]:
+        anime = SubElement(root, "anime")
+        fields = entry and {
+            "series_animedb_id": entry.anime_id,
+            "series_title": entry.title,
+            "my_score": entry.score,
+            "my_status": names.get(entry.code, "Unheard of"),
+            "my_rewatching": int(entry.rewatching),
+        }
+        for name, value in (fields or {}).items():
+            SubElement(anime, name).text = "" if value is None else str(value)
+    return tostring(root, encoding="utf-8")
+
+
+@pytest.mark.parametrize("user", ["everything", "empty", "long-list", "even-list"])
+def test_an_export_says_what_the_sites_say(user: str) -> None:
+    found = mal_export.parse(BytesIO(exported(user)))
+
+    assert set(found.ratings) == ratings_of(user)
+    assert (found.skipped, found.repeats) == (0, 0)
+
+
+def test_an_exports_repeats_and_unreadable_entries_are_treated_alike() -> None:
+    repeats = mal_export.parse(BytesIO(exported("repeats")))
+    unreadable = mal_export.parse(BytesIO(exported("unreadable")))
+
+    assert (len(repeats), repeats.repeats) == (1100, 2)
+    assert repeats.ratings[0] == Rating(1, 9, Status.COMPLETED)
+    assert set(unreadable.ratings) == {Rating(70, 8), Rating(80, 4)}
+    assert unreadable.skipped == len(UNREADABLE)
+
+
+@pytest.mark.parametrize("user", ["everything", "empty", "repeats"])
+def test_picks_say_what_the_sites_say(user: str) -> None:
+    """But for how far somebody got, which nobody picks, and that 200 are the most."""
+    entries = [entry for entry in (*USERS[user][:50], *USERS[user][50:][-50:]) if entry]
+    found = picks.parse([f"{entry.anime_id}-{entry.score}" for entry in entries])
+
+    last = {entry.anime_id: entry.score for entry in entries}
+    assert {rating.anime_id: rating.score for rating in found.ratings} == last
+    assert found.repeats == len(entries) - len(last)

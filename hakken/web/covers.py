@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
+import msgspec
 from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import IntegerConverter, Map
 
 from hakken.catalogue import Anime
+from hakken.details import lacking
 from hakken.errors import ModelError
 from hakken.ratings import MAX_ANIME_ID
 from hakken.web.addresses import picture_address
@@ -35,9 +37,16 @@ def initial(title: str) -> str:
     return next((letter.upper() for letter in title if letter.isalnum()), "")
 
 
+def with_details(anime: Anime) -> Anime:
+    """A title with all that is known of it; a picture in the catalogue that may not be shown counts as none."""
+    if anime.picture and not picture_address(anime.picture, services().settings.pictures_from):
+        anime = msgspec.structs.replace(anime, picture=None)
+    return services().details.known(anime)
+
+
 def want_missing(anime: Iterable[Anime]) -> None:
     """Have the facts fetched, in the background, of those titles that lack a picture or a synopsis."""
-    if missing := [one.anime_id for one in anime if one.picture is None or one.synopsis is None]:
+    if missing := [one.anime_id for one in anime if lacking(one)]:
         services().details.want(missing)
 
 
@@ -48,7 +57,7 @@ def cover(anime_id: int) -> ResponseReturnValue:
     Nothing is asked of another site for an id that is no title's, or anyone could have us ask for all numbers.
     """
     title = _title(anime_id)
-    anime = services().details.known(title or Anime(anime_id=anime_id, title=""))
+    anime = with_details(title or Anime(anime_id=anime_id, title=""))
     if address := picture_address(anime.picture, services().settings.pictures_from):
         return _kept(Response(status=302, headers={"Location": address}), DAY)
     if title and anime.picture is None:

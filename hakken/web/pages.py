@@ -14,7 +14,7 @@ from hakken.knowledge import Knowledge
 from hakken.ratings import Order, Preferences, Reason, Recommendation, UserList, Username
 from hakken.sources import picks
 from hakken.web.confidence import Confidence, confidence
-from hakken.web.covers import want_missing
+from hakken.web.covers import want_missing, with_details
 from hakken.web.forms import MAX_IGNORED, Typed, read_picks, read_preferences, read_upload, read_username, written
 from hakken.web.services import services
 
@@ -139,10 +139,9 @@ def _results(asked: Username | UserList, question: Question) -> str:
 
 
 def _entries(recommendations: Sequence[Recommendation], catalogue: Catalogue) -> list[Entry]:
-    known = services().details.known
     return [
         # The model may know an anime that the catalogue lacks: then its name is all there is to show.
-        Entry(rank, one, known(catalogue.get(one.anime_id) or Anime(anime_id=one.anime_id, title=one.title)))
+        Entry(rank, one, with_details(catalogue.get(one.anime_id) or Anime(anime_id=one.anime_id, title=one.title)))
         for rank, one in enumerate(recommendations, start=1)
     ]
 
