@@ -40,7 +40,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "embedded"
     )
     cache_dir: Annotated[
-        str, Meta(description="Where models fetched from a bucket are kept; empty: the user's cache directory")
+        str,
+        Meta(
+            description="Where models fetched from a bucket, lists of the last minutes and facts about anime are kept; "
+            "empty: the user's cache directory"
+        ),
     ] = ""
     mal_client_id: Annotated[
         str, Meta(description="Client id of MyAnimeList's API; empty: that API is not asked", pattern=r"^[!-~]*\Z")

@@ -551,7 +551,8 @@ def exported(user: str) -> bytes:
         }
         for name, value in (fields or {}).items():
             SubElement(anime, name).text = "" if value is None else str(value)
-    return tostring(root, encoding="utf-8")
+    text: str = tostring(root, encoding="unicode")
+    return text.encode()
 
 
 @pytest.mark.parametrize("user", ["everything", "empty", "long-list", "even-list"])
