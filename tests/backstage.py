@@ -43,6 +43,8 @@ BEBOP = Anime(
     episodes=26,
     genres=("Action", "Space"),
     year=1998,
+    studios=("j.c.staff", "brain's base"),
+    mean=8.82,
     picture=CDN,
 )
 SPIRITED = Anime(

@@ -120,7 +120,7 @@ def too_new(at: Path) -> None:
 
 @pytest.mark.parametrize(
     ("damage", "reason"),
-    [(corrupt, "not what the manifest says"), (too_new, "schema version 3"), (shutil.rmtree, "There is no model")],
+    [(corrupt, "is damaged"), (too_new, "by a later Hakken"), (shutil.rmtree, "There is no model")],
 )
 def test_without_a_usable_model_pages_say_so_and_readyz_says_why(
     trained: Path, tmp_path: Path, damage: Callable[[Path], None], reason: str
@@ -133,6 +133,7 @@ def test_without_a_usable_model_pages_say_so_and_readyz_says_why(
     ready = client.get("/readyz")
     assert ready.status_code == 503
     assert reason in ready.get_json()["reason"]
+    assert str(tmp_path) not in ready.text
     for _ in range(2):
         page = client.get("/recommendations?sample=1")
         assert page.status_code == 503

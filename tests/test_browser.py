@@ -6,12 +6,16 @@ import shutil
 import struct
 import zlib
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
+from threading import Thread
+from typing import ClassVar
+from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from hakken.knowledge import Knowledge
 from tests.serving import served, wait_for
 
 SAMPLE = Path(__file__).parent.parent / "static" / "sample-export.xml"
@@ -24,6 +28,7 @@ ARGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # also where a redirect leads, which no route sees
 )
 PHONE, DESK = 390, 1280
 
@@ -39,9 +44,35 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
+class Pictures(BaseHTTPRequestHandler):
+    """The host that has the pictures: gives none, or the same one for all."""
+
+    given: ClassVar[bytes] = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.given else 404)
+        self.send_header("Content-Type", "image/png")
+        self.send_header("Content-Length", str(len(self.given)))
+        self.end_headers()
+        self.wfile.write(self.given)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+        pass
+
+
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with served("tests.made_up_app:create_made_up_app()") as (found, _):
+def pictures() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pictures) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(pictures: str) -> Iterator[str]:
+    with served("tests.made_up_app:create_made_up_app()", HAKKEN_PICTURE_ORIGINS=pictures) as (found, _):
         wait_for(found)
         yield found
 
@@ -143,7 +174,13 @@ def test_without_javascript(browser: Browser, address: str) -> None:
 def test_no_page_is_wider_than_the_screen(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
 
-    for path in ("/", "/recommendations?sample=1&n=100", "/recommendations?username=private", "/nowhere"):
+    for path in (
+        "/",
+        "/recommendations?sample=1&n=100",
+        "/recommendations?username=private",
+        "/picks?pick=1-9",
+        "/nowhere",
+    ):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
@@ -155,13 +192,13 @@ def test_choosing_on_a_phone(page: Page) -> None:
 
     page.get_by_text("Choose what to see").click()
     page.get_by_label("Niche or popular titles").fill("-0.5")
-    page.get_by_label("Movie").check()
+    page.get_by_role("checkbox", name="Movie", exact=True).check()
     page.locator("summary", has_text="With all of these genres").click()
     page.get_by_label("Drama").first.check()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
     page.get_by_role("button", name="Show").click()
 
-    expect(page.get_by_label("Movie")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
     expect(page.get_by_label("Niche or popular titles")).to_have_value("-0.5")
     expect(page.locator("summary", has_text="With all of these genres")).to_contain_text("Drama")
     assert {"Drama" in each for each in page.locator(".results > .ranking .genres").all_text_contents()} == {True}
@@ -179,10 +216,10 @@ def test_leaving_an_entry_out_and_taking_it_back(page: Page) -> None:
 
     expect(page.get_by_text("Left out:")).to_have_count(0)
     expect(leave.first).to_be_visible()
-    expect(page.get_by_label("Movie")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
 
 
-def test_a_picture_lies_over_the_drawn_cover_and_moves_nothing(page: Page) -> None:
+def test_a_picture_lies_over_the_drawn_cover_and_moves_nothing(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     def covers() -> list[list[float]]:
         page.goto("/recommendations?sample=1&n=5")
         page.wait_for_load_state("networkidle")
@@ -193,14 +230,78 @@ def test_a_picture_lies_over_the_drawn_cover_and_moves_nothing(page: Page) -> No
 
     without = covers()
     # A shape that covers don't have, and a picture must not push its cover out of shape.
-    picture = png(100, 60)
-
-    def answer(route: Route) -> None:
-        route.fulfill(body=picture, content_type="image/png")
-
-    page.route("https://cdn.myanimelist.net/**", answer)
+    monkeypatch.setattr(Pictures, "given", png(100, 60))
 
     assert covers() == without
     image = page.locator(".cover img").first
     assert image.evaluate("image => image.naturalWidth") == 100
     assert image.bounding_box() == page.locator(".cover:has(img)").first.bounding_box()
+
+
+def test_covers_are_drawn_without_network_and_nothing_moves(page: Page, embedded: Knowledge) -> None:
+    drawn = next(one for one in embedded.catalogue.values() if one.picture is None and not one.adult)
+    page.add_init_script("""
+        window.shifts = 0;
+        new PerformanceObserver(list => { for (const one of list.getEntries()) window.shifts += one.value; })
+            .observe({type: "layout-shift", buffered: true});
+    """)
+
+    page.goto("/picks?q=" + quote(drawn.title))
+    page.wait_for_load_state("networkidle")
+
+    image = page.locator(f'img[src="/anime/{drawn.anime_id}/cover"]')
+    assert image.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [225, 318]
+    assert page.evaluate("window.shifts") == 0
+    # And where the picture's own host is out of reach, what lies beneath shows instead of a torn picture.
+    page.goto("/recommendations?sample=1&n=5")
+    page.wait_for_load_state("networkidle")
+    blocked = page.locator(".cover:has(img)").first
+    assert blocked.locator("img").evaluate("image => image.naturalWidth") == 0
+    assert "/covers/" in blocked.evaluate("cover => getComputedStyle(cover).backgroundImage")
+    assert page.evaluate("window.shifts") == 0
+
+
+def test_a_drawn_cover_opened_by_itself_keeps_to_the_policy(page: Page) -> None:
+    for pattern in range(6):
+        page.goto(f"/covers/{pattern}.svg")
+        expect(page.locator("svg")).to_have_count(1)
+
+
+def test_picking_by_keyboard_from_the_start_page_to_a_list(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Pick titles by hand").press("Enter")
+    page.get_by_label("Find a title").fill("cowbow bepop")
+    page.keyboard.press("Enter")
+    page.get_by_label("Score for Cowboy Bebop", exact=True).select_option("9")
+    page.get_by_role("button", name="Add Cowboy Bebop", exact=True).press("Enter")
+    expect(page.get_by_label("Score for Cowboy Bebop", exact=True)).to_have_value("1-9")
+    expect(page.get_by_label("Find a title")).to_have_value("cowbow bepop")
+
+    page.get_by_role("button", name="Recommend").press("Enter")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recommended from your picks")
+    assert page.url.endswith("/recommendations?pick=1-9")
+
+
+def test_picking_without_javascript(browser: Browser, address: str) -> None:
+    with browser.new_context(base_url=address, java_script_enabled=False) as context:
+        tab = context.new_page()
+        tab.route(lambda url: urlsplit(url).hostname != "127.0.0.1", lambda route: route.abort())
+        tab.goto("/picks")
+        # Several at once, one of them without pressing its button.
+        tab.get_by_label("Score for Death Note").select_option("10")
+        tab.get_by_label("Score for Naruto").select_option("3")
+        tab.get_by_role("button", name="Add Naruto").click()
+        expect(tab.locator(".picks li")).to_have_count(2)
+
+        tab.get_by_label("Score for Death Note").select_option("8")
+        tab.get_by_role("button", name="Remove Naruto").click()
+        expect(tab.locator(".picks li")).to_have_count(1)
+        tab.get_by_role("button", name="Recommend").click()
+
+        expect(tab.locator(".results > .ranking > .entry")).to_have_count(10)
+        assert tab.url.endswith("/recommendations?pick=1535-8")
+        tab.get_by_role("link", name="Leave out Death Note").first.click()
+        tab.get_by_role("link", name="Count it again: Death Note").click()
+        tab.get_by_role("link", name="Change your picks").click()
+        expect(tab.get_by_label("Score for Death Note")).to_have_value("1535-8")

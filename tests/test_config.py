@@ -34,6 +34,14 @@ def test_values_are_read_in_their_types() -> None:
         ("HAKKEN_MAL_URL", "http://[bad"),
         ("HAKKEN_ANILIST_URL", "http://127.0.0.1:99999"),
         ("HAKKEN_LOAD_JSON_URL", "http://:80/x"),
+        ("HAKKEN_PICTURE_ORIGINS", "cdn.myanimelist.net"),
+        ("HAKKEN_PICTURE_ORIGINS", "https://cdn.myanimelist.net/"),
+        ("HAKKEN_PICTURE_ORIGINS", "https://a.example,http://b.example"),
+        ("HAKKEN_PICTURE_ORIGINS", "http://127.0.0.1.evil.example"),
+        ("HAKKEN_PICTURE_ORIGINS", "http://localhost@evil.example"),
+        ("HAKKEN_PICTURE_ORIGINS", "https://*"),
+        ("HAKKEN_PICTURE_ORIGINS", "https://a.example; script-src *"),
+        ("HAKKEN_PICTURE_ORIGINS", "https://a.example:443"),
         ("MAL_CLIENT_ID", "ключ"),
         ("MAL_CLIENT_ID", "a b"),
     ],
@@ -41,6 +49,13 @@ def test_values_are_read_in_their_types() -> None:
 def test_an_ill_typed_value_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"The setting {name} can't be used"):
         Settings.from_environ({name: value})
+
+
+def test_picture_origins_are_read_once_each() -> None:
+    given = {"HAKKEN_PICTURE_ORIGINS": "https://A.example, http://127.0.0.1:8000,https://a.example,,http://localhost"}
+    origins = ("https://a.example", "http://127.0.0.1:8000", "http://localhost")
+    assert Settings.from_environ(given).pictures_from == origins
+    assert Settings(picture_origins="").pictures_from == ()
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_known() -> None:

@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from hakken import errors
+from hakken.catalogue import Link
 from hakken.config import Settings
 from hakken.ratings import (
     Preferences,
@@ -23,12 +24,13 @@ from hakken.ratings import (
 )
 from hakken.sources.mal_export import parse
 from hakken.web.errors import FAILURES, failure_of
-from tests.backstage import CDN, SAMPLE, Backstage, item, upload, words
+from hakken.web.wording import studio
+from tests.backstage import CDN, MADE, SAMPLE, Backstage, item, upload, words
 
 # The start page
 
 
-def test_home_says_what_it_does_and_offers_three_ways(client: FlaskClient) -> None:
+def test_home_says_what_it_does_and_offers_four_ways(client: FlaskClient) -> None:
     page = client.get("/")
 
     assert page.status_code == 200
@@ -36,8 +38,11 @@ def test_home_says_what_it_does_and_offers_three_ways(client: FlaskClient) -> No
     assert 'name="username"' in page.text
     assert 'type="file"' in page.text
     assert 'href="/recommendations?sample=1"' in page.text
+    assert 'href="/picks"' in page.text
     assert "https://myanimelist.net/panel.php?go=export" in page.text
     assert "read in memory and never stored" in words(page)
+    assert "for five minutes in a cache on this server, under a hashed name; usernames are not logged" in words(page)
+    assert "They stand in the page's address and nowhere else." in words(page)
     assert "494,301 ratings that 5,877 people gave to 7,561 titles" in words(page)
 
 
@@ -134,7 +139,9 @@ def test_a_title_with_all_its_facts(client: FlaskClient) -> None:
     assert "Rated by 2,345 people" in first
     assert "<strong>9.13</strong>" in first
     assert 'width="91.3"' in first
-    assert re.search(rf'<img src="{CDN}" width="225" height="318" alt="" loading="lazy"', first)
+    assert re.search(r'<img src="/anime/1/cover" width="225" height="318" alt="" loading="lazy"', first)
+    assert "By J.C.Staff, Brain&#39;s Base" in first
+    assert ">Mean score 8.82 · Facts from" in first
     assert 'class="english"' not in first
 
 
@@ -145,7 +152,7 @@ def test_a_title_with_another_name_in_english(client: FlaskClient) -> None:
     assert ">Spirited Away</p>" in second
     assert "Rated by 1 person<" in second
     assert "Movie · 2001<" in second
-    assert "<img" not in second
+    assert '<img src="/anime/199/cover"' in second
 
 
 def test_a_fact_that_the_catalogue_lacks_is_left_out(client: FlaskClient) -> None:
@@ -154,7 +161,16 @@ def test_a_fact_that_the_catalogue_lacks_is_left_out(client: FlaskClient) -> Non
     for rank, title in ((4, "×××Bare"), (5, "Known to the model only")):
         one = item(page, rank)
         assert title in one
-        for missing in ('class="facts"', 'class="genres"', 'class="english"', "<img", "None", "episode"):
+        assert "Facts from" in one
+        absent = (
+            'class="facts"',
+            'class="genres"',
+            'class="studios"',
+            'class="english"',
+            'class="synopsis"',
+            'class="watch"',
+        )
+        for missing in (*absent, "Mean score", "None", "episode"):
             assert missing not in one
     assert "https://myanimelist.net/anime/12345" in item(page, 5)
 
@@ -166,6 +182,55 @@ def test_what_a_catalogue_holds_is_text_not_markup(client: FlaskClient) -> None:
     assert "<script" not in third
     assert "onerror=alert(1)>" not in third
     assert "elsewhere.example" not in third, "a picture from a host that the policy forbids"
+
+
+def test_facts_that_were_fetched_fill_up_those_of_the_catalogue(client: FlaskClient, backstage: Backstage) -> None:
+    links = (
+        Link("<b>", "https://www.crunchyroll.com/series/x?a=1&b=2"),
+        Link("Netflix", "https://netflix.com.evil.example/"),
+        Link("Hulu", "javascript:alert(1)"),
+    )
+    backstage.facts[199] = {"synopsis": "A <girl>.\r\n\r\nA bath house.", "streaming": links, "studios": ("ghibli",)}
+
+    second = item(client.get("/recommendations?username=spike"), 2)
+
+    assert re.search(r'<details class="synopsis">\s*<summary [^>]*>What it is about</summary>', second)
+    assert "<p>A &lt;girl&gt;.</p>" in second
+    assert "<p>A bath house.</p>" in second
+    assert "By Ghibli" in second
+    watch = 'href="https://www.crunchyroll.com/series/x?a=1&amp;b=2" rel="noopener noreferrer nofollow">Crunchyroll</a>'
+    assert watch in second
+    assert "evil.example" not in second
+    assert "javascript" not in second
+
+
+def test_facts_are_wanted_only_for_what_is_shown_and_lacks_some(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.facts[1] = {"synopsis": "Known."}
+    backstage.facts[199] = {"picture": CDN}
+    backstage.facts[7] = {"synopsis": "Known.", "picture": CDN}
+    backstage.answer = Recommendations(MADE.recommendations[:2], continues=(MADE.recommendations[3],))
+
+    client.get("/recommendations?username=spike")
+    assert backstage.wanted == [[199]]
+    backstage.facts[199] = {"synopsis": "Known.", "picture": CDN}
+    client.get("/recommendations?username=spike")
+    assert backstage.wanted == [[199]]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("j.c.staff", "J.C.Staff"),
+        ("a-1 pictures", "A-1 Pictures"),
+        ("brain's base", "Brain's Base"),
+        ("8bit", "8bit"),
+        ("MAPPA", "MAPPA"),
+        ("スタジオ", "スタジオ"),
+        ("", ""),
+    ],
+)
+def test_a_studio_has_its_capitals(name: str, shown: str) -> None:
+    assert studio(name) == shown
 
 
 # The sample
@@ -330,6 +395,7 @@ def test_an_unknown_site(client: FlaskClient, backstage: Backstage) -> None:
         (errors.SiteBusy, 503, "Or upload your MyAnimeList export"),
         (errors.SiteBlocked, 502, "Or upload your MyAnimeList export"),
         (errors.SiteNonsense, 502, "Or upload your MyAnimeList export"),
+        (errors.Crowded, 503, "or pick a few titles by hand: both need no other site"),
         (errors.NotAnExport, 400, "Choose the file just as MyAnimeList gave it to you"),
         (errors.MangaExport, 422, "choose “Anime List”"),
         (errors.ExportTooLarge, 413, "even the longest list fits"),
@@ -349,6 +415,43 @@ def test_each_failure_has_a_page(
     assert 'id="username"' in page.text
     assert 'id="export"' in page.text
     assert 'content="noindex"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("failure", "after"),
+    [
+        (errors.SiteBusy("Wait.", 41.2), "42"),
+        (errors.SiteBusy("Wait.", 0.0), "1"),
+        (errors.SiteBusy("Wait.", -3.0), "1"),
+        (errors.SiteBusy("Wait.", float("inf")), "60"),
+        (errors.SiteBusy("Wait.", float("nan")), "60"),
+        (errors.SiteBusy("Wait."), "60"),
+        (errors.SiteDown("It's down.", 300), "300"),
+        (errors.SiteDown("It's down."), None),
+        (errors.Crowded("It's full."), "60"),
+        (errors.ArtefactMissing("No model."), "60"),
+        (errors.AllSourcesFailed("", [("mal", errors.SiteBusy("", 90)), ("jikan", errors.SiteDown("", 30))]), "30"),
+        (errors.AllSourcesFailed("", [("mal", errors.SiteBusy("", 90)), ("jikan", errors.SiteDown(""))]), "90"),
+        (errors.AllSourcesFailed("", [("mal", errors.SiteDown(""))]), None),
+    ],
+)
+def test_when_to_ask_again(
+    client: FlaskClient, backstage: Backstage, failure: errors.HakkenError, after: str | None
+) -> None:
+    backstage.failure = failure
+
+    assert client.get("/recommendations?username=spike").headers.get("Retry-After") == after
+
+
+@pytest.mark.parametrize("kind", [errors.Crowded, errors.SiteDown, errors.AllSourcesFailed])
+def test_where_sites_fail_the_ways_that_need_none_come_first(
+    client: FlaskClient, backstage: Backstage, kind: type[errors.HakkenError]
+) -> None:
+    backstage.failure = errors.AllSourcesFailed("No.", []) if kind is errors.AllSourcesFailed else kind("No.")
+
+    page = client.get("/recommendations?username=spike").text
+
+    assert page.index('id="export"') < page.index('href="/picks"') < page.index('id="username"')
 
 
 @pytest.mark.parametrize(
@@ -463,15 +566,29 @@ def test_alive(client: FlaskClient, backstage: Backstage) -> None:
 def test_ready(client: FlaskClient) -> None:
     page = client.get("/readyz")
 
-    assert (page.status_code, page.json) == (200, {"status": "ready", "model": {"version": "20261123T211635Z-abc"}})
+    assert page.status_code == 200
+    assert page.json == {
+        "status": "ready",
+        "model": {"version": "20261123T211635Z-abc"},
+        "usernames": {"mal": ["mal", "jikan"], "anilist": ["anilist"]},
+        "facts": "mal",
+    }
+
+
+def test_ready_says_which_sites_are_asked(app_with: Callable[[Settings], Flask]) -> None:
+    page = app_with(Settings(list_sources="load_json", facts_source="off")).test_client().get("/readyz").get_json()
+
+    assert (page["usernames"]["mal"], page["facts"]) == (["load_json"], None)
 
 
 def test_not_ready(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.model_failure = errors.ArtefactMissing("There is no model.")
+    backstage.model_failure = errors.ArtefactMissing("There is no model at /srv/secret.")
 
     page = client.get("/readyz")
 
-    assert (page.status_code, page.json) == (503, {"status": "not ready", "reason": "There is no model."})
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "60")
+    assert page.get_json()["reason"] == "There is no model where the settings say."
+    assert "/srv/secret" not in page.text
 
 
 # What holds for every page
@@ -483,12 +600,22 @@ EVERY_PAGE = [
     "/recommendations?sample=1",
     "/recommendations?sample=1&genre=Action&ignore=1",
     "/recommendations?sample=1&n=0",
+    "/recommendations?pick=1-9&pick=199",
+    "/recommendations?pick=1-9&n=0",
+    "/picks",
+    "/picks?q=cowboy&pick=199-3&genre=Action",
+    "/picks?q=nothing+of+the+kind",
+    "/picks?recommend=1",
+    "/picks?pick=x",
     "/recommendations",
     "/nowhere",
 ]
 
 
-@pytest.mark.parametrize("path", [*EVERY_PAGE, "/healthz", "/readyz", "/static/hakken.css", "/static/none.css"])
+@pytest.mark.parametrize(
+    "path",
+    [*EVERY_PAGE, "/healthz", "/readyz", "/anime/1/cover", "/anime/7/cover", "/static/hakken.css", "/static/none.css"],
+)
 def test_headers(client: FlaskClient, path: str) -> None:
     with client.get(path) as page:
         policy = page.headers["Content-Security-Policy"]

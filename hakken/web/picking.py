@@ -12,7 +12,6 @@ from hakken.knowledge import Knowledge
 from hakken.ratings import UserList
 from hakken.search import Titles
 from hakken.sources import picks
-from hakken.web.covers import want_missing
 from hakken.web.forms import LONGEST, Typed, pick_texts, read_id, typed
 from hakken.web.services import services
 
@@ -82,7 +81,6 @@ def choose() -> ResponseReturnValue:
         Picked(one.anime_id, knowledge.catalogue.title(one.anime_id), one.score)
         for one in state.chosen.ratings
     ]
-    want_missing(offered)
     return render_template(
         "picks.html",
         state=state,

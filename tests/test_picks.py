@@ -1,0 +1,222 @@
+"""Picking titles by hand: reading picks, the page they are picked on, and the list they get."""
+
+import html
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import example, given
+from hypothesis import strategies as st
+from werkzeug.datastructures import MultiDict
+from werkzeug.test import TestResponse
+
+from hakken import errors
+from hakken.ratings import MAX_ANIME_ID, Preferences, Rating, Reason, Recommendation, Recommendations, UserList
+from hakken.sources import picks
+from hakken.web.forms import typed
+from tests.backstage import Backstage, links, words
+
+REASONS = (Reason(199, "Sen", 9, 4.5),)
+MANY = [f"pick={one}-5" for one in range(1000, 1000 + picks.MAX_PICKS)]
+
+# Reading them
+
+
+@pytest.mark.parametrize(
+    ("texts", "ratings"),
+    [
+        ([], []),
+        (["1-9"], [Rating(1, 9)]),
+        (["1-10", "5-1"], [Rating(1, 10), Rating(5, 1)]),
+        (["1", "5-", "6-0"], [Rating(1), Rating(5), Rating(6)]),
+        (["1-9", "5-8", "1-3"], [Rating(1, 3), Rating(5, 8)]),
+        ([" 1-9 "], [Rating(1, 9)]),
+        ([f"{MAX_ANIME_ID}-7"], [Rating(MAX_ANIME_ID, 7)]),
+    ],
+)
+def test_picks_are_read(texts: list[str], ratings: list[Rating]) -> None:
+    assert list(picks.parse(texts).ratings) == ratings
+
+
+BAD = ["", "-", "0-5", "1-11", "1--1", "1-1.5", "1-5-5", "a-5", "1-a", "1 5", "2147483648", "+1-5", "1_0-5", "9" * 5000]
+
+
+@pytest.mark.parametrize("text", [*BAD, "\N{ARABIC-INDIC DIGIT FIVE}-5", "1-5\n2", "1-\N{SUPERSCRIPT TWO}"])
+def test_what_is_no_pick_is_refused(text: str) -> None:
+    assert not picks.readable(text)
+    with pytest.raises(errors.BadOption, match="A pick is the id of a title and a score from 0 to 10"):
+        picks.parse(["1-9", text])
+
+
+def test_no_more_than_an_address_holds() -> None:
+    hundred = [f"{one}-5" for one in range(1, picks.MAX_PICKS + 1)]
+    assert len(picks.parse([*hundred, "1-6"])) == picks.MAX_PICKS
+    with pytest.raises(errors.BadOption, match="At most 200 titles can be picked"):
+        picks.parse([*hundred, "999-5"])
+
+
+@given(st.lists(st.tuples(st.integers(1, MAX_ANIME_ID), st.integers(0, 10)), max_size=picks.MAX_PICKS))
+def test_what_is_written_is_read_again(given_picks: list[tuple[int, int]]) -> None:
+    user_list = picks.parse(f"{anime_id}-{score}" for anime_id, score in given_picks)
+    assert {rating.anime_id: rating.score for rating in user_list.ratings} == dict(given_picks)
+    assert picks.parse(picks.written(user_list)).ratings == user_list.ratings
+
+
+@given(st.text(alphabet="0123456789-+ \n\N{ARABIC-INDIC DIGIT FIVE}\N{SUPERSCRIPT TWO}x"))
+@example("1-9\n")
+def test_any_text_is_a_pick_or_refused_in_a_sentence(text: str) -> None:
+    try:
+        [rating] = picks.parse([text]).ratings
+    except errors.BadOption:
+        assert not picks.readable(text)
+    else:
+        assert 1 <= rating.anime_id <= MAX_ANIME_ID
+        assert 0 <= rating.score <= 10
+
+
+# The page
+
+
+def offered(page: TestResponse) -> list[str]:
+    return re.findall(r"<h3>(.*?)</h3>", page.text)
+
+
+def picked(page: TestResponse) -> dict[str, str]:
+    """What a browser would send of the titles already picked."""
+    shown = page.text.partition('<ol class="picks">')[2].partition("</ol>")[0]
+    return dict(one.split("-") for one in re.findall(r'value="([0-9-]+)" selected', shown))
+
+
+def test_the_page_offers_well_known_titles_and_a_search(client: FlaskClient) -> None:
+    page = client.get("/picks")
+
+    assert page.status_code == 200
+    assert 'name="q"' in page.text
+    assert len(offered(page)) == 4, "all but the one for adults"
+    assert "For adults" not in words(page)
+    assert "None yet." in words(page)
+    assert "stand in this page's address and nowhere else" in words(page)
+
+
+def test_a_search_finds_what_was_meant(client: FlaskClient) -> None:
+    assert offered(client.get("/picks?q=cowbow+bepop")) == ["Cowboy Bebop"]
+    assert offered(client.get("/picks?q=spirited+away")) == ["Sen to Chihiro no Kamikakushi"]
+    assert offered(client.get("/picks?q=script")) == ["&lt;script&gt;alert(&#39;title&#39;)&lt;/script&gt;"]
+    assert offered(client.get("/picks?q=for+adults")) == []
+    assert offered(client.get("/picks?q=for+adults&adult=1")) == ["For adults"]
+
+
+def test_a_search_that_finds_nothing_says_so(client: FlaskClient) -> None:
+    page = client.get("/picks", query_string={"q": "<b>nothing of the kind"})
+
+    assert page.status_code == 200
+    assert "No title like “<b>nothing of the kind” is known here" in words(page)
+    assert "<b>nothing" not in page.text
+
+
+def test_what_is_picked_is_shown_and_offered_no_more(client: FlaskClient) -> None:
+    page = client.get("/picks?pick=1-9&pick=199&pick=54321-3")
+
+    assert picked(page) == {"1": "9", "199": "0", "54321": "3"}
+    assert "MyAnimeList #54321" in words(page)
+    assert "Cowboy Bebop" not in offered(page)
+    assert "Cowboy Bebop" not in offered(client.get("/picks?pick=1-9&q=cowboy"))
+
+
+@pytest.mark.parametrize(
+    ("query", "target"),
+    [
+        # As browsers send it: each title that was not rated leaves an empty pick.
+        ("q=&pick=1-9&pick=&pick=&add=199", "/picks?pick=1-9&pick=199-0#titles"),
+        ("q=sen&pick=1-9&pick=199-8&pick=&add=199", "/picks?pick=1-9&pick=199-8&q=sen#titles"),
+        ("q=&pick=1-9&pick=199-8&pick=&remove=1", "/picks?pick=199-8"),
+        ("q=&pick=1-9&remove=1", "/picks"),
+        ("q=bebop&pick=1-3&pick=", "/picks?pick=1-3&q=bebop"),
+        ("q=&pick=1-9&pick=&recommend=1", "/recommendations?pick=1-9"),
+        ("q=x&pick=1-9&n=5&genre=Action&adult=1&recommend=1", "/recommendations?pick=1-9&n=5&genre=Action&adult=1"),
+    ],
+)
+def test_each_button_leads_to_a_plain_address(client: FlaskClient, query: str, target: str) -> None:
+    page = client.get(f"/picks?{query}")
+
+    assert (page.status_code, page.headers["Location"]) == (303, target)
+    assert client.get(target).status_code == 200, "and no further"
+
+
+def test_recommending_from_nothing_asks_for_a_pick(client: FlaskClient) -> None:
+    page = client.get("/picks?q=&pick=&pick=&recommend=1")
+
+    assert page.status_code == 200
+    assert "Pick a title first" in words(page)
+
+
+@pytest.mark.parametrize(
+    "query", ["pick=x", "pick=1-11", "add=x", "add=0", "remove=" + "9" * 5000, "&".join(MANY) + "&add=1"]
+)
+def test_what_can_not_be_is_told(client: FlaskClient, query: str) -> None:
+    page = client.get(f"/picks?{query}")
+
+    assert page.status_code == 400
+    assert "One thing in the form is missing or out of range" in words(page)
+    assert 'href="/picks' in page.text
+
+
+def test_when_all_are_picked_no_more_is_offered(client: FlaskClient) -> None:
+    page = client.get(f"/picks?{'&'.join(MANY)}")
+
+    assert "200 titles are picked" in words(page)
+    assert 'name="add"' not in page.text
+
+
+def test_picking_needs_a_model(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.model_failure = errors.ArtefactMissing("There is no model.")
+
+    page = client.get("/picks")
+
+    assert page.status_code == 503
+    assert "No recommendations just now" in words(page)
+
+
+# The list
+
+
+def test_picks_are_recommended_from_like_any_list(client: FlaskClient, backstage: Backstage) -> None:
+    page = client.get("/recommendations?pick=1-9&pick=&pick=199&n=3")
+
+    assert backstage.asked == [(UserList.of([Rating(1, 9), Rating(199)]), Preferences(n=3))]
+    assert "Recommended from your picks" in words(page)
+    for text in ("1-9", "199-0"):
+        assert f'<input type="hidden" name="pick" value="{text}">' in page.text
+    [change] = re.findall(r'href="([^"]*)">Change your picks', page.text)
+    assert html.unescape(change) == "/picks?pick=1-9&pick=199-0&n=3"
+
+
+def test_a_pick_can_be_left_out_and_counted_again(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.0, 9.0, 2345, 20, REASONS),))
+
+    [leave] = links(client.get("/recommendations?pick=7-9&pick=199-8&type=TV"), "Leave out Sen")
+    assert html.unescape(leave) == "/recommendations?pick=7-9&pick=199-8&type=TV&ignore=199"
+    [again] = links(client.get(html.unescape(leave)), "Count it again: Sen to Chihiro no Kamikakushi")
+    assert html.unescape(again) == "/recommendations?pick=7-9&pick=199-8&type=TV"
+
+
+@pytest.mark.parametrize("query", ["pick=", "pick=&pick=+", "pick=1-9&pick=x", "&".join([*MANY, "pick=1"])])
+def test_picks_that_can_not_be(client: FlaskClient, backstage: Backstage, query: str) -> None:
+    assert client.get(f"/recommendations?{query}").status_code == 400
+    assert not backstage.asked
+
+
+def test_a_choice_that_can_not_be_is_mended_with_the_picks_kept(client: FlaskClient) -> None:
+    page = client.get("/recommendations?pick=1-9&pick=x&pick=199-8&n=0")
+
+    assert page.status_code == 400
+    form = page.text.partition('class="again"')[2].partition("</form>")[0]
+    assert re.findall(r'name="pick" value="([^"]*)"', form) == ["1-9", "199-8"]
+    assert 'href="/picks?pick=1-9&amp;pick=199-8">Change your picks' in page.text
+
+
+def test_what_was_typed_is_taken_down_only_as_far_as_it_can_be_read() -> None:
+    values = MultiDict([("pick", "1-9"), ("pick", "x" * 10_000), ("pick", ""), *(("pick", "2") for _ in range(500))])
+    assert len(typed(values).picks) == picks.MAX_PICKS
+    assert set(typed(values).picks) == {"1-9", "2"}
+    assert (typed(values).form, typed(MultiDict([("pick", "x")])).form) == ("picks", "upload")
