@@ -7,9 +7,10 @@ only, and a list no longer than it is good for.
 
 import hashlib
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import filelock
@@ -64,6 +65,7 @@ class SharedLists:
     def __init__(self, directory: Path, fresh: float = FRESH_SECONDS) -> None:
         self._directory = directory
         self._shelf = Shelf(directory / "lists.sqlite", fresh)
+        self._locks: dict[str, threading.Lock] = {}
 
     def find(self, who: Username) -> UserList | None:
         """The list that was fetched for someone within the last minutes, if one was."""
@@ -108,17 +110,29 @@ class SharedLists:
     @contextmanager
     def _lock(self, key: str, deadline: Deadline) -> Iterator[None]:
         # Of the hash only as much as keeps lists apart mostly: lock files stay, and are not to tell who was here.
-        lock = filelock.FileLock(self._directory / f"list-{key[:3]}.lock", poll_interval=0.02)
+        part = key[:3]
+        # A file's lock is waited for by looking again and again: so of each process only one thread does that.
+        among_threads = self._locks.setdefault(part, threading.Lock())
+        if not among_threads.acquire(timeout=deadline.left):
+            raise _too_late()
         try:
-            lock.acquire(timeout=deadline.left)
+            with self._file_lock(f"list-{part}.lock", deadline):
+                yield
+        finally:
+            among_threads.release()
+
+    def _file_lock(self, name: str, deadline: Deadline) -> AbstractContextManager[object]:
+        try:
+            return filelock.FileLock(self._directory / name, poll_interval=0.05).acquire(timeout=deadline.left)
         except filelock.Timeout:
-            raise SiteTimeout("The list did not come in time; please try again in a minute.") from None
+            raise _too_late() from None
         except OSError as error:
             _log.warning("Each visitor fetches for themselves: %s", error.strerror)
-        try:
-            yield
-        finally:
-            lock.release()
+            return nullcontext()
+
+
+def _too_late() -> SiteTimeout:
+    return SiteTimeout("The list did not come in time; please try again in a minute.")
 
 
 def _key(who: Username) -> str:
