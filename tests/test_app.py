@@ -64,6 +64,15 @@ def test_a_long_list_is_answered(server: str) -> None:
     assert answer.text.partition('class="continue"')[0].count('<li class="entry">') == 100
 
 
+def test_an_address_may_hold_all_that_can_be_picked_and_left_out(server: str) -> None:
+    known = Knowledge.read(store.open_artefact("embedded")).model.arrays.anime_ids[-200:].tolist()
+    query = {"pick": [f"{one}-{one % 11}" for one in known], "ignore": known[:100], "n": "5"}
+    answer = requests.get(f"{server}/recommendations", query, timeout=10)
+    assert len(answer.request.path_url) > 4094, "gunicorn's own limit"
+    assert answer.status_code == 200
+    assert answer.text.partition('class="continue"')[0].count('<li class="entry">') == 5
+
+
 def test_an_upload_of_100_mb_is_refused_before_it_is_read(server: str) -> None:
     begin = time.monotonic()
     answer = requests.post(f"{server}/recommendations", files={"export": ("list.xml", b"<" * 100_000_000)}, timeout=30)

@@ -69,9 +69,11 @@ def test_an_id_of_no_title_is_drawn_and_nobody_is_asked(
     assert not backstage.wanted
 
 
-@pytest.mark.parametrize("anime_id", ["0", "-1", "2147483648", "9" * 5000, "1.5", "x", "\N{ARABIC-INDIC DIGIT FIVE}"])
+@pytest.mark.parametrize("anime_id", ["0", "-1", "2147483648", "9" * 5000, "1.5", "x"])
 def test_what_is_no_id_has_no_cover(client: FlaskClient, anime_id: str) -> None:
-    assert client.get(f"/anime/{anime_id}/cover").status_code == 404
+    page = client.get(f"/anime/{anime_id}/cover")
+
+    assert (page.status_code, page.mimetype) == (404, "text/html")
 
 
 def test_without_a_model_covers_are_still_drawn(client: FlaskClient, backstage: Backstage) -> None:
@@ -143,6 +145,7 @@ TRICKS = [
     f" https://{HOST}/a.jpg",
     f"https://{HOST}/a.jpg\nSet-Cookie: x",
     f"https://{HOST}\0/a.jpg",
+    f"https://{HOST}/a\\b.jpg",
     f"https://{HOST}。/a.jpg",
     "https://\N{FULLWIDTH LATIN SMALL LETTER C}dn.myanimelist.net/a.jpg",
     "https://[::1]/a.jpg",
