@@ -7,12 +7,13 @@ import msgspec
 from flask import Flask
 
 from ars_app import create_app
-from hakken.catalogue import Anime
+from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
 from hakken.errors import PrivateList
 from hakken.http import Deadline, HttpClient
 from hakken.ratings import Rating, Site, UserList
 from hakken.sources import Sources
+from make_recommendations import open_knowledge
 
 
 class Lists:
@@ -27,13 +28,15 @@ class Lists:
 
 
 class Facts:
-    """Has a picture of each title at the one host from which this server lets them come."""
+    """Has each picture that the catalogue has at the one host from which this server lets them come."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, catalogue: Catalogue) -> None:
         self._origin = origin
+        self._pictured = {one.anime_id for one in catalogue.values() if one.picture}
 
     def known(self, anime: Anime) -> Anime:
-        return msgspec.structs.replace(anime, picture=f"{self._origin}/{anime.anime_id}.png")
+        picture = f"{self._origin}/{anime.anime_id}.png" if anime.anime_id in self._pictured else None
+        return msgspec.structs.replace(anime, picture=picture)
 
     def want(self, anime_ids: Iterable[int]) -> None:
         pass
@@ -42,4 +45,6 @@ class Facts:
 def create_made_up_app() -> Flask:
     settings = Settings.from_environ(os.environ)
     sources = Sources(HttpClient(1.0), {site: [Lists()] for site in Site})
-    return create_app(settings, sources=sources, details=Facts(settings.pictures_from[0]))
+    knowledge = open_knowledge(settings)
+    facts = Facts(settings.pictures_from[0], knowledge.catalogue)
+    return create_app(settings, knowledge=knowledge, sources=sources, details=facts)

@@ -14,6 +14,7 @@ from ars_app import create_app
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
 from hakken.model import store
+from hakken.ratings import MAX_ANIME_ID
 from make_recommendations import read_export
 from tests.serving import PATIENCE, ROOT, served, wait_for
 
@@ -66,6 +67,16 @@ def test_a_long_list_is_answered(server: str) -> None:
     answer = requests.post(f"{server}/recommendations", files=files, data={"n": "100"}, timeout=10)
     assert answer.status_code == 200
     assert answer.text.partition('class="continue"')[0].count('<li class="entry">') == 100
+
+
+def test_an_address_may_hold_all_that_can_be_picked_and_left_out(server: str) -> None:
+    known = Knowledge.read(store.open_artefact("embedded")).model.arrays.anime_ids[-100:].tolist()
+    largest = range(MAX_ANIME_ID - 99, MAX_ANIME_ID + 1)
+    query = {"pick": [f"{one}-{one % 11}" for one in (*known, *largest)], "ignore": known, "n": "5"}
+    answer = requests.get(f"{server}/recommendations", query, timeout=10)
+    assert len(answer.request.path_url) > 4094, "gunicorn's own limit"
+    assert answer.status_code == 200
+    assert answer.text.partition('class="continue"')[0].count('<li class="entry">') == 5
 
 
 def test_an_upload_of_100_mb_is_refused_before_it_is_read(server: str) -> None:

@@ -207,14 +207,14 @@ def test_facts_that_were_fetched_fill_up_those_of_the_catalogue(client: FlaskCli
 def test_facts_are_wanted_only_for_what_is_shown_and_lacks_some(client: FlaskClient, backstage: Backstage) -> None:
     backstage.facts[1] = {"synopsis": "Known."}
     backstage.facts[199] = {"picture": CDN}
-    backstage.facts[7] = {"synopsis": "Known.", "picture": CDN}
+    backstage.facts[7] = {"synopsis": "Known."}
     backstage.answer = Recommendations(MADE.recommendations[:2], continues=(MADE.recommendations[3],))
 
     client.get("/recommendations?username=spike")
-    assert backstage.wanted == [[199]]
-    backstage.facts[199] = {"synopsis": "Known.", "picture": CDN}
+    assert backstage.wanted == [[199, 7]]
+    backstage.facts[7] = backstage.facts[199] = {"synopsis": "Known.", "picture": CDN}
     client.get("/recommendations?username=spike")
-    assert backstage.wanted == [[199]]
+    assert backstage.wanted == [[199, 7]]
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,12 @@ def test_a_pick_can_be_left_out_and_counted_again(client: FlaskClient, backstage
     assert html.unescape(again) == "/recommendations?pick=7-9&pick=199-8&type=TV"
 
 
+def test_no_picks_are_told_from_no_username(client: FlaskClient, backstage: Backstage) -> None:
+    assert "No title was picked." in words(client.get("/recommendations?pick="))
+    assert client.get("/recommendations?pick=&pick=1-9").status_code == 200
+    assert len(backstage.asked) == 1
+
+
 @pytest.mark.parametrize("query", ["pick=", "pick=&pick=+", "pick=1-9&pick=x", "&".join([*MANY, "pick=1"])])
 def test_picks_that_can_not_be(client: FlaskClient, backstage: Backstage, query: str) -> None:
     assert client.get(f"/recommendations?{query}").status_code == 400

@@ -55,6 +55,12 @@ def test_a_title_is_found_by_what_it_is_called(text: str, expected: list[int]) -
     assert [one.anime_id for one in Titles(SHELF).search(text, 10)] == expected
 
 
+def test_accents_make_no_difference() -> None:
+    titles = Titles(Catalogue([Anime(anime_id=1, title="Pokemom", members=9), Anime(anime_id=2, title="Pokémon")]))
+
+    assert [one.anime_id for one in titles.search("pokemon", 2)] == [2, 1]
+
+
 def test_titles_for_adults_come_only_where_they_are_asked_for() -> None:
     titles = Titles(SHELF)
 

@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 from hakken.config import Settings
 from hakken.ratings import MAX_N
 from hakken.web.addresses import watch_links
-from hakken.web.covers import AnimeIdConverter, covers, initial
+from hakken.web.covers import covers, initial
 from hakken.web.errors import register_error_pages
 from hakken.web.forms import DEFAULTS, YEARS, InMemoryRequest, body_limit
 from hakken.web.health import health
@@ -54,7 +54,6 @@ def register(app: Flask, services: Services) -> None:
         rules=RULES,
         offer=current_offer,
     )
-    app.url_map.converters["anime_id"] = AnimeIdConverter
     for blueprint in (pages, picking, covers, health):
         app.register_blueprint(blueprint)
     register_error_pages(app)

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import msgspec
 from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
-from werkzeug.routing import IntegerConverter, Map
 
 from hakken.catalogue import Anime
 from hakken.details import lacking
@@ -21,15 +20,6 @@ PATTERNS = 6
 DAY = 24 * 60 * 60
 SOON = 60
 """Seconds for which a browser keeps a drawn cover: when it asks again, the picture may be known."""
-
-
-class AnimeIdConverter(IntegerConverter):
-    """The id of an anime in an address. Flask's own would try to read a number of any length, and fail on it."""
-
-    regex = "[0-9]{1,10}"
-
-    def __init__(self, map: Map) -> None:  # noqa: A002  # Werkzeug's name
-        super().__init__(map, min=1, max=MAX_ANIME_ID)
 
 
 def initial(title: str) -> str:
@@ -50,7 +40,7 @@ def want_missing(anime: Iterable[Anime]) -> None:
         services().details.want(missing)
 
 
-@covers.get("/anime/<anime_id:anime_id>/cover")
+@covers.get(f"/anime/<int(min=1, max={MAX_ANIME_ID}):anime_id>/cover")
 def cover(anime_id: int) -> ResponseReturnValue:
     """Lead to the picture of a title, or draw one.
 

@@ -12,6 +12,7 @@ from hakken.knowledge import Knowledge
 from hakken.ratings import UserList
 from hakken.search import Titles
 from hakken.sources import picks
+from hakken.web.covers import with_details
 from hakken.web.forms import LONGEST, Typed, pick_texts, read_id, typed
 from hakken.web.services import services
 
@@ -102,15 +103,11 @@ def _offered(state: State, knowledge: Knowledge) -> list[Anime]:
     picked = [one.anime_id for one in state.chosen.ratings]
     if state.query:
         found = titles.search(state.query, FOUND + len(picked), adult=state.kept.one("adult") == "1")
-        return [_known(one) for one in found if one.anime_id not in picked][:FOUND]
+        return [with_details(one) for one in found if one.anime_id not in picked][:FOUND]
     known_to = set(knowledge.model.arrays.anime_ids.tolist())
-    return [_known(one) for one in titles.well_known(WELL_KNOWN, known_to=known_to, without=picked)]
+    return [with_details(one) for one in titles.well_known(WELL_KNOWN, known_to=known_to, without=picked)]
 
 
 @lru_cache(maxsize=1)
 def _titles(knowledge: Knowledge) -> Titles:
     return Titles(knowledge.catalogue)
-
-
-def _known(anime: Anime) -> Anime:
-    return services().details.known(anime)
