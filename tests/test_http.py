@@ -15,7 +15,7 @@ import msgspec
 import pytest
 import requests
 import urllib3
-from flask import Response
+from flask import Response, request
 
 import hakken
 from hakken.errors import SiteBusy, SiteDown, SiteError, SiteNonsense, SiteTimeout
@@ -359,6 +359,82 @@ def test_a_site_that_falls_silent_is_given_up_before_the_deadline(
 
     # One that drips is not silent: it has until the deadline.
     assert (time.monotonic() - begun < 1) == (fault is Faults.SLOW_HEADERS)
+
+
+def slow_look_up(seconds: float) -> Callable[..., object]:
+    """The machine's own, which knows one more host, and takes its time for that one."""
+    real: Callable[..., object] = socket.getaddrinfo
+
+    def look_up(host: str, *args: object, **kwargs: object) -> object:
+        if host == "site.example" and not kwargs.get("flags"):
+            time.sleep(seconds)
+            host = "127.0.0.1"
+        return real(host, *args, **kwargs)
+
+    return look_up
+
+
+def test_a_host_is_looked_up(standin: Standin, monkeypatch: pytest.MonkeyPatch, http: HttpClient) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", slow_look_up(0))
+    monkeypatch.setenv("no_proxy", "site.example")
+
+    assert http.get(standin.mal_url.replace("127.0.0.1", "site.example"), http.new_deadline()).host == "site.example"
+
+
+def test_a_look_up_that_takes_too_long_is_given_up(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", slow_look_up(3))
+    monkeypatch.setenv("no_proxy", "site.example")
+    http = HttpClient(DEADLINE)
+    begun = time.monotonic()
+
+    with pytest.raises(SiteTimeout):
+        http.get(standin.mal_url.replace("127.0.0.1", "site.example"), http.new_deadline())
+
+    assert time.monotonic() - begun < DEADLINE + 0.5
+    assert standin.requests == []
+
+
+def test_a_host_that_nobody_knows_is_down(monkeypatch: pytest.MonkeyPatch, http: HttpClient) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+
+    with pytest.raises(SiteDown):
+        http.get("http://no-such-host.invalid/", http.new_deadline())
+
+
+def test_each_address_of_a_host_is_tried(standin: Standin, monkeypatch: pytest.MonkeyPatch, http: HttpClient) -> None:
+    real: Callable[..., object] = socket.getaddrinfo
+
+    def two(host: str, *args: object, **kwargs: object) -> object:
+        if host != "site.example":
+            return real(host, *args, **kwargs)
+        if kwargs.get("flags"):
+            raise socket.gaierror
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in ("127.0.0.77", "127.0.0.1")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    monkeypatch.setenv("no_proxy", "site.example")
+
+    http.get(standin.mal_url.replace("127.0.0.1", "site.example"), http.new_deadline())
+
+    assert len(standin.requests) == 1
+
+
+def test_no_library_logs_a_name(standin: Standin, http: HttpClient, caplog: pytest.LogCaptureFixture) -> None:
+    """Headers that can't be parsed are something urllib3 warns of, with the whole address."""
+
+    def odd_headers() -> None:
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nno header at all\r\n\r\n{}"
+        request.environ["werkzeug.socket"].sendall(answer)
+        raise ConnectionAbortedError
+
+    standin.fail("jikan", odd_headers)
+    try:
+        http.get(f"{standin.jikan_url}/users/somebody/animelist", http.new_deadline())
+    except SiteError as error:
+        assert "somebody" not in str(error)  # noqa: PT017  # whether it can be read is no matter here
+
+    assert len(standin.requests) == 1
+    assert "somebody" not in caplog.text
 
 
 def test_a_site_without_tls_where_it_should_be_is_down(standin: Standin, http: HttpClient) -> None:

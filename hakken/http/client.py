@@ -9,6 +9,7 @@ A question goes down this way, and its answer comes back up:
 """
 
 import http.cookiejar
+import logging
 import sqlite3
 import threading
 import time
@@ -61,6 +62,9 @@ class HttpClient:
         max_body: int = MAX_BODY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        for library in ("urllib3", "requests_cache"):
+            # Their warnings hold whole addresses, and with them usernames; what went wrong is in our errors too.
+            logging.getLogger(library).setLevel(logging.ERROR)
         self._seconds = deadline
         self._sites = {base: (site, Breaker()) for site, base in (sites or {}).items()}
         self._pace = pace or Pace({})

@@ -6,9 +6,11 @@ hold us for hours. The classes below make a deadline bound the whole answer, hea
 
 import http.client
 import io
+import queue
 import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any, cast
@@ -136,6 +138,12 @@ class _Bounded(io.RawIOBase):
         super().close()
 
 
+def _look_up(name: str, flags: int = 0) -> list[str]:
+    """The addresses of a host, each once, in the order in which they are to be tried."""
+    found = socket.getaddrinfo(name.strip("[]"), None, type=socket.SOCK_STREAM, flags=flags)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
 class _BoundedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # handed on
         super().__init__(sock, *args, **kwargs)
@@ -143,9 +151,46 @@ class _BoundedResponse(http.client.HTTPResponse):
 
 
 class _InTurn(HTTPConnection):
-    """Takes a turn for the moment in which the request's bytes leave: connecting may take long before that."""
+    """Takes a turn for the moment in which the request's bytes leave: connecting may take long before that.
+
+    Looking up the host's addresses is bounded like connecting to one of them; by itself it may take half a minute.
+    """
 
     response_class = _BoundedResponse
+
+    def _new_conn(self) -> socket.socket:
+        name = self._dns_host
+        *others, last = self._addresses(name)
+        try:
+            for address in others:
+                with suppress(urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
+                    self._dns_host = address
+                    return super()._new_conn()
+            self._dns_host = last
+            return super()._new_conn()
+        finally:
+            self._dns_host = name
+
+    def _addresses(self, name: str) -> list[str]:
+        with suppress(OSError, UnicodeError):  # what is an address already needs no looking up
+            return _look_up(name, socket.AI_NUMERICHOST)
+        answers: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
+
+        def ask() -> None:
+            try:
+                answers.put(_look_up(name))
+            except (OSError, UnicodeError) as error:
+                answers.put(error)
+
+        # Nothing can break off a look-up: one that takes too long goes on for nobody, and ends by itself.
+        threading.Thread(target=ask, name="hakken-look-up", daemon=True).start()
+        try:
+            found = answers.get(timeout=self.timeout if isinstance(self.timeout, int | float) else CONNECT_SECONDS)
+        except queue.Empty:
+            raise urllib3.exceptions.ConnectTimeoutError(self, "The look-up of the host took too long.") from None
+        if isinstance(found, Exception):
+            raise urllib3.exceptions.NewConnectionError(self, "The host could not be looked up.") from None
+        return found
 
     def endheaders(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # handed on
         if self.sock is None:
