@@ -15,7 +15,7 @@ from hakken.cli.speaking import plain_errors
 from hakken.cli.stopping import Stop, stoppable
 from hakken.config import Settings
 from hakken.details import site_named
-from hakken.details.base import FactsSite, Getter
+from hakken.details.base import FactsSite
 from hakken.details.merging import updated_all
 from hakken.details.sweep import fill, gaps, sweep
 from hakken.details.walk import Walk
@@ -177,14 +177,14 @@ class _Done:
         yield f"written     {self.written}"
 
 
-def _client(settings: Settings) -> Getter:
+def _client(settings: Settings) -> HttpClient:
     return HttpClient.from_settings(msgspec.structs.replace(settings, deadline=PATIENCE))
 
 
 def _refresh(
     places: Places,
     site: FactsSite,
-    http: Getter,
+    http: HttpClient,
     limit: int,
     done: _Done,
     stop: Stop,

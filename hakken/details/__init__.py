@@ -16,11 +16,12 @@ from cachetools import TTLCache
 from hakken.catalogue import Anime
 from hakken.config import Settings
 from hakken.details.asking import Asking, Patience
-from hakken.details.base import FactsSite, Http
+from hakken.details.base import FactsSite
 from hakken.details.jikan import Jikan
 from hakken.details.mal import Mal
 from hakken.details.merging import filled
 from hakken.errors import ConfigError, SiteError
+from hakken.http import HttpClient
 
 __all__ = ["Details", "lacking", "site_named"]
 
@@ -63,7 +64,7 @@ class Details:
         patience: how long to leave alone what could not be had.
     """
 
-    def __init__(self, http: Http, site: FactsSite | None, patience: Patience | None = None) -> None:
+    def __init__(self, http: HttpClient, site: FactsSite | None, patience: Patience | None = None) -> None:
         self._http = http
         self._site = site
         self._found: TTLCache[int, Anime] = TTLCache(MAX_FOUND, FOUND_SECONDS)
@@ -72,7 +73,7 @@ class Details:
         self._asking = Asking(self._take_turn, self._fetch, patience or Patience())
 
     @classmethod
-    def from_settings(cls, settings: Settings, http: Http) -> Self:
+    def from_settings(cls, settings: Settings, http: HttpClient) -> Self:
         """Set up whom the settings name; nobody where they say `off`.
 
         Raises:

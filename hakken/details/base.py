@@ -7,7 +7,7 @@ import msgspec
 
 from hakken.catalogue import Anime
 from hakken.errors import SiteBlocked, SiteNonsense
-from hakken.http import Answer, Deadline
+from hakken.http import Answer
 
 MAX_PLACE = 200_000
 """No site knows as many anime: a walk that comes this far goes round in circles."""
@@ -19,61 +19,6 @@ class Request(NamedTuple):
     url: str
     params: Mapping[str, str | int]
     headers: Mapping[str, str]
-
-
-class Getter(Protocol):
-    """What it takes to walk through a site."""
-
-    def new_deadline(self) -> Deadline:
-        """Start the time that fetching one thing may take."""
-
-    def get(
-        self,
-        url: str,
-        deadline: Deadline,
-        *,
-        params: Mapping[str, str | int] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """Ask for JSON with GET, as often as the site allows.
-
-        Raises:
-            SiteError: the site could not answer.
-        """
-
-
-class Http(Protocol):
-    """What it takes to fetch facts for a page, and to find again what was fetched before."""
-
-    def new_deadline(self) -> Deadline:
-        """Start the time that fetching one thing may take."""
-
-    def get(
-        self,
-        url: str,
-        deadline: Deadline,
-        *,
-        params: Mapping[str, str | int] | None = None,
-        headers: Mapping[str, str] | None = None,
-        keep: bool = False,
-    ) -> Answer:
-        """Ask for JSON with GET; with `keep`, what comes is kept on disk, and asked for again only once it is old.
-
-        Raises:
-            SiteError: the site could not answer.
-        """
-
-    def kept(
-        self, url: str, *, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer | None:
-        """What is kept on disk of an address, however old; nobody is asked."""
-
-    def pace(self, site: str, deadline: Deadline) -> None:
-        """Wait for a turn of a site, or of what is limited like one.
-
-        Raises:
-            SiteBusy: it can't come before the deadline.
-        """
 
 
 class Page(msgspec.Struct, frozen=True, tag="page"):
@@ -93,7 +38,7 @@ class Page(msgspec.Struct, frozen=True, tag="page"):
 
 
 class FactsSite(Protocol):
-    """A site that knows facts about anime. It only says what to ask and reads the answer: see `Getter`, `Http`."""
+    """A site that knows facts about anime. It only says what to ask and reads the answer."""
 
     @property
     def name(self) -> str:

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Iterable
 
 from hakken.catalogue import Anime, Catalogue
-from hakken.details.base import FactsSite, Getter
+from hakken.details.base import FactsSite
 from hakken.details.walk import Alone, Walk
 from hakken.errors import SiteError
+from hakken.http import HttpClient
 
 MAX_FAILURES = 5
 """When so many titles in a row could not be had, it is the site that fails, and not they."""
 
 
-def sweep(walk: Walk, site: FactsSite, http: Getter, advance: Callable[[int], None]) -> None:
+def sweep(walk: Walk, site: FactsSite, http: HttpClient, advance: Callable[[int], None]) -> None:
     """Read all pages that are left.
 
     Args:
@@ -61,7 +62,9 @@ def _rank(anime: Anime) -> tuple[bool, int, int]:
     return anime.relations is not None, -(anime.members or 0), anime.anime_id
 
 
-def fill(walk: Walk, site: FactsSite, http: Getter, anime_ids: Iterable[int], advance: Callable[[int], None]) -> None:
+def fill(
+    walk: Walk, site: FactsSite, http: HttpClient, anime_ids: Iterable[int], advance: Callable[[int], None]
+) -> None:
     """Ask for some anime alone; one that can't be had is counted.
 
     Args:
@@ -93,7 +96,7 @@ def fill(walk: Walk, site: FactsSite, http: Getter, anime_ids: Iterable[int], ad
     advance(len(failures))
 
 
-def _ask(site: FactsSite, http: Getter, anime_id: int) -> Anime | None:
+def _ask(site: FactsSite, http: HttpClient, anime_id: int) -> Anime | None:
     request = site.about(anime_id)
     answer = http.get(request.url, http.new_deadline(), params=request.params, headers=request.headers)
     return site.read(answer, anime_id)
