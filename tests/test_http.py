@@ -419,6 +419,23 @@ def test_each_address_of_a_host_is_tried(standin: Standin, monkeypatch: pytest.M
     assert len(standin.requests) == 1
 
 
+def test_addresses_that_lead_nowhere_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(_: object, timeout: float, *__: object, **___: object) -> None:
+        time.sleep(timeout)
+        raise TimeoutError
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", nowhere)
+    monkeypatch.setattr("hakken.http.transport._look_up", lambda *_: [f"192.0.2.{last}" for last in range(1, 9)])
+    monkeypatch.setenv("no_proxy", "site.example")
+    http = HttpClient(DEADLINE)
+    begun = time.monotonic()
+
+    with pytest.raises(SiteTimeout):
+        http.get("http://site.example/", http.new_deadline())
+
+    assert DEADLINE - 0.1 < time.monotonic() - begun < DEADLINE + 0.3
+
+
 def test_no_library_logs_a_name(standin: Standin, http: HttpClient, caplog: pytest.LogCaptureFixture) -> None:
     """Headers that can't be parsed are something urllib3 warns of, with the whole address."""
 

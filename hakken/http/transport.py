@@ -27,11 +27,13 @@ from hakken.http.answers import check_status, retry_after, site_error
 from hakken.http.deadline import Deadline
 
 CONNECT_SECONDS = 3.0
-"""A host's addresses are tried in turn, each with the whole of this, so it is kept far below a deadline."""
+"""For looking up a host and trying its addresses, all together."""
 READ_SECONDS = 10.0
 """A site that sends nothing for so long has forgotten us."""
 
 _CHUNK = 2**16
+_MOMENT = 0.01
+"""Seconds; a timeout of none at all means something else to a socket."""
 
 Turn = Callable[[], AbstractContextManager[None]]
 _turn: ContextVar[Turn] = ContextVar("turn", default=nullcontext)
@@ -159,19 +161,27 @@ class _InTurn(HTTPConnection):
     response_class = _BoundedResponse
 
     def _new_conn(self) -> socket.socket:
-        name = self._dns_host
-        *others, last = self._addresses(name)
+        name, seconds = self._dns_host, self.timeout
+        # Of what is left, each of the addresses has an even share: the first may lead nowhere.
+        deadline = Deadline.after(seconds if isinstance(seconds, int | float) else CONNECT_SECONDS)
+        addresses = self._addresses(name, deadline)
         try:
-            for address in others:
-                with suppress(urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
-                    self._dns_host = address
-                    return super()._new_conn()
-            self._dns_host = last
-            return super()._new_conn()
+            for place, address in enumerate(addresses, start=1):
+                self._dns_host = address
+                self.timeout = max(deadline.share(len(addresses) - place + 1).left, _MOMENT)
+                try:
+                    sock = super()._new_conn()
+                except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
+                    if place == len(addresses):
+                        raise
+                else:
+                    sock.settimeout(max(deadline.left, _MOMENT))  # for what else connecting takes
+                    return sock
         finally:
-            self._dns_host = name
+            self._dns_host, self.timeout = name, seconds
+        raise urllib3.exceptions.NewConnectionError(self, "The host has no address.")
 
-    def _addresses(self, name: str) -> list[str]:
+    def _addresses(self, name: str, deadline: Deadline) -> list[str]:
         with suppress(OSError, UnicodeError):  # what is an address already needs no looking up
             return _look_up(name, socket.AI_NUMERICHOST)
         answers: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
@@ -185,7 +195,7 @@ class _InTurn(HTTPConnection):
         # Nothing can break off a look-up: one that takes too long goes on for nobody, and ends by itself.
         threading.Thread(target=ask, name="hakken-look-up", daemon=True).start()
         try:
-            found = answers.get(timeout=self.timeout if isinstance(self.timeout, int | float) else CONNECT_SECONDS)
+            found = answers.get(timeout=deadline.left)
         except queue.Empty:
             raise urllib3.exceptions.ConnectTimeoutError(self, "The look-up of the host took too long.") from None
         if isinstance(found, Exception):
