@@ -77,7 +77,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     site_rates: Annotated[
         str,
         Meta(
-            pattern=rf"^{_RATES}(\s+{_RATES})*\Z",
             description="How often each site may be asked, by all workers of a machine together: so many requests in a "
             "second (`s`) or a minute (`m`)",
         ),
@@ -115,7 +114,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for field, text in given.items():
             if field.endswith("_url") and text and not _is_address(text):
                 raise ConfigError(f"The setting {variables[field]} can't be used: {text!r} is no http address.")
-        _ = settings.pictures_from  # what can't be used is refused at start, not when the first picture is shown
+        _ = settings.pictures_from, settings.rates  # what can't be used is refused at start, not when it is needed
         return settings
 
     @property
@@ -126,11 +125,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rates(self) -> dict[str, tuple[SiteRate, ...]]:
-        """How often each site may be asked, by its name; all of a site's rates hold at once."""
-        return {
-            site: tuple(SiteRate(int(number), _SECONDS[unit]) for number, unit in re.findall(r"(\d+)/([sm])", rates))
-            for site, rates in (one.split("=") for one in self.site_rates.split())
-        }
+        """How often each site may be asked, by its name; all of a site's rates hold at once.
+
+        Raises:
+            ConfigError: one is not written as rates are.
+        """
+        found: dict[str, tuple[SiteRate, ...]] = {}
+        for one in self.site_rates.split():
+            if not re.fullmatch(_RATES, one):
+                raise ConfigError(
+                    f"The setting {variable_names()['site_rates']} can't be used: {one!r} is not so many requests in a "
+                    "second or a minute, such as jikan=3/s+60/m."
+                )
+            site, rates = one.split("=")
+            found[site] = tuple(
+                SiteRate(int(number), _SECONDS[unit]) for number, unit in re.findall(r"(\d+)/(.)", rates)
+            )
+        return found
 
     @property
     def facts_from(self) -> Literal["mal", "jikan"] | None:

@@ -91,3 +91,17 @@ def test_every_field_has_a_variable_of_its_own() -> None:
 )
 def test_the_public_jikan_alone_is_no_working_source_of_usernames(settings: Settings, works: bool) -> None:
     assert settings.mal_usernames_work is works
+
+
+def test_rates_are_so_many_requests_in_a_time() -> None:
+    settings = Settings.from_environ({"HAKKEN_SITE_RATES": "jikan=3/s+60/m  mal=1/s"})
+
+    assert settings.rates == {"jikan": ((3, 1.0), (60, 60.0)), "mal": ((1, 1.0),)}
+
+
+@pytest.mark.parametrize(
+    "rates", ["jikan", "jikan=3", "jikan=3/h", "jikan=0/s", "jikan=3/s+", "=3/s", "jikan=3/s,mal=1/s"]
+)
+def test_a_rate_that_is_none_is_refused(rates: str) -> None:
+    with pytest.raises(ConfigError, match=r"HAKKEN_SITE_RATES can't be used: .*, such as jikan=3/s\+60/m\.$"):
+        Settings.from_environ({"HAKKEN_SITE_RATES": rates})
