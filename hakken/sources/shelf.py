@@ -58,14 +58,15 @@ class Shelf:
             time.sleep(self._seconds / 10)
 
     def _left(self) -> bool:
-        left = 0
-        with self._forgiving(), self._connection() as connection:
-            now = time.time()
-            connection.execute("DELETE FROM things WHERE since <= ? OR since > ?", (now - self._seconds, now))
-            (left,) = connection.execute("SELECT count(*) FROM things").fetchone()
+        # Counted under the lock: what is put after the count finds that nobody tidies any more.
         with self._alone:
+            left = int(self._file.exists())  # while it can't be read, there may be something
+            with self._forgiving(), self._connection() as connection:
+                now = time.time()
+                connection.execute("DELETE FROM things WHERE since <= ? OR since > ?", (now - self._seconds, now))
+                (left,) = connection.execute("SELECT count(*) FROM things").fetchone()
             self._tidying = left > 0
-        return self._tidying
+            return self._tidying
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
