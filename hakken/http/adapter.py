@@ -8,7 +8,7 @@ import requests
 import tenacity
 
 from hakken.errors import OutOfTurns, SiteBusy, SiteDown, SiteError, SiteResting
-from hakken.http.breaker import Breaker
+from hakken.http.breaker import FAIR_SECONDS, Breaker
 from hakken.http.deadline import Deadline
 from hakken.http.pace import Pace
 from hakken.http.transport import BoundedAdapter, host_of, sending_in
@@ -49,7 +49,8 @@ def _attempts(deadline: Deadline) -> tenacity.Retrying:
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_pass),
         wait=_back_off,
-        stop=lambda state: state.attempt_number >= ATTEMPTS or state.upcoming_sleep >= deadline.left,
+        # An attempt that would have no time proves nothing, and would hide how the one before it failed.
+        stop=lambda state: state.attempt_number >= ATTEMPTS or state.upcoming_sleep + FAIR_SECONDS >= deadline.left,
         reraise=True,
     )
 
