@@ -57,7 +57,7 @@ def open_knowledge(settings: Settings) -> Knowledge:
     if not settings.model.startswith("gs://"):
         return Knowledge.read(store.open_artefact(settings.model))
     # Google's client takes half a second to load, which a model on disk should not wait for.
-    from create_gcs_local_file import fetch  # noqa: PLC0415
+    from create_gcs_local_file import fetch  # noqa: PLC0415  # as said
 
     versions = cache_directory(settings.cache_dir) / "models" / quote(settings.model, safe="")
     try:

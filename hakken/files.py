@@ -4,9 +4,10 @@ import atexit
 import logging
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -23,10 +24,11 @@ def cache_directory(chosen: str) -> Path:
     return Path(chosen) if chosen else user_cache_path("hakken")
 
 
-def private_directory(path: Path) -> Path:
+def private_directory(path: Path) -> Path | None:
     """Make a directory that no other user of the machine can look into.
 
-    Where it can't be made or written to, a temporary one takes its place for as long as this process lives.
+    Where it can't be made or written to, a temporary one takes its place for as long as this process lives; None where
+    there is no place for that either.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -34,10 +36,28 @@ def private_directory(path: Path) -> Path:
         with tempfile.TemporaryFile(dir=path):
             return path
     except OSError as error:
-        instead = Path(tempfile.mkdtemp(prefix="hakken-"))
-        atexit.register(shutil.rmtree, instead, ignore_errors=True)
         _log.warning("Nothing can be kept in %s (%s): this process keeps to itself", path, error.strerror)
-        return instead
+    try:
+        instead = Path(tempfile.mkdtemp(prefix="hakken-"))
+    except OSError:  # which FileNotFoundError is, of a machine without any place for temporary files
+        return None
+    atexit.register(shutil.rmtree, instead, ignore_errors=True)
+    return instead
+
+
+def check_database(file: Path, patience: float) -> None:
+    """Make sure that a file of SQLite's can be written to now; it is made where there is none.
+
+    Args:
+        file: to try.
+        patience: seconds to wait for others who are writing.
+
+    Raises:
+        sqlite3.Error: it can't.
+    """
+    with closing(sqlite3.connect(file, timeout=patience, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
 
 
 @contextmanager

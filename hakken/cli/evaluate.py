@@ -74,9 +74,9 @@ def evaluate(
         return f"Stopped: {report} is as it was." if report else "Stopped."
 
     # Loading libraries takes seconds, which the other commands should not wait for.
-    from hakken.evaluation import comparison  # noqa: PLC0415
-    from hakken.evaluation import report as reporting  # noqa: PLC0415
-    from hakken.training.parameters import read_parameters  # noqa: PLC0415
+    from hakken.evaluation import comparison  # noqa: PLC0415  # loads slowly
+    from hakken.evaluation import report as reporting  # noqa: PLC0415  # loads slowly
+    from hakken.training.parameters import read_parameters  # noqa: PLC0415  # loads slowly
 
     with stoppable(stopped) as stop, plain_errors():
         parameters = read_parameters(params) if params else Parameters()

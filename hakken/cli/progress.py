@@ -66,7 +66,7 @@ class Lines:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
 
-    def stage(self, name: str, total: int | None = None, unit: str = "") -> "AbstractContextManager[Advance]":  # noqa: ARG002
+    def stage(self, name: str, total: int | None = None, unit: str = "") -> "AbstractContextManager[Advance]":  # noqa: ARG002  # no bar
         """Begin a stage."""
         self._say(name)  # a total may be reckoned: what there really was stands in the summary
         return nullcontext(lambda _: None)

@@ -100,7 +100,7 @@ def train(
         run = _train(stop, (ratings, anime, titles, relations), out, _parameters(params, given), strict, quiet, report)
     if not quiet:
         # Loading the compiler takes a second, which the other commands should not wait for; here and below.
-        from hakken.cli.summary import summary  # noqa: PLC0415
+        from hakken.cli.summary import summary  # noqa: PLC0415  # loads slowly
 
         click.echo(summary(run, report), nl=False)
 
@@ -114,9 +114,9 @@ def _train(
     quiet: bool,
     report: Path | None,
 ) -> "Run":
-    from hakken.training import pipeline, tables  # noqa: PLC0415
-    from hakken.training import report as reporting  # noqa: PLC0415
-    from hakken.training.measuring import Measured  # noqa: PLC0415
+    from hakken.training import pipeline, tables  # noqa: PLC0415  # loads slowly
+    from hakken.training import report as reporting  # noqa: PLC0415  # loads slowly
+    from hakken.training.measuring import Measured  # noqa: PLC0415  # loads slowly
 
     ratings, anime, titles, relations = sources
     with shown(stop, quiet=quiet) as bars:
@@ -136,7 +136,7 @@ def _train(
 
 
 def _parameters(path: Path | None, given: dict[str, float | None]) -> Parameters:
-    from hakken.training.parameters import read_parameters  # noqa: PLC0415
+    from hakken.training.parameters import read_parameters  # noqa: PLC0415  # loads slowly
 
     chosen = {name: value for name, value in given.items() if value is not None}
     return msgspec.structs.replace(read_parameters(path) if path else Parameters(), **chosen)

@@ -54,10 +54,10 @@ def tune(
     if (titles or relations) and not anime:
         raise click.UsageError("--titles and --relations go with --anime.")
     # Loading the compiler takes a second, which the other commands should not wait for; here and below.
-    from hakken.catalogue import Catalogue  # noqa: PLC0415
-    from hakken.evaluation import tuning as matching  # noqa: PLC0415
-    from hakken.evaluation.reading import read_named  # noqa: PLC0415
-    from hakken.training import tables, tuning  # noqa: PLC0415
+    from hakken.catalogue import Catalogue  # noqa: PLC0415  # loads slowly
+    from hakken.evaluation import tuning as matching  # noqa: PLC0415  # loads slowly
+    from hakken.evaluation.reading import read_named  # noqa: PLC0415  # loads slowly
+    from hakken.training import tables, tuning  # noqa: PLC0415  # loads slowly
 
     def say(text: str) -> None:
         if not quiet:
@@ -96,8 +96,8 @@ def tune(
 
 def _summary(tuned: "Tuned", match: "TunedMatch", out: Path) -> Iterator[str]:
     """What was found, and where it is."""
-    from hakken.evaluation import tuning as matching  # noqa: PLC0415
-    from hakken.training import tuning  # noqa: PLC0415
+    from hakken.evaluation import tuning as matching  # noqa: PLC0415  # loads slowly
+    from hakken.training import tuning  # noqa: PLC0415  # loads slowly
 
     yield f"RMSE {tuned.rmse:.4f}; {tuned.textbook_rmse:.4f} with the textbook's parameters"
     names, files = [*tuning.TUNED], [tuning.TABLE, tuning.PLOT, tuning.PARAMETERS]

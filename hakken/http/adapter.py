@@ -1,6 +1,8 @@
 """Asking one site as it wants to be asked: at its pace, again when it stumbles, not at all when it lies down."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -8,7 +10,7 @@ import requests
 import tenacity
 
 from hakken.errors import OutOfTurns, SiteBusy, SiteDown, SiteError, SiteResting
-from hakken.http.breaker import FAIR_SECONDS, Breaker
+from hakken.http.breaker import FAIR_SECONDS, Asked, Breaker
 from hakken.http.deadline import Deadline
 from hakken.http.pace import Pace
 from hakken.http.transport import BoundedAdapter, host_of, sending_in
@@ -39,10 +41,19 @@ class SiteAdapter(BoundedAdapter):
         deadline: Deadline = kwargs["timeout"]
         host = host_of(request)
         for attempt in _attempts(deadline):
-            turn = partial(self._pace.turn, self._site, deadline)
-            with attempt, self._breaker.guard(host, deadline), sending_in(turn):
+            with (
+                attempt,
+                self._breaker.guard(host, deadline) as asked,
+                sending_in(partial(self._turn, deadline, asked)),
+            ):
                 return super().send(request, *args, **kwargs)
         raise AssertionError("the last attempt returns or raises")
+
+    @contextmanager
+    def _turn(self, deadline: Deadline, asked: Asked) -> Iterator[None]:
+        with self._pace.turn(self._site, deadline):
+            asked.now()
+            yield
 
 
 def _attempts(deadline: Deadline) -> tenacity.Retrying:

@@ -3,11 +3,11 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 
 from circuitbreaker import CircuitBreaker
 
-from hakken.errors import OutOfTurns, SiteBusy, SiteDown, SiteResting, SiteTimeout
+from hakken.errors import OutOfTurns, SiteBusy, SiteDown, SiteError, SiteResting, SiteTimeout
 from hakken.http.deadline import Deadline
 
 FAILURES = 3
@@ -26,14 +26,21 @@ class Breaker:
 
     def __init__(self, rest: float = REST_SECONDS) -> None:
         self._circuit = CircuitBreaker(
-            failure_threshold=FAILURES, recovery_timeout=rest, expected_exception=_is_failure
+            failure_threshold=FAILURES, recovery_timeout=rest, expected_exception=(SiteDown, SiteTimeout, SiteBusy)
         )
         self._trial = threading.Lock()
         self._busy_until = 0.0
 
     @contextmanager
-    def guard(self, host: str, deadline: Deadline) -> Iterator[None]:
+    def guard(self, host: str, deadline: Deadline) -> Iterator["Asked"]:
         """Let a request to a site through, and learn from how it ends.
+
+        Args:
+            host: as messages have it.
+            deadline: of the request.
+
+        Yields:
+            What to tell when the request is on its way.
 
         Raises:
             SiteResting: the site failed several times in a row; in its place one visitor at a time tries it again.
@@ -46,20 +53,42 @@ class Breaker:
         trial = self._circuit.state == "half_open"
         if trial and not self._trial.acquire(blocking=False):
             raise _resting(host, 1.0)
+        asked = Asked(deadline)
         try:
-            with self._circuit if deadline.left >= FAIR_SECONDS else nullcontext():
-                yield
-        except SiteBusy as error:
-            if error.retry_after is not None and not isinstance(error, OutOfTurns):
-                self._busy_until = time.monotonic() + error.retry_after
+            yield asked
+        except SiteError as error:
+            self._learn(error, asked)
             raise
+        else:
+            self._circuit.reset()
         finally:
             if trial:
                 self._trial.release()
 
+    def _learn(self, error: SiteError, asked: "Asked") -> None:
+        if isinstance(error, OutOfTurns) or (isinstance(error, SiteTimeout) and asked.seconds < FAIR_SECONDS):
+            return  # the site was not asked, or hardly
+        if isinstance(error, SiteBusy) and error.retry_after is not None:
+            self._busy_until = time.monotonic() + error.retry_after
+        # Any other kind is an answer, if not a good one.
+        with suppress(SiteError), self._circuit:
+            raise error
 
-def _is_failure(kind: type[Exception], _: Exception) -> bool:
-    return issubclass(kind, SiteDown | SiteTimeout | SiteBusy) and not issubclass(kind, OutOfTurns)
+
+class Asked:
+    """How long a site was given to answer.
+
+    Attributes:
+        seconds: that were left when the request was sent or, if it never was, when it was to be.
+    """
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self.seconds = deadline.left
+
+    def now(self) -> None:
+        """Say that the request is sent now: until then we may have waited for our turn."""
+        self.seconds = self._deadline.left
 
 
 def _resting(host: str, seconds: float) -> SiteResting:

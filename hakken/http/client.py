@@ -115,9 +115,10 @@ class HttpClient:
         Raises:
             SiteError: see `hakken.errors` for the kinds; never SiteBlocked, which is the caller's to find.
         """
-        if keep and (session := self._keeping):
+        if keep:
             try:
-                return _asked(session, "GET", url, deadline, params=params, headers=headers)
+                if session := self._keeping:
+                    return _asked(session, "GET", url, deadline, params=params, headers=headers)
             except sqlite3.Error as error:
                 self._vault.spoilt(error)
         return _asked(self._session, "GET", url, deadline, params=params, headers=headers)
@@ -137,7 +138,7 @@ class HttpClient:
             requests.Request("GET", url, params=params, headers=dict(headers or {}))
         )
         found = self._vault.find(question)
-        return Answer(host_of(question), found.status_code, found.content) if found else None
+        return Answer(host_of(question), found.status, found.body) if found else None
 
     @property
     def _session(self) -> requests.Session:

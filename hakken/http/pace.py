@@ -4,19 +4,26 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import TypeVar
 
 import filelock
 from pyrate_limiter import AbstractBucket, InMemoryBucket, Rate, RateItem, SQLiteBucket
 
 from hakken.config import SiteRate
 from hakken.errors import OutOfTurns
+from hakken.files import check_database
 from hakken.http.deadline import Deadline
 
 SLACK_MS = 250
 """What each window is longer than the site's own: one request may take so much longer to arrive than the next."""
+
+_PATIENCE = 0.2
+"""Seconds to wait for whoever else holds the file; we hold its lock, so that is nobody of us."""
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -116,32 +123,37 @@ class _Queue:
         now: int = self._record().now()  # type: ignore[no-untyped-call]
         newest = self._newest(0)
         if newest is not None and newest > now:
-            self._record().flush()  # the clock was set back: what was counted lies in a future that may be days away
+            # The clock was set back: what was counted lies in a future that may be days away.
+            self._with_record(lambda record: record.flush())
         return now
 
     def _newest(self, place: int) -> int | None:
         """When, in milliseconds, a request was sent, counted back from the newest."""
-        try:
-            item = self._record().peek(place)
-        except sqlite3.Error as error:
-            self._count_alone(error)
-            item = self._record().peek(place)
+        item = self._with_record(lambda record: record.peek(place))
         return item.timestamp if isinstance(item, RateItem) else None
 
     def _count(self) -> None:
-        try:
-            record = self._record()
+        def count(record: AbstractBucket) -> None:
             now: int = record.now()  # type: ignore[no-untyped-call]
             record.put(RateItem(self._site, now))
             record.leak(now)
+
+        self._with_record(count)
+
+    def _with_record(self, act: Callable[[AbstractBucket], T]) -> T:
+        """Read or change the record; when that fails, the one in memory that takes its place."""
+        try:
+            return act(self._record())
         except sqlite3.Error as error:
             self._count_alone(error)
-            self._count()
+            return act(self._record())
 
     def _record(self) -> AbstractBucket:
         if self._bucket is None and self._file:
             try:
+                check_database(self._file, _PATIENCE)  # the library would wait for five seconds
                 self._bucket = SQLiteBucket.init_from_file(self._rates, db_path=str(self._file))
+                self._bucket.conn.execute(f"PRAGMA busy_timeout = {round(1000 * _PATIENCE)}")
             except sqlite3.Error as error:
                 self._count_alone(error)
         self._bucket = self._bucket or InMemoryBucket(self._rates)

@@ -62,7 +62,8 @@ class Sources:
             ConfigError: a source is unknown, or lacks what it needs.
         """
         mal = [_MAL_SOURCES[name](http, settings) for name in mal_source_names(settings)]
-        shared = SharedLists(private_directory(cache_directory(settings.cache_dir) / SITES))
+        directory = private_directory(cache_directory(settings.cache_dir) / SITES)
+        shared = SharedLists(directory) if directory else None
         lists: dict[Site, Sequence[Source]] = {Site.MAL: mal, Site.ANILIST: [AniList(http, settings.anilist_url)]}
         return cls(http, lists, shared=shared, seats=max(1, settings.threads // 2))
 
@@ -78,12 +79,12 @@ class Sources:
             AllSourcesFailed: none of the sources could answer.
         """
         checked(username.name)
+        deadline = self._http.new_deadline()
         if self._shared and (found := self._shared.find(username)) is not None:
             return found
         if not self._seats.acquire(blocking=False):
             raise Crowded("Too many people are having their lists fetched just now.")
         try:
-            deadline = self._http.new_deadline()
             ask = partial(self._ask, username, deadline)
             return self._shared.fetch(username, deadline, ask) if self._shared else ask()
         finally:

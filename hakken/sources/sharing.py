@@ -16,7 +16,7 @@ from pathlib import Path
 import filelock
 import msgspec
 
-from hakken.errors import AllSourcesFailed, SiteError, SiteTimeout, SourceError
+from hakken.errors import AllSourcesFailed, SiteDown, SiteError, SiteTimeout, SourceError
 from hakken.http import Deadline
 from hakken.ratings import UserList, Username
 from hakken.sources.shelf import Shelf
@@ -41,7 +41,8 @@ class _Failure(msgspec.Struct):
         return cls(type(error).__name__, str(error), wait, tuple((name, cls.of(why)) for name, why in tried))
 
     def again(self) -> SourceError:
-        kind = next(kind for kind in _all_below(SourceError) if kind.__name__ == self.kind)
+        # Another version of Hakken may know kinds that this one does not.
+        kind = next((kind for kind in _all_below(SourceError) if kind.__name__ == self.kind), SiteDown)
         if issubclass(kind, AllSourcesFailed):
             return kind(self.message, [(name, why.again()) for name, why in self.tried])  # type: ignore[misc]
         return kind(self.message, self.retry_after) if issubclass(kind, SiteError) else kind(self.message)
@@ -104,7 +105,7 @@ class SharedLists:
         since, thing = self._shelf.take(key) or (0.0, b"")
         try:
             return since, msgspec.msgpack.decode(thing, type=_Outcome) if thing else _Outcome()
-        except msgspec.DecodeError:  # of another version of Hakken
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError):  # damaged, or of another version of Hakken
             return 0.0, _Outcome()
 
     @contextmanager

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-_PATIENCE = 1.0
-"""Seconds to wait for another's hold of the file, which lasts for milliseconds."""
+_PATIENCE = 0.2
+"""Seconds to wait for another's hold of the file, which lasts for milliseconds; a visitor's deadline may be over."""
 _TABLE = "CREATE TABLE IF NOT EXISTS things (key TEXT PRIMARY KEY, since REAL NOT NULL, thing BLOB NOT NULL)"
 
 _log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ class Shelf:
         self._seconds = seconds
         self._alone = threading.Lock()
         self._tidying = False
+        self._thread: threading.Thread | None = None
         if file.exists():  # left by a server that was stopped
             self._tidy_up()
 
@@ -49,9 +50,11 @@ class Shelf:
     def _tidy_up(self) -> None:
         """Have a thread wipe out what is old, for as long as there is anything."""
         with self._alone:
-            if not self._tidying:
+            # A thread does not outlive a fork: the child of a process that had one begins its own.
+            if not self._tidying or self._thread is None or not self._thread.is_alive():
                 self._tidying = True
-                threading.Thread(target=self._tidy, name="hakken-shelf", daemon=True).start()
+                self._thread = threading.Thread(target=self._tidy, name="hakken-shelf", daemon=True)
+                self._thread.start()
 
     def _tidy(self) -> None:
         while self._left():

@@ -24,7 +24,7 @@ class Progress(Protocol):
 class Silent:
     """Nobody listens."""
 
-    def stage(self, name: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Advance]:  # noqa: ARG002
+    def stage(self, name: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Advance]:  # noqa: ARG002  # no bar
         """Begin a stage, unheard."""
         return nullcontext(lambda _: None)
 

@@ -231,7 +231,7 @@ def _retry_after(error: errors.HakkenError) -> dict[str, str]:
 def on_http_error(error: HTTPException) -> ResponseReturnValue:
     """Write the page of an error that Flask or Werkzeug raised, with the headers it came with, such as Allow."""
     status = error.code or 500
-    failure = HTTP_FAILURES.get(status) or HTTP_FAILURES[500 if status >= 500 else 400]  # noqa: PLR2004
+    failure = HTTP_FAILURES.get(status) or HTTP_FAILURES[500 if status >= 500 else 400]  # noqa: PLR2004  # classes
     limit = services().settings.max_upload_mb
     happened = failure.happened or f"A file may have at most {limit} MB, and what was sent is larger."
     # Not with the form's values: reading them may be what failed.

@@ -44,9 +44,9 @@ class InMemoryRequest(Request):
     def _get_file_stream(
         self,
         total_content_length: int | None,  # noqa: ARG002  # Werkzeug gives all four
-        content_type: str | None,  # noqa: ARG002
-        filename: str | None = None,  # noqa: ARG002
-        content_length: int | None = None,  # noqa: ARG002
+        content_type: str | None,  # noqa: ARG002  # the same
+        filename: str | None = None,  # noqa: ARG002  # the same
+        content_length: int | None = None,  # noqa: ARG002  # the same
     ) -> BytesIO:
         return BytesIO()
 
