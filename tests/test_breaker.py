@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import Response
 
+from hakken.config import SiteRate
 from hakken.errors import OutOfTurns, SiteBusy, SiteDown, SiteError, SiteNonsense, SiteResting, SiteTimeout
-from hakken.http import Deadline, HttpClient
+from hakken.http import Deadline, HttpClient, Pace
 from hakken.http.breaker import FAILURES, Breaker
 from tests.standin.faults import Fault, Faults, reply
 from tests.standin.server import Standin
@@ -58,6 +59,36 @@ def test_what_is_not_the_sites_weakness_is_no_reason_to_rest(error: SiteError) -
     breaker = Breaker(REST)
     for _ in range(2 * FAILURES):
         fail(breaker, error)
+
+
+def test_a_turn_that_did_not_come_tells_nothing_of_the_site(resting: Breaker) -> None:
+    breaker = Breaker(REST)
+    for _ in range(FAILURES - 1):
+        fail(breaker, SiteTimeout("."))
+        fail(breaker, OutOfTurns(".", 5.0))
+    fail(breaker, SiteTimeout("."))
+    with pytest.raises(SiteResting):
+        ask(breaker)
+    # Nor does it end a rest.
+    time.sleep(REST)
+    fail(resting, OutOfTurns(".", 5.0))
+    fail(resting, SiteDown("."))
+    with pytest.raises(SiteResting):
+        ask(resting)
+
+
+def test_the_time_that_was_waited_for_a_turn_was_not_the_sites() -> None:
+    breaker = Breaker(REST)
+
+    def wait_for_a_turn_and_fail() -> None:
+        with breaker.guard("site.example", Deadline.after(0.7)) as asked:
+            time.sleep(0.3)  # in the queue
+            asked.now()
+            raise SiteTimeout(".")
+
+    for _ in range(2 * FAILURES):
+        with pytest.raises(SiteTimeout):
+            wait_for_a_turn_and_fail()
 
 
 def test_a_site_that_had_no_time_has_not_failed() -> None:
@@ -221,6 +252,24 @@ def test_attempts_end_with_the_deadline(http: HttpClient, standin: Standin) -> N
 
     assert time.monotonic() - begun < 0.7
     assert len(standin.requests) in {1, 2}
+
+
+def test_a_busy_queue_is_not_taken_for_a_dead_site(standin: Standin) -> None:
+    """Each visitor but the first waits for a turn until hardly any time is left; the site always answers in 0.2 s."""
+    pace = Pace({"jikan": [SiteRate(1, 0.55)]})
+    http = HttpClient(0.7, sites={"jikan": standin.jikan_url}, pace=pace)
+    standin.fail("jikan", lambda: time.sleep(0.2))
+    outcomes: list[object] = []
+    for _ in range(2 * FAILURES):
+        get(http, standin)  # takes the turn of a moment
+        try:
+            outcomes.append(get(http, standin))
+        except SiteError as error:
+            outcomes.append(type(error))
+        time.sleep(0.9)
+
+    assert SiteResting not in outcomes
+    assert SiteTimeout in outcomes
 
 
 def test_sites_rest_apart(standin: Standin) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -223,3 +224,24 @@ def test_where_nothing_can_be_written_nothing_is_kept(standin: Standin, site: Et
     assert get(http, standin) == get(http, standin) == BODY
     assert http.kept(f"{standin.mal_url}/anime/1") is None
     assert len(standin.requests) == 2
+
+
+@pytest.mark.parametrize("hold", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_whoever_holds_the_file_holds_up_nobody_who_looks(
+    http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path, hold: str
+) -> None:
+    get(http, standin)
+    url, params = f"{standin.mal_url}/anime/1", {"fields": "a,b"}
+    with closing(sqlite3.connect(tmp_path / "facts.sqlite", isolation_level=None)) as other:
+        other.execute(hold)
+        for client_of_a_process in (http, client(standin, tmp_path)):
+            begun = time.monotonic()
+            for _ in range(5):
+                client_of_a_process.kept(url, params=params)
+            assert time.monotonic() - begun < 1
+
+
+def test_whoever_holds_the_file_costs_nobody_an_answer(standin: Standin, site: Etagged, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "facts.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert get(client(standin, tmp_path), standin) == BODY

@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,22 @@ def test_a_file_of_no_use_leaves_each_process_its_own_pace(
 
     assert most_at_once(moments, WINDOW - 0.2) <= 3
     assert ("by this process alone" in caplog.text) == (spoil != "gone")
+
+
+def test_a_clock_set_back_on_a_disk_that_takes_nothing_costs_nobody_a_turn(tmp_path: Path) -> None:
+    take(Pace(RATE, tmp_path), 1)
+    with sqlite3.connect(tmp_path / "pace-jikan.sqlite") as connection:
+        connection.execute("UPDATE rate_bucket SET item_timestamp = item_timestamp + 86400000")
+        connection.execute(
+            "CREATE TRIGGER full BEFORE DELETE ON rate_bucket BEGIN SELECT RAISE(FAIL, 'disk full'); END"
+        )
+
+    assert len(take(Pace(RATE, tmp_path), 2)) == 2
+
+
+def test_whoever_holds_the_file_holds_up_nobody(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "pace-jikan.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        begun = time.monotonic()
+        take(Pace(RATE, tmp_path), 1, seconds=2)
+        assert time.monotonic() - begun < 1

@@ -5,8 +5,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hakken.errors import (
@@ -15,6 +17,7 @@ from hakken.errors import (
     PrivateList,
     SiteBlocked,
     SiteBusy,
+    SiteDown,
     SiteResting,
     SiteTimeout,
     SourceError,
@@ -23,7 +26,7 @@ from hakken.errors import (
 from hakken.http import Deadline, HttpClient
 from hakken.ratings import Rating, Site, Status, UserList, Username
 from hakken.sources import Sources
-from hakken.sources.sharing import SharedLists
+from hakken.sources.sharing import SharedLists, _Outcome
 from hakken.sources.shelf import Shelf
 
 WHO = Username("Everything")
@@ -208,6 +211,37 @@ def test_a_file_of_no_use_costs_nobody_their_list(tmp_path: Path, spoil: str) ->
 
     assert shared.find(WHO) is None
     assert fetch(shared, Fetch(seconds=0)) == LIST
+
+
+NOT_UTF8 = b"\x82\xa5found\xc0\xa7failure\x83\xa4kind\xa1\xff\xa7message\xa1x\xabretry_after\xc0"
+
+
+@pytest.mark.parametrize("row", [NOT_UTF8, "text", b"", b"\xc1"])
+def test_a_row_that_cannot_be_read_is_none(shared: SharedLists, tmp_path: Path, row: str | bytes) -> None:
+    fetch(shared, Fetch(seconds=0))
+    with sqlite3.connect(tmp_path / "lists.sqlite") as connection:
+        connection.execute("UPDATE things SET thing = ?", (row,))
+
+    assert shared.find(WHO) is None
+    assert fetch(shared, Fetch(seconds=0)) == LIST
+
+
+def test_a_failure_that_a_later_version_knows_is_a_failure_all_the_same() -> None:
+    known_later = {"failure": {"kind": "NotYetInvented", "message": "Odd."}}
+    failure = msgspec.convert(known_later, _Outcome).failure
+
+    assert failure is not None
+    assert type(failure.again()) is SiteDown
+
+
+def test_whoever_holds_the_file_holds_up_nobody(shared: SharedLists, tmp_path: Path) -> None:
+    fetch(shared, Fetch(seconds=0), Username("before"))
+    with closing(sqlite3.connect(tmp_path / "lists.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        begun = time.monotonic()
+        assert shared.find(WHO) is None
+        assert fetch(shared, Fetch(seconds=0)) == LIST
+        assert time.monotonic() - begun < 1
 
 
 # A full house
