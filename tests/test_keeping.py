@@ -241,7 +241,12 @@ def test_whoever_holds_the_file_holds_up_nobody_who_looks(
             assert time.monotonic() - begun < 1
 
 
-def test_whoever_holds_the_file_costs_nobody_an_answer(standin: Standin, site: Etagged, tmp_path: Path) -> None:
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("hold", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_whoever_holds_the_file_costs_nobody_an_answer(
+    http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path, hold: str
+) -> None:
+    get(http, standin)
     with closing(sqlite3.connect(tmp_path / "facts.sqlite", isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        assert get(client(standin, tmp_path), standin) == BODY
+        other.execute(hold)
+        assert get(client(standin, tmp_path), standin, 2) == BODY

@@ -28,6 +28,7 @@ from hakken.ratings import Rating, Site, Status, UserList, Username
 from hakken.sources import Sources
 from hakken.sources.sharing import SharedLists, _Outcome
 from hakken.sources.shelf import Shelf
+from tests.standin.server import Standin
 
 WHO = Username("Everything")
 LIST = UserList.of([Rating(1, 9), Rating(5, 0, Status.DROPPED), Rating(1, 8)], skipped=3)
@@ -294,3 +295,16 @@ def test_a_failure_gives_the_room_back(tmp_path: Path) -> None:
     for _ in range(3):
         with pytest.raises(AllSourcesFailed):
             sources.fetch(WHO)
+
+
+def test_without_any_place_to_keep_things_lists_are_fetched_all_the_same(
+    standin: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_place(**_: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("tempfile.mkdtemp", no_place)
+    settings = standin.settings(cache_dir="/proc/none", list_sources="jikan")
+    sources = Sources.from_settings(settings, HttpClient.from_settings(settings))
+
+    assert len(sources.fetch(Username("everything"))) == 8

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -129,3 +130,20 @@ def test_the_app_knows_how_many_threads_there_really_are(option: list[str], tmp_
     with served("tests.worker_probe:create_threads_app()", **told) as (address, _):
         wait_for(address)
         assert requests.get(address, timeout=10).text == ("3" if option else "8")
+
+
+@pytest.mark.parametrize(
+    "line", ["GET /?username=somebody else HTTP/1.1", "GET /?username=somebody", "somebody / HTTP/9"]
+)
+def test_a_request_that_gunicorn_cannot_make_out_leaves_no_name_in_the_log(line: str, tmp_path: Path) -> None:
+    with served("ars_app:create_app()", HAKKEN_CACHE_DIR=str(tmp_path)) as (address, process):
+        wait_for(address)
+        with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=5) as client:
+            client.sendall(f"{line}\r\nHost: x\r\n\r\n".encode())
+            client.recv(1000)
+        process.terminate()
+        assert process.stdout
+        said = process.stdout.read()
+
+    assert "Invalid request from ip=127.0.0.1" in said
+    assert not re.search("somebody|else", said)

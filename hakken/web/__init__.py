@@ -15,10 +15,10 @@ from hakken.web.health import health
 from hakken.web.offer import ORDERS, RULES, current_offer
 from hakken.web.pages import pages
 from hakken.web.picking import picking
-from hakken.web.services import EXTENSION, Details, NoDetails, Services
+from hakken.web.services import EXTENSION, Details, Services
 from hakken.web.wording import paragraphs, studio
 
-__all__ = ["Details", "NoDetails", "Services", "register"]
+__all__ = ["Details", "Services", "register"]
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src {pictures}; form-action 'self'; base-uri 'none'; "

@@ -1,7 +1,7 @@
 """What the web side is handed by whoever composes the application."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from flask import current_app
@@ -25,17 +25,6 @@ class Details(Protocol):
         """Have the facts about some titles fetched soon, in the background."""
 
 
-class NoDetails:
-    """What is known of a title is what the catalogue has."""
-
-    def known(self, anime: Anime) -> Anime:
-        """The same anime."""
-        return anime
-
-    def want(self, anime_ids: Iterable[int]) -> None:
-        """Fetch nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the views call; a test hands them fakes.
@@ -52,7 +41,7 @@ class Services:
     recommend: Callable[[Username | UserList, Preferences], Recommendations]
     knowledge: Callable[[], Knowledge]
     parse_export: Callable[[BinaryIO], UserList]
-    details: Details = field(default_factory=NoDetails)
+    details: Details
 
 
 def services() -> Services:
