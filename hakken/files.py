@@ -24,6 +24,11 @@ def cache_directory(chosen: str) -> Path:
     return Path(chosen) if chosen else user_cache_path("hakken")
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file; where nobody may look, or under a name that is too long, there is none."""
+    return os.path.isfile(path)  # noqa: PTH113  # Path's own raises there
+
+
 def private_directory(path: Path) -> Path | None:
     """Make a directory that no other user of the machine can look into.
 

@@ -5,7 +5,6 @@ It can do without: a file that can't be opened, read or written only means that 
 
 import hashlib
 import logging
-import os
 import sqlite3
 import threading
 from contextlib import closing, suppress
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import requests
 
-from hakken.files import check_database
+from hakken.files import check_database, is_file
 
 if TYPE_CHECKING:
     from requests_cache import CachedSession
@@ -79,7 +78,7 @@ class Vault:
 
     def find(self, question: requests.PreparedRequest) -> Kept | None:
         """Find what is kept for a question, however old it is; waits for nobody."""
-        if self._file is None or not os.path.isfile(self._file):  # noqa: PTH113  # Path's own raises where it may not look
+        if self._file is None or not is_file(self._file):
             return None
         address = f"{self._file.absolute().as_uri()}?mode=ro"
         try:

@@ -22,7 +22,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
-from hakken.files import written_whole
+from hakken.files import is_file, written_whole
 from hakken.model import manifest as manifests
 from hakken.model.manifest import FileEntry, Manifest, Sha256
 
@@ -90,7 +90,7 @@ def locate(place: str | Path) -> tuple[Path, str | None]:
     """Find the directory that `place` means and, where a pointer led there, its manifest's checksum."""
     directory = EMBEDDED_PATH if str(place) == EMBEDDED else Path(place)
     pointer_file = directory / POINTER_NAME
-    if _is_file(directory / manifests.FILE_NAME) or not _is_file(pointer_file):
+    if is_file(directory / manifests.FILE_NAME) or not is_file(pointer_file):
         return directory, None
     pointer = decode_pointer(_read(pointer_file))
     return directory / VERSIONS_NAME / pointer.version, pointer.manifest_sha256
@@ -122,7 +122,7 @@ def verify(directory: Path, manifest_sha256: str | None = None) -> Artefact:
 def read_manifest(directory: Path, manifest_sha256: str | None = None) -> Artefact:
     """Read an artefact's manifest without a look at its other files; as `verify` otherwise."""
     path = directory / manifests.FILE_NAME
-    if not _is_file(path):
+    if not is_file(path):
         raise ArtefactMissing(f"There is no model at {directory}: no {manifests.FILE_NAME} in it.")
     text = _read(path)
     check_manifest(text, manifest_sha256)
@@ -146,7 +146,7 @@ def check_file(path: Path, entry: FileEntry) -> None:
     Raises:
         ArtefactCorrupt: it is missing, or of another size or content.
     """
-    if not _is_file(path):
+    if not is_file(path):
         raise ArtefactCorrupt(f"The model's file {path} is missing.")
     if describe_file(path) != entry:
         raise ArtefactCorrupt(f"The model's file {path} is not what the manifest says: it is damaged or was changed.")
@@ -271,10 +271,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _is_file(path: Path) -> bool:
-    return os.path.isfile(path)  # noqa: PTH113  # Path's own raises for a name too long or a directory locked
 
 
 def _read(path: Path) -> bytes:
