@@ -1,5 +1,6 @@
 """Leaving a site alone that has failed, and trying again what may pass."""
 
+import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -276,3 +277,12 @@ def test_sites_rest_apart(standin: Standin) -> None:
         get(http, standin)
 
     assert http.get(f"{standin.mal_url}/users/empty/animelist", http.new_deadline()).status == 401
+
+
+def test_pauses_change_nobody_elses_random_numbers(http: HttpClient, standin: Standin) -> None:
+    standin.fail("jikan", in_turn(Faults.OUT_OF_ORDER))
+    before = random.getstate()
+
+    get(http, standin)
+
+    assert random.getstate() == before

@@ -1,6 +1,6 @@
 """Asking one site as it wants to be asked: at its pace, again when it stumbles, not at all when it lies down."""
 
-import random
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,6 +18,8 @@ from hakken.http.transport import BoundedAdapter, host_of, sending_in
 ATTEMPTS = 3
 BACK_OFF_SECONDS = 0.4
 """Before the second attempt; doubled for the third."""
+_CHANCE = secrets.SystemRandom()
+"""Of its own, so that a thread in the background changes no other's random numbers."""
 
 
 class SiteAdapter(BoundedAdapter):
@@ -78,4 +80,4 @@ def _back_off(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     pause = BACK_OFF_SECONDS * 2 ** (state.attempt_number - 1)
     asked_for = error.retry_after if isinstance(error, SiteError) else None
-    return (pause if asked_for is None else asked_for) + random.uniform(0, pause / 2)  # noqa: S311  # no secret
+    return (pause if asked_for is None else asked_for) + _CHANCE.uniform(0, pause / 2)
