@@ -112,6 +112,7 @@ class Backstage:
         self.asked: list[tuple[Username | UserList, Preferences]] = []
         self.uploads: list[BinaryIO] = []
         self.answer = MADE
+        self.list = UserList()
         self.failure: Exception | None = None
         self.model_failure: Exception | None = None
         self.facts: dict[int, dict[str, Any]] = {}
@@ -122,6 +123,12 @@ class Backstage:
         if self.failure:
             raise self.failure
         return self.answer
+
+    def fetch(self, who: Username) -> UserList:
+        self.asked.append((who, Preferences()))
+        if self.failure:
+            raise self.failure
+        return self.list
 
     def knowledge(self) -> Knowledge:
         if self.model_failure:
@@ -148,7 +155,9 @@ def backstage() -> Backstage:
 def app_with(backstage: Backstage) -> Callable[[Settings], Flask]:
     def make(settings: Settings) -> Flask:
         app = Flask("hakken_under_test", root_path=str(ROOT))
-        behind = Services(settings, backstage.recommend, backstage.knowledge, backstage.parse_export, backstage)
+        behind = Services(
+            settings, backstage.recommend, backstage.fetch, backstage.knowledge, backstage.parse_export, backstage
+        )
         register(app, behind)
         return app
 

@@ -42,6 +42,8 @@ def _filters(columns: Columns, knowledge: Knowledge, preferences: Preferences) -
     facts, model = knowledge.facts, knowledge.model
     if not preferences.adult:
         yield "adult titles hidden", ~facts.adult
+    if preferences.hidden:
+        yield "hidden one by one", ~rows_among(model, np.array(preferences.hidden, dtype=np.int64))
     if preferences.order is Order.PREDICTED_RATING:
         min_raters = model.manifest.parameters.min_raters
         yield f"fewer than {min_raters:,} raters", model.arrays.raters >= min_raters

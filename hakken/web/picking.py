@@ -12,6 +12,7 @@ from hakken.knowledge import Knowledge
 from hakken.ratings import UserList
 from hakken.search import Titles
 from hakken.sources import picks
+from hakken.web.asking import Asked
 from hakken.web.covers import with_details
 from hakken.web.forms import LONGEST, Typed, pick_texts, read_id, typed
 from hakken.web.services import services
@@ -71,7 +72,8 @@ def choose() -> ResponseReturnValue:
     values = request.args
     state = State.read(values)
     if "recommend" in values and len(state.chosen):
-        return redirect(state.address("pages.recommendations"), 303)
+        asked = Asked.carrying(state.chosen)
+        return redirect(url_for("pages.recommendations", **asked.again, **state.kept.choices), 303)
     if _untidy(values) and "recommend" not in values:
         anchor = "titles" if "add" in values else None
         return redirect(state.address("picking.choose", q=state.query or None, _anchor=anchor), 303)
