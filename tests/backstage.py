@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
-from hakken.model import Manifest, Model, Parameters
+from hakken.model import Manifest, Model, Parameters, People
 from hakken.model.arrays import Arrays
 from hakken.model.manifest import Sizes
 from hakken.ratings import (
@@ -83,6 +83,7 @@ def knowledge() -> Knowledge:
         hakken_version="0.1.0",
         mu=7.8,
         sizes=Sizes(users=5877, items=7561, entries=612636, scored=494301, neighbours=1, preferences=0),
+        people=People(tuple(range(10, 20)), tuple(step / 5 - 2 for step in range(21))),
         parameters=Parameters(),
         files={},
     )
@@ -95,12 +96,13 @@ def knowledge() -> Knowledge:
         sim_indptr=np.zeros(len(anime) + 1, dtype=np.int64),
         sim_indices=none.astype(np.uint16),
         sim_values=none.astype(np.uint16),
-        sim_scale=none.astype(np.float32),
+        sim_scale=zeros.astype(np.float32),
+        sim_support=none.astype(np.uint16),
         watchers=zeros.astype(np.int32),
         pref_indptr=np.zeros(len(anime) + 1, dtype=np.int64),
         pref_indices=none.astype(np.uint16),
         pref_values=none.astype(np.int16),
-        pref_scale=none.astype(np.float32),
+        pref_scale=zeros.astype(np.float32),
     )
     return Knowledge(Model(no_arrays, manifest, "20261123T211635Z-abc"), Catalogue(anime))
 

@@ -126,7 +126,7 @@ def corrupt(at: Path) -> None:
 
 
 def too_new(at: Path) -> None:
-    (at / "manifest.json").write_text(json.dumps({"schema_version": 3}))
+    (at / "manifest.json").write_text(json.dumps({"schema_version": 4}))
 
 
 @pytest.mark.parametrize(
