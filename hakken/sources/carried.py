@@ -4,14 +4,14 @@ A text is the version, "1", and in base64url (RFC 4648, without padding) a DEFLA
 
     [first id and the gaps between ids, scores, statuses, entries that could not be read, repeats]
 
-with the entries by ascending id, scores and statuses one byte each, and statuses as MyAnimeList's numbers. Alike columns
-side by side pack well: 300 entries take about 700 characters.
+with the entries by ascending id, scores and statuses one byte each, and statuses as MyAnimeList's numbers. Columns of
+alike values pack well: 300 entries take about 800 characters.
 """
 
 import base64
 import binascii
 import zlib
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Annotated
 
 import msgspec
@@ -42,7 +42,7 @@ def packed(user_list: UserList) -> str:
     ratings = sorted(user_list.ratings, key=lambda one: one.anime_id)
     ids = [0, *(one.anime_id for one in ratings)]
     columns = _Columns(
-        gaps=tuple(after - before for before, after in zip(ids, ids[1:], strict=False)),
+        gaps=tuple(after - before for before, after in pairwise(ids)),
         scores=bytes(max(one.score, 0) for one in ratings),
         statuses=bytes(_CODE_OF_STATUS[one.status] for one in ratings),
         skipped=user_list.skipped,

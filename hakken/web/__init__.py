@@ -8,6 +8,7 @@ from flask import Flask, Response, request
 from hakken.config import Settings
 from hakken.ratings import MAX_N
 from hakken.web.addresses import watch_links
+from hakken.web.anime import anime
 from hakken.web.covers import covers, initial
 from hakken.web.errors import register_error_pages
 from hakken.web.forms import DEFAULTS, YEARS, InMemoryRequest, body_limit
@@ -16,13 +17,14 @@ from hakken.web.offer import ORDERS, RULES, current_offer
 from hakken.web.pages import pages
 from hakken.web.picking import picking
 from hakken.web.services import EXTENSION, Details, Services
+from hakken.web.taste import taste
 from hakken.web.wording import paragraphs, studio
 
 __all__ = ["Details", "Services", "register"]
 
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src {pictures}; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src {pictures}; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 RETRY_AFTER = 60
 """Seconds after which to ask again when we can't serve, and know no better."""
@@ -54,7 +56,7 @@ def register(app: Flask, services: Services) -> None:
         rules=RULES,
         offer=current_offer,
     )
-    for blueprint in (pages, picking, covers, health):
+    for blueprint in (pages, taste, anime, picking, covers, health):
         app.register_blueprint(blueprint)
     register_error_pages(app)
     app.after_request(partial(_with_headers, _headers(services.settings)))

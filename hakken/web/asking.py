@@ -1,7 +1,7 @@
 """What a request asks: for whose list, with which choices, shown how; and the form and address that ask the same again.
 
-An uploaded or picked list is no file of ours: it travels in the page as one field, in an address while that stays short,
-else in the body of a form.
+An uploaded or picked list is no file of ours: it travels in the page as one field, in an address while that stays
+short, else in the body of a form.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from flask import Request, current_app, url_for
 from werkzeug.datastructures import MultiDict
 
 from hakken.errors import BadOption
-from hakken.ratings import Order, Preferences, UserList, Username
+from hakken.ratings import Order, Preferences, Status, UserList, Username
 from hakken.sources import carried, picks
 from hakken.web.forms import (
     CHOICES,
@@ -72,9 +72,11 @@ class Asked(NamedTuple):
         return cls(Kind.CARRIED, user_list, {Kind.CARRIED.value: carried.packed(user_list)})
 
     @property
-    def few(self) -> bool:
-        """Whether it is a list that can be changed title by title."""
-        return isinstance(self.who, UserList) and self.kind is Kind.CARRIED and len(self.who) <= picks.MAX_PICKS
+    def pickable(self) -> bool:
+        """Whether the page on which titles are picked can hold the list as it is: it knows no status."""
+        if not isinstance(self.who, UserList) or self.kind is not Kind.CARRIED:
+            return False
+        return len(self.who) <= picks.MAX_PICKS and all(one.status is Status.COMPLETED for one in self.who.ratings)
 
     def fetched(self) -> UserList:
         """The list itself, for which a site may have to be asked.
@@ -85,9 +87,14 @@ class Asked(NamedTuple):
         """
         return services().fetch(self.who) if isinstance(self.who, Username) else self.who
 
-    def fits(self, endpoint: str, **more: Any) -> bool:  # noqa: ANN401  # as url_for has it
+    def address(self, endpoint: str, **more: Any) -> str:  # noqa: ANN401  # as url_for has it
+        """Address of a page about this list."""
+        query: dict[str, Any] = {**self.again, **more}
+        return url_for(endpoint, **query)
+
+    def fits(self, endpoint: str) -> bool:
         """Whether the address of a page about this list is short enough to be one."""
-        return len(url_for(endpoint, **self.again, **more, _external=True)) <= LONGEST_ADDRESS
+        return len(self.address(endpoint, _external=True)) <= LONGEST_ADDRESS
 
 
 def read_asked(values: MultiDict[str, str], request: Request | None = None) -> Asked:
@@ -164,14 +171,16 @@ class Question(NamedTuple):
     @property
     def address(self) -> str:
         """The address that asks all of it again."""
-        query: dict[str, Any] = dict(self.fields)
-        return url_for("pages.recommendations", **query)
+        return self._address()
 
     @property
     def shareable(self) -> bool:
         """Whether the address can hold it; else a form has to carry it."""
-        query: dict[str, Any] = dict(self.fields)
-        return len(url_for("pages.recommendations", **query, _external=True)) <= LONGEST_ADDRESS
+        return len(self._address(_external=True)) <= LONGEST_ADDRESS
+
+    def _address(self, **more: Any) -> str:  # noqa: ANN401  # as url_for has it
+        query: dict[str, Any] = {**self.fields, **more}
+        return url_for("pages.recommendations", **query)
 
     @property
     def typed(self) -> Typed:
