@@ -10,7 +10,6 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
-from werkzeug.test import TestResponse
 
 from ars_app import create_app
 from hakken import errors
