@@ -660,3 +660,20 @@ def test_markup(client: FlaskClient, path: str) -> None:
     assert len(markup.ids) == len(set(markup.ids)), "an id stands twice"
     assert markup.fields == markup.labelled, "a field without its label, or the other way round"
     assert not markup.foul, "the policy forbids inline styles and scripts"
+
+
+# What others read of a page
+
+
+def test_what_a_link_to_a_page_shows_elsewhere(client: FlaskClient) -> None:
+    page = client.get("/", headers={"Host": "hakken.example"})
+
+    told = dict(re.findall(r'<meta (?:name|property)="([^"]+)"(?: media="[^"]+")? content="([^"]*)"', page.text))
+    assert told["og:title"] == "Hakken: what to watch next"
+    assert told["og:type"] == "website"
+    assert told["description"] == told["og:description"] != ""
+    assert told["og:image"] == "http://hakken.example/static/card.png"
+    assert re.findall(r'theme-color" media="\(prefers-color-scheme: (\w+)\)"', page.text) == ["light", "dark"]
+    for address in (told["og:image"], *re.findall(r'<link rel="icon"[^>]*href="([^"]+)"', page.text)):
+        with client.get(address.removeprefix("http://hakken.example")) as picture:
+            assert picture.mimetype in {"image/png", "image/svg+xml"}
