@@ -50,7 +50,7 @@ def create_app(
 
     app = Flask(__name__)
     parse = partial(read_export, settings=settings)
-    web.register(app, web.Services(settings, use_case, current, parse, facts))
+    web.register(app, web.Services(settings, use_case, lists.fetch, current, parse, facts))
     return app
 
 

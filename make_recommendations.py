@@ -106,7 +106,7 @@ def main(
         knowledge = open_knowledge(settings)
         sources = Sources.from_settings(settings, HttpClient.from_settings(settings))
         result = make_recommendations(who, knowledge, sources, preferences_of(chosen))
-    click.echo(FORMATS[form](result, knowledge.catalogue), nl=False)
+    click.echo(FORMATS[form](result, knowledge), nl=False)
     if form == "csv":  # which has no place for them
         for note in result.notes:
             click.echo(note, err=True)

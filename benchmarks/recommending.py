@@ -59,6 +59,7 @@ def synthetic_knowledge(seed: int = 0) -> Knowledge:
         sim_indices=neighbours.ravel().astype(index_type(N_ITEMS)),
         sim_values=(QUANTA * falling.ravel()).clip(1).astype(np.uint16),
         sim_scale=np.full(N_ITEMS, 0.4 / unpack(np.array([QUANTA], dtype=np.uint16))[0], dtype=np.float32),
+        sim_support=np.full(N_ITEMS * K_STORED, 50, dtype=np.uint16),
         watchers=watchers.astype(np.int32),
         pref_indptr=np.concatenate(([0], np.cumsum(np.bincount(watched.ravel(), minlength=N_ITEMS)))),
         pref_indices=title[order].astype(index_type(N_ITEMS)),
@@ -68,7 +69,15 @@ def synthetic_knowledge(seed: int = 0) -> Knowledge:
     n = N_ITEMS * K_STORED
     sizes = Sizes(users=N_USERS, items=N_ITEMS, entries=n, scored=n, neighbours=n, preferences=n)
     created = "2026-01-01T00:00:00Z"
-    manifest = Manifest(created=created, hakken_version="0", mu=MU, sizes=sizes, parameters=Parameters(), files={})
+    manifest = Manifest(
+        created=created,
+        hakken_version="0",
+        mu=MU,
+        sizes=sizes,
+        people=trained.model.manifest.people,
+        parameters=Parameters(),
+        files={},
+    )
     return Knowledge(Model(made, manifest, "synthetic"), catalogue)
 
 

@@ -4,7 +4,8 @@
     ├── ConfigError              a setting is unknown or ill-typed
     ├── InputError               what a person typed can't be used
     │   ├── BadUsername
-    │   └── BadOption            a choice about the list, the site
+    │   ├── BadOption            a choice about the list, the site
+    │   └── BadList              a list that a page or an address carries
     ├── SourceError              a list could not be had
     │   ├── UserNotFound         final: the site itself says so
     │   ├── PrivateList          final: the site itself says so
@@ -54,6 +55,10 @@ class BadUsername(InputError):
 
 class BadOption(InputError):
     """An option, such as the number of recommendations, is out of its range."""
+
+
+class BadList(InputError):
+    """The list that a page or an address carries was cut short, changed, or written by another version."""
 
 
 class SourceError(HakkenError):

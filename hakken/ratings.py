@@ -150,6 +150,9 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         hide_planned: whether titles that the visitor plans to watch are left out.
         franchise: whether the list keeps to new franchises.
         ignored: ids of the visitor's entries that are to say nothing; what they have seen is still not recommended.
+        hidden: ids of titles that are not to be recommended, nor anything else of their series where the franchise
+            rule knows series.
+        like: ids of titles, on the list or not, whose likes are to come first; only in the order by match.
     """
 
     n: int = 10
@@ -165,6 +168,8 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     hide_planned: bool = False
     franchise: FranchiseRule = FranchiseRule.NEW
     ignored: tuple[AnimeId, ...] = ()
+    hidden: tuple[AnimeId, ...] = ()
+    like: tuple[AnimeId, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.n <= MAX_N:

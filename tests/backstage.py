@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Callable, Iterable
+from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,13 +13,13 @@ import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.datastructures import FileStorage
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse, encode_multipart
 
 from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
-from hakken.model import Manifest, Model, Parameters
+from hakken.model import Manifest, Model, Parameters, People
 from hakken.model.arrays import Arrays
 from hakken.model.manifest import Sizes
 from hakken.ratings import (
@@ -83,6 +84,7 @@ def knowledge() -> Knowledge:
         hakken_version="0.1.0",
         mu=7.8,
         sizes=Sizes(users=5877, items=7561, entries=612636, scored=494301, neighbours=1, preferences=0),
+        people=People(tuple(range(10, 20)), tuple(step / 5 - 2 for step in range(21))),
         parameters=Parameters(),
         files={},
     )
@@ -95,12 +97,13 @@ def knowledge() -> Knowledge:
         sim_indptr=np.zeros(len(anime) + 1, dtype=np.int64),
         sim_indices=none.astype(np.uint16),
         sim_values=none.astype(np.uint16),
-        sim_scale=none.astype(np.float32),
+        sim_scale=zeros.astype(np.float32),
+        sim_support=none.astype(np.uint16),
         watchers=zeros.astype(np.int32),
         pref_indptr=np.zeros(len(anime) + 1, dtype=np.int64),
         pref_indices=none.astype(np.uint16),
         pref_values=none.astype(np.int16),
-        pref_scale=none.astype(np.float32),
+        pref_scale=zeros.astype(np.float32),
     )
     return Knowledge(Model(no_arrays, manifest, "20261123T211635Z-abc"), Catalogue(anime))
 
@@ -112,6 +115,7 @@ class Backstage:
         self.asked: list[tuple[Username | UserList, Preferences]] = []
         self.uploads: list[BinaryIO] = []
         self.answer = MADE
+        self.list = UserList()
         self.failure: Exception | None = None
         self.model_failure: Exception | None = None
         self.facts: dict[int, dict[str, Any]] = {}
@@ -122,6 +126,12 @@ class Backstage:
         if self.failure:
             raise self.failure
         return self.answer
+
+    def fetch(self, who: Username) -> UserList:
+        self.asked.append((who, Preferences()))
+        if self.failure:
+            raise self.failure
+        return self.list
 
     def knowledge(self) -> Knowledge:
         if self.model_failure:
@@ -148,7 +158,9 @@ def backstage() -> Backstage:
 def app_with(backstage: Backstage) -> Callable[[Settings], Flask]:
     def make(settings: Settings) -> Flask:
         app = Flask("hakken_under_test", root_path=str(ROOT))
-        behind = Services(settings, backstage.recommend, backstage.knowledge, backstage.parse_export, backstage)
+        behind = Services(
+            settings, backstage.recommend, backstage.fetch, backstage.knowledge, backstage.parse_export, backstage
+        )
         register(app, behind)
         return app
 
@@ -168,7 +180,8 @@ def client_without_mal(app_with: Callable[[Settings], Flask]) -> FlaskClient:
 def upload(client: FlaskClient, content: bytes, *, filename: str = "animelist.xml", **fields: str) -> TestResponse:
     # Encoded here, for the client would put a large file into a temporary one and leave it open.
     boundary, body = encode_multipart({"export": FileStorage(BytesIO(content), filename), **fields})
-    return client.post("/recommendations", data=body, content_type=f'multipart/form-data; boundary="{boundary}"')
+    content_type = f'multipart/form-data; boundary="{boundary}"'
+    return client.post("/recommendations", data=body, content_type=content_type, follow_redirects=True)
 
 
 def words(page: TestResponse) -> str:
@@ -181,6 +194,37 @@ def item(page: TestResponse, rank: int) -> str:
     return page.text.split('<li class="entry">')[rank].split("</ol>")[0]
 
 
-def links(page: TestResponse, name: str) -> list[str]:
-    """The addresses of the links that are named so."""
-    return re.findall(rf'<a [^>]*href="([^"]*)"[^>]*aria-label="{re.escape(name)}"', page.text)
+def buttons(page: TestResponse, label: str) -> list[tuple[str, str]]:
+    """Name and value of each button that is named so."""
+    found = re.findall(r'<button [^>]*name="([^"]*)" value="([^"]*)"[^>]*aria-label="([^"]*)"', page.text)
+    return [(name, value) for name, value, called in found if html.unescape(called) == label]
+
+
+class Fields(HTMLParser):
+    """What a browser would send of the form in whose markup a word stands."""
+
+    def __init__(self, page: TestResponse, marker: str) -> None:
+        super().__init__()
+        self.sent: MultiDict[str, str] = MultiDict()
+        self._select = ""
+        form = next(part for part in page.text.split("<form ")[1:] if marker in part)
+        self.feed(form.split("</form>")[0].partition(">")[2])
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "select":
+            self._select = given["name"]
+        elif (tag == "option" and "selected" in given) or (
+            tag == "input" and given["type"] != "file" and (given["type"] != "checkbox" or "checked" in given)
+        ):
+            self.sent.add(given.get("name", self._select), given["value"])
+
+
+def press(client: FlaskClient, page: TestResponse, label: str) -> TestResponse:
+    """Press a button of the page that is named so: the first of several."""
+    fields = Fields(page, 'id="state"').sent
+    name, value = buttons(page, label)[0]
+    fields.add(name, value)
+    if 'method="post"' in page.text.partition('id="state"')[2].partition(">")[0]:
+        return client.post("/recommendations", data=fields, follow_redirects=True)
+    return client.get("/recommendations", query_string=fields, follow_redirects=True)

@@ -50,6 +50,11 @@ def similarity(
     return (n_ij - 1) / (n_ij - 1 + shrinkage) * sum(a * b for a, b in zip(x, y, strict=True)) / norm
 
 
+def support(scores: Scores, i: int, j: int) -> int:
+    """n_ij."""
+    return sum(1 for u, item in scores if item == i and (u, j) in scores)
+
+
 def prediction(
     baseline: float,
     neighbours: dict[int, float],

@@ -11,8 +11,11 @@ import pytest
 
 import make_recommendations
 from hakken.catalogue import Catalogue
-from hakken.cli.output import as_csv, as_json, as_table
+from hakken.cli.output import as_table
 from hakken.config import variable_names
+from hakken.knowledge import Knowledge
+from hakken.listing import as_csv, as_json
+from hakken.model import store
 from hakken.ratings import Recommendation, Recommendations
 from tests.models import ADULT_ID, N_ITEMS
 from tests.standin.server import Standin
@@ -46,7 +49,8 @@ def test_packed_and_plain_exports_give_the_same_json(tmp_path: Path) -> None:
     plain = run("--file", SAMPLE, "--format", "json")
     assert run("--file", packed, "--format", "json") == plain
     answer = json.loads(plain)
-    assert list(answer) == ["recommendations", "continue", "notes"]
+    assert list(answer) == ["recommendations", "continue", "model", "notes"]
+    assert answer["model"]["version"] == store.open_artefact("embedded").version
     assert len(answer["recommendations"]) == 10
     first = answer["recommendations"][0]
     assert {"anime_id", "title", "predicted_rating", "match", "support", "type", "genres", "year", "url"} <= set(first)
@@ -127,17 +131,17 @@ def test_what_a_spreadsheet_would_run_is_escaped_and_the_rest_is_left_alone() ->
     assert (second["type"], second["genres"]) == ("", "")
 
 
-def test_titles_are_text_in_the_table_and_facts_unknown_are_null_in_json() -> None:
+def test_titles_are_text_in_the_table_and_facts_unknown_are_null_in_json(knowledge: Knowledge) -> None:
     table = as_table(ODD, Catalogue([]))
     assert ODD.recommendations[1].title in table
     assert table.endswith("A note.\n")
-    answer = json.loads(as_json(ODD, Catalogue([])))
+    answer = json.loads(as_json(ODD, Knowledge(knowledge.model, Catalogue([]))))
     assert answer["notes"] == ["A note."]
     assert answer["recommendations"][0]["type"] is None
-    assert answer["recommendations"][0]["genres"] is None
+    assert answer["recommendations"][0]["genres"] == []
 
 
-@pytest.mark.parametrize("title", ["+1", "-x", "@y", "\tz"])
+@pytest.mark.parametrize("title", ["=2", "+1", "-x", "@y", "\tz", "\rz"])
 def test_every_dangerous_beginning_is_escaped(title: str) -> None:
     result = Recommendations((Recommendation(1, title, 8.0, 8.0, 3),))
     assert next(csv.DictReader(io.StringIO(as_csv(result, Catalogue([])))))["title"] == f"'{title}"

@@ -65,7 +65,7 @@ def run(table: RatingTable, best_known: list[int], tmp_path_factory: pytest.Temp
 
 @pytest.fixture(scope="module")
 def sample(run: Run) -> Sample:
-    return sample_neighbours(run.table, run.fitted)
+    return sample_neighbours(run.fitted.arrays)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_nothing_is_loaded(page: str) -> None:
 
 
 def test_the_same_run_gives_the_same_page(run: Run, page: str) -> None:
-    assert render(run, sample_neighbours(run.table, run.fitted)) == page
+    assert render(run, sample_neighbours(run.fitted.arrays)) == page
 
 
 def test_the_sample_is_the_best_known_titles_with_their_stored_neighbours_and_true_support(
@@ -147,7 +147,7 @@ def test_the_smallest_table_has_a_report(table: RatingTable) -> None:
     artefact = Artefact(Path(__file__).parent.parent / "hakken" / "embedded", manifest, "v")
     manifest.files["b_i.npy"] = FileEntry(1, "0" * 64)
     run = Run(table, AnimeTable(Catalogue([]), table.dropped, {}), fitted, artefact, Stopped())
-    text = render(run, sample_neighbours(table, fitted))
+    text = render(run, sample_neighbours(fitted.arrays))
     assert text.count("<svg") == len(CHARTS)
     assert "nan" not in text.lower().replace("hakken", "")
 

@@ -96,7 +96,7 @@ def test_any_changed_cut_or_missing_file_is_corrupt(artefact: Path, name: str) -
         store.open_artefact(artefact)
 
 
-@pytest.mark.parametrize("earlier", [0, 1])
+@pytest.mark.parametrize("earlier", [0, 1, 2])
 def test_an_earlier_schema_needs_training_again(artefact: Path, earlier: int) -> None:
     (artefact / "manifest.json").write_text(f'{{"schema_version": {earlier}}}')
     with pytest.raises(ArtefactCorrupt, match="an earlier Hakken's: train it again"):
@@ -104,8 +104,8 @@ def test_an_earlier_schema_needs_training_again(artefact: Path, earlier: int) ->
 
 
 def test_a_later_schema_is_told_apart_even_when_all_else_changed(artefact: Path) -> None:
-    (artefact / "manifest.json").write_text('{"schema_version": 3, "parts": []}')
-    with pytest.raises(ArtefactTooNew, match="schema version 3, this Hakken reads up to 2: upgrade"):
+    (artefact / "manifest.json").write_text('{"schema_version": 4, "parts": []}')
+    with pytest.raises(ArtefactTooNew, match="schema version 4, this Hakken reads up to 3: upgrade"):
         store.open_artefact(artefact)
 
 
@@ -118,8 +118,8 @@ def test_a_later_schema_is_told_apart_even_when_all_else_changed(artefact: Path)
         "null",
         "{}",
         '{"schema_version": "x"}',
-        '{"schema_version": 2}',
-        '{"schema_version": 2, "created": "\xff"}',
+        '{"schema_version": 3}',
+        '{"schema_version": 3, "created": "\xff"}',
         "\x00",
         "[" * 200_000,
     ],
@@ -162,6 +162,11 @@ DAMAGES: dict[str, Damage] = {
     "columns past the end": lambda at: rewrite(
         at, "sim_indices.npy", np.full_like(np.load(at / "sim_indices.npy"), N_ITEMS)
     ),
+    "support of another type": lambda at: rewrite(
+        at, "sim_support.npy", np.load(at / "sim_support.npy").astype(np.float64)
+    ),
+    "support of other pairs": lambda at: rewrite(at, "sim_support.npy", np.load(at / "sim_support.npy")[1:]),
+    "people without scores": lambda at: change_manifest(at, people={"scores": [1] * 9, "b_u": [0] * 21}),
     "no array": lambda at: overwrite(at, "b_i.npy", b"hello"),
     "not named": unnamed,
     "no catalogue": lambda at: overwrite(at, FILE_NAME, b"hello"),

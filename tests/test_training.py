@@ -74,6 +74,8 @@ def test_similarities_are_those_of_the_formula(
         }
         strongest = sorted((sim for sim in expected.values() if sim > 1e-12), reverse=True)[:k_stored]
         stored = dict(zip(found.indices[row].tolist(), found.sims[row].tolist(), strict=True))
+        support = [oracle.support(scores, i, j) for j in stored]
+        assert found.support[row].tolist() == support
         assert [sim for sim in found.sims[row] if sim > 1e-12] == pytest.approx(strongest, abs=1e-9)
         assert stored == pytest.approx({j: expected[j] for j in stored}, abs=1e-9)
         assert list(stored.values()) == sorted(stored.values(), reverse=True)
@@ -194,8 +196,8 @@ def test_the_same_table_gives_the_same_bytes_on_any_number_of_threads(
 @given(st.lists(st.floats(1e-9, 1.0), max_size=30))
 def test_packing_keeps_similarities_within_a_hundred_thousandth_and_positive(sims: list[float]) -> None:
     ordered = np.array(sorted(sims, reverse=True), dtype=np.float64)
-    rows = Neighbours(np.array([0, 0, len(sims)]), np.zeros(len(sims), dtype=np.int32), ordered)
-    packed = quantise(rows)
+    zeros = np.zeros(len(sims), dtype=np.int32)
+    packed = quantise(Neighbours(np.array([0, 0, len(sims)]), zeros, ordered, zeros), most_raters=1)
     assert (packed.values > 0).all()
     assert packed.indptr.tolist() == [0, 0, len(sims)]
     np.testing.assert_allclose(packed.scale[1] * unpack(packed.values), ordered, atol=1e-5)
@@ -207,11 +209,28 @@ def test_unpacking_is_the_power_that_it_says_it_is() -> None:
 
 
 def test_raters_are_those_who_scored(table: RatingTable) -> None:
-    arrays, manifest, _ = fit(table, Parameters())
+    arrays, manifest, b_u = fit(table, Parameters())
     expected = [int(((table.items == i) & (table.scores > 0)).sum()) for i in range(len(table.anime_ids))]
     assert arrays.raters.tolist() == expected
     assert manifest.sizes.scored == sum(expected)
     assert manifest.sizes.entries == len(table)
+    # How they score, too.
+    assert manifest.people.scores == tuple(int((table.scores == score).sum()) for score in range(1, 11))
+    assert sum(manifest.people.scores) == manifest.sizes.scored
+    biases = sorted(b_u[sorted(set(table.users[table.scores > 0].tolist()))].tolist())
+    assert len(biases) == manifest.sizes.users
+    for step, found in enumerate(manifest.people.b_u):
+        place = (len(biases) - 1) * step / 20
+        low, rest = int(place), place - int(place)
+        assert found == pytest.approx(biases[low] + rest * (biases[min(low + 1, len(biases) - 1)] - biases[low]))
+
+
+@pytest.mark.parametrize(("most_raters", "width"), [(65_535, "uint16"), (65_536, "int32")])
+def test_the_support_is_stored_as_narrowly_as_it_can_be(most_raters: int, width: str) -> None:
+    rows = Neighbours(np.array([0, 1, 1]), *(np.array([one]) for one in (1, 0.5, most_raters)))
+    packed = quantise(rows, most_raters)
+    assert packed.support.dtype == width
+    assert packed.support.tolist() == [most_raters]
 
 
 def test_a_table_without_a_score_is_refused() -> None:

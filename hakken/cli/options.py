@@ -46,6 +46,8 @@ OPTIONS = (
     click.option(
         "--ignore", "ignored", type=click.IntRange(1), multiple=True, help="Id of an entry to learn nothing from."
     ),
+    click.option("--hide", "hidden", type=click.IntRange(1), multiple=True, help="Id of a title not to recommend."),
+    click.option("--like", type=click.IntRange(1), multiple=True, help="Id of a title of whose kind to give more."),
     click.option("--adult", is_flag=True, help="Let titles for adults into the list."),
 )
 

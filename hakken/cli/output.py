@@ -1,39 +1,18 @@
-"""Recommendations as a table for a terminal, as JSON, and as CSV."""
+"""Recommendations for a terminal: as a table, or as hakken.listing writes them."""
 
-import csv
 import io
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from hakken.catalogue import Anime, Catalogue, mal_page
-from hakken.ratings import Reason, Recommendation, Recommendations
+from hakken.catalogue import Catalogue
+from hakken.knowledge import Knowledge
+from hakken.listing import as_csv, as_json, listed
+from hakken.ratings import Recommendations
 
-FACTS = ("type", "genres", "year", "episodes")
 WIDE = 200
 """Columns for a table that goes to a file or a pipe, where nothing needs to be folded."""
-
-
-def as_json(result: Recommendations, catalogue: Catalogue) -> str:
-    """`{"recommendations": […], "continue": […], "notes": […]}`; a fact that the catalogue lacks is null."""
-    rows = [_row(one, catalogue) for one in result.recommendations]
-    following = [_row(one, catalogue) for one in result.continues]
-    text = msgspec.json.encode({"recommendations": rows, "continue": following, "notes": result.notes})
-    return msgspec.json.format(text, indent=2).decode() + "\n"
-
-
-def as_csv(result: Recommendations, catalogue: Catalogue) -> str:
-    """One line for each recommendation under a heading; cells that a spreadsheet would run are escaped."""
-    rows = [{"rank": rank} | _row(one, catalogue) for rank, one in enumerate(result.recommendations, start=1)]
-    fields = ["rank", *Recommendation.__struct_fields__, *FACTS, "url"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fields, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
 
 
 def as_table(result: Recommendations, catalogue: Catalogue) -> str:
@@ -46,9 +25,9 @@ def as_table(result: Recommendations, catalogue: Catalogue) -> str:
     table.add_column("Genres", overflow="fold")
     table.add_column("MyAnimeList", no_wrap=True)
     for rank, one in enumerate(result.recommendations, start=1):
-        row = _row(one, catalogue)
-        rating = f"{one.predicted_rating:.2f}"
-        table.add_row(str(rank), one.title, rating, row["type"] or "", ", ".join(row["genres"] or ()), row["url"])
+        row = listed(one, catalogue)
+        rating = f"{row.predicted_rating:.2f}"
+        table.add_row(str(rank), row.title, rating, row.type or "", ", ".join(row.genres), row.url)
     text = io.StringIO()
     # Its own console: titles hold brackets and colons, which are no markup, emoji or highlights here.
     terminal = Console()
@@ -62,17 +41,8 @@ def as_table(result: Recommendations, catalogue: Catalogue) -> str:
     return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())  # rich fills lines up with blanks
 
 
-FORMATS = {"table": as_table, "json": as_json, "csv": as_csv}
-
-
-def _row(one: Recommendation, catalogue: Mapping[int, Anime]) -> dict[str, Any]:
-    anime = catalogue.get(one.anime_id)
-    facts = {name: (getattr(anime, name) or None) if anime else None for name in FACTS}
-    return msgspec.structs.asdict(one) | facts | {"url": mal_page(one.anime_id)}
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, tuple):
-        value = ", ".join(f"{one.title} {one.share:+.3g}" if isinstance(one, Reason) else one for one in value)
-    dangerous = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if dangerous else value
+FORMATS: dict[str, Callable[[Recommendations, Knowledge], str]] = {
+    "table": lambda result, knowledge: as_table(result, knowledge.catalogue),
+    "json": as_json,
+    "csv": lambda result, knowledge: as_csv(result, knowledge.catalogue),
+}

@@ -2,7 +2,7 @@
 
 from hakken.model.arrays import Model
 from hakken.model.columns import Columns
-from hakken.model.manifest import TEXTBOOK, Manifest, Parameters
+from hakken.model.manifest import TEXTBOOK, Manifest, Parameters, People
 from hakken.model.prediction import Visitor, fold_in, predict
 from hakken.model.preference import preference
 from hakken.model.ranking import top_n
@@ -13,6 +13,7 @@ __all__ = [
     "Manifest",
     "Model",
     "Parameters",
+    "People",
     "Visitor",
     "fold_in",
     "predict",

@@ -49,6 +49,9 @@ class Arrays:
         sim_indices: `(n_neighbours,)` uint16, or int32 where there are more than 65,536 items: inner index `j`.
         sim_values: `(n_neighbours,)` uint16, packed similarity, see `unpack`.
         sim_scale: `(n_items,)` float32, similarity of a packed 1.
+        sim_support: `(n_neighbours,)` uint16, or int32 where an anime has more than 65,535 raters and a pair might
+            too: n_ij, how many training users scored both. No prediction reads it: it takes no memory until someone
+            looks at an anime.
         watchers: `(n_items,)` int32, how many training users have the anime on their lists, scored or not.
         pref_indptr: `(n_items + 1,)` int64, where each row of the preference weights begins; a row is what was watched.
         pref_indices: `(n_weights,)`, of `sim_indices`' type: the titles `i` that it speaks for or against.
@@ -63,6 +66,7 @@ class Arrays:
     sim_indices: Array
     sim_values: UInt16s
     sim_scale: Float32s
+    sim_support: Array
     watchers: Int32s
     pref_indptr: Int64s
     pref_indices: Array
@@ -98,6 +102,7 @@ class Arrays:
             "sim_indices": (index_type(n_items), n_neighbours),
             "sim_values": ("uint16", n_neighbours),
             "sim_scale": ("float32", n_items),
+            "sim_support": ("int32" if self.sim_support.dtype == "int32" else "uint16", n_neighbours),  # either will do
             "watchers": ("int32", n_items),
             "pref_indptr": ("int64", n_items + 1),
             "pref_indices": (index_type(n_items), n_weights),
@@ -262,6 +267,11 @@ def gather(indptr: Int64s, rows: Int64s) -> tuple[Int64s, Int64s]:
 def index_type(n_items: int) -> str:
     """The smallest type that holds any inner index."""
     return "uint16" if n_items <= QUANTA + 1 else "int32"
+
+
+def support_type(most_raters: int) -> str:
+    """The smallest type that holds any n_ij, given how many raters the most rated item has."""
+    return "uint16" if most_raters <= QUANTA else "int32"
 
 
 def _map(path: Path) -> Array:

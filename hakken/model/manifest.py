@@ -7,9 +7,10 @@ import msgspec
 from msgspec import Meta
 
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew
+from hakken.ratings import MAX_SCORE
 
 FILE_NAME = "manifest.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding JSON of unknown origin may raise."""
@@ -48,6 +49,23 @@ class Sizes(msgspec.Struct, frozen=True):
     scored: Count
     neighbours: Count
     preferences: Count
+
+
+N_QUANTILES = 21
+"""Quantiles of the user biases that are kept: one for every 5 %, both ends included."""
+
+
+class People(msgspec.Struct, frozen=True):
+    """How the training users score, so that one person's scores can be held against everyone's.
+
+    Attributes:
+        scores: how often each of the scores 1, 2 … 10 was given.
+        b_u: quantiles of the biases of users with at least one score, 0 %, 5 % … 100 %, score points; interpolated
+            linearly between users.
+    """
+
+    scores: Annotated[tuple[Count, ...], Meta(min_length=MAX_SCORE, max_length=MAX_SCORE)]
+    b_u: Annotated[tuple[float, ...], Meta(min_length=N_QUANTILES, max_length=N_QUANTILES)]
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -135,6 +153,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         hakken_version: the code that trained it.
         mu: mean of all training ratings, score points.
         sizes: see `Sizes`.
+        people: see `People`.
         parameters: see `Parameters`.
         files: name → size and checksum of every other file.
     """
@@ -144,6 +163,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     hakken_version: str
     mu: Annotated[float, Meta(ge=1, le=10)]
     sizes: Sizes
+    people: People
     parameters: Parameters
     files: dict[PlainName, FileEntry]
 

@@ -55,9 +55,11 @@ def recommend(user_list: UserList, knowledge: Knowledge, preferences: Preference
     all_of_them = described(knowledge, scorer, both)
     found = all_of_them[: len(best.rows)]
     notes = notes_on(user_list, scorer.visitor)
+    if not np.isin(preferences.like, knowledge.model.arrays.anime_ids).all():
+        notes.append("More like one of those titles can't be found: nobody we learnt from has rated it.")
     if len(found) < preferences.n:
         notes.append(what_is_left(len(found), taken))
-    personal = len(scorer.visitor.taste.rows) > 0
+    personal = len(scorer.taste.rows) > 0
     return Recommendations(found, tuple(notes), personal, all_of_them[len(best.rows) :])
 
 
@@ -68,7 +70,7 @@ def rank(user_list: UserList, knowledge: Knowledge, preferences: Preferences) ->
     following = np.zeros_like(candidates)
     if preferences.franchise is not FranchiseRule.ALL:
         groups = groups_of(knowledge, preferences.franchise)
-        watched = Watched.of(columns, knowledge.facts.places)
+        watched = Watched.of(columns, knowledge.facts.places, preferences.hidden)
         following = next_entries(watched, groups, candidates)
         fresh = new_only(watched, groups, candidates)
         if more := int(np.count_nonzero(candidates & ~fresh)):

@@ -42,11 +42,10 @@ def _filters(columns: Columns, knowledge: Knowledge, preferences: Preferences) -
     facts, model = knowledge.facts, knowledge.model
     if not preferences.adult:
         yield "adult titles hidden", ~facts.adult
+    yield from _by_title(columns, model, preferences)
     if preferences.order is Order.PREDICTED_RATING:
         min_raters = model.manifest.parameters.min_raters
         yield f"fewer than {min_raters:,} raters", model.arrays.raters >= min_raters
-    if preferences.hide_planned:
-        yield "planned titles hidden", ~rows_among(model, columns.anime_ids[columns.planned])
     if preferences.types:
         masks = [_mask("type", name, facts.types) for name in preferences.types]
         yield "type", np.logical_or.reduce(masks)
@@ -60,6 +59,13 @@ def _filters(columns: Columns, knowledge: Knowledge, preferences: Preferences) -
         yield f"up to {preferences.year_to}", (facts.year > 0) & (facts.year <= preferences.year_to)
     if preferences.min_members > 0:
         yield f"at least {preferences.min_members:,} members", facts.members >= preferences.min_members
+
+
+def _by_title(columns: Columns, model: Model, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
+    if preferences.hidden:
+        yield "hidden one by one", ~rows_among(model, np.array(preferences.hidden, dtype=np.int64))
+    if preferences.hide_planned:
+        yield "planned titles hidden", ~rows_among(model, columns.anime_ids[columns.planned])
 
 
 def _mask(kind: str, name: str, masks: Mapping[str, Mask]) -> Mask:

@@ -21,27 +21,41 @@ class Watched(NamedTuple):
     Attributes:
         seen: `(n_seen,)` int64.
         dropped: `(n_dropped,)` int64, which of them they gave up.
+        hidden: `(n_hidden,)` int64, what they do not want to be shown.
     """
 
     seen: Int64s
     dropped: Int64s
+    hidden: Int64s
 
     @classmethod
-    def of(cls, columns: Columns, places: Places) -> Self:
-        """Look a list's anime up."""
-        return cls(places.of(columns.seen_ids), places.of(columns.anime_ids[columns.dropped]))
+    def of(cls, columns: Columns, places: Places, hidden: tuple[int, ...] = ()) -> Self:
+        """Look a list's anime up, and what is hidden by its id."""
+        return cls(
+            places.of(columns.seen_ids),
+            places.of(columns.anime_ids[columns.dropped]),
+            places.of(np.array(hidden, dtype=np.int64)),
+        )
 
 
 def new_only(watched: Watched, groups: Groups, candidates: Mask) -> Mask:
-    """Leave, of the candidates, `(n_items,)`, the first in watching order of each group that is new to the visitor."""
+    """Leave, of the candidates, `(n_items,)`, the first in watching order of each group that is new to the visitor.
+
+    Of a group that something is hidden of nothing is left, or its next title would come up in the hidden one's place.
+    """
     chosen = np.zeros_like(candidates)
-    chosen[groups.first_rows(candidates, ~groups.any_of(watched.seen))] = True
+    begun_or_hidden = groups.any_of(watched.seen) | groups.any_of(watched.hidden)
+    chosen[groups.first_rows(candidates, ~begun_or_hidden)] = True
     return chosen
 
 
 def next_entries(watched: Watched, groups: Groups, candidates: Mask) -> Mask:
-    """Leave, of the candidates, `(n_items,)`, the next unseen main entry of each started group with nothing dropped."""
-    rows = groups.next_rows(watched.seen, groups.any_of(watched.seen) & ~groups.any_of(watched.dropped))
+    """Leave, of the candidates, `(n_items,)`, the next unseen main entry of each started group.
+
+    A group of which something was dropped, or is hidden, is not gone on with.
+    """
+    stopped = groups.any_of(watched.dropped) | groups.any_of(watched.hidden)
+    rows = groups.next_rows(watched.seen, groups.any_of(watched.seen) & ~stopped)
     chosen = np.zeros_like(candidates)
     chosen[rows] = True
     return chosen & candidates

@@ -14,7 +14,7 @@ def described(knowledge: Knowledge, scorer: Scorer, chosen: Scored) -> tuple[Rec
     """Write recommendations, with their reasons, from titles and their scores."""
     arrays, catalogue = knowledge.model.arrays, knowledge.catalogue
     shares = scorer.shares(chosen.rows)
-    taste = scorer.visitor.taste
+    taste = scorer.taste
     title, entry, share = largest(shares)
     told = zip(
         title.tolist(),

@@ -6,21 +6,23 @@
 p_ui is the preference, q_i the part of all people who have the title on their lists, `popularity` the visitor's choice
 from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it (`hakken.recommend.franchise`), and
 r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty list has p_ui = 0 and b_u = 0, and gets
-what many people watch and like.
+what many people watch and like. In p_ui, and nowhere else, a title of which the visitor wants more counts as if it were
+many entries.
 
 Only the last factor is costly. It is made for a shortlist, the best by all others: for 703 lists of the public ratings
 all but a thousandth of it lay between 0.57 and 1.5, and the 500th title had at most 0.27 of the 20th's others.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from hakken.knowledge import Knowledge, Mask
-from hakken.model import Columns, fold_in, predict, preference, top_n
+from hakken.model import Columns, Model, fold_in, predict, preference, top_n
 from hakken.model.arrays import Float64s, Int64s
 from hakken.model.prediction import IMPLICIT_RANGE, Neighbourhood, implicit_term, neighbourhood, neighbours_say
-from hakken.model.preference import Parts, parts_of
+from hakken.model.preference import Parts, Taste, parts_of
 from hakken.ratings import Order, Preferences
 from hakken.recommend.franchise import Watched, order_factor
 
@@ -28,6 +30,12 @@ SHORTLIST = 500
 """Titles, at least, that the match is made for in full."""
 SLIDER = 0.4
 """Exponent of a title's popularity at the ends of the slider."""
+
+
+LEANING = 0.1
+"""How much a title counts of which more is wanted: this part of all that was liked, on top of its own, and at least…"""
+LEANING_LEAST = 8.0
+"""… as much as so many liked entries."""
 
 
 class Scored(NamedTuple):
@@ -68,7 +76,11 @@ class Scorer:
     Args:
         knowledge: model and catalogue.
         columns: the visitor's list, without the entries that are to say nothing.
-        preferences: order and popularity.
+        preferences: order, popularity and what more is wanted of.
+
+    Attributes:
+        visitor: the list, folded in.
+        taste: what the match goes by: the visitor's, leaning towards what more is wanted of.
     """
 
     def __init__(self, knowledge: Knowledge, columns: Columns, preferences: Preferences) -> None:
@@ -77,7 +89,12 @@ class Scorer:
         self.visitor = fold_in(model, columns)
         self._order = preferences.order
         self._wanted = preference(model, self.visitor.taste)
+        self.taste = self.visitor.taste
         if self._order is Order.MATCH:
+            liked = self._wanted
+            if preferences.like:
+                self.taste = leaning(model, self.visitor.taste, preferences.like)
+                liked = preference(model, self.taste)
             watched = Watched.of(columns, knowledge.facts.places)
             factor = order_factor(watched, knowledge.facts.sagas, parameters.skipped, parameters.ahead)
             factor *= model.standing
@@ -85,7 +102,7 @@ class Scorer:
                 factor *= np.exp(SLIDER * preferences.popularity * model.log_popularity)
             self._factor: Float64s = factor
             self._everyone: Float64s = parameters.everyone * model.popularity
-            self._before: Float64s = (self._wanted + self._everyone) * factor
+            self._before: Float64s = (liked + self._everyone) * factor
 
     def best(self, candidates: Mask, n: int) -> Scored:
         """The best `n` of the candidates, `(n_items,)` bool; fewer only when there are no more."""
@@ -104,7 +121,7 @@ class Scorer:
         """Take the scores of some titles apart; the amounts of each title and its rest add up to its score."""
         model, n = self._model, len(rows)
         near = neighbourhood(model, self.visitor, rows)
-        parts = parts_of(model, self.visitor.taste, rows)
+        parts = parts_of(model, self.taste, rows)
         say = np.bincount(near.title, near.amount, minlength=n)
         r_hat = near.baseline + say + implicit_term(model, self.visitor, self._wanted[rows])
         spoke = np.bincount(near.title, minlength=n)
@@ -140,3 +157,21 @@ class Scorer:
     def _pull(self, rows: Int64s) -> Float64s:
         pull: Float64s = np.exp(self._model.manifest.parameters.pull * neighbours_say(self._model, self.visitor, rows))
         return pull
+
+
+def leaning(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste:
+    """A taste in which some titles count as if they were many entries.
+
+    Those that are not among its entries become entries without a score; those that the model does not know do nothing.
+    """
+    rows, known = model.rows_of(anime_ids)
+    wanted = np.unique(rows[known])
+    new = wanted[~np.isin(wanted, taste.rows)]
+    leant = Taste(
+        np.concatenate((taste.rows, new)),
+        np.concatenate((taste.scores, np.zeros(len(new), dtype=np.int64))),
+        np.concatenate((taste.liking, np.zeros(len(new)))),
+    )
+    much = max(LEANING_LEAST, LEANING * float(taste.liking.clip(0).sum()))
+    leant.liking[np.isin(leant.rows, wanted)] += much
+    return leant

@@ -14,6 +14,8 @@ from hakken.model.arrays import Array, Float64s, Int8s, Int32s, Int64s
 SUPPORT, PRODUCTS, SQUARES_I, SQUARES_J = range(4)
 """The four sums of a pair: n_ij, Σ x_ui x_uj, Σ x_ui², Σ x_uj² over the users who rated both, x being residuals."""
 N_SUMS = 4
+SUPPORT_BITS = 32
+"""Width of the support in a heap's label, see `labelled`."""
 
 
 @njit(parallel=True, cache=True)
@@ -90,8 +92,19 @@ def _is_better(sim: float, j: int, other_sim: float, other_j: int) -> bool:
 
 
 @njit(cache=True)
-def offer(sims: Float64s, items: Int32s, size: int, sim: float, j: int) -> int:
+def labelled(j: int, support: float) -> int:
+    """Write a neighbour and the pair's n_ij as one whole number, `j · 2^32 + n_ij`, which is ordered as `j` is.
+
+    So n_ij travels through the heaps with its `j`: they compare and move as many numbers as without it.
+    """
+    return (j << SUPPORT_BITS) + int(support)
+
+
+@njit(cache=True)
+def offer(sims: Float64s, items: Array, size: int, sim: float, j: int) -> int:
     """Keep a neighbour in a heap whose root is the worst one kept, unless the heap is full of better ones.
+
+    Of equal similarities the lower `j` is better. `j` may be any whole number that stands for the neighbour.
 
     Returns:
         The heap's new size.
@@ -136,7 +149,7 @@ def find_neighbours(
     shrinkage: float,
     min_support: int,
     heap_sims: Array,
-    heap_items: Array,
+    heap_labels: Array,
     heap_sizes: Array,
 ) -> None:
     """Compare items first..last with every later one, and offer each positive similarity to both items' heaps.
@@ -158,45 +171,49 @@ def find_neighbours(
                 if sums[j, PRODUCTS] > 0.0:
                     sim = finish_similarity(sums[j], shrinkage, min_support)
                     if sim > 0.0:
+                        support = sums[j, SUPPORT]
                         heap_sizes[part, i] = offer(
-                            heap_sims[part, i], heap_items[part, i], heap_sizes[part, i], sim, j
+                            heap_sims[part, i], heap_labels[part, i], heap_sizes[part, i], sim, labelled(j, support)
                         )
                         heap_sizes[part, j] = offer(
-                            heap_sims[part, j], heap_items[part, j], heap_sizes[part, j], sim, i
+                            heap_sims[part, j], heap_labels[part, j], heap_sizes[part, j], sim, labelled(i, support)
                         )
 
 
 @njit(parallel=True, cache=True)
-def sort_neighbours(heap_sims: Array, heap_items: Array, heap_sizes: Array) -> tuple[Int32s, Array, Array]:
+def sort_neighbours(heap_sims: Array, heap_labels: Array, heap_sizes: Array) -> tuple[Int32s, Array, Array, Array]:
     """Merge the threads' heaps.
 
     Returns:
-        counts `(n_items,)` int32; and padded to `(n_items, k_stored)`, neighbours `j` int32 and `sim_ij` float64, by
-        falling similarity, of equal ones the lower `j` first.
+        counts `(n_items,)` int32; and padded to `(n_items, k_stored)`, neighbours `j` int32, `sim_ij` float64 and
+        `n_ij` int32, by falling similarity, of equal ones the lower `j` first.
     """
     n_parts, n_items, k_stored = heap_sims.shape
     counts = np.zeros(n_items, dtype=np.int32)
     neighbours = np.zeros((n_items, k_stored), dtype=np.int32)
     sims = np.zeros((n_items, k_stored))
+    support = np.zeros((n_items, k_stored), dtype=np.int32)
     for i in prange(n_items):
         found = heap_sizes[:, i].sum()
         negated = np.empty(found)
-        columns = np.empty(found, dtype=np.int32)
+        labels = np.empty(found, dtype=np.int64)
         end = 0
         for part in range(n_parts):
             size = heap_sizes[part, i]
             negated[end : end + size] = -heap_sims[part, i, :size]
-            columns[end : end + size] = heap_items[part, i, :size]
+            labels[end : end + size] = heap_labels[part, i, :size]
             end += size
-        by_item = np.argsort(columns)
-        negated, columns = negated[by_item], columns[by_item]
+        by_item = np.argsort(labels)
+        negated, labels = negated[by_item], labels[by_item]
         order = np.argsort(negated, kind="mergesort")  # stable: of equal ones the lower j stays first
         count = min(found, k_stored)
         counts[i] = count
         for rank in range(count):
-            neighbours[i, rank] = columns[order[rank]]
+            label = labels[order[rank]]
+            neighbours[i, rank] = label >> SUPPORT_BITS
+            support[i, rank] = label & (2**SUPPORT_BITS - 1)
             sims[i, rank] = -negated[order[rank]]
-    return counts, neighbours, sims
+    return counts, neighbours, sims, support
 
 
 @njit(parallel=True, cache=True)

@@ -14,8 +14,9 @@ from hakken.catalogue import Catalogue
 from hakken.errors import ConfigError, StorageError
 from hakken.knowledge import Knowledge
 from hakken.model.arrays import Arrays, Float64s
-from hakken.model.manifest import Manifest, Parameters, Sizes
+from hakken.model.manifest import N_QUANTILES, Manifest, Parameters, People, Sizes
 from hakken.model.store import Artefact, replacing, write_manifest
+from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.training.baselines import als_baselines
 from hakken.training.matrix import ScoreMatrix
 from hakken.training.preferences import preference_weights
@@ -76,7 +77,7 @@ def fit_scores(table: RatingTable, parameters: Parameters, progress: Progress = 
         k_stored=parameters.k_stored,
         progress=progress,
     )
-    return FromScores(matrix, b_u, b_i, quantise(neighbours))
+    return FromScores(matrix, b_u, b_i, quantise(neighbours, int(matrix.raters.max())))
 
 
 def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT) -> Fitted:
@@ -91,6 +92,7 @@ def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT)
         sim_indices=packed.indices,
         sim_values=packed.values,
         sim_scale=packed.scale,
+        sim_support=packed.support,
         **weights.arrays(),
     )
     manifest = Manifest(
@@ -105,10 +107,23 @@ def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT)
             neighbours=len(packed.indices),
             preferences=len(weights.indices),
         ),
+        people=people_of(matrix, b_u),
         parameters=parameters,
         files={},
     )
     return Fitted(arrays, manifest, b_u)
+
+
+def people_of(matrix: ScoreMatrix, b_u: Float64s) -> People:
+    """Sum up how the training users score: what one visitor is compared with.
+
+    Args:
+        matrix: the scored entries.
+        b_u: `(n_users,)` user biases, score points; those of users without a score, 0 by definition, are left out.
+    """
+    counts = np.bincount(matrix.user_scores, minlength=MAX_SCORE + 1)[MIN_SCORE:]
+    quantiles = np.quantile(b_u[np.diff(matrix.user_indptr) > 0], np.linspace(0.0, 1.0, N_QUANTILES))
+    return People(scores=tuple(counts.tolist()), b_u=tuple(quantiles.tolist()))
 
 
 def with_preference_weights(

@@ -13,17 +13,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from hakken.catalogue import mal_page
 from hakken.errors import StorageError
 from hakken.files import written_whole
-from hakken.model.arrays import Array, Arrays, Float64s, Int64s, unpack
+from hakken.model.arrays import Array, Arrays, Float64s, Int64s, gather, unpack
 from hakken.model.manifest import FILE_NAME
 from hakken.model.store import Artefact
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.training import charts
-from hakken.training.kernels import SUPPORT
-from hakken.training.matrix import ScoreMatrix
 from hakken.training.measuring import Measured
 from hakken.training.pipeline import Fitted
-from hakken.training.progress import SILENT, Progress
-from hakken.training.similarities import count_pairs
 from hakken.training.tables import AnimeTable, RatingTable
 
 REPORT_NAME = "index.html"
@@ -32,8 +28,6 @@ JUDGED, SHOWN = 20, 10
 """How many of the best-known titles are shown, and how many neighbours of each."""
 SAMPLED = 200
 """How many of the best-known titles' stored pairs are held against their support."""
-AT_ONCE = 16
-"""Titles whose pairs are counted together: 7 MB of sums at 14,000 anime."""
 SIMILARITY_BINS, SUPPORT_BINS = 40, 30
 
 
@@ -113,7 +107,8 @@ def write_report(run: Run, directory: Path) -> Path:
         StorageError: the disk refuses.
     """
     page = directory / REPORT_NAME
-    text = render(run, sample_neighbours(run.table, run.fitted, run.progress))
+    with run.progress.stage("report"):
+        text = render(run, sample_neighbours(run.fitted.arrays))
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with written_whole(page) as file:
@@ -126,27 +121,13 @@ def write_report(run: Run, directory: Path) -> Path:
     return page
 
 
-def sample_neighbours(table: RatingTable, fitted: Fitted, progress: Progress = SILENT) -> Sample:
-    """Count the support of the stored neighbours of the best-known items.
-
-    Support is no part of an artefact; it is counted anew, a few items at a time.
-    """
-    arrays = fitted.arrays
+def sample_neighbours(arrays: Arrays) -> Sample:
+    """Take the stored neighbours of the best-known items."""
     items = np.argsort(-arrays.raters.astype(np.int64), kind="stable")[:SAMPLED]
-    neighbours, sims, support = [], [], []
-    with progress.stage("report", len(items), "anime") as advance:
-        matrix = ScoreMatrix.of(table)
-        residuals = matrix.residuals(fitted.b_u, arrays.b_i)
-        for first in range(0, len(items), AT_ONCE):
-            block = items[first : first + AT_ONCE]
-            for i, sums in zip(block.tolist(), count_pairs(matrix, residuals, block), strict=True):
-                row = slice(arrays.sim_indptr[i], arrays.sim_indptr[i + 1])
-                neighbours.append(arrays.sim_indices[row])
-                sims.append(arrays.sim_scale[i] * unpack(arrays.sim_values[row]))
-                support.append(sums[arrays.sim_indices[row], SUPPORT].astype(np.int64))
-            advance(len(block))
-    indptr = np.cumsum([0, *map(len, neighbours)])
-    return Sample(items, indptr, np.concatenate(neighbours), np.concatenate(sims), np.concatenate(support))
+    indptr, positions = gather(arrays.sim_indptr, items)
+    sims = np.repeat(arrays.sim_scale[items], np.diff(indptr)) * unpack(arrays.sim_values[positions])
+    support = arrays.sim_support[positions].astype(np.int64)
+    return Sample(items, indptr, arrays.sim_indices[positions], sims, support)
 
 
 def render(run: Run, sample: Sample) -> str:

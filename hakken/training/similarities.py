@@ -21,6 +21,7 @@ from hakken.model.arrays import (
     Int64s,
     UInt16s,
     index_type,
+    support_type,
     unpack,
 )
 from hakken.training.kernels import find_neighbours, finish_similarity, pair_sums, sort_neighbours
@@ -38,11 +39,13 @@ class Neighbours(NamedTuple):
         indptr: `(n_items + 1,)` int64.
         indices: `(n_neighbours,)` int32, inner index `j`.
         sims: `(n_neighbours,)` float64, `sim_ij` in (0, 1].
+        support: `(n_neighbours,)` int32, n_ij, users who rated both.
     """
 
     indptr: Int64s
     indices: Int32s
     sims: Float64s
+    support: Int32s
 
 
 class Quantised(NamedTuple):
@@ -52,6 +55,7 @@ class Quantised(NamedTuple):
     indices: Array
     values: UInt16s
     scale: Float32s
+    support: Array
 
 
 def pearson_baseline(
@@ -76,7 +80,7 @@ def pearson_baseline(
     n_items, n_parts = matrix.n_items, numba.get_num_threads()
     k_stored = max(1, min(k_stored, n_items - 1))
     heap_sims = np.empty((n_parts, n_items, k_stored))
-    heap_items = np.empty((n_parts, n_items, k_stored), dtype=np.int32)
+    heap_labels = np.empty((n_parts, n_items, k_stored), dtype=np.int64)
     heap_sizes = np.zeros((n_parts, n_items), dtype=np.int32)
     with progress.stage("similarities", n_items, "anime") as advance:
         for first in range(0, n_items, ITEMS_AT_ONCE):
@@ -89,14 +93,14 @@ def pearson_baseline(
                 shrinkage,
                 min_support,
                 heap_sims,
-                heap_items,
+                heap_labels,
                 heap_sizes,
             )
             advance(last - first)
-        counts, neighbours, sims = sort_neighbours(heap_sims, heap_items, heap_sizes)
+        counts, neighbours, sims, support = sort_neighbours(heap_sims, heap_labels, heap_sizes)
     stored = np.arange(k_stored) < counts[:, np.newaxis]
     indptr = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-    return Neighbours(indptr, neighbours[stored], sims[stored])
+    return Neighbours(indptr, neighbours[stored], sims[stored], support[stored])
 
 
 # With mu and all b_i fixed, what a pair's similarity is made of is additive over users: parts of the users may be
@@ -127,13 +131,17 @@ def _turned(matrix: ScoreMatrix) -> tuple[Int64s, Int32s, Array, Int64s, Array]:
     return matrix.item_indptr, matrix.item_users, matrix.item_positions, matrix.user_indptr, matrix.user_items
 
 
-def quantise(neighbours: Neighbours) -> Quantised:
+def quantise(neighbours: Neighbours, most_raters: int) -> Quantised:
     """Pack similarities into 16 bits: `q = round((sim_ij / sim_scale_i)^(4/5))`, the inverse of `unpack`.
 
     The error is below 1e-5, and every positive similarity stays positive: an item's only neighbour, however weak,
     carries its whole prediction.
+
+    Args:
+        neighbours: the similarities.
+        most_raters: of the item that most users scored; no pair has a larger support.
     """
-    indptr, indices, sims = neighbours
+    indptr, indices, sims, support = neighbours
     n_items = len(indptr) - 1
     lengths = np.diff(indptr)
     strongest = np.zeros(n_items)
@@ -141,4 +149,6 @@ def quantise(neighbours: Neighbours) -> Quantised:
     scale = (strongest / unpack(np.array([QUANTA], dtype=np.uint16))).astype(np.float32)
     quanta = (sims / np.repeat(scale.astype(np.float64), lengths)) ** (1 / UNPACK_POWER)
     values = np.rint(quanta).clip(1, QUANTA).astype(np.uint16)
-    return Quantised(indptr, indices.astype(index_type(n_items)), values, scale)
+    return Quantised(
+        indptr, indices.astype(index_type(n_items)), values, scale, support.astype(support_type(most_raters))
+    )

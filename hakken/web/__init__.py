@@ -8,6 +8,7 @@ from flask import Flask, Response, request
 from hakken.config import Settings
 from hakken.ratings import MAX_N
 from hakken.web.addresses import watch_links
+from hakken.web.anime import anime
 from hakken.web.compression import compress_answers
 from hakken.web.covers import covers, initial
 from hakken.web.errors import register_error_pages
@@ -17,6 +18,7 @@ from hakken.web.offer import ORDERS, RULES, current_offer
 from hakken.web.pages import pages
 from hakken.web.picking import picking
 from hakken.web.services import EXTENSION, Details, Services
+from hakken.web.taste import taste
 from hakken.web.wording import paragraphs, studio
 
 __all__ = ["Details", "Services", "register"]
@@ -55,7 +57,7 @@ def register(app: Flask, services: Services) -> None:
         rules=RULES,
         offer=current_offer,
     )
-    for blueprint in (pages, picking, covers, health):
+    for blueprint in (pages, taste, anime, picking, covers, health):
         app.register_blueprint(blueprint)
     register_error_pages(app)
     compress_answers(app)

@@ -73,6 +73,16 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
         ("Change it below and send it again.",),
         choices=True,
     ),
+    errors.BadList: Failure(
+        400,
+        Turn.YOURS,
+        "The list in this address can't be read",
+        (
+            "If it was copied, copy the whole address: some programs cut long ones short.",
+            "Or begin anew: upload your export once more, or pick the titles again.",
+        ),
+        upload_first=True,
+    ),
     errors.UserNotFound: Failure(
         404,
         Turn.YOURS,

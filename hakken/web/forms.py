@@ -13,9 +13,9 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from hakken.config import Settings
-from hakken.errors import BadOption, BadUsername
+from hakken.errors import BadList, BadOption, BadUsername
 from hakken.ratings import MAX_ANIME_ID, MAX_N, FranchiseRule, Order, Preferences, Site, UserList, Username
-from hakken.sources import picks
+from hakken.sources import carried, picks
 from hakken.sources.base import checked
 
 MB = 1024 * 1024
@@ -26,6 +26,8 @@ LONGEST = 64
 YEARS = 1900, 2200
 MAX_IGNORED = 100
 """How many entries of a list can be left out at once: an address has to hold them."""
+MAX_LIKED = 10
+"""Of how many titles more can be asked for at once."""
 DEFAULTS = Preferences()
 
 
@@ -55,6 +57,9 @@ def body_limit(settings: Settings) -> int:
     """How many bytes the body of a request may have."""
     return settings.max_upload_mb * MB + FORM_OVERHEAD
 
+
+SINGLE = ("ignore", "hide", "like")
+"""Fields that each hold ids of titles about which something was said, one at a time."""
 
 Read = Callable[[str], Any]
 """Makes the value of one text, or raises BadOption."""
@@ -125,6 +130,8 @@ CHOICES = {
     "adult": Choice("adult", _switch("Titles for adults")),
     "hide_planned": Choice("hide_planned", _switch("Hiding planned titles")),
     "ignored": Choice("ignore", _whole("The id of a title to leave out", 1, MAX_ANIME_ID), most=MAX_IGNORED),
+    "hidden": Choice("hide", _whole("The id of a title to hide", 1, MAX_ANIME_ID), most=MAX_IGNORED),
+    "like": Choice("like", _whole("The id of a title to find more like", 1, MAX_ANIME_ID), most=MAX_LIKED),
 }
 """Every field of `Preferences`: where it is read, and where it is written into an address."""
 
@@ -173,6 +180,7 @@ class Typed(NamedTuple):
         source: the site it is on.
         sample: "1" where the sample was asked for.
         picks: those that can be read.
+        carried: the list that the page carried, if it can be read.
         choices: name of a field → its values.
     """
 
@@ -180,6 +188,7 @@ class Typed(NamedTuple):
     source: str = ""
     sample: str = ""
     picks: Sequence[str] = ()
+    carried: str = ""
     choices: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def one(self, name: str) -> str:
@@ -195,6 +204,8 @@ class Typed(NamedTuple):
         """The form that it was typed into."""
         if self.sample == "1":
             return "sample"
+        if self.carried:
+            return "list"
         return "picks" if self.picks else "username" if self.username else "upload"
 
     def unchosen(self) -> Self:
@@ -203,9 +214,9 @@ class Typed(NamedTuple):
 
     @property
     def particular(self) -> bool:
-        """Whether anything but the length of the list, and what is left out, is not the default."""
+        """Whether anything but the length of the list, and what was said of single titles, is not the default."""
         usual = {choice.name: _texts(getattr(DEFAULTS, field)) for field, choice in CHOICES.items()}
-        return any(list(texts) != usual[name] for name, texts in self.choices.items() if name not in {"n", "ignore"})
+        return any(list(texts) != usual[name] for name, texts in self.choices.items() if name not in {"n", *SINGLE})
 
 
 def typed(values: MultiDict[str, str]) -> Typed:
@@ -217,7 +228,15 @@ def typed(values: MultiDict[str, str]) -> Typed:
     }
     username, source, sample = (values.get(name, "")[:LONGEST] for name in ("username", "source", "sample"))
     picked = [text for text in pick_texts(values) if picks.readable(text)][: picks.MAX_PICKS]
-    return Typed(username, source, sample, picked, choices)
+    return Typed(username, source, sample, picked, _readable(values.get("list", "")), choices)
+
+
+def _readable(text: str) -> str:
+    try:
+        carried.unpacked(text)
+    except BadList:
+        return ""
+    return text
 
 
 def pick_texts(values: MultiDict[str, str]) -> list[str]:

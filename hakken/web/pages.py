@@ -1,26 +1,25 @@
-"""The pages: the form, and a list of recommendations."""
+"""The pages: the start, and a list of recommendations."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-import msgspec
-from flask import Blueprint, current_app, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from hakken import listing
 from hakken.catalogue import Anime, Catalogue
-from hakken.errors import ModelError
+from hakken.errors import BadOption, ModelError
 from hakken.knowledge import Knowledge
-from hakken.ratings import Order, Preferences, Reason, Recommendation, UserList, Username
-from hakken.sources import picks
+from hakken.ratings import Reason, Recommendation, Recommendations
+from hakken.web.asking import Question, untidy
 from hakken.web.confidence import Confidence, confidence
 from hakken.web.covers import want_missing, with_details
-from hakken.web.forms import MAX_IGNORED, Typed, read_picks, read_preferences, read_upload, read_username, written
+from hakken.web.forms import CHOICES, Typed
 from hakken.web.services import services
 
-SAMPLE = "static/sample-export.xml"
-
 pages = Blueprint("pages", __name__)
+
+PATH = "/recommendations"
 
 
 class Entry(NamedTuple):
@@ -50,79 +49,69 @@ class Entry(NamedTuple):
         return confidence(self.recommendation)
 
 
-class Question(NamedTuple):
-    """What a page of results answers.
+class Change(NamedTuple):
+    """Something that the visitor said about one title, and can take back.
 
     Attributes:
-        again: whose list is asked for, as an address says it: name of a field → its value, of picks several; empty
-            after an upload, of which nothing is kept.
-        preferences: what the visitor chose.
+        name: of the field.
+        anime_id: the title's id.
+        title: the title.
     """
 
-    again: Mapping[str, str | Sequence[str]]
-    preferences: Preferences
-
-    @property
-    def by_match(self) -> bool:
-        """Whether the list is ordered by match."""
-        return self.preferences.order is Order.MATCH
-
-    @property
-    def can_leave_out(self) -> bool:
-        """Whether one more entry of the list can be left out: by an address, and an address can name it."""
-        return bool(self.again) and len(self.preferences.ignored) < MAX_IGNORED
-
-    def leaving_out(self, anime_id: int) -> str:
-        """Address of the same question without an entry of the list."""
-        return self._address((*self.preferences.ignored, anime_id))
-
-    def counting(self, anime_id: int) -> str:
-        """Address of the same question with an entry taken back in."""
-        return self._address(tuple(one for one in self.preferences.ignored if one != anime_id))
-
-    @property
-    def picking(self) -> str:
-        """Address of the page on which the picks can be changed."""
-        query: dict[str, Any] = {**self.again, **written(self.preferences)}
-        return url_for("picking.choose", **query)
-
-    def _address(self, ignored: tuple[int, ...]) -> str:
-        changed = msgspec.structs.replace(self.preferences, ignored=ignored)
-        query: dict[str, Any] = {**self.again, **written(changed)}
-        return url_for("pages.recommendations", **query)
+    name: str
+    anime_id: int
+    title: str
 
 
 @pages.get("/")
 def home() -> ResponseReturnValue:
-    """Show the form."""
+    """Show the ways to a list."""
     return render_template("home.html", typed=Typed(), knowledge=_knowledge_or_none())
 
 
-@pages.get("/recommendations")
+@pages.get(PATH)
 def recommendations() -> ResponseReturnValue:
-    """Recommend to someone by username or by picks, or show what the sample list gets."""
-    preferences = read_preferences(request.args)
-    if request.args.get("sample") == "1":
-        with Path(current_app.root_path, SAMPLE).open("rb") as sample:
-            asked: Username | UserList = services().parse_export(sample)
-        return _results(asked, Question({"sample": "1"}, preferences))
-    if "pick" in request.args:
-        asked = read_picks(request.args)
-        return _results(asked, Question({"pick": picks.written(asked)}, preferences))
-    asked = read_username(request.args)
-    return _results(asked, Question({"username": asked.name, "source": asked.site.value}, preferences))
+    """Recommend to someone by username, by a list that the address carries, or by the sample list."""
+    question = Question.read(request.args)
+    if untidy(request.args) and question.shareable:
+        return redirect(question.address, 303)
+    return _answer(question, request.args.getlist("format"))
 
 
-@pages.post("/recommendations")
-def upload() -> ResponseReturnValue:
-    """Recommend to someone by their export."""
-    question = Question({}, read_preferences(request.form))
-    return _results(services().parse_export(read_upload(request)), question)
+@pages.post(PATH)
+def posted() -> ResponseReturnValue:
+    """Recommend from an export, or from a list that is too long for an address."""
+    question = Question.read(request.form, request)
+    wanted = request.form.getlist("format")
+    if question.shareable and not wanted:
+        # What an address can hold is better kept there: it can be gone back to, reloaded and sent to someone.
+        return redirect(question.address, 303)
+    return _answer(question, wanted)
 
 
-def _results(asked: Username | UserList, question: Question) -> str:
-    """Ask the use case and write the page."""
-    found = services().recommend(asked, question.preferences)
+def _answer(question: Question, wanted: Sequence[str]) -> ResponseReturnValue:
+    """Ask the use case, and write the page or the file that is wanted."""
+    form = wanted[-1] if wanted else ""
+    if form not in {"", *FILES}:
+        raise BadOption(f"A list can be had as {' or '.join(FILES)}.")
+    found = services().recommend(question.asked.who, question.preferences)
+    return _file(found, form) if form else _page(found, question)
+
+
+FILES = {"csv": "text/csv", "json": "application/json"}
+"""What a list can be downloaded as, and its media type."""
+
+
+def _file(found: Recommendations, form: str) -> Response:
+    knowledge = services().knowledge()
+    text = listing.as_csv(found, knowledge.catalogue) if form == "csv" else listing.as_json(found, knowledge)
+    response = Response(text, mimetype=FILES[form])
+    response.headers["Content-Disposition"] = f'attachment; filename="hakken.{form}"'
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _page(found: Recommendations, question: Question) -> str:
     catalogue = services().knowledge().catalogue
     entries, continues = (_entries(part, catalogue) for part in (found.recommendations, found.continues))
     want_missing(entry.anime for entry in (*entries, *continues))
@@ -131,11 +120,17 @@ def _results(asked: Username | UserList, question: Question) -> str:
         question=question,
         entries=entries,
         continues=continues,
-        left_out=[(anime_id, catalogue.title(anime_id)) for anime_id in question.preferences.ignored],
+        changes=list(_changes(question, catalogue)),
         notes=found.notes,
         personal=found.personal,
-        typed=Typed(choices=written(question.preferences)),
+        typed=question.typed,
     )
+
+
+def _changes(question: Question, catalogue: Catalogue) -> Iterator[Change]:
+    for field in ("ignored", "hidden", "like"):
+        for anime_id in getattr(question.preferences, field):
+            yield Change(CHOICES[field].name, anime_id, catalogue.title(anime_id))
 
 
 def _entries(recommendations: Sequence[Recommendation], catalogue: Catalogue) -> list[Entry]:

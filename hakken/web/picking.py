@@ -11,7 +11,8 @@ from hakken.catalogue import Anime
 from hakken.knowledge import Knowledge
 from hakken.ratings import UserList
 from hakken.search import Titles
-from hakken.sources import picks
+from hakken.sources import carried, picks
+from hakken.web.asking import Asked
 from hakken.web.covers import with_details
 from hakken.web.forms import LONGEST, Typed, pick_texts, read_id, typed
 from hakken.web.services import services
@@ -50,9 +51,10 @@ class State(NamedTuple):
 
         Raises:
             BadOption: a pick can't be read, or there are too many.
+            BadList: the list that is carried can't be read.
         """
         added, removed = read_id(values, "add"), read_id(values, "remove")
-        texts = pick_texts(values)
+        texts = [*_carried(values), *pick_texts(values)]
         # A score that was chosen beside the button counts.
         if added is not None and added not in {one.anime_id for one in picks.parse(texts).ratings}:
             texts.append(str(added))
@@ -71,7 +73,7 @@ def choose() -> ResponseReturnValue:
     values = request.args
     state = State.read(values)
     if "recommend" in values and len(state.chosen):
-        return redirect(state.address("pages.recommendations"), 303)
+        return redirect(Asked.carrying(state.chosen).address("pages.recommendations", **state.kept.choices), 303)
     if _untidy(values) and "recommend" not in values:
         anchor = "titles" if "add" in values else None
         return redirect(state.address("picking.choose", q=state.query or None, _anchor=anchor), 303)
@@ -93,9 +95,14 @@ def choose() -> ResponseReturnValue:
     )
 
 
+def _carried(values: MultiDict[str, str]) -> list[str]:
+    """The picks of a list that a page of results carried."""
+    return picks.written(carried.unpacked(values["list"])) if "list" in values else []
+
+
 def _untidy(values: MultiDict[str, str]) -> bool:
     """Whether the address has what a button or an empty field left in it, and is better bookmarked without."""
-    return "add" in values or "remove" in values or any(not text.strip() for text in values.getlist("pick"))
+    return bool({"add", "remove", "list"} & set(values)) or any(not text.strip() for text in values.getlist("pick"))
 
 
 def _offered(state: State, knowledge: Knowledge) -> list[Anime]:

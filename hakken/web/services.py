@@ -32,6 +32,7 @@ class Services:
     Attributes:
         settings: what the operator chose.
         recommend: the use case. Raises any `HakkenError` that a visitor can meet.
+        fetch: gets a list by username. Raises `BadUsername` and the kinds of `SourceError`.
         knowledge: the current model and catalogue. Raises `ModelError` when none could be opened.
         parse_export: reads MyAnimeList's export. Raises the kinds of `ExportError`.
         details: what is known of titles beside the catalogue.
@@ -39,6 +40,7 @@ class Services:
 
     settings: Settings
     recommend: Callable[[Username | UserList, Preferences], Recommendations]
+    fetch: Callable[[Username], UserList]
     knowledge: Callable[[], Knowledge]
     parse_export: Callable[[BinaryIO], UserList]
     details: Details

@@ -1,0 +1,119 @@
+"""A list as JSON and as CSV: the same for the terminal, a page's download and the API."""
+
+import csv
+import io
+from collections.abc import Mapping
+
+import msgspec
+
+from hakken.catalogue import Anime, Catalogue
+from hakken.knowledge import Knowledge
+from hakken.model import Model
+from hakken.ratings import Reason, Recommendation, Recommendations
+
+
+class Listed(Recommendation, frozen=True, kw_only=True):
+    """One title of a list with its facts; one that the catalogue lacks is null, or empty.
+
+    Attributes:
+        title_english: the English title, where it differs from `title`.
+        type: TV, Movie, OVA, Special, ONA or Music.
+        genres: in MyAnimeList's words.
+        year: of the first episode.
+        episodes: how many there are.
+        url: the title's page on MyAnimeList.
+    """
+
+    title_english: str | None
+    type: str | None
+    genres: tuple[str, ...]
+    year: int | None
+    episodes: int | None
+    url: str
+
+
+class ModelName(msgspec.Struct, frozen=True):
+    """What a list was made with.
+
+    Attributes:
+        version: of the model: when it was trained, and the beginning of its manifest's checksum.
+        created: when it was trained, UTC.
+    """
+
+    version: str
+    created: str
+
+    @classmethod
+    def of(cls, model: Model) -> "ModelName":
+        """The name of a model."""
+        return cls(model.version, model.manifest.created)
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """A list of recommendations.
+
+    Attributes:
+        recommendations: best first.
+        continues: the next unseen entry of each series that was begun, best first.
+        model: what the list was made with.
+        notes: what to know about the list, in plain sentences.
+    """
+
+    recommendations: tuple[Listed, ...]
+    continues: tuple[Listed, ...] = msgspec.field(name="continue")
+    model: ModelName
+    notes: tuple[str, ...]
+
+
+def listing(result: Recommendations, knowledge: Knowledge) -> Listing:
+    """Put a list together from what was recommended and what is known of it."""
+    return Listing(
+        recommendations=tuple(listed(one, knowledge.catalogue) for one in result.recommendations),
+        continues=tuple(listed(one, knowledge.catalogue) for one in result.continues),
+        model=ModelName.of(knowledge.model),
+        notes=result.notes,
+    )
+
+
+def listed(one: Recommendation, catalogue: Mapping[int, Anime]) -> Listed:
+    """Add to a recommendation what the catalogue knows of the title."""
+    anime = catalogue.get(one.anime_id) or Anime(anime_id=one.anime_id, title=one.title)
+    return Listed(
+        **msgspec.structs.asdict(one),
+        title_english=anime.title_english,
+        type=anime.type,
+        genres=anime.genres,
+        year=anime.year,
+        episodes=anime.episodes,
+        url=anime.url,
+    )
+
+
+def as_json(result: Recommendations, knowledge: Knowledge) -> str:
+    """A `Listing` as JSON, laid out for people to read too."""
+    return readable(listing(result, knowledge)).decode()
+
+
+def readable(value: object) -> bytes:
+    """A value as JSON, laid out for people to read too."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+def as_csv(result: Recommendations, catalogue: Catalogue) -> str:
+    """One line for each recommendation under a heading; cells that a spreadsheet would run are escaped."""
+    rows = [msgspec.structs.asdict(listed(one, catalogue)) for one in result.recommendations]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["rank", *Listed.__struct_fields__])  # lines end as RFC 4180 has it
+    writer.writeheader()
+    writer.writerows(
+        {"rank": rank} | {name: _cell(value) for name, value in row.items()} for rank, row in enumerate(rows, start=1)
+    )
+    return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, tuple):
+        value = ", ".join(f"{one.title} {one.share:+.3g}" if isinstance(one, Reason) else one for one in value)
+    # A spreadsheet takes what begins so for a formula, and runs it.
+    dangerous = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if dangerous else value

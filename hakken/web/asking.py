@@ -1,0 +1,232 @@
+"""What a request asks: for whose list, with which choices, shown how; and the form and address that ask the same again.
+
+An uploaded or picked list is no file of ours: it travels in the page as one field, in an address while that stays
+short, else in the body of a form.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import msgspec
+from flask import Request, current_app, url_for
+from werkzeug.datastructures import MultiDict
+
+from hakken.errors import BadOption
+from hakken.ratings import Order, Preferences, Status, UserList, Username
+from hakken.sources import carried, picks
+from hakken.web.forms import (
+    CHOICES,
+    MAX_IGNORED,
+    MAX_LIKED,
+    Typed,
+    read_picks,
+    read_preferences,
+    read_upload,
+    read_username,
+    written,
+)
+from hakken.web.services import services
+
+SAMPLE = "static/sample-export.xml"
+LONGEST_ADDRESS = 3_500
+"""Characters of an address that browsers, servers and messengers between them can be trusted with."""
+UNDO = "undo"
+"""Field of a button that takes something back: what was chosen and the id of the title, such as "ignore-1"."""
+_UNDONE = {CHOICES[field].name: field for field in ("ignored", "hidden", "like")}
+
+
+class Kind(StrEnum):
+    """How a list came to us."""
+
+    USERNAME = "username"
+    SAMPLE = "sample"
+    CARRIED = "list"
+
+
+class View(StrEnum):
+    """How a list of recommendations is shown."""
+
+    CARDS = "cards"
+    TABLE = "table"
+
+
+class Asked(NamedTuple):
+    """Whose list is asked for.
+
+    Attributes:
+        kind: how it came to us.
+        who: the list, or the username that it is fetched by.
+        again: the fields that ask for it again, name → value.
+    """
+
+    kind: Kind
+    who: Username | UserList
+    again: Mapping[str, str]
+
+    @classmethod
+    def carrying(cls, user_list: UserList) -> Self:
+        """A list that is kept nowhere but in the page."""
+        return cls(Kind.CARRIED, user_list, {Kind.CARRIED.value: carried.packed(user_list)})
+
+    @property
+    def pickable(self) -> bool:
+        """Whether the page on which titles are picked can hold the list as it is: it knows no status."""
+        if not isinstance(self.who, UserList) or self.kind is not Kind.CARRIED:
+            return False
+        return len(self.who) <= picks.MAX_PICKS and all(one.status is Status.COMPLETED for one in self.who.ratings)
+
+    def fetched(self) -> UserList:
+        """The list itself, for which a site may have to be asked.
+
+        Raises:
+            BadUsername: the site can't have such a user.
+            SourceError: the list could not be had.
+        """
+        return services().fetch(self.who) if isinstance(self.who, Username) else self.who
+
+    def address(self, endpoint: str, **more: Any) -> str:  # noqa: ANN401  # as url_for has it
+        """Address of a page about this list."""
+        query: dict[str, Any] = {**self.again, **more}
+        return url_for(endpoint, **query)
+
+    def fits(self, endpoint: str) -> bool:
+        """Whether the address of a page about this list is short enough to be one."""
+        return len(self.address(endpoint, _external=True)) <= LONGEST_ADDRESS
+
+
+def read_asked(values: MultiDict[str, str], request: Request | None = None) -> Asked:
+    """Read whose list is asked for: the sample's, one that the page carries, picks, or one at a site.
+
+    Args:
+        values: the fields of a form or an address.
+        request: where a file may have come along.
+
+    Raises:
+        BadUsername: no list, and no usable username, is named.
+        BadOption: a pick can't be read, there are none, or the site is unknown.
+        BadList: the list that is carried can't be read.
+        ExportError: the file can't be used.
+    """
+    if values.get(Kind.SAMPLE.value) == "1":
+        return Asked(Kind.SAMPLE, _sample(), {Kind.SAMPLE.value: "1"})
+    if Kind.CARRIED.value in values:
+        text = values[Kind.CARRIED.value]
+        return Asked(Kind.CARRIED, carried.unpacked(text), {Kind.CARRIED.value: text})
+    if "pick" in values:
+        return Asked.carrying(read_picks(values))
+    if request is not None and (request.files or "username" not in values):
+        return Asked.carrying(services().parse_export(read_upload(request)))
+    who = read_username(values)
+    return Asked(Kind.USERNAME, who, {"username": who.name, "source": who.site.value})
+
+
+def _sample() -> UserList:
+    return _read_sample(Path(current_app.root_path, SAMPLE))
+
+
+@lru_cache(maxsize=1)
+def _read_sample(path: Path) -> UserList:
+    with path.open("rb") as file:
+        return services().parse_export(file)
+
+
+class Question(NamedTuple):
+    """What a page of results answers.
+
+    Attributes:
+        asked: whose list it is about.
+        preferences: what the visitor chose.
+        view: how the answer is shown.
+    """
+
+    asked: Asked
+    preferences: Preferences
+    view: View = View.CARDS
+
+    @classmethod
+    def read(cls, values: MultiDict[str, str], request: Request | None = None) -> Self:
+        """Read it, with what the button that was pressed changes.
+
+        Raises:
+            BadOption: a choice is out of its range.
+            InputError, ExportError: as `read_asked`.
+        """
+        preferences = _undone(read_preferences(values), values.getlist(UNDO))
+        return cls(read_asked(values, request), preferences, _view(values.getlist("view")))
+
+    @property
+    def fields(self) -> dict[str, list[str]]:
+        """All of it as fields of a form, name → values, without what is the default."""
+        return self.named | written(self.preferences)
+
+    @property
+    def named(self) -> dict[str, list[str]]:
+        """Those fields that are no choice: whose list it is, and how it is shown."""
+        shown = {} if self.view is View.CARDS else {"view": [self.view.value]}
+        return {name: [value] for name, value in self.asked.again.items()} | shown
+
+    @property
+    def address(self) -> str:
+        """The address that asks all of it again."""
+        return self._address()
+
+    @property
+    def shareable(self) -> bool:
+        """Whether the address can hold it; else a form has to carry it."""
+        return len(self._address(_external=True)) <= LONGEST_ADDRESS
+
+    def _address(self, **more: Any) -> str:  # noqa: ANN401  # as url_for has it
+        query: dict[str, Any] = {**self.fields, **more}
+        return url_for("pages.recommendations", **query)
+
+    @property
+    def typed(self) -> Typed:
+        """What to fill into the form of choices."""
+        return Typed(choices=written(self.preferences))
+
+    @property
+    def by_match(self) -> bool:
+        """Whether the list is ordered by match."""
+        return self.preferences.order is Order.MATCH
+
+    @property
+    def can_ignore(self) -> bool:
+        """Whether one more entry of the list can be left out."""
+        return len(self.preferences.ignored) < MAX_IGNORED
+
+    @property
+    def can_hide(self) -> bool:
+        """Whether one more title can be hidden."""
+        return len(self.preferences.hidden) < MAX_IGNORED
+
+    @property
+    def can_like(self) -> bool:
+        """Whether more of one more title can be asked for: it has no say in the order by predicted rating."""
+        return self.by_match and len(self.preferences.like) < MAX_LIKED
+
+
+def untidy(values: MultiDict[str, str]) -> bool:
+    """Whether an address has what a button, picks or an empty field left in it, and is better kept without."""
+    return UNDO in values or "pick" in values or any(not text.strip() for _, text in values.items(multi=True))
+
+
+def _undone(preferences: Preferences, undo: list[str]) -> Preferences:
+    for text in undo:
+        name, _, anime_id = text.partition("-")
+        if name not in _UNDONE or not anime_id.isdecimal():
+            raise BadOption("What is taken back must be a choice and the id of a title, such as ignore-1.")
+        field = _UNDONE[name]
+        left = tuple(one for one in getattr(preferences, field) if str(one) != anime_id)
+        preferences = msgspec.structs.replace(preferences, **{field: left})
+    return preferences
+
+
+def _view(texts: list[str]) -> View:
+    # A button's own value comes last.
+    try:
+        return View(texts[-1]) if texts and texts[-1] else View.CARDS
+    except ValueError as error:
+        raise BadOption("A list can be shown as cards or as table.") from error
