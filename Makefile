@@ -13,10 +13,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check format bench evaluate sources model lock clean
+.PHONY: help venv run demo test check format bench evaluate sources screenshots model lock clean
 
 help: ## list these commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 venv: .venv/installed ## create .venv with what running and training need
 
@@ -55,6 +55,9 @@ evaluate: .venv/installed ## write docs/evaluation.md (RATINGS=… ANIME=… TIT
 
 sources: .venv/installed-dev ## write the table of docs/sources.md: what comes of each site's faults
 	WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/test_fault_matrix.py
+
+screenshots: .venv/installed-dev ## take the pictures of pages that the README shows, and draw icon and card; needs Chromium
+	$(BIN)/python -m tests.screenshots
 
 model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITLES=… PARAMS=…)
 	$(BIN)/python -m hakken train --ratings $(RATINGS) --anime $(ANIME) $(if $(TITLES),--titles $(TITLES)) \

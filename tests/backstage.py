@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Callable, Iterable
+from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.datastructures import FileStorage
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse, encode_multipart
 
 from hakken.catalogue import Anime, Catalogue
@@ -179,7 +180,8 @@ def client_without_mal(app_with: Callable[[Settings], Flask]) -> FlaskClient:
 def upload(client: FlaskClient, content: bytes, *, filename: str = "animelist.xml", **fields: str) -> TestResponse:
     # Encoded here, for the client would put a large file into a temporary one and leave it open.
     boundary, body = encode_multipart({"export": FileStorage(BytesIO(content), filename), **fields})
-    return client.post("/recommendations", data=body, content_type=f'multipart/form-data; boundary="{boundary}"')
+    content_type = f'multipart/form-data; boundary="{boundary}"'
+    return client.post("/recommendations", data=body, content_type=content_type, follow_redirects=True)
 
 
 def words(page: TestResponse) -> str:
@@ -192,6 +194,37 @@ def item(page: TestResponse, rank: int) -> str:
     return page.text.split('<li class="entry">')[rank].split("</ol>")[0]
 
 
-def links(page: TestResponse, name: str) -> list[str]:
-    """The addresses of the links that are named so."""
-    return re.findall(rf'<a [^>]*href="([^"]*)"[^>]*aria-label="{re.escape(name)}"', page.text)
+def buttons(page: TestResponse, label: str) -> list[tuple[str, str]]:
+    """Name and value of each button that is named so."""
+    found = re.findall(r'<button [^>]*name="([^"]*)" value="([^"]*)"[^>]*aria-label="([^"]*)"', page.text)
+    return [(name, value) for name, value, called in found if html.unescape(called) == label]
+
+
+class Fields(HTMLParser):
+    """What a browser would send of the form in whose markup a word stands."""
+
+    def __init__(self, page: TestResponse, marker: str) -> None:
+        super().__init__()
+        self.sent: MultiDict[str, str] = MultiDict()
+        self._select = ""
+        form = next(part for part in page.text.split("<form ")[1:] if marker in part)
+        self.feed(form.split("</form>")[0].partition(">")[2])
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "select":
+            self._select = given["name"]
+        elif (tag == "option" and "selected" in given) or (
+            tag == "input" and given["type"] != "file" and (given["type"] != "checkbox" or "checked" in given)
+        ):
+            self.sent.add(given.get("name", self._select), given["value"])
+
+
+def press(client: FlaskClient, page: TestResponse, label: str) -> TestResponse:
+    """Press a button of the page that is named so: the first of several."""
+    fields = Fields(page, 'id="state"').sent
+    name, value = buttons(page, label)[0]
+    fields.add(name, value)
+    if 'method="post"' in page.text.partition('id="state"')[2].partition(">")[0]:
+        return client.post("/recommendations", data=fields, follow_redirects=True)
+    return client.get("/recommendations", query_string=fields, follow_redirects=True)

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import requests
@@ -35,13 +35,20 @@ def served(application: str, **environment: str) -> Iterator[tuple[str, subproce
 
 
 def wait_for(address: str) -> None:
+    """Wait until an app answers."""
+
+    def answers() -> bool:
+        with contextlib.suppress(requests.ConnectionError, requests.Timeout):
+            return requests.get(f"{address}/healthz", timeout=1).ok
+        return False
+
+    until(answers)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds; for what happens in another process, and can only be looked at."""
     end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            requests.get(f"{address}/healthz", timeout=1)
-        except (requests.ConnectionError, requests.Timeout):
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError(f"It did not come true in {PATIENCE} s.")
+        time.sleep(0.05)

@@ -3,7 +3,6 @@
 import html
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from io import BytesIO
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,7 +10,6 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
-from werkzeug.test import TestResponse
 
 from ars_app import create_app
 from hakken import errors
@@ -25,11 +23,13 @@ from hakken.ratings import (
     Reason,
     Recommendation,
     Recommendations,
+    Site,
     Status,
+    Username,
 )
 from hakken.sources.mal_export import parse
 from hakken.web.forms import CHOICES, read_preferences, written
-from tests.backstage import EVIL, SAMPLE, Backstage, links, upload, words
+from tests.backstage import EVIL, SAMPLE, Backstage, Fields, buttons, press, words
 
 CHOSEN: list[tuple[str, Preferences]] = [
     ("order=predicted_rating", Preferences(order=Order.PREDICTED_RATING)),
@@ -46,6 +46,7 @@ CHOSEN: list[tuple[str, Preferences]] = [
     ("adult=0&hide_planned=1", Preferences(hide_planned=True)),
     *((f"franchise={rule.value}", Preferences(franchise=rule)) for rule in FranchiseRule),
     ("ignore=1&ignore=199&ignore=1", Preferences(ignored=(1, 199))),
+    ("hide=7&hide=1&like=199", Preferences(hidden=(7, 1), like=(199,))),
     ("&".join(f"{choice.name}=+&{choice.name}=" for choice in CHOICES.values()), Preferences()),
 ]
 EVERYTHING = Preferences(
@@ -62,30 +63,12 @@ EVERYTHING = Preferences(
     hide_planned=True,
     franchise=FranchiseRule.ALL,
     ignored=(1, 199),
+    hidden=(7,),
+    like=(666,),
 )
 TYPES = ["TV", "Movie", "OVA"]
 GENRES = ["&lt;b&gt;", "Action", "Space"]
 REASONS = (Reason(199, "Sen <i>", 9, 4.5), Reason(666, EVIL.title, 0, 2.0), Reason(7, "×××Bare", 3, -0.5))
-
-
-class Fields(HTMLParser):
-    """What a browser would send of the form in whose markup a word stands."""
-
-    def __init__(self, page: TestResponse, marker: str) -> None:
-        super().__init__()
-        self.sent: MultiDict[str, str] = MultiDict()
-        self._select = ""
-        form = next(part for part in page.text.split("<form ")[1:] if marker in part)
-        self.feed(form.split("</form>")[0].partition(">")[2])
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "select":
-            self._select = given["name"]
-        elif (tag == "option" and "selected" in given) or (
-            tag == "input" and given["type"] != "file" and (given["type"] != "checkbox" or "checked" in given)
-        ):
-            self.sent.add(given.get("name", self._select), given["value"])
 
 
 def query(address: str) -> MultiDict[str, str]:
@@ -99,9 +82,9 @@ def test_each_choice_reaches_the_use_case(
 ) -> None:
     fields = query(f"?{text}")
 
-    assert client.get(f"/recommendations?username=spike&{text}").status_code == 200
+    assert client.get(f"/recommendations?username=spike&{text}", follow_redirects=True).status_code == 200
     data = {**fields.to_dict(flat=False), "export": (BytesIO(SAMPLE.read_bytes()), "animelist.xml")}
-    assert client.post("/recommendations", data=data).status_code == 200
+    assert client.post("/recommendations", data=data, follow_redirects=True).status_code == 200
 
     assert [chosen for _, chosen in backstage.asked] == [preferences] * 2
 
@@ -135,6 +118,9 @@ BAD_CHOICES = [
     ("adult=yes", "Titles for adults must be 1 for yes or 0 for no."),
     ("hide_planned=on", "Hiding planned titles must be 1 for yes or 0 for no."),
     ("ignore=0", "The id of a title to leave out must be a whole number from 1 to 2147483647."),
+    ("hide=0", "The id of a title to hide must be a whole number from 1 to 2147483647."),
+    ("like=x", "The id of a title to find more like must be a whole number from 1 to 2147483647."),
+    ("&".join(f"like={one}" for one in range(1, 12)), "At most 10 values can be given for like."),
     ("ignore=2147483648", "The id of a title to leave out must be a whole number from 1 to 2147483647."),
     ("ignore=Monster", "The id of a title to leave out must be a whole number from 1 to 2147483647."),
     ("&".join(f"type={one}" for one in range(51)), "At most 50 values can be given for type."),
@@ -164,21 +150,27 @@ def test_everything_chosen_survives_in_the_form(client: FlaskClient) -> None:
 
 def test_everything_chosen_survives_an_upload_and_a_failure(client: FlaskClient, backstage: Backstage) -> None:
     data = {**written(EVERYTHING), "export": (BytesIO(SAMPLE.read_bytes()), "animelist.xml")}
-    uploaded = client.post("/recommendations", data=data)
+    uploaded = client.post("/recommendations", data=data, follow_redirects=True)
     backstage.failure = errors.PrivateList("This list is private.")
     failed = client.get("/recommendations", query_string={"username": "spike", **written(EVERYTHING)})
 
-    for page, marker in ((uploaded, "by-upload"), (failed, "by-upload"), (failed, "by-username")):
+    for page, marker in ((uploaded, 'class="again"'), (failed, "by-upload"), (failed, "by-username")):
         assert read_preferences(Fields(page, marker).sent) == EVERYTHING
 
 
 def test_nothing_chosen_leaves_the_panel_closed(client: FlaskClient) -> None:
-    for path in ("/", "/recommendations?sample=1", "/recommendations?sample=1&n=5&ignore=1&order=match&popularity=0"):
+    for path in ("/recommendations?sample=1", "/recommendations?sample=1&n=5&ignore=1&hide=7&order=match&popularity=0"):
         page = client.get(path)
         assert '<details class="choices">' in page.text
         assert '<details class="choices" open>' not in page.text
-        if path == "/":
-            assert read_preferences(Fields(page, "by-username").sent) == Preferences()
+
+
+def test_the_start_page_asks_no_more_than_it_needs(client: FlaskClient) -> None:
+    page = client.get("/")
+
+    assert '<details class="choices"' not in page.text
+    assert set(Fields(page, "by-username").sent) == {"username", "source", "n"}
+    assert read_preferences(Fields(page, "by-username").sent) == Preferences()
 
 
 @pytest.mark.parametrize(
@@ -220,40 +212,47 @@ def test_genres_that_only_titles_for_adults_have_are_offered_with_those(client: 
     assert client.get("/recommendations?sample=1&without_genre=hentai").text.count('value="Hentai" checked') == 1
 
 
-def test_an_entry_can_be_left_out_and_everything_else_stays(client: FlaskClient, backstage: Backstage) -> None:
-    one = Recommendation(1, "Cowboy Bebop", 9.0, 9.0, 2345, 20, REASONS)
+def test_what_is_said_of_one_title_leaves_everything_else_as_it_is(client: FlaskClient, backstage: Backstage) -> None:
+    one = Recommendation(5, "Known to the model only", 9.0, 9.0, 2345, 20, REASONS)
     backstage.answer = Recommendations((one,), continues=(one,))
-    given = msgspec.structs.replace(EVERYTHING, ignored=(1,))
-    page = client.get("/recommendations", query_string={"username": "spike", "source": "anilist", **written(given)})
+    before = msgspec.structs.replace(EVERYTHING, order=Order.MATCH)
+    page = client.get("/recommendations", query_string={"username": "spike", "source": "anilist", **written(before)})
 
-    for anime_id, name in ((199, "Leave out Sen &lt;i&gt;"), (7, "Leave out ×××Bare")):
-        addresses = links(page, name)
-        assert len(addresses) == 2, "in the list and in what continues"
-        asked = query(addresses[0])
-        assert (asked["username"], asked["source"]) == ("spike", "anilist")
-        assert read_preferences(asked) == msgspec.structs.replace(EVERYTHING, ignored=(1, anime_id))
-        assert client.get(html.unescape(addresses[0])).status_code == 200
-
-
-def test_what_is_left_out_is_named_and_can_be_taken_back(client: FlaskClient) -> None:
-    page = client.get("/recommendations?sample=1&n=5&ignore=1&ignore=54321&ignore=666")
-
-    assert "Left out: Cowboy Bebop ( count it again )" in words(page)
-    assert "Left out: MyAnimeList #54321 ( count it again )" in words(page)
-    assert "Left out: <script>" in words(page)
-    [address] = links(page, "Count it again: Cowboy Bebop")
-    assert html.unescape(address) == "/recommendations?sample=1&n=5&ignore=54321&ignore=666"
+    for label, changed in (
+        ("leave out: ×××Bare", {"ignored": (1, 199, 7)}),
+        ("leave out: Sen <i>", {}),
+        ("Not this one: Known to the model only", {"hidden": (7, 5)}),
+        ("More like this: Known to the model only", {"like": (666, 5)}),
+    ):
+        assert len(buttons(page, label)) == 2, "in the list and in what continues"
+        assert press(client, page, label).status_code == 200
+        assert backstage.asked[-1] == (Username("spike", Site.ANILIST), msgspec.structs.replace(before, **changed))
 
 
-def test_an_upload_has_nothing_to_ask_again_with(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.0, 9.0, 2345, 20, REASONS),))
+def test_what_was_said_is_named_and_can_be_taken_back(client: FlaskClient, backstage: Backstage) -> None:
+    page = client.get("/recommendations?sample=1&n=5&ignore=1&ignore=54321&hide=666&like=199")
 
-    page = upload(client, SAMPLE.read_bytes(), ignore="7")
+    assert "Left out of your list: Cowboy Bebop Undo" in words(page)
+    assert "Left out of your list: MyAnimeList #54321 Undo" in words(page)
+    assert "Hidden: <script>" in words(page)
+    assert "More like: Sen to Chihiro no Kamikakushi Undo" in words(page)
+    for label, left in (
+        ("Undo: Left out of your list Cowboy Bebop", Preferences(n=5, ignored=(54321,), hidden=(666,), like=(199,))),
+        (f"Undo: Hidden {EVIL.title}", Preferences(n=5, ignored=(1, 54321), like=(199,))),
+        ("Undo: More like Sen to Chihiro no Kamikakushi", Preferences(n=5, ignored=(1, 54321), hidden=(666,))),
+    ):
+        undone = press(client, page, label)
+        assert undone.status_code == 200
+        assert backstage.asked[-1][1] == left
+        assert "undo" not in undone.request.url, "an address to keep says what is, not what was"
 
-    assert "Because of Sen <i> 9 +50 %" in words(page)
-    assert "Left out: ×××Bare" in words(page)
-    assert "leave out" not in page.text
-    assert "count it again" not in page.text
+
+@pytest.mark.parametrize("undo", ["ignore", "ignore-", "n-5", "ignore-x", "-1", "ignored-1"])
+def test_what_can_not_be_taken_back(client: FlaskClient, backstage: Backstage, undo: str) -> None:
+    page = client.get(f"/recommendations?sample=1&undo={undo}")
+
+    assert page.status_code == 400
+    assert "What is taken back must be a choice and the id of a title" in words(page)
 
 
 def test_no_more_can_be_left_out_than_an_address_holds(client: FlaskClient, backstage: Backstage) -> None:
@@ -318,10 +317,10 @@ def listed(embedded: Knowledge) -> Callable[[str], list[Anime]]:
     client = create_app(Settings(), knowledge=embedded).test_client()
 
     def ask(text: str) -> list[Anime]:
-        page = client.get(f"/recommendations?sample=1&{text}")
+        page = client.get(f"/recommendations?sample=1&{text}", follow_redirects=True)
         assert page.status_code == 200, words(page)
         ranking = page.text.partition('class="continue"')[0]
-        found = re.findall(r'<h2><a href="https://myanimelist.net/anime/(\d+)"', ranking)
+        found = re.findall(r'<h2><a href="/anime/(\d+)"', ranking)
         assert found
         return [embedded.catalogue[int(anime_id)] for anime_id in found]
 

@@ -14,6 +14,7 @@ from hakken import errors
 from hakken.cli.main import main
 from hakken.config import Settings, variable_names
 from hakken.model import store
+from tests.screenshots import DRAWINGS, SHOTS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -97,6 +98,14 @@ def test_nothing_is_left_to_be_filled_in(path: Path) -> None:
         "REQUIRE_BROWSER",
     }
     assert set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", path.read_text())) <= allowed
+
+
+def test_every_picture_of_a_page_is_taken_by_the_command_and_shown() -> None:
+    shown = set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README))
+    assert shown == {f"docs/images/{one.name}.png" for one in SHOTS}
+    for path in (*(ROOT / one for one in shown), *(drawing.target for drawing in DRAWINGS)):
+        assert path.read_bytes().startswith(b"\x89PNG"), path
+        assert path.stat().st_size < 100_000, path
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

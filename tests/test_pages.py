@@ -90,14 +90,14 @@ def test_a_username_is_handed_to_the_use_case(client: FlaskClient, backstage: Ba
 
 def test_the_site_is_myanimelist_unless_one_is_chosen(client: FlaskClient, backstage: Backstage) -> None:
     client.get("/recommendations?username=spike")
-    client.get("/recommendations?username=spike&source=")
+    client.get("/recommendations?username=spike&source=", follow_redirects=True)
 
     assert [who for who, _ in backstage.asked] == [Username("spike", Site.MAL)] * 2
 
 
 @pytest.mark.parametrize(("text", "n"), [("", 10), ("%20", 10), ("1", 1), ("100", 100), ("007", 7), ("+5+", 5)])
 def test_the_length_of_the_list(client: FlaskClient, backstage: Backstage, text: str, n: int) -> None:
-    assert client.get(f"/recommendations?username=spike&n={text}").status_code == 200
+    assert client.get(f"/recommendations?username=spike&n={text}", follow_redirects=True).status_code == 200
     assert backstage.asked[0][1].n == n
 
 
@@ -133,7 +133,8 @@ def test_an_empty_list_says_so(client: FlaskClient, backstage: Backstage) -> Non
 def test_a_title_with_all_its_facts(client: FlaskClient) -> None:
     first = item(client.get("/recommendations?username=spike"), 1)
 
-    assert '<a href="https://myanimelist.net/anime/1">Cowboy Bebop</a>' in first
+    assert '<a href="/anime/1">Cowboy Bebop</a>' in first
+    assert '<a href="https://myanimelist.net/anime/1" aria-label="MyAnimeList: Cowboy Bebop">' in first
     assert "TV · 1998 · 26 episodes" in first
     assert "Action, Space" in first
     assert "Rated by 2,345 people" in first
@@ -274,9 +275,8 @@ def test_an_upload_is_parsed_and_recommended_from(client: FlaskClient, backstage
     assert isinstance(who, UserList)
     assert len(who) == 47
     assert preferences.n == 4
-    assert "Recommended from your export" in words(page)
-    assert "Nothing of your file was kept." in words(page)
-    assert 'enctype="multipart/form-data"' in page.text
+    assert "Recommended from your list" in words(page)
+    assert "This page's address holds all of it" in words(page)
 
 
 def test_an_upload_stays_in_memory_however_large(client: FlaskClient, backstage: Backstage) -> None:
@@ -646,7 +646,7 @@ class Markup(HTMLParser):
         given = dict(attrs)
         self.ids += [value for name, value in attrs if name == "id" and value]
         self.foul += [name for name in given if name == "style" or name.startswith("on")]
-        self.foul += [tag] if tag in {"script", "style"} else []
+        self.foul += [tag] if tag == "style" or (tag == "script" and not given.get("src")) else []
         if tag == "label":
             self.labelled.add(given.get("for") or "")
         if tag in {"input", "select"} and given.get("type") != "hidden":
@@ -660,3 +660,20 @@ def test_markup(client: FlaskClient, path: str) -> None:
     assert len(markup.ids) == len(set(markup.ids)), "an id stands twice"
     assert markup.fields == markup.labelled, "a field without its label, or the other way round"
     assert not markup.foul, "the policy forbids inline styles and scripts"
+
+
+# What others read of a page
+
+
+def test_what_a_link_to_a_page_shows_elsewhere(client: FlaskClient) -> None:
+    page = client.get("/", headers={"Host": "hakken.example"})
+
+    told = dict(re.findall(r'<meta (?:name|property)="([^"]+)"(?: media="[^"]+")? content="([^"]*)"', page.text))
+    assert told["og:title"] == "Hakken: what to watch next"
+    assert told["og:type"] == "website"
+    assert told["description"] == told["og:description"] != ""
+    assert told["og:image"] == "http://hakken.example/static/card.png"
+    assert re.findall(r'theme-color" media="\(prefers-color-scheme: (\w+)\)"', page.text) == ["light", "dark"]
+    for address in (told["og:image"], *re.findall(r'<link rel="icon"[^>]*href="([^"]+)"', page.text)):
+        with client.get(address.removeprefix("http://hakken.example")) as picture:
+            assert picture.mimetype in {"image/png", "image/svg+xml"}

@@ -9,6 +9,7 @@ from hakken.config import Settings
 from hakken.ratings import MAX_N
 from hakken.web.addresses import watch_links
 from hakken.web.anime import anime
+from hakken.web.compression import compress_answers
 from hakken.web.covers import covers, initial
 from hakken.web.errors import register_error_pages
 from hakken.web.forms import DEFAULTS, YEARS, InMemoryRequest, body_limit
@@ -23,7 +24,7 @@ from hakken.web.wording import paragraphs, studio
 __all__ = ["Details", "Services", "register"]
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src {pictures}; "
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src {pictures}; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 RETRY_AFTER = 60
@@ -59,6 +60,7 @@ def register(app: Flask, services: Services) -> None:
     for blueprint in (pages, taste, anime, picking, covers, health):
         app.register_blueprint(blueprint)
     register_error_pages(app)
+    compress_answers(app)
     app.after_request(partial(_with_headers, _headers(services.settings)))
 
 

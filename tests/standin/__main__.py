@@ -41,11 +41,10 @@ def main() -> None:
         standin.stop()
 
 
-def environment(standin: Standin) -> dict[str, str]:
+def environment(standin: Standin, **changes: object) -> dict[str, str]:
     """Variables that make an app take the stand-in for all its sites, whatever is set otherwise."""
-    settings = standin.settings(
-        list_sources="mal,jikan,load_json", picture_origins=standin.url, site_rates="facts=600/m"
-    )
+    given = {"list_sources": "mal,jikan,load_json", "picture_origins": standin.url, "site_rates": "facts=600/m"}
+    settings = standin.settings(**(given | changes))
     chosen = msgspec.structs.asdict(settings)
     usual = msgspec.structs.asdict(Settings())
     return {

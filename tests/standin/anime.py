@@ -210,11 +210,11 @@ def _with_etag(body: object) -> Response:
 @pictures.get("/<path:name>.jpg")
 def picture(name: str) -> Response:
     """A picture of one colour, another for each name; a PNG for all its name, as browsers don't mind."""
-    return Response(_png(zlib.crc32(name.encode()) & 0x7F7F7F), mimetype="image/png")
+    return Response(png(zlib.crc32(name.encode()) & 0x7F7F7F), mimetype="image/png")
 
 
 @cache
-def _png(colour: int, width: int = 45, height: int = 64) -> bytes:
+def png(colour: int, width: int = 45, height: int = 64) -> bytes:
     row = b"\x00" + colour.to_bytes(4)[1:] * width
     header = struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(row * height)), (b"IEND", b""))

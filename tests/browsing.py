@@ -1,0 +1,124 @@
+"""Trying the pages in Chromium: tabs, and the app as gunicorn serves it, before a stand-in of the sites."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.serving import served, wait_for
+from tests.standin import faults
+from tests.standin.__main__ import environment
+from tests.standin.server import Standin
+
+CHROMIUM = shutil.which("chromium")
+MISSING = "chromium is not installed, so no page was tried in a browser"
+ARGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+PHONE, TABLET, DESK = 390, 768, 1280
+PATIENCE_MS = 10_000
+"""How long Playwright waits for what is to be there, on a busy machine."""
+APP = "ars_app:create_app()"
+
+Open = Callable[..., Page]
+"""Opens a tab; takes what Playwright's `new_context` takes."""
+
+
+@contextlib.contextmanager
+def launched() -> Iterator[Browser]:
+    """Chromium, which reaches nothing but this machine."""
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS) as chromium:
+        yield chromium
+
+
+@contextlib.contextmanager
+def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+    """Open a tab in a context of its own; it must ask for nothing elsewhere, and complain of nothing."""
+    given = {"base_url": address, "viewport": {"width": DESK, "height": 800}}
+    with browser.new_context(**(given | options)) as context:
+        context.set_default_timeout(PATIENCE_MS)
+        complaints: list[str] = []
+
+        def heard(message: ConsoleMessage) -> None:
+            # That a page is an error page, Chromium reports too.
+            page_itself = not urlsplit(message.location["url"]).path.startswith(("/static/", "/covers/", "/anime/"))
+            if not (page_itself and message.text.startswith("Failed to load resource: the server responded")):
+                complaints.append(f"{message.text} ({message.location['url']})")
+
+        def asked(request: Request) -> None:
+            parts = urlsplit(request.url)
+            if parts.scheme not in {"data", "blob"} and parts.hostname != "127.0.0.1":
+                complaints.append(f"asked for {request.url}")
+
+        context.on("console", heard)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        context.on("request", asked)
+        yield context.new_page()
+        assert not complaints
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    with launched() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Standin]:
+    """The sites that the app asks which the browser looks at. It lives as long as that app, unlike `standin`."""
+    server = Standin()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def address(stage: Standin) -> Iterator[str]:
+    """The app, with 1 MB as the largest upload."""
+    with served(APP, **environment(stage, max_upload_mb=1)) as (found, _):
+        wait_for(found)
+        yield found
+
+
+@pytest.fixture
+def sites(stage: Standin) -> Iterator[Standin]:
+    """The same sites, for a test that lets one fail."""
+    faults.over.clear()
+    yield stage
+    for site in ("mal", "jikan", "load_json", "anilist"):
+        stage.mend(site)
+
+
+@pytest.fixture
+def tab(browser: Browser, address: str) -> Iterator[Open]:
+    """Opens tabs on the app, each in a context of its own."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: stack.enter_context(opened(browser, address, **options))
+
+
+@pytest.fixture
+def page(tab: Open) -> Page:
+    return tab()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it where nobody overlooks it."""
+    skipped = [one for one in terminalreporter.stats.get("skipped", []) if MISSING in str(one.longrepr)]
+    if skipped:
+        terminalreporter.write_sep("!", f"WARNING: {MISSING}: {len(skipped)} tests did not run", yellow=True, bold=True)

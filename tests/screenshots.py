@@ -1,0 +1,107 @@
+"""Pictures of the pages for the README, and what is drawn: python -m tests.screenshots, or `make screenshots`.
+
+The app runs before the stand-in of the sites, with no pictures known, so the covers are our own and each run shows the
+same. What the pictures show is decided here and nowhere else.
+"""
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+from PIL import Image
+from playwright.sync_api import Browser, ViewportSize
+
+from tests.browsing import APP, DESK, PHONE, launched, opened
+from tests.serving import ROOT, served, wait_for
+from tests.standin.__main__ import environment
+from tests.standin.server import Standin
+
+IMAGES = ROOT / "docs" / "images"
+STATIC = ROOT / "static"
+COLOURS = 128
+"""Of a picture's palette: enough for pages of few colours, and a third of the size."""
+
+
+class Shot(NamedTuple):
+    """A page, and how much of it is shown."""
+
+    name: str
+    path: str
+    width: int
+    height: int
+    dark: bool = False
+
+
+SHOTS = (
+    Shot("home", "/", DESK, 900),
+    Shot("results", "/recommendations?sample=1", DESK, 900),
+    Shot("results-phone", "/recommendations?sample=1", PHONE, 844, dark=True),
+)
+
+
+class Drawing(NamedTuple):
+    """A drawing of ours, for those who take no SVG."""
+
+    source: Path
+    target: Path
+    width: int
+    height: int
+
+
+DRAWINGS = (
+    Drawing(STATIC / "favicon.svg", STATIC / "favicon.png", 48, 48),
+    Drawing(IMAGES / "card.svg", STATIC / "card.png", 1200, 630),
+)
+
+
+def main() -> None:
+    """Write all of them."""
+    with launched() as browser:
+        for target, picture in (*drawn(browser), *shot(browser)):
+            small = packed(picture)
+            target.write_bytes(small)
+            click.echo(f"{target.relative_to(ROOT)}: {len(small) / 1000:.0f} kB")
+
+
+def drawn(browser: Browser) -> Iterator[tuple[Path, bytes]]:
+    """Each drawing as a PNG."""
+    for drawing in DRAWINGS:
+        size = ViewportSize(width=drawing.width, height=drawing.height)
+        with browser.new_context(viewport=size) as context:
+            page = context.new_page()
+            markup = drawing.source.read_text(encoding="utf-8")
+            page.set_content(f"<!doctype html><style>*{{margin:0}}svg{{display:block;width:100vw}}</style>{markup}")
+            yield drawing.target, page.screenshot(omit_background=True)
+
+
+def shot(browser: Browser) -> Iterator[tuple[Path, bytes]]:
+    """Each page as a PNG."""
+    standin = Standin()
+    standin.start()
+    try:
+        with served(APP, **environment(standin, facts_source="off")) as (address, _):
+            wait_for(address)
+            for one in SHOTS:
+                size = ViewportSize(width=one.width, height=one.height)
+                scheme = "dark" if one.dark else "light"
+                with opened(browser, address, viewport=size, color_scheme=scheme, reduced_motion="reduce") as page:
+                    page.goto(one.path, wait_until="networkidle")
+                    yield IMAGES / f"{one.name}.png", page.screenshot(animations="disabled", caret="hide")
+    finally:
+        standin.stop()
+
+
+def packed(picture: bytes) -> bytes:
+    """The same picture with a palette, a fraction of the size."""
+    with Image.open(BytesIO(picture)) as image:
+        method = Image.Quantize.FASTOCTREE if image.mode == "RGBA" else Image.Quantize.MEDIANCUT
+        small = image.quantize(COLOURS, method=method, dither=Image.Dither.NONE)
+        buffer = BytesIO()
+        small.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    main()
