@@ -147,6 +147,11 @@ class Facts:
         return self._masks(lambda one: one.genres)
 
     @cached_property
+    def genre_names(self) -> Mapping[str, str]:
+        """Each genre, in lower case → as the catalogue spells it."""
+        return {genre.lower(): genre for one in self._anime() if one for genre in one.genres}
+
+    @cached_property
     def places(self) -> Places:
         """All anime that are known of, with or without a row."""
         return Places(self._model, self._catalogue)

@@ -1,0 +1,166 @@
+"""One anime among the others. Pure: no file, no network, no clock.
+
+What is *nearest* goes by how people scored, by `sim`; what is *also liked* by what they chose to watch and liked, by
+the preference weights. Of an anime without a row in the model neither is known, and both are empty.
+"""
+
+import msgspec
+import numpy as np
+
+from hakken.knowledge import Knowledge
+from hakken.model.arrays import Array, Float64s, Int64s, unpack
+
+N_SHOWN = 10
+
+
+class Neighbour(msgspec.Struct, frozen=True):
+    """An anime that was scored alike.
+
+    Attributes:
+        anime_id: MyAnimeList id.
+        title: as the catalogue has it.
+        sim: shrunk Pearson-baseline correlation, in (0, 1].
+        support: n_ij, how many training users scored both.
+    """
+
+    anime_id: int
+    title: str
+    sim: float
+    support: int
+
+
+class AlsoLiked(msgspec.Struct, frozen=True):
+    """An anime that those who watched and liked another are likely to watch and like.
+
+    Attributes:
+        anime_id: MyAnimeList id.
+        title: as the catalogue has it.
+        weight: w_ji, the other's preference weight for it: what an entry of it on a list adds to the preference.
+    """
+
+    anime_id: int
+    title: str
+    weight: float
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Where an anime stands among all that the model knows. Of equal ones, all have the best rank of them.
+
+    Attributes:
+        titles: how many there are.
+        watchers: training users who have it on their lists.
+        watchers_rank: from 1, the most watched.
+        members: people who have it on their lists at the site; None where that is unknown.
+        members_rank: the same among titles whose members are known; None where its own are not.
+        members_of: how many those are.
+        raters: training users who scored it.
+        b_i: item bias, score points: how much higher it is scored than the average title by the same people.
+        rating_rank: by bias, among titles with at least `min_raters` raters; None where it has fewer.
+        rating_of: how many those are.
+        better_than: the part of those, 0-1, that have a lower bias; None where it has no rank.
+    """
+
+    titles: int
+    watchers: int
+    watchers_rank: int
+    members: int | None
+    members_rank: int | None
+    members_of: int
+    raters: int
+    b_i: float
+    rating_rank: int | None
+    rating_of: int
+    better_than: float | None
+
+
+def nearest(
+    anime_id: int, knowledge: Knowledge, n: int = N_SHOWN, *, adult: bool | None = None
+) -> tuple[Neighbour, ...]:
+    """Find the anime that were scored most alike.
+
+    Args:
+        anime_id: MyAnimeList id.
+        knowledge: model and catalogue.
+        n: how many, at most.
+        adult: whether titles for adults may be among them; by default, only if the anime itself is one.
+
+    Returns:
+        By falling similarity, of equal ones the lower id first.
+    """
+    row = _row(anime_id, knowledge)
+    if row is None:
+        return ()
+    arrays = knowledge.model.arrays
+    entries = np.arange(arrays.sim_indptr[row], arrays.sim_indptr[row + 1])  # rows are in this very order
+    entries = entries[_allowed(anime_id, knowledge, arrays.sim_indices[entries], adult)][:n]
+    sims = float(arrays.sim_scale[row]) * unpack(arrays.sim_values[entries])
+    ids, titles = _named(knowledge, arrays.sim_indices[entries])
+    support = arrays.sim_support[entries].tolist()
+    # A stored similarity is within 1e-5 of the exact one: of a perfect one, that may be beyond 1.
+    return tuple(map(Neighbour, ids, titles, sims.clip(max=1.0).tolist(), support))
+
+
+def also_liked(
+    anime_id: int, knowledge: Knowledge, n: int = N_SHOWN, *, adult: bool | None = None
+) -> tuple[AlsoLiked, ...]:
+    """Find what speaks loudest for itself to those who watched and liked an anime; the arguments are `nearest`'s.
+
+    Returns:
+        By falling weight, of equal ones the lower id first; only what has a positive weight.
+    """
+    row = _row(anime_id, knowledge)
+    if row is None:
+        return ()
+    arrays = knowledge.model.arrays
+    entries = np.arange(arrays.pref_indptr[row], arrays.pref_indptr[row + 1])
+    rows = arrays.pref_indices[entries]
+    weights: Float64s = arrays.pref_scale[rows].astype(np.float64) * arrays.pref_values[entries]
+    best = np.lexsort((rows, -weights))
+    best = best[(weights[best] > 0) & _allowed(anime_id, knowledge, rows[best], adult)][:n]
+    return tuple(map(AlsoLiked, *_named(knowledge, rows[best]), weights[best].tolist()))
+
+
+def standing(anime_id: int, knowledge: Knowledge) -> Standing | None:
+    """Say where an anime stands; None for one without a row in the model."""
+    row = _row(anime_id, knowledge)
+    if row is None:
+        return None
+    model, arrays, members = knowledge.model, knowledge.model.arrays, knowledge.facts.members
+    judged = arrays.raters >= model.manifest.parameters.min_raters
+    known, among = int(members[row]), int(np.count_nonzero(judged))
+    is_judged = bool(judged[row])
+    return Standing(
+        titles=model.n_items,
+        watchers=int(arrays.watchers[row]),
+        watchers_rank=_rank(arrays.watchers, row),
+        members=known or None,
+        members_rank=_rank(members, row) if known else None,
+        members_of=int(np.count_nonzero(members)),
+        raters=int(arrays.raters[row]),
+        b_i=float(arrays.b_i[row]),
+        rating_rank=1 + int(np.count_nonzero(arrays.b_i[judged] > arrays.b_i[row])) if is_judged else None,
+        rating_of=among,
+        better_than=float(np.count_nonzero(arrays.b_i[judged] < arrays.b_i[row])) / among if is_judged else None,
+    )
+
+
+def _row(anime_id: int, knowledge: Knowledge) -> int | None:
+    rows, known = knowledge.model.rows_of([anime_id])
+    return int(rows[0]) if known[0] else None
+
+
+def _allowed(anime_id: int, knowledge: Knowledge, rows: Array, adult: bool | None) -> Array:
+    """Which of some rows, `(n,)`, may be shown beside an anime, `(n,)` bool."""
+    if adult is None:
+        itself = knowledge.catalogue.get(anime_id)
+        adult = itself is not None and itself.adult
+    return np.ones(len(rows), dtype=np.bool_) if adult else ~knowledge.facts.adult[rows]
+
+
+def _named(knowledge: Knowledge, rows: Array) -> tuple[list[int], list[str]]:
+    ids: list[int] = knowledge.model.arrays.anime_ids[rows].tolist()
+    return ids, [knowledge.catalogue.title(one) for one in ids]
+
+
+def _rank(values: Array | Int64s, row: int) -> int:
+    return 1 + int(np.count_nonzero(values > values[row]))

@@ -1,0 +1,80 @@
+"""What a list says about the taste of whoever keeps it. Pure: no file, no network, no clock.
+
+list ─► columns ─► fold-in (b_u, residuals) ─► genres and years ─► profile
+                                           └─► opinions, generosity
+
+A residual, r_ui − b_ui, has the rater's own leaning and what people think of the title taken out: what is left is what
+this person thinks of it beyond that.
+"""
+
+import numpy as np
+
+from hakken.knowledge import Knowledge
+from hakken.model import Columns, fold_in
+from hakken.model.arrays import Int64s
+from hakken.ratings import MAX_SCORE, MIN_SCORE, Status, UserList
+from hakken.taste.leanings import Listed, genre_leanings, year_spans
+from hakken.taste.opinions import unusual_opinions
+from hakken.taste.profile import Counts, Generosity, Leaning, Opinion, Profile, ScoreShare, Span
+from hakken.taste.words import generosity_in_words, notes_on
+
+__all__ = ["Counts", "Generosity", "Leaning", "Opinion", "Profile", "ScoreShare", "Span", "profile"]
+
+
+def profile(user_list: UserList, knowledge: Knowledge) -> Profile:
+    """Sum up someone's taste.
+
+    Args:
+        user_list: their list; planned titles count nowhere but among the statuses, unless they have a score.
+        knowledge: model and catalogue.
+    """
+    columns = Columns.of(user_list)
+    visitor = fold_in(knowledge.model, columns)
+    listed = Listed.of(columns, knowledge, visitor)
+    scores = columns.scores[columns.scored]
+    # Of someone who gives every title the same, residuals tell only which titles others like.
+    telling = len(np.unique(scores)) > 1
+    above, below = unusual_opinions(visitor, listed, knowledge) if telling else ((), ())
+    counts = _counts(user_list, listed)
+    return Profile(
+        counts=counts,
+        mean=float(scores.mean()) if len(scores) else None,
+        scores=_score_shares(scores, knowledge),
+        generosity=_generosity(visitor.b_u, counts.compared, knowledge),
+        genres=genre_leanings(visitor, listed, knowledge) if telling else (),
+        years=year_spans(listed, telling=telling),
+        undated=int(np.count_nonzero(listed.watched & (listed.year == 0))),
+        above=above,
+        below=below,
+        notes=tuple(notes_on(user_list, counts, telling=telling)),
+    )
+
+
+def _counts(user_list: UserList, listed: Listed) -> Counts:
+    statuses = [one.status for one in user_list.ratings]
+    return Counts(
+        entries=len(statuses),
+        **{status.value: statuses.count(status) for status in Status},
+        known=int(np.count_nonzero(listed.known)),
+        scored=int(np.count_nonzero(listed.scored)),
+        compared=int(np.count_nonzero(listed.scored & listed.known)),
+    )
+
+
+def _score_shares(scores: Int64s, knowledge: Knowledge) -> tuple[ScoreShare, ...]:
+    """The visitor's histogram beside everyone's; `scores` is `(n_scored,)`, 1-10."""
+    counts = np.bincount(scores, minlength=MAX_SCORE + 1)[MIN_SCORE:].tolist()
+    everyone = knowledge.model.manifest.people.scores
+    own, others = max(1, sum(counts)), max(1, sum(everyone))
+    return tuple(
+        ScoreShare(score, count, count / own, theirs / others)
+        for score, (count, theirs) in enumerate(zip(counts, everyone, strict=True), start=MIN_SCORE)
+    )
+
+
+def _generosity(b_u: float, compared: int, knowledge: Knowledge) -> Generosity | None:
+    if not compared:
+        return None
+    quantiles = knowledge.model.manifest.people.b_u
+    share = float(np.interp(b_u, quantiles, np.linspace(0.0, 1.0, len(quantiles))))
+    return Generosity(b_u, share, generosity_in_words(b_u, share))

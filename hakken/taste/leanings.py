@@ -1,0 +1,126 @@
+"""Leanings: what someone likes more, or less, than would be expected, by genre and by years.
+
+    lean_g = Σ_{i ∈ R(u) ∩ g} (r_ui − b_ui) / (|R(u) ∩ g| + 30)
+
+A mean shrunk towards 0, the more the fewer titles there are: the usual estimate of a group's mean where groups differ
+less than titles within one do (Efron & Morris, "Data analysis using Stein's estimator", JASA 1975). 30 is what foretold
+best, for the public ratings with each list halved at random, one half's residuals from the other's leanings: the mean
+squared error was 1.353, against 1.384 by 0 for all and 1.427 without shrinkage.
+"""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from hakken.knowledge import Knowledge
+from hakken.model import Columns, Visitor
+from hakken.model.arrays import Array, Float64s, Int64s
+from hakken.model.columns import Bools
+from hakken.taste.profile import Leaning, Span
+
+LEAN_PRIOR = 30.0
+"""Titles without a lean that are added to a group's own."""
+MIN_TITLES = 3
+"""Groups of which fewer scored titles are known are not spoken of."""
+SPREAD = 1.18
+"""Standard deviation of a residual, score points, measured on the public ratings."""
+CLEAR = 2.0
+"""Standard errors that a clear leaning is away from none."""
+SPAN = 5
+"""Years."""
+FIRST_SPAN = 1980
+"""Years before are one span: most lists have little of them."""
+
+
+class Listed(NamedTuple):
+    """The entries of a list, each column `(n,)`, in its order.
+
+    Attributes:
+        scores: int64, 1-10; less where there is none.
+        scored: bool.
+        watched: bool, not only planned.
+        known: bool, the model has a row for it.
+        year: int64, 0 where nobody knows it.
+        residual: float64, r_ui − b_ui, score points; NaN where there is none.
+    """
+
+    scores: Int64s
+    scored: Bools
+    watched: Bools
+    known: Bools
+    year: Int64s
+    residual: Float64s
+
+    @classmethod
+    def of(cls, columns: Columns, knowledge: Knowledge, visitor: Visitor) -> Self:
+        """Look a list's entries up."""
+        rows, known = knowledge.model.rows_of(columns.anime_ids)
+        year = np.zeros(len(rows), dtype=np.int64)
+        year[known] = knowledge.facts.year[rows[known]]
+        for place in np.flatnonzero(~known):  # newer than the model, and yet in the catalogue
+            anime = knowledge.catalogue.get(int(columns.anime_ids[place]))
+            year[place] = (anime.year or 0) if anime else 0
+        residual = np.full(len(rows), np.nan)
+        residual[known & columns.scored] = visitor.residuals
+        return cls(columns.scores, columns.scored, ~columns.planned, known, year, residual)
+
+    @property
+    def compared(self) -> Int64s:
+        """`(n_rated,)` int64: the scores of the visitor's `rows`, in their order."""
+        return self.scores[self.known & self.scored]
+
+
+def genre_leanings(visitor: Visitor, listed: Listed, knowledge: Knowledge) -> tuple[Leaning, ...]:
+    """The leanings of all genres with enough titles, by falling lean, of equal ones by name."""
+    facts, scores = knowledge.facts, listed.compared
+    found = []
+    for name, mask in facts.genres.items():
+        has = mask[visitor.rows]
+        if (titles := int(np.count_nonzero(has))) >= MIN_TITLES:
+            lean, clear = shrunk(visitor.residuals[has])
+            found.append(Leaning(facts.genre_names[name], titles, float(scores[has].mean()), lean, clear))
+    return tuple(sorted(found, key=lambda one: (-one.lean, one.name)))
+
+
+def year_spans(listed: Listed, *, telling: bool) -> tuple[Span, ...]:
+    """What was watched of which years, from the first span that holds anything to the last.
+
+    Args:
+        listed: the list.
+        telling: whether its residuals say anything.
+    """
+    dated = listed.watched & (listed.year > 0)
+    number = np.maximum((listed.year - FIRST_SPAN) // SPAN, -1)[dated]
+    if not len(number):
+        return ()
+    scores, scored, residual = listed.scores[dated], listed.scored[dated], listed.residual[dated]
+    return tuple(
+        _span(span, scores[number == span], scored[number == span], residual[number == span], telling=telling)
+        for span in range(int(number.min()), int(number.max()) + 1)
+    )
+
+
+def _span(number: int, scores: Int64s, scored: Bools, residual: Float64s, *, telling: bool) -> Span:
+    given, spoken = scores[scored], residual[~np.isnan(residual)]
+    first = FIRST_SPAN + SPAN * number
+    enough = telling and len(spoken) >= MIN_TITLES
+    lean, clear = shrunk(spoken) if enough else (None, False)
+    return Span(
+        first=first if number >= 0 else None,
+        last=first + SPAN - 1,
+        watched=len(scores),
+        scored=len(given),
+        mean=float(given.mean()) if len(given) else None,
+        lean=lean,
+        clear=clear,
+    )
+
+
+def shrunk(residuals: Array) -> tuple[float, bool]:
+    """The lean of a group with these residuals, `(n,)`, score points, and whether it is clear.
+
+    With leans spread as the prior says, the error that is left is √(SPREAD² / (n + LEAN_PRIOR)).
+    """
+    weight = len(residuals) + LEAN_PRIOR
+    lean = float(residuals.sum()) / weight
+    return lean, abs(lean) >= CLEAR * SPREAD / weight**0.5

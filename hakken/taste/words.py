@@ -1,0 +1,60 @@
+"""A profile in plain sentences."""
+
+from hakken.ratings import UserList
+from hakken.taste.profile import Counts
+
+FEW = 10
+"""With fewer scored titles, a note says on how little the profile rests."""
+SAME = 0.05
+"""A difference of fewer score points is none: it would be written as 0.0."""
+
+
+def generosity_in_words(b_u: float, share: float) -> str:
+    """Say how someone scores.
+
+    Args:
+        b_u: user bias, score points.
+        share: the part of people, 0-1, who score lower.
+    """
+    if abs(b_u) < SAME:
+        return "You rate titles just as people on average rate the same ones."
+    how, others = ("higher", share) if b_u > 0 else ("lower", 1 - share)
+    manner = "generously" if b_u > 0 else "strictly"
+    size = f"{abs(b_u):.1f}"
+    points = f"{size} point{'' if size == '1.0' else 's'}"
+    return f"You rate {points} {how} than people on average rate the same titles: more {manner} than {percent(others)}."
+
+
+def percent(share: float) -> str:
+    """A part of all people, 0-1, in words; neither nobody nor everyone, who were not asked."""
+    whole = round(100 * share)
+    if whole < 1:
+        return "hardly anyone"
+    return "nearly everyone" if whole > 99 else f"{whole} % of them"  # noqa: PLR2004  # of a hundred
+
+
+def notes_on(user_list: UserList, counts: Counts, *, telling: bool) -> list[str]:
+    """What there is too little of.
+
+    Args:
+        user_list: the list.
+        counts: what it holds.
+        telling: whether its scores differ.
+    """
+    if not counts.entries:
+        why = "Nothing on the list could be read" if user_list.skipped else "The list is empty"
+        return [f"{why}: there is no taste to be read from it yet."]
+    if not counts.scored:
+        return ["No title on the list has a score, so nothing can be compared with what others gave."]
+    if not counts.compared:
+        return ["No title that we know has a score on the list, so nothing can be compared with what others gave."]
+    notes = []
+    if not telling and counts.scored > 1:
+        notes.append("All scores on the list are the same, so they don't tell what is liked more than the rest.")
+    elif counts.compared < FEW:
+        count = "one scored title" if counts.compared == 1 else f"{counts.compared} scored titles"
+        notes.append(f"This rests on {count}: with more, there is more to be said, and it is surer.")
+    if unknown := counts.scored - counts.compared:
+        which = "1 scored title is" if unknown == 1 else f"{unknown:,} scored titles are"
+        notes.append(f"{which} new to us, and compared with nothing.")
+    return notes

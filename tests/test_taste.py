@@ -1,0 +1,290 @@
+"""What a list says about a taste, against the same in plain Python."""
+
+import dataclasses
+import math
+import time
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hakken.catalogue import Anime, Catalogue
+from hakken.knowledge import Knowledge
+from hakken.ratings import Rating, Status, UserList
+from hakken.taste import Profile, profile
+from hakken.taste.words import generosity_in_words
+from tests.models import N_ITEMS
+from tests.strategies import user_lists
+
+NEWER, NOWHERE = 90_000, 99_999
+"""In the catalogue and not in the model; in neither."""
+MIN_RATERS = 40
+some_ids = [*range(1, N_ITEMS + 1), NEWER, NOWHERE]
+
+
+def anime(anime_id: int) -> Anime:
+    genres = tuple(
+        name for name, every in (("Sci-Fi", 2), ("Drama", 3), ("Slice of Life", 40)) if anime_id % every == 0
+    )
+    year = None if anime_id % 7 == 0 else 1950 + anime_id % 70
+    return Anime(anime_id=anime_id, title=f"Anime {anime_id}", genres=genres, year=year)
+
+
+@pytest.fixture(scope="module")
+def told(knowledge: Knowledge) -> Knowledge:
+    """The small model, in which a title needs some raters, with more to be known of its titles."""
+    manifest = knowledge.model.manifest
+    parameters = msgspec.structs.replace(manifest.parameters, min_raters=MIN_RATERS)
+    model = dataclasses.replace(knowledge.model, manifest=msgspec.structs.replace(manifest, parameters=parameters))
+    return Knowledge(model, Catalogue(anime(one) for one in [*range(1, N_ITEMS - 3), NEWER]))
+
+
+class Plain:
+    """The formulas, one title at a time."""
+
+    def __init__(self, user_list: UserList, knowledge: Knowledge) -> None:
+        arrays, model = knowledge.model.arrays, knowledge.model
+        row_of = {anime_id: row for row, anime_id in enumerate(arrays.anime_ids.tolist())}
+        self.scores = {one.anime_id: one.score for one in user_list.ratings if one.score > 0}
+        self.watched = {one.anime_id for one in user_list.ratings if one.status is not Status.PLAN_TO_WATCH}
+        self.facts = {one: knowledge.catalogue.get(one) for one in {*self.scores, *self.watched}}
+        known = {one: row_of[one] for one in self.scores if one in row_of}
+        total = sum(self.scores[one] - model.mu - float(arrays.b_i[row]) for one, row in known.items())
+        self.b_u = total / (model.manifest.parameters.reg_u + len(known))
+        self.expected = {one: model.mu + self.b_u + float(arrays.b_i[row]) for one, row in known.items()}
+        self.raters = {one: int(arrays.raters[row]) for one, row in known.items()}
+        self.telling = len(set(self.scores.values())) > 1
+
+    def lean(self, titles: set[int]) -> float | None:
+        spoken = [self.scores[one] - self.expected[one] for one in titles if one in self.expected]
+        return sum(spoken) / (len(spoken) + 30) if len(spoken) >= 3 and self.telling else None
+
+    def with_genre(self, name: str) -> set[int]:
+        return {one for one in self.expected if (facts := self.facts[one]) and name in facts.genres}
+
+    def year(self, one: int) -> int:
+        facts = self.facts[one]
+        return (facts.year or 0) if facts else 0
+
+    def opinions(self, sign: int) -> list[tuple[int, float]]:
+        clipped = {one: min(max(expected, 1), 10) for one, expected in self.expected.items()}
+        differences = {one: self.scores[one] - clipped[one] for one in self.expected if self.raters[one] >= MIN_RATERS}
+        unusual = [(one, difference) for one, difference in differences.items() if sign * difference >= 1]
+        return sorted(unusual, key=lambda pair: -sign * pair[1])[:5] if self.telling else []
+
+
+@settings(max_examples=80, deadline=None)
+@given(user_list=user_lists(some_ids))
+def test_a_profile_is_what_the_formulas_say(user_list: UserList, told: Knowledge) -> None:
+    check(user_list, told)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_so_is_that_of_a_long_list(seed: int, told: Knowledge) -> None:
+    rng = np.random.default_rng(seed)
+    ids = rng.permutation(some_ids)[: 60 + 5 * seed].tolist()
+    # Some like one genre better; some give nearly everything the highest score, so that more is expected of them.
+    scores = [min(10, int(rng.integers(8 - seed % 9, 11)) + 2 * (one % 3 == 0)) for one in ids]
+    statuses = rng.choice(list(Status), len(ids)).tolist()
+    ratings = (Rating(one, score, Status(status)) for one, score, status in zip(ids, scores, statuses, strict=True))
+    check(UserList.of(ratings), told)
+
+
+def check(user_list: UserList, told: Knowledge) -> None:
+    found, plain = profile(user_list, told), Plain(user_list, told)
+    scores = list(plain.scores.values())
+
+    counts = found.counts
+    assert counts.entries == len(user_list)
+    assert [counts.watching, counts.completed, counts.on_hold, counts.dropped, counts.plan_to_watch] == [
+        sum(one.status is status for one in user_list.ratings) for status in Status
+    ]
+    assert counts.scored == len(scores)
+    assert counts.compared == len(plain.expected)
+    assert counts.known == sum(one.anime_id not in {NEWER, NOWHERE} for one in user_list.ratings)
+    assert found.mean == (pytest.approx(sum(scores) / len(scores)) if scores else None)
+    assert [one.count for one in found.scores] == [scores.count(score) for score in range(1, 11)]
+    assert [one.share for one in found.scores] == pytest.approx(
+        [scores.count(score) / max(1, len(scores)) for score in range(1, 11)]
+    )
+    assert (found.generosity.b_u if found.generosity else None) == (
+        pytest.approx(plain.b_u) if plain.expected else None
+    )
+
+    leans = {one.name: one for one in found.genres}
+    assert [one.lean for one in found.genres] == sorted((one.lean for one in found.genres), reverse=True)
+    for name in ("Sci-Fi", "Drama", "Slice of Life"):
+        titles = plain.with_genre(name)
+        expected = plain.lean(titles)
+        assert (name in leans) == (expected is not None)
+        if expected is not None:
+            one = leans[name]
+            assert one.titles == len(titles)
+            assert one.lean == pytest.approx(expected)
+            assert one.mean == pytest.approx(sum(plain.scores[title] for title in titles) / len(titles))
+            assert one.clear == (abs(expected) >= 2 * 1.18 / math.sqrt(len(titles) + 30))
+
+    for opinions, sign in ((found.above, 1), (found.below, -1)):
+        differences = [difference for _, difference in plain.opinions(sign)]
+        assert [one.difference for one in opinions] == pytest.approx(differences)
+        for opinion in opinions:
+            assert opinion.score == plain.scores[opinion.anime_id]
+            assert opinion.difference == pytest.approx(opinion.score - opinion.expected)
+            assert opinion.title == told.catalogue.title(opinion.anime_id)
+
+
+@settings(max_examples=120, deadline=None)
+@given(user_list=user_lists(some_ids, max_size=120))
+def test_years_hold_each_watched_title_once(user_list: UserList, told: Knowledge) -> None:
+    found, plain = profile(user_list, told), Plain(user_list, told)
+    dated = {one for one in plain.watched if plain.year(one)}
+    assert found.undated == len(plain.watched) - len(dated)
+    assert sum(span.watched for span in found.years) == len(dated)
+    for before, after in zip(found.years, found.years[1:], strict=False):
+        assert after.first == before.last + 1
+    if found.years:
+        assert found.years[0].watched
+        assert found.years[-1].watched
+    for span in found.years:
+        assert span.first is None or span.first == span.last - 4
+        within = {one for one in dated if (span.first or 0) <= plain.year(one) <= span.last}
+        scored = [plain.scores[one] for one in within if one in plain.scores]
+        assert (span.watched, span.scored) == (len(within), len(scored))
+        assert span.mean == (pytest.approx(sum(scored) / len(scored)) if scored else None)
+        lean = plain.lean(within)
+        assert span.lean == (None if lean is None else pytest.approx(lean))
+
+
+def rated(*pairs: tuple[int, int]) -> UserList:
+    return UserList.of(Rating(anime_id, score) for anime_id, score in pairs)
+
+
+def test_three_titles_do_not_top_sixty(told: Knowledge) -> None:
+    """The same residual in both: the more titles speak, the more it counts."""
+    arrays, mu = told.model.arrays, told.model.mu
+    usual = {one: round(mu + float(arrays.b_i[one - 1])) for one in range(1, N_ITEMS - 3)}
+    drama = [one for one in usual if one % 3 == 0 and one % 2]
+    space = [one for one in usual if one % 40 == 0][:3]
+    raised = {one: min(10, usual[one] + 2) for one in (*drama, *space)}
+    found = {one.name: one for one in profile(rated(*(usual | raised).items()), told).genres}
+    assert found["Slice of Life"].titles < 10
+    assert found["Drama"].titles > 60
+    assert found["Drama"].lean > found["Slice of Life"].lean > 0
+    assert found["Drama"].clear
+    assert not found["Slice of Life"].clear
+
+
+def test_a_generous_rater_leans_no_more_than_a_strict_one(told: Knowledge) -> None:
+    """Who gives everything two points more is more generous, and has the same taste but for b_u's own shrinkage."""
+    scores = np.random.default_rng(5).integers(3, 7, N_ITEMS - 4).tolist()
+    strict = profile(rated(*zip(range(1, N_ITEMS - 3), scores, strict=True)), told)
+    generous = profile(rated(*((i, score + 3) for i, score in enumerate(scores, start=1))), told)
+    assert strict.generosity
+    assert generous.generosity
+    assert generous.generosity.b_u == pytest.approx(strict.generosity.b_u + 3, abs=0.05)
+    assert generous.generosity.share > strict.generosity.share
+    assert [(one.name, one.titles) for one in generous.genres] == [(one.name, one.titles) for one in strict.genres]
+    assert [one.lean for one in generous.genres] == pytest.approx([one.lean for one in strict.genres], abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("user_list", "note"),
+    [
+        (UserList(), "The list is empty"),
+        (UserList(skipped=3), "Nothing on the list could be read"),
+        (rated((1, 0), (2, 0)), "No title on the list has a score"),
+        (rated((NOWHERE, 9), (NEWER, 3)), "No title that we know has a score"),
+        (rated(*((one, 7) for one in range(1, 30))), "All scores on the list are the same"),
+        (rated((1, 8)), "This rests on one scored title"),
+        (rated((1, 8), (2, 6), (3, 9)), "This rests on 3 scored titles"),
+        (rated(*((one, 5 + one % 4) for one in range(1, 30)), (NOWHERE, 9)), "1 scored title is new to us"),
+    ],
+)
+def test_a_note_says_what_there_is_too_little_of(user_list: UserList, note: str, told: Knowledge) -> None:
+    found = profile(user_list, told)
+    assert [one for one in found.notes if one.startswith(note)], found.notes
+    if "same" in note or "one scored" in note:
+        assert not found.genres
+        assert not found.above
+        assert not found.below
+        assert all(span.lean is None for span in found.years)
+
+
+@pytest.mark.parametrize("quiet", [UserList(), rated((1, 0))])
+def test_without_a_score_there_is_nothing_to_compare(quiet: UserList, told: Knowledge) -> None:
+    found = profile(quiet, told)
+    assert found.mean is None
+    assert found.generosity is None
+    assert {one.share for one in found.scores} == {0.0}
+
+
+def test_enough_different_scores_need_no_note(told: Knowledge) -> None:
+    assert profile(rated(*((one, 5 + one % 4) for one in range(1, 30))), told).notes == ()
+
+
+def test_everyones_shares_are_those_of_the_training_table(told: Knowledge) -> None:
+    counts = told.model.manifest.people.scores
+    shares = [one.everyone for one in profile(UserList(), told).scores]
+    assert shares == pytest.approx([count / sum(counts) for count in counts])
+    assert sum(shares) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("b_u", "share", "words"),
+    [
+        (
+            0.42,
+            0.714,
+            "0.4 points higher than people on average rate the same titles: more generously than 71 % of them.",
+        ),
+        (
+            -0.96,
+            0.134,
+            "1.0 point lower than people on average rate the same titles: more strictly than 87 % of them.",
+        ),
+        (5.0, 1.0, "more generously than nearly everyone."),
+        (-5.0, 0.0, "more strictly than nearly everyone."),
+        (0.06, 0.001, "more generously than hardly anyone."),
+        (0.04, 0.44, "You rate titles just as people on average rate the same ones."),
+        (-0.04, 0.44, "You rate titles just as"),
+    ],
+)
+def test_generosity_in_words(b_u: float, share: float, words: str) -> None:
+    assert words in generosity_in_words(b_u, share)
+
+
+def test_the_share_of_people_is_read_off_the_quantiles(told: Knowledge) -> None:
+    quantiles = told.model.manifest.people.b_u
+    for scores in ((1, 2), (6, 7), (7, 8), (10, 9)):
+        found = profile(rated(*((one, scores[one % 2]) for one in range(1, 60))), told).generosity
+        assert found
+        below = sum(quantile < found.b_u for quantile in quantiles)
+        assert (below - 1) / 20 <= found.share <= min(1.0, below / 20) or below == 0 == found.share
+
+
+@settings(max_examples=30, deadline=None)
+@given(user_list=user_lists(some_ids), order=st.randoms(use_true_random=False))
+def test_a_profile_is_plain_data_and_does_not_depend_on_the_order_of_the_list(
+    user_list: UserList, order: object, told: Knowledge
+) -> None:
+    found = profile(user_list, told)
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Profile) == found
+    assert not {"NaN", "Infinity"} & set(msgspec.json.encode(found).decode().split())
+    turned = profile(UserList(user_list.ratings[::-1]), told)
+    assert turned.counts == found.counts
+    assert [one.name for one in turned.genres] == [one.name for one in found.genres]
+    assert [one.watched for one in turned.years] == [one.watched for one in found.years]
+
+
+def test_five_thousand_entries_take_milliseconds(embedded: Knowledge) -> None:
+    ids = embedded.model.arrays.anime_ids.tolist()[:5000]
+    user_list = rated(*((one, 1 + n % 10) for n, one in enumerate(ids)))
+    profile(user_list, embedded)
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        profile(user_list, embedded)
+        times.append(time.perf_counter() - begin)
+    assert min(times) < 0.05, times
