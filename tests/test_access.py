@@ -13,12 +13,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browsing import DESK, PHONE, TABLET, Open
+from tests.exports import MANGA, SAMPLE
 from tests.serving import ROOT
 from tests.standin.faults import Faults
 from tests.standin.server import Standin
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
-SAMPLE = ROOT / "static" / "sample-export.xml"
 NARROWEST = 320
 """What a screen of 1280 points has left at 400 %, see WCAG 1.4.10."""
 RULES: dict[str, object] = {
@@ -49,7 +49,6 @@ def uploaded(content: bytes) -> Visit:
     return visit
 
 
-MANGA = b"<myanimelist><myinfo><user_export_type>2</user_export_type></myinfo></myanimelist>"
 PAGES: dict[str, Visit] = {
     "home": at("/"),
     "results": at("/recommendations?sample=1"),
