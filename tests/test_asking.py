@@ -103,8 +103,8 @@ def test_the_length_that_an_address_may_have(client: FlaskClient) -> None:
 def test_a_list_that_can_not_be_read(
     client: FlaskClient, backstage: Backstage, text: str, method: str, path: str
 ) -> None:
-    fields = {"query_string": {"list": text}} if method == "GET" else {"data": {"list": text}}
-    page = client.open(path, method=method, **fields)
+    fields = {"list": text}
+    page = client.get(path, query_string=fields) if method == "GET" else client.post(path, data=fields)
 
     assert page.status_code == 400
     assert "The list in this address can't be read" in words(page)
