@@ -121,4 +121,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say it where nobody overlooks it."""
     skipped = [one for one in terminalreporter.stats.get("skipped", []) if MISSING in str(one.longrepr)]
     if skipped:
-        terminalreporter.write_sep("!", f"WARNING: {MISSING}: {len(skipped)} tests did not run", yellow=True, bold=True)
+        terminalreporter.write_sep("!", f"WARNING: {MISSING}; tests left out: {len(skipped)}", yellow=True, bold=True)

@@ -24,7 +24,7 @@ def test_one_click_on_the_sample_gives_a_list(page: Page) -> None:
     page.get_by_role("link", name="Try it with a sample list").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Recommended for the sample list")
-    expect(page.locator(".results > .ranking > .entry")).to_have_count(10)
+    expect(page.locator(".list > .ranking > .entry")).to_have_count(10)
     expect(page.get_by_role("link", name="Try your own list")).to_be_visible()
 
 
@@ -37,8 +37,8 @@ def test_an_upload_gives_a_list_of_the_length_asked_for(page: Page, tmp_path: Pa
     page.get_by_role("form", name="Your MyAnimeList export").get_by_label("How many titles").fill("3")
     page.get_by_role("button", name="Recommend from the export").click()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Recommended from your export")
-    expect(page.locator(".results > .ranking > .entry")).to_have_count(3)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recommended from your list")
+    expect(page.locator(".list > .ranking > .entry")).to_have_count(3)
 
 
 def test_from_a_private_list_back_to_the_form(page: Page) -> None:
@@ -71,7 +71,7 @@ def test_with_the_keyboard_alone(page: Page) -> None:
     page.keyboard.type("2")
     page.keyboard.press("Enter")
 
-    expect(page.locator(".results > .ranking > .entry")).to_have_count(2)
+    expect(page.locator(".list > .ranking > .entry")).to_have_count(2)
     expect(page.get_by_role("heading", level=1)).to_have_text("Recommended for visitor-1")
 
 
@@ -81,7 +81,7 @@ def test_without_javascript(tab: Open) -> None:
 
     page.get_by_role("link", name="Try it with a sample list").click()
 
-    expect(page.locator(".results > .ranking > .entry")).to_have_count(10)
+    expect(page.locator(".list > .ranking > .entry")).to_have_count(10)
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])
@@ -112,23 +112,24 @@ def test_choosing_on_a_phone(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
     page.get_by_role("button", name="Show").click()
 
+    expect(page.locator(".list > .ranking .genres").filter(has_not_text="Drama")).to_have_count(0)
     expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
     expect(page.get_by_label("Niche or popular titles")).to_have_value("-0.5")
     expect(page.locator("summary", has_text="With all of these genres")).to_contain_text("Drama")
-    assert {"Drama" in each for each in page.locator(".results > .ranking .genres").all_text_contents()} == {True}
+    assert {"Drama" in each for each in page.locator(".list > .ranking .genres").all_text_contents()} == {True}
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
 
 
 def test_leaving_an_entry_out_and_taking_it_back(page: Page) -> None:
     page.goto("/recommendations?sample=1&type=Movie")
-    leave = page.get_by_role("link", name="Leave out Mononoke Hime", exact=True)
+    leave = page.get_by_role("button", name="leave out: Mononoke Hime", exact=True)
 
     leave.first.click()
-    expect(page.get_by_text("Left out: Mononoke Hime")).to_be_visible()
+    expect(page.get_by_text("Left out of your list: Mononoke Hime")).to_be_visible()
     expect(leave).to_have_count(0)
-    page.get_by_role("link", name="Count it again: Mononoke Hime").click()
+    page.get_by_role("button", name="Undo: Left out of your list Mononoke Hime").click()
 
-    expect(page.get_by_text("Left out:")).to_have_count(0)
+    expect(page.get_by_text("Left out of your list:")).to_have_count(0)
     expect(leave.first).to_be_visible()
     expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
 
@@ -192,8 +193,8 @@ def test_picking_by_keyboard_from_the_start_page_to_a_list(page: Page) -> None:
 
     page.get_by_role("button", name="Recommend").press("Enter")
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Recommended from your picks")
-    assert page.url.endswith("/recommendations?pick=1-9")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recommended from your list")
+    assert page.url.partition("?")[2].startswith("list=")
 
 
 def test_picking_without_javascript(tab: Open) -> None:
@@ -210,9 +211,8 @@ def test_picking_without_javascript(tab: Open) -> None:
     expect(page.locator(".picks li")).to_have_count(1)
     page.get_by_role("button", name="Recommend").click()
 
-    expect(page.locator(".results > .ranking > .entry")).to_have_count(10)
-    assert page.url.endswith("/recommendations?pick=1535-8")
-    page.get_by_role("link", name="Leave out Death Note").first.click()
-    page.get_by_role("link", name="Count it again: Death Note").click()
-    page.get_by_role("link", name="Change your picks").click()
+    expect(page.locator(".list > .ranking > .entry")).to_have_count(10)
+    page.get_by_role("button", name="leave out: Death Note").first.click()
+    page.get_by_role("button", name="Undo: Left out of your list Death Note").click()
+    page.get_by_role("link", name="Change the titles on this list").click()
     expect(page.get_by_label("Score for Death Note")).to_have_value("1535-8")

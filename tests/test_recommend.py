@@ -1,15 +1,19 @@
 """Recommendations as values: who is left out, in which order, and what is said about it."""
 
+from collections import Counter
+
 import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from benchmarks.serving import popular_list
 from hakken.errors import BadOption
 from hakken.knowledge import Knowledge
 from hakken.model import Model
-from hakken.ratings import Order, Preferences, Rating, Status, UserList
-from hakken.recommend import recommend
+from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Status, UserList
+from hakken.recommend import rank, recommend
 from tests.models import ADULT_ID, N_ITEMS
 from tests.strategies import user_lists
 
@@ -143,3 +147,95 @@ def test_a_title_that_the_catalogue_lacks_is_named_by_its_id(knowledge: Knowledg
 def test_an_impossible_length_is_refused(n: int) -> None:
     with pytest.raises(BadOption, match="from 1 to 100"):
         Preferences(n=n)
+
+
+# What is said of single titles
+
+
+@settings(max_examples=60, deadline=None)
+@given(user_list=user_lists(everything), hidden=st.lists(st.sampled_from([*everything, 99_999]), max_size=6))
+def test_what_is_hidden_is_never_shown_and_nothing_else_changes(
+    knowledge: Knowledge, user_list: UserList, hidden: list[int]
+) -> None:
+    everyone = recommend(user_list, knowledge, LONG)
+    rest = recommend(user_list, knowledge, Preferences(n=100, hidden=tuple(hidden)))
+
+    kept = [one for one in everyone.recommendations if one.anime_id not in hidden]
+    # What comes after the hundredth moves up.
+    assert rest.recommendations[: len(kept)] == tuple(kept)
+    assert not {one.anime_id for one in rest.recommendations} & set(hidden)
+
+
+def test_of_a_franchise_that_is_hidden_nothing_else_comes_up(embedded: Knowledge) -> None:
+    franchise_of = embedded.catalogue.franchise_of
+    titles = popular_list(embedded, 20)
+    shown = [one.anime_id for one in recommend(titles, embedded, LONG).recommendations]
+    without_rule = recommend(titles, embedded, Preferences(n=100, franchise=FranchiseRule.ALL)).recommendations
+    listed = Counter(franchise_of(one.anime_id) for one in without_rule)
+    first = next(one for one in shown if listed[franchise_of(one)] > 1)
+
+    hidden = recommend(titles, embedded, Preferences(n=100, hidden=(first,)))
+    assert franchise_of(first) not in {franchise_of(one.anime_id) for one in hidden.recommendations}
+    # Where a series may have several titles, only the one is hidden.
+    several = Preferences(n=100, hidden=(first,), franchise=FranchiseRule.ALL)
+    ids = [one.anime_id for one in recommend(titles, embedded, several).recommendations]
+    assert first not in ids
+    assert franchise_of(first) in {franchise_of(one) for one in ids}
+
+
+def test_a_franchise_that_is_hidden_is_not_gone_on_with(embedded: Knowledge) -> None:
+    begun = UserList.of([Rating(1, 9), Rating(19, 8)])
+    [following] = recommend(begun, embedded, FEW).continues
+    assert embedded.catalogue.franchise_of(following.anime_id) == 1
+
+    assert not recommend(begun, embedded, Preferences(n=20, hidden=(following.anime_id,))).continues
+
+
+def test_more_like_one_title_brings_its_likes_forward(embedded: Knowledge) -> None:
+    """Ghost stories, for someone who has seen hardly any."""
+    titles = popular_list(embedded, 300)
+    wanted = embedded.model.rows_of([150])[0][0]  # Blood+
+    arrays = embedded.model.arrays
+    near = arrays.pref_indices[arrays.pref_indptr[wanted] : arrays.pref_indptr[wanted + 1]]
+    weights = arrays.pref_values[arrays.pref_indptr[wanted] : arrays.pref_indptr[wanted + 1]] * arrays.pref_scale[near]
+    likes = set(arrays.anime_ids[near[np.argsort(-weights)[:50]]].tolist())
+
+    usual = recommend(titles, embedded, FEW)
+    leaning = recommend(titles, embedded, Preferences(n=20, like=(150,)))
+
+    before, after = ({one.anime_id for one in found.recommendations} & likes for found in (usual, leaning))
+    assert len(after) >= len(before) + 5
+    assert any(why.anime_id == 150 for why in leaning.recommendations[0].reasons)
+    # It is a wish, not a rating.
+    ratings = {one.anime_id: one.predicted_rating for one in usual.recommendations}
+    both = [one for one in leaning.recommendations if one.anime_id in ratings]
+    assert both
+    assert all(one.predicted_rating == ratings[one.anime_id] for one in both)
+    by_rating = Preferences(n=20, order=Order.PREDICTED_RATING)
+    with_wish = msgspec.structs.replace(by_rating, like=(150,))
+    assert recommend(titles, embedded, with_wish) == recommend(titles, embedded, by_rating)
+
+
+@settings(max_examples=60, deadline=None)
+@given(user_list=user_lists(everything), like=st.lists(st.sampled_from(everything), min_size=1, max_size=3))
+def test_a_match_with_a_wish_is_still_the_sum_of_its_parts(
+    knowledge: Knowledge, user_list: UserList, like: list[int]
+) -> None:
+    scorer = rank(user_list, knowledge, Preferences(n=20, like=tuple(like))).scorer
+    best = scorer.best(np.ones(knowledge.model.n_items, dtype=np.bool_), 20)
+    shares = scorer.shares(best.rows)
+    total = np.bincount(shares.title, shares.amount, minlength=len(best.rows)) + shares.rest
+    np.testing.assert_allclose(total, best.score, rtol=1e-6)
+
+
+def test_without_a_list_a_wish_is_enough(embedded: Knowledge) -> None:
+    result = recommend(UserList(), embedded, Preferences(like=(150,)))
+    assert result.personal
+    assert "Claymore" in [one.title for one in result.recommendations]
+
+
+def test_a_wish_for_what_nobody_rated_is_told(knowledge: Knowledge) -> None:
+    user_list = UserList.of(Rating(i, 7) for i in range(5, 60))
+    usual, wished = (recommend(user_list, knowledge, Preferences(n=20, like=like)) for like in ((), (99_999,)))
+    assert wished.recommendations == usual.recommendations
+    assert any("More like one of those titles can't be found" in note for note in wished.notes)

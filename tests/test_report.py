@@ -1,17 +1,14 @@
 """The training report: every section is there, its figures are right, and it runs and loads nothing."""
 
 import dataclasses
-import os
 import re
-import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from playwright.sync_api import Browser, Request, sync_playwright
+from playwright.sync_api import Browser, Request
 
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import StorageError
@@ -26,8 +23,6 @@ from hakken.training.tables import AnimeTable, RatingTable
 from tests.models import N_ITEMS, small_catalogue
 from tests.strategies import rating_tables
 
-CHROMIUM = shutil.which("chromium")
-ARGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
 PARAMETERS = Parameters(k_stored=60, shrinkage=10)
 HOSTILE = '<script>alert("x")</script> & \u202etitle'
 SECTIONS = ("What was read", "The ratings", "The similarities", "The strongest neighbours", "How it was made")
@@ -227,17 +222,6 @@ def test_a_map_holds_every_point_once() -> None:
 
 
 # In a browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        missing = "chromium is not installed, so the report was not tried in a browser"
-        if os.environ.get("REQUIRE_BROWSER") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS) as chromium:
-        yield chromium
 
 
 @pytest.mark.parametrize("width", [390, 1280])
