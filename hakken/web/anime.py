@@ -60,7 +60,7 @@ def title_of(anime_id: int, knowledge: Knowledge) -> Anime:
     """
     found = knowledge.catalogue.get(anime_id)
     if found is None and not knowledge.model.rows_of([anime_id])[1].all():
-        raise UnknownTitle(f"No anime with the number {anime_id} is known here.")
+        raise UnknownTitle(f"Neither the catalogue nor the model has an anime with the number {anime_id}.")
     return with_details(found or Anime(anime_id=anime_id, title=knowledge.catalogue.title(anime_id)))
 
 
@@ -81,4 +81,5 @@ def _kept(response: Response, seconds: int) -> Response:
     response.cache_control.public = True
     response.cache_control.max_age = seconds
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
