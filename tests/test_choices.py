@@ -160,7 +160,7 @@ def test_everything_chosen_survives_an_upload_and_a_failure(client: FlaskClient,
 
 def test_nothing_chosen_leaves_the_panel_closed(client: FlaskClient) -> None:
     for path in ("/recommendations?sample=1", "/recommendations?sample=1&n=5&ignore=1&hide=7&order=match&popularity=0"):
-        page = client.get(path)
+        page = client.get(path, follow_redirects=True)
         assert '<details class="choices">' in page.text
         assert '<details class="choices" open>' not in page.text
 

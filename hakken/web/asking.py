@@ -182,6 +182,10 @@ class Question(NamedTuple):
         query: dict[str, Any] = {**self.fields, **more}
         return url_for("pages.recommendations", **query)
 
+    def untidy(self, values: MultiDict[str, str]) -> bool:
+        """Whether the address it was read from holds more than it need: buttons, empty fields, defaults, picks."""
+        return not set(values) <= set(self.fields) or any(not text.strip() for _, text in values.items(multi=True))
+
     @property
     def typed(self) -> Typed:
         """What to fill into the form of choices."""
@@ -206,11 +210,6 @@ class Question(NamedTuple):
     def can_like(self) -> bool:
         """Whether more of one more title can be asked for: it has no say in the order by predicted rating."""
         return self.by_match and len(self.preferences.like) < MAX_LIKED
-
-
-def untidy(values: MultiDict[str, str]) -> bool:
-    """Whether an address has what a button, picks or an empty field left in it, and is better kept without."""
-    return UNDO in values or "pick" in values or any(not text.strip() for _, text in values.items(multi=True))
 
 
 def _undone(preferences: Preferences, undo: list[str]) -> Preferences:

@@ -11,7 +11,7 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption, ModelError
 from hakken.knowledge import Knowledge
 from hakken.ratings import Reason, Recommendation, Recommendations
-from hakken.web.asking import Question, untidy
+from hakken.web.asking import Question
 from hakken.web.confidence import Confidence, confidence
 from hakken.web.covers import want_missing, with_details
 from hakken.web.forms import CHOICES, Typed
@@ -73,9 +73,11 @@ def home() -> ResponseReturnValue:
 def recommendations() -> ResponseReturnValue:
     """Recommend to someone by username, by a list that the address carries, or by the sample list."""
     question = Question.read(request.args)
-    if untidy(request.args) and question.shareable:
+    values = request.args.copy()
+    wanted = values.poplist("format")
+    if question.untidy(values) and question.shareable and not wanted:
         return redirect(question.address, 303)
-    return _answer(question, request.args.getlist("format"))
+    return _answer(question, wanted)
 
 
 @pages.post(PATH)
