@@ -5,7 +5,8 @@
     ├── InputError               what a person typed can't be used
     │   ├── BadUsername
     │   ├── BadOption            a choice about the list, the site
-    │   └── BadList              a list that a page or an address carries
+    │   ├── BadList              a list that a page or an address carries
+    │   └── UnknownTitle         an anime that neither catalogue nor model has
     ├── SourceError              a list could not be had
     │   ├── UserNotFound         final: the site itself says so
     │   ├── PrivateList          final: the site itself says so
@@ -59,6 +60,10 @@ class BadOption(InputError):
 
 class BadList(InputError):
     """The list that a page or an address carries was cut short, changed, or written by another version."""
+
+
+class UnknownTitle(InputError):
+    """Neither the catalogue nor the model has the anime that is asked for."""
 
 
 class SourceError(HakkenError):

@@ -35,7 +35,7 @@ async function show(address, { remember, whole = false }) {
 
 function freshen(page, whole) {
   const focused = document.activeElement;
-  const [name, value, within] = [focused?.name, focused?.value, focused?.closest("[data-fresh]")];
+  const place = whole ? null : placeOf(focused);
   if (whole) {
     document.querySelector("main").replaceChildren(...page.querySelector("main").childNodes);
   } else {
@@ -44,14 +44,24 @@ function freshen(page, whole) {
       if (fresh) old.replaceWith(fresh);
     }
   }
-  if (within && !focused.isConnected) {
-    // Whoever works with the keyboard goes on where they were, or where the list begins.
-    const alike = [...document.querySelectorAll("button[name]")].find((one) => one.name === name && one.value === value);
-    const again = document.getElementById(focused.id) ?? alike;
-    (again ?? document.querySelector("[data-busy]"))?.focus({ preventScroll: true });
-  }
+  if (place && !focused.isConnected) focusAgain(place);
   const said = document.querySelector("#news");
   if (said) said.textContent = document.querySelector("[data-news]")?.dataset.news ?? "";
+}
+
+/* Whoever works with the keyboard goes on where they were: at the same thing, or at what took its place. */
+
+function placeOf(element) {
+  const within = element?.closest("[data-fresh]");
+  if (!within) return null;
+  const alike = `button[name="${CSS.escape(element.name ?? "")}"]`;
+  return { id: element.id, within: within.id, alike, index: [...within.querySelectorAll(alike)].indexOf(element) };
+}
+
+function focusAgain({ id, within, alike, index }) {
+  const peers = document.getElementById(within)?.querySelectorAll(alike) ?? [];
+  const next = (id && document.getElementById(id)) || peers[Math.min(index, peers.length - 1)];
+  (next ?? document.querySelector("[data-busy]"))?.focus({ preventScroll: true });
 }
 
 function question(form, button) {

@@ -252,7 +252,14 @@ def test_everyones_shares_are_those_of_the_training_table(told: Knowledge) -> No
     ],
 )
 def test_generosity_in_words(b_u: float, share: float, words: str) -> None:
-    assert words in generosity_in_words(b_u, share)
+    assert words in generosity_in_words(b_u, share, 10)
+
+
+def test_of_few_scores_no_rank_among_people_is_made() -> None:
+    assert generosity_in_words(0.42, 0.714, 9) == (
+        "So far, you rate 0.4 points higher than people on average rate the same titles."
+    )
+    assert generosity_in_words(0.01, 0.5, 1).startswith("So far, you rate titles just as")
 
 
 def test_the_share_of_people_is_read_off_the_quantiles(told: Knowledge) -> None:

@@ -77,4 +77,4 @@ def _generosity(b_u: float, compared: int, knowledge: Knowledge) -> Generosity |
         return None
     quantiles = knowledge.model.manifest.people.b_u
     share = float(np.interp(b_u, quantiles, np.linspace(0.0, 1.0, len(quantiles))))
-    return Generosity(b_u, share, generosity_in_words(b_u, share))
+    return Generosity(b_u, share, generosity_in_words(b_u, share, compared))

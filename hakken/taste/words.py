@@ -9,20 +9,23 @@ SAME = 0.05
 """A difference of fewer score points is none: it would be written as 0.0."""
 
 
-def generosity_in_words(b_u: float, share: float) -> str:
+def generosity_in_words(b_u: float, share: float, compared: int) -> str:
     """Say how someone scores.
 
     Args:
         b_u: user bias, score points.
         share: the part of people, 0-1, who score lower.
+        compared: how many scores that rests on: of few, only what they say of themselves is said.
     """
+    begin = "So far, you" if compared < FEW else "You"
     if abs(b_u) < SAME:
-        return "You rate titles just as people on average rate the same ones."
+        return f"{begin} rate titles just as people on average rate the same ones."
     how, others = ("higher", share) if b_u > 0 else ("lower", 1 - share)
     manner = "generously" if b_u > 0 else "strictly"
     size = f"{abs(b_u):.1f}"
     points = f"{size} point{'' if size == '1.0' else 's'}"
-    return f"You rate {points} {how} than people on average rate the same titles: more {manner} than {percent(others)}."
+    difference = f"{begin} rate {points} {how} than people on average rate the same titles"
+    return f"{difference}." if compared < FEW else f"{difference}: more {manner} than {percent(others)}."
 
 
 def percent(share: float) -> str:

@@ -1,15 +1,85 @@
-"""An anime's page."""
+"""An anime's page: what is known of it, where it stands, and what is near it."""
 
-from flask import Blueprint, redirect
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from hakken.catalogue import mal_page
+from hakken.catalogue import Anime
+from hakken.details import lacking
+from hakken.errors import UnknownTitle
+from hakken.knowledge import Knowledge
+from hakken.neighbours import AlsoLiked, Neighbour, also_liked, nearest, standing
 from hakken.ratings import MAX_ANIME_ID
+from hakken.web.covers import want_missing, with_details
+from hakken.web.services import services
 
 anime = Blueprint("anime", __name__)
+
+KEPT = 5 * 60
+SOON = 60
+"""Seconds for which the page may be kept, and for which while facts that it lacks are being fetched."""
+
+
+class Near(NamedTuple):
+    """A title near another, as the page shows it."""
+
+    anime: Anime
+    how: Neighbour | AlsoLiked
 
 
 @anime.get(f"/anime/<int(min=1, max={MAX_ANIME_ID}):anime_id>")
 def page(anime_id: int) -> ResponseReturnValue:
-    """Lead to the page that MyAnimeList has of it."""
-    return redirect(mal_page(anime_id))
+    """Show a title; `adult=1` lets titles for adults be near one that isn't.
+
+    Raises:
+        UnknownTitle: neither catalogue nor model knows it.
+    """
+    knowledge = services().knowledge()
+    one = title_of(anime_id, knowledge)
+    adult = True if request.args.get("adult") == "1" else None
+    want_missing([one])
+    text = render_template(
+        "anime.html",
+        anime=one,
+        standing=standing(anime_id, knowledge),
+        min_raters=knowledge.model.manifest.parameters.min_raters,
+        nearest=_near(nearest(anime_id, knowledge, adult=adult), knowledge),
+        also_liked=_near(also_liked(anime_id, knowledge, adult=adult), knowledge),
+        franchise=franchise_of(one, knowledge, adult=one.adult or bool(adult)),
+    )
+    return _kept(Response(text), SOON if lacking(one) else KEPT)
+
+
+def title_of(anime_id: int, knowledge: Knowledge) -> Anime:
+    """A title with all that is known of it; of one that only the model knows, that is its id.
+
+    Raises:
+        UnknownTitle: neither catalogue nor model knows it.
+    """
+    found = knowledge.catalogue.get(anime_id)
+    if found is None and not knowledge.model.rows_of([anime_id])[1].all():
+        raise UnknownTitle(f"Neither the catalogue nor the model has an anime with the number {anime_id}.")
+    return with_details(found or Anime(anime_id=anime_id, title=knowledge.catalogue.title(anime_id)))
+
+
+def franchise_of(one: Anime, knowledge: Knowledge, *, adult: bool) -> list[Anime]:
+    """The main entries of a title's franchise in watching order; empty where it stands alone."""
+    catalogue = knowledge.catalogue
+    entries = [catalogue[part] for part in catalogue.franchises.get(catalogue.franchise_of(one.anime_id), ())]
+    shown = [entry for entry in entries if adult or not entry.adult]
+    return shown if any(entry.anime_id != one.anime_id for entry in shown) else []
+
+
+def _near(found: Sequence[Neighbour | AlsoLiked], knowledge: Knowledge) -> list[Near]:
+    return [Near(title_of(how.anime_id, knowledge), how) for how in found]
+
+
+def _kept(response: Response, seconds: int) -> Response:
+    """Let any cache keep it, and ask by its tag whether it changed: the page says nothing about who looks at it."""
+    response.cache_control.public = True
+    response.cache_control.max_age = seconds
+    response.add_etag()
+    response.make_conditional(request)
+    return response

@@ -4,7 +4,7 @@ An uploaded or picked list is no file of ours: it travels in the page as one fie
 short, else in the body of a form.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -208,9 +208,9 @@ class Question(NamedTuple):
         return self.by_match and len(self.preferences.like) < MAX_LIKED
 
 
-def untidy(values: MultiDict[str, str]) -> bool:
-    """Whether an address has what a button, picks or an empty field left in it, and is better kept without."""
-    return UNDO in values or "pick" in values or any(not text.strip() for _, text in values.items(multi=True))
+def untidy(values: MultiDict[str, str], fields: Collection[str]) -> bool:
+    """Whether an address holds more than the fields it need: a button, an empty field, a default, picks."""
+    return not set(values) <= set(fields) or any(not text.strip() for _, text in values.items(multi=True))
 
 
 def _undone(preferences: Preferences, undo: list[str]) -> Preferences:

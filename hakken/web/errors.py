@@ -83,6 +83,16 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
         ),
         upload_first=True,
     ),
+    errors.UnknownTitle: Failure(
+        404,
+        Turn.YOURS,
+        "No such title is known here",
+        (
+            "Check the number in the address: it is the one that MyAnimeList has for the title.",
+            "A title that is very new may not have come to us yet.",
+        ),
+        form=False,
+    ),
     errors.UserNotFound: Failure(
         404,
         Turn.YOURS,

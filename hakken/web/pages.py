@@ -73,9 +73,11 @@ def home() -> ResponseReturnValue:
 def recommendations() -> ResponseReturnValue:
     """Recommend to someone by username, by a list that the address carries, or by the sample list."""
     question = Question.read(request.args)
-    if untidy(request.args) and question.shareable:
+    values = request.args.copy()
+    wanted = values.poplist("format")
+    if untidy(values, question.fields) and question.shareable and not wanted:
         return redirect(question.address, 303)
-    return _answer(question, request.args.getlist("format"))
+    return _answer(question, wanted)
 
 
 @pages.post(PATH)

@@ -1,0 +1,209 @@
+"""The page about one anime, through Flask's test client."""
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+
+import msgspec
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from hakken import errors
+from hakken.catalogue import Anime, Catalogue, Link
+from hakken.config import Settings
+from hakken.knowledge import Knowledge
+from hakken.neighbours import also_liked, nearest, standing
+from tests.backstage import CURLY, Backstage, words
+from tests.models import N_ITEMS
+
+FULL = Anime(
+    anime_id=1,
+    title="Kauboi Bibappu",
+    title_english="Cowboy Bebop",
+    title_japanese="\u30ab\u30a6\u30dc\u30fc\u30a4\u30d3\u30d0\u30c3\u30d7",
+    synonyms=("Bebop", "<b>Bold</b>"),
+    type="TV",
+    episodes=26,
+    genres=("Action", "Space"),
+    year=1998,
+    season="Spring 1998",
+    studios=("j.c.staff",),
+    mean=8.82,
+    members=486_824,
+    synopsis="A <girl>.\n\nA bath house.",
+    streaming=(Link("Crunchyroll", "https://www.crunchyroll.com/x"), Link("Hulu", "javascript:alert(1)")),
+    franchise=1,
+    part=1,
+)
+HOSTILE = "<script>alert('title')</script>\"><img src=x onerror=alert(1)>"
+HEBREW, EMOJI = "\u05e9\u05dc\u05d5\u05dd", "\N{SPARKLES} Kira \N{SPARKLES}"
+NAMES = {2: HOSTILE, 4: HEBREW, 5: EMOJI}
+BESIDE = 10
+"""A title that is nearest to one for adults."""
+NEWER, ONLY_MODEL, NOWHERE = 90_000, N_ITEMS, 99_999
+
+
+@pytest.fixture(scope="module")
+def told(knowledge: Knowledge) -> Knowledge:
+    """The small model with names that a page must not take at their word; 2, 4 and 6 belong to 1, 6 is for adults."""
+    adults = {6, nearest(BESIDE, knowledge)[0].anime_id}
+    assert not adults & {1, 5, BESIDE, *NAMES}
+    names = {one: NAMES.get(one, f"Anime {one}") for one in range(2, N_ITEMS - 3)}
+    rest = {one: Anime(anime_id=one, title=title, adult=one in adults) for one, title in names.items()}
+    for part, one in enumerate((2, 4, 6), start=2):
+        rest[one] = msgspec.structs.replace(rest[one], franchise=1, part=part)
+    return Knowledge(knowledge.model, Catalogue([FULL, *rest.values(), Anime(anime_id=NEWER, title="Brand new")]))
+
+
+@pytest.fixture
+def client(
+    app_with: Callable[[Settings], Flask], backstage: Backstage, told: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> FlaskClient:
+    monkeypatch.setattr(backstage, "knowledge", lambda: told)
+    return app_with(Settings()).test_client()
+
+
+def test_all_that_is_known_is_shown(client: FlaskClient) -> None:
+    page = client.get("/anime/1")
+
+    assert page.status_code == 200
+    assert "<title>Kauboi Bibappu " in page.text
+    assert f'lang="ja"><bdi>{FULL.title_japanese}</bdi>' in page.text
+    assert 'lang="en"><bdi>Cowboy Bebop</bdi>' in page.text
+    for fact in ("TV · 1998 · 26 episodes", "Action, Space", "By J.C.Staff", "Spring 1998", "Mean score 8.82"):
+        assert fact in words(page)
+    assert '<p dir="auto">A &lt;girl&gt;.</p>' in page.text
+    assert '<p dir="auto">A bath house.</p>' in page.text
+    assert 'href="https://www.crunchyroll.com/x"' in page.text
+    assert "javascript:" not in page.text
+    assert 'href="https://myanimelist.net/anime/1"' in page.text
+    assert 'src="/anime/1/cover"' in page.text
+    assert "&lt;b&gt;Bold&lt;/b&gt;" in page.text
+
+
+def test_the_nearest_come_with_their_similarity_and_support(client: FlaskClient, told: Knowledge) -> None:
+    page = client.get("/anime/1")
+
+    found = re.findall(
+        r'<meter min="0" max="1" value="([\d.]+)".*?([\d,]+) (?:person|people) rated both', page.text, re.DOTALL
+    )
+    expected = nearest(1, told)
+    assert len(expected) == 10
+    assert found == [(f"{one.sim:.3f}", f"{one.support:,}") for one in expected]
+    for anime_id in [one.anime_id for one in expected] + [one.anime_id for one in also_liked(1, told)]:
+        assert f'href="/anime/{anime_id}"' in page.text
+
+
+def test_where_it_stands_is_said(client: FlaskClient, told: Knowledge) -> None:
+    found = standing(1, told)
+    assert found
+    said = words(client.get("/anime/1"))
+    assert f"No. {found.rating_rank} of {found.rating_of} titles" in said
+    assert f"No. {found.watchers_rank} of {found.titles} titles" in said
+    assert f"{found.watchers} have it on a list and {found.raters} rated it" in said
+
+
+def test_the_franchise_stands_in_watching_order_without_what_is_for_adults(client: FlaskClient) -> None:
+    def order(path: str) -> list[tuple[str, str]]:
+        block = client.get(path).text.partition('<ol class="order">')[2].partition("</ol>")[0]
+        return re.findall(r'<li( aria-current="page")?>\s*<\w+ class="title"(?: href="([^"]*)")?', block)
+
+    assert order("/anime/1") == [(' aria-current="page"', ""), ("", "/anime/2"), ("", "/anime/4")]
+    assert order("/anime/1?adult=1")[-1] == ("", "/anime/6")
+    assert order("/anime/6")[-1] == (' aria-current="page"', "")
+    assert order("/anime/5") == []
+
+
+def test_titles_for_adults_are_near_only_if_asked_for(client: FlaskClient, told: Knowledge) -> None:
+    link = f'href="/anime/{nearest(BESIDE, told, adult=True)[0].anime_id}"'
+    assert link not in client.get(f"/anime/{BESIDE}").text
+    assert link in client.get(f"/anime/{BESIDE}?adult=1").text
+    assert '<meta name="robots" content="noindex">' in client.get("/anime/6").text
+    assert "noindex" not in client.get("/anime/1").text
+
+
+@pytest.mark.parametrize(("anime_id", "name"), NAMES.items())
+def test_names_are_shown_as_text(client: FlaskClient, anime_id: int, name: str) -> None:
+    page = client.get(f"/anime/{anime_id}")
+
+    assert "<script>alert" not in page.text
+    assert "<img src=x" not in page.text
+    assert name.replace("'", CURLY).replace(CURLY, "'") in words(page)
+    assert "<h1><bdi>" in page.text
+
+
+@pytest.mark.parametrize(("anime_id", "name"), [(NEWER, "Brand new"), (ONLY_MODEL, f"MyAnimeList #{ONLY_MODEL}")])
+def test_what_only_catalogue_or_model_know_has_a_page(client: FlaskClient, anime_id: int, name: str) -> None:
+    page = client.get(f"/anime/{anime_id}")
+
+    assert page.status_code == 200
+    assert f"<h1><bdi>{name}</bdi></h1>" in page.text
+    assert ("learnt from nobody's list with this title" in words(page)) == (anime_id == NEWER)
+
+
+@pytest.mark.parametrize("anime_id", [NOWHERE, 2**31 - 1])
+def test_an_unknown_title_is_not_found_and_nothing_is_asked_about_it(
+    client: FlaskClient, backstage: Backstage, anime_id: int
+) -> None:
+    page = client.get(f"/anime/{anime_id}")
+
+    assert page.status_code == 404
+    assert "No such title is known here" in words(page)
+    assert f"an anime with the number {anime_id}" in words(page)
+    assert backstage.wanted == []
+    assert not page.cache_control.public
+
+
+@pytest.mark.parametrize("path", ["/anime/0", "/anime/-1", f"/anime/{2**31}", "/anime/x", "/anime/1/nothing"])
+def test_what_is_no_title_is_no_page(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_without_a_model_the_page_says_so(app_with: Callable[[Settings], Flask], backstage: Backstage) -> None:
+    backstage.model_failure = errors.ArtefactMissing("There is no model.")
+
+    page = app_with(Settings()).test_client().get("/anime/1")
+
+    assert page.status_code == 503
+    assert page.headers["Retry-After"]
+
+
+def test_any_cache_may_keep_it_and_ask_whether_it_changed(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.facts[1] = {"picture": "https://cdn.myanimelist.net/images/anime/4/19644.jpg"}
+    page = client.get("/anime/1")
+    tag = page.headers["ETag"]
+    assert page.cache_control.public
+    assert not page.cache_control.private
+    assert page.cache_control.max_age == 300
+
+    again = client.get("/anime/1", headers={"If-None-Match": tag})
+    assert again.status_code == HTTPStatus.NOT_MODIFIED
+    assert not again.data
+
+    backstage.facts[1] |= {"synopsis": "Another."}
+    assert client.get("/anime/1", headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_facts_that_it_lacks_are_asked_for_and_it_is_not_kept_for_long(
+    client: FlaskClient, backstage: Backstage
+) -> None:
+    page = client.get("/anime/5")
+
+    assert backstage.wanted == [[5]]
+    assert page.cache_control.max_age == 60
+    assert "It is being asked for: come back in a minute." in words(page)
+
+
+def test_where_no_facts_are_fetched_it_does_not_say_so(
+    app_with: Callable[[Settings], Flask], client: FlaskClient
+) -> None:
+    page = app_with(Settings(facts_source="off")).test_client().get("/anime/5")
+
+    assert "being asked for" not in words(page)
+    assert "MyAnimeList's page says it" in words(page)
+
+
+def test_recommendations_from_it_alone_are_one_press_away(client: FlaskClient) -> None:
+    assert 'href="/recommendations?pick=1-10"' in client.get("/anime/1").text
+    assert "/recommendations?pick" not in client.get(f"/anime/{NEWER}").text

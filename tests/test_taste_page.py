@@ -1,0 +1,231 @@
+"""The page about a taste, through Flask's test client."""
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from hakken import errors
+from hakken.catalogue import Anime, Catalogue
+from hakken.config import Settings
+from hakken.knowledge import Knowledge
+from hakken.ratings import Rating, Site, Status, UserList, Username
+from hakken.sources import carried
+from tests.backstage import SAMPLE, Backstage, words
+from tests.models import N_ITEMS
+
+HOSTILE = "<script>alert('genre')</script> & \"quotes\""
+HEBREW, EMOJI = "\u05e9\u05dc\u05d5\u05dd", "\N{SPARKLES} Kira \N{SPARKLES}"
+TITLES = {1: HOSTILE, 2: HEBREW, 3: EMOJI}
+
+
+@pytest.fixture
+def client(
+    app_with: Callable[[Settings], Flask], backstage: Backstage, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> FlaskClient:
+    """The pages on the small model, some of whose titles have names that a page must not take at their word."""
+
+    def anime(anime_id: int) -> Anime:
+        genres = tuple(genre for genre, every in ((HOSTILE, 2), ("Drama", 3)) if anime_id % every == 0)
+        title = TITLES.get(anime_id, f"Anime {anime_id}")
+        return Anime(anime_id=anime_id, title=title, genres=genres, year=1970 + anime_id % 50)
+
+    catalogue = Catalogue(anime(one) for one in range(1, N_ITEMS - 3))
+    monkeypatch.setattr(backstage, "knowledge", lambda: Knowledge(knowledge.model, catalogue))
+    return app_with(Settings(mal_client_id="0123")).test_client()
+
+
+@pytest.fixture
+def rated(backstage: Backstage) -> UserList:
+    """A list that the site gives, with opinions about the titles that have odd names."""
+    odd = [Rating(1, 1), Rating(2, 10), Rating(3, 1), Rating(4, 0, Status.PLAN_TO_WATCH)]
+    backstage.list = UserList.of([*odd, *(Rating(one, 7 if one % 2 else 6 + one % 3) for one in range(10, 120))])
+    return backstage.list
+
+
+class Tags(HTMLParser):
+    """Every opening tag of a page with its attributes."""
+
+    def __init__(self, page: TestResponse) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def named(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.found if tag == name]
+
+
+def rows(page: TestResponse, caption: str) -> list[list[str]]:
+    """The cells of the table behind a chart."""
+    table = page.text.partition(f'<caption class="unseen">{caption}</caption>')[2].partition("</table>")[0]
+    body = table.partition("<tbody>")[2]
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in body.split("<tr>")[1:]]
+
+
+def test_a_username_gets_its_taste(client: FlaskClient, backstage: Backstage, rated: UserList) -> None:
+    page = client.get("/taste?username=spike&source=anilist")
+
+    assert page.status_code == 200
+    assert [who for who, _ in backstage.asked] == [Username("spike", Site.ANILIST)]
+    assert "The taste of spike" in words(page)
+    for heading in ("How you score", "Genres", "Years", "Unusual opinions"):
+        assert heading in words(page)
+    assert f"on the list {len(rated)}" in words(page)
+    assert "planned 1" in words(page)
+    assert '<a href="/recommendations?username=spike&amp;source=anilist">Recommendations</a>' in page.text
+
+
+def test_the_page_is_its_readers_alone(client: FlaskClient, rated: UserList) -> None:
+    page = client.get("/taste?username=spike")
+
+    assert '<meta name="robots" content="noindex">' in page.text
+    assert page.cache_control.private
+    assert not page.cache_control.public
+
+
+def test_the_histogram_counts_each_score(client: FlaskClient, rated: UserList) -> None:
+    found = rows(client.get("/taste?username=spike"), "How often each score is given")
+
+    scores = [one.score for one in rated.scored]
+    assert [row[:2] for row in found] == [[str(score), str(scores.count(score))] for score in range(10, 0, -1)]
+    assert [row[2] for row in found if row[0] == "7"] == [f"{100 * scores.count(7) / len(scores):.0f} %"]
+
+
+def test_each_chart_says_what_it_shows_and_has_its_numbers_beside_it(client: FlaskClient, rated: UserList) -> None:
+    page = client.get("/taste?username=spike")
+    tags = Tags(page)
+
+    charts = [one for one in tags.named("svg") if one.get("role") == "img"]
+    assert len(charts) == 3
+    ids = {attributes.get("id") for _, attributes in tags.found}
+    for chart in charts:
+        assert set((chart["aria-labelledby"] or "").split()) <= ids
+    assert page.text.count('<details class="numbers">') == 3
+    share = 100 * [one.score for one in rated.scored].count(7) / len(list(rated.scored))
+    assert f"The most frequent score is 7, with {share:.0f} % of the scores on the list" in words(page)
+    # Shapes are coloured by classes: the pages' policy lets no page have a style or a script of its own.
+    assert not [tag for tag, attributes in tags.found if "style" in attributes or tag == "style"]
+    assert all(script.get("src") for script in tags.named("script"))
+
+
+def test_names_are_shown_as_text(client: FlaskClient, rated: UserList) -> None:
+    page = client.get("/taste?username=spike")
+
+    assert "<script>alert" not in page.text
+    for name in TITLES.values():
+        assert name in words(page)
+    assert "&lt;script&gt;alert(&#39;genre&#39;)&lt;/script&gt;" in page.text
+    assert f'<a class="title" href="/anime/2"><bdi>{HEBREW}</bdi></a>' in page.text
+
+
+def test_opinions_name_both_scores(client: FlaskClient, rated: UserList) -> None:
+    page = client.get("/taste?username=spike")
+
+    better, worse = (words(page).find(text) for text in ("You like them better than most", "less than most"))
+    assert 0 < better < words(page).find(HEBREW) < worse < words(page).find(EMOJI)
+    [(expected, difference)] = re.findall(
+        re.escape(HEBREW) + r" You gave 10 , and ([\d.]+) was expected \+([\d.]+)", words(page)
+    )
+    assert float(expected) + float(difference) == pytest.approx(10, abs=0.11)
+
+
+@pytest.mark.parametrize(
+    ("user_list", "note", "absent"),
+    [
+        (UserList(), "The list is empty", ("How you score", "Genres", "Years", "Unusual opinions")),
+        (UserList(skipped=2), "Nothing on the list could be read", ("How you score", "Years")),
+        (UserList.of([Rating(1), Rating(5)]), "No title on the list has a score", ("How you score", "Genres")),
+        (UserList.of(Rating(one, 7) for one in range(1, 40)), "are the same", ("Genres", "Unusual opinions")),
+        (UserList.of([Rating(99_999, 7)]), "No title that we know has a score", ("Genres", "Years")),
+        (UserList.of([Rating(1, 7)], skipped=3), "3 entries of the list could not be read", ("Genres",)),
+        (UserList.of([Rating(10, 9), Rating(12, 5)]), "This rests on 2 scored titles", ("Genres",)),
+    ],
+)
+def test_where_there_is_too_little_a_note_says_so(
+    client: FlaskClient, backstage: Backstage, user_list: UserList, note: str, absent: tuple[str, ...]
+) -> None:
+    backstage.list = user_list
+
+    page = client.get("/taste?username=spike")
+
+    assert page.status_code == 200
+    assert note in words(page)
+    for heading in absent:
+        assert heading not in words(page)
+
+
+def test_the_sample_and_a_list_that_the_address_carries(client: FlaskClient) -> None:
+    sample = client.get("/taste?sample=1")
+    assert sample.status_code == 200
+    assert "The taste of the sample list" in words(sample)
+    assert "on the list 47" in words(sample)
+
+    text = carried.packed(UserList.of([Rating(10, 9), Rating(12, 5)]))
+    page = client.get("/taste", query_string={"list": text})
+    assert "Taste from your list" in words(page)
+    assert "with a score 2" in words(page)
+
+
+def test_what_an_address_can_hold_is_led_to_it(client: FlaskClient) -> None:
+    packed = carried.packed(UserList.of([Rating(10, 9)]))
+
+    for answer in (client.get("/taste?pick=10-9"), client.post("/taste", data={"list": packed})):
+        assert answer.status_code == 303
+        assert answer.location == f"/taste?list={packed}"
+
+
+def test_a_list_too_long_for_an_address_comes_in_a_form(client: FlaskClient) -> None:
+    rng = np.random.default_rng(0)  # what has no order packs badly
+    ids, scores = rng.choice(500_000, 4000, replace=False).tolist(), rng.integers(1, 11, 4000).tolist()
+    long = UserList.of(Rating(1 + one, score) for one, score in zip(ids, scores, strict=True))
+    packed = carried.packed(long)
+
+    page = client.post("/taste", data={"list": packed})
+
+    assert page.status_code == 200
+    assert "on the list 4,000" in words(page)
+    assert f'<input type="hidden" name="list" value="{packed}">' in page.text
+    assert '<form class="inline" action="/recommendations" method="post">' in page.text
+    assert page.cache_control.private
+
+
+def test_an_export_may_be_sent_here_too(client: FlaskClient) -> None:
+    with SAMPLE.open("rb") as file:
+        answer = client.post("/taste", data={"export": (file, "animelist.xml")}, follow_redirects=True)
+
+    assert answer.status_code == 200
+    assert "on the list 47" in words(answer)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("", 400), ("?username=no+such+name!", 400), ("?list=nonsense", 400), ("?username=spike&source=nowhere", 400)],
+)
+def test_what_can_not_be_asked_is_refused_on_a_page(client: FlaskClient, query: str, status: int) -> None:
+    assert client.get(f"/taste{query}").status_code == status
+
+
+def test_a_private_list_has_the_page_that_it_has_elsewhere(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.failure = errors.PrivateList("The site says that this list is private.")
+
+    page = client.get("/taste?username=spike")
+
+    assert page.status_code == 403
+    assert "This list is private" in words(page)
+
+
+def test_without_a_model_no_site_is_asked(app_with: Callable[[Settings], Flask], backstage: Backstage) -> None:
+    backstage.model_failure = errors.ArtefactMissing("There is no model.")
+
+    page = app_with(Settings(mal_client_id="0123")).test_client().get("/taste?username=spike")
+
+    assert page.status_code == 503
+    assert backstage.asked == []
