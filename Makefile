@@ -41,6 +41,7 @@ format: .venv/installed-dev ## let ruff put the code in order
 
 bench: .venv/installed-dev ## measure serving and training; with RATINGS=…, also on that table
 	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.painting
 	$(BIN)/python -m benchmarks.recommending
 	$(BIN)/python -m benchmarks.training
 ifneq ($(RATINGS),)

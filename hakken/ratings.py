@@ -133,6 +133,15 @@ class FranchiseRule(StrEnum):
     """Any title."""
 
 
+class Planned(StrEnum):
+    """What becomes of titles that the visitor plans to watch."""
+
+    SHOW = "show"
+    HIDE = "hide"
+    ONLY = "only"
+    """All others are left out: which of those to watch next?"""
+
+
 class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a visitor may choose about their recommendations.
 
@@ -147,7 +156,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         year_to: only titles of this year or earlier; the same.
         min_members: only titles that so many people have on their lists at the site.
         adult: whether titles for adults may be in the list.
-        hide_planned: whether titles that the visitor plans to watch are left out.
+        planned: whether titles that the visitor plans to watch may be in the list, or nothing else.
         franchise: whether the list keeps to new franchises.
         ignored: ids of the visitor's entries that are to say nothing; what they have seen is still not recommended.
         hidden: ids of titles that are not to be recommended, nor anything else of their series where the franchise
@@ -165,7 +174,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     year_to: int | None = None
     min_members: int = 0
     adult: bool = False
-    hide_planned: bool = False
+    planned: Planned = Planned.SHOW
     franchise: FranchiseRule = FranchiseRule.NEW
     ignored: tuple[AnimeId, ...] = ()
     hidden: tuple[AnimeId, ...] = ()

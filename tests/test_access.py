@@ -3,6 +3,7 @@
 A new page gets a line in `PAGES`. Its pictures are kept under `build/screenshots`, to be looked at.
 """
 
+import re
 from collections.abc import Callable
 from itertools import product
 from typing import Literal
@@ -43,7 +44,7 @@ def uploaded(content: bytes) -> Visit:
             {"name": "animelist.xml", "mimeType": "text/xml", "buffer": content}
         )
         page.get_by_role("button", name="Recommend from the export").click()
-        expect(page).to_have_url("/recommendations")
+        expect(page.get_by_role("heading", level=1)).not_to_contain_text("Find the anime")
 
     return visit
 
@@ -56,6 +57,7 @@ PAGES: dict[str, Visit] = {
         "/recommendations?username=visitor-1&source=mal&type=TV&genre=Action&ignore=1&n=4"
     ),
     "results of an export": uploaded(SAMPLE.read_bytes()),
+    "results as a table": at("/recommendations?sample=1&view=table"),
     "results of picks": at("/recommendations?pick=1-9&pick=5-8&n=4"),
     "results, none": at("/recommendations?sample=1&type=Music&genre=Drama&year_to=1930"),
     "picks": at("/picks?pick=1-9&pick=5-0"),
@@ -71,6 +73,7 @@ PAGES: dict[str, Visit] = {
     "no such page": at("/nowhere"),
     "bad username": at("/recommendations?username=a+b"),
     "bad choice": at("/recommendations?sample=1&n=0"),
+    "bad list": at("/recommendations?list=x"),
     "unknown user": at("/recommendations?username=nobody&source=anilist"),
     "private list": at("/recommendations?username=recluse&source=anilist"),
     "site down": at("/recommendations?username=visitor-2&source=anilist"),
@@ -102,10 +105,11 @@ def test_axe_finds_nothing_and_pictures_are_kept(tab: Open, sites: Standin, name
     page = tab(bypass_csp=True, reduced_motion="reduce")
     open_page(page, name, sites)
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    file = re.sub(r"\W+", "-", name)
     for width, scheme in product((DESK, PHONE), SCHEMES):
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=scheme)
-        page.screenshot(path=SCREENSHOTS / f"{name}-{width}-{scheme}.png", full_page=True)
+        page.screenshot(path=SCREENSHOTS / f"{file}-{width}-{scheme}.png", full_page=True)
         if scheme == "light" or width == DESK:
             found = violations(page, RULES if scheme == "light" else COLOUR_RULES)
             assert not found, f"{width}, {scheme}: {found}"

@@ -19,6 +19,7 @@ from hakken.knowledge import Knowledge
 from hakken.ratings import (
     FranchiseRule,
     Order,
+    Planned,
     Preferences,
     Reason,
     Recommendation,
@@ -43,7 +44,7 @@ CHOSEN: list[tuple[str, Preferences]] = [
     ("year_to=2005", Preferences(year_to=2005)),
     ("min_members=5000", Preferences(min_members=5000)),
     ("adult=1", Preferences(adult=True)),
-    ("adult=0&hide_planned=1", Preferences(hide_planned=True)),
+    *((f"adult=0&planned={one.value}", Preferences(planned=one)) for one in Planned),
     *((f"franchise={rule.value}", Preferences(franchise=rule)) for rule in FranchiseRule),
     ("ignore=1&ignore=199&ignore=1", Preferences(ignored=(1, 199))),
     ("hide=7&hide=1&like=199", Preferences(hidden=(7, 1), like=(199,))),
@@ -60,7 +61,7 @@ EVERYTHING = Preferences(
     year_to=2005,
     min_members=5000,
     adult=True,
-    hide_planned=True,
+    planned=Planned.ONLY,
     franchise=FranchiseRule.ALL,
     ignored=(1, 199),
     hidden=(7,),
@@ -116,7 +117,7 @@ BAD_CHOICES = [
     ("min_members=-1", "The least number of members must be a whole number from 0 to 1000000000."),
     ("min_members=1.5", "The least number of members must be a whole number from 0 to 1000000000."),
     ("adult=yes", "Titles for adults must be 1 for yes or 0 for no."),
-    ("hide_planned=on", "Hiding planned titles must be 1 for yes or 0 for no."),
+    ("planned=on", "Planned titles must be one of show, hide, only."),
     ("ignore=0", "The id of a title to leave out must be a whole number from 1 to 2147483647."),
     ("hide=0", "The id of a title to hide must be a whole number from 1 to 2147483647."),
     ("like=x", "The id of a title to find more like must be a whole number from 1 to 2147483647."),
@@ -281,6 +282,7 @@ def test_reasons_are_parts_of_the_match_or_of_the_predicted_rating(client: Flask
     [
         ("order=predicted_rating", "rate highest, of what enough people have rated; one title of each series"),
         ("franchise=all", "best match first; also of series that you have begun."),
+        ("planned=only", "one title of each series that is new to you; only what you plan to watch."),
         ("franchise=unrelated", "best match first; one title of each series, and nothing that looks related"),
     ],
 )
@@ -320,7 +322,7 @@ def listed(embedded: Knowledge) -> Callable[[str], list[Anime]]:
         page = client.get(f"/recommendations?sample=1&{text}", follow_redirects=True)
         assert page.status_code == 200, words(page)
         ranking = page.text.partition('class="continue"')[0]
-        found = re.findall(r'<h2><a href="/anime/(\d+)"', ranking)
+        found = re.findall(r'class="title"><a href="/anime/(\d+)"', ranking)
         assert found
         return [embedded.catalogue[int(anime_id)] for anime_id in found]
 
@@ -357,7 +359,8 @@ def test_order_series_planned_and_left_out_change_the_list(listed: Callable[[str
         planned = {one.anime_id for one in parse(file).ratings if one.status is Status.PLAN_TO_WATCH}
     of_its_time = "n=100&type=Movie&year_from=2016"
     assert planned & {one.anime_id for one in listed(of_its_time)}
-    assert not planned & {one.anime_id for one in listed(f"{of_its_time}&hide_planned=1")}
+    assert not planned & {one.anime_id for one in listed(f"{of_its_time}&planned=hide")}
+    assert {one.anime_id for one in listed(f"{of_its_time}&planned=only")} <= planned
     usual = listed("n=100")
     for text in ("order=predicted_rating", "franchise=all", "ignore=1&ignore=19"):
         assert listed(f"n=100&{text}") != usual

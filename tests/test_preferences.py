@@ -12,7 +12,7 @@ from hakken.knowledge import Knowledge
 from hakken.model import Columns, Model, Parameters, fold_in, predict, preference
 from hakken.model.arrays import Float64s
 from hakken.model.preference import parts_of
-from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Status, UserList
+from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
 from hakken.recommend import rank, recommend, scoring
 from hakken.recommend.franchise import Watched, order_factor
 from hakken.training.preferences import co_watching, liked_matrix, preference_weights
@@ -297,8 +297,11 @@ def test_planned_titles_are_hidden_where_asked(knowledge: Knowledge) -> None:
     first = recommend(LIST, knowledge, ALL).recommendations[0].anime_id
     planned = UserList.of([*LIST.ratings, Rating(first, 0, Status.PLAN_TO_WATCH)])
     assert recommend(planned, knowledge, ALL).recommendations[0].anime_id == first
-    hidden = recommend(planned, knowledge, msgspec.structs.replace(ALL, hide_planned=True))
+    hidden = recommend(planned, knowledge, msgspec.structs.replace(ALL, planned=Planned.HIDE))
     assert first not in {one.anime_id for one in hidden.recommendations}
+    only = recommend(planned, knowledge, msgspec.structs.replace(ALL, planned=Planned.ONLY))
+    assert [one.anime_id for one in only.recommendations] == [first]
+    assert any("Taken out: not planned" in note for note in only.notes)
 
 
 def test_a_list_without_scores_is_personal_all_the_same(knowledge: Knowledge) -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from hakken.cli.speaking import plain_errors
-from hakken.ratings import MAX_N, FranchiseRule, Order, Preferences
+from hakken.ratings import MAX_N, FranchiseRule, Order, Planned, Preferences
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -42,7 +42,14 @@ OPTIONS = (
     click.option("--year-from", type=click.IntRange(1900, 2200), help="Only titles of this year or later."),
     click.option("--year-to", type=click.IntRange(1900, 2200), help="Only titles of this year or earlier."),
     click.option("--min-members", type=click.IntRange(0), default=0, help="Only titles on so many lists at the site."),
-    click.option("--hide-planned", is_flag=True, help="Leave out what the person plans to watch."),
+    click.option(
+        "--planned",
+        type=click.Choice([one.value for one in Planned]),
+        default=Planned.SHOW.value,
+        show_default=True,
+        help="What becomes of titles that the person plans to watch.",
+    ),
+    click.option("--hide-planned", "planned", flag_value=Planned.HIDE.value, help="The same as --planned hide."),
     click.option(
         "--ignore", "ignored", type=click.IntRange(1), multiple=True, help="Id of an entry to learn nothing from."
     ),
@@ -62,5 +69,9 @@ def preference_options(command: Command) -> Command:
 def preferences_of(chosen: Mapping[str, Any]) -> Preferences:
     """Make the value of what the options gave."""
     with plain_errors():
-        kinds = {"order": Order(chosen["order"]), "franchise": FranchiseRule(chosen["franchise"])}
+        kinds = {
+            "order": Order(chosen["order"]),
+            "franchise": FranchiseRule(chosen["franchise"]),
+            "planned": Planned(chosen["planned"]),
+        }
         return Preferences(**{**chosen, **kinds})

@@ -8,13 +8,13 @@ from hakken.evaluation.method import Answer, Method
 from hakken.evaluation.protocol import Newcomer, Split
 from hakken.knowledge import Knowledge
 from hakken.model import Parameters, fold_in, predict, store
-from hakken.ratings import FranchiseRule, Preferences, UserList
+from hakken.ratings import FranchiseRule, Planned, Preferences, UserList
 from hakken.recommend import recommend
 from hakken.training import pipeline
 from hakken.training.progress import SILENT, Progress
 
 N = 20
-RANKING = Preferences(n=N, franchise=FranchiseRule.ALL, adult=True, hide_planned=True)
+RANKING = Preferences(n=N, franchise=FranchiseRule.ALL, adult=True, planned=Planned.HIDE)
 """What ranking is measured with: every title may be shown but those on the list, planned ones too."""
 DEFAULT = Preferences(n=N)
 """What discovery is measured with: what a visitor gets who chooses nothing."""

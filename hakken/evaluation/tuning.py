@@ -27,7 +27,7 @@ from hakken.model import Model, Parameters, fold_in, predict, preference
 from hakken.model.arrays import Float64s
 from hakken.model.prediction import IMPLICIT_RANGE
 from hakken.model.preference import USUAL_LENGTH
-from hakken.ratings import FranchiseRule, Preferences
+from hakken.ratings import FranchiseRule, Planned, Preferences
 from hakken.recommend import rank
 from hakken.training import fit
 from hakken.training.parameters import write_whole
@@ -37,7 +37,7 @@ from hakken.training.tuning import LogUniform
 
 SALTS = ("tuning 1", "tuning 2", "tuning 3")
 LISTS = {
-    "liked": Preferences(n=metrics.TOP, franchise=FranchiseRule.ALL, adult=True, hide_planned=True),
+    "liked": Preferences(n=metrics.TOP, franchise=FranchiseRule.ALL, adult=True, planned=Planned.HIDE),
     "discovery_liked": Preferences(n=2 * metrics.TOP),
 }
 WEIGHTS: Mapping[str, LogUniform] = {

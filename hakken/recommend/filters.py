@@ -9,7 +9,7 @@ from hakken.errors import BadOption
 from hakken.knowledge import Knowledge, Mask
 from hakken.model import Columns, Model
 from hakken.model.arrays import Int64s
-from hakken.ratings import Order, Preferences
+from hakken.ratings import Order, Planned, Preferences
 
 
 def candidates(columns: Columns, knowledge: Knowledge, preferences: Preferences) -> tuple[Mask, dict[str, int]]:
@@ -64,8 +64,10 @@ def _filters(columns: Columns, knowledge: Knowledge, preferences: Preferences) -
 def _by_title(columns: Columns, model: Model, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
     if preferences.hidden:
         yield "hidden one by one", ~rows_among(model, np.array(preferences.hidden, dtype=np.int64))
-    if preferences.hide_planned:
-        yield "planned titles hidden", ~rows_among(model, columns.anime_ids[columns.planned])
+    if preferences.planned is not Planned.SHOW:
+        planned = rows_among(model, columns.anime_ids[columns.planned])
+        hide = preferences.planned is Planned.HIDE
+        yield ("planned titles hidden", ~planned) if hide else ("not planned", planned)
 
 
 def _mask(kind: str, name: str, masks: Mapping[str, Mask]) -> Mask:

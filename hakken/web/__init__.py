@@ -14,7 +14,7 @@ from hakken.web.covers import covers, initial
 from hakken.web.errors import register_error_pages
 from hakken.web.forms import DEFAULTS, YEARS, InMemoryRequest, body_limit
 from hakken.web.health import health
-from hakken.web.offer import ORDERS, RULES, current_offer
+from hakken.web.offer import ORDERS, PLANNED, RULES, current_offer
 from hakken.web.pages import pages
 from hakken.web.picking import picking
 from hakken.web.services import EXTENSION, Details, Services
@@ -55,6 +55,7 @@ def register(app: Flask, services: Services) -> None:
         years=YEARS,
         orders=ORDERS,
         rules=RULES,
+        planned=PLANNED,
         offer=current_offer,
     )
     for blueprint in (pages, taste, anime, picking, covers, health):

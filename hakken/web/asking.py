@@ -4,7 +4,7 @@ An uploaded or picked list is no file of ours: it travels in the page as one fie
 short, else in the body of a form.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -182,10 +182,6 @@ class Question(NamedTuple):
         query: dict[str, Any] = {**self.fields, **more}
         return url_for("pages.recommendations", **query)
 
-    def untidy(self, values: MultiDict[str, str]) -> bool:
-        """Whether the address it was read from holds more than it need: buttons, empty fields, defaults, picks."""
-        return not set(values) <= set(self.fields) or any(not text.strip() for _, text in values.items(multi=True))
-
     @property
     def typed(self) -> Typed:
         """What to fill into the form of choices."""
@@ -210,6 +206,11 @@ class Question(NamedTuple):
     def can_like(self) -> bool:
         """Whether more of one more title can be asked for: it has no say in the order by predicted rating."""
         return self.by_match and len(self.preferences.like) < MAX_LIKED
+
+
+def untidy(values: MultiDict[str, str], fields: Collection[str]) -> bool:
+    """Whether an address holds more than the fields it need: a button, an empty field, a default, picks."""
+    return not set(values) <= set(fields) or any(not text.strip() for _, text in values.items(multi=True))
 
 
 def _undone(preferences: Preferences, undo: list[str]) -> Preferences:

@@ -14,7 +14,7 @@ from werkzeug.exceptions import BadRequest, HTTPException
 
 from hakken.config import Settings
 from hakken.errors import BadList, BadOption, BadUsername
-from hakken.ratings import MAX_ANIME_ID, MAX_N, FranchiseRule, Order, Preferences, Site, UserList, Username
+from hakken.ratings import MAX_ANIME_ID, MAX_N, FranchiseRule, Order, Planned, Preferences, Site, UserList, Username
 from hakken.sources import carried, picks
 from hakken.sources.base import checked
 
@@ -128,7 +128,7 @@ CHOICES = {
     "year_to": Choice("year_to", _whole("The last year", *YEARS)),
     "min_members": Choice("min_members", _whole("The least number of members", 0, 10**9)),
     "adult": Choice("adult", _switch("Titles for adults")),
-    "hide_planned": Choice("hide_planned", _switch("Hiding planned titles")),
+    "planned": Choice("planned", _one_of("Planned titles", Planned)),
     "ignored": Choice("ignore", _whole("The id of a title to leave out", 1, MAX_ANIME_ID), most=MAX_IGNORED),
     "hidden": Choice("hide", _whole("The id of a title to hide", 1, MAX_ANIME_ID), most=MAX_IGNORED),
     "like": Choice("like", _whole("The id of a title to find more like", 1, MAX_ANIME_ID), most=MAX_LIKED),

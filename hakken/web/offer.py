@@ -1,4 +1,4 @@
-"""What a visitor can choose from, in words: orders, rules for series, and the catalogue's types and genres."""
+"""What a visitor can choose from, in words: orders, rules for series and planned titles, types and genres."""
 
 from collections import Counter
 from functools import lru_cache
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from hakken.errors import ModelError
 from hakken.knowledge import Knowledge
-from hakken.ratings import FranchiseRule, Order
+from hakken.ratings import FranchiseRule, Order, Planned
 from hakken.web.services import services
 
 
@@ -46,13 +46,21 @@ _RULES = {
 }
 
 
-def _worded(kind: type[Order | FranchiseRule], words: dict[str, Wording]) -> dict[str, Wording]:
+_PLANNED = {
+    "show": Wording("May be in the list"),
+    "hide": Wording("Is left out", "without what you plan to watch"),
+    "only": Wording("Is all there is in the list", "only what you plan to watch"),
+}
+
+
+def _worded(kind: type[Order | FranchiseRule | Planned], words: dict[str, Wording]) -> dict[str, Wording]:
     # A value without words is offered all the same, by its own name.
     return {one.value: words.get(one.value) or Wording(one.value.replace("_", " ").capitalize()) for one in kind}
 
 
 ORDERS = _worded(Order, _ORDERS)
 RULES = _worded(FranchiseRule, _RULES)
+PLANNED = _worded(Planned, _PLANNED)
 
 
 class Genre(NamedTuple):

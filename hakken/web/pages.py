@@ -11,7 +11,7 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption, ModelError
 from hakken.knowledge import Knowledge
 from hakken.ratings import Reason, Recommendation, Recommendations
-from hakken.web.asking import Question
+from hakken.web.asking import Question, untidy
 from hakken.web.confidence import Confidence, confidence
 from hakken.web.covers import want_missing, with_details
 from hakken.web.forms import CHOICES, Typed
@@ -75,7 +75,7 @@ def recommendations() -> ResponseReturnValue:
     question = Question.read(request.args)
     values = request.args.copy()
     wanted = values.poplist("format")
-    if question.untidy(values) and question.shareable and not wanted:
+    if untidy(values, question.fields) and question.shareable and not wanted:
         return redirect(question.address, 303)
     return _answer(question, wanted)
 

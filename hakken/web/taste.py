@@ -7,7 +7,7 @@ from hakken.catalogue import Anime
 from hakken.knowledge import Knowledge
 from hakken.recommend import list_notes
 from hakken.taste import Profile, profile
-from hakken.web.asking import read_asked
+from hakken.web.asking import read_asked, untidy
 from hakken.web.covers import with_details
 from hakken.web.services import services
 
@@ -22,7 +22,7 @@ def show() -> ResponseReturnValue:
     """Show the taste that a list tells of; whose list it is, is read as for recommendations."""
     posted = request.method == "POST"
     asked = read_asked(request.form, request) if posted else read_asked(request.args)
-    if (posted or not set(request.args) <= set(asked.again)) and asked.fits("taste.show"):
+    if (posted or untidy(request.args, asked.again)) and asked.fits("taste.show"):
         # What an address can hold is better kept there: it can be gone back to, reloaded and sent to someone.
         return redirect(asked.address("taste.show"), 303)
     knowledge = services().knowledge()  # first: without it, no site need be asked

@@ -1,0 +1,60 @@
+"""How much a page of twenty titles weighs as it travels, and that nothing in it moves when pictures come late."""
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.standin.anime import png
+
+TWENTY = "/recommendations?sample=1&n=20"
+COVERS = "**/anime/*/cover"
+MOST_BYTES = 60_000
+MOST_SHIFT = 0.05
+TRANSFERRED = """() => Object.fromEntries(
+    [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+        .filter(one => ["navigation", "link", "script", "css"].includes(one.initiatorType))
+        .filter(one => !/\\.(svg|png)$/.test(one.name))
+        .map(one => [one.name.replace(/.*\\//, ""), [one.transferSize, one.decodedBodySize]]))"""
+"""Markup, styles and script: bytes that came over the wire, headers included, and what they became."""
+WATCH_SHIFTS = """
+    window.shifts = [];
+    new PerformanceObserver(list => window.shifts.push(...list.getEntries().map(one => one.value)))
+        .observe({type: "layout-shift", buffered: true});
+"""
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+
+
+def test_a_page_of_twenty_titles_is_light(page: Page) -> None:
+    page.goto(TWENTY)
+
+    files: dict[str, tuple[int, int]] = page.evaluate(TRANSFERRED)
+    assert {name.partition("?")[0] for name in files} == {"recommendations", "hakken.css", "hakken.js"}
+    assert all(0 < sent < whole / 2 for sent, whole in files.values()), files
+    assert sum(sent for sent, _ in files.values()) < MOST_BYTES, files
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_moves_when_pictures_come_late(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.add_init_script(WATCH_SHIFTS)
+    held: list[Route] = []
+    page.route(COVERS, lambda route: held.append(route))  # noqa: PLW0108  # a built-in can't take Playwright's mark
+    with page.expect_request(COVERS):
+        page.goto(TWENTY, wait_until="domcontentloaded")
+    page.evaluate(FRAMES)  # drawn, without any picture
+
+    page.route(COVERS, late)
+    for route in held:
+        late(route)
+    expect(page.locator(".cover img").first).to_have_js_property("naturalWidth", 100)
+    last = page.locator(".cover img").last
+    last.scroll_into_view_if_needed()
+    expect(last).to_have_js_property("naturalWidth", 100)
+    page.evaluate(FRAMES)
+
+    assert page.evaluate("PerformanceObserver.supportedEntryTypes").count("layout-shift") == 1
+    assert sum(page.evaluate("window.shifts")) < MOST_SHIFT
+
+
+def late(route: Route) -> None:
+    # Not of a cover's shape, so that it is not by luck that nothing moves.
+    route.fulfill(content_type="image/png", body=png(0x808080, 100, 900))
