@@ -55,7 +55,8 @@ def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
 
         def heard(message: ConsoleMessage) -> None:
             # That a page is an error page, Chromium reports too.
-            page_itself = not urlsplit(message.location["url"]).path.startswith(("/static/", "/covers/", "/anime/"))
+            path = urlsplit(message.location["url"]).path
+            page_itself = not path.startswith(("/static/", "/covers/")) and not path.endswith("/cover")
             if not (page_itself and message.text.startswith("Failed to load resource: the server responded")):
                 complaints.append(f"{message.text} ({message.location['url']})")
 
