@@ -28,7 +28,6 @@ RULES: dict[str, object] = {
 COLOUR_RULES: dict[str, object] = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 """What may be right in the light and wrong in the dark."""
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-UNRATED = 21
 Visit = Callable[[Page], object]
 
 
@@ -58,10 +57,6 @@ PAGES: dict[str, Visit] = {
     ),
     "results of an export": uploaded(SAMPLE.read_bytes()),
     "results as a table": at("/recommendations?sample=1&view=table"),
-    "taste": at("/taste?sample=1"),
-    "taste of one title": at("/taste?pick=1-9"),
-    "an anime": at("/anime/1"),
-    "an anime that nobody rated": at(f"/anime/{UNRATED}"),
     "results of picks": at("/recommendations?pick=1-9&pick=5-8&n=4"),
     "results, none": at("/recommendations?sample=1&type=Music&genre=Drama&year_to=1930"),
     "picks": at("/picks?pick=1-9&pick=5-0"),
