@@ -61,7 +61,7 @@ PAGES: dict[str, Visit] = {
     "results, none": at("/recommendations?sample=1&type=Music&genre=Drama&year_to=1930"),
     "picks": at("/picks?pick=1-9&pick=5-0"),
     "picks, found": at("/picks?q=cowboy&pick=457-9"),
-    "picks, nothing found": at("/picks?q=nothing+of+the+kind"),
+    "picks, nothing found": at("/picks?q=qqqqqqqq"),
     "picks, nothing picked": at("/picks?recommend=1"),
     "taste": at("/taste?sample=1"),
     "taste of a username": at("/taste?username=visitor-1&source=mal"),
