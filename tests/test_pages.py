@@ -609,6 +609,7 @@ EVERY_PAGE = [
     "/picks?pick=x",
     "/recommendations",
     "/nowhere",
+    "/api/v1/",
 ]
 
 
