@@ -53,6 +53,7 @@ def uploaded(content: bytes) -> Visit:
 
 PAGES: dict[str, Visit] = {
     "home": at("/"),
+    "api": at("/api/v1/"),
     "results": at("/recommendations?sample=1"),
     "results of a username, with choices": at(
         "/recommendations?username=visitor-1&source=mal&type=TV&genre=Action&ignore=1&n=4"

@@ -23,7 +23,7 @@ from hakken.ratings import (
     Username,
 )
 from hakken.sources.mal_export import parse
-from hakken.web.errors import FAILURES, failure_of
+from hakken.web.failures import FAILURES, failure_of
 from hakken.web.wording import studio
 from tests.backstage import CDN, MADE, SAMPLE, Backstage, item, upload, words
 
@@ -609,6 +609,7 @@ EVERY_PAGE = [
     "/picks?pick=x",
     "/recommendations",
     "/nowhere",
+    "/api/v1/",
 ]
 
 
