@@ -1,15 +1,18 @@
-"""Serving an application as it is served in earnest: by gunicorn, in a process of its own, on loopback."""
+"""Serving an application on loopback: by gunicorn in a process of its own, as it is in earnest, or from a thread."""
 
 import contextlib
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import requests
+from flask import Flask
+from werkzeug.serving import make_server
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 20.0
@@ -32,6 +35,20 @@ def served(application: str, **environment: str) -> Iterator[tuple[str, subproce
     finally:
         process.terminate()
         process.communicate(timeout=PATIENCE)
+
+
+@contextlib.contextmanager
+def served_here(app: Flask) -> Iterator[str]:
+    """Serve from a thread of this process: for an app made of a test's own parts; its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def wait_for(address: str) -> None:
