@@ -168,6 +168,8 @@ def test_an_error_is_asked_for_once_and_can_be_gone_back_from(page: Page, sites:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.get_by_label("From", exact=True).fill("2015")
+    page.get_by_label("From", exact=True).press("Tab")
+    expect(page).to_have_url(re.compile("year_from=2015$"))
     page.get_by_label("To", exact=True).fill("2000")
     page.get_by_role("button", name="Show", exact=True).click()
 
