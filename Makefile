@@ -21,7 +21,7 @@ help: ## list these commands
 venv: .venv/installed ## create .venv with what running and training need
 
 run: .venv/installed ## serve the app at http://127.0.0.1:5000 (HOST=…, PORT=…)
-	$(BIN)/gunicorn --bind $(HOST):$(PORT) "ars_app:create_app()"
+	$(BIN)/python -m hakken.serving --bind $(HOST):$(PORT)
 
 demo: .venv/installed ## the same with a stand-in for the sites, users to try and faults by switch: needs no network
 	$(BIN)/python -m tests.standin --bind $(HOST):$(PORT)

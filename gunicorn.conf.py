@@ -13,9 +13,35 @@ from hakken.sources import mal_source_names
 
 THREADS = "HAKKEN_THREADS"
 
-worker_class = "gthread"
-_threads = os.environ.get(THREADS, "").strip()
-threads = int(_threads) if _threads.isdecimal() and int(_threads) else Settings().threads
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_environ(os.environ)
+    except ConfigError:
+        return Settings()  # on_starting says what is wrong, and ends
+
+
+_chosen = _settings()
+
+worker_class = "hakken.serving.worker.Worker"
+if "WEB_CONCURRENCY" not in os.environ:
+    # One a core, for the work is arithmetic; two at least, so that one serves while the other is replaced.
+    workers = max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+threads = _chosen.threads
+raw_env = [
+    # Requests run side by side: a BLAS with threads would fight them for the cores. Set before NumPy is loaded.
+    f"{name}=1"
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    if name not in os.environ
+]
+# Each worker opens the model itself, so that one that is replaced later has the newest, not that of the first hour.
+preload_app = False
+max_requests, max_requests_jitter = 20_000, 5_000  # what leaks is given back; not by all workers at once
+graceful_timeout = int(_chosen.deadline) + 15  # a request may wait for a site so long, and then be answered
+timeout = 30  # the thread that accepts reports every second, whatever requests do
+keepalive = 5
+_memory = "/dev/shm"  # noqa: S108  # gunicorn makes a file without a name there
+worker_tmp_dir = _memory if os.access(_memory, os.W_OK) else None  # a worker's report must not wait for a disk
 limit_request_line = 8190  # an address may hold 200 picks, 100 titles to leave out, and all other choices
 control_socket_disable = True  # it would write to a home that a server may not have
 access_log_format = '%(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'  # no query string, for it holds the username
@@ -42,7 +68,8 @@ def on_starting(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's sign
         sys.exit(f"hakken: {error}")
 
 
-def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
+def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401  # gunicorn's signature
     """Tell the application how many threads there really are, for gunicorn's own options go before ours."""
     logging.getLogger("gunicorn.error").addFilter(Discreet())
     os.environ[THREADS] = str(max(worker.cfg.threads, 2))
+    worker.of_systemd = server.systemd

@@ -18,14 +18,19 @@ PATIENCE = 20.0
 
 @contextlib.contextmanager
 def served(application: str, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Serve with gunicorn on a free port; the address, and the process."""
+    """Serve with gunicorn on a free port, by one worker unless told otherwise; the address, and the process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", application]
+    command = [sys.executable, "-m", "hakken.serving", "--bind", f"127.0.0.1:{port}", application]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("HAKKEN_", "MAL_"))}
     process = subprocess.Popen(
-        command, cwd=ROOT, env=clean | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env=clean | {"WEB_CONCURRENCY": "1"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
         yield f"http://127.0.0.1:{port}", process
@@ -52,3 +57,8 @@ def until(holds: Callable[[], bool]) -> None:
         if time.monotonic() > end:
             raise TimeoutError(f"It did not come true in {PATIENCE} s.")
         time.sleep(0.05)
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    """The processes that gunicorn has answer requests."""
+    return [int(one) for one in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
