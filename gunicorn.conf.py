@@ -23,7 +23,7 @@ def _settings() -> Settings:
 
 _chosen = _settings()
 
-worker_class = "hakken.serving.worker.Worker"
+worker_class = "hakken.serving.leaving.Leaving"
 if "WEB_CONCURRENCY" not in os.environ:
     # One a core, for the work is arithmetic; two at least, so that one serves while the other is replaced.
     workers = max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 import pytest
 import requests
 
-from hakken.serving.worker import refuse_more
+from hakken.serving.leaving import refuse_more
 from tests.serving import PATIENCE, served, until, wait_for, workers_of
 
 SLOW = "tests.worker_probe:create_slow_app()"

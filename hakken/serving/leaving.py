@@ -35,8 +35,8 @@ LINGER = 0.5
 """Seconds that a client gets to close its end."""
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """What `worker_class` in gunicorn.conf.py names."""
+class Leaving(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's threaded worker, stopping as said above."""
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Accept, or accept no more; what is still in the queue when gunicorn stops for good is accepted first."""
