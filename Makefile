@@ -67,6 +67,7 @@ model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITL
 lock: .venv/installed-dev ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --upgrade --no-header --universal --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --upgrade --no-header --universal --no-emit-index-url --no-emit-find-links -c requirements.txt --group dev -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --no-header --universal --no-emit-index-url --no-emit-find-links -c requirements.txt --group serving -o deploy/requirements.txt
 
 clean: ## remove the virtual environment and caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -19,9 +19,7 @@ PATIENCE = 20.0
 @contextlib.contextmanager
 def served(application: str, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Serve with gunicorn on a free port, by one worker unless told otherwise; the address, and the process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "hakken.serving", "--bind", f"127.0.0.1:{port}", application]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("HAKKEN_", "MAL_"))}
     process = subprocess.Popen(
@@ -37,6 +35,14 @@ def served(application: str, **environment: str) -> Iterator[tuple[str, subproce
     finally:
         process.terminate()
         process.communicate(timeout=PATIENCE)
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 def wait_for(address: str) -> None:
