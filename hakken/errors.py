@@ -6,6 +6,7 @@
     │   ├── BadUsername
     │   ├── BadOption            a choice about the list, the site
     │   ├── BadList              a list that a page or an address carries
+    │   ├── BadBody              what a program sent is not JSON
     │   └── UnknownTitle         an anime that neither catalogue nor model has
     ├── SourceError              a list could not be had
     │   ├── UserNotFound         final: the site itself says so
@@ -60,6 +61,10 @@ class BadOption(InputError):
 
 class BadList(InputError):
     """The list that a page or an address carries was cut short, changed, or written by another version."""
+
+
+class BadBody(InputError):
+    """What a program sent is not the JSON that it is said to be."""
 
 
 class UnknownTitle(InputError):

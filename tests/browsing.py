@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.serving import served, wait_for
 from tests.standin import faults
@@ -31,6 +31,8 @@ PHONE, TABLET, DESK = 390, 768, 1280
 PATIENCE_MS = 10_000
 """How long Playwright waits for what is to be there, on a busy machine."""
 APP = "ars_app:create_app()"
+
+expect.set_options(timeout=PATIENCE_MS)
 
 Open = Callable[..., Page]
 """Opens a tab; takes what Playwright's `new_context` takes."""

@@ -16,4 +16,4 @@ for _name in ("http_proxy", "https_proxy", "all_proxy"):
     os.environ[_name] = "http://127.0.0.1:9"
 os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
 
-pytest_plugins = ["tests.models", "tests.backstage", "tests.standin.fixtures", "tests.browsing"]
+pytest_plugins = ["tests.models", "tests.backstage", "tests.programs", "tests.standin.fixtures", "tests.browsing"]

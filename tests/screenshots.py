@@ -38,6 +38,8 @@ SHOTS = (
     Shot("home", "/", DESK, 900),
     Shot("results", "/recommendations?sample=1", DESK, 900),
     Shot("results-phone", "/recommendations?sample=1", PHONE, 844, dark=True),
+    Shot("taste", "/taste?sample=1", DESK, 1400),
+    Shot("anime", "/anime/9253", DESK, 1100),
 )
 
 

@@ -13,12 +13,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browsing import DESK, PHONE, TABLET, Open
+from tests.exports import MANGA, SAMPLE
 from tests.serving import ROOT
 from tests.standin.faults import Faults
 from tests.standin.server import Standin
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
-SAMPLE = ROOT / "static" / "sample-export.xml"
 NARROWEST = 320
 """What a screen of 1280 points has left at 400 %, see WCAG 1.4.10."""
 RULES: dict[str, object] = {
@@ -49,9 +49,9 @@ def uploaded(content: bytes) -> Visit:
     return visit
 
 
-MANGA = b"<myanimelist><myinfo><user_export_type>2</user_export_type></myinfo></myanimelist>"
 PAGES: dict[str, Visit] = {
     "home": at("/"),
+    "api": at("/api/v1/"),
     "results": at("/recommendations?sample=1"),
     "results of a username, with choices": at(
         "/recommendations?username=visitor-1&source=mal&type=TV&genre=Action&ignore=1&n=4"
@@ -62,7 +62,7 @@ PAGES: dict[str, Visit] = {
     "results, none": at("/recommendations?sample=1&type=Music&genre=Drama&year_to=1930"),
     "picks": at("/picks?pick=1-9&pick=5-0"),
     "picks, found": at("/picks?q=cowboy&pick=457-9"),
-    "picks, nothing found": at("/picks?q=nothing+of+the+kind"),
+    "picks, nothing found": at("/picks?q=qqqqqqqq"),
     "picks, nothing picked": at("/picks?recommend=1"),
     "taste": at("/taste?sample=1"),
     "taste of a username": at("/taste?username=visitor-1&source=mal"),

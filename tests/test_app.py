@@ -16,20 +16,8 @@ from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.ratings import MAX_ANIME_ID
 from make_recommendations import read_export
-from tests.serving import PATIENCE, ROOT, served, wait_for
-
-SAMPLE = ROOT / "static" / "sample-export.xml"
-
-
-def export_of(entries: int) -> bytes:
-    """A MyAnimeList export of many titles that the embedded model knows."""
-    ids = Knowledge.read(store.open_artefact("embedded")).model.arrays.anime_ids[:entries].tolist()
-    anime = "".join(
-        f"<anime><series_animedb_id>{one}</series_animedb_id><series_title><![CDATA[Title]]></series_title>"
-        f"<my_score>{one % 11}</my_score><my_status>Completed</my_status></anime>"
-        for one in ids
-    )
-    return f"<myanimelist><myinfo><user_export_type>1</user_export_type></myinfo>{anime}</myanimelist>".encode()
+from tests.exports import SAMPLE, export_of
+from tests.serving import PATIENCE, served, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +50,8 @@ def test_a_worker_never_loads_what_only_training_needs(server: str) -> None:
     assert not [name for name in modules if name.startswith(("hakken.training", "hakken.evaluation", "google.cloud"))]
 
 
-def test_a_long_list_is_answered(server: str) -> None:
-    files = {"export": ("animelist.xml", export_of(1500))}
+def test_a_long_list_is_answered(server: str, embedded: Knowledge) -> None:
+    files = {"export": ("animelist.xml", export_of(1500, embedded))}
     answer = requests.post(f"{server}/recommendations", files=files, data={"n": "100"}, timeout=10)
     assert answer.status_code == 200
     assert answer.text.partition('class="continue"')[0].count('<li class="entry">') == 100

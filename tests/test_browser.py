@@ -1,18 +1,14 @@
-"""The pages in a real browser, served by the real application before a stand-in of the sites."""
+"""What is shown, in a real browser: covers, and the choices on a narrow screen. How people get there: `test_walks`."""
 
-import gzip
-from pathlib import Path
 from urllib.parse import quote
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from hakken.knowledge import Knowledge
-from tests.browsing import DESK, PHONE, Open
+from tests.browsing import PHONE, Open
 from tests.serving import until
 from tests.standin.anime import png
 
-SAMPLE = Path(__file__).parent.parent / "static" / "sample-export.xml"
 COVERS = "**/anime/*/cover"
 PICTURED, WITHOUT_PICTURE = 1, 7
 """By the stand-in's facts."""
@@ -26,77 +22,6 @@ def test_one_click_on_the_sample_gives_a_list(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Recommended for the sample list")
     expect(page.locator(".list > .ranking > .entry")).to_have_count(10)
     expect(page.get_by_role("link", name="Try your own list")).to_be_visible()
-
-
-def test_an_upload_gives_a_list_of_the_length_asked_for(page: Page, tmp_path: Path) -> None:
-    export = tmp_path / "animelist.xml.gz"
-    export.write_bytes(gzip.compress(SAMPLE.read_bytes()))
-    page.goto("/")
-
-    page.get_by_label("Export file").set_input_files(export)
-    page.get_by_role("form", name="Your MyAnimeList export").get_by_label("How many titles").fill("3")
-    page.get_by_role("button", name="Recommend from the export").click()
-
-    expect(page.get_by_role("heading", level=1)).to_have_text("Recommended from your list")
-    expect(page.locator(".list > .ranking > .entry")).to_have_count(3)
-
-
-def test_from_a_private_list_back_to_the_form(page: Page) -> None:
-    page.goto("/")
-    page.get_by_label("Username", exact=True).fill("recluse")
-    page.get_by_role("button", name="Recommend by username").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("This list is private")
-    expect(page.get_by_label("Username", exact=True)).to_have_value("recluse")
-
-    page.go_back()
-
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Find the anime")
-
-
-def test_with_the_keyboard_alone(page: Page) -> None:
-    page.goto("/")
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
-    page.keyboard.press("Enter")
-    for _ in range(10):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id") == "username":
-            break
-    page.keyboard.type("visitor-1")
-    page.keyboard.press("Enter")
-
-    expect(page.get_by_role("heading", level=1)).to_have_text("Recommended for visitor-1")
-    page.get_by_label("How many titles").focus()
-    page.keyboard.press("ControlOrMeta+a")
-    page.keyboard.type("2")
-    page.keyboard.press("Enter")
-
-    expect(page.locator(".list > .ranking > .entry")).to_have_count(2)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Recommended for visitor-1")
-
-
-def test_without_javascript(tab: Open) -> None:
-    page = tab(java_script_enabled=False)
-    page.goto("/")
-
-    page.get_by_role("link", name="Try it with a sample list").click()
-
-    expect(page.locator(".list > .ranking > .entry")).to_have_count(10)
-
-
-@pytest.mark.parametrize("width", [PHONE, DESK])
-def test_no_page_is_wider_than_the_screen(page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 800})
-
-    for path in (
-        "/",
-        "/recommendations?sample=1&n=100",
-        "/recommendations?username=recluse",
-        "/picks?pick=1-9",
-        "/nowhere",
-    ):
-        page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
 def test_choosing_on_a_phone(page: Page) -> None:
@@ -118,20 +43,6 @@ def test_choosing_on_a_phone(page: Page) -> None:
     expect(page.locator("summary", has_text="With all of these genres")).to_contain_text("Drama")
     assert {"Drama" in each for each in page.locator(".list > .ranking .genres").all_text_contents()} == {True}
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
-
-
-def test_leaving_an_entry_out_and_taking_it_back(page: Page) -> None:
-    page.goto("/recommendations?sample=1&type=Movie")
-    leave = page.get_by_role("button", name="leave out: Mononoke Hime", exact=True)
-
-    leave.first.click()
-    expect(page.get_by_text("Left out of your list: Mononoke Hime")).to_be_visible()
-    expect(leave).to_have_count(0)
-    page.get_by_role("button", name="Undo: Left out of your list Mononoke Hime").click()
-
-    expect(page.get_by_text("Left out of your list:")).to_have_count(0)
-    expect(leave.first).to_be_visible()
-    expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
 
 
 def test_a_picture_lies_over_the_drawn_cover_and_moves_nothing(page: Page) -> None:
@@ -179,22 +90,6 @@ def test_a_drawn_cover_opened_by_itself_keeps_to_the_policy(page: Page) -> None:
     for pattern in range(6):
         page.goto(f"/covers/{pattern}.svg")
         expect(page.locator("svg")).to_have_count(1)
-
-
-def test_picking_by_keyboard_from_the_start_page_to_a_list(page: Page) -> None:
-    page.goto("/")
-    page.get_by_role("link", name="Pick titles by hand").press("Enter")
-    page.get_by_label("Find a title").fill("cowbow bepop")
-    page.keyboard.press("Enter")
-    page.get_by_label("Score for Cowboy Bebop", exact=True).select_option("9")
-    page.get_by_role("button", name="Add Cowboy Bebop", exact=True).press("Enter")
-    expect(page.get_by_label("Score for Cowboy Bebop", exact=True)).to_have_value("1-9")
-    expect(page.get_by_label("Find a title")).to_have_value("cowbow bepop")
-
-    page.get_by_role("button", name="Recommend").press("Enter")
-
-    expect(page.get_by_role("heading", level=1)).to_have_text("Recommended from your list")
-    assert page.url.partition("?")[2].startswith("list=")
 
 
 def test_picking_without_javascript(tab: Open) -> None:

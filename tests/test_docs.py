@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 import subprocess
 import sys
 import typing
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from flask.testing import FlaskClient
 
 from hakken import errors
 from hakken.cli.main import main
@@ -40,6 +42,21 @@ def test_the_configuration_table_is_the_settings() -> None:
 def test_every_command_stands_in_the_readme_and_every_one_named_exists() -> None:
     named = set(re.findall(r"python -m hakken (\w+)", README + ARCHITECTURE))
     assert named == set(main.commands)
+
+
+def test_the_commands_for_the_api_are_answered(embedded_client: FlaskClient) -> None:
+    section = README.partition("\n## API\n")[2].partition("\n## ")[0]
+    commands = re.findall(r"^    (curl (?:.*\\\n)*.*)", section, re.MULTILINE)
+    assert len(commands) > 3
+    for command in commands:
+        _, address, *rest = shlex.split(command.replace("\\\n", " "))
+        path = address.removeprefix("http://127.0.0.1:5000")
+        if rest:
+            assert rest[:3] == ["-H", "Content-Type: application/json", "-d"]
+            answer = embedded_client.post(path, data=rest[3], content_type="application/json")
+        else:
+            answer = embedded_client.get(path)
+        assert answer.status_code == 200, command
 
 
 def test_make_help_lists_every_target_and_documents_name_no_other() -> None:

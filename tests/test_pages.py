@@ -23,7 +23,7 @@ from hakken.ratings import (
     Username,
 )
 from hakken.sources.mal_export import parse
-from hakken.web.errors import FAILURES, failure_of
+from hakken.web.failures import FAILURES, failure_of
 from hakken.web.wording import studio
 from tests.backstage import CDN, MADE, SAMPLE, Backstage, item, upload, words
 
@@ -133,7 +133,7 @@ def test_an_empty_list_says_so(client: FlaskClient, backstage: Backstage) -> Non
 def test_a_title_with_all_its_facts(client: FlaskClient) -> None:
     first = item(client.get("/recommendations?username=spike"), 1)
 
-    assert '<a href="/anime/1">Cowboy Bebop</a>' in first
+    assert '<a href="/anime/1"><bdi>Cowboy Bebop</bdi></a>' in first
     assert '<a href="https://myanimelist.net/anime/1" aria-label="MyAnimeList: Cowboy Bebop">' in first
     assert "TV · 1998 · 26 episodes" in first
     assert "Action, Space" in first
@@ -149,8 +149,8 @@ def test_a_title_with_all_its_facts(client: FlaskClient) -> None:
 def test_a_title_with_another_name_in_english(client: FlaskClient) -> None:
     second = item(client.get("/recommendations?username=spike"), 2)
 
-    assert ">Sen to Chihiro no Kamikakushi</a>" in second
-    assert ">Spirited Away</p>" in second
+    assert "<bdi>Sen to Chihiro no Kamikakushi</bdi></a>" in second
+    assert "<bdi>Spirited Away</bdi></p>" in second
     assert "Rated by 1 person<" in second
     assert "Movie · 2001<" in second
     assert '<img src="/anime/199/cover"' in second
@@ -609,6 +609,7 @@ EVERY_PAGE = [
     "/picks?pick=x",
     "/recommendations",
     "/nowhere",
+    "/api/v1/",
 ]
 
 

@@ -79,7 +79,7 @@ def test_any_text_is_a_pick_or_refused_in_a_sentence(text: str) -> None:
 
 
 def offered(page: TestResponse) -> list[str]:
-    return re.findall(r"<h3>(.*?)</h3>", page.text)
+    return re.findall(r"<h3><bdi>(.*?)</bdi></h3>", page.text)
 
 
 def picked(page: TestResponse) -> dict[str, str]:

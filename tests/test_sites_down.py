@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from hakken.ratings import Rating, UserList
+from hakken.sources.carried import packed
 from tests.backstage import SAMPLE
 from tests.serving import served, wait_for
 from tests.standin.faults import Faults
@@ -51,7 +53,7 @@ def test_all_that_needs_no_site_works(app: str) -> None:
         get("/"),
         get("/recommendations", sample="1", n="20"),
         get("/picks", q="steins gate"),
-        get("/recommendations", pick="9253-10"),
+        get("/recommendations", list=packed(UserList.of([Rating(9253, 10)]))),
         requests.post(f"{app}/recommendations", files={"export": ("list.xml", SAMPLE.read_bytes())}, timeout=10),
     ]
     took = time.monotonic() - begun

@@ -9,6 +9,7 @@ from hakken.config import Settings
 from hakken.ratings import MAX_N
 from hakken.web.addresses import watch_links
 from hakken.web.anime import anime
+from hakken.web.api import register_api
 from hakken.web.compression import compress_answers
 from hakken.web.covers import covers, initial
 from hakken.web.errors import register_error_pages
@@ -60,6 +61,7 @@ def register(app: Flask, services: Services) -> None:
     )
     for blueprint in (pages, taste, anime, picking, covers, health):
         app.register_blueprint(blueprint)
+    register_api(app)
     register_error_pages(app)
     compress_answers(app)
     app.after_request(partial(_with_headers, _headers(services.settings)))

@@ -1,6 +1,5 @@
 """The page on which titles are picked by hand. Its whole state is its address, so nothing of it is kept here."""
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -10,10 +9,10 @@ from werkzeug.datastructures import MultiDict
 from hakken.catalogue import Anime
 from hakken.knowledge import Knowledge
 from hakken.ratings import UserList
-from hakken.search import Titles
 from hakken.sources import carried, picks
 from hakken.web.asking import Asked
 from hakken.web.covers import with_details
+from hakken.web.finding import titles_of
 from hakken.web.forms import LONGEST, Typed, pick_texts, read_id, typed
 from hakken.web.services import services
 
@@ -106,15 +105,10 @@ def _untidy(values: MultiDict[str, str]) -> bool:
 
 
 def _offered(state: State, knowledge: Knowledge) -> list[Anime]:
-    titles = _titles(knowledge)
+    titles = titles_of(knowledge)
     picked = [one.anime_id for one in state.chosen.ratings]
     if state.query:
         found = titles.search(state.query, FOUND + len(picked), adult=state.kept.one("adult") == "1")
         return [with_details(one) for one in found if one.anime_id not in picked][:FOUND]
     known_to = set(knowledge.model.arrays.anime_ids.tolist())
     return [with_details(one) for one in titles.well_known(WELL_KNOWN, known_to=known_to, without=picked)]
-
-
-@lru_cache(maxsize=1)
-def _titles(knowledge: Knowledge) -> Titles:
-    return Titles(knowledge.catalogue)

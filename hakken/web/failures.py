@@ -1,0 +1,253 @@
+"""The table of failures: what happened in plain words, whose turn it is, and what to do about it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    InternalServerError,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
+
+from hakken import errors
+
+
+class Turn(StrEnum):
+    """Who can mend it."""
+
+    YOURS = "You can mend this."
+    SITES = "Neither you nor we did anything wrong: it is the other site's turn."
+    NOBODYS = "Nobody did anything wrong: a place comes free within seconds."
+    OURS = "This is our fault; you did nothing wrong."
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What the page of one kind of failure says, and the problem of a program.
+
+    Attributes:
+        status: the answer's HTTP status.
+        turn: who can mend it.
+        heading: the failure in a few words.
+        advice: what to do about it, each in a sentence or two.
+        happened: what happened; empty where the error's own message says it.
+        upload_first: whether the upload, which needs no site, is the best next step.
+        form: whether trying again makes sense, so that the page has the form.
+        choices: whether it lies in what was chosen, and not in the list.
+        title: the heading for a program, where the page's own is about pages.
+    """
+
+    status: int
+    turn: Turn
+    heading: str
+    advice: tuple[str, ...]
+    happened: str = ""
+    upload_first: bool = False
+    form: bool = True
+    choices: bool = False
+    title: str = ""
+
+
+LATER = "Try again in a few minutes."
+UPLOAD = "Or upload your MyAnimeList export, or pick a few titles by hand: both need no other site."
+
+
+def _site(status: int, heading: str, *advice: str) -> Failure:
+    return Failure(status, Turn.SITES, heading, (*advice, UPLOAD), upload_first=True)
+
+
+_FULL = Failure(
+    503, Turn.NOBODYS, "Many lists are being fetched just now", ("Try again in a minute.", UPLOAD), upload_first=True
+)
+
+FAILURES: dict[type[errors.HakkenError], Failure] = {
+    errors.BadUsername: Failure(
+        400,
+        Turn.YOURS,
+        "That can't be a username",
+        ("Type the name as it stands in the address of your profile, without the address itself.",),
+    ),
+    errors.BadOption: Failure(
+        400,
+        Turn.YOURS,
+        "One thing in the form is missing or out of range",
+        ("Change it below and send it again.",),
+        choices=True,
+        title="An option is unknown, missing or out of range",
+    ),
+    errors.BadBody: Failure(
+        400,
+        Turn.YOURS,
+        "What was sent is not JSON",
+        ("Begin at the start page.",),
+        form=False,
+    ),
+    errors.BadList: Failure(
+        400,
+        Turn.YOURS,
+        "The list in this address can't be read",
+        (
+            "If it was copied, copy the whole address: some programs cut long ones short.",
+            "Or begin anew: upload your export once more, or pick the titles again.",
+        ),
+        upload_first=True,
+    ),
+    errors.UnknownTitle: Failure(
+        404,
+        Turn.YOURS,
+        "No such title is known here",
+        (
+            "Check the number in the address: it is the one that MyAnimeList has for the title.",
+            "A title that is very new may not have come to us yet.",
+        ),
+        form=False,
+    ),
+    errors.UserNotFound: Failure(
+        404,
+        Turn.YOURS,
+        "The site knows no such user",
+        (
+            "Check the spelling, and that the right site is chosen: a name on one site is often not yours on another.",
+            "If you have renamed yourself, use the new name.",
+        ),
+    ),
+    errors.PrivateList: Failure(
+        403,
+        Turn.YOURS,
+        "This list is private",
+        (
+            "Upload your MyAnimeList export: the list stays private, and no site has to be asked.",
+            "Or make it public, at least for a minute, in your account's settings: at MyAnimeList under List Settings.",
+        ),
+        upload_first=True,
+    ),
+    errors.SiteDown: _site(502, "The site is down", LATER),
+    errors.SiteTimeout: _site(504, "The site took too long", LATER),
+    errors.SiteBusy: _site(503, "The site asks us to slow down", "Try again in a minute or two."),
+    errors.SiteBlocked: _site(
+        502,
+        "The site refused to answer us",
+        "It keeps its reason to itself: check the spelling, and that the list is public.",
+    ),
+    errors.SiteNonsense: _site(502, "The site's answer could not be read", LATER),
+    errors.AllSourcesFailed: _site(502, "The list could not be fetched", LATER),
+    errors.OutOfTurns: _FULL,
+    errors.Crowded: _FULL,
+    errors.NotAnExport: Failure(
+        400,
+        Turn.YOURS,
+        "That file is not an anime list export",
+        (
+            "Choose the file just as MyAnimeList gave it to you: it ends in .xml or .xml.gz.",
+            "If you did, it may have been cut short: download it again.",
+        ),
+        upload_first=True,
+    ),
+    errors.MangaExport: Failure(
+        422,
+        Turn.YOURS,
+        "That is the export of a manga list",
+        ("On MyAnimeList's export page, choose “Anime List”, then upload that file.",),
+        upload_first=True,
+    ),
+    errors.ExportTooLarge: Failure(
+        413,
+        Turn.YOURS,
+        "That file is too large",
+        ("Upload the file just as MyAnimeList gave it to you: even the longest list fits.",),
+        upload_first=True,
+        title="What was sent is too large",
+    ),
+    errors.ModelError: Failure(
+        503,
+        Turn.OURS,
+        "No recommendations just now",
+        ("Try again in a few minutes. If it lasts, tell whoever runs this server.",),
+        happened="What we predict from could not be opened on this server.",
+        form=False,
+    ),
+    # What no visitor can meet, unless we made a mistake.
+    errors.HakkenError: Failure(
+        500,
+        Turn.OURS,
+        "Something went wrong here",
+        ("Go back and try again. If it happens again, tell whoever runs this server.",),
+        happened="The server made a mistake.",
+        form=False,
+    ),
+}
+
+HTTP_FAILURES: dict[type[HTTPException], Failure] = {
+    BadRequest: Failure(
+        400,
+        Turn.YOURS,
+        "That request can't be answered",
+        ("Begin at the start page.",),
+        happened="What was sent could not be understood.",
+        form=False,
+    ),
+    NotFound: Failure(
+        404,
+        Turn.YOURS,
+        "There is no such page",
+        ("Check the address, or begin at the start page.",),
+        happened="Nothing is kept at this address.",
+        form=False,
+        title="There is nothing at this address",
+    ),
+    MethodNotAllowed: Failure(
+        405,
+        Turn.YOURS,
+        "That can't be done here",
+        ("Begin at the start page.",),
+        happened="There is something at this address, but it can't be asked for in this way.",
+        form=False,
+        title="This address can't be asked in this way",
+    ),
+    RequestEntityTooLarge: FAILURES[errors.ExportTooLarge],
+    UnsupportedMediaType: Failure(
+        415,
+        Turn.YOURS,
+        "That request can't be answered",
+        ("Begin at the start page.",),
+        happened="The body has to be sent as application/json.",
+        form=False,
+        title="What was sent is not of the right type",
+    ),
+    InternalServerError: FAILURES[errors.HakkenError],
+}
+"""The same for what Flask and Werkzeug raise; the entries for 400 and 500 stand for all others of their class."""
+
+EVERY_FAILURE: dict[type[Exception], Failure] = dict((*FAILURES.items(), *HTTP_FAILURES.items()))
+
+SOURCES = {
+    "mal": "MyAnimeList's official API",
+    "jikan": "Jikan, an unofficial API for MyAnimeList",
+    "load_json": "MyAnimeList's list pages",
+    "anilist": "AniList",
+}
+"""The sources by their names in settings, in a visitor's words."""
+
+
+def kind_of(error: errors.HakkenError) -> type[errors.HakkenError]:
+    """Which entry of the table is an error's: that of its class, or of the nearest class it derives from."""
+    kind = type(error)
+    if isinstance(error, errors.AllSourcesFailed) and len(kinds := {type(why) for _, why in error.tried}) == 1:
+        # All sources, or the only one, failed alike: that failure's page says more.
+        kind = kinds.pop()
+    return next(each for each in kind.__mro__ if each in FAILURES)
+
+
+def failure_of(error: errors.HakkenError) -> Failure:
+    """Find the entry of an error in the table."""
+    return FAILURES[kind_of(error)]
+
+
+def http_kind_of(error: HTTPException) -> type[HTTPException]:
+    """Which entry of the table is that of an error of Flask or Werkzeug."""
+    others = InternalServerError if (error.code or 500) >= 500 else BadRequest  # noqa: PLR2004  # classes of status
+    return next((each for each in type(error).__mro__ if each in HTTP_FAILURES), others)

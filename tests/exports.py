@@ -1,0 +1,21 @@
+"""Exports as MyAnimeList makes them, and some that are none."""
+
+import random
+
+from hakken.knowledge import Knowledge
+from tests.serving import ROOT
+
+SAMPLE = ROOT / "static" / "sample-export.xml"
+MANGA = b"<myanimelist><myinfo><user_export_type>2</user_export_type></myinfo></myanimelist>"
+
+
+def export_of(entries: int, knowledge: Knowledge) -> bytes:
+    """A MyAnimeList export of many titles that a model knows."""
+    chance = random.Random(entries)
+    ids = sorted(chance.sample(knowledge.model.arrays.anime_ids.tolist(), entries))
+    anime = "".join(
+        f"<anime><series_animedb_id>{one}</series_animedb_id><series_title><![CDATA[Title]]></series_title>"
+        f"<my_score>{chance.randint(0, 10)}</my_score><my_status>Completed</my_status></anime>"
+        for one in ids
+    )
+    return f"<myanimelist><myinfo><user_export_type>1</user_export_type></myinfo>{anime}</myanimelist>".encode()
