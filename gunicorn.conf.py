@@ -9,6 +9,7 @@ from typing import Any
 from hakken.config import Settings
 from hakken.details import site_named
 from hakken.errors import ConfigError
+from hakken.serving import memory
 from hakken.sources import mal_source_names
 
 THREADS = "HAKKEN_THREADS"
@@ -34,7 +35,8 @@ raw_env = [
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     if name not in os.environ
 ]
-# Each worker opens the model itself, so that one that is replaced later has the newest, not that of the first hour.
+# Each worker opens the model itself, so that one that is replaced later has the newest, not that of the first hour; the
+# code is loaded before they are forked, see `when_ready`.
 preload_app = False
 max_requests, max_requests_jitter = 20_000, 5_000  # what leaks is given back; not by all workers at once
 graceful_timeout = int(_chosen.deadline) + 15  # a request may wait for a site so long, and then be answered
@@ -68,8 +70,14 @@ def on_starting(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's sign
         sys.exit(f"hakken: {error}")
 
 
+def when_ready(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
+    """Load the code, which takes most of a start's time; whoever comes meanwhile waits at the socket."""
+    memory.load_code("ars_app")
+
+
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401  # gunicorn's signature
     """Tell the application how many threads there really are, for gunicorn's own options go before ours."""
     logging.getLogger("gunicorn.error").addFilter(Discreet())
     os.environ[THREADS] = str(max(worker.cfg.threads, 2))
+    memory.use_one_arena()
     worker.of_systemd = server.systemd

@@ -1,4 +1,4 @@
-"""What is deployed with, image, units, proxy and the page that tells a stranger how, as far as it can be checked here."""
+"""What is deployed with: image, units, proxy, and the page that tells a stranger how, as far as it can be checked."""
 
 import fnmatch
 import os

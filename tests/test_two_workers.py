@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 import requests
 
-from tests.serving import served, wait_for, workers_of
+from tests.serving import private_bytes, served, wait_for, workers_of
 from tests.standin.server import Standin
 from tests.test_pace import most_at_once
 
@@ -51,10 +51,7 @@ def roomy(standin: Standin, tmp_path: Path) -> Iterator[Served]:
 
 def memory(process: subprocess.Popen[str]) -> int:
     """Bytes that the workers hold for themselves."""
-    rollups = [Path(f"/proc/{worker}/smaps_rollup").read_text() for worker in workers_of(process)]
-    return sum(
-        1024 * int(kb) for rollup in rollups for kb in re.findall(r"^Private_\w+: +(\d+) kB", rollup, re.MULTILINE)
-    )
+    return sum(map(private_bytes, workers_of(process)))
 
 
 def visit_all(address: str) -> list[tuple[int, float]]:

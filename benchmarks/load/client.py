@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from itertools import count
 from typing import NamedTuple, Self
@@ -38,7 +39,7 @@ class Answer(NamedTuple):
         due: second of the run at which it should have been sent.
         late: seconds from then until it was answered whole.
         status: of the answer, `REFUSED` or `UNANSWERED`.
-        said: the reason of the latter, or the answer's header that was asked for.
+        said: the reason of the latter two, else the body's encoding.
         body: the answer's, where it was to be kept.
     """
 
@@ -57,12 +58,14 @@ class Plan(NamedTuple):
         seconds: how long requests are sent.
         threads: how many may wait at once; with all of them waiting the rest is sent late, and counts as late.
         keep: whether bodies are wanted.
+        reused: whether each thread asks again on the connection that it has, as a proxy may.
     """
 
     rate: float
     seconds: float
     threads: int = 32
     keep: bool = False
+    reused: bool = False
 
 
 class Answers(list[Answer]):
@@ -109,20 +112,19 @@ class Load:
 
 def send(address: str, requests: Sequence[Request], plan: Plan) -> list[Answer]:
     """Send requests, one after another and from the first again, from this process."""
-    parts = urlsplit(address)
-    host, port = parts.hostname or "", parts.port or 80
     numbers, found = count(), list[Answer]()
     begun = time.monotonic() + 0.05
 
     def work() -> None:
-        for number in numbers:
-            due = number / plan.rate if math.isfinite(plan.rate) else max(0.0, time.monotonic() - begun)
-            if due >= plan.seconds:
-                return
-            time.sleep(max(0.0, begun + due - time.monotonic()))
-            status, said, body = ask(host, port, requests[number % len(requests)])
-            late = time.monotonic() - begun - due
-            found.append(Answer(due, late, status, said, body if plan.keep else b""))
+        with closing(Asker(address, reused=plan.reused)) as asker:
+            for number in numbers:
+                due = number / plan.rate if math.isfinite(plan.rate) else max(0.0, time.monotonic() - begun)
+                if due >= plan.seconds:
+                    return
+                time.sleep(max(0.0, begun + due - time.monotonic()))
+                status, said, body = asker.ask(requests[number % len(requests)])
+                late = time.monotonic() - begun - due
+                found.append(Answer(due, late, status, said, body if plan.keep else b""))
 
     threads = [threading.Thread(target=work) for _ in range(plan.threads)]
     for thread in threads:
@@ -132,19 +134,44 @@ def send(address: str, requests: Sequence[Request], plan: Plan) -> list[Answer]:
     return found
 
 
-def ask(host: str, port: int, request: Request) -> tuple[int, str, bytes]:
-    """Ask once, on a connection of its own: status, what is said of it, and body."""
-    connection = HTTPConnection(host, port, timeout=PATIENCE)
-    try:
-        connection.connect()
-    except OSError as error:
-        return REFUSED, repr(error), b""
-    try:
-        headers = {"Connection": "close", "Accept-Encoding": "gzip", "Content-Type": request.kind}
-        connection.request("POST" if request.body is not None else "GET", request.path, request.body, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.headers.get("Content-Type", ""), answer.read()
-    except (OSError, HTTPException) as error:
-        return UNANSWERED, repr(error), b""
-    finally:
-        connection.close()
+class Asker:
+    """Asks one request after another, each on a connection of its own unless told otherwise."""
+
+    def __init__(self, address: str, *, reused: bool = False) -> None:
+        parts = urlsplit(address)
+        self._place = parts.hostname or "", parts.port or 80
+        self._reused = reused
+        self._connection: HTTPConnection | None = None
+
+    def ask(self, request: Request) -> tuple[int, str, bytes]:
+        """Ask once: status, what is said of it, and body."""
+        headers = {"Accept-Encoding": "gzip", "Content-Type": request.kind}
+        if not self._reused:
+            headers["Connection"] = "close"
+        try:
+            connection = self._connected()
+        except OSError as error:
+            return REFUSED, repr(error), b""
+        try:
+            connection.request("POST" if request.body is not None else "GET", request.path, request.body, headers)
+            answer = connection.getresponse()
+            found = answer.status, answer.headers.get("Content-Encoding", ""), answer.read()
+        except (OSError, HTTPException) as error:
+            self.close()
+            return UNANSWERED, repr(error), b""
+        if not self._reused or answer.will_close:
+            self.close()
+        return found
+
+    def _connected(self) -> HTTPConnection:
+        if self._connection is None:
+            connection = HTTPConnection(*self._place, timeout=PATIENCE)
+            connection.connect()
+            self._connection = connection
+        return self._connection
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
