@@ -3,6 +3,8 @@
 import os
 import tempfile
 
+from hypothesis import settings
+
 # A test's own storage client would leave a thread behind that goes on trying, and shuffles Python's random numbers.
 os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 
@@ -15,5 +17,9 @@ for _name in ("http_proxy", "https_proxy", "all_proxy"):
     os.environ.pop(_name.upper(), None)
     os.environ[_name] = "http://127.0.0.1:9"
 os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
+
+# How fast a machine is, is no test's business.
+settings.register_profile("hakken", settings(), deadline=None)
+settings.load_profile("hakken")
 
 pytest_plugins = ["tests.models", "tests.backstage", "tests.programs", "tests.standin.fixtures", "tests.browsing"]

@@ -1,4 +1,4 @@
-"""Serving an application as it is served in earnest: by gunicorn, in a process of its own, on loopback."""
+"""Serving an application on loopback: by gunicorn in a process of its own, as it is in earnest, or from a thread."""
 
 import contextlib
 import os
@@ -6,12 +6,15 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
 import requests
+from flask import Flask
+from werkzeug.serving import make_server
 
 Process = subprocess.Popen[str]
 ROOT = Path(__file__).parent.parent
@@ -54,6 +57,20 @@ def free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
         return port
+
+
+@contextlib.contextmanager
+def served_here(app: Flask) -> Iterator[str]:
+    """Serve from a thread of this process: for an app made of a test's own parts; its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def wait_for(address: str) -> None:

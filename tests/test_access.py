@@ -10,11 +10,13 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browsing import DESK, PHONE, TABLET, Open
+from ars_app import create_app
+from hakken.config import Settings
+from tests.browsing import DESK, PHONE, TABLET, Open, opened
 from tests.exports import MANGA, SAMPLE
-from tests.serving import ROOT
+from tests.serving import ROOT, served_here
 from tests.standin.faults import Faults
 from tests.standin.server import Standin
 
@@ -104,6 +106,19 @@ def violations(page: Page, rules: dict[str, object]) -> str:
 def test_axe_finds_nothing_and_pictures_are_kept(tab: Open, sites: Standin, name: str) -> None:
     page = tab(bypass_csp=True, reduced_motion="reduce")
     open_page(page, name, sites)
+    must_be_accessible(page, name)
+
+
+@pytest.mark.parametrize("path", ["/", "/recommendations?sample=1"], ids=["home", "results"])
+def test_the_same_of_a_server_without_model_and_usernames(browser: Browser, path: str) -> None:
+    app = create_app(Settings(model="/nowhere", facts_source="off"))
+    with served_here(app) as address, opened(browser, address, bypass_csp=True) as page:
+        page.goto(path)
+        expect(page.get_by_text("could not be opened on this server")).to_be_visible()
+        must_be_accessible(page, f"without a model {path.strip('/')}")
+
+
+def must_be_accessible(page: Page, name: str) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     file = re.sub(r"\W+", "-", name)
     for width, scheme in product((DESK, PHONE), SCHEMES):

@@ -126,7 +126,7 @@ def test_every_option_is_drawn() -> None:
     assert drawn == {choice.name for choice in CHOICES.values()}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(preferences=all_preferences)
 def test_options_of_page_address_and_body_mean_the_same(embedded_client: FlaskClient, preferences: Preferences) -> None:
     query = urlencode(written(preferences), doseq=True)

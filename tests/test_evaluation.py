@@ -176,7 +176,7 @@ def test_the_training_table_can_be_written_and_split_no_further(divided: Split, 
 WHAT = [f"t{n}" for n in range(40)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.lists(st.sampled_from(WHAT), unique=True), st.sets(st.sampled_from(WHAT))), min_size=1, max_size=8

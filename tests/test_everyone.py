@@ -3,19 +3,18 @@
 import re
 from collections.abc import Iterator
 from itertools import cycle
-from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from werkzeug.serving import make_server
 
 from ars_app import create_app
 from hakken.catalogue import Catalogue
 from hakken.knowledge import Knowledge
 from tests.browsing import Open, opened
+from tests.serving import served_here
 from tests.standin.server import Standin
 
 FOCUS = """() => {
@@ -183,12 +182,8 @@ def hostile(embedded: Knowledge, stage: Standin) -> Iterator[str]:
     app = create_app(
         stage.settings(facts_source="off", picture_origins=stage.url), knowledge=Knowledge(embedded.model, evil)
     )
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
+    with served_here(app) as address:
+        yield address
 
 
 def test_whatever_a_title_is_it_is_shown_as_text(browser: Browser, hostile: str, embedded: Knowledge) -> None:

@@ -94,7 +94,7 @@ def tied(algorithm: surprise.KNNBaseline, pair: tuple[Any, Any]) -> bool:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=shuffled_entries(),
     k=st.sampled_from([0, 1, 2, 40]),
@@ -169,7 +169,7 @@ def test_of_equal_similarities_the_one_rated_first_is_taken() -> None:
         assert found.predict("z", "x").est == pytest.approx(expected.predict("z", "x").est, abs=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rows=shuffled_entries(),
     k=st.integers(1, 5),

@@ -54,7 +54,7 @@ def expected_prediction(model: Model, user_list: UserList, row: int) -> float:
     return float(baseline + trust * (from_neighbours - baseline) + implicit)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     user_list=user_lists(some_ids),
     k=st.sampled_from([1, 3, 20]),
@@ -74,7 +74,7 @@ def test_predictions_are_those_of_the_formula(
         assert r_hat[row] == pytest.approx(expected_prediction(model, user_list, row), abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), table=rating_tables(max_users=12, max_items=9), k_stored=st.integers(1, 9))
 def test_rows_of_any_length_are_read_to_their_end_and_no_further(
     data: st.DataObject, table: RatingTable, k_stored: int
@@ -88,7 +88,7 @@ def test_rows_of_any_length_are_read_to_their_end_and_no_further(
     assert r_hat.tolist() == pytest.approx(expected, abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(user_list=user_lists(some_ids), rows=st.lists(st.integers(0, 200), max_size=30))
 def test_predicting_some_is_predicting_all_and_choosing(
     knowledge: Knowledge, user_list: UserList, rows: list[int]

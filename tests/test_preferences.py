@@ -58,7 +58,7 @@ def oracle_weights(table: RatingTable, mu: float, parameters: Parameters) -> Flo
     return weights
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(table=rating_tables())
 def test_weights_are_those_of_the_formula(table: RatingTable) -> None:
     parameters = Parameters(pref_reg=0.7, min_watchers=2, k_stored=50)
@@ -101,7 +101,7 @@ def test_a_dropped_title_counts_against(knowledge: Knowledge) -> None:
     assert liking[0] > 1 > liking[1] > 0 > liking[2] > liking[3]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(user_list=user_lists([*everything, 99_999]))
 @pytest.mark.parametrize("order", list(Order))
 def test_shares_and_the_rest_add_up_to_the_score(knowledge: Knowledge, user_list: UserList, order: Order) -> None:

@@ -72,7 +72,7 @@ def found(table: RatingTable) -> list[tuple[int, int, int, int]]:
 
 @pytest.mark.parametrize("kind", ["numbers", "numbers with statuses", "names"])
 @pytest.mark.parametrize("form", FORMATS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(given_entries=entries)
 def test_a_table_reads_back_the_same_from_every_format(
     form: str, kind: str, given_entries: list[Entry], tmp_path_factory: pytest.TempPathFactory
@@ -87,7 +87,7 @@ def test_a_table_reads_back_the_same_from_every_format(
 
 
 @pytest.mark.parametrize("block_bytes", [64, 100, 4096])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(given_entries=entries)
 def test_where_blocks_are_cut_makes_no_difference(
     block_bytes: int, given_entries: list[Entry], tmp_path_factory: pytest.TempPathFactory

@@ -11,7 +11,7 @@ from hakken.training.tables.kernels import last_record_end, record_lines, whole_
 text = st.text(alphabet='a,"\n\r', max_size=40).map(str.encode)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text)
 def test_the_records_found_are_those_that_are_parsed(data: bytes) -> None:
     parsed = csv_blocks.parse(csv_blocks.Block(data + b"\n", 1, -1), 3, [0])
@@ -19,7 +19,7 @@ def test_the_records_found_are_those_that_are_parsed(data: bytes) -> None:
     assert lines == (record_lines(np.frombuffer(data + b"\n", dtype=np.uint8)) + 1).tolist()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text, text)
 def test_a_block_ends_where_a_record_does(data: bytes, more: bytes) -> None:
     end, quoted = last_record_end(np.frombuffer(data, dtype=np.uint8))

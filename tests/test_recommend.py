@@ -30,7 +30,7 @@ LONG = Preferences(n=100)
 everything = list(range(1, N_ITEMS + 1))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(user_list=user_lists([*everything, 99_999]))
 def test_any_list_gives_a_full_list_of_unseen_titles_best_first(knowledge: Knowledge, user_list: UserList) -> None:
     result = recommend(user_list, knowledge, FEW)
@@ -152,7 +152,7 @@ def test_an_impossible_length_is_refused(n: int) -> None:
 # What is said of single titles
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(user_list=user_lists(everything), hidden=st.lists(st.sampled_from([*everything, 99_999]), max_size=6))
 def test_what_is_hidden_is_never_shown_and_nothing_else_changes(
     knowledge: Knowledge, user_list: UserList, hidden: list[int]
@@ -216,7 +216,7 @@ def test_more_like_one_title_brings_its_likes_forward(embedded: Knowledge) -> No
     assert recommend(titles, embedded, with_wish) == recommend(titles, embedded, by_rating)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(user_list=user_lists(everything), like=st.lists(st.sampled_from(everything), min_size=1, max_size=3))
 def test_a_match_with_a_wish_is_still_the_sum_of_its_parts(
     knowledge: Knowledge, user_list: UserList, like: list[int]

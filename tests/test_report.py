@@ -139,7 +139,7 @@ def test_the_cards_show_the_strongest_neighbours(run: Run, sample: Sample, page:
     ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(table=rating_tables())
 def test_the_smallest_table_has_a_report(table: RatingTable) -> None:
     fitted = fit(table, PARAMETERS)

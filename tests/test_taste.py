@@ -75,7 +75,7 @@ class Plain:
         return sorted(unusual, key=lambda pair: -sign * pair[1])[:5] if self.telling else []
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(user_list=user_lists(some_ids))
 def test_a_profile_is_what_the_formulas_say(user_list: UserList, told: Knowledge) -> None:
     check(user_list, told)
@@ -135,7 +135,7 @@ def check(user_list: UserList, told: Knowledge) -> None:
             assert opinion.title == told.catalogue.title(opinion.anime_id)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(user_list=user_lists(some_ids, max_size=120))
 def test_years_hold_each_watched_title_once(user_list: UserList, told: Knowledge) -> None:
     found, plain = profile(user_list, told), Plain(user_list, told)
@@ -271,7 +271,7 @@ def test_the_share_of_people_is_read_off_the_quantiles(told: Knowledge) -> None:
         assert (below - 1) / 20 <= found.share <= min(1.0, below / 20) or below == 0 == found.share
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(user_list=user_lists(some_ids), order=st.randoms(use_true_random=False))
 def test_a_profile_is_plain_data_and_does_not_depend_on_the_order_of_the_list(
     user_list: UserList, order: object, told: Knowledge

@@ -40,7 +40,7 @@ EVERYTHING = 10**6
 regularisers = st.sampled_from([0.0, 2.0, 15.0])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(table=rating_tables(), reg_u=regularisers, reg_i=regularisers, n_epochs=st.integers(1, 4))
 def test_biases_are_those_of_the_formula(table: RatingTable, reg_u: float, reg_i: float, n_epochs: int) -> None:
     b_u, b_i = als_baselines(ScoreMatrix.of(table), reg_u, reg_i, n_epochs)
@@ -49,7 +49,7 @@ def test_biases_are_those_of_the_formula(table: RatingTable, reg_u: float, reg_i
     assert b_i == pytest.approx(expected[1], abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     table=rating_tables(),
     shrinkage=st.sampled_from([0.0, 1.0, 100.0]),
@@ -81,7 +81,7 @@ def test_similarities_are_those_of_the_formula(
         assert list(stored.values()) == sorted(stored.values(), reverse=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(table=rating_tables(), parts=st.integers(1, 3), min_support=st.integers(1, 3))
 def test_sums_of_pairs_are_additive_over_users(table: RatingTable, parts: int, min_support: int) -> None:
     matrix = ScoreMatrix.of(table)
@@ -143,7 +143,7 @@ def test_the_formula_tells_a_mutated_kernel_from_the_right_one(
     assert (largest > 1e-3) == bool(kernel), largest
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.3]), st.integers(0, 50)), max_size=60, unique_by=lambda x: x[1]))
 def test_a_heap_keeps_the_strongest_and_of_equal_ones_the_lower(offers: list[tuple[float, int]]) -> None:
     sims, items, size = np.empty(7), np.empty(7, dtype=np.int32), 0
@@ -192,7 +192,7 @@ def test_the_same_table_gives_the_same_bytes_on_any_number_of_threads(
         assert path.read_bytes() == (artefact.directory / path.name).read_bytes(), path.name
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.floats(1e-9, 1.0), max_size=30))
 def test_packing_keeps_similarities_within_a_hundred_thousandth_and_positive(sims: list[float]) -> None:
     ordered = np.array(sorted(sims, reverse=True), dtype=np.float64)

@@ -170,6 +170,10 @@ def test_a_list_too_long_for_an_address(tab: Open, embedded: Knowledge, scripts:
     rows = list(csv.DictReader(download.value.path().read_text(encoding="utf-8").splitlines()))
     assert [row["title"] for row in rows][: len(titles(page))] == titles(page)
     assert page.url.endswith("/recommendations")
+    page.get_by_role("button", name="Your taste").click()
+    expect(heading(page)).to_have_text("Taste from your list")
+    page.get_by_role("button", name="Recommendations").click()
+    expect(heading(page)).to_have_text("Recommended from your list")
 
 
 def test_picking_with_search_while_typing(page: Page) -> None:
@@ -241,6 +245,28 @@ def test_the_same_list_as_table_and_as_files(tab: Open, scripts: bool) -> None:
     expect(page.get_by_role("button", name="Table")).to_have_attribute("aria-pressed", "true")
     page.go_back()
     expect(entries(page).get_by_role("heading")).to_have_text(shown)
+
+
+def test_to_a_title_to_the_taste_and_back_to_the_list_as_it_was(page: Page) -> None:
+    page.goto("/recommendations?sample=1")
+    page.get_by_text("Choose what to see").click()
+    page.get_by_role("checkbox", name="Movie", exact=True).check()
+    expect(page).to_have_url(re.compile("type=Movie"))
+    films = titles(page)
+
+    page.get_by_role("link", name=films[1], exact=True).click()
+    expect(heading(page)).to_have_text(films[1])
+    page.get_by_role("link", name="What to watch if you love it").click()
+    expect(heading(page)).to_have_text("Recommended from your list")
+    page.go_back()
+    page.go_back()
+
+    expect(entries(page).get_by_role("heading")).to_have_text(films)
+    expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
+    page.get_by_role("link", name="Your taste").click()
+    expect(heading(page)).to_have_text("The taste of the sample list")
+    page.get_by_role("link", name="Recommendations").click()
+    expect(heading(page)).to_have_text("Recommended for the sample list")
 
 
 def test_a_list_that_takes_its_time_says_so_and_waits_no_more_after_going_back(page: Page) -> None:

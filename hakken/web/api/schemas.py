@@ -105,6 +105,6 @@ def _prose(docstring: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    """A field's description as a sentence."""
-    words = " ".join(text.split()).rstrip(".")
+    """A field's description as a sentence, about JSON and not about Python."""
+    words = re.sub(r"\bNone\b", "null", " ".join(text.split()).rstrip("."))
     return f"{words[0].upper()}{words[1:]}."
