@@ -36,13 +36,22 @@ class SiteRate(NamedTuple):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All that an operator may choose. Each field's description is the README's configuration table."""
 
-    model: Annotated[str, Meta(description="What to serve: `embedded`, a directory, or `gs://bucket/prefix`")] = (
-        "embedded"
-    )
+    model: Annotated[
+        str, Meta(description="What to serve: `embedded`, a directory, its `file://` address, or `gs://bucket/prefix`")
+    ] = "embedded"
+    model_poll: Annotated[
+        float,
+        Meta(
+            description="Seconds between two looks for a new version, more or less a quarter; 0: only at start; "
+            "`embedded` is never looked for",
+            ge=0,
+            le=86400,
+        ),
+    ] = 300.0
     cache_dir: Annotated[
         str,
         Meta(
-            description="Where models fetched from a bucket, lists of the last minutes and facts about anime are kept; "
+            description="Where fetched models, lists of the last minutes and facts about anime are kept; "
             "empty: the user's cache directory"
         ),
     ] = ""

@@ -134,7 +134,7 @@ def test_links_between_documents_lead_somewhere(path: Path) -> None:
 COMPOSERS = {
     "ars_app": {"hakken", "make_recommendations", "flask"},
     "make_recommendations": {"hakken", "create_gcs_local_file", "click", "platformdirs"},
-    "create_gcs_local_file": {"hakken.errors", "hakken.model", "click", "filelock", "google", "requests"},
+    "create_gcs_local_file": {"hakken.errors", "hakken.model", "click", "google", "google_crc32c", "requests"},
 }
 """What the top-level files may import beside the standard library; import-linter reads packages only."""
 

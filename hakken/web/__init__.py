@@ -6,6 +6,7 @@ from http import HTTPStatus
 from flask import Flask, Response, request
 
 from hakken.config import Settings
+from hakken.knowledge import Knowledge
 from hakken.ratings import MAX_N
 from hakken.web.addresses import watch_links
 from hakken.web.anime import anime
@@ -13,16 +14,17 @@ from hakken.web.api import register_api
 from hakken.web.compression import compress_answers
 from hakken.web.covers import covers, initial
 from hakken.web.errors import register_error_pages
+from hakken.web.finding import titles_of
 from hakken.web.forms import DEFAULTS, YEARS, InMemoryRequest, body_limit
 from hakken.web.health import health
-from hakken.web.offer import ORDERS, PLANNED, RULES, current_offer
+from hakken.web.offer import ORDERS, PLANNED, RULES, current_offer, offer_of
 from hakken.web.pages import pages
 from hakken.web.picking import picking
-from hakken.web.services import EXTENSION, Details, Services
+from hakken.web.services import EXTENSION, Details, Services, let_go, once_a_request
 from hakken.web.taste import taste
 from hakken.web.wording import paragraphs, studio
 
-__all__ = ["Details", "Services", "register"]
+__all__ = ["Details", "Services", "once_a_request", "register", "warm"]
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src {pictures}; "
@@ -64,7 +66,15 @@ def register(app: Flask, services: Services) -> None:
     register_api(app)
     register_error_pages(app)
     compress_answers(app)
+    app.teardown_request(let_go)
     app.after_request(partial(_with_headers, _headers(services.settings)))
+
+
+def warm(knowledge: Knowledge) -> None:
+    """Make what the first request to a model would wait for, before it is served."""
+    knowledge.warm()
+    offer_of(knowledge)
+    titles_of(knowledge)
 
 
 def _headers(settings: Settings) -> dict[str, str]:
