@@ -92,6 +92,7 @@ class Load:
 
     def __init__(self, address: str, requests: Sequence[Request], plan: Plan) -> None:
         self._elsewhere = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        self._elsewhere.submit(send, address, (), Plan(1.0, 0.0)).result()  # until the process is there
         self._sending: Future[list[Answer]] = self._elsewhere.submit(send, address, requests, plan)
 
     def __enter__(self) -> Self:
