@@ -13,7 +13,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check format bench evaluate sources screenshots model lock clean
+.PHONY: help venv run demo test check format bench load chaos evaluate sources screenshots model lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -48,6 +48,12 @@ ifneq ($(RATINGS),)
 	$(BIN)/python -m benchmarks.against_surprise --ratings $(RATINGS)
 	$(BIN)/python -m benchmarks.rating_quality --ratings $(RATINGS) $(if $(PARAMS),--params $(PARAMS))
 endif
+
+load: .venv/installed-dev ## measure the served app under load and write docs/operations.md (ten minutes; needs h2load)
+	$(BIN)/python -m benchmarks.load --write
+
+chaos: .venv/installed-dev ## let everything around the served app fail and write docs/operations.md (ten minutes; needs nginx, root)
+	$(BIN)/python -m benchmarks.chaos --write
 
 evaluate: .venv/installed ## write docs/evaluation.md (RATINGS=… ANIME=… TITLES=… KEYS=… SALTS="…")
 	$(BIN)/python -m hakken evaluate --ratings $(RATINGS) $(if $(ANIME),--anime $(ANIME)) \

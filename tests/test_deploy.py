@@ -15,6 +15,7 @@ import pytest
 import requests
 from dockerfile_parse import DockerfileParser
 
+from benchmarks.chaos.proxy import documented
 from hakken.cli.main import main
 from hakken.config import Settings, variable_names
 from hakken.web.forms import body_limit
@@ -33,7 +34,7 @@ def tool(name: str) -> str:
     return found
 
 
-OPTIONAL = {"setuptools", "msgpack", "pyyaml"}
+OPTIONAL = {"setuptools", "msgpack", "pyyaml", "redis"}
 """What libraries load where it happens to be, and do without."""
 
 
@@ -211,30 +212,10 @@ def test_systemd_waits_longer_than_gunicorn_does() -> None:
     assert int(re.findall(r"^TimeoutStopSec=(\d+)", unit, re.MULTILINE)[0]) > Settings().deadline + 15
 
 
-@pytest.fixture
-def nginx_conf(tmp_path: Path) -> Path:
-    return documented_nginx(tmp_path, 1, 2)
-
-
-def documented_nginx(place: Path, port: int, upstream: int) -> Path:
-    """The example with what exists here: ports, and places to write to."""
-    text = (DEPLOY / "nginx.conf").read_text()
-    changes = {
-        "user www-data;": "user root;" if os.geteuid() == 0 else "",
-        "/run/nginx.pid": f"{place}/nginx.pid",
-        "/var/log/nginx": str(place),
-        "listen 80 ": f"listen 127.0.0.1:{port} ",
-        "127.0.0.1:8000": f"127.0.0.1:{upstream}",
-    }
-    for old, new in changes.items():
-        assert old in text
-        text = text.replace(old, new)
-    (place / "nginx.conf").write_text(text)
-    return place / "nginx.conf"
-
-
-def test_nginx_understands_the_example(nginx_conf: Path) -> None:
-    tested = subprocess.run([tool("nginx"), "-t", "-c", nginx_conf], capture_output=True, text=True, check=False)
+def test_nginx_understands_the_example(tmp_path: Path) -> None:
+    settings = documented(tmp_path, free_port(), "127.0.0.1:8000")
+    command = [tool("nginx"), "-t", "-p", str(tmp_path), "-c", str(settings)]
+    tested = subprocess.run(command, capture_output=True, text=True, check=False)
     assert tested.returncode == 0, tested.stderr
 
 

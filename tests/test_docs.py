@@ -113,6 +113,7 @@ def test_nothing_is_left_to_be_filled_in(path: Path) -> None:
         "STORAGE_EMULATOR_HOST",
         "SOURCE_DATE_EPOCH",
         "REQUIRE_BROWSER",
+        "REQUIRE_TOOLS",
     }
     assert set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", path.read_text())) <= allowed
 

@@ -1,7 +1,6 @@
 """When other sites, or the clock, can't be relied on."""
 
 import random
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -10,7 +9,8 @@ from pathlib import Path
 
 import requests
 
-from benchmarks.chaos.judging import DELIBERATE, NotHere, judged, load, serves, until, usual
+from benchmarks.chaos.clock import RULE
+from benchmarks.chaos.judging import DELIBERATE, judged, load, serves, until, usual
 from benchmarks.load.client import Load, Plan, Request
 from benchmarks.load.serving import serving
 from benchmarks.operations import Figure
@@ -21,8 +21,10 @@ from tests.standin.server import Standin
 from tests.standin.sites import ALL
 
 DAY = 86_400
-QUICK = [fault for fault in Faults if fault.name not in SLOW]
-NOT_FOUND = 404
+JUMPING = "benchmarks.chaos.clock:create_jumping_app()"
+QUICK = [fault for fault in Faults if fault.name not in {*SLOW, "BUSY_FOR_AN_HOUR"}]
+"""Those that are over within a second, and after which a site may be asked again soon."""
+NOT_FOUND, PRIVATE, SITE_FAILED = 404, 403, 502
 
 
 @contextmanager
@@ -40,7 +42,7 @@ def _standin() -> Iterator[Standin]:
 def flapping(seconds: float) -> Figure:
     """Let every site fail in another way every half second, while half of the visitors ask for lists from them."""
     rng = random.Random(7)
-    asked = [Request(f"/recommendations?username=visitor-{number}") for number in range(20)]
+    asked = [Request(f"/recommendations?username=visitor-{number}") for number in range(10)]
     with _standin() as it, serving(**environment(it, deadline=5.0)) as server:
         plan = Plan(10.0, seconds)
         with Load(server.address, [one for name in asked for one in (name, *usual()[:1])], plan) as going:
@@ -52,38 +54,29 @@ def flapping(seconds: float) -> Figure:
         for site in ALL:
             it.mend(site.name)
         recovered = serves(server.address) and until(lambda: _found(server.address), 90.0)
-        allowed = {NOT_FOUND, 403, *DELIBERATE}
-        return judged("sites flap between 22 faults", answers, recovered=recovered, allowed=allowed)
+        # 502 is what the page and the API say, with a sentence, of a site that failed; it is none of our own failures.
+        allowed = {PRIVATE, NOT_FOUND, SITE_FAILED, *DELIBERATE}
+        return judged(f"sites flap between {len(QUICK)} faults", answers, recovered=recovered, allowed=allowed)
 
 
 def _found(address: str) -> bool:
-    return requests.get(f"{address}/recommendations", {"username": "visitor-99"}, timeout=PATIENCE).ok
+    return requests.get(f"{address}/recommendations", {"username": "visitor-15"}, timeout=PATIENCE).ok
 
 
 def clock(seconds: float) -> Figure:
-    """Let the clock jump a day ahead, and two days back (libfaketime)."""
-    if shutil.which("faketime") is None:
-        raise NotHere("faketime is not installed.")
-    [library] = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+    """Let the workers' clock jump a day ahead, and two days back."""
+    dates = set()
     with tempfile.TemporaryDirectory(prefix="hakken-clock-") as name:
         rule = Path(name) / "rule"
-        rule.write_text("+0\n")
-        faked = {
-            "LD_PRELOAD": str(library),
-            "FAKETIME_TIMESTAMP_FILE": str(rule),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
-        with serving(**faked) as server, load(server.address, seconds) as going:
+        rule.write_text("0")
+        with serving(JUMPING, **{RULE: str(rule)}) as server, load(server.address, seconds) as going:
             for offset in (DAY, -DAY, 0):
                 time.sleep(seconds / 4)
-                rule.write_text(f"{offset:+d}\n")
+                rule.write_text(str(offset))
+                time.sleep(seconds / 8)
+                dates.add(requests.get(f"{server.address}/clock", timeout=PATIENCE).text)
             answers = going.answers()
             recovered = serves(server.address)
-            deaths = server.log.read_text().count("TIMEOUT")
-        return judged(
-            "the clock jumps a day ahead, two days back, and to now",
-            answers,
-            recovered=recovered and not deaths,
-            allowed=(),
-        )
+    what = "the clock jumps a day ahead, two days back, and to now"
+    more = f"{len(dates)} dates were seen"
+    return judged(what, answers, recovered=recovered and len(dates) > 2, allowed=(), more=more)  # noqa: PLR2004  # jumps

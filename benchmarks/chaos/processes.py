@@ -112,13 +112,11 @@ def _activated(listener: socket.socket) -> Iterator[None]:
     known = set(variable_names().values())
     settings = {name: value for name, value in UNHURRIED.items() if name in known}
     # The shell becomes gunicorn, and so its number is the one that the socket is meant for.
-    command = (
-        f"exec {LISTEN_FD}<&{listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec {sys.executable} -m hakken.serving"
-    )
+    command = f"exec {LISTEN_FD}<&{listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$"
     with tempfile.TemporaryDirectory(prefix="hakken-chaos-") as cache, tempfile.TemporaryFile() as log:
         environment = {**os.environ, **settings, "WEB_CONCURRENCY": str(WORKERS), "HAKKEN_CACHE_DIR": cache}
-        process = subprocess.Popen(
-            ["bash", "-c", f"{command} '{APP}'"],  # noqa: S607  # as above
+        process = subprocess.Popen(  # noqa: S603  # ours
+            ["bash", "-c", f"{command} exec {sys.executable} -m hakken.serving '{APP}'"],  # noqa: S607  # as above
             cwd=ROOT,
             env=environment,
             pass_fds=[listener.fileno()],
