@@ -26,6 +26,8 @@ def served(application: str, **environment: str) -> Iterator[tuple[str, subproce
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", application]
+    # Nobody reads what it says before the end, so a line for each request would fill the pipe and stop it.
+    environment = {"HAKKEN_LOG_LEVEL": "warning", **environment}
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("HAKKEN_", "MAL_"))}
     process = subprocess.Popen(
         command, cwd=ROOT, env=clean | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
