@@ -40,17 +40,21 @@ def create_app(
         ConfigError: a setting is unknown or ill-typed.
     """
     settings = settings or Settings.from_environ(os.environ)
-    http = HttpClient.from_settings(settings)
-    lists = sources or Sources.from_settings(settings, http)
-    facts = details or Details.from_settings(settings, http)
+    metrics = web.Metrics()
+    http = HttpClient.from_settings(settings, metrics)
+    lists = sources or Sources.from_settings(settings, http, metrics)
+    facts = details or Details.from_settings(settings, http, metrics)
     current = _always(knowledge) if knowledge else _opened(settings)
 
     def use_case(who: Username | UserList, preferences: Preferences) -> Recommendations:
-        return make_recommendations(who, current(), lists, preferences)
+        knowledge = current()  # first: without it, no site need be asked
+        user_list = lists.fetch(who) if isinstance(who, Username) else who
+        with metrics.stage("recommend"):
+            return make_recommendations(user_list, knowledge, lists, preferences)
 
     app = Flask(__name__)
     parse = partial(read_export, settings=settings)
-    web.register(app, web.Services(settings, use_case, lists.fetch, current, parse, facts))
+    web.register(app, web.Services(settings, use_case, lists.fetch, current, parse, facts), metrics)
     return app
 
 
