@@ -4,7 +4,7 @@
 FROM python:3.11.14-slim-bookworm AS build
 COPY deploy/requirements.txt /build/requirements.txt
 RUN python -m venv /opt/hakken \
-    && /opt/hakken/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /build/requirements.txt \
+    && /opt/hakken/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r /build/requirements.txt \
     && /opt/hakken/bin/pip uninstall --yes pip setuptools
 
 FROM python:3.11.14-slim-bookworm

@@ -29,11 +29,12 @@ demo: .venv/installed ## the same with a stand-in for the sites, users to try an
 test: check ## check, then run every test
 	$(BIN)/python -m pytest
 
-check: .venv/installed-dev ## ruff, mypy strict, import-linter
+check: .venv/installed-dev ## ruff (bandit's rules too), mypy strict, import-linter, pip-audit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.audit
 
 format: .venv/installed-dev ## let ruff put the code in order
 	$(BIN)/ruff check --fix .
@@ -70,10 +71,10 @@ model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITL
 	$(BIN)/python -m hakken train --ratings $(RATINGS) --anime $(ANIME) $(if $(TITLES),--titles $(TITLES)) \
 		$(if $(PARAMS),--params $(PARAMS)) --out hakken/embedded
 
-lock: .venv/installed-dev ## pin the newest versions that pyproject.toml allows
-	$(BIN)/uv pip compile --quiet --upgrade --no-header --universal --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile --quiet --upgrade --no-header --universal --no-emit-index-url --no-emit-find-links -c requirements.txt --group dev -o requirements-dev.txt
-	$(BIN)/uv pip compile --quiet --no-header --universal --no-emit-index-url --no-emit-find-links -c requirements.txt --group serving -o deploy/requirements.txt
+lock: .venv/installed-dev ## pin the newest versions that pyproject.toml allows, and their hashes
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links -c requirements.txt --group dev -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links -c requirements.txt --group serving -o deploy/requirements.txt
 
 clean: ## remove the virtual environment and caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -82,9 +83,9 @@ clean: ## remove the virtual environment and caches
 	$(PYTHON) -m venv .venv
 
 .venv/installed: requirements.txt | .venv/bin/python
-	$(PIP) install -r requirements.txt
+	$(PIP) install --require-hashes -r requirements.txt
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed
-	$(PIP) install -r requirements-dev.txt
+	$(PIP) install --require-hashes -r requirements-dev.txt
 	@touch $@

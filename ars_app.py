@@ -43,19 +43,23 @@ def create_app(
         ConfigError: a setting is unknown or ill-typed.
     """
     settings = settings or Settings.from_environ(os.environ)
-    http = HttpClient.from_settings(settings)
-    lists = sources or Sources.from_settings(settings, http)
-    facts = details or Details.from_settings(settings, http)
+    metrics = web.Metrics()
+    http = HttpClient.from_settings(settings, metrics)
+    lists = sources or Sources.from_settings(settings, http, metrics)
+    facts = details or Details.from_settings(settings, http, metrics)
     current = Fixed(knowledge) if knowledge else _current(settings)
     # A request that asks twice must not get two versions.
     pinned = web.once_a_request(current.knowledge)
 
     def use_case(who: Username | UserList, preferences: Preferences) -> Recommendations:
-        return make_recommendations(who, pinned(), lists, preferences)
+        knowledge = pinned()  # first: without it, no site need be asked
+        user_list = lists.fetch(who) if isinstance(who, Username) else who
+        with metrics.stage("recommend"):
+            return make_recommendations(user_list, knowledge, lists, preferences)
 
     app = Flask(__name__)
     parse = partial(read_export, settings=settings)
-    web.register(app, web.Services(settings, use_case, lists.fetch, pinned, parse, facts, current.news))
+    web.register(app, web.Services(settings, use_case, lists.fetch, pinned, parse, facts, current.news), metrics)
     return app
 
 

@@ -25,6 +25,7 @@
     │       ├── NotAnExport      not MyAnimeList's XML, truncated, or hostile
     │       ├── MangaExport      the export of a manga list
     │       └── ExportTooLarge   larger than we read, packed or unpacked
+    ├── FullHouse                more requests come than can be answered
     ├── ModelError               the arrays to predict from can't be used
     │   ├── ArtefactMissing
     │   ├── ArtefactCorrupt      a checksum, a shape or the manifest is wrong
@@ -158,6 +159,10 @@ class MangaExport(ExportError):
 
 class ExportTooLarge(ExportError):
     """The file is larger than we read, as it came or after unpacking."""
+
+
+class FullHouse(HakkenError):
+    """More requests come than can be answered, so that one more would only wait."""
 
 
 class ModelError(HakkenError):

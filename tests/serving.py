@@ -28,6 +28,8 @@ def served(application: str, **environment: str) -> Iterator[tuple[str, subproce
 
     What it says is in the process's `stdout`, which has room for a hundred lines or so until it is read.
     """
+    # A line for each request would soon fill it, and stop the server.
+    environment = {"HAKKEN_LOG_LEVEL": "warning", **environment}
     address, process = started(application, environment, subprocess.PIPE)
     try:
         yield address, process

@@ -34,7 +34,7 @@ def tool(name: str) -> str:
     return found
 
 
-OPTIONAL = {"setuptools", "msgpack", "pyyaml", "redis"}
+OPTIONAL = {"setuptools", "msgpack", "pyyaml"}
 """What libraries load where it happens to be, and do without."""
 
 
@@ -90,7 +90,8 @@ def test_packages_leave_no_lists_and_are_pinned(stages: list[list[Step]]) -> Non
             assert "--no-cache-dir" in value
     pins = [line for line in (DEPLOY / "requirements.txt").read_text().splitlines() if re.match(r"[a-z]", line)]
     assert len(pins) > 20
-    assert all(re.match(r"[\w.-]+==\S+", line) for line in pins)
+    assert all(re.match(r"[\w.-]+(\[\w+\])?==\S+", line) for line in pins)
+    assert all(line.endswith("\\") for line in pins), "each with its hashes"
 
 
 def test_the_last_stage_has_no_tools_to_build_with_and_runs_as_nobody_in_particular(stages: list[list[Step]]) -> None:
@@ -209,7 +210,7 @@ def test_systemd_calls_the_service_little_exposed(unit: Path) -> None:
 
 def test_systemd_waits_longer_than_gunicorn_does() -> None:
     unit = (DEPLOY / "hakken.service").read_text()
-    assert int(re.findall(r"^TimeoutStopSec=(\d+)", unit, re.MULTILINE)[0]) > Settings().deadline + 15
+    assert int(re.findall(r"^TimeoutStopSec=(\d+)", unit, re.MULTILINE)[0]) > Settings().request_deadline + 10
 
 
 def test_nginx_understands_the_example(tmp_path: Path) -> None:
@@ -244,7 +245,6 @@ def test_what_the_page_says_to_type_is_shell(number: int, tmp_path: Path) -> Non
     assert checked.returncode == 0, checked.stdout
 
 
-@pytest.mark.xfail(reason="publishing, polling and proxies are being built", strict=True)
 def test_what_the_page_names_is_there() -> None:
     for path in re.findall(r"/srv/hakken/([\w./-]+\w)", GCE):
         assert (ROOT / path).exists() or path.startswith(".venv"), path

@@ -141,5 +141,5 @@ def test_a_request_that_gunicorn_cannot_make_out_leaves_no_name_in_the_log(line:
         assert process.stdout
         said = process.stdout.read()
 
-    assert "Invalid request from ip=127.0.0.1" in said
-    assert not re.search("somebody|else", said)
+    assert "Invalid request" in said
+    assert not re.search("somebody|else|ip=", said)

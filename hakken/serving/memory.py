@@ -12,11 +12,10 @@ M_ARENA_MAX = -8
 def load_code(name: str) -> None:
     """Load a module and all that it needs into the process that starts the workers, so that there is one copy of it.
 
-    The collector is kept from it, for looking at an object is writing to it.
+    What loading leaves behind is collected at once; a collector that looks at it later would copy it.
     """
     import_module(name)
     gc.collect()
-    gc.freeze()
 
 
 def use_one_arena() -> None:
