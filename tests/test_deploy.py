@@ -34,7 +34,7 @@ def tool(name: str) -> str:
     return found
 
 
-OPTIONAL = {"setuptools", "msgpack", "pyyaml"}
+OPTIONAL = {"setuptools", "msgpack", "pyyaml", "greenlet"}
 """What libraries load where it happens to be, and do without."""
 
 

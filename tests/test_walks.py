@@ -135,11 +135,12 @@ def test_the_positions_that_a_slider_passes_are_not_gone_back_to(page: Page) -> 
 def test_a_jump_within_the_page_asks_for_nothing(page: Page, embedded: Knowledge) -> None:
     by_upload(page, export_of(5000, embedded))
     expect(page.get_by_text("be shared by its link")).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     for long in (True, False):
         if not long:
             page.goto("/recommendations?sample=1")
-        asked: list[str] = []
-        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        asked.clear()
         page.get_by_role("link", name="Skip to the content").focus()
         page.keyboard.press("Enter")
         expect(page.locator("main")).to_be_focused()
