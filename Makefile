@@ -13,7 +13,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check format bench evaluate sources screenshots model lock clean
+.PHONY: help venv run demo test check format bench load chaos evaluate sources screenshots model lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -21,7 +21,7 @@ help: ## list these commands
 venv: .venv/installed ## create .venv with what running and training need
 
 run: .venv/installed ## serve the app at http://127.0.0.1:5000 (HOST=…, PORT=…)
-	$(BIN)/gunicorn --bind $(HOST):$(PORT) "ars_app:create_app()"
+	$(BIN)/python -m hakken.serving --bind $(HOST):$(PORT)
 
 demo: .venv/installed ## the same with a stand-in for the sites, users to try and faults by switch: needs no network
 	$(BIN)/python -m tests.standin --bind $(HOST):$(PORT)
@@ -29,11 +29,12 @@ demo: .venv/installed ## the same with a stand-in for the sites, users to try an
 test: check ## check, then run every test
 	$(BIN)/python -m pytest
 
-check: .venv/installed-dev ## ruff, mypy strict, import-linter
+check: .venv/installed-dev ## ruff (bandit's rules too), mypy strict, import-linter, pip-audit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.audit
 
 format: .venv/installed-dev ## let ruff put the code in order
 	$(BIN)/ruff check --fix .
@@ -48,6 +49,12 @@ ifneq ($(RATINGS),)
 	$(BIN)/python -m benchmarks.against_surprise --ratings $(RATINGS)
 	$(BIN)/python -m benchmarks.rating_quality --ratings $(RATINGS) $(if $(PARAMS),--params $(PARAMS))
 endif
+
+load: .venv/installed-dev ## measure the served app under load and write docs/operations.md (ten minutes; needs h2load)
+	$(BIN)/python -m benchmarks.load --write
+
+chaos: .venv/installed-dev ## let everything around the served app fail and write docs/operations.md (ten minutes; needs nginx, root)
+	$(BIN)/python -m benchmarks.chaos --write
 
 evaluate: .venv/installed ## write docs/evaluation.md (RATINGS=… ANIME=… TITLES=… KEYS=… SALTS="…")
 	$(BIN)/python -m hakken evaluate --ratings $(RATINGS) $(if $(ANIME),--anime $(ANIME)) \
@@ -64,9 +71,10 @@ model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITL
 	$(BIN)/python -m hakken train --ratings $(RATINGS) --anime $(ANIME) $(if $(TITLES),--titles $(TITLES)) \
 		$(if $(PARAMS),--params $(PARAMS)) --out hakken/embedded
 
-lock: .venv/installed-dev ## pin the newest versions that pyproject.toml allows
-	$(BIN)/uv pip compile --quiet --upgrade --no-header --universal --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile --quiet --upgrade --no-header --universal --no-emit-index-url --no-emit-find-links -c requirements.txt --group dev -o requirements-dev.txt
+lock: .venv/installed-dev ## pin the newest versions that pyproject.toml allows, and their hashes
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links -c requirements.txt --group dev -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links -c requirements.txt --group serving -o deploy/requirements.txt
 
 clean: ## remove the virtual environment and caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -75,9 +83,9 @@ clean: ## remove the virtual environment and caches
 	$(PYTHON) -m venv .venv
 
 .venv/installed: requirements.txt | .venv/bin/python
-	$(PIP) install -r requirements.txt
+	$(PIP) install --require-hashes -r requirements.txt
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed
-	$(PIP) install -r requirements-dev.txt
+	$(PIP) install --require-hashes -r requirements-dev.txt
 	@touch $@

@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections.abc import Callable
 from functools import partial
 
 from flask import Flask
@@ -13,9 +12,13 @@ from hakken.details import Details
 from hakken.errors import ModelError
 from hakken.http import HttpClient
 from hakken.knowledge import Knowledge
+from hakken.living import Current, Fixed, Living
+from hakken.model.mirror import Mirror
+from hakken.model.places import BUCKET_SCHEME
+from hakken.model.store import EMBEDDED
 from hakken.ratings import Preferences, Recommendations, UserList, Username
 from hakken.sources import Sources
-from make_recommendations import make_recommendations, open_knowledge, read_export
+from make_recommendations import make_recommendations, mirrored, open_knowledge, place_of, read_export
 
 log = logging.getLogger("hakken")
 
@@ -31,8 +34,8 @@ def create_app(
 
     Args:
         settings: by default those of the environment.
-        knowledge: by default what the settings name. When that can't be opened the application still starts: it is
-            alive, says on every page and at `/readyz` that it is not ready, and why.
+        knowledge: by default what the settings name, replaced whenever there is a new version of it. While there is
+            none the application is alive, and says on every page and at `/readyz` that it is not ready, and why.
         sources: by default those that the settings name.
         details: facts about titles that the catalogue lacks; by default from whom the settings name.
 
@@ -40,33 +43,34 @@ def create_app(
         ConfigError: a setting is unknown or ill-typed.
     """
     settings = settings or Settings.from_environ(os.environ)
-    http = HttpClient.from_settings(settings)
-    lists = sources or Sources.from_settings(settings, http)
-    facts = details or Details.from_settings(settings, http)
-    current = _always(knowledge) if knowledge else _opened(settings)
+    metrics = web.Metrics()
+    http = HttpClient.from_settings(settings, metrics)
+    lists = sources or Sources.from_settings(settings, http, metrics)
+    facts = details or Details.from_settings(settings, http, metrics)
+    current = Fixed(knowledge) if knowledge else _current(settings)
+    # A request that asks twice must not get two versions.
+    pinned = web.once_a_request(current.knowledge)
 
     def use_case(who: Username | UserList, preferences: Preferences) -> Recommendations:
-        return make_recommendations(who, current(), lists, preferences)
+        knowledge = pinned()  # first: without it, no site need be asked
+        user_list = lists.fetch(who) if isinstance(who, Username) else who
+        with metrics.stage("recommend"):
+            return make_recommendations(user_list, knowledge, lists, preferences)
 
     app = Flask(__name__)
     parse = partial(read_export, settings=settings)
-    web.register(app, web.Services(settings, use_case, lists.fetch, current, parse, facts))
+    web.register(app, web.Services(settings, use_case, lists.fetch, pinned, parse, facts, current.news), metrics)
     return app
 
 
-def _opened(settings: Settings) -> Callable[[], Knowledge]:
+def _current(settings: Settings) -> Current:
     try:
-        knowledge = open_knowledge(settings)
+        if settings.model == EMBEDDED:
+            return Fixed(open_knowledge(settings))
+        mirror = Mirror(mirrored(settings), partial(place_of, settings.model), Knowledge.read)
     except ModelError as error:
         log.error("The model %s can't be served: %s", settings.model, error)  # noqa: TRY400  # a sentence, no traceback
-        kind, message = type(error), str(error)
-
-        def refuse() -> Knowledge:
-            raise kind(message)
-
-        return refuse
-    return _always(knowledge)
-
-
-def _always(knowledge: Knowledge) -> Callable[[], Knowledge]:
-    return lambda: knowledge
+        return Fixed(error)
+    living = Living(mirror, settings.model_poll, web.warm)
+    living.start(patient=not settings.model.startswith(BUCKET_SCHEME))
+    return living

@@ -1,46 +1,48 @@
-"""The only file that talks to Google Cloud Storage: it fetches a model to a local directory.
+"""The only file that talks to Google Cloud Storage: it moves bytes, and fetches a model to a local directory.
 
     python create_gcs_local_file.py gs://bucket/prefix DIR
 
 A bucket holds PREFIX/current.json, which names a version, and PREFIX/versions/V/ with that version's files; a prefix
-that holds manifest.json itself is read directly. What a version and a checksum are is `hakken.model.store`'s business.
+that holds manifest.json itself is read directly. What a version is, how it is fetched whole and how it is published is
+`hakken.model`'s business, which does the same with a directory.
 """
 
+import base64
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import click
-from filelock import FileLock
-from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
+import google_crc32c
+from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed, RetryError
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.exceptions import RequestException
 
-from hakken.errors import ArtefactCorrupt, ArtefactMissing, HakkenError, StorageError
-from hakken.model import Manifest, store
-from hakken.model import manifest as manifests
+from hakken.errors import ArtefactCorrupt, HakkenError, PublishedMeanwhile, StorageError
+from hakken.model import fetching
+from hakken.model.places import BUCKET_SCHEME, Directory, Place, Seal
 
-SCHEME = "gs://"
 TIMEOUT = (5.0, 30.0)
 """Seconds for connecting, and for each read."""
 NO_BACKGROUND = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 """Google's client would else ask for the bucket's own facts in a thread of its own, for traces that we do not make."""
 RETRY = DEFAULT_RETRY.with_timeout(30.0)
-"""Google's own default would try for two minutes, in which nothing is served."""
+"""Google's own default would try for two minutes."""
 
 
-def fetch(uri: str, into: Path, client: storage.Client | None = None) -> Path:
-    """Fetch the current version of a model, unless it is there already.
-
-    Each file is checked against the manifest; the version appears under `into/versions/` whole, and only then is
-    `into/current.json` moved to it.
+def fetch(uri: str, into: Path, client: storage.Client | None = None, *, version: str | None = None) -> Path:
+    """Fetch a version of a model, unless it is there already, and make it the local directory's current one.
 
     Args:
-        uri: `gs://bucket/prefix`.
+        uri: `gs://bucket/prefix`, a directory, or its `file://` address.
         into: local directory of versions.
         client: storage client; by default one with Google's own choice of credentials, or none.
+        version: which; by default the current one.
 
     Returns:
         The version's directory.
@@ -51,38 +53,107 @@ def fetch(uri: str, into: Path, client: storage.Client | None = None) -> Path:
         ArtefactTooNew: a later Hakken wrote it.
         StorageError: the bucket or the local disk could not be used.
     """
-    name, prefix = _split(uri)
-    try:
-        bucket = (client or _client()).bucket(name)
-        base, text = _find(bucket, prefix)
-        if text is None:
-            raise ArtefactMissing(f"There is no model at {uri}: no {manifests.FILE_NAME} in it.")
-        manifest = manifests.decode(text)
-        target = into / store.VERSIONS_NAME / manifests.version_of(manifest, text)
-        into.mkdir(parents=True, exist_ok=True)
-        with FileLock(into / ".lock"):  # the workers of a machine start together, and one of them fetches
-            if not _is_whole(target):
-                with store.replacing(target) as staged:
-                    _download(bucket, base, manifest, staged)
-                    (staged / manifests.FILE_NAME).write_bytes(text)
-            store.point_to(into, store.read_manifest(target))
-    except NotFound as error:
-        raise ArtefactCorrupt(f"The model at {uri} lacks a file that its manifest names.") from error
-    except DataCorruption as error:
-        raise ArtefactCorrupt(f"A file of the model at {uri} was damaged on the way: {error}") from error
-    except (GoogleAPICallError, GoogleAuthError, RetryError, RequestException) as error:
-        raise StorageError(f"The bucket of {uri} could not be read: {error}") from error
-    except OSError as error:
-        raise StorageError(f"The model could not be kept in {into}: {error.strerror or error}.") from error
-    return target
+    return fetching.fetch(place_of(uri, client), into, version).directory
 
 
-def _split(uri: str) -> tuple[str, str]:
-    bucket, _, prefix = uri.removeprefix(SCHEME).partition("/")
-    if not uri.startswith(SCHEME) or not bucket:
-        raise StorageError(f"{uri} is no bucket: write gs://bucket/prefix.")
-    prefix = prefix.strip("/")
-    return bucket, f"{prefix}/" if prefix else ""
+def place_of(uri: str, client: storage.Client | None = None) -> Place:
+    """The place that an address means.
+
+    Raises:
+        StorageError: it means none, or there is no way to it.
+    """
+    return Bucket(uri, client) if uri.startswith(BUCKET_SCHEME) else Directory.at(uri)
+
+
+class Bucket:
+    """A prefix in a bucket of Google Cloud Storage; what its methods promise stands in `hakken.model.places`.
+
+    Its seals are CRC32C, which Google keeps of every object, however it was uploaded.
+    """
+
+    def __init__(self, uri: str, client: storage.Client | None = None) -> None:
+        name, _, prefix = uri.removeprefix(BUCKET_SCHEME).partition("/")
+        if not uri.startswith(BUCKET_SCHEME) or not name:
+            raise StorageError(f"{uri} is no bucket: write {BUCKET_SCHEME}bucket/prefix.")
+        self._uri = uri
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        with self._trouble("read"):
+            self._bucket = (client or _client()).bucket(name)
+
+    def __str__(self) -> str:
+        return self._uri
+
+    def mark(self, name: str) -> str | None:
+        """The object's generation."""
+        blob = self._found(name)
+        return None if blob is None else str(blob.generation)
+
+    def read(self, name: str) -> bytes | None:
+        """See `Place`."""
+        with self._trouble("read"):
+            try:
+                content: bytes = self._blob(name).download_as_bytes(timeout=TIMEOUT, retry=RETRY, raw_download=True)
+            except NotFound:
+                return None
+            return content
+
+    def copy(self, name: str, into: IO[bytes], start: int) -> None:
+        """See `Place`."""
+        with self._trouble("read"):
+            try:
+                self._blob(name).download_to_file(
+                    into, start=start or None, timeout=TIMEOUT, retry=RETRY, raw_download=True
+                )
+            except NotFound as error:
+                raise ArtefactCorrupt(f"The model at {self} lacks {name}, which its manifest names.", name) from error
+
+    def describe(self, name: str) -> Seal | None:
+        """See `Place`."""
+        blob = self._found(name)
+        return None if blob is None else Seal(int(blob.size), str(blob.crc32c))
+
+    def seal(self, path: Path) -> Seal:
+        """See `Place`."""
+        checksum, size = google_crc32c.Checksum(), 0
+        with self._trouble("read"), path.open("rb") as file:
+            for chunk in checksum.consume(file, 2**20):
+                size += len(chunk)
+        return Seal(size, base64.b64encode(checksum.digest()).decode())
+
+    def put(self, name: str, path: Path) -> None:
+        """See `Place`."""
+        # One that has come to be there, by another publisher or an attempt of ours that seemed to fail, stays.
+        with self._trouble("written"), suppress(PreconditionFailed):
+            self._blob(name).upload_from_filename(str(path), if_generation_match=0, timeout=TIMEOUT, retry=RETRY)
+
+    def swap(self, name: str, content: bytes, mark: str | None) -> None:
+        """See `Place`."""
+        blob = self._blob(name)
+        blob.cache_control = "no-store"  # or readers of a public bucket would get the old one for an hour
+        with self._trouble("written"):
+            try:
+                blob.upload_from_string(
+                    content, "application/json", if_generation_match=int(mark or 0), timeout=TIMEOUT, retry=RETRY
+                )
+            except PreconditionFailed as error:
+                if self.read(name) != content:  # an attempt of ours may have got through, and only its answer not
+                    raise PublishedMeanwhile(f"Another version was published to {self} in the meantime.") from error
+
+    def _blob(self, name: str) -> storage.Blob:
+        return self._bucket.blob(self._prefix + name)
+
+    def _found(self, name: str) -> storage.Blob | None:
+        with self._trouble("read"):
+            return self._bucket.get_blob(self._prefix + name, timeout=TIMEOUT, retry=RETRY)
+
+    @contextmanager
+    def _trouble(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except DataCorruption as error:
+            raise StorageError(f"A file of the model at {self} was damaged on the way: {error}") from error
+        except (GoogleAPICallError, GoogleAuthError, RetryError, RequestException) as error:
+            raise StorageError(f"The bucket of {self} could not be {done}: {error}") from error
 
 
 def _client() -> storage.Client:
@@ -95,50 +166,14 @@ def _client() -> storage.Client:
         return storage.Client.create_anonymous_client()  # a public bucket needs none
 
 
-def _find(bucket: storage.Bucket, prefix: str) -> tuple[str, bytes | None]:
-    """Where the current version's objects begin, and its manifest, if there is one."""
-    text = _read(bucket, f"{prefix}{manifests.FILE_NAME}")
-    pointer_text = None if text else _read(bucket, f"{prefix}{store.POINTER_NAME}")
-    if pointer_text is None:
-        return prefix, text
-    pointer = store.decode_pointer(pointer_text)
-    base = f"{prefix}{store.VERSIONS_NAME}/{pointer.version}/"
-    text = _read(bucket, f"{base}{manifests.FILE_NAME}")
-    if text is not None:
-        store.check_manifest(text, pointer.manifest_sha256)
-    return base, text
-
-
-def _download(bucket: storage.Bucket, base: str, manifest: Manifest, into: Path) -> None:
-    for name, entry in manifest.files.items():
-        blob = bucket.blob(f"{base}{name}")
-        blob.download_to_filename(into / name, timeout=TIMEOUT, retry=RETRY)
-        store.check_file(into / name, entry)
-
-
-def _read(bucket: storage.Bucket, name: str) -> bytes | None:
-    try:
-        content: bytes = bucket.blob(name).download_as_bytes(timeout=TIMEOUT, retry=RETRY)
-    except NotFound:
-        return None
-    return content
-
-
-def _is_whole(target: Path) -> bool:
-    try:
-        store.verify(target)
-    except (ArtefactMissing, ArtefactCorrupt):
-        return False
-    return True
-
-
 @click.command()
 @click.argument("uri")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-def main(uri: str, directory: Path) -> None:
-    """Fetch the model at URI (gs://bucket/prefix) into DIRECTORY and print where its current version is."""
+@click.option("--version", help="A certain version, rather than the current one.")
+def main(uri: str, directory: Path, version: str | None) -> None:
+    """Fetch the model at URI (gs://bucket/prefix, or a directory) into DIRECTORY and print where its version is."""
     try:
-        click.echo(fetch(uri, directory))
+        click.echo(fetch(uri, directory, version=version))
     except HakkenError as error:
         raise click.ClickException(str(error)) from error
 

@@ -1,48 +1,97 @@
 """How gunicorn serves Hakken; it reads this file by itself. PORT and WEB_CONCURRENCY are gunicorn's own settings."""
 
-import logging
+import gc
 import os
-import re
 import sys
 from typing import Any
 
 from hakken.config import Settings
 from hakken.details import site_named
 from hakken.errors import ConfigError
+from hakken.serving import logs, memory, tallies
+from hakken.serving.checks import check_limits
+from hakken.serving.worker import Worker
 from hakken.sources import mal_source_names
 
 THREADS = "HAKKEN_THREADS"
 
-worker_class = "gthread"
-_threads = os.environ.get(THREADS, "").strip()
-threads = int(_threads) if _threads.isdecimal() and int(_threads) else Settings().threads
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_environ(os.environ)
+    except ConfigError:
+        return Settings()  # on_starting says what is wrong, and ends
+
+
+_chosen = _settings()
+
+worker_class = Worker
+if "WEB_CONCURRENCY" not in os.environ:
+    # One a core, for the work is arithmetic; two at least, so that one serves while the other is replaced.
+    workers = max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+threads = _chosen.threads
+raw_env = [
+    # Requests run side by side: a BLAS with threads would fight them for the cores. Set before NumPy is loaded.
+    f"{name}=1"
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    if name not in os.environ
+]
+# Each worker opens the model itself, so that one that is replaced later has the newest, not that of the first hour; the
+# code is loaded before they are forked, see `when_ready`.
+preload_app = False
+max_requests, max_requests_jitter = 20_000, 5_000  # what leaks is given back; not by all workers at once
+graceful_timeout = int(_chosen.request_deadline) + 10  # what is in hand is answered or cut off by then
+timeout = 30  # the thread that accepts reports every second, whatever requests do
+keepalive = 5
+_memory = "/dev/shm"  # noqa: S108  # gunicorn makes a file without a name there
+worker_tmp_dir = _memory if os.access(_memory, os.W_OK) else None  # a worker's report must not wait for a disk
+logconfig_dict = logs.configuration(
+    os.environ.get("HAKKEN_LOG_LINES", "").strip(), os.environ.get("HAKKEN_LOG_LEVEL", "").strip()
+)
 limit_request_line = 8190  # an address may hold 200 picks, 100 titles to leave out, and all other choices
 control_socket_disable = True  # it would write to a home that a server may not have
 access_log_format = '%(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'  # no query string, for it holds the username
 
 
-class Discreet(logging.Filter):
-    """Keeps from the log what visitors ask for, which may hold a name: gunicorn quotes what it can't make out."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Cut a message off where the quotation begins, and addresses at their query."""
-        text = re.sub(r"(Invalid request from ip=\S*).*", r"\1", record.getMessage(), flags=re.DOTALL)
-        record.msg, record.args = re.sub(r"\?\S*", "?…", text), None
-        return True
-
-
-def on_starting(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
+def on_starting(server: Any) -> None:  # noqa: ANN401  # gunicorn's signature
     """Refuse a wrong setting at once and in a sentence, before any worker is started."""
     try:
         settings = Settings.from_environ(os.environ)
         mal_source_names(settings)
         if settings.facts_from:
             site_named(settings.facts_from, settings)
+        check_limits(settings)
     except ConfigError as error:
         sys.exit(f"hakken: {error}")
+    Worker.waiting, Worker.seconds = settings.waiting, settings.request_deadline
+    try:
+        tallies.make_directory()
+    except OSError as error:
+        server.log.warning("There is no place to count in (%s): each worker counts for itself.", error.strerror)
 
 
-def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
+def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
+    """Keep the garbage collector from what is here already: what it touches is shared with workers no more."""
+    gc.freeze()
+
+
+def when_ready(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
+    """Load the code, which takes most of a start's time; whoever comes meanwhile waits at the socket."""
+    memory.load_code("ars_app")
+
+
+def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401  # gunicorn's signature
     """Tell the application how many threads there really are, for gunicorn's own options go before ours."""
-    logging.getLogger("gunicorn.error").addFilter(Discreet())
     os.environ[THREADS] = str(max(worker.cfg.threads, 2))
+    memory.use_one_arena()
+    worker.of_systemd = server.systemd
+
+
+def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
+    """Keep what an ended worker has counted."""
+    tallies.bury(worker.pid)
+
+
+def on_exit(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
+    """Leave nothing behind."""
+    tallies.remove_directory()

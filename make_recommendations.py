@@ -4,6 +4,7 @@ python make_recommendations.py USERNAME --source mal -n 10
 python make_recommendations.py --file animelist.xml.gz --format json
 """
 
+import hashlib
 import logging
 import os
 from pathlib import Path
@@ -21,6 +22,9 @@ from hakken.files import cache_directory
 from hakken.http import HttpClient
 from hakken.knowledge import Knowledge
 from hakken.model import store
+from hakken.model.fetching import fetch
+from hakken.model.places import BUCKET_SCHEME, Directory, Place
+from hakken.model.pointer import POINTER_NAME
 from hakken.ratings import Preferences, Recommendations, Site, UserList, Username
 from hakken.recommend import recommend
 from hakken.sources import Sources, mal_export
@@ -29,6 +33,8 @@ log = logging.getLogger("hakken")
 
 SITE = click.Choice([site.value for site in Site])
 EXPORT = click.Path(exists=True, dir_okay=False, path_type=Path)
+LONGEST_NAME = 200
+"""Characters of a directory's name that file systems can be trusted with."""
 UNPACKED_RATIO = 5
 """How many times its upload's size an export may unpack to, at most."""
 
@@ -46,24 +52,46 @@ def make_recommendations(
     return recommend(user_list, knowledge, preferences)
 
 
+def place_of(model: str) -> Place:
+    """The place that a setting names: a bucket, or a directory.
+
+    Raises:
+        StorageError: it names none, or there is no way to it.
+    """
+    if not model.startswith(BUCKET_SCHEME):
+        return Directory.at(model)
+    # Google's client takes half a second to load, which a model on disk should not wait for.
+    from create_gcs_local_file import Bucket  # noqa: PLC0415  # as said
+
+    return Bucket(model)
+
+
+def mirrored(settings: Settings) -> Path:
+    """Where this machine keeps the versions that it has fetched of the model that is served."""
+    model = settings.model
+    name = quote(model if model.startswith(BUCKET_SCHEME) else str(Directory.at(model)), safe="")
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return cache_directory(settings.cache_dir) / "models" / name
+
+
 def open_knowledge(settings: Settings) -> Knowledge:
-    """Open what `settings.model` names, fetching it first when it is in a bucket.
+    """Open what `settings.model` names, once; what is in a bucket is fetched first.
 
     When the bucket has nothing that can be used, the version that was fetched from it last is opened instead.
 
     Raises:
         ModelError: it can't be had or can't be used.
     """
-    if not settings.model.startswith("gs://"):
-        return Knowledge.read(store.open_artefact(settings.model))
-    # Google's client takes half a second to load, which a model on disk should not wait for.
-    from create_gcs_local_file import fetch  # noqa: PLC0415  # as said
-
-    versions = cache_directory(settings.cache_dir) / "models" / quote(settings.model, safe="")
+    if settings.model == store.EMBEDDED:
+        return Knowledge.read(store.open_artefact(store.EMBEDDED))
+    if not settings.model.startswith(BUCKET_SCHEME):
+        return Knowledge.read(store.open_artefact(Directory.at(settings.model).root))
+    versions = mirrored(settings)
     try:
-        fetch(settings.model, versions)
+        fetch(place_of(settings.model), versions, accept=Knowledge.read)
     except ModelError as error:
-        if not (versions / store.POINTER_NAME).exists():
+        if not (versions / POINTER_NAME).exists():
             raise
         log.error("Serving the model fetched last, since %s", error)  # noqa: TRY400  # a sentence, no traceback
     return Knowledge.read(store.open_artefact(versions))

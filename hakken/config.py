@@ -15,10 +15,14 @@ PREFIX = "HAKKEN_"
 FOREIGN = {"mal_client_id": "MAL_CLIENT_ID"}
 """Fields whose variable has the name that others gave it."""
 
+SECRET = frozenset(("mal_client_id", "metrics_token", "limits_url"))
+"""Fields that are never shown; the last may hold a password."""
+
 PUBLIC_JIKAN_URL = "https://api.jikan.moe/v4"
 
 _RATES = r"[a-z_]+=[1-9][0-9]{0,5}/[sm](\+[1-9][0-9]{0,5}/[sm])*"
 _SECONDS = {"s": 1.0, "m": 60.0}
+_ALLOWED = r"[1-9][0-9]{0,5}/(second|minute|hour|day)"
 _SHOWN = r"https:|http://(localhost|127\.0\.0\.1)(:|$)"
 """How the origins begin that pictures may come from."""
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -36,13 +40,22 @@ class SiteRate(NamedTuple):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All that an operator may choose. Each field's description is the README's configuration table."""
 
-    model: Annotated[str, Meta(description="What to serve: `embedded`, a directory, or `gs://bucket/prefix`")] = (
-        "embedded"
-    )
+    model: Annotated[
+        str, Meta(description="What to serve: `embedded`, a directory, its `file://` address, or `gs://bucket/prefix`")
+    ] = "embedded"
+    model_poll: Annotated[
+        float,
+        Meta(
+            description="Seconds between two looks for a new version, more or less a quarter; 0: only at start; "
+            "`embedded` is never looked for",
+            ge=0,
+            le=86400,
+        ),
+    ] = 300.0
     cache_dir: Annotated[
         str,
         Meta(
-            description="Where models fetched from a bucket, lists of the last minutes and facts about anime are kept; "
+            description="Where fetched models, lists of the last minutes and facts about anime are kept; "
             "empty: the user's cache directory"
         ),
     ] = ""
@@ -88,6 +101,69 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_upload_mb: Annotated[
         int, Meta(description="Largest upload, in MB; an export may unpack to five times as much", ge=1, le=100)
     ] = 10
+    waiting: Annotated[
+        int,
+        Meta(
+            description="Requests that may wait in one worker, two seconds at most, when `HAKKEN_THREADS` are being "
+            "answered; any more get a 503 at once",
+            ge=0,
+            le=1024,
+        ),
+    ] = 32
+    request_deadline: Annotated[
+        float,
+        Meta(
+            description="Seconds in which a request must have been sent, answered and taken, fetching a list included; "
+            "then its connection is cut",
+            gt=0,
+            le=600,
+        ),
+    ] = 30.0
+    proxies: Annotated[
+        int,
+        Meta(
+            description="How many proxies are in front that set `X-Forwarded-For` and `X-Forwarded-Proto`; those "
+            "headers are believed of so many, and of nobody else",
+            ge=0,
+            le=10,
+        ),
+    ] = 0
+    https: Annotated[
+        Literal["off", "on"],
+        Meta(description="Whether visitors come by https: who comes without is sent there, and browsers remember it"),
+    ] = "off"
+    rate_limit: Annotated[
+        str,
+        Meta(
+            description="What one client may ask for, such as `60/minute` or `10/second;300/hour`, or `off`; a page "
+            "counts 1, a call of the API 2, a list from a site or an upload 4",
+            pattern=rf"^(off|{_ALLOWED}(;{_ALLOWED})*)\Z",
+        ),
+    ] = "300/minute"
+    limits_url: Annotated[
+        str,
+        Meta(
+            description="Where that is counted: `memory://`, for each worker alone, or a storage that several machines "
+            "share, such as `redis://host:6379`",
+            pattern=r"^[a-z0-9+]+://\S*\Z",
+        ),
+    ] = "memory://"
+    metrics_token: Annotated[
+        str,
+        Meta(
+            description="Token for which `/metrics` is shown, as `Authorization: Bearer`; empty: to nobody",
+            pattern=r"^([!-~]{16,})?\Z",
+        ),
+    ] = ""
+    log_lines: Annotated[
+        Literal["auto", "json", "text"],
+        Meta(description="How log lines are written: `json`, `text`, or `auto`: `text` at a terminal, else `json`"),
+    ] = "auto"
+
+    log_level: Annotated[
+        Literal["info", "warning"],
+        Meta(description="What is logged: with `info` a line for each request too, with `warning` only what is wrong"),
+    ] = "info"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -112,9 +188,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             variable = variables.get(path.rstrip("`"), path)
             raise ConfigError(f"The setting {variable} can't be used: {reason}.") from error
         for field, text in given.items():
-            if field.endswith("_url") and text and not _is_address(text):
+            if field.endswith("_url") and field != "limits_url" and text and not _is_address(text):
                 raise ConfigError(f"The setting {variables[field]} can't be used: {text!r} is no http address.")
         _ = settings.pictures_from, settings.rates  # what can't be used is refused at start, not when it is needed
+        if settings.deadline > settings.request_deadline:
+            raise ConfigError(
+                f"The setting {variables['request_deadline']} can't be used: it is less than {variables['deadline']}."
+            )
         return settings
 
     @property
@@ -176,7 +256,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return bool(set(self.mal_sources) - public)
 
     def __repr__(self) -> str:
-        shown = {**msgspec.structs.asdict(self), "mal_client_id": "***" if self.mal_client_id else ""}
+        shown = {
+            name: "***" if name in SECRET and value else value for name, value in msgspec.structs.asdict(self).items()
+        }
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 

@@ -25,11 +25,17 @@
     │       ├── NotAnExport      not MyAnimeList's XML, truncated, or hostile
     │       ├── MangaExport      the export of a manga list
     │       └── ExportTooLarge   larger than we read, packed or unpacked
+    ├── FullHouse                more requests come than can be answered
     ├── ModelError               the arrays to predict from can't be used
     │   ├── ArtefactMissing
     │   ├── ArtefactCorrupt      a checksum, a shape or the manifest is wrong
     │   ├── ArtefactTooNew       written by a later Hakken
-    │   └── StorageError         the bucket could not be read
+    │   ├── ArtefactRefused      found unusable before, and not tried again
+    │   ├── ModelPending         it is still being fetched
+    │   ├── StorageError         the bucket, the directory or the disk could not be used
+    │   └── PublishError         a version can't be published there, or be taken back
+    │       ├── PublishedMeanwhile   another publisher was faster
+    │       └── NothingBefore        there is no version to go back to
     └── TableError               a table or a batch file can't be read
 
 Each message is one plain sentence for the person who reads it: what failed and, where it is known, what mends it.
@@ -155,6 +161,10 @@ class ExportTooLarge(ExportError):
     """The file is larger than we read, as it came or after unpacking."""
 
 
+class FullHouse(HakkenError):
+    """More requests come than can be answered, so that one more would only wait."""
+
+
 class ModelError(HakkenError):
     """The arrays to predict from can't be used."""
 
@@ -164,15 +174,43 @@ class ArtefactMissing(ModelError):
 
 
 class ArtefactCorrupt(ModelError):
-    """A checksum, a shape or the manifest itself is wrong."""
+    """A checksum, a shape or the manifest itself is wrong.
+
+    Attributes:
+        name: of the one file that shows it, in the place that a model is fetched from, where it is known.
+    """
+
+    def __init__(self, message: str, name: str | None = None) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class ArtefactTooNew(ModelError):
     """The artefact was written by a later Hakken, whose layout this one does not know."""
 
 
+class ArtefactRefused(ModelError):
+    """This worker, or another one of the machine, found the version unusable before: it is not tried again."""
+
+
+class ModelPending(ModelError):
+    """The server has started, and the model is still being fetched."""
+
+
 class StorageError(ModelError):
-    """The bucket, or the disk that a model is fetched to, could not be used."""
+    """The place that a model is fetched from or published to, or the disk here, could not be used."""
+
+
+class PublishError(ModelError):
+    """A version can't be published at that place, or taken back there."""
+
+
+class PublishedMeanwhile(PublishError):
+    """Another publisher moved the pointer in the meantime; nothing of theirs was overwritten."""
+
+
+class NothingBefore(PublishError):
+    """There is no version before the current one to go back to."""
 
 
 class TableError(HakkenError):

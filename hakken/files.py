@@ -76,6 +76,8 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     try:
         with staged.open("wb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut may leave the new name with nothing in it
         staged.replace(path)
     finally:
         staged.unlink(missing_ok=True)

@@ -204,6 +204,13 @@ class Knowledge:
         """
         return cls(Model.open(artefact), Catalogue.read(artefact.path(FILE_NAME)))
 
+    def warm(self) -> None:
+        """Make all that is else made when it is first asked for, so that nobody has to wait for it."""
+        for one in (self.model, self.catalogue, self.facts):
+            for name, value in vars(type(one)).items():
+                if isinstance(value, cached_property):
+                    getattr(one, name)
+
 
 def put_catalogue(directory: Path, catalogue: Catalogue) -> Artefact:
     """Give an artefact another catalogue, whole or not at all; its arrays stay as they are, to the byte.

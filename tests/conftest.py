@@ -22,4 +22,11 @@ os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
 settings.register_profile("hakken", settings(), deadline=None)
 settings.load_profile("hakken")
 
-pytest_plugins = ["tests.models", "tests.backstage", "tests.programs", "tests.standin.fixtures", "tests.browsing"]
+pytest_plugins = [
+    "tests.models",
+    "tests.bucket",
+    "tests.backstage",
+    "tests.programs",
+    "tests.standin.fixtures",
+    "tests.browsing",
+]

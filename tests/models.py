@@ -1,13 +1,16 @@
 """Models for tests: a small one of the real shape, trained once, and ways to damage one."""
 
+import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from benchmarks.synthetic import Entries, synthetic_entries
-from hakken.catalogue import Anime, Catalogue
+from hakken.catalogue import FILE_NAME, Anime, Catalogue
 from hakken.knowledge import Knowledge
 from hakken.model import Parameters, store
+from hakken.model.store import Artefact
 from hakken.training import train
 from hakken.training.tables import RatingTable, read_ratings
 
@@ -58,3 +61,21 @@ def knowledge(trained: Path) -> Knowledge:
 def embedded() -> Knowledge:
     """The model that comes with the code."""
     return Knowledge.read(store.open_artefact(store.EMBEDDED))
+
+
+def versions_of(trained: Path, root: Path, number: int) -> list[Artefact]:
+    """Versions of a small model that are told apart by every title: "A 1", "B 1" and so on; genres go with them."""
+    made = []
+    for letter, hour in zip("ABCDEFGH"[:number], range(number), strict=True):
+        directory = root / letter
+        shutil.copytree(trained, directory)
+        anime = [
+            msgspec.structs.replace(one, title=f"{letter} {one.anime_id}", genres=(f"Genre{letter}",))
+            for one in small_catalogue().values()
+        ]
+        Catalogue(anime).write(directory / FILE_NAME)
+        (directory / "manifest.json").unlink()
+        old = store.read_manifest(trained).manifest
+        new = msgspec.structs.replace(old, created=f"2026-01-01T{hour:02}:00:00Z")
+        made.append(store.write_manifest(directory, new))
+    return made

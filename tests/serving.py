@@ -2,18 +2,21 @@
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 import requests
 from flask import Flask
 from werkzeug.serving import make_server
 
+Process = subprocess.Popen[str]
 ROOT = Path(__file__).parent.parent
 PATIENCE = 20.0
 """Seconds that a server gets to start or to end, on a busy machine."""
@@ -21,20 +24,41 @@ PATIENCE = 20.0
 
 @contextlib.contextmanager
 def served(application: str, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Serve with gunicorn on a free port; the address, and the process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", application]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("HAKKEN_", "MAL_"))}
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=clean | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    """Serve with gunicorn on a free port, by one worker unless told otherwise; the address, and the process.
+
+    What it says is in the process's `stdout`, which has room for a hundred lines or so until it is read.
+    """
+    # A line for each request would soon fill it, and stop the server.
+    environment = {"HAKKEN_LOG_LEVEL": "warning", **environment}
+    address, process = started(application, environment, subprocess.PIPE)
     try:
-        yield f"http://127.0.0.1:{port}", process
+        yield address, process
     finally:
         process.terminate()
         process.communicate(timeout=PATIENCE)
+
+
+def started(application: str, environment: Mapping[str, str], output: int | IO[str]) -> tuple[str, Process]:
+    """Begin to serve, as `served` does; the address, and the process, which whoever calls ends."""
+    port = free_port()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("HAKKEN_", "MAL_"))}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hakken.serving", "--bind", f"127.0.0.1:{port}", application],
+        cwd=ROOT,
+        env={**clean, "WEB_CONCURRENCY": "1", **environment},
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return f"http://127.0.0.1:{port}", process
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 @contextlib.contextmanager
@@ -71,3 +95,14 @@ def until(holds: Callable[[], bool]) -> None:
         if time.monotonic() > end:
             raise TimeoutError(f"It did not come true in {PATIENCE} s.")
         time.sleep(0.05)
+
+
+def workers_of(process: Process) -> list[int]:
+    """The processes that gunicorn has answer requests."""
+    return [int(one) for one in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def private_bytes(worker: int) -> int:
+    """Bytes of memory that a process shares with no other."""
+    rollup = Path(f"/proc/{worker}/smaps_rollup").read_text()
+    return sum(1024 * int(kb) for kb in re.findall(r"^Private_\w+: +(\d+) kB", rollup, re.MULTILINE))

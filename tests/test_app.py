@@ -5,6 +5,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,15 @@ def server() -> Iterator[str]:
 def test_the_embedded_model_is_served(server: str) -> None:
     assert requests.get(f"{server}/healthz", timeout=5).json() == {"status": "alive"}
     ready = requests.get(f"{server}/readyz", timeout=5).json()
+    embedded = store.open_artefact("embedded")
+    loaded, age = ready["model"].pop("loaded"), ready["model"].pop("age_seconds")
+    assert 0 <= (datetime.now(UTC) - datetime.fromisoformat(loaded)).total_seconds() < 60
+    trained = datetime.fromisoformat(embedded.manifest.created)
+    assert age == pytest.approx((datetime.now(UTC) - trained).total_seconds(), abs=60)
     assert ready == {
         "status": "ready",
-        "model": {"version": store.open_artefact("embedded").version},
+        "model": {"version": embedded.version, "trained": embedded.manifest.created},
+        "latest": {"looked": None, "failed": False, "reason": None},
         "usernames": {"mal": ["jikan"], "anilist": ["anilist"]},
         "facts": "jikan",
     }

@@ -16,6 +16,7 @@ from hakken import errors
 from hakken.cli.main import main
 from hakken.config import Settings, variable_names
 from hakken.model import store
+from hakken.web import Metrics
 from tests.screenshots import DRAWINGS, SHOTS
 
 ROOT = Path(__file__).parent.parent
@@ -113,6 +114,9 @@ def test_nothing_is_left_to_be_filled_in(path: Path) -> None:
         "STORAGE_EMULATOR_HOST",
         "SOURCE_DATE_EPOCH",
         "REQUIRE_BROWSER",
+        "REQUIRE_TOOLS",
+        "REQUIRE_REDIS",
+        "REQUIRE_AUDIT",
     }
     assert set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", path.read_text())) <= allowed
 
@@ -134,7 +138,7 @@ def test_links_between_documents_lead_somewhere(path: Path) -> None:
 COMPOSERS = {
     "ars_app": {"hakken", "make_recommendations", "flask"},
     "make_recommendations": {"hakken", "create_gcs_local_file", "click", "platformdirs"},
-    "create_gcs_local_file": {"hakken.errors", "hakken.model", "click", "filelock", "google", "requests"},
+    "create_gcs_local_file": {"hakken.errors", "hakken.model", "click", "google", "google_crc32c", "requests"},
 }
 """What the top-level files may import beside the standard library; import-linter reads packages only."""
 
@@ -162,3 +166,9 @@ def test_the_contract_of_the_imports_is_the_one_that_is_documented() -> None:
     block = ARCHITECTURE.partition("## Who may import whom")[2].partition("## The artefact")[0]
     documented = [re.findall(r"hakken\.(\w+)", line) for line in block.splitlines() if line.startswith("      ")]
     assert [sorted(line) for line in documented] == [sorted(line) for line in in_contract]
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    told = set(re.findall(r"^# TYPE (hakken_\w+?)(?:_total)? ", Metrics().written().decode(), re.MULTILINE))
+    named = set(re.findall(r"^\| `(hakken_\w+)`", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE))
+    assert named == {name for name in told if not name.endswith("_created")}

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 import requests
 
-from tests.serving import served, wait_for
+from tests.serving import private_bytes, served, wait_for, workers_of
 from tests.standin.server import Standin
 from tests.test_pace import most_at_once
 
@@ -51,11 +51,7 @@ def roomy(standin: Standin, tmp_path: Path) -> Iterator[Served]:
 
 def memory(process: subprocess.Popen[str]) -> int:
     """Bytes that the workers hold for themselves."""
-    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    rollups = [Path(f"/proc/{worker}/smaps_rollup").read_text() for worker in workers]
-    return sum(
-        1024 * int(kb) for rollup in rollups for kb in re.findall(r"^Private_\w+: +(\d+) kB", rollup, re.MULTILINE)
-    )
+    return sum(map(private_bytes, workers_of(process)))
 
 
 def visit_all(address: str) -> list[tuple[int, float]]:
@@ -145,5 +141,5 @@ def test_a_request_that_gunicorn_cannot_make_out_leaves_no_name_in_the_log(line:
         assert process.stdout
         said = process.stdout.read()
 
-    assert "Invalid request from ip=127.0.0.1" in said
-    assert not re.search("somebody|else", said)
+    assert "Invalid request" in said
+    assert not re.search("somebody|else|ip=", said)

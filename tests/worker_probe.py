@@ -2,17 +2,20 @@
 
 import os
 import sys
+import time
 
 from flask import Flask
+from threadpoolctl import threadpool_info
 
 from ars_app import create_app
 from hakken.config import Settings
 
 
 def create_probed_app() -> Flask:
-    """The real application with one more page: which modules the worker has loaded."""
+    """The real application with two more pages: which modules the worker has loaded, and its pools of threads."""
     app = create_app()
     app.add_url_rule("/modules", view_func=lambda: {"modules": sorted(sys.modules)})
+    app.add_url_rule("/pools", "pools", lambda: {one["filepath"]: one["num_threads"] for one in threadpool_info()})
     return app
 
 
@@ -20,4 +23,18 @@ def create_threads_app() -> Flask:
     """An application that says how many threads the real one would think to have."""
     app = Flask(__name__)
     app.add_url_rule("/", view_func=lambda: str(Settings.from_environ(os.environ).threads))
+    app.add_url_rule("/healthz", "alive", lambda: "")
+    return app
+
+
+def create_slow_app() -> Flask:
+    """An application that takes its time, and says which process answers."""
+    app = Flask(__name__)
+
+    @app.get("/<float:seconds>")
+    def slow(seconds: float) -> str:
+        time.sleep(seconds)
+        return str(os.getpid())
+
+    app.add_url_rule("/healthz", "alive", lambda: "")
     return app

@@ -1,4 +1,4 @@
-"""The command line: python -m hakken train | tune | evaluate | recommend | predict | inspect | catalogue."""
+"""The command line: python -m hakken train | tune | evaluate | recommend | predict | inspect | publish | catalogue."""
 
 import click
 
@@ -7,6 +7,7 @@ from hakken.cli.batch import predict, recommend
 from hakken.cli.catalogue import catalogue
 from hakken.cli.evaluate import evaluate
 from hakken.cli.inspect import inspect
+from hakken.cli.publish import publish
 from hakken.cli.train import train
 from hakken.cli.tune import tune
 
@@ -17,5 +18,5 @@ def main() -> None:
     """Hakken, an anime recommender."""
 
 
-for _command in (train, tune, evaluate, recommend, predict, inspect, catalogue):
+for _command in (train, tune, evaluate, recommend, predict, inspect, publish, catalogue):
     main.add_command(_command)

@@ -22,6 +22,7 @@ from hakken.details.mal import Mal
 from hakken.details.merging import filled
 from hakken.errors import ConfigError, SiteError
 from hakken.http import HttpClient
+from hakken.observer import NOBODY, Observer
 
 __all__ = ["Details", "lacking", "site_named"]
 
@@ -62,9 +63,17 @@ class Details:
         http: asks the site, and keeps what it answered.
         site: whom to ask; None: nobody, and nothing is known beyond the catalogue.
         patience: how long to leave alone what could not be had.
+        observer: hears whether facts were there already.
     """
 
-    def __init__(self, http: HttpClient, site: FactsSite | None, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        http: HttpClient,
+        site: FactsSite | None,
+        patience: Patience | None = None,
+        observer: Observer = NOBODY,
+    ) -> None:
+        self._observer = observer
         self._http = http
         self._site = site
         self._found: TTLCache[int, Anime] = TTLCache(MAX_FOUND, FOUND_SECONDS)
@@ -73,14 +82,14 @@ class Details:
         self._asking = Asking(self._take_turn, self._fetch, patience or Patience())
 
     @classmethod
-    def from_settings(cls, settings: Settings, http: HttpClient) -> Self:
+    def from_settings(cls, settings: Settings, http: HttpClient, observer: Observer = NOBODY) -> Self:
         """Set up whom the settings name; nobody where they say `off`.
 
         Raises:
             ConfigError: what they name lacks what it needs.
         """
         name = settings.facts_from
-        return cls(http, site_named(name, settings) if name else None)
+        return cls(http, site_named(name, settings) if name else None, observer=observer)
 
     def known(self, anime: Anime) -> Anime:
         """An anime with what the catalogue lacks filled in from facts that were fetched before; asks nobody.
@@ -92,9 +101,10 @@ class Details:
             return anime
         with self._lock:
             more = self._found.get(anime.anime_id)
-            if more is None and anime.anime_id in self._nothing:
-                return anime
-        more = more or self._kept(self._site, anime.anime_id)
+            nothing = more is None and anime.anime_id in self._nothing
+        if not nothing:
+            more = more or self._kept(self._site, anime.anime_id)
+        self._observer.looked_up("facts", found=more is not None)
         return filled(anime, more) if more else anime
 
     def want(self, anime_ids: Iterable[int]) -> None:

@@ -1,9 +1,11 @@
 """Asking one site as it wants to be asked: at its pace, again when it stumbles, not at all when it lies down."""
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -14,6 +16,7 @@ from hakken.http.breaker import FAIR_SECONDS, Asked, Breaker
 from hakken.http.deadline import Deadline
 from hakken.http.pace import Pace
 from hakken.http.transport import BoundedAdapter, host_of, sending_in
+from hakken.observer import NOBODY, Observer
 
 ATTEMPTS = 3
 BACK_OFF_SECONDS = 0.4
@@ -30,10 +33,12 @@ class SiteAdapter(BoundedAdapter):
         pace: how often it may be asked.
         breaker: the site's own.
         max_body: largest body that is read, in bytes.
+        observer: hears how asking the site ends.
     """
 
-    def __init__(self, site: str, pace: Pace, breaker: Breaker, max_body: int) -> None:
+    def __init__(self, site: str, pace: Pace, breaker: Breaker, max_body: int, observer: Observer = NOBODY) -> None:
         super().__init__(max_body)
+        self._observer = observer
         self._site = site
         self._pace = pace
         self._breaker = breaker
@@ -45,11 +50,29 @@ class SiteAdapter(BoundedAdapter):
         for attempt in _attempts(deadline):
             with (
                 attempt,
+                self._observed() as answers,
                 self._breaker.guard(host, deadline) as asked,
                 sending_in(partial(self._turn, deadline, asked)),
             ):
-                return super().send(request, *args, **kwargs)
+                answers.append(super().send(request, *args, **kwargs))
+                return answers[0]
         raise AssertionError("the last attempt returns or raises")
+
+    @contextmanager
+    def _observed(self) -> Iterator[list[requests.Response]]:
+        """Let the observer know how an attempt ends, whose answer the block puts into the list."""
+        begun = time.perf_counter()
+        answers: list[requests.Response] = []
+        outcome = "mistake"  # of ours, unless it turns out otherwise
+        try:
+            yield answers
+            outcome = "refused" if answers[0].status_code >= HTTPStatus.BAD_REQUEST else "ok"
+        except SiteError as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            self._observer.asked(self._site, outcome, time.perf_counter() - begun)
+            self._observer.rests(self._site, resting=self._breaker.resting)
 
     @contextmanager
     def _turn(self, deadline: Deadline, asked: Asked) -> Iterator[None]:

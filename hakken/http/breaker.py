@@ -31,6 +31,11 @@ class Breaker:
         self._trial = threading.Lock()
         self._busy_until = 0.0
 
+    @property
+    def resting(self) -> bool:
+        """Whether the site failed, or asked for less, and has not answered since."""
+        return bool(self._circuit.state != "closed") or self._busy_until > time.monotonic()
+
     @contextmanager
     def guard(self, host: str, deadline: Deadline) -> Iterator["Asked"]:
         """Let a request to a site through, and learn from how it ends.

@@ -17,29 +17,21 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
 from hakken.files import is_file, written_whole
 from hakken.model import manifest as manifests
-from hakken.model.manifest import FileEntry, Manifest, Sha256
+from hakken.model.manifest import FileEntry, Manifest
+from hakken.model.pointer import POINTER_NAME, VERSIONS_NAME, Named, Pointer, decode_pointer, encode_pointer
 
-POINTER_NAME = "current.json"
-VERSIONS_NAME = "versions"
 EMBEDDED = "embedded"
 EMBEDDED_PATH = Path(__file__).parent.parent / "embedded"
 _STAGED = ".staged-"
 _NEW, _OLD = "new", "old"
 """In a staging directory: what is to take the place, and what stood there, until it is swept away."""
-
-
-class Pointer(msgspec.Struct, frozen=True):
-    """Which version of several is the current one."""
-
-    version: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*\Z")]
-    manifest_sha256: Sha256
 
 
 class Artefact(NamedTuple):
@@ -60,18 +52,6 @@ class Artefact(NamedTuple):
         return self.directory / name
 
 
-def decode_pointer(text: bytes) -> Pointer:
-    """Read a `current.json`.
-
-    Raises:
-        ArtefactCorrupt: it is not a pointer.
-    """
-    try:
-        return msgspec.json.decode(text, type=Pointer)
-    except manifests.UNREADABLE as error:
-        raise ArtefactCorrupt(f"The pointer {POINTER_NAME} can't be read: {error}.") from error
-
-
 def open_artefact(place: str | Path) -> Artefact:
     """Find an artefact and check it.
 
@@ -89,18 +69,35 @@ def open_artefact(place: str | Path) -> Artefact:
 def locate(place: str | Path) -> tuple[Path, str | None]:
     """Find the directory that `place` means and, where a pointer led there, its manifest's checksum."""
     directory = EMBEDDED_PATH if str(place) == EMBEDDED else Path(place)
-    pointer_file = directory / POINTER_NAME
-    if is_file(directory / manifests.FILE_NAME) or not is_file(pointer_file):
+    pointer = None if is_file(directory / manifests.FILE_NAME) else read_pointer(directory)
+    if pointer is None:
         return directory, None
-    pointer = decode_pointer(_read(pointer_file))
     return directory / VERSIONS_NAME / pointer.version, pointer.manifest_sha256
+
+
+def read_pointer(root: Path) -> Pointer | None:
+    """The pointer of a directory of versions, if it has one.
+
+    Raises:
+        ArtefactCorrupt: it can't be read.
+    """
+    return decode_pointer(_read(root / POINTER_NAME)) if is_file(root / POINTER_NAME) else None
+
+
+def read_pointer_or_none(root: Path) -> Pointer | None:
+    """The same; None where it can't be read, for those who would replace it anyway."""
+    try:
+        return read_pointer(root)
+    except ArtefactCorrupt:
+        return None
 
 
 def point_to(root: Path, artefact: Artefact) -> None:
     """Make a version the current one of a directory of versions; a reader finds the old pointer or the new one."""
     digest = describe_file(artefact.directory / manifests.FILE_NAME).sha256
+    new = Pointer.after(read_pointer_or_none(root), Named(artefact.version, digest))
     with written_whole(root / POINTER_NAME) as file:
-        file.write(msgspec.json.encode(Pointer(artefact.version, digest)))
+        file.write(encode_pointer(new))
 
 
 def verify(directory: Path, manifest_sha256: str | None = None) -> Artefact:

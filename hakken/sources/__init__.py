@@ -10,6 +10,7 @@ from hakken.config import Settings
 from hakken.errors import AllSourcesFailed, ConfigError, Crowded, SiteBlocked, SiteError
 from hakken.files import SITES, cache_directory, private_directory
 from hakken.http import Deadline, HttpClient
+from hakken.observer import NOBODY, Observer
 from hakken.ratings import Site, UserList, Username
 from hakken.sources.anilist import AniList
 from hakken.sources.base import Source, checked
@@ -39,6 +40,7 @@ class Sources:
         sources: site → its sources.
         shared: what is shared with other threads and workers; None: nothing is.
         seats: how many threads may wait for sites at once.
+        observer: hears how long it takes, and whether a list was there already.
     """
 
     def __init__(
@@ -48,14 +50,16 @@ class Sources:
         *,
         shared: SharedLists | None = None,
         seats: int = SEATS,
+        observer: Observer = NOBODY,
     ) -> None:
         self._http = http
         self._sources = sources
         self._shared = shared
         self._seats = threading.BoundedSemaphore(seats)
+        self._observer = observer
 
     @classmethod
-    def from_settings(cls, settings: Settings, http: HttpClient) -> Self:
+    def from_settings(cls, settings: Settings, http: HttpClient, observer: Observer = NOBODY) -> Self:
         """Set up the sources that an operator chose.
 
         Raises:
@@ -65,7 +69,7 @@ class Sources:
         directory = private_directory(cache_directory(settings.cache_dir) / SITES)
         shared = SharedLists(directory) if directory else None
         lists: dict[Site, Sequence[Source]] = {Site.MAL: mal, Site.ANILIST: [AniList(http, settings.anilist_url)]}
-        return cls(http, lists, shared=shared, seats=max(1, settings.threads // 2))
+        return cls(http, lists, shared=shared, seats=max(1, settings.threads // 2), observer=observer)
 
     def fetch(self, username: Username) -> UserList:
         """Fetch someone's whole list from the first source that can give it, all within one deadline.
@@ -79,8 +83,13 @@ class Sources:
             AllSourcesFailed: none of the sources could answer.
         """
         checked(username.name)
-        deadline = self._http.new_deadline()
-        if self._shared and (found := self._shared.find(username)) is not None:
+        with self._observer.stage("fetch"):
+            return self._fetched(username, self._http.new_deadline())
+
+    def _fetched(self, username: Username, deadline: Deadline) -> UserList:
+        found = self._shared.find(username) if self._shared else None
+        self._observer.looked_up("lists", found=found is not None)
+        if found is not None:
             return found
         if not self._seats.acquire(blocking=False):
             raise Crowded("Too many people are having their lists fetched just now.")

@@ -1,11 +1,11 @@
 """The web side: pages, covers, error pages and health checks, added to an application by `register`."""
 
-from functools import partial
 from http import HTTPStatus
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 
 from hakken.config import Settings
+from hakken.knowledge import Knowledge
 from hakken.ratings import MAX_N
 from hakken.web.addresses import fits, watch_links
 from hakken.web.anime import anime
@@ -13,31 +13,43 @@ from hakken.web.api import register_api
 from hakken.web.compression import compress_answers
 from hakken.web.covers import covers, initial
 from hakken.web.errors import register_error_pages
+from hakken.web.finding import titles_of
 from hakken.web.forms import DEFAULTS, YEARS, InMemoryRequest, body_limit
+from hakken.web.guard import (
+    Gate,
+    believe_proxies,
+    limit_requests,
+    refuse_when_full,
+    secure_headers,
+    secure_transport,
+)
 from hakken.web.health import health
-from hakken.web.offer import ORDERS, PLANNED, RULES, current_offer
+from hakken.web.offer import ORDERS, PLANNED, RULES, current_offer, offer_of
 from hakken.web.pages import pages
 from hakken.web.picking import picking
-from hakken.web.services import EXTENSION, Details, Services
+from hakken.web.seeing import Metrics, metrics_page, request_id, watch_requests
+from hakken.web.services import EXTENSION, Details, Services, let_go, once_a_request
 from hakken.web.taste import taste
 from hakken.web.wording import paragraphs, sign, studio
 
-__all__ = ["Details", "Services", "register"]
+__all__ = ["Details", "Metrics", "Services", "once_a_request", "register", "warm"]
 
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src {pictures}; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 RETRY_AFTER = 60
 """Seconds after which to ask again when we can't serve, and know no better."""
 
 
-def register(app: Flask, services: Services) -> None:
+def register(app: Flask, services: Services, metrics: Metrics | None = None) -> None:
     """Add Hakken's pages to an application, which keeps its `templates` and `static` beside itself.
+
+    Args:
+        app: the application.
+        services: what the views call.
+        metrics: what others count in too.
 
     Raises:
         ConfigError: the settings let pictures come from what is no origin.
     """
+    metrics = metrics or Metrics()
     app.extensions[EXTENSION] = services
     app.request_class = InMemoryRequest
     app.config["MAX_CONTENT_LENGTH"] = body_limit(services.settings)
@@ -60,29 +72,38 @@ def register(app: Flask, services: Services) -> None:
         planned=PLANNED,
         offer=current_offer,
         fits=fits,
+        request_id=request_id,
     )
-    for blueprint in (pages, taste, anime, picking, covers, health):
+    _guard(app, services.settings, metrics)
+    for blueprint in (pages, taste, anime, picking, covers, health, metrics_page(services.settings, metrics)):
         app.register_blueprint(blueprint)
     register_api(app)
     register_error_pages(app)
+    app.teardown_request(let_go)
+
+
+def _guard(app: Flask, settings: Settings, metrics: Metrics) -> None:
+    """Add what goes before every answer, and what is said with it; what is added first is the last to see an answer."""
+    watch_requests(app, metrics, trusted=settings.proxies > 0)
+    app.wsgi_app = Gate(app.wsgi_app, metrics, places=settings.threads, waiting=settings.waiting)  # type: ignore[method-assign]  # so Flask has it
+    believe_proxies(app, settings.proxies)
+    if settings.https == "on":
+        secure_transport(app)
     compress_answers(app)
-    app.after_request(partial(_with_headers, _headers(services.settings)))
+    secure_headers(app, settings)
+    app.after_request(_say_when)
+    refuse_when_full(app, metrics)
+    limit_requests(app, settings, metrics)
 
 
-def _headers(settings: Settings) -> dict[str, str]:
-    pictures = " ".join(("'self'", *settings.pictures_from))
-    return {
-        "Content-Security-Policy": POLICY.format(pictures=pictures),
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }
+def warm(knowledge: Knowledge) -> None:
+    """Make what the first request to a model would wait for, before it is served."""
+    knowledge.warm()
+    offer_of(knowledge)
+    titles_of(knowledge)
 
 
-def _with_headers(headers: dict[str, str], response: Response) -> Response:
-    response.headers.update(headers)
+def _say_when(response: Response) -> Response:
     if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers.setdefault("Retry-After", str(RETRY_AFTER))
-    if request.endpoint != "static" and not response.cache_control.public:
-        # A page may hold someone's name and list: it is theirs, not a shared cache's.
-        response.cache_control.private = True
     return response

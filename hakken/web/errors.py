@@ -50,7 +50,7 @@ def on_hakken_error(error: errors.HakkenError) -> ResponseReturnValue:
     tried = error.tried if isinstance(error, errors.AllSourcesFailed) else ()
     known_as = InternalServerError if unforeseen else kind
     told = Told(known_as, failure, failure.status, failure.happened or str(error), tried)
-    return _answer(told, _retry_after(error), lambda: typed(request.values))
+    return _answer(told, _retry_after(error), lambda: typed(request.values) if failure.form else Typed())
 
 
 def _retry_after(error: errors.HakkenError) -> dict[str, str]:

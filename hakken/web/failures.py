@@ -10,6 +10,8 @@ from werkzeug.exceptions import (
     MethodNotAllowed,
     NotFound,
     RequestEntityTooLarge,
+    RequestTimeout,
+    TooManyRequests,
     UnsupportedMediaType,
 )
 
@@ -137,6 +139,14 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     errors.AllSourcesFailed: _site(502, "The list could not be fetched", LATER),
     errors.OutOfTurns: _FULL,
     errors.Crowded: _FULL,
+    errors.FullHouse: Failure(
+        503,
+        Turn.NOBODYS,
+        "Many people are being answered just now",
+        ("Try again in a few seconds.",),
+        form=False,
+        title="Many requests are being answered just now",
+    ),
     errors.NotAnExport: Failure(
         400,
         Turn.YOURS,
@@ -208,6 +218,14 @@ HTTP_FAILURES: dict[type[HTTPException], Failure] = {
         form=False,
         title="This address can't be asked in this way",
     ),
+    RequestTimeout: Failure(
+        408,
+        Turn.YOURS,
+        "That took too long to arrive",
+        ("Send it again, over a faster connection if there is one.",),
+        happened="What was sent did not come whole in the time that there is for it.",
+        form=False,
+    ),
     RequestEntityTooLarge: FAILURES[errors.ExportTooLarge],
     UnsupportedMediaType: Failure(
         415,
@@ -217,6 +235,14 @@ HTTP_FAILURES: dict[type[HTTPException], Failure] = {
         happened="The body has to be sent as application/json.",
         form=False,
         title="What was sent is not of the right type",
+    ),
+    TooManyRequests: Failure(
+        429,
+        Turn.YOURS,
+        "That was too much at once",
+        ("Wait for a minute, then go on.",),
+        happened="More was asked for, from where you are, than this server gives to one visitor.",
+        form=False,
     ),
     InternalServerError: FAILURES[errors.HakkenError],
 }

@@ -1,9 +1,21 @@
 """Health checks: is the process alive, and can it recommend?"""
 
+from datetime import UTC, datetime
+from typing import Any
+
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactTooNew, ModelError, StorageError
+from hakken.errors import (
+    ArtefactCorrupt,
+    ArtefactMissing,
+    ArtefactRefused,
+    ArtefactTooNew,
+    ModelError,
+    ModelPending,
+    StorageError,
+)
+from hakken.living import News
 from hakken.ratings import Site
 from hakken.web.services import services
 
@@ -14,9 +26,11 @@ REASONS = {
     ArtefactMissing: "There is no model where the settings say.",
     ArtefactCorrupt: "The model is damaged.",
     ArtefactTooNew: "The model was made by a later Hakken.",
+    ArtefactRefused: "The model was found unusable before.",
+    ModelPending: "The model is still being fetched.",
     StorageError: "The storage that has the model could not be used.",
 }
-"""Why there is no model, in words that tell a stranger no path; the log has the error's own."""
+"""Why there is no model, or no newer one, in words that tell a stranger no path; the log has the error's own."""
 
 
 @health.get("/healthz")
@@ -27,8 +41,9 @@ def alive() -> ResponseReturnValue:
 
 @health.get("/readyz")
 def ready() -> ResponseReturnValue:
-    """Say whether there is a model to recommend from, which, and which sites are asked for lists and facts."""
+    """Say whether there is a model to recommend from, which, how old, and which sites are asked for lists and facts."""
     settings = services().settings
+    news = services().news()
     asked = {
         "usernames": {Site.MAL: list(settings.mal_sources), Site.ANILIST: ["anilist"]},
         "facts": settings.facts_from,
@@ -36,5 +51,29 @@ def ready() -> ResponseReturnValue:
     try:
         model = services().knowledge().model
     except ModelError as error:
-        return {"status": "not ready", "reason": REASONS.get(type(error), "The model can't be opened."), **asked}, 503
-    return {"status": "ready", "model": {"version": model.version}, **asked}
+        return {"status": "not ready", "reason": _reason(error), "latest": _latest(news), **asked}, 503
+    trained = datetime.fromisoformat(model.manifest.created)
+    described = {
+        "version": model.version,
+        "trained": model.manifest.created,
+        "age_seconds": max(0, int((datetime.now(UTC) - trained).total_seconds())),  # a clock may be wrong
+        "loaded": _written(news.loaded),
+    }
+    return {"status": "ready", "model": described, "latest": _latest(news), **asked}
+
+
+def _latest(news: News) -> dict[str, Any]:
+    """When the latest version was last looked for, and why it is not served, if it is not."""
+    return {
+        "looked": _written(news.looked),
+        "failed": news.failed is not None,
+        "reason": None if news.failed is None else _reason(news.failed),
+    }
+
+
+def _reason(error: ModelError) -> str:
+    return REASONS.get(type(error), "The model can't be opened.")
+
+
+def _written(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,8 +1,10 @@
 """What a visitor can choose from, in words: orders, rules for series and planned titles, types and genres."""
 
 from collections import Counter
-from functools import lru_cache
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from cachetools import cached
 
 from hakken.errors import ModelError
 from hakken.knowledge import Knowledge
@@ -80,13 +82,14 @@ class Offer(NamedTuple):
 def current_offer() -> Offer:
     """What the current catalogue offers: nothing when there is none, as the pages then say."""
     try:
-        return _offer(services().knowledge())
+        return offer_of(services().knowledge())
     except ModelError:
         return Offer((), ())
 
 
-@lru_cache(maxsize=1)
-def _offer(knowledge: Knowledge) -> Offer:
+@cached(WeakKeyDictionary(), key=lambda knowledge: knowledge)
+def offer_of(knowledge: Knowledge) -> Offer:
+    """What a catalogue offers; made once, and gone when the model goes."""
     types: Counter[str] = Counter()
     genres: Counter[str] = Counter()
     for_everyone: set[str] = set()

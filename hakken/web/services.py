@@ -4,15 +4,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from flask import current_app
+from flask import current_app, has_request_context, request
 
 from hakken.catalogue import Anime
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
+from hakken.living import News
 from hakken.ratings import Preferences, Recommendations, UserList, Username
 
 EXTENSION = "hakken"
 """Where an application keeps its services."""
+PINNED = "hakken.knowledge"
+"""Where a request keeps its model."""
 
 
 class Details(Protocol):
@@ -36,6 +39,7 @@ class Services:
         knowledge: the current model and catalogue. Raises `ModelError` when none could be opened.
         parse_export: reads MyAnimeList's export. Raises the kinds of `ExportError`.
         details: what is known of titles beside the catalogue.
+        news: what is known of the current model itself.
     """
 
     settings: Settings
@@ -44,6 +48,30 @@ class Services:
     knowledge: Callable[[], Knowledge]
     parse_export: Callable[[BinaryIO], UserList]
     details: Details
+    news: Callable[[], News] = News
+
+
+def once_a_request(knowledge: Callable[[], Knowledge]) -> Callable[[], Knowledge]:
+    """Give a request the same model whenever it asks, though another may take its place meanwhile.
+
+    Args:
+        knowledge: gives the current one.
+    """
+
+    def pinned() -> Knowledge:
+        if not has_request_context():
+            return knowledge()
+        if PINNED not in request.environ:
+            request.environ[PINNED] = knowledge()
+        found: Knowledge = request.environ[PINNED]
+        return found
+
+    return pinned
+
+
+def let_go(_: BaseException | None) -> None:
+    """Let go of the request's model at its end: its own objects may stay a while."""
+    request.environ.pop(PINNED, None)
 
 
 def services() -> Services:

@@ -21,7 +21,7 @@ from tests.standin.server import Standin
 from tests.standin.sites import ALL
 from tests.standin.users import USERS
 
-GUNICORN = [sys.executable, "-m", "gunicorn"]
+SERVING = [sys.executable, "-m", "hakken.serving"]
 SITES = [site.name for site in ALL]
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     standin.start()
     click.echo(f"The sites' stand-in, with users to try and switches: {standin.url}/", err=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    app = subprocess.Popen([*GUNICORN, *sys.argv[1:], "ars_app:create_app()"], env=os.environ | environment(standin))
+    app = subprocess.Popen([*SERVING, *sys.argv[1:]], env=os.environ | environment(standin))
     try:
         app.wait()
     except (KeyboardInterrupt, SystemExit):

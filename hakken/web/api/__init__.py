@@ -24,7 +24,7 @@ def register_api(app: Flask) -> None:
         origins="*",
         methods=["GET", "HEAD", "OPTIONS"],
         send_wildcard=True,
-        expose_headers=["ETag", "Retry-After"],
+        expose_headers=["ETag", "Retry-After", "X-Request-ID"],
         # A server on someone's own machine is theirs: no page on the internet may reach for it.
         allow_private_network=False,
     )

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
-from werkzeug.exceptions import BadRequest, InternalServerError, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    InternalServerError,
+    RequestEntityTooLarge,
+    RequestTimeout,
+    TooManyRequests,
+    UnsupportedMediaType,
+)
 
 from hakken import errors
 from hakken.web.api.operations import KEPT_FOR, ROOT, Operation
@@ -20,9 +27,9 @@ ABOUT = (
     "that is unknown is refused, for a typo would silently change the answer; a parameter without a value counts as "
     "left out. Failures are problems as RFC 9457 has them. Pages of other origins may GET all of it."
 )
-ANY_QUERY = (errors.BadOption, InternalServerError)
-ANY_MODEL = (errors.ModelError,)
-ANY_BODY = (errors.BadBody, BadRequest, RequestEntityTooLarge, UnsupportedMediaType)
+ANY_QUERY = (errors.BadOption, TooManyRequests, InternalServerError)
+ANY_MODEL = (errors.ModelError, errors.FullHouse)
+ANY_BODY = (errors.BadBody, BadRequest, RequestTimeout, RequestEntityTooLarge, UnsupportedMediaType)
 
 
 @lru_cache(maxsize=1)
@@ -105,7 +112,7 @@ def _problem_response(status: int, kinds: Sequence[type[Exception]]) -> Schema:
         "description": "; or: ".join(dict.fromkeys(titles)) + ".",
         "content": {MEDIA_TYPE: {"schema": _reference(Problem), "examples": examples}},
     }
-    if status == 503:  # noqa: PLR2004  # which always says when to come again
+    if status in {429, 503}:  # which always say when to come again
         response["headers"] = {"Retry-After": _header("Seconds after which to ask again.", kind="integer")}
     return response
 

@@ -1,0 +1,33 @@
+"""Models to serve in the suites: a large one, and versions of one that can be told apart in every answer."""
+
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.recommending import synthetic_knowledge
+from hakken import catalogue
+from hakken.catalogue import Catalogue
+from hakken.knowledge import Knowledge, put_catalogue
+from hakken.model import store
+from hakken.model.store import Artefact, write_manifest
+
+SIGN = "§"
+"""Ends a version's mark, which every title in it begins with."""
+
+
+def large(directory: Path) -> Artefact:
+    """Write a model of 14,000 anime with 200 neighbours and 200 preference weights each."""
+    knowledge = synthetic_knowledge()
+    directory.mkdir(parents=True)
+    knowledge.model.arrays.save(directory)
+    knowledge.catalogue.write(directory / catalogue.FILE_NAME)
+    return write_manifest(directory, knowledge.model.manifest)
+
+
+def marked(directory: Path, mark: str) -> Artefact:
+    """Write the embedded model with a mark in front of all titles."""
+    embedded = Knowledge.read(store.open_artefact(store.EMBEDDED))
+    shutil.copytree(store.locate(store.EMBEDDED)[0], directory)
+    titles = (msgspec.structs.replace(one, title=f"{mark}{SIGN}{one.title}") for one in embedded.catalogue.values())
+    return put_catalogue(directory, Catalogue(titles))

@@ -1,0 +1,55 @@
+"""Serving an application for the suites: two workers, no limits, what it says in a file."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from hakken.config import variable_names
+from tests.serving import Process, private_bytes, started, until, wait_for, workers_of
+
+APP = "ars_app:create_app()"
+HELLO = "benchmarks.load.hello:create_hello()"
+WORKERS = 2
+UNHURRIED = {"HAKKEN_FACTS_SOURCE": "off", "HAKKEN_RATE_LIMIT": "off"}
+STOPPING = 60.0
+"""Seconds that a server gets to stop."""
+
+
+class Server(NamedTuple):
+    """A server that runs.
+
+    Attributes:
+        address: where it answers.
+        process: gunicorn's own, which starts the workers.
+        log: the file with what it said.
+    """
+
+    address: str
+    process: Process
+    log: Path
+
+    @property
+    def memory(self) -> int:
+        """Bytes that its workers hold, each for itself."""
+        return sum(map(private_bytes, workers_of(self.process)))
+
+
+@contextmanager
+def serving(application: str = APP, **environment: str) -> Iterator[Server]:
+    """Serve, and wait until all workers are there."""
+    given = {"WEB_CONCURRENCY": str(WORKERS)} | UNHURRIED | environment
+    settings = set(variable_names().values())
+    known = {name: value for name, value in given.items() if not name.startswith("HAKKEN_") or name in settings}
+    with tempfile.TemporaryDirectory(prefix="hakken-load-") as place:
+        log = Path(place) / "log"
+        with log.open("w") as file:
+            address, process = started(application, {"HAKKEN_CACHE_DIR": f"{place}/cache"} | known, file)
+        try:
+            wait_for(address)
+            until(lambda: len(workers_of(process)) >= int(known["WEB_CONCURRENCY"]))
+            yield Server(address, process, log)
+        finally:
+            process.terminate()
+            process.wait(STOPPING)

@@ -1,0 +1,102 @@
+"""gunicorn's threaded worker, with two things mended.
+
+**Stopping drops nobody.** gunicorn's worker stops accepting, and closes the listening socket once its requests are
+answered. As long as one process holds that socket the kernel goes on taking connections for it; whoever was taken and
+not accepted is reset, with his request on its way. Here the kernel is told to take no more, and what it has taken is
+answered. That is done only when gunicorn itself has let go of the socket: in a reload, and when one worker is replaced,
+others go on with the same queue, and so does systemd, where the socket is its own, at the next start.
+
+**Closing makes nobody wait.** When an answer ends a connection, gunicorn waits up to two seconds for the client to
+close its end, in the one thread that accepts. A client that never does stops the whole worker for so long, and fifteen
+at once make gunicorn take it for dead. Here the thread that answered waits, and not as long.
+"""
+
+import contextlib
+import ctypes
+import os
+import socket
+import struct
+import sys
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from gunicorn import util
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+SO_ATTACH_FILTER = 26
+"""As Linux numbers it; Python has no name for it."""
+DROP_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
+"""A filter as bpf(2) of old has it: load TCP's byte of flags; with SYN in it drop the packet, else take it whole."""
+HANDSHAKE = 0.1
+"""Seconds that connections which were being opened get to be so."""
+LINGER = 0.5
+"""Seconds that a client gets to close its end."""
+
+
+class Leaving(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's threaded worker, stopping as said above."""
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept, or accept no more; what is still in the queue when gunicorn stops for good is accepted first."""
+        if not self.alive and not enabled and not self._held_by_others():
+            for listener in self.sockets:
+                refuse_more(listener)
+            time.sleep(HANDSHAKE)
+            for listener in self.sockets:
+                self._accept_all(listener)
+        super().set_accept_enabled(enabled)
+
+    def _accept_all(self, listener: Any) -> None:  # noqa: ANN401  # gunicorn's own wrapper of a socket
+        before = -1
+        while self.nr_conns > before:
+            before = self.nr_conns
+            self.accept(listener)
+
+    def _held_by_others(self) -> bool:
+        """Whether the queue is still somebody's when this worker has gone; where that can't be seen, it is."""
+        if getattr(self, "of_systemd", False):
+            return True
+        ours = {os.fstat(listener.fileno()).st_ino for listener in self.sockets}
+        try:
+            theirs = list(Path(f"/proc/{self.ppid}/fd").iterdir())
+        except OSError:
+            return True
+        return any(_inode(path) in ours for path in theirs)
+
+    def handle(self, conn: TConn) -> Any:  # noqa: ANN401  # gunicorn's own marks
+        """Answer a request; runs in a thread of the pool."""
+        result = super().handle(conn)
+        if result is False:
+            with contextlib.suppress(OSError):  # the client is gone
+                conn.sock.setblocking(True)
+                util.close_graceful(conn.sock, timeout=LINGER)
+        return result
+
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        """Keep a connection for its next request, or count it off; runs in the thread that accepts."""
+        if not fs.cancelled() and fs.exception() is None and fs.result() is False:
+            self.nr_conns -= 1  # `handle` has closed it
+        else:
+            super().finish_request(conn, fs)
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:  # closed meanwhile
+        return 0
+
+
+def refuse_more(listener: Any) -> None:  # noqa: ANN401  # gunicorn's own wrapper of a socket
+    """Let the kernel take no further connection for a socket, and leave it those that it has taken.
+
+    Only Linux can. A client asks again after a second, and is refused when the socket is closed by then.
+    """
+    if sys.platform != "linux" or listener.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in DROP_SYN))
+    program = struct.pack("HxxxxxxP" if struct.calcsize("P") == 8 else "HxxP", len(DROP_SYN), ctypes.addressof(code))  # noqa: PLR2004  # bytes of an address
+    with contextlib.suppress(OSError):  # a kernel without it: then a few microseconds remain in which one may be lost
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)

@@ -1,0 +1,261 @@
+"""What is deployed with: image, units, proxy, and the page that tells a stranger how, as far as it can be checked."""
+
+import fnmatch
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import requests
+from dockerfile_parse import DockerfileParser
+
+from benchmarks.chaos.proxy import documented
+from hakken.cli.main import main
+from hakken.config import Settings, variable_names
+from hakken.web.forms import body_limit
+from tests.serving import ROOT, free_port, served, wait_for
+
+DEPLOY = ROOT / "deploy"
+GCE = (DEPLOY / "gce.md").read_text()
+SNIPPETS = re.findall(r"^```sh\n(.*?)^```$", GCE, re.MULTILINE | re.DOTALL)
+
+
+def tool(name: str) -> str:
+    """A program that a machine may lack; one that has to have all says so by REQUIRE_TOOLS=1."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
+    if found is None:
+        (pytest.fail if os.environ.get("REQUIRE_TOOLS") else pytest.skip)(f"{name} is not installed: NOT CHECKED")
+    return found
+
+
+OPTIONAL = {"setuptools", "msgpack", "pyyaml", "greenlet"}
+"""What libraries load where it happens to be, and do without."""
+
+
+class Step(NamedTuple):
+    instruction: str
+    value: str
+
+
+@pytest.fixture(scope="module")
+def stages() -> list[list[Step]]:
+    with (ROOT / "Dockerfile").open("rb") as file:
+        structure = DockerfileParser(fileobj=file).structure
+    stages: list[list[Step]] = []
+    for one in structure:
+        step = Step(one["instruction"], one["value"])
+        if step.instruction == "FROM":
+            stages.append([])
+        if step.instruction != "COMMENT":
+            stages[-1].append(step)
+    return stages
+
+
+def all_of(stages: list[list[Step]], instruction: str) -> Iterator[str]:
+    yield from (step.value for stage in stages for step in stage if step.instruction == instruction)
+
+
+def test_images_are_pinned_and_slim(stages: list[list[Step]]) -> None:
+    for image in all_of(stages, "FROM"):
+        assert re.match(r"python:3\.11\.\d+-slim-\w+( AS \w+)?$", image), image
+
+
+def test_nothing_is_loaded_from_an_address_and_nothing_needs_a_shell_to_stop(stages: list[list[Step]]) -> None:
+    assert not list(all_of(stages, "ADD"))
+    for value in (*all_of(stages, "CMD"), *all_of(stages, "ENTRYPOINT")):
+        assert value.startswith("["), value
+    [check] = all_of(stages, "HEALTHCHECK")
+    assert 'CMD ["python"' in check
+    assert not any("curl" in value or "wget" in value or "sudo" in value for value in all_of(stages, "RUN"))
+
+
+def test_directories_are_absolute_and_no_instruction_is_of_old(stages: list[list[Step]]) -> None:
+    assert all(value.startswith("/") for value in all_of(stages, "WORKDIR"))
+    assert not any("cd " in value for value in all_of(stages, "RUN"))
+    assert not list(all_of(stages, "MAINTAINER"))
+
+
+def test_packages_leave_no_lists_and_are_pinned(stages: list[list[Step]]) -> None:
+    for value in all_of(stages, "RUN"):
+        if "apt-get install" in value:
+            assert "--no-install-recommends" in value
+            assert "rm -rf /var/lib/apt/lists/*" in value
+        if "pip install" in value:
+            assert "--no-cache-dir" in value
+    pins = [line for line in (DEPLOY / "requirements.txt").read_text().splitlines() if re.match(r"[a-z]", line)]
+    assert len(pins) > 20
+    assert all(re.match(r"[\w.-]+(\[\w+\])?==\S+", line) for line in pins)
+    assert all(line.endswith("\\") for line in pins), "each with its hashes"
+
+
+def test_the_last_stage_has_no_tools_to_build_with_and_runs_as_nobody_in_particular(stages: list[list[Step]]) -> None:
+    last = stages[-1]
+    assert not any(re.search(r"pip install|apt-get|gcc|build-essential", step.value) for step in last)
+    [user] = [step.value for step in last if step.instruction == "USER"]
+    assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", user)
+    after = [step.instruction for step in last[[step.instruction for step in last].index("USER") :]]
+    assert not {"COPY", "RUN"} & set(after)
+    assert {"HEALTHCHECK", "CMD", "VOLUME"} <= set(after)
+
+
+def copied(stages: list[list[Step]]) -> Iterator[Path]:
+    """What the last stage copies from the repository."""
+    for step in stages[-1]:
+        if step.instruction == "COPY" and not step.value.startswith("--from"):
+            *sources, _ = step.value.split()
+            yield from (ROOT / one for one in sources)
+
+
+def test_all_that_is_copied_is_sent_and_nothing_else(stages: list[list[Step]]) -> None:
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    assert lines[0] == "*"
+    sent = {line[1:] for line in lines if line.startswith("!")}
+    assert sent == {str(path.relative_to(ROOT)) for path in copied(stages)} | {"deploy/requirements.txt"}
+    for name in (".git", "tests", ".venv", "docs", "benchmarks"):
+        assert not any(fnmatch.fnmatch(name, one) for one in sent)
+
+
+def contents(place: Path) -> dict[Path, int]:
+    """Each file below a place, and when it was last changed."""
+    return {path: path.stat().st_mtime_ns for path in place.rglob("*")}
+
+
+def test_the_files_of_the_image_serve_and_nothing_is_written_beside_the_cache(
+    stages: list[list[Step]], tmp_path: Path
+) -> None:
+    place = tmp_path / "srv"
+    place.mkdir()
+    for path in copied(stages):
+        if path.is_dir():
+            shutil.copytree(path, place / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(path, place)
+    before = contents(place)
+    environment = {
+        "PORT": str(free_port()),
+        "PATH": os.environ["PATH"],
+        "HAKKEN_CACHE_DIR": str(tmp_path / "cache"),
+        "HAKKEN_FACTS_SOURCE": "off",
+        "HOME": "/nonexistent",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    address = f"http://127.0.0.1:{environment['PORT']}"
+    check = [sys.executable, "-m", "hakken.serving.healthcheck"]
+    with subprocess.Popen([sys.executable, "-m", "hakken.serving"], cwd=place, env=environment) as process:
+        try:
+            wait_for(address)
+            for page in ("readyz", "static/hakken.css", "recommendations?sample=1"):
+                assert requests.get(f"{address}/{page}", timeout=10).status_code == 200
+            assert subprocess.run(check, cwd=place, env=environment, check=False).returncode == 0
+        finally:
+            process.terminate()
+    assert subprocess.run(check, cwd=place, env=environment, check=False).returncode == 1
+    assert contents(place) == before
+    assert not Path("/nonexistent").exists()
+
+
+def test_a_worker_loads_nothing_that_the_image_lacks() -> None:
+    pinned = set(map(plain, re.findall(r"^([\w.-]+)==", (DEPLOY / "requirements.txt").read_text(), re.MULTILINE)))
+    with served("tests.worker_probe:create_probed_app()") as (address, _):
+        wait_for(address)
+        requests.get(f"{address}/recommendations", {"sample": 1}, timeout=5)
+        loaded = {name.partition(".")[0] for name in requests.get(f"{address}/modules", timeout=5).json()["modules"]}
+    owners = packages_of(loaded - {"threadpoolctl"} - sys.stdlib_module_names) - OPTIONAL
+    assert "numpy" in owners
+    assert owners <= pinned
+
+
+def plain(name: str) -> str:
+    """A distribution's name as all its spellings have it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def packages_of(modules: set[str]) -> set[str]:
+    """The distributions that modules came from."""
+    found = packages_distributions()
+    return {plain(owner) for module in modules for owner in found.get(module, [])}
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """The service and its socket, with what exists here for the paths of a VM."""
+    text = (DEPLOY / "hakken.service").read_text()
+    text = text.replace("/srv/hakken/.venv/bin/python", sys.executable).replace("/srv/hakken", str(ROOT))
+    (tmp_path / "hakken.service").write_text(text)
+    shutil.copy(DEPLOY / "hakken.socket", tmp_path)
+    return tmp_path / "hakken.service"
+
+
+def test_systemd_understands_the_units(unit: Path) -> None:
+    verified = subprocess.run(
+        [tool("systemd-analyze"), "verify", "--man=no", unit, unit.with_suffix(".socket")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (verified.returncode, verified.stderr) == (0, "")
+
+
+def test_systemd_calls_the_service_little_exposed(unit: Path) -> None:
+    command = [tool("systemd-analyze"), "security", "--offline=yes", "--threshold=15", str(unit)]
+    judged = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert judged.returncode == 0, judged.stdout[-300:]
+
+
+def test_systemd_waits_longer_than_gunicorn_does() -> None:
+    unit = (DEPLOY / "hakken.service").read_text()
+    assert int(re.findall(r"^TimeoutStopSec=(\d+)", unit, re.MULTILINE)[0]) > Settings().request_deadline + 10
+
+
+def test_nginx_understands_the_example(tmp_path: Path) -> None:
+    settings = documented(tmp_path, free_port(), "127.0.0.1:8000")
+    command = [tool("nginx"), "-t", "-p", str(tmp_path), "-c", str(settings)]
+    tested = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert tested.returncode == 0, tested.stderr
+
+
+def test_nginx_lets_through_what_hakken_takes() -> None:
+    text = (DEPLOY / "nginx.conf").read_text()
+    assert int(re.findall(r"client_max_body_size (\d+)m;", text)[0]) * 2**20 >= body_limit(Settings())
+    assert int(re.findall(r"large_client_header_buffers \d+ (\d+)k;", text)[0]) * 1024 > 8190
+    assert int(re.findall(r"proxy_read_timeout (\d+)s;", text)[0]) > Settings().deadline + 10
+
+
+def test_the_socket_and_the_proxy_name_the_same_port() -> None:
+    [port] = re.findall(r"ListenStream=(\S+)", (DEPLOY / "hakken.socket").read_text())
+    assert f"server {port} " in (DEPLOY / "nginx.conf").read_text()
+    assert f"http://{port}/readyz" in GCE
+
+
+@pytest.mark.parametrize("number", range(len(SNIPPETS)))
+def test_what_the_page_says_to_type_is_shell(number: int, tmp_path: Path) -> None:
+    script = tmp_path / "snippet.sh"
+    script.write_text("#!/bin/bash\n" + SNIPPETS[number])
+    subprocess.run([tool("bash"), "-n", script], check=True)
+    # The names of step 1 are set in one snippet and used in the next.
+    checked = subprocess.run(
+        [tool("shellcheck"), "--exclude=SC2154,SC2034", script], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_what_the_page_names_is_there() -> None:
+    for path in re.findall(r"/srv/hakken/([\w./-]+\w)", GCE):
+        assert (ROOT / path).exists() or path.startswith(".venv"), path
+    assert set(re.findall(r"\b(?:HAKKEN|MAL)_[A-Z_]+\b", GCE + (DEPLOY / "nginx.conf").read_text())) <= {
+        *variable_names().values()
+    }
+    assert set(re.findall(r"python -m hakken (\w+)", GCE)) <= set(main.commands)
+    used = set(re.findall(r"\$\{?([A-Z]+)\b", GCE))
+    assert used <= set(re.findall(r"\b([A-Z]+)=", "".join(re.findall(r"^export .*$", GCE, re.MULTILINE))))
+
+
+def test_links_of_the_page_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", GCE):
+        assert (DEPLOY / target).exists(), target

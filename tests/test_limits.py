@@ -1,0 +1,218 @@
+"""How much one client may ask for: alone, in two processes that share a Redis, and when that is gone."""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+import requests
+from flask import Flask
+from flask.testing import FlaskClient
+
+from hakken.config import Settings
+from hakken.errors import ConfigError
+from hakken.serving.checks import check_limits
+from hakken.web import Metrics, Services, register
+from tests.backstage import ROOT, Backstage, words
+from tests.serving import PATIENCE, served, until, wait_for
+
+REDIS = shutil.which("redis-server")
+MISSING = "redis-server is not installed, so limits were not tried across processes"
+TOKEN = "a-token-of-these-tests"  # noqa: S105  # of no server that lasts
+SOMEBODY, ANOTHER = "203.0.113.9", "203.0.113.10"
+
+App = Callable[[Settings], Flask]
+
+
+def from_address(app: Flask, address: str) -> FlaskClient:
+    client = app.test_client()
+    client.environ_base["REMOTE_ADDR"] = address
+    return client
+
+
+def test_lists_from_sites_cost_more_than_pages_and_all_draw_on_one_allowance(app_with: App) -> None:
+    client = from_address(app_with(Settings(rate_limit="9/minute")), SOMEBODY)
+    costs = [
+        client.get("/recommendations?username=spike"),  # 4
+        client.get("/api/v1/recommendations?username=spike"),  # 4
+        client.get("/"),  # 1
+        client.get("/"),
+    ]
+    assert [answer.status_code for answer in costs] == [200, 200, 200, 429]
+
+
+@pytest.mark.parametrize(
+    ("ask", "cost"),
+    [
+        (lambda client: client.get("/picks"), 1),
+        (lambda client: client.get("/api/v1/anime/1"), 2),
+        (lambda client: client.post("/recommendations", data={"sample": "1"}), 2),
+        (lambda client: client.post("/recommendations", data={"export": (b"", "x.xml")}), 4),
+        (lambda client: client.get("/taste?username=spike"), 4),
+        (lambda client: client.get("/anime/1/cover"), 0),
+        (lambda client: client.get("/healthz"), 0),
+    ],
+)
+def test_what_a_request_draws(app_with: App, ask: Callable[[FlaskClient], object], cost: int) -> None:
+    client = from_address(app_with(Settings(rate_limit="12/minute")), SOMEBODY)
+    ask(client)
+    drawn = [client.get("/").status_code for _ in range(13)]
+    assert drawn.count(200) == 12 - cost
+
+
+def test_who_asks_too_much_hears_when_to_come_again_in_words_or_as_a_problem(app_with: App) -> None:
+    app = app_with(Settings(rate_limit="1/minute"))
+    client = from_address(app, SOMEBODY)
+    client.get("/")
+    page, problem = client.get("/"), client.get("/api/v1/anime/1")
+
+    for answer in (page, problem):
+        assert answer.status_code == 429
+        assert 1 <= int(answer.headers["Retry-After"]) <= 61
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "That was too much at once" in words(page)
+    assert "Wait for a minute, then go on." in words(page)
+    assert problem.content_type == "application/problem+json"
+    assert problem.get_json()["type"].endswith("#too-many-requests")
+    assert from_address(app, ANOTHER).get("/").status_code == 200
+    for free in ("/static/hakken.css", "/healthz", "/readyz", "/anime/7/cover"):
+        assert client.get(free, buffered=True).status_code == 200
+
+
+def test_after_that_time_there_is_room_again(app_with: App) -> None:
+    client = from_address(app_with(Settings(rate_limit="3/second")), SOMEBODY)
+    until(lambda: client.get("/").status_code == 429)
+    time.sleep(int(client.get("/").headers["Retry-After"]))
+    assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("2001:db8::1", "2001:db8::ffff", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("203.0.113.9", "::ffff:203.0.113.9", True),
+        ("203.0.113.9", "203.0.113.10", False),
+        ("", "not an address", False),
+    ],
+)
+def test_who_counts_as_one_client(app_with: App, first: str, second: str, same: bool) -> None:
+    app = app_with(Settings(rate_limit="1/minute"))
+    from_address(app, first).get("/")
+    assert from_address(app, second).get("/").status_code == (429 if same else 200)
+
+
+@pytest.mark.parametrize(("address", "limit"), [("127.0.0.1", "1/minute"), ("::1", "1/minute"), (SOMEBODY, "off")])
+def test_this_machine_itself_is_not_limited_and_nobody_is_when_it_is_off(
+    app_with: App, address: str, limit: str
+) -> None:
+    client = from_address(app_with(Settings(rate_limit=limit)), address)
+    assert {client.get("/").status_code for _ in range(3)} == {200}
+
+
+def test_a_storage_that_is_down_takes_nobody_down(backstage: Backstage, caplog: pytest.LogCaptureFixture) -> None:
+    metrics = Metrics()
+    app = Flask("hakken_under_test", root_path=str(ROOT))
+    settings = Settings(rate_limit="3/minute", limits_url=f"redis://127.0.0.1:{free_port()}")
+    behind = Services(
+        settings, backstage.recommend, backstage.fetch, backstage.knowledge, backstage.parse_export, backstage
+    )
+    register(app, behind, metrics)
+    client = from_address(app, SOMEBODY)
+
+    assert [client.get("/").status_code for _ in range(5)] == [200, 200, 200, 429, 429]
+    said = [one.getMessage() for one in caplog.records]
+    assert [one for one in said if "HAKKEN_LIMITS_URL can't be reached" in one] == said
+    assert len(said) == 1
+    assert "hakken_limits_apart 1.0" in metrics.written().decode()
+    assert 'hakken_refused_total{by="rate"} 2.0' in metrics.written().decode()
+
+
+@pytest.mark.parametrize("url", ["nothing://host", "memcached://host"])
+def test_a_storage_that_nobody_knows_or_that_lacks_its_library_ends_the_start_in_a_sentence(url: str) -> None:
+    with pytest.raises(
+        ConfigError, match=f"HAKKEN_LIMITS_URL can't be used: nothing is known of {url.partition(':')[0]}://"
+    ):
+        check_limits(Settings(limits_url=url))
+    check_limits(Settings(limits_url="redis://127.0.0.1:1"))  # it may be down
+
+
+# With a real Redis
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def redis_at(port: int, directory: Path) -> Iterator[redis.Redis]:
+    if REDIS is None:
+        if os.environ.get("REQUIRE_REDIS") == "1":
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    command = [REDIS, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        with redis.Redis(port=port) as connection:
+            until(lambda: _answers(connection))
+            yield connection
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def _answers(connection: redis.Redis) -> bool:
+    with contextlib.suppress(redis.ConnectionError):
+        return bool(connection.ping())
+    return False
+
+
+def apart(address: str) -> str:
+    """What a process says of its storage."""
+    said = requests.get(f"{address}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10).text
+    found = re.search(r"^hakken_limits_apart (\S+)$", said, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def test_limits_hold_across_processes_and_without_their_storage_each_counts_for_itself(tmp_path: Path) -> None:
+    port = free_port()
+    settings = {
+        "HAKKEN_RATE_LIMIT": "10/hour",
+        "HAKKEN_LIMITS_URL": f"redis://127.0.0.1:{port}",
+        "HAKKEN_PROXIES": "1",
+        "HAKKEN_METRICS_TOKEN": TOKEN,
+        "HAKKEN_CACHE_DIR": str(tmp_path),
+        "WEB_CONCURRENCY": "1",
+    }
+    with contextlib.ExitStack() as stack:
+        storage = stack.enter_context(redis_at(port, tmp_path))
+        here, there = (stack.enter_context(served("ars_app:create_app()", **settings))[0] for _ in range(2))
+        for address in (here, there):
+            wait_for(address)
+
+        def ask(address: str, visitor: str) -> int:
+            headers = {"X-Forwarded-For": visitor}
+            return requests.get(f"{address}/picks", headers=headers, timeout=10).status_code
+
+        statuses = [ask(address, SOMEBODY) for _ in range(8) for address in (here, there)]
+        assert statuses == [200] * 10 + [429] * 6
+        assert ask(there, ANOTHER) == 200
+        keys = [key.decode() for key in storage.scan_iter()]
+        assert len(keys) == 2
+        assert not [key for key in keys if SOMEBODY in key or ANOTHER in key]
+
+        storage.shutdown(nosave=True)
+        assert [ask(here, SOMEBODY) for _ in range(11)] == [200] * 10 + [429]
+        assert (apart(here), apart(there)) == ("1.0", "0.0")
+        stack.enter_context(redis_at(port, tmp_path))
+        until(lambda: ask(here, ANOTHER) == 200 and apart(here) == "0.0")

@@ -1,0 +1,145 @@
+"""How gunicorn is set up, and what its worker does when it stops."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+
+import pytest
+import requests
+
+from hakken.serving.leaving import refuse_more
+from tests.serving import PATIENCE, served, until, wait_for, workers_of
+
+SLOW = "tests.worker_probe:create_slow_app()"
+HELD = "--threads 1 --worker-connections 2"
+"""The worker takes two connections at a time, so that the others wait with the kernel."""
+
+
+def port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+def ask(address: str, seconds: float) -> int:
+    """Status of an answer that takes so long, on a connection of its own; 0 for none."""
+    with suppress(requests.ConnectionError):
+        return requests.get(f"{address}/{seconds}", headers={"Connection": "close"}, timeout=PATIENCE).status_code
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("WEB_CONCURRENCY", "abc", "'abc' is no number of workers, 1 to 512."),
+        ("WEB_CONCURRENCY", "0", "'0' is no number of workers"),
+        ("PORT", "http", "'http' is no number of a port, 1 to 65535."),
+    ],
+)
+def test_a_number_that_gunicorn_would_trip_over_ends_the_start_in_a_sentence(name: str, value: str, said: str) -> None:
+    with served(SLOW, **{name: value}) as (_, process):
+        output, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert f"The setting {name} can't be used: {said}" in output
+    assert "Traceback" not in output
+
+
+def test_there_is_a_worker_for_each_core_and_two_at_least() -> None:
+    with served(SLOW, WEB_CONCURRENCY="") as (address, process):
+        wait_for(address)
+        until(lambda: len(workers_of(process)) == max(2, len(os.sched_getaffinity(0))))
+    with served(SLOW, WEB_CONCURRENCY="3") as (address, process):
+        wait_for(address)
+        until(lambda: len(workers_of(process)) == 3)
+
+
+def test_a_worker_has_one_thread_for_arithmetic() -> None:
+    with served("tests.worker_probe:create_probed_app()", HAKKEN_FACTS_SOURCE="off") as (address, _):
+        wait_for(address)
+        pools = requests.get(f"{address}/pools", timeout=5).json()
+    assert any("openblas" in one for one in pools)
+    assert set(pools.values()) == {1}
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP])
+def test_who_waits_in_the_queue_when_gunicorn_stops_or_reloads_is_answered(stop: signal.Signals) -> None:
+    with served(SLOW, GUNICORN_CMD_ARGS=HELD) as (address, process), ThreadPoolExecutor(12) as visitors:
+        wait_for(address)
+        asked = [visitors.submit(ask, address, 0.15) for _ in range(12)]
+        time.sleep(0.3)
+        process.send_signal(stop)
+        assert Counter(one.result() for one in asked) == {200: 12}
+        if stop is signal.SIGTERM:
+            assert process.wait(PATIENCE) == 0
+            assert ask(address, 0.0) == 0
+        else:
+            assert ask(address, 0.0) == 200
+
+
+def test_a_worker_that_has_done_its_share_is_replaced_and_nobody_notices() -> None:
+    with served(SLOW, WEB_CONCURRENCY="2", GUNICORN_CMD_ARGS="--max-requests 20 --max-requests-jitter 0") as (
+        address,
+        _,
+    ):
+        wait_for(address)
+        with ThreadPoolExecutor(8) as visitors:
+            answers = list(visitors.map(lambda _: requests.get(f"{address}/0.01", timeout=PATIENCE), range(80)))
+    assert {one.status_code for one in answers} == {200}
+    assert len({one.text for one in answers}) > 2
+
+
+def test_a_worker_that_is_killed_is_replaced() -> None:
+    with served(SLOW) as (address, process):
+        wait_for(address)
+        [worker] = workers_of(process)
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: bool(set(workers_of(process)) - {worker}))
+        assert ask(address, 0.0) == 200
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as it:
+        yield it
+
+
+def test_a_socket_that_refuses_more_keeps_whom_it_has(listener: socket.socket) -> None:
+    with socket.create_connection(listener.getsockname(), timeout=1) as early:
+        refuse_more(listener)
+        with pytest.raises(TimeoutError):
+            socket.create_connection(listener.getsockname(), timeout=0.2)
+        early.sendall(b"x")
+        taken, _ = listener.accept()
+        with taken:
+            assert taken.recv(1) == b"x"
+
+
+def stays(address: str) -> socket.socket:
+    """A visitor who says nonsense, and neither reads what he is told nor leaves."""
+    visitor = socket.create_connection(("127.0.0.1", port_of(address)), timeout=PATIENCE)
+    visitor.sendall(b"nonsense\r\n\r\n")
+    return visitor
+
+
+def test_visitors_who_never_leave_keep_nobody_waiting() -> None:
+    with served(SLOW) as (address, _), ExitStack() as visitors:
+        wait_for(address)
+        for _ in range(20):
+            visitors.enter_context(stays(address))
+        begun = time.monotonic()
+        assert ask(address, 0.0) == 200
+        assert time.monotonic() - begun < 3  # gunicorn's own worker takes 40 s, and is killed before
+
+
+def test_the_process_ends_with_a_request_in_flight_answered() -> None:
+    with served(SLOW) as (address, process), ThreadPoolExecutor(1) as visitors:
+        wait_for(address)
+        asked = visitors.submit(ask, address, 1.0)
+        time.sleep(0.3)
+        process.terminate()
+        assert asked.result() == 200
+        assert subprocess.Popen.wait(process, PATIENCE) == 0
