@@ -109,6 +109,10 @@ class Catalogue(Mapping[int, Anime]):
     def __init__(self, anime: Iterable[Anime]) -> None:
         self._anime = {one.anime_id: one for one in sorted(anime, key=lambda one: one.anime_id)}
 
+    def anime(self, anime_id: int) -> Anime:
+        """What is known of an anime: of one that is not in the catalogue, a name that says its id."""
+        return self._anime.get(anime_id) or Anime(anime_id=anime_id, title=self.title(anime_id))
+
     @cached_property
     def adult_ids(self) -> tuple[int, ...]:
         """Ids of the anime for adults only."""

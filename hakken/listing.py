@@ -2,11 +2,10 @@
 
 import csv
 import io
-from collections.abc import Mapping
 
 import msgspec
 
-from hakken.catalogue import Anime, Catalogue
+from hakken.catalogue import Catalogue
 from hakken.knowledge import Knowledge
 from hakken.model import Model
 from hakken.ratings import Reason, Recommendation, Recommendations
@@ -75,9 +74,9 @@ def listing(result: Recommendations, knowledge: Knowledge) -> Listing:
     )
 
 
-def listed(one: Recommendation, catalogue: Mapping[int, Anime]) -> Listed:
+def listed(one: Recommendation, catalogue: Catalogue) -> Listed:
     """Add to a recommendation what the catalogue knows of the title."""
-    anime = catalogue.get(one.anime_id) or Anime(anime_id=one.anime_id, title=one.title)
+    anime = catalogue.anime(one.anime_id)
     return Listed(
         **msgspec.structs.asdict(one),
         title_english=anime.title_english,
@@ -100,14 +99,18 @@ def readable(value: object) -> bytes:
 
 
 def as_csv(result: Recommendations, catalogue: Catalogue) -> str:
-    """One line for each recommendation under a heading; cells that a spreadsheet would run are escaped."""
-    rows = [msgspec.structs.asdict(listed(one, catalogue)) for one in result.recommendations]
+    """One line for each title, of `recommendations` and then of `continue`, under a heading.
+
+    Cells that a spreadsheet would run are escaped.
+    """
     text = io.StringIO()
-    writer = csv.DictWriter(text, ["rank", *Listed.__struct_fields__])  # lines end as RFC 4180 has it
+    writer = csv.DictWriter(text, ["section", "rank", *Listed.__struct_fields__])  # lines end as RFC 4180 has it
     writer.writeheader()
-    writer.writerows(
-        {"rank": rank} | {name: _cell(value) for name, value in row.items()} for rank, row in enumerate(rows, start=1)
-    )
+    for section, part in (("recommendations", result.recommendations), ("continue", result.continues)):
+        for rank, one in enumerate(part, start=1):
+            row = msgspec.structs.asdict(listed(one, catalogue))
+            cells = {name: _cell(value) for name, value in row.items()}
+            writer.writerow({"section": section, "rank": rank} | cells)
     return text.getvalue()
 
 

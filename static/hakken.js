@@ -2,51 +2,93 @@
 
 "use strict";
 
-const PAUSE = 250; // ms without a key before what was typed is looked up
+const PAUSE = 250; // ms without a key or a change before it is acted upon
+const PATIENCE = 400; // ms without an answer after which the page says that it waits
+const LONGEST_WAIT = 30_000; // ms after which a form that was sent no longer says that it waits
 
-/* A list that changes at once: a form marked data-live is sent when something in it changes, and what is marked
-   data-fresh in its answer takes its place in the page. The address follows, so that it can be kept and gone back to. */
+/* A list that changes at once. A form marked data-live is asked by fetch, and what is marked data-fresh in its answer
+   takes its place in the page; the address follows, so that it can be kept and gone back to.
 
-let asked = 0; // of answers that overtake each other only the last question's counts
+   One question is asked at a time, and each is made of what the page holds when its turn comes: two presses in quick
+   succession are two changes, not one of them. */
 
-async function show(address, { remember, whole = false }) {
-  const mine = ++asked;
+let turn = Promise.resolve();
+let waiting = []; // forms whose fields, as they will stand then, are asked for already
+let shown = location.pathname + location.search;
+let lastChanged = ""; // id of the field whose change was the last question
+
+function ask(form, button, how = {}) {
+  const plain = !button?.name;
+  if (plain && waiting.includes(form.id)) return;
+  if (plain) waiting.push(form.id);
+  // Scores chosen beside titles that the answer before may take away.
+  const chosen = [...form.querySelectorAll("#titles select")].filter((one) => one.value);
+  const more = [...chosen.map((one) => [one.name, one.value]), ...(plain ? [] : [[button.name, button.value]])];
+  turn = turn.then(() => {
+    if (plain) waiting = waiting.filter((id) => id !== form.id);
+    const current = document.getElementById(form.id);
+    return current && show(question(current, more), how);
+  });
+}
+
+function question(form, more) {
+  const address = new URL(form.action);
+  const fields = [...new FormData(form), ...more].filter(([, value]) => value !== "");
+  address.search = new URLSearchParams(fields).toString();
+  return address.href;
+}
+
+async function show(address, { replace = false, back = false, field = "" }) {
   const list = document.querySelector("[data-busy]");
   list?.setAttribute("aria-busy", "true");
+  const late = setTimeout(() => say("Fetching the list…", true), PATIENCE);
   try {
     const answer = await fetch(address, { headers: { Accept: "text/html" } });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (mine !== asked) return;
-    if (!answer.ok || !page.querySelector("[data-fresh]")) {
-      location.assign(address); // an error has a page of its own
-      return;
-    }
+    if (!page.querySelector("main")) throw new TypeError("not a page of ours");
     const place = answer.redirected ? answer.url : address;
-    if (remember === "push" && place !== location.href) history.pushState(null, "", place);
-    if (remember === "replace") history.replaceState(null, "", place);
+    if (!back) remember(place, replace || (field !== "" && field === lastChanged));
+    lastChanged = field;
     document.title = page.title;
-    freshen(page, whole);
+    // An error, and a page gone back to, take the whole place; a changed list takes no more than it needs.
+    freshen(page, back || !answer.ok);
+    say(document.querySelector("[data-news]")?.dataset.news ?? "");
   } catch {
-    if (mine === asked) location.assign(address); // the browser says best what is wrong with the network
+    if (back) location.reload();
+    else say("There was no answer: what you see is as it was. Try again.", true);
   } finally {
-    if (mine === asked) list?.removeAttribute("aria-busy");
+    clearTimeout(late);
+    list?.removeAttribute("aria-busy");
   }
+}
+
+function remember(place, instead) {
+  const { pathname, search } = new URL(place);
+  if (instead) history.replaceState(null, "", place);
+  else if (pathname + search !== shown) history.pushState(null, "", place);
+  shown = pathname + search;
+}
+
+function say(text, visibly = false) {
+  const news = document.getElementById("news");
+  news.textContent = text;
+  news.classList.toggle("unseen", !visibly);
 }
 
 function freshen(page, whole) {
   const focused = document.activeElement;
-  const place = whole ? null : placeOf(focused);
+  const place = placeOf(focused);
   if (whole) {
-    document.querySelector("main").replaceChildren(...page.querySelector("main").childNodes);
-  } else {
-    for (const old of document.querySelectorAll("[data-fresh]")) {
-      const fresh = page.getElementById(old.id);
-      if (fresh) old.replaceWith(fresh);
-    }
+    const main = document.querySelector("main");
+    main.replaceChildren(...page.querySelector("main").childNodes);
+    main.focus({ preventScroll: true });
+    return;
+  }
+  for (const old of document.querySelectorAll("[data-fresh]")) {
+    const fresh = page.getElementById(old.id);
+    if (fresh) old.replaceWith(fresh);
   }
   if (place && !focused.isConnected) focusAgain(place);
-  const said = document.querySelector("#news");
-  if (said) said.textContent = document.querySelector("[data-news]")?.dataset.news ?? "";
 }
 
 /* Whoever works with the keyboard goes on where they were: at the same thing, or at what took its place. */
@@ -64,73 +106,78 @@ function focusAgain({ id, within, alike, index }) {
   (next ?? document.querySelector("[data-busy]"))?.focus({ preventScroll: true });
 }
 
-function question(form, button) {
-  const address = new URL(form.action);
-  const fields = [...new FormData(form, button)].filter(([, value]) => value !== "");
-  address.search = new URLSearchParams(fields).toString();
-  return address.href;
-}
+let pause; // before a change, or what was typed, is acted upon
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.matches("[data-waits]")) sayThatItWaits(form);
-  if (!form.matches("[data-live]") || form.method !== "get" || event.submitter?.matches("[data-plain]")) return;
+  if (!form.matches("[data-live]") || event.submitter?.matches("[data-plain]")) return;
   event.preventDefault();
-  show(question(form, event.submitter), { remember: "push" });
+  clearTimeout(pause);
+  ask(form, event.submitter);
 });
 
-document.addEventListener("change", (event) => {
-  const form = event.target.form;
-  if (event.target.closest("[data-instant]") && form.checkValidity()) form.requestSubmit();
+document.addEventListener("change", ({ target }) => {
+  const form = target.form;
+  if (!target.closest("[data-instant]") || !form?.matches("[data-live]") || !form.checkValidity()) return;
+  clearTimeout(pause);
+  pause = setTimeout(() => ask(form, null, { field: target.id }), PAUSE);
+});
+
+document.addEventListener("input", ({ target }) => {
+  if (target.form?.matches("[data-waits]")) sayThatItWaits(target.form, false);
+  if (target.type !== "search" || !target.form?.matches("[data-live]")) return;
+  clearTimeout(pause);
+  pause = setTimeout(() => ask(target.form, null, { replace: true }), PAUSE);
 });
 
 addEventListener("popstate", () => {
-  if (document.querySelector("[data-busy]")) show(location.href, { remember: "", whole: true });
+  // A jump within the page is no other page.
+  if (location.pathname + location.search === shown) return;
+  shown = location.pathname + location.search;
+  turn = turn.then(() => show(location.href, { back: true }));
 });
 
-/* Titles that are looked up while their name is typed. */
+/* A list that is being fetched, by a form or by a link that may have to wait for another site. */
 
-let typing;
-
-document.addEventListener("input", (event) => {
-  const form = event.target.form;
-  if (event.target.type !== "search" || !form?.matches("[data-search]")) return;
-  clearTimeout(typing);
-  typing = setTimeout(() => show(question(form), { remember: "replace" }), PAUSE);
-});
-
-/* A list that is being fetched. */
-
-function sayThatItWaits(form) {
+function sayThatItWaits(form, waits = true) {
   const said = form.querySelector("[data-waiting]");
-  if (said) said.textContent = said.dataset.waiting;
-  form.setAttribute("aria-busy", "true");
+  said.textContent = waits ? said.dataset.waiting : "";
+  if (waits) setTimeout(() => sayThatItWaits(form, false), LONGEST_WAIT);
 }
 
+document.addEventListener("click", (event) => {
+  const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+  if (plain && event.target.closest("a[data-waits]")) setTimeout(() => say("Fetching the list…", true), PATIENCE);
+});
+
 addEventListener("pageshow", () => {
-  // Whoever comes back finds no form that still waits.
-  for (const form of document.querySelectorAll("[data-waits][aria-busy]")) {
-    form.removeAttribute("aria-busy");
-    form.querySelector("[data-waiting]").textContent = "";
-  }
+  // Whoever comes back finds nothing that still waits.
+  for (const form of document.querySelectorAll("form[data-waits]")) sayThatItWaits(form, false);
+  say("");
 });
 
 /* An export that is dropped anywhere on its form. */
 
-for (const form of document.querySelectorAll("[data-drop]")) {
+const dropped = (event) => event.target.closest?.("[data-drop]");
+
+document.addEventListener("dragover", (event) => {
+  if (!dropped(event) || !event.dataTransfer.types.includes("Files")) return;
+  event.preventDefault();
+  dropped(event).classList.add("over");
+});
+
+document.addEventListener("dragleave", (event) => {
+  const form = dropped(event);
+  if (form && !form.contains(event.relatedTarget)) form.classList.remove("over");
+});
+
+document.addEventListener("drop", (event) => {
+  const form = dropped(event);
+  if (!form || !event.dataTransfer.files.length) return;
+  event.preventDefault();
+  form.classList.remove("over");
   const field = form.querySelector("input[type=file]");
-  const over = (on) => form.classList.toggle("over", on);
-  form.addEventListener("dragover", (event) => {
-    if (!event.dataTransfer.types.includes("Files")) return;
-    event.preventDefault();
-    over(true);
-  });
-  form.addEventListener("dragleave", (event) => over(form.contains(event.relatedTarget)));
-  form.addEventListener("drop", (event) => {
-    if (!event.dataTransfer.files.length) return;
-    event.preventDefault();
-    over(false);
-    field.files = event.dataTransfer.files;
-    field.focus();
-  });
-}
+  field.files = event.dataTransfer.files;
+  field.focus();
+});

@@ -72,7 +72,7 @@ MADE = Recommendations(
         Recommendation(199, "Sen to Chihiro no Kamikakushi", 8.5, 8.5, 1),
         Recommendation(666, EVIL.title, 8.0, 8.0, 60),
         Recommendation(7, "×××Bare", 7.5, 7.5, 61),
-        Recommendation(12345, "Known to the model only", 7.0, 7.0, 62),
+        Recommendation(12345, "MyAnimeList #12345", 7.0, 7.0, 62),
     ),
     ("2 scored titles are new to us and left out.", "It's only a <note>."),
 )

@@ -124,7 +124,7 @@ def must_be_accessible(page: Page, name: str) -> None:
     for width, scheme in product((DESK, PHONE), SCHEMES):
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=scheme)
-        page.screenshot(path=SCREENSHOTS / f"{file}-{width}-{scheme}.png", full_page=True)
+        page.screenshot(path=SCREENSHOTS / f"{file}-{width}-{scheme}.jpeg", type="jpeg", full_page=True)
         if scheme == "light" or width == DESK:
             found = violations(page, RULES if scheme == "light" else COLOUR_RULES)
             assert not found, f"{width}, {scheme}: {found}"

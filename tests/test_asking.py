@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from hakken import errors
 from hakken.ratings import Preferences, Rating, Reason, Recommendation, Recommendations, Status, UserList
 from hakken.sources.carried import packed, unpacked
-from hakken.web.asking import LONGEST_ADDRESS
+from hakken.web.addresses import LONGEST_ADDRESS
 from tests.backstage import SAMPLE, Backstage, Fields, press, upload, words
 
 SHORT = UserList.of([Rating(1, 9), Rating(7, 0, Status.PLAN_TO_WATCH)])
@@ -175,7 +175,7 @@ def test_downloads(client: FlaskClient, backstage: Backstage) -> None:
 
     assert csv.headers["Content-Type"].startswith("text/csv")
     assert csv.headers["Content-Disposition"] == 'attachment; filename="hakken.csv"'
-    assert csv.text.splitlines()[1].startswith("1,1,Cowboy Bebop,")
+    assert csv.text.splitlines()[1].startswith("recommendations,1,1,Cowboy Bebop,")
     assert made.headers["Content-Disposition"] == 'attachment; filename="hakken.json"'
     found = json.loads(made.data)
     assert [one["anime_id"] for one in found["recommendations"]] == [1]
@@ -221,9 +221,10 @@ def test_the_two_pages_about_a_list_lead_to_each_other(client: FlaskClient) -> N
     for query in ("username=spike&source=anilist", f"list={packed(SHORT)}", "sample=1"):
         page = client.get(f"/recommendations?{query}&n=3")
         [taste] = re.findall(r'href="(/taste[^"]*)"', page.text)
-        assert html.unescape(taste) == f"/taste?{query}"
+        # What was chosen is taken along, there and back.
+        assert html.unescape(taste) == f"/taste?{query}&n=3"
         back = client.get(html.unescape(taste))
-        assert f'href="/recommendations?{html.escape(query)}"' in back.text
+        assert f'href="/recommendations?{html.escape(query)}&amp;n=3"' in back.text
     long = client.post("/recommendations", data={"list": packed(LONG)})
     form = long.text.partition('action="/taste"')[2].partition("</form>")[0]
     assert f'value="{packed(LONG)}"' in form

@@ -6,6 +6,7 @@ import zlib
 from string import ascii_letters, digits
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from benchmarks.serving import popular_list
 from hakken.errors import BadList
 from hakken.knowledge import Knowledge
 from hakken.ratings import MAX_ANIME_ID, Rating, Status, UserList
+from hakken.sources.base import MAX_ENTRIES
 from hakken.sources.carried import MAX_UNPACKED, packed, unpacked
 
 entries = st.builds(Rating, st.integers(1, MAX_ANIME_ID), st.integers(-1, 10), st.sampled_from(Status))
@@ -46,9 +48,19 @@ def test_a_list_of_a_thousand_fits_into_an_address(embedded: Knowledge) -> None:
     assert len(packed(popular_list(embedded, 1_000))) < 2_500
 
 
-def test_a_list_that_is_longer_than_any_site_has_is_packed_too() -> None:
-    user_list = UserList.of(Rating(7 * one, 1 + one % 10) for one in range(1, 100_000))
+def test_the_longest_list_that_there_may_be() -> None:
+    ids = np.random.default_rng(0).choice(np.arange(1, MAX_ANIME_ID, 30_000), MAX_ENTRIES, replace=False)
+    user_list = UserList.of(Rating(one, 1 + one % 10) for one in sorted(ids.tolist()))
     assert unpacked(packed(user_list)).ratings == user_list.ratings
+    with pytest.raises(BadList):
+        unpacked(text_of([[1] * (MAX_ENTRIES + 1), b"\x09" * (MAX_ENTRIES + 1), b"\x02" * (MAX_ENTRIES + 1), 0, 0]))
+
+
+def unfinished(content: object) -> str:
+    """A stream that gives a whole list, and never says that it ends."""
+    deflate = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    stream = deflate.compress(msgspec.msgpack.encode(content)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    return "1" + base64.urlsafe_b64encode(stream).decode().rstrip("=")
 
 
 GOOD = [[5, 2], b"\x09\x00", b"\x02\x06", 0, 0]
@@ -80,6 +92,7 @@ BAD = {
     "a status there is not": text_of([[5], b"\x09", b"\x05", 0, 0]),
     "a gap that is no number": text_of([["5"], b"\x09", b"\x02", 0, 0]),
     "a negative count": text_of([[5], b"\x09", b"\x02", -1, 0]),
+    "a stream that does not end": unfinished(GOOD),
     "a text that swells": text_of(b"\0" * (MAX_UNPACKED + 1)),
 }
 

@@ -58,7 +58,10 @@ def test_packed_and_plain_exports_give_the_same_json(tmp_path: Path) -> None:
 
 def test_csv_has_a_heading_and_a_line_for_each() -> None:
     rows = list(csv.DictReader(io.StringIO(run("--file", SAMPLE, "--format", "csv", "-n", "3"))))
-    assert [row["rank"] for row in rows] == ["1", "2", "3"]
+    assert [(row["section"], row["rank"]) for row in rows[:4]] == [
+        *(("recommendations", str(rank)) for rank in (1, 2, 3)),
+        ("continue", "1"),
+    ]
     assert all(1 <= float(row["predicted_rating"]) <= 10 for row in rows)
 
 

@@ -80,7 +80,7 @@ def test_a_username_gets_its_taste(client: FlaskClient, backstage: Backstage, ra
         assert heading in words(page)
     assert f"on the list {len(rated)}" in words(page)
     assert "planned 1" in words(page)
-    assert '<a href="/recommendations?username=spike&amp;source=anilist">Recommendations</a>' in page.text
+    assert '<a href="/recommendations?username=spike&amp;source=anilist" data-waits>Recommendations</a>' in page.text
 
 
 def test_the_page_is_its_readers_alone(client: FlaskClient, rated: UserList) -> None:

@@ -54,12 +54,12 @@ def recommend(user_list: UserList, knowledge: Knowledge, preferences: Preference
     both = Scored(np.concatenate((best.rows, continues.rows)), np.concatenate((best.score, continues.score)))
     all_of_them = described(knowledge, scorer, both)
     found = all_of_them[: len(best.rows)]
-    notes = notes_on(user_list, scorer.visitor)
+    personal = len(scorer.taste.rows) > 0
+    notes = notes_on(user_list, scorer.visitor, leaning=personal, ignoring=bool(preferences.ignored))
     if not np.isin(preferences.like, knowledge.model.arrays.anime_ids).all():
         notes.append("More like one of those titles can't be found: nobody we learnt from has rated it.")
     if len(found) < preferences.n:
         notes.append(what_is_left(len(found), taken))
-    personal = len(scorer.taste.rows) > 0
     return Recommendations(found, tuple(notes), personal, all_of_them[len(best.rows) :])
 
 

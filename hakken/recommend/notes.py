@@ -6,16 +6,27 @@ from hakken.model import Visitor
 from hakken.ratings import UserList
 
 POPULAR = "so these are titles that many people watch and like."
+ALIKE = "so these are titles like those of which more was asked for."
 
 
-def notes_on(user_list: UserList, visitor: Visitor) -> list[str]:
-    """What a list was good for, and how it was read."""
+def notes_on(user_list: UserList, visitor: Visitor, *, leaning: bool, ignoring: bool) -> list[str]:
+    """What a list was good for, and how it was read.
+
+    Args:
+        user_list: all of it.
+        visitor: what is left of it, folded in.
+        leaning: whether there are titles to go by of which more was asked for.
+        ignoring: whether entries are left out.
+    """
     notes = []
+    instead = ALIKE if leaning else POPULAR
     if not len(user_list):
         why = "Nothing on the list could be read" if user_list.skipped else "The list is empty"
-        notes.append(f"{why}, {POPULAR}")
+        notes.append(f"{why}, {instead}")
+    elif not len(visitor.taste.rows) and ignoring:
+        notes.append(f"With what is left out, no watched title that we know is left of the list, {instead}")
     elif not len(visitor.taste.rows):
-        notes.append(f"No watched title that we know was found on the list, {POPULAR} Add a few that you have seen.")
+        notes.append(f"No watched title that we know was found on the list, {instead} Add a few that you have seen.")
     elif not len(visitor.rows):
         notes.append(
             "No title that we know has a score on the list, so these come from what was watched alone, and the "

@@ -18,19 +18,21 @@ import msgspec
 
 from hakken.errors import BadList
 from hakken.ratings import MAX_ANIME_ID, MAX_SCORE, STATUS_OF_CODE, Rating, Status, UserList
+from hakken.sources.base import MAX_ENTRIES
 
 VERSION = "1"
-MAX_UNPACKED = 2**20
-"""Bytes that a list may have when it is unpacked: room for 200,000 entries, and no more for a text made to swell."""
+MAX_UNPACKED = 2**19
+"""Bytes that a list may have when it is unpacked: room for `MAX_ENTRIES`, and no more for a text made to swell."""
 
 _CODE_OF_STATUS = {status: code for code, status in STATUS_OF_CODE.items()}
+_Gap = Annotated[int, msgspec.Meta(ge=1, le=MAX_ANIME_ID)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
 
 
 class _Columns(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     """A list as it is packed; the gap before the first id is the id itself."""
 
-    gaps: tuple[Annotated[int, msgspec.Meta(ge=1, le=MAX_ANIME_ID)], ...]
+    gaps: Annotated[tuple[_Gap, ...], msgspec.Meta(max_length=MAX_ENTRIES)]
     scores: bytes
     statuses: bytes
     skipped: _Count

@@ -22,9 +22,18 @@ def parse(texts: Iterable[str]) -> UserList:
         BadOption: one can't be read, or there are too many.
     """
     user_list = UserList.of(map(_rating, texts))
+    check_length(user_list)
+    return user_list
+
+
+def check_length(user_list: UserList) -> None:
+    """Refuse a list that is too long to be one of picks.
+
+    Raises:
+        BadOption: it is.
+    """
     if len(user_list) > MAX_PICKS:
         raise BadOption(f"At most {MAX_PICKS} titles can be picked.")
-    return user_list
 
 
 def written(user_list: UserList) -> list[str]:

@@ -33,7 +33,7 @@ def profile(user_list: UserList, knowledge: Knowledge) -> Profile:
     listed = Listed.of(columns, knowledge, visitor)
     scores = columns.scores[columns.scored]
     # Of someone who gives every title the same, residuals tell only which titles others like.
-    telling = len(np.unique(scores)) > 1
+    telling = len(np.unique(listed.compared)) > 1
     above, below = unusual_opinions(visitor, listed, knowledge) if telling else ((), ())
     counts = _counts(user_list, listed)
     return Profile(

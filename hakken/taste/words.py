@@ -17,7 +17,8 @@ def generosity_in_words(b_u: float, share: float, compared: int) -> str:
         share: the part of people, 0-1, who score lower.
         compared: how many scores that rests on: of few, only what they say of themselves is said.
     """
-    begin = "So far, you" if compared < FEW else "You"
+    # b_u is drawn towards 0, the more the fewer scores there are: an estimate, and said as one.
+    begin = "So far, you seem to" if compared < FEW else "You seem to"
     if abs(b_u) < SAME:
         return f"{begin} rate titles just as people on average rate the same ones."
     how, others = ("higher", share) if b_u > 0 else ("lower", 1 - share)
@@ -42,7 +43,7 @@ def notes_on(user_list: UserList, counts: Counts, *, telling: bool) -> list[str]
     Args:
         user_list: the list.
         counts: what it holds.
-        telling: whether its scores differ.
+        telling: whether the scores that are compared differ.
     """
     if not counts.entries:
         why = "Nothing on the list could be read" if user_list.skipped else "The list is empty"
@@ -52,8 +53,8 @@ def notes_on(user_list: UserList, counts: Counts, *, telling: bool) -> list[str]
     if not counts.compared:
         return ["No title that we know has a score on the list, so nothing can be compared with what others gave."]
     notes = []
-    if not telling and counts.scored > 1:
-        notes.append("All scores on the list are the same, so they don't tell what is liked more than the rest.")
+    if not telling and counts.compared > 1:
+        notes.append("All scores that can be compared are the same: they don't tell what is liked more than the rest.")
     elif counts.compared < FEW:
         count = "one scored title" if counts.compared == 1 else f"{counts.compared} scored titles"
         notes.append(f"This rests on {count}: with more, there is more to be said, and it is surer.")

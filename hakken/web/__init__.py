@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
 from hakken.ratings import MAX_N
-from hakken.web.addresses import watch_links
+from hakken.web.addresses import fits, watch_links
 from hakken.web.anime import anime
 from hakken.web.api import register_api
 from hakken.web.compression import compress_answers
@@ -22,7 +22,7 @@ from hakken.web.pages import pages
 from hakken.web.picking import picking
 from hakken.web.services import EXTENSION, Details, Services, let_go, once_a_request
 from hakken.web.taste import taste
-from hakken.web.wording import paragraphs, studio
+from hakken.web.wording import paragraphs, sign, studio
 
 __all__ = ["Details", "Services", "once_a_request", "register", "warm"]
 
@@ -48,6 +48,7 @@ def register(app: Flask, services: Services) -> None:
         curly=lambda text: text.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"),
         initial=initial,
         paragraphs=paragraphs,
+        sign=sign,
         studio=studio,
         watch_links=watch_links,
     )
@@ -60,6 +61,7 @@ def register(app: Flask, services: Services) -> None:
         rules=RULES,
         planned=PLANNED,
         offer=current_offer,
+        fits=fits,
     )
     for blueprint in (pages, taste, anime, picking, covers, health):
         app.register_blueprint(blueprint)

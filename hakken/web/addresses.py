@@ -1,14 +1,20 @@
-"""Which addresses from elsewhere a page may show: pictures of listed origins, and the pages of known services.
+"""Addresses: how long our own may be, and which from elsewhere a page may show.
 
-Facts come from other sites, which take them from anyone. What is not certainly one of these is left out.
+Those are pictures of listed origins, and the pages of known services. Facts come from other sites, which take them from
+anyone: what is not certainly one of these is left out.
 """
 
-from collections.abc import Container, Iterable
-from typing import NamedTuple
+from collections.abc import Container, Iterable, Mapping
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+from flask import url_for
 
 from hakken.catalogue import Link
 from hakken.config import origin_of
+
+LONGEST_ADDRESS = 3_500
+"""Characters of an address that browsers, servers and messengers between them can be trusted with."""
 
 SERVICES = {
     "Crunchyroll": ("crunchyroll.com",),
@@ -39,6 +45,11 @@ class Watch(NamedTuple):
 
     service: str
     url: str
+
+
+def fits(endpoint: str, fields: Mapping[str, Any]) -> bool:
+    """Whether the whole address of a page of ours, with some fields, is short enough to be one."""
+    return len(url_for(endpoint, **fields, _external=True)) <= LONGEST_ADDRESS
 
 
 def picture_address(url: str | None, origins: Container[str]) -> str | None:

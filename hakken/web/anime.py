@@ -12,6 +12,7 @@ from hakken.errors import UnknownTitle
 from hakken.knowledge import Knowledge
 from hakken.neighbours import AlsoLiked, Neighbour, also_liked, nearest, standing
 from hakken.ratings import MAX_ANIME_ID
+from hakken.web.caching import public
 from hakken.web.covers import want_missing, with_details
 from hakken.web.services import services
 
@@ -49,7 +50,7 @@ def page(anime_id: int) -> ResponseReturnValue:
         also_liked=_near(also_liked(anime_id, knowledge, adult=adult), knowledge),
         franchise=franchise_of(one, knowledge, adult=one.adult or bool(adult)),
     )
-    return _kept(Response(text), SOON if lacking(one) else KEPT)
+    return public(Response(text), SOON if lacking(one) else KEPT)
 
 
 def title_of(anime_id: int, knowledge: Knowledge) -> Anime:
@@ -58,10 +59,9 @@ def title_of(anime_id: int, knowledge: Knowledge) -> Anime:
     Raises:
         UnknownTitle: neither catalogue nor model knows it.
     """
-    found = knowledge.catalogue.get(anime_id)
-    if found is None and not knowledge.model.rows_of([anime_id])[1].all():
+    if anime_id not in knowledge.catalogue and not knowledge.model.rows_of([anime_id])[1].all():
         raise UnknownTitle(f"Neither the catalogue nor the model has an anime with the number {anime_id}.")
-    return with_details(found or Anime(anime_id=anime_id, title=knowledge.catalogue.title(anime_id)))
+    return with_details(knowledge.catalogue.anime(anime_id))
 
 
 def franchise_of(one: Anime, knowledge: Knowledge, *, adult: bool) -> list[Anime]:
@@ -74,12 +74,3 @@ def franchise_of(one: Anime, knowledge: Knowledge, *, adult: bool) -> list[Anime
 
 def _near(found: Sequence[Neighbour | AlsoLiked], knowledge: Knowledge) -> list[Near]:
     return [Near(title_of(how.anime_id, knowledge), how) for how in found]
-
-
-def _kept(response: Response, seconds: int) -> Response:
-    """Let any cache keep it, and ask by its tag whether it changed: the page says nothing about who looks at it."""
-    response.cache_control.public = True
-    response.cache_control.max_age = seconds
-    response.add_etag()
-    response.make_conditional(request)
-    return response

@@ -4,7 +4,7 @@ An uploaded or picked list is no file of ours: it travels in the page as one fie
 short, else in the body of a form.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from werkzeug.datastructures import MultiDict
 from hakken.errors import BadOption
 from hakken.ratings import Order, Preferences, Status, UserList, Username
 from hakken.sources import carried, picks
+from hakken.web.addresses import fits
 from hakken.web.forms import (
     CHOICES,
     MAX_IGNORED,
@@ -31,8 +32,6 @@ from hakken.web.forms import (
 from hakken.web.services import services
 
 SAMPLE = "static/sample-export.xml"
-LONGEST_ADDRESS = 3_500
-"""Characters of an address that browsers, servers and messengers between them can be trusted with."""
 UNDO = "undo"
 """Field of a button that takes something back: what was chosen and the id of the title, such as "ignore-1"."""
 _UNDONE = {CHOICES[field].name: field for field in ("ignored", "hidden", "like")}
@@ -87,14 +86,9 @@ class Asked(NamedTuple):
         """
         return services().fetch(self.who) if isinstance(self.who, Username) else self.who
 
-    def address(self, endpoint: str, **more: Any) -> str:  # noqa: ANN401  # as url_for has it
-        """Address of a page about this list."""
-        query: dict[str, Any] = {**self.again, **more}
-        return url_for(endpoint, **query)
-
-    def fits(self, endpoint: str) -> bool:
-        """Whether the address of a page about this list is short enough to be one."""
-        return len(self.address(endpoint, _external=True)) <= LONGEST_ADDRESS
+    def fields(self, kept: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """The fields of a form or an address about this list, name → values, with what was chosen about it."""
+        return {name: [value] for name, value in self.again.items()} | dict(kept)
 
 
 def read_asked(values: MultiDict[str, str], request: Request | None = None) -> Asked:
@@ -158,29 +152,24 @@ class Question(NamedTuple):
         return cls(read_asked(values, request), preferences, _view(values.getlist("view")))
 
     @property
-    def fields(self) -> dict[str, list[str]]:
+    def fields(self) -> dict[str, Any]:
         """All of it as fields of a form, name → values, without what is the default."""
         return self.named | written(self.preferences)
 
     @property
-    def named(self) -> dict[str, list[str]]:
+    def named(self) -> dict[str, Any]:
         """Those fields that are no choice: whose list it is, and how it is shown."""
-        shown = {} if self.view is View.CARDS else {"view": [self.view.value]}
-        return {name: [value] for name, value in self.asked.again.items()} | shown
+        return self.asked.fields({} if self.view is View.CARDS else {"view": [self.view.value]})
 
     @property
     def address(self) -> str:
         """The address that asks all of it again."""
-        return self._address()
+        return url_for("pages.recommendations", **self.fields)
 
     @property
     def shareable(self) -> bool:
         """Whether the address can hold it; else a form has to carry it."""
-        return len(self._address(_external=True)) <= LONGEST_ADDRESS
-
-    def _address(self, **more: Any) -> str:  # noqa: ANN401  # as url_for has it
-        query: dict[str, Any] = {**self.fields, **more}
-        return url_for("pages.recommendations", **query)
+        return fits("pages.recommendations", self.fields)
 
     @property
     def typed(self) -> Typed:

@@ -11,6 +11,7 @@ from hakken.details import lacking
 from hakken.errors import ModelError
 from hakken.ratings import MAX_ANIME_ID
 from hakken.web.addresses import picture_address
+from hakken.web.caching import public
 from hakken.web.services import services
 
 covers = Blueprint("covers", __name__)
@@ -49,16 +50,16 @@ def cover(anime_id: int) -> ResponseReturnValue:
     title = _title(anime_id)
     anime = with_details(title or Anime(anime_id=anime_id, title=""))
     if address := picture_address(anime.picture, services().settings.pictures_from):
-        return _kept(Response(status=302, headers={"Location": address}), DAY)
+        return public(Response(status=302, headers={"Location": address}), DAY)
     if title and anime.picture is None:
         services().details.want([anime_id])
-    return _kept(_drawn(anime_id % PATTERNS, initial(anime.title), 200 if title else 404), SOON)
+    return public(_drawn(anime_id % PATTERNS, initial(anime.title), 200 if title else 404), SOON)
 
 
 @covers.get("/covers/<int(fixed_digits=1):pattern>.svg")
 def drawn(pattern: int) -> ResponseReturnValue:
     """Draw a cover without a letter: what lies beneath all others."""
-    return _kept(_drawn(pattern % PATTERNS, "", 200), DAY)
+    return public(_drawn(pattern % PATTERNS, "", 200), DAY)
 
 
 def _title(anime_id: int) -> Anime | None:
@@ -74,10 +75,3 @@ def _title(anime_id: int) -> Anime | None:
 def _drawn(pattern: int, letter: str, status: int) -> Response:
     drawing = render_template("cover.svg", pattern=pattern, letter=letter)
     return Response(drawing, status, mimetype="image/svg+xml")
-
-
-def _kept(response: Response, seconds: int) -> Response:
-    """Let any cache keep it: a cover says nothing about who looks at it."""
-    response.cache_control.public = True
-    response.cache_control.max_age = seconds
-    return response

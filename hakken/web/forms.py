@@ -144,7 +144,7 @@ def read_preferences(values: MultiDict[str, str]) -> Preferences:
     """
     chosen: dict[str, Any] = {}
     for field, choice in CHOICES.items():
-        texts = [text for raw in values.getlist(choice.name) if (text := raw.strip())]
+        texts = list(dict.fromkeys(text for raw in values.getlist(choice.name) if (text := raw.strip())))
         if len(texts) > choice.most > 0:
             raise BadOption(f"At most {choice.most} values can be given for {choice.name}.")
         if choice.most:

@@ -137,8 +137,7 @@ def _changes(question: Question, catalogue: Catalogue) -> Iterator[Change]:
 
 def _entries(recommendations: Sequence[Recommendation], catalogue: Catalogue) -> list[Entry]:
     return [
-        # The model may know an anime that the catalogue lacks: then its name is all there is to show.
-        Entry(rank, one, with_details(catalogue.get(one.anime_id) or Anime(anime_id=one.anime_id, title=one.title)))
+        Entry(rank, one, with_details(catalogue.anime(one.anime_id)))
         for rank, one in enumerate(recommendations, start=1)
     ]
 

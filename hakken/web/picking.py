@@ -72,7 +72,8 @@ def choose() -> ResponseReturnValue:
     values = request.args
     state = State.read(values)
     if "recommend" in values and len(state.chosen):
-        return redirect(Asked.carrying(state.chosen).address("pages.recommendations", **state.kept.choices), 303)
+        fields = Asked.carrying(state.chosen).fields(state.kept.choices)
+        return redirect(url_for("pages.recommendations", **fields), 303)
     if _untidy(values) and "recommend" not in values:
         anchor = "titles" if "add" in values else None
         return redirect(state.address("picking.choose", q=state.query or None, _anchor=anchor), 303)
@@ -96,7 +97,11 @@ def choose() -> ResponseReturnValue:
 
 def _carried(values: MultiDict[str, str]) -> list[str]:
     """The picks of a list that a page of results carried."""
-    return picks.written(carried.unpacked(values["list"])) if "list" in values else []
+    if "list" not in values:
+        return []
+    user_list = carried.unpacked(values["list"])
+    picks.check_length(user_list)
+    return picks.written(user_list)
 
 
 def _untidy(values: MultiDict[str, str]) -> bool:

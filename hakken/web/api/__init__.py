@@ -6,10 +6,11 @@ from flask_cors import CORS
 
 from hakken.listing import readable
 from hakken.web.api.document import document
-from hakken.web.api.operations import ROOT, public
+from hakken.web.api.operations import KEPT_FOR, ROOT
 from hakken.web.api.page import api_page
 from hakken.web.api.reading import JSON
 from hakken.web.api.table import OPERATIONS
+from hakken.web.caching import public
 
 api = Blueprint("api", __name__, url_prefix=ROOT)
 
@@ -36,7 +37,7 @@ for _operation in OPERATIONS:
 @api.get("/openapi.json")
 def openapi() -> Response:
     """Answer with the document."""
-    return public(Response(readable(document()), mimetype=JSON))
+    return public(Response(readable(document()), mimetype=JSON), KEPT_FOR)
 
 
 @api.get("/")

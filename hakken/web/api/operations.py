@@ -15,6 +15,7 @@ from hakken.listing import readable
 from hakken.ratings import MAX_ANIME_ID
 from hakken.web.api.options import NoQuery
 from hakken.web.api.reading import JSON, read_body, read_query
+from hakken.web.caching import public
 
 ROOT = "/api/v1"
 KEPT_FOR = 300
@@ -91,16 +92,7 @@ class Operation:
         query = read_query(self.query, request.args)
         asked = query if self.body is None else read_body(self.body, request)
         response = Response(readable(self.view(asked, **path)), mimetype=JSON)
-        return public(response) if self.kept else private(response)
-
-
-def public(response: Response) -> Response:
-    """Let anyone keep an answer that says nothing about a person, and ask whether it has changed."""
-    response.cache_control.public = True
-    response.cache_control.max_age = KEPT_FOR
-    response.add_etag()
-    response.make_conditional(request)
-    return response
+        return public(response, KEPT_FOR) if self.kept else private(response)
 
 
 def private(response: Response) -> Response:
