@@ -9,7 +9,8 @@ from flask import Flask
 from hakken import web
 from hakken.config import Settings
 from hakken.details import Details
-from hakken.errors import ModelError
+from hakken.errors import ModelError, StorageError
+from hakken.files import private_directory
 from hakken.http import HttpClient
 from hakken.knowledge import Knowledge
 from hakken.living import Current, Fixed, Living
@@ -67,7 +68,10 @@ def _current(settings: Settings) -> Current:
     try:
         if settings.model == EMBEDDED:
             return Fixed(open_knowledge(settings))
-        mirror = Mirror(mirrored(settings), partial(place_of, settings.model), Knowledge.read)
+        root = private_directory(mirrored(settings))
+        if root is None:
+            raise StorageError("There is no place to keep models in that can be written to.")
+        mirror = Mirror(root, partial(place_of, settings.model), Knowledge.read)
     except ModelError as error:
         log.error("The model %s can't be served: %s", settings.model, error)  # noqa: TRY400  # a sentence, no traceback
         return Fixed(error)

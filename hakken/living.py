@@ -112,6 +112,14 @@ class Living:
             patient: take the first look before returning: what is on this machine is there at once. A bucket may keep
                 silent, and is looked at in the background.
         """
+        # A server that opens the application before it forks must not do so while the thread holds any lock, NumPy's or
+        # Python's own: the child would wait for it for ever.
+        ours = weakref.ref(self)
+        os.register_at_fork(
+            before=lambda: _pause(ours()),
+            after_in_parent=lambda: _resume(ours()),
+            after_in_child=lambda: _resume(ours()),
+        )
         self._open_last()
         if patient:
             self.look()
@@ -150,7 +158,6 @@ class Living:
 
     def _begin(self, *, looked: bool) -> None:
         self._pid = os.getpid()
-        self._looking = threading.Lock()  # of a thread that was looking when its process forked, for ever locked
         self._thread = threading.Thread(target=self._run, args=(looked,), name="model-poll", daemon=True)
         self._thread.start()
 
@@ -159,7 +166,8 @@ class Living:
             if not looked:
                 self.look()
             looked = False
-            self._attempt(self._heat)
+            with self._looking:
+                self._attempt(self._heat)
             if not self._poll:
                 return
             self._closed.wait(self._poll * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  # no secret
@@ -228,6 +236,17 @@ class Living:
             before.hold.close()
             self._retired = weakref.ref(before.knowledge)
         log.info("The model %s is served, opened in %.2f s", named.version, time.monotonic() - begun)
+
+
+def _pause(living: Living | None) -> None:
+    """Wait until it looks no more, and keep it from looking."""
+    if living is not None:
+        living._looking.acquire()  # noqa: SLF001  # its own, released by `_resume`
+
+
+def _resume(living: Living | None) -> None:
+    if living is not None:
+        living._looking.release()  # noqa: SLF001  # as said
 
 
 def _anew(error: ModelError) -> ModelError:

@@ -63,21 +63,26 @@ def test_two_workers_follow_a_bucket_that_is_asked_once_and_fail_no_request(
     with served("ars_app:create_app()", **environment(URI, tmp_path, WEB_CONCURRENCY="2")) as (address, process):
         wait_for(address)
         until(all_serve(address, first.version))
+        over: list[bool] = []
         with ThreadPoolExecutor(1) as visitors:
-            over: list[bool] = []
             visiting = visitors.submit(visit, address, over)
-            faults.seen.clear()
-            publish(second, place_of(URI))
-            until(all_serve(address, second.version))
-            fetched = Counter(one.name for one in faults.seen if one.method == "GET" and one.name.endswith(".npy"))
-            assert set(fetched.values()) == {1}
-            workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            mapped = [re.findall(r"versions/([^/]+)/b_i", Path(f"/proc/{one}/maps").read_text()) for one in workers]
-            assert mapped == [[second.version]] * 2
-            roll_back(place_of(URI))
-            until(all_serve(address, first.version))
-            over.append(True)
+            try:
+                faults.seen.clear()
+                publish(second, place_of(URI))
+                until(lambda: mapped_by(process.pid) == [{second.version}] * 2)
+                fetched = Counter(one.name for one in faults.seen if one.method == "GET" and one.name.endswith(".npy"))
+                assert set(fetched.values()) == {1}
+                roll_back(place_of(URI))
+                until(all_serve(address, first.version))
+            finally:
+                over.append(True)
             assert visiting.result() == {200}
+
+
+def mapped_by(master: int) -> list[set[str]]:
+    """The versions that each worker has mapped."""
+    workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    return [set(re.findall(r"versions/([^/]+)/b_i", Path(f"/proc/{one}/maps").read_text())) for one in workers]
 
 
 def visit(address: str, over: list[bool]) -> set[int]:

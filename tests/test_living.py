@@ -572,6 +572,15 @@ def test_readyz_tells_version_age_and_whether_the_last_look_failed(
     assert str(there.root) not in json.dumps(ready)
 
 
+def test_where_nothing_can_be_kept_a_directory_is_served_all_the_same(
+    there: Directory, versions: list[Artefact], caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(versions[0], there)
+    client = create_app(Settings(model=str(there), cache_dir="/proc/none", model_poll=0)).test_client()
+    assert client.get("/readyz").get_json()["model"]["version"] == versions[0].version
+    assert "this process keeps to itself" in caplog.text
+
+
 def test_what_is_no_place_leaves_the_app_alive(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         client = create_app(Settings(model="s3://bucket/p")).test_client()

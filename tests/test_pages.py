@@ -511,7 +511,11 @@ INHERITED = {
     errors.ArtefactMissing: errors.ModelError,
     errors.ArtefactCorrupt: errors.ModelError,
     errors.ArtefactTooNew: errors.ModelError,
+    errors.ArtefactRefused: errors.ModelError,
+    errors.ModelPending: errors.ModelError,
     errors.StorageError: errors.ModelError,
+    errors.PublishedMeanwhile: errors.ModelError,
+    errors.NothingBefore: errors.ModelError,
     errors.SiteResting: errors.SiteDown,
     # No visitor meets these two: one stops the start, the other a command.
     errors.ConfigError: errors.HakkenError,
@@ -567,9 +571,12 @@ def test_ready(client: FlaskClient) -> None:
     page = client.get("/readyz")
 
     assert page.status_code == 200
-    assert page.json == {
+    ready = page.get_json()
+    assert ready["model"].pop("age_seconds") > 0
+    assert ready == {
         "status": "ready",
-        "model": {"version": "20261123T211635Z-abc"},
+        "model": {"version": "20261123T211635Z-abc", "trained": "2026-11-23T21:16:35Z", "loaded": None},
+        "latest": {"looked": None, "failed": False, "reason": None},
         "usernames": {"mal": ["mal", "jikan"], "anilist": ["anilist"]},
         "facts": "mal",
     }
