@@ -59,8 +59,10 @@ def serves(address: str, version: str | None = None) -> bool:
     def has_it() -> bool:
         return all(version in {None, version_at(address)} for _ in range(AFTER))
 
-    well = all(requests.get(f"{address}/recommendations?sample=1", timeout=PATIENCE).ok for _ in range(AFTER))
-    return well and until(has_it)
+    def is_well() -> bool:
+        return all(requests.get(f"{address}/recommendations?sample=1", timeout=PATIENCE).ok for _ in range(AFTER))
+
+    return until(has_it) and until(is_well)
 
 
 def judged(

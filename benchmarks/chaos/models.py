@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from benchmarks.chaos.buckets import Stage, stage
-from benchmarks.chaos.judging import NotHere, judged, load, serves, until, version_at
+from benchmarks.chaos.judging import NotHere, judged, load, serves
 from benchmarks.load.serving import serving
 from benchmarks.operations import Figure
 
@@ -20,7 +20,7 @@ DISK = "300m"
 def bucket_gone(seconds: float) -> Figure:
     """Let the bucket vanish, and come back with another version."""
     with stage() as it, serving(**it.environment) as server:
-        ready = until(lambda: version_at(server.address) == it.one.version)
+        ready = serves(server.address, it.one.version)
         with load(server.address, seconds) as going:
             time.sleep(seconds / 4)
             it.bucket.go()
@@ -35,7 +35,7 @@ def bucket_gone(seconds: float) -> Figure:
 def bucket_damaged(seconds: float) -> Figure:
     """Let the bucket offer a version of which a file is damaged, and then a good one."""
     with stage() as it, serving(**it.environment) as server:
-        ready = until(lambda: version_at(server.address) == it.one.version)
+        ready = serves(server.address, it.one.version)
         with load(server.address, seconds) as going:
             it.bucket.put_damaged(it.two)
             answers = going.answers()
@@ -49,7 +49,7 @@ def bucket_damaged(seconds: float) -> Figure:
 def version_missing(seconds: float) -> Figure:
     """Let the pointer name a version that nobody uploaded."""
     with stage() as it, serving(**it.environment) as server:
-        ready = until(lambda: version_at(server.address) == it.one.version)
+        ready = serves(server.address, it.one.version)
         with load(server.address, seconds) as going:
             it.bucket.point_to("20300101T000000Z-0123456789ab", it.two.directory / "manifest.json")
             answers = going.answers()
@@ -62,7 +62,7 @@ def version_missing(seconds: float) -> Figure:
 def disk_full(seconds: float) -> Figure:
     """Let the cache's disk have no room for the next version, and then room again."""
     with stage() as it, _small_disk(it.cache), serving(**it.environment) as server:
-        ready = until(lambda: version_at(server.address) == it.one.version)
+        ready = serves(server.address, it.one.version)
         filler = it.cache / "filler"
         with load(server.address, seconds) as going:
             _fill(filler)
@@ -99,7 +99,7 @@ def damaged_before_restart(seconds: float) -> Figure:
     """Damage the version that the machine has, and start anew: at once with the bucket, later without it."""
     with stage() as it:
         with serving(**it.environment) as server:
-            ready = until(lambda: version_at(server.address) == it.one.version)
+            ready = serves(server.address, it.one.version)
             it.bucket.publish(it.two)
             ready = ready and serves(server.address, it.two.version)
         _damage(it, it.two.version)
@@ -120,7 +120,7 @@ def damaged_before_restart(seconds: float) -> Figure:
 def damaged_before_opening(seconds: float) -> Figure:
     """Damage each file of the next version as soon as it is in the cache, for a while."""
     with stage() as it, serving(**it.environment) as server:
-        ready = until(lambda: version_at(server.address) == it.one.version)
+        ready = serves(server.address, it.one.version)
         over = Event()
         vandal = Thread(target=_vandalise, args=(it, over))
         with load(server.address, seconds) as going:

@@ -16,7 +16,6 @@ from benchmarks.chaos.proxy import proxied
 from benchmarks.load.client import REFUSED, UNANSWERED, Answers, Load
 from benchmarks.load.serving import APP, STOPPING, UNHURRIED, WORKERS, serving
 from benchmarks.operations import Figure
-from hakken.config import variable_names
 from tests.serving import ROOT, wait_for, workers_of
 
 LISTEN_FD = 3
@@ -109,12 +108,10 @@ def restarted(seconds: float) -> Figure:
 @contextmanager
 def _activated(listener: socket.socket) -> Iterator[None]:
     """Serve from a socket that is handed over as systemd does."""
-    known = set(variable_names().values())
-    settings = {name: value for name, value in UNHURRIED.items() if name in known}
     # The shell becomes gunicorn, and so its number is the one that the socket is meant for.
     command = f"exec {LISTEN_FD}<&{listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$"
     with tempfile.TemporaryDirectory(prefix="hakken-chaos-") as cache, tempfile.TemporaryFile() as log:
-        environment = {**os.environ, **settings, "WEB_CONCURRENCY": str(WORKERS), "HAKKEN_CACHE_DIR": cache}
+        environment = {**os.environ, **UNHURRIED, "WEB_CONCURRENCY": str(WORKERS), "HAKKEN_CACHE_DIR": cache}
         process = subprocess.Popen(  # noqa: S603  # ours
             ["bash", "-c", f"{command} exec {sys.executable} -m hakken.serving '{APP}'"],  # noqa: S607  # as above
             cwd=ROOT,

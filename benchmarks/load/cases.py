@@ -17,7 +17,6 @@ from benchmarks.load.rates import top_rate
 from benchmarks.load.serving import APP, HELLO, STOPPING, UNHURRIED, WORKERS, Server, serving
 from benchmarks.load.swaps import swap
 from benchmarks.operations import Figure
-from hakken.config import variable_names
 from tests.serving import PATIENCE, private_bytes, started, workers_of
 
 MB = 2**20
@@ -101,11 +100,9 @@ def starts(scale: Scale) -> Iterator[Figure]:
 
 
 def _start() -> float:
-    settings = set(variable_names().values())
-    environment = {name: value for name, value in UNHURRIED.items() if name in settings}
     with tempfile.TemporaryFile("w") as log:
         begun = time.monotonic()
-        address, process = started(APP, environment | {"WEB_CONCURRENCY": str(WORKERS)}, log)
+        address, process = started(APP, UNHURRIED | {"WEB_CONCURRENCY": str(WORKERS)}, log)
         port = int(address.rpartition(":")[2])
         try:
             while not _ready(port):

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from hakken.config import variable_names
 from tests.serving import Process, private_bytes, started, until, wait_for, workers_of
 
 APP = "ars_app:create_app()"
@@ -40,15 +39,13 @@ class Server(NamedTuple):
 def serving(application: str = APP, **environment: str) -> Iterator[Server]:
     """Serve, and wait until all workers are there."""
     given = {"WEB_CONCURRENCY": str(WORKERS)} | UNHURRIED | environment
-    settings = set(variable_names().values())
-    known = {name: value for name, value in given.items() if not name.startswith("HAKKEN_") or name in settings}
     with tempfile.TemporaryDirectory(prefix="hakken-load-") as place:
         log = Path(place) / "log"
         with log.open("w") as file:
-            address, process = started(application, {"HAKKEN_CACHE_DIR": f"{place}/cache"} | known, file)
+            address, process = started(application, {"HAKKEN_CACHE_DIR": f"{place}/cache"} | given, file)
         try:
             wait_for(address)
-            until(lambda: len(workers_of(process)) >= int(known["WEB_CONCURRENCY"]))
+            until(lambda: len(workers_of(process)) >= int(given["WEB_CONCURRENCY"]))
             yield Server(address, process, log)
         finally:
             process.terminate()
