@@ -33,7 +33,8 @@ function ask(form, button, how = {}) {
 
 function question(form, more) {
   const address = new URL(form.action);
-  const fields = [...new FormData(form), ...more].filter(([, value]) => value !== "");
+  const own = [...new FormData(form)].filter(([, value]) => value !== "");
+  const fields = [...own, ...more.filter((one) => !own.some((other) => String(other) === String(one)))];
   address.search = new URLSearchParams(fields).toString();
   return address.href;
 }
@@ -106,29 +107,41 @@ function focusAgain({ id, within, alike, index }) {
   (next ?? document.querySelector("[data-busy]"))?.focus({ preventScroll: true });
 }
 
-let pause; // before a change, or what was typed, is acted upon
+let pending = null; // a change, or what is being typed, until it is acted upon: a form, how to ask, and a timer
+
+function later(form, how) {
+  clearTimeout(pending?.timer);
+  pending = { form, how, timer: setTimeout(now, PAUSE) };
+}
+
+function now() {
+  const { form, how, timer } = pending;
+  clearTimeout(timer);
+  pending = null;
+  ask(form, null, how);
+}
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.matches("[data-waits]")) sayThatItWaits(form);
   if (!form.matches("[data-live]") || event.submitter?.matches("[data-plain]")) return;
   event.preventDefault();
-  clearTimeout(pause);
+  if (pending && pending.form !== form) now();
+  clearTimeout(pending?.timer); // what is pending in this form goes with it
+  pending = null;
   ask(form, event.submitter);
 });
 
 document.addEventListener("change", ({ target }) => {
   const form = target.form;
   if (!target.closest("[data-instant]") || !form?.matches("[data-live]") || !form.checkValidity()) return;
-  clearTimeout(pause);
-  pause = setTimeout(() => ask(form, null, { field: target.id }), PAUSE);
+  later(form, { field: target.id });
 });
 
 document.addEventListener("input", ({ target }) => {
   if (target.form?.matches("[data-waits]")) sayThatItWaits(target.form, false);
   if (target.type !== "search" || !target.form?.matches("[data-live]")) return;
-  clearTimeout(pause);
-  pause = setTimeout(() => ask(target.form, null, { replace: true }), PAUSE);
+  later(target.form, { replace: true });
 });
 
 addEventListener("popstate", () => {

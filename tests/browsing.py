@@ -54,10 +54,11 @@ def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
         complaints: list[str] = []
 
         def heard(message: ConsoleMessage) -> None:
-            # That a page is an error page, Chromium reports too.
+            # That a page is an error page, or that a test has cut the network off, Chromium reports too.
             path = urlsplit(message.location["url"]).path
             page_itself = not path.startswith(("/static/", "/covers/")) and not path.endswith("/cover")
-            if not (page_itself and message.text.startswith("Failed to load resource: the server responded")):
+            expected = ("Failed to load resource: the server responded", "Failed to load resource: net::ERR_INTERNET")
+            if not (page_itself and message.text.startswith(expected)):
                 complaints.append(f"{message.text} ({message.location['url']})")
 
         def asked(request: Request) -> None:

@@ -30,7 +30,8 @@ FOCUS = """() => {
     };
 }"""
 MISSED = """() => [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex='0']")]
-    .filter(one => one.checkVisibility() && !visited.has(one)).map(one => one.outerHTML.slice(0, 120))"""
+    .filter(one => one.checkVisibility() && one.tabIndex >= 0 && !visited.has(one))
+    .map(one => one.outerHTML.slice(0, 120))"""
 
 
 def focus(page: Page) -> dict[str, Any]:

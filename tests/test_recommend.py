@@ -239,3 +239,29 @@ def test_a_wish_for_what_nobody_rated_is_told(knowledge: Knowledge) -> None:
     usual, wished = (recommend(user_list, knowledge, Preferences(n=20, like=like)) for like in ((), (99_999,)))
     assert wished.recommendations == usual.recommendations
     assert any("More like one of those titles can't be found" in note for note in wished.notes)
+
+
+@pytest.mark.parametrize(
+    ("ratings", "preferences", "said"),
+    [
+        (
+            [150],
+            Preferences(ignored=(150,)),
+            "With what is left out, no watched title that we know is left of the list",
+        ),
+        (
+            [],
+            Preferences(like=(150,)),
+            "The list is empty, so these are titles like those of which more was asked for.",
+        ),
+        ([150], Preferences(ignored=(150,), like=(19,)), "so these are titles like those of which more was asked for."),
+        ([900_000], Preferences(ignored=(1,)), "no watched title that we know"),
+    ],
+)
+def test_a_note_does_not_say_of_a_list_what_the_choices_made_of_it(
+    embedded: Knowledge, ratings: list[int], preferences: Preferences, said: str
+) -> None:
+    result = recommend(UserList.of(Rating(one, 9) for one in ratings), embedded, preferences)
+    notes = " ".join(result.notes)
+    assert said in notes
+    assert ("many people watch and like" in notes) == (not preferences.like) == (not result.personal)
