@@ -40,7 +40,7 @@ class Standin:
 
     def __init__(self, more: Callable[[Flask, "Standin"], None] | None = None) -> None:
         self.requests: list[Seen] = []
-        self.cache = tempfile.TemporaryDirectory(prefix="hakken-standin-")
+        self.cache = tempfile.TemporaryDirectory(prefix="hakken-standin-", ignore_cleanup_errors=True)
         self._faults: dict[str, tuple[Fault, int]] = {}
         self._server = make_server("127.0.0.1", 0, self._app(more), threaded=True, request_handler=_Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -91,8 +91,8 @@ class Standin:
         """Begin a test: forget the faults and the requests of the one before."""
         self._faults.clear()
         self.requests.clear()
-        self.cache.cleanup()
-        self.cache = tempfile.TemporaryDirectory(prefix="hakken-standin-")
+        self.cache.cleanup()  # an app of the last test may still be writing into it
+        self.cache = tempfile.TemporaryDirectory(prefix="hakken-standin-", ignore_cleanup_errors=True)
         faults.over.clear()
 
     def end(self) -> None:
