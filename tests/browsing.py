@@ -57,8 +57,9 @@ def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
             # That a page is an error page, or that a test has cut the network off, Chromium reports too.
             path = urlsplit(message.location["url"]).path
             page_itself = not path.startswith(("/static/", "/covers/")) and not path.endswith("/cover")
-            expected = ("Failed to load resource: the server responded", "Failed to load resource: net::ERR_INTERNET")
-            if not (page_itself and message.text.startswith(expected)):
+            failed = message.text.startswith("Failed to load resource: the server responded")
+            cut_off = message.text.startswith("Failed to load resource: net::ERR_INTERNET_DISCONNECTED")
+            if not (cut_off or (page_itself and failed)):
                 complaints.append(f"{message.text} ({message.location['url']})")
 
         def asked(request: Request) -> None:
