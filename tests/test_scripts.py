@@ -109,6 +109,7 @@ def test_an_error_is_asked_for_once_and_can_be_gone_back_from(page: Page, sites:
 
     expect(heading(page)).to_have_text("One thing in the form is missing or out of range")
     assert len([one for one in asked if "year_to=2000" in one]) == 1
+    expect(page).to_have_title(re.compile("^One thing in the form"))
     page.go_back()
     expect(heading(page)).to_have_text("Recommended for the sample list")
     page.go_back()
@@ -154,3 +155,20 @@ def test_genres_that_only_titles_for_adults_have_come_with_those(page: Page) -> 
     page.get_by_role("checkbox", name="Show titles for adults too").check()
 
     expect(genres).to_have_count(2)
+
+
+def test_two_titles_added_in_quick_succession_keep_their_scores(page: Page) -> None:
+    page.goto("/picks")
+    held: list[Route] = []
+    page.route(re.compile("add=1535"), lambda route: held.append(route))  # noqa: PLW0108  # Playwright marks it
+    page.get_by_label("Score for Death Note", exact=True).select_option("10")
+    with page.expect_request(re.compile("add=1535")):
+        page.get_by_role("button", name="Add Death Note", exact=True).click()
+    # The answer on its way will offer other titles than these.
+    page.get_by_label("Score for Naruto", exact=True).select_option("3")
+    page.get_by_role("button", name="Add Naruto", exact=True).click()
+
+    held[0].continue_()
+
+    expect(page.locator(".picks li")).to_have_count(2)
+    expect(page).to_have_url(re.compile("pick=1535-10&pick=20-3$"))
