@@ -14,7 +14,7 @@ class Heard:
         self.done = 0
 
     @contextmanager
-    def stage(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:  # noqa: ARG002
+    def stage(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:  # noqa: ARG002  # as the real one has it
         """Begin a stage."""
         self.total = total
         yield self._advance

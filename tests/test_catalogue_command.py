@@ -198,7 +198,7 @@ def test_a_page_that_fails_ends_it_and_the_next_run_goes_on_there(
     assert not any(secret in said.stderr for secret in (CLIENT_ID, "http://", "Traceback"))
     assert not out.exists()
     assert progress_of(out).exists()
-    standin._faults.clear()  # noqa: SLF001
+    standin._faults.clear()  # noqa: SLF001  # a test looks inside
     standin.requests.clear()
     run("--out", out, "--source", site, "--gaps", "0")
     first = standin.requests[0].args
@@ -211,7 +211,7 @@ def test_gaps_go_on_too_and_count_as_one_run(out: Path, site: str, standin: Stan
     pages = 3 if site == "mal" else 5
     standin.fail(site, Faults.FORBIDDEN_HTML, after=pages + 2)
     run("--out", out, "--source", site, "--gaps", "8", status=1)
-    standin._faults.clear()  # noqa: SLF001
+    standin._faults.clear()  # noqa: SLF001  # a test looks inside
     standin.requests.clear()
     run("--out", out, "--source", site, "--gaps", "8")
     assert alone(standin) == [21, 1, 199, 30, 918, 849]
@@ -244,7 +244,7 @@ def test_another_site_does_not_go_on_with_it(out: Path, standin: Standin) -> Non
 def test_restart_begins_anew(out: Path, site: str, standin: Standin) -> None:
     standin.fail(site, Faults.FORBIDDEN_HTML, after=2)
     run("--out", out, "--source", site, status=1)
-    standin._faults.clear()  # noqa: SLF001
+    standin._faults.clear()  # noqa: SLF001  # a test looks inside
     standin.requests.clear()
     run("--out", out, "--source", site, "--gaps", "0", "--restart")
     assert len(standin.requests) == (3 if site == "mal" else 5)

@@ -147,7 +147,7 @@ def test_standard_output_links_and_devices_are_written_not_replaced(trained: Pat
     assert link.is_symlink()
     assert read_lines(target)[0]["user"] == "7"
     os.mkfifo(pipe)
-    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:  # noqa: S607
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:  # noqa: S607  # found by the path, as in a shell
         run(*ask, pipe)
         assert reader.stdout is not None
         assert json.loads(reader.stdout.read())["user"] == "7"

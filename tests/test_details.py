@@ -48,7 +48,7 @@ def details(standin: Standin, name: str) -> Iterator[Details]:
 def make_details(standin: Standin, name: str, patience: Patience | None = None, **changes: object) -> Details:
     settings = standin.settings(facts_source=name, **changes)
     made = Details.from_settings(settings, HttpClient.from_settings(settings))
-    return Details(HttpClient.from_settings(settings), made._site, patience) if patience else made  # noqa: SLF001
+    return Details(HttpClient.from_settings(settings), made._site, patience) if patience else made  # noqa: SLF001  # a test looks inside
 
 
 def fetched(details: Details, anime_id: int) -> Anime:
@@ -376,7 +376,7 @@ def test_what_broke_on_disk_is_unknown_and_told_of(
     bare = Anime(anime_id=1, title="Bare")
     for kind in (Broken, Worse):
         caplog.clear()
-        assert Details(kind(1.0), details._site).known(bare) is bare  # noqa: SLF001
+        assert Details(kind(1.0), details._site).known(bare) is bare  # noqa: SLF001  # a test looks inside
         assert "kept of anime 1" in caplog.text
         assert CLIENT_ID not in caplog.text
 
@@ -428,7 +428,7 @@ def test_a_failure_is_told_of_kills_nothing_and_is_left_alone_for_a_while(
     details.want([1])
     assert details.settle(WAIT)
     asked = len(standin.requests)
-    standin._faults.clear()  # noqa: SLF001
+    standin._faults.clear()  # noqa: SLF001  # a test looks inside
     details.want([1])
     assert details.settle(WAIT)
     assert len(standin.requests) == asked
@@ -442,7 +442,7 @@ def test_what_failed_is_asked_for_again_later(standin: Standin, name: str) -> No
     with closing(make_details(standin, name, Patience(failed=0.2))) as details:
         details.want([1])
         assert details.settle(WAIT)
-        standin._faults.clear()  # noqa: SLF001
+        standin._faults.clear()  # noqa: SLF001  # a test looks inside
         time.sleep(0.3)
         assert fetched(details, 1).synopsis
 

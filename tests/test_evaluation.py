@@ -253,11 +253,11 @@ def test_the_benchmarks_rating_quality_is_the_evaluations(divided: Split) -> Non
     class Fitted(Method):
         name, title, note = "fitted", "fitted", ""
 
-        def fit(self, divided: Split, progress: Progress = SILENT) -> None:  # noqa: ARG002
+        def fit(self, divided: Split, progress: Progress = SILENT) -> None:  # noqa: ARG002  # as the real one has it
             self.model = Model(*fit(divided.training, PARAMETERS)[:2], "unsaved")
 
         def answer(self, user: Newcomer) -> Answer:
-            from hakken.model import fold_in, predict  # noqa: PLC0415
+            from hakken.model import fold_in, predict  # noqa: PLC0415  # only where it is needed
 
             return Answer([1], None, predict(self.model, fold_in(self.model, user.given)))
 

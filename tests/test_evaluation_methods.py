@@ -213,7 +213,7 @@ def test_surprises_methods_say_what_surprise_says(
     assert trainset.n_users > len(divided.users)
     for user in divided.users[:FEW]:
         expected = [
-            method._fitted.predict(user.name, anime_id, clip=False).est  # noqa: SLF001
+            method._fitted.predict(user.name, anime_id, clip=False).est  # noqa: SLF001  # a test looks inside
             for anime_id in divided.training.anime_ids.tolist()
         ]
         assert method.scores(user) == pytest.approx(expected, abs=1e-9)
@@ -228,7 +228,7 @@ def test_a_title_that_nobody_scored_has_a_prediction_too(tmp_path: Path, ratings
     method = SurpriseSvd()
     method.fit(divided)
     user = divided.users[0]
-    expected = method._fitted.predict(user.name, 9999, clip=False).est  # noqa: SLF001
+    expected = method._fitted.predict(user.name, 9999, clip=False).est  # noqa: SLF001  # a test looks inside
     assert method.scores(user)[-1] == pytest.approx(expected)
     assert fitted(ItemMean, divided).answer(user).r_hat is not None
 

@@ -243,7 +243,7 @@ def test_progress_hears_of_every_row(tmp_path: Path) -> None:
             self.totals, self.done = {}, {}
 
         @contextmanager
-        def stage(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:  # noqa: ARG002
+        def stage(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:  # noqa: ARG002  # as the real one has it
             self.totals[name], self.done[name] = total, 0
 
             def advance(amount: int) -> None:

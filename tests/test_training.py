@@ -124,7 +124,7 @@ def test_the_formula_tells_a_mutated_kernel_from_the_right_one(
         name, source = kernel.py_func.__name__, inspect.getsource(kernel.py_func)
         assert right in source
         scope = dict(vars(hakken.training.kernels))
-        exec(source.replace("@njit(cache=True)\n", "").replace(right, wrong), scope)  # noqa: S102
+        exec(source.replace("@njit(cache=True)\n", "").replace(right, wrong), scope)  # noqa: S102  # our own kernel, broken on purpose
         kernels[name] = scope[name]
     few = dataclasses.replace(table, scores=np.where((table.users < 30) & (table.items < 30), table.scores, 0))
     matrix = ScoreMatrix.of(few)

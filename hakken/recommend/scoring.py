@@ -162,7 +162,15 @@ class Scorer:
 def leaning(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste:
     """A taste in which some titles count as if they were many entries.
 
-    Those that are not among its entries become entries without a score; those that the model does not know do nothing.
+    x_uj of each grows by max(LEANING_LEAST, LEANING · Σ max(x_uk, 0)), the sum being over the taste's own entries.
+
+    Args:
+        model: the model.
+        taste: a visitor's.
+        anime_ids: `(n,)` MyAnimeList ids; those that the model does not know do nothing.
+
+    Returns:
+        The taste's entries, and after them, by ascending row, those titles that are none of them, without a score.
     """
     rows, known = model.rows_of(anime_ids)
     wanted = np.unique(rows[known])

@@ -3,6 +3,7 @@
 What stands in these structs is both what msgspec lets in and what the API's document says.
 """
 
+from collections.abc import Callable
 from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -89,30 +90,24 @@ def _json_kind(field: str) -> tuple[Any, Any]:
     return kind, default
 
 
-RecommendationsQuery = msgspec.defstruct(
-    "RecommendationsQuery",
-    [(field, *_text_kind(field)) for field in CHOICES],
-    bases=(Whose,),
-    namespace={"__doc__": Preferences.__doc__},
-    module=__name__,
-    rename=_NAMES,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-)
-"""Whose list, and every option of the page."""
+def _options(name: str, base: type[msgspec.Struct], kind: Callable[[str], tuple[Any, Any]]) -> type[msgspec.Struct]:
+    """A struct of all options, by the page's names, beside what says whose list is meant."""
+    return msgspec.defstruct(
+        name,
+        [(field, *kind(field)) for field in CHOICES],
+        bases=(base,),
+        namespace={"__doc__": Preferences.__doc__},
+        module=__name__,
+        rename=_NAMES,
+        frozen=True,
+        kw_only=True,
+        forbid_unknown_fields=True,
+    )
 
-RecommendationsBody = msgspec.defstruct(
-    "RecommendationsBody",
-    [(field, *_json_kind(field)) for field in CHOICES],
-    bases=(ListBody,),
-    namespace={"__doc__": Preferences.__doc__},
-    module=__name__,
-    rename=_NAMES,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-)
+
+RecommendationsQuery = _options("RecommendationsQuery", Whose, _text_kind)
+"""Whose list, and every option of the page."""
+RecommendationsBody = _options("RecommendationsBody", ListBody, _json_kind)
 """A list, and every option of the page."""
 
 
