@@ -45,6 +45,7 @@ timeout = 30  # the thread that accepts reports every second, whatever requests 
 keepalive = 5
 _memory = "/dev/shm"  # noqa: S108  # gunicorn makes a file without a name there
 worker_tmp_dir = _memory if os.access(_memory, os.W_OK) else None  # a worker's report must not wait for a disk
+logger_class = logs.Brief
 logconfig_dict = logs.configuration(
     os.environ.get("HAKKEN_LOG_LINES", "").strip(), os.environ.get("HAKKEN_LOG_LEVEL", "").strip()
 )
@@ -84,6 +85,7 @@ def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401  # gunicorn's s
     """Tell the application how many threads there really are, for gunicorn's own options go before ours."""
     os.environ[THREADS] = str(max(worker.cfg.threads, 2))
     memory.use_one_arena()
+    memory.collect_less_often()
     worker.of_systemd = server.systemd
 
 

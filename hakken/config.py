@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -159,7 +160,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["auto", "json", "text"],
         Meta(description="How log lines are written: `json`, `text`, or `auto`: `text` at a terminal, else `json`"),
     ] = "auto"
-
     log_level: Annotated[
         Literal["info", "warning"],
         Meta(description="What is logged: with `info` a line for each request too, with `warning` only what is wrong"),
@@ -237,14 +237,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigError: one is neither an https origin nor, for a demonstration without network, one on loopback.
         """
-        given = [text for one in self.picture_origins.split(",") if (text := one.strip())]
-        for text in given:
-            if origin_of(text) != text.lower() or not re.match(_SHOWN, text.lower()):
-                raise ConfigError(
-                    f"The setting {variable_names()['picture_origins']} can't be used: {text!r} is no https origin, "
-                    "such as https://cdn.myanimelist.net."
-                )
-        return tuple(dict.fromkeys(text.lower() for text in given))
+        return _origins_that_show(self.picture_origins)
 
     @property
     def mal_usernames_work(self) -> bool:
@@ -262,6 +255,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
+@lru_cache(maxsize=16)  # a page asks for each of its titles
+def _origins_that_show(setting: str) -> tuple[str, ...]:
+    given = [text for one in setting.split(",") if (text := one.strip())]
+    for text in given:
+        if origin_of(text) != text.lower() or not re.match(_SHOWN, text.lower()):
+            raise ConfigError(
+                f"The setting {variable_names()['picture_origins']} can't be used: {text!r} is no https origin, "
+                "such as https://cdn.myanimelist.net."
+            )
+    return tuple(dict.fromkeys(text.lower() for text in given))
+
+
+@lru_cache(maxsize=4096)  # the same pictures and links stand on most pages
 def origin_of(address: str) -> str | None:
     """Scheme, host and port of an http address, such as "https://cdn.myanimelist.net"; None for anything else.
 

@@ -107,7 +107,7 @@ def test_a_dropped_title_counts_against(knowledge: Knowledge) -> None:
 def test_shares_and_the_rest_add_up_to_the_score(knowledge: Knowledge, user_list: UserList, order: Order) -> None:
     preferences = msgspec.structs.replace(ALL, order=order, popularity=0.3)
     scorer = scoring.Scorer(knowledge, Columns.of(user_list), preferences)
-    scored = scorer.best(np.ones(knowledge.model.n_items, dtype=np.bool_), knowledge.model.n_items)
+    [scored] = scorer.best([np.ones(knowledge.model.n_items, dtype=np.bool_)], knowledge.model.n_items)
     shares = scorer.shares(scored.rows)
     added = np.bincount(shares.title, shares.amount, minlength=len(scored.rows))
     np.testing.assert_allclose(added + shares.rest, scored.score, atol=1e-9)

@@ -12,17 +12,18 @@ from benchmarks.operations import Figure, put, section
 CASES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "rates": partial(cases.rates, cases.FULL),
     "profiles": cases.profiles,
-    "starts": partial(cases.starts, cases.FULL),
+    "starts": cases.starts,
     "memory": cases.memory,
     "swaps": partial(cases.swaps, cases.FULL),
     "soak": partial(cases.soak, cases.FULL),
 }
 OPENING = """\
 Two workers on two cores, the client on the same machine, the embedded model unless said otherwise. Rates are h2load's,
-16 connections that ask again as soon as they are answered; ratios are medians of rounds in one run. Latencies are those
-of a client of our own that sends by the clock and counts from the moment at which a request was due, so that what a
-queue costs is seen. A profile is made in one process without gunicorn, and the profiler itself costs Python's code more
-than NumPy's."""
+16 connections that ask again as soon as they are answered, means of rounds that take turns. A hello-world route has two
+rates, by how the kernel happens to deal the connections out to the workers: a core of Python, or both. Latencies are
+those of a client of our own that sends by the clock and counts from the moment at which a request was due, so that what
+a queue costs is seen. A profile is made in one process without gunicorn, and the profiler itself costs Python's code
+more than NumPy's."""
 
 
 @click.command()

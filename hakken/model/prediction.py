@@ -171,14 +171,14 @@ def _spoken(model: Model, visitor: Visitor, rows: Int64s | None) -> tuple[Float6
     cut = np.flatnonzero((at < begins) | (ends - at < windows.shape[1]))
     column, low, high = np.arange(windows.shape[1]), (begins - at)[cut, np.newaxis], (ends - at)[cut, np.newaxis]
     is_rated[cut] &= (column >= low) & (column < high)
-    found = np.flatnonzero(is_rated)
-    row = found // max(1, windows.shape[1])
+    found, count = np.flatnonzero(is_rated), np.count_nonzero(is_rated, axis=1)
+    each = np.arange(len(rows))
+    row = np.repeat(each, count)
     # Each row is ordered by falling similarity, so its first k rated entries are N_k(i;u).
-    count = np.bincount(row, minlength=len(rows))
     if count.max(initial=0) > model.manifest.parameters.k:
-        nearest = np.arange(len(found)) - (np.cumsum(count) - count)[row] < model.manifest.parameters.k
+        nearest = np.arange(len(found)) < np.repeat(np.cumsum(count) - count + model.manifest.parameters.k, count)
         found, row = found[nearest], row[nearest]
-    position = at[row] + found - row * windows.shape[1]
+    position = found + (at - each * windows.shape[1])[row]
     # Weights and prior are in units of their row's scale, which cancels out.
     weight = model.weights[arrays.sim_values[position]]
     return model.row_priors[rows], _Spoken(row, place[arrays.sim_indices[position]], weight)

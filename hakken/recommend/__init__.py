@@ -56,7 +56,7 @@ def recommend(user_list: UserList, knowledge: Knowledge, preferences: Preference
     found = all_of_them[: len(best.rows)]
     personal = len(scorer.taste.rows) > 0
     notes = notes_on(user_list, scorer.visitor, leaning=personal, ignoring=bool(preferences.ignored))
-    if not np.isin(preferences.like, knowledge.model.arrays.anime_ids).all():
+    if not knowledge.model.rows_of(preferences.like)[1].all():
         notes.append("More like one of those titles can't be found: nobody we learnt from has rated it.")
     if len(found) < preferences.n:
         notes.append(what_is_left(len(found), taken))
@@ -77,5 +77,5 @@ def rank(user_list: UserList, knowledge: Knowledge, preferences: Preferences) ->
             taken["franchise rules"] = more
         candidates = fresh
     scorer = Scorer(knowledge, columns.without(preferences.ignored), preferences)
-    best, continues = (scorer.best(mask, preferences.n) for mask in (candidates, following))
+    best, continues = scorer.best((candidates, following), preferences.n)
     return Ranking(best, continues, taken, scorer)

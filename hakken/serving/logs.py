@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 import structlog
+from gunicorn.glogging import Logger
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 Form = Literal["auto", "json", "text"]
@@ -38,6 +39,15 @@ class Discreet(logging.Filter):
             text = re.sub(r"\?\S*", "?…", text)
         record.msg, record.args = text, None
         return True
+
+
+class Brief(Logger):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's own, which makes a line for each request even where nobody wants it: Hakken has its own of each."""
+
+    def access(self, *answered: Any) -> None:  # noqa: ANN401  # gunicorn's own
+        """Tell of a request, if gunicorn was told to where."""
+        if self.cfg.accesslog:
+            super().access(*answered)
 
 
 def configuration(form: str = "auto", level: str = "info") -> dict[str, Any]:

@@ -7,6 +7,7 @@ from flask import Flask, Response
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
 from hakken.ratings import MAX_N
+from hakken.recommend.notes import counted
 from hakken.web.addresses import fits, watch_links
 from hakken.web.anime import anime
 from hakken.web.api import register_api
@@ -30,7 +31,7 @@ from hakken.web.picking import picking
 from hakken.web.seeing import Metrics, metrics_page, request_id, watch_requests
 from hakken.web.services import EXTENSION, Details, Services, let_go, once_a_request
 from hakken.web.taste import taste
-from hakken.web.wording import paragraphs, sign, studio
+from hakken.web.wording import facts, paragraphs, signed, studio
 
 __all__ = ["Details", "Metrics", "Services", "once_a_request", "register", "warm"]
 
@@ -56,9 +57,9 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
         curly=lambda text: text.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"),
+        facts=facts,
         initial=initial,
         paragraphs=paragraphs,
-        sign=sign,
         studio=studio,
         watch_links=watch_links,
     )
@@ -73,6 +74,8 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
         offer=current_offer,
         fits=fits,
         request_id=request_id,
+        counted=counted,
+        signed=signed,
     )
     _guard(app, services.settings, metrics)
     for blueprint in (pages, taste, anime, picking, covers, health, metrics_page(services.settings, metrics)):

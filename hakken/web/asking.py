@@ -5,8 +5,9 @@ short, else in the body of a form.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -127,7 +128,8 @@ def _read_sample(path: Path) -> UserList:
         return services().parse_export(file)
 
 
-class Question(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Question:
     """What a page of results answers.
 
     Attributes:
@@ -151,8 +153,8 @@ class Question(NamedTuple):
         preferences = _undone(read_preferences(values), values.getlist(UNDO))
         return cls(read_asked(values, request), preferences, _view(values.getlist("view")))
 
-    @property
-    def fields(self) -> dict[str, Any]:
+    @cached_property
+    def fields(self) -> Mapping[str, Any]:
         """All of it as fields of a form, name → values, without what is the default."""
         return self.named | written(self.preferences)
 
@@ -166,12 +168,12 @@ class Question(NamedTuple):
         """The address that asks all of it again."""
         return url_for("pages.recommendations", **self.fields)
 
-    @property
+    @cached_property
     def shareable(self) -> bool:
         """Whether the address can hold it; else a form has to carry it."""
         return fits("pages.recommendations", self.fields)
 
-    @property
+    @cached_property
     def typed(self) -> Typed:
         """What to fill into the form of choices."""
         return Typed(choices=written(self.preferences))

@@ -32,7 +32,7 @@ def compress_answers(app: Flask) -> None:
         COMPRESS_ALGORITHM=ALGORITHMS,
         COMPRESS_ALGORITHM_STREAMING=ALGORITHMS,
         COMPRESS_BR_LEVEL=4,
-        COMPRESS_LEVEL=5,
+        COMPRESS_LEVEL=3,
         COMPRESS_REGISTER=False,
     )
     compress = Compress(app)

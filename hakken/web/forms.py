@@ -195,9 +195,9 @@ class Typed(NamedTuple):
         """What stands in a field that has one value."""
         return next(iter(self.choices.get(name, ())), "")
 
-    def has(self, name: str, value: str) -> bool:
-        """Whether a box is ticked, however its value is spelt."""
-        return value.lower() in (one.lower() for one in self.choices.get(name, ()))
+    def ticked(self, name: str) -> frozenset[str]:
+        """Values of the boxes that are ticked, however they were spelt, in lower case."""
+        return frozenset(one.lower() for one in self.choices.get(name, ()))
 
     @property
     def form(self) -> str:

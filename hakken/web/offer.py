@@ -66,8 +66,15 @@ PLANNED = _worded(Planned, _PLANNED)
 
 
 class Genre(NamedTuple):
-    """A genre, and whether no title with it is for everyone: without titles for adults it finds nothing."""
+    """A genre.
 
+    Attributes:
+        number: its place in the alphabet, from 1.
+        name: as the catalogue spells it.
+        adult: whether no title with it is for everyone: without titles for adults it finds nothing.
+    """
+
+    number: int
     name: str
     adult: bool
 
@@ -100,5 +107,8 @@ def offer_of(knowledge: Knowledge) -> Offer:
             for_everyone.update(() if anime.adult else anime.genres)
     return Offer(
         tuple(name for name, _ in types.most_common()),
-        tuple(Genre(name, name not in for_everyone) for name in sorted(genres, key=str.lower)),
+        tuple(
+            Genre(number, name, name not in for_everyone)
+            for number, name in enumerate(sorted(genres, key=str.lower), start=1)
+        ),
     )

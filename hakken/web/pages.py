@@ -16,6 +16,7 @@ from hakken.web.confidence import Confidence, confidence
 from hakken.web.covers import want_missing, with_details
 from hakken.web.forms import CHOICES, Typed
 from hakken.web.services import services
+from hakken.web.wording import signed
 
 pages = Blueprint("pages", __name__)
 
@@ -39,9 +40,16 @@ class Entry(NamedTuple):
         """The visitor's entries that speak against it."""
         return [reason for reason in self.recommendation.reasons if reason.share < 0]
 
-    def part(self, reason: Reason) -> float:
-        """A reason's share as a percentage of the score."""
-        return 100 * reason.share / self.recommendation.match if self.recommendation.match > 0 else 0.0
+    def percent(self, reason: Reason) -> int:
+        """How much of the match a reason's share is, whatever its sign."""
+        return abs(round(100 * reason.share / self.recommendation.match)) if self.recommendation.match > 0 else 0
+
+    def said(self, reason: Reason, by_match: bool) -> str:
+        """What a reason adds: a part of the match, or else points of the predicted rating."""
+        if not by_match:
+            return signed("%+.2f", reason.share)
+        match = self.recommendation.match
+        return signed("%+.0f %%", 100 * reason.share / match) if match > 0 else ""
 
     @property
     def confidence(self) -> Confidence:

@@ -2,7 +2,11 @@
 
 import re
 
+from hakken.catalogue import Anime
+from hakken.recommend.notes import counted
+
 _LETTER_OF_WORD = re.compile(r"(?<![\w'\N{RIGHT SINGLE QUOTATION MARK}])[^\W\d_]")
+_SOMETHING = re.compile("[1-9]")
 
 
 def studio(name: str) -> str:
@@ -10,9 +14,23 @@ def studio(name: str) -> str:
     return _LETTER_OF_WORD.sub(lambda letter: letter[0].upper(), name) if name == name.lower() else name
 
 
-def sign(number: str) -> str:
-    """A number that says its sign, as print has it; one that is rounded to nothing has none."""
-    return number.replace("-", "\N{MINUS SIGN}") if re.search("[1-9]", number) else number.lstrip("+-")
+def signed(form: str, value: float) -> str:
+    """A number that says its sign, as print has it; one that is rounded to nothing has none.
+
+    Args:
+        form: such as "%+.2f" or "%+.0f %%".
+        value: the number.
+    """
+    number = form % value
+    return number.replace("-", "\N{MINUS SIGN}") if _SOMETHING.search(number) else number.lstrip("+-")
+
+
+def facts(anime: Anime) -> list[str]:
+    """Type, year and number of episodes of a title, as far as they are known."""
+    known = [anime.type or "", str(anime.year or "")]
+    if anime.episodes and not (anime.type == "Movie" and anime.episodes == 1):  # a film is one piece anyway
+        known.append(counted(anime.episodes, "episode", "episodes"))
+    return [one for one in known if one]
 
 
 def paragraphs(text: str) -> list[str]:
