@@ -424,7 +424,7 @@ def test_what_was_tried_is_told(client: FlaskClient, backstage: Backstage) -> No
     assert said(client.get("/api/v1/recommendations?username=spike")) == {
         "type": "/api/v1/problems#all-sources-failed",
         "title": "The list could not be fetched",
-        "status": 502,
+        "status": 503,
         "detail": "No source answered.",
         "tried": [
             {"source": "mal", "type": "/api/v1/problems#site-busy", "detail": "Wait."},

@@ -390,11 +390,11 @@ def test_an_unknown_site(client: FlaskClient, backstage: Backstage) -> None:
         (errors.BadOption, 400, "Change it below"),
         (errors.UserNotFound, 404, "Check the spelling"),
         (errors.PrivateList, 403, "Or make it public"),
-        (errors.SiteDown, 502, "Or upload your MyAnimeList export"),
+        (errors.SiteDown, 503, "Or upload your MyAnimeList export"),
         (errors.SiteTimeout, 504, "Or upload your MyAnimeList export"),
         (errors.SiteBusy, 503, "Or upload your MyAnimeList export"),
-        (errors.SiteBlocked, 502, "Or upload your MyAnimeList export"),
-        (errors.SiteNonsense, 502, "Or upload your MyAnimeList export"),
+        (errors.SiteBlocked, 503, "Or upload your MyAnimeList export"),
+        (errors.SiteNonsense, 503, "Or upload your MyAnimeList export"),
         (errors.Crowded, 503, "or pick a few titles by hand: both need no other site"),
         (errors.NotAnExport, 400, "Choose the file just as MyAnimeList gave it to you"),
         (errors.MangaExport, 422, "choose “Anime List”"),
@@ -474,9 +474,9 @@ def test_without_a_model_it_is_our_fault(
     [
         ((errors.SiteTimeout, errors.SiteTimeout), 504),
         ((errors.SiteBusy,), 503),
-        ((errors.SiteDown, errors.SiteDown), 502),
-        ((errors.SiteTimeout, errors.SiteBusy), 502),
-        ((), 502),
+        ((errors.SiteDown, errors.SiteDown), 503),
+        ((errors.SiteTimeout, errors.SiteBusy), 503),
+        ((), 503),
     ],
 )
 def test_the_status_when_all_sources_failed(

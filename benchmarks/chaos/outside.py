@@ -24,7 +24,7 @@ DAY = 86_400
 JUMPING = "benchmarks.chaos.clock:create_jumping_app()"
 QUICK = [fault for fault in Faults if fault.name not in {*SLOW, "BUSY_FOR_AN_HOUR"}]
 """Those that are over within a second, and after which a site may be asked again soon."""
-NOT_FOUND, PRIVATE, SITE_FAILED = 404, 403, 502
+NOT_FOUND, PRIVATE = 404, 403
 
 
 @contextmanager
@@ -54,8 +54,7 @@ def flapping(seconds: float) -> Figure:
         for site in ALL:
             it.mend(site.name)
         recovered = serves(server.address) and until(lambda: _found(server.address), 90.0)
-        # 502 is what the page and the API say, with a sentence, of a site that failed; it is none of our own failures.
-        allowed = {PRIVATE, NOT_FOUND, SITE_FAILED, *DELIBERATE}
+        allowed = {PRIVATE, NOT_FOUND, *DELIBERATE}
         return judged(f"sites flap between {len(QUICK)} faults", answers, recovered=recovered, allowed=allowed)
 
 

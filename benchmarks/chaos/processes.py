@@ -64,9 +64,9 @@ def hung_up(seconds: float) -> Figure:
         return judged("SIGHUP every 3 s", answers, recovered=recovered, allowed=(), more=f"{hangups} times")
 
 
-def terminated(seconds: float) -> Figure:
-    """Stop gunicorn in the middle, several times; who comes later is refused, and that is all."""
-    answers, stops = Answers(), 3
+def terminated(seconds: float, stops: int = 3) -> Figure:
+    """Stop gunicorn in the middle, so many times; who comes later is refused, and that is all."""
+    answers = Answers()
     for _ in range(stops):
         with serving() as server, load(server.address, seconds / stops, rate=60.0) as going:
             time.sleep(seconds / stops / 2)

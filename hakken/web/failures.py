@@ -58,7 +58,9 @@ LATER = "Try again in a few minutes."
 UPLOAD = "Or upload your MyAnimeList export, or pick a few titles by hand: both need no other site."
 
 
-def _site(status: int, heading: str, *advice: str) -> Failure:
+def _site(heading: str, *advice: str, status: int = 503) -> Failure:
+    # Not 502: a proxy in front, or a network of caches, takes that for a failure of ours, and asks again or shows a page
+    # of its own. With a 503 goes a Retry-After.
     return Failure(status, Turn.SITES, heading, (*advice, UPLOAD), upload_first=True)
 
 
@@ -127,16 +129,15 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
         ),
         upload_first=True,
     ),
-    errors.SiteDown: _site(502, "The site is down", LATER),
-    errors.SiteTimeout: _site(504, "The site took too long", LATER),
-    errors.SiteBusy: _site(503, "The site asks us to slow down", "Try again in a minute or two."),
+    errors.SiteDown: _site("The site is down", LATER),
+    errors.SiteTimeout: _site("The site took too long", LATER, status=504),
+    errors.SiteBusy: _site("The site asks us to slow down", "Try again in a minute or two."),
     errors.SiteBlocked: _site(
-        502,
         "The site refused to answer us",
         "It keeps its reason to itself: check the spelling, and that the list is public.",
     ),
-    errors.SiteNonsense: _site(502, "The site's answer could not be read", LATER),
-    errors.AllSourcesFailed: _site(502, "The list could not be fetched", LATER),
+    errors.SiteNonsense: _site("The site's answer could not be read", LATER),
+    errors.AllSourcesFailed: _site("The list could not be fetched", LATER),
     errors.OutOfTurns: _FULL,
     errors.Crowded: _FULL,
     errors.FullHouse: Failure(
