@@ -102,6 +102,7 @@ class Living:
         self._closed = threading.Event()
         self._cold = False
         self._looking = threading.Lock()
+        self._beginning = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pid = 0
 
@@ -127,8 +128,10 @@ class Living:
 
     def knowledge(self) -> Knowledge:
         """See `Current`."""
-        if self._pid != os.getpid():
-            self._begin(looked=False)  # a thread does not outlive a fork
+        if self._pid != os.getpid():  # a thread does not outlive a fork
+            with self._beginning:
+                if self._pid != os.getpid():
+                    self._begin(looked=False)
         held = self._held
         if held is None:
             raise _anew(self._failed or ModelPending("The model is still being fetched."))
@@ -157,9 +160,9 @@ class Living:
             self._thread.join(timeout)
 
     def _begin(self, *, looked: bool) -> None:
-        self._pid = os.getpid()
         self._thread = threading.Thread(target=self._run, args=(looked,), name="model-poll", daemon=True)
         self._thread.start()
+        self._pid = os.getpid()
 
     def _run(self, looked: bool) -> None:
         while not self._closed.is_set():
