@@ -59,8 +59,8 @@ UPLOAD = "Or upload your MyAnimeList export, or pick a few titles by hand: both 
 
 
 def _site(heading: str, *advice: str, status: int = 503) -> Failure:
-    # Not 502: a proxy in front, or a network of caches, takes that for a failure of ours; it asks again, or shows a page
-    # of its own. With a 503 goes a Retry-After.
+    # Not 502: a proxy in front, or a network of caches, takes that for a failure of ours; it asks again, or shows a
+    # page of its own. With a 503 goes a Retry-After.
     return Failure(status, Turn.SITES, heading, (*advice, UPLOAD), upload_first=True)
 
 
