@@ -427,12 +427,12 @@ def test_each_failure_has_a_page(
         (errors.SiteBusy("Wait.", float("nan")), "60"),
         (errors.SiteBusy("Wait."), "60"),
         (errors.SiteDown("It's down.", 300), "300"),
-        (errors.SiteDown("It's down."), None),
+        (errors.SiteDown("It's down."), "60"),
         (errors.Crowded("It's full."), "60"),
         (errors.ArtefactMissing("No model."), "60"),
         (errors.AllSourcesFailed("", [("mal", errors.SiteBusy("", 90)), ("jikan", errors.SiteDown("", 30))]), "30"),
         (errors.AllSourcesFailed("", [("mal", errors.SiteBusy("", 90)), ("jikan", errors.SiteDown(""))]), "90"),
-        (errors.AllSourcesFailed("", [("mal", errors.SiteDown(""))]), None),
+        (errors.AllSourcesFailed("", [("mal", errors.SiteTimeout(""))]), None),
     ],
 )
 def test_when_to_ask_again(
