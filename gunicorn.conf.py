@@ -51,6 +51,8 @@ logconfig_dict = logs.configuration(
 )
 limit_request_line = 8190  # an address may hold 200 picks, 100 titles to leave out, and all other choices
 control_socket_disable = True  # it would write to a home that a server may not have
+forwarded_allow_ips = ""  # whom to believe about visitors is HAKKEN_PROXIES' business, not gunicorn's
+worker_connections = memory.room_for(1000)
 access_log_format = '%(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'  # no query string, for it holds the username
 
 

@@ -137,7 +137,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="What one client may ask for, such as `60/minute` or `10/second;300/hour`, or `off`; a page "
-            "counts 1, a call of the API 2, a list from a site or an upload 4",
+            "counts 1, a call of the API 2, a list from a site, an upload or another form 4",
             pattern=rf"^(off|{_ALLOWED}(;{_ALLOWED})*)\Z",
         ),
     ] = "300/minute"

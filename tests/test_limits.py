@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 import requests
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -53,7 +54,11 @@ def test_lists_from_sites_cost_more_than_pages_and_all_draw_on_one_allowance(app
     [
         (lambda client: client.get("/picks"), 1),
         (lambda client: client.get("/api/v1/anime/1"), 2),
-        (lambda client: client.post("/recommendations", data={"sample": "1"}), 2),
+        (lambda client: client.post("/api/v1/recommendations", json={"ratings": []}), 2),
+        (lambda client: client.post("/recommendations", data={"username": "spike"}), 4),
+        (lambda client: client.get("/nowhere"), 1),
+        (lambda client: client.put("/picks"), 1),
+        (lambda client: client.get("/healthzzz"), 1),
         (lambda client: client.post("/recommendations", data={"export": (b"", "x.xml")}), 4),
         (lambda client: client.get("/taste?username=spike"), 4),
         (lambda client: client.get("/anime/1/cover"), 0),
@@ -91,6 +96,15 @@ def test_after_that_time_there_is_room_again(app_with: App) -> None:
     until(lambda: client.get("/").status_code == 429)
     time.sleep(int(client.get("/").headers["Retry-After"]))
     assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("step", [-86_400, 86_400])
+def test_a_clock_that_is_set_locks_nobody_out(app_with: App, step: int) -> None:
+    client = from_address(app_with(Settings(rate_limit="2/minute")), SOMEBODY)
+    assert [client.get("/").status_code for _ in range(3)] == [200, 200, 429]
+    with time_machine.travel(time.time() + step, tick=True):
+        assert [client.get("/").status_code for _ in range(3)] == [200, 200, 429]
+    assert [client.get("/").status_code for _ in range(3)] == [200, 200, 429]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """How gunicorn is set up, and what its worker does when it stops."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -9,10 +10,12 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 import requests
 
+from hakken.serving import tallies
 from hakken.serving.leaving import refuse_more
 from tests.serving import PATIENCE, served, until, wait_for, workers_of
 
@@ -65,12 +68,20 @@ def test_a_worker_has_one_thread_for_arithmetic() -> None:
     assert set(pools.values()) == {1}
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP])
-def test_who_waits_in_the_queue_when_gunicorn_stops_or_reloads_is_answered(stop: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("stop", "everyone"), [(signal.SIGTERM, False), (signal.SIGTERM, True), (signal.SIGHUP, False)]
+)
+def test_who_waits_in_the_queue_when_gunicorn_stops_or_reloads_is_answered(
+    stop: signal.Signals, everyone: bool
+) -> None:
     with served(SLOW, GUNICORN_CMD_ARGS=HELD) as (address, process), ThreadPoolExecutor(12) as visitors:
         wait_for(address)
         asked = [visitors.submit(ask, address, 0.15) for _ in range(12)]
         time.sleep(0.3)
+        if everyone:  # as who stops a group of processes does; here gunicorn itself hears of it last
+            for one in workers_of(process):
+                os.kill(one, stop)
+            time.sleep(0.1)
         process.send_signal(stop)
         assert Counter(one.result() for one in asked) == {200: 12}
         if stop is signal.SIGTERM:
@@ -99,6 +110,40 @@ def test_a_worker_that_is_killed_is_replaced() -> None:
         os.kill(worker, signal.SIGKILL)
         until(lambda: bool(set(workers_of(process)) - {worker}))
         assert ask(address, 0.0) == 200
+
+
+def test_a_worker_that_can_open_no_more_files_takes_nobody_in_until_it_can() -> None:
+    with served(SLOW) as (address, process), ExitStack() as visitors:
+        wait_for(address)
+        [worker] = workers_of(process)
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (len(list(Path(f"/proc/{worker}/fd").iterdir())) + 10, hard))
+        for _ in range(30):
+            visitors.enter_context(socket.create_connection(("127.0.0.1", port_of(address)), timeout=PATIENCE))
+        time.sleep(0.5)
+        visitors.close()
+        assert ask(address, 0.0) == 200
+        assert workers_of(process) == [worker]
+
+
+def test_nobody_is_believed_of_whom_the_settings_say_nothing() -> None:
+    with served("ars_app:create_app()", HAKKEN_HTTPS="on", HAKKEN_FACTS_SOURCE="off") as (address, _):
+        wait_for(address)
+        headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "on", "Script-Name": "/elsewhere"}
+        answer = requests.get(address, headers=headers, allow_redirects=False, timeout=PATIENCE)
+    assert (answer.status_code, answer.headers["Location"]) == (308, f"{address.replace('http:', 'https:')}/")
+
+
+def test_where_workers_count_nothing_stays_of_those_that_were_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tallies, "_IN_MEMORY", tmp_path)
+    monkeypatch.setattr(tallies, "_FRESH", -1.0)
+    monkeypatch.setenv(tallies.VARIABLE, "")
+    (tmp_path / "hakken-metrics-left").mkdir()
+    (tmp_path / "others").mkdir()
+    first, second = tallies.make_directory(), tallies.make_directory()
+    assert set(tmp_path.iterdir()) == {first, second, tmp_path / "others"}
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ at once make gunicorn take it for dead. Here the thread that answered waits, and
 
 import contextlib
 import ctypes
+import errno
 import os
 import socket
 import struct
@@ -31,6 +32,8 @@ DROP_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 
 """A filter as bpf(2) of old has it: load TCP's byte of flags; with SYN in it drop the packet, else take it whole."""
 HANDSHAKE = 0.1
 """Seconds that connections which were being opened get to be so."""
+MOMENT = 0.5
+"""Seconds in which gunicorn lets go of the socket, if it is to stop too."""
 LINGER = 0.5
 """Seconds that a client gets to close its end."""
 
@@ -38,9 +41,17 @@ LINGER = 0.5
 class Leaving(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     """gunicorn's threaded worker, stopping as said above."""
 
+    told = False
+    """Whether a signal told it to stop; else it has done its share, and others go on."""
+
+    def handle_exit(self, sig: int, frame: Any) -> None:  # noqa: ANN401  # gunicorn's own
+        """Begin to stop."""
+        self.told = True
+        super().handle_exit(sig, frame)
+
     def set_accept_enabled(self, enabled: bool) -> None:
         """Accept, or accept no more; what is still in the queue when gunicorn stops for good is accepted first."""
-        if not self.alive and not enabled and not self._held_by_others():
+        if not self.alive and not enabled and self._is_left_to_us():
             for listener in self.sockets:
                 refuse_more(listener)
             time.sleep(HANDSHAKE)
@@ -48,11 +59,33 @@ class Leaving(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
                 self._accept_all(listener)
         super().set_accept_enabled(enabled)
 
+    def accept(self, listener: Any) -> None:  # noqa: ANN401  # gunicorn's own wrapper of a socket
+        """Accept one that waits; where no more files can be opened, a little later."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in {errno.EMFILE, errno.ENFILE}:
+                raise
+            self.log.warning("No more files can be opened: visitors wait.")
+            time.sleep(HANDSHAKE)
+
     def _accept_all(self, listener: Any) -> None:  # noqa: ANN401  # gunicorn's own wrapper of a socket
         before = -1
         while self.nr_conns > before:
             before = self.nr_conns
             self.accept(listener)
+
+    def _is_left_to_us(self) -> bool:
+        """Whether nobody goes on with the queue.
+
+        Who stops a whole group of processes tells workers and gunicorn at once: it gets a moment to let the socket go.
+        """
+        until = time.monotonic() + (MOMENT if self.told else 0.0)
+        while self._held_by_others():
+            if time.monotonic() >= until or getattr(self, "of_systemd", False):
+                return False
+            time.sleep(MOMENT / 20)
+        return True
 
     def _held_by_others(self) -> bool:
         """Whether the queue is still somebody's when this worker has gone; where that can't be seen, it is."""

@@ -4,11 +4,13 @@ prometheus_client keeps a file of each worker there. The files of a worker that 
 server whose workers are renewed every hour would fill memory with them.
 """
 
+import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
@@ -16,6 +18,9 @@ import filelock
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """By which prometheus_client knows the directory; it looks when it is loaded."""
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108  # for a directory that is made under a name of its own
+_PREFIX = "hakken-metrics-"
+_FRESH = 10.0
+"""Seconds in which a new directory comes to be held."""
 _PATIENCE = 2.0
 """Seconds to wait for whoever reads or adds up; then it is done all the same, and one sum may be wrong once."""
 _SUMMED = ("counter", "histogram")
@@ -29,10 +34,26 @@ def make_directory() -> Path:
     Raises:
         OSError: there is no place for it.
     """
-    place = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else None
-    made = Path(tempfile.mkdtemp(prefix="hakken-metrics-", dir=place))
+    place = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    _clear_leftovers(place)
+    made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+    fcntl.flock(os.open(made, os.O_RDONLY), fcntl.LOCK_EX)  # until the last of our processes has ended
     os.environ[VARIABLE] = str(made)
     return made
+
+
+def _clear_leftovers(place: Path) -> None:
+    """Remove what was left by those that were killed, all of their processes: nobody holds it any more."""
+    for old in place.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # another user's, or gone by now
+            if time.time() - old.stat().st_ctime < _FRESH:
+                continue  # perhaps about to be held
+            handle = os.open(old, os.O_RDONLY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(old, ignore_errors=True)
+            finally:
+                os.close(handle)
 
 
 def directory() -> Path | None:

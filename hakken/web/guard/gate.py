@@ -24,8 +24,7 @@ WAIT_SECONDS = 2.0
 """How long a place is waited for; by then it's better to say so."""
 RETRY_AFTER = 3
 """Seconds after which to come again."""
-FREE = ("/static/", "/healthz", "/readyz", "/metrics")
-"""What is answered in any case: how those begin that take no time, and that say how full it is."""
+_FREE = frozenset(("/healthz", "/readyz", "/metrics"))
 _FULL = "hakken.full"
 
 
@@ -57,7 +56,7 @@ class Gate:
         if environ.get("CONTENT_LENGTH"):
             # It says "the body ends where it ends"; then one that breaks off would be taken for a whole one.
             environ.pop("wsgi.input_terminated", None)
-        if environ["PATH_INFO"].startswith(FREE):
+        if is_free(environ["PATH_INFO"]):
             return self._app(environ, start_response)
         if not self._enter():
             environ[_FULL] = True
@@ -127,6 +126,11 @@ class _Answer:
         leave, self._leave = self._leave, None
         if leave:
             leave()
+
+
+def is_free(path: str) -> bool:
+    """Whether a path is answered in any case: what takes no time, and what says how full it is."""
+    return path in _FREE or path.startswith("/static/")
 
 
 def refuse_when_full(app: Flask, metrics: Metrics) -> None:

@@ -8,20 +8,24 @@ import time
 
 from flask import Flask, Response, request
 from flask_limiter import Limiter
+from limits.storage import MemoryStorage
 
 from hakken.config import Settings
 from hakken.serving.checks import STORAGE_OPTIONS
-from hakken.web.guard.gate import FREE
+from hakken.web.guard.gate import is_free
 from hakken.web.seeing.metrics import Metrics
 
-SITE, UPLOAD, PROGRAM, PAGE = 4, 4, 2, 1
-"""What a request draws: a list that a site may be asked for, an upload, a call of the API, a page."""
+FORM, SITE, PROGRAM, PAGE = 4, 4, 2, 1
+"""What a request draws: a form with anything in it, a list that a site may be asked for, a call of the API, a page."""
 OFF = "off"
 _COVERS = "covers"
 """The blueprint of pictures, of which a page has dozens: they are cheap, and free."""
 _NETWORK = 64
 """Bits of an IPv6 address that tell clients apart: one client commonly has all addresses that begin with them."""
 _TOO_MANY = 429
+_NOWHERE = "none"
+_STEP = 5.0
+"""Seconds that a clock is moved by when it was set; what corrects it in passing does so more gently."""
 
 log = logging.getLogger("hakken.guard")
 
@@ -44,10 +48,13 @@ def limit_requests(app: Flask, settings: Settings, metrics: Metrics) -> None:
         strategy="fixed-window",  # the only one that knows for certain when there is room again
         in_memory_fallback_enabled=True,
         key_prefix="hakken",
+        request_identifier=lambda: request.endpoint or _NOWHERE,  # or what leads nowhere would be free
     )
     limiter.logger.setLevel(logging.ERROR)  # what it has to say is said below
     limiter.request_filter(exempt)
     _watch_storage(app, limiter, metrics)
+    if isinstance(limiter.storage, MemoryStorage):
+        _watch_clock(app, limiter.storage)
 
     def say_when(response: Response) -> Response:
         if response.status_code == _TOO_MANY and (hit := limiter.current_limit):
@@ -77,6 +84,20 @@ def _watch_storage(app: Flask, limiter: Limiter, metrics: Metrics) -> None:
     app.after_request(look)
 
 
+def _watch_clock(app: Flask, storage: MemoryStorage) -> None:
+    """Begin anew when the clock was set: windows end by it, and would end a day late when it is set back by a day."""
+    ahead = time.time() - time.monotonic()
+
+    def look() -> None:
+        nonlocal ahead
+        now = time.time() - time.monotonic()
+        if abs(now - ahead) > _STEP:
+            ahead = now
+            storage.reset()
+
+    app.before_request_funcs.setdefault(None, []).insert(0, look)  # before the limiter has looked
+
+
 def client() -> str:
     """Who asks, as the storage knows them: not by their address, which nobody needs to find there."""
     try:
@@ -96,7 +117,7 @@ def exempt() -> bool:
     The latter is from whoever runs it, or through a proxy that the settings say nothing of: then all visitors look
     alike, and would use up one allowance.
     """
-    if request.path.startswith(FREE) or request.blueprint == _COVERS:
+    if is_free(request.path) or request.blueprint == _COVERS:
         return True
     try:
         return ipaddress.ip_address(request.remote_addr or "").is_loopback
@@ -108,6 +129,6 @@ def cost() -> int:
     """What a request draws. Its body is not looked at: reading it is part of what has to be limited."""
     if "username" in request.args or "username" in (request.view_args or {}):
         return SITE
-    if request.mimetype == "multipart/form-data":
-        return UPLOAD
-    return PROGRAM if request.path.startswith("/api/") or request.method == "POST" else PAGE
+    if request.path.startswith("/api/"):
+        return PROGRAM
+    return FORM if request.method == "POST" else PAGE

@@ -24,7 +24,8 @@ def believe_proxies(app: Flask, number: int) -> None:
         if not warned and "X-Forwarded-For" in request.headers:
             warned = True
             log.warning(
-                "A proxy seems to be in front, and HAKKEN_PROXIES is 0: all who come through it count as one client."
+                "A proxy seems to be in front, and HAKKEN_PROXIES is 0: all who come through it count as one client, "
+                "or, where it is on this machine, are not limited at all."
             )
 
     app.before_request(warn)
