@@ -31,7 +31,7 @@ from hakken.web.picking import picking
 from hakken.web.seeing import Metrics, metrics_page, request_id, watch_requests
 from hakken.web.services import EXTENSION, Details, Services, let_go, once_a_request
 from hakken.web.taste import taste
-from hakken.web.wording import facts, paragraphs, signed, studio
+from hakken.web.wording import facts, paragraphs, remembered, signed, studio
 
 __all__ = ["Details", "Metrics", "Services", "once_a_request", "register", "warm"]
 
@@ -76,6 +76,7 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
         request_id=request_id,
         counted=counted,
         signed=signed,
+        remembered=remembered,
     )
     _guard(app, services.settings, metrics)
     for blueprint in (pages, taste, anime, picking, covers, health, metrics_page(services.settings, metrics)):

@@ -195,9 +195,9 @@ class Typed(NamedTuple):
         """What stands in a field that has one value."""
         return next(iter(self.choices.get(name, ())), "")
 
-    def ticked(self, name: str) -> frozenset[str]:
-        """Values of the boxes that are ticked, however they were spelt, in lower case."""
-        return frozenset(one.lower() for one in self.choices.get(name, ()))
+    def several(self, name: str) -> tuple[str, ...]:
+        """What stands in a field that has several values."""
+        return tuple(self.choices.get(name, ()))
 
     @property
     def form(self) -> str:

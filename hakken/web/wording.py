@@ -1,6 +1,11 @@
 """Facts as a page says them."""
 
 import re
+from collections.abc import Callable, Hashable
+from threading import Lock
+
+from cachetools import LRUCache, cached
+from markupsafe import Markup
 
 from hakken.catalogue import Anime
 from hakken.recommend.notes import counted
@@ -23,6 +28,12 @@ def signed(form: str, value: float) -> str:
     """
     number = form % value
     return number.replace("-", "\N{MINUS SIGN}") if _SOMETHING.search(number) else number.lstrip("+-")
+
+
+@cached(LRUCache(64), key=lambda macro, *given: (macro.name, *given), lock=Lock())
+def remembered(macro: Callable[..., Markup], *given: Hashable) -> Markup:
+    """What a macro makes of arguments that were given to it not long ago; it must go by them alone."""
+    return macro(*given)
 
 
 def facts(anime: Anime) -> list[str]:
