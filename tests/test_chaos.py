@@ -23,6 +23,7 @@ def test_a_scenario_is_over_well_only_with_what_is_allowed_and_recovery() -> Non
     assert not judged("a", of(200, 500), recovered=True).reached
     assert not judged("a", of(200, UNANSWERED), recovered=True).reached
     assert not judged("a", of(200), recovered=False).reached
+    assert not judged("a", of(503, 503), recovered=True).reached
 
 
 def test_the_fuzzer_says_the_same_for_the_same_seed_and_much_that_is_different() -> None:
@@ -50,4 +51,4 @@ def test_malformed_requests_do_no_harm() -> None:
 
 
 def test_every_scenario_that_is_wanted_is_there() -> None:
-    assert len(SCENARIOS) == 17
+    assert len(SCENARIOS) == 18

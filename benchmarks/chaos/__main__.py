@@ -22,6 +22,7 @@ SCENARIOS: Mapping[str, Callable[[], Figure]] = {
     "killed-directly": partial(processes.killed_directly, 20.0),
     "hung-up": partial(processes.hung_up, 15.0),
     "terminated": partial(processes.terminated, 12.0),
+    "terminated-group": partial(processes.terminated_group, 12.0),
     "recycled": partial(processes.recycled, 15.0),
     "restarted": partial(processes.restarted, 10.0),
     "flapping": partial(outside.flapping, 20.0),
