@@ -26,7 +26,7 @@ SCENARIOS: Mapping[str, Callable[[], Figure]] = {
     "recycled": partial(processes.recycled, 15.0),
     "restarted": partial(processes.restarted, 10.0),
     "flapping": partial(outside.flapping, 20.0),
-    "clock": partial(outside.clock, 12.0),
+    "clock": partial(outside.clock, 16.0),
     "slow-behind-nginx": partial(clients.slow_behind_nginx, 20.0),
     "slow-directly": partial(clients.slow_directly, 10.0),
     "fuzzed": partial(clients.fuzzed, 10_000),

@@ -143,9 +143,11 @@ def send(address: str, requests: Sequence[Request], plan: Plan, begun: float | N
         with closing(Asker(address, reused=plan.reused)) as asker:
             for number in numbers:
                 due = number / plan.rate if math.isfinite(plan.rate) else max(0.0, time.monotonic() - begun)
-                if due >= plan.seconds or (_enough is not None and _enough.is_set()):
+                if due >= plan.seconds:
                     return
                 time.sleep(max(0.0, begun + due - time.monotonic()))
+                if _enough is not None and _enough.is_set():
+                    return
                 status, said, body = asker.ask(requests[number % len(requests)])
                 late = time.monotonic() - begun - due
                 found.append(Answer(due, late, status, said, body if plan.keep else b""))
