@@ -67,7 +67,10 @@ def swap(seconds: float, every: float, rate: float = RATE) -> Swapped:
                 answers = load.answers()
     good = Answers(one for one in answers if one.status == 200)  # noqa: PLR2004  # as HTTP has it
     mixed = sum(len(marks_in(one)) != 1 for one in good) + sum(not _is_what_it_says(one, versions) for one in good)
-    return Swapped(answers, len(published) - 1, served(published, good), mixed, grown(sizes))
+    # By turns a worker has room for one version and for two, as the new one comes before the old one goes: what it
+    # holds of both turns is what may not grow.
+    most = [max(pair) for pair in pairwise(sizes)]
+    return Swapped(answers, len(published) - 1, served(published, good), mixed, grown(most))
 
 
 def served(published: list[Publication], answers: Answers) -> int:
