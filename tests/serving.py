@@ -38,8 +38,13 @@ def served(application: str, **environment: str) -> Iterator[tuple[str, subproce
         process.communicate(timeout=PATIENCE)
 
 
-def started(application: str, environment: Mapping[str, str], output: int | IO[str]) -> tuple[str, Process]:
-    """Begin to serve, as `served` does; the address, and the process, which whoever calls ends."""
+def started(
+    application: str, environment: Mapping[str, str], output: int | IO[str], *, apart: bool = False
+) -> tuple[str, Process]:
+    """Begin to serve, as `served` does; the address, and the process, which whoever calls ends.
+
+    When it is `apart` it has a process group of its own, to which signals can be sent.
+    """
     port = free_port()
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("HAKKEN_", "MAL_"))}
     process = subprocess.Popen(
@@ -49,6 +54,7 @@ def started(application: str, environment: Mapping[str, str], output: int | IO[s
         stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=apart,
     )
     return f"http://127.0.0.1:{port}", process
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.load import cases
+from benchmarks.load import artefacts
 from benchmarks.load.asking import all_kinds, as_json, as_page, sample_list
 from benchmarks.load.client import REFUSED, UNANSWERED, Answer, Answers, Load, Plan, Request, send
 from benchmarks.load.hello import create_hello
 from benchmarks.load.rates import NoTool, top_rate
-from benchmarks.load.serving import Server, serving
-from benchmarks.load.swaps import swap
+from benchmarks.load.serving import Server, grown, serving
+from benchmarks.load.swaps import MARKS, Publication, served, swap
 from benchmarks.operations import Figure, put, section
 from hakken.ratings import UserList
 from tests.serving import free_port, private_bytes, workers_of
@@ -88,8 +88,29 @@ def test_quantiles_are_of_all_requests() -> None:
 
 def test_growth_is_told_from_what_comes_after_the_warming_up() -> None:
     level = [50, 80, *[100] * 48]
-    assert cases.soaked(level) == 0
-    assert cases.soaked([*level[:-10], *[110] * 10]) == pytest.approx(0.1)
+    assert grown(level) == 0
+    assert grown([*level[:-10], *[110] * 10]) == pytest.approx(0.1)
+
+
+def test_a_publication_counts_when_all_workers_came_to_serve_it() -> None:
+    published = [Publication(MARKS[number % 2], 2.0 * number) for number in range(4)]
+
+    def said(mark: str, due: float) -> Answer:
+        return Answer(due, 0.01, 200, "", f"{mark}{artefacts.SIGN}".encode())
+
+    def answers(slow: Callable[[int], bool]) -> Answers:
+        """Of two workers, which take turns; whether the second one has a publication."""
+        dues = [number / 10 for number in range(1, 80)]
+        return Answers(
+            said(MARKS[(int(due // 2) - (index % 2 and slow(int(due // 2)))) % 2], due)
+            for index, due in enumerate(dues)
+        )
+
+    assert served(published, answers(lambda _: False)) == 3
+    assert served(published, answers(lambda number: number == 1)) == 2
+    assert served(published, answers(lambda number: number % 2 == 1)) == 2
+    assert served(published, answers(lambda _: True)) == 0
+    assert served(published, Answers()) == 0
 
 
 def test_a_section_takes_the_place_of_its_own_and_no_other(tmp_path: Path) -> None:
@@ -137,7 +158,8 @@ def test_what_the_app_is_held_against_answers_the_same_request() -> None:
 
 @pytest.mark.short_load
 def test_versions_are_swapped_under_load() -> None:
-    done = swap(seconds=4.0, every=1.0, rate=15.0)
+    done = swap(seconds=6.0, every=2.0, rate=15.0)
     assert set(done.answers.statuses) == {200}
-    assert done.versions == 2
+    assert done.published >= 1
+    assert done.served == done.published
     assert done.mixed == 0

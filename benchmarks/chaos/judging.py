@@ -30,9 +30,10 @@ def usual() -> list[Request]:
     return [as_json(user_list), as_page(user_list)]
 
 
-def load(address: str, seconds: float, rate: float = RATE) -> Load:
-    """Requests that go on for so long."""
-    return Load(address, usual(), Plan(rate, seconds))
+def load(address: str, seconds: float, rate: float = RATE, visitor: str = "") -> Load:
+    """Requests that go on for so long; as a proxy passes on a visitor's from some address, if one is given."""
+    headers = (("X-Forwarded-For", visitor),) if visitor else ()
+    return Load(address, [one._replace(headers=headers) for one in usual()], Plan(rate, seconds))
 
 
 def until(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
@@ -68,10 +69,10 @@ def serves(address: str, version: str | None = None) -> bool:
 def judged(
     what: str, answers: Answers, *, recovered: bool, allowed: Collection[int] = DELIBERATE, more: str = ""
 ) -> Figure:
-    """A scenario's figure: every answer was a good one, or of the statuses that are allowed."""
+    """A scenario's figure: there were good answers, and every other was of the statuses that are allowed."""
     statuses = answers.statuses
     said = ", ".join(f"{number:,} × {NAMES.get(status, status)}" for status, number in sorted(statuses.items()))
     bad = {status for status in statuses if status != HTTPStatus.OK and status not in allowed}
     found = f"{said}{'; ' + more if more else ''}; {'recovered' if recovered else 'NOT RECOVERED'}"
     allowance = " or ".join(["200", *(NAMES.get(status, str(int(status))) for status in sorted(allowed))])
-    return Figure(what, found, f"{allowance}, recovery", recovered and not bad)
+    return Figure(what, found, f"{allowance}, recovery", recovered and not bad and statuses[HTTPStatus.OK] > 0)

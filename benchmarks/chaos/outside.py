@@ -25,6 +25,11 @@ JUMPING = "benchmarks.chaos.clock:create_jumping_app()"
 QUICK = [fault for fault in Faults if fault.name not in {*SLOW, "BUSY_FOR_AN_HOUR"}]
 """Those that are over within a second, and after which a site may be asked again soon."""
 NOT_FOUND, PRIVATE = 404, 403
+VISITOR = "203.0.113.7"
+"""A client's address: what comes from the machine itself is not counted."""
+ALLOWED = 100
+"""What a client may draw from each worker in a second: three times what the load draws from both in one, and less than
+half of what it draws from both once the clock was set back, should a second never be over from then on."""
 
 
 @contextmanager
@@ -63,16 +68,17 @@ def _found(address: str) -> bool:
 
 
 def clock(seconds: float) -> Figure:
-    """Let the workers' clock jump a day ahead, and two days back."""
+    """Let the workers' clock jump a day ahead, and two days back, and one client be counted all the while."""
     dates = set()
     with tempfile.TemporaryDirectory(prefix="hakken-clock-") as name:
         rule = Path(name) / "rule"
         rule.write_text("0")
-        with serving(JUMPING, **{RULE: str(rule)}) as server, load(server.address, seconds) as going:
+        limited = {RULE: str(rule), "HAKKEN_RATE_LIMIT": f"{ALLOWED}/second", "HAKKEN_PROXIES": "1"}
+        with serving(JUMPING, **limited) as server, load(server.address, seconds, visitor=VISITOR) as going:
             for offset in (DAY, -DAY, 0):
-                time.sleep(seconds / 4)
-                rule.write_text(str(offset))
                 time.sleep(seconds / 8)
+                rule.write_text(str(offset))
+                time.sleep(seconds / 16)
                 dates.add(requests.get(f"{server.address}/clock", timeout=PATIENCE).text)
             answers = going.answers()
             recovered = serves(server.address)

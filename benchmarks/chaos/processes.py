@@ -7,75 +7,112 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from benchmarks.chaos.judging import DELIBERATE, judged, load, serves
+from benchmarks.chaos.judging import DELIBERATE, judged, load, serves, until
 from benchmarks.chaos.proxy import proxied
 from benchmarks.load.client import REFUSED, UNANSWERED, Answers, Load
 from benchmarks.load.serving import APP, STOPPING, UNHURRIED, WORKERS, serving
 from benchmarks.operations import Figure
-from tests.serving import ROOT, wait_for, workers_of
+from tests.serving import ROOT, Process, wait_for, workers_of
 
 LISTEN_FD = 3
 """The first socket that systemd hands over."""
+AT_ONCE = 0.1
+"""Seconds before a signal in which a request may be due that is sent after it, and so may be refused."""
 
 
 def killed(seconds: float) -> Figure:
     """Kill a worker every two seconds, behind the documented proxy."""
     with serving() as server, proxied(server.address) as address, load(address, seconds) as going:
-        answers, kills = _killing(server.process, going)
+        answers, kills, replaced = _killing(server.process, going)
         what = "a worker is killed every 2 s, behind nginx"
-        recovered = serves(server.address)
-        return judged(what, answers, recovered=recovered, allowed=(), more=f"{kills} kills")
+        recovered = serves(server.address) and replaced == kills > 0
+        return judged(what, answers, recovered=recovered, allowed=(), more=_said(kills, "kills", replaced))
 
 
 def killed_directly(seconds: float) -> Figure:
     """Kill a worker every two seconds, with clients at gunicorn itself: what it was answering is lost."""
     with serving() as server, load(server.address, seconds) as going:
-        answers, kills = _killing(server.process, going)
+        answers, kills, replaced = _killing(server.process, going)
         what = "the same without nginx: requests in hand are lost with the worker"
-        recovered = serves(server.address)
+        recovered = serves(server.address) and replaced == kills > 0
         allowed = {UNANSWERED, *DELIBERATE}
-        return judged(what, answers, recovered=recovered, allowed=allowed, more=f"{kills} kills")
+        return judged(what, answers, recovered=recovered, allowed=allowed, more=_said(kills, "kills", replaced))
 
 
-def _killing(process: subprocess.Popen[str], going: Load) -> tuple[Answers, int]:
-    kills = 0
+def _killing(process: Process, going: Load) -> tuple[Answers, int, int]:
+    """Kill; what came of the load, how often it was done, and after how many another worker was there instead."""
+    kills = replaced = 0
+    time.sleep(2.0)
     while not going.over:
+        worker = workers_of(process)[0]
+        os.kill(worker, signal.SIGKILL)
+        kills += 1
         time.sleep(2.0)
-        for worker in workers_of(process)[:1]:
-            os.kill(worker, signal.SIGKILL)
-            kills += 1
-    return going.answers(), kills
+        replaced += _replaced(process, {worker})
+    return going.answers(), kills, replaced
+
+
+def _replaced(process: Process, old: set[int]) -> bool:
+    """Whether all workers come to be others than these, and as many as they should be."""
+
+    def are_others() -> bool:
+        now = workers_of(process)
+        return old.isdisjoint(now) and len(now) == WORKERS
+
+    return until(are_others)
+
+
+def _said(number: int, what: str, replaced: int) -> str:
+    return f"{number} {what}, {replaced} of them replaced workers"
 
 
 def hung_up(seconds: float) -> Figure:
     """Let gunicorn replace its workers again and again."""
     with serving() as server, load(server.address, seconds) as going:
-        hangups = 0
+        hangups = replaced = 0
+        time.sleep(1.0)
         while not going.over:
-            time.sleep(3.0)
+            old = set(workers_of(server.process))
             server.process.send_signal(signal.SIGHUP)
             hangups += 1
+            time.sleep(3.0)
+            replaced += _replaced(server.process, old)
         answers = going.answers()
-        recovered = serves(server.address)
-        return judged("SIGHUP every 3 s", answers, recovered=recovered, allowed=(), more=f"{hangups} times")
+        recovered = serves(server.address) and replaced == hangups > 0
+        more = _said(hangups, "times", replaced)
+        return judged("SIGHUP every 3 s", answers, recovered=recovered, allowed=(), more=more)
 
 
 def terminated(seconds: float, stops: int = 3) -> Figure:
     """Stop gunicorn in the middle, so many times; who comes later is refused, and that is all."""
-    answers = Answers()
+    return _stopped("SIGTERM under load", Process.terminate, seconds, stops)
+
+
+def terminated_group(seconds: float, stops: int = 3) -> Figure:
+    """Tell the workers to stop too, as a terminal does, and a service manager that signals all of a service."""
+    what = "SIGTERM to the whole process group under load"
+    return _stopped(what, lambda process: os.killpg(process.pid, signal.SIGTERM), seconds, stops)
+
+
+def _stopped(what: str, stop: Callable[[Process], None], seconds: float, stops: int) -> Figure:
+    answers, good, early = Answers(), [], 0
     for _ in range(stops):
         with serving() as server, load(server.address, seconds / stops, rate=60.0) as going:
             time.sleep(seconds / stops / 2)
-            server.process.terminate()
-            answers += going.answers()
-            clean = server.process.wait(STOPPING) == 0
-    said = [one for one in answers if one.status not in {REFUSED, HTTPStatus.OK}]
-    what = "SIGTERM under load"
-    return judged(what, answers, recovered=clean and not said, allowed={REFUSED}, more=f"{stops} times")
+            signalled = going.passed
+            stop(server.process)
+            came = going.answers()
+            ended = server.process.wait(STOPPING)
+        before = [one for one in came if one.due < signalled - AT_ONCE]
+        early += sum(one.status == REFUSED for one in before)
+        good.append(ended == 0 and HTTPStatus.OK in {one.status for one in before})
+        answers += came
+    more = f"{sum(good)} of {stops} times gunicorn ended well, {early} refused before"
+    return judged(what, answers, recovered=all(good) and not early, allowed={REFUSED}, more=more)
 
 
 def recycled(seconds: float) -> Figure:
@@ -85,6 +122,7 @@ def recycled(seconds: float) -> Figure:
         answers = going.answers()
         recovered = serves(server.address)
         booted = server.log.read_text().count("Booting worker")
+        recovered = recovered and booted > WORKERS
         more = f"{booted} workers in all"
         return judged(
             "workers are replaced after 40 to 60 requests", answers, recovered=recovered, allowed=(), more=more

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from itertools import count
+from multiprocessing.synchronize import Event
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ class Request(NamedTuple):
     path: str
     body: bytes | None = None
     kind: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Answer(NamedTuple):
@@ -91,9 +93,12 @@ class Load:
     """Requests that are sent from a process of their own while something else is done to the server."""
 
     def __init__(self, address: str, requests: Sequence[Request], plan: Plan) -> None:
-        self._elsewhere = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        self._enough = context.Event()
+        self._elsewhere = ProcessPoolExecutor(1, context, initializer=_obey, initargs=(self._enough,))
         self._elsewhere.submit(send, address, (), Plan(1.0, 0.0)).result()  # until the process is there
-        self._sending: Future[list[Answer]] = self._elsewhere.submit(send, address, requests, plan)
+        self._begun = time.monotonic() + 0.05  # one clock for all processes of a machine
+        self._sending: Future[list[Answer]] = self._elsewhere.submit(send, address, requests, plan, self._begun)
 
     def __enter__(self) -> Self:
         return self
@@ -106,15 +111,33 @@ class Load:
         """Whether the last request has been answered."""
         return self._sending.done()
 
+    @property
+    def passed(self) -> float:
+        """Second of the run that it is now, as `Answer.due` counts them."""
+        return time.monotonic() - self._begun
+
+    def end(self) -> None:
+        """Send no more, whatever the plan says."""
+        self._enough.set()
+
     def answers(self) -> Answers:
         """Wait until all are answered."""
         return Answers(self._sending.result())
 
 
-def send(address: str, requests: Sequence[Request], plan: Plan) -> list[Answer]:
-    """Send requests, one after another and from the first again, from this process."""
+_enough: Event | None = None
+"""Tells the process of a `Load` to send no more: such a thing can be handed to a process only as it starts."""
+
+
+def _obey(enough: Event) -> None:
+    global _enough  # noqa: PLW0603  # as above
+    _enough = enough
+
+
+def send(address: str, requests: Sequence[Request], plan: Plan, begun: float | None = None) -> list[Answer]:
+    """Send requests, one after another and from the first again, from this process; `begun` is its second 0."""
     numbers, found = count(), list[Answer]()
-    begun = time.monotonic() + 0.05
+    begun = time.monotonic() + 0.05 if begun is None else begun
 
     def work() -> None:
         with closing(Asker(address, reused=plan.reused)) as asker:
@@ -123,6 +146,8 @@ def send(address: str, requests: Sequence[Request], plan: Plan) -> list[Answer]:
                 if due >= plan.seconds:
                     return
                 time.sleep(max(0.0, begun + due - time.monotonic()))
+                if _enough is not None and _enough.is_set():
+                    return
                 status, said, body = asker.ask(requests[number % len(requests)])
                 late = time.monotonic() - begun - due
                 found.append(Answer(due, late, status, said, body if plan.keep else b""))
@@ -146,7 +171,7 @@ class Asker:
 
     def ask(self, request: Request) -> tuple[int, str, bytes]:
         """Ask once: status, what is said of it, and body."""
-        headers = {"Accept-Encoding": "gzip", "Content-Type": request.kind}
+        headers = {"Accept-Encoding": "gzip", "Content-Type": request.kind, **dict(request.headers)}
         if not self._reused:
             headers["Connection"] = "close"
         try:

@@ -1,5 +1,6 @@
 """Serving an application for the suites: two workers, no limits, what it says in a file."""
 
+import statistics
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,12 +38,13 @@ class Server(NamedTuple):
 
 @contextmanager
 def serving(application: str = APP, **environment: str) -> Iterator[Server]:
-    """Serve, and wait until all workers are there."""
+    """Serve, in a process group of its own, and wait until all workers are there."""
     given = {"WEB_CONCURRENCY": str(WORKERS)} | UNHURRIED | environment
     with tempfile.TemporaryDirectory(prefix="hakken-load-") as place:
         log = Path(place) / "log"
         with log.open("w") as file:
-            address, process = started(application, {"HAKKEN_CACHE_DIR": f"{place}/cache"} | given, file)
+            given = {"HAKKEN_CACHE_DIR": f"{place}/cache"} | given
+            address, process = started(application, given, file, apart=True)
         try:
             wait_for(address)
             until(lambda: len(workers_of(process)) >= int(given["WEB_CONCURRENCY"]))
@@ -50,3 +52,10 @@ def serving(application: str = APP, **environment: str) -> Iterator[Server]:
         finally:
             process.terminate()
             process.wait(STOPPING)
+
+
+def grown(sizes: list[int]) -> float:
+    """Growth from the first fifth, when everything has been asked for and is kept, to the end; a median of some."""
+    few = max(1, len(sizes) // 10)
+    early = sizes[len(sizes) // 5 :][:few]
+    return statistics.median(sizes[-few:]) / statistics.median(early) - 1

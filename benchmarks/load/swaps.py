@@ -5,8 +5,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from itertools import cycle
+from collections.abc import Iterator
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +15,13 @@ import msgspec
 from benchmarks.load import artefacts
 from benchmarks.load.asking import as_json, as_page, sample_list
 from benchmarks.load.client import Answer, Answers, Load, Plan
-from benchmarks.load.serving import serving
+from benchmarks.load.serving import grown, serving
 from tests.serving import ROOT
 
 MARKS = ("one", "two")
 RATE = 20.0
+TELLING = 4
+"""Answers before the next publication that must be of the version: one worker alone seldom gives them all."""
 
 
 class Swapped(NamedTuple):
@@ -27,15 +29,24 @@ class Swapped(NamedTuple):
 
     Attributes:
         answers: all of them.
-        versions: how many were seen to be served.
+        published: how many publications had their time to be seen.
+        served: how many of those were: before the next, answers were of that version and no other.
         mixed: answers that were not of one version alone.
-        growth: of the workers' memory from the first third of the time to its end, as a part.
+        growth: of the workers' memory once they have warmed up, as a part.
     """
 
     answers: Answers
-    versions: int
+    published: int
+    served: int
     mixed: int
     growth: float
+
+
+class Publication(NamedTuple):
+    """A version's, at a second of the run."""
+
+    mark: str
+    begun: float
 
 
 def swap(seconds: float, every: float, rate: float = RATE) -> Swapped:
@@ -49,14 +60,31 @@ def swap(seconds: float, every: float, rate: float = RATE) -> Swapped:
         with serving(**environment) as server:
             plan = Plan(rate, seconds, keep=True)
             with Load(server.address, [as_json(user_list), as_page(user_list)], plan) as load:
-                sizes = list(_publishing(place, load, every, lambda: server.memory))
+                sizes, published = list[int](), list[Publication]()
+                for one in _publishing(place, load, every):
+                    published.append(one)
+                    sizes.append(server.memory)
                 answers = load.answers()
-    marks = [marks_in(one) for one in answers if one.status == 200]  # noqa: PLR2004  # as HTTP has it
-    seen = {mark for found in marks for mark in found}
-    mixed = sum(1 for found in marks if len(found) != 1)
-    mixed += sum(1 for one in answers if not _is_what_it_says(one, versions))
-    early = sizes[len(sizes) // 3]
-    return Swapped(answers, len(seen), mixed, sizes[-1] / early - 1)
+    good = Answers(one for one in answers if one.status == 200)  # noqa: PLR2004  # as HTTP has it
+    mixed = sum(len(marks_in(one)) != 1 for one in good) + sum(not _is_what_it_says(one, versions) for one in good)
+    # By turns a worker has room for one version and for two, as the new one comes before the old one goes: what it
+    # holds of both turns is what may not grow.
+    most = [max(pair) for pair in pairwise(sizes)]
+    return Swapped(answers, len(published) - 1, served(published, good), mixed, grown(most))
+
+
+def served(published: list[Publication], answers: Answers) -> int:
+    """How many publications were served by the time of the next; of the last, nobody knows.
+
+    The last few requests before the next one tell: until each worker has looked for models, they differ, and one that
+    never does would soon give itself away.
+    """
+    ordered = sorted(answers, key=lambda one: one.due)
+    seen = 0
+    for one, following in pairwise(published):
+        last = [marks_in(each) for each in ordered if one.begun < each.due < following.begun][-TELLING:]
+        seen += len(last) == TELLING and all(marks == {one.mark} for marks in last)
+    return seen
 
 
 def publish(artefact: Path, target: Path | str) -> None:
@@ -65,15 +93,16 @@ def publish(artefact: Path, target: Path | str) -> None:
     subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603  # ours
 
 
-def _publishing(place: Path, load: Load, every: float, memory: Callable[[], int]) -> Iterator[int]:
-    due = time.monotonic()
+def _publishing(place: Path, load: Load, every: float) -> Iterator[Publication]:
+    """Publish a version `every` so many seconds; where that takes long, each still gets some time to be served."""
+    due = time.monotonic() + every
     for mark in cycle((*MARKS[1:], MARKS[0])):
-        due += every
         time.sleep(max(0.0, due - time.monotonic()))
         if load.over:
             return
-        yield memory()
+        yield Publication(mark, load.passed)
         publish(place / mark, place / "published")
+        due = max(due + every, time.monotonic() + 0.7 * every)
 
 
 def marks_in(answer: Answer) -> set[str]:
