@@ -13,6 +13,8 @@ from typing import IO
 
 from platformdirs import user_cache_path
 
+from hakken.errors import ArtefactCorrupt, StorageError
+
 SITES = "sites"
 """In the cache directory: what was had from sites, and how often they were asked."""
 
@@ -27,6 +29,22 @@ def cache_directory(chosen: str) -> Path:
 def is_file(path: Path) -> bool:
     """Whether there is a file; where nobody may look, or under a name that is too long, there is none."""
     return os.path.isfile(path)  # noqa: PTH113  # Path's own raises there
+
+
+def unread(what: str, error: OSError) -> ArtefactCorrupt | StorageError:
+    """What it means that a file of a model can't be read: the file's fault for good, or the machine's for now.
+
+    A disk or a network that fails, too many open files, too little memory, a right that is lacking: none of them says
+    anything against the model.
+
+    Args:
+        what: the file, as the beginning of a sentence.
+        error: what reading it failed with.
+    """
+    missing = isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError)
+    if missing or error.errno is None:  # without a number it is not the system that complains, but a reader of formats
+        return ArtefactCorrupt(f"{what} can't be read: {error.strerror or error}.")
+    return StorageError(f"{what} could not be read just now: {error.strerror}.")
 
 
 def private_directory(path: Path) -> Path | None:

@@ -1,8 +1,11 @@
 """The model that is served, replaced while requests are answered: never half, never a bad one, never back in time."""
 
+import errno
 import gc
+import hashlib
 import json
 import logging
+import os
 import random
 import re
 import shutil
@@ -222,6 +225,103 @@ def test_what_another_hakken_refused_is_looked_at_again(
         with pytest.raises(ModelError):
             living.knowledge()
     assert served(machine.worker()) == versions[0].version
+
+
+def fails_with(error: BaseException) -> Any:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
+
+
+PASSING = [
+    ("hashlib.file_digest", OSError(errno.EIO, "Input/output error")),
+    ("hakken.model.arrays.np.load", OSError(errno.EMFILE, "Too many open files")),
+    ("hakken.model.arrays.np.load", OSError(errno.ENOMEM, "Cannot allocate memory")),
+    ("hakken.catalogue.gzip.decompress", OSError(errno.ENOMEM, "Cannot allocate memory")),
+    ("hakken.catalogue.gzip.decompress", MemoryError()),
+]
+
+
+@pytest.mark.parametrize(("where", "error"), PASSING)
+def test_a_machine_that_fails_for_a_moment_refuses_no_version(
+    machine: Machine,
+    there: Directory,
+    versions: list[Artefact],
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    error: BaseException,
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    publish(versions[1], there)
+    with monkeypatch.context() as patched:
+        patched.setattr(where, fails_with(error))
+        worker.look()
+        assert isinstance(worker.news().failed, StorageError)
+        assert served(worker) == versions[0].version
+    assert not (machine.root / "refused.json").exists()
+    worker.look()
+    assert (served(worker), worker.news().failed) == (versions[1].version, None)
+
+
+@pytest.mark.parametrize(("where", "error"), PASSING)
+def test_a_machine_that_fails_at_start_serves_as_soon_as_it_can(
+    machine: Machine,
+    there: Directory,
+    versions: list[Artefact],
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    error: BaseException,
+) -> None:
+    publish(versions[0], there)
+    machine.worker()
+    with monkeypatch.context() as patched:
+        patched.setattr(where, fails_with(error))
+        worker = machine.worker()
+        with pytest.raises(StorageError):
+            worker.knowledge()
+    worker.look()
+    assert (served(worker), worker.news().failed) == (versions[0].version, None)
+
+
+def test_a_file_that_cant_be_read_at_start_leads_to_the_version_before(
+    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for one in versions[:2]:
+        publish(one, there)
+        machine.worker()
+    digest = hashlib.file_digest
+
+    def bad_sector(file: Any, *known: Any) -> Any:
+        if f"versions/{versions[1].version}" in file.name and str(machine.root) in file.name:
+            raise OSError(errno.EIO, "Input/output error")
+        return digest(file, *known)
+
+    monkeypatch.setattr("hashlib.file_digest", bad_sector)
+    machine.reachable = False
+    assert served(machine.worker()) == versions[0].version
+
+
+def test_a_directory_that_cant_be_looked_into_for_a_moment_refuses_no_version(
+    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    publish(versions[1], there)
+    stat = os.stat
+
+    def stale(path: Any, *known: Any, **more: Any) -> Any:
+        if str(path).startswith(str(there.root)) and str(path).endswith("b_i.npy"):
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return stat(path, *known, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", stale)
+        worker.look()
+    assert isinstance(worker.news().failed, StorageError)
+    worker.look()
+    assert served(worker) == versions[1].version
 
 
 def _refuse_all(artefact: Artefact) -> None:

@@ -121,7 +121,7 @@ def install(place: Place, offered: Offered, into: Path, accept: Accept) -> Artef
     manifest = manifests.decode(text)
     version = manifests.version_of(manifest, text)
     target = into / VERSIONS_NAME / version
-    with suppress(ArtefactMissing, ArtefactCorrupt):
+    with suppress(ArtefactMissing, ArtefactCorrupt, StorageError):  # what stays unreadable is mended by fetching too
         return store.verify(target, offered.manifest_sha256)
     part = into / PARTIAL_NAME / version
     with _disk(into, part):

@@ -98,6 +98,7 @@ class Mirror:
         Raises:
             ArtefactMissing: it is gone.
             ArtefactCorrupt: it is no longer what it was.
+            StorageError: it can't be read just now.
         """
         directory = self._root / VERSIONS_NAME / named.version
         with held(directory) as is_held:
