@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import NamedTuple
 from filelock import FileLock
 
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
+from hakken.files import is_file
 from hakken.model import manifest as manifests
 from hakken.model import store
 from hakken.model.gathering import complete
@@ -134,6 +136,8 @@ def install(place: Place, offered: Offered, into: Path, accept: Accept) -> Artef
         except ArtefactCorrupt:
             shutil.rmtree(part, ignore_errors=True)  # there is nothing to go on with
             raise
+        if target.exists() and not is_file(target / manifests.FILE_NAME):
+            _set_aside(target)  # a ruin, which would be taken for something else than a model, and left alone
         with store.replacing(target) as staged:
             for file in (*manifest.files, manifests.FILE_NAME):
                 (part / file).chmod(READ_ONLY)
@@ -204,16 +208,27 @@ def _prune(into: Path) -> None:
     pointer = store.read_pointer_or_none(into)
     if pointer is None:
         return
-    installed = {path.name for path in (into / VERSIONS_NAME).iterdir()}
-    known = [one.version for one in (pointer, *pointer.previous) if one.version in installed]
-    for name in installed - set(known[:KEPT_VERSIONS]):
-        # What has a dot in front was being put in place by a process that was killed: we hold the lock.
-        handle = os.open(into / VERSIONS_NAME / name, os.O_RDONLY)
+    versions = into / VERSIONS_NAME
+    known = [one.version for one in (pointer, *pointer.previous)]
+    kept = [name for name in known if is_file(versions / name / manifests.FILE_NAME)][:KEPT_VERSIONS]
+    for path in list(versions.iterdir()):
+        if path.name in kept:
+            continue
+        # What has a dot in front was being put in place, or removed, by a process that was killed: we hold the lock.
+        handle = os.open(path, os.O_RDONLY)
         try:
             if _flock(handle, fcntl.LOCK_EX):
-                shutil.rmtree(into / VERSIONS_NAME / name, ignore_errors=True)
+                # Not under its name: whoever is killed in the middle is not to leave half a version.
+                shutil.rmtree(path if path.name.startswith(".") else _set_aside(path), ignore_errors=True)
         finally:
             os.close(handle)
+
+
+def _set_aside(path: Path) -> Path:
+    """Give a version a name under which nobody looks for one, and under which `_prune` clears it."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.gone-", dir=path.parent))
+    path.rename(aside / path.name)
+    return aside
 
 
 def _begin(part: Path, manifest: Manifest) -> None:
