@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
-from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactRefused, ModelError, ModelPending, StorageError
+from hakken.errors import ArtefactRefused, ModelError, ModelPending
 from hakken.knowledge import Knowledge
 from hakken.model.mirror import Mirror
 from hakken.model.pointer import Named
@@ -202,9 +202,8 @@ class Living:
             return
         try:
             self._swap(newest)
-        except (ArtefactCorrupt, ArtefactMissing, StorageError) as error:
-            log.warning("What was fetched is damaged and is fetched again: %s", error)
-            self._mirror.bring(mend=True)
+        except ModelError:
+            self._mirror.bring(mend=True)  # or it says what is wrong
             for named in self._mirror.versions()[:1]:
                 self._swap(named)
 

@@ -227,6 +227,54 @@ def test_what_another_hakken_refused_is_looked_at_again(
     assert served(machine.worker()) == versions[0].version
 
 
+@pytest.mark.parametrize("made", [too_new, not_a_model])
+def test_what_another_hakken_took_and_this_one_cant_use_is_opened_once(
+    machine: Machine,
+    there: Directory,
+    versions: list[Artefact],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    made: Any,
+) -> None:
+    publish(versions[0], there)
+    machine.worker()
+    theirs = made(Path(shutil.copytree(versions[1].directory, tmp_path / "made")))
+    publish(theirs, there)
+    shutil.copytree(theirs.directory, machine.root / "versions" / theirs.version)
+    store.point_to(machine.root, theirs)
+    workers = [machine.worker() for _ in range(2)]
+    monkeypatch.setattr(Knowledge, "read", lambda _: pytest.fail("It was opened before."))
+    copied = watched(monkeypatch)
+    for worker in (*workers, *workers):
+        worker.look()
+        assert isinstance(worker.news().failed, ArtefactRefused)
+        assert served(worker) == versions[0].version
+    assert not copied
+    assert caplog.text.count("The latest model can't be served") == 1
+    assert "fetched again" not in caplog.text
+    monkeypatch.undo()
+    publish(versions[2], there)
+    workers[0].look()
+    assert (served(workers[0]), workers[0].news().failed) == (versions[2].version, None)
+
+
+def test_damage_that_was_mended_is_told_once(
+    machine: Machine, there: Directory, versions: list[Artefact], caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(versions[0], there)
+    machine.worker()
+    spoil(Directory(machine.root), versions[0])
+    there.root.rename(there.root.with_name("gone"))
+    worker = machine.worker()
+    worker.look()
+    assert "fetched again" not in caplog.text
+    there.root.with_name("gone").rename(there.root)
+    for one in (worker, worker, machine.worker()):
+        one.look()
+    assert caplog.text.count("was damaged, and was fetched again") == 1
+
+
 def fails_with(error: BaseException) -> Any:
     def fail(*_: Any, **__: Any) -> Any:
         raise error

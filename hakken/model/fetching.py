@@ -9,11 +9,12 @@ a worker that has mapped one goes on with it even when it is deleted.
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +40,9 @@ PATIENCE = 300.0
 
 Accept = Callable[[Artefact], object]
 """Looks into a version whose checksums are right. Raises ArtefactCorrupt when it can't be used all the same."""
+
+
+log = logging.getLogger("hakken")
 
 
 class Offered(NamedTuple):
@@ -114,17 +118,17 @@ def install(place: Place, offered: Offered, into: Path, accept: Accept) -> Artef
 
     The caller holds the directory's lock.
     """
-    name = offered.base + manifests.FILE_NAME
-    text = place.read(name)
-    if text is None:
-        raise ArtefactMissing(f"There is no version {offered.version} at {place}, though it is the current one.")
-    if hashlib.sha256(text).hexdigest() != offered.manifest_sha256:
-        raise ArtefactCorrupt(f"The manifest of {offered.version} at {place} is not the one that is named.", name)
-    manifest = manifests.decode(text)
+    text, manifest = _offered_manifest(place, offered)
     version = manifests.version_of(manifest, text)
     target = into / VERSIONS_NAME / version
-    with suppress(ArtefactMissing, ArtefactCorrupt, StorageError):  # what stays unreadable is mended by fetching too
-        return store.verify(target, offered.manifest_sha256)
+    damage = None
+    try:
+        kept = store.verify(target, offered.manifest_sha256)
+    except (ArtefactMissing, ArtefactCorrupt, StorageError) as error:  # what stays unreadable is mended so too
+        damage = None if isinstance(error, ArtefactMissing) else error
+    else:
+        accept(kept)  # another Hakken may have taken what this one can't use
+        return kept
     part = into / PARTIAL_NAME / version
     with _disk(into, part):
         _begin(part, manifest)
@@ -136,14 +140,30 @@ def install(place: Place, offered: Offered, into: Path, accept: Accept) -> Artef
         except ArtefactCorrupt:
             shutil.rmtree(part, ignore_errors=True)  # there is nothing to go on with
             raise
-        if target.exists() and not is_file(target / manifests.FILE_NAME):
-            _set_aside(target)  # a ruin, which would be taken for something else than a model, and left alone
-        with store.replacing(target) as staged:
-            for file in (*manifest.files, manifests.FILE_NAME):
-                (part / file).chmod(READ_ONLY)
-                (part / file).rename(staged / file)
-        shutil.rmtree(part, ignore_errors=True)
+        _put(part, target, (*manifest.files, manifests.FILE_NAME))
+    if damage is not None:
+        log.warning("The version %s that was kept here was damaged, and was fetched again: %s", version, damage)
     return Artefact(target, manifest, version)
+
+
+def _offered_manifest(place: Place, offered: Offered) -> tuple[bytes, Manifest]:
+    name = offered.base + manifests.FILE_NAME
+    text = place.read(name)
+    if text is None:
+        raise ArtefactMissing(f"There is no version {offered.version} at {place}, though it is the current one.")
+    if hashlib.sha256(text).hexdigest() != offered.manifest_sha256:
+        raise ArtefactCorrupt(f"The manifest of {offered.version} at {place} is not the one that is named.", name)
+    return text, manifests.decode(text)
+
+
+def _put(part: Path, target: Path, names: Iterable[str]) -> None:
+    if target.exists() and not is_file(target / manifests.FILE_NAME):
+        _set_aside(target)  # a ruin, which would be taken for something else than a model, and left alone
+    with store.replacing(target) as staged:
+        for name in names:
+            (part / name).chmod(READ_ONLY)
+            (part / name).rename(staged / name)
+    shutil.rmtree(part, ignore_errors=True)
 
 
 def adopt(into: Path, artefact: Artefact) -> None:
