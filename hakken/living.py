@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import random
+import re
 import threading
 import time
 import weakref
@@ -24,6 +25,9 @@ from hakken.model.pointer import Named
 
 JITTER = 0.25
 """Workers, and machines, that started together don't keep on asking together."""
+
+CHANCE = re.compile(r"\b(0x[0-9a-f]+|\d+)\b", re.IGNORECASE)
+"""What differs between two sentences about the same failure: addresses of objects, bytes that are free, ports."""
 
 log = logging.getLogger("hakken")
 
@@ -98,7 +102,7 @@ class Living:
         self._retired: weakref.ref[Knowledge] | None = None
         self._looked: datetime | None = None
         self._failed: ModelError | None = None
-        self._said = ""
+        self._said: dict[str, str] = {}
         self._closed = threading.Event()
         self._cold = False
         self._looking = threading.Lock()
@@ -146,12 +150,10 @@ class Living:
         """Bring the mirror up to date, if that can be done, and serve what it has; failures are logged, each once."""
         with self._looking:
             self._sweep()
-            failed = self._attempt(self._mirror.bring)
+            failed = self._attempt("bring", self._mirror.bring)
             # Even after a failure: another worker may have been luckier.
-            failed = self._attempt(self._follow) or failed
+            failed = self._attempt("follow", self._follow) or failed
             self._looked, self._failed = datetime.now(UTC), failed
-            if failed is None:
-                self._said = ""
 
     def close(self, timeout: float = 5.0) -> None:
         """Look no more, and wait so many seconds, at most, for the thread to end."""
@@ -170,7 +172,7 @@ class Living:
                 self.look()
             looked = False
             with self._looking:
-                self._attempt(self._heat)
+                self._attempt("heat", self._heat)
             if not self._poll:
                 return
             self._closed.wait(self._poll * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  # no secret
@@ -181,19 +183,27 @@ class Living:
             self._warm(self._held.knowledge)
             self._cold = False
 
-    def _attempt(self, step: Callable[[], object]) -> ModelError | None:
+    def _attempt(self, name: str, step: Callable[[], object]) -> ModelError | None:
         try:
             step()
         except ModelError as error:
             told = isinstance(error, ArtefactRefused) and self._held is not None  # by whoever refused it
-            if str(error) != self._said and not told:
+            if self._is_new(name, error) and not told:
                 log.error("The latest model can't be served: %s", error)  # noqa: TRY400  # a sentence, no traceback
-            self._said = str(error)
             return _anew(error)
         except Exception as error:
-            log.exception("Looking for a new model failed")
+            if self._is_new(name, error):
+                log.exception("Looking for a new model failed")
             return ModelError(f"Looking for a new model made a {type(error).__name__} of us.")
+        self._said.pop(name, None)
         return None
+
+    def _is_new(self, step: str, error: Exception) -> bool:
+        """Whether none of the steps has failed so since it last went well."""
+        gist = f"{type(error).__name__}: {CHANCE.sub('#', str(error))}"
+        is_new = gist not in self._said.values()
+        self._said[step] = gist
+        return is_new
 
     def _follow(self) -> None:
         """Serve the mirror's newest version."""

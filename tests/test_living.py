@@ -259,6 +259,36 @@ def test_what_another_hakken_took_and_this_one_cant_use_is_opened_once(
     assert (served(workers[0]), workers[0].news().failed) == (versions[2].version, None)
 
 
+def test_what_fails_in_the_same_way_is_told_once_until_it_goes_well(
+    machine: Machine,
+    there: Directory,
+    versions: list[Artefact],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    looks = iter(range(1000, 2000))
+
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise StorageError(f"The bucket could not be read: <Connection at 0x7f{next(looks):x}>, after {next(looks)} ms")
+
+    def mistaken(_: Living) -> None:
+        raise KeyError(f"<Thing at 0x7F{next(looks):X}>")
+
+    for follow, told in ((fails_with(StorageError("No memory.")), "No memory"), (mistaken, "Traceback")):
+        caplog.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(Mirror, "bring", unreachable)
+            patched.setattr(Living, "_follow", follow)
+            for _ in range(3):
+                worker.look()
+        assert caplog.text.count("The bucket could not be read") == 1
+        assert caplog.text.count(told) == 1
+        worker.look()
+        assert worker.news().failed is None
+
+
 def test_damage_that_was_mended_is_told_once(
     machine: Machine, there: Directory, versions: list[Artefact], caplog: pytest.LogCaptureFixture
 ) -> None:
