@@ -76,5 +76,6 @@ def _current(settings: Settings) -> Current:
         log.error("The model %s can't be served: %s", settings.model, error)  # noqa: TRY400  # a sentence, no traceback
         return Fixed(error)
     living = Living(mirror, settings.model_poll, web.warm)
+    # A bucket may keep silent, in which time it is better to say so; a directory answers.
     living.start(patient=not settings.model.startswith(BUCKET_SCHEME))
     return living

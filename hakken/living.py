@@ -26,6 +26,9 @@ from hakken.model.pointer import Named
 JITTER = 0.25
 """Workers, and machines, that started together don't keep on asking together."""
 
+PATIENCE = 10.0
+"""Seconds to wait for a first model. gunicorn gives a worker thirty to start, and then begins again with another."""
+
 CHANCE = re.compile(r"\b(0x[0-9a-f]+|\d+)\b", re.IGNORECASE)
 """What differs between two sentences about the same failure: addresses of objects, bytes that are free, ports."""
 
@@ -104,6 +107,7 @@ class Living:
         self._failed: ModelError | None = None
         self._said: dict[str, str] = {}
         self._closed = threading.Event()
+        self._first = threading.Event()
         self._cold = False
         self._looking = threading.Lock()
         self._beginning = threading.Lock()
@@ -114,8 +118,8 @@ class Living:
         """Open the last good version of the machine, if it has one, and begin to look for others.
 
         Args:
-            patient: take the first look before returning: what is on this machine is there at once. A bucket may keep
-                silent, and is looked at in the background.
+            patient: where no version is kept here that can be served, wait for the first look, though no longer than
+                whoever started this worker would wait for it. Else that look is taken in the background.
         """
         # A server that opens the application before it forks must not do so while the thread holds any lock, NumPy's or
         # Python's own: the child would wait for it for ever.
@@ -126,16 +130,16 @@ class Living:
             after_in_child=lambda: _resume(ours()),
         )
         self._open_last()
-        if patient:
-            self.look()
-        self._begin(looked=patient)
+        self._begin()
+        if patient and self._held is None:
+            self._first.wait(PATIENCE)
 
     def knowledge(self) -> Knowledge:
         """See `Current`."""
         if self._pid != os.getpid():  # a thread does not outlive a fork
             with self._beginning:
                 if self._pid != os.getpid():
-                    self._begin(looked=False)
+                    self._begin()
         held = self._held
         if held is None:
             raise _anew(self._failed or ModelPending("The model is still being fetched."))
@@ -154,6 +158,7 @@ class Living:
             # Even after a failure: another worker may have been luckier.
             failed = self._attempt("follow", self._follow) or failed
             self._looked, self._failed = datetime.now(UTC), failed
+            self._first.set()
 
     def close(self, timeout: float = 5.0) -> None:
         """Look no more, and wait so many seconds, at most, for the thread to end."""
@@ -161,16 +166,14 @@ class Living:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout)
 
-    def _begin(self, *, looked: bool) -> None:
-        self._thread = threading.Thread(target=self._run, args=(looked,), name="model-poll", daemon=True)
+    def _begin(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="model-poll", daemon=True)
         self._thread.start()
         self._pid = os.getpid()
 
-    def _run(self, looked: bool) -> None:
+    def _run(self) -> None:
         while not self._closed.is_set():
-            if not looked:
-                self.look()
-            looked = False
+            self.look()
             with self._looking:
                 self._attempt("heat", self._heat)
             if not self._poll:

@@ -18,7 +18,7 @@ from create_gcs_local_file import main, place_of
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
 from hakken.knowledge import Knowledge
 from hakken.model import fetching, gathering, store
-from hakken.model.fetching import PARTIAL_NAME, fetch, held
+from hakken.model.fetching import PARTIAL_NAME, fetch, held, locked
 from hakken.model.places import Directory, Place
 from hakken.model.publishing import publish, roll_back
 from hakken.model.store import Artefact
@@ -371,6 +371,15 @@ def test_a_disk_that_is_really_full_harms_nothing(tmp_path: Path, versions: list
         [*command, tmp_path / "second.json"], check=False, capture_output=True, text=True, cwd=ROOT, env={**os.environ}
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_another_process_that_is_still_fetching_is_told_of(
+    tmp_path: Path, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(versions[0], Directory(tmp_path / "there"))
+    monkeypatch.setattr(fetching, "PATIENCE", 0.05)
+    with locked(tmp_path / "here"), pytest.raises(StorageError, match=r"^Another process is still fetching to .*here"):
+        fetch(Directory(tmp_path / "there"), tmp_path / "here")
 
 
 def test_a_directory_is_not_fetched_to_itself(tmp_path: Path, versions: list[Artefact]) -> None:

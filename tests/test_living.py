@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
@@ -29,6 +29,7 @@ from hakken.knowledge import Knowledge
 from hakken.living import Living
 from hakken.model import manifest as manifests
 from hakken.model import store
+from hakken.model.fetching import locked
 from hakken.model.mirror import Mirror
 from hakken.model.places import Directory, Place
 from hakken.model.publishing import publish, roll_back
@@ -69,6 +70,8 @@ class Machine:
         """One more worker; it looks when it is told, and once at start."""
         living = Living(Mirror(self.root, self.find, Knowledge.read), 0, web.warm)
         living.start(patient=True)
+        while living.news().looked is None:
+            time.sleep(0.001)
         self.workers.append(living)
         return living
 
@@ -566,6 +569,42 @@ def test_without_any_version_the_reason_is_told(machine: Machine) -> None:
     with pytest.raises(ModelPending):
         pending.knowledge()
     asked.set()
+
+
+def test_a_start_waits_for_nobody_where_a_version_is_kept(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    publish(versions[0], there)
+    machine.worker()
+    publish(versions[1], there)
+    with locked(machine.root):
+        living = Living(Mirror(machine.root, machine.find, Knowledge.read), 0)
+        begun = time.monotonic()
+        living.start(patient=True)
+        assert time.monotonic() - begun < 5
+        assert served(living) == versions[0].version
+    eventually(lambda: served(living) == versions[1].version)
+
+
+def test_a_start_without_any_version_does_not_wait_for_ever(
+    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(versions[0], there)
+    monkeypatch.setattr("hakken.living.PATIENCE", 0.2)
+    with locked(machine.root):
+        living = Living(Mirror(machine.root, machine.find, Knowledge.read), 0)
+        living.start(patient=True)
+        with pytest.raises(ModelPending):
+            living.knowledge()
+    eventually(lambda: living.news().loaded is not None)
+    assert served(living) == versions[0].version
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_it_looks_by_itself_as_often_as_it_is_told(

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
 from hakken.files import is_file
@@ -186,12 +186,15 @@ def locked(into: Path) -> Iterator[None]:
     """Let one process of the machine at a time fetch to a directory of versions.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: the disk refuses, or another process does not come to an end.
     """
     with _disk(into):
         into.mkdir(parents=True, exist_ok=True)
         lock = FileLock(into / LOCK_NAME, timeout=PATIENCE)
-        lock.acquire()
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise StorageError(f"Another process is still fetching to {into}.") from error
     try:
         yield
     finally:
