@@ -47,6 +47,11 @@ def unread(what: str, error: OSError) -> ArtefactCorrupt | StorageError:
     return StorageError(f"{what} could not be read just now: {error.strerror}.")
 
 
+def is_ours(path: Path) -> bool:
+    """Whether there is a file that we can read, and that nobody but us or the machine's own administrator wrote."""
+    return is_file(path) and os.access(path, os.R_OK) and path.stat().st_uid in {0, os.geteuid()}
+
+
 def private_directory(path: Path) -> Path | None:
     """Make a directory that no other user of the machine can look into.
 
@@ -54,18 +59,29 @@ def private_directory(path: Path) -> Path | None:
     there is no place for that either.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        path.chmod(0o700)
-        with tempfile.TemporaryFile(dir=path):
-            return path
+        make_private(path)
     except OSError as error:
         _log.warning("Nothing can be kept in %s (%s): this process keeps to itself", path, error.strerror)
+    else:
+        return path
     try:
         instead = Path(tempfile.mkdtemp(prefix="hakken-"))
     except OSError:  # which FileNotFoundError is, of a machine without any place for temporary files
         return None
     atexit.register(shutil.rmtree, instead, ignore_errors=True)
     return instead
+
+
+def make_private(path: Path) -> None:
+    """Make a directory that no other user of the machine can look into.
+
+    Raises:
+        OSError: it can't be made, or written to.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o700)
+    with tempfile.TemporaryFile(dir=path):
+        return
 
 
 def check_database(file: Path, patience: float) -> None:

@@ -807,6 +807,35 @@ def test_where_nothing_can_be_kept_a_directory_is_served_all_the_same(
     assert "this process keeps to itself" in caplog.text
 
 
+def test_where_nothing_more_can_be_kept_the_last_model_is_served_until_it_can(
+    swapped: tuple[FlaskClient, Living],
+    there: Directory,
+    versions: list[Artefact],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish(versions[1], there)
+    made: list[Living] = []
+    start = Living.start
+
+    def noted(self: Living, **options: bool) -> None:
+        made.append(self)
+        start(self, **options)
+
+    monkeypatch.setattr(Living, "start", noted)
+    settings = Settings(model=str(there), cache_dir=str(tmp_path / "cache"), model_poll=0, facts_source="off")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "chmod", fails_with(OSError(errno.EROFS, "Read-only file system")))
+        client = create_app(settings).test_client()
+        made[0].look()
+    ready = client.get("/readyz").get_json()
+    assert ready["model"]["version"] == versions[0].version
+    assert ready["latest"]["failed"]
+    assert isinstance(made[0].news().failed, StorageError)
+    made[0].look()
+    assert client.get("/readyz").get_json()["model"]["version"] == versions[1].version
+
+
 def test_what_is_no_place_leaves_the_app_alive(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         client = create_app(Settings(model="s3://bucket/p")).test_client()
