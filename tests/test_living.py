@@ -482,6 +482,36 @@ def test_a_file_that_was_damaged_before_a_restart_is_never_served(
     assert served(machine.worker()) == versions[1].version, "which was fetched again"
 
 
+def test_a_restart_does_not_bring_back_what_was_taken_back(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    for one in versions[:2]:
+        publish(one, there)
+        machine.worker()
+    roll_back(there)
+    for worker in machine.workers:
+        worker.look()
+    spoil(Directory(machine.root), versions[0])
+    machine.reachable = False
+    with pytest.raises(StorageError, match="The bucket is gone"):
+        machine.worker().knowledge()
+    machine.reachable = True
+    assert served(machine.worker()) == versions[0].version
+
+
+def test_a_machine_that_came_later_forgets_what_was_taken_back_too(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    for one in versions[:3]:
+        publish(one, there)
+    worker = machine.worker()
+    roll_back(there)
+    worker.look()
+    assert [one.version for one in Mirror(machine.root, machine.find, Knowledge.read).versions()] == [
+        versions[1].version
+    ]
+
+
 def test_a_file_that_is_damaged_between_fetching_and_opening_is_fetched_again(
     machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ from hakken.model import store
 from hakken.model.gathering import complete
 from hakken.model.manifest import Manifest
 from hakken.model.places import LOCK_NAME, READ_ONLY, Place
-from hakken.model.pointer import POINTER_NAME, VERSIONS_NAME, decode_pointer, is_version
+from hakken.model.pointer import POINTER_NAME, VERSIONS_NAME, Pointer, decode_pointer, is_version
 from hakken.model.store import Artefact
 
 PARTIAL_NAME = ".partial"
@@ -52,11 +52,13 @@ class Offered(NamedTuple):
         version: as it is named there.
         manifest_sha256: its manifest's checksum.
         base: what the names of its files begin with.
+        pointer: the one that names it, where one does.
     """
 
     version: str
     manifest_sha256: str
     base: str
+    pointer: Pointer | None = None
 
 
 def fetch(place: Place, into: Path, version: str | None = None, accept: Accept = lambda _: None) -> Artefact:
@@ -79,7 +81,7 @@ def fetch(place: Place, into: Path, version: str | None = None, accept: Accept =
     with locked(into):
         offered = offered_by(place, version)
         artefact = install(place, offered, into, accept)
-        adopt(into, artefact)
+        adopt(into, artefact, offered.pointer)
     return artefact
 
 
@@ -110,7 +112,7 @@ def offered_by(place: Place, version: str | None = None) -> Offered:
     if pointer_text is None:
         raise ArtefactMissing(f"There is no model at {place}: no {manifests.FILE_NAME} in it, and no {POINTER_NAME}.")
     pointer = decode_pointer(pointer_text)
-    return Offered(pointer.version, pointer.manifest_sha256, f"{VERSIONS_NAME}/{pointer.version}/")
+    return Offered(pointer.version, pointer.manifest_sha256, f"{VERSIONS_NAME}/{pointer.version}/", pointer)
 
 
 def install(place: Place, offered: Offered, into: Path, accept: Accept) -> Artefact:
@@ -166,10 +168,15 @@ def _put(part: Path, target: Path, names: Iterable[str]) -> None:
     shutil.rmtree(part, ignore_errors=True)
 
 
-def adopt(into: Path, artefact: Artefact) -> None:
+def adopt(into: Path, artefact: Artefact, theirs: Pointer | None) -> None:
     """Make an installed version the current one, and remove those that nobody goes back to.
 
     The caller holds the directory's lock.
+
+    Args:
+        into: the directory of versions.
+        artefact: the version.
+        theirs: the pointer that offered it, where one did.
 
     Raises:
         StorageError: the disk refuses.
@@ -177,7 +184,7 @@ def adopt(into: Path, artefact: Artefact) -> None:
     with _disk(into):
         pointer = store.read_pointer_or_none(into)
         if pointer is None or pointer.version != artefact.version:
-            store.point_to(into, artefact)
+            store.point_to(into, artefact, theirs)
         _prune(into)
 
 

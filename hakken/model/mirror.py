@@ -84,7 +84,7 @@ class Mirror:
             except (ArtefactCorrupt, ArtefactTooNew) as error:
                 self._refuse(place, offered, error)
                 raise
-            adopt(self._root, artefact)
+            adopt(self._root, artefact, offered.pointer)
 
     def versions(self) -> list[Named]:
         """What was current here, latest first; the newest is what all workers of the machine are to serve.

@@ -94,10 +94,16 @@ def read_pointer_or_none(root: Path) -> Pointer | None:
         return None
 
 
-def point_to(root: Path, artefact: Artefact) -> None:
-    """Make a version the current one of a directory of versions; a reader finds the old pointer or the new one."""
+def point_to(root: Path, artefact: Artefact, theirs: Pointer | None = None) -> None:
+    """Make a version the current one of a directory of versions; a reader finds the old pointer or the new one.
+
+    Args:
+        root: the directory.
+        artefact: the version.
+        theirs: the pointer of the place that the directory follows, where it has one.
+    """
     digest = describe_file(artefact.directory / manifests.FILE_NAME).sha256
-    new = Pointer.after(read_pointer_or_none(root), Named(artefact.version, digest))
+    new = Pointer.following(read_pointer_or_none(root), Named(artefact.version, digest), theirs)
     with written_whole(root / POINTER_NAME) as file:
         file.write(encode_pointer(new))
 
