@@ -3,6 +3,7 @@
 import logging
 import os
 from functools import partial
+from pathlib import Path
 
 from flask import Flask
 
@@ -10,12 +11,13 @@ from hakken import web
 from hakken.config import Settings
 from hakken.details import Details
 from hakken.errors import ModelError, StorageError
-from hakken.files import private_directory
+from hakken.files import is_ours, make_private, private_directory
 from hakken.http import HttpClient
 from hakken.knowledge import Knowledge
 from hakken.living import Current, Fixed, Living
 from hakken.model.mirror import Mirror
-from hakken.model.places import BUCKET_SCHEME
+from hakken.model.places import BUCKET_SCHEME, Place
+from hakken.model.pointer import POINTER_NAME
 from hakken.model.store import EMBEDDED
 from hakken.ratings import Preferences, Recommendations, UserList, Username
 from hakken.sources import Sources
@@ -68,13 +70,40 @@ def _current(settings: Settings) -> Current:
     try:
         if settings.model == EMBEDDED:
             return Fixed(open_knowledge(settings))
-        root = private_directory(mirrored(settings))
-        if root is None:
-            raise StorageError("There is no place to keep models in that can be written to.")
-        mirror = Mirror(root, partial(place_of, settings.model), Knowledge.read)
+        mirror = _mirror(settings)
     except ModelError as error:
         log.error("The model %s can't be served: %s", settings.model, error)  # noqa: TRY400  # a sentence, no traceback
         return Fixed(error)
     living = Living(mirror, settings.model_poll, web.warm)
+    # A bucket may keep silent, in which time it is better to say so; a directory answers.
     living.start(patient=not settings.model.startswith(BUCKET_SCHEME))
     return living
+
+
+def _mirror(settings: Settings) -> Mirror:
+    chosen = mirrored(settings)
+    try:
+        _check_kept(chosen)
+    except StorageError as error:
+        if is_ours(
+            chosen / POINTER_NAME
+        ):  # better the last good model, and to say so, than none or one for each worker
+            log.warning("The model is served as it is kept: %s", error)
+            return Mirror(chosen, partial(_place_if_kept, chosen, settings.model), Knowledge.read)
+    root = private_directory(chosen)
+    if root is None:
+        raise StorageError("There is no place to keep models in that can be written to.")
+    return Mirror(root, partial(place_of, settings.model), Knowledge.read)
+
+
+def _place_if_kept(root: Path, model: str) -> Place:
+    """The place to bring versions from, as soon as they can be kept."""
+    _check_kept(root)
+    return place_of(model)
+
+
+def _check_kept(root: Path) -> None:
+    try:
+        make_private(root)
+    except OSError as error:
+        raise StorageError(f"No other model can be kept in {root}: {error.strerror or error}.") from error

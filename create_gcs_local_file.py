@@ -159,7 +159,8 @@ class Bucket:
 def _client() -> storage.Client:
     os.environ.setdefault(NO_BACKGROUND, "true")
     try:
-        return storage.Client()
+        # Objects are named by their bucket alone; a person's own credentials may know of no project.
+        return storage.Client(project=None)
     except DefaultCredentialsError:
         if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
             raise  # credentials were named: to go on without them would hide what is wrong with them

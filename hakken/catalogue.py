@@ -13,6 +13,7 @@ from typing import Self
 import msgspec
 
 from hakken.errors import ArtefactCorrupt
+from hakken.files import unread
 from hakken.ratings import AnimeId
 
 FILE_NAME = "catalogue.jsonl.gz"
@@ -154,10 +155,13 @@ class Catalogue(Mapping[int, Anime]):
 
         Raises:
             ArtefactCorrupt: the file is missing, is not gzip, or a line is not an anime.
+            StorageError: it can't be read just now.
         """
         try:
             return cls(msgspec.json.Decoder(Anime).decode_lines(gzip.decompress(path.read_bytes())))
-        except (OSError, EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise unread(f"The catalogue {path}", error) from error
+        except (EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ArtefactCorrupt(f"The catalogue {path} can't be read: {error}.") from error
 
     def write(self, path: Path) -> None:

@@ -201,8 +201,12 @@ class Knowledge:
 
         Raises:
             ArtefactCorrupt: its files are whole, yet can't be used.
+            StorageError: they can't be read just now, or there is too little memory.
         """
-        return cls(Model.open(artefact), Catalogue.read(artefact.path(FILE_NAME)))
+        try:
+            return cls(Model.open(artefact), Catalogue.read(artefact.path(FILE_NAME)))
+        except MemoryError as error:
+            raise StorageError(f"There is too little memory to open the model in {artefact.directory}.") from error
 
     def warm(self) -> None:
         """Make all that is else made when it is first asked for, so that nobody has to wait for it."""

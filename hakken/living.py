@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import random
+import re
 import threading
 import time
 import weakref
@@ -17,13 +18,19 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
-from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactRefused, ModelError, ModelPending
+from hakken.errors import ArtefactRefused, ModelError, ModelPending
 from hakken.knowledge import Knowledge
 from hakken.model.mirror import Mirror
 from hakken.model.pointer import Named
 
 JITTER = 0.25
 """Workers, and machines, that started together don't keep on asking together."""
+
+PATIENCE = 10.0
+"""Seconds to wait for a first model. gunicorn gives a worker thirty to start, and then begins again with another."""
+
+CHANCE = re.compile(r"\b(0x[0-9a-f]+|\d+)\b", re.IGNORECASE)
+"""What differs between two sentences about the same failure: addresses of objects, bytes that are free, ports."""
 
 log = logging.getLogger("hakken")
 
@@ -98,8 +105,9 @@ class Living:
         self._retired: weakref.ref[Knowledge] | None = None
         self._looked: datetime | None = None
         self._failed: ModelError | None = None
-        self._said = ""
+        self._said: dict[str, str] = {}
         self._closed = threading.Event()
+        self._first = threading.Event()
         self._cold = False
         self._looking = threading.Lock()
         self._beginning = threading.Lock()
@@ -110,8 +118,8 @@ class Living:
         """Open the last good version of the machine, if it has one, and begin to look for others.
 
         Args:
-            patient: take the first look before returning: what is on this machine is there at once. A bucket may keep
-                silent, and is looked at in the background.
+            patient: where no version is kept here that can be served, wait for the first look, though no longer than
+                whoever started this worker would wait for it. Else that look is taken in the background.
         """
         # A server that opens the application before it forks must not do so while the thread holds any lock, NumPy's or
         # Python's own: the child would wait for it for ever.
@@ -122,16 +130,16 @@ class Living:
             after_in_child=lambda: _resume(ours()),
         )
         self._open_last()
-        if patient:
-            self.look()
-        self._begin(looked=patient)
+        self._begin()
+        if patient and self._held is None:
+            self._first.wait(PATIENCE)
 
     def knowledge(self) -> Knowledge:
         """See `Current`."""
         if self._pid != os.getpid():  # a thread does not outlive a fork
             with self._beginning:
                 if self._pid != os.getpid():
-                    self._begin(looked=False)
+                    self._begin()
         held = self._held
         if held is None:
             raise _anew(self._failed or ModelPending("The model is still being fetched."))
@@ -146,12 +154,11 @@ class Living:
         """Bring the mirror up to date, if that can be done, and serve what it has; failures are logged, each once."""
         with self._looking:
             self._sweep()
-            failed = self._attempt(self._mirror.bring)
+            failed = self._attempt("bring", self._mirror.bring)
             # Even after a failure: another worker may have been luckier.
-            failed = self._attempt(self._follow) or failed
+            failed = self._attempt("follow", self._follow) or failed
             self._looked, self._failed = datetime.now(UTC), failed
-            if failed is None:
-                self._said = ""
+            self._first.set()
 
     def close(self, timeout: float = 5.0) -> None:
         """Look no more, and wait so many seconds, at most, for the thread to end."""
@@ -159,18 +166,16 @@ class Living:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout)
 
-    def _begin(self, *, looked: bool) -> None:
-        self._thread = threading.Thread(target=self._run, args=(looked,), name="model-poll", daemon=True)
+    def _begin(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="model-poll", daemon=True)
         self._thread.start()
         self._pid = os.getpid()
 
-    def _run(self, looked: bool) -> None:
+    def _run(self) -> None:
         while not self._closed.is_set():
-            if not looked:
-                self.look()
-            looked = False
+            self.look()
             with self._looking:
-                self._attempt(self._heat)
+                self._attempt("heat", self._heat)
             if not self._poll:
                 return
             self._closed.wait(self._poll * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  # no secret
@@ -181,19 +186,27 @@ class Living:
             self._warm(self._held.knowledge)
             self._cold = False
 
-    def _attempt(self, step: Callable[[], object]) -> ModelError | None:
+    def _attempt(self, name: str, step: Callable[[], object]) -> ModelError | None:
         try:
             step()
         except ModelError as error:
             told = isinstance(error, ArtefactRefused) and self._held is not None  # by whoever refused it
-            if str(error) != self._said and not told:
+            if self._is_new(name, error) and not told:
                 log.error("The latest model can't be served: %s", error)  # noqa: TRY400  # a sentence, no traceback
-            self._said = str(error)
             return _anew(error)
         except Exception as error:
-            log.exception("Looking for a new model failed")
+            if self._is_new(name, error):
+                log.exception("Looking for a new model failed")
             return ModelError(f"Looking for a new model made a {type(error).__name__} of us.")
+        self._said.pop(name, None)
         return None
+
+    def _is_new(self, step: str, error: Exception) -> bool:
+        """Whether none of the steps has failed so since it last went well."""
+        gist = f"{type(error).__name__}: {CHANCE.sub('#', str(error))}"
+        is_new = gist not in self._said.values()
+        self._said[step] = gist
+        return is_new
 
     def _follow(self) -> None:
         """Serve the mirror's newest version."""
@@ -202,9 +215,8 @@ class Living:
             return
         try:
             self._swap(newest)
-        except (ArtefactCorrupt, ArtefactMissing) as error:
-            log.warning("What was fetched is damaged and is fetched again: %s", error)
-            self._mirror.bring(mend=True)
+        except ModelError:
+            self._mirror.bring(mend=True)  # or it says what is wrong
             for named in self._mirror.versions()[:1]:
                 self._swap(named)
 

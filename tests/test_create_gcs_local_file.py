@@ -11,7 +11,7 @@ import click.testing
 import pytest
 
 import create_gcs_local_file
-from create_gcs_local_file import NO_BACKGROUND, fetch
+from create_gcs_local_file import NO_BACKGROUND, fetch, place_of
 from hakken.config import Settings
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactTooNew, StorageError
 from hakken.knowledge import Knowledge
@@ -61,6 +61,17 @@ def test_credentials_that_are_named_and_missing_are_not_passed_over(
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "nowhere.json"))
     with pytest.raises(StorageError, match=r"nowhere\.json"):
         fetch(f"gs://{BUCKET}/p", tmp_path / "models")
+
+
+def test_a_persons_own_credentials_need_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STORAGE_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    person = {"type": "authorized_user", "client_id": "i", "client_secret": "s", "refresh_token": "t"}
+    (tmp_path / "person.json").write_text(json.dumps(person))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "person.json"))
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("PATH", "")  # no command of Google's that would know one
+    assert str(place_of(f"gs://{BUCKET}/p")) == f"gs://{BUCKET}/p"
 
 
 def test_what_is_there_already_is_not_fetched_again_but_mended_when_damaged(

@@ -18,7 +18,7 @@ from create_gcs_local_file import main, place_of
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
 from hakken.knowledge import Knowledge
 from hakken.model import fetching, gathering, store
-from hakken.model.fetching import PARTIAL_NAME, fetch, held
+from hakken.model.fetching import PARTIAL_NAME, fetch, held, locked
 from hakken.model.places import Directory, Place
 from hakken.model.publishing import publish, roll_back
 from hakken.model.store import Artefact
@@ -242,6 +242,57 @@ def test_what_a_killed_run_left_is_cleared(tmp_path: Path, versions: list[Artefa
     assert not list((here / PARTIAL_NAME).iterdir())
 
 
+def test_an_installed_version_without_its_manifest_is_mended(
+    place: Place, versions: list[Artefact], tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    publish(versions[0], place)
+    first = fetch(place, here)
+    with held(first.directory):
+        (first.directory / "manifest.json").unlink()
+        assert store.verify(fetch(place, here).directory).version == first.version
+    fetch(place, here)
+    assert installed(here) == {first.version}, "what was left of it is cleared when nobody holds it"
+
+
+def test_a_version_without_its_manifest_does_not_count_as_kept(tmp_path: Path, versions: list[Artefact]) -> None:
+    place, here = Directory(tmp_path / "there"), tmp_path / "here"
+    for one in versions[:2]:
+        publish(one, place)
+        fetch(place, here)
+    (here / "versions" / versions[1].version / "manifest.json").unlink()
+    publish(versions[2], place)
+    fetch(place, here)
+    assert installed(here) == {versions[0].version, versions[2].version}
+
+
+def test_whoever_is_killed_while_removing_leaves_no_half_version(
+    tmp_path: Path, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, here = Directory(tmp_path / "there"), tmp_path / "here"
+    for one in versions[:2]:
+        publish(one, place)
+        fetch(place, here)
+    publish(versions[2], place)
+    remove = shutil.rmtree
+
+    def killed(path: Path, **options: Any) -> None:
+        if ".partial" in str(path) or ".staged-" in str(path):
+            return remove(path, **options)
+        next(Path(path).rglob("manifest.json")).unlink()
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", killed)
+        with pytest.raises(SystemExit):
+            fetch(place, here)
+    assert {name for name in installed(here) if not name.startswith(".")} == {one.version for one in versions[1:3]}
+    roll_back(place)
+    roll_back(place)
+    assert store.verify(fetch(place, here).directory).version == versions[0].version
+    assert installed(here) == {versions[0].version}, "the others were taken back"
+
+
 def test_a_file_that_comes_too_slowly_is_left_for_later(
     tmp_path: Path, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -320,6 +371,15 @@ def test_a_disk_that_is_really_full_harms_nothing(tmp_path: Path, versions: list
         [*command, tmp_path / "second.json"], check=False, capture_output=True, text=True, cwd=ROOT, env={**os.environ}
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_another_process_that_is_still_fetching_is_told_of(
+    tmp_path: Path, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(versions[0], Directory(tmp_path / "there"))
+    monkeypatch.setattr(fetching, "PATIENCE", 0.05)
+    with locked(tmp_path / "here"), pytest.raises(StorageError, match=r"^Another process is still fetching to .*here"):
+        fetch(Directory(tmp_path / "there"), tmp_path / "here")
 
 
 def test_a_directory_is_not_fetched_to_itself(tmp_path: Path, versions: list[Artefact]) -> None:

@@ -1,15 +1,18 @@
 """The model that is served, replaced while requests are answered: never half, never a bad one, never back in time."""
 
+import errno
 import gc
+import hashlib
 import json
 import logging
+import os
 import random
 import re
 import shutil
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +29,7 @@ from hakken.knowledge import Knowledge
 from hakken.living import Living
 from hakken.model import manifest as manifests
 from hakken.model import store
+from hakken.model.fetching import locked
 from hakken.model.mirror import Mirror
 from hakken.model.places import Directory, Place
 from hakken.model.publishing import publish, roll_back
@@ -66,6 +70,8 @@ class Machine:
         """One more worker; it looks when it is told, and once at start."""
         living = Living(Mirror(self.root, self.find, Knowledge.read), 0, web.warm)
         living.start(patient=True)
+        while living.news().looked is None:
+            time.sleep(0.001)
         self.workers.append(living)
         return living
 
@@ -224,6 +230,190 @@ def test_what_another_hakken_refused_is_looked_at_again(
     assert served(machine.worker()) == versions[0].version
 
 
+@pytest.mark.parametrize("made", [too_new, not_a_model])
+def test_what_another_hakken_took_and_this_one_cant_use_is_opened_once(
+    machine: Machine,
+    there: Directory,
+    versions: list[Artefact],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    made: Any,
+) -> None:
+    publish(versions[0], there)
+    machine.worker()
+    theirs = made(Path(shutil.copytree(versions[1].directory, tmp_path / "made")))
+    publish(theirs, there)
+    shutil.copytree(theirs.directory, machine.root / "versions" / theirs.version)
+    store.point_to(machine.root, theirs)
+    workers = [machine.worker() for _ in range(2)]
+    monkeypatch.setattr(Knowledge, "read", lambda _: pytest.fail("It was opened before."))
+    copied = watched(monkeypatch)
+    for worker in (*workers, *workers):
+        worker.look()
+        assert isinstance(worker.news().failed, ArtefactRefused)
+        assert served(worker) == versions[0].version
+    assert not copied
+    assert caplog.text.count("The latest model can't be served") == 1
+    assert "fetched again" not in caplog.text
+    monkeypatch.undo()
+    publish(versions[2], there)
+    workers[0].look()
+    assert (served(workers[0]), workers[0].news().failed) == (versions[2].version, None)
+
+
+def test_what_fails_in_the_same_way_is_told_once_until_it_goes_well(
+    machine: Machine,
+    there: Directory,
+    versions: list[Artefact],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    looks = iter(range(1000, 2000))
+
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise StorageError(f"The bucket could not be read: <Connection at 0x7f{next(looks):x}>, after {next(looks)} ms")
+
+    def mistaken(_: Living) -> None:
+        raise KeyError(f"<Thing at 0x7F{next(looks):X}>")
+
+    for follow, told in ((fails_with(StorageError("No memory.")), "No memory"), (mistaken, "Traceback")):
+        caplog.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(Mirror, "bring", unreachable)
+            patched.setattr(Living, "_follow", follow)
+            for _ in range(3):
+                worker.look()
+        assert caplog.text.count("The bucket could not be read") == 1
+        assert caplog.text.count(told) == 1
+        worker.look()
+        assert worker.news().failed is None
+
+
+def test_damage_that_was_mended_is_told_once(
+    machine: Machine, there: Directory, versions: list[Artefact], caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(versions[0], there)
+    machine.worker()
+    spoil(Directory(machine.root), versions[0])
+    there.root.rename(there.root.with_name("gone"))
+    worker = machine.worker()
+    worker.look()
+    assert "fetched again" not in caplog.text
+    there.root.with_name("gone").rename(there.root)
+    for one in (worker, worker, machine.worker()):
+        one.look()
+    assert caplog.text.count("was damaged, and was fetched again") == 1
+
+
+def fails_with(error: BaseException) -> Any:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
+
+
+PASSING = [
+    ("hashlib.file_digest", OSError(errno.EIO, "Input/output error")),
+    ("hakken.model.arrays.np.load", OSError(errno.EMFILE, "Too many open files")),
+    ("hakken.model.arrays.np.load", OSError(errno.ENOMEM, "Cannot allocate memory")),
+    ("hakken.catalogue.gzip.decompress", OSError(errno.ENOMEM, "Cannot allocate memory")),
+    ("hakken.catalogue.gzip.decompress", MemoryError()),
+]
+
+
+@pytest.mark.parametrize(("where", "error"), PASSING)
+def test_a_machine_that_fails_for_a_moment_refuses_no_version(
+    machine: Machine,
+    there: Directory,
+    versions: list[Artefact],
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    error: BaseException,
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    publish(versions[1], there)
+    with monkeypatch.context() as patched:
+        patched.setattr(where, fails_with(error))
+        worker.look()
+        assert isinstance(worker.news().failed, StorageError)
+        assert served(worker) == versions[0].version
+    assert not (machine.root / "refused.json").exists()
+    worker.look()
+    assert (served(worker), worker.news().failed) == (versions[1].version, None)
+
+
+@pytest.mark.parametrize(("where", "error"), PASSING)
+def test_a_machine_that_fails_at_start_serves_as_soon_as_it_can(
+    machine: Machine,
+    there: Directory,
+    versions: list[Artefact],
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    error: BaseException,
+) -> None:
+    publish(versions[0], there)
+    machine.worker()
+    with monkeypatch.context() as patched:
+        patched.setattr(where, fails_with(error))
+        worker = machine.worker()
+        with pytest.raises(StorageError):
+            worker.knowledge()
+    worker.look()
+    assert (served(worker), worker.news().failed) == (versions[0].version, None)
+
+
+def test_a_file_that_cant_be_read_at_start_leads_to_the_version_before(
+    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for one in versions[:2]:
+        publish(one, there)
+        machine.worker()
+    digest = hashlib.file_digest
+
+    def bad_sector(file: Any, *known: Any) -> Any:
+        if f"versions/{versions[1].version}" in file.name and str(machine.root) in file.name:
+            raise OSError(errno.EIO, "Input/output error")
+        return digest(file, *known)
+
+    monkeypatch.setattr("hashlib.file_digest", bad_sector)
+    machine.reachable = False
+    assert served(machine.worker()) == versions[0].version
+
+
+def test_a_directory_that_cant_be_looked_into_for_a_moment_refuses_no_version(
+    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    publish(versions[1], there)
+    stat, is_file, failures = os.stat, os.path.isfile, ["once"]
+
+    def fails(path: Any) -> bool:
+        return (
+            str(path).startswith(str(there.root))
+            and str(path).endswith("b_i.npy")
+            and bool(failures and failures.pop())
+        )
+
+    def stale(path: Any, *known: Any, **more: Any) -> Any:
+        if fails(path):
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return stat(path, *known, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", stale)
+        patched.setattr(os.path, "isfile", lambda path: not fails(path) and is_file(path))
+        worker.look()
+    assert not failures
+    assert isinstance(worker.news().failed, StorageError)
+    worker.look()
+    assert served(worker) == versions[1].version
+
+
 def _refuse_all(artefact: Artefact) -> None:
     from hakken.errors import ArtefactCorrupt  # noqa: PLC0415  # here only
 
@@ -290,6 +480,36 @@ def test_a_file_that_was_damaged_before_a_restart_is_never_served(
     assert served(machine.worker()) == versions[0].version, "the one before is whole"
     machine.reachable = True
     assert served(machine.worker()) == versions[1].version, "which was fetched again"
+
+
+def test_a_restart_does_not_bring_back_what_was_taken_back(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    for one in versions[:2]:
+        publish(one, there)
+        machine.worker()
+    roll_back(there)
+    for worker in machine.workers:
+        worker.look()
+    spoil(Directory(machine.root), versions[0])
+    machine.reachable = False
+    with pytest.raises(StorageError, match="The bucket is gone"):
+        machine.worker().knowledge()
+    machine.reachable = True
+    assert served(machine.worker()) == versions[0].version
+
+
+def test_a_machine_that_came_later_forgets_what_was_taken_back_too(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    for one in versions[:3]:
+        publish(one, there)
+    worker = machine.worker()
+    roll_back(there)
+    worker.look()
+    assert [one.version for one in Mirror(machine.root, machine.find, Knowledge.read).versions()] == [
+        versions[1].version
+    ]
 
 
 def test_a_file_that_is_damaged_between_fetching_and_opening_is_fetched_again(
@@ -379,6 +599,42 @@ def test_without_any_version_the_reason_is_told(machine: Machine) -> None:
     with pytest.raises(ModelPending):
         pending.knowledge()
     asked.set()
+
+
+def test_a_start_waits_for_nobody_where_a_version_is_kept(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    publish(versions[0], there)
+    machine.worker()
+    publish(versions[1], there)
+    with locked(machine.root):
+        living = Living(Mirror(machine.root, machine.find, Knowledge.read), 0)
+        begun = time.monotonic()
+        living.start(patient=True)
+        assert time.monotonic() - begun < 5
+        assert served(living) == versions[0].version
+    eventually(lambda: served(living) == versions[1].version)
+
+
+def test_a_start_without_any_version_does_not_wait_for_ever(
+    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(versions[0], there)
+    monkeypatch.setattr("hakken.living.PATIENCE", 0.2)
+    with locked(machine.root):
+        living = Living(Mirror(machine.root, machine.find, Knowledge.read), 0)
+        living.start(patient=True)
+        with pytest.raises(ModelPending):
+            living.knowledge()
+    eventually(lambda: living.news().loaded is not None)
+    assert served(living) == versions[0].version
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_it_looks_by_itself_as_often_as_it_is_told(
@@ -579,6 +835,35 @@ def test_where_nothing_can_be_kept_a_directory_is_served_all_the_same(
     client = create_app(Settings(model=str(there), cache_dir="/proc/none", model_poll=0)).test_client()
     assert client.get("/readyz").get_json()["model"]["version"] == versions[0].version
     assert "this process keeps to itself" in caplog.text
+
+
+def test_where_nothing_more_can_be_kept_the_last_model_is_served_until_it_can(
+    swapped: tuple[FlaskClient, Living],
+    there: Directory,
+    versions: list[Artefact],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish(versions[1], there)
+    made: list[Living] = []
+    start = Living.start
+
+    def noted(self: Living, **options: bool) -> None:
+        made.append(self)
+        start(self, **options)
+
+    monkeypatch.setattr(Living, "start", noted)
+    settings = Settings(model=str(there), cache_dir=str(tmp_path / "cache"), model_poll=0, facts_source="off")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "chmod", fails_with(OSError(errno.EROFS, "Read-only file system")))
+        client = create_app(settings).test_client()
+        made[0].look()
+    ready = client.get("/readyz").get_json()
+    assert ready["model"]["version"] == versions[0].version
+    assert ready["latest"]["failed"]
+    assert isinstance(made[0].news().failed, StorageError)
+    made[0].look()
+    assert client.get("/readyz").get_json()["model"]["version"] == versions[1].version
 
 
 def test_what_is_no_place_leaves_the_app_alive(caplog: pytest.LogCaptureFixture) -> None:

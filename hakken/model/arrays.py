@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from hakken.errors import ArtefactCorrupt
+from hakken.files import unread
 from hakken.model.manifest import Manifest
 from hakken.model.store import Artefact
 
@@ -84,6 +85,7 @@ class Arrays:
 
         Raises:
             ArtefactCorrupt: one is missing, is not an array of its type, or they don't fit together.
+            StorageError: one can't be read just now.
         """
         arrays = cls(**{name: _map(artefact.path(f"{name}.npy")) for name in cls.__dataclass_fields__})
         problem = arrays.problem()
@@ -159,7 +161,7 @@ class Model:
         """Open the model of a verified artefact.
 
         Raises:
-            ArtefactCorrupt: as `Arrays.load`.
+            ArtefactCorrupt, StorageError: as `Arrays.load`.
         """
         return cls(Arrays.load(artefact), artefact.manifest, artefact.version)
 
@@ -277,7 +279,9 @@ def support_type(most_raters: int) -> str:
 def _map(path: Path) -> Array:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except OSError as error:
+        raise unread(f"The model's file {path}", error) from error
+    except (ValueError, EOFError) as error:
         raise ArtefactCorrupt(f"The model's file {path} can't be read: {error}.") from error
     # A plain view: indexing a memmap makes Python-level subclass objects at every step of a prediction.
     return np.asarray(array)

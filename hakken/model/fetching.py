@@ -9,22 +9,25 @@ a worker that has mapped one goes on with it even when it is deleted.
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
+from hakken.files import is_file
 from hakken.model import manifest as manifests
 from hakken.model import store
 from hakken.model.gathering import complete
 from hakken.model.manifest import Manifest
 from hakken.model.places import LOCK_NAME, READ_ONLY, Place
-from hakken.model.pointer import POINTER_NAME, VERSIONS_NAME, decode_pointer, is_version
+from hakken.model.pointer import POINTER_NAME, VERSIONS_NAME, Pointer, decode_pointer, is_version
 from hakken.model.store import Artefact
 
 PARTIAL_NAME = ".partial"
@@ -39,6 +42,9 @@ Accept = Callable[[Artefact], object]
 """Looks into a version whose checksums are right. Raises ArtefactCorrupt when it can't be used all the same."""
 
 
+log = logging.getLogger("hakken")
+
+
 class Offered(NamedTuple):
     """A version that a place offers.
 
@@ -46,11 +52,13 @@ class Offered(NamedTuple):
         version: as it is named there.
         manifest_sha256: its manifest's checksum.
         base: what the names of its files begin with.
+        pointer: the one that names it, where one does.
     """
 
     version: str
     manifest_sha256: str
     base: str
+    pointer: Pointer | None = None
 
 
 def fetch(place: Place, into: Path, version: str | None = None, accept: Accept = lambda _: None) -> Artefact:
@@ -73,7 +81,7 @@ def fetch(place: Place, into: Path, version: str | None = None, accept: Accept =
     with locked(into):
         offered = offered_by(place, version)
         artefact = install(place, offered, into, accept)
-        adopt(into, artefact)
+        adopt(into, artefact, offered.pointer)
     return artefact
 
 
@@ -104,7 +112,7 @@ def offered_by(place: Place, version: str | None = None) -> Offered:
     if pointer_text is None:
         raise ArtefactMissing(f"There is no model at {place}: no {manifests.FILE_NAME} in it, and no {POINTER_NAME}.")
     pointer = decode_pointer(pointer_text)
-    return Offered(pointer.version, pointer.manifest_sha256, f"{VERSIONS_NAME}/{pointer.version}/")
+    return Offered(pointer.version, pointer.manifest_sha256, f"{VERSIONS_NAME}/{pointer.version}/", pointer)
 
 
 def install(place: Place, offered: Offered, into: Path, accept: Accept) -> Artefact:
@@ -112,17 +120,17 @@ def install(place: Place, offered: Offered, into: Path, accept: Accept) -> Artef
 
     The caller holds the directory's lock.
     """
-    name = offered.base + manifests.FILE_NAME
-    text = place.read(name)
-    if text is None:
-        raise ArtefactMissing(f"There is no version {offered.version} at {place}, though it is the current one.")
-    if hashlib.sha256(text).hexdigest() != offered.manifest_sha256:
-        raise ArtefactCorrupt(f"The manifest of {offered.version} at {place} is not the one that is named.", name)
-    manifest = manifests.decode(text)
+    text, manifest = _offered_manifest(place, offered)
     version = manifests.version_of(manifest, text)
     target = into / VERSIONS_NAME / version
-    with suppress(ArtefactMissing, ArtefactCorrupt):
-        return store.verify(target, offered.manifest_sha256)
+    damage = None
+    try:
+        kept = store.verify(target, offered.manifest_sha256)
+    except (ArtefactMissing, ArtefactCorrupt, StorageError) as error:  # what stays unreadable is mended so too
+        damage = None if isinstance(error, ArtefactMissing) else error
+    else:
+        accept(kept)  # another Hakken may have taken what this one can't use
+        return kept
     part = into / PARTIAL_NAME / version
     with _disk(into, part):
         _begin(part, manifest)
@@ -134,18 +142,41 @@ def install(place: Place, offered: Offered, into: Path, accept: Accept) -> Artef
         except ArtefactCorrupt:
             shutil.rmtree(part, ignore_errors=True)  # there is nothing to go on with
             raise
-        with store.replacing(target) as staged:
-            for file in (*manifest.files, manifests.FILE_NAME):
-                (part / file).chmod(READ_ONLY)
-                (part / file).rename(staged / file)
-        shutil.rmtree(part, ignore_errors=True)
+        _put(part, target, (*manifest.files, manifests.FILE_NAME))
+    if damage is not None:
+        log.warning("The version %s that was kept here was damaged, and was fetched again: %s", version, damage)
     return Artefact(target, manifest, version)
 
 
-def adopt(into: Path, artefact: Artefact) -> None:
+def _offered_manifest(place: Place, offered: Offered) -> tuple[bytes, Manifest]:
+    name = offered.base + manifests.FILE_NAME
+    text = place.read(name)
+    if text is None:
+        raise ArtefactMissing(f"There is no version {offered.version} at {place}, though it is the current one.")
+    if hashlib.sha256(text).hexdigest() != offered.manifest_sha256:
+        raise ArtefactCorrupt(f"The manifest of {offered.version} at {place} is not the one that is named.", name)
+    return text, manifests.decode(text)
+
+
+def _put(part: Path, target: Path, names: Iterable[str]) -> None:
+    if target.exists() and not is_file(target / manifests.FILE_NAME):
+        _set_aside(target)  # a ruin, which would be taken for something else than a model, and left alone
+    with store.replacing(target) as staged:
+        for name in names:
+            (part / name).chmod(READ_ONLY)
+            (part / name).rename(staged / name)
+    shutil.rmtree(part, ignore_errors=True)
+
+
+def adopt(into: Path, artefact: Artefact, theirs: Pointer | None) -> None:
     """Make an installed version the current one, and remove those that nobody goes back to.
 
     The caller holds the directory's lock.
+
+    Args:
+        into: the directory of versions.
+        artefact: the version.
+        theirs: the pointer that offered it, where one did.
 
     Raises:
         StorageError: the disk refuses.
@@ -153,7 +184,7 @@ def adopt(into: Path, artefact: Artefact) -> None:
     with _disk(into):
         pointer = store.read_pointer_or_none(into)
         if pointer is None or pointer.version != artefact.version:
-            store.point_to(into, artefact)
+            store.point_to(into, artefact, theirs)
         _prune(into)
 
 
@@ -162,12 +193,15 @@ def locked(into: Path) -> Iterator[None]:
     """Let one process of the machine at a time fetch to a directory of versions.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: the disk refuses, or another process does not come to an end.
     """
     with _disk(into):
         into.mkdir(parents=True, exist_ok=True)
         lock = FileLock(into / LOCK_NAME, timeout=PATIENCE)
-        lock.acquire()
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise StorageError(f"Another process is still fetching to {into}.") from error
     try:
         yield
     finally:
@@ -204,16 +238,27 @@ def _prune(into: Path) -> None:
     pointer = store.read_pointer_or_none(into)
     if pointer is None:
         return
-    installed = {path.name for path in (into / VERSIONS_NAME).iterdir()}
-    known = [one.version for one in (pointer, *pointer.previous) if one.version in installed]
-    for name in installed - set(known[:KEPT_VERSIONS]):
-        # What has a dot in front was being put in place by a process that was killed: we hold the lock.
-        handle = os.open(into / VERSIONS_NAME / name, os.O_RDONLY)
+    versions = into / VERSIONS_NAME
+    known = [one.version for one in (pointer, *pointer.previous)]
+    kept = [name for name in known if is_file(versions / name / manifests.FILE_NAME)][:KEPT_VERSIONS]
+    for path in list(versions.iterdir()):
+        if path.name in kept:
+            continue
+        # What has a dot in front was being put in place, or removed, by a process that was killed: we hold the lock.
+        handle = os.open(path, os.O_RDONLY)
         try:
             if _flock(handle, fcntl.LOCK_EX):
-                shutil.rmtree(into / VERSIONS_NAME / name, ignore_errors=True)
+                # Not under its name: whoever is killed in the middle is not to leave half a version.
+                shutil.rmtree(path if path.name.startswith(".") else _set_aside(path), ignore_errors=True)
         finally:
             os.close(handle)
+
+
+def _set_aside(path: Path) -> Path:
+    """Give a version a name under which nobody looks for one, and under which `_prune` clears it."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.gone-", dir=path.parent))
+    path.rename(aside / path.name)
+    return aside
 
 
 def _begin(part: Path, manifest: Manifest) -> None:

@@ -72,9 +72,9 @@ class Mirror:
         """
         place = self._place = self._place or self._find_place()
         offered = offered_by(place)
+        self._check_refused(place, offered)  # first: another Hakken may have made it the current one here
         if not mend and self._follows(offered):
             return
-        self._check_refused(place, offered)
         with locked(self._root):
             # Looked at anew: while we waited others may have gone further, and nobody is to go back.
             offered = offered_by(place)
@@ -84,10 +84,19 @@ class Mirror:
             except (ArtefactCorrupt, ArtefactTooNew) as error:
                 self._refuse(place, offered, error)
                 raise
-            adopt(self._root, artefact)
+            adopt(self._root, artefact, offered.pointer)
 
     def versions(self) -> list[Named]:
-        """What was current here, latest first; the newest is what all workers of the machine are to serve."""
+        """What was current here, latest first; the newest is what all workers of the machine are to serve.
+
+        What was found unusable though it was whole is left out: another Hakken made it current.
+        """
+        useless = {
+            Named(one.version, one.manifest_sha256) for one in self._refused() if one.by == HERE and not one.name
+        }
+        return [named for named in self._pointed_to() if named not in useless]
+
+    def _pointed_to(self) -> list[Named]:
         pointer = store.read_pointer_or_none(self._root)
         return [] if pointer is None else [pointer.named, *pointer.previous]
 
@@ -98,6 +107,7 @@ class Mirror:
         Raises:
             ArtefactMissing: it is gone.
             ArtefactCorrupt: it is no longer what it was.
+            StorageError: it can't be read just now.
         """
         directory = self._root / VERSIONS_NAME / named.version
         with held(directory) as is_held:
@@ -106,7 +116,7 @@ class Mirror:
             yield store.verify(directory, named.manifest_sha256)
 
     def _follows(self, offered: Offered) -> bool:
-        return [one.manifest_sha256 for one in self.versions()[:1]] == [offered.manifest_sha256]
+        return [one.manifest_sha256 for one in self._pointed_to()[:1]] == [offered.manifest_sha256]
 
     def _check_refused(self, place: Place, offered: Offered) -> None:
         for one in self._refused():

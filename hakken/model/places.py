@@ -116,7 +116,8 @@ class Directory:
 
     def copy(self, name: str, into: IO[bytes], start: int) -> None:
         """See `Place`."""
-        if not is_file(self._root / name):
+        # Asked for its mark, a disk that can't be read just now says so, and not that there is no file.
+        if self.mark(name) is None:
             raise ArtefactCorrupt(f"The model at {self} lacks {name}, which its manifest names.", name)
         with self._trouble("read"), (self._root / name).open("rb") as file:
             file.seek(start)
@@ -124,7 +125,7 @@ class Directory:
 
     def describe(self, name: str) -> Seal | None:
         """Size and sha256."""
-        return self.seal(self._root / name) if is_file(self._root / name) else None
+        return None if self.mark(name) is None else self.seal(self._root / name)
 
     def seal(self, path: Path) -> Seal:
         """See `Place`."""

@@ -53,6 +53,24 @@ class Pointer(Named, frozen=True, omit_defaults=True):
         before = [one for one in (old.named, *old.previous) if one.version != new.version]
         return cls(new.version, new.manifest_sha256, tuple(before[:MAX_PREVIOUS]))
 
+    @classmethod
+    def following(cls, old: "Pointer | None", new: Named, theirs: "Pointer | None") -> Self:
+        """The same of a copy, which remembers nothing that was taken back at the place that it follows.
+
+        Args:
+            old: the copy's.
+            new: the version that becomes the copy's current one.
+            theirs: the place's, where it has one. One that remembers nothing was written by hand, or is the first; it
+                takes nothing back, unless it goes back itself.
+        """
+        pointer = cls.after(old, new)
+        goes_back = old is not None and new in old.previous
+        if theirs is None or not (theirs.previous or goes_back):
+            return pointer
+        known = {one.manifest_sha256 for one in theirs.previous}
+        left = tuple(one for one in pointer.previous if one.manifest_sha256 in known)
+        return cls(new.version, new.manifest_sha256, left)
+
     @property
     def back(self) -> "Pointer | None":
         """The pointer to the version before, which forgets the current one; None where there is none."""

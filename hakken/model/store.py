@@ -22,7 +22,7 @@ from typing import NamedTuple
 import msgspec
 
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
-from hakken.files import is_file, written_whole
+from hakken.files import is_file, unread, written_whole
 from hakken.model import manifest as manifests
 from hakken.model.manifest import FileEntry, Manifest
 from hakken.model.pointer import POINTER_NAME, VERSIONS_NAME, Named, Pointer, decode_pointer, encode_pointer
@@ -62,6 +62,7 @@ def open_artefact(place: str | Path) -> Artefact:
         ArtefactMissing: there is none.
         ArtefactCorrupt: a file is missing or not what the manifest says.
         ArtefactTooNew: a later Hakken wrote it.
+        StorageError: a file can't be read just now.
     """
     return verify(*locate(place))
 
@@ -79,7 +80,8 @@ def read_pointer(root: Path) -> Pointer | None:
     """The pointer of a directory of versions, if it has one.
 
     Raises:
-        ArtefactCorrupt: it can't be read.
+        ArtefactCorrupt: it is none.
+        StorageError: it can't be read just now.
     """
     return decode_pointer(_read(root / POINTER_NAME)) if is_file(root / POINTER_NAME) else None
 
@@ -88,14 +90,20 @@ def read_pointer_or_none(root: Path) -> Pointer | None:
     """The same; None where it can't be read, for those who would replace it anyway."""
     try:
         return read_pointer(root)
-    except ArtefactCorrupt:
+    except (ArtefactCorrupt, StorageError):
         return None
 
 
-def point_to(root: Path, artefact: Artefact) -> None:
-    """Make a version the current one of a directory of versions; a reader finds the old pointer or the new one."""
+def point_to(root: Path, artefact: Artefact, theirs: Pointer | None = None) -> None:
+    """Make a version the current one of a directory of versions; a reader finds the old pointer or the new one.
+
+    Args:
+        root: the directory.
+        artefact: the version.
+        theirs: the pointer of the place that the directory follows, where it has one.
+    """
     digest = describe_file(artefact.directory / manifests.FILE_NAME).sha256
-    new = Pointer.after(read_pointer_or_none(root), Named(artefact.version, digest))
+    new = Pointer.following(read_pointer_or_none(root), Named(artefact.version, digest), theirs)
     with written_whole(root / POINTER_NAME) as file:
         file.write(encode_pointer(new))
 
@@ -108,7 +116,7 @@ def verify(directory: Path, manifest_sha256: str | None = None) -> Artefact:
         manifest_sha256: the manifest's own checksum, where a pointer gave one.
 
     Raises:
-        ArtefactMissing, ArtefactCorrupt, ArtefactTooNew: as `open_artefact`.
+        ArtefactMissing, ArtefactCorrupt, ArtefactTooNew, StorageError: as `open_artefact`.
     """
     artefact = read_manifest(directory, manifest_sha256)
     for name, entry in artefact.manifest.files.items():
@@ -142,6 +150,7 @@ def check_file(path: Path, entry: FileEntry) -> None:
 
     Raises:
         ArtefactCorrupt: it is missing, or of another size or content.
+        StorageError: it can't be read just now.
     """
     if not is_file(path):
         raise ArtefactCorrupt(f"The model's file {path} is missing.")
@@ -150,13 +159,18 @@ def check_file(path: Path, entry: FileEntry) -> None:
 
 
 def describe_file(path: Path) -> FileEntry:
-    """Size and checksum of a file."""
+    """Size and checksum of a file.
+
+    Raises:
+        ArtefactCorrupt: there is none.
+        StorageError: it can't be read just now.
+    """
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
             return FileEntry(file.tell(), digest.hexdigest())
     except OSError as error:
-        raise ArtefactCorrupt(f"The model's file {path} can't be read: {error.strerror}.") from error
+        raise unread(f"The model's file {path}", error) from error
 
 
 @contextmanager
@@ -274,4 +288,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ArtefactCorrupt(f"The model's file {path} can't be read: {error.strerror}.") from error
+        raise unread(f"The model's file {path}", error) from error
