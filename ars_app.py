@@ -85,9 +85,8 @@ def _mirror(settings: Settings) -> Mirror:
     try:
         _check_kept(chosen)
     except StorageError as error:
-        if is_ours(
-            chosen / POINTER_NAME
-        ):  # better the last good model, and to say so, than none or one for each worker
+        # Better the last good model, and to say so, than none, or a copy for each worker.
+        if is_ours(chosen / POINTER_NAME):
             log.warning("The model is served as it is kept: %s", error)
             return Mirror(chosen, partial(_place_if_kept, chosen, settings.model), Knowledge.read)
     root = private_directory(chosen)
