@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from typing import Any
 
@@ -85,6 +86,8 @@ def when_ready(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signa
 
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401  # gunicorn's signature
     """Tell the application how many threads there really are, for gunicorn's own options go before ours."""
+    # Told to stop before it hears signals, a worker would hear nothing, and be killed when `graceful_timeout` is over.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ[THREADS] = str(max(worker.cfg.threads, 2))
     memory.use_one_arena()
     memory.collect_less_often()

@@ -35,7 +35,12 @@ def served(application: str, **environment: str) -> Iterator[tuple[str, subproce
         yield address, process
     finally:
         process.terminate()
-        process.communicate(timeout=PATIENCE)
+        try:
+            process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()  # nothing of it is to be in the way of other tests
+            process.communicate()
+            raise
 
 
 def started(

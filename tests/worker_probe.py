@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_info
 
 from ars_app import create_app
 from hakken.config import Settings
+from hakken.serving.worker import Worker
 
 
 def create_probed_app() -> Flask:
@@ -38,3 +39,12 @@ def create_slow_app() -> Flask:
 
     app.add_url_rule("/healthz", "alive", lambda: "")
     return app
+
+
+class SlowToStart(Worker):
+    """A worker that hears no signal for a while: on a busy machine any may be so."""
+
+    def init_process(self) -> None:
+        """Serve, some seconds later."""
+        time.sleep(10)
+        super().init_process()
