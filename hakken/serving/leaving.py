@@ -35,8 +35,8 @@ HANDSHAKE = 0.1
 MOMENT = 0.5
 """Seconds in which gunicorn lets go of the socket, if it is to stop too."""
 AFTER_YOU = 0.0005
-"""Seconds in which another worker may take who comes. A browser's or proxy's connections come at once and stay: else all
-of them may end up with one."""
+"""Seconds in which another worker may take who comes. A browser's or a proxy's connections come at once and stay: else
+all of them may end up with one."""
 LINGER = 0.5
 """Seconds that a client gets to close its end."""
 
@@ -63,7 +63,7 @@ class Leaving(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         super().set_accept_enabled(enabled)
 
     def accept(self, listener: Any) -> None:  # noqa: ANN401  # gunicorn's own wrapper of a socket
-        """Accept one that waits, unless a worker with less to do was faster; where no more files can be opened, later."""
+        """Accept one that waits, if a worker with less to do was not faster; where no file can be opened, later."""
         if self.nr_conns and self.alive:
             time.sleep(AFTER_YOU)
         try:
