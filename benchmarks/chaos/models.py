@@ -16,8 +16,8 @@ from benchmarks.load.serving import serving
 from benchmarks.operations import Figure
 
 DISK = "300m"
-MET = "What was fetched is damaged and is fetched again"
-"""What a worker logs that opens a damaged version."""
+MET = "was damaged, and was fetched again"
+"""What a worker logs that came upon a damaged version, and mended it."""
 TRIES = 8
 
 
