@@ -98,7 +98,7 @@ def _train_in_a_process(scratch: Path, entries: Entries) -> Run:
     command = [sys.executable, "-m", "hakken", "train", "--out", str(scratch / "model")]
     command += ["--ratings", str(ratings), "--anime", str(anime)]
     begin = time.perf_counter()
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # our own program
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     seconds = time.perf_counter() - begin
     # The system's count of a process that has ended is of no use: the trainer sets it back at each stage.
     peak = re.search(r"in all +[\d.]+ +([\d.]+) ([GM])B", done.stdout)

@@ -75,6 +75,12 @@ class Machine:
         self.workers.append(living)
         return living
 
+    def serve_each(self, versions: list[Artefact]) -> None:
+        """Have some versions published, and served by a worker each, one after another."""
+        for one in versions:
+            publish(one, self.place)
+            self.worker()
+
 
 @pytest.fixture
 def machine(tmp_path: Path, there: Directory) -> Machine:
@@ -369,9 +375,7 @@ def test_a_machine_that_fails_at_start_serves_as_soon_as_it_can(
 def test_a_file_that_cant_be_read_at_start_leads_to_the_version_before(
     machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for one in versions[:2]:
-        publish(one, there)
-        machine.worker()
+    machine.serve_each(versions[:2])
     digest = hashlib.file_digest
 
     def bad_sector(file: Any, *known: Any) -> Any:
@@ -457,9 +461,7 @@ def test_a_bucket_that_answers_damaged_bytes_for_a_while_is_recovered_from(
 def test_the_last_good_one_survives_a_restart_without_the_bucket(
     machine: Machine, there: Directory, versions: list[Artefact]
 ) -> None:
-    for one in versions[:2]:
-        publish(one, there)
-        machine.worker()
+    machine.serve_each(versions[:2])
     machine.reachable = False
     restarted = machine.worker()
     assert served(restarted) == versions[1].version
@@ -472,9 +474,7 @@ def test_the_last_good_one_survives_a_restart_without_the_bucket(
 def test_a_file_that_was_damaged_before_a_restart_is_never_served(
     machine: Machine, there: Directory, versions: list[Artefact]
 ) -> None:
-    for one in versions[:2]:
-        publish(one, there)
-        machine.worker()
+    machine.serve_each(versions[:2])
     spoil(Directory(machine.root), versions[1])
     machine.reachable = False
     assert served(machine.worker()) == versions[0].version, "the one before is whole"
@@ -485,9 +485,7 @@ def test_a_file_that_was_damaged_before_a_restart_is_never_served(
 def test_a_restart_does_not_bring_back_what_was_taken_back(
     machine: Machine, there: Directory, versions: list[Artefact]
 ) -> None:
-    for one in versions[:2]:
-        publish(one, there)
-        machine.worker()
+    machine.serve_each(versions[:2])
     roll_back(there)
     for worker in machine.workers:
         worker.look()

@@ -148,8 +148,8 @@ def _activated(listener: socket.socket) -> Iterator[None]:
     command = f"exec {LISTEN_FD}<&{listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$"
     with tempfile.TemporaryDirectory(prefix="hakken-chaos-") as cache, tempfile.TemporaryFile() as log:
         environment = {**os.environ, **UNHURRIED, "WEB_CONCURRENCY": str(WORKERS), "HAKKEN_CACHE_DIR": cache}
-        process = subprocess.Popen(  # noqa: S603  # ours
-            ["bash", "-c", f"{command} exec {sys.executable} -m hakken.serving '{APP}'"],  # noqa: S607  # as above
+        process = subprocess.Popen(
+            ["bash", "-c", f"{command} exec {sys.executable} -m hakken.serving '{APP}'"],  # noqa: S607  # found by PATH, wherever a machine has it
             cwd=ROOT,
             env=environment,
             pass_fds=[listener.fileno()],

@@ -54,7 +54,7 @@ def proxied(address: str) -> Iterator[str]:
         port = free_port()
         settings = documented(Path(name), port, address.removeprefix("http://"))
         command = [tool, "-p", name, "-c", str(settings), "-g", "daemon off;", "-e", f"{name}/begin.log"]
-        with subprocess.Popen(command) as process:  # noqa: S603  # ours
+        with subprocess.Popen(command) as process:
             try:
                 wait_for(f"http://127.0.0.1:{port}")
                 yield f"http://127.0.0.1:{port}"

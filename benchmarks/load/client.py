@@ -125,13 +125,12 @@ class Load:
         return Answers(self._sending.result())
 
 
-_enough: Event | None = None
+_enough: list[Event] = []
 """Tells the process of a `Load` to send no more: such a thing can be handed to a process only as it starts."""
 
 
 def _obey(enough: Event) -> None:
-    global _enough  # noqa: PLW0603  # as above
-    _enough = enough
+    _enough.append(enough)
 
 
 def send(address: str, requests: Sequence[Request], plan: Plan, begun: float | None = None) -> list[Answer]:
@@ -146,7 +145,7 @@ def send(address: str, requests: Sequence[Request], plan: Plan, begun: float | N
                 if due >= plan.seconds:
                     return
                 time.sleep(max(0.0, begun + due - time.monotonic()))
-                if _enough is not None and _enough.is_set():
+                if any(one.is_set() for one in _enough):
                     return
                 status, said, body = asker.ask(requests[number % len(requests)])
                 late = time.monotonic() - begun - due

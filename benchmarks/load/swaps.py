@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from http import HTTPStatus
 from itertools import cycle, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -65,7 +66,7 @@ def swap(seconds: float, every: float, rate: float = RATE) -> Swapped:
                     published.append(one)
                     sizes.append(server.memory)
                 answers = load.answers()
-    good = Answers(one for one in answers if one.status == 200)  # noqa: PLR2004  # as HTTP has it
+    good = Answers(one for one in answers if one.status == HTTPStatus.OK)
     mixed = sum(len(marks_in(one)) != 1 for one in good) + sum(not _is_what_it_says(one, versions) for one in good)
     # By turns a worker has room for one version and for two, as the new one comes before the old one goes: what it
     # holds of both turns is what may not grow.
@@ -90,7 +91,7 @@ def served(published: list[Publication], answers: Answers) -> int:
 def publish(artefact: Path, target: Path | str) -> None:
     """Make a version the current one, by the command."""
     command = [sys.executable, "-m", "hakken", "publish", "--quiet", str(artefact), str(target)]
-    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603  # ours
+    subprocess.run(command, cwd=ROOT, check=True)
 
 
 def _publishing(place: Path, load: Load, every: float) -> Iterator[Publication]:
