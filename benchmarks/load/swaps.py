@@ -70,7 +70,7 @@ def swap(seconds: float, every: float, rate: float = RATE) -> Swapped:
     mixed = sum(len(marks_in(one)) != 1 for one in good) + sum(not _is_what_it_says(one, versions) for one in good)
     # By turns a worker has room for one version and for two, as the new one comes before the old one goes: what it
     # holds of both turns is what may not grow.
-    most = [max(pair) for pair in pairwise(sizes)]
+    most = [max(pair) for pair in pairwise(sizes)] or sizes  # a short run on a busy machine has but one
     return Swapped(answers, len(published) - 1, served(published, good), mixed, grown(most))
 
 
