@@ -167,7 +167,7 @@ class Scorer:
 
 
 def _best(rows: Int64s, score: Float64s, n: int) -> Scored:
-    chosen = np.argsort(-score, kind="stable")[:n]
+    chosen = top_n(score, np.ones(len(score), dtype=np.bool_), n)
     return Scored(rows[chosen], score[chosen])
 
 

@@ -1,4 +1,4 @@
-"""gunicorn's threaded worker, with two things mended.
+"""gunicorn's threaded worker, with four things mended.
 
 **Stopping drops nobody.** gunicorn's worker stops accepting, and closes the listening socket once its requests are
 answered. As long as one process holds that socket the kernel goes on taking connections for it; whoever was taken and
@@ -9,6 +9,11 @@ others go on with the same queue, and so does systemd, where the socket is its o
 **Closing makes nobody wait.** When an answer ends a connection, gunicorn waits up to two seconds for the client to
 close its end, in the one thread that accepts. A client that never does stops the whole worker for so long, and fifteen
 at once make gunicorn take it for dead. Here the thread that answered waits, and not as long.
+
+**Connections are shared out.** Whichever worker wakes first takes all that come at once, and keeps those that stay. Here
+one that has some lets the others go first.
+
+**Without files left it waits.** gunicorn's worker ends when it can open no more, with all that it has in hand.
 """
 
 import contextlib
@@ -42,7 +47,7 @@ LINGER = 0.5
 
 
 class Leaving(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """gunicorn's threaded worker, stopping as said above."""
+    """gunicorn's threaded worker, with what is said above."""
 
     told = False
     """Whether a signal told it to stop; else it has done its share, and others go on."""
