@@ -10,8 +10,8 @@ others go on with the same queue, and so does systemd, where the socket is its o
 close its end, in the one thread that accepts. A client that never does stops the whole worker for so long, and fifteen
 at once make gunicorn take it for dead. Here the thread that answered waits, and not as long.
 
-**Connections are shared out.** Whichever worker wakes first takes all that come at once, and keeps those that stay. Here
-one that has some lets the others go first.
+**Connections are shared out.** Whichever worker wakes first takes all that come at once, and keeps those that stay.
+Here one that has some lets the others go first.
 
 **Without files left it waits.** gunicorn's worker ends when it can open no more, with all that it has in hand.
 """
