@@ -67,6 +67,7 @@ def on_starting(server: Any) -> None:  # noqa: ANN401  # gunicorn's signature
         check_limits(settings)
     except ConfigError as error:
         sys.exit(f"hakken: {error}")
+    os.register_at_fork(after_in_parent=_hear_again)
     Worker.waiting, Worker.seconds = settings.waiting, settings.request_deadline
     try:
         tallies.make_directory()
@@ -74,9 +75,18 @@ def on_starting(server: Any) -> None:  # noqa: ANN401  # gunicorn's signature
         server.log.warning("There is no place to count in (%s): each worker counts for itself.", error.strerror)
 
 
+def _hear_again() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
 def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
-    """Keep the garbage collector from what is here already: what it touches is shared with workers no more."""
+    """Keep the garbage collector from what is here already: what it touches is shared with workers no more.
+
+    And keep SIGTERM back, which a new worker would take for its starter's: told to stop before it hears signals itself,
+    it would hear nothing, and be killed when `graceful_timeout` is over.
+    """
     gc.freeze()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 
 def when_ready(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
@@ -86,8 +96,8 @@ def when_ready(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signa
 
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401  # gunicorn's signature
     """Tell the application how many threads there really are, for gunicorn's own options go before ours."""
-    # Told to stop before it hears signals, a worker would hear nothing, and be killed when `graceful_timeout` is over.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until it hears signals itself there is nobody to answer
+    _hear_again()
     os.environ[THREADS] = str(max(worker.cfg.threads, 2))
     memory.use_one_arena()
     memory.collect_less_often()

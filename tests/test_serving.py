@@ -146,9 +146,11 @@ def test_where_workers_count_nothing_stays_of_those_that_were_killed(
     assert set(tmp_path.iterdir()) == {first, second, tmp_path / "others"}
 
 
-def test_a_worker_that_is_told_to_stop_before_it_hears_signals_stops_all_the_same() -> None:
-    options = "--worker-class tests.worker_probe.SlowToStart"
-    with served(SLOW, GUNICORN_CMD_ARGS=options) as (_, process):
+@pytest.mark.parametrize(
+    "slow", ["--worker-class tests.worker_probe.SlowToStart", "--logger-class tests.worker_probe.SlowToTell"]
+)
+def test_a_worker_that_is_told_to_stop_before_it_hears_signals_stops_all_the_same(slow: str) -> None:
+    with served(SLOW, GUNICORN_CMD_ARGS=slow) as (_, process):
         until(lambda: len(workers_of(process)) == 1)
         process.terminate()
         assert process.wait(5) == 0  # it would be 40 s

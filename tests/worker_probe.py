@@ -3,12 +3,14 @@
 import os
 import sys
 import time
+from typing import Any
 
 from flask import Flask
 from threadpoolctl import threadpool_info
 
 from ars_app import create_app
 from hakken.config import Settings
+from hakken.serving.logs import Brief
 from hakken.serving.worker import Worker
 
 
@@ -48,3 +50,13 @@ class SlowToStart(Worker):
         """Serve, some seconds later."""
         time.sleep(10)
         super().init_process()
+
+
+class SlowToTell(Brief):
+    """A log in which a worker is slow to tell that it is there, which is the first that it does."""
+
+    def info(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Tell it, some seconds later."""
+        if msg.startswith("Booting"):
+            time.sleep(3)
+        super().info(msg, *args, **kwargs)
