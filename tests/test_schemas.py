@@ -17,13 +17,12 @@ from hakken.catalogue import FILE_NAME, Anime, Catalogue
 from hakken.cli.main import main
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew
 from hakken.knowledge import Knowledge, put_catalogue
-from hakken.listing import readable
 from hakken.model import Parameters, manifest, store
 from hakken.model.manifest import SCHEMA_VERSION
 from hakken.model.places import Directory
 from hakken.model.publishing import publish, roll_back
 from hakken.model.store import Artefact
-from hakken.ratings import Preferences, Rating, UserList
+from hakken.ratings import Preferences, Rating, Recommendation, UserList
 from hakken.recommend import recommend
 from make_recommendations import main as recommend_command
 from tests.backstage import SAMPLE
@@ -61,13 +60,29 @@ def later(directory: Path) -> Artefact:
     return edit(directory, change)
 
 
+def recommends_as_then(knowledge: Knowledge) -> None:
+    """Hold a list against the one that was kept; the last digits may be another processor's."""
+
+    def plain(one: Recommendation) -> dict[str, Any]:
+        fields = msgspec.structs.asdict(one)
+        reasons = {reason.anime_id: pytest.approx(reason.share) for reason in one.reasons}
+        return fields | {"match": pytest.approx(one.match), "reasons": reasons}
+
+    then = msgspec.json.decode((OLD / "recommended.json").read_bytes(), type=list[Recommendation])
+    found = recommend(SOMEONE, knowledge, Preferences(n=10)).recommendations
+    assert len(then) == 10
+    shares = [{reason.anime_id: reason.share for reason in one.reasons} for one in found]
+    assert [msgspec.structs.asdict(one) | {"reasons": share} for one, share in zip(found, shares, strict=True)] == [
+        plain(one) for one in then
+    ]
+
+
 # Reading
 
 
 def test_a_model_of_the_schema_before_recommends_what_it_did() -> None:
     knowledge = Knowledge.read(store.open_artefact(OLD / "model"))
-    found = recommend(SOMEONE, knowledge, Preferences(n=10)).recommendations
-    assert readable(found) == (OLD / "recommended.json").read_bytes()
+    recommends_as_then(knowledge)
     assert knowledge.model.manifest.schema_version == 3
     assert knowledge.model.manifest.data_time is None
     arrays, sizes = knowledge.model.arrays, knowledge.model.manifest.sizes
@@ -130,8 +145,7 @@ def test_a_new_catalogue_makes_an_old_model_one_of_todays_schema_that_recommends
     assert made.manifest.schema_version == SCHEMA_VERSION
     assert {name: (old / name).read_bytes() for name in before} == before
     assert {path.name for path in old.glob("*.npy")} == {*before, "reachable.npy"}
-    found = recommend(SOMEONE, Knowledge.read(made), Preferences(n=10)).recommendations
-    assert readable(found) == (OLD / "recommended.json").read_bytes()
+    recommends_as_then(Knowledge.read(made))
 
 
 # Commands
