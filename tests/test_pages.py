@@ -577,7 +577,7 @@ def test_ready(client: FlaskClient) -> None:
         "status": "ready",
         "model": {"version": "20261123T211635Z-abc", "trained": "2026-11-23T21:16:35Z", "loaded": None},
         "latest": {"looked": None, "failed": False, "reason": None},
-        "usernames": {"mal": ["mal", "jikan"], "anilist": ["anilist"]},
+        "usernames": {"mal": ["mal"], "anilist": ["anilist"]},
         "facts": "mal",
     }
 
