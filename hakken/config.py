@@ -67,7 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="Which sources to ask for a MyAnimeList username, in order, of `mal`, `jikan`, `load_json`; "
-            "comma-separated; empty: `mal` when there is a client id, then `jikan`"
+            "comma-separated; empty: `mal` when there is a client id, then `jikan` unless it is the public one"
         ),
     ] = ""
     jikan_url: Annotated[Url, Meta(description="Base of the Jikan API")] = PUBLIC_JIKAN_URL
@@ -199,9 +199,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def mal_sources(self) -> tuple[str, ...]:
-        """Names of the sources to ask for a MyAnimeList username, in order, each once."""
-        given = self.list_sources or ("mal, jikan" if self.mal_client_id else "jikan")
-        return tuple(dict.fromkeys(name.strip() for name in given.split(",")))
+        """Names of the sources to ask for a MyAnimeList username, in order, each once; none where none would answer.
+
+        The public Jikan has discontinued its user lists: it is asked only where `list_sources` names it.
+        """
+        if self.list_sources:
+            return tuple(dict.fromkeys(name.strip() for name in self.list_sources.split(",")))
+        own_jikan = self.jikan_url.rstrip("/") != PUBLIC_JIKAN_URL
+        return tuple(name for name, asked in (("mal", self.mal_client_id), ("jikan", own_jikan)) if asked)
 
     @property
     def rates(self) -> dict[str, tuple[SiteRate, ...]]:
@@ -241,12 +246,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def mal_usernames_work(self) -> bool:
-        """Whether a source for MyAnimeList usernames is set up that can be expected to answer.
-
-        The public Jikan has discontinued its user lists, so it alone does not count.
-        """
-        public = {"jikan"} if self.jikan_url.rstrip("/") == PUBLIC_JIKAN_URL else set()
-        return bool(set(self.mal_sources) - public)
+        """Whether there is a source to ask for a MyAnimeList username."""
+        return bool(self.mal_sources)
 
     def __repr__(self) -> str:
         shown = {

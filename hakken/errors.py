@@ -9,6 +9,7 @@
     │   ├── BadBody              what a program sent is not JSON
     │   └── UnknownTitle         an anime that neither catalogue nor model has
     ├── SourceError              a list could not be had
+    │   ├── NoListSource         no source of a site's lists is set up
     │   ├── UserNotFound         final: the site itself says so
     │   ├── PrivateList          final: the site itself says so
     │   ├── SiteError            a site could not answer; another source may
@@ -81,6 +82,10 @@ class UnknownTitle(InputError):
 
 class SourceError(HakkenError):
     """A list could not be had."""
+
+
+class NoListSource(SourceError):
+    """This server is set up without a source of that site's lists, so none was asked; asking again changes nothing."""
 
 
 class UserNotFound(SourceError):

@@ -74,7 +74,7 @@ MADE = Recommendations(
         Recommendation(7, "×××Bare", 7.5, 7.5, 61),
         Recommendation(12345, "MyAnimeList #12345", 7.0, 7.0, 62),
     ),
-    ("2 scored titles are new to us and left out.", "It's only a <note>."),
+    ("2 watched titles are new to the model (<b>, BARE).", "It's only a <note>."),
 )
 
 

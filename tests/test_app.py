@@ -17,6 +17,7 @@ from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.ratings import MAX_ANIME_ID
 from make_recommendations import read_export
+from tests.backstage import words
 from tests.exports import SAMPLE, export_of
 from tests.serving import PATIENCE, served, wait_for
 
@@ -44,12 +45,35 @@ def test_the_embedded_model_is_served(server: str) -> None:
             "data_time": embedded.manifest.data_time,
         },
         "latest": {"looked": None, "failed": False, "reason": None},
-        "usernames": {"mal": ["jikan"], "anilist": ["anilist"]},
+        "usernames": {"mal": [], "anilist": ["anilist"]},
         "facts": "jikan",
     }
     sample = requests.get(f"{server}/recommendations", {"sample": 1, "n": 7}, timeout=5)
     assert sample.status_code == 200
     assert sample.text.partition('class="continue"')[0].count('<li class="entry">') == 7
+
+
+def test_a_username_that_nobody_can_be_asked_for_is_refused_at_once(embedded: Knowledge) -> None:
+    client = create_app(Settings(facts_source="off"), knowledge=embedded).test_client()
+    home = client.get("/")
+    page = client.get("/recommendations?username=spike")
+    problems = [client.get(f"/api/v1/{path}?username=spike") for path in ("recommendations", "taste")]
+
+    assert page.status_code == 501
+    lead = "MyAnimeList usernames can't be looked up on this server."
+    assert lead in words(home)
+    assert lead in words(page)
+    assert "What was tried" not in page.text
+    assert "If it lasts" not in page.text
+    assert page.text.index('id="export"') < page.text.index('href="/picks"') < page.text.index('id="username"')
+    assert '<option value="anilist" selected>' in page.text
+    assert client.get("/taste?username=spike").status_code == 501
+    for problem in problems:
+        assert (problem.status_code, problem.get_json()["type"]) == (501, "/api/v1/problems#no-list-source")
+        assert problem.get_json()["detail"].startswith(f"{lead} AniList usernames can; a MyAnimeList export")
+        assert "tried" not in problem.get_json()
+        assert "Retry-After" not in problem.headers, "asking again changes nothing"
+    assert client.get("/readyz").get_json()["usernames"]["mal"] == []
 
 
 def test_a_worker_never_loads_what_only_training_needs(server: str) -> None:

@@ -78,19 +78,21 @@ def test_every_field_has_a_variable_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "works"),
+    ("settings", "asked"),
     [
-        (Settings(), False),
-        (Settings(mal_client_id="id"), True),
-        (Settings(jikan_url="http://localhost:8080/v4"), True),
-        (Settings(list_sources="load_json"), True),
-        (Settings(list_sources="jikan"), False),
-        (Settings(list_sources="jikan", mal_client_id="id"), False),
-        (Settings(jikan_url="https://api.jikan.moe/v4/"), False),
+        (Settings(), ()),
+        (Settings(mal_client_id="id"), ("mal",)),
+        (Settings(jikan_url="http://localhost:8080/v4"), ("jikan",)),
+        (Settings(jikan_url="http://localhost:8080/v4", mal_client_id="id"), ("mal", "jikan")),
+        (Settings(jikan_url="https://api.jikan.moe/v4/"), ()),
+        (Settings(list_sources="load_json"), ("load_json",)),
+        (Settings(list_sources="jikan"), ("jikan",)),
+        (Settings(list_sources="jikan,mal", mal_client_id="id"), ("jikan", "mal")),
     ],
 )
-def test_the_public_jikan_alone_is_no_working_source_of_usernames(settings: Settings, works: bool) -> None:
-    assert settings.mal_usernames_work is works
+def test_the_public_jikan_is_asked_for_lists_only_where_it_is_named(settings: Settings, asked: tuple[str, ...]) -> None:
+    assert settings.mal_sources == asked
+    assert settings.mal_usernames_work is bool(asked)
 
 
 def test_rates_are_so_many_requests_in_a_time() -> None:

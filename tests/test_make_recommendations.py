@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import click.testing
@@ -24,7 +25,7 @@ from tests.standin.users import ratings_of
 SAMPLE = Path(__file__).parent.parent / "static" / "sample-export.xml"
 
 
-def run(*arguments: str | Path, status: int = 0, env: dict[str, str] | None = None) -> str:
+def run(*arguments: str | Path, status: int = 0, env: Mapping[str, str | None] | None = None) -> str:
     runner = click.testing.CliRunner(env=env)
     result = runner.invoke(make_recommendations.main, [str(one) for one in arguments])
     assert result.exit_code == status, result.output
@@ -75,6 +76,17 @@ def test_a_username_is_looked_up_on_the_site_that_is_named(standin: Standin, sit
     assert len(found) == 100
     assert not found & {rating.anime_id for rating in ratings_of("everything") if rating.seen}
     assert "MyAnimeList has no user" in run("nobody", status=1, env=environment)
+
+
+def test_a_username_that_nobody_can_be_asked_for_is_refused_with_what_works_and_what_mends_it() -> None:
+    said = run("someone", status=1, env={"MAL_CLIENT_ID": None, "HAKKEN_LIST_SOURCES": None})
+
+    assert said.startswith("Error: MyAnimeList usernames can't be looked up: set MAL_CLIENT_ID, or name a source in")
+    assert "HAKKEN_LIST_SOURCES" in said
+    assert "(--file)" in said
+    assert "(--source anilist)" in said
+    named = run("someone", status=1, env={"MAL_CLIENT_ID": None, "HAKKEN_LIST_SOURCES": "mal"})
+    assert "has the source mal, which needs MAL_CLIENT_ID" in named
 
 
 def test_notes_go_to_standard_error_where_csv_has_no_place_for_them(tmp_path: Path) -> None:

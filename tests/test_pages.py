@@ -116,7 +116,8 @@ def test_a_list_says_how_it_is_ordered_and_what_to_know(client: FlaskClient) -> 
     page = client.get("/recommendations?username=spike")
 
     assert "best match first; one title of each series that is new to you." in words(page)
-    assert "2 scored titles are new to us and left out." in words(page)
+    assert "2 watched titles are new to the model (<b>, BARE)." in words(page)
+    assert "<b>, BARE" not in page.text
     assert "It's only a <note>." in words(page)
     assert "<note>" not in page.text
     assert page.text.count('<li class="entry">') == 5
@@ -594,7 +595,7 @@ def test_ready(client: FlaskClient) -> None:
             "loaded": None,
         },
         "latest": {"looked": None, "failed": False, "reason": None},
-        "usernames": {"mal": ["mal", "jikan"], "anilist": ["anilist"]},
+        "usernames": {"mal": ["mal"], "anilist": ["anilist"]},
         "facts": "mal",
     }
 

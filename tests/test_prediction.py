@@ -24,7 +24,11 @@ some_ids = [*range(1, N_ITEMS + 1, 3), 99_999]
 
 def expected_prediction(model: Model, user_list: UserList, row: int) -> float:
     arrays, parameters = model.arrays, model.manifest.parameters
-    row_of = {anime_id: i for i, anime_id in enumerate(arrays.anime_ids.tolist())}
+    row_of = {
+        anime_id: i
+        for i, anime_id in enumerate(arrays.anime_ids.tolist())
+        if arrays.raters[i] or arrays.watchers[i]  # what nobody had says nothing
+    }
     scores = {row_of[r.anime_id]: r.score for r in user_list.ratings if r.score > 0 and r.anime_id in row_of}
     b_u = sum(r - model.mu - arrays.b_i[j] for j, r in scores.items()) / (parameters.reg_u + len(scores))
     entries = range(int(arrays.sim_indptr[row]), int(arrays.sim_indptr[row + 1]))

@@ -243,14 +243,55 @@ def test_the_watching_order_lowers_what_comes_later_and_lifts_what_was_skipped(k
     assert [of_anime[one] for one in (17, 18, 25, 26, 28)] == [1.0, 1.0, 1.0, 0.65, 0.65]
 
 
-def test_franchises_are_found_of_what_the_model_does_not_know(knowledge: Knowledge) -> None:
-    """A list may hold what nobody in training had; its franchise is begun all the same."""
-    strange = Anime(anime_id=70_000, title="Unknown to the model", franchise=5, saga=1)
+STRANGE = 70_000
+"""An anime that only the catalogue knows."""
+
+
+def with_strange(knowledge: Knowledge, part: int | None) -> Knowledge:
+    """The same with a franchise of 9 to 12 and the strange one, which takes the place of a main entry if it is one."""
+
+    def changed(one: Anime) -> Anime:
+        if one.anime_id not in {9, 10, 11, 12}:
+            return one
+        replaced = part is not None and one.part == part
+        group = None if replaced else STRANGE
+        return msgspec.structs.replace(one, franchise=group, saga=group, part=None if replaced else one.part)
+
     told = with_facts(knowledge)
-    told = Knowledge(told.model, Catalogue([*told.catalogue.values(), strange]))
-    shown = recommend(UserList.of([Rating(70_000, 9)]), told, Preferences(n=100, adult=True)).recommendations
-    assert not {5, 6, 7, 8} & {one.anime_id for one in shown}
-    assert {1} <= {one.anime_id for one in shown}
+    strange = Anime(anime_id=STRANGE, title="Unknown to the model", franchise=STRANGE, saga=STRANGE, part=part)
+    return Knowledge(told.model, Catalogue([*map(changed, told.catalogue.values()), strange]))
+
+
+@pytest.mark.parametrize("rule", [FranchiseRule.NEW, FranchiseRule.UNRELATED])
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.WATCHING])
+@pytest.mark.parametrize(("part", "following"), [(1, 10), (2, 9), (None, 9)])
+def test_what_only_the_catalogue_knows_begins_its_franchise(
+    knowledge: Knowledge, rule: FranchiseRule, status: Status, part: int | None, following: int
+) -> None:
+    """A list may hold what nobody in training had: nothing of its franchise is new, and the next entry continues it."""
+    told = with_strange(knowledge, part)
+    chosen = Preferences(n=100, adult=True, franchise=rule)
+    group_of = told.catalogue.saga_of if rule is FranchiseRule.UNRELATED else told.catalogue.franchise_of
+    result = recommend(UserList.of([Rating(STRANGE, 9, status), Rating(33, 8)]), told, chosen)
+
+    assert STRANGE not in {group_of(one.anime_id) for one in result.recommendations}
+    assert {one.anime_id for one in result.continues} == {following, 34}
+    # What is dropped is not gone on with, and not new either; what is planned begins nothing.
+    dropped = recommend(UserList.of([Rating(STRANGE, 2, Status.DROPPED), Rating(33, 8)]), told, chosen)
+    assert STRANGE not in {group_of(one.anime_id) for one in dropped.recommendations}
+    assert {one.anime_id for one in dropped.continues} == {34}
+    planned = recommend(UserList.of([Rating(STRANGE, 0, Status.PLAN_TO_WATCH), Rating(33, 8)]), told, chosen)
+    assert STRANGE in {group_of(one.anime_id) for one in planned.recommendations}
+    assert {one.anime_id for one in planned.continues} == {34}
+
+
+def test_a_next_entry_that_the_model_does_not_know_is_not_passed_over(knowledge: Knowledge) -> None:
+    """What has no row can't be judged, and what comes after it is not next."""
+    told = with_strange(knowledge, part=2)
+    for seen, following in (((9,), set()), ((9, STRANGE), {11}), ((STRANGE,), {9}), ((9, 11), set())):
+        result = recommend(UserList.of(Rating(one, 8) for one in seen), told, Preferences(n=100, adult=True))
+        assert {one.anime_id for one in result.continues} == following
+        assert STRANGE not in {told.catalogue.franchise_of(one.anime_id) for one in result.recommendations}
 
 
 def test_filters_keep_their_word_and_refill(knowledge: Knowledge) -> None:

@@ -1,5 +1,6 @@
 """Recommendations as values: who is left out, in which order, and what is said about it."""
 
+import dataclasses
 from collections import Counter
 
 import msgspec
@@ -9,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.serving import popular_list
+from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption
 from hakken.knowledge import Knowledge
 from hakken.model import Model
 from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Status, UserList
 from hakken.recommend import rank, recommend
+from hakken.recommend.notes import new_titles
+from hakken.taste import profile
 from tests.models import ADULT_ID, N_ITEMS
 from tests.strategies import user_lists
 
@@ -126,9 +130,107 @@ def test_equal_scores_give_a_sensible_list(knowledge: Knowledge, score: int) -> 
 def test_notes_tell_how_the_list_was_read(knowledge: Knowledge) -> None:
     user_list = UserList.of([Rating(10, 9), Rating(10, 2), Rating(99_999, 8), Rating(20, 5)], skipped=3)
     notes = " ".join(recommend(user_list, knowledge, FEW).notes)
-    assert "1 scored title is new to us" in notes
+    assert "1 watched title is new to the model: it counts as seen, but nothing is learnt from it." in notes
     assert "3 entries of the list could not be read" in notes
     assert "1 entry repeated an anime" in notes
+
+
+NEW = (
+    Anime(anime_id=70_001, title="Obscure", members=5, year=2025, season="Fall 2025"),
+    Anime(anime_id=70_002, title="Well-known", members=900_000, year=2026, season="Spring 2026"),
+    Anime(anime_id=70_003, title="Nobody counted"),
+    Anime(anime_id=70_004, title="Known", members=7_000, year=2026, season="Winter 2026"),
+)
+"""What the catalogue knows and the model does not."""
+NOWHERE = 99_999
+"""What neither knows."""
+
+
+@pytest.fixture(scope="module")
+def newer(knowledge: Knowledge) -> Knowledge:
+    """The small model with a catalogue that has more titles, and with a row for 10 and 20 that nobody gave it."""
+    arrays = knowledge.model.arrays
+    of_nobody = np.isin(arrays.anime_ids, [10, 20])
+    emptied = dataclasses.replace(
+        arrays, watchers=np.where(of_nobody, 0, arrays.watchers), raters=np.where(of_nobody, 0, arrays.raters)
+    )
+    model = dataclasses.replace(knowledge.model, arrays=emptied)
+    return Knowledge(model, Catalogue([*knowledge.catalogue.values(), *NEW]))
+
+
+def note_on_new(user_list: UserList, knowledge: Knowledge, preferences: Preferences = FEW) -> str:
+    notes = [note for note in recommend(user_list, knowledge, preferences).notes if "new to the model" in note]
+    assert len(notes) <= 1
+    return "".join(notes)
+
+
+def test_a_note_counts_what_was_watched_and_is_new_and_names_the_best_known(newer: Knowledge) -> None:
+    others = [Rating(i, 7) for i in range(30, 60)]
+    titles = [Rating(70_001, 0), Rating(70_002, 9), Rating(70_003, 4, Status.DROPPED), Rating(70_004, 0)]
+    planned = [Rating(80_000, 9, Status.PLAN_TO_WATCH), Rating(10, 0, Status.PLAN_TO_WATCH)]
+    means = "they count as seen, but nothing is learnt from them."
+
+    assert not note_on_new(UserList.of([*others, *planned]), newer)
+    one, two, three, all_four = (
+        note_on_new(UserList.of([*others, *titles[:n], *planned]), newer) for n in (1, 2, 3, 4)
+    )
+    assert one == "1 watched title is new to the model (Obscure): it counts as seen, but nothing is learnt from it."
+    assert two == f"2 watched titles are new to the model (Well-known and Obscure): {means}"
+    assert three == f"3 watched titles are new to the model (Well-known, Obscure and Nobody counted): {means}"
+    assert all_four == f"4 watched titles are new to the model (Well-known, Known, Obscure and 1 more): {means}"
+    # What has no name is counted all the same, and no id stands for one.
+    beside = note_on_new(UserList.of([*others, titles[0], Rating(NOWHERE, 8)]), newer)
+    assert beside == f"2 watched titles are new to the model (Obscure and 1 more): {means}"
+    alone = note_on_new(UserList.of([*others, Rating(NOWHERE, 8)]), newer)
+    assert alone == "1 watched title is new to the model: it counts as seen, but nothing is learnt from it."
+    # What is left out by choice is no matter.
+    assert not note_on_new(UserList.of([*others, titles[0]]), newer, Preferences(n=20, ignored=(70_001,)))
+
+
+def test_a_title_is_new_where_the_model_has_a_row_for_it_that_nobody_gave_it(newer: Knowledge) -> None:
+    others = [Rating(i, 5 + i % 4) for i in range(30, 60)]
+    with_them = UserList.of([Rating(10, 1), *others, Rating(20, 0, Status.WATCHING)])
+    result = recommend(with_them, newer, LONG)
+
+    assert "2 watched titles are new to the model (Anime 20 and Anime 10)" in note_on_new(with_them, newer)
+    assert not {10, 20} & {one.anime_id for one in result.recommendations}, "they count as seen"
+    without = recommend(UserList.of(others), newer, LONG)
+    left = [one for one in without.recommendations if one.anime_id not in {10, 20}]
+    assert list(result.recommendations[: len(left)]) == left, "nothing is learnt from them"
+    assert profile(with_them, newer).counts.compared == len(others)
+
+
+def test_what_is_scored_and_only_planned_in_training_is_not_new(newer: Knowledge) -> None:
+    arrays = dataclasses.replace(newer.model.arrays, raters=np.maximum(newer.model.arrays.raters, 1))
+    told = Knowledge(dataclasses.replace(newer.model, arrays=arrays), newer.catalogue)
+    assert not note_on_new(UserList.of([Rating(10, 8)]), told)
+
+
+@pytest.mark.parametrize(
+    ("anime_ids", "data_time", "said"),
+    [
+        ([70_001, 70_002, 70_003, 70_004], None, ""),
+        ([70_001, 70_002, 70_003, 70_004], "2026-06-30", ""),
+        ([70_001, 70_002, 70_003, 70_004], "2026-03-31", " Newer than its data of 2026-03-31: Well-known."),
+        ([70_001, 70_002, 70_003, 70_004], "2026-03", " Newer than its data of 2026-03: Well-known."),
+        ([70_001, 70_002, 70_003, 70_004], "2026", ""),  # perhaps, perhaps not
+        ([70_001, 70_002, NOWHERE], "2025", " Newer than its data of 2025: Well-known."),
+        (
+            [70_001, 70_002, 70_003, 70_004],
+            "2025-08-15T10:00:00Z",
+            " Newer than its data of 2025-08-15: Well-known, Known and Obscure.",
+        ),
+        ([70_001, 70_002], "2025-08-15", " Newer than its data of 2025-08-15: all of them."),
+        ([70_002], "2025-08-15", " Newer than its data of 2025-08-15: it."),
+        ([1], "1998", ""),  # whose year nobody knows
+        ([2], "2015-04", " Newer than its data of 2015-04: it."),
+        ([2], "2016-04", ""),  # whose year alone is known
+    ],
+)
+def test_a_note_tells_what_is_newer_than_the_data(anime_ids: list[int], data_time: str | None, said: str) -> None:
+    catalogue = Catalogue([*NEW, Anime(anime_id=1, title="A"), Anime(anime_id=2, title="B", year=2016)])
+    note = new_titles(anime_ids, catalogue, data_time)
+    assert note.partition(" from them." if len(anime_ids) > 1 else " from it.")[2] == said
 
 
 def test_of_a_repeated_entry_the_last_counts(knowledge: Knowledge) -> None:

@@ -290,8 +290,17 @@ def test_a_list_that_is_at_hand_needs_no_room(tmp_path: Path) -> None:
         waiting.result()
 
 
+class Down:
+    """A source that can't answer."""
+
+    name = "down"
+
+    def fetch(self, username: str, deadline: Deadline) -> UserList:  # noqa: ARG002  # a source's signature
+        raise SiteDown("The site is down.")
+
+
 def test_a_failure_gives_the_room_back(tmp_path: Path) -> None:
-    sources = Sources(HttpClient(20), {Site.MAL: []}, shared=SharedLists(tmp_path), seats=1)
+    sources = Sources(HttpClient(20), {Site.MAL: [Down()]}, shared=SharedLists(tmp_path), seats=1)
     for _ in range(3):
         with pytest.raises(AllSourcesFailed):
             sources.fetch(WHO)

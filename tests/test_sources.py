@@ -11,12 +11,13 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 import pytest
 from flask import Response
 
-from hakken.config import Settings
+from hakken.config import PUBLIC_JIKAN_URL, Settings
 from hakken.errors import (
     AllSourcesFailed,
     BadUsername,
     ConfigError,
     HakkenError,
+    NoListSource,
     PrivateList,
     SiteBlocked,
     SiteBusy,
@@ -502,7 +503,7 @@ def test_each_site_is_asked_for_its_own_users(standin: Standin) -> None:
     ("listed", "client_id", "asked"),
     [
         ("", CLIENT_ID, ["mal", "jikan"]),
-        ("", "", ["jikan"]),
+        ("", "", ["jikan"]),  # which is not the public one
         ("load_json", "", ["load_json"]),
         ("jikan,mal", CLIENT_ID, ["jikan", "mal"]),
         ("jikan, jikan", "", ["jikan"]),
@@ -530,6 +531,27 @@ def test_an_unknown_source_is_refused_at_start(listed: str) -> None:
 def test_mal_without_a_client_id_is_refused_at_start() -> None:
     with pytest.raises(ConfigError, match="MAL_CLIENT_ID"):
         sources_of(Settings(list_sources="mal"))
+
+
+def test_without_a_source_of_a_sites_lists_nobody_is_asked(standin: Standin) -> None:
+    sources = sources_of(standin.settings(mal_client_id="", jikan_url=PUBLIC_JIKAN_URL))
+
+    with pytest.raises(NoListSource, match="set MAL_CLIENT_ID, or name a source in HAKKEN_LIST_SOURCES"):
+        sources.fetch(Username("everything"))
+    with pytest.raises(BadUsername):
+        sources.fetch(Username("no such name"))
+    assert not standin.asked()
+
+    assert len(sources.fetch(Username("everything", Site.ANILIST)))
+
+
+def test_the_public_jikan_is_asked_where_the_operator_names_it(standin: Standin) -> None:
+    sources = sources_of(standin.settings(list_sources="jikan", jikan_url=PUBLIC_JIKAN_URL, deadline=DEADLINE))
+
+    with pytest.raises(AllSourcesFailed) as failed:
+        sources.fetch(Username("everything"))
+
+    assert [name for name, _ in failed.value.tried] == ["jikan"]
 
 
 # Sources that ask no site

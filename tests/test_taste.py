@@ -200,7 +200,7 @@ def test_a_generous_rater_leans_no_more_than_a_strict_one(told: Knowledge) -> No
         (rated(*((one, 7) for one in range(1, 30)), (NOWHERE, 9)), "All scores that can be compared are the same"),
         (rated((1, 8)), "This rests on one scored title"),
         (rated((1, 8), (2, 6), (3, 9)), "This rests on 3 scored titles"),
-        (rated(*((one, 5 + one % 4) for one in range(1, 30)), (NOWHERE, 9)), "1 scored title is new to us"),
+        (rated(*((one, 5 + one % 4) for one in range(1, 30)), (NOWHERE, 9)), "1 scored title is new to the model"),
     ],
 )
 def test_a_note_says_what_there_is_too_little_of(user_list: UserList, note: str, told: Knowledge) -> None:

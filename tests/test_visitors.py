@@ -70,7 +70,8 @@ def test_only_titles_that_the_model_does_not_know(embedded: Knowledge) -> None:
     result = answered(embedded, [Rating(900_000 + n, 8) for n in range(30)])
     assert not result.personal
     assert any("No watched title that we know" in note for note in result.notes)
-    assert any("30 scored titles are new to us" in note for note in result.notes)
+    [new] = [note for note in result.notes if "new to the model" in note]
+    assert new == "30 watched titles are new to the model: they count as seen, but nothing is learnt from them."
 
 
 def test_only_dropped_titles(embedded: Knowledge) -> None:

@@ -253,6 +253,18 @@ class Model:
         known = self.arrays.anime_ids[rows] == wanted if self.n_items else np.zeros(len(wanted), dtype=np.bool_)
         return rows, known
 
+    def learnt_rows_of(self, anime_ids: npt.ArrayLike) -> tuple[Int64s, npt.NDArray[np.bool_]]:
+        """Find inner indices of anime that the model learnt from people; any other is new to it.
+
+        New is what has no row, and what has one although nobody in training watched or scored it.
+
+        Args and returns: as `rows_of`.
+        """
+        rows, learnt = self.rows_of(anime_ids)
+        # Who scores what they only plan to watch is a rater, and no watcher.
+        learnt[learnt] = (self.arrays.watchers[rows[learnt]] > 0) | (self.arrays.raters[rows[learnt]] > 0)
+        return rows, learnt
+
 
 def unpack(values: UInt16s) -> Float64s:
     """Unpack similarities, in units of their row's scale: `q^(5/4)`, shape as given."""

@@ -35,10 +35,10 @@ class Visitor(NamedTuple):
 
     Attributes:
         b_u: user bias, score points.
-        rows: `(n_rated,)` int64, inner indices of the scored anime that the model knows.
+        rows: `(n_rated,)` int64, inner indices of the scored anime that the model learnt from people.
         residuals: `(n_rated,)` float64, r_uj − b_uj of each, score points.
         trust: t_u.
-        unknown: how many scored anime the model does not know.
+        new: `(n_new,)` int64, MyAnimeList ids of the watched anime that are new to the model.
         taste: what they watched, scored or not.
     """
 
@@ -46,22 +46,26 @@ class Visitor(NamedTuple):
     rows: Int64s
     residuals: Float64s
     trust: float
-    unknown: int
+    new: Int64s
     taste: Taste
 
 
 def fold_in(model: Model, listed: UserList | Columns) -> Visitor:
-    """Estimate a user's bias with all item biases fixed: for a training user, exactly the trained one."""
+    """Estimate a user's bias with all item biases fixed: for a training user, exactly the trained one.
+
+    Nothing is learnt from anime that are new to the model.
+    """
     columns = Columns.of(listed) if isinstance(listed, UserList) else listed
-    rows, known = model.rows_of(columns.anime_ids)
-    taste = taste_of(model, columns, rows, known)
-    counts = known & columns.scored
+    rows, learnt = model.learnt_rows_of(columns.anime_ids)
+    taste = taste_of(model, columns, rows, learnt)
+    new = columns.anime_ids[~learnt & ~columns.planned]
+    counts = learnt & columns.scored
     rows = rows[counts]
     from_item = columns.scores[counts] - model.mu - model.arrays.b_i[rows]
     weight = model.manifest.parameters.reg_u + len(rows)
     b_u = float(from_item.sum() / weight) if weight else 0.0
     trust = (max(1, len(taste.rows)) / USUAL_LENGTH) ** model.manifest.parameters.trust
-    return Visitor(b_u, rows, from_item - b_u, trust, int((columns.scored & ~known).sum()), taste)
+    return Visitor(b_u, rows, from_item - b_u, trust, new, taste)
 
 
 def predict(model: Model, visitor: Visitor, rows: Int64s | None = None, wanted: Float64s | None = None) -> Float64s:

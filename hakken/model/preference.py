@@ -37,7 +37,7 @@ class Taste(NamedTuple):
     """What someone watched, and how much they liked each.
 
     Attributes:
-        rows: `(n_watched,)` int64, inner indices of the entries that the model knows.
+        rows: `(n_watched,)` int64, inner indices of the entries that the model learnt from people.
         scores: `(n_watched,)` int64, 1-10; less where there is none.
         liking: `(n_watched,)` float64, x_uj.
     """
@@ -87,14 +87,13 @@ def taste_of(model: Model, columns: Columns, rows: Int64s, known: Bools) -> Tast
     Args:
         model: the model.
         columns: the list.
-        rows: `(n,)` int64, inner index of each of its entries, as `Model.rows_of` gives them.
+        rows: `(n,)` int64, inner index of each of its entries, as `Model.learnt_rows_of` gives them.
         known: `(n,)` bool, which of those mean something.
     """
-    watched = ~columns.planned
-    scored = columns.scores[watched & columns.scored]
-    mean = shrunk_mean(float(scored.sum()), float(len(scored)), model.mu)
-    chosen = watched & known
+    chosen = ~columns.planned & known
     scores = columns.scores[chosen]
+    given = scores[scores >= MIN_SCORE]
+    mean = shrunk_mean(float(given.sum()), float(len(given)), model.mu)
     liking = liking_of(scores, columns.dropped[chosen], mean, model.manifest.parameters)
     return Taste(rows[chosen], scores, liking)
 

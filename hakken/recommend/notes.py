@@ -1,7 +1,8 @@
 """What the reader of a list should know: plain sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from hakken.catalogue import Anime, Catalogue
 from hakken.model import Visitor
 from hakken.ratings import UserList
 
@@ -9,14 +10,32 @@ POPULAR = "so these are titles that many people watch and like."
 ALIKE = "so these are titles like those of which more was asked for."
 
 
-def notes_on(user_list: UserList, visitor: Visitor, *, leaning: bool, ignoring: bool) -> list[str]:
+FEW = 5
+"""With fewer scored titles, a note says on how little the list rests."""
+NAMED = 3
+"""How many titles a note names, at most."""
+_FIRST_MONTHS = {"Winter": "01", "Spring": "04", "Summer": "07", "Fall": "10"}
+
+
+def notes_on(
+    user_list: UserList,
+    visitor: Visitor,
+    catalogue: Catalogue,
+    *,
+    leaning: bool,
+    ignoring: bool,
+    data_time: str | None = None,
+) -> list[str]:
     """What a list was good for, and how it was read.
 
     Args:
         user_list: all of it.
         visitor: what is left of it, folded in.
+        catalogue: names titles.
         leaning: whether there are titles to go by of which more was asked for.
         ignoring: whether entries are left out.
+        data_time: up to when the lists go that the model was trained on: a year, month, day or second, as ISO 8601 has
+            it; None: nobody knows.
     """
     notes = []
     instead = ALIKE if leaning else POPULAR
@@ -35,13 +54,49 @@ def notes_on(user_list: UserList, visitor: Visitor, *, leaning: bool, ignoring: 
     elif len(visitor.rows) < FEW:
         scored = counted(len(visitor.rows), "scored title", "scored titles")
         notes.append(f"This rests on {scored}: with more, it will know you better.")
-    if visitor.unknown:
-        notes.append(f"{counted(visitor.unknown, 'scored title is', 'scored titles are')} new to us and left out.")
+    if len(visitor.new):
+        notes.append(new_titles(visitor.new.tolist(), catalogue, data_time))
     return notes + list_notes(user_list)
 
 
-FEW = 5
-"""With fewer scored titles, a note says on how little the list rests."""
+def new_titles(anime_ids: Sequence[int], catalogue: Catalogue, data_time: str | None = None) -> str:
+    """Say that watched titles are new to the model and what comes of it, and name the best-known of them.
+
+    Args:
+        anime_ids: MyAnimeList ids, at least one; a title that the catalogue lacks has no name, and is only counted.
+        catalogue: names titles.
+        data_time: as `notes_on`; where it is known, titles that came out later are told apart.
+    """
+    anime = [one for anime_id in anime_ids if (one := catalogue.get(anime_id))]
+    anime.sort(key=lambda one: (-(one.members or 0), one.anime_id))
+    count = len(anime_ids)
+    named = f" ({_first_named(anime, count)})" if anime else ""
+    new = counted(count, "watched title is", "watched titles are")
+    seen, them = ("it counts", "it") if count == 1 else ("they count", "them")
+    note = f"{new} new to the model{named}: {seen} as seen, but nothing is learnt from {them}."
+    later = [one for one in anime if data_time and _came_out_after(one, data_time)]
+    if not later or not data_time:
+        return note
+    which = _first_named(later, len(later)) if len(later) < count else "all of them" if count > 1 else "it"
+    return f"{note} Newer than its data of {data_time[:10]}: {which}."
+
+
+def _first_named(anime: Sequence[Anime], count: int) -> str:
+    """Titles of the first few of so many anime, and how many more there are."""
+    titles = [one.title for one in anime[:NAMED]]
+    more = count - len(titles)
+    *before, last = [*titles, f"{more:,} more"] if more else titles
+    return f"{', '.join(before)} and {last}" if before else last
+
+
+def _came_out_after(anime: Anime, data_time: str) -> bool:
+    """Whether it certainly did, by its season or, where that is unknown, by its year."""
+    if anime.year is None:
+        return False
+    month = _FIRST_MONTHS.get((anime.season or "").partition(" ")[0])
+    began = f"{anime.year}-{month}" if month else str(anime.year)
+    both_know = min(len(began), len(data_time))
+    return data_time[:both_know] < began[:both_know]
 
 
 def list_notes(user_list: UserList) -> list[str]:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Self
 
 from hakken.config import Settings
-from hakken.errors import AllSourcesFailed, ConfigError, Crowded, SiteBlocked, SiteError
+from hakken.errors import AllSourcesFailed, ConfigError, Crowded, NoListSource, SiteBlocked, SiteError
 from hakken.files import SITES, cache_directory, private_directory
 from hakken.http import Deadline, HttpClient
 from hakken.observer import NOBODY, Observer
@@ -25,6 +25,12 @@ _MAL_SOURCES: Mapping[str, Callable[[HttpClient, Settings], Source]] = {
     LoadJson.name: lambda http, settings: LoadJson(http, settings.load_json_url),
 }
 _SITE_NAMES = {Site.MAL: "MyAnimeList", Site.ANILIST: "AniList"}
+
+NO_MAL_SOURCE = (
+    "MyAnimeList usernames can't be looked up: set MAL_CLIENT_ID, or name a source in HAKKEN_LIST_SOURCES. Without "
+    "either, MyAnimeList's export (--file) and AniList usernames (--source anilist) work."
+)
+"""For the operator, who is the one at a terminal; visitors of a server are told what they can do themselves."""
 
 SEATS = 4
 """Half of a worker's usual threads."""
@@ -76,6 +82,7 @@ class Sources:
 
         Raises:
             BadUsername: the site can't have such a user.
+            NoListSource: no source of the site's lists is set up; said at once.
             Crowded: too many threads are waiting already; said at once.
             UserNotFound: the site itself says that it has no such user.
             PrivateList: the site itself says that the list is private.
@@ -83,6 +90,8 @@ class Sources:
             AllSourcesFailed: none of the sources could answer.
         """
         checked(username.name)
+        if not self._sources[username.site]:
+            raise NoListSource(NO_MAL_SOURCE)
         with self._observer.stage("fetch"):
             return self._fetched(username, self._http.new_deadline())
 
@@ -125,7 +134,9 @@ def mal_source_names(settings: Settings) -> tuple[str, ...]:
                 f"The setting HAKKEN_LIST_SOURCES can't be used: {name!r} is none of {', '.join(_MAL_SOURCES)}."
             )
     if Mal.name in names and not settings.mal_client_id:
-        raise ConfigError("The setting HAKKEN_LIST_SOURCES has the source mal, which needs MAL_CLIENT_ID.")
+        raise ConfigError(
+            "The setting HAKKEN_LIST_SOURCES has the source mal, which needs MAL_CLIENT_ID: set it, or leave mal out."
+        )
     return names
 
 

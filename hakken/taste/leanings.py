@@ -39,7 +39,7 @@ class Listed(NamedTuple):
         scores: int64, 1-10; less where there is none.
         scored: bool.
         watched: bool, not only planned.
-        known: bool, the model has a row for it.
+        known: bool, the model learnt from people who watched it.
         year: int64, 0 where nobody knows it.
         residual: float64, r_ui − b_ui, score points; NaN where there is none.
     """
@@ -54,7 +54,7 @@ class Listed(NamedTuple):
     @classmethod
     def of(cls, columns: Columns, knowledge: Knowledge, visitor: Visitor) -> Self:
         """Look a list's entries up."""
-        rows, known = knowledge.model.rows_of(columns.anime_ids)
+        rows, known = knowledge.model.learnt_rows_of(columns.anime_ids)
         year = np.zeros(len(rows), dtype=np.int64)
         year[known] = knowledge.facts.year[rows[known]]
         for place in np.flatnonzero(~known):  # newer than the model, and yet in the catalogue

@@ -60,5 +60,5 @@ def notes_on(user_list: UserList, counts: Counts, *, telling: bool) -> list[str]
         notes.append(f"This rests on {count}: with more, there is more to be said, and it is surer.")
     if unknown := counts.scored - counts.compared:
         which = "1 scored title is" if unknown == 1 else f"{unknown:,} scored titles are"
-        notes.append(f"{which} new to us, and compared with nothing.")
+        notes.append(f"{which} new to the model, and compared with nothing.")
     return notes

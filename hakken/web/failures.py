@@ -24,6 +24,7 @@ class Turn(StrEnum):
     YOURS = "You can mend this."
     SITES = "Neither you nor we did anything wrong: it is the other site's turn."
     NOBODYS = "Nobody did anything wrong: a place comes free within seconds."
+    NOT_SET_UP = "You did nothing wrong: this server is not set up for it."
     OURS = "This is our fault; you did nothing wrong."
 
 
@@ -109,6 +110,16 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
             "A title that is very new may not have come to us yet.",
         ),
         form=False,
+    ),
+    errors.NoListSource: Failure(
+        # Not 503, which says that it passes; nor 4xx, since with another set-up the same request is answered.
+        501,
+        Turn.NOT_SET_UP,
+        "MyAnimeList usernames don't work here",
+        ("If you have a list on AniList, choose that site and type your name there.", UPLOAD),
+        happened="MyAnimeList usernames can't be looked up on this server. AniList usernames can; a MyAnimeList "
+        "export, and picking titles by hand, always work.",
+        upload_first=True,
     ),
     errors.UserNotFound: Failure(
         404,

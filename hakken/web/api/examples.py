@@ -47,7 +47,9 @@ LISTING = Listing(
         ),
     ),
     model=ModelName(VERSION, CREATED, DATA_TIME),
-    notes=("2 scored titles are new to us and left out.",),
+    notes=(
+        "1 watched title is new to the model (Sousou no Frieren): it counts as seen, but nothing is learnt from it.",
+    ),
 )
 FOUND = FoundTitles(
     (

@@ -23,6 +23,7 @@ KEPT_FOR = 300
 
 BY_NAME: tuple[type[Exception], ...] = (
     errors.BadUsername,
+    errors.NoListSource,
     errors.UserNotFound,
     errors.PrivateList,
     errors.SiteDown,

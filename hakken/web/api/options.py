@@ -39,7 +39,8 @@ class Whose(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     Attributes:
         username: whose list to fetch from the site; it has to be public.
-        source: the site that the username is of.
+        source: the site that the username is of. Whom this server asks for each stands in `usernames` at /readyz; where
+            that is nobody, the answer is 501.
         sample: 1 for the sample list, with which everything can be tried.
         pick: a title of the list, as its MyAnimeList id and a score from 0, none, to 10.
         list: a list as an address of the page carries it.
