@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
@@ -89,6 +89,12 @@ def test_accents_make_no_difference() -> None:
     titles = Titles(Catalogue([Anime(anime_id=1, title="Pokemom", members=9), Anime(anime_id=2, title="Pokémon")]))
 
     assert [one.anime_id for one in titles.search("pokemon", 2)] == [2], "and what is only alike is left out"
+
+
+def test_romaji_is_found_without_its_long_vowels() -> None:
+    titles = Titles(Catalogue([Anime(anime_id=1, title="Kuuchuu Oodoori no Shounen", members=9)]))
+
+    assert [one.anime_id for one in titles.search("kuchu odori no shonen", 2)] == [1]
 
 
 def test_titles_for_adults_come_only_where_they_are_asked_for() -> None:
@@ -210,6 +216,9 @@ WORDS = ["naruto", "boruto", "nauto", "anruto", "dark", "darc", "drak", "dar", "
 @given(
     st.lists(st.text("abnrtuo進", min_size=1, max_size=9), max_size=20), st.text("abnrtuo進", min_size=1, max_size=9)
 )
+@example(["maruto", "reimcaznafed"], "naruto")
+@example(["reimcaznafed", "reimcaznated", "reincarnatedd"], "reincarnated")
+@example(["toukyou", "tokyo"], "tokyoo")
 def test_words_that_are_alike_are_those_that_a_slow_search_finds(more: list[str], word: str) -> None:
     names = [*WORDS, *more]
 
