@@ -15,9 +15,26 @@ from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.ratings import Preferences, Rating, UserList
 from hakken.recommend import recommend
+from hakken.search import Titles
 
 LIST_LENGTHS = (20, 300, 2000)
 RUNS = 200
+QUERIES = (
+    "k",
+    "no",
+    "jjk",
+    "attack on titan",
+    "進撃の巨人",
+    "cowbyo bebop",
+    "nueon genesis evangelion",
+    "nothing of the kind",
+    "x" * 64,
+    "no no ka no wa to ni na de wo ga o a i u e the of and in to",
+    "a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 4 5 6",
+    "that time i got reincarnated as a slime season 2 part 2 the movi",
+    "reincarnatedd shieldd adventurerr princesss magicall academyy xx",
+)
+"""What is typed: short, of many names, known, mistyped, unknown, and as long as the pages allow."""
 
 
 def main() -> None:
@@ -32,11 +49,26 @@ def main() -> None:
             f"recommend(), {length} ratings, 20 titles",
             times(partial(recommend, user_list, knowledge, Preferences(n=20)), RUNS),
         )
+    search(knowledge)
     gc.collect()
     print(f"memory of this process: {machine.memory_mb('Pss'):.0f} MB in all, shared pages by their share;")
     print(
         f"private to it: {before:.0f} MB before the model was opened, {machine.memory_mb('Private_Dirty'):.0f} MB now"
     )
+
+
+def search(knowledge: Knowledge) -> None:
+    """Measure making the titles ready for searches, what that holds in memory, and each of the searches."""
+    before = machine.memory_mb("Private_Dirty")
+    titles = Titles(knowledge.catalogue)
+    gc.collect()
+    held = machine.memory_mb("Private_Dirty") - before
+    report(
+        f"make {len(knowledge.catalogue)} titles searchable ({held:.0f} MB)",
+        times(partial(Titles, knowledge.catalogue), 5),
+    )
+    for query in QUERIES:
+        report(f"search for {query:.30}", times(partial(titles.search, query, 12), RUNS))
 
 
 def popular_list(knowledge: Knowledge, length: int, seed: int = 0) -> UserList:

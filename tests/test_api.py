@@ -294,9 +294,11 @@ def test_titles_are_found_by_any_name_with_typos(client: FlaskClient) -> None:
         "episodes": 1,
         "url": "https://myanimelist.net/anime/199",
     }
-    assert said(client.get("/api/v1/anime?q=for+adults")) == {"anime": []}
+    note = "“for adults” is not known here."
+    assert said(client.get("/api/v1/anime?q=for+adults")) == {"anime": [], "notes": [note]}
     assert said(client.get("/api/v1/anime?q=for+adults&adult=1"))["anime"][0]["anime_id"] == 900
-    assert said(client.get("/api/v1/anime?q=+")) == {"anime": []}
+    assert said(client.get("/api/v1/anime?q=cowboy"))["notes"] == []
+    assert said(client.get("/api/v1/anime?q=+"))["anime"] == []
     for query in ("", "q=", "q=x&limit=0", "q=x&limit=51", f"q={65 * 'x'}", "q=x&n=3"):
         assert client.get(f"/api/v1/anime?{query}").status_code == 400
 

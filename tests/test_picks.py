@@ -111,8 +111,26 @@ def test_a_search_that_finds_nothing_says_so(client: FlaskClient) -> None:
     page = client.get("/picks", query_string={"q": "<b>nothing of the kind"})
 
     assert page.status_code == 200
-    assert "No title like “<b>nothing of the kind” is known here" in words(page)
+    assert "“<b>nothing of the kind” is not known here. Try another of its names." in words(page)
     assert "<b>nothing" not in page.text
+    assert offered(page) == []
+
+
+def test_a_search_that_finds_nothing_says_up_to_when_titles_are_known(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hakken.web.finding.titles_end", lambda _: "March 2026")
+
+    page = client.get("/picks?q=chainsaw+man")
+
+    assert "“chainsaw man” is not known here; our titles end in March 2026. Try another of its names." in words(page)
+
+
+def test_what_is_found_and_picked_is_not_called_unknown(client: FlaskClient) -> None:
+    page = client.get("/picks?q=cowboy&pick=1-9")
+
+    assert "All that is found for “cowboy” is among your picks." in words(page)
+    assert "not known here" not in words(page)
 
 
 def test_what_is_picked_is_shown_and_offered_no_more(client: FlaskClient) -> None:

@@ -1,4 +1,4 @@
-"""The titles of the current catalogue, ready to be searched."""
+"""The titles of the current catalogue, ready to be searched, and what is said where none is found."""
 
 from weakref import WeakKeyDictionary
 
@@ -12,3 +12,14 @@ from hakken.search import Titles
 def titles_of(knowledge: Knowledge) -> Titles:
     """Make what searches are answered from; it takes a part of a second, once, and goes when the model goes."""
     return Titles(knowledge.catalogue)
+
+
+def titles_end(_: Knowledge) -> str | None:
+    """Up to when the titles of the catalogue go, in words such as "March 2026"; None where nobody knows."""
+    return None  # manifests do not tell yet
+
+
+def not_known(knowledge: Knowledge) -> str:
+    """What a title is that no search finds: ends a sentence that begins with what was searched for."""
+    end = titles_end(knowledge)
+    return f"not known here; our titles end in {end}" if end else "not known here"

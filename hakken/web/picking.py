@@ -12,7 +12,7 @@ from hakken.ratings import UserList
 from hakken.sources import carried, picks
 from hakken.web.asking import Asked
 from hakken.web.covers import with_details
-from hakken.web.finding import titles_of
+from hakken.web.finding import not_known, titles_of
 from hakken.web.forms import LONGEST, Typed, pick_texts, read_id, typed
 from hakken.web.services import services
 
@@ -78,7 +78,9 @@ def choose() -> ResponseReturnValue:
         anchor = "titles" if "add" in values else None
         return redirect(state.address("picking.choose", q=state.query or None, _anchor=anchor), 303)
     knowledge = services().knowledge()
-    offered = _offered(state, knowledge)
+    found = _found(state, knowledge)
+    picked = {one.anime_id for one in state.chosen.ratings}
+    offered = [one for one in found if one.anime_id not in picked][: FOUND if state.query else None]
     chosen = [
         # A title that the catalogue lacks has its id for a name.
         Picked(one.anime_id, knowledge.catalogue.title(one.anime_id), one.score)
@@ -88,7 +90,8 @@ def choose() -> ResponseReturnValue:
         "picks.html",
         state=state,
         chosen=chosen,
-        offered=offered,
+        offered=[with_details(one) for one in offered],
+        not_known=None if found else not_known(knowledge),
         nothing_picked="recommend" in values,
         full=len(chosen) >= picks.MAX_PICKS,
         most=picks.MAX_PICKS,
@@ -109,11 +112,12 @@ def _untidy(values: MultiDict[str, str]) -> bool:
     return bool({"add", "remove", "list"} & set(values)) or any(not text.strip() for text in values.getlist("pick"))
 
 
-def _offered(state: State, knowledge: Knowledge) -> list[Anime]:
+def _found(state: State, knowledge: Knowledge) -> tuple[Anime, ...]:
+    """What is searched for, with room for what is picked already; the well-known titles where nothing is."""
     titles = titles_of(knowledge)
-    picked = [one.anime_id for one in state.chosen.ratings]
     if state.query:
-        found = titles.search(state.query, FOUND + len(picked), adult=state.kept.one("adult") == "1")
-        return [with_details(one) for one in found if one.anime_id not in picked][:FOUND]
+        adult = state.kept.one("adult") == "1"
+        return titles.search(state.query, FOUND + len(state.chosen), adult=adult)
     known_to = set(knowledge.model.arrays.anime_ids.tolist())
-    return [with_details(one) for one in titles.well_known(WELL_KNOWN, known_to=known_to, without=picked)]
+    picked = [one.anime_id for one in state.chosen.ratings]
+    return titles.well_known(WELL_KNOWN, known_to=known_to, without=picked)

@@ -44,10 +44,12 @@ class FoundTitles(msgspec.Struct, frozen=True):
     """What a search found.
 
     Attributes:
-        anime: the likeliest first.
+        anime: the likeliest first; none where no title is like what was searched for.
+        notes: what there is to say about the search, such as that nothing of the name is known.
     """
 
     anime: tuple[FoundTitle, ...]
+    notes: tuple[str, ...]
 
 
 class Facts(Anime, frozen=True, kw_only=True, omit_defaults=False):

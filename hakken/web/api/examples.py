@@ -62,7 +62,8 @@ FOUND = FoundTitles(
             episodes=26,
             url="https://myanimelist.net/anime/1",
         ),
-    )
+    ),
+    notes=(),
 )
 FACTS = Facts(
     anime_id=1,

@@ -49,8 +49,9 @@ OPERATIONS = (
         name="searchAnime",
         path="/anime",
         summary="Find titles by any of their names",
-        description="Titles that are called so come first, then those with a name that has a word that begins so, then "
-        "those with a name that looks alike.",
+        description="Any name, abbreviation or part of a name will do. What more people know comes first, where names "
+        "match alike; names that look alike are given only where none matches. No title, and a note, says that "
+        "nothing like it is known.",
         view=views.search,
         answer=FoundTitles,
         example=examples.FOUND,

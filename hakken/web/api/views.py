@@ -25,7 +25,7 @@ from hakken.web.api.options import (
     preferences_of,
 )
 from hakken.web.asking import Asked, read_asked
-from hakken.web.finding import titles_of
+from hakken.web.finding import not_known, titles_of
 from hakken.web.services import services
 
 WAYS = ("username", "sample", "pick", "list")
@@ -58,8 +58,10 @@ def search(query: SearchQuery) -> FoundTitles:
     Raises:
         ModelError: there is no catalogue.
     """
-    found = titles_of(services().knowledge()).search(query.q, query.limit, adult=on(query.adult))
-    return FoundTitles(tuple(map(FoundTitle.of, found)))
+    knowledge = services().knowledge()
+    found = titles_of(knowledge).search(query.q, query.limit, adult=on(query.adult))
+    notes = () if found else (f"“{query.q}” is {not_known(knowledge)}.",)
+    return FoundTitles(tuple(map(FoundTitle.of, found)), notes)
 
 
 def facts(_: NoQuery, anime_id: int) -> Facts:

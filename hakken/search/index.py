@@ -1,0 +1,155 @@
+"""Names by their words and beginnings: which of many hold some words, as they are written or nearly so."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from hakken.search.spelling import is_unspaced, solid, with_short_vowels
+
+Places = npt.NDArray[np.int32]
+Codes = npt.NDArray[np.uint32]
+Letters = npt.NDArray[np.uint64]
+
+LETTERS_PER_TYPO, MOST_TYPOS = 4, 2
+"""How many typos a word may have: one for so many letters, and never more."""
+LAST = chr(0x10FFFF)
+"""Sorts behind all that may follow in a name."""
+SEPARATOR = "\n"
+
+
+class Words:
+    """Which names each word is in.
+
+    Args:
+        names: plain names.
+        years: a further word for each of them, or none: "".
+    """
+
+    def __init__(self, names: Sequence[str], years: Sequence[str]) -> None:
+        def words() -> Iterator[str]:
+            return chain(chain.from_iterable(map(str.split, names)), filter(None, years))
+
+        self._n_names = len(names)
+        self._words = sorted(set(words()))
+        numbers = {word: number for number, word in enumerate(self._words)}
+        number_of = np.fromiter(map(numbers.__getitem__, words()), dtype=np.int32)
+        order = np.argsort(number_of, kind="stable")
+        places = np.arange(len(names), dtype=np.int32)
+        n_words = [name.count(" ") + 1 for name in names]
+        dated = np.array([year != "" for year in years], dtype=np.bool_)
+        self._names: Places = np.concatenate([np.repeat(places, n_words), places[dated]])[order]
+        self._begins = np.searchsorted(number_of[order], np.arange(len(numbers) + 1))
+        self._sounds = [with_short_vowels(word) for word in self._words]
+        self._lengths = np.fromiter(map(len, self._sounds), dtype=np.int32)
+        codes, begins = codes_of(self._sounds)
+        self._firsts = codes[begins]
+        # Of words of one letter it is another's, but nothing is like them anyway.
+        self._seconds = codes[np.minimum(begins + 1, max(0, len(codes) - 1))]
+        self._letters = letters_of(codes, begins)
+
+    def weight(self, word: str) -> float:
+        """How much a word says: the more, the fewer names have it."""
+        return float(np.log1p(self._n_names / max(1, len(self.having(word)))))
+
+    def having(self, word: str) -> Places:
+        """Places of the names that have a word."""
+        return self._between(word, word + SEPARATOR)
+
+    def having_begun(self, word: str) -> Places:
+        """Places of the names that have a word that begins so, each as often as it has one."""
+        return self._between(word, word + LAST)
+
+    def alike(self, word: str) -> Iterator[tuple[float, Places]]:
+        """The words that may be meant by one, the least like first: likeness, at most 1, and places of their names.
+
+        Likeness is 1 - typos / letters, of the longer word. A typo is a letter that is wrong, missing or too much, or
+        two that changed places (optimal string alignment). The first letter has to be right, or in the second place.
+        """
+        sound = with_short_vowels(word)
+        typos = min(len(sound) // LETTERS_PER_TYPO, MOST_TYPOS)
+        if not typos:
+            yield 1.0, self.having(word)
+            return
+        near = self._near(sound, typos)
+        [found] = process.cdist([sound], [self._sounds[one] for one in near], scorer=OSA.distance, score_cutoff=typos)
+        for distance in range(typos, -1, -1):
+            for index in np.flatnonzero(found == distance).tolist():
+                place = near[index]
+                likeness = 1 - distance / max(len(sound), len(self._sounds[place]))
+                yield likeness, self._names[self._begins[place] : self._begins[place + 1]]
+
+    def _near(self, sound: str, typos: int) -> list[int]:
+        """Numbers of all words that may be one with so many typos, and of few others."""
+        first, second = map(ord, sound[:2])
+        begins = (self._firsts == first) | ((self._firsts == second) & (self._seconds == first))
+        different = np.bitwise_count(self._letters ^ letters_of(*codes_of([sound])))
+        longer = self._lengths - len(sound)
+        possible = begins & (abs(longer) <= typos) & (different <= 2 * typos)
+        if len(sound) == LETTERS_PER_TYPO:
+            # With a wrong letter, "dark" is another word, as "darc"; one with a letter too few is hardly any.
+            possible &= (longer != 0) | (different == 0)
+        numbers: list[int] = np.flatnonzero(possible).tolist()
+        return numbers
+
+    def _between(self, low: str, high: str) -> Places:
+        first, last = bisect_left(self._words, low), bisect_left(self._words, high)
+        return self._names[self._begins[first] : self._begins[last]]
+
+
+class Beginnings:
+    """Which of some names are, begin with, or hold what was typed, wherever the spaces are.
+
+    Args:
+        names: plain names.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        order = sorted(range(len(names)), key=lambda place: solid(names[place]))
+        self._order: Places = np.array(order, dtype=np.int32)
+        self._solid: Callable[[int], str] = lambda rank: solid(names[self._order[rank]])
+        unspaced = [place for place, name in enumerate(names) if is_unspaced(name)]
+        solids = [solid(names[place]) for place in unspaced]
+        self._unspaced: Places = np.array(unspaced, dtype=np.int32)
+        self._text = SEPARATOR.join(solids)
+        self._ends = np.cumsum([len(one) + 1 for one in solids])
+
+    def called(self, text: str) -> Places:
+        """Places of the names that a solid text is the whole of."""
+        return self._between(text, text + SEPARATOR)
+
+    def begun(self, text: str) -> Places:
+        """Places of the names that begin with a solid text."""
+        return self._between(text, text + LAST)
+
+    def holding(self, text: str) -> Places:
+        """Places of the names without spaces between words that hold a solid text; each as often as it does."""
+        found = np.fromiter(self._finds(text), dtype=np.int64)
+        return self._unspaced[np.searchsorted(self._ends, found, side="right")]
+
+    def _finds(self, text: str) -> Iterator[int]:
+        found = self._text.find(text)
+        while found >= 0:
+            yield found
+            found = self._text.find(text, found + 1)
+
+    def _between(self, low: str, high: str) -> Places:
+        ranks = range(len(self._order))
+        return self._order[bisect_left(ranks, low, key=self._solid) : bisect_left(ranks, high, key=self._solid)]
+
+
+def codes_of(words: Sequence[str]) -> tuple[Codes, Places]:
+    """The code points of some words, one word after another, and where in them each word, none empty, begins."""
+    codes = np.frombuffer("".join(words).encode("utf-32-le"), dtype=np.uint32)
+    lengths = np.fromiter(map(len, words), dtype=np.int32)
+    return codes, np.cumsum(lengths, dtype=np.int32) - lengths
+
+
+def letters_of(codes: Codes, begins: Places) -> Letters:
+    """Which letters each of some words has, `(n_words,)` uint64: a bit for each. A typo changes two bits at most."""
+    bits = np.uint64(1) << (codes % np.uint32(64)).astype(np.uint64)
+    return np.bitwise_or.reduceat(bits, begins) if len(begins) else bits
