@@ -119,7 +119,7 @@ def test_a_search_that_finds_nothing_says_so(client: FlaskClient) -> None:
 def test_a_search_that_finds_nothing_says_up_to_when_titles_are_known(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hakken.web.finding.titles_end", lambda _: "March 2026")
+    monkeypatch.setattr("tests.backstage.DATA_TIME", "2026-03")
 
     page = client.get("/picks?q=chainsaw+man")
 

@@ -211,19 +211,19 @@ def test_what_is_scored_and_only_planned_in_training_is_not_new(newer: Knowledge
     [
         ([70_001, 70_002, 70_003, 70_004], None, ""),
         ([70_001, 70_002, 70_003, 70_004], "2026-06-30", ""),
-        ([70_001, 70_002, 70_003, 70_004], "2026-03-31", " Newer than its data of 2026-03-31: Well-known."),
-        ([70_001, 70_002, 70_003, 70_004], "2026-03", " Newer than its data of 2026-03: Well-known."),
+        ([70_001, 70_002, 70_003, 70_004], "2026-03-31", " Newer than its data of 31 March 2026: Well-known."),
+        ([70_001, 70_002, 70_003, 70_004], "2026-03", " Newer than its data of March 2026: Well-known."),
         ([70_001, 70_002, 70_003, 70_004], "2026", ""),  # perhaps, perhaps not
         ([70_001, 70_002, NOWHERE], "2025", " Newer than its data of 2025: Well-known."),
         (
             [70_001, 70_002, 70_003, 70_004],
             "2025-08-15T10:00:00Z",
-            " Newer than its data of 2025-08-15: Well-known, Known and Obscure.",
+            " Newer than its data of 15 August 2025: Well-known, Known and Obscure.",
         ),
-        ([70_001, 70_002], "2025-08-15", " Newer than its data of 2025-08-15: all of them."),
-        ([70_002], "2025-08-15", " Newer than its data of 2025-08-15: it."),
+        ([70_001, 70_002], "2025-08-15", " Newer than its data of 15 August 2025: all of them."),
+        ([70_002], "2025-08-15", " Newer than its data of 15 August 2025: it."),
         ([1], "1998", ""),  # whose year nobody knows
-        ([2], "2015-04", " Newer than its data of 2015-04: it."),
+        ([2], "2015-04", " Newer than its data of April 2015: it."),
         ([2], "2016-04", ""),  # whose year alone is known
     ],
 )

@@ -56,7 +56,12 @@ def recommend(user_list: UserList, knowledge: Knowledge, preferences: Preference
     found = all_of_them[: len(best.rows)]
     personal = len(scorer.taste.rows) > 0
     notes = notes_on(
-        user_list, scorer.visitor, knowledge.catalogue, leaning=personal, ignoring=bool(preferences.ignored)
+        user_list,
+        scorer.visitor,
+        knowledge.catalogue,
+        leaning=personal,
+        ignoring=bool(preferences.ignored),
+        data_time=knowledge.model.manifest.data_time,
     )
     if not knowledge.model.rows_of(preferences.like)[1].all():
         notes.append("More like one of those titles can't be found: nobody we learnt from has rated it.")

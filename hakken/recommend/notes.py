@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from hakken.catalogue import Anime, Catalogue
+from hakken.data_time import in_words, is_earlier
 from hakken.model import Visitor
 from hakken.ratings import UserList
 
@@ -78,7 +79,7 @@ def new_titles(anime_ids: Sequence[int], catalogue: Catalogue, data_time: str | 
     if not later or not data_time:
         return note
     which = _first_named(later, len(later)) if len(later) < count else "all of them" if count > 1 else "it"
-    return f"{note} Newer than its data of {data_time[:10]}: {which}."
+    return f"{note} Newer than its data of {in_words(data_time)}: {which}."
 
 
 def _first_named(anime: Sequence[Anime], count: int) -> str:
@@ -95,8 +96,7 @@ def _came_out_after(anime: Anime, data_time: str) -> bool:
         return False
     month = _FIRST_MONTHS.get((anime.season or "").partition(" ")[0])
     began = f"{anime.year}-{month}" if month else str(anime.year)
-    both_know = min(len(began), len(data_time))
-    return data_time[:both_know] < began[:both_know]
+    return is_earlier(data_time, began)
 
 
 def list_notes(user_list: UserList) -> list[str]:

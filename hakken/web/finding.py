@@ -4,6 +4,7 @@ from weakref import WeakKeyDictionary
 
 from cachetools import cached
 
+from hakken.data_time import in_words
 from hakken.knowledge import Knowledge
 from hakken.search import Titles
 
@@ -14,12 +15,7 @@ def titles_of(knowledge: Knowledge) -> Titles:
     return Titles(knowledge.catalogue)
 
 
-def titles_end(_: Knowledge) -> str | None:
-    """Up to when the titles of the catalogue go, in words such as "March 2026"; None where nobody knows."""
-    return None  # manifests do not tell yet
-
-
 def not_known(knowledge: Knowledge) -> str:
     """What a title is that no search finds: ends a sentence that begins with what was searched for."""
-    end = titles_end(knowledge)
-    return f"not known here; our titles end in {end}" if end else "not known here"
+    end = knowledge.model.manifest.data_time
+    return f"not known here; our titles end in {in_words(end)}" if end else "not known here"
