@@ -23,6 +23,8 @@ from hakken.ratings import AnimeId
 
 FILE_NAME = "catalogue.jsonl.gz"
 ADULT_GENRE = "Hentai"
+LIKELY = 0.5
+"""Confidence from which on an inferred relation is rather true than not."""
 DATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
 """1998-04-03, 1998-04 or 1998: not all is known of every day."""
 GZIP, GZIP_HEADER = b"\x1f\x8b\x08\x00", 10
@@ -46,6 +48,11 @@ class Related(msgspec.Struct, frozen=True, omit_defaults=True):
     anime_id: AnimeId
     relation: str
     confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+
+    @property
+    def likely(self) -> bool:
+        """Whether it is sure enough to be told to people; otherwise it only tells what may be of one franchise."""
+        return self.confidence is None or self.confidence >= LIKELY
 
 
 class Link(msgspec.Struct, frozen=True):

@@ -38,6 +38,7 @@ FULL = Anime(
         Related(12, "Sequel", 0.8),
         Related(13, "Prequel", 0.79),
         Related(14, "Side story", 0.99),
+        Related(15, "Sequel", 0.49),
         Related(NOWHERE, "Sequel"),
         Related(5, "Other"),
     ),

@@ -9,8 +9,10 @@ from click.testing import CliRunner
 from pyarrow import parquet
 
 from hakken.catalogue import FILE_NAME, Anime, Catalogue, Related
+from hakken.cli.catalogue import _relations
 from hakken.cli.main import main
 from hakken.errors import TableError
+from hakken.franchises import with_franchises
 from hakken.training.tables import AnimeTable, in_franchises
 from hakken.training.tables.faults import N_EXAMPLES
 from tests.reading_tables import FORMATS, TEXT_FORMATS, raw_bytes, write_table
@@ -43,7 +45,7 @@ def test_relations_tell_franchises_in_every_format(tmp_path: Path, form: str) ->
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_relations_that_are_sure_enough_go_into_the_catalogue(tmp_path: Path, form: str) -> None:
+def test_relations_go_into_the_catalogue_with_how_sure_they_are(tmp_path: Path, form: str) -> None:
     rows = [
         ["1", "SIDE_STORY", "2", ""],
         ["1", "Sequel", "3", "0.92"],
@@ -58,15 +60,17 @@ def test_relations_that_are_sure_enough_go_into_the_catalogue(tmp_path: Path, fo
         Related(3, "Sequel", 0.92),
         Related(9, "Other", 0.5),
     )
-    assert [table.catalogue[one].relations for one in (2, 3)] == [None, None]
+    assert table.catalogue[2].relations == (Related(1, "Parent story", 0.49),)
+    assert table.catalogue[3].relations is None
     assert list(table.catalogue) == [1, 2, 3]
 
 
-def test_franchises_go_by_all_relations_however_unsure(tmp_path: Path) -> None:
+def test_franchises_go_by_all_relations_however_unsure_and_so_they_do_when_found_anew(tmp_path: Path) -> None:
     unsure = [["1", "Side story", "2", "0.1"], ["3", "Character", "1", "0"]]
     table = in_franchises(ANIME, write_table(tmp_path, "csv", [*COLUMNS, "confidence"], unsure), strict=True)
     assert table.catalogue.franchises == {1: (1, 2)}
-    assert {one.relations for one in table.catalogue.values()} == {None}
+    assert not any(related.likely for one in table.catalogue.values() for related in one.relations or ())
+    assert list(with_franchises(table.catalogue, _relations(table.catalogue)).items()) == list(table.catalogue.items())
 
 
 @pytest.mark.parametrize("text", ["x", "-0.1", "1.01", "2", "nan", "1e-1"])

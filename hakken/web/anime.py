@@ -96,7 +96,7 @@ def related_to(one: Anime, knowledge: Knowledge, *, adult: bool, besides: Iterab
     """
     shown = {one.anime_id, *(other.anime_id for other in besides)}
     found = []
-    for related in one.relations or ():
+    for related in filter(lambda related: related.likely, one.relations or ()):
         other = knowledge.catalogue.get(related.anime_id)
         if other and other.anime_id not in shown and (adult or not other.adult):
             shown.add(other.anime_id)

@@ -17,8 +17,6 @@ from hakken.training.tables.rows import MISSHAPEN
 
 RELATION_COLUMNS = ("anime_id", "relation", "related_id")
 CONFIDENCE = re.compile(r"0?\.[0-9]+|[01](\.0*)?")
-CONFIDENT = 0.5
-"""What was inferred with less is not written into the catalogue."""
 
 
 def in_franchises(anime: AnimeTable, relations: Path | None = None, *, strict: bool = False) -> AnimeTable:
@@ -27,8 +25,8 @@ def in_franchises(anime: AnimeTable, relations: Path | None = None, *, strict: b
     Args:
         anime: the anime.
         relations: a table, or a folder of its parts, in the formats of ratings; `confidence`, 0-1, may say of each row
-            how sure it is, where it was inferred. All of them tell franchises; those of at least `CONFIDENT`, or
-            without any, go into the catalogue. Without a table titles alone decide.
+            how sure it is, where it was inferred. All of them tell franchises, and go into the catalogue, so that they
+            do so again when it is brought up to date. Without a table titles alone decide.
         strict: refuse it at the first row that can't be used.
 
     Raises:
@@ -50,7 +48,7 @@ def _related(catalogue: Catalogue, known: Iterable[Relation]) -> Catalogue:
     """The same with what relations say of each; of one of which they say nothing, nobody has asked."""
     told: dict[int, dict[Related, None]] = {}
     for one in known:
-        if one.anime_id in catalogue and (one.confidence is None or one.confidence >= CONFIDENT):
+        if one.anime_id in catalogue:
             related = Related(one.related_id, spaced(one.kind).capitalize(), one.confidence)
             told.setdefault(one.anime_id, {})[related] = None
     changed = (msgspec.structs.replace(catalogue[one], relations=tuple(related)) for one, related in told.items())
