@@ -5,6 +5,8 @@ PORT ?= 5000
 RATINGS ?=
 ANIME ?=
 TITLES ?=
+RELATIONS ?=
+DATA_TIME ?=
 KEYS ?=
 SALTS ?= hakken s1 s2 s3 s4
 PARAMS ?=
@@ -13,7 +15,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check format bench load chaos evaluate sources screenshots model lock clean
+.PHONY: help venv run demo test check format bench load chaos evaluate tune sources screenshots model lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -56,10 +58,14 @@ load: .venv/installed-dev ## measure the served app under load and write docs/op
 chaos: .venv/installed-dev ## let everything around the served app fail and write docs/operations.md (ten minutes; needs nginx, root)
 	$(BIN)/python -m benchmarks.chaos --write
 
-evaluate: .venv/installed ## write docs/evaluation.md (RATINGS=… ANIME=… TITLES=… KEYS=… SALTS="…")
+evaluate: .venv/installed ## write docs/evaluation.md (RATINGS=… ANIME=… TITLES=… RELATIONS=… KEYS=… SALTS="…")
 	$(BIN)/python -m hakken evaluate --ratings $(RATINGS) $(if $(ANIME),--anime $(ANIME)) \
-		$(if $(TITLES),--titles $(TITLES)) $(if $(KEYS),--keys $(KEYS)) $(foreach salt,$(SALTS),--salt $(salt)) \
-		--report docs
+		$(if $(TITLES),--titles $(TITLES)) $(if $(RELATIONS),--relations $(RELATIONS)) $(if $(KEYS),--keys $(KEYS)) \
+		$(foreach salt,$(SALTS),--salt $(salt)) --report docs
+
+tune: .venv/installed ## write docs/tuning, PARAMS for `make model` among it (RATINGS=… ANIME=… TITLES=… RELATIONS=…)
+	$(BIN)/python -m hakken tune --ratings $(RATINGS) $(if $(ANIME),--anime $(ANIME)) \
+		$(if $(TITLES),--titles $(TITLES)) $(if $(RELATIONS),--relations $(RELATIONS)) --out docs/tuning
 
 sources: .venv/installed-dev ## write the table of docs/sources.md: what comes of each site's faults
 	WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/test_fault_matrix.py
@@ -67,9 +73,10 @@ sources: .venv/installed-dev ## write the table of docs/sources.md: what comes o
 screenshots: .venv/installed-dev ## take the pictures of pages that the README shows, and draw icon and card; needs Chromium
 	$(BIN)/python -m tests.screenshots
 
-model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITLES=… PARAMS=…)
+model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITLES=… RELATIONS=… PARAMS=… DATA_TIME=2026-03)
 	$(BIN)/python -m hakken train --ratings $(RATINGS) --anime $(ANIME) $(if $(TITLES),--titles $(TITLES)) \
-		$(if $(PARAMS),--params $(PARAMS)) --out hakken/embedded
+		$(if $(RELATIONS),--relations $(RELATIONS)) $(if $(PARAMS),--params $(PARAMS)) \
+		$(if $(DATA_TIME),--data-time $(DATA_TIME)) --out hakken/embedded
 
 lock: .venv/installed-dev ## pin the newest versions that pyproject.toml allows, and their hashes
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt

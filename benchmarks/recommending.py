@@ -61,6 +61,7 @@ def synthetic_knowledge(seed: int = 0) -> Knowledge:
         sim_scale=np.full(N_ITEMS, 0.4 / unpack(np.array([QUANTA], dtype=np.uint16))[0], dtype=np.float32),
         sim_support=np.full(N_ITEMS * K_STORED, 50, dtype=np.uint16),
         watchers=watchers.astype(np.int32),
+        reachable=np.full(N_ITEMS, N_USERS, dtype=np.int32),
         pref_indptr=np.concatenate(([0], np.cumsum(np.bincount(watched.ravel(), minlength=N_ITEMS)))),
         pref_indices=title[order].astype(index_type(N_ITEMS)),
         pref_values=(weights[order] * PREF_QUANTA / 12).clip(-PREF_QUANTA, PREF_QUANTA).astype(np.int16),

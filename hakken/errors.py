@@ -31,9 +31,11 @@
     │   ├── ArtefactCorrupt      a checksum, a shape or the manifest is wrong
     │   ├── ArtefactTooNew       written by a later Hakken
     │   ├── ArtefactRefused      found unusable before, and not tried again
+    │   │   └── RefusedAsTooNew  as written by a later Hakken
     │   ├── ModelPending         it is still being fetched
     │   ├── StorageError         the bucket, the directory or the disk could not be used
     │   └── PublishError         a version can't be published there, or be taken back
+    │       ├── LessThanServed       it falls behind the version that is served
     │       ├── PublishedMeanwhile   another publisher was faster
     │       └── NothingBefore        there is no version to go back to
     └── TableError               a table or a batch file can't be read
@@ -193,6 +195,10 @@ class ArtefactRefused(ModelError):
     """This worker, or another one of the machine, found the version unusable before: it is not tried again."""
 
 
+class RefusedAsTooNew(ArtefactRefused):
+    """The version was refused since a later Hakken wrote it, whose layout this one does not know."""
+
+
 class ModelPending(ModelError):
     """The server has started, and the model is still being fetched."""
 
@@ -203,6 +209,10 @@ class StorageError(ModelError):
 
 class PublishError(ModelError):
     """A version can't be published at that place, or taken back there."""
+
+
+class LessThanServed(PublishError):
+    """A version was made from much less than the one that is served, or from older lists; it takes `--force`."""
 
 
 class PublishedMeanwhile(PublishError):

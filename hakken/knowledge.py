@@ -14,7 +14,8 @@ import numpy.typing as npt
 from hakken.catalogue import FILE_NAME, Catalogue, Columns
 from hakken.errors import StorageError
 from hakken.model import Model
-from hakken.model.arrays import Int32s, Int64s
+from hakken.model.arrays import Arrays, Int32s, Int64s
+from hakken.model.manifest import SCHEMA_VERSION
 from hakken.model.store import Artefact, open_artefact, replacing, write_manifest
 
 Mask = npt.NDArray[np.bool_]
@@ -245,7 +246,8 @@ class Knowledge:
 def put_catalogue(directory: Path, catalogue: Catalogue) -> Artefact:
     """Give an artefact another catalogue, whole or not at all; its arrays stay as they are, to the byte.
 
-    Its version changes with its manifest, though not the date on which it was trained.
+    Its version changes with its manifest, though not the date on which it was trained. One of an earlier schema becomes
+    one of today's, with the arrays and parameters that it lacks as they are taken to be when it is opened.
 
     Args:
         directory: the artefact's own, which is replaced.
@@ -257,9 +259,12 @@ def put_catalogue(directory: Path, catalogue: Catalogue) -> Artefact:
     old = open_artefact(directory)
     with replacing(directory) as staged:
         try:
-            for name in old.manifest.files:
-                if name != FILE_NAME:
-                    _copy(old.path(name), staged / name)
+            if old.manifest.schema_version < SCHEMA_VERSION:
+                Arrays.load(old).save(staged)
+            else:
+                for name in old.manifest.files:
+                    if name != FILE_NAME:
+                        _copy(old.path(name), staged / name)
             catalogue.write(staged / FILE_NAME)
             new = write_manifest(staged, old.manifest)
         except OSError as error:

@@ -37,15 +37,18 @@ class ModelName(msgspec.Struct, frozen=True):
     Attributes:
         version: of the model: when it was trained, and the beginning of its manifest's checksum.
         created: when it was trained, UTC.
+        data_time: up to when the ratings go that it was trained on: a year, month, day or second, UTC; null where that
+            is not known.
     """
 
     version: str
     created: str
+    data_time: str | None
 
     @classmethod
     def of(cls, model: Model) -> "ModelName":
         """The name of a model."""
-        return cls(model.version, model.manifest.created)
+        return cls(model.version, model.manifest.created, model.manifest.data_time)
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):

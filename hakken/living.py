@@ -192,7 +192,8 @@ class Living:
         except ModelError as error:
             told = isinstance(error, ArtefactRefused) and self._held is not None  # by whoever refused it
             if self._is_new(name, error) and not told:
-                log.error("The latest model can't be served: %s", error)  # noqa: TRY400  # a sentence, no traceback
+                kept = "" if self._held is None else f" {self._held.named.version} is served on."
+                log.error("The latest model can't be served: %s%s", error, kept)  # noqa: TRY400  # a sentence, no traceback
             return _anew(error)
         except Exception as error:
             if self._is_new(name, error):

@@ -78,9 +78,10 @@ MADE = Recommendations(
 )
 
 
-def knowledge() -> Knowledge:
+def knowledge(data_time: str | None = "2026-03") -> Knowledge:
     manifest = Manifest(
         created="2026-11-23T21:16:35Z",
+        data_time=data_time,
         hakken_version="0.1.0",
         mu=7.8,
         sizes=Sizes(users=5877, items=7561, entries=612636, scored=494301, neighbours=1, preferences=0),
@@ -100,6 +101,7 @@ def knowledge() -> Knowledge:
         sim_scale=zeros.astype(np.float32),
         sim_support=none.astype(np.uint16),
         watchers=zeros.astype(np.int32),
+        reachable=zeros.astype(np.int32),
         pref_indptr=np.zeros(len(anime) + 1, dtype=np.int64),
         pref_indices=none.astype(np.uint16),
         pref_values=none.astype(np.int16),
@@ -118,6 +120,7 @@ class Backstage:
         self.list = UserList()
         self.failure: Exception | None = None
         self.model_failure: Exception | None = None
+        self.data_time: str | None = "2026-03"
         self.facts: dict[int, dict[str, Any]] = {}
         self.wanted: list[list[int]] = []
 
@@ -136,7 +139,7 @@ class Backstage:
     def knowledge(self) -> Knowledge:
         if self.model_failure:
             raise self.model_failure
-        return knowledge()
+        return knowledge(self.data_time)
 
     def known(self, anime: Anime) -> Anime:
         return msgspec.structs.replace(anime, **self.facts.get(anime.anime_id, {}))

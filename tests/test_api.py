@@ -57,7 +57,11 @@ def test_a_list_by_name_is_that_of_the_terminal_and_the_download(client: FlaskCl
     assert answer.text == as_json(MADE, made_up_knowledge())
     assert "Spike" not in answer.text
     assert list(said(answer)) == ["recommendations", "continue", "model", "notes"]
-    assert said(answer)["model"] == {"version": "20261123T211635Z-abc", "created": "2026-11-23T21:16:35Z"}
+    assert said(answer)["model"] == {
+        "version": "20261123T211635Z-abc",
+        "created": "2026-11-23T21:16:35Z",
+        "data_time": "2026-03",
+    }
 
 
 def test_a_list_that_is_sent(client: FlaskClient, backstage: Backstage) -> None:
@@ -344,6 +348,7 @@ def test_the_model(client: FlaskClient) -> None:
     assert model == {
         "version": "20261123T211635Z-abc",
         "created": manifest.created,
+        "data_time": "2026-03",
         "hakken_version": manifest.hakken_version,
         "mu": manifest.mu,
         "sizes": msgspec.to_builtins(manifest.sizes),

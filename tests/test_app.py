@@ -38,7 +38,11 @@ def test_the_embedded_model_is_served(server: str) -> None:
     assert age == pytest.approx((datetime.now(UTC) - trained).total_seconds(), abs=60)
     assert ready == {
         "status": "ready",
-        "model": {"version": embedded.version, "trained": embedded.manifest.created},
+        "model": {
+            "version": embedded.version,
+            "trained": embedded.manifest.created,
+            "data_time": embedded.manifest.data_time,
+        },
         "latest": {"looked": None, "failed": False, "reason": None},
         "usernames": {"mal": ["jikan"], "anilist": ["anilist"]},
         "facts": "jikan",
@@ -121,7 +125,7 @@ def corrupt(at: Path) -> None:
 
 
 def too_new(at: Path) -> None:
-    (at / "manifest.json").write_text(json.dumps({"schema_version": 4}))
+    (at / "manifest.json").write_text(json.dumps({"schema_version": 5}))
 
 
 @pytest.mark.parametrize(

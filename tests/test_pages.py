@@ -64,6 +64,17 @@ def test_home_without_mal_usernames_says_so_before_anything_is_typed(client_with
     assert '<option value="anilist" selected>' in page.text
 
 
+def test_home_says_up_to_when_its_lists_go_and_pretends_nothing(client: FlaskClient, backstage: Backstage) -> None:
+    said = words(client.get("/"))
+    assert "494,301 ratings that 5,877 people gave to 7,561 titles, on lists up to March 2026." in said
+    assert "2026-11" not in said
+    assert "November" not in said
+    backstage.data_time = None
+    said = words(client.get("/"))
+    assert "to 7,561 titles; the time of their lists is unknown." in said
+    assert "up to" not in said
+
+
 def test_home_stands_without_a_model_and_says_so(client: FlaskClient, backstage: Backstage) -> None:
     backstage.model_failure = errors.ArtefactMissing("There is no model.")
 
@@ -511,9 +522,10 @@ INHERITED = {
     errors.ArtefactMissing: errors.ModelError,
     errors.ArtefactCorrupt: errors.ModelError,
     errors.ArtefactTooNew: errors.ModelError,
-    errors.ArtefactRefused: errors.ModelError,
+    errors.RefusedAsTooNew: errors.ModelError,
     errors.ModelPending: errors.ModelError,
     errors.StorageError: errors.ModelError,
+    errors.LessThanServed: errors.ModelError,
     errors.PublishedMeanwhile: errors.ModelError,
     errors.NothingBefore: errors.ModelError,
     errors.SiteResting: errors.SiteDown,
@@ -575,7 +587,12 @@ def test_ready(client: FlaskClient) -> None:
     assert ready["model"].pop("age_seconds") > 0
     assert ready == {
         "status": "ready",
-        "model": {"version": "20261123T211635Z-abc", "trained": "2026-11-23T21:16:35Z", "loaded": None},
+        "model": {
+            "version": "20261123T211635Z-abc",
+            "trained": "2026-11-23T21:16:35Z",
+            "data_time": "2026-03",
+            "loaded": None,
+        },
         "latest": {"looked": None, "failed": False, "reason": None},
         "usernames": {"mal": ["mal", "jikan"], "anilist": ["anilist"]},
         "facts": "mal",

@@ -1,14 +1,21 @@
 """Publishing a model: to a bucket and to a directory alike, whatever comes between."""
 
+import hashlib
 import json
+import shutil
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import click.testing
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import create_gcs_local_file
 from create_gcs_local_file import Bucket, place_of
@@ -16,6 +23,7 @@ from hakken.cli.main import main
 from hakken.errors import (
     ArtefactCorrupt,
     HakkenError,
+    LessThanServed,
     NothingBefore,
     PublishedMeanwhile,
     PublishError,
@@ -25,7 +33,7 @@ from hakken.model import store
 from hakken.model.fetching import fetch
 from hakken.model.places import Directory, Place
 from hakken.model.pointer import MAX_PREVIOUS, decode_pointer
-from hakken.model.publishing import bytes_of, publish, roll_back
+from hakken.model.publishing import Figures, bytes_of, hold_against, publish, roll_back
 from hakken.model.store import Artefact
 from tests.bucket import BUCKET, Faults
 from tests.models import versions_of
@@ -262,6 +270,169 @@ def test_a_pointer_that_cant_be_read_is_not_written_over(tmp_path: Path, version
         publish(versions[0], Directory(tmp_path))
 
 
+# Held against what is served
+
+
+def remade(artefact: Artefact, root: Path, data_time: str | None = None, **sizes: int) -> Artefact:
+    """The same model with other figures."""
+    directory = Path(shutil.copytree(artefact.directory, root / f"made {len(list(root.iterdir()))}"))
+    (directory / "manifest.json").unlink()
+    old = artefact.manifest
+    new_sizes = msgspec.structs.replace(old.sizes, **sizes)
+    return store.write_manifest(directory, msgspec.structs.replace(old, sizes=new_sizes, data_time=data_time))
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9), st.sampled_from(["people", "titles", "entries"]))
+def test_a_fall_by_more_than_a_fifth_falls_behind(served: int, new: int, name: str) -> None:
+    same = {"people": 100, "titles": 200, "entries": 300}
+    before, after = (Figures(**{**same, name: figure}, data_time="2026-03") for figure in (served, new))
+    if Fraction(served - new) > Fraction(served, 5):
+        with pytest.raises(LessThanServed, match=f"{name} from {served:,} to {new:,}\\.$"):
+            hold_against(before, after)
+    else:
+        hold_against(before, after)
+
+
+@pytest.mark.parametrize(
+    ("served", "new", "told"),
+    [
+        ("2026-03", "2026-02", "from March 2026 to February 2026"),
+        ("2026-03", "2025", "from March 2026 to 2025"),
+        ("2026-03-15", "2026-03-14T23:59:59Z", "from 15 March 2026 to 14 March 2026"),
+        ("2026-03", None, "from March 2026 to unknown"),
+        ("2026-03", "2026-03", ""),
+        ("2026-03", "2026", ""),
+        ("2026", "2026-01", ""),
+        ("2025-12", "2026", ""),
+        (None, None, ""),
+        (None, "2017", ""),
+    ],
+)
+def test_older_data_fall_behind_and_so_do_those_of_unknown_time(served: str | None, new: str | None, told: str) -> None:
+    before, after = (Figures(1, 1, 1, time) for time in (served, new))
+    if told:
+        with pytest.raises(LessThanServed, match=f"data time {told}"):
+            hold_against(before, after)
+    else:
+        hold_against(before, after)
+
+
+def test_the_command_shows_both_and_refuses_what_falls_behind(
+    place: Place, versions: list[Artefact], tmp_path: Path
+) -> None:
+    root = tmp_path / "remade"
+    root.mkdir()
+    target = str(place)
+    big = remade(versions[0], root, "2026-03", users=70_000, items=10_000, entries=9_000_000)
+    small = remade(versions[1], root, "2026-02-28", users=55_999, items=8_000, entries=9_000_001)
+    assert "→" not in run(big.directory, target).stdout, "there is nothing to compare with"
+    mark = place.mark("current.json")
+    told = (
+        "Error: The model falls behind the one that is served: people from 70,000 to 55,999, data time from March 2026 "
+        "to 28 February 2026. Nothing was uploaded; --force publishes it all the same.\n"
+    )
+    table = (
+        "people      70,000 → 55,999\n"
+        "titles      10,000 → 8,000\n"
+        "entries     9,000,000 → 9,000,001\n"
+        "data time   March 2026 → 28 February 2026\n"
+    )
+    refused = run(small.directory, target)
+    assert (refused.exit_code, refused.stdout) == (4, table)
+    assert refused.stderr == f"checking the model\n{told}"
+    quiet = run("--quiet", small.directory, target)
+    assert (quiet.exit_code, quiet.output) == (4, told)
+    assert place.mark("current.json") == mark
+    assert place.read(f"versions/{small.version}/manifest.json") is None
+    assert place.describe(f"versions/{small.version}/b_i.npy") is None
+    forced = run("--force", small.directory, target)
+    assert (forced.exit_code, forced.stdout.startswith(table)) == (0, True)
+    assert current(place)["version"] == small.version
+    assert run(big.directory, target).exit_code == 0, "more is not refused"
+    assert run("--rollback", target).exit_code == 0, "nor is going back"
+    assert current(place)["version"] == small.version
+
+
+def changed(place: Directory, version: str, text: bytes | None) -> None:
+    """Put another manifest in the place of a version's; the pointer agrees."""
+    path = place.root / "versions" / version / "manifest.json"
+    path.unlink()
+    if text is not None:
+        path.write_bytes(text)
+    pointer = {"version": version, "manifest_sha256": hashlib.sha256(text or b"").hexdigest()}
+    (place.root / "current.json").write_text(json.dumps(pointer))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "is no longer at"),
+        (b"{", "manifest can't be read"),
+        (b'{"schema_version": 2, "sizes": {"users": 9000000}}', "train it again"),
+    ],
+)
+def test_what_no_server_of_today_can_read_is_told_and_replaced(
+    versions: list[Artefact], tmp_path: Path, text: bytes | None, told: str
+) -> None:
+    place = Directory(tmp_path / "there")
+    publish(versions[0], place)
+    changed(place, versions[0].version, text)
+    done = run(versions[1].directory, place.root)
+    assert done.exit_code == 0
+    assert "What is current there can't be compared: " in done.stdout
+    assert told in done.stdout
+    assert current(place)["version"] == versions[1].version
+
+
+def test_what_a_later_hakken_published_takes_force(versions: list[Artefact], tmp_path: Path) -> None:
+    place = Directory(tmp_path / "there")
+    publish(versions[0], place)
+    changed(place, versions[0].version, b'{"schema_version": 99}')
+    refused = run(versions[1].directory, place.root)
+    assert refused.exit_code == 4
+    assert "can't be compared: The model has schema version 99" in refused.stderr
+    assert refused.stderr.endswith("Nothing was uploaded; --force publishes it all the same.\n")
+    assert not (place.root / "versions" / versions[1].version).exists()
+    assert run("--force", "--quiet", versions[1].directory, place.root).output == ""
+    assert current(place)["version"] == versions[1].version
+
+
+def test_a_manifest_that_cant_be_had_just_now_is_a_failure(
+    versions: list[Artefact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Directory(tmp_path / "there")
+    publish(versions[0], place)
+    read = Directory.read
+
+    def fails(self: Directory, name: str) -> bytes | None:
+        if name.endswith(f"{versions[0].version}/manifest.json"):
+            raise StorageError("Not now.")
+        return read(self, name)
+
+    monkeypatch.setattr(Directory, "read", fails)
+    done = run("--force", versions[1].directory, place.root)
+    assert (done.exit_code, "Not now." in done.stderr) == (1, True)
+    assert current(place)["version"] == versions[0].version
+
+
+def test_who_publishes_between_the_comparison_and_the_upload_is_not_overwritten(
+    versions: list[Artefact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Directory(tmp_path / "there")
+    publish(versions[0], place)
+
+    def and_another(served: Figures, new: Figures) -> None:
+        publish(versions[2], place)
+
+    monkeypatch.setattr(sys.modules["hakken.cli.publish"], "hold_against", and_another)  # the command has its name
+    done = run(versions[1].directory, place.root)
+    assert done.exit_code == 3
+    assert current(place)["version"] == versions[2].version
+
+
+# The command
+
+
 def run(*arguments: str | Path) -> click.testing.Result:
     return click.testing.CliRunner().invoke(main, ["publish", *map(str, arguments)])
 
@@ -272,7 +443,7 @@ def test_the_command_publishes_and_takes_back(bucket: Any, versions: list[Artefa
         done = run(first.directory, target)
         assert (done.exit_code, done.stdout) == (
             0,
-            f"{first.version} is the current version at {target}; 15 files were uploaded.\n",
+            f"{first.version} is the current version at {target}; 16 files were uploaded.\n",
         )
         assert done.stderr.splitlines() == ["checking the model", "uploading"]
         quiet = run("--quiet", second.directory, target)
@@ -294,7 +465,9 @@ def test_the_command_refuses_what_is_damaged_before_anything_is_uploaded(trained
     assert not (tmp_path / "there").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["a"], ["a", "b", "c"], ["--rollback"], ["--rollback", "a", "b"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["a"], ["a", "b", "c"], ["--rollback"], ["--rollback", "a", "b"], ["--rollback", "--force", "a"]]
+)
 def test_the_command_says_how_it_is_used(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
 

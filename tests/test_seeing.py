@@ -70,14 +70,16 @@ def test_routes_stages_and_the_model_are_told_of(app_with: App) -> None:
     assert value(text, 'hakken_stage_seconds_count{stage="render"}') == 2
     assert value(text, 'hakken_model_workers{version="20261123T211635Z-abc"}') == 1
     assert value(text, "hakken_model_trained_timestamp_seconds") == 1795468595
+    assert value(text, "hakken_model_data_timestamp_seconds") == 1772323200, "when March 2026 began"
     assert value(text, "hakken_requests_in_flight") == 0
 
 
 def test_a_worker_that_changes_its_model_is_counted_once() -> None:
     metrics = Metrics()
-    for version in ("old", "new", "new"):
-        metrics.serves(version, "2026-11-23T21:16:35Z")
+    for version, data_time in (("old", "2025"), ("new", None), ("new", None)):
+        metrics.serves(version, "2026-11-23T21:16:35Z", data_time)
     text = metrics.written().decode()
+    assert value(text, "hakken_model_data_timestamp_seconds") == 0, "unknown"
     assert value(text, 'hakken_model_workers{version="old"}') == 0
     assert value(text, 'hakken_model_workers{version="new"}') == 1
 

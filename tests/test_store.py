@@ -104,8 +104,8 @@ def test_an_earlier_schema_needs_training_again(artefact: Path, earlier: int) ->
 
 
 def test_a_later_schema_is_told_apart_even_when_all_else_changed(artefact: Path) -> None:
-    (artefact / "manifest.json").write_text('{"schema_version": 4, "parts": []}')
-    with pytest.raises(ArtefactTooNew, match="schema version 4, this Hakken reads up to 3: upgrade"):
+    (artefact / "manifest.json").write_text('{"schema_version": 5, "parts": []}')
+    with pytest.raises(ArtefactTooNew, match="schema version 5, this Hakken reads up to 4: upgrade"):
         store.open_artefact(artefact)
 
 
@@ -119,6 +119,9 @@ def test_a_later_schema_is_told_apart_even_when_all_else_changed(artefact: Path)
         "{}",
         '{"schema_version": "x"}',
         '{"schema_version": 3}',
+        '{"schema_version": 4}',
+        '{"schema_version": 3, "parameters": []}',
+        '{"schema_version": 3, "parameters": {}}',
         '{"schema_version": 3, "created": "\xff"}',
         "\x00",
         "[" * 200_000,

@@ -3,12 +3,14 @@
 import io
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import click.testing
 import msgspec
 import pytest
+import time_machine
 from rich.console import Console
 
 from hakken.cli import progress
@@ -180,6 +182,44 @@ def test_the_figures_of_the_summary_add_up(flawed_csv: Path, anime_csv: Path, tm
     assert names[-1] == "in all"
     assert {"biases", "similarities", "writing"} < set(names)
     assert sum(float(seconds) for _, seconds, *_ in stages[:-1]) <= float(stages[-1][1]) + 0.1 * len(stages)
+
+
+def test_the_datas_time_is_kept_and_told(ratings_csv: Path, anime_csv: Path, tmp_path: Path) -> None:
+    tables = ("--ratings", ratings_csv, "--anime", anime_csv, "--out", tmp_path / "model")
+    said = train(*tables, "--data-time", "2026-03", "--report", tmp_path / "report").stdout
+    assert store.open_artefact(tmp_path / "model").manifest.data_time == "2026-03"
+    assert re.search(r"^data time +2026-03$", said, re.MULTILINE)
+    assert "from ratings up to March 2026;" in (tmp_path / "report" / "index.html").read_text()
+    said = train(*tables, "--report", tmp_path / "report").stdout
+    assert store.open_artefact(tmp_path / "model").manifest.data_time is None
+    assert re.search(r"^data time +unknown$", said, re.MULTILINE)
+    assert "from ratings of unknown time;" in (tmp_path / "report" / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        ("2026-99", "there is no such day"),
+        ("soon", "is no time"),
+        ("2026-03-03", "in the future"),
+        ("2027", "in the future"),
+    ],
+)
+def test_a_time_that_is_impossible_or_to_come_is_refused_before_any_work(
+    ratings_csv: Path, anime_csv: Path, tmp_path: Path, time: str, said: str
+) -> None:
+    tables = ("--ratings", ratings_csv, "--anime", anime_csv, "--out", tmp_path / "model")
+    with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC)):
+        refused = train(*tables, "--data-time", time, status=2)
+        assert said in " ".join(refused.stderr.split())
+        assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("time", ["2026-03-02", "2026-03-02T12:00:00Z", "2026-03", "2026"])
+def test_a_clock_may_be_a_day_behind(time: str) -> None:
+    with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False):
+        option = next(one for one in main.commands["train"].params if one.name == "data_time")
+        assert option.process_value(click.Context(main.commands["train"]), time) == time
 
 
 def test_each_stage_is_one_plain_line_where_there_is_no_terminal(

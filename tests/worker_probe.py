@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_info
 
 from ars_app import create_app
 from hakken.config import Settings
+from hakken.model import manifest, mirror
 from hakken.serving.logs import Brief
 from hakken.serving.worker import Worker
 
@@ -20,6 +21,13 @@ def create_probed_app() -> Flask:
     app.add_url_rule("/modules", view_func=lambda: {"modules": sorted(sys.modules)})
     app.add_url_rule("/pools", "pools", lambda: {one["filepath"]: one["num_threads"] for one in threadpool_info()})
     return app
+
+
+def create_schema_3_app() -> Flask:
+    """The real application of a Hakken that reads schema 3 and no later one, as those before it did."""
+    manifest.SCHEMA_VERSION = 3
+    mirror.HERE = "0.0.1/3"
+    return create_app()
 
 
 def create_threads_app() -> Flask:

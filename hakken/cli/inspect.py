@@ -20,6 +20,7 @@ def inspect(directory: str) -> None:
         click.echo(f"model      {artefact.version}")
         click.echo(f"place      {place}")
         click.echo(f"trained    {manifest.created} by Hakken {manifest.hakken_version}")
+        click.echo(f"data time  {manifest.data_time or 'unknown'}")
         click.echo(f"schema     {manifest.schema_version}")
         click.echo(f"mu         {manifest.mu:.6f}")
         for title, values in (("sizes", manifest.sizes), ("parameters", manifest.parameters)):

@@ -5,11 +5,20 @@ import click
 from hakken.cli.progress import BYTES, shown
 from hakken.cli.speaking import plain_errors
 from hakken.cli.stopping import stoppable
-from hakken.errors import PublishedMeanwhile
+from hakken.errors import ArtefactCorrupt, ArtefactTooNew, LessThanServed, PublishedMeanwhile
 from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.model.places import BUCKET_SCHEME, Directory, Place
-from hakken.model.publishing import Published, bytes_of, roll_back
+from hakken.model.publishing import (
+    Figures,
+    Found,
+    Published,
+    bytes_of,
+    find,
+    hold_against,
+    roll_back,
+    served_figures,
+)
 from hakken.model.publishing import publish as publish_to
 
 
@@ -19,18 +28,33 @@ class Meanwhile(click.ClickException):
     exit_code = 3
 
 
+class Behind(click.ClickException):
+    """The model falls behind the one that is served: it takes `--force`."""
+
+    exit_code = 4
+
+
+INSIST = "Nothing was uploaded; --force publishes it all the same."
+
+
 @click.command()
 @click.argument("places", nargs=-1, metavar="[DIRECTORY] TARGET")
 @click.option("--rollback", is_flag=True, help="Make the version before the current one the current one again.")
+@click.option("--force", is_flag=True, help="Publish even what falls behind the model that is served.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-def publish(places: tuple[str, ...], rollback: bool, quiet: bool) -> None:
+def publish(places: tuple[str, ...], rollback: bool, force: bool, quiet: bool) -> None:
     """Publish the model in DIRECTORY to TARGET: gs://bucket/prefix, a directory, or its file:// address.
 
     Its files are uploaded below versions/, where nothing is ever overwritten, and then current.json is moved to it:
     servers that look there serve it from then on. A run that was interrupted goes on when it is started again. With
-    --rollback, only TARGET is given. Exit status: 0 done, 1 failed, 2 wrong usage, 3 another publisher was faster.
+    --rollback, only TARGET is given.
+
+    Before that the model is held against the one that is served. If it has fewer people, titles or entries by more than
+    a fifth, or its data are older, or of unknown time where that was known, nothing is uploaded without --force.
+
+    Exit status: 0 done, 1 failed, 2 wrong usage, 3 another publisher was faster, 4 the model falls behind.
     """
-    if len(places) != (1 if rollback else 2):
+    if len(places) != (1 if rollback else 2) or (rollback and force):
         raise click.UsageError("Give a TARGET alone with --rollback, else a DIRECTORY and a TARGET.")
     with stoppable(lambda: "Stopped; servers go on with the version that was current.") as stop, plain_errors():
         try:
@@ -39,16 +63,42 @@ def publish(places: tuple[str, ...], rollback: bool, quiet: bool) -> None:
                 before, now = roll_back(target)
                 sentence = f"{now} is the current version at {target} again, and {before} is not."
             else:
-                with shown(stop, quiet=quiet) as progress:
-                    with progress.stage("checking the model"):
-                        artefact = store.open_artefact(places[0])
-                        Knowledge.read(artefact)
-                    with progress.stage("uploading", bytes_of(artefact), BYTES) as advance:
-                        sentence = _sentence(publish_to(artefact, target, advance), target)
+                with shown(stop, quiet=quiet) as progress, progress.stage("checking the model"):
+                    artefact = store.open_artefact(places[0])
+                    Knowledge.read(artefact)
+                found = find(target)
+                _compare(artefact, target, found, force, quiet)
+                with (
+                    shown(stop, quiet=quiet) as progress,
+                    progress.stage("uploading", bytes_of(artefact), BYTES) as advance,
+                ):
+                    sentence = _sentence(publish_to(artefact, target, advance, found), target)
         except PublishedMeanwhile as error:
             raise Meanwhile(f"{error} Look what is current there before you try again.") from error
     if not quiet:
         click.echo(sentence)
+
+
+def _compare(artefact: store.Artefact, target: Place, found: Found, force: bool, quiet: bool) -> None:
+    """Show what the model has beside the one that is served, if there is one, and refuse what falls behind it."""
+    if found.pointer is None:
+        return
+    try:
+        served, new = served_figures(target, found.pointer.named), Figures.of(artefact.manifest)
+        if not quiet:
+            before, after = served.written(), new.written()
+            for name in after:
+                click.echo(f"{name:<12}{before[name]} → {after[name]}")
+        hold_against(served, new)
+    except ArtefactCorrupt as error:  # no server of today can open it, so that any model is better
+        if not quiet:
+            click.echo(f"What is current there can't be compared: {error}")
+    except ArtefactTooNew as error:  # later servers may have more in it than we can tell
+        if not force:
+            raise Behind(f"What is served can't be compared: {error} {INSIST}") from error
+    except LessThanServed as error:
+        if not force:
+            raise Behind(f"{error} {INSIST}") from error
 
 
 def _place(target: str) -> Place:

@@ -31,6 +31,7 @@ def _lines(run: Run, report: Path | None) -> Iterator[str]:
     yield _line("users", f"{sizes.users:,}")
     yield _line("anime", f"{sizes.items:,}")
     yield _line("scores", f"{sizes.scored:,}; the other rows kept have none")
+    yield _line("data time", run.artefact.manifest.data_time or "unknown")
     yield _line("density", f"{run.density:.2%} of all pairs of a user and an anime have a score")
     yield _line("stages", f"{'':<24}{'seconds':>9}{'peak memory':>14}")
     for stage in run.progress.stages:

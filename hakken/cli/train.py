@@ -4,6 +4,7 @@ import contextlib
 import math
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,6 +16,7 @@ from hakken.cli.places import check_writable
 from hakken.cli.progress import shown
 from hakken.cli.speaking import plain_errors
 from hakken.cli.stopping import Stop, stoppable
+from hakken.data_time import first_moment
 from hakken.model import Parameters, store
 from hakken.model.manifest import FILE_NAME
 
@@ -26,6 +28,8 @@ Command = TypeVar("Command", bound=Callable[..., None])
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 TABLE = click.Path(exists=True, path_type=Path)
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
+A_DAY = timedelta(days=1)
+"""Clocks, and what a table's author calls today, may be ahead of ours by so much."""
 
 
 def parameter_options(command: Command) -> Command:
@@ -64,11 +68,28 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
     return value
 
 
+def _data_time(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        begins = first_moment(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if begins > datetime.now(UTC) + A_DAY:
+        raise click.BadParameter(f"{value} is in the future.")
+    return value
+
+
 @click.command()
 @click.option("--ratings", type=TABLE, required=True, help="Table of ratings, or a folder of its parts.")
 @click.option("--anime", type=TABLE, required=True, help="Table of anime.")
 @click.option("--titles", type=TABLE, help="Table of further names and facts.")
 @click.option("--relations", type=TABLE, help="Table of how anime are related; else titles tell franchises.")
+@click.option(
+    "--data-time",
+    callback=_data_time,
+    help="Up to when the ratings go, such as 2026-03 or 2026-03-01, where the table does not tell.",
+)
 @click.option("--out", type=DIRECTORY, required=True, help="Directory of the model to write or replace.")
 @click.option("--params", type=FILE, help="Hyper-parameters as JSON, such as `tune` writes; options go before it.")
 @parameter_options
@@ -80,6 +101,7 @@ def train(
     anime: Path,
     titles: Path | None,
     relations: Path | None,
+    data_time: str | None,
     out: Path,
     params: Path | None,
     strict: bool,
@@ -97,7 +119,8 @@ def train(
     with stoppable(sentence) as stop, plain_errors():
         if report:
             check_writable(report, "--report")
-        run = _train(stop, (ratings, anime, titles, relations), out, _parameters(params, given), strict, quiet, report)
+        sources = (ratings, anime, titles, relations)
+        run = _train(stop, sources, data_time, out, _parameters(params, given), strict, quiet, report)
     if not quiet:
         # Loading the compiler takes a second, which the other commands should not wait for; here and below.
         from hakken.cli.summary import summary  # noqa: PLC0415  # loads slowly
@@ -108,6 +131,7 @@ def train(
 def _train(
     stop: Stop,
     sources: tuple[Path, Path, Path | None, Path | None],
+    data_time: str | None,
     out: Path,
     parameters: Parameters,
     strict: bool,
@@ -127,7 +151,7 @@ def _train(
             with progress.stage("finding franchises"):
                 known = tables.in_franchises(known, relations, strict=strict)
             table = tables.read_ratings(ratings, strict=strict, progress=progress)
-            fitted = pipeline.fit(table, parameters, progress)
+            fitted = pipeline.fit(table, parameters, progress, data_time)
             artefact = pipeline.save(fitted, known.catalogue, staged, progress)
         run = reporting.Run(table, known, fitted, artefact._replace(directory=out), progress)
         if report:

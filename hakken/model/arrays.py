@@ -27,6 +27,8 @@ QUANTA = 2**16 - 1
 """A stored value of this much is its row's strongest similarity."""
 FEW_WATCHERS = 20.0
 """Added to a title's watchers where its popularity is weighed, so that one more or less decides nothing."""
+REACHABLE_SINCE = 4
+"""The first schema version that has `reachable`."""
 UNPACK_POWER = 1.25
 """Steps grow with the similarity: 1e-6 near 0, where a weak neighbour's relative error counts, 2e-5 near 1."""
 
@@ -54,6 +56,7 @@ class Arrays:
             too: n_ij, how many training users scored both. No prediction reads it: it takes no memory until someone
             looks at an anime.
         watchers: `(n_items,)` int32, how many training users have the anime on their lists, scored or not.
+        reachable: `(n_items,)` int32, how many training users could have watched the anime.
         pref_indptr: `(n_items + 1,)` int64, where each row of the preference weights begins; a row is what was watched.
         pref_indices: `(n_weights,)`, of `sim_indices`' type: the titles `i` that it speaks for or against.
         pref_values: `(n_weights,)` int16, packed weights, `w_ji = pref_scale[i] · pref_values[p]`.
@@ -69,6 +72,7 @@ class Arrays:
     sim_scale: Float32s
     sim_support: Array
     watchers: Int32s
+    reachable: Int32s
     pref_indptr: Int64s
     pref_indices: Array
     pref_values: Int16s
@@ -87,7 +91,8 @@ class Arrays:
             ArtefactCorrupt: one is missing, is not an array of its type, or they don't fit together.
             StorageError: one can't be read just now.
         """
-        arrays = cls(**{name: _map(artefact.path(f"{name}.npy")) for name in cls.__dataclass_fields__})
+        mapped = {name: _map(artefact.path(f"{name}.npy")) for name in cls.__dataclass_fields__ if name != "reachable"}
+        arrays = cls(**mapped, reachable=_reachable(artefact, mapped["anime_ids"].size))
         problem = arrays.problem()
         if problem:
             raise ArtefactCorrupt(f"The model in {artefact.directory} can't be used: {problem}.")
@@ -106,6 +111,7 @@ class Arrays:
             "sim_scale": ("float32", n_items),
             "sim_support": ("int32" if self.sim_support.dtype == "int32" else "uint16", n_neighbours),  # either will do
             "watchers": ("int32", n_items),
+            "reachable": ("int32", n_items),
             "pref_indptr": ("int64", n_items + 1),
             "pref_indices": (index_type(n_items), n_weights),
             "pref_values": ("int16", n_weights),
@@ -184,8 +190,11 @@ class Model:
 
     @cached_property
     def popularity(self) -> Float64s:
-        """`(n_items,)` float64: the part of all training users that has each anime on their list, with a few added."""
-        return (self.arrays.watchers + FEW_WATCHERS) / max(1, self.manifest.sizes.users)
+        """`(n_items,)` float64: of the training users who could have watched each anime, the part that did.
+
+        A few watchers are added to each.
+        """
+        return (self.arrays.watchers + FEW_WATCHERS) / np.maximum(1, self.arrays.reachable)
 
     @cached_property
     def log_popularity(self) -> Float64s:
@@ -274,6 +283,13 @@ def index_type(n_items: int) -> str:
 def support_type(most_raters: int) -> str:
     """The smallest type that holds any n_ij, given how many raters the most rated item has."""
     return "uint16" if most_raters <= QUANTA else "int32"
+
+
+def _reachable(artefact: Artefact, n_items: int) -> Int32s:
+    """`Arrays.reachable`; schema 3, which has none, took every title to be within everyone's reach."""
+    if artefact.manifest.schema_version < REACHABLE_SINCE:
+        return np.full(n_items, artefact.manifest.sizes.users, dtype=np.int32)
+    return _map(artefact.path("reachable.npy"))
 
 
 def _map(path: Path) -> Array:

@@ -1,16 +1,26 @@
 """The manifest: what an artefact is, and the checksum of every file in it."""
 
 import hashlib
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from hakken.data_time import first_moment
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew
 from hakken.ratings import MAX_SCORE
 
 FILE_NAME = "manifest.json"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+OLDEST_SCHEMA_VERSION = 3
+"""What is older has to be trained again."""
+
+PARAMETERS_OF_SCHEMA_3: Mapping[str, float] = {}
+"""The parameters that schema 3 did not have, each with the value that serves a model of schema 3 as it was served then.
+
+One whose default does so stands here too: a test wants to see that each was thought of.
+"""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding JSON of unknown origin may raise."""
@@ -150,6 +160,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         schema_version: layout of the artefact.
         created: when it was trained, UTC, such as 2026-11-23T21:16:35Z.
+        data_time: up to when the lists go that it was trained on, see `hakken.data_time`; None where nobody knows.
         hakken_version: the code that trained it.
         mu: mean of all training ratings, score points.
         sizes: see `Sizes`.
@@ -160,6 +171,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     schema_version: Positive = SCHEMA_VERSION
     created: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")]
+    data_time: str | None = None
     hakken_version: str
     mu: Annotated[float, Meta(ge=1, le=10)]
     sizes: Sizes
@@ -167,9 +179,21 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Parameters
     files: dict[PlainName, FileEntry]
 
+    def __post_init__(self) -> None:
+        if self.data_time is not None:
+            first_moment(self.data_time)
+
 
 class _SchemaVersion(msgspec.Struct):
     schema_version: int
+
+
+class _Parameters(msgspec.Struct):
+    parameters: dict[str, Any]
+
+
+class _Files(msgspec.Struct):
+    files: dict[PlainName, FileEntry]
 
 
 def decode(text: bytes) -> Manifest:
@@ -177,7 +201,7 @@ def decode(text: bytes) -> Manifest:
 
     Raises:
         ArtefactTooNew: its schema version is later than ours.
-        ArtefactCorrupt: it is not a manifest.
+        ArtefactCorrupt: it is not a manifest, or one that is too old.
     """
     try:
         found = msgspec.json.decode(text, type=_SchemaVersion).schema_version
@@ -186,11 +210,27 @@ def decode(text: bytes) -> Manifest:
                 f"The model has schema version {found}, this Hakken reads up to {SCHEMA_VERSION}: "
                 "upgrade Hakken, or train the model with this one."
             )
-        if found < SCHEMA_VERSION:
+        if found < OLDEST_SCHEMA_VERSION:
             raise ArtefactCorrupt(
                 f"The model has schema version {found}, an earlier Hakken's: train it again with this one."
             )
+        if found < SCHEMA_VERSION:
+            parameters = msgspec.json.decode(text, type=_Parameters).parameters
+            known = msgspec.json.decode(text) | {"parameters": {**PARAMETERS_OF_SCHEMA_3, **parameters}}
+            return msgspec.convert(known, Manifest)
         return msgspec.json.decode(text, type=Manifest)
+    except UNREADABLE as error:
+        raise ArtefactCorrupt(f"The model's manifest can't be read: {error}.") from error
+
+
+def decode_files(text: bytes) -> dict[str, FileEntry]:
+    """Read which files a manifest names, whatever its schema version: this part is to be the same in all.
+
+    Raises:
+        ArtefactCorrupt: it names none.
+    """
+    try:
+        return msgspec.json.decode(text, type=_Files).files
     except UNREADABLE as error:
         raise ArtefactCorrupt(f"The model's manifest can't be read: {error}.") from error
 

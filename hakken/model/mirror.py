@@ -10,7 +10,14 @@ from pathlib import Path
 import msgspec
 
 from hakken import __version__
-from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactRefused, ArtefactTooNew, StorageError
+from hakken.errors import (
+    ArtefactCorrupt,
+    ArtefactMissing,
+    ArtefactRefused,
+    ArtefactTooNew,
+    RefusedAsTooNew,
+    StorageError,
+)
 from hakken.files import written_whole
 from hakken.model import store
 from hakken.model.fetching import Accept, Offered, adopt, held, install, locked, offered_by
@@ -35,6 +42,7 @@ class Refusal(msgspec.Struct, frozen=True):
         by: which Hakken found it so.
         name: of the one file that shows it, where there is one.
         mark: that file's, when it was refused. When it is another, someone has mended the file.
+        too_new: whether a later Hakken wrote it.
     """
 
     version: str
@@ -43,6 +51,7 @@ class Refusal(msgspec.Struct, frozen=True):
     by: str
     name: str | None = None
     mark: str | None = None
+    too_new: bool = False
 
 
 class Mirror:
@@ -67,7 +76,7 @@ class Mirror:
             mend: do not trust that the current version is whole.
 
         Raises:
-            ArtefactRefused: it was found unusable before.
+            ArtefactRefused: it was found unusable before; RefusedAsTooNew, as written by a later Hakken.
             ArtefactMissing, ArtefactCorrupt, ArtefactTooNew, StorageError: as `hakken.model.fetching.fetch`.
         """
         place = self._place = self._place or self._find_place()
@@ -122,7 +131,8 @@ class Mirror:
         for one in self._refused():
             same = (one.version, one.manifest_sha256) == (offered.version, offered.manifest_sha256)
             if same and one.by == HERE and (one.name is None or place.mark(one.name) == one.mark):
-                raise ArtefactRefused(f"The version {one.version} was refused before: {one.why}")
+                kind = RefusedAsTooNew if one.too_new else ArtefactRefused
+                raise kind(f"The version {one.version} was refused before: {one.why}")
 
     def _refused(self) -> list[Refusal]:
         try:
@@ -139,6 +149,7 @@ class Mirror:
             HERE,
             name,
             None if name is None else place.mark(name),
+            isinstance(error, ArtefactTooNew),
         )
         try:
             with written_whole(self._root / REFUSED_NAME) as file:

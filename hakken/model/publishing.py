@@ -6,9 +6,10 @@ that was interrupted goes on where it was when it is started again.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from hakken.errors import ArtefactCorrupt, NothingBefore, PublishError
+from hakken.data_time import in_words, is_earlier
+from hakken.errors import ArtefactCorrupt, LessThanServed, NothingBefore, PublishError
 from hakken.model import manifest as manifests
 from hakken.model.manifest import Manifest
 from hakken.model.places import Place
@@ -30,13 +31,58 @@ class Published(NamedTuple):
     moved: bool
 
 
-def publish(artefact: Artefact, place: Place, advance: Callable[[int], None] = lambda _: None) -> Published:
+class Found(NamedTuple):
+    """What a place has before a publication.
+
+    Attributes:
+        mark: the pointer's, without which nobody moves it.
+        pointer: the pointer; None where nothing was published.
+    """
+
+    mark: str | None
+    pointer: Pointer | None
+
+
+class Figures(NamedTuple):
+    """What a version is held against the one that is served by.
+
+    Attributes:
+        people: users with at least one scored entry.
+        titles: anime with a row.
+        entries: of their lists, scored or not.
+        data_time: up to when the lists go, see `hakken.data_time`; None where nobody knows.
+    """
+
+    people: int
+    titles: int
+    entries: int
+    data_time: str | None
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """The figures of a version."""
+        sizes = manifest.sizes
+        return cls(sizes.users, sizes.items, sizes.entries, manifest.data_time)
+
+    def written(self) -> dict[str, str]:
+        """Each by its name, as a person reads it."""
+        counts = {name: f"{getattr(self, name):,}" for name in COUNTED}
+        return {**counts, "data time": "unknown" if self.data_time is None else in_words(self.data_time)}
+
+
+COUNTED = ("people", "titles", "entries")
+
+
+def publish(
+    artefact: Artefact, place: Place, advance: Callable[[int], None] = lambda _: None, found: Found | None = None
+) -> Published:
     """Upload a version and make it the current one.
 
     Args:
         artefact: verified.
         place: where to.
         advance: told the bytes of each file that is there now.
+        found: what was there when the version was held against it; by default what is there now.
 
     Raises:
         PublishError: the place holds a model itself, so no reader looks for versions there.
@@ -44,7 +90,7 @@ def publish(artefact: Artefact, place: Place, advance: Callable[[int], None] = l
         ArtefactCorrupt: a file of the version's is there with another content, or the pointer can't be read.
         StorageError: the place can't be used.
     """
-    mark, old = _pointer(place)
+    mark, old = found or find(place)
     text = artefact.directory / manifests.FILE_NAME
     base = f"{VERSIONS_NAME}/{artefact.version}/"
     uploaded = 0
@@ -79,7 +125,7 @@ def roll_back(place: Place) -> tuple[str, str]:
         PublishedMeanwhile: another publisher was faster.
         StorageError: the place can't be used.
     """
-    mark, old = _pointer(place)
+    mark, old = find(place)
     if old is None:
         raise NothingBefore(f"Nothing was published to {place}.")
     new = old.back
@@ -90,7 +136,14 @@ def roll_back(place: Place) -> tuple[str, str]:
     return old.version, new.version
 
 
-def _pointer(place: Place) -> tuple[str | None, Pointer | None]:
+def find(place: Place) -> Found:
+    """What a place has now.
+
+    Raises:
+        PublishError: it holds a model itself, so no reader looks for versions there.
+        ArtefactCorrupt: the pointer can't be read.
+        StorageError: the place can't be used.
+    """
     # The mark first: if the pointer is moved between the two, the swap fails, as it should.
     mark = place.mark(POINTER_NAME)
     text = place.read(POINTER_NAME)
@@ -98,7 +151,34 @@ def _pointer(place: Place) -> tuple[str | None, Pointer | None]:
         raise PublishError(
             f"{place} holds a model itself, which readers take without a look at {POINTER_NAME}: choose another place."
         )
-    return mark, None if text is None else decode_pointer(text)
+    return Found(mark, None if text is None else decode_pointer(text))
+
+
+def served_figures(place: Place, served: Named) -> Figures:
+    """The figures of the version that is current at a place.
+
+    Raises:
+        ArtefactTooNew: a later Hakken wrote it.
+        ArtefactCorrupt: its manifest is gone, is damaged, or is of a schema before those that we read.
+        StorageError: the place can't be used.
+    """
+    return Figures.of(manifests.decode(_manifest(place, served)))
+
+
+def hold_against(served: Figures, new: Figures) -> None:
+    """Hold a version against the one that is served.
+
+    Raises:
+        LessThanServed: it has fewer people, titles or entries by more than a fifth, or its lists are certainly older,
+            or of unknown time where that was known.
+    """
+    before, after = served.written(), new.written()
+    falls = [name for name in COUNTED if 5 * getattr(new, name) < 4 * getattr(served, name)]
+    if served.data_time is not None and (new.data_time is None or is_earlier(new.data_time, served.data_time)):
+        falls.append("data time")
+    if falls:
+        told = ", ".join(f"{name} from {before[name]} to {after[name]}" for name in falls)
+        raise LessThanServed(f"The model falls behind the one that is served: {told}.")
 
 
 def _sizes(manifest: Manifest) -> Iterator[tuple[str, int]]:
@@ -124,12 +204,20 @@ def _uploaded(artefact: Artefact, name: str, place: Place, base: str) -> bool:
 
 
 def _check_whole(place: Place, named: Named) -> None:
-    base = f"{VERSIONS_NAME}/{named.version}/"
-    text = place.read(base + manifests.FILE_NAME)
-    if text is None:
-        raise ArtefactCorrupt(f"The version before, {named.version}, is no longer at {place}.")
-    check_manifest(text, named.manifest_sha256)
-    for name, entry in manifests.decode(text).files.items():
-        found = place.describe(base + name)
+    """Check that no file of a version is missing or cut short; servers of another schema than ours may read it.
+
+    Raises:
+        ArtefactCorrupt: one is.
+    """
+    for name, entry in manifests.decode_files(_manifest(place, named)).items():
+        found = place.describe(f"{VERSIONS_NAME}/{named.version}/{name}")
         if found is None or found.bytes != entry.bytes:
             raise ArtefactCorrupt(f"The version before, {named.version}, lacks {name} at {place}, or has a part of it.")
+
+
+def _manifest(place: Place, named: Named) -> bytes:
+    text = place.read(f"{VERSIONS_NAME}/{named.version}/{manifests.FILE_NAME}")
+    if text is None:
+        raise ArtefactCorrupt(f"The version {named.version} is no longer at {place}.")
+    check_manifest(text, named.manifest_sha256)
+    return text

@@ -208,9 +208,9 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> Artefact:
-    """Write the manifest of the files in a directory, last of all, with their checksums filled in."""
-    names = sorted(path.name for path in directory.iterdir())
-    complete = msgspec.structs.replace(manifest, files={name: describe_file(directory / name) for name in names})
+    """Write the manifest of the files in a directory, last of all: in today's schema, with their checksums."""
+    files = {path.name: describe_file(path) for path in sorted(directory.iterdir())}
+    complete = msgspec.structs.replace(manifest, schema_version=manifests.SCHEMA_VERSION, files=files)
     text = manifests.encode(complete)
     (directory / manifests.FILE_NAME).write_bytes(text)
     return Artefact(directory, complete, manifests.version_of(complete, text))

@@ -80,10 +80,24 @@ def fit_scores(table: RatingTable, parameters: Parameters, progress: Progress = 
     return FromScores(matrix, b_u, b_i, quantise(neighbours, int(matrix.raters.max())))
 
 
-def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT) -> Fitted:
-    """Compute biases, similarities and preference weights; the arguments and errors are those of `fit_scores`."""
+def fit(
+    table: RatingTable, parameters: Parameters, progress: Progress = SILENT, data_time: str | None = None
+) -> Fitted:
+    """Compute biases, similarities and preference weights.
+
+    Args:
+        table: the ratings.
+        parameters: hyper-parameters.
+        progress: told of each stage.
+        data_time: up to when the ratings go, see `hakken.data_time`, where the table does not tell; None where nobody
+            knows.
+
+    Raises:
+        TableError: no entry of the table has a score.
+    """
     matrix, b_u, b_i, packed = fit_scores(table, parameters, progress)
     weights = preference_weights(table, matrix.mu, parameters, progress)
+    n_users = int(np.count_nonzero(np.diff(matrix.user_indptr)))
     arrays = Arrays(
         anime_ids=table.anime_ids,
         b_i=b_i,
@@ -93,14 +107,16 @@ def fit(table: RatingTable, parameters: Parameters, progress: Progress = SILENT)
         sim_values=packed.values,
         sim_scale=packed.scale,
         sim_support=packed.support,
+        reachable=np.full(len(table.anime_ids), n_users, dtype=np.int32),
         **weights.arrays(),
     )
     manifest = Manifest(
         created=training_date(),
+        data_time=data_time,  # `table.newest or data_time`, once a table tells its newest update
         hakken_version=__version__,
         mu=matrix.mu,
         sizes=Sizes(
-            users=int(np.count_nonzero(np.diff(matrix.user_indptr))),
+            users=n_users,
             items=len(table.anime_ids),
             entries=len(table),
             scored=matrix.n_scored,
@@ -152,6 +168,8 @@ def train(
     out: Path,
     parameters: Parameters,
     progress: Progress = SILENT,
+    *,
+    data_time: str | None = None,
 ) -> Artefact:
     """Train a model and write its artefact; `out` is replaced whole at the very end, or not at all.
 
@@ -161,13 +179,14 @@ def train(
         out: directory of the artefact; may hold an earlier one.
         parameters: hyper-parameters.
         progress: told of each stage.
+        data_time: as of `fit`.
 
     Raises:
         TableError: no entry of the table has a score.
         StorageError: `out` is something else than a model, which is found before any work, or can't be written.
     """
     with replacing(out) as staged:
-        artefact = save(fit(table, parameters, progress), titles, staged, progress)
+        artefact = save(fit(table, parameters, progress, data_time), titles, staged, progress)
     return artefact._replace(directory=out)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from hakken.catalogue import mal_page
+from hakken.data_time import in_words
 from hakken.errors import StorageError
 from hakken.files import written_whole
 from hakken.model.arrays import Array, Arrays, Float64s, Int64s, gather, unpack
@@ -161,6 +162,7 @@ def _template() -> Template:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     templates.filters["size"] = size_text
+    templates.filters["in_words"] = in_words
     return templates.get_template(TEMPLATE)
 
 

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from flask import Flask, Response
 
 from hakken.config import Settings
+from hakken.data_time import in_words
 from hakken.knowledge import Knowledge
 from hakken.ratings import MAX_N
 from hakken.recommend.notes import counted
@@ -58,6 +59,7 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
     app.jinja_env.filters.update(
         curly=lambda text: text.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"),
         facts=facts,
+        in_words=in_words,
         initial=initial,
         paragraphs=paragraphs,
         studio=studio,

@@ -13,6 +13,7 @@ from hakken.errors import (
     ArtefactTooNew,
     ModelError,
     ModelPending,
+    RefusedAsTooNew,
     StorageError,
 )
 from hakken.living import News
@@ -25,12 +26,14 @@ health = Blueprint("health", __name__)
 REASONS = {
     ArtefactMissing: "There is no model where the settings say.",
     ArtefactCorrupt: "The model is damaged.",
-    ArtefactTooNew: "The model was made by a later Hakken.",
+    ArtefactTooNew: "The model was made by a later Hakken, which this one can't read: upgrade this one.",
+    RefusedAsTooNew: "The model was made by a later Hakken, which this one can't read: upgrade this one.",
     ArtefactRefused: "The model was found unusable before.",
     ModelPending: "The model is still being fetched.",
     StorageError: "The storage that has the model could not be used.",
 }
 """Why there is no model, or no newer one, in words that tell a stranger no path; the log has the error's own."""
+KEPT = " This server goes on with the version that it has."
 
 
 @health.get("/healthz")
@@ -56,6 +59,7 @@ def ready() -> ResponseReturnValue:
     described = {
         "version": model.version,
         "trained": model.manifest.created,
+        "data_time": model.manifest.data_time,
         "age_seconds": max(0, int((datetime.now(UTC) - trained).total_seconds())),  # a clock may be wrong
         "loaded": _written(news.loaded),
     }
@@ -67,7 +71,7 @@ def _latest(news: News) -> dict[str, Any]:
     return {
         "looked": _written(news.looked),
         "failed": news.failed is not None,
-        "reason": None if news.failed is None else _reason(news.failed),
+        "reason": None if news.failed is None else f"{_reason(news.failed)}{KEPT if news.loaded else ''}",
     }
 
 

@@ -94,6 +94,8 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         version: when the model was trained, and the beginning of its manifest's checksum.
         created: when it was trained, UTC.
+        data_time: up to when the ratings go that it was trained on: a year, month, day or second, UTC; null where that
+            is not known.
         hakken_version: of the code that trained it.
         mu: mean of all ratings that it was trained on.
         sizes: how much it was made from, and how much it holds.
@@ -102,6 +104,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     version: str
     created: str
+    data_time: str | None
     hakken_version: str
     mu: float
     sizes: Sizes

@@ -9,7 +9,7 @@ from hakken.ratings import Reason
 from hakken.taste import Counts, Generosity, Leaning, Opinion, Profile, ScoreShare, Span
 from hakken.web.api.answers import Facts, FoundTitle, FoundTitles, ModelFacts, Neighbours
 
-VERSION, CREATED = "20261123T211635Z-8c5f0d1e9a47", "2026-11-23T21:16:35Z"
+VERSION, CREATED, DATA_TIME = "20261123T211635Z-8c5f0d1e9a47", "2026-11-23T21:16:35Z", "2026-03"
 
 LISTING = Listing(
     recommendations=(
@@ -46,7 +46,7 @@ LISTING = Listing(
             url="https://myanimelist.net/anime/30484",
         ),
     ),
-    model=ModelName(VERSION, CREATED),
+    model=ModelName(VERSION, CREATED, DATA_TIME),
     notes=("2 scored titles are new to us and left out.",),
 )
 FOUND = FoundTitles(
@@ -89,6 +89,7 @@ FACTS = Facts(
 MODEL = ModelFacts(
     version=VERSION,
     created=CREATED,
+    data_time=DATA_TIME,
     hakken_version="0.1.0",
     mu=7.81,
     sizes=Sizes(users=5877, items=7561, entries=612636, scored=494301, neighbours=983214, preferences=1204481),

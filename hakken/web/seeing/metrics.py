@@ -11,6 +11,7 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from hakken.data_time import first_moment
 from hakken.observer import Stage, Store
 from hakken.serving import tallies
 
@@ -89,6 +90,12 @@ class Metrics:
             multiprocess_mode="livemin",
             registry=self._registry,
         )
+        self._data_time = Gauge(
+            "hakken_model_data_timestamp_seconds",
+            "Up to when the model's ratings go, at least; the oldest that a worker answered with last; 0: unknown",
+            multiprocess_mode="livemin",
+            registry=self._registry,
+        )
 
     def _gauge(self, name: str, words: str, *labels: str) -> Gauge:
         """A gauge that says the sum of what all living workers say."""
@@ -120,12 +127,13 @@ class Metrics:
         """Count whether something was there already."""
         self._lookups.labels(store, "yes" if found else "no").inc()
 
-    def serves(self, version: str, trained: str) -> None:
+    def serves(self, version: str, trained: str, data_time: str | None) -> None:
         """Remember which model this worker answers with.
 
         Args:
             version: the model's.
             trained: when it was, in ISO 8601.
+            data_time: up to when its ratings go, see `hakken.data_time`; None where nobody knows.
         """
         if version == self._served:
             return
@@ -134,6 +142,7 @@ class Metrics:
         self._served = version
         self._serving.labels(version).set(1)
         self._trained.set(datetime.fromisoformat(trained).timestamp())
+        self._data_time.set(first_moment(data_time).timestamp() if data_time else 0)
 
     def written(self) -> bytes:
         """All of it, of all workers, in Prometheus's text format."""

@@ -87,4 +87,4 @@ def _tell_model(metrics: Metrics) -> None:
         model = services().knowledge().model
     except ModelError:
         return
-    metrics.serves(model.version, model.manifest.created)
+    metrics.serves(model.version, model.manifest.created, model.manifest.data_time)

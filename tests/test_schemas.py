@@ -1,0 +1,315 @@
+"""Models of the schema before this one, and of later ones: what is read, what is refused, and how servers go on."""
+
+import json
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click.testing
+import msgspec
+import numpy as np
+import pytest
+import requests
+
+from hakken.catalogue import FILE_NAME, Anime, Catalogue
+from hakken.cli.main import main
+from hakken.errors import ArtefactCorrupt, ArtefactTooNew
+from hakken.knowledge import Knowledge, put_catalogue
+from hakken.model import Parameters, manifest, store
+from hakken.model.manifest import SCHEMA_VERSION
+from hakken.model.places import Directory
+from hakken.model.publishing import publish, roll_back
+from hakken.model.store import Artefact
+from hakken.ratings import Preferences, Rating, Recommendation, UserList
+from hakken.recommend import recommend
+from make_recommendations import main as recommend_command
+from tests.backstage import SAMPLE
+from tests.serving import served, until, wait_for
+
+OLD = Path(__file__).parent / "schema-3"
+SOMEONE = UserList.of([Rating(1, 9), Rating(2, 5), Rating(3, 7)])
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A copy of the model of schema 3."""
+    return Path(shutil.copytree(OLD / "model", tmp_path / "schema 3"))
+
+
+def edit(directory: Path, change: Callable[[dict[str, Any]], object]) -> Artefact:
+    """Change a manifest as it stands, of whatever schema; the artefact, read or not."""
+    path = directory / "manifest.json"
+    known = json.loads(path.read_text())
+    change(known)
+    path.write_text(json.dumps(known))
+    described = msgspec.convert(json.loads((OLD / "model" / "manifest.json").read_text()), manifest.Manifest)
+    described = msgspec.structs.replace(
+        described, created=known["created"], files=manifest.decode_files(path.read_bytes())
+    )
+    return Artefact(directory, described, manifest.version_of(described, path.read_bytes()))
+
+
+def later(directory: Path) -> Artefact:
+    """Make a model one of the next schema, whose parameters are written in a way that nobody knows yet."""
+
+    def change(known: dict[str, Any]) -> None:
+        known |= {"schema_version": SCHEMA_VERSION + 1, "parameters": [1, 2], "sizes": "large"}
+
+    return edit(directory, change)
+
+
+def recommends_as_then(knowledge: Knowledge) -> None:
+    """Hold a list against the one that was kept; the last digits may be another processor's."""
+
+    def plain(one: Recommendation) -> dict[str, Any]:
+        fields = msgspec.structs.asdict(one)
+        reasons = {reason.anime_id: pytest.approx(reason.share) for reason in one.reasons}
+        return fields | {"match": pytest.approx(one.match), "reasons": reasons}
+
+    then = msgspec.json.decode((OLD / "recommended.json").read_bytes(), type=list[Recommendation])
+    found = recommend(SOMEONE, knowledge, Preferences(n=10)).recommendations
+    assert len(then) == 10
+    shares = [{reason.anime_id: reason.share for reason in one.reasons} for one in found]
+    assert [msgspec.structs.asdict(one) | {"reasons": share} for one, share in zip(found, shares, strict=True)] == [
+        plain(one) for one in then
+    ]
+
+
+# Reading
+
+
+def test_a_model_of_the_schema_before_recommends_what_it_did() -> None:
+    knowledge = Knowledge.read(store.open_artefact(OLD / "model"))
+    recommends_as_then(knowledge)
+    assert knowledge.model.manifest.schema_version == 3
+    assert knowledge.model.manifest.data_time is None
+    arrays, sizes = knowledge.model.arrays, knowledge.model.manifest.sizes
+    assert arrays.reachable.dtype == np.int32
+    assert arrays.reachable.tolist() == [sizes.users] * sizes.items
+    np.testing.assert_array_equal(knowledge.model.popularity, (arrays.watchers + 20) / sizes.users)
+
+
+def test_every_parameter_has_a_value_for_a_model_of_the_schema_before() -> None:
+    written = json.loads((OLD / "model" / "manifest.json").read_text())["parameters"]
+    assert {*written, *manifest.PARAMETERS_OF_SCHEMA_3} == set(Parameters.__struct_fields__)
+    assert not set(written) & set(manifest.PARAMETERS_OF_SCHEMA_3)
+    msgspec.convert({**manifest.PARAMETERS_OF_SCHEMA_3}, Parameters)
+
+
+def test_parameters_that_came_later_are_as_they_were_then_and_not_as_by_default(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest, "PARAMETERS_OF_SCHEMA_3", {"novelty": 0.5, "quality": 0.6})
+    edit(old, lambda known: known["parameters"].pop("novelty"))
+    found = store.open_artefact(old).manifest.parameters
+    assert (found.novelty, found.quality) == (0.5, Parameters().quality), "what it says itself counts"
+
+
+def test_titles_that_fewer_people_could_watch_are_more_popular(trained: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(trained, tmp_path / "copy"))
+    described = store.read_manifest(directory).manifest
+    reachable = np.full(described.sizes.items, described.sizes.users, dtype=np.int32)
+    before = Knowledge.read(store.open_artefact(directory)).model.popularity
+    np.testing.assert_array_equal(np.load(directory / "reachable.npy"), reachable)
+    reachable[:2] = (0, 10)
+    np.save(directory / "reachable.npy", reachable)
+    (directory / "manifest.json").unlink()
+    model = Knowledge.read(store.write_manifest(directory, described)).model
+    np.testing.assert_allclose(model.popularity[:2], (model.arrays.watchers[:2] + 20) / np.array([1, 10]))
+    np.testing.assert_array_equal(model.popularity[2:], before[2:])
+
+
+def test_a_model_of_todays_schema_without_the_new_array_is_corrupt(trained: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(trained, tmp_path / "copy"))
+    (directory / "reachable.npy").unlink()
+    edit(directory, lambda known: known["files"].pop("reachable.npy"))
+    with pytest.raises(ArtefactCorrupt, match=r"lacks reachable\.npy"):
+        Knowledge.read(store.open_artefact(directory))
+
+
+@pytest.mark.parametrize("time", ["2026-99", "2026-02-30", "soon", "", "2026-03-01T25:00:00Z"])
+def test_a_manifest_whose_data_are_of_no_time_is_corrupt(old: Path, time: str) -> None:
+    edit(old, lambda known: known.update(data_time=time))
+    with pytest.raises(ArtefactCorrupt, match="is no time"):
+        store.open_artefact(old)
+
+
+def test_a_new_catalogue_makes_an_old_model_one_of_todays_schema_that_recommends_the_same(old: Path) -> None:
+    before = {path.name: path.read_bytes() for path in old.glob("*.npy")}
+    titles = Catalogue.read(old / FILE_NAME)
+    named = [msgspec.structs.replace(one, synopsis="New.") for one in titles.values()]
+    put_catalogue(old, Catalogue([*named, Anime(anime_id=99, title="Unknown")]))
+    made = store.open_artefact(old)
+    assert made.manifest.schema_version == SCHEMA_VERSION
+    assert {name: (old / name).read_bytes() for name in before} == before
+    assert {path.name for path in old.glob("*.npy")} == {*before, "reachable.npy"}
+    recommends_as_then(Knowledge.read(made))
+
+
+# Commands
+
+
+def run(*arguments: str | Path) -> click.testing.Result:
+    return click.testing.CliRunner().invoke(main, list(map(str, arguments)))
+
+
+def test_inspect_tells_the_schema_and_the_datas_time(old: Path) -> None:
+    shown = run("inspect", old)
+    assert shown.exit_code == 0
+    assert "schema     3\n" in shown.output
+    assert "data time  unknown\n" in shown.output
+    assert "checksums  all right" in shown.output
+    edit(old, lambda known: known.update(schema_version=4, data_time="2026-03"))
+    assert "data time  2026-03\n" in run("inspect", old).output
+
+
+def test_commands_say_that_a_model_is_too_new(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = later(Path(shutil.copytree(trained, tmp_path / "newer"))).directory
+    (tmp_path / "users.jsonl").write_text("")
+    monkeypatch.setenv("HAKKEN_MODEL", str(new))
+    batch = ("recommend", "--model", new, "--input", tmp_path / "users.jsonl", "--output", tmp_path / "recs.jsonl")
+    for done in (
+        run("inspect", new),
+        run(*batch),
+        run("publish", new, tmp_path / "there"),
+        click.testing.CliRunner().invoke(recommend_command, ["--file", str(SAMPLE)]),
+    ):
+        assert done.exit_code == 1
+        assert (
+            f"Error: The model has schema version {SCHEMA_VERSION + 1}, this Hakken reads up to {SCHEMA_VERSION}: "
+            "upgrade Hakken, or train the model with this one.\n"
+        ) in done.output
+    assert not (tmp_path / "there").exists()
+
+
+# Publishing and serving
+
+
+def test_a_rollback_goes_to_an_older_and_to_a_newer_schema(old: Path, trained: Path, tmp_path: Path) -> None:
+    place = Directory(tmp_path / "there")
+    new = later(Path(shutil.copytree(trained, tmp_path / "newer")))
+    before, now = store.open_artefact(old), store.open_artefact(trained)
+    for one in (new, before, now):
+        publish(one, place)
+    assert roll_back(place) == (now.version, before.version)
+    assert store.open_artefact(place.root).manifest == before.manifest
+    assert roll_back(place) == (before.version, new.version)
+    with pytest.raises(ArtefactTooNew):
+        store.open_artefact(place.root)
+    publish(now, place)
+    (place.root / "versions" / new.version / "b_i.npy").unlink()
+    with pytest.raises(ArtefactCorrupt, match=r"lacks b_i\.npy"):
+        roll_back(place)
+
+
+@pytest.mark.parametrize("files", [None, [], {"../b_i.npy": {"bytes": 0, "sha256": "0" * 64}}])
+def test_a_rollback_needs_a_list_of_files_all_the_same(old: Path, trained: Path, tmp_path: Path, files: object) -> None:
+    place = Directory(tmp_path / "there")
+    new = later(Path(shutil.copytree(trained, tmp_path / "newer")))
+    described = json.loads((new.directory / "manifest.json").read_text()) | {"files": files}
+    (new.directory / "manifest.json").write_text(json.dumps(described))
+    publish(new, place)
+    publish(store.open_artefact(old), place)
+    with pytest.raises(ArtefactCorrupt, match="manifest can't be read"):
+        roll_back(place)
+
+
+class Server:
+    """A server on loopback."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def ready(self) -> dict[str, Any]:
+        found: dict[str, Any] = requests.get(f"{self._address}/readyz", timeout=10).json()
+        return found
+
+    def takes(self, artefact: Artefact) -> None:
+        """Wait until it serves a version, and has nothing to complain of."""
+        until(lambda: self._state() == (artefact.version, None))
+
+    def keeps(self, artefact: Artefact) -> None:
+        """Wait until it says that what is current is too new, and look that it goes on saying so and serving."""
+        said = (
+            "The model was made by a later Hakken, which this one can't read: upgrade this one. "
+            "This server goes on with the version that it has."
+        )
+        until(lambda: self._state() == (artefact.version, said))
+        looked = self.ready()["latest"]["looked"]
+        until(lambda: has_looked_since(self, looked))
+        assert self._state() == (artefact.version, said)
+        assert requests.get(f"{self._address}/recommendations?pick=1-9", timeout=10).status_code == 200
+
+    def _state(self) -> tuple[str, str | None]:
+        ready = self.ready()
+        return ready["model"]["version"], ready["latest"]["reason"]
+
+
+def has_looked_since(server: Server, looked: str | None) -> bool:
+    return server.ready()["latest"]["looked"] not in {None, looked}
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Directory:
+    return Directory(tmp_path / "there")
+
+
+@pytest.fixture
+def environment(there: Directory) -> dict[str, str]:
+    return {"HAKKEN_MODEL": str(there), "HAKKEN_MODEL_POLL": "0.2", "HAKKEN_FACTS_SOURCE": "off"}
+
+
+def test_servers_of_both_schemas_follow_what_they_can_read_through_publications_and_rollbacks(
+    there: Directory, environment: dict[str, str], old: Path, trained: Path, tmp_path: Path
+) -> None:
+    before, now = store.open_artefact(old), store.open_artefact(trained)
+    again = Path(shutil.copytree(old, tmp_path / "schema 3, again"))
+    edit(again, lambda known: known.update(created="2026-01-01T00:00:00Z"))
+    publish(before, there)
+    apps = ("tests.worker_probe:create_schema_3_app()", "ars_app:create_app()")
+    with (
+        served(apps[0], **environment, HAKKEN_CACHE_DIR=str(tmp_path / "old")) as (old_address, process),
+        served(apps[1], **environment, HAKKEN_CACHE_DIR=str(tmp_path / "new")) as (new_address, _),
+    ):
+        for address in (old_address, new_address):
+            wait_for(address)
+        old_server, new_server = Server(old_address), Server(new_address)
+        for server in (old_server, new_server):
+            server.takes(before)
+        publish(now, there)
+        new_server.takes(now)
+        old_server.keeps(before)
+        roll_back(there)  # from 4 to 3
+        for server in (old_server, new_server):
+            server.takes(before)
+        publish(now, there)
+        publish(third := store.open_artefact(again), there)
+        for server in (old_server, new_server):
+            server.takes(third)
+        roll_back(there)  # from 3 to 4
+        new_server.takes(now)
+        old_server.keeps(third)
+        process.terminate()
+        said, _ = process.communicate(timeout=20)
+    assert said.count("schema version 4, this Hakken reads up to 3") == 1
+    assert f"{before.version} is served on." in said
+    assert "Traceback" not in said
+
+
+def test_a_server_without_any_version_says_that_what_is_there_is_too_new(
+    there: Directory, environment: dict[str, str], trained: Path, tmp_path: Path
+) -> None:
+    publish(store.open_artefact(trained), there)
+    app = "tests.worker_probe:create_schema_3_app()"
+    with served(app, **environment, HAKKEN_CACHE_DIR=str(tmp_path / "cache")) as (address, _):
+        wait_for(address)
+        server = Server(address)
+        for _ in range(2):  # the second look finds it refused
+            looked = server.ready()["latest"]["looked"]
+            until(partial(has_looked_since, server, looked))
+            ready = server.ready()
+            assert ready["status"] == "not ready"
+            assert ready["reason"] == ready["latest"]["reason"]
+            assert "made by a later Hakken" in ready["reason"]
