@@ -21,11 +21,11 @@ from hakken.model.arrays import Float64s
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.training import fit
 from hakken.training.parameters import read_parameters
-from hakken.training.tables import NOT_SCORED
+from hakken.training.tables import COMPLETED, NOT_SCORED
 
 
 def training_frame(divided: Split) -> pd.DataFrame:
-    """The training users' table, `user_id, anime_id, rating`, and `watching_status` where one is known."""
+    """The training users' table, `user_id, anime_id, rating`, and `watching_status` where any is not completed."""
     table = divided.training
     frame = pd.DataFrame(
         {
@@ -34,7 +34,7 @@ def training_frame(divided: Split) -> pd.DataFrame:
             "rating": np.where(table.scores > 0, table.scores, NOT_SCORED),
         }
     )
-    return frame.assign(watching_status=table.statuses) if table.statuses.any() else frame
+    return frame.assign(watching_status=table.statuses) if np.any(table.statuses != COMPLETED) else frame
 
 
 def errors(model: Model, users: Sequence[Newcomer]) -> Float64s:

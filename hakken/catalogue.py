@@ -4,13 +4,18 @@ On disk it is gzipped JSON Lines, one anime a line, without the fields that are 
 """
 
 import gzip
+import re
+import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
-from typing import Self
+from typing import Annotated, NamedTuple, Self
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from hakken.errors import ArtefactCorrupt
 from hakken.files import unread
@@ -18,18 +23,36 @@ from hakken.ratings import AnimeId
 
 FILE_NAME = "catalogue.jsonl.gz"
 ADULT_GENRE = "Hentai"
+LIKELY = 0.5
+"""Confidence from which on an inferred relation is rather true than not."""
+DATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
+"""1998-04-03, 1998-04 or 1998: not all is known of every day."""
+GZIP, GZIP_HEADER = b"\x1f\x8b\x08\x00", 10
+"""How a file without a name in its header begins, and how long that is."""
+MAX_SIZE = 2**28
+"""Bytes of text that memory is kept free for at once, whatever a file says of its size."""
+
+Int64s = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
-class Related(msgspec.Struct, frozen=True):
+class Related(msgspec.Struct, frozen=True, omit_defaults=True):
     """One way in which an anime is related to another.
 
     Attributes:
         anime_id: MyAnimeList id of the other.
         relation: what the other is to it, in MyAnimeList's words, such as "Sequel".
+        confidence: how sure that is, 0-1, where it was inferred; null where the site says so.
     """
 
     anime_id: AnimeId
     relation: str
+    confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+
+    @property
+    def likely(self) -> bool:
+        """Whether it is sure enough to be told to people; otherwise it only tells what may be of one franchise."""
+        return self.confidence is None or self.confidence >= LIKELY
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -58,6 +81,7 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         genres: in MyAnimeList's words.
         year: of the first episode.
         season: such as "Spring 1998".
+        start_date: of the first episode: 1998-04-03, 1998-04 or 1998.
         studios: in lower case.
         mean: the site's mean score, 1-10.
         members: how many people have it on their lists at the site.
@@ -65,6 +89,8 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         synopsis: what it is about, in plain text.
         relations: how it is related to others; None where nobody has asked, empty where there are none.
         streaming: where it can be watched.
+        made_from: what it was made from, in MyAnimeList's words in lower case: original, manga, light novel …
+        tags: what it has in it, the most characteristic first, such as "Time Travel".
         adult: for adults only.
         franchise: id of the anime with which its franchise begins; None where it stands alone.
         saga: the same of its saga, the wider circle: franchises that are most likely one story. See hakken.franchises.
@@ -81,6 +107,7 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     genres: tuple[str, ...] = ()
     year: int | None = None
     season: str | None = None
+    start_date: str | None = None
     studios: tuple[str, ...] = ()
     mean: float | None = None
     members: int | None = None
@@ -88,10 +115,19 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     synopsis: str | None = None
     relations: tuple[Related, ...] | None = None
     streaming: tuple[Link, ...] = ()
+    made_from: str | None = None
+    tags: tuple[str, ...] = ()
     adult: bool = False
     franchise: AnimeId | None = None
     saga: AnimeId | None = None
     part: int | None = None
+
+    @property
+    def relations_asked(self) -> bool:
+        """Whether a site told how it is related; what was only inferred is less than what a site says."""
+        return self.relations is not None and not (
+            self.relations and all(one.confidence is not None for one in self.relations)
+        )
 
     @property
     def url(self) -> str:
@@ -99,25 +135,105 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return mal_page(self.anime_id)
 
 
+def spaced(words: str) -> str:
+    """Words that a site may have joined by underscores, such as "light_novel"."""
+    return " ".join(words.replace("_", " ").split())
+
+
+def made_from(words: str) -> str | None:
+    """What an anime was made from, in the catalogue's words; None for words that say nothing."""
+    name = spaced(words).lower().replace("4 koma", "4-koma")
+    return None if name in {"", "other", "unknown"} else name
+
+
 def mal_page(anime_id: int) -> str:
     """Address of an anime's page on MyAnimeList."""
     return f"https://myanimelist.net/anime/{anime_id}"
 
 
+class Columns(NamedTuple):
+    """What titles are chosen and grouped by: of all of a catalogue's, in the order of their ids, `(n,)` int64 each.
+
+    Attributes:
+        ids: MyAnimeList ids, ascending.
+        year: 0 where it is unknown, as all that follow.
+        members: how many people have it on their lists at the site.
+        franchise: id of the anime with which its franchise begins.
+        saga: the same of its saga.
+        part: in the saga's watching order.
+        adult: `(n,)` bool, for adults only.
+        types: each type → the positions of its anime.
+        genres: each genre → the same.
+    """
+
+    ids: Int64s
+    year: Int64s
+    members: Int64s
+    franchise: Int64s
+    saga: Int64s
+    part: Int64s
+    adult: Mask
+    types: Mapping[str, Int64s]
+    genres: Mapping[str, Int64s]
+
+    @classmethod
+    def of(cls, anime: Iterable[Anime]) -> Self:
+        """Take them out of some anime, which stand in the order of their ids."""
+        rows: list[tuple[int, ...]] = []
+        types: dict[str, list[int]] = {}
+        genres: dict[str, list[int]] = {}
+        for position, one in enumerate(anime):
+            facts = (one.year, one.members, one.franchise, one.saga, one.part, one.adult)
+            rows.append((one.anime_id, *(fact or 0 for fact in facts)))
+            if one.type:
+                types.setdefault(one.type, []).append(position)
+            for genre in one.genres:
+                genres.setdefault(genre, []).append(position)
+        ids, year, members, franchise, saga, part, adult = np.array(rows, dtype=np.int64).reshape(-1, 7).T.copy()
+        return cls(ids, year, members, franchise, saga, part, adult > 0, _arrays(types), _arrays(genres))
+
+    @property
+    def franchise_or_own(self) -> Int64s:
+        """Each anime's franchise; one that stands alone is its own."""
+        return np.where(self.franchise > 0, self.franchise, self.ids)
+
+    @property
+    def saga_or_own(self) -> Int64s:
+        """The same of its saga; a franchise that is in none is its own."""
+        return np.where(self.saga > 0, self.saga, self.franchise_or_own)
+
+
+def _arrays(positions: Mapping[str, list[int]]) -> dict[str, Int64s]:
+    return {name: np.array(where, dtype=np.int64) for name, where in positions.items()}
+
+
 class Catalogue(Mapping[int, Anime]):
-    """Anime by MyAnimeList id, in the order of their ids."""
+    """Anime by MyAnimeList id, in the order of their ids.
+
+    They are held as they stand in a file, a third of the size, and each is read when it is asked for, in 2 µs.
+    """
 
     def __init__(self, anime: Iterable[Anime]) -> None:
-        self._anime = {one.anime_id: one for one in sorted(anime, key=lambda one: one.anime_id)}
+        encode = msgspec.json.Encoder().encode
+        self._lines = {one.anime_id: encode(one) for one in sorted(anime, key=lambda one: one.anime_id)}
 
     def anime(self, anime_id: int) -> Anime:
         """What is known of an anime: of one that is not in the catalogue, a name that says its id."""
-        return self._anime.get(anime_id) or Anime(anime_id=anime_id, title=self.title(anime_id))
+        return self.get(anime_id) or Anime(anime_id=anime_id, title=f"MyAnimeList #{anime_id}")
+
+    @cached_property
+    def columns(self) -> Columns:
+        """What titles are chosen and grouped by, of all of them.
+
+        Raises:
+            ArtefactCorrupt: a line is not an anime.
+        """
+        return Columns.of(self.values())
 
     @cached_property
     def adult_ids(self) -> tuple[int, ...]:
         """Ids of the anime for adults only."""
-        return tuple(anime.anime_id for anime in self._anime.values() if anime.adult)
+        return tuple(self.columns.ids[self.columns.adult].tolist())
 
     @cached_property
     def franchises(self) -> Mapping[int, tuple[int, ...]]:
@@ -125,44 +241,50 @@ class Catalogue(Mapping[int, Anime]):
 
         Those that a catalogue lacks are left out of it.
         """
-        return self._main_entries(self.franchise_of)
+        return self._main_entries(self.columns.franchise_or_own)
 
     @cached_property
     def sagas(self) -> Mapping[int, tuple[int, ...]]:
         """The same of sagas."""
-        return self._main_entries(self.saga_of)
+        return self._main_entries(self.columns.saga_or_own)
 
     def franchise_of(self, anime_id: int) -> int:
         """The franchise of an anime: where it begins. One that stands alone, or that nobody knows, is its own."""
-        anime = self._anime.get(anime_id)
-        return anime_id if anime is None or anime.franchise is None else anime.franchise
+        return self._group_of(anime_id, self.columns.franchise_or_own)
 
     def saga_of(self, anime_id: int) -> int:
         """The same of its saga; a franchise that is in none is its own."""
-        anime = self._anime.get(anime_id)
-        return self.franchise_of(anime_id) if anime is None or anime.saga is None else anime.saga
+        return self._group_of(anime_id, self.columns.saga_or_own)
 
-    def _main_entries(self, group_of: Callable[[int], int]) -> Mapping[int, tuple[int, ...]]:
-        parts: dict[int, list[tuple[int, int]]] = {}
-        for anime in self._anime.values():
-            if anime.part is not None:
-                parts.setdefault(group_of(anime.anime_id), []).append((anime.part, anime.anime_id))
-        return {group: tuple(anime_id for _, anime_id in sorted(known)) for group, known in parts.items()}
+    def _group_of(self, anime_id: int, groups: Int64s) -> int:
+        return int(groups[np.searchsorted(self.columns.ids, anime_id)]) if anime_id in self._lines else anime_id
+
+    def _main_entries(self, groups: Int64s) -> Mapping[int, tuple[int, ...]]:
+        ids, part = self.columns.ids, self.columns.part
+        main = np.flatnonzero(part)
+        main = main[np.lexsort((part[main], groups[main]))]
+        names, begins = np.unique(groups[main], return_index=True)
+        entries = np.split(ids[main], begins[1:])
+        return {name: tuple(one.tolist()) for name, one in zip(names.tolist(), entries, strict=False)}
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a catalogue file.
+        """Read a catalogue file; what its lines say, beside the ids, is not looked at yet.
 
         Raises:
-            ArtefactCorrupt: the file is missing, is not gzip, or a line is not an anime.
+            ArtefactCorrupt: the file is missing, is not gzip, or a line is not about an anime.
             StorageError: it can't be read just now.
         """
+        catalogue = cls(())
         try:
-            return cls(msgspec.json.Decoder(Anime).decode_lines(gzip.decompress(path.read_bytes())))
+            text = _unpacked(path.read_bytes())
+            ids = [one.anime_id for one in msgspec.json.Decoder(_Line).decode_lines(text)]
+            catalogue._lines = dict(sorted(zip(ids, text.splitlines(), strict=True), key=itemgetter(0)))
         except OSError as error:
             raise unread(f"The catalogue {path}", error) from error
-        except (EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (EOFError, zlib.error, ValueError) as error:  # msgspec's and Unicode's errors are ValueErrors
             raise ArtefactCorrupt(f"The catalogue {path} can't be read: {error}.") from error
+        return catalogue
 
     def write(self, path: Path) -> None:
         """Write a catalogue file; the same catalogue always gives the same bytes."""
@@ -170,19 +292,42 @@ class Catalogue(Mapping[int, Anime]):
 
     def encoded(self) -> bytes:
         """The content of a catalogue file."""
-        lines = msgspec.json.Encoder().encode_lines(self._anime.values())
-        return gzip.compress(lines, compresslevel=9, mtime=0)
+        return gzip.compress(b"".join(line + b"\n" for line in self._lines.values()), compresslevel=9, mtime=0)
 
     def title(self, anime_id: int) -> str:
         """The anime's title or, for one the catalogue lacks, its id in words."""
-        anime = self._anime.get(anime_id)
-        return anime.title if anime else f"MyAnimeList #{anime_id}"
+        return self.anime(anime_id).title
 
     def __getitem__(self, anime_id: int) -> Anime:
-        return self._anime[anime_id]
+        try:
+            return _decoder.decode(self._lines[anime_id])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ArtefactCorrupt(f"What the catalogue has of anime {anime_id} can't be read: {error}.") from error
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._anime)
+        return iter(self._lines)
+
+    def __contains__(self, anime_id: object) -> bool:
+        return anime_id in self._lines
 
     def __len__(self) -> int:
-        return len(self._anime)
+        return len(self._lines)
+
+
+def _unpacked(data: bytes) -> bytes:
+    """What is in a gzip file. Told the size, which stands at its end, zlib takes a third less time."""
+    if data.startswith(GZIP) and len(data) >= GZIP_HEADER + 8:
+        checksum, size = struct.unpack("<II", data[-8:])
+        text = zlib.decompress(memoryview(data)[GZIP_HEADER:], -zlib.MAX_WBITS, min(max(size, 1), MAX_SIZE))
+        if len(text) == size and zlib.crc32(text) == checksum:
+            return text
+    return gzip.decompress(data)  # it may be of several parts, or damaged
+
+
+class _Line(msgspec.Struct):
+    """Of which anime a line is."""
+
+    anime_id: AnimeId
+
+
+_decoder = msgspec.json.Decoder(Anime)

@@ -2,16 +2,16 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from hakken.catalogue import FILE_NAME, Anime, Catalogue
+from hakken.catalogue import FILE_NAME, Catalogue, Columns
 from hakken.errors import StorageError
 from hakken.model import Model
 from hakken.model.arrays import Arrays, Int32s, Int64s
@@ -20,6 +20,8 @@ from hakken.model.store import Artefact, open_artefact, replacing, write_manifes
 
 Mask = npt.NDArray[np.bool_]
 NO_PART = np.iinfo(np.int32).max
+
+Kind = TypeVar("Kind", np.bool_, np.int64)
 
 
 class Places:
@@ -32,13 +34,26 @@ class Places:
         part: `(n_places,)` int32, each place in its saga's watching order; `NO_PART` for specials and the like.
     """
 
-    def __init__(self, model: Model, catalogue: Catalogue) -> None:
+    def __init__(self, model: Model, columns: Columns) -> None:
         known = model.arrays.anime_ids
-        self.ids: Int64s = np.union1d(known, np.array(list(catalogue), dtype=np.int64)).astype(np.int64)
+        self.ids: Int64s = np.union1d(known, columns.ids).astype(np.int64)
         self.of_row: Int64s = np.searchsorted(self.ids, known)
         self.row: Int64s = np.full(len(self.ids), -1)
         self.row[self.of_row] = np.arange(len(known))
-        self.part: Int32s = np.array([_part(catalogue.get(one)) for one in self.ids.tolist()], dtype=np.int32)
+        self._described: Int64s = np.searchsorted(self.ids, columns.ids)
+        self.part: Int32s = np.ones(len(self.ids), dtype=np.int32)
+        alone = (columns.franchise == 0) & (columns.saga == 0)
+        self.part[self._described] = np.where(alone, 1, np.where(columns.part > 0, columns.part, NO_PART))
+
+    def groups(self, of_described: Int64s) -> Int64s:
+        """The group of each place, numbered from 0; a place that the catalogue lacks is one of its own.
+
+        Args:
+            of_described: `(len(catalogue),)` int64, ids of the groups of the catalogue's anime.
+        """
+        group = self.ids.copy()
+        group[self._described] = of_described
+        return np.unique(group, return_inverse=True)[1].astype(np.int64)
 
     def of(self, anime_ids: Int64s) -> Int64s:
         """Places of those of some anime that have one, in the order given."""
@@ -56,10 +71,9 @@ class Groups:
         comes_later: `(n_items,)` bool, which rows are not where their saga begins.
     """
 
-    def __init__(self, model: Model, places: Places, group_of: Callable[[int], int]) -> None:
-        of_place = [group_of(anime_id) for anime_id in places.ids.tolist()]
+    def __init__(self, model: Model, places: Places, of_described: Int64s) -> None:
         self._places = places
-        self._group = np.unique(np.array(of_place, dtype=np.int64), return_inverse=True)[1].astype(np.int64)
+        self._group = places.groups(of_described)
         self._size = int(self._group.max(initial=-1)) + 1
         self.of_row: Int64s = self._group[places.of_row]
         self.part_of_row: Int32s = places.part[places.of_row]
@@ -122,66 +136,78 @@ class Facts:
         self._model = model
         self._catalogue = catalogue
 
+    @property
+    def _columns(self) -> Columns:
+        return self._catalogue.columns
+
+    @cached_property
+    def _described(self) -> tuple[Mask, Int64s]:
+        """Which rows the catalogue knows, `(n_items,)`, and the positions of those in its columns."""
+        ids = self._model.arrays.anime_ids
+        known = np.isin(ids, self._columns.ids)
+        return known, np.searchsorted(self._columns.ids, ids[known])
+
     @cached_property
     def adult(self) -> Mask:
         """`(n_items,)` bool: for adults only."""
-        return np.array([one is not None and one.adult for one in self._anime()], dtype=np.bool_)
+        return self._of_rows(self._columns.adult)
 
     @cached_property
     def year(self) -> Int64s:
         """`(n_items,)` int64, 0 where it is unknown."""
-        return np.array([(one.year or 0) if one else 0 for one in self._anime()], dtype=np.int64)
+        return self._of_rows(self._columns.year)
 
     @cached_property
     def members(self) -> Int64s:
         """`(n_items,)` int64, 0 where they are unknown."""
-        return np.array([(one.members or 0) if one else 0 for one in self._anime()], dtype=np.int64)
+        return self._of_rows(self._columns.members)
 
     @cached_property
     def types(self) -> Mapping[str, Mask]:
         """Each type, in lower case → `(n_items,)` bool."""
-        return self._masks(lambda one: (one.type,) if one.type else ())
+        return self._masks(self._columns.types)
 
     @cached_property
     def genres(self) -> Mapping[str, Mask]:
         """Each genre, in lower case → `(n_items,)` bool."""
-        return self._masks(lambda one: one.genres)
+        return self._masks(self._columns.genres)
 
     @cached_property
     def genre_names(self) -> Mapping[str, str]:
         """Each genre, in lower case → as the catalogue spells it."""
-        return {genre.lower(): genre for one in self._anime() if one for genre in one.genres}
+        return {name.lower(): name for name in self._columns.genres if name.lower() in self.genres}
 
     @cached_property
     def places(self) -> Places:
         """All anime that are known of, with or without a row."""
-        return Places(self._model, self._catalogue)
+        return Places(self._model, self._columns)
 
     @cached_property
     def franchises(self) -> Groups:
         """Franchises: what is certainly one story."""
-        return Groups(self._model, self.places, self._catalogue.franchise_of)
+        return Groups(self._model, self.places, self._columns.franchise_or_own)
 
     @cached_property
     def sagas(self) -> Groups:
         """Sagas: what is most likely one."""
-        return Groups(self._model, self.places, self._catalogue.saga_of)
+        return Groups(self._model, self.places, self._columns.saga_or_own)
 
-    def _anime(self) -> Iterator[Anime | None]:
-        return (self._catalogue.get(anime_id) for anime_id in self._model.arrays.anime_ids.tolist())
+    def _of_rows(self, column: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
+        """A column by the model's rows; 0 where the catalogue lacks one."""
+        known, positions = self._described
+        values = np.zeros(len(known), dtype=column.dtype)
+        values[known] = column[positions]
+        return values
 
-    def _masks(self, values: Callable[[Anime], Iterable[str]]) -> dict[str, Mask]:
+    def _masks(self, named: Mapping[str, Int64s]) -> dict[str, Mask]:
         masks: dict[str, Mask] = {}
-        for row, one in enumerate(self._anime()):
-            for value in values(one) if one else ():
-                masks.setdefault(value.lower(), np.zeros(self._model.n_items, dtype=np.bool_))[row] = True
+        for name, positions in named.items():
+            has = np.zeros(len(self._columns.ids), dtype=np.bool_)
+            has[positions] = True
+            mask = self._of_rows(has)
+            if mask.any():
+                masks[name.lower()] = mask | masks.get(name.lower(), False)
         return masks
-
-
-def _part(anime: Anime | None) -> int:
-    if anime is None or (anime.saga is None and anime.franchise is None):
-        return 1
-    return NO_PART if anime.part is None else anime.part
 
 
 @dataclass(frozen=True, eq=False)

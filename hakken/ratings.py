@@ -41,6 +41,7 @@ STATUS_OF_CODE = {
     6: Status.PLAN_TO_WATCH,
 }
 """MyAnimeList's numbers for the statuses; there is no 5."""
+CODE_OF_STATUS = {status: code for code, status in STATUS_OF_CODE.items()}
 
 
 class Site(StrEnum):

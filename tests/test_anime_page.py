@@ -10,13 +10,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from hakken import errors
-from hakken.catalogue import Anime, Catalogue, Link
+from hakken.catalogue import Anime, Catalogue, Link, Related
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
 from hakken.neighbours import also_liked, nearest, standing
 from tests.backstage import CURLY, Backstage, words
 from tests.models import N_ITEMS
 
+NEWER, ONLY_MODEL, NOWHERE = 90_000, N_ITEMS, 99_999
 FULL = Anime(
     anime_id=1,
     title="Kauboi Bibappu",
@@ -28,6 +29,19 @@ FULL = Anime(
     genres=("Action", "Space"),
     year=1998,
     season="Spring 1998",
+    made_from="light novel",
+    tags=("Space", "<i>Crime</i>", *(f"Tag {number}" for number in range(20))),
+    relations=(
+        Related(2, "Sequel"),
+        Related(5, "Side story"),
+        Related(6, "Summary"),
+        Related(12, "Sequel", 0.8),
+        Related(13, "Prequel", 0.79),
+        Related(14, "Side story", 0.99),
+        Related(15, "Sequel", 0.49),
+        Related(NOWHERE, "Sequel"),
+        Related(5, "Other"),
+    ),
     studios=("j.c.staff",),
     mean=8.82,
     members=486_824,
@@ -41,7 +55,6 @@ HEBREW, EMOJI = "\u05e9\u05dc\u05d5\u05dd", "\N{SPARKLES} Kira \N{SPARKLES}"
 NAMES = {2: HOSTILE, 4: HEBREW, 5: EMOJI}
 BESIDE = 10
 """A title that is nearest to one for adults."""
-NEWER, ONLY_MODEL, NOWHERE = 90_000, N_ITEMS, 99_999
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +126,27 @@ def test_the_franchise_stands_in_watching_order_without_what_is_for_adults(clien
     assert order("/anime/1?adult=1")[-1] == ("", "/anime/6")
     assert order("/anime/6")[-1] == (' aria-current="page"', "")
     assert order("/anime/5") == []
+
+
+def test_what_is_related_is_told_in_a_word_only_where_that_is_certain(client: FlaskClient) -> None:
+    """What stands in the watching order, is for adults or unknown is not told again; the first word counts."""
+    section = words(client.get("/anime/1")).partition("Related titles ")[2]
+    told = ["Side story", "probably sequel", "", ""]
+    names = [EMOJI, "Anime 12", "Anime 13", "Anime 14"]
+    expected = " ".join(f"{name} {word}".strip() for name, word in zip(names, told, strict=True))
+    assert section.startswith(f"{expected} Scored alike ")
+    assert "Related titles" not in words(client.get("/anime/20"))
+    assert "Anime 6" in words(client.get("/anime/1?adult=1"))
+
+
+def test_it_says_what_it_was_made_from_and_ten_tags(client: FlaskClient) -> None:
+    said = words(client.get("/anime/1"))
+    assert "Source: light novel" in said
+    assert f"Tags: Space, <i>Crime</i>, {', '.join(f'Tag {number}' for number in range(8))} " in said
+    assert "Tag 8" not in said
+    bare = words(client.get("/anime/20"))
+    assert "Source:" not in bare
+    assert "Tags:" not in bare
 
 
 def test_titles_for_adults_are_near_only_if_asked_for(client: FlaskClient, told: Knowledge) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hakken import errors
-from hakken.catalogue import Anime, Link
+from hakken.catalogue import Anime, Link, Related
 from hakken.knowledge import Knowledge
 from hakken.listing import as_json
 from hakken.neighbours import also_liked, nearest, standing
@@ -307,6 +307,9 @@ def test_what_is_known_of_a_title_and_what_is_not(client: FlaskClient, backstage
     backstage.facts = {
         1: {
             "synopsis": "A crew.",
+            "relations": (Related(5, "Side story"), Related(6, "Sequel", 0.5), Related(7, "Other", 0.35)),
+            "made_from": "original",
+            "tags": ("Space",),
             "streaming": (Link("x", "https://www.crunchyroll.com/bebop"), Link("y", "https://evil.example/")),
         },
         199: {"picture": "https://evil.example/cover.jpg"},
@@ -316,6 +319,11 @@ def test_what_is_known_of_a_title_and_what_is_not(client: FlaskClient, backstage
     assert (facts["title"], facts["title_english"], facts["synopsis"]) == ("Cowboy Bebop", None, "A crew.")
     assert facts["picture"].startswith("https://cdn.myanimelist.net/")
     assert facts["streaming"] == [{"name": "Crunchyroll", "url": "https://www.crunchyroll.com/bebop"}]
+    assert facts["relations"] == [
+        {"anime_id": 5, "relation": "Side story"},
+        {"anime_id": 6, "relation": "Sequel", "confidence": 0.5},
+    ]
+    assert (facts["made_from"], facts["tags"]) == ("original", ["Space"])
     assert facts["recommendable"] is True
     assert set(facts) == {*Anime.__struct_fields__, "url", "recommendable"}
     for anime_id in (199, 666):

@@ -158,6 +158,29 @@ def test_what_is_new_goes_before_what_was_known_and_the_rest_stays(out: Path, si
     assert found.franchise_of(900) == found.franchise_of(1)
 
 
+def test_titles_whose_relations_were_only_inferred_are_asked_for_and_the_site_is_believed(
+    out: Path, site: str, standin: Standin
+) -> None:
+    out.parent.mkdir()
+    inferred = (Related(900, "Sequel", 0.9),)
+    old = [
+        Anime(anime_id=16498, title="Attack on Titan", relations=inferred, tags=("Gore",), made_from="novel"),
+        Anime(anime_id=9253, title="Steins;Gate", relations=inferred),
+        Anime(anime_id=21, title="ONE PIECE", relations=(Related(5, "Sequel"), *inferred)),
+    ]
+    Catalogue(old).write(out)
+    run("--out", out, "--source", site, "--gaps", "1")
+    assert alone(standin) == [16498]
+    found = Catalogue.read(out)
+    assert found[16498].relations == (Related(25777, "Sequel"),)
+    assert found[9253].relations == inferred
+    assert (found[16498].tags, found[16498].made_from) == (("Gore",), "4-koma manga")
+    standin.requests.clear()
+    run("--out", out, "--source", site, "--gaps", "100")
+    assert 9253 in alone(standin)
+    assert not {16498, 21} & set(alone(standin))
+
+
 @pytest.mark.parametrize("content", [b"mine", b"\x1f\x8b"])
 def test_a_file_that_is_no_catalogue_is_left_alone(out: Path, content: bytes, standin: Standin) -> None:
     out.parent.mkdir()

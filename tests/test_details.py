@@ -71,6 +71,8 @@ def test_all_facts_come_in_the_catalogues_words(details: Details, standin: Stand
         genres=("Action", "Sci-Fi", "Space", "Adult Cast"),
         year=1998,
         season="Spring 1998",
+        start_date="1998-04-03",
+        made_from="original",
         studios=("sunrise",),
         mean=8.75,
         members=1_900_000,
@@ -122,6 +124,7 @@ def test_an_odd_fact_costs_no_other(details: Details) -> None:
         (4037, "type", "Special"),
         (199, "title_english", "Spirited Away"),
         (30, "year", 1995),
+        (16498, "made_from", "4-koma manga"),
         (21, "episodes", None),
         (30, "studios", ("gainax", "tatsunoko production")),
     ],
@@ -205,11 +208,14 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 NAMES = {
     "jikan": "title title_english title_japanese title_synonyms titles type episodes aired rating score members "
-    "synopsis season year images genres explicit_genres themes demographics studios relations streaming",
-    "mal": "title alternative_titles synopsis mean num_list_users genres media_type num_episodes start_date "
+    "source synopsis season year images genres explicit_genres themes demographics studios relations streaming",
+    "mal": "title alternative_titles synopsis mean num_list_users genres media_type num_episodes start_date source "
     "start_season rating nsfw studios main_picture related_anime",
 }
-INNER = "name type title relation entry mal_id url jpg image_url prop from year season medium node id relation_type en"
+INNER = (
+    "name type title relation entry mal_id url jpg image_url prop from year month day season medium node id "
+    "relation_type en"
+)
 shapes = st.dictionaries(
     st.sampled_from(INNER.split()),
     json_values | st.dictionaries(st.sampled_from(INNER.split()), json_values, max_size=4),
@@ -253,6 +259,49 @@ def test_whatever_a_page_holds_is_a_page_or_an_error_of_ours(site: str, data: st
         return
     assert all(one.title for one in found.anime)
     assert found.following is None or found.following > 1
+
+
+@pytest.mark.parametrize(
+    ("jikan", "mal", "date"),
+    [
+        ({"year": 2026, "month": 7, "day": 4}, "2026-07-04", "2026-07-04"),
+        ({"year": 2026, "month": 10, "day": None}, "2026-10", "2026-10"),
+        ({"year": 2026, "month": None, "day": None}, "2026", "2026"),
+        ({"year": 2026, "month": None, "day": 4}, "2026", "2026"),
+        ({"year": 2026, "month": 13, "day": 1}, None, "2026"),
+        ({"year": None, "month": None, "day": None}, None, None),
+        ({"year": None, "month": 1, "day": 1}, "2026-13-01", None),
+    ],
+)
+def test_a_start_is_known_to_the_day_the_month_or_the_year(
+    jikan: dict[str, object], mal: str | None, date: str | None
+) -> None:
+    found = read("jikan", wrapped("jikan", {"title": "x", "aired": {"from": "x", "prop": {"from": jikan}}}))
+    assert found is not None
+    assert found.start_date == date
+    if mal or not date:
+        told = read("mal", wrapped("mal", {"title": "x", "start_date": mal}))
+        assert told is not None
+        assert told.start_date == date
+
+
+@pytest.mark.parametrize(
+    ("jikan", "mal", "words"),
+    [
+        ("Light novel", "light_novel", "light novel"),
+        ("4-koma manga", "4_koma_manga", "4-koma manga"),
+        ("Web manga", "web_manga", "web manga"),
+        ("Original", "original", "original"),
+        ("Other", "other", None),
+        ("Unknown", "unknown", None),
+        (" ", "_", None),
+    ],
+)
+def test_what_a_title_was_made_from_has_one_name(jikan: str, mal: str, words: str | None) -> None:
+    for site, source in (("jikan", jikan), ("mal", mal)):
+        found = read(site, wrapped(site, {"title": "x", "source": source}))
+        assert found is not None
+        assert found.made_from == words
 
 
 # Putting facts together
@@ -307,13 +356,28 @@ def test_what_is_new_goes_before_and_what_is_lacking_is_kept() -> None:
     assert (both.franchise, both.saga, both.part) == (5, 6, 2)
 
 
+INFERRED = (Related(3, "Side story", 0.6), Related(4, "Sequel", 0.9))
+
+
+@pytest.mark.parametrize("asked", [(), (Related(2, "Sequel"),), (Related(2, "Sequel"), Related(3, "Other", 0.5))])
+def test_what_a_site_says_of_relations_goes_before_what_was_inferred(asked: tuple[Related, ...]) -> None:
+    inferred, told = (Anime(anime_id=1, title="One", relations=one) for one in (INFERRED, asked))
+    assert (told.relations_asked, inferred.relations_asked) == (True, False)
+    assert not Anime(anime_id=1, title="One").relations_asked
+    for both in (filled(inferred, told), filled(told, inferred), updated(inferred, told), updated(told, inferred)):
+        assert both.relations == asked
+    assert updated(inferred, Anime(anime_id=1, title="One")).relations == INFERRED
+
+
 anime_of_one = st.builds(
     lambda **facts: Anime(anime_id=1, title="Title", **facts),
     title_english=st.sampled_from([None, "E", "Title"]),
     synonyms=st.sampled_from([(), ("A",), ("B", "C")]),
     genres=st.sampled_from([(), ("Drama",)]),
     mean=st.sampled_from([None, 5.0, 6.0]),
-    relations=st.sampled_from([None, (), (Related(2, "Sequel"),)]),
+    relations=st.sampled_from([None, (), (Related(2, "Sequel"),), INFERRED]),
+    tags=st.sampled_from([(), ("Space",)]),
+    made_from=st.sampled_from([None, "manga"]),
     adult=st.booleans(),
 )
 
@@ -322,7 +386,7 @@ anime_of_one = st.builds(
 def test_nothing_known_is_ever_lost(one: Anime, other: Anime) -> None:
     unknown = Anime(anime_id=1, title="Title")
     for both in (filled(one, other), updated(one, other), updated(other, one)):
-        for fact in ("genres", "mean", "relations", "adult", "synonyms"):
+        for fact in ("genres", "mean", "relations", "adult", "synonyms", "tags", "made_from"):
             if getattr(both, fact) == getattr(unknown, fact):
                 assert getattr(one, fact) == getattr(other, fact) == getattr(unknown, fact)
     assert updated(unknown, one) == filled(one, unknown)

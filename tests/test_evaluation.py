@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,33 @@ def test_users_with_names_and_statuses_are_split_too(ratings_csv: Path, tmp_path
     statuses = {(rating.anime_id % 4 == 0, rating.status) for user in found.users for rating in user.given.ratings}
     assert statuses == {(True, Status.PLAN_TO_WATCH), (False, Status.COMPLETED)}
     assert set(found.training.statuses.tolist()) == {2, 6}
+
+
+def test_what_nobody_knows_to_be_watched_is_given_as_planned_and_never_held_out(
+    ratings_csv: Path, tmp_path: Path
+) -> None:
+    frame = pd.read_csv(ratings_csv)
+    frame["watching_status"] = np.where(frame["anime_id"] % 4 == 0, 0, 2)
+    frame["updated_at"] = "2026-03-" + (frame["user_id"] % 28 + 1).astype(str).str.zfill(2)
+    frame.to_csv(tmp_path / "r.csv", index=False)
+    unknown = {
+        (str(user), anime_id)
+        for user, anime_id, score in zip(frame["user_id"], frame["anime_id"], frame["rating"], strict=True)
+        if anime_id % 4 == 0 and score < 1
+    }
+    plain, found = (split(read_named(path), "hakken") for path in (ratings_csv, tmp_path / "r.csv"))
+    assert {user.name for user in found.users} <= {user.name for user in plain.users}
+    before = {user.name: user.held_out for user in plain.users}
+    n_spared = 0
+    for user in found.users:
+        spared = {anime_id for anime_id in before[user.name] if (user.name, anime_id) in unknown}
+        n_spared += len(spared)
+        assert user.held_out.keys() == before[user.name].keys() - spared
+        planned = {one.anime_id for one in user.given.ratings if one.status is Status.PLAN_TO_WATCH}
+        assert planned == {anime_id for name, anime_id in unknown if name == user.name}
+    assert n_spared > 0
+    days = [date(2026, 3, int(name) % 28 + 1).toordinal() - date(1970, 1, 1).toordinal() for name in found.names]
+    assert found.training.updated.tolist() == days
 
 
 @pytest.mark.parametrize(

@@ -325,8 +325,8 @@ PASSING = [
     ("hashlib.file_digest", OSError(errno.EIO, "Input/output error")),
     ("hakken.model.arrays.np.load", OSError(errno.EMFILE, "Too many open files")),
     ("hakken.model.arrays.np.load", OSError(errno.ENOMEM, "Cannot allocate memory")),
-    ("hakken.catalogue.gzip.decompress", OSError(errno.ENOMEM, "Cannot allocate memory")),
-    ("hakken.catalogue.gzip.decompress", MemoryError()),
+    ("hakken.catalogue.zlib.decompress", OSError(errno.ENOMEM, "Cannot allocate memory")),
+    ("hakken.catalogue.zlib.decompress", MemoryError()),
 ]
 
 

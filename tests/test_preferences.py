@@ -1,5 +1,7 @@
 """Preference weights and the match: against the formulas written out, and what the list and its reasons promise."""
 
+import dataclasses
+
 import msgspec
 import numpy as np
 import pytest
@@ -84,6 +86,15 @@ def test_the_gram_matrix_is_additive_over_users(table: RatingTable) -> None:
     parts = co_watching(liked[:150]) + co_watching(liked[150:])
     np.testing.assert_allclose(parts, co_watching(liked), rtol=1e-12)
     np.testing.assert_allclose(parts, np.triu(liked.T.toarray() @ liked.toarray()), rtol=1e-12)
+
+
+def test_what_is_planned_or_may_be_is_nothing_that_was_liked(table: RatingTable) -> None:
+    statuses = np.resize(np.array([0, 1, 2, 3, 4, 6], dtype=np.int8), len(table))
+    known = dataclasses.replace(table, statuses=statuses)
+    entries = zip(table.users.tolist(), table.items.tolist(), statuses.tolist(), strict=True)
+    watched = {(user, item) for user, item, status in entries if status not in {0, 6}}
+    liked = liked_matrix(known, 7.0, Parameters()).tocoo()
+    assert set(zip(*(axis.tolist() for axis in liked.coords), strict=True)) == watched
 
 
 @pytest.mark.parametrize("length", [0, 1, 30, 200])

@@ -17,7 +17,8 @@ from hakken.training.progress import Advance
 from hakken.training.tables import RatingTable, csv_blocks, read_ratings
 from tests.reading_tables import FORMATS, write_table
 
-STATUSES = (1, 2, 3, 4, 6)
+STATUSES = (0, 1, 2, 3, 4, 6)
+"""0: watched or planned, nobody knows; but whoever scored it has watched it."""
 
 
 class Entry(NamedTuple):
@@ -60,8 +61,8 @@ def expected(kind: str, given_entries: Sequence[Entry]) -> list[tuple[int, int, 
     ids = {e.user for e in given_entries}
     order = sorted(ids, key=lambda user: f"Ü {user}") if kind == "names" else sorted(ids)
     number = {user: u for u, user in enumerate(order)}
-    status = 0 if kind == "numbers" else 1
-    return sorted((number[u], i, max(e.score, 0), e.status * status) for (u, i), e in last.items())
+    status = {key: 2 if kind == "numbers" or (e.status == 0 and e.score > 0) else e.status for key, e in last.items()}
+    return sorted((number[u], i, max(e.score, 0), status[u, i]) for (u, i), e in last.items())
 
 
 def found(table: RatingTable) -> list[tuple[int, int, int, int]]:
@@ -259,8 +260,10 @@ def test_progress_hears_of_every_row(tmp_path: Path) -> None:
         assert heard.totals["reading"] == pytest.approx(1000, abs=2)  # each header counts for a row
 
 
-def test_a_table_made_without_statuses_has_a_0_for_each_entry() -> None:
+def test_in_a_table_made_without_statuses_all_is_completed_and_no_time_known() -> None:
     ones = np.ones(3, dtype=np.int32)
     table = RatingTable(ones[:1], 2, ones, ones, ones.astype(np.int8), 3)
-    assert table.statuses.tolist() == [0, 0, 0]
-    assert table.statuses.dtype == np.int8
+    assert table.statuses.tolist() == [2, 2, 2]
+    assert table.updated.tolist() == [0, 0]
+    assert table.newest is None
+    assert [str(a.dtype) for a in (table.statuses, table.updated)] == ["int8", "int32"]

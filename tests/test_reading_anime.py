@@ -22,6 +22,9 @@ TITLES = [
     "age_rating",
     "image_url",
     "other_titles",
+    "source",
+    "tags",
+    "start_date",
 ]
 GOOD = ["1", "Good", "Action", "TV", "12", "7.5", "100"]
 ROW_DEFECTS = [
@@ -37,6 +40,10 @@ FACT_DEFECTS = [
     *(("members", text, "impossible number of members, left unknown") for text in ("-1", "1.5", "x")),
     *(("episodes", text, "impossible number of episodes, left unknown") for text in ("-1", "1.5", "x")),
     *(("year", text, "impossible year, left unknown") for text in ("-1998", "1998.5", "x")),
+    *(
+        ("start_date", text, "impossible start date, left unknown")
+        for text in ("1998-13", "1998-00-01", "1998-04-32", "98", "1998-4-3", "03.04.1998", "1998-04-03T00:00:00")
+    ),
     ("image_url", "http://elsewhere.example/x.jpg", "picture on another site, left unknown"),
 ]
 
@@ -48,6 +55,7 @@ FIELD = {
     "title_synonyms": "synonyms",
     "other_titles": "synonyms",
     "age_rating": "adult",
+    "source": "made_from",
 }
 """What the catalogue calls a column, where it has another name for it."""
 
@@ -60,7 +68,7 @@ def one_field(directory: Path, form: str, column: str, text: str) -> tuple[Path,
         return write_table(directory, form, ANIME, [list(fields.values()), ["2", *GOOD[1:]]]), None
     anime = write_table(directory, "csv", ANIME, [GOOD, ["2", *GOOD[1:]]], name="anime")
     fields = dict.fromkeys(TITLES, "") | {"anime_id": "1", column: text}
-    return anime, write_table(directory, form, TITLES, [list(fields.values()), ["2", *[""] * 9]])
+    return anime, write_table(directory, form, TITLES, [list(fields.values()), ["2", *[""] * 12]])
 
 
 def place(form: str, row: int) -> str:
@@ -108,6 +116,38 @@ def test_what_is_unknown_stays_unknown_and_is_no_fault(tmp_path: Path, column: s
     assert not getattr(anime, FIELD.get(column, column))
 
 
+@pytest.mark.parametrize(
+    ("column", "text", "fact", "value"),
+    [
+        ("source", "Light novel", "made_from", "light novel"),
+        ("source", "4-koma manga", "made_from", "4-koma manga"),
+        ("source", "Other", "made_from", None),
+        ("tags", "Space|Found Family| |Space", "tags", ("Space", "Found Family")),
+        ("start_date", "1998-04-03", "start_date", "1998-04-03"),
+        ("start_date", "1998-04", "start_date", "1998-04"),
+        ("start_date", "1998", "start_date", "1998"),
+        ("season", "Spring 1998", "season", "Spring 1998"),
+        ("season", "spring", "season", "spring"),
+    ],
+)
+def test_a_fact_of_the_titles(tmp_path: Path, column: str, text: str, fact: str, value: object) -> None:
+    table = read_anime_table(*one_field(tmp_path, "csv", column, text), strict=True)
+    assert getattr(table.catalogue[1], fact) == value
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_titles_may_lack_any_column_but_the_id(tmp_path: Path, form: str) -> None:
+    anime = write_table(tmp_path, "csv", ANIME, [GOOD], name="anime")
+    for column in TITLES[1:]:
+        fields = [name for name in TITLES if name != column]
+        titles = write_table(tmp_path, form, fields, [["1", *[""] * 11]])
+        assert read_anime_table(anime, titles, strict=True).catalogue[1].title == "Good"
+    titles = write_table(tmp_path, form, ["season", "anime_id", "year"], [["fall", "1", "2025"]])
+    assert read_anime_table(anime, titles, strict=True).catalogue[1].season == "Fall 2025"
+    with pytest.raises(TableError, match="lacks the columns anime_id"):
+        read_anime_table(anime, write_table(tmp_path, form, TITLES[1:], [[""] * 12]))
+
+
 def test_a_title_may_be_unknown_by_name(tmp_path: Path) -> None:
     path = write_table(tmp_path, "csv", ANIME, [["1", "Unknown", *GOOD[2:]]])
     assert read_anime_table(path).catalogue[1].title == "Unknown"
@@ -137,7 +177,7 @@ def test_a_row_with_the_wrong_number_of_fields_is_left_out(tmp_path: Path, form:
 
 def test_facts_about_other_anime_are_counted_and_no_reason_to_refuse(tmp_path: Path) -> None:
     anime = write_table(tmp_path, "csv", ANIME, [GOOD])
-    titles = write_table(tmp_path, "csv", TITLES, [["1", *[""] * 9], ["5", *[""] * 9]], name="titles")
+    titles = write_table(tmp_path, "csv", TITLES, [["1", *[""] * 12], ["5", *[""] * 12]], name="titles")
     table = read_anime_table(anime, titles, strict=True)
     assert table.examples == {"facts about an anime that the anime table lacks": ("titles.csv, line 3",)}
 
@@ -181,7 +221,7 @@ def test_a_missing_or_truncated_table_of_titles_is_refused(tmp_path: Path) -> No
     anime = write_table(tmp_path, "csv", ANIME, [GOOD])
     with pytest.raises(TableError, match=r"There is no table .*nowhere\.csv\."):
         read_anime_table(anime, tmp_path / "nowhere.csv")
-    titles = write_table(tmp_path, "csv.gz", TITLES, [["1", *[""] * 9]])
+    titles = write_table(tmp_path, "csv.gz", TITLES, [["1", *[""] * 12]])
     titles.write_bytes(titles.read_bytes()[:-4])
     with pytest.raises(TableError, match="cut off or damaged"):
         read_anime_table(anime, titles)

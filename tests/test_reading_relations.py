@@ -3,12 +3,16 @@
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from pyarrow import parquet
 
-from hakken.catalogue import FILE_NAME, Anime, Catalogue
+from hakken.catalogue import FILE_NAME, Anime, Catalogue, Related
+from hakken.cli.catalogue import _relations
 from hakken.cli.main import main
 from hakken.errors import TableError
+from hakken.franchises import with_franchises
 from hakken.training.tables import AnimeTable, in_franchises
 from hakken.training.tables.faults import N_EXAMPLES
 from tests.reading_tables import FORMATS, TEXT_FORMATS, raw_bytes, write_table
@@ -38,6 +42,55 @@ def test_relations_tell_franchises_in_every_format(tmp_path: Path, form: str) ->
     assert table.catalogue.franchise_of(3) == 3
     assert table.dropped == ANIME.dropped
     assert table.examples == ANIME.examples
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_relations_go_into_the_catalogue_with_how_sure_they_are(tmp_path: Path, form: str) -> None:
+    rows = [
+        ["1", "SIDE_STORY", "2", ""],
+        ["1", "Sequel", "3", "0.92"],
+        ["1", "Sequel", "3", "0.92"],
+        ["1", "Other", "9", "0.5"],
+        ["2", "Parent story", "1", "0.49"],
+        ["77", "Sequel", "1", "1"],
+    ]
+    table = in_franchises(ANIME, write_table(tmp_path, form, [*COLUMNS, "confidence"], rows), strict=True)
+    assert table.catalogue[1].relations == (
+        Related(2, "Side story"),
+        Related(3, "Sequel", 0.92),
+        Related(9, "Other", 0.5),
+    )
+    assert table.catalogue[2].relations == (Related(1, "Parent story", 0.49),)
+    assert table.catalogue[3].relations is None
+    assert list(table.catalogue) == [1, 2, 3]
+
+
+def test_franchises_go_by_all_relations_however_unsure_and_so_they_do_when_found_anew(tmp_path: Path) -> None:
+    unsure = [["1", "Side story", "2", "0.1"], ["3", "Character", "1", "0"]]
+    table = in_franchises(ANIME, write_table(tmp_path, "csv", [*COLUMNS, "confidence"], unsure), strict=True)
+    assert table.catalogue.franchises == {1: (1, 2)}
+    assert not any(related.likely for one in table.catalogue.values() for related in one.relations or ())
+    assert list(with_franchises(table.catalogue, _relations(table.catalogue)).items()) == list(table.catalogue.items())
+
+
+@pytest.mark.parametrize("text", ["x", "-0.1", "1.01", "2", "nan", "1e-1"])
+def test_an_impossible_confidence_is_no_certainty(tmp_path: Path, text: str) -> None:
+    path = write_table(
+        tmp_path, "csv", [*COLUMNS, "confidence"], [["1", "Sequel", "2", text], ["2", "Sequel", "3", "1"]]
+    )
+    table = in_franchises(ANIME, path)
+    assert table.dropped == {"no title": 2, "impossible confidence": 1}
+    assert table.catalogue[1].relations is None
+
+
+def test_parquet_may_hold_confidence_as_numbers(tmp_path: Path) -> None:
+    columns = {"anime_id": [1, 2], "relation": ["Sequel", "Prequel"], "related_id": [2, 1], "confidence": [0.95, None]}
+    parquet.write_table(pa.table(columns), tmp_path / "r.parquet")
+    table = in_franchises(ANIME, tmp_path / "r.parquet", strict=True)
+    assert [table.catalogue[one].relations for one in (1, 2)] == [
+        (Related(2, "Sequel", 0.95),),
+        (Related(1, "Prequel"),),
+    ]
 
 
 def test_without_relations_titles_tell() -> None:

@@ -168,7 +168,7 @@ class _Done:
     def summary(self) -> Iterator[str]:
         """What it did."""
         new = sum(anime_id not in self.before for anime_id in self.after)
-        related = sum(one.relations is not None for one in self.after.values())
+        related = sum(one.relations_asked for one in self.after.values())
         yield f"catalogue   {len(self.after):,} titles, {new:,} of them new; relations known of {related:,}"
         if self.walk:
             had = len(self.walk.asked) - self.walk.failed
@@ -221,7 +221,7 @@ def _finish(places: Places, found: Catalogue, done: _Done, stop: Stop, *, quiet:
 def _relations(known: Catalogue) -> Iterator[Relation]:
     for anime in known.values():
         for related in anime.relations or ():
-            yield Relation(anime.anime_id, related.relation, related.anime_id)
+            yield Relation(anime.anime_id, related.relation, related.anime_id, related.confidence)
         if anime.relations is not None and not anime.relations:
             # That it has none is known too: so titles alone can't put it among others of whom the same is known.
             yield Relation(anime.anime_id, "none", anime.anime_id)

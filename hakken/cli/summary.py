@@ -20,7 +20,7 @@ def summary(run: Run, report: Path | None) -> str:
 
 def _lines(run: Run, report: Path | None) -> Iterator[str]:
     table, sizes = run.table, run.artefact.manifest.sizes
-    left_out = table.dropped.total()
+    left_out = table.rows - len(table)
     yield _line("rows", f"{table.rows:,} read, {len(table):,} kept, {left_out:,} left out")
     yield from _reasons(table.dropped, table.examples)
     flaws = run.titles.dropped.total()  # rows, and facts of rows that were kept

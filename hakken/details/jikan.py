@@ -5,7 +5,7 @@ from http import HTTPStatus
 import msgspec
 from msgspec import Raw
 
-from hakken.catalogue import Anime, Related
+from hakken.catalogue import DATE, Anime, Related
 from hakken.details import reading
 from hakken.details.base import Page, Request, about_it, blocked, is_refusal, page_of
 from hakken.details.reading import UNKNOWN, Fact
@@ -33,6 +33,8 @@ class _Images(msgspec.Struct):
 
 class _Day(msgspec.Struct):
     year: reading.Year
+    month: Raw = UNKNOWN
+    day: Raw = UNKNOWN
 
 
 class _Prop(msgspec.Struct):
@@ -64,6 +66,7 @@ class _Anime(msgspec.Struct):
     titles: Raw = UNKNOWN
     type: Raw = UNKNOWN
     episodes: Raw = UNKNOWN
+    source: Raw = UNKNOWN
     aired: Raw = UNKNOWN
     rating: Raw = UNKNOWN
     score: Raw = UNKNOWN
@@ -165,6 +168,8 @@ def _anime(raw: Raw) -> Anime | None:
         episodes=reading.EPISODES.of(found.episodes),
         genres=genres,
         year=aired.prop.begun.year if aired else year,  # a season's year may be the next one
+        start_date=_date(aired.prop.begun) if aired else None,
+        made_from=reading.made_from_of(found.source),
         season=reading.season_of(reading.WORDS.of(found.season), year),
         studios=reading.studios_of(found.studios),
         mean=reading.MEAN.of(found.score),
@@ -175,6 +180,16 @@ def _anime(raw: Raw) -> Anime | None:
         streaming=reading.streaming_of(found.streaming),
         adult=reading.is_adult(found.rating, genres),
     )
+
+
+def _date(begun: _Day) -> str:
+    """1998-04-03, 1998-04 or 1998: what is not known of a day, Jikan has as null, and in its `from` as 1."""
+    date = str(begun.year)
+    for part in (reading.NUMBER.of(begun.month), reading.NUMBER.of(begun.day)):
+        if part is None or not DATE.fullmatch(f"{date}-{part:02}"):
+            break
+        date = f"{date}-{part:02}"
+    return date
 
 
 def _first(titles: list[_Title], kind: str) -> str:

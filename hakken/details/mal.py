@@ -23,6 +23,7 @@ FIELDS = (
     "num_list_users",
     "genres",
     "media_type",
+    "source",
     "num_episodes",
     "start_date",
     "start_season",
@@ -71,6 +72,7 @@ class _Anime(msgspec.Struct):
     num_list_users: Raw = UNKNOWN
     genres: Raw = UNKNOWN
     media_type: Raw = UNKNOWN
+    source: Raw = UNKNOWN
     num_episodes: Raw = UNKNOWN
     start_date: Raw = UNKNOWN
     start_season: Raw = UNKNOWN
@@ -171,6 +173,8 @@ def _anime(found: _Anime | None) -> Anime | None:
         episodes=reading.EPISODES.of(found.num_episodes),
         genres=genres,
         year=_year(found.start_date) or (season.year if season else None),
+        start_date=reading.date_of(found.start_date),
+        made_from=reading.made_from_of(found.source),
         season=reading.season_of(reading.WORDS.of(season.season), season.year) if season else None,
         studios=reading.studios_of(found.studios),
         mean=reading.MEAN.of(found.mean),

@@ -17,11 +17,14 @@ _UNKNOWN: dict[str, object] = {
 def filled(anime: Anime, more: Anime) -> Anime:
     """An anime, and of what it lacks all that somebody else knows; no fact of its own is overwritten.
 
-    Franchise, saga and part are nobody's to tell, and stay as they are.
+    Inferred relations give way to those that a site tells. Franchise, saga and part are nobody's to tell, and stay as
+    they are.
     """
     added: dict[str, Any] = {
         name: getattr(more, name) for name, unknown in _UNKNOWN.items() if getattr(anime, name) == unknown
     }
+    if more.relations_asked and not anime.relations_asked:
+        added["relations"] = more.relations
     title = anime.title or more.title
     english = added.get("title_english", anime.title_english)
     if english == title:

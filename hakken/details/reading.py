@@ -9,7 +9,7 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 from msgspec import Meta, Raw
 
-from hakken.catalogue import ADULT_GENRE, Link
+from hakken.catalogue import ADULT_GENRE, DATE, Link, made_from
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 
 UNKNOWN = Raw(b"null")
@@ -90,6 +90,7 @@ MEAN: Fact[float] = Fact(Mean)
 MEMBERS: Fact[int] = Fact(Members)
 EPISODES: Fact[int] = Fact(Episodes)
 YEAR: Fact[int] = Fact(Year)
+NUMBER = Fact(int)
 
 
 def plain(text: str, limit: int = MAX_NAME) -> str:
@@ -160,6 +161,17 @@ def picture_of(*addresses: Raw) -> str | None:
 def relation_of(words: str) -> str:
     """A relation as MyAnimeList writes it, such as "Side story"."""
     return plain(words.replace("_", " ")).capitalize()
+
+
+def made_from_of(raw: Raw) -> str | None:
+    """What it was made from, such as "light novel"."""
+    return made_from(plain(WORDS.of(raw) or ""))
+
+
+def date_of(raw: Raw) -> str | None:
+    """A date, which is 1998-04-03, 1998-04 or 1998."""
+    found = WORDS.of(raw) or ""
+    return found if DATE.fullmatch(found) else None
 
 
 def streaming_of(raw: Raw) -> tuple[Link, ...]:

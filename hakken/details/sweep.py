@@ -36,7 +36,7 @@ def sweep(walk: Walk, site: FactsSite, http: HttpClient, advance: Callable[[int]
 def gaps(walk: Walk, before: Catalogue, limit: int) -> list[int]:
     """Ids of the anime to ask for alone, those that most people watch first.
 
-    That is each of which nobody has asked how it is related, since lists don't tell; and of those that the site's list
+    That is each of which no site was asked how it is related, since lists don't tell; and of those that the site's list
     lacks, each without a picture or a synopsis. Once in a run.
 
     Args:
@@ -47,7 +47,7 @@ def gaps(walk: Walk, before: Catalogue, limit: int) -> list[int]:
     lacking = [
         one
         for one in walk.over(before).values()
-        if one.anime_id not in walk.asked and (one.relations is None or _lacks(one, walk))
+        if one.anime_id not in walk.asked and (not one.relations_asked or _lacks(one, walk))
     ]
     lacking.sort(key=_rank)
     return [one.anime_id for one in lacking[: max(0, limit - len(walk.asked))]]
@@ -59,7 +59,7 @@ def _lacks(anime: Anime, walk: Walk) -> bool:
 
 def _rank(anime: Anime) -> tuple[bool, int, int]:
     """What was never asked for goes before what the site may just not have."""
-    return anime.relations is not None, -(anime.members or 0), anime.anime_id
+    return anime.relations_asked, -(anime.members or 0), anime.anime_id
 
 
 def fill(

@@ -5,7 +5,8 @@ For a salt, `bucket(x) = crc32(f"{salt}:{x}") % 5`.
 - Test users are those with at least 20 scores and `bucket(f"{user_id}") == 0`. All rows of all other users are the
   training table, and nothing else is.
 - Of a test user's rows, those with `bucket(f"{user_id}:{anime_id}") == 0` are held out; the rest is the list that is
-  given. Users with fewer than 5 scores given, or with nothing held out, are left out.
+  given. Where nobody knows whether an entry was watched or planned, it is not held out, and given as planned. Users
+  with fewer than 5 scores given, or with nothing held out, are left out.
 
 It depends on nothing that is drawn, so every program that follows it has the same split.
 """
@@ -21,7 +22,7 @@ from hakken.errors import TableError
 from hakken.evaluation.reading import NamedTable
 from hakken.model.arrays import Array, Int64s
 from hakken.ratings import STATUS_OF_CODE, Rating, Status, UserList
-from hakken.training.tables import RatingTable
+from hakken.training.tables import UNKNOWN_STATUS, RatingTable
 
 BUCKETS = 5
 MIN_SCORED, MIN_GIVEN = 20, 5
@@ -116,10 +117,10 @@ def _test_users(named: NamedTable, chosen: Array, begins: Array, salt: str) -> I
         anime_ids, scores = table.anime_ids[table.items[rows]].tolist(), table.scores[rows].tolist()
         given, held_out = [], {}
         for anime_id, score, code in zip(anime_ids, scores, table.statuses[rows].tolist(), strict=True):
-            if bucket(salt, f"{names[u]}:{anime_id}") == 0:
+            if code != UNKNOWN_STATUS and bucket(salt, f"{names[u]}:{anime_id}") == 0:
                 held_out[anime_id] = score
             else:
-                given.append(Rating(anime_id, score, STATUS_OF_CODE.get(code, Status.COMPLETED)))
+                given.append(Rating(anime_id, score, STATUS_OF_CODE.get(code, Status.PLAN_TO_WATCH)))
         user_list = UserList.of(given)
         if held_out and sum(1 for _ in user_list.scored) >= MIN_GIVEN:
             yield Newcomer(names[u], user_list, held_out)
@@ -137,4 +138,5 @@ def _rows_of(table: RatingTable, chosen: Array) -> RatingTable:
         scores=table.scores[rows],
         rows=int(rows.sum()),
         statuses=table.statuses[rows],
+        updated=table.updated[chosen],
     )

@@ -29,11 +29,13 @@ class Relation(NamedTuple):
         anime_id: whose relation it is.
         kind: in a site's words, such as "Side story" or "SPIN_OFF".
         related_id: to whom.
+        confidence: how sure that is, 0-1, where it was inferred.
     """
 
     anime_id: int
     kind: str
     related_id: int
+    confidence: float | None = None
 
     @property
     def keeps_to_the_story(self) -> bool:

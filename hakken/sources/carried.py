@@ -17,14 +17,13 @@ from typing import Annotated
 import msgspec
 
 from hakken.errors import BadList
-from hakken.ratings import MAX_ANIME_ID, MAX_SCORE, STATUS_OF_CODE, Rating, Status, UserList
+from hakken.ratings import CODE_OF_STATUS, MAX_ANIME_ID, MAX_SCORE, STATUS_OF_CODE, Rating, Status, UserList
 from hakken.sources.base import MAX_ENTRIES
 
 VERSION = "1"
 MAX_UNPACKED = 2**19
 """Bytes that a list may have when it is unpacked: room for `MAX_ENTRIES`, and no more for a text made to swell."""
 
-_CODE_OF_STATUS = {status: code for code, status in STATUS_OF_CODE.items()}
 _Gap = Annotated[int, msgspec.Meta(ge=1, le=MAX_ANIME_ID)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
 
@@ -46,7 +45,7 @@ def packed(user_list: UserList) -> str:
     columns = _Columns(
         gaps=tuple(after - before for before, after in pairwise(ids)),
         scores=bytes(max(one.score, 0) for one in ratings),
-        statuses=bytes(_CODE_OF_STATUS[one.status] for one in ratings),
+        statuses=bytes(CODE_OF_STATUS[one.status] for one in ratings),
         skipped=user_list.skipped,
         repeats=user_list.repeats,
     )

@@ -21,13 +21,12 @@ from scipy.sparse import csr_array
 from hakken.model.arrays import Array, Float32s, Float64s, Int64s, index_type
 from hakken.model.manifest import Parameters
 from hakken.model.preference import USUAL_LENGTH, liking_of, shrunk_mean
-from hakken.ratings import STATUS_OF_CODE, Status
+from hakken.ratings import CODE_OF_STATUS, Status
 from hakken.training.kernels import add_co_watching
 from hakken.training.progress import SILENT, Progress
 from hakken.training.similarities import ITEMS_AT_ONCE
-from hakken.training.tables import RatingTable
+from hakken.training.tables import UNKNOWN_STATUS, RatingTable
 
-CODE_OF_STATUS = {status: code for code, status in STATUS_OF_CODE.items()}
 QUANTA = 2**15 - 1
 """A stored value of this much is its title's strongest weight."""
 
@@ -49,7 +48,7 @@ class PreferenceWeights(NamedTuple):
 def preference_weights(
     table: RatingTable, mu: float, parameters: Parameters, progress: Progress = SILENT
 ) -> PreferenceWeights:
-    """Learn the weights from all entries of a table, scored or not, but the planned ones.
+    """Learn the weights from all entries of a table, scored or not, but those planned or of unknown status.
 
     Args:
         table: the ratings.
@@ -71,8 +70,11 @@ def preference_weights(
 
 
 def liked_matrix(table: RatingTable, mu: float, parameters: Parameters) -> csr_array:
-    """X, `(n_users, n_items)` float64 CSR: how much each entry was liked and counts; a planned one is none."""
-    watched = table.statuses != CODE_OF_STATUS[Status.PLAN_TO_WATCH]
+    """X, `(n_users, n_items)` float64 CSR: how much each entry was liked and counts.
+
+    One that is planned, or of which nobody knows whether it is, is none.
+    """
+    watched = ~np.isin(table.statuses, (UNKNOWN_STATUS, CODE_OF_STATUS[Status.PLAN_TO_WATCH]))
     users, items, scores = table.users[watched], table.items[watched], table.scores[watched]
     scored = scores > 0
     count = np.bincount(users[scored], minlength=table.n_users)

@@ -1,12 +1,12 @@
 """An anime's page: what is known of it, where it stands, and what is near it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from hakken.catalogue import Anime
+from hakken.catalogue import Anime, Related
 from hakken.details import lacking
 from hakken.errors import UnknownTitle
 from hakken.knowledge import Knowledge
@@ -21,6 +21,9 @@ anime = Blueprint("anime", __name__)
 KEPT = 5 * 60
 SOON = 60
 """Seconds for which the page may be kept, and for which while facts that it lacks are being fetched."""
+MAX_RELATED = 12
+DEPENDABLE = 0.8
+"""Confidence from which on an inferred sequel mostly is one; other words are right half the time, whatever it is."""
 
 
 class Near(NamedTuple):
@@ -28,6 +31,13 @@ class Near(NamedTuple):
 
     anime: Anime
     how: Neighbour | AlsoLiked
+
+
+class Relative(NamedTuple):
+    """A related title, and in a word how; no word where only that it is related is certain enough."""
+
+    anime: Anime
+    word: str
 
 
 @anime.get(f"/anime/<int(min=1, max={MAX_ANIME_ID}):anime_id>")
@@ -41,6 +51,8 @@ def page(anime_id: int) -> ResponseReturnValue:
     one = title_of(anime_id, knowledge)
     adult = True if request.args.get("adult") == "1" else None
     want_missing([one])
+    to_adults = one.adult or bool(adult)
+    franchise = franchise_of(one, knowledge, adult=to_adults)
     text = render_template(
         "anime.html",
         anime=one,
@@ -48,7 +60,8 @@ def page(anime_id: int) -> ResponseReturnValue:
         min_raters=knowledge.model.manifest.parameters.min_raters,
         nearest=_near(nearest(anime_id, knowledge, adult=adult), knowledge),
         also_liked=_near(also_liked(anime_id, knowledge, adult=adult), knowledge),
-        franchise=franchise_of(one, knowledge, adult=one.adult or bool(adult)),
+        franchise=franchise,
+        related=related_to(one, knowledge, adult=to_adults, besides=franchise),
     )
     return public(Response(text), SOON if lacking(one) else KEPT)
 
@@ -70,6 +83,32 @@ def franchise_of(one: Anime, knowledge: Knowledge, *, adult: bool) -> list[Anime
     entries = [catalogue[part] for part in catalogue.franchises.get(catalogue.franchise_of(one.anime_id), ())]
     shown = [entry for entry in entries if adult or not entry.adult]
     return shown if any(entry.anime_id != one.anime_id for entry in shown) else []
+
+
+def related_to(one: Anime, knowledge: Knowledge, *, adult: bool, besides: Iterable[Anime]) -> list[Relative]:
+    """The titles that one is related to, each once, the best known first.
+
+    Args:
+        one: the title.
+        knowledge: has the others.
+        adult: whether titles for adults may be among them.
+        besides: titles that are shown elsewhere.
+    """
+    shown = {one.anime_id, *(other.anime_id for other in besides)}
+    found = []
+    for related in filter(lambda related: related.likely, one.relations or ()):
+        other = knowledge.catalogue.get(related.anime_id)
+        if other and other.anime_id not in shown and (adult or not other.adult):
+            shown.add(other.anime_id)
+            found.append(Relative(other, _word(related)))
+    return sorted(found, key=lambda relative: -(relative.anime.members or 0))[:MAX_RELATED]
+
+
+def _word(related: Related) -> str:
+    if related.confidence is None:
+        return related.relation
+    dependable = related.relation in {"Sequel", "Prequel"} and related.confidence >= DEPENDABLE
+    return f"probably {related.relation.lower()}" if dependable else ""
 
 
 def _near(found: Sequence[Neighbour | AlsoLiked], knowledge: Knowledge) -> list[Near]:

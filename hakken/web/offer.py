@@ -1,6 +1,5 @@
 """What a visitor can choose from, in words: orders, rules for series and planned titles, types and genres."""
 
-from collections import Counter
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -97,18 +96,12 @@ def current_offer() -> Offer:
 @cached(WeakKeyDictionary(), key=lambda knowledge: knowledge)
 def offer_of(knowledge: Knowledge) -> Offer:
     """What a catalogue offers; made once, and gone when the model goes."""
-    types: Counter[str] = Counter()
-    genres: Counter[str] = Counter()
-    for_everyone: set[str] = set()
-    for anime_id in knowledge.model.arrays.anime_ids.tolist():
-        if anime := knowledge.catalogue.get(anime_id):
-            types.update([anime.type] if anime.type else [])
-            genres.update(anime.genres)
-            for_everyone.update(() if anime.adult else anime.genres)
+    facts = knowledge.facts
+    types = [name for name in knowledge.catalogue.columns.types if name.lower() in facts.types]
+    genres = ((facts.genre_names[key], mask) for key, mask in sorted(facts.genres.items()))
     return Offer(
-        tuple(name for name, _ in types.most_common()),
+        tuple(sorted(types, key=lambda name: -int(facts.types[name.lower()].sum()))),
         tuple(
-            Genre(number, name, name not in for_everyone)
-            for number, name in enumerate(sorted(genres, key=str.lower), start=1)
+            Genre(number, name, not (mask & ~facts.adult).any()) for number, (name, mask) in enumerate(genres, start=1)
         ),
     )

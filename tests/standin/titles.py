@@ -34,6 +34,7 @@ class Title(NamedTuple):
     streaming: tuple[tuple[str, str], ...] = ()
     picture: bool = True
     nsfw: str = "white"
+    source: str = "Original"
 
 
 _BEBOP = "Bounty hunters drift from planet to planet, short of money and fuel. Each is running from something."
@@ -75,12 +76,14 @@ TITLES = {
               (), ("White Fox",), (("Sequel", 30484, "anime"),)),
         Title(16498, "Shingeki no Kyojin", "Attack on Titan", "進撃の巨人", ("AoT", "SnK"), "TV", 25, 2013, 4, "spring",
               "R", 8.56, 4_000_000, "What is behind the wall looks over it.", ("Action", "Award Winning"), (),
-              ("Gore",), ("Shounen",), ("Wit Studio",), (("Sequel", 25777, "anime"),), nsfw="gray"),
+              ("Gore",), ("Shounen",), ("Wit Studio",), (("Sequel", 25777, "anime"),), nsfw="gray",
+              source="4-koma manga"),
         Title(21, "ONE PIECE ☄️", None, "ワンピース", ("OP",), "TV", None, 1999, 10, "fall", "PG-13", 8.72, 2_500_000,
               "A boy of rubber goes to sea.", ("Action", "Adventure"), (), (), ("Shounen",), ("Toei Animation",)),
         Title(188, "Toumei ningen", None, "透明", (), "OVA", 1, 2000, 1, None, "Rx", 6.1, 9_000, "For adults only.", (),
               ("Hentai",), (), (), ("Arms",), nsfw="black"),
-        Title(7, "Nothing is known", None, None, (), None, None, None, 1, None, None, None, None, None, picture=False),
+        Title(7, "Nothing is known", None, None, (), None, None, None, 1, None, None, None, None, None, picture=False,
+              source="Unknown"),
         Title(4037, "Cowboy Bebop: Yose Atsume Blues", None, None, (), "TV Special", 1, 1998, 6, None, "PG-13", 7.4,
               80_000, "All that could not be shown.", ("Sci-Fi",), (), (), (), ("Sunrise",),
               (("Full story", 1, "anime"),)),
@@ -93,6 +96,7 @@ ODD_JIKAN: dict[int, dict[str, object]] = {
         "images": "none",
         "score": "high",
         "year": [],
+        "source": ["Manga"],
         "aired": {"prop": {"from": {"year": "MCMXCV"}}},
         "episodes": 1.5,
         "genres": [{"name": 7}, None, {"name": "Sci-Fi"}],
@@ -108,6 +112,7 @@ ODD_MAL: dict[int, dict[str, object]] = {
         "main_picture": ["none"],
         "mean": "high",
         "start_date": 1995,
+        "source": {},
         "start_season": {"year": "1995", "season": 1},
         "num_episodes": 1.5,
         "genres": [{"name": 7}, None, {"name": "Sci-Fi"}],

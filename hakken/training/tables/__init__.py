@@ -9,9 +9,18 @@ Text comes in blocks of a few megabytes, which all cores parse; what is kept of 
 """
 
 from hakken.training.tables.anime import AnimeTable, read_anime_table
-from hakken.training.tables.rating_table import RatingTable
+from hakken.training.tables.rating_table import COMPLETED, UNKNOWN_STATUS, RatingTable
 from hakken.training.tables.reading import read_ratings
 from hakken.training.tables.relations import in_franchises
 from hakken.training.tables.rows import NOT_SCORED
 
-__all__ = ["NOT_SCORED", "AnimeTable", "RatingTable", "in_franchises", "read_anime_table", "read_ratings"]
+__all__ = [
+    "COMPLETED",
+    "NOT_SCORED",
+    "UNKNOWN_STATUS",
+    "AnimeTable",
+    "RatingTable",
+    "in_franchises",
+    "read_anime_table",
+    "read_ratings",
+]

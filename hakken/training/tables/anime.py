@@ -3,12 +3,12 @@
 import html
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from hakken.catalogue import ADULT_GENRE, Anime, Catalogue
+from hakken.catalogue import ADULT_GENRE, DATE, Anime, Catalogue, made_from
 from hakken.errors import TableError
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.training.tables.faults import Faults
@@ -18,7 +18,6 @@ from hakken.training.tables.rows import MISSHAPEN
 
 ANIME_COLUMNS = ("anime_id", "name", "genre", "type", "episodes", "rating", "members")
 TITLE_COLUMNS = (
-    "anime_id",
     "title_english",
     "title_japanese",
     "title_synonyms",
@@ -28,11 +27,16 @@ TITLE_COLUMNS = (
     "age_rating",
     "image_url",
     "other_titles",
+    "source",
+    "tags",
+    "start_date",
 )
+"""Beside `anime_id`; a table of titles may lack any of them."""
 UNKNOWN = "Unknown"
 """What the tables write for a fact that the site lacks, where they do not leave it empty."""
 ADULT_AGE_RATING = "Rx"
 COUNT = re.compile(r"[0-9]{1,9}")
+SEASONS = frozenset(("winter", "spring", "summer", "fall"))
 MEAN = re.compile(r"[0-9]{1,2}(\.[0-9]*)?")
 PICTURE_HOST = "https://cdn.myanimelist.net/"
 OLD_PICTURE_HOST = "https://myanimelist.net/"
@@ -79,8 +83,8 @@ def read_anime_table(anime: Path, titles: Path | None = None, *, strict: bool = 
         TableError: a file can't be read, lacks a column or holds no usable row, or `strict` is not satisfied.
     """
     faults = Faults(strict=strict)
-    rows = _rows(anime, ANIME_COLUMNS, faults)
-    facts = _rows(titles, TITLE_COLUMNS, faults) if titles else {}
+    rows = _rows(anime, ANIME_COLUMNS, (), faults)
+    facts = _rows(titles, ANIME_COLUMNS[:1], TITLE_COLUMNS, faults) if titles else {}
     lone = [row.place for anime_id, row in facts.items() if anime_id not in rows]
     faults.note("facts about an anime that the anime table lacks", len(lone), lone)
     catalogue = Catalogue(
@@ -89,12 +93,12 @@ def read_anime_table(anime: Path, titles: Path | None = None, *, strict: bool = 
     return AnimeTable(catalogue, faults.dropped, faults.examples)
 
 
-def _rows(path: Path, columns: Sequence[str], faults: Faults) -> dict[int, Row]:
+def _rows(path: Path, columns: Sequence[str], optional: Sequence[str], faults: Faults) -> dict[int, Row]:
     """The usable rows of a table by their ids."""
     rows: dict[int, Row] = {}
     for part in parts_of(path):
-        for line, fields in records(part, columns):
-            row = Row(part.place(line), _cleaned(columns, fields))
+        for line, fields in records(part, columns, optional):
+            row = Row(part.place(line), _cleaned(fields))
             if reason := _why_unusable(row.fields):
                 faults.add(reason, 1, [row.place])
                 continue
@@ -108,13 +112,9 @@ def _rows(path: Path, columns: Sequence[str], faults: Faults) -> dict[int, Row]:
     return rows
 
 
-def _cleaned(columns: Sequence[str], fields: Sequence[bytes]) -> dict[str, str]:
-    """A row's texts, "" for what is unknown; no texts where it has the wrong fields, None where they are no text."""
-    if not fields:
-        return {}
-    cleaned = {
-        name: html.unescape(field.decode(errors="replace")).strip() for name, field in zip(columns, fields, strict=True)
-    }
+def _cleaned(fields: Mapping[str, bytes]) -> dict[str, str]:
+    """A row's texts, "" for what is unknown; none where it has the wrong number of fields."""
+    cleaned = {name: html.unescape(field.decode(errors="replace")).strip() for name, field in fields.items()}
     return {name: "" if text == UNKNOWN and name != "name" else text for name, text in cleaned.items()}
 
 
@@ -132,6 +132,7 @@ def _anime(anime_id: int, row: Row, facts: Row, faults: Faults) -> Anime:
     title, genres = row.fields["name"], _words(row.fields["genre"], ",")
     more = facts.fields
     english = more.get("title_english") or None
+    year = _count(facts, "year", "year", faults)
     return Anime(
         anime_id=anime_id,
         title=title,
@@ -141,12 +142,15 @@ def _anime(anime_id: int, row: Row, facts: Row, faults: Faults) -> Anime:
         type=row.fields["type"] or None,
         episodes=_count(row, "episodes", "number of episodes", faults),
         genres=genres,
-        year=_count(facts, "year", "year", faults),
-        season=more.get("season") or None,
+        year=year,
+        season=_season(more.get("season", ""), year),
+        start_date=_date(facts, faults),
         studios=_words(more.get("studios", ""), "|"),
         mean=_mean(row, faults),
         members=_count(row, "members", "number of members", faults),
         picture=_picture(facts, faults),
+        made_from=made_from(more.get("source", "")),
+        tags=tuple(dict.fromkeys(_words(more.get("tags", ""), "|"))),
         adult=ADULT_GENRE in genres or more.get("age_rating", "").startswith(ADULT_AGE_RATING),
     )
 
@@ -166,6 +170,19 @@ def _count(row: Row, column: str, what: str, faults: Faults) -> int | None:
     if COUNT.fullmatch(digits):
         return int(digits)
     _leave_unknown(f"impossible {what}", text, row, faults)
+    return None
+
+
+def _season(text: str, year: int | None) -> str | None:
+    """Such as "Spring 1998"; tables may say the year elsewhere."""
+    return f"{text.capitalize()} {year}" if year and text.lower() in SEASONS else text or None
+
+
+def _date(facts: Row, faults: Faults) -> str | None:
+    text = facts.fields.get("start_date", "")
+    if DATE.fullmatch(text):
+        return text
+    _leave_unknown("impossible start date", text, facts, faults)
     return None
 
 

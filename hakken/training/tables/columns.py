@@ -1,6 +1,7 @@
-"""Batches of a table's columns, and columns of whatever type as text or as whole numbers."""
+"""Batches of a table's columns, and columns of whatever type as text, whole numbers or days."""
 
 from collections.abc import Sequence
+from datetime import date
 from textwrap import shorten
 from typing import NamedTuple
 
@@ -11,9 +12,15 @@ import pyarrow.compute as pc
 from hakken.errors import TableError
 from hakken.model.arrays import Array, Int64s
 from hakken.training.tables.kernels import IMPOSSIBLE, whole_numbers
+from hakken.training.tables.rating_table import EPOCH
 
 MAX_EXACT = 2.0**53
 """Beyond it, a floating-point number no longer says which whole number was meant."""
+NO_DAY = np.iinfo(np.int64).max
+"""Stands for a date that is missing."""
+A_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+A_TIME = r"([T ]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?(Z|\+00:00)?)?$"
+A_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 
 MAX_LISTED = 300
 
@@ -72,6 +79,51 @@ def numbers(column: pa.Array) -> Int64s:
     if pa.types.is_null(column.type):
         return np.full(len(column), IMPOSSIBLE)
     raise TableError(f"A table's ids, scores and statuses must be numbers, not {column.type}.")
+
+
+def days(column: pa.Array) -> Int64s:
+    """Days of dates or UTC times, counted from `EPOCH`, `(n,)` int64.
+
+    Text may be a date ("2026-03-01") or a time of such a day ("2026-03-01T12:34:56Z", with or without a fraction).
+
+    Returns:
+        `NO_DAY` for what is missing, `IMPOSSIBLE` for text that is none of these.
+
+    Raises:
+        TableError: the column holds neither dates, times nor text.
+    """
+    column = _plain(column)
+    if pa.types.is_null(column.type):
+        return np.full(len(column), NO_DAY)
+    if _is_text(column.type):
+        return _days_of(texts(column))
+    if pa.types.is_date32(column.type):
+        units = 1
+        column = column.cast(pa.int32())
+    elif pa.types.is_date64(column.type) or pa.types.is_timestamp(column.type):
+        units = A_DAY["ms" if pa.types.is_date64(column.type) else column.type.unit]
+    else:
+        raise TableError(f"A table's update times must be dates, times or text, not {column.type}.")
+    moments = pc.fill_null(column.cast(pa.int64()), 0).to_numpy()
+    return np.where(pc.is_null(column).to_numpy(zero_copy_only=False), NO_DAY, moments // units)
+
+
+def _days_of(texts: pa.Array) -> Int64s:
+    """The same of a binary array. There are far fewer days than rows, so that each is read once."""
+    well_formed = pc.match_substring_regex(texts, A_DATE + A_TIME).to_numpy(zero_copy_only=False)
+    written = pc.binary_slice(texts, 0, len("2026-03-01")).dictionary_encode()
+    values = written.dictionary.to_pylist()
+    found = np.array([_day(value) for value in values], dtype=np.int64)[written.indices.to_numpy()]
+    return np.where(well_formed | (found == NO_DAY), found, IMPOSSIBLE)
+
+
+def _day(text: bytes) -> int:
+    if not text:
+        return NO_DAY
+    try:
+        return (date.fromisoformat(text.decode()) - EPOCH).days
+    except ValueError:
+        return IMPOSSIBLE
 
 
 def _plain(column: pa.Array) -> pa.Array:

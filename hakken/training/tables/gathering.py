@@ -10,7 +10,7 @@ from hakken.training.tables.faults import N_EXAMPLES, Faults
 from hakken.training.tables.files import Part
 from hakken.training.tables.kernels import keys_by_user, sort_and_split
 from hakken.training.tables.rating_table import RatingTable
-from hakken.training.tables.rows import Kept, Labels
+from hakken.training.tables.rows import Kept
 
 REPEATED = "a later row for the same user and anime"
 MAX_ENTRIES = 2**32
@@ -25,11 +25,10 @@ class Numbering:
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def number(self, labels: Labels) -> Int32s:
-        """The number of each row's value, `(n,)` int32."""
+    def number(self, values: list[int | bytes]) -> Int32s:
+        """The number of each value, `(n_values,)` int32."""
         known = self._numbers
-        own = np.array([known.setdefault(value, len(known)) for value in labels.values], dtype=np.int32)
-        return own[labels.codes]
+        return np.array([known.setdefault(value, len(known)) for value in values], dtype=np.int32)
 
     def sorted(self) -> list[int | bytes]:
         """The values in their own order; text in that of its characters, which is that of its UTF-8 bytes."""
@@ -95,16 +94,21 @@ class Gathered:
         self._codes: tuple[list[Int32s], list[Int32s]] = ([], [])
         self._scores: list[Int8s] = []
         self._statuses: list[Int8s] = []
+        self._updated = np.zeros(0, dtype=np.int32)
 
     def add(self, part: Part, kept: Kept) -> None:
         """Take over what is kept of the next batch."""
         self.rows += kept.rows
         self._places.add(part, kept.lines)
-        self._codes[0].append(self._users.number(kept.users))
-        self._codes[1].append(self._items.number(kept.items))
+        users = self._users.number(kept.users.values)
+        self._codes[0].append(users[kept.users.codes])
+        self._codes[1].append(self._items.number(kept.items.values)[kept.items.codes])
         self._scores.append(kept.scores)
         if kept.statuses is not None:
             self._statuses.append(kept.statuses)
+        if kept.updated is not None:
+            self._updated = np.pad(self._updated, (0, len(self._users) - len(self._updated)))
+            self._updated[users] = np.maximum(self._updated[users], kept.updated)
 
     def __len__(self) -> int:
         return sum(map(len, self._scores))
@@ -118,8 +122,9 @@ class Gathered:
         if len(self) > MAX_ENTRIES:
             raise TableError(f"The table holds more than {MAX_ENTRIES:,} entries, which is more than we can number.")
         users, items = self._codes
+        rank = self._users.ranks()
         # Neither array has another name here, so that it is let go as soon as it has been used.
-        order = in_order(self._users.ranks()[_joined(users)], self._items.ranks()[_joined(items)], len(self._users))
+        order = in_order(rank[_joined(users)], self._items.ranks()[_joined(items)], len(self._users))
         first = (self._places.find(int(position)) for position in order.repeated[:N_EXAMPLES])
         faults.add(REPEATED, len(order.repeated), first)
         return RatingTable(
@@ -131,9 +136,8 @@ class Gathered:
             rows=self.rows,
             dropped=faults.dropped,
             examples=faults.examples,
-            statuses=_joined(self._statuses)[order.positions]
-            if self._statuses
-            else np.zeros(len(order.users), np.int8),
+            statuses=_joined(self._statuses)[order.positions] if self._statuses else np.zeros(0, np.int8),
+            updated=self._updated[np.argsort(rank)] if len(self._updated) else self._updated,
         )
 
 

@@ -2,10 +2,18 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 import numpy as np
 
 from hakken.model.arrays import Int8s, Int32s
+from hakken.ratings import CODE_OF_STATUS, Status
+
+UNKNOWN_STATUS = 0
+"""Of an entry without a score: watched or planned, nobody knows."""
+COMPLETED = CODE_OF_STATUS[Status.COMPLETED]
+EPOCH = date(1970, 1, 1)
+"""Days are counted from here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +29,9 @@ class RatingTable:
         rows: rows that the table held.
         dropped: why rows were left out → how many.
         examples: why rows were left out → where the first few of them are, such as "ratings.csv, line 17".
-        statuses: `(n,)` int8, MyAnimeList's codes (`hakken.ratings.STATUS_OF_CODE`); 0 where none is known,
-            which is also what a table made without any gets.
+        statuses: `(n,)` int8, MyAnimeList's codes (`hakken.ratings.STATUS_OF_CODE`), or `UNKNOWN_STATUS`, which no
+            entry with a score has. All are `COMPLETED` in a table made without any.
+        updated: `(n_users,)` int32, day of each user's newest update, counted from `EPOCH`; 0 where it is unknown.
     """
 
     anime_ids: Int32s
@@ -34,10 +43,19 @@ class RatingTable:
     dropped: Counter[str] = field(default_factory=Counter)
     examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
     statuses: Int8s = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
+    updated: Int32s = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
 
     def __post_init__(self) -> None:
         if not len(self.statuses):
-            object.__setattr__(self, "statuses", np.zeros(len(self.users), dtype=np.int8))
+            object.__setattr__(self, "statuses", np.full(len(self.users), COMPLETED, dtype=np.int8))
+        if not len(self.updated):
+            object.__setattr__(self, "updated", np.zeros(self.n_users, dtype=np.int32))
 
     def __len__(self) -> int:
         return len(self.users)
+
+    @property
+    def newest(self) -> str | None:
+        """The newest update of all, such as "2026-03-01"; None where no time is known."""
+        day = int(self.updated.max(initial=0))
+        return (EPOCH + timedelta(days=day)).isoformat() if day else None

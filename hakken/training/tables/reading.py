@@ -27,6 +27,10 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
     - the same with `watching_status`, in MyAnimeList's codes;
     - `username, anime_id, my_score, my_status`, as in MyAnimeList's own tables.
 
+    A status may also be 0: without a score, nobody knows whether it was watched or planned; with one, it was watched,
+    and counts as completed. Any of them may have `updated_at`, when the entry was changed: a date or a time in UTC. One
+    that is no time since 1990 leaves it unknown, and is counted; the row stays.
+
     Columns may stand in any order, among others. Rows that can't be used are left out and counted, with the lines of
     the first few; of a repeated pair the last row counts, in the order of the parts' names. What is held in memory
     grows with the entries kept, not with the text.

@@ -1,7 +1,7 @@
 """Rows of the smaller tables, one by one, as texts."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 
 from hakken.ratings import MAX_ANIME_ID
@@ -12,20 +12,29 @@ from hakken.training.tables.files import Part
 ANIME_ID = re.compile(r"[0-9]{1,10}")
 
 
-def records(part: Part, columns: Sequence[str]) -> Iterator[tuple[int, Sequence[bytes]]]:
-    """Each row's line and fields; of a row with the wrong number of fields, none.
+def records(
+    part: Part, columns: Sequence[str], optional: Collection[str] = ()
+) -> Iterator[tuple[int, dict[str, bytes]]]:
+    """Each row's line and its fields by column; of a row with the wrong number of fields, none.
+
+    Args:
+        part: a part of a table.
+        columns: those that it must have.
+        optional: those that it may have.
 
     Raises:
         TableError: the part can't be read to its end, or lacks a column.
     """
     with opened(part) as table:
-        check_columns(part, table, columns)
-        for load in table.batches(columns):
+        wanted = [*columns, *(name for name in optional if name in table.columns)]
+        check_columns(part, table, wanted)
+        for load in table.batches(wanted):
             batch = load()
             fields = zip(*(texts(column).to_pylist() for column in batch.columns), strict=True)
+            rows = (dict(zip(wanted, row, strict=True)) for row in fields)
             records = [
-                *zip(batch.lines.tolist(), fields, strict=True),
-                *((line, ()) for line in batch.misshapen.tolist()),
+                *zip(batch.lines.tolist(), rows, strict=True),
+                *((line, {}) for line in batch.misshapen.tolist()),
             ]
             yield from sorted(records, key=itemgetter(0))
 

@@ -1,8 +1,12 @@
 """Reading the table of how anime are related, and finding the franchises of an anime table."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import msgspec
+
+from hakken.catalogue import Catalogue, Related, spaced
 from hakken.errors import TableError
 from hakken.franchises import Relation, with_franchises
 from hakken.training.tables.anime import AnimeTable
@@ -12,14 +16,17 @@ from hakken.training.tables.records import anime_id_of, records
 from hakken.training.tables.rows import MISSHAPEN
 
 RELATION_COLUMNS = ("anime_id", "relation", "related_id")
+CONFIDENCE = re.compile(r"0?\.[0-9]+|[01](\.0*)?")
 
 
 def in_franchises(anime: AnimeTable, relations: Path | None = None, *, strict: bool = False) -> AnimeTable:
-    """The same table, whose catalogue knows franchises; what could not be used of the relations is counted with it.
+    """The same table, whose catalogue knows franchises and relations; what could not be used of those is counted too.
 
     Args:
         anime: the anime.
-        relations: a table, or a folder of its parts, in the formats of ratings. Without it titles alone decide.
+        relations: a table, or a folder of its parts, in the formats of ratings; `confidence`, 0-1, may say of each row
+            how sure it is, where it was inferred. All of them tell franchises, and go into the catalogue, so that they
+            do so again when it is brought up to date. Without a table titles alone decide.
         strict: refuse it at the first row that can't be used.
 
     Raises:
@@ -33,13 +40,25 @@ def in_franchises(anime: AnimeTable, relations: Path | None = None, *, strict: b
     dropped = anime.dropped + faults.dropped
     places = {reason: anime.examples.get(reason, ()) + faults.examples.get(reason, ()) for reason in dropped}
     examples = {reason: some[:N_EXAMPLES] for reason, some in places.items()}
-    return AnimeTable(with_franchises(anime.catalogue, known), dropped, examples)
+    catalogue = _related(with_franchises(anime.catalogue, known), known)
+    return AnimeTable(catalogue, dropped, examples)
+
+
+def _related(catalogue: Catalogue, known: Iterable[Relation]) -> Catalogue:
+    """The same with what relations say of each; of one of which they say nothing, nobody has asked."""
+    told: dict[int, dict[Related, None]] = {}
+    for one in known:
+        if one.anime_id in catalogue:
+            related = Related(one.related_id, spaced(one.kind).capitalize(), one.confidence)
+            told.setdefault(one.anime_id, {})[related] = None
+    changed = (msgspec.structs.replace(catalogue[one], relations=tuple(related)) for one, related in told.items())
+    return Catalogue([*catalogue.values(), *changed])
 
 
 def _relations(path: Path, faults: Faults) -> Iterator[Relation]:
     for part in parts_of(path):
-        for line, fields in records(part, RELATION_COLUMNS):
-            relation = _relation([field.decode(errors="replace").strip() for field in fields])
+        for line, fields in records(part, RELATION_COLUMNS, ["confidence"]):
+            relation = _relation([field.decode(errors="replace").strip() for field in fields.values()])
             if isinstance(relation, Relation):
                 yield relation
             else:
@@ -50,10 +69,12 @@ def _relation(texts: list[str]) -> Relation | str:
     """A row's relation, or why it holds none."""
     if not texts:
         return MISSHAPEN
-    of, kind, to = texts
+    of, kind, to, confidence = [*texts, ""][:4]
     anime_id, related_id = anime_id_of(of), anime_id_of(to)
     if anime_id is None:
         return "impossible anime id"
     if related_id is None:
         return "impossible id of a related anime"
-    return Relation(anime_id, kind, related_id) if kind else "no relation"
+    if confidence and not CONFIDENCE.fullmatch(confidence):
+        return "impossible confidence"
+    return Relation(anime_id, kind, related_id, float(confidence) if confidence else None) if kind else "no relation"

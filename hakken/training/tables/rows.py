@@ -1,20 +1,26 @@
 """Batches of rows: which kind of table they belong to, which of them can be used, and what is kept of them."""
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from hakken.errors import TableError
-from hakken.model.arrays import Array, Int8s, Int64s
+from hakken.model.arrays import Array, Int8s, Int32s, Int64s
 from hakken.ratings import MAX_ANIME_ID, MAX_SCORE, STATUS_OF_CODE
-from hakken.training.tables.columns import Batch, listed, numbers, texts
+from hakken.training.tables.columns import NO_DAY, Batch, days, listed, numbers, texts
 from hakken.training.tables.faults import N_EXAMPLES
+from hakken.training.tables.rating_table import COMPLETED, EPOCH, UNKNOWN_STATUS
 
 NOT_SCORED = -1
 """What some tables write for an entry without a score; others write 0."""
 MISSHAPEN = "wrong number of fields"
+UPDATED = "updated_at"
+"""When an entry was last changed: a column that any rating table may have."""
+EARLIEST = (date(1990, 1, 1) - EPOCH).days
+"""No list was kept before."""
 
 
 class Kind(NamedTuple):
@@ -25,17 +31,20 @@ class Kind(NamedTuple):
         score: column of the scores.
         status: column of MyAnimeList's status codes, where the table has one.
         named: whether users have names; otherwise they have numbers.
+        dated: whether the table has the column `UPDATED`.
     """
 
     user: str
     score: str
     status: str | None
     named: bool = False
+    dated: bool = False
 
     @property
     def columns(self) -> list[str]:
-        """The columns to read: user, anime, score and, where there is one, status."""
-        return [self.user, "anime_id", self.score, *([self.status] if self.status else [])]
+        """The columns to read: user, anime, score and, where there are any, status and update time."""
+        optional = [*([self.status] if self.status else []), *([UPDATED] if self.dated else [])]
+        return [self.user, "anime_id", self.score, *optional]
 
 
 KINDS = (
@@ -82,6 +91,8 @@ class Kept(NamedTuple):
         items: their anime.
         scores: `(n,)` int8, 0-10.
         statuses: `(n,)` int8, or None where the table has none.
+        updated: `(n_users,)` int32, newest day of each of `users.values`, 0 where it is unknown; None where the
+            table has no times.
         lines: `(n,)` int64, where they stand.
         faults: what was left out.
     """
@@ -91,6 +102,7 @@ class Kept(NamedTuple):
     items: Labels
     scores: Int8s
     statuses: Int8s | None
+    updated: Int32s | None
     lines: Int64s
     faults: list[Fault]
 
@@ -105,7 +117,7 @@ def kind_of(where: object, columns: Sequence[str]) -> Kind:
     if kind is None:
         wanted = "; or ".join(", ".join(kind.columns) for kind in reversed(KINDS))
         raise TableError(f"The table {where} has the columns {listed(columns)}. A rating table has {wanted}.")
-    return kind
+    return kind._replace(dated=UPDATED in columns)
 
 
 def keep_usable(kind: Kind, batch: Batch) -> Kept:
@@ -125,17 +137,25 @@ def keep_usable(kind: Kind, batch: Batch) -> Kept:
     statuses = None
     if kind.status:
         statuses = numbers(columns[3])
-        tests["impossible status"] = np.isin(statuses, list(STATUS_OF_CODE))
+        tests["impossible status"] = np.isin(statuses, [UNKNOWN_STATUS, *STATUS_OF_CODE])
+        # Whoever scored it has watched it.
+        statuses = np.where((statuses == UNKNOWN_STATUS) & (scores > 0), COMPLETED, statuses)
     good, faults = _judge(tests, lines)
     if len(misshapen):
         faults.insert(0, Fault(MISSHAPEN, len(misshapen), misshapen[:N_EXAMPLES].tolist()))
     kept = slice(None) if good.all() else np.flatnonzero(good)
+    users = users.take(kept)
+    updated = None
+    if kind.dated:
+        updated, impossible = _newest(users, days(columns[-1])[kept], lines[kept])
+        faults += impossible
     return Kept(
         rows=len(lines) + len(misshapen),
-        users=users.take(kept),
+        users=users,
         items=_labels(pa.array(anime_ids[kept])),
         scores=np.maximum(scores[kept], 0).astype(np.int8),
         statuses=None if statuses is None else statuses[kept].astype(np.int8),
+        updated=updated,
         lines=lines[kept],
         faults=faults,
     )
@@ -180,3 +200,12 @@ def _judge(tests: dict[str, Array], lines: Int64s) -> tuple[Array, list[Fault]]:
             faults.append(Fault(reason, int(failed.sum()), lines[failed][:N_EXAMPLES].tolist()))
             good &= passed
     return good, faults
+
+
+def _newest(users: Labels, updated: Int64s, lines: Int64s) -> tuple[Int32s, list[Fault]]:
+    """Each user's newest possible day, `(n_values,)`, and the days that are none."""
+    tomorrow = (datetime.now(UTC).date() - EPOCH).days + 1
+    possible = (updated >= EARLIEST) & (updated <= tomorrow)
+    newest = np.zeros(len(users.values), dtype=np.int32)
+    np.maximum.at(newest, users.codes[possible], updated[possible].astype(np.int32))
+    return newest, _judge({"impossible update time, left unknown": possible | (updated == NO_DAY)}, lines)[1]

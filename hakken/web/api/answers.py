@@ -69,6 +69,7 @@ class Facts(Anime, frozen=True, kw_only=True, omit_defaults=False):
         """What is said of a title: its addresses are looked at as for the pages."""
         shown = msgspec.structs.asdict(anime) | {
             "picture": picture_address(anime.picture, services().settings.pictures_from),
+            "relations": anime.relations and tuple(related for related in anime.relations if related.likely),
             "streaming": tuple(Link(one.service, one.url) for one in watch_links(anime.streaming)),
         }
         _, rows = knowledge.model.rows_of([anime.anime_id])

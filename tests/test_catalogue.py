@@ -1,0 +1,177 @@
+"""The catalogue: what is written is what is read, its columns are its facts, and what is no anime is refused."""
+
+import gzip
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hakken.catalogue import Anime, Catalogue, Link, Related, made_from
+from hakken.errors import ArtefactCorrupt
+from hakken.knowledge import NO_PART, Facts, Knowledge
+from hakken.model import Model
+from hakken.web.offer import offer_of
+from tests.models import N_ITEMS
+
+ids = st.integers(1, N_ITEMS + 40)
+words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
+some_words = st.lists(words, max_size=3, unique=True).map(tuple)
+anime = st.builds(
+    Anime,
+    anime_id=ids,
+    title=words,
+    synonyms=some_words,
+    type=st.sampled_from([None, "TV", "Movie", "tv"]),
+    genres=st.sampled_from([(), ("Drama",), ("drama", "Space"), ("Space",)]),
+    year=st.none() | st.integers(1917, 2030),
+    start_date=st.sampled_from([None, "1998", "1998-04-03"]),
+    mean=st.none() | st.floats(1, 10),
+    members=st.none() | st.integers(0, 10**7),
+    relations=st.none() | st.lists(st.builds(Related, ids, words, st.none() | st.floats(0, 1)), max_size=2).map(tuple),
+    streaming=st.lists(st.builds(Link, words, words), max_size=1).map(tuple),
+    made_from=st.none() | words,
+    tags=some_words,
+    adult=st.booleans(),
+    franchise=st.none() | ids,
+    saga=st.none() | ids,
+    part=st.none() | st.integers(1, 9),
+)
+known = st.lists(anime, max_size=12)
+
+
+@given(given_anime=known)
+def test_what_is_written_is_read_as_the_same(
+    given_anime: list[Anime], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("c") / "catalogue"
+    expected = dict(sorted({one.anime_id: one for one in given_anime}.items()))
+    Catalogue(given_anime).write(path)
+    for catalogue in (Catalogue(given_anime), Catalogue.read(path)):
+        assert list(catalogue.items()) == list(expected.items())
+        assert len(catalogue) == len(expected)
+        assert catalogue.encoded() == path.read_bytes()
+    assert msgspec.json.Decoder(Anime).decode_lines(gzip.decompress(path.read_bytes())) == list(expected.values())
+
+
+@settings(max_examples=200)
+@given(given_anime=known)
+def test_columns_and_groups_are_the_facts_of_each(given_anime: list[Anime]) -> None:
+    catalogue = Catalogue(given_anime)
+    columns, each = catalogue.columns, list(catalogue.values())
+    assert columns.ids.tolist() == [one.anime_id for one in each]
+    for name in ("year", "members", "franchise", "saga", "part", "adult"):
+        assert getattr(columns, name).tolist() == [getattr(one, name) or 0 for one in each], name
+    assert {name: where.tolist() for name, where in columns.types.items()} == {
+        kind: [n for n, one in enumerate(each) if one.type == kind] for kind in {one.type for one in each if one.type}
+    }
+    assert {name: where.tolist() for name, where in columns.genres.items()} == {
+        genre: [n for n, one in enumerate(each) if genre in one.genres] for one in each for genre in one.genres
+    }
+    franchises: dict[int, list[tuple[int, int]]] = {}
+    sagas: dict[int, list[tuple[int, int]]] = {}
+    for one in each:
+        franchise = one.franchise or one.anime_id
+        assert catalogue.franchise_of(one.anime_id) == franchise
+        assert catalogue.saga_of(one.anime_id) == (one.saga or franchise)
+        if one.part:
+            franchises.setdefault(franchise, []).append((one.part, one.anime_id))
+            sagas.setdefault(one.saga or franchise, []).append((one.part, one.anime_id))
+    for found, expected in ((catalogue.franchises, franchises), (catalogue.sagas, sagas)):
+        assert found == {group: tuple(one for _, one in sorted(entries)) for group, entries in expected.items()}
+    assert catalogue.adult_ids == tuple(one.anime_id for one in each if one.adult)
+    assert catalogue.franchise_of(99_999) == catalogue.saga_of(99_999) == 99_999
+
+
+@given(given_anime=known)
+def test_facts_by_the_models_rows_are_those_of_each(given_anime: list[Anime], knowledge: Knowledge) -> None:
+    model, catalogue = knowledge.model, Catalogue(given_anime)
+    facts = Facts(model, catalogue)
+    each = [catalogue.get(anime_id) for anime_id in model.arrays.anime_ids.tolist()]
+    assert facts.year.tolist() == [(one.year or 0) if one else 0 for one in each]
+    assert facts.members.tolist() == [(one.members or 0) if one else 0 for one in each]
+    assert facts.adult.tolist() == [one is not None and one.adult for one in each]
+    for masks, values in (
+        (facts.types, [({one.type.lower()} if one.type else set()) if one else set() for one in each]),
+        (facts.genres, [{genre.lower() for genre in one.genres} if one else set() for one in each]),
+    ):
+        names = set().union(*values)
+        assert {name: mask.tolist() for name, mask in masks.items()} == {
+            name: [name in held for held in values] for name in names
+        }
+    assert facts.genre_names.keys() == facts.genres.keys()
+    _check_groups(model, catalogue, facts)
+
+
+def _check_groups(model: Model, catalogue: Catalogue, facts: Facts) -> None:
+    places = facts.places
+    assert places.ids.tolist() == sorted({*catalogue, *model.arrays.anime_ids.tolist()})
+    for part, one in zip(places.part.tolist(), map(catalogue.get, places.ids.tolist()), strict=True):
+        alone = one is None or (one.franchise is None and one.saga is None)
+        assert part == (1 if alone else (one.part if one else None) or NO_PART)
+    for groups, group_of in ((facts.franchises, catalogue.franchise_of), (facts.sagas, catalogue.saga_of)):
+        expected = np.array([group_of(one) for one in model.arrays.anime_ids.tolist()])
+        same = groups.of_row[:, None] == groups.of_row
+        assert np.array_equal(same, expected[:, None] == expected)
+
+
+@pytest.mark.parametrize(
+    "text", [b"[]\n", b"{}\n", b'{"anime_id":"x","title":"x"}\n', b'{"anime_id":1,"title":\n', b"\n", b"\xff\n"]
+)
+def test_a_line_that_is_about_no_anime_is_refused(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "c").write_bytes(gzip.compress(b'{"anime_id":7,"title":"Good"}\n' + text))
+    with pytest.raises(ArtefactCorrupt, match="can't be read"):
+        Catalogue.read(tmp_path / "c")
+
+
+@pytest.mark.parametrize("facts", [b'"year":1998', b'"title":5', b'"title":"x","genres":"Drama"'])
+def test_an_odd_fact_is_refused_before_the_catalogue_is_served(
+    tmp_path: Path, facts: bytes, knowledge: Knowledge
+) -> None:
+    (tmp_path / "c").write_bytes(gzip.compress(b'{"anime_id":7,' + facts + b"}\n"))
+    odd = Catalogue.read(tmp_path / "c")
+    with pytest.raises(ArtefactCorrupt, match="anime 7 can't be read"):
+        odd.anime(7)
+    with pytest.raises(ArtefactCorrupt, match="anime 7 can't be read"):
+        Knowledge(knowledge.model, odd).warm()
+
+
+@pytest.mark.parametrize("harm", [lambda data: data[:-1], lambda data: data[:20], lambda _: b"mine"])
+def test_a_damaged_file_is_refused(tmp_path: Path, harm: object) -> None:
+    assert callable(harm)
+    (tmp_path / "c").write_bytes(harm(Catalogue([Anime(anime_id=1, title="One")] * 9).encoded()))
+    with pytest.raises(ArtefactCorrupt):
+        Catalogue.read(tmp_path / "c")
+
+
+def test_a_file_may_be_of_several_parts_in_any_order(tmp_path: Path) -> None:
+    parts = [Catalogue([Anime(anime_id=n, title=f"Anime {n}")]).encoded() for n in (3, 1, 2)]
+    (tmp_path / "c").write_bytes(b"".join(parts))
+    assert [one.title for one in Catalogue.read(tmp_path / "c").values()] == ["Anime 1", "Anime 2", "Anime 3"]
+
+
+@pytest.mark.parametrize(
+    ("words_", "expected"),
+    [
+        ("Light novel", "light novel"),
+        ("4_koma_manga", "4-koma manga"),
+        ("4-koma manga", "4-koma manga"),
+        ("Other", None),
+    ],
+)
+def test_what_it_was_made_from_has_one_name(words_: str, expected: str | None) -> None:
+    assert made_from(words_) == expected
+
+
+def test_an_offer_has_what_the_models_titles_have(knowledge: Knowledge) -> None:
+    facts = [
+        Anime(anime_id=1, title="1", type="OVA", genres=("drama", "Ecchi"), adult=True),
+        Anime(anime_id=2, title="2", type="TV", genres=("Drama",)),
+        Anime(anime_id=4, title="4", type="TV"),
+        Anime(anime_id=99_999, title="Not in the model", type="Music", genres=("Space",)),
+    ]
+    offer = offer_of(Knowledge(knowledge.model, Catalogue(facts)))
+    assert offer.types == ("TV", "OVA")
+    assert [(one.number, one.name, one.adult) for one in offer.genres] == [(1, "Drama", False), (2, "Ecchi", True)]
