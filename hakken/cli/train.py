@@ -151,7 +151,7 @@ def _train(
             with progress.stage("finding franchises"):
                 known = tables.in_franchises(known, relations, strict=strict)
             table = tables.read_ratings(ratings, strict=strict, progress=progress)
-            fitted = pipeline.fit(table, parameters, progress, data_time)
+            fitted = pipeline.fit(table, parameters, known.catalogue, progress, data_time)
             artefact = pipeline.save(fitted, known.catalogue, staged, progress)
         run = reporting.Run(table, known, fitted, artefact._replace(directory=out), progress)
         if report:

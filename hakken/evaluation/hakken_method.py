@@ -40,7 +40,8 @@ class Hakken(Method):
         """Train, write the artefact and open it."""
         with tempfile.TemporaryDirectory() as scratch:
             place = Path(scratch)
-            pipeline.save(pipeline.fit(split.training, self._parameters, progress), self._catalogue, place, progress)
+            fitted = pipeline.fit(split.training, self._parameters, self._catalogue, progress)
+            pipeline.save(fitted, self._catalogue, place, progress)
             # What is mapped into memory stays readable when its file's name is gone.
             self._knowledge = Knowledge.read(store.open_artefact(place))
 

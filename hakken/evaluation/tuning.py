@@ -197,7 +197,7 @@ class _Fold:
         self._split = divided
         self._catalogue = catalogue
         self._keys = keys_of(catalogue)
-        self._fitted: Fitted = fit(divided.training, start)
+        self._fitted: Fitted = fit(divided.training, start, catalogue)
 
     def measure(self, parameters: Parameters) -> tuple[float, float]:
         """What is liked of what the two lists show: over all titles, and over new franchises by default."""
@@ -224,7 +224,7 @@ class _Fold:
             rows, known = model.rows_of(list(scores))
             known &= model.arrays.raters[rows] > 0
             visitor = fold_in(plain, user.given)
-            if n_watched := len(visitor.taste.rows):
+            if n_watched := visitor.taste.n_watched:
                 left = np.array(list(scores.values()), dtype=np.float64) - predict(plain, visitor, rows)
                 wanted = preference(plain, visitor.taste)[rows].clip(*IMPLICIT_RANGE)
                 length = np.full(len(rows), np.log(n_watched / USUAL_LENGTH))
@@ -234,7 +234,9 @@ class _Fold:
     def _model(self, parameters: Parameters) -> Model:
         before = self._fitted.manifest.parameters
         if any(getattr(before, name) != getattr(parameters, name) for name in WEIGHTS):
-            self._fitted = with_preference_weights(self._fitted, self._split.training, parameters)
+            self._fitted = with_preference_weights(
+                self._fitted, self._split.training, parameters, self._catalogue
+            )
         manifest = msgspec.structs.replace(self._fitted.manifest, parameters=parameters)
         return Model(self._fitted.arrays, manifest, "unsaved")
 

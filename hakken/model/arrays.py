@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from hakken.errors import ArtefactCorrupt
 from hakken.files import unread
-from hakken.model.manifest import Manifest
+from hakken.model.manifest import SCHEMA_VERSION, Manifest
 from hakken.model.store import Artefact
 
 Array = npt.NDArray[Any]
@@ -26,9 +26,7 @@ Int16s = npt.NDArray[np.int16]
 QUANTA = 2**16 - 1
 """A stored value of this much is its row's strongest similarity."""
 FEW_WATCHERS = 20.0
-"""Added to a title's watchers where its popularity is weighed, so that one more or less decides nothing."""
-REACHABLE_SINCE = 4
-"""The first schema version that has `reachable`."""
+"""Added to a title's watchers in a model of schema 3, so that one more or less decides nothing of its popularity."""
 UNPACK_POWER = 1.25
 """Steps grow with the similarity: 1e-6 near 0, where a weak neighbour's relative error counts, 2e-5 near 1."""
 
@@ -56,11 +54,19 @@ class Arrays:
             too: n_ij, how many training users scored both. No prediction reads it: it takes no memory until someone
             looks at an anime.
         watchers: `(n_items,)` int32, how many training users have the anime on their lists, scored or not.
-        reachable: `(n_items,)` int32, how many training users could have watched the anime.
+        popularity: `(n_items,)` float32, q_i: the part of those who could have watched the anime that did, see
+            docs/time.md.
         pref_indptr: `(n_items + 1,)` int64, where each row of the preference weights begins; a row is what was watched.
         pref_indices: `(n_weights,)`, of `sim_indices`' type: the titles `i` that it speaks for or against.
         pref_values: `(n_weights,)` int16, packed weights, `w_ji = pref_scale[i] · pref_values[p]`.
         pref_scale: `(n_items,)` float32, weight of a packed 1, of each title `i`.
+        attr_share: `(n_items,)` float32, how much attributes count in the weights of each title `i`; 0 where not at all.
+        attr_indptr: `(n_items + 1,)` int64, where the attributes of each title begin; none where `attr_share` is 0.
+        attr_indices: `(n_attributes_of_titles,)` uint16, which attributes a title has.
+        attr_rows: `(n_items,)` int32, row of each watched anime in `attr_values`; -1 for one that speaks for no attribute.
+        attr_values: `(n_rows, n_attributes)` int8, packed: how much having watched `j` speaks for titles with an
+            attribute, `v_ja = attr_scale[a] · attr_values[attr_rows[j], a]`; see `hakken.model.preference`.
+        attr_scale: `(n_attributes,)` float32, what a packed 1 is, of each attribute.
     """
 
     anime_ids: Int32s
@@ -72,11 +78,17 @@ class Arrays:
     sim_scale: Float32s
     sim_support: Array
     watchers: Int32s
-    reachable: Int32s
+    popularity: Float32s
     pref_indptr: Int64s
     pref_indices: Array
     pref_values: Int16s
     pref_scale: Float32s
+    attr_share: Float32s
+    attr_indptr: Int64s
+    attr_indices: Array
+    attr_rows: Int32s
+    attr_values: Array
+    attr_scale: Float32s
 
     def save(self, directory: Path) -> None:
         """Write one `.npy` file for each array."""
@@ -91,8 +103,9 @@ class Arrays:
             ArtefactCorrupt: one is missing, is not an array of its type, or they don't fit together.
             StorageError: one can't be read just now.
         """
-        mapped = {name: _map(artefact.path(f"{name}.npy")) for name in cls.__dataclass_fields__ if name != "reachable"}
-        arrays = cls(**mapped, reachable=_reachable(artefact, mapped["anime_ids"].size))
+        later = _as_in_schema_3(artefact) if artefact.manifest.schema_version < SCHEMA_VERSION else {}
+        names = [name for name in cls.__dataclass_fields__ if name not in later]
+        arrays = cls(**{name: _map(artefact.path(f"{name}.npy")) for name in names}, **later)
         problem = arrays.problem()
         if problem:
             raise ArtefactCorrupt(f"The model in {artefact.directory} can't be used: {problem}.")
@@ -111,27 +124,36 @@ class Arrays:
             "sim_scale": ("float32", n_items),
             "sim_support": ("int32" if self.sim_support.dtype == "int32" else "uint16", n_neighbours),  # either will do
             "watchers": ("int32", n_items),
-            "reachable": ("int32", n_items),
+            "popularity": ("float32", n_items),
             "pref_indptr": ("int64", n_items + 1),
             "pref_indices": (index_type(n_items), n_weights),
             "pref_values": ("int16", n_weights),
             "pref_scale": ("float32", n_items),
+            "attr_share": ("float32", n_items),
+            "attr_indptr": ("int64", n_items + 1),
+            "attr_indices": ("uint16", len(self.attr_indices)),
+            "attr_rows": ("int32", n_items),
+            "attr_values": ("int8", len(self.attr_values), len(self.attr_scale)),
+            "attr_scale": ("float32", len(self.attr_scale)),
         }
-        for name, (dtype, length) in wanted.items():
+        for name, (dtype, *shape) in wanted.items():
             array = getattr(self, name)
-            if array.dtype != dtype or array.shape != (length,):
-                return f"{name} is {array.dtype}{array.shape}, not {dtype}({length},)"
+            if array.dtype != dtype or array.shape != tuple(shape):
+                return f"{name} is {array.dtype}{array.shape}, not {dtype}{tuple(shape)}"
         if (np.diff(self.anime_ids) <= 0).any():
             return "anime_ids are not ascending"
-        for name in ("sim", "pref"):
+        for name, n_columns in (("sim", n_items), ("pref", n_items), ("attr", len(self.attr_scale))):
             indptr, indices = getattr(self, f"{name}_indptr"), getattr(self, f"{name}_indices")
             if indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
                 return f"{name}_indptr does not cut {name}_indices into rows"
-            if len(indices) and int(indices.max()) >= n_items:
-                return f"{name}_indices point past the last item"
-        if not all(np.isfinite(array).all() for array in (self.b_i, self.sim_scale, self.pref_scale)):
-            return "b_i, sim_scale or pref_scale is not finite"
-        return None
+            if len(indices) and int(indices.max()) >= n_columns:
+                return f"{name}_indices point past the last column"
+        if ((self.attr_rows < -1) | (self.attr_rows >= len(self.attr_values))).any():
+            return "attr_rows point past attr_values"
+        for name in ("b_i", "popularity", "sim_scale", "pref_scale", "attr_share", "attr_scale"):
+            if not np.isfinite(getattr(self, name)).all():
+                return f"{name} is not finite"
+        return None if (self.popularity > 0).all() else "popularity is not positive"
 
 
 class TitleWeights(NamedTuple):
@@ -146,6 +168,20 @@ class TitleWeights(NamedTuple):
     indptr: Int64s
     watched: Array
     values: Int16s
+
+
+class AttributeTitles(NamedTuple):
+    """The titles whose weights go by their attributes.
+
+    Attributes:
+        rows: `(n,)` int64, ascending inner indices.
+        begins: `(n,)` int64, where the attributes of each begin in `attr_indices`; each has some.
+        share: `(n,)` float32, `attr_share` of each.
+    """
+
+    rows: Int64s
+    begins: Int64s
+    share: Float32s
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,11 +226,8 @@ class Model:
 
     @cached_property
     def popularity(self) -> Float64s:
-        """`(n_items,)` float64: of the training users who could have watched each anime, the part that did.
-
-        A few watchers are added to each.
-        """
-        return (self.arrays.watchers + FEW_WATCHERS) / np.maximum(1, self.arrays.reachable)
+        """`(n_items,)` float64: q_i, see `Arrays.popularity`."""
+        return self.arrays.popularity.astype(np.float64)
 
     @cached_property
     def log_popularity(self) -> Float64s:
@@ -227,6 +260,12 @@ class Model:
         watched = np.repeat(rows, np.diff(arrays.pref_indptr))[order]
         lengths = np.bincount(arrays.pref_indices, minlength=self.n_items)
         return TitleWeights(np.concatenate(([0], np.cumsum(lengths))), watched, arrays.pref_values[order])
+
+    @cached_property
+    def by_attributes(self) -> "AttributeTitles":
+        """The titles whose weights go by their attributes, wholly or in part."""
+        rows = np.flatnonzero(np.diff(self.arrays.attr_indptr))
+        return AttributeTitles(rows, self.arrays.attr_indptr[rows], self.arrays.attr_share[rows])
 
     @property
     def mu(self) -> float:
@@ -297,11 +336,19 @@ def support_type(most_raters: int) -> str:
     return "uint16" if most_raters <= QUANTA else "int32"
 
 
-def _reachable(artefact: Artefact, n_items: int) -> Int32s:
-    """`Arrays.reachable`; schema 3, which has none, took every title to be within everyone's reach."""
-    if artefact.manifest.schema_version < REACHABLE_SINCE:
-        return np.full(n_items, artefact.manifest.sizes.users, dtype=np.int32)
-    return _map(artefact.path("reachable.npy"))
+def _as_in_schema_3(artefact: Artefact) -> dict[str, Array]:
+    """The arrays that schema 3 did not have, with which its models are served as they were: without attributes."""
+    watchers = _map(artefact.path("watchers.npy"))
+    n_items = watchers.size
+    return {
+        "popularity": ((watchers + FEW_WATCHERS) / max(1, artefact.manifest.sizes.users)).astype(np.float32),
+        "attr_share": np.zeros(n_items, dtype=np.float32),
+        "attr_indptr": np.zeros(n_items + 1, dtype=np.int64),
+        "attr_indices": np.zeros(0, dtype=np.uint16),
+        "attr_rows": np.full(n_items, -1, dtype=np.int32),
+        "attr_values": np.zeros((0, 0), dtype=np.int8),
+        "attr_scale": np.zeros(0, dtype=np.float32),
+    }
 
 
 def _map(path: Path) -> Array:

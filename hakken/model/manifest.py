@@ -16,7 +16,14 @@ SCHEMA_VERSION = 4
 OLDEST_SCHEMA_VERSION = 3
 """What is older has to be trained again."""
 
-PARAMETERS_OF_SCHEMA_3: Mapping[str, float] = {}
+PARAMETERS_OF_SCHEMA_3: Mapping[str, float] = {
+    "pref_stored": 200,
+    "unknown": 0.0,
+    "planned": 0.0,
+    "late": 0.0,
+    "attribute_reg": 100.0,
+    "attribute_support": 5.0,
+}
 """The parameters that schema 3 did not have, each with the value that serves a model of schema 3 as it was served then.
 
 One whose default does so stands here too: a test wants to see that each was thought of.
@@ -88,6 +95,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         shrinkage: λ in (n_ij − 1) / (n_ij − 1 + λ).
         min_support: pairs of items rated by fewer users than this get similarity 0.
         k_stored: neighbours kept per item.
+        pref_stored: preference weights kept per item, at most; an item that few people watched keeps fewer.
         k: neighbours used for a prediction, at most.
         amplification: exponent on a similarity when neighbours are weighted; above 1, the strongest speak louder.
         prior: added to the sum of the weights, so that few or weak neighbours move a prediction less.
@@ -96,10 +104,16 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raters are no verdict.
         liking: how much more an entry counts for each score point above its user's mean; see hakken.model.preference.
         unscored: how much an entry without a score counts.
+        unknown: how much an entry without a score counts of which nobody knows whether it was watched or planned.
+        planned: how much a planned entry counts.
         activity: exponent by which the entries of people with long lists count less when preference weights are learnt.
         pref_reg: λ of the preference weights.
         dropout: share of entries that training of the preference weights does without, on average.
         min_watchers: titles that fewer training users have on their lists get no preference weights.
+        late: people who could have watched a title at whose number its preference weights are doubled, since few people
+            leave them too small; see docs/time.md.
+        attribute_reg: λ of the regression of preference weights on attributes; see hakken.training.attributes.
+        attribute_support: watchers of a title at whose number its own weights and those from its attributes count alike.
         novelty: exponent by which the match of a widely watched title is lowered.
         pull: how much each score point of a predicted rating above the baseline raises the match.
         quality: how much each score point of an anime's own bias raises the match.
@@ -111,23 +125,29 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         implicit_length: score points by which the rating falls when a list grows e-fold, as preferences grow with it.
     """
 
-    reg_u: Regulariser = 1.5
-    reg_i: Regulariser = 1.7
+    reg_u: Regulariser = 0.7
+    reg_i: Regulariser = 1.6
     n_epochs: Positive = 10
-    shrinkage: Regulariser = 80.0
+    shrinkage: Regulariser = 100.0
     min_support: Positive = 1
-    k_stored: Positive = 200
-    k: Positive = 60
-    amplification: Annotated[float, Meta(gt=0, le=10)] = 2.5
-    prior: Regulariser = 0.013
+    k_stored: Positive = 100
+    pref_stored: Positive = 200
+    k: Positive = 24
+    amplification: Annotated[float, Meta(gt=0, le=10)] = 2.2
+    prior: Regulariser = 0.011
     trust: Annotated[float, Meta(ge=0, le=1)] = 0.16
     min_raters: Positive = 50
     liking: Annotated[float, Meta(ge=0, le=10)] = 0.15
     unscored: Annotated[float, Meta(ge=0, le=10)] = 0.55
+    unknown: Annotated[float, Meta(ge=0, le=10)] = 0.5
+    planned: Annotated[float, Meta(ge=0, le=10)] = 0.35
     activity: Annotated[float, Meta(ge=0, le=1)] = 0.15
-    pref_reg: Annotated[float, Meta(gt=0, le=1e9)] = 125.0
-    dropout: Annotated[float, Meta(ge=0, le=0.99)] = 0.14
+    pref_reg: Annotated[float, Meta(gt=0, le=1e9)] = 150.0
+    dropout: Annotated[float, Meta(ge=0, le=0.99)] = 0.11
     min_watchers: Positive = 5
+    late: Regulariser = 100.0
+    attribute_reg: Annotated[float, Meta(gt=0, le=1e9)] = 100.0
+    attribute_support: Annotated[float, Meta(gt=0, le=1e9)] = 5.0
     novelty: Annotated[float, Meta(ge=0, le=2)] = 0.08
     pull: Annotated[float, Meta(ge=0, le=2)] = 0.23
     quality: Annotated[float, Meta(ge=0, le=2)] = 0.09

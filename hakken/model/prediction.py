@@ -64,7 +64,7 @@ def fold_in(model: Model, listed: UserList | Columns) -> Visitor:
     from_item = columns.scores[counts] - model.mu - model.arrays.b_i[rows]
     weight = model.manifest.parameters.reg_u + len(rows)
     b_u = float(from_item.sum() / weight) if weight else 0.0
-    trust = (max(1, len(taste.rows)) / USUAL_LENGTH) ** model.manifest.parameters.trust
+    trust = (max(1, taste.n_watched) / USUAL_LENGTH) ** model.manifest.parameters.trust
     return Visitor(b_u, rows, from_item - b_u, trust, new, taste)
 
 
@@ -88,7 +88,7 @@ def predict(model: Model, visitor: Visitor, rows: Int64s | None = None, wanted: 
 
 def implicit_term(model: Model, visitor: Visitor, wanted: Float64s) -> Float64s:
     """What preferences `p_ui` add to predicted ratings, of the same shape, score points."""
-    n_watched = len(visitor.taste.rows)
+    n_watched = visitor.taste.n_watched
     if not n_watched:
         return np.zeros(len(wanted))
     parameters = model.manifest.parameters

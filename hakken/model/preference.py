@@ -1,22 +1,24 @@
 """Preference: how much someone's list speaks for each title, from what people chose to watch and liked.
 
-    p_ui = Σ_{j ∈ L(u)} x_uj · w_ji
+    p_ui = Σ_{j ∈ L(u)} x_uj · (w_ji + c_i · Σ_{a ∈ A(i)} v_ja)
 
-L(u) are the entries of the list but the planned ones, w the preference weights and x_uj how much an entry was liked:
+L(u) are the entries of the list, w the preference weights and x_uj how much an entry was liked:
 
     x_uj = 1 + liking · (r_uj − m_u)   scored, at least 0;  m_u = (Σ r_uj + 5 mu) / (|R(u)| + 5)
     x_uj = unscored                    not scored
+    x_uj = planned                     planned, which tells an interest too
     x_uj = min(liking · (r_uj − m_u), 0) − 1/4   dropped: it counts against, less or more
 
-The weights are those of `hakken.training.preferences`. Rows of `w` are what was watched, so that a list of 300 titles
-touches 300 rows.
+v_ja is how much having watched j speaks for titles with attribute a, A(i) are the attributes of i, and c_i is how much
+they count: much where few people watched i, nothing where many did. All are those of `hakken.training.preferences` and
+`hakken.training.attributes`. Rows of `w` and `v` are what was watched, so that a list of 300 titles touches 300 rows.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from hakken.model.arrays import Array, Float64s, Int64s, Model, gather
+from hakken.model.arrays import Array, Float32s, Float64s, Int64s, Model, gather
 from hakken.model.columns import Bools, Columns
 from hakken.model.manifest import Parameters
 from hakken.ratings import MIN_SCORE
@@ -34,17 +36,24 @@ DROPPED = -0.25
 
 
 class Taste(NamedTuple):
-    """What someone watched, and how much they liked each.
+    """What someone watched or plans to watch, and how much each counts.
 
     Attributes:
-        rows: `(n_watched,)` int64, inner indices of the entries that the model learnt from people.
-        scores: `(n_watched,)` int64, 1-10; less where there is none.
-        liking: `(n_watched,)` float64, x_uj.
+        rows: `(n,)` int64, inner indices of the entries that the model learnt from people.
+        scores: `(n,)` int64, 1-10; less where there is none.
+        liking: `(n,)` float64, x_uj.
+        planned: `(n,)` bool, which of them are only planned.
     """
 
     rows: Int64s
     scores: Int64s
     liking: Float64s
+    planned: Bools
+
+    @property
+    def n_watched(self) -> int:
+        """How many of the entries were watched."""
+        return len(self.rows) - int(np.count_nonzero(self.planned))
 
 
 class Parts(NamedTuple):
@@ -82,7 +91,7 @@ def shrunk_mean(total: Array | float, count: Array | float, mu: float) -> Array 
 
 
 def taste_of(model: Model, columns: Columns, rows: Int64s, known: Bools) -> Taste:
-    """Read a taste from the watched entries of a list.
+    """Read a taste from the entries of a list.
 
     Args:
         model: the model.
@@ -90,23 +99,41 @@ def taste_of(model: Model, columns: Columns, rows: Int64s, known: Bools) -> Tast
         rows: `(n,)` int64, inner index of each of its entries, as `Model.learnt_rows_of` gives them.
         known: `(n,)` bool, which of those mean something.
     """
-    chosen = ~columns.planned & known
-    scores = columns.scores[chosen]
-    given = scores[scores >= MIN_SCORE]
+    parameters = model.manifest.parameters
+    chosen = known if parameters.planned else known & ~columns.planned
+    scores, planned = columns.scores[chosen], columns.planned[chosen]
+    given = scores[~planned & (scores >= MIN_SCORE)]
     mean = shrunk_mean(float(given.sum()), float(len(given)), model.mu)
-    liking = liking_of(scores, columns.dropped[chosen], mean, model.manifest.parameters)
-    return Taste(rows[chosen], scores, liking)
+    liking = liking_of(scores, columns.dropped[chosen], mean, parameters)
+    return Taste(rows[chosen], scores, np.where(planned, parameters.planned, liking), planned)
 
 
 def preference(model: Model, taste: Taste) -> Float64s:
     """p_ui of every title, `(n_items,)` float64."""
-    scale = model.arrays.pref_scale.astype(np.float64)
-    if LONG_LIST * len(taste.rows) > model.n_items:
-        return scale * _by_title(model, taste)
     arrays = model.arrays
-    cut, positions = gather(arrays.pref_indptr, taste.rows)
-    amounts = np.repeat(taste.liking, np.diff(cut)) * arrays.pref_values.take(positions)
-    return scale * np.bincount(arrays.pref_indices.take(positions), amounts, minlength=model.n_items)
+    if LONG_LIST * len(taste.rows) > model.n_items:
+        total = _by_title(model, taste)
+    else:
+        cut, positions = gather(arrays.pref_indptr, taste.rows)
+        amounts = np.repeat(taste.liking, np.diff(cut)) * arrays.pref_values.take(positions)
+        total = np.bincount(arrays.pref_indices.take(positions), amounts, minlength=model.n_items).astype(np.float64)
+    total *= arrays.pref_scale
+    titles = model.by_attributes
+    if len(titles.rows):
+        of_attribute = taste.liking.astype(np.float32) @ _attribute_weights(model, taste)
+        total[titles.rows] += titles.share * np.add.reduceat(of_attribute.take(arrays.attr_indices), titles.begins)
+    return total
+
+
+def _attribute_weights(model: Model, taste: Taste) -> Float32s:
+    """v_ja of each entry of a taste, `(n, n_attributes)` float32."""
+    arrays = model.arrays
+    rows = arrays.attr_rows[taste.rows]
+    speaks = rows >= 0
+    weights = np.zeros((len(rows), len(arrays.attr_scale)), dtype=np.float32)
+    weights[speaks] = arrays.attr_values[rows[speaks]]
+    weights *= arrays.attr_scale
+    return weights
 
 
 def _by_title(model: Model, taste: Taste) -> Float64s:
@@ -133,5 +160,20 @@ def parts_of(model: Model, taste: Taste, rows: Int64s) -> Parts:
     entry = place.take(watched.take(positions))
     counts = entry >= 0
     title, entry = np.repeat(np.arange(len(rows)), np.diff(cut))[counts], entry[counts]
-    amount = taste.liking[entry] * values.take(positions[counts]) * model.arrays.pref_scale[rows[title]]
-    return Parts(entry, title, amount)
+    weights = np.zeros((len(rows), len(taste.rows)))
+    weights[title, entry] = values.take(positions[counts]) * model.arrays.pref_scale[rows[title]]
+    _add_attributes(model, taste, rows, weights)
+    title, entry = np.nonzero(weights)
+    return Parts(entry, title, weights[title, entry] * taste.liking[entry])
+
+
+def _add_attributes(model: Model, taste: Taste, rows: Int64s, weights: Float64s) -> None:
+    """Add what attributes make of the weights of some titles, `(n,)` inner indices, to `weights`, `(n, n_entries)`."""
+    by_attributes = np.flatnonzero(np.diff(model.arrays.attr_indptr)[rows])
+    if not len(by_attributes):
+        return
+    of_entries = _attribute_weights(model, taste)
+    cut, positions = gather(model.arrays.attr_indptr, rows[by_attributes])
+    for place, begin, end in zip(by_attributes.tolist(), cut[:-1].tolist(), cut[1:].tolist(), strict=True):
+        attributes = model.arrays.attr_indices[positions[begin:end]]
+        weights[place] += model.arrays.attr_share[rows[place]] * of_entries[:, attributes].sum(axis=1)

@@ -149,17 +149,18 @@ class Scorer:
         # Beyond the range in which a preference counts, all its parts count less by the same factor.
         total = np.bincount(parts.title, parts.amount, minlength=n)
         cut = np.divide(total.clip(*IMPLICIT_RANGE), total, out=np.ones(n), where=total != 0)
-        watching = parts.amount * cut[parts.title] * model.manifest.parameters.implicit_slope
+        slope = model.manifest.parameters.implicit_slope if taste.n_watched else 0.0
+        watching = parts.amount * cut[parts.title] * slope
         place = np.full(model.n_items, -1)
         place[taste.rows] = np.arange(len(taste.rows))
         entry = place[self.visitor.rows[near.rated]]
-        watched = entry >= 0
-        # A scored title that is only planned is no entry of the taste: what it says is in the rest.
-        planned = np.bincount(near.title[~watched], near.amount[~watched], minlength=n)
+        listed = entry >= 0
+        # A scored title that is only planned may be no entry of the taste: what it says is in the rest.
+        planned = np.bincount(near.title[~listed], near.amount[~listed], minlength=n)
         rest = near.baseline + planned + implicit_term(model, self.visitor, np.zeros(n))
-        titles = np.concatenate((parts.title, near.title[watched]))
-        entries = np.concatenate((parts.entry, entry[watched]))
-        amounts = np.concatenate((watching, near.amount[watched]))
+        titles = np.concatenate((parts.title, near.title[listed]))
+        entries = np.concatenate((parts.entry, entry[listed]))
+        amounts = np.concatenate((watching, near.amount[listed]))
         width = max(1, len(taste.rows))
         both, which = np.unique(titles * width + entries, return_inverse=True)
         amount = np.bincount(which, amounts, minlength=len(both)).astype(np.float64)
@@ -191,6 +192,7 @@ def leaning(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste:
         np.concatenate((taste.rows, new)),
         np.concatenate((taste.scores, np.zeros(len(new), dtype=np.int64))),
         np.concatenate((taste.liking, np.zeros(len(new)))),
+        np.concatenate((taste.planned, np.ones(len(new), dtype=np.bool_))),
     )
     much = max(LEANING_LEAST, LEANING * float(taste.liking.clip(0).sum()))
     leant.liking[np.isin(leant.rows, wanted)] += much

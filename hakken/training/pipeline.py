@@ -13,16 +13,20 @@ from hakken import __version__, catalogue
 from hakken.catalogue import Catalogue
 from hakken.errors import ConfigError, StorageError
 from hakken.knowledge import Knowledge
-from hakken.model.arrays import Arrays, Float64s
+from hakken.model.arrays import Arrays, Float64s, Int32s
 from hakken.model.manifest import N_QUANTILES, Manifest, Parameters, People, Sizes
 from hakken.model.store import Artefact, replacing, write_manifest
 from hakken.ratings import MAX_SCORE, MIN_SCORE
+from hakken.training.attributes import judged_by_attributes
 from hakken.training.baselines import als_baselines
 from hakken.training.matrix import ScoreMatrix
 from hakken.training.preferences import preference_weights
 from hakken.training.progress import SILENT, Progress
 from hakken.training.similarities import Quantised, pearson_baseline, quantise
 from hakken.training.tables import RatingTable
+
+
+NOTHING_KNOWN = Catalogue([])
 
 
 class Fitted(NamedTuple):
@@ -81,13 +85,18 @@ def fit_scores(table: RatingTable, parameters: Parameters, progress: Progress = 
 
 
 def fit(
-    table: RatingTable, parameters: Parameters, progress: Progress = SILENT, data_time: str | None = None
+    table: RatingTable,
+    parameters: Parameters,
+    titles: Catalogue = NOTHING_KNOWN,
+    progress: Progress = SILENT,
+    data_time: str | None = None,
 ) -> Fitted:
     """Compute biases, similarities and preference weights.
 
     Args:
         table: the ratings.
         parameters: hyper-parameters.
+        titles: what is known of the anime; those of it that may be judged by their attributes get a row too.
         progress: told of each stage.
         data_time: up to when the ratings go, see `hakken.data_time`, where the table does not tell; None where nobody
             knows.
@@ -95,8 +104,10 @@ def fit(
     Raises:
         TableError: no entry of the table has a score.
     """
+    n_listed = len(table.anime_ids)
+    table = with_anime(table, judged_by_attributes(titles))
     matrix, b_u, b_i, packed = fit_scores(table, parameters, progress)
-    weights = preference_weights(table, matrix.mu, parameters, progress)
+    weights = preference_weights(table, matrix.mu, titles, parameters, progress)
     n_users = int(np.count_nonzero(np.diff(matrix.user_indptr)))
     arrays = Arrays(
         anime_ids=table.anime_ids,
@@ -107,21 +118,20 @@ def fit(
         sim_values=packed.values,
         sim_scale=packed.scale,
         sim_support=packed.support,
-        reachable=np.full(len(table.anime_ids), n_users, dtype=np.int32),
-        **weights.arrays(),
+        **weights._asdict(),
     )
     manifest = Manifest(
         created=training_date(),
-        data_time=data_time,  # `table.newest or data_time`, once a table tells its newest update
+        data_time=table.newest or data_time,
         hakken_version=__version__,
         mu=matrix.mu,
         sizes=Sizes(
             users=n_users,
-            items=len(table.anime_ids),
+            items=n_listed,
             entries=len(table),
             scored=matrix.n_scored,
             neighbours=len(packed.indices),
-            preferences=len(weights.indices),
+            preferences=len(weights.pref_indices),
         ),
         people=people_of(matrix, b_u),
         parameters=parameters,
@@ -143,23 +153,38 @@ def people_of(matrix: ScoreMatrix, b_u: Float64s) -> People:
 
 
 def with_preference_weights(
-    fitted: Fitted, table: RatingTable, parameters: Parameters, progress: Progress = SILENT
+    fitted: Fitted, table: RatingTable, parameters: Parameters, titles: Catalogue = NOTHING_KNOWN
 ) -> Fitted:
     """The same model with preference weights learnt anew; what the parameters say of the rest is taken as it is.
 
     Args:
-        fitted: a model of the table.
+        fitted: a model of the table and the titles.
         table: the ratings.
         parameters: as of `preference_weights`.
-        progress: told of each stage.
+        titles: what is known of the anime.
     """
-    weights = preference_weights(table, fitted.manifest.mu, parameters, progress)
-    sizes = msgspec.structs.replace(fitted.manifest.sizes, preferences=len(weights.indices))
+    table = with_anime(table, fitted.arrays.anime_ids)
+    weights = preference_weights(table, fitted.manifest.mu, titles, parameters)
+    sizes = msgspec.structs.replace(fitted.manifest.sizes, preferences=len(weights.pref_indices))
     return Fitted(
-        dataclasses.replace(fitted.arrays, **weights.arrays()),
+        dataclasses.replace(fitted.arrays, **weights._asdict()),
         msgspec.structs.replace(fitted.manifest, sizes=sizes, parameters=parameters),
         fitted.b_u,
     )
+
+
+def with_anime(table: RatingTable, anime_ids: Int32s) -> RatingTable:
+    """The same table with some anime among its own, which nobody need have on a list.
+
+    Args:
+        table: the ratings.
+        anime_ids: `(n,)` ids.
+    """
+    everything = np.union1d(table.anime_ids, anime_ids).astype(np.int32)
+    if len(everything) == len(table.anime_ids):
+        return table
+    numbers = np.searchsorted(everything, table.anime_ids).astype(np.int32)
+    return dataclasses.replace(table, anime_ids=everything, items=numbers[table.items])
 
 
 def train(
@@ -186,7 +211,7 @@ def train(
         StorageError: `out` is something else than a model, which is found before any work, or can't be written.
     """
     with replacing(out) as staged:
-        artefact = save(fit(table, parameters, progress, data_time), titles, staged, progress)
+        artefact = save(fit(table, parameters, titles, progress, data_time), titles, staged, progress)
     return artefact._replace(directory=out)
 
 

@@ -6,11 +6,14 @@
 X is users × anime; an entry says how much it was liked (`hakken.model.preference`), times (n_u / 100)^−activity:
 the n_u entries of one list add n_u² products to G, so that the longest would drown the others. Steck, "Embarrassingly
 shallow autoencoders for sparse data" (WWW 2019); dropout: Steck, "Autoencoders that don't overfit towards the identity"
-(NeurIPS 2020). Of each title `i` the `k_stored` strongest weights are kept, which costs nothing: it regularises.
+(NeurIPS 2020). Of each title `i` the `pref_stored` strongest weights are kept, fewer where few people watched it.
 
-Titles that fewer than `min_watchers` people have on their lists get no weights: nothing dependable is known of them.
+Titles that fewer than `min_watchers` people have on their lists get no weights of their own: nothing dependable is known
+of them. The others' are raised by (N_i + late) / N_i where N_i people could have watched title i (docs/time.md), and all
+are mixed with what attributes say, the more the fewer people watched (`hakken.training.attributes`).
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -18,74 +21,146 @@ from numba import get_num_threads
 from scipy.linalg import lapack
 from scipy.sparse import csr_array
 
-from hakken.model.arrays import Array, Float32s, Float64s, Int64s, index_type
+from hakken.catalogue import Catalogue
+from hakken.model.arrays import Array, Float32s, Float64s, Int32s, Int64s, index_type
 from hakken.model.manifest import Parameters
 from hakken.model.preference import USUAL_LENGTH, liking_of, shrunk_mean
 from hakken.ratings import CODE_OF_STATUS, Status
+from hakken.training import attributes as by_attributes
 from hakken.training.kernels import add_co_watching
 from hakken.training.progress import SILENT, Progress
+from hakken.training.reach import list_years, popularity, reach
 from hakken.training.similarities import ITEMS_AT_ONCE
 from hakken.training.tables import UNKNOWN_STATUS, RatingTable
 
 QUANTA = 2**15 - 1
 """A stored value of this much is its title's strongest weight."""
+FEWEST_STORED = 20
+"""A title keeps as many weights as people watched it, and so many more."""
+FEWEST_REACHED = 30
+"""The number of those who could have watched a title is taken to be at least so large."""
 
 
 class PreferenceWeights(NamedTuple):
-    """Weights as an artefact stores them; see `hakken.model.arrays.Arrays`."""
+    """Weights as an artefact stores them, by the names of the arrays; see `hakken.model.arrays.Arrays`."""
 
-    indptr: Int64s
-    indices: Array
-    values: Array
-    scale: Float32s
-    watchers: Array
+    watchers: Int32s
+    popularity: Float32s
+    pref_indptr: Int64s
+    pref_indices: Array
+    pref_values: Array
+    pref_scale: Float32s
+    attr_share: Float32s
+    attr_indptr: Int64s
+    attr_indices: Array
+    attr_rows: Int32s
+    attr_values: Array
+    attr_scale: Float32s
 
-    def arrays(self) -> dict[str, Array]:
-        """By the names of the model's arrays."""
-        return {name if name == "watchers" else f"pref_{name}": array for name, array in self._asdict().items()}
+
+class Items(NamedTuple):
+    """What is known of the items of a table, beside who watched them.
+
+    Attributes:
+        year: `(n_items,)` int64, 0 where it is unknown.
+        members: `(n_items,)` int64, the site's count; 0 where it is unknown.
+        series: `(n_items,)` int64, id of the series.
+        judged: `(n_items,)` bool, which may be judged by their attributes.
+    """
+
+    year: Int64s
+    members: Int64s
+    series: Int64s
+    judged: Array
+
+    @classmethod
+    def of(cls, anime_ids: Int32s, catalogue: Catalogue) -> "Items":
+        """Look some anime up."""
+        columns = catalogue.columns
+        known = np.isin(anime_ids, columns.ids)
+        positions = np.searchsorted(columns.ids, anime_ids[known])
+
+        def looked_up(column: Int64s, otherwise: Int64s) -> Int64s:
+            values = otherwise.astype(np.int64)
+            values[known] = column[positions]
+            return values
+
+        nothing = np.zeros(len(anime_ids))
+        return cls(
+            looked_up(columns.year, nothing),
+            looked_up(columns.members, nothing),
+            looked_up(columns.saga_or_own, anime_ids),
+            np.isin(anime_ids, by_attributes.judged_by_attributes(catalogue)),
+        )
 
 
 def preference_weights(
-    table: RatingTable, mu: float, parameters: Parameters, progress: Progress = SILENT
+    table: RatingTable, mu: float, catalogue: Catalogue, parameters: Parameters, progress: Progress = SILENT
 ) -> PreferenceWeights:
-    """Learn the weights from all entries of a table, scored or not, but those planned or of unknown status.
+    """Learn the weights from all entries of a table, scored or not.
 
     Args:
-        table: the ratings.
+        table: the ratings; titles that nobody has on a list may be among its anime.
         mu: mean score.
-        parameters: `liking`, `unscored`, `activity`, `pref_reg`, `dropout`, `min_watchers`, `k_stored`.
+        catalogue: years, members, series and attributes of the titles; may lack any.
+        parameters: `liking`, `unscored`, `unknown`, `planned`, `activity`, `pref_reg`, `dropout`, `min_watchers`,
+            `pref_stored`, `late`, `attribute_reg`, `attribute_support`.
         progress: told of each stage.
     """
     with progress.stage("liking"):
-        liked = liked_matrix(table, mu, parameters)
-        watchers = np.bincount(liked.indices, minlength=liked.shape[1]).astype(np.int32)
+        watched = is_watched(table)
+        watchers = np.bincount(table.items[watched], minlength=len(table.anime_ids)).astype(np.int32)
+        items = Items.of(table.anime_ids, catalogue)
+        reachable = reach(list_years(table, watched, items.year), items.year, watchers)
+        popular = popularity(watchers, reachable, items.members)
         kept = np.flatnonzero(watchers >= parameters.min_watchers)
-        liked = liked[:, kept]
+        liked = liked_matrix(table, mu, parameters)[:, kept]
     gram = co_watching(liked, progress)
+    own = watchers / (watchers + parameters.attribute_support)  # s_i'
+    share = np.where(items.judged, (1.0 - own) * popular**by_attributes.Q_POWER, 0.0)
+    share[1.0 - own < by_attributes.LEAST_SHARE] = 0.0
+    with progress.stage("attributes"):
+        attributes = by_attributes.attributes_of(table.anime_ids, catalogue, watchers >= parameters.min_watchers)
+        siblings = by_attributes.siblings_of(items.series)
+        among_kept = siblings[kept][:, kept]
+        fit = by_attributes.AttributeFit(attributes.matrix[kept], among_kept, watchers[kept], popular[kept])
     with progress.stage("preferences", len(kept), "anime") as advance:
-        inverse = _inverse(gram, parameters)
-        strongest = _strongest(inverse, parameters.k_stored)
+        blocks = _weights(_inverse(gram, parameters))
+        counts = np.minimum(parameters.pref_stored, FEWEST_STORED + watchers[kept])
+        strongest = _strongest(blocks, counts, fit)
         advance(len(kept))
-    return _stored(strongest, kept, watchers)
+    raised = 1.0 + parameters.late / reachable.clip(FEWEST_REACHED)
+    solved, of_siblings = fit.solve(parameters.attribute_reg)
+    factor = np.where(share > 0, own * raised, raised)
+    weights = _scaled_rows(_among_all(strongest, kept, len(watchers)), factor) + _scaled_rows(
+        _columns_of(siblings, watchers >= parameters.min_watchers), share * of_siblings
+    )
+    mixed = by_attributes.packed(share.astype(np.float32), attributes, solved, kept)
+    return PreferenceWeights(
+        watchers, popular, *_stored(weights), **{f"attr_{name}": array for name, array in mixed._asdict().items()}
+    )
+
+
+def is_watched(table: RatingTable) -> Array:
+    """`(n,)` bool, which entries of a table were certainly watched."""
+    return ~np.isin(table.statuses, (UNKNOWN_STATUS, CODE_OF_STATUS[Status.PLAN_TO_WATCH]))
 
 
 def liked_matrix(table: RatingTable, mu: float, parameters: Parameters) -> csr_array:
-    """X, `(n_users, n_items)` float64 CSR: how much each entry was liked and counts.
-
-    One that is planned, or of which nobody knows whether it is, is none.
-    """
-    watched = ~np.isin(table.statuses, (UNKNOWN_STATUS, CODE_OF_STATUS[Status.PLAN_TO_WATCH]))
-    users, items, scores = table.users[watched], table.items[watched], table.scores[watched]
-    scored = scores > 0
+    """X, `(n_users, n_items)` float64 CSR: how much each entry was liked and counts."""
+    users, scores, watched = table.users, table.scores, is_watched(table)
+    scored = watched & (scores > 0)
     count = np.bincount(users[scored], minlength=table.n_users)
     total = np.bincount(users[scored], weights=scores[scored], minlength=table.n_users)
     means = np.asarray(shrunk_mean(total, count, mu))[users]
-    dropped = table.statuses[watched] == CODE_OF_STATUS[Status.DROPPED]
-    liking = liking_of(scores, dropped, means, parameters)
-    lengths = np.bincount(users, minlength=table.n_users)
-    counts = (lengths.clip(1) / USUAL_LENGTH) ** -parameters.activity
-    liking *= counts[users]
-    indptr = np.concatenate(([0], np.cumsum(lengths)))  # a table is in the order of its users
+    liking = liking_of(scores, table.statuses == CODE_OF_STATUS[Status.DROPPED], means, parameters)
+    liking[table.statuses == UNKNOWN_STATUS] = parameters.unknown
+    liking[table.statuses == CODE_OF_STATUS[Status.PLAN_TO_WATCH]] = parameters.planned
+    lengths = np.bincount(users, weights=watched, minlength=table.n_users)
+    liking *= ((lengths.clip(1) / USUAL_LENGTH) ** -parameters.activity)[users]
+    counts = watched | (liking != 0)
+    users, items, liking = users[counts], table.items[counts], liking[counts]
+    indptr = np.concatenate(([0], np.cumsum(np.bincount(users, minlength=table.n_users))))  # in the order of users
     return csr_array((liking, items, indptr), shape=(table.n_users, len(table.anime_ids)))
 
 
@@ -132,30 +207,79 @@ def _inverse(gram: Float64s, parameters: Parameters) -> Float64s:
     return result
 
 
-def _strongest(inverse: Float64s, k_stored: int) -> csr_array:
-    """W's rows turned, `(n, n)` CSR: for each title its strongest weights, whatever their sign."""
+def _weights(inverse: Float64s) -> Iterator[tuple[int, Float64s]]:
+    """W's columns as rows, block by block: the first of each and `(n_block, n)` float64, of P's upper triangle."""
     n_items = len(inverse)
-    k = min(k_stored, max(n_items - 1, 0))
-    columns, weights = np.zeros((n_items, k), dtype=np.int32), np.zeros((n_items, k))
-    for i in range(n_items):
-        weight = np.concatenate((inverse[:i, i], inverse[i, i:])) / -inverse[i, i]
-        weight[i] = 0.0
-        chosen = np.sort(np.argpartition(-np.abs(weight), k - 1)[:k]) if k else np.zeros(0, dtype=np.int64)
-        columns[i], weights[i] = chosen, weight[chosen]
-    return csr_array((weights.ravel(), columns.ravel(), np.arange(n_items + 1) * k), shape=(n_items, n_items))
+    for first in range(0, n_items, ITEMS_AT_ONCE):
+        last = min(first + ITEMS_AT_ONCE, n_items)
+        block = np.empty((last - first, n_items))
+        block[:, :first] = inverse[:first, first:last].T
+        block[:, first:] = inverse[first:last, first:]
+        corner = block[:, first:last]
+        corner[:] = np.triu(corner) + np.triu(corner, 1).T
+        diagonal = np.arange(last - first)
+        block /= -corner[diagonal, diagonal][:, np.newaxis]
+        corner[diagonal, diagonal] = 0.0
+        yield first, block
 
 
-def _stored(strongest: csr_array, kept: Int64s, watchers: Array) -> PreferenceWeights:
-    """Pack the weights into 16 bits, each title's by its strongest, and turn them so that rows are what was watched."""
-    n_items = len(watchers)
-    scale = np.ones(n_items, dtype=np.float32)
-    if strongest.nnz:
-        largest = np.abs(strongest).max(axis=1).toarray().ravel()
-        scale[kept] = np.where(largest > 0, largest / QUANTA, 1.0)
-    lengths = np.diff(strongest.indptr)
-    values = np.rint(strongest.data / np.repeat(scale[kept].astype(np.float64), lengths)).astype(np.int16)
-    watched, title = kept[strongest.indices], np.repeat(kept, lengths)
+def _strongest(
+    blocks: Iterator[tuple[int, Float64s]], counts: Int32s, fit: by_attributes.AttributeFit
+) -> csr_array:
+    """W's rows turned, `(n, n)` CSR: for each title its `counts` strongest weights, whatever their sign.
+
+    All of them are shown to `fit` on the way.
+    """
+    n_items = len(counts)
+    columns: list[Array] = []
+    weights: list[Float64s] = []
+    for first, block in blocks:
+        fit.add(first, block)
+        for weight, count in zip(block, counts[first : first + len(block)].tolist(), strict=True):
+            k = min(count, n_items - 1)
+            chosen = np.sort(np.argpartition(-np.abs(weight), k - 1)[:k]) if k else np.zeros(0, dtype=np.int64)
+            columns.append(chosen.astype(np.int32))
+            weights.append(weight[chosen])
+    indptr = np.concatenate(([0], np.cumsum([len(one) for one in columns]))).astype(np.int64)
+    none = np.zeros(0)
+    return csr_array(
+        (np.concatenate([none, *weights]), np.concatenate([none.astype(np.int32), *columns]), indptr),
+        shape=(n_items, n_items),
+    )
+
+
+def _among_all(strongest: csr_array, kept: Int64s, n_items: int) -> csr_array:
+    """The weights of some items as those of all, `(n_items, n_items)` CSR; a row is the title that they speak for."""
+    lengths = np.zeros(n_items, dtype=np.int64)
+    lengths[kept] = np.diff(strongest.indptr)
+    indptr = np.concatenate(([0], np.cumsum(lengths)))
+    return csr_array((strongest.data, kept[strongest.indices], indptr), shape=(n_items, n_items))
+
+
+def _columns_of(matrix: csr_array, chosen: Array) -> csr_array:
+    """A CSR matrix without the entries of other columns."""
+    return csr_array(matrix.multiply(chosen[np.newaxis, :].astype(np.float64)))
+
+
+def _scaled_rows(matrix: csr_array, factor: Float64s) -> csr_array:
+    """A CSR matrix, each row times its factor."""
+    data = matrix.data * np.repeat(factor, np.diff(matrix.indptr))
+    return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def _stored(weights: csr_array) -> tuple[Int64s, Array, Array, Float32s]:
+    """Pack the weights, rows being titles, into 16 bits, each title's by its strongest; turned, rows are what was watched.
+
+    Returns:
+        The arrays `pref_indptr`, `pref_indices`, `pref_values` and `pref_scale`.
+    """
+    n_items = weights.shape[0]
+    largest = np.abs(weights).max(axis=1).toarray().ravel() if weights.nnz else np.zeros(n_items)
+    scale = np.where(largest > 0, largest / QUANTA, 1.0).astype(np.float32)
+    lengths = np.diff(weights.indptr)
+    values = np.rint(weights.data / np.repeat(scale.astype(np.float64), lengths)).astype(np.int16)
+    watched, title = weights.indices, np.repeat(np.arange(n_items), lengths)
     watched, title, values = (column[values != 0] for column in (watched, title, values))
     order = np.lexsort((title, watched))
     indptr = np.concatenate(([0], np.cumsum(np.bincount(watched, minlength=n_items)))).astype(np.int64)
-    return PreferenceWeights(indptr, title[order].astype(index_type(n_items)), values[order], scale, watchers)
+    return indptr, title[order].astype(index_type(n_items)), values[order], scale

@@ -1,0 +1,219 @@
+"""Preference weights from attributes: what a title is like tells who may want it before anyone has rated it.
+
+Where many people watched a title, its weights w_·i are known. A ridge regression tells how they follow from attributes:
+
+    V = argmin Σ_i s_i ‖w_·i / √q_i − Vᵀ a_i‖² + λ ‖V‖²  =  (AᵀSA + λI)⁻¹ AᵀS (W / √q)ᵀ
+    γ = Σ s_i e_ji / √m_i  /  Σ s_i / m_i   over pairs j ≠ i of one series, e = w / √q − Vᵀa, m_i the others of i's
+
+a_i are a title's attributes, 0 or 1: genres, tags, studios, what it was made from, type, a span of years, and one that all
+have. s_i = n_i / (n_i + 50) for n_i people who watched it. Every title's weights are then mixed by support,
+
+    w_ji = s_i' · w_ji + (1 − s_i') · √q_i · (v_j · a_i + γ / √m_i · [j, i of one series]),  s_i' = n_i / (n_i + κ)
+
+so that a title nobody watched is judged by its attributes alone, and its first watchers move it away from them smoothly.
+The root of q_i, its popularity, lies between weights that grow with it and weights that don't; both did worse for titles
+hidden from training. This is the item side of a two-way ridge regression, as in regression-based latent factor models
+(Agarwal & Chen, KDD 2009), with weights in the place of latent factors.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from hakken.catalogue import Anime, Catalogue
+from hakken.model.arrays import Array, Float32s, Float64s, Int32s, Int64s
+
+MIN_TITLES = 60
+"""An attribute that fewer watched titles have tells too little."""
+SUPPORT = 50.0
+"""Watchers at which a title's own weights count half in the regression."""
+LEAST_SHARE = 0.02
+"""Where attributes decide less of a title's weights, they are left out: nobody would notice."""
+YEARS = 3
+NOT_SHOWS = frozenset({"Music", "CM", "PV"})
+RETELLINGS = frozenset({"recap", "recaps", "soushuuhen", "digest", "compilation", "summary", "highlights"})
+"""Words of names by which a title retells another."""
+RETOLD = "Summary"
+Q_POWER = 0.5
+
+
+class Attributes(NamedTuple):
+    """Attributes of items: CSR, a row is an item, all values are 1.
+
+    Attributes:
+        indptr: `(n_items + 1,)` int64.
+        indices: `(n,)` uint16, ascending within a row.
+        n: how many attributes there are.
+    """
+
+    indptr: Int64s
+    indices: Array
+    n: int
+
+    @property
+    def matrix(self) -> csr_array:
+        """A, `(n_items, n)` float64."""
+        ones = np.ones(len(self.indices))
+        return csr_array((ones, self.indices.astype(np.int32), self.indptr), shape=(len(self.indptr) - 1, self.n))
+
+
+def judged_by_attributes(catalogue: Catalogue) -> Int32s:
+    """Which anime may be recommended for their attributes, ascending ids.
+
+    Not those without a genre, titles for adults, music videos, commercials, promotional clips, or what retells another.
+    """
+    retellings = {
+        related.anime_id
+        for one in catalogue.values()
+        for related in one.relations or ()
+        if related.likely and related.relation == RETOLD
+    }
+    return np.array(
+        [
+            one.anime_id
+            for one in catalogue.values()
+            if one.genres
+            and not one.adult
+            and one.type not in NOT_SHOWS
+            and one.anime_id not in retellings
+            and not RETELLINGS & set(f"{one.title} {one.title_english or ''}".lower().replace(":", " ").split())
+        ],
+        dtype=np.int32,
+    )
+
+
+def attributes_of(anime_ids: Int32s, catalogue: Catalogue, counted: Array) -> Attributes:
+    """Read the attributes of items, those that many of them have.
+
+    Args:
+        anime_ids: `(n_items,)`.
+        catalogue: their facts.
+        counted: `(n_items,)` bool, the items among which an attribute has to be frequent.
+    """
+    named = [tuple(_attributes(catalogue.anime(anime_id))) for anime_id in anime_ids.tolist()]
+    counts = Counter(name for names, counts in zip(named, counted.tolist(), strict=True) if counts for name in names)
+    places = {name: at for at, name in enumerate(sorted(name for name, n in counts.items() if n >= MIN_TITLES))}
+    rows = [sorted(places[name] for name in names if name in places) for names in named]
+    indptr = np.concatenate(([0], np.cumsum([len(row) for row in rows]))).astype(np.int64)
+    return Attributes(indptr, np.array([at for row in rows for at in row], dtype=np.uint16), len(places))
+
+
+def _attributes(anime: Anime) -> Iterator[str]:
+    yield "any"
+    yield from {f"genre {name}" for name in anime.genres}
+    yield from {f"tag {name}" for name in anime.tags}
+    yield from {f"studio {name}" for name in anime.studios}
+    if anime.made_from:
+        yield f"made from {anime.made_from}"
+    if anime.type:
+        yield f"type {anime.type}"
+    if anime.year:
+        yield f"years {anime.year // YEARS}"
+
+
+def siblings_of(series: Int64s) -> csr_array:
+    """Who is of one series: `(n_items, n_items)` CSR, 1/√m_i at j in row i, for m_i others in i's series.
+
+    Args:
+        series: `(n_items,)` id of each item's series.
+    """
+    n_items = len(series)
+    order = np.argsort(series, kind="stable")
+    begins = np.flatnonzero(np.diff(series[order], prepend=-1))
+    rows: list[Sequence[int]] = [()] * n_items
+    for members in np.split(order, begins[1:]):
+        if len(members) > 1:
+            ascending = np.sort(members).tolist()
+            for i in ascending:
+                rows[i] = [j for j in ascending if j != i]
+    lengths = np.array([len(row) for row in rows], dtype=np.int64)
+    values = np.repeat(1.0 / np.sqrt(lengths.clip(1)), lengths)
+    columns = np.array([j for row in rows for j in row], dtype=np.int32)
+    return csr_array((values, columns, np.concatenate(([0], np.cumsum(lengths)))), shape=(n_items, n_items))
+
+
+class AttributeFit:
+    """Adds the regression's sums up, block by block of titles, and solves it at the end.
+
+    Args:
+        attributes: A of the titles that have weights, `(n, n_attributes)`.
+        siblings: of the same titles, see `siblings_of`.
+        watchers: `(n,)`.
+        popularity: `(n,)`, q_i.
+    """
+
+    def __init__(self, attributes: csr_array, siblings: csr_array, watchers: Int32s, popularity: Float64s) -> None:
+        self._attributes, self._siblings = attributes, siblings
+        self._support = watchers / (watchers + SUPPORT)
+        self._root = popularity**Q_POWER
+        n_titles, n_attributes = attributes.shape
+        self._products = np.zeros((n_attributes, n_titles), dtype=np.float32)
+        self._of_siblings = np.zeros(siblings.nnz)
+
+    def add(self, first: int, weights: Float64s) -> None:
+        """Add a block: row k of `weights`, `(n_block, n)` float64, are those of title `first + k`."""
+        last = first + len(weights)
+        scaled = weights / self._root[first:last, np.newaxis]
+        support = self._support[first:last, np.newaxis]
+        block = self._attributes[first:last]
+        self._products += (block.T @ (support * scaled)).astype(np.float32)
+        begin, end = self._siblings.indptr[first], self._siblings.indptr[last]
+        rows = np.repeat(np.arange(last - first), np.diff(self._siblings.indptr[first : last + 1]))
+        self._of_siblings[begin:end] = scaled[rows, self._siblings.indices[begin:end]]
+
+    def solve(self, regulariser: float) -> tuple[Float32s, float]:
+        """V, `(n_attributes, n)` float32, and γ."""
+        weighted = self._attributes.multiply(self._support[:, np.newaxis])
+        system = (self._attributes.T @ weighted).toarray()
+        system[np.diag_indices_from(system)] += regulariser
+        solved = np.linalg.solve(system, self._products).astype(np.float32)
+        pairs = self._siblings.tocoo()
+        if not pairs.nnz:
+            return solved, 0.0
+        expected = np.empty(pairs.nnz)
+        for begin in range(0, pairs.nnz, 100_000):
+            some = slice(begin, begin + 100_000)
+            by_title = self._attributes[pairs.row[some]]
+            expected[some] = by_title.multiply(solved.T[pairs.col[some]]).sum(axis=1)
+        support = self._support[pairs.row]
+        above = float((support * (self._of_siblings - expected) * pairs.data).sum())
+        return solved, max(0.0, above / float((support * pairs.data**2).sum()))
+
+
+class Mixed(NamedTuple):
+    """What attributes say of the items, as an artefact stores it; see `hakken.model.arrays.Arrays`."""
+
+    share: Float32s
+    indptr: Int64s
+    indices: Array
+    rows: Int32s
+    values: Array
+    scale: Float32s
+
+
+def packed(share: Float32s, attributes: Attributes, solved: Float32s, kept: Int64s) -> Mixed:
+    """Pack V into 8 bits, each attribute's by its strongest, and leave out attributes of items they decide nothing of.
+
+    Args:
+        share: `(n_items,)`, (1 − s_i') √q_i, 0 where attributes decide nothing.
+        attributes: of all items.
+        solved: V, `(n_attributes, n_kept)`.
+        kept: `(n_kept,)` int64, the items that V's columns are.
+    """
+    lengths = np.where(share > 0, np.diff(attributes.indptr), 0)
+    chosen = np.repeat(share > 0, np.diff(attributes.indptr))
+    largest = np.abs(solved).max(axis=1, initial=0.0)
+    scale = np.where(largest > 0, largest / np.iinfo(np.int8).max, 1.0).astype(np.float32)
+    rows = np.full(len(share), -1, dtype=np.int32)
+    rows[kept] = np.arange(len(kept))
+    return Mixed(
+        share=share,
+        indptr=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
+        indices=attributes.indices[chosen],
+        rows=rows,
+        values=np.rint(solved / scale[:, np.newaxis]).T.astype(np.int8, order="C"),
+        scale=scale,
+    )

@@ -1,0 +1,98 @@
+"""Who could have watched what: a person of 2016 could not watch what came in 2021.
+
+    T_u = the date on which u's list was last changed or, without one, the year of its third newest watched title
+    N_i = |{u : T_u ≥ year_i}|, at least as many as watched i
+    q_i = (n_i + m · q̂_i) / (N_i + m),  log q̂_i = α + β · log(members_i + 10)
+
+n_i are the people who watched title i. α and β are fitted by least squares over titles that many watched; `members` is
+the site's own count. It decides where few could have watched a title, and nothing where many could. The derivation is
+in docs/time.md.
+"""
+
+import numpy as np
+
+from hakken.model.arrays import Array, Float32s, Float64s, Int32s, Int64s
+from hakken.training.tables import RatingTable
+
+NEWEST = 3
+"""The third newest title dates a list: one or two may be slips."""
+FEW_ENTRIES = 20
+"""A list with fewer dated titles is dated by its newest."""
+PRIOR_PEOPLE = 20.0
+"""m: a title's own count weighs as much as what its members say where so many could have watched it."""
+MANY_WATCHERS = 20
+"""Popularity is read from members as it is for titles that at least so many watched."""
+MEMBERS_OFFSET = 10.0
+EPOCH_YEAR = 1970
+DAYS_A_YEAR = 365.2425
+
+
+def list_years(table: RatingTable, watched: Array, years: Int64s) -> Int32s:
+    """The year that each list reaches, T_u.
+
+    Args:
+        table: the ratings.
+        watched: `(n,)` bool, which of its entries were watched.
+        years: `(n_items,)` year of each item, 0 where it is unknown.
+
+    Returns:
+        `(n_users,)` int32; 0 for a list that nothing dates, which is taken to reach undated titles only.
+    """
+    dated = watched & (years[table.items] > 0)
+    users, entry_years = table.users[dated], years[table.items[dated]]
+    order = np.lexsort((-entry_years, users))
+    counts = np.bincount(users, minlength=table.n_users)
+    begins = np.cumsum(counts) - counts
+    reached = np.zeros(table.n_users, dtype=np.int32)
+    some = counts > 0
+    chosen = begins[some] + np.where(counts[some] >= FEW_ENTRIES, NEWEST - 1, 0)
+    reached[some] = entry_years[order[chosen]]
+    told = table.updated > 0
+    reached[told] = EPOCH_YEAR + table.updated[told] / DAYS_A_YEAR
+    return reached
+
+
+def reach(reached: Int32s, years: Int64s, watchers: Int32s) -> Int32s:
+    """How many people could have watched each item, N_i.
+
+    Args:
+        reached: `(n_users,)`, T_u.
+        years: `(n_items,)` year of each item; one of unknown year is within everyone's reach.
+        watchers: `(n_items,)`, n_i; whoever watched a title could.
+
+    Returns:
+        `(n_items,)` int32.
+    """
+    below = np.searchsorted(np.sort(reached), years, side="left")
+    return np.maximum(len(reached) - below, watchers).astype(np.int32)
+
+
+def popularity(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float32s:
+    """The part of those who could have watched each item that did, q_i.
+
+    Args:
+        watchers: `(n_items,)`, n_i.
+        reachable: `(n_items,)`, N_i.
+        members: `(n_items,)` the site's count, 0 where it is unknown.
+
+    Returns:
+        `(n_items,)` float32, in (0, 1].
+    """
+    expected = _expected(watchers, reachable, members)
+    return ((watchers + PRIOR_PEOPLE * expected) / (reachable + PRIOR_PEOPLE)).astype(np.float32)
+
+
+def _expected(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float64s:
+    """q̂_i: what the site's members say of a popularity; where they say nothing, what is usual."""
+    known = members > 0
+    telling = known & (watchers >= MANY_WATCHERS)
+    observed = (watchers + 1.0) / (reachable + 1.0)
+    if not telling.any():
+        return np.full(len(watchers), np.exp(np.log(observed).mean()) if len(observed) else 1.0)
+    size = np.log(members + MEMBERS_OFFSET)
+    centred = size - size[telling].mean()
+    level = np.log(observed[telling]).mean()
+    spread = float(centred[telling] @ centred[telling])
+    slope = float(centred[telling] @ np.log(observed[telling])) / spread if spread else 0.0
+    usual = np.log(observed[known]).mean()
+    return np.exp(np.minimum(np.where(known, level + slope * centred, usual), 0.0))
