@@ -234,9 +234,7 @@ class _Fold:
     def _model(self, parameters: Parameters) -> Model:
         before = self._fitted.manifest.parameters
         if any(getattr(before, name) != getattr(parameters, name) for name in WEIGHTS):
-            self._fitted = with_preference_weights(
-                self._fitted, self._split.training, parameters, self._catalogue
-            )
+            self._fitted = with_preference_weights(self._fitted, self._split.training, parameters, self._catalogue)
         manifest = msgspec.structs.replace(self._fitted.manifest, parameters=parameters)
         return Model(self._fitted.arrays, manifest, "unsaved")
 

@@ -60,10 +60,10 @@ class Arrays:
         pref_indices: `(n_weights,)`, of `sim_indices`' type: the titles `i` that it speaks for or against.
         pref_values: `(n_weights,)` int16, packed weights, `w_ji = pref_scale[i] · pref_values[p]`.
         pref_scale: `(n_items,)` float32, weight of a packed 1, of each title `i`.
-        attr_share: `(n_items,)` float32, how much attributes count in the weights of each title `i`; 0 where not at all.
+        attr_share: `(n_items,)` float32, c_i, how much attributes count for each title `i`; 0 where not at all.
         attr_indptr: `(n_items + 1,)` int64, where the attributes of each title begin; none where `attr_share` is 0.
         attr_indices: `(n_attributes_of_titles,)` uint16, which attributes a title has.
-        attr_rows: `(n_items,)` int32, row of each watched anime in `attr_values`; -1 for one that speaks for no attribute.
+        attr_rows: `(n_items,)` int32, row of each watched anime in `attr_values`; -1 for one that has none.
         attr_values: `(n_rows, n_attributes)` int8, packed: how much having watched `j` speaks for titles with an
             attribute, `v_ja = attr_scale[a] · attr_values[attr_rows[j], a]`; see `hakken.model.preference`.
         attr_scale: `(n_attributes,)` float32, what a packed 1 is, of each attribute.
@@ -140,20 +140,26 @@ class Arrays:
             array = getattr(self, name)
             if array.dtype != dtype or array.shape != tuple(shape):
                 return f"{name} is {array.dtype}{array.shape}, not {dtype}{tuple(shape)}"
-        if (np.diff(self.anime_ids) <= 0).any():
-            return "anime_ids are not ascending"
+        return self._problem_of_values()
+
+    def _problem_of_values(self) -> str | None:
+        """The same of arrays that have the right types and lengths."""
+        problems = {
+            "anime_ids are not ascending": (np.diff(self.anime_ids) <= 0).any(),
+            "attr_rows point past attr_values": (
+                (self.attr_rows < -1) | (self.attr_rows >= len(self.attr_values))
+            ).any(),
+            "popularity is not positive": not (self.popularity > 0).all(),
+        }
+        n_items = len(self.anime_ids)
         for name, n_columns in (("sim", n_items), ("pref", n_items), ("attr", len(self.attr_scale))):
             indptr, indices = getattr(self, f"{name}_indptr"), getattr(self, f"{name}_indices")
-            if indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
-                return f"{name}_indptr does not cut {name}_indices into rows"
-            if len(indices) and int(indices.max()) >= n_columns:
-                return f"{name}_indices point past the last column"
-        if ((self.attr_rows < -1) | (self.attr_rows >= len(self.attr_values))).any():
-            return "attr_rows point past attr_values"
+            cuts = indptr[0] == 0 and indptr[-1] == len(indices) and (np.diff(indptr) >= 0).all()
+            problems[f"{name}_indptr does not cut {name}_indices into rows"] = not cuts
+            problems[f"{name}_indices point past the last column"] = int(indices.max(initial=0)) >= max(1, n_columns)
         for name in ("b_i", "popularity", "sim_scale", "pref_scale", "attr_share", "attr_scale"):
-            if not np.isfinite(getattr(self, name)).all():
-                return f"{name} is not finite"
-        return None if (self.popularity > 0).all() else "popularity is not positive"
+            problems[f"{name} is not finite"] = not np.isfinite(getattr(self, name)).all()
+        return next((problem for problem, found in problems.items() if found), None)
 
 
 class TitleWeights(NamedTuple):

@@ -113,7 +113,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         late: people who could have watched a title at whose number its preference weights are doubled, since few people
             leave them too small; see docs/time.md.
         attribute_reg: λ of the regression of preference weights on attributes; see hakken.training.attributes.
-        attribute_support: watchers of a title at whose number its own weights and those from its attributes count alike.
+        attribute_support: watchers of a title at whose number its own weights and its attributes' count alike.
         novelty: exponent by which the match of a widely watched title is lowered.
         pull: how much each score point of a predicted rating above the baseline raises the match.
         quality: how much each score point of an anime's own bias raises the match.

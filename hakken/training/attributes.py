@@ -3,17 +3,18 @@
 Where many people watched a title, its weights w_·i are known. A ridge regression tells how they follow from attributes:
 
     V = argmin Σ_i s_i ‖w_·i / √q_i − Vᵀ a_i‖² + λ ‖V‖²  =  (AᵀSA + λI)⁻¹ AᵀS (W / √q)ᵀ
-    γ = Σ s_i e_ji / √m_i  /  Σ s_i / m_i   over pairs j ≠ i of one series, e = w / √q − Vᵀa, m_i the others of i's
+    g = Σ s_i e_ji / √m_i  /  Σ s_i / m_i  over pairs j ≠ i of one series,  e_·i = w_·i / √q_i − Vᵀ a_i
 
-a_i are a title's attributes, 0 or 1: genres, tags, studios, what it was made from, type, a span of years, and one that all
-have. s_i = n_i / (n_i + 50) for n_i people who watched it. Every title's weights are then mixed by support,
+a_i are a title's attributes, 0 or 1: genres, tags, studios, what it was made from, type, a span of years, and one that
+all have. s_i = n_i / (n_i + 50) for n_i people who watched it. Every title's weights are then mixed by support,
 
-    w_ji = s_i' · w_ji + (1 − s_i') · √q_i · (v_j · a_i + γ / √m_i · [j, i of one series]),  s_i' = n_i / (n_i + κ)
+    w_ji ← s_i' · w_ji + (1 − s_i') · √q_i · (v_j · a_i + g / √m_i · [j, i of one series])
+    s_i' = n_i / (n_i + attribute_support)
 
-so that a title nobody watched is judged by its attributes alone, and its first watchers move it away from them smoothly.
-The root of q_i, its popularity, lies between weights that grow with it and weights that don't; both did worse for titles
-hidden from training. This is the item side of a two-way ridge regression, as in regression-based latent factor models
-(Agarwal & Chen, KDD 2009), with weights in the place of latent factors.
+so that a title that nobody watched is judged by its attributes alone, and its first watchers move it away from them
+smoothly. The root of q_i, its popularity, lies between weights that grow with it and weights that don't: both were
+worse for titles hidden from training. The idea is that of regression-based latent factor models (Agarwal & Chen, KDD
+2009), with weights in the place of latent factors.
 """
 
 from collections import Counter
@@ -145,7 +146,7 @@ class AttributeFit:
         popularity: `(n,)`, q_i.
     """
 
-    def __init__(self, attributes: csr_array, siblings: csr_array, watchers: Int32s, popularity: Float64s) -> None:
+    def __init__(self, attributes: csr_array, siblings: csr_array, watchers: Int32s, popularity: Float32s) -> None:
         self._attributes, self._siblings = attributes, siblings
         self._support = watchers / (watchers + SUPPORT)
         self._root = popularity**Q_POWER
@@ -165,7 +166,7 @@ class AttributeFit:
         self._of_siblings[begin:end] = scaled[rows, self._siblings.indices[begin:end]]
 
     def solve(self, regulariser: float) -> tuple[Float32s, float]:
-        """V, `(n_attributes, n)` float32, and γ."""
+        """V, `(n_attributes, n)` float32, and g."""
         weighted = self._attributes.multiply(self._support[:, np.newaxis])
         system = (self._attributes.T @ weighted).toarray()
         system[np.diag_indices_from(system)] += regulariser

@@ -25,7 +25,6 @@ from hakken.training.progress import SILENT, Progress
 from hakken.training.similarities import Quantised, pearson_baseline, quantise
 from hakken.training.tables import RatingTable
 
-
 NOTHING_KNOWN = Catalogue([])
 
 

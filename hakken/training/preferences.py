@@ -8,9 +8,9 @@ the n_u entries of one list add n_u² products to G, so that the longest would d
 shallow autoencoders for sparse data" (WWW 2019); dropout: Steck, "Autoencoders that don't overfit towards the identity"
 (NeurIPS 2020). Of each title `i` the `pref_stored` strongest weights are kept, fewer where few people watched it.
 
-Titles that fewer than `min_watchers` people have on their lists get no weights of their own: nothing dependable is known
-of them. The others' are raised by (N_i + late) / N_i where N_i people could have watched title i (docs/time.md), and all
-are mixed with what attributes say, the more the fewer people watched (`hakken.training.attributes`).
+Titles that fewer than `min_watchers` people watched get no weights of their own: nothing dependable is known of them.
+The others' are raised by (N_i + late) / N_i where N_i people could have watched title i (docs/time.md), and all are mixed
+with what attributes say, the more the fewer people watched (`hakken.training.attributes`).
 """
 
 from collections.abc import Iterator
@@ -81,15 +81,15 @@ class Items(NamedTuple):
         positions = np.searchsorted(columns.ids, anime_ids[known])
 
         def looked_up(column: Int64s, otherwise: Int64s) -> Int64s:
-            values = otherwise.astype(np.int64)
+            values = otherwise.copy()
             values[known] = column[positions]
             return values
 
-        nothing = np.zeros(len(anime_ids))
+        nothing = np.zeros(len(anime_ids), dtype=np.int64)
         return cls(
             looked_up(columns.year, nothing),
             looked_up(columns.members, nothing),
-            looked_up(columns.saga_or_own, anime_ids),
+            looked_up(columns.saga_or_own, anime_ids.astype(np.int64)),
             np.isin(anime_ids, by_attributes.judged_by_attributes(catalogue)),
         )
 
@@ -223,9 +223,7 @@ def _weights(inverse: Float64s) -> Iterator[tuple[int, Float64s]]:
         yield first, block
 
 
-def _strongest(
-    blocks: Iterator[tuple[int, Float64s]], counts: Int32s, fit: by_attributes.AttributeFit
-) -> csr_array:
+def _strongest(blocks: Iterator[tuple[int, Float64s]], counts: Int32s, fit: by_attributes.AttributeFit) -> csr_array:
     """W's rows turned, `(n, n)` CSR: for each title its `counts` strongest weights, whatever their sign.
 
     All of them are shown to `fit` on the way.
@@ -268,7 +266,7 @@ def _scaled_rows(matrix: csr_array, factor: Float64s) -> csr_array:
 
 
 def _stored(weights: csr_array) -> tuple[Int64s, Array, Array, Float32s]:
-    """Pack the weights, rows being titles, into 16 bits, each title's by its strongest; turned, rows are what was watched.
+    """Pack the weights, rows being titles, into 16 bits, each title's by its strongest, and turn them.
 
     Returns:
         The arrays `pref_indptr`, `pref_indices`, `pref_values` and `pref_scale`.

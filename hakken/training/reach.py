@@ -2,9 +2,9 @@
 
     T_u = the date on which u's list was last changed or, without one, the year of its third newest watched title
     N_i = |{u : T_u ≥ year_i}|, at least as many as watched i
-    q_i = (n_i + m · q̂_i) / (N_i + m),  log q̂_i = α + β · log(members_i + 10)
+    q_i = (n_i + m · q̂_i) / (N_i + m),  log q̂_i = c + d · log(members_i + 10)
 
-n_i are the people who watched title i. α and β are fitted by least squares over titles that many watched; `members` is
+n_i are the people who watched title i. c and d are fitted by least squares over titles that many watched; `members` is
 the site's own count. It decides where few could have watched a title, and nothing where many could. The derivation is
 in docs/time.md.
 """
@@ -95,4 +95,5 @@ def _expected(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float64s:
     spread = float(centred[telling] @ centred[telling])
     slope = float(centred[telling] @ np.log(observed[telling])) / spread if spread else 0.0
     usual = np.log(observed[known]).mean()
-    return np.exp(np.minimum(np.where(known, level + slope * centred, usual), 0.0))
+    expected: Float64s = np.exp(np.minimum(np.where(known, level + slope * centred, usual), 0.0))
+    return expected
