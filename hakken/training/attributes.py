@@ -34,11 +34,13 @@ SUPPORT = 50.0
 LEAST_SHARE = 0.02
 """Where attributes decide less of a title's weights, they are left out: nobody would notice."""
 YEARS = 3
+"""So many years, from one that they divide, are one attribute."""
 NOT_SHOWS = frozenset({"Music", "CM", "PV"})
 RETELLINGS = frozenset({"recap", "recaps", "soushuuhen", "digest", "compilation", "summary", "highlights"})
 """Words of names by which a title retells another."""
 RETOLD = "Summary"
 Q_POWER = 0.5
+"""Exponent of q_i: its root."""
 
 
 class Attributes(NamedTuple):
@@ -86,17 +88,20 @@ def judged_by_attributes(catalogue: Catalogue) -> Int32s:
     )
 
 
-def attributes_of(anime_ids: Int32s, catalogue: Catalogue, counted: Array) -> Attributes:
+def attributes_of(
+    anime_ids: Int32s, catalogue: Catalogue, counted: Array, min_titles: int = MIN_TITLES
+) -> Attributes:
     """Read the attributes of items, those that many of them have.
 
     Args:
         anime_ids: `(n_items,)`.
         catalogue: their facts.
         counted: `(n_items,)` bool, the items among which an attribute has to be frequent.
+        min_titles: how many of those have to have it, at least.
     """
     named = [tuple(_attributes(catalogue.anime(anime_id))) for anime_id in anime_ids.tolist()]
     counts = Counter(name for names, counts in zip(named, counted.tolist(), strict=True) if counts for name in names)
-    places = {name: at for at, name in enumerate(sorted(name for name, n in counts.items() if n >= MIN_TITLES))}
+    places = {name: at for at, name in enumerate(sorted(name for name, n in counts.items() if n >= min_titles))}
     rows = [sorted(places[name] for name in names if name in places) for names in named]
     indptr = np.concatenate(([0], np.cumsum([len(row) for row in rows]))).astype(np.int64)
     return Attributes(indptr, np.array([at for row in rows for at in row], dtype=np.uint16), len(places))
@@ -184,6 +189,25 @@ class AttributeFit:
         return solved, max(0.0, above / float((support * pairs.data**2).sum()))
 
 
+def mixing(watchers: Int32s, popularity: Float32s, judged: Array, support: float) -> tuple[Float64s, Float64s]:
+    """How much of each item's weights are its own, s_i', and how much attributes say, (1 − s_i') √q_i.
+
+    They are 1 and 0 where an item may not be judged by attributes, or these would decide next to nothing.
+
+    Args:
+        watchers: `(n_items,)`, n_i.
+        popularity: `(n_items,)`, q_i.
+        judged: `(n_items,)` bool, which may be judged by their attributes.
+        support: `attribute_support`.
+
+    Returns:
+        Two arrays, `(n_items,)` float64.
+    """
+    own = watchers / (watchers + support)
+    own[~judged | (1.0 - own < LEAST_SHARE)] = 1.0
+    return own, (1.0 - own) * popularity**Q_POWER
+
+
 class Mixed(NamedTuple):
     """What attributes say of the items, as an artefact stores it; see `hakken.model.arrays.Arrays`."""
 
@@ -199,7 +223,7 @@ def packed(share: Float32s, attributes: Attributes, solved: Float32s, kept: Int6
     """Pack V into 8 bits, each attribute's by its strongest, and leave out attributes of items they decide nothing of.
 
     Args:
-        share: `(n_items,)`, (1 − s_i') √q_i, 0 where attributes decide nothing.
+        share: `(n_items,)`, see `mixing`.
         attributes: of all items.
         solved: V, `(n_attributes, n_kept)`.
         kept: `(n_kept,)` int64, the items that V's columns are.
