@@ -96,8 +96,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         shrinkage: λ in (n_ij − 1) / (n_ij − 1 + λ).
         min_support: pairs of items rated by fewer users than this get similarity 0.
         k_stored: neighbours kept per item.
-        min_similarity: neighbours that are less similar are kept only where they are among an item's 20 nearest: weighed
-            with amplification, they say nothing.
+        min_similarity: neighbours that are less similar are kept only where they are among an item's 20 nearest, since
+            with amplification they say nothing.
         pref_stored: preference weights kept per item, at most; an item that few people watched keeps fewer.
         k: neighbours used for a prediction, at most.
         amplification: exponent on a similarity when neighbours are weighted; above 1, the strongest speak louder.

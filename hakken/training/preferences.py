@@ -9,8 +9,8 @@ shallow autoencoders for sparse data" (WWW 2019); dropout: Steck, "Autoencoders 
 (NeurIPS 2020). Of each title `i` the `pref_stored` strongest weights are kept, fewer where few people watched it.
 
 Titles that fewer than `min_watchers` people watched get no weights of their own: nothing dependable is known of them.
-The others' are raised by (N_i + late) / N_i where N_i people could have watched title i (docs/time.md), and all are mixed
-with what attributes say, the more the fewer people watched (`hakken.training.attributes`).
+The others' are raised by (N_i + late) / N_i where N_i people could have watched title i (docs/time.md), and all are
+mixed with what attributes say, the more the fewer people watched (`hakken.training.attributes`).
 """
 
 from collections.abc import Iterator
