@@ -49,8 +49,8 @@ def notes_on(
         notes.append(f"No watched title that we know was found on the list, {instead} Add a few that you have seen.")
     elif not visitor.taste.n_watched:
         notes.append(
-            "No watched title that we know was found on the list, so these come from what is planned. Add a few that you "
-            "have seen."
+            "No watched title that we know was found on the list, so these come from what is planned. Add a few that "
+            "you have seen."
         )
     elif not len(visitor.rows):
         notes.append(

@@ -3,9 +3,9 @@
     match_ui = (p_ui + everyone · q_i) · q_i^(0.4 · popularity − novelty) · exp(quality · b_i) · order_ui
                · exp(pull · (r_hat_ui − b_ui))
 
-p_ui is the preference, q_i the part of those who could have watched the title that did, `popularity` the visitor's choice
-from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it (`hakken.recommend.franchise`), and
-r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty list has p_ui = 0 and b_u = 0, and gets
+p_ui is the preference, q_i the part of those who could have watched the title that did, `popularity` the visitor's
+choice from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it (`hakken.recommend.franchise`),
+and r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty list has p_ui = 0 and b_u = 0, and gets
 what many people watch and like. In p_ui, and nowhere else, a title of which the visitor wants more counts as if it were
 many entries.
 
@@ -54,7 +54,7 @@ class Shares(NamedTuple):
     """What a visitor's entries add to the scores of some titles; one part for each title and entry that has any.
 
     Attributes:
-        title: `(n_parts,)` int64, position within the titles asked for.
+        title: `(n_parts,)` int64, position within the titles asked for; ascending.
         entry: `(n_parts,)` int64, position within the visitor's taste.
         amount: `(n_parts,)` float64, units of the score.
         rest: `(n,)` float64, what no entry of the list adds: popularity, or the baseline.

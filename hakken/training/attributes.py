@@ -88,9 +88,7 @@ def judged_by_attributes(catalogue: Catalogue) -> Int32s:
     )
 
 
-def attributes_of(
-    anime_ids: Int32s, catalogue: Catalogue, counted: Array, min_titles: int = MIN_TITLES
-) -> Attributes:
+def attributes_of(anime_ids: Int32s, catalogue: Catalogue, counted: Array, min_titles: int = MIN_TITLES) -> Attributes:
     """Read the attributes of items, those that many of them have.
 
     Args:

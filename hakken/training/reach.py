@@ -4,8 +4,8 @@
     N_i = |{u : T_u ≥ year_i}|, at least as many as watched i
     q_i = (n_i + m · q̂_i) / (N_i + m),  log q̂_i = c + d · log(members_i + 10)
 
-n_i are the people who watched title i. c and d are fitted to (n_i + 1) / (N_i + 1) by least squares over titles that many
-watched; `members` is the site's own count. It decides where few could have watched a title, and nothing where many
+n_i are the people who watched title i. c and d are fitted to (n_i + 1) / (N_i + 1) by least squares over titles that
+many watched; `members` is the site's own count. It decides where few could have watched a title, and nothing where many
 could. The derivation is in docs/time.md.
 """
 
@@ -25,7 +25,7 @@ MANY_WATCHERS = 20
 MEMBERS_OFFSET = 10.0
 EPOCH_YEAR = 1970
 LEAST_LOG = -20.0
-"""No popularity is expected to be below e to this: fitted to a few titles of a small table, a line may lead anywhere."""
+"""No popularity is expected to be below e to this: a line through the few titles of a small table leads anywhere."""
 
 
 def list_years(table: RatingTable, watched: Array, years: Int64s) -> Int32s:
