@@ -64,7 +64,19 @@ def test_what_is_planned_may_be_recommended(knowledge: Knowledge) -> None:
     before = recommend(UserList.of(scored), knowledge, FEW)
     first = before.recommendations[0].anime_id
     planned = UserList.of([*scored, Rating(first, 0, Status.PLAN_TO_WATCH)])
-    assert recommend(planned, knowledge, FEW).recommendations == before.recommendations
+    assert first in {one.anime_id for one in recommend(planned, knowledge, FEW).recommendations}
+
+
+def test_a_list_of_planned_titles_alone_is_personal_and_a_note_says_so(knowledge: Knowledge) -> None:
+    planned = [Rating(i, 0, Status.PLAN_TO_WATCH) for i in (10, 20)]
+    result = recommend(UserList.of(planned), knowledge, FEW)
+    assert result.personal
+    assert {reason.anime_id for one in result.recommendations for reason in one.reasons} == {10, 20}
+    assert result.notes[0].startswith("No watched title that we know was found on the list, so these come from what is")
+    assert not any("watched alone" in note for note in result.notes)
+    # One watched title, and it is all that a reader is told of.
+    more = recommend(UserList.of([*planned, Rating(30)]), knowledge, FEW)
+    assert "watched alone" in more.notes[0]
 
 
 def test_titles_with_few_raters_and_for_adults_are_left_out(knowledge: Knowledge) -> None:
@@ -100,7 +112,7 @@ def test_a_list_of_nothing_says_why(knowledge: Knowledge) -> None:
     [
         (UserList(), "The list is empty"),
         (UserList(skipped=4), "Nothing on the list could be read"),
-        (UserList.of([Rating(10, 0, Status.PLAN_TO_WATCH)]), "No watched title that we know"),
+        (UserList.of([Rating(99_999, 0, Status.PLAN_TO_WATCH)]), "No watched title that we know"),
         (UserList.of([Rating(99_999, 9)]), "No watched title that we know"),
     ],
 )
@@ -110,8 +122,11 @@ def test_without_a_title_that_we_know_popular_titles_come_and_a_note_says_so(
     result = recommend(user_list, knowledge, FEW)
     rows, _ = knowledge.model.rows_of([one.anime_id for one in result.recommendations])
     arrays, parameters = knowledge.model.arrays, knowledge.model.manifest.parameters
-    part = (arrays.watchers + 20) / knowledge.model.manifest.sizes.users
-    standing = parameters.everyone * part ** (1 - parameters.novelty) * np.exp(parameters.quality * arrays.b_i)
+    standing = (
+        parameters.everyone
+        * arrays.popularity.astype(np.float64) ** (1 - parameters.novelty)
+        * np.exp(parameters.quality * arrays.b_i)
+    )
     assert not result.personal
     assert [one.match for one in result.recommendations] == pytest.approx(standing[rows].tolist())
     unseen = ~np.isin(arrays.anime_ids, [*(one.anime_id for one in user_list.seen), *knowledge.catalogue.adult_ids])
