@@ -137,7 +137,7 @@ def test_without_keys_the_catalogues_own_franchises_judge(ratings_csv: Path, ani
     [
         (("--salt", "x" * 40, "--only", "nobody"), 2, "'nobody' is not one of 'hakken'"),
         (("--only", "svd", "--without", "svd"), 2, "leave no method to try"),
-        (("--keys", __file__), 2, "--keys go with --anime"),
+        (("--keys", __file__), 2, "--keys and --hide-years go with --anime"),
         (("--params", __file__), 1, "can't be used"),
         (("--ratings", __file__), 1, "test_evaluate_command.py"),
     ],
