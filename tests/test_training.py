@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 import hakken.training.kernels
 import hakken.training.similarities
@@ -208,7 +209,8 @@ def test_the_same_table_gives_the_same_bytes_on_any_number_of_threads(
     before = numba.get_num_threads()
     numba.set_num_threads(threads)
     try:
-        artefact = train(table, small_catalogue(), tmp_path / "again", PARAMETERS)
+        with threadpool_limits(threads, "blas"):
+            artefact = train(table, small_catalogue(), tmp_path / "again", PARAMETERS)
     finally:
         numba.set_num_threads(before)
     assert artefact.manifest.created == "2023-11-14T22:13:20Z"
