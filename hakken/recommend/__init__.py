@@ -63,7 +63,7 @@ def recommend(user_list: UserList, knowledge: Knowledge, preferences: Preference
         ignoring=bool(preferences.ignored),
         data_time=knowledge.model.manifest.data_time,
     )
-    if not knowledge.model.rows_of(preferences.like)[1].all():
+    if not knowledge.model.learnt_rows_of(preferences.like)[1].all():
         notes.append("More like one of those titles can't be found: nobody we learnt from has rated it.")
     if len(found) < preferences.n:
         notes.append(what_is_left(len(found), taken))

@@ -47,6 +47,11 @@ def notes_on(
         notes.append(f"With what is left out, no watched title that we know is left of the list, {instead}")
     elif not len(visitor.taste.rows):
         notes.append(f"No watched title that we know was found on the list, {instead} Add a few that you have seen.")
+    elif not visitor.taste.n_watched:
+        notes.append(
+            "No watched title that we know was found on the list, so these come from what is planned. "
+            "Add a few that you have seen."
+        )
     elif not len(visitor.rows):
         notes.append(
             "No title that we know has a score on the list, so these come from what was watched alone, and the "

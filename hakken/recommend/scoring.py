@@ -3,8 +3,8 @@
     match_ui = (p_ui + everyone · q_i) · q_i^(0.4 · popularity − novelty) · exp(quality · b_i) · order_ui
                · exp(pull · (r_hat_ui − b_ui))
 
-p_ui is the preference, q_i the part of all people who have the title on their lists, `popularity` the visitor's choice
-from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it (`hakken.recommend.franchise`), and
+p_ui is the preference, q_i the part of those who could have watched the title that did, `popularity` the visitor's
+choice from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it (`hakken.recommend.franchise`), and
 r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty list has p_ui = 0 and b_u = 0, and gets
 what many people watch and like. In p_ui, and nowhere else, a title of which the visitor wants more counts as if it were
 many entries.
@@ -180,13 +180,13 @@ def leaning(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste:
     Args:
         model: the model.
         taste: a visitor's.
-        anime_ids: `(n,)` MyAnimeList ids; those that the model does not know do nothing.
+        anime_ids: `(n,)` MyAnimeList ids; those that are new to the model do nothing.
 
     Returns:
         The taste's entries, and after them, by ascending row, those titles that are none of them, without a score.
     """
-    rows, known = model.rows_of(anime_ids)
-    wanted = np.unique(rows[known])
+    rows, learnt = model.learnt_rows_of(anime_ids)
+    wanted = np.unique(rows[learnt])
     new = wanted[~np.isin(wanted, taste.rows)]
     leant = Taste(
         np.concatenate((taste.rows, new)),
