@@ -134,7 +134,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     shrinkage: Regulariser = 100.0
     min_support: Positive = 1
     k_stored: Positive = 200
-    min_similarity: Annotated[float, Meta(ge=0, le=1)] = 0.08
+    min_similarity: Annotated[float, Meta(ge=0, le=1)] = 0.1
     pref_stored: Positive = 200
     k: Positive = 40
     amplification: Annotated[float, Meta(gt=0, le=10)] = 2.8

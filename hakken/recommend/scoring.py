@@ -4,10 +4,10 @@
                · exp(pull · (r_hat_ui − b_ui))
 
 p_ui is the preference, q_i the part of those who could have watched the title that did, `popularity` the visitor's
-choice from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it (`hakken.recommend.franchise`), and
-r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty list has p_ui = 0 and b_u = 0, and gets
-what many people watch and like. In p_ui, and nowhere else, a title of which the visitor wants more counts as if it were
-many entries.
+choice from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it
+(`hakken.recommend.franchise`), and r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty
+list has p_ui = 0 and b_u = 0, and gets what many people watch and like. In p_ui, and nowhere else, a title of which
+the visitor wants more counts as if it were many entries.
 
 Only the last factor is costly. It is made for a shortlist, the best by all others: for 703 lists of the public ratings
 all but a thousandth of it lay between 0.57 and 1.5, and the 500th title had at most 0.27 of the 20th's others.

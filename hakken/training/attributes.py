@@ -13,8 +13,8 @@ Every title's weights are then mixed by support,
     s_i = n_i / (n_i + attribute_support)
 
 so that a title that nobody watched is judged by its attributes alone, and its first watchers move it away from them
-smoothly. The idea is that of regression-based latent factor models (Agarwal & Chen, KDD 2009), with weights in the place
-of latent factors.
+smoothly. The idea is that of regression-based latent factor models (Agarwal & Chen, KDD 2009), with weights in the
+place of latent factors.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ from scipy.sparse import csr_array
 from hakken.catalogue import Anime, Catalogue
 from hakken.model.arrays import Array, Float32s, Float64s, Int32s, Int64s
 
-MIN_TITLES = 40
+MIN_TITLES = 60
 """An attribute that fewer watched titles have tells too little."""
 LEAST_SHARE = 0.02
 """Where attributes decide less of a title's weights, they are left out: nobody would notice."""

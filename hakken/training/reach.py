@@ -4,10 +4,10 @@
     N_i = |{u : T_u ≥ year_i}|, at least as many as watched i
     q_i = (n_i + m · q̂_i) / (N_i + m),  log q̂_i = c + d · log(members_i + 10)
 
-n_i are the people who watched title i, `members` is the site's own count. c and d are fitted to (n_i + 1) / (N_i + 1) over
-titles that many watched: d is the ratio of the standard deviations of the two logarithms, the reduced major axis, since
-both are noisy. Members decide where few could have watched a title, and nothing where many could. The derivation is in
-docs/time.md.
+n_i are the people who watched title i, `members` is the site's own count. c and d are fitted to (n_i + 1) / (N_i + 1)
+over titles that many watched: d is the ratio of the standard deviations of the two logarithms, the reduced major
+axis, since both are noisy. Members decide where few could have watched a title, and nothing where many could. The
+derivation is in docs/time.md.
 """
 
 import numpy as np
