@@ -101,11 +101,17 @@ def knowledge(data_time: str | None = "2026-03") -> Knowledge:
         sim_scale=zeros.astype(np.float32),
         sim_support=none.astype(np.uint16),
         watchers=zeros.astype(np.int32),
-        reachable=zeros.astype(np.int32),
+        popularity=zeros.astype(np.float32) + 0.1,
         pref_indptr=np.zeros(len(anime) + 1, dtype=np.int64),
         pref_indices=none.astype(np.uint16),
         pref_values=none.astype(np.int16),
         pref_scale=zeros.astype(np.float32),
+        attr_share=zeros.astype(np.float32),
+        attr_indptr=np.zeros(len(anime) + 1, dtype=np.int64),
+        attr_indices=none.astype(np.uint16),
+        attr_rows=np.full(len(anime), -1, dtype=np.int32),
+        attr_values=np.zeros((0, 0), dtype=np.int8),
+        attr_scale=none.astype(np.float32),
     )
     return Knowledge(Model(no_arrays, manifest, "20261123T211635Z-abc"), Catalogue(anime))
 
