@@ -61,11 +61,17 @@ def synthetic_knowledge(seed: int = 0) -> Knowledge:
         sim_scale=np.full(N_ITEMS, 0.4 / unpack(np.array([QUANTA], dtype=np.uint16))[0], dtype=np.float32),
         sim_support=np.full(N_ITEMS * K_STORED, 50, dtype=np.uint16),
         watchers=watchers.astype(np.int32),
-        reachable=np.full(N_ITEMS, N_USERS, dtype=np.int32),
+        popularity=(watchers / N_USERS).astype(np.float32),
         pref_indptr=np.concatenate(([0], np.cumsum(np.bincount(watched.ravel(), minlength=N_ITEMS)))),
         pref_indices=title[order].astype(index_type(N_ITEMS)),
         pref_values=(weights[order] * PREF_QUANTA / 12).clip(-PREF_QUANTA, PREF_QUANTA).astype(np.int16),
         pref_scale=np.full(N_ITEMS, 0.2 / PREF_QUANTA, dtype=np.float32),
+        attr_share=np.zeros(N_ITEMS, dtype=np.float32),
+        attr_indptr=np.zeros(N_ITEMS + 1, dtype=np.int64),
+        attr_indices=np.zeros(0, dtype=np.uint16),
+        attr_rows=np.full(N_ITEMS, -1, dtype=np.int32),
+        attr_values=np.zeros((0, 0), dtype=np.int8),
+        attr_scale=np.zeros(0, dtype=np.float32),
     )
     n = N_ITEMS * K_STORED
     sizes = Sizes(users=N_USERS, items=N_ITEMS, entries=n, scored=n, neighbours=n, preferences=n)

@@ -104,6 +104,14 @@ class Scorer:
             self._everyone: Float64s = parameters.everyone * model.popularity
             self._before: Float64s = (liked + self._everyone) * factor
 
+    @property
+    def personal(self) -> bool:
+        """Whether anything of the visitor's orders the list, rather than what many people watch and like."""
+        if self._order is Order.MATCH:
+            return len(self.taste.rows) > 0
+        # A rating is predicted from scores and from what was watched, not from plans.
+        return self.visitor.taste.n_watched > 0 or len(self.visitor.rows) > 0
+
     def best(self, lists: Sequence[Mask], n: int) -> list[Scored]:
         """The best `n` of each list's candidates, `(n_items,)` bool; fewer only when there are no more.
 
@@ -180,13 +188,13 @@ def leaning(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste:
     Args:
         model: the model.
         taste: a visitor's.
-        anime_ids: `(n,)` MyAnimeList ids; those that are new to the model do nothing.
+        anime_ids: `(n,)` MyAnimeList ids; those that say nothing of other titles do nothing.
 
     Returns:
         The taste's entries, and after them, by ascending row, those titles that are none of them, without a score.
     """
-    rows, learnt = model.learnt_rows_of(anime_ids)
-    wanted = np.unique(rows[learnt])
+    rows, telling = model.telling_rows_of(anime_ids)
+    wanted = np.unique(rows[telling])
     new = wanted[~np.isin(wanted, taste.rows)]
     leant = Taste(
         np.concatenate((taste.rows, new)),

@@ -25,10 +25,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from hakken.catalogue import Anime, Catalogue
-from hakken.model.arrays import Array, Float32s, Float64s, Int32s, Int64s
+from hakken.model.arrays import MIN_TITLES, Array, Float32s, Float64s, Int32s, Int64s
 
-MIN_TITLES = 60
-"""An attribute that fewer watched titles have tells too little."""
 LEAST_SHARE = 0.02
 """Where attributes decide less of a title's weights, they are left out: nobody would notice."""
 YEARS = 3
