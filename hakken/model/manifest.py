@@ -136,7 +136,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     k_stored: Positive = 200
     min_similarity: Annotated[float, Meta(ge=0, le=1)] = 0.1
     pref_stored: Positive = 200
-    k: Positive = 40
+    k: Positive = 24
     amplification: Annotated[float, Meta(gt=0, le=10)] = 2.8
     prior: Regulariser = 0.02
     trust: Annotated[float, Meta(ge=0, le=1)] = 0.04
