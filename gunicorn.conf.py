@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 from hakken.config import Settings
-from hakken.details import site_named
 from hakken.errors import ConfigError
 from hakken.serving import logs, memory, tallies
 from hakken.serving.checks import check_limits
@@ -59,6 +58,8 @@ access_log_format = '%(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'  # no query string
 
 def on_starting(server: Any) -> None:  # noqa: ANN401  # gunicorn's signature
     """Refuse a wrong setting at once and in a sentence, before any worker is started."""
+    from hakken.details import site_named  # noqa: PLC0415  # it loads NumPy, which must find `raw_env`
+
     try:
         settings = Settings.from_environ(os.environ)
         mal_source_names(settings)

@@ -250,14 +250,14 @@ class Catalogue(Mapping[int, Anime]):
 
     def franchise_of(self, anime_id: int) -> int:
         """The franchise of an anime: where it begins. One that stands alone, or that nobody knows, is its own."""
-        return self._group_of(anime_id, self.columns.franchise_or_own)
+        return self._group_of(anime_id, self.columns.franchise) or anime_id
 
     def saga_of(self, anime_id: int) -> int:
         """The same of its saga; a franchise that is in none is its own."""
-        return self._group_of(anime_id, self.columns.saga_or_own)
+        return self._group_of(anime_id, self.columns.saga) or self.franchise_of(anime_id)
 
     def _group_of(self, anime_id: int, groups: Int64s) -> int:
-        return int(groups[np.searchsorted(self.columns.ids, anime_id)]) if anime_id in self._lines else anime_id
+        return int(groups[np.searchsorted(self.columns.ids, anime_id)]) if anime_id in self._lines else 0
 
     def _main_entries(self, groups: Int64s) -> Mapping[int, tuple[int, ...]]:
         ids, part = self.columns.ids, self.columns.part

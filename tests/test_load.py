@@ -137,7 +137,7 @@ def test_everything_is_answered_at_full_rate_and_memory_stays(server: Server) ->
         answers = load.answers()
     assert set(answers.statuses) == {200}
     assert len(answers) > 40
-    assert max(map(private_bytes, workers_of(server.process))) < 120 * 2**20
+    assert max(map(private_bytes, workers_of(server.process))) < 110 * 2**20
 
 
 @pytest.mark.short_load

@@ -12,7 +12,7 @@ from rapidfuzz.distance import OSA
 from hakken.catalogue import Anime, Catalogue
 from hakken.knowledge import Knowledge
 from hakken.search import Titles
-from hakken.search.index import Words
+from hakken.search.index import Texts, Words
 from hakken.search.spelling import initials, plain, with_short_vowels
 
 QUERIES = Path(__file__).parent / "search_queries.csv"
@@ -37,6 +37,7 @@ SHELF = Catalogue(
         Anime(anime_id=9, title="!!!", members=None),
     ]
 )
+TITLES = Titles(SHELF)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,22 @@ def queries() -> list[dict[str, str]]:
     ],
 )
 def test_a_title_is_found_by_what_it_is_called(text: str, expected: list[int]) -> None:
-    assert [one.anime_id for one in Titles(SHELF).search(text, 10)] == expected
+    assert [one.anime_id for one in TITLES.search(text, 10)] == expected
+
+
+def test_a_search_reads_no_more_titles_than_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    everything, read = np.array([*SHELF], dtype=np.int32), list[int]()
+    getitem = Catalogue.__getitem__
+
+    def spying(catalogue: Catalogue, anime_id: int) -> Anime:
+        read.append(anime_id)
+        return getitem(catalogue, anime_id)
+
+    monkeypatch.setattr(Catalogue, "__getitem__", spying)
+
+    assert [one.anime_id for one in TITLES.search("monster", 2)] == read == [3, 2]
+    read.clear()
+    assert [one.anime_id for one in TITLES.well_known(2, known_to=everything, without=(5,))] == read == [7, 2]
 
 
 def test_accents_make_no_difference() -> None:
@@ -98,30 +114,40 @@ def test_romaji_is_found_without_its_long_vowels() -> None:
 
 
 def test_titles_for_adults_come_only_where_they_are_asked_for() -> None:
-    titles = Titles(SHELF)
-
-    assert 8 not in [one.anime_id for one in titles.search("monster", 10)]
-    assert 8 in [one.anime_id for one in titles.search("monster", 10, adult=True)]
+    assert 8 not in [one.anime_id for one in TITLES.search("monster", 10)]
+    assert 8 in [one.anime_id for one in TITLES.search("monster", 10, adult=True)]
 
 
 def test_no_more_are_found_than_are_asked_for() -> None:
-    assert [one.anime_id for one in Titles(SHELF).search("monster", 2)] == [3, 2]
+    assert [one.anime_id for one in TITLES.search("monster", 2)] == [3, 2]
 
 
 def test_an_empty_catalogue_has_nothing() -> None:
     titles = Titles(Catalogue([]))
 
     assert titles.search("monster", 10) == ()
-    assert titles.well_known(10, known_to=(), without=()) == ()
+    assert titles.well_known(10, known_to=np.array([1], dtype=np.int32), without=()) == ()
 
 
 def test_the_well_known_are_one_of_each_saga_and_none_for_adults() -> None:
-    titles = Titles(SHELF)
-    everything = set(SHELF)
+    everything, two = np.array([*SHELF], dtype=np.int32), np.array([5, 6], dtype=np.int32)
 
-    assert [one.anime_id for one in titles.well_known(3, known_to=everything, without=())] == [7, 1, 2]
-    assert [one.anime_id for one in titles.well_known(3, known_to=everything, without=(5, 7))] == [2, 3, 4]
-    assert [one.anime_id for one in titles.well_known(3, known_to={5, 6}, without=())] == [5, 6]
+    assert [one.anime_id for one in TITLES.well_known(3, known_to=everything, without=())] == [7, 1, 2]
+    assert [one.anime_id for one in TITLES.well_known(3, known_to=everything, without=(5, 7))] == [2, 3, 4]
+    assert [one.anime_id for one in TITLES.well_known(3, known_to=two, without=())] == [5, 6]
+
+
+@given(st.integers(0, 9), st.sets(st.integers(1, 12)), st.lists(st.integers(1, 12)))
+def test_the_well_known_are_those_that_a_slow_search_finds(limit: int, known_to: set[int], without: list[int]) -> None:
+    sagas, expected = set(map(SHELF.saga_of, without)), list[int]()
+    for one in sorted(SHELF.values(), key=lambda one: -(one.members or 0)):
+        saga = SHELF.saga_of(one.anime_id)
+        if len(expected) < limit and not one.adult and saga not in sagas and one.anime_id in known_to:
+            sagas.add(saga)
+            expected.append(one.anime_id)
+
+    known = np.array(sorted(known_to), dtype=np.int32)
+    assert [one.anime_id for one in TITLES.well_known(limit, known_to=known, without=without)] == expected
 
 
 @pytest.mark.parametrize("query", queries(), ids=lambda query: query["query"])
@@ -223,7 +249,7 @@ def test_words_that_are_alike_are_those_that_a_slow_search_finds(more: list[str]
     names = [*WORDS, *more]
 
     found: dict[str, float] = {}
-    for likeness, places in Words(names, [""] * len(names)).alike(word):
+    for likeness, places in Words(Texts(names), np.zeros(len(names), dtype=np.int64)).alike(word):
         found |= {names[place]: likeness for place in places}
 
     assert found == pytest.approx({name: like for name in names if (like := slowly_alike(word, name)) > 0})
@@ -241,8 +267,25 @@ def slowly_alike(word: str, name: str) -> float:
     return 1 - typos / max(len(one), len(other))
 
 
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"))))
+@example([])
+@example([""])
+@example(["", "進撃", "", "\0 a\r\u2028b", "\U0010ffff"])
+def test_texts_in_one_block_are_what_they_were(texts: list[str]) -> None:
+    block = Texts(iter(texts))
+
+    assert (list(block), len(block)) == (texts, len(texts))
+    assert [block[place] for place in range(len(texts))] == texts
+
+
+@given(st.text())
+@example("a \n\u3000\x1cb")
+def test_one_space_is_between_the_words_of_a_plain_name(text: str) -> None:
+    assert plain(text) == " ".join(plain(text).split())
+
+
 @given(st.text(max_size=64))
 def test_whatever_is_typed_is_answered(text: str) -> None:
-    found = Titles(SHELF).search(text, 3)
+    found = TITLES.search(text, 3)
 
     assert len(found) <= 3

@@ -1,5 +1,6 @@
 """python -m hakken evaluate: Hakken beside other methods, for people who were not in training."""
 
+import re
 from pathlib import Path
 
 import click
@@ -30,6 +31,16 @@ METHODS = (
 METHOD = click.Choice(METHODS)
 
 
+def _years(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{4})(?:-([0-9]{4}))?", text)
+    years = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+    if years[0] > years[1]:
+        raise click.BadParameter("it must be a year, or two such as 2020-2021.")
+    return years
+
+
 @click.command()
 @click.option("--ratings", type=TABLE, required=True, help="Table of ratings, or a folder of its parts.")
 @click.option("--anime", type=TABLE, help="Table of anime; without it discovery is not measured.")
@@ -42,6 +53,12 @@ METHOD = click.Choice(METHODS)
 @click.option("--only", type=METHOD, multiple=True, help="A method to try, rather than all; repeatable.")
 @click.option("--without", type=METHOD, multiple=True, help="A method to leave out; repeatable.")
 @click.option("--params", type=FILE, help="Hakken's hyper-parameters as JSON, such as `tune` writes.")
+@click.option(
+    "--hide-years",
+    callback=_years,
+    metavar="FIRST-LAST",
+    help="Hide titles of these years from training, and compare Hakken on them with ordering by members, instead.",
+)
 @click.option("--resamples", type=click.IntRange(min=0), default=1000, show_default=True, help="Of the bootstrap.")
 @click.option(
     "--report",
@@ -59,13 +76,16 @@ def evaluate(
     only: tuple[str, ...],
     without: tuple[str, ...],
     params: Path | None,
+    hide_years: tuple[int, int] | None,
     resamples: int,
     report: Path | None,
     quiet: bool,
 ) -> None:
     """Judge recommendations for people who were not in training, beside other methods and libraries."""
-    if (titles or relations or keys) and not anime:
-        raise click.UsageError("--titles, --relations and --keys go with --anime.")
+    if (titles or relations or keys or hide_years) and not anime:
+        raise click.UsageError("--titles, --relations, --keys and --hide-years go with --anime.")
+    if hide_years and (keys or only or without or report):
+        raise click.UsageError("--hide-years goes without --keys, --only, --without and --report.")
     names = _chosen(only, without)
     if report:
         check_writable(report, "--report")
@@ -81,13 +101,17 @@ def evaluate(
     with stoppable(stopped) as stop, plain_errors():
         parameters = read_parameters(params) if params else Parameters()
         sources = comparison.Sources(ratings, anime, titles, relations, keys)
+        each_salt = list(dict.fromkeys(salts))
         with shown(stop, quiet=quiet) as progress:
-            found = comparison.evaluate(
-                sources, list(dict.fromkeys(salts)), names, parameters, n_resamples=resamples, progress=progress
-            )
+            if hide_years:
+                hidden = comparison.evaluate_hidden(sources, hide_years, each_salt, parameters, progress)
+            else:
+                found = comparison.evaluate(
+                    sources, each_salt, names, parameters, n_resamples=resamples, progress=progress
+                )
         written = reporting.write(found, report) if report else []
     if not quiet:
-        click.echo(reporting.markdown(found.table), nl=False)
+        click.echo(hidden.to_string(index=False) if hide_years else reporting.markdown(found.table))
         for path in written:
             click.echo(path)
 

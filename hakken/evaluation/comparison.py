@@ -5,7 +5,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
+
 from hakken.catalogue import Catalogue
+from hakken.evaluation.hidden_years import Years, hide_years
 from hakken.evaluation.judging import Outcome, judge
 from hakken.evaluation.keys import Keys, keys_of, read_keys
 from hakken.evaluation.methods import Makers, makers
@@ -57,18 +60,46 @@ def evaluate(
     Raises:
         HakkenError: a table can't be read or split, or a method can't be fitted.
     """
-    keys, catalogue = None, Catalogue([])
+    keys, catalogue = None, _catalogue(sources, progress)
     if sources.anime:
-        with progress.stage("reading anime"):
-            known = in_franchises(read_anime_table(sources.anime, sources.titles), sources.relations)
-            catalogue = known.catalogue
-            keys = read_keys(sources.keys) if sources.keys else keys_of(catalogue)
+        keys = read_keys(sources.keys) if sources.keys else keys_of(catalogue)
     named = read_named(sources.ratings, progress)
     made = makers(parameters, catalogue)
     outcomes = compare(named, salts, {name: made[name] for name in names}, keys, progress)
     with progress.stage("resampling"):
         methods = {name: made[name]() for name in names}
         return Evaluation.of(outcomes, methods, f"`{sources.ratings.name}`", keys, n_resamples)
+
+
+def evaluate_hidden(
+    sources: Sources,
+    years: tuple[int, int],
+    salts: Sequence[str],
+    parameters: Parameters,
+    progress: Progress = SILENT,
+) -> pd.DataFrame:
+    """Read tables and compare Hakken with members on titles hidden from training, see `hide_years`.
+
+    Args:
+        sources: the tables; the anime table is needed.
+        years: first and last of the titles to hide.
+        salts: what to split by, each once.
+        parameters: Hakken's hyper-parameters.
+        progress: told of the stages.
+
+    Raises:
+        TableError: a table can't be read or split, or nobody has a title of these years held out.
+    """
+    catalogue = _catalogue(sources, progress)
+    named = read_named(sources.ratings, progress)
+    return hide_years(named, catalogue, Years(*years), salts, parameters, progress=progress)
+
+
+def _catalogue(sources: Sources, progress: Progress) -> Catalogue:
+    if sources.anime is None:
+        return Catalogue([])
+    with progress.stage("reading anime"):
+        return in_franchises(read_anime_table(sources.anime, sources.titles), sources.relations).catalogue
 
 
 def compare(

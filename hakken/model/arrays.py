@@ -27,7 +27,7 @@ QUANTA = 2**16 - 1
 """A stored value of this much is its row's strongest similarity."""
 FEW_WATCHERS = 20.0
 """Added to a title's watchers in a model of schema 3, so that one more or less decides nothing of its popularity."""
-MIN_TITLES = 60
+MIN_TITLES = 40
 """An attribute that fewer watched titles have tells too little, and is none."""
 UNPACK_POWER = 1.25
 """Steps grow with the similarity: 1e-6 near 0, where a weak neighbour's relative error counts, 2e-5 near 1."""
@@ -55,7 +55,7 @@ class Arrays:
         sim_support: `(n_neighbours,)` uint16, or int32 where an anime has more than 65,535 raters and a pair might
             too: n_ij, how many training users scored both. No prediction reads it: it takes no memory until someone
             looks at an anime.
-        watchers: `(n_items,)` int32, how many training users have the anime on their lists, scored or not.
+        watchers: `(n_items,)` int32, how many training users watched the anime, scored or not.
         popularity: `(n_items,)` float32, q_i: the part of those who could have watched the anime that did, see
             docs/time.md.
         pref_indptr: `(n_items + 1,)` int64, where each row of the preference weights begins; a row is what was watched.
@@ -115,7 +115,7 @@ class Arrays:
 
     def problem(self) -> str | None:
         """Say what does not fit together, if anything."""
-        n_items, n_neighbours, n_weights = len(self.anime_ids), len(self.sim_indices), len(self.pref_indices)
+        n_items, n_neighbours, n_weights = self.anime_ids.size, self.sim_indices.size, self.pref_indices.size
         wanted = {
             "anime_ids": ("int32", n_items),
             "b_i": ("float64", n_items),
@@ -133,10 +133,10 @@ class Arrays:
             "pref_scale": ("float32", n_items),
             "attr_share": ("float32", n_items),
             "attr_indptr": ("int64", n_items + 1),
-            "attr_indices": ("uint16", len(self.attr_indices)),
+            "attr_indices": ("uint16", self.attr_indices.size),
             "attr_rows": ("int32", n_items),
-            "attr_values": ("int8", len(self.attr_values), len(self.attr_scale)),
-            "attr_scale": ("float32", len(self.attr_scale)),
+            "attr_values": ("int8", *self.attr_values.shape[:1], self.attr_scale.size),
+            "attr_scale": ("float32", self.attr_scale.size),
         }
         for name, (dtype, *shape) in wanted.items():
             array = getattr(self, name)
@@ -158,7 +158,9 @@ class Arrays:
             indptr, indices = getattr(self, f"{name}_indptr"), getattr(self, f"{name}_indices")
             cuts = indptr[0] == 0 and indptr[-1] == len(indices) and (np.diff(indptr) >= 0).all()
             problems[f"{name}_indptr does not cut {name}_indices into rows"] = not cuts
-            problems[f"{name}_indices point past the last column"] = int(indices.max(initial=0)) >= max(1, n_columns)
+            problems[f"{name}_indices point past the last column"] = bool(
+                indices.size and (indices.min() < 0 or indices.max() >= n_columns)
+            )
         for name in ("b_i", "popularity", "sim_scale", "pref_scale", "attr_share", "attr_scale"):
             problems[f"{name} is not finite"] = not np.isfinite(getattr(self, name)).all()
         return next((problem for problem, found in problems.items() if found), None)

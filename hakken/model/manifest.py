@@ -17,11 +17,12 @@ OLDEST_SCHEMA_VERSION = 3
 """What is older has to be trained again."""
 
 PARAMETERS_OF_SCHEMA_3: Mapping[str, float] = {
+    "min_similarity": 0.0,
     "pref_stored": 200,
     "unknown": 0.0,
     "planned": 0.0,
     "late": 0.0,
-    "attribute_reg": 100.0,
+    "attribute_reg": 10_000.0,
     "attribute_support": 5.0,
 }
 """The parameters that schema 3 did not have, each with the value that serves a model of schema 3 as it was served then.
@@ -95,6 +96,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         shrinkage: λ in (n_ij − 1) / (n_ij − 1 + λ).
         min_support: pairs of items rated by fewer users than this get similarity 0.
         k_stored: neighbours kept per item.
+        min_similarity: neighbours that are less similar are kept only where they are among an item's 20 nearest, since
+            with amplification they say nothing.
         pref_stored: preference weights kept per item, at most; an item that few people watched keeps fewer.
         k: neighbours used for a prediction, at most.
         amplification: exponent on a similarity when neighbours are weighted; above 1, the strongest speak louder.
@@ -130,33 +133,34 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     n_epochs: Positive = 10
     shrinkage: Regulariser = 100.0
     min_support: Positive = 1
-    k_stored: Positive = 100
+    k_stored: Positive = 200
+    min_similarity: Annotated[float, Meta(ge=0, le=1)] = 0.08
     pref_stored: Positive = 200
-    k: Positive = 24
-    amplification: Annotated[float, Meta(gt=0, le=10)] = 2.2
-    prior: Regulariser = 0.011
-    trust: Annotated[float, Meta(ge=0, le=1)] = 0.16
+    k: Positive = 40
+    amplification: Annotated[float, Meta(gt=0, le=10)] = 2.8
+    prior: Regulariser = 0.02
+    trust: Annotated[float, Meta(ge=0, le=1)] = 0.04
     min_raters: Positive = 50
     liking: Annotated[float, Meta(ge=0, le=10)] = 0.15
     unscored: Annotated[float, Meta(ge=0, le=10)] = 0.55
-    unknown: Annotated[float, Meta(ge=0, le=10)] = 0.5
-    planned: Annotated[float, Meta(ge=0, le=10)] = 0.35
+    unknown: Annotated[float, Meta(ge=0, le=10)] = 0.4
+    planned: Annotated[float, Meta(ge=0, le=10)] = 0.4
     activity: Annotated[float, Meta(ge=0, le=1)] = 0.15
-    pref_reg: Annotated[float, Meta(gt=0, le=1e9)] = 150.0
-    dropout: Annotated[float, Meta(ge=0, le=0.99)] = 0.11
+    pref_reg: Annotated[float, Meta(gt=0, le=1e9)] = 140.0
+    dropout: Annotated[float, Meta(ge=0, le=0.99)] = 0.13
     min_watchers: Positive = 5
-    late: Regulariser = 100.0
-    attribute_reg: Annotated[float, Meta(gt=0, le=1e9)] = 100.0
+    late: Regulariser = 130.0
+    attribute_reg: Annotated[float, Meta(gt=0, le=1e9)] = 10_000.0
     attribute_support: Annotated[float, Meta(gt=0, le=1e9)] = 5.0
     novelty: Annotated[float, Meta(ge=0, le=2)] = 0.08
     pull: Annotated[float, Meta(ge=0, le=2)] = 0.23
     quality: Annotated[float, Meta(ge=0, le=2)] = 0.09
-    skipped: Annotated[float, Meta(gt=0, le=10)] = 1.5
+    skipped: Annotated[float, Meta(gt=0, le=10)] = 1.35
     ahead: Annotated[float, Meta(gt=0, le=10)] = 0.68
-    everyone: Annotated[float, Meta(ge=0, le=10)] = 0.017
-    implicit_slope: Annotated[float, Meta(ge=0, le=5)] = 0.4
-    implicit_offset: Annotated[float, Meta(ge=-5, le=5)] = -0.17
-    implicit_length: Annotated[float, Meta(ge=0, le=1)] = 0.04
+    everyone: Annotated[float, Meta(ge=0, le=10)] = 0.03
+    implicit_slope: Annotated[float, Meta(ge=0, le=5)] = 0.35
+    implicit_offset: Annotated[float, Meta(ge=-5, le=5)] = -0.15
+    implicit_length: Annotated[float, Meta(ge=0, le=1)] = 0.057
 
 
 TEXTBOOK = Parameters(
@@ -164,6 +168,7 @@ TEXTBOOK = Parameters(
     reg_i=10.0,
     shrinkage=100.0,
     k=20,
+    min_similarity=0.0,
     amplification=1.0,
     prior=0.0,
     trust=0.0,

@@ -39,7 +39,7 @@ class Visitor(NamedTuple):
         residuals: `(n_rated,)` float64, r_uj − b_uj of each, score points.
         trust: t_u.
         new: `(n_new,)` int64, MyAnimeList ids of the watched anime that are new to the model.
-        taste: what they watched, scored or not.
+        taste: what they watched or plan to watch, scored or not.
     """
 
     b_u: float

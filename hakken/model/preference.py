@@ -62,7 +62,7 @@ class Parts(NamedTuple):
     Attributes:
         entry: `(n_parts,)` int64, positions within the taste.
         title: `(n_parts,)` int64, positions within the titles asked for.
-        amount: `(n_parts,)` float64, `x_uj w_ji`.
+        amount: `(n_parts,)` float64, `x_uj · (w_ji + c_i · Σ v_ja)`.
     """
 
     entry: Int64s

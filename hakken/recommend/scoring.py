@@ -3,8 +3,8 @@
     match_ui = (p_ui + everyone · q_i) · q_i^(0.4 · popularity − novelty) · exp(quality · b_i) · order_ui
                · exp(pull · (r_hat_ui − b_ui))
 
-p_ui is the preference, q_i the part of all people who have the title on their lists, `popularity` the visitor's choice
-from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it (`hakken.recommend.franchise`), and
+p_ui is the preference, q_i the part of those who could have watched the title that did, `popularity` the visitor's
+choice from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it (`hakken.recommend.franchise`), and
 r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty list has p_ui = 0 and b_u = 0, and gets
 what many people watch and like. In p_ui, and nowhere else, a title of which the visitor wants more counts as if it were
 many entries.

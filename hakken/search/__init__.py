@@ -6,15 +6,14 @@ names whose likeness to what was typed reaches a threshold; see `Titles._mistype
 which a closer match outweighs; see `Match`.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
 from hakken.catalogue import Anime, Catalogue
-from hakken.search.index import Beginnings, Places, Words
+from hakken.search.index import Beginnings, Places, Texts, Words
 from hakken.search.spelling import PARTICLES, PARTS, SHORT_FOR, head, initials, is_unspaced, plain, solid
 
 Scores = npt.NDArray[np.float64]
@@ -55,23 +54,20 @@ class Titles:
     """The titles of a catalogue by all of their names. Made once for each catalogue: it takes a part of a second."""
 
     def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        columns = catalogue.columns
         # By falling popularity, so that what comes first wins every tie.
-        self._anime = sorted(catalogue.values(), key=lambda one: -(one.members or 0))
-        self._saga_of = catalogue.saga_of
-        self._popularity = np.log10([1 + (one.members or 0) for one in self._anime])
-        self._adult = np.array([one.adult for one in self._anime], dtype=np.bool_)
-        names = [tuple(dict.fromkeys(_names(one))) for one in self._anime]
-        self._names = [*chain.from_iterable(names)]
-        self._title_of: Places = np.repeat(np.arange(len(names), dtype=np.int32), [len(some) for some in names])
-        less = self._popularity.max(initial=0.0) - self._popularity
-        self._enough: Scores = (LIKE_ENOUGH + LESS_KNOWN * less)[self._title_of]
+        order = np.argsort(-columns.members, kind="stable")
+        self._ids, self._adult, self._sagas = columns.ids[order], columns.adult[order], columns.saga_or_own[order]
+        self._popularity: Scores = np.log10(1 + columns.members[order])
+        self._enough = LIKE_ENOUGH + LESS_KNOWN * (self._popularity.max(initial=0.0) - self._popularity)
+        self._names, self._title_of = _all_names(catalogue, self._ids)
         # A title is told from its remakes by its year: "fruits basket 2019".
-        years = [str(one.year or "") for one in self._anime]
-        self._words = Words(self._names, [years[place] for place in self._title_of])
+        self._words = Words(self._names, columns.year[order][self._title_of])
         self._beginnings = Beginnings(self._names)
         self._short: dict[str, list[int]] = {}
-        for place, one in enumerate(self._anime[:ABBREVIATED_LONG]):
-            for short in dict.fromkeys(_abbreviations(one, place)):
+        for place, anime_id in enumerate(self._ids[:ABBREVIATED_LONG].tolist()):
+            for short in dict.fromkeys(_abbreviations(catalogue[anime_id], place)):
                 self._short.setdefault(short, []).append(place)
 
     def search(self, text: str, limit: int, *, adult: bool = False) -> tuple[Anime, ...]:
@@ -92,7 +88,7 @@ class Titles:
             titles = np.flatnonzero(scores > NEVER)
             if len(titles):
                 ranked = titles[np.argsort(-(scores + self._popularity)[titles], kind="stable")]
-                return tuple(self._anime[place] for place in ranked[:limit].tolist())
+                return self._anime(ranked[:limit])
         return ()
 
     def _typed_or_short(self, words: str) -> Scores:
@@ -101,14 +97,14 @@ class Titles:
         first, _, rest = words.partition(" ")
         places = [*self._short.get(first, []), *self._title_of[self._beginnings.called(first)].tolist()]
         if rest and places:
-            meant = self._anime[min(places)]
+            [meant] = self._anime(np.array([min(places)]))
             for name in filter(None, (meant.title, meant.title_english)):
                 scores = np.maximum(scores, self._typed(f"{plain(head(name))} {rest}"))
         return scores
 
     def _typed(self, words: str) -> Scores:
         """How well each title's names match what was typed, letter by letter: `(n_titles,)`, `Match` or `NEVER`."""
-        scores = np.full(len(self._anime), NEVER)
+        scores = np.full(len(self._ids), NEVER)
         text = solid(words)
         matches = [*self._with_words(words), (Match.CALLED, self._beginnings.called(text))]
         if len(text) > BEGUN_FROM:
@@ -133,8 +129,9 @@ class Titles:
             held &= self._mask(self._begun(word) if len(word) >= BEGUN_FROM else self._words.having(word))
         held &= self._mask(self._begun(last))
         found = np.flatnonzero(held).astype(np.int32)
-        begun = np.array([f" {words}" in f" {self._names[place]}" for place in found], dtype=np.bool_)
-        whole = np.array([f" {words} " in f" {self._names[place]} " for place in found], dtype=np.bool_)
+        names = [f" {self._names[place]} " for place in found.tolist()]
+        begun = np.array([f" {words}" in name for name in names], dtype=np.bool_)
+        whole = np.array([f" {words} " in name for name in names], dtype=np.bool_)
         yield Match.PHRASE, found[whole]
         yield Match.BEGUN, found[begun]
         if not _says_little(words):
@@ -156,7 +153,7 @@ class Titles:
         likest word in the name, 0 where there is none; words that few names have count more, and those that only say
         which part of a story is meant count little. It has to reach `LIKE_ENOUGH`, more for titles that are less known.
         """
-        scores = np.full(len(self._anime), NEVER)
+        scores = np.full(len(self._ids), NEVER)
         if _says_little(words):
             return scores
         likeness, total = np.zeros(len(self._names)), 0.0
@@ -170,7 +167,7 @@ class Titles:
             likeness += weight * best
             total += weight
         likeness /= total
-        found = np.flatnonzero(likeness >= self._enough)
+        found = np.flatnonzero(likeness >= self._enough[self._title_of])
         np.maximum.at(scores, self._title_of[found], TYPO_COSTS * (likeness[found] - 1))
         return scores
 
@@ -179,22 +176,33 @@ class Titles:
             return PART_WEIGHT
         return NUMBER_WEIGHT if word.isdigit() else self._words.weight(word)
 
-    def well_known(self, limit: int, *, known_to: Collection[int], without: Sequence[int]) -> tuple[Anime, ...]:
+    def well_known(self, limit: int, *, known_to: Places, without: Sequence[int]) -> tuple[Anime, ...]:
         """The titles that most people have on their lists, one of each saga and none for adults.
 
         Args:
             limit: how many there may be.
-            known_to: ids of those that may be among them.
+            known_to: `(n,)`, ids of those that may be among them.
             without: ids of titles whose sagas are left out.
         """
-        sagas = {self._saga_of(anime_id) for anime_id in without}
-        found: list[Anime] = []
-        for one in self._anime:
-            saga = self._saga_of(one.anime_id)
-            if len(found) < limit and not one.adult and saga not in sagas and one.anime_id in known_to:
-                sagas.add(saga)
-                found.append(one)
-        return tuple(found)
+        left_out = [self._catalogue.saga_of(anime_id) for anime_id in without]
+        places = np.flatnonzero(~self._adult & np.isin(self._ids, known_to) & ~np.isin(self._sagas, left_out))
+        firsts = np.sort(np.unique(self._sagas[places], return_index=True)[1])
+        return self._anime(places[firsts[:limit]])
+
+    def _anime(self, places: npt.NDArray[np.intp]) -> tuple[Anime, ...]:
+        """The titles at some places, as the catalogue has them."""
+        return tuple(map(self._catalogue.__getitem__, self._ids[places].tolist()))
+
+
+def _all_names(catalogue: Catalogue, anime_ids: npt.NDArray[np.int64]) -> tuple[Texts, Places]:
+    """The plain names of some titles, one title's after another's, and which of the titles each is of."""
+    names: list[str] = []
+    n_names = []
+    for anime_id in anime_ids.tolist():
+        some = dict.fromkeys(_names(catalogue[anime_id]))
+        names += some
+        n_names.append(len(some))
+    return Texts(names), np.repeat(np.arange(len(n_names), dtype=np.int32), n_names)
 
 
 def _names(anime: Anime) -> Iterator[str]:

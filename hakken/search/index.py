@@ -1,8 +1,9 @@
 """Names by their words and beginnings: which of many hold some words, as they are written or nearly so."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, count
 
 import numpy as np
 import numpy.typing as npt
@@ -22,31 +23,52 @@ LAST = chr(0x10FFFF)
 SEPARATOR = "\n"
 
 
+class Texts:
+    """Many texts, none with a line break, in one block of memory: a `str` takes 50 bytes more than its letters."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._bytes = SEPARATOR.join(chain(texts, ("",))).encode()
+        ends = np.flatnonzero(np.frombuffer(self._bytes, dtype=np.uint8) == ord(SEPARATOR))
+        self._begins = np.concatenate([[0], ends + 1]).astype(np.int32)
+
+    def __len__(self) -> int:
+        return len(self._begins) - 1
+
+    def __getitem__(self, place: int) -> str:
+        return self._bytes[self._begins[place] : self._begins[place + 1] - 1].decode()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._bytes.decode().split(SEPARATOR)[:-1])
+
+
 class Words:
     """Which names each word is in.
 
     Args:
         names: plain names.
-        years: a further word for each of them, or none: "".
+        years: `(n_names,)`, a further word for each of them; 0 for none.
     """
 
-    def __init__(self, names: Sequence[str], years: Sequence[str]) -> None:
-        def words() -> Iterator[str]:
-            return chain(chain.from_iterable(map(str.split, names)), filter(None, years))
-
+    def __init__(self, names: Texts, years: npt.NDArray[np.int64]) -> None:
         self._n_names = len(names)
-        self._words = sorted(set(words()))
-        numbers = {word: number for number, word in enumerate(self._words)}
-        number_of = np.fromiter(map(numbers.__getitem__, words()), dtype=np.int32)
-        order = np.argsort(number_of, kind="stable")
-        places = np.arange(len(names), dtype=np.int32)
+        dated = np.flatnonzero(years)
+        words = chain(chain.from_iterable(map(str.split, names)), map(str, years[dated].tolist()))
+        # Each word's number is at first that of its first use.
+        numbers: dict[str, int] = defaultdict(count().__next__)
+        number_of = np.fromiter(map(numbers.__getitem__, words), dtype=np.int32)
+        distinct = sorted(numbers)
+        rank = np.empty(len(distinct), dtype=np.int32)
+        rank[[numbers[word] for word in distinct]] = np.arange(len(distinct))
+        number_of = rank[number_of]
         n_words = [name.count(" ") + 1 for name in names]
-        dated = np.array([year != "" for year in years], dtype=np.bool_)
-        self._names: Places = np.concatenate([np.repeat(places, n_words), places[dated]])[order]
-        self._begins = np.searchsorted(number_of[order], np.arange(len(numbers) + 1))
-        self._sounds = [with_short_vowels(word) for word in self._words]
-        self._lengths = np.fromiter(map(len, self._sounds), dtype=np.int32)
-        codes, begins = codes_of(self._sounds)
+        places = np.concatenate([np.repeat(np.arange(len(names), dtype=np.int32), n_words), dated.astype(np.int32)])
+        order = np.argsort(number_of, kind="stable")
+        self._names: Places = places[order]
+        self._begins = np.searchsorted(number_of[order], np.arange(len(distinct) + 1)).astype(np.int32)
+        self._words = Texts(distinct)
+        sounds = [with_short_vowels(word) for word in distinct]
+        self._lengths = np.fromiter(map(len, sounds), dtype=np.int32)
+        codes, begins = codes_of(sounds)
         self._firsts = codes[begins]
         # Of words of one letter it is another's, but nothing is like them anyway.
         self._seconds = codes[np.minimum(begins + 1, max(0, len(codes) - 1))]
@@ -76,11 +98,12 @@ class Words:
             yield 1.0, self.having(word)
             return
         near = self._near(sound, typos)
-        [found] = process.cdist([sound], [self._sounds[one] for one in near], scorer=OSA.distance, score_cutoff=typos)
+        sounds = [with_short_vowels(self._words[one]) for one in near]
+        [found] = process.cdist([sound], sounds, scorer=OSA.distance, score_cutoff=typos)
         for distance in range(typos, -1, -1):
             for index in np.flatnonzero(found == distance).tolist():
                 place = near[index]
-                likeness = 1 - distance / max(len(sound), len(self._sounds[place]))
+                likeness = 1 - distance / max(len(sound), len(sounds[index]))
                 yield likeness, self._names[self._begins[place] : self._begins[place + 1]]
 
     def _near(self, sound: str, typos: int) -> list[int]:
@@ -108,15 +131,15 @@ class Beginnings:
         names: plain names.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
-        order = sorted(range(len(names)), key=lambda place: solid(names[place]))
-        self._order: Places = np.array(order, dtype=np.int32)
-        self._solid: Callable[[int], str] = lambda rank: solid(names[self._order[rank]])
-        unspaced = [place for place, name in enumerate(names) if is_unspaced(name)]
-        solids = [solid(names[place]) for place in unspaced]
+    def __init__(self, names: Texts) -> None:
+        solids = [*map(solid, names)]
+        order: Places = np.array(sorted(range(len(solids)), key=solids.__getitem__), dtype=np.int32)
+        self._order = order
+        self._solid: Callable[[int], str] = lambda rank: solid(names[order[rank]])
+        unspaced = [place for place, text in enumerate(solids) if is_unspaced(text)]
         self._unspaced: Places = np.array(unspaced, dtype=np.int32)
-        self._text = SEPARATOR.join(solids)
-        self._ends = np.cumsum([len(one) + 1 for one in solids])
+        self._text = SEPARATOR.join(solids[place] for place in unspaced)
+        self._ends = np.cumsum([len(solids[place]) + 1 for place in unspaced], dtype=np.int32)
 
     def called(self, text: str) -> Places:
         """Places of the names that a solid text is the whole of."""

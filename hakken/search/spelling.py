@@ -61,7 +61,7 @@ def plain(text: str) -> str:
         words = _ORDINAL_WORD.sub(lambda word: _NUMBERS[word[0]], words)
     if _DIGIT.search(words):
         words = _SEASON.sub(r"season \1", _ORDINAL.sub(r"\1", words))
-    return " ".join(words.split())
+    return " ".join(words.split()) if "  " in words else words
 
 
 def solid(words: str) -> str:

@@ -78,6 +78,7 @@ def fit_scores(table: RatingTable, parameters: Parameters, progress: Progress = 
         shrinkage=parameters.shrinkage,
         min_support=parameters.min_support,
         k_stored=parameters.k_stored,
+        min_similarity=parameters.min_similarity,
         progress=progress,
     )
     return FromScores(matrix, b_u, b_i, quantise(neighbours, int(matrix.raters.max())))

@@ -9,8 +9,9 @@ shallow autoencoders for sparse data" (WWW 2019); dropout: Steck, "Autoencoders 
 (NeurIPS 2020). Of each title `i` the `pref_stored` strongest weights are kept, fewer where few people watched it.
 
 Titles that fewer than `min_watchers` people watched get no weights of their own: nothing dependable is known of them.
-The others' are raised by (N_i + late) / N_i where N_i people could have watched title i (docs/time.md), and all are mixed
-with what attributes say, the more the fewer people watched (`hakken.training.attributes`).
+The others' are raised by (N_i + late) / N_i where N_i people could have watched title i (docs/time.md). All that may be
+judged by attributes are mixed with what these and their series say, the more the fewer people watched
+(`hakken.training.attributes`).
 """
 
 from collections.abc import Iterator
@@ -113,31 +114,26 @@ def preference_weights(
         items = Items.of(table.anime_ids, catalogue)
         reachable = reach(list_years(table, watched, items.year), items.year, watchers)
         popular = popularity(watchers, reachable, items.members)
-        kept = np.flatnonzero(watchers >= parameters.min_watchers)
+        learnt = watchers >= parameters.min_watchers
+        kept = np.flatnonzero(learnt)
         liked = liked_matrix(table, mu, parameters)[:, kept]
     gram = co_watching(liked, progress)
-    own = watchers / (watchers + parameters.attribute_support)  # s_i'
-    share = np.where(items.judged, (1.0 - own) * popular**by_attributes.Q_POWER, 0.0)
-    share[1.0 - own < by_attributes.LEAST_SHARE] = 0.0
     with progress.stage("attributes"):
-        attributes = by_attributes.attributes_of(table.anime_ids, catalogue, watchers >= parameters.min_watchers)
-        siblings = by_attributes.siblings_of(items.series)
-        among_kept = siblings[kept][:, kept]
-        fit = by_attributes.AttributeFit(attributes.matrix[kept], among_kept, watchers[kept], popular[kept])
+        attributes = by_attributes.attributes_of(table.anime_ids, catalogue, learnt)
+        siblings = by_attributes.siblings_of(items.series)[:, kept]
+        fit = by_attributes.AttributeFit(attributes.matrix[kept], siblings[kept], watchers[kept], popular[kept])
     with progress.stage("preferences", len(kept), "anime") as advance:
         blocks = _weights(_inverse(gram, parameters))
         counts = np.minimum(parameters.pref_stored, FEWEST_STORED + watchers[kept])
         strongest = _strongest(blocks, counts, fit)
         advance(len(kept))
-    raised = 1.0 + parameters.late / reachable.clip(FEWEST_REACHED)
     solved, of_siblings = fit.solve(parameters.attribute_reg)
-    factor = np.where(share > 0, own * raised, raised)
-    weights = _scaled_rows(_among_all(strongest, kept, len(watchers)), factor) + _scaled_rows(
-        _columns_of(siblings, watchers >= parameters.min_watchers), share * of_siblings
-    )
+    own, share = by_attributes.mixing(watchers, popular, items.judged, parameters.attribute_support)
+    own *= 1.0 + parameters.late / reachable.clip(FEWEST_REACHED)
+    weights = _scaled_rows(_at_rows(strongest, kept, len(watchers)), own) + _scaled_rows(siblings, share * of_siblings)
     mixed = by_attributes.packed(share.astype(np.float32), attributes, solved, kept)
     return PreferenceWeights(
-        watchers, popular, *_stored(weights), **{f"attr_{name}": array for name, array in mixed._asdict().items()}
+        watchers, popular, *_stored(weights, kept), **{f"attr_{name}": array for name, array in mixed._asdict().items()}
     )
 
 
@@ -158,7 +154,7 @@ def liked_matrix(table: RatingTable, mu: float, parameters: Parameters) -> csr_a
     liking[table.statuses == CODE_OF_STATUS[Status.PLAN_TO_WATCH]] = parameters.planned
     lengths = np.bincount(users, weights=watched, minlength=table.n_users)
     liking *= ((lengths.clip(1) / USUAL_LENGTH) ** -parameters.activity)[users]
-    counts = watched | (liking != 0)
+    counts = liking != 0
     users, items, liking = users[counts], table.items[counts], liking[counts]
     indptr = np.concatenate(([0], np.cumsum(np.bincount(users, minlength=table.n_users))))  # in the order of users
     return csr_array((liking, items, indptr), shape=(table.n_users, len(table.anime_ids)))
@@ -246,17 +242,12 @@ def _strongest(blocks: Iterator[tuple[int, Float64s]], counts: Int32s, fit: by_a
     )
 
 
-def _among_all(strongest: csr_array, kept: Int64s, n_items: int) -> csr_array:
-    """The weights of some items as those of all, `(n_items, n_items)` CSR; a row is the title that they speak for."""
-    lengths = np.zeros(n_items, dtype=np.int64)
-    lengths[kept] = np.diff(strongest.indptr)
+def _at_rows(matrix: csr_array, rows: Int64s, n_rows: int) -> csr_array:
+    """A CSR matrix of `n_rows` rows in which those of another stand at `rows`, ascending; all others are empty."""
+    lengths = np.zeros(n_rows, dtype=np.int64)
+    lengths[rows] = np.diff(matrix.indptr)
     indptr = np.concatenate(([0], np.cumsum(lengths)))
-    return csr_array((strongest.data, kept[strongest.indices], indptr), shape=(n_items, n_items))
-
-
-def _columns_of(matrix: csr_array, chosen: Array) -> csr_array:
-    """A CSR matrix without the entries of other columns."""
-    return csr_array(matrix.multiply(chosen[np.newaxis, :].astype(np.float64)))
+    return csr_array((matrix.data, matrix.indices, indptr), shape=(n_rows, matrix.shape[1]))
 
 
 def _scaled_rows(matrix: csr_array, factor: Float64s) -> csr_array:
@@ -265,8 +256,12 @@ def _scaled_rows(matrix: csr_array, factor: Float64s) -> csr_array:
     return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
-def _stored(weights: csr_array) -> tuple[Int64s, Array, Array, Float32s]:
-    """Pack the weights, rows being titles, into 16 bits, each title's by its strongest, and turn them.
+def _stored(weights: csr_array, kept: Int64s) -> tuple[Int64s, Array, Array, Float32s]:
+    """Pack weights into 16 bits, each title's by its strongest, and turn them.
+
+    Args:
+        weights: `(n_items, n_kept)` CSR; rows are titles, columns what was watched.
+        kept: `(n_kept,)` the item of each column.
 
     Returns:
         The arrays `pref_indptr`, `pref_indices`, `pref_values` and `pref_scale`.
@@ -276,7 +271,7 @@ def _stored(weights: csr_array) -> tuple[Int64s, Array, Array, Float32s]:
     scale = np.where(largest > 0, largest / QUANTA, 1.0).astype(np.float32)
     lengths = np.diff(weights.indptr)
     values = np.rint(weights.data / np.repeat(scale.astype(np.float64), lengths)).astype(np.int16)
-    watched, title = weights.indices, np.repeat(np.arange(n_items), lengths)
+    watched, title = kept[weights.indices], np.repeat(np.arange(n_items), lengths)
     watched, title, values = (column[values != 0] for column in (watched, title, values))
     order = np.lexsort((title, watched))
     indptr = np.concatenate(([0], np.cumsum(np.bincount(watched, minlength=n_items)))).astype(np.int64)

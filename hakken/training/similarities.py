@@ -32,6 +32,10 @@ ITEMS_AT_ONCE = 256
 """Compiled code does not hear Ctrl-C: it comes back after so many items."""
 
 
+ALWAYS_STORED = 20
+"""Neighbours that are kept however little similar they are: pages show the nearest."""
+
+
 class Neighbours(NamedTuple):
     """Each item's strongest positive neighbours: CSR rows by falling similarity, of equal ones the lower `j` first.
 
@@ -65,6 +69,7 @@ def pearson_baseline(
     shrinkage: float,
     min_support: int,
     k_stored: int,
+    min_similarity: float = 0.0,
     progress: Progress = SILENT,
 ) -> Neighbours:
     """Compute the similarities of all pairs; only the strongest of each item are ever held.
@@ -75,6 +80,7 @@ def pearson_baseline(
         shrinkage: λ, in users.
         min_support: pairs with fewer common users have similarity 0.
         k_stored: neighbours kept per item; more than there are items means all.
+        min_similarity: what is less similar is kept only where it is among the `ALWAYS_STORED` nearest.
         progress: told of each item.
     """
     n_items, n_parts = matrix.n_items, numba.get_num_threads()
@@ -98,8 +104,9 @@ def pearson_baseline(
             )
             advance(last - first)
         counts, neighbours, sims, support = sort_neighbours(heap_sims, heap_labels, heap_sizes)
-    stored = np.arange(k_stored) < counts[:, np.newaxis]
-    indptr = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    rank = np.arange(k_stored)
+    stored = (rank < counts[:, np.newaxis]) & ((rank < ALWAYS_STORED) | (sims >= min_similarity))
+    indptr = np.concatenate(([0], np.cumsum(np.count_nonzero(stored, axis=1)))).astype(np.int64)
     return Neighbours(indptr, neighbours[stored], sims[stored], support[stored])
 
 

@@ -7,12 +7,15 @@ from cachetools import cached
 from hakken.data_time import in_words
 from hakken.knowledge import Knowledge
 from hakken.search import Titles
+from hakken.serving.memory import give_back
 
 
 @cached(WeakKeyDictionary(), key=lambda knowledge: knowledge)
 def titles_of(knowledge: Knowledge) -> Titles:
-    """Make what searches are answered from; it takes a part of a second, once, and goes when the model goes."""
-    return Titles(knowledge.catalogue)
+    """Make what searches are answered from; it takes most of a second, once, and goes when the model goes."""
+    titles = Titles(knowledge.catalogue)
+    give_back()  # it, and opening the model, take twice what they keep
+    return titles
 
 
 def not_known(knowledge: Knowledge) -> str:

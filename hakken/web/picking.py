@@ -118,6 +118,5 @@ def _found(state: State, knowledge: Knowledge) -> tuple[Anime, ...]:
     if state.query:
         adult = state.kept.one("adult") == "1"
         return titles.search(state.query, FOUND + len(state.chosen), adult=adult)
-    known_to = set(knowledge.model.arrays.anime_ids.tolist())
     picked = [one.anime_id for one in state.chosen.ratings]
-    return titles.well_known(WELL_KNOWN, known_to=known_to, without=picked)
+    return titles.well_known(WELL_KNOWN, known_to=knowledge.model.arrays.anime_ids, without=picked)
