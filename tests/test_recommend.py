@@ -14,6 +14,7 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption
 from hakken.knowledge import Knowledge
 from hakken.model import Model
+from hakken.model.arrays import MIN_TITLES
 from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
 from hakken.recommend import rank, recommend
 from hakken.recommend.notes import new_titles
@@ -182,7 +183,7 @@ def test_more_like_what_says_nothing_of_others_can_not_be_found(unwatched: Knowl
     assert "of which more was asked for" in both.notes[0]
 
 
-@pytest.mark.parametrize(("titles", "counts"), [(59, False), (60, True)])
+@pytest.mark.parametrize(("titles", "counts"), [(MIN_TITLES - 1, False), (MIN_TITLES, True)])
 def test_an_attribute_counts_that_enough_of_the_titles_have_that_people_watched(
     unwatched: Knowledge, titles: int, counts: bool
 ) -> None:

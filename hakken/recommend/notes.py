@@ -50,11 +50,6 @@ def notes_on(
         notes.append(f"With what is left out, no watched title that we know is left of the list, {instead}")
     elif not taste.n_watched:
         notes.append(f"No watched title that we know was found on the list, {instead} Add a few that you have seen.")
-    elif not visitor.taste.n_watched:
-        notes.append(
-            "No watched title that we know was found on the list, so these come from what is planned. "
-            "Add a few that you have seen."
-        )
     elif not len(visitor.rows):
         told = "watched or planned" if taste.planned.any() else "watched"
         notes.append(

@@ -35,7 +35,6 @@ NOT_SHOWS = frozenset({"Music", "CM", "PV"})
 RETELLINGS = frozenset({"recap", "recaps", "soushuuhen", "digest", "compilation", "summary", "highlights"})
 """Words of names by which a title retells another."""
 RETOLD = "Summary"
-"""Exponent of q_i: its root."""
 
 
 class Attributes(NamedTuple):
