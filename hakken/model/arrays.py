@@ -27,7 +27,7 @@ QUANTA = 2**16 - 1
 """A stored value of this much is its row's strongest similarity."""
 FEW_WATCHERS = 20.0
 """Added to a title's watchers in a model of schema 3, so that one more or less decides nothing of its popularity."""
-MIN_TITLES = 40
+MIN_TITLES = 60
 """An attribute that fewer watched titles have tells too little, and is none."""
 UNPACK_POWER = 1.25
 """Steps grow with the similarity: 1e-6 near 0, where a weak neighbour's relative error counts, 2e-5 near 1."""

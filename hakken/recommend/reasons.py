@@ -19,9 +19,7 @@ def described(knowledge: Knowledge, scorer: Scorer, chosen: Scored) -> tuple[Rec
     # What follows the visitor's own entries is what more is wanted of, which is no plan of theirs.
     planned = np.zeros(len(taste.rows), dtype=np.bool_)
     planned[: len(scorer.visitor.taste.rows)] = scorer.visitor.taste.planned
-    # A planned title that is recommended is no reason for itself.
-    itself = taste.rows[shares.entry] == chosen.rows[shares.title]
-    title, entry, share = largest(shares._replace(amount=np.where(itself, 0.0, shares.amount)))
+    title, entry, share = largest(shares)
     told = zip(
         title.tolist(),
         arrays.anime_ids[taste.rows[entry]].tolist(),
