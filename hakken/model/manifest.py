@@ -144,12 +144,12 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     liking: Annotated[float, Meta(ge=0, le=10)] = 0.15
     unscored: Annotated[float, Meta(ge=0, le=10)] = 0.55
     unknown: Annotated[float, Meta(ge=0, le=10)] = 0.4
-    planned: Annotated[float, Meta(ge=0, le=10)] = 0.4
+    planned: Annotated[float, Meta(ge=0, le=10)] = 0.45
     activity: Annotated[float, Meta(ge=0, le=1)] = 0.15
     pref_reg: Annotated[float, Meta(gt=0, le=1e9)] = 140.0
     dropout: Annotated[float, Meta(ge=0, le=0.99)] = 0.13
     min_watchers: Positive = 5
-    late: Regulariser = 130.0
+    late: Regulariser = 160.0
     attribute_reg: Annotated[float, Meta(gt=0, le=1e9)] = 10_000.0
     attribute_support: Annotated[float, Meta(gt=0, le=1e9)] = 5.0
     novelty: Annotated[float, Meta(ge=0, le=2)] = 0.08
