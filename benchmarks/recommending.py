@@ -3,8 +3,8 @@
     python -m benchmarks.recommending
 
 The model is synthetic: 14,000 anime of 200 stored similarities and 200 preference weights each, how often each anime is
-named by others being that of the embedded, trained model, stretched; titles, genres and franchises are the embedded
-catalogue's.
+named by others being that of the embedded, trained model, stretched, and 500 attributes; titles, genres and franchises
+are the embedded catalogue's.
 """
 
 import math
@@ -26,6 +26,7 @@ from hakken.model.manifest import Sizes
 from hakken.ratings import FranchiseRule, Order, Preferences, UserList
 from hakken.recommend import recommend
 from hakken.recommend.franchise import Watched, order_factor
+from hakken.training.attributes import LEAST_SHARE
 
 N_ITEMS, K_STORED, N_USERS, MU = 14_000, 200, 100_000, 7.6
 COPY = 1_000_000
@@ -34,6 +35,7 @@ CASES = (("match", Order.MATCH), ("predicted rating", Order.PREDICTED_RATING))
 LENGTHS = (300, 5000)
 N_LISTS = 20
 PREF_QUANTA = 2**15 - 1
+N_ATTRIBUTES, ATTRIBUTES_OF_ONE, ATTRIBUTE_SUPPORT = 500, 12, 5.0
 
 
 def synthetic_knowledge(seed: int = 0) -> Knowledge:
@@ -61,17 +63,12 @@ def synthetic_knowledge(seed: int = 0) -> Knowledge:
         sim_scale=np.full(N_ITEMS, 0.4 / unpack(np.array([QUANTA], dtype=np.uint16))[0], dtype=np.float32),
         sim_support=np.full(N_ITEMS * K_STORED, 50, dtype=np.uint16),
         watchers=watchers.astype(np.int32),
-        popularity=(watchers / N_USERS).astype(np.float32),
+        popularity=((watchers + 20) / N_USERS).astype(np.float32),
         pref_indptr=np.concatenate(([0], np.cumsum(np.bincount(watched.ravel(), minlength=N_ITEMS)))),
         pref_indices=title[order].astype(index_type(N_ITEMS)),
         pref_values=(weights[order] * PREF_QUANTA / 12).clip(-PREF_QUANTA, PREF_QUANTA).astype(np.int16),
         pref_scale=np.full(N_ITEMS, 0.2 / PREF_QUANTA, dtype=np.float32),
-        attr_share=np.zeros(N_ITEMS, dtype=np.float32),
-        attr_indptr=np.zeros(N_ITEMS + 1, dtype=np.int64),
-        attr_indices=np.zeros(0, dtype=np.uint16),
-        attr_rows=np.full(N_ITEMS, -1, dtype=np.int32),
-        attr_values=np.zeros((0, 0), dtype=np.int8),
-        attr_scale=np.zeros(0, dtype=np.float32),
+        **_attributes(rng, watchers),
     )
     n = N_ITEMS * K_STORED
     sizes = Sizes(users=N_USERS, items=N_ITEMS, entries=n, scored=n, neighbours=n, preferences=n)
@@ -86,6 +83,26 @@ def synthetic_knowledge(seed: int = 0) -> Knowledge:
         files={},
     )
     return Knowledge(Model(made, manifest, "synthetic"), catalogue)
+
+
+def _attributes(rng: np.random.Generator, watchers: Float64s) -> dict[str, Array]:
+    """What attributes say of titles that few people watched: the arrays `attr_…`."""
+    share = ATTRIBUTE_SUPPORT / (watchers + ATTRIBUTE_SUPPORT)
+    share[share < LEAST_SHARE] = 0.0
+    lengths = np.where(share > 0, ATTRIBUTES_OF_ONE, 0)
+    return {
+        "attr_share": (share * np.sqrt((watchers + 20) / N_USERS)).astype(np.float32),
+        "attr_indptr": np.concatenate(([0], np.cumsum(lengths))),
+        "attr_indices": _drawn_attributes(rng, int(np.count_nonzero(lengths))),
+        "attr_rows": np.arange(N_ITEMS, dtype=np.int32),
+        "attr_values": rng.normal(scale=30, size=(N_ITEMS, N_ATTRIBUTES)).clip(-127, 127).astype(np.int8),
+        "attr_scale": np.full(N_ATTRIBUTES, 1e-4, dtype=np.float32),
+    }
+
+
+def _drawn_attributes(rng: np.random.Generator, n_titles: int) -> Array:
+    drawn = rng.permuted(np.tile(np.arange(N_ATTRIBUTES, dtype=np.uint16), (n_titles, 1)), axis=1)
+    return np.sort(drawn[:, :ATTRIBUTES_OF_ONE], axis=1).ravel()
 
 
 def _filled(catalogue: Catalogue) -> Catalogue:
@@ -132,6 +149,10 @@ class Straightforward:
         titles, begins = arrays.pref_indices.tolist(), arrays.pref_indptr.tolist()
         weights = (arrays.pref_values * arrays.pref_scale[arrays.pref_indices].astype(np.float64)).tolist()
         self._speaks = [list(zip(titles[a:b], weights[a:b], strict=True)) for a, b in pairwise(begins)]
+        attributes, begins = arrays.attr_indices.tolist(), arrays.attr_indptr.tolist()
+        self._alike = [attributes[a:b] for a, b in pairwise(begins)]
+        self._share = arrays.attr_share.tolist()
+        self._of_attributes = [arrays.attr_values[row] * arrays.attr_scale for row in arrays.attr_rows]
 
     def best(self, user_list: UserList, order: dict[int, float], n: int) -> list[int]:
         """Anime ids of the `n` best matches, best first; `order` is each title's factor for the watching order."""
@@ -141,9 +162,13 @@ class Straightforward:
         residual = {j: r - self._mu - self._b_i[j] - b_u for j, r in scores.items()}
         mean = (sum(scores.values()) + 5 * self._mu) / (len(scores) + 5)
         preference = dict.fromkeys(range(len(self._ids)), 0.0)
-        for j, r in scores.items():
+        liking = {j: max(0.0, 1 + chosen.liking * (r - mean)) for j, r in scores.items()}
+        for j, liked in liking.items():
             for i, weight in self._speaks[j]:
-                preference[i] += max(0.0, 1 + chosen.liking * (r - mean)) * weight
+                preference[i] += liked * weight
+        of_attribute = np.sum([liked * self._of_attributes[j] for j, liked in liking.items()], axis=0).tolist()
+        for i, attributes in enumerate(self._alike):
+            preference[i] += self._share[i] * sum(of_attribute[a] for a in attributes)
         trust = (len(scores) / 100) ** chosen.trust
         match = {}
         for i in preference.keys() - scores.keys():
@@ -151,8 +176,8 @@ class Straightforward:
             total = chosen.prior + sum(weight for weight, _ in near)
             say = trust * sum(weight * one for weight, one in near) / total
             q = self._popularity[i]
-            liked = (preference[i] + chosen.everyone * q) * q**-chosen.novelty * order[self._ids[i]]
-            match[i] = liked * math.exp(chosen.quality * self._b_i[i] + chosen.pull * say)
+            before = (preference[i] + chosen.everyone * q) * q**-chosen.novelty * order[self._ids[i]]
+            match[i] = before * math.exp(chosen.quality * self._b_i[i] + chosen.pull * say)
         return [self._ids[i] for i in sorted(match, key=lambda i: (-match[i], i))[:n]]
 
 

@@ -1,7 +1,11 @@
 """Slow, obvious versions of what Hakken computes, straight from the formulas and sharing no code with it."""
 
 import math
+from functools import lru_cache
 
+import numpy as np
+
+from hakken.model.arrays import Arrays, Float64s
 from hakken.training.tables import RatingTable
 
 Scores = dict[tuple[int, int], int]
@@ -70,3 +74,22 @@ def prediction(
     total = prior + sum(sim**amplification for sim, _ in rated)
     weighted = sum(sim**amplification * deviations[j] for sim, j in rated)
     return float(baseline + weighted / total)
+
+
+@lru_cache(maxsize=4)
+def weights(arrays: Arrays) -> Float64s:
+    """How much having watched j speaks for i, `(n_items, n_items)`, a row being j: the stored weight and attributes."""
+    n_items = len(arrays.anime_ids)
+    found = np.zeros((n_items, n_items))
+    for j in range(n_items):
+        for at in range(int(arrays.pref_indptr[j]), int(arrays.pref_indptr[j + 1])):
+            i = int(arrays.pref_indices[at])
+            found[j, i] += float(arrays.pref_scale[i]) * int(arrays.pref_values[at])
+    scale = arrays.attr_scale.tolist()
+    for i in range(n_items):
+        attributes = arrays.attr_indices[arrays.attr_indptr[i] : arrays.attr_indptr[i + 1]].tolist()
+        for j, row in enumerate(arrays.attr_rows.tolist()):
+            if row >= 0:
+                speaks = sum(scale[a] * int(arrays.attr_values[row, a]) for a in attributes)
+                found[j, i] += float(arrays.attr_share[i]) * speaks
+    return found

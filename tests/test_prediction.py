@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hakken.knowledge import Knowledge
-from hakken.model import Model, Parameters, fold_in, predict, top_n
+from hakken.model import Model, Parameters, fold_in, predict, preference, top_n
 from hakken.model.arrays import unpack
-from hakken.model.prediction import neighbours_say
+from hakken.model.prediction import implicit_term, neighbours_say
 from hakken.ratings import Rating, Status, UserList
 from hakken.training import fit
 from hakken.training.tables import RatingTable
@@ -37,15 +37,12 @@ def expected_prediction(model: Model, user_list: UserList, row: int) -> float:
     deviations = {j: r - (model.mu + b_u + arrays.b_i[j]) for j, r in scores.items()}
     implicit = 0.0
     taste = fold_in(model, user_list).taste
-    trust = (max(1, len(taste.rows)) / 100) ** parameters.trust
-    if len(taste.rows):
-        p_ui = 0.0
-        for j, liking in zip(taste.rows.tolist(), taste.liking.tolist(), strict=True):
-            for at in range(int(arrays.pref_indptr[j]), int(arrays.pref_indptr[j + 1])):
-                if arrays.pref_indices[at] == row:
-                    p_ui += liking * float(arrays.pref_scale[row]) * int(arrays.pref_values[at])
+    n_watched = sum(rating.anime_id in row_of for rating in user_list.seen)
+    trust = (max(1, n_watched) / 100) ** parameters.trust
+    if n_watched:
+        p_ui = float(taste.liking @ oracle.weights(arrays)[taste.rows, row])
         implicit = parameters.implicit_offset + parameters.implicit_slope * min(max(p_ui, -0.2), 1.5)
-        implicit -= parameters.implicit_length * math.log(len(taste.rows) / 100)
+        implicit -= parameters.implicit_length * math.log(n_watched / 100)
     baseline = model.mu + b_u + arrays.b_i[row]
     from_neighbours = oracle.prediction(
         baseline,
@@ -128,6 +125,56 @@ def test_entries_without_a_score_do_not_feed_the_neighbours(knowledge: Knowledge
     one, other = (fold_in(model, UserList.of(entries)) for entries in (scored, scored + unscored))
     assert one.trust < other.trust  # a longer list is trusted more, whatever it holds
     np.testing.assert_allclose(neighbours_say(model, one) / one.trust, neighbours_say(model, other) / other.trust)
+
+
+def with_planned(model: Model, planned: float) -> Model:
+    parameters = msgspec.structs.replace(model.manifest.parameters, planned=planned)
+    return Model(model.arrays, msgspec.structs.replace(model.manifest, parameters=parameters), "other")
+
+
+@settings(max_examples=60)
+@given(user_list=user_lists(some_ids), planned=st.sampled_from([0.0, 0.2, 3.0]))
+def test_planned_entries_tell_an_interest_and_nothing_about_ratings(
+    knowledge: Knowledge, user_list: UserList, planned: float
+) -> None:
+    model = with_planned(knowledge.model, planned)
+    watched = UserList.of(user_list.seen)
+    only = UserList.of(rating for rating in user_list.ratings if not rating.seen)
+    taste, without = fold_in(model, user_list).taste, fold_in(model, watched).taste
+    assert taste.n_watched == without.n_watched == len(without.rows)
+    assert taste.planned.sum() == len(taste.rows) - taste.n_watched
+    assert not without.planned.any()
+    np.testing.assert_array_equal(taste.liking[~taste.planned], without.liking)
+    assert (taste.liking[taste.planned] == planned).all()
+    assert planned or not taste.planned.any()
+    rows, learnt = model.learnt_rows_of([rating.anime_id for rating in only.ratings])
+    assert set(taste.rows[taste.planned].tolist()) == set(rows[learnt].tolist() if planned else [])
+    interest = planned * oracle.weights(model.arrays)[rows[learnt]].sum(axis=0)
+    np.testing.assert_allclose(preference(model, taste) - preference(model, without), interest, atol=1e-5)
+
+
+def test_a_list_of_planned_titles_alone_tells_no_rating(knowledge: Knowledge) -> None:
+    """It is folded in, its scores count, and its preference moves no predicted rating."""
+    model = with_planned(knowledge.model, 0.5)
+    visitor = fold_in(model, UserList.of(Rating(i, 0, Status.PLAN_TO_WATCH) for i in (10, 20, 30)))
+    assert visitor.taste.n_watched == 0
+    assert visitor.taste.liking.tolist() == [0.5, 0.5, 0.5]
+    assert not len(visitor.rows)
+    assert not len(visitor.new)
+    wanted = preference(model, visitor.taste)
+    assert np.abs(wanted).max() > 0.01
+    assert not implicit_term(model, visitor, wanted).any()
+    np.testing.assert_array_equal(predict(model, visitor), model.mu + model.arrays.b_i)
+
+
+def test_a_planned_title_lengthens_no_list(knowledge: Knowledge) -> None:
+    model = with_planned(knowledge.model, 0.5)
+    watched = [Rating(10, 9), Rating(20, 4), Rating(30)]
+    planned = [Rating(i, 0, Status.PLAN_TO_WATCH) for i in range(40, 60)]
+    one, other = (fold_in(model, UserList.of(entries)) for entries in (watched, watched + planned))
+    assert (one.b_u, one.trust, one.rows.tolist()) == (other.b_u, other.trust, other.rows.tolist())
+    wanted = np.linspace(-1, 2, 20)
+    np.testing.assert_array_equal(implicit_term(model, one, wanted), implicit_term(model, other, wanted))
 
 
 def test_rows_are_ordered_by_falling_similarity(knowledge: Knowledge) -> None:

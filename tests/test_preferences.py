@@ -1,100 +1,54 @@
 """Preference weights and the match: against the formulas written out, and what the list and its reasons promise."""
 
-import dataclasses
+import importlib
 
 import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmarks.serving import popular_list
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption
 from hakken.knowledge import Knowledge
-from hakken.model import Columns, Model, Parameters, fold_in, predict, preference
-from hakken.model.arrays import Float64s
+from hakken.model import Columns, Model, fold_in, predict, preference
 from hakken.model.preference import parts_of
 from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
 from hakken.recommend import rank, recommend, scoring
 from hakken.recommend.franchise import Watched, order_factor
-from hakken.training.preferences import co_watching, liked_matrix, preference_weights
-from hakken.training.tables import RatingTable
+from hakken.recommend.reasons import largest
+from tests import oracle
 from tests.models import N_ITEMS
-from tests.strategies import rating_tables, user_lists
+from tests.strategies import preference_models, tastes, user_lists
 
 ALL = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True)
 everything = list(range(1, N_ITEMS + 1))
 LIST = UserList.of([*(Rating(i, 4 + i % 7) for i in range(10, 40)), Rating(50, 3, Status.DROPPED), Rating(60)])
 
 
-def dense(model: Model) -> Float64s:
-    """W, `(n_items, n_items)`: a row is what was watched."""
-    arrays = model.arrays
-    weights = np.zeros((model.n_items, model.n_items))
-    for watched in range(model.n_items):
-        for at in range(arrays.pref_indptr[watched], arrays.pref_indptr[watched + 1]):
-            title = int(arrays.pref_indices[at])
-            weights[watched, title] = float(arrays.pref_scale[title]) * int(arrays.pref_values[at])
-    return weights
+@settings(max_examples=200)
+@given(data=st.data(), model=preference_models(), long_list=st.sampled_from([0, 4, 10**6]))
+def test_parts_add_up_to_the_preference_however_it_is_summed(data: st.DataObject, model: Model, long_list: int) -> None:
+    """By rows and by titles, over titles with attributes and without; in any order, and for the same title twice."""
+    taste = data.draw(tastes(model.n_items))
+    weights = oracle.weights(model.arrays)
+    with pytest.MonkeyPatch.context() as patched:
+        module = importlib.import_module("hakken.model.preference")  # its function has the same name
+        patched.setattr(module, "LONG_LIST", long_list)
+        patched.setattr(module, "TITLES_AT_ONCE", 3)
+        total = preference(model, taste)
+    np.testing.assert_allclose(total, taste.liking @ weights[taste.rows], rtol=1e-5, atol=1e-5)
 
-
-def oracle_weights(table: RatingTable, mu: float, parameters: Parameters) -> Float64s:
-    """EASE by a plain inverse, over entries weighted one by one."""
-    liked = np.zeros((table.n_users, len(table.anime_ids)))
-    watched = np.zeros_like(liked)
-    for user in range(table.n_users):
-        mine = [(int(i), int(r)) for u, i, r in zip(table.users, table.items, table.scores, strict=True) if u == user]
-        scores = [r for _, r in mine if r > 0]
-        mean = (sum(scores) + 5 * mu) / (len(scores) + 5)
-        for item, r in mine:
-            watched[user, item] = 1
-            liked[user, item] = max(0.0, 1 + parameters.liking * (r - mean)) if r else parameters.unscored
-        liked[user] *= (max(1, len(mine)) / 100) ** -parameters.activity
-    kept = np.flatnonzero(watched.sum(axis=0) >= parameters.min_watchers)
-    gram = liked[:, kept].T @ liked[:, kept]
-    extra = parameters.pref_reg + parameters.dropout / (1 - parameters.dropout) * np.diag(gram)
-    inverse = np.linalg.inv(gram + np.diag(extra))
-    weights = np.zeros((liked.shape[1], liked.shape[1]))
-    weights[np.ix_(kept, kept)] = -inverse / np.diag(inverse)
-    np.fill_diagonal(weights, 0.0)
-    return weights
-
-
-@settings(max_examples=60)
-@given(table=rating_tables())
-def test_weights_are_those_of_the_formula(table: RatingTable) -> None:
-    parameters = Parameters(pref_reg=0.7, min_watchers=2, k_stored=50)
-    expected = oracle_weights(table, 7.0, parameters)
-    found = preference_weights(table, 7.0, parameters)
-    weights = np.zeros_like(expected)
-    rows = np.repeat(np.arange(len(expected)), np.diff(found.indptr))
-    weights[rows, found.indices] = found.values * found.scale[found.indices].astype(np.float64)
-    np.testing.assert_allclose(weights, expected, atol=5e-5)
-
-
-def test_each_title_keeps_its_strongest_weights_and_no_more(table: RatingTable) -> None:
-    full = preference_weights(table, 7.0, Parameters(k_stored=10_000))
-    cut = preference_weights(table, 7.0, Parameters(k_stored=9))
-    assert np.bincount(cut.indices).max() == 9
-    for title in (0, 57, 200):
-        everyone = np.sort(np.abs(full.values[full.indices == title].astype(int)))[::-1]
-        assert np.sort(np.abs(cut.values[cut.indices == title].astype(int)))[::-1].tolist() == everyone[:9].tolist()
-
-
-def test_the_gram_matrix_is_additive_over_users(table: RatingTable) -> None:
-    liked = liked_matrix(table, 7.0, Parameters())
-    parts = co_watching(liked[:150]) + co_watching(liked[150:])
-    np.testing.assert_allclose(parts, co_watching(liked), rtol=1e-12)
-    np.testing.assert_allclose(parts, np.triu(liked.T.toarray() @ liked.toarray()), rtol=1e-12)
-
-
-def test_what_is_planned_or_may_be_is_nothing_that_was_liked(table: RatingTable) -> None:
-    statuses = np.resize(np.array([0, 1, 2, 3, 4, 6], dtype=np.int8), len(table))
-    known = dataclasses.replace(table, statuses=statuses)
-    entries = zip(table.users.tolist(), table.items.tolist(), statuses.tolist(), strict=True)
-    watched = {(user, item) for user, item, status in entries if status not in {0, 6}}
-    liked = liked_matrix(known, 7.0, Parameters()).tocoo()
-    assert set(zip(*(axis.tolist() for axis in liked.coords), strict=True)) == watched
+    rows = np.array(data.draw(st.lists(st.integers(0, model.n_items - 1), max_size=8)), dtype=np.int64)
+    parts = parts_of(model, taste, rows)
+    added = np.bincount(parts.title, parts.amount, minlength=len(rows))
+    np.testing.assert_allclose(added, total[rows], rtol=1e-5, atol=1e-5)
+    pairs = list(zip(parts.title.tolist(), parts.entry.tolist(), strict=True))
+    assert len(pairs) == len(set(pairs))
+    each = np.zeros((len(rows), len(taste.rows)))
+    each[parts.title, parts.entry] = parts.amount
+    np.testing.assert_allclose(each, (taste.liking[:, None] * weights[taste.rows][:, rows]).T, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("length", [0, 1, 30, 200])
@@ -102,8 +56,9 @@ def test_the_preference_is_the_sum_of_the_weights(knowledge: Knowledge, length: 
     """By rows for a short list, in one piece for a long one."""
     model = knowledge.model
     taste = fold_in(model, UserList.of(Rating(i, i % 11) for i in everything[:length])).taste
-    expected = taste.liking @ dense(model)[taste.rows] if length else np.zeros(model.n_items)
-    np.testing.assert_allclose(preference(model, taste), expected, atol=1e-9)
+    expected = taste.liking @ oracle.weights(model.arrays)[taste.rows] if length else np.zeros(model.n_items)
+    np.testing.assert_allclose(preference(model, taste), expected, atol=1e-6)
+    assert model.arrays.attr_values.any()
 
 
 def test_a_dropped_title_counts_against(knowledge: Knowledge) -> None:
@@ -121,14 +76,14 @@ def test_shares_and_the_rest_add_up_to_the_score(knowledge: Knowledge, user_list
     [scored] = scorer.best([np.ones(knowledge.model.n_items, dtype=np.bool_)], knowledge.model.n_items)
     shares = scorer.shares(scored.rows)
     added = np.bincount(shares.title, shares.amount, minlength=len(scored.rows))
-    np.testing.assert_allclose(added + shares.rest, scored.score, atol=1e-9)
+    np.testing.assert_allclose(added + shares.rest, scored.score, atol=1e-6)  # attributes add up in 32 bits
     pairs = list(zip(shares.title.tolist(), shares.entry.tolist(), strict=True))
     assert len(pairs) == len(set(pairs))
     np.testing.assert_allclose(shares.r_hat, predict(knowledge.model, scorer.visitor, scored.rows), atol=1e-9)
 
 
 def test_reasons_are_the_largest_shares(knowledge: Knowledge) -> None:
-    weights = dense(knowledge.model)
+    weights = oracle.weights(knowledge.model.arrays)
     found = recommend(LIST, knowledge, ALL).recommendations
     taste = fold_in(knowledge.model, LIST).taste
     for one in found:
@@ -141,6 +96,25 @@ def test_reasons_are_the_largest_shares(knowledge: Knowledge) -> None:
         assert ratio == pytest.approx((amounts[largest] / amounts[largest[0]]).tolist())
     parts = parts_of(knowledge.model, taste, np.array([3]))
     assert parts.amount.sum() == pytest.approx(preference(knowledge.model, taste)[3])
+
+
+@settings(max_examples=200)
+@given(amounts=st.lists(st.lists(st.sampled_from([0.0, -0.0, 0.1, -0.1, 0.2, 0.3, -0.3]), max_size=8), max_size=4))
+def test_the_largest_shares_are_those_of_a_full_sort(amounts: list[list[float]]) -> None:
+    """Of equal ones the earlier entry's come first, and what is 0 is none."""
+    parts = [(title, entry, one) for title, row in enumerate(amounts) for entry, one in enumerate(row)]
+    title, entry = (np.array([part[at] for part in parts], dtype=np.int64) for at in (0, 1))
+    none = np.zeros(len(amounts))
+    shares = scoring.Shares(title, entry, np.array([part[2] for part in parts]), none, none.astype(np.int64), none)
+    expected = [
+        part
+        for at in range(len(amounts))
+        for part in sorted((one for one in parts if one[0] == at and one[2]), key=lambda one: (-abs(one[2]), one[1]))[
+            :3
+        ]
+    ]
+    found = zip(*(column.tolist() for column in largest(shares)), strict=True)
+    assert list(found) == expected
 
 
 @pytest.mark.parametrize("length", [0, 1, 3, 30, 300, 2_000, 5_000])

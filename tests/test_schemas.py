@@ -1,6 +1,7 @@
 """Models of the schema before this one, and of later ones: what is read, what is refused, and how servers go on."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -17,18 +18,22 @@ from hakken.catalogue import FILE_NAME, Anime, Catalogue
 from hakken.cli.main import main
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew
 from hakken.knowledge import Knowledge, put_catalogue
-from hakken.model import Parameters, manifest, store
+from hakken.model import Parameters, fold_in, manifest, preference, store
 from hakken.model.manifest import SCHEMA_VERSION
 from hakken.model.places import Directory
 from hakken.model.publishing import publish, roll_back
 from hakken.model.store import Artefact
-from hakken.ratings import Preferences, Rating, Recommendation, UserList
+from hakken.ratings import Preferences, Rating, Recommendation, Status, UserList
 from hakken.recommend import recommend
 from make_recommendations import main as recommend_command
 from tests.backstage import SAMPLE
 from tests.serving import served, until, wait_for
 
 OLD = Path(__file__).parent / "schema-3"
+NEW_ARRAYS = (
+    "popularity.npy",
+    *(f"attr_{name}.npy" for name in ("share", "indptr", "indices", "rows", "values", "scale")),
+)
 SOMEONE = UserList.of([Rating(1, 9), Rating(2, 5), Rating(3, 7)])
 
 
@@ -86,9 +91,18 @@ def test_a_model_of_the_schema_before_recommends_what_it_did() -> None:
     assert knowledge.model.manifest.schema_version == 3
     assert knowledge.model.manifest.data_time is None
     arrays, sizes = knowledge.model.arrays, knowledge.model.manifest.sizes
-    assert arrays.reachable.dtype == np.int32
-    assert arrays.reachable.tolist() == [sizes.users] * sizes.items
-    np.testing.assert_array_equal(knowledge.model.popularity, (arrays.watchers + 20) / sizes.users)
+    np.testing.assert_allclose(knowledge.model.popularity, (arrays.watchers + 20) / sizes.users, rtol=1e-7)
+    assert not len(knowledge.model.by_attributes.rows)
+    assert not arrays.attr_share.any()
+
+
+def test_a_model_of_the_schema_before_learns_nothing_from_planned_titles() -> None:
+    model = Knowledge.read(store.open_artefact(OLD / "model")).model
+    planned = UserList.of([*SOMEONE.ratings, Rating(4, 0, Status.PLAN_TO_WATCH), Rating(5, 9, Status.PLAN_TO_WATCH)])
+    one, other = (fold_in(model, listed).taste for listed in (SOMEONE, planned))
+    np.testing.assert_array_equal(one.rows, other.rows)
+    np.testing.assert_array_equal(one.liking, other.liking)
+    np.testing.assert_array_equal(preference(model, one), preference(model, other))
 
 
 def test_every_parameter_has_a_value_for_a_model_of_the_schema_before() -> None:
@@ -107,25 +121,12 @@ def test_parameters_that_came_later_are_as_they_were_then_and_not_as_by_default(
     assert (found.novelty, found.quality) == (0.5, Parameters().quality), "what it says itself counts"
 
 
-def test_titles_that_fewer_people_could_watch_are_more_popular(trained: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", NEW_ARRAYS)
+def test_a_model_of_todays_schema_without_a_new_array_is_corrupt(trained: Path, tmp_path: Path, name: str) -> None:
     directory = Path(shutil.copytree(trained, tmp_path / "copy"))
-    described = store.read_manifest(directory).manifest
-    reachable = np.full(described.sizes.items, described.sizes.users, dtype=np.int32)
-    before = Knowledge.read(store.open_artefact(directory)).model.popularity
-    np.testing.assert_array_equal(np.load(directory / "reachable.npy"), reachable)
-    reachable[:2] = (0, 10)
-    np.save(directory / "reachable.npy", reachable)
-    (directory / "manifest.json").unlink()
-    model = Knowledge.read(store.write_manifest(directory, described)).model
-    np.testing.assert_allclose(model.popularity[:2], (model.arrays.watchers[:2] + 20) / np.array([1, 10]))
-    np.testing.assert_array_equal(model.popularity[2:], before[2:])
-
-
-def test_a_model_of_todays_schema_without_the_new_array_is_corrupt(trained: Path, tmp_path: Path) -> None:
-    directory = Path(shutil.copytree(trained, tmp_path / "copy"))
-    (directory / "reachable.npy").unlink()
-    edit(directory, lambda known: known["files"].pop("reachable.npy"))
-    with pytest.raises(ArtefactCorrupt, match=r"lacks reachable\.npy"):
+    (directory / name).unlink()
+    edit(directory, lambda known: known["files"].pop(name))
+    with pytest.raises(ArtefactCorrupt, match=f"lacks {re.escape(name)}"):
         Knowledge.read(store.open_artefact(directory))
 
 
@@ -144,7 +145,7 @@ def test_a_new_catalogue_makes_an_old_model_one_of_todays_schema_that_recommends
     made = store.open_artefact(old)
     assert made.manifest.schema_version == SCHEMA_VERSION
     assert {name: (old / name).read_bytes() for name in before} == before
-    assert {path.name for path in old.glob("*.npy")} == {*before, "reachable.npy"}
+    assert {path.name for path in old.glob("*.npy")} == {*before, *NEW_ARRAYS}
     recommends_as_then(Knowledge.read(made))
 
 

@@ -12,6 +12,7 @@ from hakken.catalogue import FILE_NAME, Anime, Catalogue
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactTooNew, ModelError, StorageError
 from hakken.knowledge import Knowledge
 from hakken.model import store
+from hakken.model.arrays import Array
 from hakken.model.manifest import FileEntry
 from tests.models import N_ITEMS
 
@@ -180,6 +181,77 @@ DAMAGES: dict[str, Damage] = {
 def test_files_with_right_checksums_and_wrong_contents_are_corrupt(artefact: Path, damage: Damage) -> None:
     damage(artefact)
     with pytest.raises(ArtefactCorrupt):
+        Knowledge.read(store.open_artefact(artefact))
+
+
+def of_titles(at: Path, name: str, value: float) -> Array:
+    """An array with another first value."""
+    array: Array = np.load(at / f"{name}.npy")
+    array.flat[0] = value
+    return array
+
+
+POISON: dict[str, tuple[str, Callable[[Path], Array], str]] = {
+    "popularity 0": ("popularity", lambda at: of_titles(at, "popularity", 0), "popularity is not positive"),
+    "popularity below 0": ("popularity", lambda at: of_titles(at, "popularity", -1), "popularity is not positive"),
+    "popularity no number": ("popularity", lambda at: of_titles(at, "popularity", np.nan), "popularity is not "),
+    "popularity infinite": ("popularity", lambda at: of_titles(at, "popularity", np.inf), "popularity is not finite"),
+    "share no number": ("attr_share", lambda at: of_titles(at, "attr_share", np.nan), "attr_share is not finite"),
+    "scale infinite": ("attr_scale", lambda at: of_titles(at, "attr_scale", np.inf), "attr_scale is not finite"),
+    "rows past the end": ("attr_rows", lambda at: of_titles(at, "attr_rows", N_ITEMS), "attr_rows point past attr_val"),
+    "rows below none": ("attr_rows", lambda at: of_titles(at, "attr_rows", -2), "attr_rows point past attr_values"),
+    "attributes past the end": (
+        "attr_indices",
+        lambda at: of_titles(at, "attr_indices", 999),
+        "attr_indices point past the last column",
+    ),
+    "attributes cut short": (
+        "attr_indptr",
+        lambda at: of_titles(at, "attr_indptr", 1),
+        "attr_indptr does not cut attr_indices into rows",
+    ),
+    "attributes left over": (
+        "attr_indices",
+        lambda at: np.append(np.load(at / "attr_indices.npy"), np.uint16(0)),
+        "attr_indptr does not cut attr_indices into rows",
+    ),
+    "shares of other titles": (
+        "attr_share",
+        lambda at: np.load(at / "attr_share.npy")[1:],
+        rf"attr_share is float32\({N_ITEMS - 1},\), not float32\({N_ITEMS},\)",
+    ),
+    "values of other attributes": (
+        "attr_values",
+        lambda at: np.load(at / "attr_values.npy")[:, 1:],
+        r"attr_values is int8\(\d+, \d+\), not",
+    ),
+    "values of no attribute": ("attr_values", lambda at: np.load(at / "attr_values.npy")[:, 0], "attr_values is int8"),
+    "values of nothing": ("attr_values", lambda _: np.array(1, dtype=np.int8), r"attr_values is int8\(\), not"),
+    "attributes of nothing": ("attr_indices", lambda _: np.array(1, dtype=np.uint16), r"attr_indices is uint16\(\)"),
+    "a scale of nothing": ("attr_scale", lambda _: np.array(1, dtype=np.float32), r"int8\(\d+, 1\)"),
+    "ids of nothing": ("anime_ids", lambda _: np.array(1, dtype=np.int32), r"anime_ids is int32\(\), not int32\(1,\)"),
+    "values of another type": (
+        "attr_values",
+        lambda at: np.load(at / "attr_values.npy").astype(np.int16),
+        "attr_values is int16",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "change", "said"), POISON.values(), ids=POISON.keys())
+def test_arrays_that_do_not_fit_together_are_told(
+    artefact: Path, name: str, change: Callable[[Path], Array], said: str
+) -> None:
+    rewrite(artefact, f"{name}.npy", change(artefact))
+    with pytest.raises(ArtefactCorrupt, match=said):
+        Knowledge.read(store.open_artefact(artefact))
+
+
+def test_attributes_of_a_model_that_has_none_are_told(artefact: Path) -> None:
+    rewrite(artefact, "attr_scale.npy", np.zeros(0, dtype=np.float32))
+    rewrite(artefact, "attr_values.npy", np.zeros((len(np.load(artefact / "attr_values.npy")), 0), dtype=np.int8))
+    rewrite(artefact, "attr_indices.npy", np.zeros_like(np.load(artefact / "attr_indices.npy")))
+    with pytest.raises(ArtefactCorrupt, match="attr_indices point past the last column"):
         Knowledge.read(store.open_artefact(artefact))
 
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hakken.training.kernels
+import hakken.training.similarities
 from benchmarks.surprise_reference import compare
 from hakken.catalogue import Catalogue
 from hakken.errors import ConfigError, StorageError, TableError
@@ -33,7 +34,7 @@ from hakken.training.similarities import (
 )
 from hakken.training.tables import RatingTable
 from tests import oracle
-from tests.models import PARAMETERS
+from tests.models import PARAMETERS, small_catalogue
 from tests.strategies import rating_tables
 
 EVERYTHING = 10**6
@@ -79,6 +80,30 @@ def test_similarities_are_those_of_the_formula(
         assert [sim for sim in found.sims[row] if sim > 1e-12] == pytest.approx(strongest, abs=1e-9)
         assert stored == pytest.approx({j: expected[j] for j in stored}, abs=1e-9)
         assert list(stored.values()) == sorted(stored.values(), reverse=True)
+
+
+@settings(max_examples=60)
+@given(
+    table=rating_tables(), k_stored=st.sampled_from([2, 5, EVERYTHING]), min_similarity=st.sampled_from([0.0, 0.3, 1.0])
+)
+def test_weak_similarities_are_stored_only_of_the_nearest(
+    table: RatingTable, k_stored: int, min_similarity: float
+) -> None:
+    matrix = ScoreMatrix.of(table)
+    residuals = matrix.residuals(*als_baselines(matrix, 15, 10, 5))
+    everyone = pearson_baseline(matrix, residuals, shrinkage=1.0, min_support=1, k_stored=k_stored)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(hakken.training.similarities, "ALWAYS_STORED", 3)
+        found = pearson_baseline(
+            matrix, residuals, shrinkage=1.0, min_support=1, k_stored=k_stored, min_similarity=min_similarity
+        )
+    for i in range(matrix.n_items):
+        row, kept = (slice(one.indptr[i], one.indptr[i + 1]) for one in (everyone, found))
+        sims = everyone.sims[row].tolist()
+        n_kept = sum(at < 3 or sim >= min_similarity for at, sim in enumerate(sims))
+        assert found.sims[kept].tolist() == sims[:n_kept]
+        assert found.indices[kept].tolist() == everyone.indices[row].tolist()[:n_kept]
+        assert found.support[kept].tolist() == everyone.support[row].tolist()[:n_kept]
 
 
 @settings(max_examples=40)
@@ -183,11 +208,12 @@ def test_the_same_table_gives_the_same_bytes_on_any_number_of_threads(
     before = numba.get_num_threads()
     numba.set_num_threads(threads)
     try:
-        artefact = train(table, Catalogue([]), tmp_path / "again", PARAMETERS)
+        artefact = train(table, small_catalogue(), tmp_path / "again", PARAMETERS)
     finally:
         numba.set_num_threads(before)
     assert artefact.manifest.created == "2023-11-14T22:13:20Z"
     assert artefact.version.startswith("20231114T221320Z-")
+    assert np.load(trained / "attr_values.npy").any()
     for path in trained.glob("*.npy"):
         assert path.read_bytes() == (artefact.directory / path.name).read_bytes(), path.name
 

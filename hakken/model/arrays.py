@@ -64,7 +64,7 @@ class Arrays:
         pref_scale: `(n_items,)` float32, weight of a packed 1, of each title `i`.
         attr_share: `(n_items,)` float32, c_i, how much attributes count for each title `i`; 0 where not at all.
         attr_indptr: `(n_items + 1,)` int64, where the attributes of each title begin; none where `attr_share` is 0.
-        attr_indices: `(n_attributes_of_titles,)` uint16, which attributes a title has.
+        attr_indices: `(n_attributes_of_titles,)` uint16, which attributes a title has, ascending within it.
         attr_rows: `(n_items,)` int32, row of each watched anime in `attr_values`; -1 for one that has none.
         attr_values: `(n_rows, n_attributes)` int8, packed: how much having watched `j` speaks for titles with an
             attribute, `v_ja = attr_scale[a] · attr_values[attr_rows[j], a]`; see `hakken.model.preference`.

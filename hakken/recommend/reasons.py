@@ -1,5 +1,7 @@
 """Recommendations in words: titles, predicted ratings, and what of the visitor's own list speaks for and against."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from hakken.knowledge import Knowledge
@@ -57,8 +59,15 @@ def described(knowledge: Knowledge, scorer: Scorer, chosen: Scored) -> tuple[Rec
 
 def largest(shares: Shares) -> tuple[Int64s, Int64s, Float64s]:
     """The up to three largest shares of each title, whatever their sign: titles, entries and amounts, largest first."""
-    order = np.lexsort((shares.entry, -np.abs(shares.amount), shares.title))
-    order = order[shares.amount[order] != 0]
+    strength = np.abs(shares.amount)
+    worth = strength > 0
+    # Where attributes count, each entry speaks for each title: most are left out before any are sorted.
+    begins = np.searchsorted(shares.title, np.arange(len(shares.rest) + 1)).tolist()
+    for begin, end in pairwise(begins):
+        if end - begin > N_REASONS:
+            worth[begin:end] &= strength[begin:end] >= np.partition(strength[begin:end], -N_REASONS)[-N_REASONS]
+    chosen = np.flatnonzero(worth)
+    order = chosen[np.lexsort((shares.entry[chosen], -strength[chosen], shares.title[chosen]))]
     titles = shares.title[order]
     place = np.arange(len(order)) - np.searchsorted(titles, titles)
     order = order[place < N_REASONS]

@@ -54,7 +54,7 @@ class Shares(NamedTuple):
     """What a visitor's entries add to the scores of some titles; one part for each title and entry that has any.
 
     Attributes:
-        title: `(n_parts,)` int64, position within the titles asked for.
+        title: `(n_parts,)` int64, position within the titles asked for; ascending.
         entry: `(n_parts,)` int64, position within the visitor's taste.
         amount: `(n_parts,)` float64, units of the score.
         rest: `(n,)` float64, what no entry of the list adds: popularity, or the baseline.

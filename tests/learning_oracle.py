@@ -1,0 +1,208 @@
+"""What is learnt of titles once more: slow, obvious, from the formulas in the docstrings, sharing no code with them."""
+
+import math
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+import numpy as np
+
+from hakken.catalogue import Anime, Catalogue
+from hakken.model import Parameters
+from hakken.model.arrays import Float64s
+from hakken.training.tables import RatingTable
+
+UNKNOWN, DROPPED, PLANNED = 0, 4, 6
+RETELLING_WORDS = ("recap", "recaps", "soushuuhen", "digest", "compilation", "summary", "highlights")
+
+
+def list_year(years: Sequence[int], updated: int) -> int:
+    """T_u, of the years of what someone watched, 0 being unknown, and the day of their newest update."""
+    if updated:
+        return (date(1970, 1, 1) + timedelta(days=updated)).year
+    known = sorted((year for year in years if year), reverse=True)
+    if not known:
+        return 0
+    return known[2] if len(known) >= 20 else known[0]
+
+
+def reach(list_years: Sequence[int], year: int, watchers: int) -> int:
+    """N_i."""
+    return max(sum(reached >= year for reached in list_years), watchers)
+
+
+def popularity(watchers: Sequence[int], reachable: Sequence[int], members: Sequence[int]) -> list[float]:
+    """q_i, by a straight line through logarithms."""
+    observed = [math.log((n + 1) / (reached + 1)) for n, reached in zip(watchers, reachable, strict=True)]
+    told = [i for i in range(len(watchers)) if members[i] > 0 and watchers[i] >= 20]
+    if told:
+        sizes = np.array([[1.0, math.log(members[i] + 10)] for i in told])
+        mean = sizes[:, 1].mean()
+        sizes[:, 1] -= mean  # of the lines through one point, lstsq takes the level one
+        (level, slope), *_ = np.linalg.lstsq(sizes, np.array([observed[i] for i in told]), rcond=None)
+        known = [observed[i] for i in range(len(watchers)) if members[i] > 0]
+        line = [level + slope * (math.log(m + 10) - mean) if m > 0 else sum(known) / len(known) for m in members]
+    else:
+        line = [sum(observed) / len(observed)] * len(observed)
+    expected = [math.exp(min(max(one, -20.0), 0.0)) for one in line]
+    return [(n + 20 * q) / (reached + 20) for n, q, reached in zip(watchers, expected, reachable, strict=True)]
+
+
+def liked(table: RatingTable, mu: float, parameters: Parameters) -> Float64s:
+    """X, dense."""
+    found = np.zeros((table.n_users, len(table.anime_ids)))
+    for user in range(table.n_users):
+        mine = entries(table, user)
+        scores = [score for _, score, status in mine if score > 0 and status not in {UNKNOWN, PLANNED}]
+        mean = (sum(scores) + 5 * mu) / (len(scores) + 5)
+        length = sum(status not in {UNKNOWN, PLANNED} for _, _, status in mine)
+        for item, score, status in mine:
+            above = parameters.liking * (score - mean) if score > 0 else 0.0
+            if status == UNKNOWN:
+                counts = parameters.unknown
+            elif status == PLANNED:
+                counts = parameters.planned
+            elif status == DROPPED:
+                counts = min(above, 0.0) - 0.25
+            else:
+                counts = max(1.0 + above, 0.0) if score > 0 else parameters.unscored
+            found[user, item] = counts * (max(1, length) / 100) ** -parameters.activity
+    return found
+
+
+def entries(table: RatingTable, user: int) -> list[tuple[int, int, int]]:
+    """Item, score and status of each of someone's entries."""
+    columns = (table.users, table.items, table.scores, table.statuses)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [(item, score, status) for who, item, score, status in rows if who == user]
+
+
+def judged(catalogue: Catalogue) -> set[int]:
+    """Ids of what may be judged by its attributes."""
+    found = set()
+    for anime_id, one in catalogue.items():
+        words = f"{one.title} {one.title_english or ''}".lower().replace(":", " ").split()
+        summary_of = any(
+            related.anime_id == anime_id and related.relation == "Summary" and related.likely
+            for other in catalogue.values()
+            for related in other.relations or ()
+        )
+        fits = one.type not in {"Music", "CM", "PV"} and not any(word in RETELLING_WORDS for word in words)
+        if one.genres and not one.adult and fits and not summary_of:
+            found.add(anime_id)
+    return found
+
+
+def attributes(one: Anime) -> set[str]:
+    """What a title is like."""
+    found = {"any"}
+    found |= {f"genre {name}" for name in one.genres} | {f"tag {name}" for name in one.tags}
+    found |= {f"studio {name}" for name in one.studios}
+    if one.made_from:
+        found.add(f"made from {one.made_from}")
+    if one.type:
+        found.add(f"type {one.type}")
+    if one.year:
+        found.add(f"years {one.year // 3}")
+    return found
+
+
+def ridge(
+    a: Float64s, weights: Float64s, watchers: Sequence[int], popular: Sequence[float], regulariser: float
+) -> Float64s:
+    """V, `(n_attributes, n)`, by least squares over the stacked system; row i of `weights` is what speaks for i."""
+    s = np.array([n / (n + 50) for n in watchers])
+    root = np.array([math.sqrt(q) for q in popular])
+    left = np.vstack((np.sqrt(s)[:, None] * a, math.sqrt(regulariser) * np.eye(a.shape[1])))
+    right = np.vstack((np.sqrt(s)[:, None] * weights / root[:, None], np.zeros((a.shape[1], weights.shape[1]))))
+    found: Float64s = np.linalg.lstsq(left, right, rcond=None)[0]
+    return found
+
+
+def siblings_weight(
+    a: Float64s,
+    weights: Float64s,
+    watchers: Sequence[int],
+    popular: Sequence[float],
+    solved: Float64s,
+    others: dict[tuple[int, int], int],
+) -> float:
+    """G; `others` gives, for each pair (i, j) of one series, how many others are in i's series."""
+    above = below = 0.0
+    for (i, j), m in others.items():
+        s = watchers[i] / (watchers[i] + 50)
+        e = weights[i, j] / math.sqrt(popular[i]) - float(a[i] @ solved[:, j])
+        above += s * e / math.sqrt(m)
+        below += s / m
+    return max(0.0, above / below) if below else 0.0
+
+
+class Learnt(NamedTuple):
+    """What should be learnt; `weights` and `speaks` have a row for each title i and a column for each watched j."""
+
+    watchers: list[int]
+    popularity: list[float]
+    weights: Float64s
+    share: list[float]
+    attributes: list[set[str]]
+    speaks: dict[str, Float64s]
+
+
+def learn(table: RatingTable, mu: float, catalogue: Catalogue, parameters: Parameters, min_titles: int = 60) -> Learnt:
+    """All of `hakken.training.preferences`, densely."""
+    n_items = len(table.anime_ids)
+    ids = table.anime_ids.tolist()
+    facts = [catalogue.get(anime_id) or Anime(anime_id=anime_id, title="") for anime_id in ids]
+    years, members = [one.year or 0 for one in facts], [one.members or 0 for one in facts]
+    everyone = [entries(table, user) for user in range(table.n_users)]
+    seen = [[item for item, _, status in mine if status not in {UNKNOWN, PLANNED}] for mine in everyone]
+    watchers = [sum(item in mine for mine in seen) for item in range(n_items)]
+    updated = table.updated.tolist()
+    reached = [list_year([years[i] for i in mine], day) for mine, day in zip(seen, updated, strict=True)]
+    reachable = [reach(reached, years[i], watchers[i]) for i in range(n_items)]
+    popular = popularity(watchers, reachable, members)
+
+    kept = [i for i in range(n_items) if watchers[i] >= parameters.min_watchers]
+    x = liked(table, mu, parameters)[:, kept]
+    gram = x.T @ x
+    delta = parameters.dropout / (1 - parameters.dropout)
+    inverse = np.linalg.inv(gram + np.diag(parameters.pref_reg + delta * np.diag(gram)))
+    full = -inverse / np.diag(inverse)  # [j, i]
+    np.fill_diagonal(full, 0.0)
+    own = full.T  # [i, j]
+
+    named = [attributes(one) for one in facts]
+    frequent = sorted(name for name in set().union(*named) if sum(name in named[i] for i in kept) >= min_titles)
+    a = np.array([[float(name in named[i]) for name in frequent] for i in kept]).reshape(len(kept), len(frequent))
+    series = [one.saga or one.franchise or one.anime_id for one in facts]
+    size = {key: series.count(key) for key in series}
+    pairs = {
+        (p, q): size[series[i]] - 1
+        for p, i in enumerate(kept)
+        for q, j in enumerate(kept)
+        if i != j and series[i] == series[j]
+    }
+    few, some = [watchers[i] for i in kept], [popular[i] for i in kept]
+    solved = ridge(a, own, few, some, parameters.attribute_reg)
+    g = siblings_weight(a, own, few, some, solved, pairs)
+
+    allowed = judged(catalogue)
+    weights, share = np.zeros((n_items, n_items)), [0.0] * n_items
+    for i in range(n_items):
+        mixed = watchers[i] / (watchers[i] + parameters.attribute_support)
+        if ids[i] not in allowed or 1 - mixed < 0.02:
+            mixed = 1.0
+        share[i] = (1 - mixed) * math.sqrt(popular[i])
+        if i in kept:
+            p = kept.index(i)
+            raised = (max(30, reachable[i]) + parameters.late) / max(30, reachable[i])
+            strongest = np.argsort(-np.abs(own[p]), kind="stable").tolist()
+            for q in strongest[: min(parameters.pref_stored, 20 + watchers[i])]:
+                weights[i, kept[q]] = mixed * raised * own[p, q]
+        for j in kept:
+            if j != i and series[j] == series[i]:
+                weights[i, j] += share[i] * g / math.sqrt(size[series[i]] - 1)
+    speaks = {name: np.zeros(n_items) for name in frequent}
+    for place, name in enumerate(frequent):
+        speaks[name][kept] = solved[place]
+    return Learnt(watchers, popular, weights, share, [set(frequent) & one for one in named], speaks)
