@@ -142,7 +142,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     trust: Annotated[float, Meta(ge=0, le=1)] = 0.04
     min_raters: Positive = 50
     liking: Annotated[float, Meta(ge=0, le=10)] = 0.15
-    unscored: Annotated[float, Meta(ge=0, le=10)] = 0.55
+    unscored: Annotated[float, Meta(ge=0, le=10)] = 0.5
     unknown: Annotated[float, Meta(ge=0, le=10)] = 0.4
     planned: Annotated[float, Meta(ge=0, le=10)] = 0.45
     activity: Annotated[float, Meta(ge=0, le=1)] = 0.15
@@ -155,7 +155,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     novelty: Annotated[float, Meta(ge=0, le=2)] = 0.08
     pull: Annotated[float, Meta(ge=0, le=2)] = 0.23
     quality: Annotated[float, Meta(ge=0, le=2)] = 0.09
-    skipped: Annotated[float, Meta(gt=0, le=10)] = 1.35
+    skipped: Annotated[float, Meta(gt=0, le=10)] = 1.4
     ahead: Annotated[float, Meta(gt=0, le=10)] = 0.68
     everyone: Annotated[float, Meta(ge=0, le=10)] = 0.03
     implicit_slope: Annotated[float, Meta(ge=0, le=5)] = 0.35
