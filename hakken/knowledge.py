@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,10 +12,10 @@ from typing import Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from hakken.catalogue import FILE_NAME, Catalogue, Columns
+from hakken.catalogue import FILE_NAME, Anime, Catalogue, Columns
 from hakken.errors import StorageError
 from hakken.model import Model
-from hakken.model.arrays import Arrays, Int32s, Int64s
+from hakken.model.arrays import MIN_TITLES, Arrays, Int32s, Int64s
 from hakken.model.manifest import SCHEMA_VERSION
 from hakken.model.store import Artefact, open_artefact, replacing, write_manifest
 
@@ -178,6 +179,20 @@ class Facts:
         return {name.lower(): name for name in self._columns.genres if name.lower() in self.genres}
 
     @cached_property
+    def attributes(self) -> frozenset[tuple[str, str]]:
+        """What titles are judged by that hardly anyone watched, beside type, years and series; as `attributes_of`.
+
+        It is what enough of the titles have that weights were learnt for: of studios, only the large ones.
+        """
+        model = self._model
+        if not model.mostly_by_attributes.any():
+            return frozenset()
+        learnt = model.arrays.watchers >= model.manifest.parameters.min_watchers
+        anime = map(self._catalogue.anime, model.arrays.anime_ids[learnt].tolist())
+        counts = Counter(attribute for one in anime for attribute in attributes_of(one))
+        return frozenset(attribute for attribute, count in counts.items() if count >= MIN_TITLES)
+
+    @cached_property
     def places(self) -> Places:
         """All anime that are known of, with or without a row."""
         return Places(self._model, self._columns)
@@ -208,6 +223,13 @@ class Facts:
             if mask.any():
                 masks[name.lower()] = mask | masks.get(name.lower(), False)
         return masks
+
+
+def attributes_of(anime: Anime) -> set[tuple[str, str]]:
+    """What can be told of a title without anyone's having watched it: the fact's name in `Anime`, and its value."""
+    made_from = (anime.made_from,) if anime.made_from else ()
+    several = {"genres": anime.genres, "studios": anime.studios, "tags": anime.tags, "made_from": made_from}
+    return {(name, value) for name, values in several.items() for value in values}
 
 
 @dataclass(frozen=True, eq=False)

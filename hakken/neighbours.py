@@ -1,7 +1,7 @@
 """One anime among the others. Pure: no file, no network, no clock.
 
 What is *nearest* goes by how people scored, by `sim`; what is *also liked* by what they chose to watch and liked, by
-the preference weights. Of an anime without a row in the model neither is known, and both are empty.
+the preference weights. Of an anime that the model learnt from nobody neither is known, and both are empty.
 """
 
 import msgspec
@@ -44,7 +44,7 @@ class AlsoLiked(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where an anime stands among all that the model knows. Of equal ones, all have the best rank of them.
+    """Where an anime stands among all that the model learnt from people. Of equal ones, all have the best rank of them.
 
     Attributes:
         titles: how many there are.
@@ -106,7 +106,7 @@ def also_liked(
     """Find what speaks loudest for itself to those who watched and liked an anime; the arguments are `nearest`'s.
 
     Returns:
-        By falling weight, of equal ones the lower id first; only what has a positive weight.
+        By falling weight, of equal ones the lower id first; only what has a positive weight and was watched by enough.
     """
     row = _row(anime_id, knowledge)
     if row is None:
@@ -116,21 +116,23 @@ def also_liked(
     rows = arrays.pref_indices[entries]
     weights: Float64s = arrays.pref_scale[rows].astype(np.float64) * arrays.pref_values[entries]
     best = np.lexsort((rows, -weights))
-    best = best[(weights[best] > 0) & _allowed(anime_id, knowledge, rows[best], adult)][:n]
+    # What hardly anyone watched nobody can have liked: its weights come from its series.
+    seen = ~knowledge.model.mostly_by_attributes[rows[best]]
+    best = best[(weights[best] > 0) & seen & _allowed(anime_id, knowledge, rows[best], adult)][:n]
     return tuple(map(AlsoLiked, *_named(knowledge, rows[best]), weights[best].tolist()))
 
 
 def standing(anime_id: int, knowledge: Knowledge) -> Standing | None:
-    """Say where an anime stands; None for one without a row in the model."""
-    row = _row(anime_id, knowledge)
-    if row is None:
+    """Say where an anime stands; None for one that the model learnt from nobody."""
+    [row], [learnt] = knowledge.model.learnt_rows_of([anime_id])
+    if not learnt:
         return None
     model, arrays, members = knowledge.model, knowledge.model.arrays, knowledge.facts.members
     judged = arrays.raters >= model.manifest.parameters.min_raters
     known, among = int(members[row]), int(np.count_nonzero(judged))
     is_judged = bool(judged[row])
     return Standing(
-        titles=model.n_items,
+        titles=int(np.count_nonzero((arrays.watchers > 0) | (arrays.raters > 0))),
         watchers=int(arrays.watchers[row]),
         watchers_rank=_rank(arrays.watchers, row),
         members=known or None,

@@ -15,6 +15,9 @@ MIN_SCORE = 1
 MAX_SCORE = 10
 MAX_N = 100
 """Longest list of recommendations that a person may ask for."""
+FEWEST_RATERS = 3
+"""A title that fewer people in training scored has no predicted rating: of two scores, its bias would still be half the
+regulariser's, and the rest two people's."""
 MAX_ANIME_ID = 2**31 - 1
 """Ids are stored as 32-bit integers."""
 
@@ -157,6 +160,8 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         year_to: only titles of this year or earlier; the same.
         min_members: only titles that so many people have on their lists at the site.
         adult: whether titles for adults may be in the list.
+        rated_only: whether titles are left out that hardly anyone we learnt from has watched or scored: what is judged
+            by its genres, studio and the like, and what has no predicted rating.
         planned: whether titles that the visitor plans to watch may be in the list, or nothing else.
         franchise: whether the list keeps to new franchises.
         ignored: ids of the visitor's entries that are to say nothing; what they have seen is still not recommended.
@@ -175,6 +180,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     year_to: int | None = None
     min_members: int = 0
     adult: bool = False
+    rated_only: bool = False
     planned: Planned = Planned.SHOW
     franchise: FranchiseRule = FranchiseRule.NEW
     ignored: tuple[AnimeId, ...] = ()
@@ -199,12 +205,14 @@ class Reason(msgspec.Struct, frozen=True):
         score: the visitor's, 0 when they gave none.
         share: its part of the score that the list is ordered by, in that score's units; negative when it counts
             against.
+        planned: whether the visitor only plans to watch it.
     """
 
     anime_id: int
     title: str
     score: int
     share: float
+    planned: bool = False
 
 
 class Recommendation(msgspec.Struct, frozen=True):
@@ -213,20 +221,24 @@ class Recommendation(msgspec.Struct, frozen=True):
     Attributes:
         anime_id: MyAnimeList id.
         title: as the catalogue has it.
-        predicted_rating: the rating we expect, clipped to 1-10 and rounded to two decimals for reading.
+        predicted_rating: the rating we expect, clipped to 1-10 and rounded to two decimals for reading; None where
+            fewer than 3 training users scored the title.
         match: the ranking score: what the list is ordered by.
         support: how many training users scored the title.
         neighbours: how many of the visitor's scored titles the predicted rating rests on.
         reasons: the up to three entries with the largest shares of `match`, whatever their sign.
+        by_attributes: whether so few training users watched the title that it is judged, for half or more, by what is
+            known of it: genres, studio, tags, what it was made from, its series.
     """
 
     anime_id: int
     title: str
-    predicted_rating: float
+    predicted_rating: float | None
     match: float
     support: int
     neighbours: int = 0
     reasons: tuple[Reason, ...] = ()
+    by_attributes: bool = False
 
 
 class Recommendations(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """The pages with hand-made fakes for what stands behind them, and ways to look at a page."""
 
+import dataclasses
 import html
 import re
 from collections.abc import Callable, Iterable
@@ -20,7 +21,7 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
 from hakken.model import Manifest, Model, Parameters, People
-from hakken.model.arrays import Arrays
+from hakken.model.arrays import Arrays, Int64s
 from hakken.model.manifest import Sizes
 from hakken.ratings import (
     Preferences,
@@ -116,6 +117,20 @@ def knowledge(data_time: str | None = "2026-03") -> Knowledge:
     return Knowledge(Model(no_arrays, manifest, "20261123T211635Z-abc"), Catalogue(anime))
 
 
+def silenced(arrays: Arrays, rows: Int64s) -> Arrays:
+    """The same where some rows, `(n,)`, are neither similar to any other nor say anything of any."""
+    changed: dict[str, Any] = {"attr_rows": arrays.attr_rows.copy()}
+    changed["attr_rows"][rows] = -1
+    for name, values in (("sim", ("indices", "values", "support")), ("pref", ("indices", "values"))):
+        indptr = getattr(arrays, f"{name}_indptr")
+        lengths = np.diff(indptr)
+        kept = ~np.isin(np.repeat(np.arange(len(lengths)), lengths), rows)
+        lengths[rows] = 0
+        changed[f"{name}_indptr"] = np.concatenate(([0], np.cumsum(lengths)))
+        changed |= {f"{name}_{each}": getattr(arrays, f"{name}_{each}")[kept] for each in values}
+    return dataclasses.replace(arrays, **changed)
+
+
 class Backstage:
     """What stands behind the pages: remembers what it was asked, and answers or fails as it is told."""
 
@@ -195,7 +210,12 @@ def upload(client: FlaskClient, content: bytes, *, filename: str = "animelist.xm
 
 def words(page: TestResponse) -> str:
     """The text of a page, without its tags, white space and apostrophes made even."""
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page.text)).split()).replace(CURLY, "'")
+    return words_of(page.text)
+
+
+def words_of(markup: str) -> str:
+    """The same of some markup."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", markup)).split()).replace(CURLY, "'")
 
 
 def item(page: TestResponse, rank: int) -> str:

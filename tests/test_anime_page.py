@@ -1,5 +1,6 @@
 """The page about one anime, through Flask's test client."""
 
+import dataclasses
 import re
 from collections.abc import Callable
 from http import HTTPStatus
@@ -14,7 +15,7 @@ from hakken.catalogue import Anime, Catalogue, Link, Related
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
 from hakken.neighbours import also_liked, nearest, standing
-from tests.backstage import CURLY, Backstage, words
+from tests.backstage import CURLY, Backstage, silenced, words
 from tests.models import N_ITEMS
 
 NEWER, ONLY_MODEL, NOWHERE = 90_000, N_ITEMS, 99_999
@@ -115,6 +116,49 @@ def test_where_it_stands_is_said(client: FlaskClient, told: Knowledge) -> None:
     assert f"No. {found.rating_rank} of {found.rating_of} titles" in said
     assert f"No. {found.watchers_rank} of {found.titles} titles" in said
     assert f"{found.watchers} have it on a list and {found.raters} rated it" in said
+
+
+@pytest.fixture
+def hardly(
+    told: Knowledge,
+    app_with: Callable[[Settings], Flask],
+    backstage: Backstage,
+    monkeypatch: pytest.MonkeyPatch,
+) -> FlaskClient:
+    """Where nobody watched 20, and too few watched 21 for anything to be similar; of that one no genre is known."""
+    rows, _ = told.model.rows_of([20, 21])
+    arrays = silenced(told.model.arrays, rows)
+    watchers, raters, share = arrays.watchers.copy(), arrays.raters.copy(), arrays.attr_share.copy()
+    watchers[rows], raters[rows], share[rows] = (0, 2), (0, 1), 0.1
+    few = dataclasses.replace(arrays, watchers=watchers, raters=raters, attr_share=share)
+    facts = {one.anime_id: msgspec.structs.replace(one, genres=("Drama",)) for one in told.catalogue.values()}
+    facts[21] = told.catalogue[21]
+    behind = Knowledge(dataclasses.replace(told.model, arrays=few), Catalogue(facts.values()))
+    monkeypatch.setattr(backstage, "knowledge", lambda: behind)
+    return app_with(Settings()).test_client()
+
+
+@pytest.mark.parametrize(
+    ("anime_id", "why", "kinds"),
+    [
+        (20, "Hakken has learnt from nobody's list with this title on it, so it can't say", "genres"),
+        (21, "Hakken has learnt from too few people's lists with this title on them to say", "kind"),
+    ],
+)
+def test_of_what_hardly_anyone_watched_nothing_is_near_and_it_says_so(
+    hardly: FlaskClient, anime_id: int, why: str, kinds: str
+) -> None:
+    page = hardly.get(f"/anime/{anime_id}")
+    said = words(page)
+
+    assert f"{why} what is similar. It can be recommended all the same, by its {kinds}." in said
+    for heading in ("Scored alike", "Who liked this also liked", "What to watch if you love it"):
+        assert heading not in said
+    assert ("Where it stands" in said) == (anime_id == 21)
+    near = hardly.get(f"/api/v1/anime/{anime_id}/neighbours").get_json()
+    assert (near["nearest"], near["also_liked"]) == ([], [])
+    assert (near["standing"] is None) == (anime_id == 20)
+    assert hardly.get(f"/api/v1/anime/{anime_id}").get_json()["recommendable"] is True
 
 
 def test_the_franchise_stands_in_watching_order_without_what_is_for_adults(client: FlaskClient) -> None:

@@ -23,6 +23,7 @@ from hakken.ratings import (
     Planned,
     Preferences,
     Rating,
+    Reason,
     Recommendation,
     Recommendations,
     Site,
@@ -110,6 +111,7 @@ all_preferences = st.builds(
     without_genres=names,
     min_members=st.integers(0, 10**9),
     adult=st.booleans(),
+    rated_only=st.booleans(),
     planned=st.sampled_from(Planned),
     franchise=st.sampled_from(FranchiseRule),
     ignored=ids,
@@ -400,6 +402,16 @@ def test_titles_are_text_whatever_they_hold(client: FlaskClient, backstage: Back
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert said(client.get("/api/v1/anime/666"))["title"] == EVIL.title
+
+
+def test_a_title_without_a_predicted_rating_has_null(client: FlaskClient, backstage: Backstage) -> None:
+    why = Reason(199, "Sen", 0, 0.1, planned=True)
+    made = Recommendation(1, "Cowboy Bebop", None, 0.5, 0, 0, (why,), by_attributes=True)
+    backstage.answer = Recommendations((made,))
+    [one] = said(client.get("/api/v1/recommendations?sample=1"))["recommendations"]
+
+    assert (one["predicted_rating"], one["by_attributes"]) == (None, True)
+    assert one["reasons"] == [{"anime_id": 199, "title": "Sen", "score": 0, "share": 0.1, "planned": True}]
 
 
 # Failures

@@ -44,6 +44,8 @@ CHOSEN: list[tuple[str, Preferences]] = [
     ("year_to=2005", Preferences(year_to=2005)),
     ("min_members=5000", Preferences(min_members=5000)),
     ("adult=1", Preferences(adult=True)),
+    ("rated_only=1", Preferences(rated_only=True)),
+    ("rated_only=0", Preferences()),
     *((f"adult=0&planned={one.value}", Preferences(planned=one)) for one in Planned),
     *((f"franchise={rule.value}", Preferences(franchise=rule)) for rule in FranchiseRule),
     ("ignore=1&ignore=199&ignore=1", Preferences(ignored=(1, 199))),
@@ -61,6 +63,7 @@ EVERYTHING = Preferences(
     year_to=2005,
     min_members=5000,
     adult=True,
+    rated_only=True,
     planned=Planned.ONLY,
     franchise=FranchiseRule.ALL,
     ignored=(1, 199),
@@ -117,6 +120,7 @@ BAD_CHOICES = [
     ("min_members=-1", "The least number of members must be a whole number from 0 to 1000000000."),
     ("min_members=1.5", "The least number of members must be a whole number from 0 to 1000000000."),
     ("adult=yes", "Titles for adults must be 1 for yes or 0 for no."),
+    ("rated_only=true", "Only rated titles must be 1 for yes or 0 for no."),
     ("planned=on", "Planned titles must be one of show, hide, only."),
     ("ignore=0", "The id of a title to leave out must be a whole number from 1 to 2147483647."),
     ("hide=0", "The id of a title to hide must be a whole number from 1 to 2147483647."),
@@ -289,6 +293,17 @@ def test_reasons_are_parts_of_the_match_or_of_the_predicted_rating(client: Flask
     assert "Sen <i> 9 +4.50 leave out" in by_rating
     assert "Against it ×××Bare 3 −0.50 leave out" in by_rating
     assert "A number after a sign is what a title of yours adds to the predicted rating." in by_rating
+
+
+def test_what_is_only_planned_is_a_reason_and_no_rating(client: FlaskClient, backstage: Backstage) -> None:
+    rated, planned = Reason(1, "Rated", 9, 1.0), Reason(7, "Planned", 8, 1.0, planned=True)
+    for reasons, said in (
+        ((rated,), "Because you rated Rated 9 +11 %"),
+        ((rated, planned), "Because of Rated 9 +11 % leave out Planned planned +11 %"),
+    ):
+        backstage.answer = Recommendations((Recommendation(5, "Five", 9.0, 9.0, 2345, 20, reasons),))
+        assert said in words(client.get("/recommendations?sample=1"))
+    assert "Planned planned +11 %" in words(client.get("/recommendations?sample=1&view=table"))
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,19 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import click.testing
+import numpy as np
 import pytest
 
 from hakken.cli.main import main
 from hakken.knowledge import Knowledge
-from hakken.model import fold_in
+from hakken.model import fold_in, store
 from hakken.ratings import Rating, UserList
 from tests.models import ADULT_ID
 
@@ -67,7 +69,7 @@ def test_recommend_answers_each_line_in_order(tmp_path: Path) -> None:
     assert [first["user"], empty["user"], repeated["user"]] == ["7", "a", "7"]
     assert len(first["recommendations"]) == 20
     assert list(first["recommendations"][0]) == [
-        *("anime_id", "title", "predicted_rating", "match", "support", "neighbours", "reasons")
+        *("anime_id", "title", "predicted_rating", "match", "support", "neighbours", "reasons", "by_attributes")
     ]
     assert not {1, 5} & {one["anime_id"] for one in first["recommendations"]}
     assert all("rests on 2 scored titles" in note for note in first["notes"])
@@ -92,6 +94,22 @@ def test_predict_is_not_clipped_and_says_what_is_unknown(trained: Path, knowledg
     assert max(high["predictions"].values()) > 10
     assert "unknown" not in high
     assert nothing == {"user": 9, "predictions": {"99999": knowledge.model.mu}, "unknown": [99_999]}
+
+
+def test_what_nobody_scored_is_as_unknown_to_predict_as_what_has_no_row(trained: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(trained, model)
+    raters = np.load(model / "raters.npy")
+    raters[[9, 29]] = 0, 1
+    np.save(model / "raters.npy", raters)
+    (model / "manifest.json").unlink()
+    store.write_manifest(model, store.read_manifest(trained).manifest)
+    source = write_lines(tmp_path / "in.jsonl", {"user": 7, "ratings": RATINGS, "candidates": [10, 30, 99_999]})
+    run("predict", "--model", model, "--input", source, "--output", tmp_path / "out.jsonl")
+
+    [answer] = read_lines(tmp_path / "out.jsonl")
+    assert answer["unknown"] == [10, 99_999]
+    assert answer["predictions"]["10"] == answer["predictions"]["99999"] != answer["predictions"]["30"]
 
 
 @pytest.mark.parametrize(

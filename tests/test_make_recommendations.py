@@ -156,6 +156,29 @@ def test_titles_are_text_in_the_table_and_facts_unknown_are_null_in_json(knowled
     assert answer["recommendations"][0]["genres"] == []
 
 
+def test_what_has_no_predicted_rating_is_empty_in_csv_null_in_json_and_a_dash_in_the_table(
+    knowledge: Knowledge,
+) -> None:
+    made = (Recommendation(1, "Guessed", None, 0.5, 0, by_attributes=True), Recommendation(2, "Hardly", None, 0.4, 2))
+    result = Recommendations((*made, Recommendation(3, "Known", 8.0, 0.3, 900)), continues=made[1:])
+    rows = list(csv.DictReader(io.StringIO(as_csv(result, Catalogue([])))))
+    assert [(row["predicted_rating"], row["by_attributes"]) for row in rows] == [
+        ("", "True"),
+        ("", "False"),
+        ("8.0", "False"),
+        ("", "False"),
+    ]
+    answer = json.loads(as_json(result, knowledge))
+    assert [one["predicted_rating"] for one in answer["recommendations"]] == [None, None, 8.0]
+    _, *lines = as_table(result, Catalogue([])).splitlines()
+    assert [line.split()[:3] for line in lines[:3]] == [
+        ["1", "Guessed", "-"],
+        ["2", "Hardly", "-"],
+        ["3", "Known", "8.00"],
+    ]
+    assert lines[-1] == "Hardly rated yet, so judged by genres, studio and the like: Guessed"
+
+
 @pytest.mark.parametrize("title", ["=2", "+1", "-x", "@y", "\tz", "\rz"])
 def test_every_dangerous_beginning_is_escaped(title: str) -> None:
     result = Recommendations((Recommendation(1, title, 8.0, 8.0, 3),))

@@ -116,6 +116,35 @@ def test_where_an_anime_stands(grown: Knowledge) -> None:
             assert found.rating_rank is found.better_than is None
 
 
+@pytest.fixture
+def with_few(grown: Knowledge) -> Knowledge:
+    """The same where nobody watched 1, nobody watched 2 and someone scored it, and two people watched 3."""
+    arrays = grown.model.arrays
+    watchers, raters, share = arrays.watchers.copy(), arrays.raters.copy(), arrays.attr_share.copy()
+    watchers[:3], raters[:3], share[:3] = (0, 0, 2), (0, 1, 1), 0.1
+    changed = dataclasses.replace(arrays, watchers=watchers, raters=raters, attr_share=share)
+    return Knowledge(dataclasses.replace(grown.model, arrays=changed), grown.catalogue)
+
+
+def test_what_nobody_watched_stands_nowhere_and_counts_for_nothing(with_few: Knowledge) -> None:
+    first, second, third = (standing(anime_id, with_few) for anime_id in (1, 2, 3))
+    assert first is None
+    assert second
+    assert third
+    assert second.titles == third.titles == N_ITEMS - 1
+    assert (second.watchers_rank, third.watchers_rank) == (N_ITEMS - 1, N_ITEMS - 2)
+
+
+def test_nobody_also_liked_what_hardly_anyone_watched(grown: Knowledge, with_few: Knowledge) -> None:
+    few = {1, 2, 3}
+    told = 0
+    for anime_id in range(4, N_ITEMS):
+        before, after = (also_liked(anime_id, one, EVERY, adult=True) for one in (grown, with_few))
+        assert after == tuple(one for one in before if one.anime_id not in few)
+        told += len(before) - len(after)
+    assert told > 10
+
+
 def test_they_are_plain_data(grown: Knowledge) -> None:
     for one in (*nearest(1, grown), *also_liked(1, grown), standing(1, grown)):
         assert msgspec.json.decode(msgspec.json.encode(one), type=type(one)) == one

@@ -1,20 +1,24 @@
 """The pages, through Flask's test client, with hand-made fakes for what stands behind them."""
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from io import BytesIO
 
+import msgspec
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from hakken import errors
-from hakken.catalogue import Link
+from hakken.catalogue import Anime, Catalogue, Link
 from hakken.config import Settings
+from hakken.knowledge import Facts, Knowledge
 from hakken.ratings import (
     Preferences,
     Rating,
+    Reason,
     Recommendation,
     Recommendations,
     Site,
@@ -24,8 +28,8 @@ from hakken.ratings import (
 )
 from hakken.sources.mal_export import parse
 from hakken.web.failures import FAILURES, failure_of
-from hakken.web.wording import studio
-from tests.backstage import CDN, MADE, SAMPLE, Backstage, item, upload, words
+from hakken.web.wording import judged_by, studio
+from tests.backstage import BARE, BEBOP, CDN, MADE, SAMPLE, SPIRITED, Backstage, item, upload, words, words_of
 
 # The start page
 
@@ -156,6 +160,82 @@ def test_a_title_with_all_its_facts(client: FlaskClient) -> None:
     assert "By J.C.Staff, Brain&#39;s Base" in first
     assert ">Mean score 8.82 · Facts from" in first
     assert 'class="english"' not in first
+
+
+def test_a_title_that_hardly_anyone_has_scored_has_no_predicted_rating(
+    client: FlaskClient, backstage: Backstage
+) -> None:
+    unrated = Recommendation(1, "Cowboy Bebop", None, 0.5, 0, by_attributes=True)
+    hardly = Recommendation(199, "Sen to Chihiro no Kamikakushi", None, 0.4, 2, 3, by_attributes=True)
+    backstage.answer = Recommendations((unrated, hardly, MADE.recommendations[2]), continues=(unrated,))
+    page = client.get("/recommendations?sample=1")
+
+    first, second, third = (words_of(item(page, rank)) for rank in (1, 2, 3))
+    for one in (first, second):
+        assert "No predicted rating yet: too few people have scored it" in one
+        assert "More like this" not in one, "it says nothing of others"
+    assert "New to Hakken: judged by its kind" in first
+    assert "Not yet rated by anyone we learnt from" in first
+    assert "Hardly rated yet: judged mostly by its kind" in second
+    assert "Rated by 2 people" in second
+    assert "compared with" not in second
+    assert "judged" not in third
+    assert "More like this" in third
+    for never in ("None", "0 people", "a guess"):
+        assert never not in first + second
+    assert "New to Hakken" in words(page).partition("Continue what you have started")[2]
+    assert (page.text.count("<strong>"), page.text.count('class="scale"')) == (1, 1)
+
+    table = words(client.get("/recommendations?sample=1&view=table"))
+    assert "New to Hakken: judged by its kind \N{EN DASH} Too few people have scored it TV 1998 26" in table
+    assert "None" not in table
+
+
+def test_what_a_title_is_judged_by_is_said_where_it_counts(knowledge: Knowledge) -> None:
+    anime = Anime(
+        anime_id=1, title="A", genres=("Drama", "Rare"), studios=("mappa",), tags=("Space",), made_from="manga"
+    )
+    every = {("genres", "Drama"), ("studios", "mappa"), ("tags", "Space"), ("made_from", "manga")}
+    facts = Facts(knowledge.model, knowledge.catalogue)
+
+    def said(counting: set[tuple[str, str]], *, of_series: bool = False) -> str:
+        vars(facts)["attributes"] = frozenset(counting)
+        return judged_by(anime, facts, of_series=of_series)
+
+    assert said(every) == "its genres, studio and tags"
+    assert said(every, of_series=True) == "its series, genres and studio"
+    assert said(every - {("studios", "mappa")} | {("studios", "bones")}) == "its genres, tags and source"
+    assert said({("genres", "Drama")}) == "its genres"
+    assert said({("tags", "Rare")}) == "its kind"
+    assert said(set(), of_series=True) == "its series"
+
+
+def test_series_is_named_where_the_visitor_has_seen_something_of_it(
+    app_with: Callable[[Settings], Flask], backstage: Backstage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = [msgspec.structs.replace(one, franchise=1) for one in (BEBOP, SPIRITED)]
+    behind = Knowledge(backstage.knowledge().model, Catalogue([*series, BARE]))
+    monkeypatch.setattr(backstage, "knowledge", lambda: behind)
+    client = app_with(Settings()).test_client()
+    for reason, share, said in ((199, 0.1, "series"), (199, -0.1, "kind"), (7, 0.1, "kind")):
+        why = Reason(reason, "Seen", 9, share)
+        backstage.answer = Recommendations(
+            (Recommendation(1, "Cowboy Bebop", None, 0.5, 0, 0, (why,), by_attributes=True),)
+        )
+        assert f"New to Hakken: judged by its {said} " in words(client.get("/recommendations?sample=1"))
+
+
+def test_home_says_how_many_titles_are_recommended_where_those_are_more(
+    app_with: Callable[[Settings], Flask], backstage: Backstage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Recommends from" not in words(app_with(Settings()).test_client().get("/"))
+    behind = backstage.knowledge()
+    sizes = msgspec.structs.replace(behind.model.manifest.sizes, items=4)
+    manifest = msgspec.structs.replace(behind.model.manifest, sizes=sizes)
+    more = Knowledge(dataclasses.replace(behind.model, manifest=manifest), behind.catalogue)
+    monkeypatch.setattr(backstage, "knowledge", lambda: more)
+    page = words(app_with(Settings()).test_client().get("/"))
+    assert "to 4 titles, on lists up to March 2026. Recommends from 5 titles, the new ones by" in page
 
 
 def test_a_title_with_another_name_in_english(client: FlaskClient) -> None:

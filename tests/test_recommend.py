@@ -14,10 +14,12 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption
 from hakken.knowledge import Knowledge
 from hakken.model import Model
-from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Status, UserList
+from hakken.model.arrays import MIN_TITLES
+from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
 from hakken.recommend import rank, recommend
 from hakken.recommend.notes import new_titles
 from hakken.taste import profile
+from tests.backstage import silenced
 from tests.models import ADULT_ID, N_ITEMS
 from tests.strategies import user_lists
 
@@ -43,7 +45,7 @@ def test_any_list_gives_a_full_list_of_unseen_titles_best_first(knowledge: Knowl
     assert not set(ids) & {rating.anime_id for rating in user_list.seen}
     matches = [one.match for one in result.recommendations]
     assert matches == sorted(matches, reverse=True)
-    assert all(1 <= one.predicted_rating <= 10 for one in result.recommendations)
+    assert all(one.predicted_rating and 1 <= one.predicted_rating <= 10 for one in result.recommendations)
     assert all(isinstance(one.predicted_rating, float) for one in result.recommendations)
 
 
@@ -59,24 +61,140 @@ def test_whatever_is_on_the_list_is_not_recommended_scored_or_not(
     assert first not in {one.anime_id for one in then.recommendations}
 
 
-def test_what_is_planned_may_be_recommended(knowledge: Knowledge) -> None:
+def test_what_is_planned_may_be_recommended_and_is_no_reason_for_itself(knowledge: Knowledge) -> None:
     scored = [Rating(i, 8) for i in range(10, 20)]
-    before = recommend(UserList.of(scored), knowledge, FEW)
-    first = before.recommendations[0].anime_id
-    planned = UserList.of([*scored, Rating(first, 0, Status.PLAN_TO_WATCH)])
-    assert first in {one.anime_id for one in recommend(planned, knowledge, FEW).recommendations}
+    for one in recommend(UserList.of(scored), knowledge, FEW).recommendations:
+        planned = UserList.of([*scored, Rating(one.anime_id, 0, Status.PLAN_TO_WATCH)])
+        [found] = recommend(planned, knowledge, Preferences(planned=Planned.ONLY)).recommendations
+        assert found.anime_id == one.anime_id
+        assert one.anime_id not in {why.anime_id for why in found.reasons}
+        alone = UserList.of([Rating(one.anime_id, 0, Status.PLAN_TO_WATCH)])
+        [found] = recommend(alone, knowledge, Preferences(planned=Planned.ONLY)).recommendations
+        assert not found.reasons
 
 
-def test_a_list_of_planned_titles_alone_is_personal_and_a_note_says_so(knowledge: Knowledge) -> None:
-    planned = [Rating(i, 0, Status.PLAN_TO_WATCH) for i in (10, 20)]
-    result = recommend(UserList.of(planned), knowledge, FEW)
+def test_a_reason_that_is_only_planned_is_marked(knowledge: Knowledge) -> None:
+    watched = [Rating(10, 9), Rating(20, 0)]
+    planned = [Rating(30, 0, Status.PLAN_TO_WATCH), Rating(40, 8, Status.PLAN_TO_WATCH)]
+    # What more is wanted of is no plan, unless it is one besides.
+    for like in ((), (30, 50)):
+        result = recommend(UserList.of([*watched, *planned]), knowledge, Preferences(n=100, like=like))
+        reasons = [why for one in result.recommendations for why in one.reasons]
+        marked = {(why.anime_id, why.score, why.planned) for why in reasons}
+        expected = {(10, 9, False), (20, 0, False), (30, 0, True), (40, 8, True), *([(50, 0, False)] if like else ())}
+        assert marked == expected
+
+
+@pytest.mark.parametrize("ignored", [(), (10,)])
+def test_a_list_of_plans_alone_is_ordered_by_them_and_a_note_says_so(
+    knowledge: Knowledge, ignored: tuple[int, ...]
+) -> None:
+    plans = [Rating(30, 0, Status.PLAN_TO_WATCH), Rating(40, 0, Status.PLAN_TO_WATCH)]
+    user_list = UserList.of([*plans, *(Rating(one, 9) for one in ignored)])
+    result = recommend(user_list, knowledge, Preferences(n=20, ignored=ignored))
+    popular = recommend(UserList(), knowledge, FEW)
     assert result.personal
-    assert {reason.anime_id for one in result.recommendations for reason in one.reasons} == {10, 20}
-    assert result.notes[0].startswith("No watched title that we know was found on the list, so these come from what is")
-    assert not any("watched alone" in note for note in result.notes)
-    # One watched title, and it is all that a reader is told of.
-    more = recommend(UserList.of([*planned, Rating(30)]), knowledge, FEW)
-    assert "watched alone" in more.notes[0]
+    assert [one.anime_id for one in result.recommendations] != [one.anime_id for one in popular.recommendations]
+    assert "no watched title that we know" in result.notes[0].lower()
+    assert "so these go by what you plan to watch." in result.notes[0]
+    # Ratings are predicted from what was watched and scored.
+    by_rating = recommend(user_list, knowledge, Preferences(order=Order.PREDICTED_RATING, ignored=ignored))
+    assert not by_rating.personal
+    assert "many people watch and like" in by_rating.notes[0]
+
+
+def test_without_scores_a_note_says_what_a_list_rests_on(knowledge: Knowledge) -> None:
+    watched, planned = [Rating(i) for i in range(10, 20)], [Rating(30, 0, Status.PLAN_TO_WATCH)]
+    for user_list, said in (([*watched], "was watched alone"), ([*watched, *planned], "was watched or planned alone")):
+        assert said in recommend(UserList.of(user_list), knowledge, FEW).notes[0]
+
+
+# What hardly anyone watched
+
+HARDLY = {10: (0, 0), 20: (5, 2), 30: (6, 2), 40: (5, 3), 50: (6, 3)}
+"""Ids, and how many people in training watched and scored them."""
+
+
+@pytest.fixture(scope="module")
+def unwatched(knowledge: Knowledge) -> Knowledge:
+    """The small model with titles that hardly anyone watched; 20 goes on from 19."""
+    arrays = knowledge.model.arrays
+    watchers, raters, share = arrays.watchers.copy(), arrays.raters.copy(), arrays.attr_share.copy()
+    rows, _ = knowledge.model.rows_of(list(HARDLY))
+    watchers[rows], raters[rows] = np.array(list(HARDLY.values()), dtype=np.int32).T
+    share[rows] = 0.1
+    changed = dataclasses.replace(arrays, watchers=watchers, raters=raters, attr_share=share)
+    facts = {one.anime_id: one for one in knowledge.catalogue.values()}
+    for part, one in enumerate((19, 20), start=1):
+        facts[one] = msgspec.structs.replace(facts[one], franchise=19, part=part)
+    return Knowledge(dataclasses.replace(knowledge.model, arrays=changed), Catalogue(facts.values()))
+
+
+def seen_but(*left: int) -> UserList:
+    return UserList.of(Rating(i, 5 + i % 5) for i in everything if i not in {ADULT_ID, *left})
+
+
+def test_what_hardly_anyone_scored_has_no_predicted_rating_and_what_few_watched_goes_by_attributes(
+    unwatched: Knowledge,
+) -> None:
+    result = recommend(seen_but(*HARDLY, 60), unwatched, Preferences(n=100, franchise=FranchiseRule.ALL))
+    made = {one.anime_id: (one.predicted_rating is not None, one.by_attributes) for one in result.recommendations}
+    assert made == {
+        10: (False, True),
+        20: (False, True),
+        30: (False, False),
+        40: (True, True),
+        50: (True, False),
+        60: (True, False),
+    }
+
+
+def test_by_predicted_rating_only_what_has_one_is_listed(unwatched: Knowledge) -> None:
+    assert unwatched.model.manifest.parameters.min_raters == 1
+    by_rating = Preferences(n=100, order=Order.PREDICTED_RATING, franchise=FranchiseRule.ALL)
+    result = recommend(seen_but(*HARDLY, 60), unwatched, by_rating)
+    assert {one.anime_id for one in result.recommendations} == {40, 50, 60}
+    assert "fewer than 3 raters 3" in result.notes[-1]
+
+
+def test_only_rated_titles_leaves_out_what_goes_by_attributes_and_what_has_no_predicted_rating(
+    unwatched: Knowledge,
+) -> None:
+    preferences = Preferences(n=100, franchise=FranchiseRule.ALL, rated_only=True)
+    result = recommend(seen_but(*HARDLY, 60), unwatched, preferences)
+    assert {one.anime_id for one in result.recommendations} == {50, 60}
+    assert "hardly rated 4" in result.notes[-1]
+    begun = seen_but(*HARDLY, 60)
+    assert [one.anime_id for one in recommend(begun, unwatched, FEW).continues] == [20]
+    assert not recommend(begun, unwatched, Preferences(n=20, rated_only=True)).continues
+
+
+def test_more_like_what_says_nothing_of_others_can_not_be_found(unwatched: Knowledge) -> None:
+    silent = silenced(unwatched.model.arrays, unwatched.model.rows_of([10])[0])
+    told = Knowledge(dataclasses.replace(unwatched.model, arrays=silent), unwatched.catalogue)
+    wished, usual = (recommend(UserList(), told, Preferences(n=20, like=like)) for like in ((10,), ()))
+    assert wished.recommendations == usual.recommendations
+    assert not wished.personal
+    assert "many people watch and like" in wished.notes[0]
+    assert "too few people we learnt from have watched it" in wished.notes[1]
+    # With others, those are gone by.
+    both = recommend(UserList(), told, Preferences(n=20, like=(10, 60)))
+    assert both.personal
+    assert "of which more was asked for" in both.notes[0]
+
+
+@pytest.mark.parametrize(("titles", "counts"), [(MIN_TITLES - 1, False), (MIN_TITLES, True)])
+def test_an_attribute_counts_that_enough_of_the_titles_have_that_people_watched(
+    unwatched: Knowledge, titles: int, counts: bool
+) -> None:
+    # The unwatched are not counted.
+    having = {*list(HARDLY)[:1], *[one for one in everything if one not in HARDLY][:titles]}
+    facts = [
+        msgspec.structs.replace(one, studios=("mappa",)) if one.anime_id in having else one
+        for one in unwatched.catalogue.values()
+    ]
+    known = Knowledge(unwatched.model, Catalogue(facts)).facts.attributes
+    assert known == {("genres", "Drama"), *([("studios", "mappa")] if counts else ())}
 
 
 def test_titles_with_few_raters_and_for_adults_are_left_out(knowledge: Knowledge) -> None:
@@ -112,7 +230,6 @@ def test_a_list_of_nothing_says_why(knowledge: Knowledge) -> None:
     [
         (UserList(), "The list is empty"),
         (UserList(skipped=4), "Nothing on the list could be read"),
-        (UserList.of([Rating(99_999, 0, Status.PLAN_TO_WATCH)]), "No watched title that we know"),
         (UserList.of([Rating(99_999, 9)]), "No watched title that we know"),
     ],
 )
@@ -122,11 +239,8 @@ def test_without_a_title_that_we_know_popular_titles_come_and_a_note_says_so(
     result = recommend(user_list, knowledge, FEW)
     rows, _ = knowledge.model.rows_of([one.anime_id for one in result.recommendations])
     arrays, parameters = knowledge.model.arrays, knowledge.model.manifest.parameters
-    standing = (
-        parameters.everyone
-        * arrays.popularity.astype(np.float64) ** (1 - parameters.novelty)
-        * np.exp(parameters.quality * arrays.b_i)
-    )
+    part = arrays.popularity.astype(np.float64)
+    standing = parameters.everyone * part ** (1 - parameters.novelty) * np.exp(parameters.quality * arrays.b_i)
     assert not result.personal
     assert [one.match for one in result.recommendations] == pytest.approx(standing[rows].tolist())
     unseen = ~np.isin(arrays.anime_ids, [*(one.anime_id for one in user_list.seen), *knowledge.catalogue.adult_ids])

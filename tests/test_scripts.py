@@ -22,6 +22,8 @@ def test_a_choice_changes_the_list_and_not_the_page(page: Page) -> None:
     expect(page).to_have_url(re.compile("order=predicted_rating"))
     expect(page.get_by_role("status")).to_have_text("10 titles are shown.")
     expect(page.get_by_label("Order")).to_be_focused()
+    page.get_by_role("checkbox", name="Leave out what hardly anyone has rated").check()
+    expect(page).to_have_url(re.compile("rated_only=1"))
     assert page.evaluate("window.here")
 
 

@@ -27,7 +27,7 @@ def answered(knowledge: Knowledge, entries: list[Rating]) -> Recommendations:
     assert not set(shown) & {one.anime_id for one in entries if one.seen}
     matches = [one.match for one in result.recommendations]
     assert matches == sorted(matches, reverse=True)
-    assert all(1 <= one.predicted_rating <= 10 for one in result.recommendations)
+    assert all(one.predicted_rating and 1 <= one.predicted_rating <= 10 for one in result.recommendations)
     watchers = knowledge.model.arrays.watchers[knowledge.model.rows_of(shown)[0]]
     assert watchers.min() >= 20  # nothing that hardly anyone has heard of
     return result

@@ -30,7 +30,7 @@ READABLE = click.Path(exists=True, dir_okay=False, allow_dash=True)
 WRITABLE = click.Path(dir_okay=False, allow_dash=True)
 L = TypeVar("L", bound="Line")
 
-SHOWN = ("anime_id", "title", "predicted_rating", "match", "support", "neighbours", "reasons")
+SHOWN = ("anime_id", "title", "predicted_rating", "match", "support", "neighbours", "reasons", "by_attributes")
 
 
 class Line(msgspec.Struct):
@@ -78,6 +78,7 @@ def predict(model: str, source: str, output: str) -> None:
         visitor = fold_in(knowledge.model, user_list)
         candidates = list(dict.fromkeys(line.candidates))
         rows, known = knowledge.model.rows_of(candidates)
+        known &= knowledge.model.arrays.raters[rows] > 0  # of what nobody scored, as little is known
         r_hat = predict_rows(knowledge.model, visitor, rows)
         r_hat[~known] = knowledge.model.mu + visitor.b_u
         unknown = [anime_id for anime_id, is_known in zip(candidates, known, strict=True) if not is_known]

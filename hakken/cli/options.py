@@ -55,6 +55,11 @@ OPTIONS = (
     ),
     click.option("--hide", "hidden", type=click.IntRange(1), multiple=True, help="Id of a title not to recommend."),
     click.option("--like", type=click.IntRange(1), multiple=True, help="Id of a title of whose kind to give more."),
+    click.option(
+        "--rated-only",
+        is_flag=True,
+        help="No titles judged by genres, studio and the like, since hardly anyone rated them.",
+    ),
     click.option("--adult", is_flag=True, help="Let titles for adults into the list."),
 )
 

@@ -26,7 +26,7 @@ def as_table(result: Recommendations, catalogue: Catalogue) -> str:
     table.add_column("MyAnimeList", no_wrap=True)
     for rank, one in enumerate(result.recommendations, start=1):
         row = listed(one, catalogue)
-        rating = f"{row.predicted_rating:.2f}"
+        rating = "-" if row.predicted_rating is None else f"{row.predicted_rating:.2f}"
         table.add_row(str(rank), row.title, rating, row.type or "", ", ".join(row.genres), row.url)
     text = io.StringIO()
     # Its own console: titles hold brackets and colons, which are no markup, emoji or highlights here.
@@ -36,6 +36,9 @@ def as_table(result: Recommendations, catalogue: Catalogue) -> str:
     console.print(table)
     if result.continues:
         console.print("Continue: " + "; ".join(one.title for one in result.continues))
+    everything = (*result.recommendations, *result.continues)
+    if guessed := "; ".join(one.title for one in everything if one.by_attributes):
+        console.print(f"Hardly rated yet, so judged by genres, studio and the like: {guessed}")
     for note in result.notes:
         console.print(note)
     return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())  # rich fills lines up with blanks

@@ -43,9 +43,12 @@ LISTS = {
 WEIGHTS: Mapping[str, LogUniform] = {
     "liking": LogUniform(0.05, 0.4),
     "unscored": LogUniform(0.25, 1),
+    "unknown": LogUniform(0.1, 1),
+    "planned": LogUniform(0.1, 1),
     "activity": LogUniform(0.05, 0.4),
     "pref_reg": LogUniform(30, 200),
     "dropout": LogUniform(0.05, 0.5),
+    "late": LogUniform(30, 300),
 }
 MATCH: Mapping[str, LogUniform] = {
     "novelty": LogUniform(0.02, 0.2),

@@ -27,6 +27,8 @@ QUANTA = 2**16 - 1
 """A stored value of this much is its row's strongest similarity."""
 FEW_WATCHERS = 20.0
 """Added to a title's watchers in a model of schema 3, so that one more or less decides nothing of its popularity."""
+MIN_TITLES = 60
+"""An attribute that fewer watched titles have tells too little, and is none."""
 UNPACK_POWER = 1.25
 """Steps grow with the similarity: 1e-6 near 0, where a weak neighbour's relative error counts, 2e-5 near 1."""
 
@@ -275,6 +277,12 @@ class Model:
         rows = np.flatnonzero(np.diff(self.arrays.attr_indptr))
         return AttributeTitles(rows, self.arrays.attr_indptr[rows], self.arrays.attr_share[rows])
 
+    @cached_property
+    def mostly_by_attributes(self) -> npt.NDArray[np.bool_]:
+        """`(n_items,)` bool: the titles whose weights are at least half their attributes'."""
+        arrays, support = self.arrays, self.manifest.parameters.attribute_support
+        return (arrays.attr_share > 0) & (arrays.watchers <= support)
+
     @property
     def mu(self) -> float:
         """Mean of all training ratings, score points."""
@@ -311,6 +319,17 @@ class Model:
         # Who scores what they only plan to watch is a rater, and no watcher.
         learnt[learnt] = (self.arrays.watchers[rows[learnt]] > 0) | (self.arrays.raters[rows[learnt]] > 0)
         return rows, learnt
+
+    def telling_rows_of(self, anime_ids: npt.ArrayLike) -> tuple[Int64s, npt.NDArray[np.bool_]]:
+        """Find inner indices of anime that say something of other titles: enough people watched them.
+
+        Args and returns: as `rows_of`.
+        """
+        rows, telling = self.rows_of(anime_ids)
+        found, arrays = rows[telling], self.arrays
+        has_weights = arrays.pref_indptr[found + 1] > arrays.pref_indptr[found]
+        telling[telling] = has_weights | (arrays.attr_rows[found] >= 0)
+        return rows, telling
 
 
 def unpack(values: UInt16s) -> Float64s:

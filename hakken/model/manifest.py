@@ -22,7 +22,7 @@ PARAMETERS_OF_SCHEMA_3: Mapping[str, float] = {
     "unknown": 0.0,
     "planned": 0.0,
     "late": 0.0,
-    "attribute_reg": 100.0,
+    "attribute_reg": 10_000.0,
     "attribute_support": 5.0,
 }
 """The parameters that schema 3 did not have, each with the value that serves a model of schema 3 as it was served then.
@@ -134,30 +134,30 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     shrinkage: Regulariser = 100.0
     min_support: Positive = 1
     k_stored: Positive = 200
-    min_similarity: Annotated[float, Meta(ge=0, le=1)] = 0.08
+    min_similarity: Annotated[float, Meta(ge=0, le=1)] = 0.1
     pref_stored: Positive = 200
-    k: Positive = 40
+    k: Positive = 24
     amplification: Annotated[float, Meta(gt=0, le=10)] = 2.8
     prior: Regulariser = 0.02
     trust: Annotated[float, Meta(ge=0, le=1)] = 0.04
     min_raters: Positive = 50
     liking: Annotated[float, Meta(ge=0, le=10)] = 0.15
-    unscored: Annotated[float, Meta(ge=0, le=10)] = 0.55
-    unknown: Annotated[float, Meta(ge=0, le=10)] = 0.5
-    planned: Annotated[float, Meta(ge=0, le=10)] = 0.35
+    unscored: Annotated[float, Meta(ge=0, le=10)] = 0.5
+    unknown: Annotated[float, Meta(ge=0, le=10)] = 0.4
+    planned: Annotated[float, Meta(ge=0, le=10)] = 0.45
     activity: Annotated[float, Meta(ge=0, le=1)] = 0.15
-    pref_reg: Annotated[float, Meta(gt=0, le=1e9)] = 150.0
-    dropout: Annotated[float, Meta(ge=0, le=0.99)] = 0.11
+    pref_reg: Annotated[float, Meta(gt=0, le=1e9)] = 140.0
+    dropout: Annotated[float, Meta(ge=0, le=0.99)] = 0.13
     min_watchers: Positive = 5
-    late: Regulariser = 100.0
-    attribute_reg: Annotated[float, Meta(gt=0, le=1e9)] = 100.0
+    late: Regulariser = 160.0
+    attribute_reg: Annotated[float, Meta(gt=0, le=1e9)] = 10_000.0
     attribute_support: Annotated[float, Meta(gt=0, le=1e9)] = 5.0
     novelty: Annotated[float, Meta(ge=0, le=2)] = 0.08
     pull: Annotated[float, Meta(ge=0, le=2)] = 0.23
     quality: Annotated[float, Meta(ge=0, le=2)] = 0.09
-    skipped: Annotated[float, Meta(gt=0, le=10)] = 1.5
+    skipped: Annotated[float, Meta(gt=0, le=10)] = 1.4
     ahead: Annotated[float, Meta(gt=0, le=10)] = 0.68
-    everyone: Annotated[float, Meta(ge=0, le=10)] = 0.017
+    everyone: Annotated[float, Meta(ge=0, le=10)] = 0.03
     implicit_slope: Annotated[float, Meta(ge=0, le=5)] = 0.35
     implicit_offset: Annotated[float, Meta(ge=-5, le=5)] = -0.15
     implicit_length: Annotated[float, Meta(ge=0, le=1)] = 0.057

@@ -1,6 +1,6 @@
 """Preference: how much someone's list speaks for each title, from what people chose to watch and liked.
 
-    p_ui = Σ_{j ∈ L(u)} x_uj · (w_ji + c_i · Σ_{a ∈ A(i)} v_ja)
+    p_ui = Σ_{j ∈ L(u), j ≠ i} x_uj · (w_ji + c_i · Σ_{a ∈ A(i)} v_ja)
 
 L(u) are the entries of the list, w the preference weights and x_uj how much an entry was liked:
 
@@ -120,8 +120,14 @@ def preference(model: Model, taste: Taste) -> Float64s:
     total *= arrays.pref_scale
     titles = model.by_attributes
     if len(titles.rows):
-        of_attribute = taste.liking.astype(np.float32) @ _attribute_weights(model, taste)
+        weights = _attribute_weights(model, taste)
+        of_attribute = taste.liking.astype(np.float32) @ weights
         total[titles.rows] += titles.share * np.add.reduceat(of_attribute.take(arrays.attr_indices), titles.begins)
+        # A planned title may be recommended, and does not speak for itself.
+        cut, positions = gather(arrays.attr_indptr, taste.rows)
+        entry = np.repeat(np.arange(len(taste.rows)), np.diff(cut))
+        itself = np.bincount(entry, weights[entry, arrays.attr_indices[positions]], minlength=len(taste.rows))
+        total[taste.rows] -= taste.liking * itself * arrays.attr_share[taste.rows]
     return total
 
 
@@ -163,6 +169,8 @@ def parts_of(model: Model, taste: Taste, rows: Int64s) -> Parts:
     weights = np.zeros((len(rows), len(taste.rows)))
     weights[title, entry] = values.take(positions[counts]) * model.arrays.pref_scale[rows[title]]
     _add_attributes(model, taste, rows, weights)
+    listed = np.flatnonzero(place[rows] >= 0)
+    weights[listed, place[rows[listed]]] = 0.0  # none speaks for itself
     title, entry = np.nonzero(weights)
     return Parts(entry, title, weights[title, entry] * taste.liking[entry])
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from hakken.knowledge import Knowledge
 from hakken.model import Columns
-from hakken.ratings import FranchiseRule, Preferences, Recommendations, UserList
+from hakken.ratings import FranchiseRule, Order, Preferences, Recommendations, UserList
 from hakken.recommend.filters import candidates as find_candidates
 from hakken.recommend.franchise import Watched, groups_of, new_only, next_entries
 from hakken.recommend.notes import list_notes, notes_on, what_is_left
@@ -54,20 +54,21 @@ def recommend(user_list: UserList, knowledge: Knowledge, preferences: Preference
     both = Scored(np.concatenate((best.rows, continues.rows)), np.concatenate((best.score, continues.score)))
     all_of_them = described(knowledge, scorer, both)
     found = all_of_them[: len(best.rows)]
-    personal = len(scorer.taste.rows) > 0
+    telling = knowledge.model.telling_rows_of(preferences.like)[1]
     notes = notes_on(
         user_list,
         scorer.visitor,
         knowledge.catalogue,
-        leaning=personal,
+        personal=scorer.personal,
+        leaning=preferences.order is Order.MATCH and bool(telling.any()),
         ignoring=bool(preferences.ignored),
         data_time=knowledge.model.manifest.data_time,
     )
-    if not knowledge.model.learnt_rows_of(preferences.like)[1].all():
-        notes.append("More like one of those titles can't be found: nobody we learnt from has rated it.")
+    if not telling.all():
+        notes.append("More like one of those titles can't be found: too few people we learnt from have watched it.")
     if len(found) < preferences.n:
         notes.append(what_is_left(len(found), taken))
-    return Recommendations(found, tuple(notes), personal, all_of_them[len(best.rows) :])
+    return Recommendations(found, tuple(notes), scorer.personal, all_of_them[len(best.rows) :])
 
 
 def rank(user_list: UserList, knowledge: Knowledge, preferences: Preferences) -> Ranking:

@@ -9,7 +9,7 @@ from hakken.errors import BadOption
 from hakken.knowledge import Knowledge, Mask
 from hakken.model import Columns, Model
 from hakken.model.arrays import Int64s
-from hakken.ratings import Order, Planned, Preferences
+from hakken.ratings import FEWEST_RATERS, Order, Planned, Preferences
 
 
 def candidates(columns: Columns, knowledge: Knowledge, preferences: Preferences) -> tuple[Mask, dict[str, int]]:
@@ -44,8 +44,10 @@ def _filters(columns: Columns, knowledge: Knowledge, preferences: Preferences) -
         yield "adult titles hidden", ~facts.adult
     yield from _by_title(columns, model, preferences)
     if preferences.order is Order.PREDICTED_RATING:
-        min_raters = model.manifest.parameters.min_raters
+        min_raters = max(model.manifest.parameters.min_raters, FEWEST_RATERS)
         yield f"fewer than {min_raters:,} raters", model.arrays.raters >= min_raters
+    if preferences.rated_only:
+        yield "hardly rated", ~model.mostly_by_attributes & (model.arrays.raters >= FEWEST_RATERS)
     if preferences.types:
         masks = [_mask("type", name, facts.types) for name in preferences.types]
         yield "type", np.logical_or.reduce(masks)

@@ -9,7 +9,7 @@ from hakken.ratings import UserList
 
 POPULAR = "so these are titles that many people watch and like."
 ALIKE = "so these are titles like those of which more was asked for."
-
+BY_PLANS = "so these go by what you plan to watch."
 
 FEW = 5
 """With fewer scored titles, a note says on how little the list rests."""
@@ -23,6 +23,7 @@ def notes_on(
     visitor: Visitor,
     catalogue: Catalogue,
     *,
+    personal: bool,
     leaning: bool,
     ignoring: bool,
     data_time: str | None = None,
@@ -33,28 +34,26 @@ def notes_on(
         user_list: all of it.
         visitor: what is left of it, folded in.
         catalogue: names titles.
+        personal: whether anything of the visitor's orders the list.
         leaning: whether there are titles to go by of which more was asked for.
         ignoring: whether entries are left out.
         data_time: up to when the lists go that the model was trained on: a year, month, day or second, as ISO 8601 has
             it; None: nobody knows.
     """
     notes = []
-    instead = ALIKE if leaning else POPULAR
+    taste = visitor.taste
+    instead = ALIKE if leaning else BY_PLANS if personal else POPULAR
     if not len(user_list):
         why = "Nothing on the list could be read" if user_list.skipped else "The list is empty"
         notes.append(f"{why}, {instead}")
-    elif not len(visitor.taste.rows) and ignoring:
+    elif not taste.n_watched and ignoring:
         notes.append(f"With what is left out, no watched title that we know is left of the list, {instead}")
-    elif not len(visitor.taste.rows):
+    elif not taste.n_watched:
         notes.append(f"No watched title that we know was found on the list, {instead} Add a few that you have seen.")
-    elif not visitor.taste.n_watched:
-        notes.append(
-            "No watched title that we know was found on the list, so these come from what is planned. Add a few that "
-            "you have seen."
-        )
     elif not len(visitor.rows):
+        told = "watched or planned" if taste.planned.any() else "watched"
         notes.append(
-            "No title that we know has a score on the list, so these come from what was watched alone, and the "
+            f"No title that we know has a score on the list, so these come from what was {told} alone, and the "
             "predicted ratings are nearly everyone's. Score a few titles for predictions of your own."
         )
     elif len(visitor.rows) < FEW:

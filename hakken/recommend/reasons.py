@@ -6,7 +6,7 @@ import numpy as np
 
 from hakken.knowledge import Knowledge
 from hakken.model.arrays import Float64s, Int64s
-from hakken.ratings import MAX_SCORE, MIN_SCORE, Reason, Recommendation
+from hakken.ratings import FEWEST_RATERS, MAX_SCORE, MIN_SCORE, Reason, Recommendation
 from hakken.recommend.scoring import Scored, Scorer, Shares
 
 N_REASONS = 3
@@ -14,37 +14,44 @@ N_REASONS = 3
 
 def described(knowledge: Knowledge, scorer: Scorer, chosen: Scored) -> tuple[Recommendation, ...]:
     """Write recommendations, with their reasons, from titles and their scores."""
-    arrays, catalogue = knowledge.model.arrays, knowledge.catalogue
+    model, catalogue = knowledge.model, knowledge.catalogue
+    arrays = model.arrays
     shares = scorer.shares(chosen.rows)
     taste = scorer.taste
+    # What follows the visitor's own entries is what more is wanted of, which is no plan of theirs.
+    planned = np.zeros(len(taste.rows), dtype=np.bool_)
+    planned[: len(scorer.visitor.taste.rows)] = scorer.visitor.taste.planned
     title, entry, share = largest(shares)
     told = zip(
         title.tolist(),
         arrays.anime_ids[taste.rows[entry]].tolist(),
         taste.scores[entry].clip(0).tolist(),
         share.tolist(),
+        planned[entry].tolist(),
         strict=True,
     )
     reasons: list[list[Reason]] = [[] for _ in chosen.rows]
-    for place, anime_id, score, part in told:
-        reasons[place].append(Reason(anime_id, catalogue.title(anime_id), score, part))
+    for place, anime_id, score, part, is_planned in told:
+        reasons[place].append(Reason(anime_id, catalogue.title(anime_id), score, part, is_planned))
     return tuple(
         Recommendation(
             anime_id=anime_id,
             title=catalogue.title(anime_id),
-            predicted_rating=round(rating, 2),
+            predicted_rating=round(rating, 2) if support >= FEWEST_RATERS else None,
             match=match,
             support=support,
             neighbours=neighbours,
             reasons=tuple(why),
+            by_attributes=by_attributes,
         )
-        for anime_id, rating, match, support, neighbours, why in zip(
+        for anime_id, rating, match, support, neighbours, why, by_attributes in zip(
             arrays.anime_ids[chosen.rows].tolist(),
             shares.r_hat.clip(MIN_SCORE, MAX_SCORE).tolist(),
             chosen.score.tolist(),
             arrays.raters[chosen.rows].tolist(),
             shares.neighbours.tolist(),
             reasons,
+            model.mostly_by_attributes[chosen.rows].tolist(),
             strict=True,
         )
     )

@@ -4,10 +4,10 @@
                · exp(pull · (r_hat_ui − b_ui))
 
 p_ui is the preference, q_i the part of those who could have watched the title that did, `popularity` the visitor's
-choice from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it (`hakken.recommend.franchise`),
-and r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty list has p_ui = 0 and b_u = 0, and
-gets what many people watch and like. In p_ui, and nowhere else, a title of which the visitor wants more counts as if it
-were many entries.
+choice from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it
+(`hakken.recommend.franchise`), and r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty
+list has p_ui = 0 and b_u = 0, and gets what many people watch and like. In p_ui, and nowhere else, a title of which
+the visitor wants more counts as if it were many entries.
 
 Only the last factor is costly. It is made for a shortlist, the best by all others: for 703 lists of the public ratings
 all but a thousandth of it lay between 0.57 and 1.5, and the 500th title had at most 0.27 of the 20th's others.
@@ -104,6 +104,14 @@ class Scorer:
             self._everyone: Float64s = parameters.everyone * model.popularity
             self._before: Float64s = (liked + self._everyone) * factor
 
+    @property
+    def personal(self) -> bool:
+        """Whether anything of the visitor's orders the list, rather than what many people watch and like."""
+        if self._order is Order.MATCH:
+            return len(self.taste.rows) > 0
+        # A rating is predicted from scores and from what was watched, not from plans.
+        return self.visitor.taste.n_watched > 0 or len(self.visitor.rows) > 0
+
     def best(self, lists: Sequence[Mask], n: int) -> list[Scored]:
         """The best `n` of each list's candidates, `(n_items,)` bool; fewer only when there are no more.
 
@@ -180,13 +188,13 @@ def leaning(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste:
     Args:
         model: the model.
         taste: a visitor's.
-        anime_ids: `(n,)` MyAnimeList ids; those that are new to the model do nothing.
+        anime_ids: `(n,)` MyAnimeList ids; those that say nothing of other titles do nothing.
 
     Returns:
         The taste's entries, and after them, by ascending row, those titles that are none of them, without a score.
     """
-    rows, learnt = model.learnt_rows_of(anime_ids)
-    wanted = np.unique(rows[learnt])
+    rows, telling = model.telling_rows_of(anime_ids)
+    wanted = np.unique(rows[telling])
     new = wanted[~np.isin(wanted, taste.rows)]
     leant = Taste(
         np.concatenate((taste.rows, new)),

@@ -2,19 +2,19 @@
 
 Where many people watched a title, its weights w_·i are known. A ridge regression tells how they follow from attributes:
 
-    V = argmin Σ_i s_i ‖w_·i / √q_i − Vᵀ a_i‖² + λ ‖V‖²  =  (AᵀSA + λI)⁻¹ AᵀS (W / √q)ᵀ
-    g = Σ s_i e_ji / √m_i  /  Σ s_i / m_i  over pairs j ≠ i of one series,  e_·i = w_·i / √q_i − Vᵀ a_i
+    V = argmin Σ_i n_i ‖w_·i / q_i − Vᵀ a_i‖² + λ ‖V‖²  =  (AᵀNA + λI)⁻¹ AᵀN (W / q)ᵀ
+    g = Σ n_i e_ji / √m_i  /  Σ n_i / m_i  over pairs j ≠ i of one series,  e_·i = w_·i / q_i − Vᵀ a_i
 
 a_i are a title's attributes, 0 or 1: genres, tags, studios, what it was made from, type, a span of years, and one that
-all have. s_i = n_i / (n_i + 50) for n_i people who watched it. Every title's weights are then mixed by support,
+all have. n_i people watched it, weights are taken relative to its popularity q_i, and m_i are the others of its series.
+Every title's weights are then mixed by support,
 
-    w_ji ← s_i' · w_ji + (1 − s_i') · √q_i · (v_j · a_i + g / √m_i · [j, i of one series])
-    s_i' = n_i / (n_i + attribute_support)
+    w_ji ← s_i · w_ji + (1 − s_i) · q_i · (v_j · a_i + g / √m_i · [j, i of one series])
+    s_i = n_i / (n_i + attribute_support)
 
 so that a title that nobody watched is judged by its attributes alone, and its first watchers move it away from them
-smoothly. The root of q_i, its popularity, lies between weights that grow with it and weights that don't: both were
-worse for titles hidden from training. The idea is that of regression-based latent factor models (Agarwal & Chen, KDD
-2009), with weights in the place of latent factors.
+smoothly. The idea is that of regression-based latent factor models (Agarwal & Chen, KDD 2009), with weights in the
+place of latent factors.
 """
 
 from collections import Counter
@@ -25,12 +25,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from hakken.catalogue import Anime, Catalogue
-from hakken.model.arrays import Array, Float32s, Float64s, Int32s, Int64s
+from hakken.model.arrays import MIN_TITLES, Array, Float32s, Float64s, Int32s, Int64s
 
-MIN_TITLES = 60
-"""An attribute that fewer watched titles have tells too little."""
-SUPPORT = 50.0
-"""Watchers at which a title's own weights count half in the regression."""
 LEAST_SHARE = 0.02
 """Where attributes decide less of a title's weights, they are left out: nobody would notice."""
 YEARS = 3
@@ -39,8 +35,6 @@ NOT_SHOWS = frozenset({"Music", "CM", "PV"})
 RETELLINGS = frozenset({"recap", "recaps", "soushuuhen", "digest", "compilation", "summary", "highlights"})
 """Words of names by which a title retells another."""
 RETOLD = "Summary"
-Q_POWER = 0.5
-"""Exponent of q_i: its root."""
 
 
 class Attributes(NamedTuple):
@@ -151,8 +145,8 @@ class AttributeFit:
 
     def __init__(self, attributes: csr_array, siblings: csr_array, watchers: Int32s, popularity: Float32s) -> None:
         self._attributes, self._siblings = attributes, siblings
-        self._support = watchers / (watchers + SUPPORT)
-        self._root = popularity**Q_POWER
+        self._support = watchers.astype(np.float64)
+        self._popularity = popularity.astype(np.float64)
         n_titles, n_attributes = attributes.shape
         self._products = np.zeros((n_attributes, n_titles), dtype=np.float32)
         self._of_siblings = np.zeros(siblings.nnz)
@@ -160,7 +154,7 @@ class AttributeFit:
     def add(self, first: int, weights: Float64s) -> None:
         """Add a block: row k of `weights`, `(n_block, n)` float64, are those of title `first + k`."""
         last = first + len(weights)
-        scaled = weights / self._root[first:last, np.newaxis]
+        scaled = weights / self._popularity[first:last, np.newaxis]
         support = self._support[first:last, np.newaxis]
         block = self._attributes[first:last]
         self._products += (block.T @ (support * scaled)).astype(np.float32)
@@ -188,7 +182,7 @@ class AttributeFit:
 
 
 def mixing(watchers: Int32s, popularity: Float32s, judged: Array, support: float) -> tuple[Float64s, Float64s]:
-    """How much of each item's weights are its own, s_i', and how much attributes say, (1 − s_i') √q_i.
+    """How much of each item's weights are its own, s_i, and how much attributes say, (1 − s_i) q_i.
 
     They are 1 and 0 where an item may not be judged by attributes, or these would decide next to nothing.
 
@@ -203,7 +197,7 @@ def mixing(watchers: Int32s, popularity: Float32s, judged: Array, support: float
     """
     own = watchers / (watchers + support)
     own[~judged | (1.0 - own < LEAST_SHARE)] = 1.0
-    return own, (1.0 - own) * popularity**Q_POWER
+    return own, (1.0 - own) * popularity
 
 
 class Mixed(NamedTuple):

@@ -4,9 +4,10 @@
     N_i = |{u : T_u ≥ year_i}|, at least as many as watched i
     q_i = (n_i + m · q̂_i) / (N_i + m),  log q̂_i = c + d · log(members_i + 10)
 
-n_i are the people who watched title i. c and d are fitted to (n_i + 1) / (N_i + 1) by least squares over titles that
-many watched; `members` is the site's own count. It decides where few could have watched a title, and nothing where many
-could. The derivation is in docs/time.md.
+n_i are the people who watched title i, `members` is the site's own count. c and d are fitted to (n_i + 1) / (N_i + 1)
+over titles that many watched: d is the ratio of the standard deviations of the two logarithms, the reduced major
+axis, since both are noisy. Members decide where few could have watched a title, and nothing where many could. The
+derivation is in docs/time.md.
 """
 
 import numpy as np
@@ -25,7 +26,7 @@ MANY_WATCHERS = 20
 MEMBERS_OFFSET = 10.0
 EPOCH_YEAR = 1970
 LEAST_LOG = -20.0
-"""No popularity is expected to be below e to this: a line through the few titles of a small table leads anywhere."""
+"""No popularity is expected below e to this: fitted to a few titles, a line may lead anywhere."""
 
 
 def list_years(table: RatingTable, watched: Array, years: Int64s) -> Int32s:
@@ -93,8 +94,8 @@ def _expected(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float64s:
     size = np.log(members + MEMBERS_OFFSET)
     centred = size - size[telling].mean()
     level = np.log(observed[telling]).mean()
-    spread = float(centred[telling] @ centred[telling])
-    slope = float(centred[telling] @ np.log(observed[telling])) / spread if spread else 0.0
+    spread = float(size[telling].std())
+    slope = float(np.log(observed[telling]).std()) / spread if spread else 0.0
     usual = np.log(observed[known]).mean()
     expected: Float64s = np.exp(np.where(known, level + slope * centred, usual).clip(LEAST_LOG, 0.0))
     return expected

@@ -15,6 +15,7 @@ from hakken.ratings import MAX_ANIME_ID
 from hakken.web.caching import public
 from hakken.web.covers import want_missing, with_details
 from hakken.web.services import services
+from hakken.web.wording import judged_by
 
 anime = Blueprint("anime", __name__)
 
@@ -58,8 +59,10 @@ def page(anime_id: int) -> ResponseReturnValue:
         anime=one,
         standing=standing(anime_id, knowledge),
         min_raters=knowledge.model.manifest.parameters.min_raters,
+        tells=bool(knowledge.model.telling_rows_of([anime_id])[1].all()),
         nearest=_near(nearest(anime_id, knowledge, adult=adult), knowledge),
         also_liked=_near(also_liked(anime_id, knowledge, adult=adult), knowledge),
+        judged_by=_judged_by(anime_id, knowledge),
         franchise=franchise,
         related=related_to(one, knowledge, adult=to_adults, besides=franchise),
     )
@@ -102,6 +105,14 @@ def related_to(one: Anime, knowledge: Knowledge, *, adult: bool, besides: Iterab
             shown.add(other.anime_id)
             found.append(Relative(other, _word(related)))
     return sorted(found, key=lambda relative: -(relative.anime.members or 0))[:MAX_RELATED]
+
+
+def _judged_by(anime_id: int, knowledge: Knowledge) -> str:
+    """By what a title is judged that hardly anyone watched; empty for all others."""
+    [row], [known] = knowledge.model.rows_of([anime_id])
+    if not known or not knowledge.model.mostly_by_attributes[row]:
+        return ""
+    return judged_by(knowledge.catalogue.anime(anime_id), knowledge.facts)
 
 
 def _word(related: Related) -> str:

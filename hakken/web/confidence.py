@@ -8,6 +8,8 @@ salts: how far predictions were from what people gave falls with both of the num
     fairly sure   all others                                   0.84         68 %             47 %
     a guess       rated by fewer than 20, or fewer than 5      1.01         59 %              9 %
                   scores to compare
+
+Where so few scored a title that it has no predicted rating, there is nothing to be sure of.
 """
 
 from enum import StrEnum

@@ -128,6 +128,7 @@ CHOICES = {
     "year_to": Choice("year_to", _whole("The last year", *YEARS)),
     "min_members": Choice("min_members", _whole("The least number of members", 0, 10**9)),
     "adult": Choice("adult", _switch("Titles for adults")),
+    "rated_only": Choice("rated_only", _switch("Only rated titles")),
     "planned": Choice("planned", _one_of("Planned titles", Planned)),
     "ignored": Choice("ignore", _whole("The id of a title to leave out", 1, MAX_ANIME_ID), most=MAX_IGNORED),
     "hidden": Choice("hide", _whole("The id of a title to hide", 1, MAX_ANIME_ID), most=MAX_IGNORED),

@@ -16,7 +16,7 @@ from hakken.web.confidence import Confidence, confidence
 from hakken.web.covers import want_missing, with_details
 from hakken.web.forms import CHOICES, Typed
 from hakken.web.services import services
-from hakken.web.wording import signed
+from hakken.web.wording import judged_by, signed
 
 pages = Blueprint("pages", __name__)
 
@@ -24,11 +24,19 @@ PATH = "/recommendations"
 
 
 class Entry(NamedTuple):
-    """One title of the list as the page shows it."""
+    """One title of the list as the page shows it.
+
+    Attributes:
+        rank: its place, from 1.
+        recommendation: what was recommended.
+        anime: all that is known of it.
+        judged_by: by what, if hardly anyone watched it; empty for all others.
+    """
 
     rank: int
     recommendation: Recommendation
     anime: Anime
+    judged_by: str = ""
 
     @property
     def because(self) -> list[Reason]:
@@ -50,6 +58,12 @@ class Entry(NamedTuple):
             return signed("%+.2f", reason.share)
         match = self.recommendation.match
         return signed("%+.0f %%", 100 * reason.share / match) if match > 0 else ""
+
+    @property
+    def because_label(self) -> str:
+        """What stands above the entries that speak for it: not all of them need be rated."""
+        rated = all(reason.score and not reason.planned for reason in self.because)
+        return "Because you rated" if rated else "Because of"
 
     @property
     def confidence(self) -> Confidence:
@@ -122,8 +136,9 @@ def _file(found: Recommendations, form: str) -> Response:
 
 
 def _page(found: Recommendations, question: Question) -> str:
-    catalogue = services().knowledge().catalogue
-    entries, continues = (_entries(part, catalogue) for part in (found.recommendations, found.continues))
+    knowledge = services().knowledge()
+    catalogue = knowledge.catalogue
+    entries, continues = (_entries(part, knowledge) for part in (found.recommendations, found.continues))
     want_missing(entry.anime for entry in (*entries, *continues))
     return render_template(
         "results.html",
@@ -143,11 +158,19 @@ def _changes(question: Question, catalogue: Catalogue) -> Iterator[Change]:
             yield Change(CHOICES[field].name, anime_id, catalogue.title(anime_id))
 
 
-def _entries(recommendations: Sequence[Recommendation], catalogue: Catalogue) -> list[Entry]:
+def _entries(recommendations: Sequence[Recommendation], knowledge: Knowledge) -> list[Entry]:
     return [
-        Entry(rank, one, with_details(catalogue.anime(one.anime_id)))
+        Entry(rank, one, with_details(knowledge.catalogue.anime(one.anime_id)), _judged_by(one, knowledge))
         for rank, one in enumerate(recommendations, start=1)
     ]
+
+
+def _judged_by(one: Recommendation, knowledge: Knowledge) -> str:
+    if not one.by_attributes:
+        return ""
+    saga_of = knowledge.catalogue.saga_of
+    of_series = any(saga_of(why.anime_id) == saga_of(one.anime_id) for why in one.reasons if why.share > 0)
+    return judged_by(knowledge.catalogue.anime(one.anime_id), knowledge.facts, of_series=of_series)
 
 
 def _knowledge_or_none() -> Knowledge | None:

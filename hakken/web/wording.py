@@ -8,6 +8,7 @@ from cachetools import LRUCache, cached
 from markupsafe import Markup
 
 from hakken.catalogue import Anime
+from hakken.knowledge import Facts, attributes_of
 from hakken.recommend.notes import counted
 
 _LETTER_OF_WORD = re.compile(r"(?<![\w'\N{RIGHT SINGLE QUOTATION MARK}])[^\W\d_]")
@@ -42,6 +43,25 @@ def facts(anime: Anime) -> list[str]:
     if anime.episodes and not (anime.type == "Movie" and anime.episodes == 1):  # a film is one piece anyway
         known.append(counted(anime.episodes, "episode", "episodes"))
     return [one for one in known if one]
+
+
+_KINDS = {"genres": "genres", "studios": "studio", "tags": "tags", "made_from": "source"}
+"""What titles are judged by that hardly anyone watched, in words; those that say the most to a reader first."""
+_MOST_KINDS = 3
+
+
+def judged_by(anime: Anime, known: Facts, *, of_series: bool = False) -> str:
+    """What a title is judged by that hardly anyone watched, such as "its genres and studio".
+
+    Args:
+        anime: as the catalogue has it.
+        known: says what counts.
+        of_series: whether others of its series speak for it.
+    """
+    counting = {name for name, _ in attributes_of(anime) & known.attributes}
+    kinds = ["series"] * of_series + [word for name, word in _KINDS.items() if name in counting]
+    *before, last = kinds[:_MOST_KINDS] or ["kind"]
+    return f"its {', '.join(before)} and {last}" if before else f"its {last}"
 
 
 def paragraphs(text: str) -> list[str]:

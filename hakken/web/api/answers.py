@@ -58,7 +58,7 @@ class Facts(Anime, frozen=True, kw_only=True, omit_defaults=False):
     Attributes:
         picture: address of a cover.
         url: the title's page on MyAnimeList.
-        recommendable: whether the model knows the title, so that it can be recommended.
+        recommendable: whether the model knows the title, if only by its attributes, so that it can be recommended.
     """
 
     url: str
@@ -77,12 +77,12 @@ class Facts(Anime, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
-    """The titles that are near one; of a title that the model does not know, none.
+    """The titles that are near one; of a title that the model learnt from nobody, none.
 
     Attributes:
         nearest: scored alike by the same people, the most alike first.
         also_liked: what those who watched and liked the title are likely to watch and like, the likeliest first.
-        standing: where the title stands among all; null where the model does not know it.
+        standing: where the title stands among all that people were seen to watch; null where nobody was.
     """
 
     nearest: tuple[Neighbour, ...]

@@ -28,6 +28,22 @@ LISTING = Listing(
             episodes=64,
             url="https://myanimelist.net/anime/5114",
         ),
+        Listed(
+            anime_id=54863,
+            title="Trigun Stargaze",
+            predicted_rating=None,
+            match=0.08,
+            support=0,
+            neighbours=0,
+            reasons=(Reason(6, "Trigun", 0, 0.07, planned=True),),
+            by_attributes=True,
+            title_english=None,
+            type="TV",
+            genres=("Action", "Adventure", "Sci-Fi"),
+            year=2026,
+            episodes=12,
+            url="https://myanimelist.net/anime/54863",
+        ),
     ),
     continues=(
         Listed(
