@@ -1,6 +1,7 @@
 """What is learnt of titles once more: slow, obvious, from the formulas in the docstrings, sharing no code with them."""
 
 import math
+import statistics
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -32,18 +33,19 @@ def reach(list_years: Sequence[int], year: int, watchers: int) -> int:
 
 
 def popularity(watchers: Sequence[int], reachable: Sequence[int], members: Sequence[int]) -> list[float]:
-    """q_i, by a straight line through logarithms."""
+    """q_i, by the reduced major axis of logarithms."""
     observed = [math.log((n + 1) / (reached + 1)) for n, reached in zip(watchers, reachable, strict=True)]
     told = [i for i in range(len(watchers)) if members[i] > 0 and watchers[i] >= 20]
     if told:
-        sizes = np.array([[1.0, math.log(members[i] + 10)] for i in told])
-        mean = sizes[:, 1].mean()
-        sizes[:, 1] -= mean  # of the lines through one point, lstsq takes the level one
-        (level, slope), *_ = np.linalg.lstsq(sizes, np.array([observed[i] for i in told]), rcond=None)
-        known = [observed[i] for i in range(len(watchers)) if members[i] > 0]
-        line = [level + slope * (math.log(m + 10) - mean) if m > 0 else sum(known) / len(known) for m in members]
+        sizes = [math.log(members[i] + 10) for i in told]
+        shares = [observed[i] for i in told]
+        alike = max(sizes) == min(sizes)
+        slope = 0.0 if alike else statistics.pstdev(shares) / statistics.pstdev(sizes)
+        level = statistics.fmean(shares) - slope * statistics.fmean(sizes)
+        usual = statistics.fmean(observed[i] for i in range(len(watchers)) if members[i] > 0)
+        line = [level + slope * math.log(m + 10) if m > 0 else usual for m in members]
     else:
-        line = [sum(observed) / len(observed)] * len(observed)
+        line = [statistics.fmean(observed)] * len(observed)
     expected = [math.exp(min(max(one, -20.0), 0.0)) for one in line]
     return [(n + 20 * q) / (reached + 20) for n, q, reached in zip(watchers, expected, reachable, strict=True)]
 
@@ -111,10 +113,10 @@ def ridge(
     a: Float64s, weights: Float64s, watchers: Sequence[int], popular: Sequence[float], regulariser: float
 ) -> Float64s:
     """V, `(n_attributes, n)`, by least squares over the stacked system; row i of `weights` is what speaks for i."""
-    s = np.array([n / (n + 50) for n in watchers])
-    root = np.array([math.sqrt(q) for q in popular])
-    left = np.vstack((np.sqrt(s)[:, None] * a, math.sqrt(regulariser) * np.eye(a.shape[1])))
-    right = np.vstack((np.sqrt(s)[:, None] * weights / root[:, None], np.zeros((a.shape[1], weights.shape[1]))))
+    root = np.sqrt(np.array(watchers, dtype=np.float64))[:, None]
+    relative = weights / np.array(popular)[:, None]
+    left = np.vstack((root * a, math.sqrt(regulariser) * np.eye(a.shape[1])))
+    right = np.vstack((root * relative, np.zeros((a.shape[1], weights.shape[1]))))
     found: Float64s = np.linalg.lstsq(left, right, rcond=None)[0]
     return found
 
@@ -127,13 +129,12 @@ def siblings_weight(
     solved: Float64s,
     others: dict[tuple[int, int], int],
 ) -> float:
-    """G; `others` gives, for each pair (i, j) of one series, how many others are in i's series."""
+    """The weight g; `others` gives, for each pair (i, j) of one series, how many others are in i's series."""
     above = below = 0.0
     for (i, j), m in others.items():
-        s = watchers[i] / (watchers[i] + 50)
-        e = weights[i, j] / math.sqrt(popular[i]) - float(a[i] @ solved[:, j])
-        above += s * e / math.sqrt(m)
-        below += s / m
+        e = weights[i, j] / popular[i] - float(a[i] @ solved[:, j])
+        above += watchers[i] * e / math.sqrt(m)
+        below += watchers[i] / m
     return max(0.0, above / below) if below else 0.0
 
 
@@ -192,7 +193,7 @@ def learn(table: RatingTable, mu: float, catalogue: Catalogue, parameters: Param
         mixed = watchers[i] / (watchers[i] + parameters.attribute_support)
         if ids[i] not in allowed or 1 - mixed < 0.02:
             mixed = 1.0
-        share[i] = (1 - mixed) * math.sqrt(popular[i])
+        share[i] = (1 - mixed) * popular[i]
         if i in kept:
             p = kept.index(i)
             raised = (max(30, reachable[i]) + parameters.late) / max(30, reachable[i])

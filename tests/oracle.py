@@ -78,7 +78,7 @@ def prediction(
 
 @lru_cache(maxsize=4)
 def weights(arrays: Arrays) -> Float64s:
-    """How much having watched j speaks for i, `(n_items, n_items)`, a row being j: the stored weight and attributes."""
+    """How much having watched j speaks for i ≠ j, `(n_items, n_items)`, a row being j: its weight and attributes."""
     n_items = len(arrays.anime_ids)
     found = np.zeros((n_items, n_items))
     for j in range(n_items):
@@ -92,4 +92,5 @@ def weights(arrays: Arrays) -> Float64s:
             if row >= 0:
                 speaks = sum(scale[a] * int(arrays.attr_values[row, a]) for a in attributes)
                 found[j, i] += float(arrays.attr_share[i]) * speaks
+    np.fill_diagonal(found, 0.0)
     return found

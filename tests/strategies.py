@@ -46,7 +46,7 @@ def preference_models(draw: st.DrawFn, max_items: int = 8) -> Model:
     n_items, n_attributes = draw(st.integers(1, max_items)), draw(st.integers(0, 4))
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     density = draw(st.sampled_from([0.0, 0.3, 0.8]))
-    weights = rng.random((n_items, n_items)) < density
+    weights = (rng.random((n_items, n_items)) < density) & ~np.eye(n_items, dtype=np.bool_)
     share = rng.choice([0.0, 0.5, 2.0], n_items)
     has = (rng.random((n_items, n_attributes)) < draw(st.sampled_from([0.0, 0.4, 1.0]))) & (share > 0)[:, None]
     speaks = rng.random(n_items) < 0.7

@@ -1,7 +1,6 @@
 """All that is learnt of what people chose to watch: against a dense, slow version of the whole."""
 
 import dataclasses
-import math
 
 import msgspec
 import numpy as np
@@ -150,7 +149,7 @@ def test_a_title_that_nobody_watched_is_judged_by_its_attributes(fitted: Fitted,
     assert not arrays.watchers[rows].any()
     assert (arrays.attr_rows[rows] == -1).all(), "it says nothing of others"
     assert not np.diff(arrays.pref_indptr)[rows].any()
-    np.testing.assert_allclose(arrays.attr_share[rows], np.sqrt(arrays.popularity[rows]))
+    np.testing.assert_allclose(arrays.attr_share[rows], arrays.popularity[rows])
 
     visitor = fold_in(model, UserList.of([*(Rating(i, 8) for i in range(1, 30)), Rating(min(new), 9)]))
     assert min(new) in visitor.new.tolist()
@@ -169,7 +168,7 @@ def test_people_are_recommended_what_nobody_watched(fitted: Fitted, catalogue: C
     assert len(new) > 5
     assert all(shown[one].support == 0 and len(shown[one].reasons) == 3 for one in new)
     alike = recommend(UserList(), knowledge, Preferences(like=(min(new),)))
-    assert any("nobody we learnt from has rated it" in note for note in alike.notes)
+    assert any("too few people we learnt from have watched it" in note for note in alike.notes)
     assert not alike.personal
 
 
@@ -202,7 +201,7 @@ def test_each_rater_moves_a_title_further_from_its_attributes(catalogue: Catalog
         found = fit(rated(table, title, n_raters), FEW, catalogue).arrays
         row = int(np.searchsorted(found.anime_ids, title))
         assert found.watchers[row] == n_raters
-        parts.append(float(found.attr_share[row]) / math.sqrt(found.popularity[row]))
+        parts.append(float(found.attr_share[row]) / float(found.popularity[row]))
         own = oracle.weights(without_attributes(found))[:, row]
         by_attributes = oracle.weights(found)[:, row] - own
         distances.append(float(np.linalg.norm(own) / np.linalg.norm(by_attributes)))

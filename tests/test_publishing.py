@@ -439,11 +439,12 @@ def run(*arguments: str | Path) -> click.testing.Result:
 
 def test_the_command_publishes_and_takes_back(bucket: Any, versions: list[Artefact], tmp_path: Path) -> None:
     first, second, _ = versions
+    n_files = len(first.manifest.files) + 1  # and the manifest
     for target in (f"gs://{BUCKET}/p", tmp_path / "there"):
         done = run(first.directory, target)
         assert (done.exit_code, done.stdout) == (
             0,
-            f"{first.version} is the current version at {target}; {len(first.manifest.files) + 1} files were uploaded.\n",
+            f"{first.version} is the current version at {target}; {n_files} files were uploaded.\n",
         )
         assert done.stderr.splitlines() == ["checking the model", "uploading"]
         quiet = run("--quiet", second.directory, target)

@@ -64,9 +64,9 @@ def test_a_whole_artefact_opens(trained: Path) -> None:
 def test_the_embedded_model_is_whole_small_and_holds_no_ratings() -> None:
     artefact = store.open_artefact("embedded")
     knowledge = Knowledge.read(artefact)
-    assert knowledge.model.n_items > 7_000
-    assert len(knowledge.catalogue) > 12_000
-    assert sum(path.stat().st_size for path in artefact.directory.iterdir()) < 12 * 1024 * 1024
+    assert knowledge.model.n_items > 20_000
+    assert len(knowledge.catalogue) > 30_000
+    assert sum(path.stat().st_size for path in artefact.directory.iterdir()) < 20 * 1024 * 1024
     lengths = {len(np.load(path, mmap_mode="r")) for path in artefact.directory.glob("*.npy")}
     assert not lengths & {artefact.manifest.sizes.entries, artefact.manifest.sizes.scored}
 
