@@ -145,7 +145,7 @@ class AttributeFit:
 
     def __init__(self, attributes: csr_array, siblings: csr_array, watchers: Int32s, popularity: Float32s) -> None:
         self._attributes, self._siblings = attributes, siblings
-        self._support = watchers.astype(np.float64)
+        self._watchers = watchers.astype(np.float64)
         self._popularity = popularity.astype(np.float64)
         n_titles, n_attributes = attributes.shape
         self._products = np.zeros((n_attributes, n_titles), dtype=np.float32)
@@ -154,17 +154,17 @@ class AttributeFit:
     def add(self, first: int, weights: Float64s) -> None:
         """Add a block: row k of `weights`, `(n_block, n)` float64, are those of title `first + k`."""
         last = first + len(weights)
-        scaled = weights / self._popularity[first:last, np.newaxis]
-        support = self._support[first:last, np.newaxis]
+        relative = weights / self._popularity[first:last, np.newaxis]
+        watchers = self._watchers[first:last, np.newaxis]
         block = self._attributes[first:last]
-        self._products += (block.T @ (support * scaled)).astype(np.float32)
+        self._products += (block.T @ (watchers * relative)).astype(np.float32)
         begin, end = self._siblings.indptr[first], self._siblings.indptr[last]
         rows = np.repeat(np.arange(last - first), np.diff(self._siblings.indptr[first : last + 1]))
-        self._of_siblings[begin:end] = scaled[rows, self._siblings.indices[begin:end]]
+        self._of_siblings[begin:end] = relative[rows, self._siblings.indices[begin:end]]
 
     def solve(self, regulariser: float) -> tuple[Float32s, float]:
         """V, `(n_attributes, n)` float32, and g."""
-        weighted = self._attributes.multiply(self._support[:, np.newaxis])
+        weighted = self._attributes.multiply(self._watchers[:, np.newaxis])
         system = (self._attributes.T @ weighted).toarray()
         system[np.diag_indices_from(system)] += regulariser
         solved = np.linalg.solve(system, self._products).astype(np.float32)
@@ -176,9 +176,9 @@ class AttributeFit:
             some = slice(begin, begin + 100_000)
             by_title = self._attributes[pairs.row[some]]
             expected[some] = by_title.multiply(solved.T[pairs.col[some]]).sum(axis=1)
-        support = self._support[pairs.row]
-        above = float((support * (self._of_siblings - expected) * pairs.data).sum())
-        return solved, max(0.0, above / float((support * pairs.data**2).sum()))
+        watchers = self._watchers[pairs.row]
+        above = float((watchers * (self._of_siblings - expected) * pairs.data).sum())
+        return solved, max(0.0, above / float((watchers * pairs.data**2).sum()))
 
 
 def mixing(watchers: Int32s, popularity: Float32s, judged: Array, support: float) -> tuple[Float64s, Float64s]:
