@@ -364,7 +364,7 @@ EFFECTS: list[tuple[str, Callable[[Anime], bool]]] = [
     ("genre=Drama&genre=sci-fi", lambda one: {"Drama", "Sci-Fi"} <= set(one.genres)),
     ("without_genre=Drama&without_genre=Action", lambda one: not {"Drama", "Action"} & set(one.genres)),
     ("year_from=1995&year_to=1999", lambda one: one.year in range(1995, 2000)),
-    ("min_members=200000", lambda one: (one.members or 0) >= 200_000),
+    ("min_members=1000000", lambda one: (one.members or 0) >= 1_000_000),
     ("adult=1&genre=Hentai", lambda one: one.adult),
 ]
 

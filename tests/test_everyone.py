@@ -189,7 +189,7 @@ def hostile(embedded: Knowledge, stage: Standin) -> Iterator[str]:
 
 def test_whatever_a_title_is_it_is_shown_as_text(browser: Browser, hostile: str, embedded: Knowledge) -> None:
     with opened(browser, hostile) as page:
-        page.goto("/recommendations?sample=1&n=20")
+        page.goto("/recommendations?sample=1&n=60")  # so many that each name is among them
         shown = page.locator("#list .entry h2").all_text_contents()
         for name in HOSTILE:
             assert any(re.fullmatch(re.escape(name) + r" \d+", title) for title in shown), name

@@ -28,8 +28,8 @@ def answered(knowledge: Knowledge, entries: list[Rating]) -> Recommendations:
     matches = [one.match for one in result.recommendations]
     assert matches == sorted(matches, reverse=True)
     assert all(one.predicted_rating and 1 <= one.predicted_rating <= 10 for one in result.recommendations)
-    watchers = knowledge.model.arrays.watchers[knowledge.model.rows_of(shown)[0]]
-    assert watchers.min() >= 20  # nothing that hardly anyone has heard of
+    popularity = knowledge.model.popularity[knowledge.model.rows_of(shown)[0]]
+    assert popularity.min() >= 0.003  # nothing that hardly anyone has heard of
     return result
 
 
