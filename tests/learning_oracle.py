@@ -40,7 +40,7 @@ def popularity(watchers: Sequence[int], reachable: Sequence[int], members: Seque
         sizes = [math.log(members[i] + 10) for i in told]
         shares = [observed[i] for i in told]
         alike = max(sizes) == min(sizes)
-        slope = 0.0 if alike else statistics.pstdev(shares) / statistics.pstdev(sizes)
+        slope = 0.0 if alike else min(2.0, statistics.pstdev(shares) / statistics.pstdev(sizes))
         level = statistics.fmean(shares) - slope * statistics.fmean(sizes)
         usual = statistics.fmean(observed[i] for i in range(len(watchers)) if members[i] > 0)
         line = [level + slope * math.log(m + 10) if m > 0 else usual for m in members]
