@@ -188,9 +188,8 @@ def _add_attributes(model: Model, taste: Taste, rows: Int64s, weights: Float64s)
     arrays = model.arrays
     values, _ = _attribute_values(model, taste)
     cut, positions = gather(arrays.attr_indptr, rows[by_attributes])
-    has = np.zeros((len(by_attributes), len(arrays.attr_scale)), dtype=np.float32)
-    place = np.repeat(np.arange(len(by_attributes)), np.diff(cut))
-    has[place, arrays.attr_indices[positions]] = 1.0
-    has *= arrays.attr_scale
-    has *= arrays.attr_share[rows[by_attributes], np.newaxis]
-    weights[by_attributes] += has @ values.T
+    # Title by title: a product of matrices would round differently with the number of titles.
+    for place, begin, end in zip(by_attributes.tolist(), cut[:-1].tolist(), cut[1:].tolist(), strict=True):
+        attributes = arrays.attr_indices[positions[begin:end]]
+        scale = arrays.attr_scale[attributes] * arrays.attr_share[rows[place]]
+        weights[place] += (values[:, attributes] * scale).sum(axis=1)
