@@ -139,7 +139,9 @@ def test_the_regression_is_least_squares_however_it_is_added_up(
     cuts = sorted({0, n, *data.draw(st.lists(st.integers(0, n), max_size=3))})
     for first, last in pairwise(cuts):
         fit.add(first, weights[first:last])
-    solved, of_siblings = fit.solve(regulariser)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("hakken.training.attributes.PAIRS_AT_ONCE", 3)
+        solved, of_siblings = fit.solve(regulariser)
 
     expected = oracle.ridge(a, weights, watchers.tolist(), popular.tolist(), regulariser)
     assert solved.dtype == np.float32

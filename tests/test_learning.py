@@ -32,11 +32,14 @@ def stored(found: PreferenceWeights) -> tuple[Float64s, Float64s]:
     n_items = len(found.watchers)
     weights = np.zeros((n_items, n_items))
     scale = found.pref_scale.astype(np.float64)
+    strongest = [0] * n_items
     for j in range(n_items):
         for at in range(found.pref_indptr[j], found.pref_indptr[j + 1]):
             i = int(found.pref_indices[at])
             assert weights[i, j] == 0
             weights[i, j] = scale[i] * int(found.pref_values[at])
+            strongest[i] = max(strongest[i], abs(int(found.pref_values[at])))
+    assert set(strongest) <= {0, 2**15 - 1}, "each title's strongest weight takes all 16 bits"
     return weights, scale
 
 

@@ -5,7 +5,7 @@ import importlib
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.serving import popular_list
@@ -69,6 +69,7 @@ def test_a_dropped_title_counts_against(knowledge: Knowledge) -> None:
 
 @settings(max_examples=60)
 @given(user_list=user_lists([*everything, 99_999]))
+@example(UserList.of(Rating(i, i % 11, Status.PLAN_TO_WATCH) for i in range(10, 40)))
 @pytest.mark.parametrize("order", list(Order))
 def test_shares_and_the_rest_add_up_to_the_score(knowledge: Knowledge, user_list: UserList, order: Order) -> None:
     preferences = msgspec.structs.replace(ALL, order=order, popularity=0.3)

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 import hakken.training.kernels
-import hakken.training.similarities
 from benchmarks.surprise_reference import compare
 from hakken.catalogue import Catalogue
 from hakken.errors import ConfigError, StorageError, TableError
@@ -83,25 +82,24 @@ def test_similarities_are_those_of_the_formula(
         assert list(stored.values()) == sorted(stored.values(), reverse=True)
 
 
-@settings(max_examples=60)
-@given(
-    table=rating_tables(), k_stored=st.sampled_from([2, 5, EVERYTHING]), min_similarity=st.sampled_from([0.0, 0.3, 1.0])
-)
+@pytest.mark.parametrize("k_stored", [15, 40, EVERYTHING])
+@pytest.mark.parametrize("min_similarity", [0.0, 0.05, 1.0])
 def test_weak_similarities_are_stored_only_of_the_nearest(
     table: RatingTable, k_stored: int, min_similarity: float
 ) -> None:
     matrix = ScoreMatrix.of(table)
     residuals = matrix.residuals(*als_baselines(matrix, 15, 10, 5))
-    everyone = pearson_baseline(matrix, residuals, shrinkage=1.0, min_support=1, k_stored=k_stored)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(hakken.training.similarities, "ALWAYS_STORED", 3)
-        found = pearson_baseline(
-            matrix, residuals, shrinkage=1.0, min_support=1, k_stored=k_stored, min_similarity=min_similarity
+    everyone, found = (
+        pearson_baseline(
+            matrix, residuals, shrinkage=10.0, min_support=1, k_stored=k_stored, min_similarity=least_similar
         )
+        for least_similar in (0.0, min_similarity)
+    )
+    assert (np.diff(everyone.indptr) > 20).any() == (k_stored > 20)
     for i in range(matrix.n_items):
         row, kept = (slice(one.indptr[i], one.indptr[i + 1]) for one in (everyone, found))
         sims = everyone.sims[row].tolist()
-        n_kept = sum(at < 3 or sim >= min_similarity for at, sim in enumerate(sims))
+        n_kept = sum(at < 20 or sim >= min_similarity for at, sim in enumerate(sims))
         assert found.sims[kept].tolist() == sims[:n_kept]
         assert found.indices[kept].tolist() == everyone.indices[row].tolist()[:n_kept]
         assert found.support[kept].tolist() == everyone.support[row].tolist()[:n_kept]

@@ -29,6 +29,8 @@ from hakken.model.arrays import MIN_TITLES, Array, Float32s, Float64s, Int32s, I
 
 LEAST_SHARE = 0.02
 """Where attributes decide less of a title's weights, they are left out: nobody would notice."""
+PAIRS_AT_ONCE = 50_000
+"""Of titles of one series: each takes as many numbers of memory as there are attributes."""
 YEARS = 3
 """So many years, from one that they divide, are one attribute."""
 NOT_SHOWS = frozenset({"Music", "CM", "PV"})
@@ -172,8 +174,8 @@ class AttributeFit:
         if not pairs.nnz:
             return solved, 0.0
         expected = np.empty(pairs.nnz)
-        for begin in range(0, pairs.nnz, 100_000):
-            some = slice(begin, begin + 100_000)
+        for begin in range(0, pairs.nnz, PAIRS_AT_ONCE):
+            some = slice(begin, begin + PAIRS_AT_ONCE)
             by_title = self._attributes[pairs.row[some]]
             expected[some] = by_title.multiply(solved.T[pairs.col[some]]).sum(axis=1)
         watchers = self._watchers[pairs.row]
