@@ -40,13 +40,13 @@ def popularity(watchers: Sequence[int], reachable: Sequence[int], members: Seque
         sizes = [math.log(members[i] + 10) for i in told]
         shares = [observed[i] for i in told]
         alike = max(sizes) == min(sizes)
-        slope = 0.0 if alike else statistics.pstdev(shares) / statistics.pstdev(sizes)
+        slope = 0.0 if alike else min(2.0, statistics.pstdev(shares) / statistics.pstdev(sizes))
         level = statistics.fmean(shares) - slope * statistics.fmean(sizes)
         usual = statistics.fmean(observed[i] for i in range(len(watchers)) if members[i] > 0)
         line = [level + slope * math.log(m + 10) if m > 0 else usual for m in members]
     else:
         line = [statistics.fmean(observed)] * len(observed)
-    expected = [math.exp(min(max(one, -20.0), 0.0)) for one in line]
+    expected = [math.exp(min(one, 0.0)) for one in line]
     return [(n + 20 * q) / (reached + 20) for n, q, reached in zip(watchers, expected, reachable, strict=True)]
 
 

@@ -120,26 +120,31 @@ def preference(model: Model, taste: Taste) -> Float64s:
     total *= arrays.pref_scale
     titles = model.by_attributes
     if len(titles.rows):
-        weights = _attribute_weights(model, taste)
-        of_attribute = taste.liking.astype(np.float32) @ weights
+        values, liking = _attribute_values(model, taste)
+        of_attribute = (liking @ values) * arrays.attr_scale
         total[titles.rows] += titles.share * np.add.reduceat(of_attribute.take(arrays.attr_indices), titles.begins)
         # A planned title may be recommended, and does not speak for itself.
         cut, positions = gather(arrays.attr_indptr, taste.rows)
         entry = np.repeat(np.arange(len(taste.rows)), np.diff(cut))
-        itself = np.bincount(entry, weights[entry, arrays.attr_indices[positions]], minlength=len(taste.rows))
-        total[taste.rows] -= taste.liking * itself * arrays.attr_share[taste.rows]
+        attribute = arrays.attr_indices[positions]
+        own = np.bincount(entry, values[entry, attribute] * arrays.attr_scale[attribute], minlength=len(taste.rows))
+        total[taste.rows] -= liking * own * arrays.attr_share[taste.rows]
     return total
 
 
-def _attribute_weights(model: Model, taste: Taste) -> Float32s:
-    """v_ja of each entry of a taste, `(n, n_attributes)` float32."""
+def _attribute_values(model: Model, taste: Taste) -> tuple[Float32s, Float32s]:
+    """What each entry of a taste says for each attribute, packed, and how much the entry counts.
+
+    Returns:
+        `(n, n_attributes)` float32, v_ja in units of `attr_scale`, 0 for an entry that says nothing, and `(n,)`
+        float32, x_uj.
+    """
     arrays = model.arrays
     rows = arrays.attr_rows[taste.rows]
-    speaks = rows >= 0
-    weights = np.zeros((len(rows), len(arrays.attr_scale)), dtype=np.float32)
-    weights[speaks] = arrays.attr_values[rows[speaks]]
-    weights *= arrays.attr_scale
-    return weights
+    says = rows >= 0
+    values = np.zeros((len(rows), len(arrays.attr_scale)), dtype=np.float32)
+    values[says] = arrays.attr_values[rows[says]]
+    return values, taste.liking.astype(np.float32)
 
 
 def _by_title(model: Model, taste: Taste) -> Float64s:
@@ -180,8 +185,11 @@ def _add_attributes(model: Model, taste: Taste, rows: Int64s, weights: Float64s)
     by_attributes = np.flatnonzero(np.diff(model.arrays.attr_indptr)[rows])
     if not len(by_attributes):
         return
-    of_entries = _attribute_weights(model, taste)
-    cut, positions = gather(model.arrays.attr_indptr, rows[by_attributes])
+    arrays = model.arrays
+    values, _ = _attribute_values(model, taste)
+    cut, positions = gather(arrays.attr_indptr, rows[by_attributes])
+    # Title by title: a product of matrices would round differently with the number of titles.
     for place, begin, end in zip(by_attributes.tolist(), cut[:-1].tolist(), cut[1:].tolist(), strict=True):
-        attributes = model.arrays.attr_indices[positions[begin:end]]
-        weights[place] += model.arrays.attr_share[rows[place]] * of_entries[:, attributes].sum(axis=1)
+        attributes = arrays.attr_indices[positions[begin:end]]
+        scale = arrays.attr_scale[attributes] * arrays.attr_share[rows[place]]
+        weights[place] += (values[:, attributes] * scale).sum(axis=1)

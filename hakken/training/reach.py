@@ -25,8 +25,8 @@ MANY_WATCHERS = 20
 """Popularity is read from members as it is for titles that at least so many watched."""
 MEMBERS_OFFSET = 10.0
 EPOCH_YEAR = 1970
-LEAST_LOG = -20.0
-"""No popularity is expected below e to this: fitted to a few titles, a line may lead anywhere."""
+STEEPEST = 2.0
+"""Popularity is expected to grow with the square of the members at most: a few titles alike may say anything."""
 
 
 def list_years(table: RatingTable, watched: Array, years: Int64s) -> Int32s:
@@ -95,7 +95,7 @@ def _expected(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float64s:
     centred = size - size[telling].mean()
     level = np.log(observed[telling]).mean()
     spread = float(size[telling].std())
-    slope = float(np.log(observed[telling]).std()) / spread if spread else 0.0
+    slope = min(float(np.log(observed[telling]).std()) / spread, STEEPEST) if spread else 0.0
     usual = np.log(observed[known]).mean()
-    expected: Float64s = np.exp(np.where(known, level + slope * centred, usual).clip(LEAST_LOG, 0.0))
+    expected: Float64s = np.exp(np.minimum(np.where(known, level + slope * centred, usual), 0.0))
     return expected
