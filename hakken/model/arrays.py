@@ -181,17 +181,25 @@ class TitleWeights(NamedTuple):
 
 
 class AttributeTitles(NamedTuple):
-    """The titles whose weights go by their attributes.
+    """The titles whose weights go by their attributes, those with most attributes first.
 
     Attributes:
-        rows: `(n,)` int64, ascending inner indices.
-        begins: `(n,)` int64, where the attributes of each begin in `attr_indices`; each has some.
+        rows: `(n,)` int64, inner indices.
+        nth: the first attribute of each title, then the second of those that have two, and so on: `(n_j,)` int64 each,
+            columns of `attr_values`. A few long sums are three times faster than many short ones.
         share: `(n,)` float32, `attr_share` of each.
     """
 
     rows: Int64s
-    begins: Int64s
+    nth: tuple[Int64s, ...]
     share: Float32s
+
+    def sums(self, of_attribute: Float32s) -> Float32s:
+        """The sum of a value of each attribute, `(n_attributes,)`, over the attributes of each title, `(n,)`."""
+        total = np.zeros(len(self.rows), dtype=np.float32)
+        for attributes in self.nth:
+            total[: len(attributes)] += of_attribute.take(attributes)
+        return total
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,8 +282,13 @@ class Model:
     @cached_property
     def by_attributes(self) -> "AttributeTitles":
         """The titles whose weights go by their attributes, wholly or in part."""
-        rows = np.flatnonzero(np.diff(self.arrays.attr_indptr))
-        return AttributeTitles(rows, self.arrays.attr_indptr[rows], self.arrays.attr_share[rows])
+        arrays = self.arrays
+        lengths = np.diff(arrays.attr_indptr)
+        rows = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
+        lengths, begins = lengths[rows], arrays.attr_indptr[rows]
+        nth = (begins[lengths > j] + j for j in range(lengths.max(initial=0)))
+        indices = tuple(arrays.attr_indices[positions].astype(np.int64) for positions in nth)
+        return AttributeTitles(rows, indices, arrays.attr_share[rows])
 
     @cached_property
     def mostly_by_attributes(self) -> npt.NDArray[np.bool_]:

@@ -122,7 +122,7 @@ def preference(model: Model, taste: Taste) -> Float64s:
     if len(titles.rows):
         values, liking = _attribute_values(model, taste)
         of_attribute = (liking @ values) * arrays.attr_scale
-        total[titles.rows] += titles.share * np.add.reduceat(of_attribute.take(arrays.attr_indices), titles.begins)
+        total[titles.rows] += titles.share * titles.sums(of_attribute)
         # A planned title may be recommended, and does not speak for itself.
         cut, positions = gather(arrays.attr_indptr, taste.rows)
         entry = np.repeat(np.arange(len(taste.rows)), np.diff(cut))
@@ -186,10 +186,10 @@ def _add_attributes(model: Model, taste: Taste, rows: Int64s, weights: Float64s)
     if not len(by_attributes):
         return
     arrays = model.arrays
-    values, _ = _attribute_values(model, taste)
+    values = np.ascontiguousarray(_attribute_values(model, taste)[0].T)
     cut, positions = gather(arrays.attr_indptr, rows[by_attributes])
     # Title by title: a product of matrices would round differently with the number of titles.
     for place, begin, end in zip(by_attributes.tolist(), cut[:-1].tolist(), cut[1:].tolist(), strict=True):
         attributes = arrays.attr_indices[positions[begin:end]]
         scale = arrays.attr_scale[attributes] * arrays.attr_share[rows[place]]
-        weights[place] += (values[:, attributes] * scale).sum(axis=1)
+        weights[place] += (values[attributes] * scale[:, np.newaxis]).sum(axis=0)

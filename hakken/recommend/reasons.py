@@ -1,7 +1,5 @@
 """Recommendations in words: titles, predicted ratings, and what of the visitor's own list speaks for and against."""
 
-from itertools import pairwise
-
 import numpy as np
 
 from hakken.knowledge import Knowledge
@@ -60,13 +58,11 @@ def described(knowledge: Knowledge, scorer: Scorer, chosen: Scored) -> tuple[Rec
 def largest(shares: Shares) -> tuple[Int64s, Int64s, Float64s]:
     """The up to three largest shares of each title, whatever their sign: titles, entries and amounts, largest first."""
     strength = np.abs(shares.amount)
-    worth = strength > 0
     # Where attributes count, each entry speaks for each title: most are left out before any are sorted.
-    begins = np.searchsorted(shares.title, np.arange(len(shares.rest) + 1)).tolist()
-    for begin, end in pairwise(begins):
-        if end - begin > N_REASONS:
-            worth[begin:end] &= strength[begin:end] >= np.partition(strength[begin:end], -N_REASONS)[-N_REASONS]
-    chosen = np.flatnonzero(worth)
+    of_entry = np.zeros((len(shares.rest), max(N_REASONS, shares.entry.max(initial=0) + 1)))
+    of_entry[shares.title, shares.entry] = strength
+    least = np.partition(of_entry, -N_REASONS, axis=1)[:, -N_REASONS]
+    chosen = np.flatnonzero((strength > 0) & (strength >= least[shares.title]))
     order = chosen[np.lexsort((shares.entry[chosen], -strength[chosen], shares.title[chosen]))]
     titles = shares.title[order]
     place = np.arange(len(order)) - np.searchsorted(titles, titles)
