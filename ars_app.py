@@ -69,7 +69,9 @@ def create_app(
 def _current(settings: Settings) -> Current:
     try:
         if settings.model == EMBEDDED:
-            return Fixed(open_knowledge(settings))
+            knowledge = open_knowledge(settings)
+            knowledge.warm()  # a worker's first requests come at once with it, and would each wait
+            return Fixed(knowledge)
         mirror = _mirror(settings)
     except ModelError as error:
         log.error("The model %s can't be served: %s", settings.model, error)  # noqa: TRY400  # a sentence, no traceback

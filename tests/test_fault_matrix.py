@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import pytest
@@ -51,6 +52,9 @@ FAULTS = {fault.name.lower().replace("_", " "): fault for fault in Faults}
 ROWS = (*USERS, *FAULTS)
 CELLS = [(name, row) for row in ROWS for name in NAMES if (name, row) != ("anilist", ENDLESS)]
 """AniList gives all lists in one answer."""
+
+MAKING = Lock()
+"""Python 3.11 fails at times where two threads parse code at once, as Werkzeug does for each route (gh-106905)."""
 
 PAGES: dict[type[HakkenError], tuple[int, str]] = {
     UserNotFound: (404, "The site knows no such user"),
@@ -112,7 +116,8 @@ def measured(standin: Standin, knowledge: Knowledge, name: str, row: str) -> Cel
             list_sources=name if name != "anilist" else "", cache_dir=directory, deadline=deadline, facts_source="off"
         )
         sources = Watched.from_settings(settings, HttpClient.from_settings(settings))
-        client = create_app(settings, knowledge=knowledge, sources=sources).test_client()
+        with MAKING:
+            client = create_app(settings, knowledge=knowledge, sources=sources).test_client()
         if row in FAULTS:
             standin.fail(name, FAULTS[row])
         source = "anilist" if name == "anilist" else "mal"
@@ -129,6 +134,7 @@ def matrix(standin_server: Standin) -> Iterator[dict[tuple[str, str], Cell]]:
     """All cells; the sites, which know nothing of each other, side by side."""
     standin_server.begin()
     knowledge = Knowledge.read(store.open_artefact("embedded"))
+    knowledge.warm()
 
     def column(name: str) -> list[Cell]:
         return [measured(standin_server, knowledge, name, row) for one, row in CELLS if one == name]

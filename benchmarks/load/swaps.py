@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import requests
 
 from benchmarks.load import artefacts
 from benchmarks.load.asking import as_json, as_page, sample_list
@@ -62,7 +63,7 @@ def swap(seconds: float, every: float, rate: float = RATE) -> Swapped:
             plan = Plan(rate, seconds, keep=True)
             with Load(server.address, [as_json(user_list), as_page(user_list)], plan) as load:
                 sizes, published = list[int](), list[Publication]()
-                for one in _publishing(place, load, every):
+                for one in _publishing(place, server.address, load, every, 2 * TELLING / rate):
                     published.append(one)
                     sizes.append(server.memory)
                 answers = load.answers()
@@ -94,16 +95,24 @@ def publish(artefact: Path, target: Path | str) -> None:
     subprocess.run(command, cwd=ROOT, check=True)
 
 
-def _publishing(place: Path, load: Load, every: float) -> Iterator[Publication]:
-    """Publish a version `every` so many seconds; where that takes long, each still gets some time to be served."""
+def _publishing(place: Path, address: str, load: Load, every: float, telling: float) -> Iterator[Publication]:
+    """Publish a version `every` so many seconds, yet none sooner than `telling` seconds after all serve the last."""
     due = time.monotonic() + every
     for mark in cycle((*MARKS[1:], MARKS[0])):
         time.sleep(max(0.0, due - time.monotonic()))
         if load.over:
             return
         yield Publication(mark, load.passed)
+        before = _named(address)
         publish(place / mark, place / "published")
-        due = max(due + every, time.monotonic() + 0.7 * every)
+        while not load.over and before & _named(address):
+            time.sleep(0.2)
+        due = max(due + every, time.monotonic() + telling)
+
+
+def _named(address: str) -> set[str]:
+    """The versions that a server's workers serve: of so many answers that no worker gives none of them."""
+    return {requests.get(f"{address}/readyz", timeout=10).json()["model"]["version"] for _ in range(12)}
 
 
 def marks_in(answer: Answer) -> set[str]:

@@ -84,7 +84,7 @@ def _gzip_bomb() -> Response:
 
 @cache
 def _bomb() -> bytes:
-    return gzip.compress(b" " * (200 * MEGABYTE), compresslevel=1)
+    return gzip.compress(b" " * (40 * MEGABYTE), compresslevel=1)
 
 
 def _send(data: bytes) -> None:
