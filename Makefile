@@ -28,8 +28,8 @@ run: .venv/installed ## serve the app at http://127.0.0.1:5000 (HOST=â€¦, PORT=â
 demo: .venv/installed ## the same with a stand-in for the sites, users to try and faults by switch: needs no network
 	$(BIN)/python -m tests.standin --bind $(HOST):$(PORT)
 
-test: check ## check, then run every test, two files at a time: most of what they do is wait
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: check ## check, then run every test, three files at a time: much of what they do is wait
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: .venv/installed-dev ## ruff (bandit's rules too), mypy strict, import-linter, pip-audit
 	$(BIN)/ruff check .
