@@ -21,7 +21,7 @@ from hakken.details.sweep import fill, gaps, sweep
 from hakken.details.walk import Walk
 from hakken.errors import StorageError
 from hakken.files import written_whole
-from hakken.franchises import Relation, with_franchises
+from hakken.series import Relation, with_franchises
 from hakken.http import HttpClient
 from hakken.knowledge import Knowledge, put_catalogue
 from hakken.model import store

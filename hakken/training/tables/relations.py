@@ -8,7 +8,7 @@ import msgspec
 
 from hakken.catalogue import Catalogue, Related, spaced
 from hakken.errors import TableError
-from hakken.franchises import Relation, with_franchises
+from hakken.series import Relation, with_franchises
 from hakken.training.tables.anime import AnimeTable
 from hakken.training.tables.faults import N_EXAMPLES, Faults
 from hakken.training.tables.files import parts_of

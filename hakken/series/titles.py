@@ -50,6 +50,8 @@ _NUMBER_WORDS = {
     for words in ("first second third fourth fifth", "i ii iii iv v vi vii viii ix x")
     for number, word in enumerate(words.split(), start=1)
 }
+LONGEST = 200
+"""Characters of a title that are looked at: the beginnings of a title take the square of its length."""
 _FIRST_CJK = "\u3000"
 
 
@@ -122,7 +124,7 @@ class Title(NamedTuple):
     @classmethod
     def of(cls, text: str, openings: frozenset[str] = OPENINGS) -> Self:
         """Take a title apart; `openings` are the words left out where it begins with them."""
-        words, breaks = _words(text)
+        words, breaks = _words(text[:LONGEST])
         while len(words) > 1 and words[0] in openings:
             del words[0], breaks[0]
         ends = _markers(words)

@@ -14,8 +14,8 @@ from operator import eq
 from typing import NamedTuple
 
 from hakken.catalogue import Anime
-from hakken.franchises.likeness import EXTRA_TYPES, Called, Named, Tie, likeness, tied
-from hakken.franchises.titles import Kind, Stem, weight
+from hakken.series.likeness import EXTRA_TYPES, MANY, Called, Closeness, Named, Tie, likeness, tied
+from hakken.series.titles import Kind, Stem, weight
 
 LONG, SHORT = 8, 4
 """Weights from which a key of several words, and one of a single word, say enough to look at what else is in common."""
@@ -23,8 +23,6 @@ NOTHING_IN_COMMON = 0.15
 FULL_WORKS = frozenset(("TV", "Movie"))
 """What is not one may have nothing in common with the series that it parodies."""
 NEVER = math.inf
-MANY_IN_COMMON = 60
-"""Words with which more titles begin, or end, are no name."""
 ANY = ""
 """In place of a studio: whichever."""
 MANY_WORDS = 3
@@ -45,7 +43,7 @@ class Opening(NamedTuple):
 
 
 def ties(catalogue: Iterable[Anime]) -> Iterator[Tie]:
-    """Every two anime that their titles tie together, directly or through a third."""
+    """Every two anime that their titles tie together, directly or through a third; a pair may come several times."""
     known = [Named.of(anime) for anime in catalogue]
     called = Called(known)
     yield from _by_beginning(known, called)
@@ -54,7 +52,6 @@ def ties(catalogue: Iterable[Anime]) -> Iterator[Tie]:
     yield from _by_common_head(known, called)
     yield from _by_common_words(known)
     yield from _by_ending(known, called)
-    yield from _by_common_ending(known)
 
 
 def _by_beginning(known: list[Named], called: Called) -> Iterator[Tie]:
@@ -63,7 +60,12 @@ def _by_beginning(known: list[Named], called: Called) -> Iterator[Tie]:
     for anime, stem in ((one.anime, stem) for one in known for stem in one.beginnings):
         bases = called.get(stem.key)
         if bases and (stem.words > 1 or stem.kind > Kind.WORDS or stem.key not in common):
-            yield from tied(anime, bases, _asked_of_beginning(anime, stem))
+            yield from tied(anime, bases, _asked_of_beginning(anime, stem), _closeness(stem))
+
+
+def _closeness(stem: Stem) -> Closeness:
+    """Of a title with a beginning to one that this is the whole of."""
+    return Closeness.COUNTED if stem.kind is Kind.WHOLE else Closeness.BEGUN
 
 
 def _asked_of_beginning(anime: Anime, stem: Stem) -> float:
@@ -97,14 +99,14 @@ def _by_japanese(known: list[Named], called: Called) -> Iterator[Tie]:
     """The same in Japanese, which has no spaces: what is not set apart must be long, and nothing is trusted blindly."""
     for anime, stem in ((one.anime, stem) for one in known for stem in one.japanese):
         if weight(stem.key) >= (SHORT if stem.kind > Kind.WORDS else LONG + SHORT):
-            yield from tied(anime, called.get(stem.key, ()), 0.3)
+            yield from tied(anime, called.get(stem.key, ()), 0.3, _closeness(stem))
 
 
 def _by_synonym(known: list[Named], called: Called) -> Iterator[Tie]:
     """Synonyms hold other stories' names, and scraps of names that held a comma."""
     for anime, stem in ((one.anime, stem) for one in known for stem in one.synonyms):
         if weight(stem.key) >= (LONG - 2 if stem.words > 1 else LONG - 1):
-            yield from tied(anime, called.get(stem.key, ()), 0.45)
+            yield from tied(anime, called.get(stem.key, ()), 0.45, Closeness.BEGUN)
 
 
 def _by_common_head(known: list[Named], called: Called) -> Iterator[Tie]:
@@ -115,8 +117,8 @@ def _by_common_head(known: list[Named], called: Called) -> Iterator[Tie]:
             if kind is Kind.HEAD and key not in called and weight(key) >= SHORT:
                 heads[Opening(key, n_words)][one.anime.anime_id] = one.anime
     for head, found in heads.items():
-        for anime, other in combinations(found.values(), 2):
-            yield from tied(anime, [other], 0.0 if head.words >= MANY_WORDS else 0.25)
+        for anime, other in combinations(found.values() if len(found) <= MANY else (), 2):
+            yield from tied(anime, [other], 0.0 if head.words >= MANY_WORDS else 0.25, Closeness.LOOSE)
 
 
 def _by_common_words(known: list[Named]) -> Iterator[Tie]:
@@ -133,9 +135,10 @@ def _by_common_words(known: list[Named]) -> Iterator[Tie]:
     for opening, by_studio in openings.items():
         if opening.words > 1 or len(by_studio) <= A_FEW_STUDIOS:
             for found in by_studio.values():
-                if len(found) <= MANY_IN_COMMON:
+                if len(found) <= MANY:
                     for one, other in combinations(found.values(), 2):
-                        yield from tied(one.anime, [other.anime], _asked_of_opening(opening, one, other))
+                        least = _asked_of_opening(opening, one, other)
+                        yield from tied(one.anime, [other.anime], least, Closeness.LOOSE)
 
 
 def _asked_of_opening(opening: Opening, one: Named, other: Named) -> float:
@@ -153,28 +156,7 @@ def _by_ending(known: list[Named], called: Called) -> Iterator[Tie]:
     for anime, title in ((one.anime, title) for one in known for title in one.titles):
         for key, n_words, before, _ in title.endings():
             if weight(key) >= (LONG - 2 if before or n_words > 1 else LONG - 1):
-                yield from tied(anime, called.get(key, ()), 0.8 if before else 1.0, one_studio=True)
+                yield from tied(anime, called.get(key, ()), 0.8 if before else 1.0, Closeness.LOOSE, one_studio=True)
         first = title.words[0] if title.words else ""
         for at in range(1, len(first) - LONG + 1):  # "Bakemonogatari"
-            yield from tied(anime, called.get(first[at:], ()), 0.6, one_studio=True)
-
-
-def _by_common_ending(known: list[Named]) -> Iterator[Tie]:
-    """Titles with one subtitle, "D.C.II: Da Capo II", or of which one ends in what the other begins with."""
-    ending: defaultdict[str, dict[int, Anime]] = defaultdict(dict)
-    subtitled: defaultdict[str, dict[int, Anime]] = defaultdict(dict)
-    for anime, title in ((one.anime, one.titles[0]) for one in known):
-        has_subtitle = any(title.breaks)
-        for key, n_words, before, bound in title.endings():
-            if not bound and not has_subtitle and weight(key) >= LONG:
-                ending[key][anime.anime_id] = anime
-            if before and n_words > 1:
-                subtitled[key][anime.anime_id] = anime
-    for anime, stem in ((one.anime, stem) for one in known for stem in one.beginnings):
-        if stem.kind is Kind.HEAD and stem.key in ending:
-            yield from tied(anime, ending[stem.key].values(), 0.4)
-    for found in subtitled.values():
-        if len(found) <= MANY_IN_COMMON:
-            for anime, other in combinations(found.values(), 2):
-                yield from tied(anime, [other], 0.55, one_studio=True)
-                yield from tied(anime, [other], 0.8)
+            yield from tied(anime, called.get(first[at:], ()), 0.6, Closeness.LOOSE, one_studio=True)

@@ -1,25 +1,50 @@
 """Names of anime, and how much two anime have in common beside them."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from enum import IntEnum
 from itertools import chain
 from typing import NamedTuple, Self
 
 from hakken.catalogue import ADULT_GENRE, Anime
-from hakken.franchises.titles import Kind, Stem, Title
+from hakken.series.titles import Kind, Stem, Title
 
 EXTRA_TYPES = frozenset(("Special", "Music"))
 SAYS_NOTHING = frozenset((ADULT_GENRE,))  # those who have it are compared among themselves
 STUDIO_BONUS = 0.3
 UNKNOWN_GENRES = 0.25
 """Likeness of two anime of which it can't be said."""
+MANY = 60
+"""What more titles have in common is no name."""
+EDITION = re.compile(r"\s*\((?:tv|\d{4})\)$")
+
+
+class Closeness(IntEnum):
+    """What the titles of two anime have in common."""
+
+    SAME = 1
+    """All of it, but for a type or year in brackets."""
+    COUNTED = 2
+    """All but a number, a season, "OVA" or the like."""
+    BEGUN = 3
+    """One begins with the whole of the other."""
+    LOOSE = 4
+    """Some words: rather of one universe than of one series."""
 
 
 class Tie(NamedTuple):
-    """Two anime that are of one franchise, as far as their titles tell."""
+    """Two anime that belong together, as far as their titles tell.
+
+    Attributes:
+        one: id of an anime.
+        other: of the other.
+        closeness: how much the titles have in common.
+    """
 
     one: int
     other: int
+    closeness: Closeness
 
 
 class Named(NamedTuple):
@@ -54,7 +79,10 @@ class Named(NamedTuple):
 
 
 class Called(dict[str, list[Anime]]):
-    """Who is called what, markers left out; by the main, the English and the Japanese title."""
+    """Who is called what, markers left out; by the main, the English and the Japanese title.
+
+    What more than `MANY` are called is no name.
+    """
 
     def __init__(self, known: Iterable[Named]) -> None:
         called: defaultdict[str, dict[int, Anime]] = defaultdict(dict)
@@ -62,7 +90,7 @@ class Called(dict[str, list[Anime]]):
             for stem in chain(beginnings, japanese):
                 if stem.kind is Kind.WHOLE:
                     called[stem.key][anime.anime_id] = anime
-        super().__init__((key, list(named.values())) for key, named in called.items())
+        super().__init__((key, list(named.values())) for key, named in called.items() if len(named) <= MANY)
 
 
 def likeness(one: Anime, other: Anime) -> float:
@@ -84,7 +112,9 @@ def same_studio(one: Anime, other: Anime) -> bool:
     return not set(one.studios).isdisjoint(other.studios)
 
 
-def tied(anime: Anime, others: Iterable[Anime], least: float, *, one_studio: bool = False) -> Iterator[Tie]:
+def tied(
+    anime: Anime, others: Iterable[Anime], least: float, closeness: Closeness, *, one_studio: bool = False
+) -> Iterator[Tie]:
     """Ties to those that are alike enough.
 
     What is for adults only is never tied to what is not: it mostly parodies it, under the same name.
@@ -96,4 +126,9 @@ def tied(anime: Anime, others: Iterable[Anime], least: float, *, one_studio: boo
             and likeness(anime, other) >= least
             and (not one_studio or same_studio(anime, other))
         ):
-            yield Tie(anime.anime_id, other.anime_id)
+            same = closeness is Closeness.COUNTED and _undated(anime.title) == _undated(other.title)
+            yield Tie(*sorted((anime.anime_id, other.anime_id)), Closeness.SAME if same else closeness)
+
+
+def _undated(title: str) -> str:
+    return EDITION.sub("", title.casefold())

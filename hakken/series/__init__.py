@@ -1,0 +1,2 @@
+from hakken.series.grouping import Relation, circles
+with_franchises=None
