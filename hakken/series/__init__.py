@@ -1,2 +1,64 @@
+"""Series: which anime are one show, where a newcomer begins, and what to watch next.
+
+    titles (taken apart) ─► likeness ─► ties ─┬─► grouping (series, stories, universes) ─► order (parts)
+                                   relations ─┘
+
+A *series* is what one would call one show, with its seasons, films and specials. A *story* holds other tellings of the
+same as well, such as "Fullmetal Alchemist" and "Fullmetal Alchemist: Brotherhood". A *universe* is wider, and may be begun
+anywhere: all of Gundam.
+
+Pure, and computed once, when a model is trained; what comes out is written in the catalogue.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from hakken.catalogue import Anime, Catalogue
 from hakken.series.grouping import Relation, circles
-with_franchises=None
+from hakken.series.order import Told, entries
+from hakken.series.ties import ties
+
+__all__ = ["Relation", "with_series"]
+
+
+def with_series(catalogue: Catalogue, relations: Iterable[Relation] = ()) -> Catalogue:
+    """The catalogue with each anime's series, story and universe and its part in the series, whatever was there before.
+
+    Args:
+        catalogue: the anime.
+        relations: what is known of how anime are related, in any order and of any kind; it goes before titles.
+    """
+    anime = dict(catalogue)
+    known = list(relations)
+    found = circles(anime, known, ties(anime.values()))
+    told = Told.of(known)
+    named: dict[int, Anime] = {}
+    for members in _circle(found.series):
+        series = entries([anime[one] for one in members], told)
+        begin = series.main[0]
+        places = {anime_id: place for place, anime_id in enumerate(series.main, start=1)}
+        for one in members:
+            named[one] = msgspec.structs.replace(
+                anime[one],
+                series=begin if len(members) > 1 else None,
+                part=places.get(one) if len(members) > 1 else None,
+                kind=series.parts[one],
+                probable=found.certain[one] != found.certain[begin],
+            )
+    for name, of in (("story", found.story), ("universe", found.universe)):
+        for members in _circle(of):
+            first = min({named[one].series or one for one in members}, key=lambda one: (anime[one].year or 9999, one))
+            if len({named[one].series or one for one in members}) > 1:
+                for one in members:
+                    named[one] = msgspec.structs.replace(named[one], **{name: first})
+    return Catalogue(named.values())
+
+
+def _circle(of: Mapping[int, int]) -> Iterator[list[int]]:
+    """The members of each circle, by their ids."""
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for anime_id in sorted(of):
+        found[of[anime_id]].append(anime_id)
+    yield from found.values()

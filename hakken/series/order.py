@@ -1,70 +1,145 @@
-"""Which entries of a franchise are its main ones, and in which order to watch them."""
+"""What each entry of a series is, and in which order to watch the main ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import NamedTuple, Self
 
 from hakken.catalogue import Anime
-from hakken.franchises.likeness import EXTRA_TYPES, genres_in_common
-from hakken.franchises.titles import Kind, Title
+from hakken.series.grouping import IN_ORDER, OTHER_IS_PART, PART_OF_OTHER, SUMMARIES, Relation, is_show
+from hakken.series.likeness import EXTRA_TYPES, genres_in_common
+from hakken.series.titles import Kind, Title
 
-SERIES = "TV"
-ASIDE = frozenset(
-    (
-        *("recap", "recaps", "soushuuhen", "digest", "omake", "pv", "cm", "pilot", "preview", "trailer", "drama"),
-        *("special", "specials", "episode", "bonus", "extra", "extras", "総集編", "特別編", "番外編"),
-    )
-)
-"""Words that say in a title that it is no entry of its own."""
-BESIDE_A_SERIES = frozenset(("ova", "ovas", "oad", "ona"))
-"""Words that say so where there is a series."""
+
+class Part(StrEnum):
+    """What an entry of a series is."""
+
+    MAIN = "main"
+    """A season, or what else the story goes on in."""
+    FILM = "film"
+    """A film that the story goes on in."""
+    SIDE = "side story"
+    SPECIAL = "special"
+    RECAP = "recap"
+    """It tells again what was told."""
+    EXTRA = "extra"
+    """A music video, a commercial, a preview: nothing to be recommended."""
+
+
+MAIN_PARTS = frozenset((Part.MAIN, Part.FILM))
+EXTRA_KINDS = frozenset(("Music", "CM", "PV"))
+RECAP_WORDS = frozenset(("recap", "recaps", "soushuuhen", "digest", "総集編"))
+EXTRA_WORDS = frozenset(("pv", "cm", "pilot", "preview", "trailer", "drama", "omake"))
+SPECIAL_WORDS = frozenset(("special", "specials", "episode", "bonus", "extra", "extras", "特別編", "番外編"))
+BESIDE_A_SHOW = frozenset(("ova", "ovas", "oad", "ona"))
+"""Words that say in a title that it is no entry of its own where there is a show."""
 OF_THE_STORY = 0.2
 """Share of genres that a main entry has in common with the first."""
 MIN_EPISODES = 4
-"""What came out beside a series, other than films, is a story of its own if it is as long as this."""
+"""What came out beside a show, other than films, is a story of its own if it is as long as this."""
 LONG_RUNNER = 100
-"""Films beside a series of so many episodes are outings, not the story."""
+"""Films beside a show of so many episodes are outings, not the story."""
 MANY_FILMS = 3
-"""With more films than this, a series of unknown length is a long one."""
+"""With more films than this, a show of unknown length is a long one."""
 QUARTERS = {"winter": 0.0, "spring": 0.25, "summer": 0.5, "fall": 0.75}
 UNDATED = 9999.0
 
 
-def in_order(members: Sequence[Anime]) -> list[Anime]:
-    """The main entries of a franchise in watching order; the first is where a newcomer begins.
+class Told(NamedTuple):
+    """What relations say of single entries.
+
+    Attributes:
+        in_order: ids of sequels and prequels.
+        beside: of side stories.
+        recaps: of summaries.
+    """
+
+    in_order: frozenset[int]
+    beside: frozenset[int]
+    recaps: frozenset[int]
+
+    @classmethod
+    def of(cls, relations: Iterable[Relation]) -> Self:
+        """Sort relations by what they say."""
+        found: dict[str, set[int]] = {"in_order": set(), "beside": set(), "recaps": set()}
+        for one in relations:
+            if one.word in IN_ORDER:
+                found["in_order"] |= {one.anime_id, one.related_id}
+            elif one.word in OTHER_IS_PART:
+                found["recaps" if one.word in SUMMARIES else "beside"].add(one.related_id)
+            elif one.word in PART_OF_OTHER:
+                found["recaps" if one.word == "fullstory" else "beside"].add(one.anime_id)
+        return cls(**{name: frozenset(ids) for name, ids in found.items()})
+
+
+class Entries(NamedTuple):
+    """The entries of a series.
+
+    Attributes:
+        main: ids of its main entries and films in watching order; the first is where a newcomer begins.
+        parts: what each of its anime is.
+    """
+
+    main: list[int]
+    parts: dict[int, Part]
+
+
+def entries(members: Sequence[Anime], told: Told) -> Entries:
+    """Put the entries of a series in order.
 
     Args:
         members: its anime, at least one, in the order of their ids.
+        told: what relations say of them.
     """
     dates = _dates(members)
     titles = {anime.anime_id: Title.of(anime.title) for anime in members}
-    beside_series = any(anime.type == SERIES for anime in members)
-    aside = ASIDE | BESIDE_A_SERIES if beside_series else ASIDE
+    has_show = any(is_show(anime) for anime in members)
     outings = _films_are_outings(members)
 
     def order(anime: Anime) -> tuple[float, bool, tuple[int, ...], int]:
-        return dates[anime.anime_id], anime.type != SERIES, titles[anime.anime_id].numbers, anime.anime_id
+        return dates[anime.anime_id], not is_show(anime), titles[anime.anime_id].numbers, anime.anime_id
 
-    def late(anime: Anime) -> bool:
-        """Whether it is mostly another telling: films that are counted off, or what was there before the series."""
-        film = entry.type == SERIES and anime.type == "Movie" and bool(titles[anime.anime_id].numbers)
-        return film or dates[anime.anime_id] < dates[entry.anime_id]
-
-    works = [one for one in members if one.type == SERIES or _is_work(one, titles[one.anime_id], aside)] or members
+    parts = {one.anime_id: _part(one, titles[one.anime_id], told, has_show, outings) for one in members}
+    works = [one for one in members if parts[one.anime_id] in MAIN_PARTS] or list(members)
     entry = _entry(sorted(works, key=order), dates, titles)
-    others = (one for one in works if one is not entry and _is_main(one, entry, beside_series, outings))
-    return [entry, *sorted(others, key=lambda one: (late(one), order(one)))]
+    parts[entry.anime_id] = Part.FILM if entry.type == "Movie" else Part.MAIN
+    main = [entry]
+    for one in sorted(works, key=order):
+        if one is entry or parts[one.anime_id] not in MAIN_PARTS:
+            continue
+        common = genres_in_common(one, entry)
+        parody = common is not None and common < OF_THE_STORY
+        if one.anime_id not in told.in_order and (parody or (has_show and dates[one.anime_id] < dates[entry.anime_id])):
+            parts[one.anime_id] = Part.SIDE
+        else:
+            main.append(one)
+    return Entries([one.anime_id for one in main], parts)
 
 
-def _is_work(anime: Anime, title: Title, aside: frozenset[str]) -> bool:
-    return anime.type not in EXTRA_TYPES and aside.isdisjoint(title.words)
+def _part(anime: Anime, title: Title, told: Told, has_show: bool, outings: bool) -> Part:
+    """What an entry is; which of those that may be main ones is another question."""
+    words = set(title.words[1:])
+    if anime.type in EXTRA_KINDS or words & EXTRA_WORDS:
+        return Part.EXTRA
+    if anime.anime_id in told.recaps or words & RECAP_WORDS:
+        return Part.RECAP
+    main = Part.FILM if anime.type == "Movie" else Part.MAIN
+    if anime.anime_id in told.in_order and anime.type not in EXTRA_TYPES:
+        return main
+    if anime.type in EXTRA_TYPES or words & SPECIAL_WORDS:
+        return Part.SPECIAL
+    if anime.anime_id in told.beside:
+        return Part.SIDE
+    if anime.type == "Movie":
+        # Films that are counted off tell a show again.
+        return Part.RECAP if has_show and title.numbers else Part.SIDE if outings else main
+    if not has_show or is_show(anime):
+        return main
+    return Part.SIDE if words & BESIDE_A_SHOW or (anime.episodes or 0) < MIN_EPISODES else main
 
 
 def _dates(members: Sequence[Anime]) -> dict[int, float]:
     """When each began, in years; where nobody knows, when the one before it did, by their ids, or the one after."""
-    known = {
-        anime.anime_id: anime.year + QUARTERS.get((anime.season or "").split(" ")[0].lower(), 0.5)
-        for anime in members
-        if anime.year
-    }
+    known = {anime.anime_id: _date(anime) for anime in members if anime.year}
     first = next(iter(known.values()), UNDATED)
     dates: dict[int, float] = {}
     for anime in members:
@@ -72,18 +147,26 @@ def _dates(members: Sequence[Anime]) -> dict[int, float]:
     return dates
 
 
-def _entry(works: Sequence[Anime], dates: dict[int, float], titles: dict[int, Title]) -> Anime:
-    """The earliest series, or work where there is none; but what it is named after goes before it.
+def _date(anime: Anime) -> float:
+    year, _, rest = (anime.start_date or "").partition("-")
+    if year and int(year) == anime.year and rest:
+        month, _, day = rest.partition("-")
+        return int(year) + (int(month) - 1 + int(day or 1) / 32) / 12
+    return (anime.year or UNDATED) + QUARTERS.get((anime.season or "").split(" ")[0].lower(), 0.5)
 
-    A film or OVA goes before a series only where it came before it, and the series has a longer name.
+
+def _entry(works: Sequence[Anime], dates: dict[int, float], titles: dict[int, Title]) -> Anime:
+    """The earliest show, or work where there is none; but what it is named after goes before it.
+
+    A film or OVA goes before a show only where it came before it, and the show has a longer name.
     """
     out = [work for work in works if _is_out(work)] or works
-    entry = next((work for work in out if work.type == SERIES), out[0])
+    entry = next((work for work in out if is_show(work)), out[0])
     beginnings = {stem.key: stem.kind for stem in titles[entry.anime_id].stems()[:-1]}
     for work in works:
         kind = beginnings.get("".join(titles[work.anime_id].words))
         earlier = kind is not Kind.WHOLE and dates[work.anime_id] < dates[entry.anime_id]
-        if kind and (work.type == entry.type or earlier):
+        if kind and (is_show(work) == is_show(entry) or earlier):
             return work
     return entry
 
@@ -93,16 +176,7 @@ def _is_out(anime: Anime) -> bool:
     return bool(anime.year or anime.episodes)
 
 
-def _is_main(anime: Anime, entry: Anime, beside_series: bool, outings: bool) -> bool:
-    common = genres_in_common(anime, entry)
-    if common is not None and common < OF_THE_STORY:  # a parody with the same characters
-        return False
-    if anime.type == "Movie":
-        return not outings
-    return anime.type == SERIES or not beside_series or (anime.episodes or 0) >= MIN_EPISODES
-
-
 def _films_are_outings(members: Sequence[Anime]) -> bool:
     films = sum(anime.type == "Movie" for anime in members)
-    series = [anime.episodes for anime in members if anime.type == SERIES]
-    return any((films > MANY_FILMS) if episodes is None else episodes >= LONG_RUNNER for episodes in series)
+    shows = [anime.episodes for anime in members if is_show(anime)]
+    return any((films > MANY_FILMS) if episodes is None else episodes >= LONG_RUNNER for episodes in shows)
