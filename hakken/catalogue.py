@@ -23,6 +23,8 @@ from hakken.ratings import AnimeId
 
 FILE_NAME = "catalogue.jsonl.gz"
 ADULT_GENRE = "Hentai"
+BESIDE = frozenset(("side story", "special", "recap", "extra"))
+"""Kinds of entries that are no recommendations of their own."""
 LIKELY = 0.5
 """Confidence from which on an inferred relation is rather true than not."""
 DATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
@@ -51,7 +53,7 @@ class Related(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def likely(self) -> bool:
-        """Whether it is sure enough to be told to people; otherwise it only tells what may be of one franchise."""
+        """Whether it is sure enough to be told to people; otherwise it only tells what may be of one series."""
         return self.confidence is None or self.confidence >= LIKELY
 
 
@@ -92,9 +94,12 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         made_from: what it was made from, in MyAnimeList's words in lower case: original, manga, light novel …
         tags: what it has in it, the most characteristic first, such as "Time Travel".
         adult: for adults only.
-        franchise: id of the anime with which its franchise begins; None where it stands alone.
-        saga: the same of its saga, the wider circle: franchises that are most likely one story. See hakken.franchises.
-        part: 1, 2, 3 … for the saga's main entries in watching order; None for specials, recaps and the like.
+        series: id of the anime with which its series begins; None where it stands alone. See hakken.series.
+        part: 1, 2, 3 … for the main entries of the series in viewing order; None for specials, recaps and the like.
+        kind: what it is in its series: main, film, side story, special, recap or extra; None where nobody looked.
+        probable: whether only its titles make it likely that it belongs to its series.
+        story: id of the series that its story was first told in; None where there is no other telling.
+        universe: the same of what is related otherwise; None where nothing is.
     """
 
     anime_id: AnimeId
@@ -118,9 +123,12 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     made_from: str | None = None
     tags: tuple[str, ...] = ()
     adult: bool = False
-    franchise: AnimeId | None = None
-    saga: AnimeId | None = None
+    series: AnimeId | None = msgspec.field(default=None, name="franchise")  # as models of schema 3 have it
     part: int | None = None
+    kind: str | None = None
+    probable: bool = False
+    story: AnimeId | None = None
+    universe: AnimeId | None = msgspec.field(default=None, name="saga")  # the same
 
     @property
     def relations_asked(self) -> bool:
@@ -158,10 +166,13 @@ class Columns(NamedTuple):
         ids: MyAnimeList ids, ascending.
         year: 0 where it is unknown, as all that follow.
         members: how many people have it on their lists at the site.
-        franchise: id of the anime with which its franchise begins.
-        saga: the same of its saga.
-        part: in the saga's watching order.
+        series: id of the anime with which its series begins.
+        story: the same of its story.
+        universe: the same of its universe.
+        part: in the series' viewing order.
         adult: `(n,)` bool, for adults only.
+        probable: `(n,)` bool, see `Anime`.
+        beside: `(n,)` bool, what is no recommendation of its own: specials, recaps, music videos and the like.
         types: each type → the positions of its anime.
         genres: each genre → the same.
     """
@@ -169,10 +180,13 @@ class Columns(NamedTuple):
     ids: Int64s
     year: Int64s
     members: Int64s
-    franchise: Int64s
-    saga: Int64s
+    series: Int64s
+    story: Int64s
+    universe: Int64s
     part: Int64s
     adult: Mask
+    probable: Mask
+    beside: Mask
     types: Mapping[str, Int64s]
     genres: Mapping[str, Int64s]
 
@@ -183,24 +197,32 @@ class Columns(NamedTuple):
         types: dict[str, list[int]] = {}
         genres: dict[str, list[int]] = {}
         for position, one in enumerate(anime):
-            facts = (one.year, one.members, one.franchise, one.saga, one.part, one.adult)
+            circles = (one.series, one.story, one.universe, one.part)
+            facts = (one.year, one.members, *circles, one.adult, one.probable, one.kind in BESIDE)
             rows.append((one.anime_id, *(fact or 0 for fact in facts)))
             if one.type:
                 types.setdefault(one.type, []).append(position)
             for genre in one.genres:
                 genres.setdefault(genre, []).append(position)
-        ids, year, members, franchise, saga, part, adult = np.array(rows, dtype=np.int64).reshape(-1, 7).T.copy()
-        return cls(ids, year, members, franchise, saga, part, adult > 0, _arrays(types), _arrays(genres))
+        ids, year, members, *of, adult, probable, beside = np.array(rows, dtype=np.int64).reshape(-1, 10).T.copy()
+        series, story, universe, part = of
+        switches = (adult > 0, probable > 0, beside > 0)
+        return cls(ids, year, members, series, story, universe, part, *switches, _arrays(types), _arrays(genres))
 
     @property
-    def franchise_or_own(self) -> Int64s:
-        """Each anime's franchise; one that stands alone is its own."""
-        return np.where(self.franchise > 0, self.franchise, self.ids)
+    def series_or_own(self) -> Int64s:
+        """Each anime's series; one that stands alone is its own."""
+        return np.where(self.series > 0, self.series, self.ids)
 
     @property
-    def saga_or_own(self) -> Int64s:
-        """The same of its saga; a franchise that is in none is its own."""
-        return np.where(self.saga > 0, self.saga, self.franchise_or_own)
+    def story_or_own(self) -> Int64s:
+        """The same of its story; a series that is told once is its own."""
+        return np.where(self.story > 0, self.story, self.series_or_own)
+
+    @property
+    def universe_or_own(self) -> Int64s:
+        """The same of its universe; a story that is in none is its own."""
+        return np.where(self.universe > 0, self.universe, self.story_or_own)
 
 
 def _arrays(positions: Mapping[str, list[int]]) -> dict[str, Int64s]:
@@ -237,25 +259,24 @@ class Catalogue(Mapping[int, Anime]):
         return tuple(self.columns.ids[self.columns.adult].tolist())
 
     @cached_property
-    def franchises(self) -> Mapping[int, tuple[int, ...]]:
-        """Each franchise of several anime, by where it begins → its main entries in watching order.
+    def series(self) -> Mapping[int, tuple[int, ...]]:
+        """Each series of several anime, by where it begins → its main entries in viewing order.
 
         Those that a catalogue lacks are left out of it.
         """
-        return self._main_entries(self.columns.franchise_or_own)
+        return self._main_entries(self.columns.series_or_own)
 
-    @cached_property
-    def sagas(self) -> Mapping[int, tuple[int, ...]]:
-        """The same of sagas."""
-        return self._main_entries(self.columns.saga_or_own)
+    def series_of(self, anime_id: int) -> int:
+        """The series of an anime: where it begins. One that stands alone, or that nobody knows, is its own."""
+        return self._group_of(anime_id, self.columns.series) or anime_id
 
-    def franchise_of(self, anime_id: int) -> int:
-        """The franchise of an anime: where it begins. One that stands alone, or that nobody knows, is its own."""
-        return self._group_of(anime_id, self.columns.franchise) or anime_id
+    def story_of(self, anime_id: int) -> int:
+        """The same of its story; a series that is told once is its own."""
+        return self._group_of(anime_id, self.columns.story) or self.series_of(anime_id)
 
-    def saga_of(self, anime_id: int) -> int:
-        """The same of its saga; a franchise that is in none is its own."""
-        return self._group_of(anime_id, self.columns.saga) or self.franchise_of(anime_id)
+    def universe_of(self, anime_id: int) -> int:
+        """The same of its universe; a story that is in none is its own."""
+        return self._group_of(anime_id, self.columns.universe) or self.story_of(anime_id)
 
     def _group_of(self, anime_id: int, groups: Int64s) -> int:
         return int(groups[np.searchsorted(self.columns.ids, anime_id)]) if anime_id in self._lines else 0

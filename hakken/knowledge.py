@@ -32,7 +32,7 @@ class Places:
         ids: `(n_places,)` int64, MyAnimeList ids, ascending.
         of_row: `(n_items,)` int64, place of each of the model's rows.
         row: `(n_places,)` int64, the model's row of each place, -1 where it has none.
-        part: `(n_places,)` int32, each place in its saga's watching order; `NO_PART` for specials and the like.
+        part: `(n_places,)` int32, each place in its series' viewing order; `NO_PART` for specials and the like.
     """
 
     def __init__(self, model: Model, columns: Columns) -> None:
@@ -43,7 +43,7 @@ class Places:
         self.row[self.of_row] = np.arange(len(known))
         self._described: Int64s = np.searchsorted(self.ids, columns.ids)
         self.part: Int32s = np.ones(len(self.ids), dtype=np.int32)
-        alone = (columns.franchise == 0) & (columns.saga == 0)
+        alone = columns.series == 0
         self.part[self._described] = np.where(alone, 1, np.where(columns.part > 0, columns.part, NO_PART))
 
     def groups(self, of_described: Int64s) -> Int64s:
@@ -64,12 +64,12 @@ class Places:
 
 
 class Groups:
-    """Franchises, or sagas, as arrays: who belongs together, and in which order to watch it.
+    """Series, stories or universes as arrays: who belongs together, and in which order to watch it.
 
     Attributes:
         of_row: `(n_items,)` int64, the group of each of the model's rows, numbered from 0.
         part_of_row: `(n_items,)` int32, `Places.part` of each row.
-        comes_later: `(n_items,)` bool, which rows are not where their saga begins.
+        comes_later: `(n_items,)` bool, which rows are not where their series begins.
     """
 
     def __init__(self, model: Model, places: Places, of_described: Int64s) -> None:
@@ -198,14 +198,33 @@ class Facts:
         return Places(self._model, self._columns)
 
     @cached_property
-    def franchises(self) -> Groups:
-        """Franchises: what is certainly one story."""
-        return Groups(self._model, self.places, self._columns.franchise_or_own)
+    def beside(self) -> Mask:
+        """`(n_items,)` bool: specials, recaps, music videos and the like, no recommendations of their own."""
+        return self._of_rows(self._columns.beside)
 
     @cached_property
-    def sagas(self) -> Groups:
-        """Sagas: what is most likely one."""
-        return Groups(self._model, self.places, self._columns.saga_or_own)
+    def shows(self) -> Mask:
+        """`(n_items,)` bool: what came out in episodes of its own, rather than a film or a special."""
+        return self.types.get("tv", self._nothing) | self.types.get("ona", self._nothing)
+
+    @cached_property
+    def _nothing(self) -> Mask:
+        return np.zeros(self._model.n_items, dtype=np.bool_)
+
+    @cached_property
+    def series(self) -> Groups:
+        """What one would call one show."""
+        return Groups(self._model, self.places, self._columns.series_or_own)
+
+    @cached_property
+    def stories(self) -> Groups:
+        """Series and other tellings of the same."""
+        return Groups(self._model, self.places, self._columns.story_or_own)
+
+    @cached_property
+    def universes(self) -> Groups:
+        """What is related in any way."""
+        return Groups(self._model, self.places, self._columns.universe_or_own)
 
     def _of_rows(self, column: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
         """A column by the model's rows; 0 where the catalogue lacks one."""

@@ -130,7 +130,7 @@ class FranchiseRule(StrEnum):
     """What a list may hold of what the visitor has seen something of."""
 
     NEW = "new"
-    """No title of a franchise that they have begun."""
+    """No title of a series that they have begun."""
     UNRELATED = "unrelated"
     """Nor of one that is most likely the same story under another name."""
     ALL = "all"
@@ -163,9 +163,9 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         rated_only: whether titles are left out that hardly anyone we learnt from has watched or scored: what is judged
             by its genres, studio and the like, and what has no predicted rating.
         planned: whether titles that the visitor plans to watch may be in the list, or nothing else.
-        franchise: whether the list keeps to new franchises.
+        franchise: whether the list keeps to new series.
         ignored: ids of the visitor's entries that are to say nothing; what they have seen is still not recommended.
-        hidden: ids of titles that are not to be recommended, nor anything else of their series where the franchise
+        hidden: ids of titles that are not to be recommended, nor anything else of their series where the series
             rule knows series.
         like: ids of titles, on the list or not, whose likes are to come first; only in the order by match.
     """
@@ -248,7 +248,7 @@ class Recommendations(msgspec.Struct, frozen=True):
         recommendations: best first.
         notes: plain sentences.
         personal: whether the order comes from the person's own list; if not, it is what many people watch and like.
-        continues: the next unseen main entry of each franchise that the visitor has started, best first.
+        continues: the next unseen main entry of each series that the visitor has started, best first.
     """
 
     recommendations: tuple[Recommendation, ...]

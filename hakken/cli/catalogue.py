@@ -21,11 +21,11 @@ from hakken.details.sweep import fill, gaps, sweep
 from hakken.details.walk import Walk
 from hakken.errors import StorageError
 from hakken.files import written_whole
-from hakken.series import Relation, with_franchises
 from hakken.http import HttpClient
 from hakken.knowledge import Knowledge, put_catalogue
 from hakken.model import store
 from hakken.model.manifest import FILE_NAME
+from hakken.series import Relation, with_series
 
 PATIENCE = 120.0
 """Seconds that one page may take, with the waiting for its turn: nobody is waiting for it."""
@@ -207,12 +207,12 @@ def _refresh(
 
 
 def _finish(places: Places, found: Catalogue, done: _Done, stop: Stop, *, quiet: bool) -> None:
-    """Find the franchises of what is known now, and write it."""
+    """Find the series of what is known now, and write it."""
     with shown(stop, quiet=quiet) as progress:
-        with progress.stage("finding franchises"):
+        with progress.stage("finding series"):
             done.before = places.read()  # anew, since hours may have passed
             known = updated_all(done.before, found)
-            done.after = with_franchises(known, _relations(known))
+            done.after = with_series(known, _relations(known))
         with progress.stage("writing"):
             places.write(done.after)
             done.written = places

@@ -31,7 +31,7 @@ OPTIONS = (
         type=click.Choice([rule.value for rule in FranchiseRule]),
         default=FranchiseRule.NEW.value,
         show_default=True,
-        help="Only franchises that are new, one title of each; or all titles.",
+        help="Only series that are new, one title of each; none of a universe that was begun either; or all titles.",
     ),
     click.option(
         "--no-franchise", "franchise", flag_value=FranchiseRule.ALL.value, help="The same as --franchise all."

@@ -84,7 +84,7 @@ def _data_time(_: click.Context, __: click.Parameter, value: str | None) -> str 
 @click.option("--ratings", type=TABLE, required=True, help="Table of ratings, or a folder of its parts.")
 @click.option("--anime", type=TABLE, required=True, help="Table of anime.")
 @click.option("--titles", type=TABLE, help="Table of further names and facts.")
-@click.option("--relations", type=TABLE, help="Table of how anime are related; else titles tell franchises.")
+@click.option("--relations", type=TABLE, help="Table of how anime are related; else titles tell series.")
 @click.option(
     "--data-time",
     callback=_data_time,
@@ -148,8 +148,8 @@ def _train(
         with store.replacing(out) as staged:
             with progress.stage("reading anime"):
                 known = tables.read_anime_table(anime, titles, strict=strict)
-            with progress.stage("finding franchises"):
-                known = tables.in_franchises(known, relations, strict=strict)
+            with progress.stage("finding series"):
+                known = tables.in_series(known, relations, strict=strict)
             table = tables.read_ratings(ratings, strict=strict, progress=progress)
             fitted = pipeline.fit(table, parameters, known.catalogue, progress, data_time)
             artefact = pipeline.save(fitted, known.catalogue, staged, progress)

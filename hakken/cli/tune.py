@@ -22,7 +22,7 @@ TABLE = click.Path(exists=True, path_type=Path)
 
 @click.command()
 @click.option("--ratings", type=TABLE, required=True, help="Table of ratings.")
-@click.option("--anime", type=TABLE, help="Table of anime; without it nothing is known of franchises.")
+@click.option("--anime", type=TABLE, help="Table of anime; without it nothing is known of series.")
 @click.option("--titles", type=TABLE, help="Table of further names and facts; goes with --anime.")
 @click.option("--relations", type=TABLE, help="Table of how anime are related; goes with --anime.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Directory to write.")
@@ -71,7 +71,7 @@ def tune(
             catalogue = Catalogue([])
             if anime:
                 with progress.stage("reading anime"):
-                    catalogue = tables.in_franchises(tables.read_anime_table(anime, titles), relations).catalogue
+                    catalogue = tables.in_series(tables.read_anime_table(anime, titles), relations).catalogue
             named = read_named(ratings, progress)
         scores = tuning.take_scores(named.table, sample_users, seed)
         say(

@@ -6,10 +6,11 @@ import msgspec
 
 from hakken.catalogue import Anime, Catalogue
 
+CIRCLES = ("series", "part", "kind", "probable", "story", "universe")
 _UNKNOWN: dict[str, object] = {
     field.name: field.default
     for field in msgspec.structs.fields(Anime)
-    if field.default is not msgspec.NODEFAULT and field.name not in {"franchise", "saga", "part"}
+    if field.default is not msgspec.NODEFAULT and field.name not in CIRCLES
 }
 """What a fact is where it is unknown; for a flag, which can't be told from what is known not to be so, it is False."""
 
@@ -17,7 +18,7 @@ _UNKNOWN: dict[str, object] = {
 def filled(anime: Anime, more: Anime) -> Anime:
     """An anime, and of what it lacks all that somebody else knows; no fact of its own is overwritten.
 
-    Inferred relations give way to those that a site tells. Franchise, saga and part are nobody's to tell, and stay as
+    Inferred relations give way to those that a site tells. What is found of series is nobody's to tell, and stays as
     they are.
     """
     added: dict[str, Any] = {
@@ -45,9 +46,7 @@ def updated(old: Anime, new: Anime) -> Anime:
     return msgspec.structs.replace(
         both,
         synonyms=tuple(name for name in names if name not in known),
-        franchise=old.franchise,
-        saga=old.saga,
-        part=old.part,
+        **{name: getattr(old, name) for name in CIRCLES},
     )
 
 

@@ -17,7 +17,7 @@ from hakken.evaluation.reading import NamedTable, read_named
 from hakken.evaluation.report import Evaluation
 from hakken.model import Parameters
 from hakken.training.progress import SILENT, Advance, Progress
-from hakken.training.tables import in_franchises, read_anime_table
+from hakken.training.tables import in_series, read_anime_table
 
 
 class Sources(NamedTuple):
@@ -27,8 +27,8 @@ class Sources(NamedTuple):
         ratings: the rating table.
         anime: the anime table; without it there is no catalogue, and discovery is not measured.
         titles: further names and facts.
-        relations: how anime are related; without it titles alone tell franchises.
-        keys: franchise keys; without them the catalogue's own franchises judge discovery.
+        relations: how anime are related; without it titles alone tell series.
+        keys: series keys; without them the catalogue's own series judge discovery.
     """
 
     ratings: Path
@@ -99,7 +99,7 @@ def _catalogue(sources: Sources, progress: Progress) -> Catalogue:
     if sources.anime is None:
         return Catalogue([])
     with progress.stage("reading anime"):
-        return in_franchises(read_anime_table(sources.anime, sources.titles), sources.relations).catalogue
+        return in_series(read_anime_table(sources.anime, sources.titles), sources.relations).catalogue
 
 
 def compare(

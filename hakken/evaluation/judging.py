@@ -105,8 +105,8 @@ def _ratings(answers: list[Answer], split: Split) -> dict[str, Sums]:
 def _discovery(answers: list[Answer], discovered: list[list[str]], split: Split, keys: Keys | None) -> dict[str, Sums]:
     if keys is None:
         return {}
-    held_out = [metrics.new_franchises(user.held_out, user, keys) for user in split.users]
-    liked = [metrics.new_franchises(user.liked, user, keys) for user in split.users]
+    held_out = [metrics.new_series(user.held_out, user, keys) for user in split.users]
+    liked = [metrics.new_series(user.liked, user, keys) for user in split.users]
     return {
         "discovery": metrics.ndcg(discovered, held_out),
         "discovery_liked": metrics.ndcg(discovered, liked),

@@ -45,6 +45,6 @@ def read_keys(path: Path) -> Keys:
 
 
 def keys_of(catalogue: Catalogue) -> Keys:
-    """Take a catalogue's own franchises for keys: Hakken is then judged by what it believes itself."""
-    of_anime = {anime_id: ALONE.format(catalogue.franchise_of(anime_id)) for anime_id in catalogue}
-    return Keys(of_anime, "the catalogue's own franchises, which the default list goes by too")
+    """Take a catalogue's own series for keys: Hakken is then judged by what it believes itself."""
+    of_anime = {anime_id: ALONE.format(catalogue.series_of(anime_id)) for anime_id in catalogue}
+    return Keys(of_anime, "the catalogue's own series, which the default list goes by too")

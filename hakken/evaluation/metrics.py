@@ -127,9 +127,9 @@ def rating_errors(
 
 
 def discoveries(answer: Answer, user: Newcomer, keys: Keys) -> list[str]:
-    """The first ten different franchises that a user is shown.
+    """The first ten different series that a user is shown.
 
-    The default list is judged as it is. Where a method has none, franchises that the user has an entry of are taken out
+    The default list is judged as it is. Where a method has none, series that the user has an entry of are taken out
     of its ranking, which is the best that could be done for it.
     """
     if answer.default_list is not None:
@@ -145,7 +145,7 @@ def discoveries(answer: Answer, user: Newcomer, keys: Keys) -> list[str]:
     return list(found)
 
 
-def new_franchises(anime_ids: Iterable[int], user: Newcomer, keys: Keys) -> set[str]:
+def new_series(anime_ids: Iterable[int], user: Newcomer, keys: Keys) -> set[str]:
     """Keys of some anime, but for those that the user has an entry of on the list that is given."""
     return {keys.key(anime_id) for anime_id in anime_ids} - begun_by(user, keys)
 
@@ -156,7 +156,7 @@ def begun_by(user: Newcomer, keys: Keys) -> set[str]:
 
 
 def continued(shown: Sequence[Sequence[int]], users: Sequence[Newcomer], keys: Keys) -> Sums:
-    """How many of the first 10 are of a franchise that the user has an entry of."""
+    """How many of the first 10 are of a series that the user has an entry of."""
     total = [
         sum(keys.key(anime_id) in begun for anime_id in anime_ids[:TOP])
         for anime_ids, begun in zip(shown, (begun_by(user, keys) for user in users), strict=True)

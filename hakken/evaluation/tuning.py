@@ -2,7 +2,7 @@
 
 A random search, coarse to fine as in `hakken.training.tuning`, inside one table: the table is split as the protocol
 splits it, by salts of its own, and what counts is how well the two kinds of lists find what the hidden rows hold that
-was liked: the mean of NDCG@10 liked over all titles, and of the default list over new franchises. First the weights
+was liked: the mean of NDCG@10 liked over all titles, and of the default list over new series. First the weights
 are searched for, then, with the best of them, the match's constants; the implicit term follows by least squares, for
 each of some values of `trust`.
 """
@@ -72,7 +72,7 @@ class Candidate(NamedTuple):
         round: 0 for the one that the stage began with.
         value: mean of the two measures.
         liked: NDCG@10 liked, all titles, mean over the splits.
-        discovery_liked: the same of the default list over new franchises.
+        discovery_liked: the same of the default list over new series.
         parameters: the candidate.
     """
 
@@ -126,7 +126,7 @@ def tune_match(
 
     Args:
         named: the table; all of it may be learnt from.
-        catalogue: of its titles; may be empty, then nothing is known of franchises.
+        catalogue: of its titles; may be empty, then nothing is known of series.
         start: where to begin; the parameters of KNN-with-baseline are left as they are.
         n_candidates: candidates to draw, a third of them for the weights; `start` is one more in each stage.
         seed: of the draws.
@@ -203,7 +203,7 @@ class _Fold:
         self._fitted: Fitted = fit(divided.training, start, catalogue)
 
     def measure(self, parameters: Parameters) -> tuple[float, float]:
-        """What is liked of what the two lists show: over all titles, and over new franchises by default."""
+        """What is liked of what the two lists show: over all titles, and over new series by default."""
         knowledge, users = Knowledge(self._model(parameters), self._catalogue), self._split.users
         everything, default = ([_asked(user, knowledge, chosen) for user in users] for chosen in LISTS.values())
         liked = metrics.ndcg([list(map(str, one)) for one in everything], [map(str, user.liked) for user in users])
@@ -211,7 +211,7 @@ class _Fold:
             metrics.discoveries(Answer([], one, None), user, self._keys)
             for one, user in zip(default, users, strict=True)
         ]
-        new = [metrics.new_franchises(user.liked, user, self._keys) for user in users]
+        new = [metrics.new_series(user.liked, user, self._keys) for user in users]
         found = (liked, metrics.ndcg(discovered, new))
         one, other = (float(sums.total.sum() / max(1.0, sums.weight.sum())) for sums in found)
         return one, other

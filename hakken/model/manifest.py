@@ -120,8 +120,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         novelty: exponent by which the match of a widely watched title is lowered.
         pull: how much each score point of a predicted rating above the baseline raises the match.
         quality: how much each score point of an anime's own bias raises the match.
-        skipped: factor on the match of an entry of a saga of which the visitor has seen a later one.
-        ahead: factor on the match of what is not the entry point of a saga of which the visitor has seen nothing.
+        skipped: factor on the match of an entry of a series of which the visitor has seen a later one.
+        ahead: factor on the match of what is not the entry point of a series of which the visitor has seen nothing.
         everyone: what is added to the preference for a title that everyone has on their list.
         implicit_slope: score points that a preference of 1 adds to a predicted rating.
         implicit_offset: score points that a preference of 0 adds to it.

@@ -1,6 +1,6 @@
 """From a list to recommendations. Pure: no file, no network, no clock.
 
-list ─► filters (candidates) ─► franchise rules ─► scoring ─► the best n ─► reasons
+list ─► filters (candidates) ─► series rules ─► scoring ─► the best n ─► reasons
 """
 
 from typing import NamedTuple
@@ -11,10 +11,10 @@ from hakken.knowledge import Knowledge
 from hakken.model import Columns
 from hakken.ratings import FranchiseRule, Order, Preferences, Recommendations, UserList
 from hakken.recommend.filters import candidates as find_candidates
-from hakken.recommend.franchise import Watched, groups_of, new_only, next_entries
 from hakken.recommend.notes import list_notes, notes_on, what_is_left
 from hakken.recommend.reasons import described
 from hakken.recommend.scoring import Scored, Scorer
+from hakken.recommend.series import Watched, new_only, next_entries
 
 __all__ = ["list_notes", "rank", "recommend"]
 
@@ -24,7 +24,7 @@ class Ranking(NamedTuple):
 
     Attributes:
         best: the recommendations.
-        continues: what continues started franchises, best first.
+        continues: what continues begun series, best first.
         taken: how many titles each filter took.
         scorer: who scored them.
     """
@@ -45,7 +45,7 @@ def recommend(user_list: UserList, knowledge: Knowledge, preferences: Preference
 
     Returns:
         At most `preferences.n` recommendations, best first; fewer only when there are no more candidates, with a note
-        that says which filter took how many. Unless the franchise rule is ALL, also what continues started franchises.
+        that says which filter took how many. Unless the franchise rule is ALL, also what continues begun series.
 
     Raises:
         BadOption: the catalogue knows no such type or genre.
@@ -75,15 +75,16 @@ def rank(user_list: UserList, knowledge: Knowledge, preferences: Preferences) ->
     """Find what `recommend` would recommend, without describing it; the arguments and errors are the same."""
     columns = Columns.of(user_list)
     candidates, taken = find_candidates(columns, knowledge, preferences)
+    scorer = Scorer(knowledge, columns.without(preferences.ignored), preferences)
     following = np.zeros_like(candidates)
     if preferences.franchise is not FranchiseRule.ALL:
-        groups = groups_of(knowledge, preferences.franchise)
-        watched = Watched.of(columns, knowledge.facts.places, preferences.hidden)
-        following = next_entries(watched, groups, candidates)
-        fresh = new_only(watched, groups, candidates)
+        facts = knowledge.facts
+        watched = Watched.of(columns, facts.places, preferences.hidden)
+        following = next_entries(watched, facts.series, candidates)
+        unrelated = preferences.franchise is FranchiseRule.UNRELATED
+        fresh = new_only(watched, facts, candidates, scorer.before, unrelated=unrelated, asked=bool(preferences.types))
         if more := int(np.count_nonzero(candidates & ~fresh)):
-            taken["franchise rules"] = more
+            taken["series rules"] = more
         candidates = fresh
-    scorer = Scorer(knowledge, columns.without(preferences.ignored), preferences)
     best, continues = scorer.best((candidates, following), preferences.n)
     return Ranking(best, continues, taken, scorer)

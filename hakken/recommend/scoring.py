@@ -5,7 +5,7 @@
 
 p_ui is the preference, q_i the part of those who could have watched the title that did, `popularity` the visitor's
 choice from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it
-(`hakken.recommend.franchise`), and r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty
+(`hakken.recommend.series`), and r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty
 list has p_ui = 0 and b_u = 0, and gets what many people watch and like. In p_ui, and nowhere else, a title of which
 the visitor wants more counts as if it were many entries.
 
@@ -24,7 +24,7 @@ from hakken.model.arrays import Float64s, Int64s
 from hakken.model.prediction import IMPLICIT_RANGE, Neighbourhood, implicit_term, neighbourhood, neighbours_say
 from hakken.model.preference import Parts, Taste, parts_of
 from hakken.ratings import Order, Preferences
-from hakken.recommend.franchise import Watched, order_factor
+from hakken.recommend.series import Watched, order_factor
 
 SHORTLIST = 250
 """Titles, at least, that the match is made for in full."""
@@ -81,6 +81,8 @@ class Scorer:
     Attributes:
         visitor: the list, folded in.
         taste: what the match goes by: the visitor's, leaning towards what more is wanted of.
+        before: `(n_items,)` float64, the match but for its costly factor or, where no list by match is wanted, how
+            popular each title is.
     """
 
     def __init__(self, knowledge: Knowledge, columns: Columns, preferences: Preferences) -> None:
@@ -88,6 +90,7 @@ class Scorer:
         parameters = model.manifest.parameters
         self.visitor = fold_in(model, columns)
         self._order = preferences.order
+        self.before = model.popularity
         self._wanted = preference(model, self.visitor.taste)
         self.taste = self.visitor.taste
         if self._order is Order.MATCH:
@@ -96,13 +99,13 @@ class Scorer:
                 self.taste = leaning(model, self.visitor.taste, preferences.like)
                 liked = preference(model, self.taste)
             watched = Watched.of(columns, knowledge.facts.places)
-            factor = order_factor(watched, knowledge.facts.sagas, parameters.skipped, parameters.ahead)
+            factor = order_factor(watched, knowledge.facts.series, parameters.skipped, parameters.ahead)
             factor *= model.standing
             if preferences.popularity:
                 factor *= np.exp(SLIDER * preferences.popularity * model.log_popularity)
             self._factor: Float64s = factor
             self._everyone: Float64s = parameters.everyone * model.popularity
-            self._before: Float64s = (liked + self._everyone) * factor
+            self.before = (liked + self._everyone) * factor
 
     @property
     def personal(self) -> bool:
@@ -126,14 +129,14 @@ class Scorer:
         """Those that are worth a score, ascending, so that of equal ones the lower comes first."""
         if self._order is Order.PREDICTED_RATING:
             return np.flatnonzero(candidates)
-        return np.sort(top_n(self._before, candidates, max(SHORTLIST, 5 * n)))
+        return np.sort(top_n(self.before, candidates, max(SHORTLIST, 5 * n)))
 
     def _ratings(self, rows: Int64s) -> Float64s:
         return predict(self._model, self.visitor, rows, self._wanted)
 
     def _matches(self, rows: Int64s) -> Float64s:
         pull = self._model.manifest.parameters.pull
-        matches: Float64s = self._before[rows] * np.exp(pull * neighbours_say(self._model, self.visitor, rows))
+        matches: Float64s = self.before[rows] * np.exp(pull * neighbours_say(self._model, self.visitor, rows))
         return matches
 
     def shares(self, rows: Int64s) -> Shares:

@@ -58,7 +58,7 @@ class Titles:
         columns = catalogue.columns
         # By falling popularity, so that what comes first wins every tie.
         order = np.argsort(-columns.members, kind="stable")
-        self._ids, self._adult, self._sagas = columns.ids[order], columns.adult[order], columns.saga_or_own[order]
+        self._ids, self._adult, self._series = columns.ids[order], columns.adult[order], columns.series_or_own[order]
         self._popularity: Scores = np.log10(1 + columns.members[order])
         self._enough = LIKE_ENOUGH + LESS_KNOWN * (self._popularity.max(initial=0.0) - self._popularity)
         self._names, self._title_of = _all_names(catalogue, self._ids)
@@ -177,16 +177,16 @@ class Titles:
         return NUMBER_WEIGHT if word.isdigit() else self._words.weight(word)
 
     def well_known(self, limit: int, *, known_to: Places, without: Sequence[int]) -> tuple[Anime, ...]:
-        """The titles that most people have on their lists, one of each saga and none for adults.
+        """The titles that most people have on their lists, one of each series and none for adults.
 
         Args:
             limit: how many there may be.
             known_to: `(n,)`, ids of those that may be among them.
-            without: ids of titles whose sagas are left out.
+            without: ids of titles whose series are left out.
         """
-        left_out = [self._catalogue.saga_of(anime_id) for anime_id in without]
-        places = np.flatnonzero(~self._adult & np.isin(self._ids, known_to) & ~np.isin(self._sagas, left_out))
-        firsts = np.sort(np.unique(self._sagas[places], return_index=True)[1])
+        left_out = [self._catalogue.series_of(anime_id) for anime_id in without]
+        places = np.flatnonzero(~self._adult & np.isin(self._ids, known_to) & ~np.isin(self._series, left_out))
+        firsts = np.sort(np.unique(self._series[places], return_index=True)[1])
         return self._anime(places[firsts[:limit]])
 
     def _anime(self, places: npt.NDArray[np.intp]) -> tuple[Anime, ...]:

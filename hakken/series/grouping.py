@@ -223,9 +223,9 @@ def _remade(anime: Mapping[int, Anime], ties: Iterable[Tie]) -> list[Tie]:
     found = []
     for tie in ties:
         one, other = anime[tie.one], anime[tie.other]
-        if tie.closeness is Closeness.SAME and is_show(one) and is_show(other) and one.year and other.year:
-            if abs(one.year - other.year) >= REMADE_AFTER:
-                found.append(tie)
+        shows = is_show(one) and is_show(other)
+        if tie.closeness is Closeness.SAME and shows and one.year and other.year:
+            found += [tie] * (abs(one.year - other.year) >= REMADE_AFTER)
     return found
 
 
@@ -233,9 +233,9 @@ def _join_by_titles(
     forest: _Forest, anime: Mapping[int, Anime], related: Collection[int], ties: Iterable[Tie]
 ) -> set[Tie]:
     spans: dict[int, _Span] = {}
-    for anime_id, one in anime.items():
-        root, span = forest.root(anime_id), _Span(one, anime_id in related)
-        spans.setdefault(root, span).add(span)
+    for anime_id, its in anime.items():
+        span = _Span(its, anime_id in related)
+        spans.setdefault(forest.root(anime_id), span).add(span)
     joined = set()
     for tie in ties:
         one, other = forest.root(tie.one), forest.root(tie.other)

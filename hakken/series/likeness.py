@@ -127,7 +127,8 @@ def tied(
             and (not one_studio or same_studio(anime, other))
         ):
             same = closeness is Closeness.COUNTED and _undated(anime.title) == _undated(other.title)
-            yield Tie(*sorted((anime.anime_id, other.anime_id)), Closeness.SAME if same else closeness)
+            one_id, other_id = sorted((anime.anime_id, other.anime_id))
+            yield Tie(one_id, other_id, Closeness.SAME if same else closeness)
 
 
 def _undated(title: str) -> str:

@@ -115,7 +115,7 @@ def entries(members: Sequence[Anime], told: Told) -> Entries:
     return Entries([one.anime_id for one in main], parts)
 
 
-def _part(anime: Anime, title: Title, told: Told, has_show: bool, outings: bool) -> Part:
+def _part(anime: Anime, title: Title, told: Told, has_show: bool, outings: bool) -> Part:  # noqa: PLR0911  # a table
     """What an entry is; which of those that may be main ones is another question."""
     words = set(title.words[1:])
     if anime.type in EXTRA_KINDS or words & EXTRA_WORDS:

@@ -53,7 +53,7 @@ def page(anime_id: int) -> ResponseReturnValue:
     adult = True if request.args.get("adult") == "1" else None
     want_missing([one])
     to_adults = one.adult or bool(adult)
-    franchise = franchise_of(one, knowledge, adult=to_adults)
+    series = series_of(one, knowledge, adult=to_adults)
     text = render_template(
         "anime.html",
         anime=one,
@@ -63,8 +63,8 @@ def page(anime_id: int) -> ResponseReturnValue:
         nearest=_near(nearest(anime_id, knowledge, adult=adult), knowledge),
         also_liked=_near(also_liked(anime_id, knowledge, adult=adult), knowledge),
         judged_by=_judged_by(anime_id, knowledge),
-        franchise=franchise,
-        related=related_to(one, knowledge, adult=to_adults, besides=franchise),
+        series=series,
+        related=related_to(one, knowledge, adult=to_adults, besides=series),
     )
     return public(Response(text), SOON if lacking(one) else KEPT)
 
@@ -80,10 +80,10 @@ def title_of(anime_id: int, knowledge: Knowledge) -> Anime:
     return with_details(knowledge.catalogue.anime(anime_id))
 
 
-def franchise_of(one: Anime, knowledge: Knowledge, *, adult: bool) -> list[Anime]:
-    """The main entries of a title's franchise in watching order; empty where it stands alone."""
+def series_of(one: Anime, knowledge: Knowledge, *, adult: bool) -> list[Anime]:
+    """The main entries of a title's series in viewing order; empty where it stands alone."""
     catalogue = knowledge.catalogue
-    entries = [catalogue[part] for part in catalogue.franchises.get(catalogue.franchise_of(one.anime_id), ())]
+    entries = [catalogue[part] for part in catalogue.series.get(catalogue.series_of(one.anime_id), ())]
     shown = [entry for entry in entries if adult or not entry.adult]
     return shown if any(entry.anime_id != one.anime_id for entry in shown) else []
 

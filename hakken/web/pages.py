@@ -168,8 +168,8 @@ def _entries(recommendations: Sequence[Recommendation], knowledge: Knowledge) ->
 def _judged_by(one: Recommendation, knowledge: Knowledge) -> str:
     if not one.by_attributes:
         return ""
-    saga_of = knowledge.catalogue.saga_of
-    of_series = any(saga_of(why.anime_id) == saga_of(one.anime_id) for why in one.reasons if why.share > 0)
+    series_of = knowledge.catalogue.series_of
+    of_series = any(series_of(why.anime_id) == series_of(one.anime_id) for why in one.reasons if why.share > 0)
     return judged_by(knowledge.catalogue.anime(one.anime_id), knowledge.facts, of_series=of_series)
 
 

@@ -11,7 +11,7 @@ Text comes in blocks of a few megabytes, which all cores parse; what is kept of 
 from hakken.training.tables.anime import AnimeTable, read_anime_table
 from hakken.training.tables.rating_table import COMPLETED, UNKNOWN_STATUS, RatingTable
 from hakken.training.tables.reading import read_ratings
-from hakken.training.tables.relations import in_franchises
+from hakken.training.tables.relations import in_series
 from hakken.training.tables.rows import NOT_SCORED
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
     "UNKNOWN_STATUS",
     "AnimeTable",
     "RatingTable",
-    "in_franchises",
+    "in_series",
     "read_anime_table",
     "read_ratings",
 ]

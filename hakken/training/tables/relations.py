@@ -1,4 +1,4 @@
-"""Reading the table of how anime are related, and finding the franchises of an anime table."""
+"""Reading the table of how anime are related, and finding the series of an anime table."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ import msgspec
 
 from hakken.catalogue import Catalogue, Related, spaced
 from hakken.errors import TableError
-from hakken.series import Relation, with_franchises
+from hakken.series import Relation, with_series
 from hakken.training.tables.anime import AnimeTable
 from hakken.training.tables.faults import N_EXAMPLES, Faults
 from hakken.training.tables.files import parts_of
@@ -19,13 +19,13 @@ RELATION_COLUMNS = ("anime_id", "relation", "related_id")
 CONFIDENCE = re.compile(r"0?\.[0-9]+|[01](\.0*)?")
 
 
-def in_franchises(anime: AnimeTable, relations: Path | None = None, *, strict: bool = False) -> AnimeTable:
-    """The same table, whose catalogue knows franchises and relations; what could not be used of those is counted too.
+def in_series(anime: AnimeTable, relations: Path | None = None, *, strict: bool = False) -> AnimeTable:
+    """The same table, whose catalogue knows series and relations; what could not be used of those is counted too.
 
     Args:
         anime: the anime.
         relations: a table, or a folder of its parts, in the formats of ratings; `confidence`, 0-1, may say of each row
-            how sure it is, where it was inferred. All of them tell franchises, and go into the catalogue, so that they
+            how sure it is, where it was inferred. All of them tell series, and go into the catalogue, so that they
             do so again when it is brought up to date. Without a table titles alone decide.
         strict: refuse it at the first row that can't be used.
 
@@ -40,7 +40,7 @@ def in_franchises(anime: AnimeTable, relations: Path | None = None, *, strict: b
     dropped = anime.dropped + faults.dropped
     places = {reason: anime.examples.get(reason, ()) + faults.examples.get(reason, ()) for reason in dropped}
     examples = {reason: some[:N_EXAMPLES] for reason, some in places.items()}
-    catalogue = _related(with_franchises(anime.catalogue, known), known)
+    catalogue = _related(with_series(anime.catalogue, known), known)
     return AnimeTable(catalogue, dropped, examples)
 
 
