@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from hakken.catalogue import Anime
 from hakken.series.likeness import Closeness, Tie
+from hakken.series.titles import Title
 
 IN_ORDER = frozenset(("sequel", "prequel"))
 PART_OF_OTHER = frozenset(("parentstory", "parent", "fullstory"))
@@ -26,6 +27,8 @@ SUMMARIES = frozenset(("summary", "compilation"))
 OTHERWISE_RELATED = frozenset(("spinoff", "alternativesetting", "other"))
 DEPENDABLE = 0.8
 """Confidence from which on an inferred sequel is one, whatever else is said."""
+SIDEWAYS = frozenset(("gaiden", "alternative", "alternate", "vigilante", "vigilantes", "generations"))
+"""Words of a title that tell of another show beside the one that it names."""
 SOON, SOON_OF_RELATED, SOON_NUMBERED = 5, 3, 12
 """Years in which a show, film or special that titles join to another follows it; fewer where relations of both are
 known, yet none between them; more where it is counted on from it."""
@@ -33,6 +36,10 @@ REMADE_AFTER = 4
 """Years after which a show of exactly the same title is told anew."""
 EPISODES_A_YEAR, ENDLESS = 50, 30
 """Episodes in which a year goes by, and years for which a show of unknown length may run."""
+DOUBTFUL = 0.6
+"""Confidence up to which an inferred sequel is as likely another show of its universe."""
+ONE_NAME = 0.35
+"""Confidence from which on something else is at least of the same name."""
 LONG_ENOUGH = 8
 """Episodes from which on what came out on the web is a show."""
 
@@ -56,6 +63,11 @@ class Relation(NamedTuple):
     def word(self) -> str:
         """The kind in small letters without spaces or the like, as the sets above have it."""
         return "".join(filter(str.isalpha, self.kind)).lower()
+
+    @property
+    def is_of_one_name(self) -> bool:
+        """Whether it was inferred to be something else of the same name: a special, a film, another telling."""
+        return self.word == "other" and self.confidence is not None and self.confidence >= ONE_NAME
 
     @property
     def is_dependable(self) -> bool:
@@ -137,6 +149,11 @@ class _Span:
         return max(0, self.first - other.last, other.first - self.last)
 
 
+def words_of(anime: Anime) -> list[str]:
+    """The words of its titles."""
+    return Title.of(f"{anime.title} {anime.title_english or ''}").words
+
+
 def is_show(anime: Anime) -> bool:
     """Whether it is what a series is made of, rather than a film, a special or the like."""
     return anime.type == "TV" or (anime.type == "ONA" and (anime.episodes or 0) >= LONG_ENOUGH)
@@ -153,10 +170,11 @@ def circles(anime: Mapping[int, Anime], relations: Collection[Relation], ties: I
     ties = sorted(ties, key=lambda tie: _order(tie, anime))
     forest = _Forest()
     for one in relations:
-        if one.word in RETELLINGS | OTHERWISE_RELATED:
+        if one.word in RETELLINGS | OTHERWISE_RELATED and not one.is_of_one_name:
             forest.part(one.anime_id, one.related_id)
+    tied = {(tie.one, tie.other) for tie in ties if tie.closeness < Closeness.LOOSE}
     for one in sorted(relations, key=lambda one: (not one.is_dependable, one)):
-        if one.word in IN_ORDER and (one.is_dependable or not forest.are_apart(one.anime_id, one.related_id)):
+        if one.word in IN_ORDER and (one.is_dependable or _is_likely(one, anime, tied, forest)):
             forest.join(one.anime_id, one.related_id)
     parents = _parents(relations)
     _join_parts(forest, parents)
@@ -169,12 +187,20 @@ def circles(anime: Mapping[int, Anime], relations: Collection[Relation], ties: I
     certain = forest.roots(anime)
     joined |= _join_by_titles(forest, anime, related, [tie for tie in ties if tie.closeness is Closeness.BEGUN])
     between_several = _join_parts(forest, parents)
+    named = [one for one in relations if one.is_of_one_name and one.anime_id in anime and one.related_id in anime]
+    for one in named:
+        pair = (one.anime_id, one.related_id)
+        shows = all(is_show(anime[anime_id]) for anime_id in pair)
+        years = [anime[anime_id].year for anime_id in pair if anime[anime_id].year]
+        if not shows and not forest.are_apart(*pair) and (not years or max(years) - min(years) <= SOON):
+            forest.join(*pair)
     series = forest.roots(anime)
     story = _Forest()
     for one_id, root in series.items():
         story.join(one_id, root)
     for one in relations:
-        if one.word in RETELLINGS:
+        both_shows = one in named and is_show(anime[one.anime_id]) and is_show(anime[one.related_id])
+        if one.word in RETELLINGS or both_shows:
             story.join(one.anime_id, one.related_id)
     for tie in remade:
         story.join(tie.one, tie.other)
@@ -187,6 +213,15 @@ def circles(anime: Mapping[int, Anime], relations: Collection[Relation], ties: I
         if between_several.isdisjoint((tie.one, tie.other)) and (tie not in joined):
             story.join(tie.one, tie.other)
     return Circles(certain, series, stories, story.roots(anime))
+
+
+def _is_likely(one: Relation, anime: Mapping[int, Anime], tied: Collection[tuple[int, int]], forest: _Forest) -> bool:
+    """Whether an inferred sequel may be one: of two shows only where their titles say so too."""
+    pair = (min(one.anime_id, one.related_id), max(one.anime_id, one.related_id))
+    shows = all(anime_id in anime and is_show(anime[anime_id]) for anime_id in pair)
+    if shows and (one.confidence or 0) <= DOUBTFUL and pair not in tied:
+        return False
+    return not forest.are_apart(*pair)
 
 
 def _order(tie: Tie, anime: Mapping[int, Anime]) -> tuple[int, int, int, int]:
@@ -243,7 +278,11 @@ def _join_by_titles(
             continue
         span, of_other = spans[one], spans[other]
         both_related = span.related and of_other.related
-        most = SOON_OF_RELATED if both_related else SOON if tie.closeness is Closeness.BEGUN else SOON_NUMBERED
+        counted = tie.closeness <= Closeness.COUNTED
+        shows = span.has_show and of_other.has_show
+        if shows and not counted and SIDEWAYS & {*words_of(anime[tie.one]), *words_of(anime[tie.other])}:
+            continue
+        most = SOON_NUMBERED if counted else SOON_OF_RELATED if both_related or shows else SOON
         if span.years_to(of_other) <= most:
             root = forest.join(one, other)
             span.add(of_other)
