@@ -36,8 +36,6 @@ REMADE_AFTER = 4
 """Years after which a show of exactly the same title is told anew."""
 EPISODES_A_YEAR, ENDLESS = 50, 30
 """Episodes in which a year goes by, and years for which a show of unknown length may run."""
-DOUBTFUL = 0.6
-"""Confidence up to which an inferred sequel is as likely another show of its universe."""
 ONE_NAME = 0.35
 """Confidence from which on something else is at least of the same name."""
 LONG_ENOUGH = 8
@@ -97,6 +95,11 @@ class _Forest:
     def __init__(self) -> None:
         self._parent: dict[int, int] = {}
         self._against: defaultdict[int, set[int]] = defaultdict(set)
+        self._members: dict[int, list[int]] = {}
+
+    def members(self, node: int) -> list[int]:
+        root = self.root(node)
+        return self._members.get(root, [root])
 
     def root(self, node: int) -> int:
         parent = self._parent
@@ -108,7 +111,9 @@ class _Forest:
     def join(self, one: int, other: int) -> int:
         one, other = sorted((self.root(one), self.root(other)))
         if one != other:
+            both = self.members(one) + self.members(other)
             self._parent[other] = one
+            self._members[one] = both
             if other in self._against:
                 self._against[one] |= self._against.pop(other)
         return one
@@ -172,12 +177,13 @@ def circles(anime: Mapping[int, Anime], relations: Collection[Relation], ties: I
     for one in relations:
         if one.word in RETELLINGS | OTHERWISE_RELATED and not one.is_of_one_name:
             forest.part(one.anime_id, one.related_id)
-    tied = {(tie.one, tie.other) for tie in ties if tie.closeness < Closeness.LOOSE}
-    for one in sorted(relations, key=lambda one: (not one.is_dependable, one)):
-        if one.word in IN_ORDER and (one.is_dependable or _is_likely(one, anime, tied, forest)):
+    titles = _Titles(anime, ties)
+    same = [one for one in relations if one.word in IN_ORDER | PART_OF_OTHER | OTHER_IS_PART]
+    for one in sorted(same, key=titles.doubt):
+        sure = one.is_dependable and one.word in IN_ORDER
+        if sure or titles.allow(forest, one.anime_id, one.related_id):
             forest.join(one.anime_id, one.related_id)
     parents = _parents(relations)
-    _join_parts(forest, parents)
     remade = _remade(anime, ties)
     for tie in remade:
         if forest.root(tie.one) != forest.root(tie.other):
@@ -186,7 +192,7 @@ def circles(anime: Mapping[int, Anime], relations: Collection[Relation], ties: I
     joined = _join_by_titles(forest, anime, related, [tie for tie in ties if tie.closeness <= Closeness.COUNTED])
     certain = forest.roots(anime)
     joined |= _join_by_titles(forest, anime, related, [tie for tie in ties if tie.closeness is Closeness.BEGUN])
-    between_several = _join_parts(forest, parents)
+    between_several = {child for child, of in parents.items() if len({forest.root(parent) for parent in of}) > 1}
     named = [one for one in relations if one.is_of_one_name and one.anime_id in anime and one.related_id in anime]
     for one in named:
         pair = (one.anime_id, one.related_id)
@@ -215,13 +221,34 @@ def circles(anime: Mapping[int, Anime], relations: Collection[Relation], ties: I
     return Circles(certain, series, stories, story.roots(anime))
 
 
-def _is_likely(one: Relation, anime: Mapping[int, Anime], tied: Collection[tuple[int, int]], forest: _Forest) -> bool:
-    """Whether an inferred sequel may be one: of two shows only where their titles say so too."""
-    pair = (min(one.anime_id, one.related_id), max(one.anime_id, one.related_id))
-    shows = all(anime_id in anime and is_show(anime[anime_id]) for anime_id in pair)
-    if shows and (one.confidence or 0) <= DOUBTFUL and pair not in tied:
-        return False
-    return not forest.are_apart(*pair)
+class _Titles:
+    """What titles say of a doubtful relation: two sets of anime with a show in each are one only if they agree."""
+
+    def __init__(self, anime: Mapping[int, Anime], ties: Iterable[Tie]) -> None:
+        self._anime = anime
+        self._tied: defaultdict[int, set[int]] = defaultdict(set)
+        for tie in ties:
+            if tie.closeness < Closeness.LOOSE:
+                self._tied[tie.one].add(tie.other)
+                self._tied[tie.other].add(tie.one)
+
+    def doubt(self, relation: Relation) -> tuple[bool, bool, float, Relation]:
+        """What relations are looked at by, the surest first."""
+        sure = relation.is_dependable and relation.word in IN_ORDER
+        tied = relation.related_id in self._tied.get(relation.anime_id, ())
+        return not sure, not tied, -(1.0 if relation.confidence is None else relation.confidence), relation
+
+    def allow(self, forest: _Forest, one: int, other: int) -> bool:
+        if forest.are_apart(one, other):
+            return False
+        few, many = sorted((forest.members(one), forest.members(other)), key=len)
+        if not (self._has_show(few) and self._has_show(many)):
+            return True
+        root = forest.root(many[0])
+        return any(forest.root(tied) == root for member in few for tied in self._tied.get(member, ()))
+
+    def _has_show(self, members: Iterable[int]) -> bool:
+        return any(member in self._anime and is_show(self._anime[member]) for member in members)
 
 
 def _order(tie: Tie, anime: Mapping[int, Anime]) -> tuple[int, int, int, int]:
@@ -239,18 +266,6 @@ def _parents(relations: Iterable[Relation]) -> dict[int, set[int]]:
         elif one.word in PART_OF_OTHER:
             found[one.anime_id].add(one.related_id)
     return dict(sorted(found.items()))
-
-
-def _join_parts(forest: _Forest, parents: Mapping[int, set[int]]) -> set[int]:
-    """Join side stories to what they are of; those of several series, in which these meet, are returned."""
-    several = set()
-    for child, of in parents.items():
-        if len({forest.root(parent) for parent in of}) == 1:
-            if not forest.are_apart(child, min(of)):
-                forest.join(child, min(of))
-        elif not any(forest.root(parent) == forest.root(child) for parent in of):
-            several.add(child)
-    return several
 
 
 def _remade(anime: Mapping[int, Anime], ties: Iterable[Tie]) -> list[Tie]:
