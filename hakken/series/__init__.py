@@ -33,7 +33,7 @@ def with_series(catalogue: Catalogue, relations: Iterable[Relation] = ()) -> Cat
     anime = dict(catalogue)
     known = list(relations)
     found = circles(anime, known, ties(anime.values()))
-    told = Told.of(known)
+    told = Told.of(known, anime)
     named: dict[int, Anime] = {}
     for members in _circle(found.series):
         series = entries([anime[one] for one in members], told)

@@ -172,7 +172,8 @@ def circles(anime: Mapping[int, Anime], relations: Collection[Relation], ties: I
         relations: what is known of how anime are related, in any order; may name others, through which they are.
         ties: what their titles say.
     """
-    ties = sorted(ties, key=lambda tie: _order(tie, anime))
+    sideways = {one for one, its in anime.items() if is_show(its) and SIDEWAYS & {*words_of(its)}}
+    ties = sorted((_weighed(tie, anime, sideways) for tie in ties), key=lambda tie: _order(tie, anime))
     forest = _Forest()
     for one in relations:
         if one.word in RETELLINGS | OTHERWISE_RELATED and not one.is_of_one_name:
@@ -251,6 +252,12 @@ class _Titles:
         return any(member in self._anime and is_show(self._anime[member]) for member in members)
 
 
+def _weighed(tie: Tie, anime: Mapping[int, Anime], sideways: Collection[int]) -> Tie:
+    """The same tie, loose where only one of two shows says that it tells something beside the other."""
+    begun = tie.closeness is Closeness.BEGUN and is_show(anime[tie.one]) and is_show(anime[tie.other])
+    return tie._replace(closeness=Closeness.LOOSE) if begun and (tie.one in sideways) != (tie.other in sideways) else tie
+
+
 def _order(tie: Tie, anime: Mapping[int, Anime]) -> tuple[int, int, int, int]:
     """The closest first, and of equally close ones those that came soonest after each other."""
     one, other = anime[tie.one].year, anime[tie.other].year
@@ -295,8 +302,6 @@ def _join_by_titles(
         both_related = span.related and of_other.related
         counted = tie.closeness <= Closeness.COUNTED
         shows = span.has_show and of_other.has_show
-        if shows and not counted and SIDEWAYS & {*words_of(anime[tie.one]), *words_of(anime[tie.other])}:
-            continue
         most = SOON_NUMBERED if counted else SOON_OF_RELATED if both_related or shows else SOON
         if span.years_to(of_other) <= most:
             root = forest.join(one, other)

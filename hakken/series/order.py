@@ -1,6 +1,6 @@
 """What each entry of a series is, and in which order to watch the main ones."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Self
 
@@ -34,7 +34,7 @@ BESIDE_A_SHOW = frozenset(("ova", "ovas", "oad", "ona"))
 """Words that say in a title that it is no entry of its own where there is a show."""
 OF_THE_STORY = 0.2
 """Share of genres that a main entry has in common with the first."""
-MIN_EPISODES = 4
+MIN_EPISODES = 6
 """What came out beside a show, other than films, is a story of its own if it is as long as this."""
 LONG_RUNNER = 100
 """Films beside a show of so many episodes are outings, not the story."""
@@ -48,7 +48,7 @@ class Told(NamedTuple):
     """What relations say of single entries.
 
     Attributes:
-        in_order: ids of sequels and prequels.
+        in_order: ids of sequels and prequels of shows.
         beside: of side stories.
         recaps: of summaries.
     """
@@ -58,12 +58,13 @@ class Told(NamedTuple):
     recaps: frozenset[int]
 
     @classmethod
-    def of(cls, relations: Iterable[Relation]) -> Self:
-        """Sort relations by what they say."""
+    def of(cls, relations: Iterable[Relation], anime: Mapping[int, Anime]) -> Self:
+        """Sort relations by what they say; the sequel of a film may itself only tell a show again."""
         found: dict[str, set[int]] = {"in_order": set(), "beside": set(), "recaps": set()}
         for one in relations:
             if one.word in IN_ORDER:
-                found["in_order"] |= {one.anime_id, one.related_id}
+                both = (one.anime_id, one.related_id)
+                found["in_order"] |= {a for a, b in (both, both[::-1]) if b in anime and is_show(anime[b])}
             elif one.word in OTHER_IS_PART:
                 found["recaps" if one.word in SUMMARIES else "beside"].add(one.related_id)
             elif one.word in PART_OF_OTHER:
@@ -123,7 +124,8 @@ def _part(anime: Anime, title: Title, told: Told, has_show: bool, outings: bool)
     if anime.anime_id in told.recaps or words & RECAP_WORDS:
         return Part.RECAP
     main = Part.FILM if anime.type == "Movie" else Part.MAIN
-    if anime.anime_id in told.in_order and anime.type not in EXTRA_TYPES:
+    short = has_show and anime.type != "Movie" and not is_show(anime) and (anime.episodes or 0) < MIN_EPISODES
+    if anime.anime_id in told.in_order and anime.type not in EXTRA_TYPES and not short:
         return main
     if anime.type in EXTRA_TYPES or words & SPECIAL_WORDS:
         return Part.SPECIAL
@@ -132,9 +134,7 @@ def _part(anime: Anime, title: Title, told: Told, has_show: bool, outings: bool)
     if anime.type == "Movie":
         # Films that are counted off tell a show again.
         return Part.RECAP if has_show and title.numbers else Part.SIDE if outings else main
-    if not has_show or is_show(anime):
-        return main
-    return Part.SIDE if words & BESIDE_A_SHOW or (anime.episodes or 0) < MIN_EPISODES else main
+    return Part.SIDE if short or (has_show and not is_show(anime) and words & BESIDE_A_SHOW) else main
 
 
 def _dates(members: Sequence[Anime]) -> dict[int, float]:

@@ -114,7 +114,7 @@ def _by_common_head(known: list[Named], called: Called) -> Iterator[Tie]:
     heads: defaultdict[Opening, dict[int, Anime]] = defaultdict(dict)
     for one in known:
         for key, kind, n_words in chain(one.beginnings, one.japanese):
-            if kind is Kind.HEAD and key not in called and weight(key) >= SHORT:
+            if kind is Kind.HEAD and weight(key) >= SHORT:
                 heads[Opening(key, n_words)][one.anime.anime_id] = one.anime
     for head, found in heads.items():
         for anime, other in combinations(found.values() if len(found) <= MANY else (), 2):
