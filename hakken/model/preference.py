@@ -182,14 +182,14 @@ def parts_of(model: Model, taste: Taste, rows: Int64s) -> Parts:
 
 def _add_attributes(model: Model, taste: Taste, rows: Int64s, weights: Float64s) -> None:
     """Add what attributes make of the weights of some titles, `(n,)` inner indices, to `weights`, `(n, n_entries)`."""
-    by_attributes = np.flatnonzero(np.diff(model.arrays.attr_indptr)[rows])
-    if not len(by_attributes):
-        return
     arrays = model.arrays
+    begins, lengths = arrays.attr_indptr[rows], arrays.attr_indptr[rows + 1] - arrays.attr_indptr[rows]
+    if not lengths.any():
+        return
     values = np.ascontiguousarray(_attribute_values(model, taste)[0].T)
-    cut, positions = gather(arrays.attr_indptr, rows[by_attributes])
-    # Title by title: a product of matrices would round differently with the number of titles.
-    for place, begin, end in zip(by_attributes.tolist(), cut[:-1].tolist(), cut[1:].tolist(), strict=True):
-        attributes = arrays.attr_indices[positions[begin:end]]
-        scale = arrays.attr_scale[attributes] * arrays.attr_share[rows[place]]
-        weights[place] += (values[attributes] * scale[:, np.newaxis]).sum(axis=0)
+    # Attribute by attribute: a product of matrices would round differently with the number of titles.
+    for nth in range(lengths.max()):
+        places = np.flatnonzero(lengths > nth)
+        attributes = arrays.attr_indices[begins[places] + nth]
+        scale = arrays.attr_scale[attributes] * arrays.attr_share[rows[places]]
+        weights[places] += values[attributes] * scale[:, np.newaxis]
