@@ -120,7 +120,7 @@ def preference(model: Model, taste: Taste) -> Float64s:
     total *= arrays.pref_scale
     titles = model.by_attributes
     if len(titles.rows):
-        values, liking = _attribute_values(model, taste)
+        values, liking = _attribute_values(model, taste), taste.liking.astype(np.float32)
         of_attribute = (liking @ values) * arrays.attr_scale
         total[titles.rows] += titles.share * titles.sums(of_attribute)
         # A planned title may be recommended, and does not speak for itself.
@@ -132,19 +132,14 @@ def preference(model: Model, taste: Taste) -> Float64s:
     return total
 
 
-def _attribute_values(model: Model, taste: Taste) -> tuple[Float32s, Float32s]:
-    """What each entry of a taste says for each attribute, packed, and how much the entry counts.
-
-    Returns:
-        `(n, n_attributes)` float32, v_ja in units of `attr_scale`, 0 for an entry that says nothing, and `(n,)`
-        float32, x_uj.
-    """
+def _attribute_values(model: Model, taste: Taste) -> Float32s:
+    """v_ja of each entry of a taste in units of `attr_scale`, `(n, n_attributes)` float32; 0 where it says nothing."""
     arrays = model.arrays
     rows = arrays.attr_rows[taste.rows]
     says = rows >= 0
     values = np.zeros((len(rows), len(arrays.attr_scale)), dtype=np.float32)
     values[says] = arrays.attr_values[rows[says]]
-    return values, taste.liking.astype(np.float32)
+    return values
 
 
 def _by_title(model: Model, taste: Taste) -> Float64s:
@@ -186,7 +181,7 @@ def _add_attributes(model: Model, taste: Taste, rows: Int64s, weights: Float64s)
     begins, lengths = arrays.attr_indptr[rows], arrays.attr_indptr[rows + 1] - arrays.attr_indptr[rows]
     if not lengths.any():
         return
-    values = np.ascontiguousarray(_attribute_values(model, taste)[0].T)
+    values = np.ascontiguousarray(_attribute_values(model, taste).T)
     # Attribute by attribute: a product of matrices would round differently with the number of titles.
     for nth in range(lengths.max()):
         places = np.flatnonzero(lengths > nth)
