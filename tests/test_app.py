@@ -177,7 +177,11 @@ def test_without_a_usable_model_pages_say_so_and_readyz_says_why(
 
 def test_the_embedded_model_is_warm_before_anyone_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     warmed: list[Knowledge] = []
-    monkeypatch.setattr(Knowledge, "warm", warmed.append)
+
+    def warm(knowledge: Knowledge) -> None:
+        warmed.append(knowledge)
+
+    monkeypatch.setattr(Knowledge, "warm", warm)
     create_app(Settings(facts_source="off"))
     assert len(warmed) == 1
 
