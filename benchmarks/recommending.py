@@ -21,7 +21,7 @@ from benchmarks.serving import popular_list, report, times
 from hakken.catalogue import Anime, Catalogue
 from hakken.knowledge import Knowledge
 from hakken.model import Columns, Manifest, Model, Parameters, store
-from hakken.model.arrays import QUANTA, Array, Arrays, Float64s, Int64s, index_type, unpack
+from hakken.model.arrays import FEW_WATCHERS, QUANTA, Array, Arrays, Float64s, Int64s, index_type, unpack
 from hakken.model.manifest import Sizes
 from hakken.ratings import FranchiseRule, Order, Preferences, UserList
 from hakken.recommend import recommend
@@ -53,6 +53,7 @@ def synthetic_knowledge(seed: int = 0) -> Knowledge:
     order = np.lexsort((title, watched.ravel()))
     weights = rng.standard_exponential(N_ITEMS * K_STORED) * rng.choice([1, 1, 1, -0.3], N_ITEMS * K_STORED)
     falling = -np.sort(-rng.beta(1, 4, (N_ITEMS, K_STORED)), axis=1)
+    popularity = (watchers + FEW_WATCHERS) / N_USERS
     made = Arrays(
         anime_ids=np.array(list(catalogue), dtype=np.int32),
         b_i=rng.normal(scale=0.5, size=N_ITEMS),
@@ -63,12 +64,12 @@ def synthetic_knowledge(seed: int = 0) -> Knowledge:
         sim_scale=np.full(N_ITEMS, 0.4 / unpack(np.array([QUANTA], dtype=np.uint16))[0], dtype=np.float32),
         sim_support=np.full(N_ITEMS * K_STORED, 50, dtype=np.uint16),
         watchers=watchers.astype(np.int32),
-        popularity=((watchers + 20) / N_USERS).astype(np.float32),
+        popularity=popularity.astype(np.float32),
         pref_indptr=np.concatenate(([0], np.cumsum(np.bincount(watched.ravel(), minlength=N_ITEMS)))),
         pref_indices=title[order].astype(index_type(N_ITEMS)),
         pref_values=(weights[order] * PREF_QUANTA / 12).clip(-PREF_QUANTA, PREF_QUANTA).astype(np.int16),
         pref_scale=np.full(N_ITEMS, 0.2 / PREF_QUANTA, dtype=np.float32),
-        **_attributes(rng, watchers),
+        **_attributes(rng, watchers, popularity),
     )
     n = N_ITEMS * K_STORED
     sizes = Sizes(users=N_USERS, items=N_ITEMS, entries=n, scored=n, neighbours=n, preferences=n)
@@ -85,24 +86,20 @@ def synthetic_knowledge(seed: int = 0) -> Knowledge:
     return Knowledge(Model(made, manifest, "synthetic"), catalogue)
 
 
-def _attributes(rng: np.random.Generator, watchers: Float64s) -> dict[str, Array]:
+def _attributes(rng: np.random.Generator, watchers: Float64s, popularity: Float64s) -> dict[str, Array]:
     """What attributes say of titles that few people watched: the arrays `attr_…`."""
     share = ATTRIBUTE_SUPPORT / (watchers + ATTRIBUTE_SUPPORT)
     share[share < LEAST_SHARE] = 0.0
     lengths = np.where(share > 0, ATTRIBUTES_OF_ONE, 0)
+    each = np.tile(np.arange(N_ATTRIBUTES, dtype=np.uint16), (int(np.count_nonzero(lengths)), 1))
     return {
-        "attr_share": (share * np.sqrt((watchers + 20) / N_USERS)).astype(np.float32),
+        "attr_share": (share * np.sqrt(popularity)).astype(np.float32),
         "attr_indptr": np.concatenate(([0], np.cumsum(lengths))),
-        "attr_indices": _drawn_attributes(rng, int(np.count_nonzero(lengths))),
+        "attr_indices": np.sort(rng.permuted(each, axis=1)[:, :ATTRIBUTES_OF_ONE], axis=1).ravel(),
         "attr_rows": np.arange(N_ITEMS, dtype=np.int32),
         "attr_values": rng.normal(scale=30, size=(N_ITEMS, N_ATTRIBUTES)).clip(-127, 127).astype(np.int8),
         "attr_scale": np.full(N_ATTRIBUTES, 1e-4, dtype=np.float32),
     }
-
-
-def _drawn_attributes(rng: np.random.Generator, n_titles: int) -> Array:
-    drawn = rng.permuted(np.tile(np.arange(N_ATTRIBUTES, dtype=np.uint16), (n_titles, 1)), axis=1)
-    return np.sort(drawn[:, :ATTRIBUTES_OF_ONE], axis=1).ravel()
 
 
 def _filled(catalogue: Catalogue) -> Catalogue:

@@ -175,6 +175,17 @@ def test_without_a_usable_model_pages_say_so_and_readyz_says_why(
     assert client.get("/").status_code == 200
 
 
+def test_the_embedded_model_is_warm_before_anyone_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    warmed: list[Knowledge] = []
+
+    def warm(knowledge: Knowledge) -> None:
+        warmed.append(knowledge)
+
+    monkeypatch.setattr(Knowledge, "warm", warm)
+    create_app(Settings(facts_source="off"))
+    assert len(warmed) == 1
+
+
 def test_what_a_test_hands_over_is_what_is_served(knowledge: Knowledge) -> None:
     client = create_app(Settings(model="/nowhere"), knowledge=knowledge).test_client()
     assert client.get("/readyz").get_json()["model"]["version"] == knowledge.model.version

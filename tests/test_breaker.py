@@ -256,11 +256,12 @@ def test_attempts_end_with_the_deadline(http: HttpClient, standin: Standin) -> N
 
 
 def test_a_busy_queue_is_not_taken_for_a_dead_site(standin: Standin) -> None:
-    """A turn comes every 0.8 s, and to each visitor when 0.1 s is left; the site always answers in 0.2 s."""
-    pace = Pace({"jikan": [SiteRate(1, 0.55)]})
-    http = HttpClient(0.7, sites={"jikan": standin.jikan_url}, pace=pace)
-    standin.fail("jikan", lambda: time.sleep(0.2))
+    """A turn comes every second, and to each visitor when 0.2 s of 0.9 are left; the site always answers in 0.8 s."""
+    pace = Pace({"jikan": [SiteRate(1, 0.75)]})
+    http = HttpClient(0.9, sites={"jikan": standin.jikan_url}, pace=pace)
     assert get(http, standin) == 200
+    standin.fail("jikan", lambda: time.sleep(0.8))
+    time.sleep(0.3)
 
     for _ in range(FAILURES + 1):
         with pytest.raises(SiteTimeout):

@@ -41,7 +41,7 @@ from tests.test_sources import FINAL, OUTCOMES
 PAGE = Path(__file__).parent.parent / "docs" / "sources.md"
 WRITE = os.environ.get("WRITE_DOCS") == "1"
 BEGIN, END = "<!-- the table -->\n", "<!-- end of the table -->"
-DEADLINE = 2.0
+DEADLINE = 4.0
 ENDLESS_DEADLINE = 10.0
 """For some 170 pages, until we give up."""
 NAMES = ("mal", "jikan", "load_json", "anilist")

@@ -313,8 +313,8 @@ def _workers(pid: int) -> list[int]:
 
 def _directory(pid: int) -> Path:
     """Where the workers of a server count; the files that they have mapped give it away."""
-    [worker, *_] = _workers(pid)
-    [mapped] = set(re.findall(r"(/\S+/hakken-metrics-[^/]+)/counter", Path(f"/proc/{worker}/maps").read_text()))
+    maps = "".join(Path(f"/proc/{worker}/maps").read_text() for worker in _workers(pid))  # one may have just begun
+    [mapped] = set(re.findall(r"(/\S+/hakken-metrics-[^/]+)/counter", maps))
     return Path(mapped)
 
 

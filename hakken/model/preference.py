@@ -120,7 +120,7 @@ def preference(model: Model, taste: Taste) -> Float64s:
     total *= arrays.pref_scale
     titles = model.by_attributes
     if len(titles.rows):
-        values, liking = _attribute_values(model, taste)
+        values, liking = _attribute_values(model, taste), taste.liking.astype(np.float32)
         of_attribute = (liking @ values) * arrays.attr_scale
         total[titles.rows] += titles.share * titles.sums(of_attribute)
         # A planned title may be recommended, and does not speak for itself.
@@ -132,19 +132,14 @@ def preference(model: Model, taste: Taste) -> Float64s:
     return total
 
 
-def _attribute_values(model: Model, taste: Taste) -> tuple[Float32s, Float32s]:
-    """What each entry of a taste says for each attribute, packed, and how much the entry counts.
-
-    Returns:
-        `(n, n_attributes)` float32, v_ja in units of `attr_scale`, 0 for an entry that says nothing, and `(n,)`
-        float32, x_uj.
-    """
+def _attribute_values(model: Model, taste: Taste) -> Float32s:
+    """v_ja of each entry of a taste in units of `attr_scale`, `(n, n_attributes)` float32; 0 where it says nothing."""
     arrays = model.arrays
     rows = arrays.attr_rows[taste.rows]
     says = rows >= 0
     values = np.zeros((len(rows), len(arrays.attr_scale)), dtype=np.float32)
     values[says] = arrays.attr_values[rows[says]]
-    return values, taste.liking.astype(np.float32)
+    return values
 
 
 def _by_title(model: Model, taste: Taste) -> Float64s:
@@ -182,14 +177,14 @@ def parts_of(model: Model, taste: Taste, rows: Int64s) -> Parts:
 
 def _add_attributes(model: Model, taste: Taste, rows: Int64s, weights: Float64s) -> None:
     """Add what attributes make of the weights of some titles, `(n,)` inner indices, to `weights`, `(n, n_entries)`."""
-    by_attributes = np.flatnonzero(np.diff(model.arrays.attr_indptr)[rows])
-    if not len(by_attributes):
-        return
     arrays = model.arrays
-    values = np.ascontiguousarray(_attribute_values(model, taste)[0].T)
-    cut, positions = gather(arrays.attr_indptr, rows[by_attributes])
-    # Title by title: a product of matrices would round differently with the number of titles.
-    for place, begin, end in zip(by_attributes.tolist(), cut[:-1].tolist(), cut[1:].tolist(), strict=True):
-        attributes = arrays.attr_indices[positions[begin:end]]
-        scale = arrays.attr_scale[attributes] * arrays.attr_share[rows[place]]
-        weights[place] += (values[attributes] * scale[:, np.newaxis]).sum(axis=0)
+    begins, lengths = arrays.attr_indptr[rows], arrays.attr_indptr[rows + 1] - arrays.attr_indptr[rows]
+    if not lengths.any():
+        return
+    values = np.ascontiguousarray(_attribute_values(model, taste).T)
+    # Attribute by attribute: a product of matrices would round differently with the number of titles.
+    for nth in range(lengths.max()):
+        places = np.flatnonzero(lengths > nth)
+        attributes = arrays.attr_indices[begins[places] + nth]
+        scale = arrays.attr_scale[attributes] * arrays.attr_share[rows[places]]
+        weights[places] += values[attributes] * scale[:, np.newaxis]
