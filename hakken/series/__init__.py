@@ -16,8 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from hakken.catalogue import Anime, Catalogue
-from hakken.series.grouping import Relation, circles
+from hakken.series.grouping import circles
 from hakken.series.order import Told, entries
+from hakken.series.relations import Relation
 from hakken.series.ties import ties
 
 __all__ = ["Relation", "with_series"]

@@ -139,6 +139,11 @@ class Title(NamedTuple):
         marked = (_number(word) for at, end in enumerate(self.ends) for word in self.words[at:end])
         return tuple(number for number in marked if number is not None)
 
+    @property
+    def number(self) -> int:
+        """Which season or part it is, as far as it says; else 1."""
+        return max(self.numbers, default=1)
+
     def stems(self) -> list[Stem]:
         """The beginnings by which it may be known, from short to long."""
         words, breaks, ends, whole = self
