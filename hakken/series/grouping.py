@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from hakken.catalogue import Anime
 from hakken.series.forest import Forest
-from hakken.series.likeness import Closeness, Tie, genres_in_common
+from hakken.series.likeness import Closeness, Tie, genres_in_common, same_studio
 from hakken.series.relations import IN_ORDER, OTHERWISE_RELATED, RETELLINGS, Relation, parents
 from hakken.series.titles import Title
 
@@ -32,18 +32,21 @@ SOON_OF_SHOWS = ((0.85, 8), (0.7, 5), (0.5, 3))
 ones nine of ten do where the genres are the same, and one of four where hardly any are."""
 SOON_OF_UNKNOWN = 3
 """The same, where genres are unknown, or relations are known and none of them is a sequel."""
+SOON_OF_FILMS = 5
+"""Years in which, where no relation is known, one film of a studio goes on with another of which it shares some words."""
 SAME_GENRES = 0.85
 """Share of genres in common from which on a doubtful sequel is one."""
 MOST_LEFT_OUT = 2
 """Numbers that may be missing between two seasons: "Macross 7" is none."""
-REMADE_AFTER = 4
-"""Years after which a show of the same title is told anew."""
+REMADE_AFTER = 3
+"""Years from the end of a show after which one of the same title tells it anew."""
 SAME_TAGS = 0.6
 """Likeness of tags from which on a show of the same name, and not of the series, tells the same anew."""
 EPISODES_A_YEAR, ENDLESS = 50, 30
 """Episodes in which a year goes by, and years for which a show of unknown length may run."""
+SOLD = frozenset(("ONA", "OVA"))
 LONG_ENOUGH = 8
-"""Episodes from which on what came out on the web is a show."""
+"""Episodes from which on what came out on the web or on discs is a show."""
 
 
 class Circles(NamedTuple):
@@ -64,7 +67,7 @@ class Circles(NamedTuple):
 
 def is_show(anime: Anime) -> bool:
     """Whether it is what a series is made of, rather than a film, a special or the like."""
-    return anime.type == "TV" or (anime.type == "ONA" and (anime.episodes or 0) >= LONG_ENOUGH)
+    return anime.type == "TV" or (anime.type in SOLD and (anime.episodes or 0) >= LONG_ENOUGH)
 
 
 def circles(anime: Mapping[int, Anime], relations: Collection[Relation], ties: Iterable[Tie]) -> Circles:
@@ -80,6 +83,7 @@ def circles(anime: Mapping[int, Anime], relations: Collection[Relation], ties: I
     grouping.join_by_titles(Closeness.SAME, Closeness.COUNTED)
     certain = grouping.series.roots(anime)
     grouping.join_by_titles(Closeness.BEGUN)
+    grouping.join_by_titles(Closeness.LOOSE)
     grouping.join_of_one_name()
     series = grouping.series.roots(anime)
     wider = Forest()
@@ -136,7 +140,7 @@ class _Grouping:
             if one == other or self.series.are_apart(one, other):
                 continue
             span, of_other = spans[one], spans[other]
-            if span.has_show and of_other.has_show and not self._are_shows(tie.one, tie.other):
+            if self._have_shows(one, other) and not self._are_shows(tie.one, tie.other):
                 continue  # a film that names one show does not make it one with another
             if span.years_to(of_other) <= self._most_years(tie, span, of_other):
                 span.add(of_other)
@@ -147,7 +151,7 @@ class _Grouping:
         """Join specials, films and the like to what has the same name, as far as it was inferred."""
         for one in self._relations:
             pair = (one.anime_id, one.related_id)
-            if one.is_of_one_name and self._are_known(*pair) and not self._are_shows(*pair):
+            if one.is_of_one_name and self._are_known(*pair) and not self._have_shows(*pair):
                 years = [year for anime_id in pair if (year := self._anime[anime_id].year)]
                 if not self.series.are_apart(*pair) and (not years or max(years) - min(years) <= SOON):
                     self.series.join(*pair)
@@ -183,9 +187,14 @@ class _Grouping:
             return False
         one, other = self._titles[tie.one], self._titles[tie.other]
         if tie.closeness is Closeness.COUNTED:
-            return abs(one.number - other.number) > MOST_LEFT_OUT + 1
+            return self._skips(tie.one, tie.other)
         sideways = [bool(SIDEWAYS & {*title.words}) for title in (one, other)]
         return tie.closeness is Closeness.BEGUN and sideways[0] != sideways[1]
+
+    def _skips(self, one: int, other: int) -> bool:
+        """Whether of two shows too many numbers would be missing between."""
+        first, second = self._titles[one].number, self._titles[other].number
+        return bool(first and second and abs(first - second) > MOST_LEFT_OUT + 1)
 
     def _place(self, tie: Tie) -> tuple[int, int, int, int]:
         """The closest first, and of equally close ones those that came soonest after each other."""
@@ -199,7 +208,10 @@ class _Grouping:
         return not self._is_sure(relation), not tied, -confidence, relation
 
     def _is_sure(self, relation: Relation) -> bool:
-        return relation.is_dependable and relation.word in IN_ORDER
+        """Whether it is a sequel without doubt; one that was inferred by its number alone may be none."""
+        pair = (relation.anime_id, relation.related_id)
+        inferred = relation.confidence is not None and self._are_shows(*pair)
+        return relation.is_dependable and relation.word in IN_ORDER and not (inferred and self._skips(*pair))
 
     def _is_likely(self, relation: Relation) -> bool:
         """Whether it is more likely than not, for all that is known of the two."""
@@ -213,16 +225,20 @@ class _Grouping:
         """Whether the sets of two may be one: where there is a show in each, only two shows of which titles say so too."""
         if self.series.are_apart(one, other):
             return False
-        few, many = sorted((self.series.members(one), self.series.members(other)), key=len)
-        if not (self._titles.keys() & few and self._titles.keys() & many):
-            return True
-        return self._are_shows(one, other) and other in self._tied.get(one, ())
+        return not self._have_shows(one, other) or (self._are_shows(one, other) and other in self._tied.get(one, ()))
+
+    def _have_shows(self, *anime_ids: int) -> bool:
+        """Whether there is a show in the set of each."""
+        return all(not self._titles.keys().isdisjoint(self.series.members(anime_id)) for anime_id in anime_ids)
 
     def _is_remade(self, tie: Tie) -> bool:
-        """Whether two shows of the same title came years apart."""
-        one, other = self._anime[tie.one].year, self._anime[tie.other].year
-        shows = tie.closeness is Closeness.SAME and self._are_shows(tie.one, tie.other)
-        return bool(shows and one and other and abs(one - other) >= REMADE_AFTER)
+        """Whether of two shows of one title, without a number or the like, one came years after the other."""
+        if tie.closeness > Closeness.COUNTED or not self._are_shows(tie.one, tie.other):
+            return False
+        if tie.closeness is Closeness.COUNTED and any(any(self._titles[one].ends) for one in (tie.one, tie.other)):
+            return False
+        one, other = (_Span(self._anime[anime_id], related=False, ordered=False) for anime_id in (tie.one, tie.other))
+        return one.years_to(other) > (REMADE_AFTER if tie.closeness is Closeness.SAME else SOON_COUNTED)
 
     def _tells_anew(self, tie: Tie) -> bool:
         """Whether two shows of one name are so alike that they tell the same."""
@@ -232,6 +248,9 @@ class _Grouping:
         """Years that may lie between what a tie joins; -1 if it may not."""
         if tie.closeness <= Closeness.COUNTED:
             return SOON_COUNTED
+        if tie.closeness is Closeness.LOOSE:
+            likely = same_studio(self._anime[tie.one], self._anime[tie.other]) and not any(span.related for span in spans)
+            return -1 if not likely else SOON_OF_UNKNOWN if any(span.has_show for span in spans) else SOON_OF_FILMS
         if not self._are_shows(tie.one, tie.other):
             return SOON
         if any(span.ordered for span in spans):
@@ -239,7 +258,7 @@ class _Grouping:
         common = genres_in_common(self._anime[tie.one], self._anime[tie.other])
         if common is None:
             return SOON_OF_UNKNOWN
-        most = next((years for least, years in SOON_OF_SHOWS if common > least), -1)
+        most = next((years for least, years in SOON_OF_SHOWS if common >= least), -1)
         return min(most, SOON_OF_UNKNOWN) if any(span.related for span in spans) else most
 
     def _are_known(self, *anime_ids: int) -> bool:

@@ -50,22 +50,26 @@ class Told(NamedTuple):
 
     Attributes:
         in_order: ids of sequels and prequels of shows.
+        sure: those of them without doubt.
         beside: of side stories.
         recaps: of summaries.
     """
 
     in_order: frozenset[int]
+    sure: frozenset[int]
     beside: frozenset[int]
     recaps: frozenset[int]
 
     @classmethod
     def of(cls, relations: Iterable[Relation], anime: Mapping[int, Anime]) -> Self:
         """Sort relations by what they say; the sequel of a film may itself only tell a show again."""
-        found: dict[str, set[int]] = {"in_order": set(), "beside": set(), "recaps": set()}
+        found: dict[str, set[int]] = {"in_order": set(), "sure": set(), "beside": set(), "recaps": set()}
         for one in relations:
             if one.word in IN_ORDER:
                 both = (one.anime_id, one.related_id)
-                found["in_order"] |= {a for a, b in (both, both[::-1]) if b in anime and is_show(anime[b])}
+                follows = {a for a, b in (both, both[::-1]) if b in anime and is_show(anime[b])}
+                found["in_order"] |= follows
+                found["sure"] |= follows if one.is_dependable else set()
             elif one.word in OTHER_IS_PART:
                 found["recaps" if one.word in SUMMARIES else "beside"].add(one.related_id)
             elif one.word in PART_OF_OTHER:
@@ -126,15 +130,14 @@ def _part(anime: Anime, title: Title, told: Told, has_show: bool, outings: bool)
         return Part.RECAP
     main = Part.FILM if anime.type == "Movie" else Part.MAIN
     short = has_show and anime.type != "Movie" and not is_show(anime) and (anime.episodes or 0) < MIN_EPISODES
-    if anime.anime_id in told.in_order and anime.type not in EXTRA_TYPES and not short:
+    if anime.anime_id in told.sure or (anime.anime_id in told.in_order and anime.type not in EXTRA_TYPES and not short):
         return main
     if anime.type in EXTRA_TYPES or words & SPECIAL_WORDS:
         return Part.SPECIAL
     if anime.anime_id in told.beside:
         return Part.SIDE
     if anime.type == "Movie":
-        # Films that are counted off tell a show again.
-        return Part.RECAP if has_show and title.numbers else Part.SIDE if outings else main
+        return Part.SIDE if outings else main
     return Part.SIDE if short or (has_show and not is_show(anime) and words & BESIDE_A_SHOW) else main
 
 

@@ -50,6 +50,7 @@ _NUMBER_WORDS = {
     for words in ("first second third fourth fifth", "i ii iii iv v vi vii viii ix x")
     for number, word in enumerate(words.split(), start=1)
 }
+FIRST_YEAR = 1900
 LONGEST = 200
 """Characters of a title that are looked at: the beginnings of a title take the square of its length."""
 _FIRST_CJK = "\u3000"
@@ -140,9 +141,11 @@ class Title(NamedTuple):
         return tuple(number for number in marked if number is not None)
 
     @property
-    def number(self) -> int:
-        """Which season or part it is, as far as it says; else 1."""
-        return max(self.numbers, default=1)
+    def number(self) -> int | None:
+        """Which season or part it is: 1 where it does not say, None where it says so in words, such as "Final"."""
+        if not any(self.ends):
+            return 1
+        return max((number for number in self.numbers if number < FIRST_YEAR), default=None)
 
     def stems(self) -> list[Stem]:
         """The beginnings by which it may be known, from short to long."""
