@@ -25,7 +25,7 @@ from hakken.series.titles import Title
 
 SIDEWAYS = frozenset(("gaiden", "alternative", "alternate", "vigilante", "vigilantes", "generations"))
 """Words of a title that tell of another show beside the one that it names."""
-SOON, SOON_COUNTED = 5, 12
+SOON, SOON_COUNTED = 5, 15
 """Years in which what titles join to a show follows it; more where it is counted on from it."""
 SOON_OF_SHOWS = ((0.85, 8), (0.7, 5), (0.5, 3))
 """Genres in common, and years in which a show then goes on with one whose whole title it begins with. Of well-known
@@ -110,7 +110,7 @@ class _Grouping:
                 self._tied[tie.other].add(tie.one)
         self._joined: set[Tie] = set()
         self._related = {one.anime_id for one in relations}
-        self._ordered = {one.anime_id for one in relations if self._is_sure(one)}
+        self._ordered = {one.anime_id for one in relations if one.word in IN_ORDER and self._is_sure(one)}
         self.series = Forest()
 
     def join_by_relations(self) -> None:
@@ -123,7 +123,7 @@ class _Grouping:
             pair = (one.anime_id, one.related_id)
             if self._is_sure(one) or (self._is_likely(one) and self._allows(*pair)):
                 series.join(*pair)
-            elif one.word in IN_ORDER and self._are_shows(*pair):
+            elif one.word in IN_ORDER and self._are_shows(*pair) and series.root(pair[0]) != series.root(pair[1]):
                 series.part(*pair)
         for tie in self._ties:
             if self._is_remade(tie) and series.root(tie.one) != series.root(tie.other):
@@ -210,8 +210,9 @@ class _Grouping:
     def _is_sure(self, relation: Relation) -> bool:
         """Whether it is a sequel without doubt; one that was inferred by its number alone may be none."""
         pair = (relation.anime_id, relation.related_id)
-        inferred = relation.confidence is not None and self._are_shows(*pair)
-        return relation.is_dependable and relation.word in IN_ORDER and not (inferred and self._skips(*pair))
+        if relation.word not in IN_ORDER:
+            return relation.is_within_series and relation.is_fairly_sure
+        return relation.is_dependable and not (relation.confidence and self._are_shows(*pair) and self._skips(*pair))
 
     def _is_likely(self, relation: Relation) -> bool:
         """Whether it is more likely than not, for all that is known of the two."""

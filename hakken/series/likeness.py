@@ -15,7 +15,7 @@ SAYS_NOTHING = frozenset((ADULT_GENRE,))  # those who have it are compared among
 STUDIO_BONUS = 0.3
 UNKNOWN_GENRES = 0.25
 """Likeness of two anime of which it can't be said."""
-MANY = 60
+MANY = 80
 """What more titles have in common is no name."""
 EDITION = re.compile(r"\s*\((?:tv|\d{4})\)$")
 

@@ -30,7 +30,7 @@ MAIN_PARTS = frozenset((Part.MAIN, Part.FILM))
 EXTRA_KINDS = frozenset(("Music", "CM", "PV"))
 RECAP_WORDS = frozenset(("recap", "recaps", "soushuuhen", "digest", "総集編"))
 EXTRA_WORDS = frozenset(("pv", "cm", "pilot", "preview", "trailer", "drama", "omake"))
-SPECIAL_WORDS = frozenset(("special", "specials", "episode", "bonus", "extra", "extras", "特別編", "番外編"))
+SPECIAL_WORDS = frozenset(("mini", "special", "specials", "episode", "bonus", "extra", "extras", "特別編", "番外編"))
 BESIDE_A_SHOW = frozenset(("ova", "ovas", "oad", "ona"))
 """Words that say in a title that it is no entry of its own where there is a show."""
 OF_THE_STORY = 0.2

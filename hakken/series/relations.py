@@ -10,8 +10,8 @@ OTHER_IS_PART = frozenset(("sidestory", "summary", "compilation"))
 RETELLINGS = frozenset(("alternativeversion", "alternative"))
 SUMMARIES = frozenset(("summary", "compilation"))
 OTHERWISE_RELATED = frozenset(("spinoff", "alternativesetting", "other"))
-DEPENDABLE = 0.8
-"""Confidence from which on an inferred relation is one, whatever else is said."""
+DEPENDABLE, FAIRLY_SURE = 0.8, 0.7
+"""Confidence from which on an inferred sequel, and a side story, are of one series, whatever else is said."""
 ONE_NAME = 0.35
 """Confidence from which on something else is at least of the same name."""
 
@@ -40,6 +40,11 @@ class Relation(NamedTuple):
     def is_dependable(self) -> bool:
         """Whether a site says so, or it was inferred with little doubt."""
         return self.confidence is None or self.confidence >= DEPENDABLE
+
+    @property
+    def is_fairly_sure(self) -> bool:
+        """Whether a site says so, or it was inferred with some doubt."""
+        return self.confidence is None or self.confidence >= FAIRLY_SURE
 
     @property
     def is_of_one_name(self) -> bool:

@@ -74,7 +74,7 @@ def _asked_of_beginning(anime: Anime, stem: Stem) -> float:
     if stem.words > 1:
         return 0.0 if stem.kind > Kind.WORDS or heavy > SHORT else NEVER
     if stem.kind is Kind.WORDS:
-        return 0.45 if heavy >= SHORT else NEVER
+        return 0.25 if heavy > LONG else 0.45 if heavy >= SHORT else NEVER
     if stem.kind is Kind.WHOLE and anime.type in EXTRA_TYPES:
         return 0.01  # a special has few genres of its own
     if stem.kind is Kind.HEAD and heavy >= LONG - 1:
@@ -124,9 +124,9 @@ def _by_common_head(known: list[Named], called: Called) -> Iterator[Tie]:
 def _by_common_words(known: list[Named]) -> Iterator[Tie]:
     """Titles that begin with the same words, mostly of one studio: "Seikai no Monshou", "Seikai no Senki"."""
     openings: defaultdict[Opening, dict[str, dict[int, Named]]] = defaultdict(lambda: defaultdict(dict))
-    for named in known:
+    for named, title in ((named, title) for named in known for title in named.titles):
         key = ""
-        for n_words, word in enumerate(named.titles[0].words[:-1], start=1):
+        for n_words, word in enumerate(title.words[:-1], start=1):
             key += word
             opening = Opening(key, n_words)
             if weight(key) >= SHORT:
@@ -147,7 +147,7 @@ def _asked_of_opening(opening: Opening, one: Named, other: Named) -> float:
         return 0.0
     if opening.words >= MANY_WORDS and weight(opening.key) >= LONG + SHORT:
         return 0.6
-    same_places = sum(map(eq, one.titles[0].words, other.titles[0].words))
+    same_places = max(sum(map(eq, mine.words, yours.words)) for mine, yours in zip(one.titles, other.titles))
     return 0.9 if same_places > 1 else 1.0
 
 

@@ -14,13 +14,13 @@ _ORDINAL = r"\d{1,2}(?:st|nd|rd|th)|first|second|third|fourth|fifth|final"
 _SEASON = "season|stage|part|cour|act|chapter|half|term|period|phase"
 _KIND = (
     r"ovas?|oad|ona|tv|movies?|specials?|sp|recaps?|soushuuhen|episodes?|ep|picture drama|pilot|pv|cm|omake|prologue"
-    "|epilogue|preview|trailer|extras?|bonus|dvd|bd|vol|volume|version|edition|gekijouban|series"
+    "|epilogue|preview|trailer|extras?|bonus|dvd|bd|vol|volume|version|edition|gekijouban|series|mini anime"
 )
 _MARKER = re.compile(
     rf"(?:(?<= )|^)(?:(?:{_ORDINAL}) (?:{_SEASON}|series)|(?:{_SEASON}) (?:{_NUMBER}|{_ORDINAL})"
     rf"|the (?:animation|motion picture|{_KIND})|{_KIND}"
     r"|\d{1,2}(?:st|nd|rd|th)?|(?:19|20)\d\d|\d000|s\d|r2|ii|iii|iv|vi|vii|viii|ix"
-    r"|zoku(?: shou)?"  # "continued"
+    r"|zoku(?: shou)?|kanketsu hen|ni gakki"  # "continued", "conclusion", "second term"
     r"|(?:second|third|[ivx])$"  # inside a title these are words: "Hunter x Hunter"
     r"|第 \d+(?: [期部シリーズ]+)?|\d+ 期|シーズン|セカンドシーズン|サードシーズン|劇場版|総集編|特別編|番外編)"
     r"(?= |$)"
