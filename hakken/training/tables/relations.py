@@ -16,6 +16,8 @@ from hakken.training.tables.records import anime_id_of, records
 from hakken.training.tables.rows import MISSHAPEN
 
 RELATION_COLUMNS = ("anime_id", "relation", "related_id")
+STATED = Path(__file__).with_name("stated_relations.csv")
+"""What sites state of well-known series where tables of inferred relations say nothing, or the contrary."""
 CONFIDENCE = re.compile(r"0?\.[0-9]+|[01](\.0*)?")
 
 
@@ -33,15 +35,26 @@ def in_series(anime: AnimeTable, relations: Path | None = None, *, strict: bool 
         TableError: the relations can't be read, lack a column or hold no usable row, or `strict` is not satisfied.
     """
     faults = Faults(strict=strict)
-    known = list(_relations(relations, faults)) if relations else []
-    if relations and not known:
-        why = "".join(f": {reason}" for reason in faults.dropped)
-        raise TableError(f"The table {relations} holds no usable row{why}.")
+    known: list[Relation] = []
+    if relations:
+        known = list(_relations(relations, faults))
+        if not known:
+            why = "".join(f": {reason}" for reason in faults.dropped)
+            raise TableError(f"The table {relations} holds no usable row{why}.")
+        known = with_stated(known)
     dropped = anime.dropped + faults.dropped
     places = {reason: anime.examples.get(reason, ()) + faults.examples.get(reason, ()) for reason in dropped}
     examples = {reason: some[:N_EXAMPLES] for reason, some in places.items()}
     catalogue = _related(with_series(anime.catalogue, known), known)
     return AnimeTable(catalogue, dropped, examples)
+
+
+def with_stated(known: Iterable[Relation]) -> list[Relation]:
+    """The same and the stated relations, which go before what was inferred of the same two."""
+    stated = list(_relations(STATED, Faults(strict=True)))
+    pairs = {frozenset((one.anime_id, one.related_id)) for one in stated}
+    of_others = (one for one in known if one.confidence is None or {one.anime_id, one.related_id} not in pairs)
+    return [*of_others, *stated]
 
 
 def _related(catalogue: Catalogue, known: Iterable[Relation]) -> Catalogue:
