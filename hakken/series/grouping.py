@@ -44,6 +44,8 @@ SAME_TAGS = 0.6
 """Likeness of tags from which on a show of the same name, and not of the series, tells the same anew."""
 EPISODES_A_YEAR, ENDLESS = 50, 30
 """Episodes in which a year goes by, and years for which a show of unknown length may run."""
+BESIDE = frozenset(("Special", "TV Special", "Music", "CM", "PV"))
+"""Types of what may be of two universes."""
 SOLD = frozenset(("ONA", "OVA"))
 LONG_ENOUGH = 8
 """Episodes from which on what came out on the web or on discs is a show."""
@@ -108,6 +110,7 @@ class _Grouping:
             if tie.closeness < Closeness.LOOSE:
                 self._tied[tie.one].add(tie.other)
                 self._tied[tie.other].add(tie.one)
+        self._named_alike = {pair for tie in self._ties for pair in ((tie.one, tie.other), (tie.other, tie.one))}
         self._joined: set[Tie] = set()
         self._related = {one.anime_id for one in relations}
         self._ordered = {one.anime_id for one in relations if one.word in IN_ORDER and self._is_sure(one)}
@@ -151,10 +154,16 @@ class _Grouping:
         """Join specials, films and the like to what has the same name, as far as it was inferred."""
         for one in self._relations:
             pair = (one.anime_id, one.related_id)
-            if one.is_of_one_name and self._are_known(*pair) and not self._have_shows(*pair):
+            if one.is_of_one_name and self._are_known(*pair) and not self._have_shows(*pair) and self._agrees(*pair):
                 years = [year for anime_id in pair if (year := self._anime[anime_id].year)]
                 if not self.series.are_apart(*pair) and (not years or max(years) - min(years) <= SOON):
                     self.series.join(*pair)
+
+    def _agrees(self, one: int, other: int) -> bool:
+        """Whether titles do not tie either to something else instead."""
+        return other in self._tied.get(one, ()) or not any(
+            self._tied.get(anime_id) for anime_id in (one, other) if anime_id not in self._titles
+        )
 
     def join_stories(self, wider: Forest) -> None:
         """Join other tellings."""
@@ -167,16 +176,24 @@ class _Grouping:
                 wider.join(tie.one, tie.other)
 
     def join_universes(self, wider: Forest) -> None:
-        """Join what is related otherwise; what two series meet in does not make them one universe."""
-        between = {
-            child for child, of in parents(self._relations).items() if len({self.series.root(one) for one in of}) > 1
-        }
-        for one in self._relations:
-            if one.word in OTHERWISE_RELATED and between.isdisjoint((one.anime_id, one.related_id)):
-                wider.join(one.anime_id, one.related_id)
-        for tie in self._ties:
-            if tie not in self._joined and between.isdisjoint((tie.one, tie.other)):
-                wider.join(tie.one, tie.other)
+        """Join what is related otherwise, directly: what two of them meet in does not make them one."""
+        known = [one for one in self._relations if self._are_known(one.anime_id, one.related_id)]
+        between = {child for child, of in parents(known).items() if len({self.series.root(one) for one in of}) > 1}
+        between |= {anime_id for anime_id, its in self._anime.items() if its.type in BESIDE}
+        pairs = [(one.anime_id, one.related_id) for one in known if self._is_of_universe(one)]
+        for pair in pairs + [(tie.one, tie.other) for tie in self._ties if tie not in self._joined]:
+            if between.isdisjoint(pair):
+                wider.join(*pair)
+            elif self._is_alone(wider, pair[0]) or self._is_alone(wider, pair[1]):
+                wider.join(*pair)
+
+    def _is_alone(self, wider: Forest, anime_id: int) -> bool:
+        return len(wider.members(anime_id)) == 1
+
+    def _is_of_universe(self, relation: Relation) -> bool:
+        """Whether it says that two are of one universe; a crossover is something else as well, with another name."""
+        tied = (relation.anime_id, relation.related_id) in self._named_alike
+        return relation.word in OTHERWISE_RELATED and (relation.word != "other" or relation.is_dependable or tied)
 
     def _weighed(self, tie: Tie) -> Tie:
         """The same tie, loose where it is between a show and another beside it."""

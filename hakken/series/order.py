@@ -37,6 +37,10 @@ OF_THE_STORY = 0.2
 """Share of genres that a main entry has in common with the first."""
 MIN_EPISODES = 6
 """What came out beside a show, other than films, is a story of its own if it is as long as this."""
+BROADCAST = frozenset(("TV", "TV Special", "Movie"))
+"""What may be a main entry however short it is."""
+FOLLOWED = 0.1
+"""Share of a series' watchers from which on a film goes on with it; what tells a show again draws fewer."""
 LONG_RUNNER = 100
 """Films beside a show of so many episodes are outings, not the story."""
 MANY_FILMS = 3
@@ -98,13 +102,19 @@ def entries(members: Sequence[Anime], told: Told) -> Entries:
     """
     dates = _dates(members)
     titles = {anime.anime_id: Title.of(anime.title) for anime in members}
-    has_show = any(is_show(anime) for anime in members)
+    shows = [anime for anime in members if is_show(anime)]
+    has_show = bool(shows)
+    followed = FOLLOWED * max((show.members or 0 for show in shows), default=0)
     outings = _films_are_outings(members)
 
     def order(anime: Anime) -> tuple[float, bool, tuple[int, ...], int]:
         return dates[anime.anime_id], not is_show(anime), titles[anime.anime_id].numbers, anime.anime_id
 
-    parts = {one.anime_id: _part(one, titles[one.anime_id], told, has_show, outings) for one in members}
+    parts = {one.anime_id: _part(one, titles[one.anime_id], told, has_show) for one in members}
+    for one in members:
+        if parts[one.anime_id] is Part.FILM and one.anime_id not in told.in_order:
+            draws_few = one.members is not None and one.members < followed
+            parts[one.anime_id] = Part.SIDE if outings or draws_few else Part.FILM
     works = [one for one in members if parts[one.anime_id] in MAIN_PARTS] or list(members)
     entry = _entry(sorted(works, key=order), dates, titles)
     parts[entry.anime_id] = Part.FILM if entry.type == "Movie" else Part.MAIN
@@ -121,7 +131,7 @@ def entries(members: Sequence[Anime], told: Told) -> Entries:
     return Entries([one.anime_id for one in main], parts)
 
 
-def _part(anime: Anime, title: Title, told: Told, has_show: bool, outings: bool) -> Part:  # noqa: PLR0911  # a table
+def _part(anime: Anime, title: Title, told: Told, has_show: bool) -> Part:  # noqa: PLR0911  # a table
     """What an entry is; which of those that may be main ones is another question."""
     words = set(title.words[1:])
     if anime.type in EXTRA_KINDS or words & EXTRA_WORDS:
@@ -130,15 +140,15 @@ def _part(anime: Anime, title: Title, told: Told, has_show: bool, outings: bool)
         return Part.RECAP
     main = Part.FILM if anime.type == "Movie" else Part.MAIN
     short = has_show and anime.type != "Movie" and not is_show(anime) and (anime.episodes or 0) < MIN_EPISODES
-    if anime.anime_id in told.sure or (anime.anime_id in told.in_order and anime.type not in EXTRA_TYPES and not short):
+    if anime.anime_id in told.sure and anime.type in BROADCAST:
+        return main
+    if anime.anime_id in told.in_order and anime.type not in EXTRA_TYPES and not short:
         return main
     if anime.type in EXTRA_TYPES or words & SPECIAL_WORDS:
         return Part.SPECIAL
-    if anime.anime_id in told.beside:
-        return Part.SIDE
-    if anime.type == "Movie":
-        return Part.SIDE if outings else main
-    return Part.SIDE if short or (has_show and not is_show(anime) and words & BESIDE_A_SHOW) else main
+    if anime.type == "Movie":  # of which relations are wrong as often as right
+        return Part.FILM
+    return Part.SIDE if anime.anime_id in told.beside or short or (has_show and not is_show(anime) and words & BESIDE_A_SHOW) else main
 
 
 def _dates(members: Sequence[Anime]) -> dict[int, float]:

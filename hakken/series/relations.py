@@ -49,7 +49,7 @@ class Relation(NamedTuple):
     @property
     def is_of_one_name(self) -> bool:
         """Whether it was inferred to be something else of the same name: a special, a film, another telling."""
-        return self.word == "other" and self.confidence is not None and self.confidence >= ONE_NAME
+        return self.word == "other" and self.confidence is not None and ONE_NAME <= self.confidence < FAIRLY_SURE
 
     @property
     def keeps_apart(self) -> bool:
