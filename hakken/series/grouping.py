@@ -111,6 +111,7 @@ class _Grouping:
                 self._tied[tie.one].add(tie.other)
                 self._tied[tie.other].add(tie.one)
         self._named_alike = {pair for tie in self._ties for pair in ((tie.one, tie.other), (tie.other, tie.one))}
+        self._named = {anime_id for anime_id, _ in self._named_alike}
         self._joined: set[Tie] = set()
         self._related = {one.anime_id for one in relations}
         self._ordered = {one.anime_id for one in relations if one.word in IN_ORDER and self._is_sure(one)}
@@ -160,10 +161,8 @@ class _Grouping:
                     self.series.join(*pair)
 
     def _agrees(self, one: int, other: int) -> bool:
-        """Whether titles do not tie either to something else instead."""
-        return other in self._tied.get(one, ()) or not any(
-            self._tied.get(anime_id) for anime_id in (one, other) if anime_id not in self._titles
-        )
+        """Whether no title ties what is no show of the two to something else instead."""
+        return (one, other) in self._named_alike or self._named.isdisjoint({one, other} - self._titles.keys())
 
     def join_stories(self, wider: Forest) -> None:
         """Join other tellings."""
