@@ -4,8 +4,8 @@
                                    relations ─┘
 
 A *series* is what one would call one show, with its seasons, films and specials. A *story* holds other tellings of the
-same as well, such as "Fullmetal Alchemist" and "Fullmetal Alchemist: Brotherhood". A *universe* is wider, and may be begun
-anywhere: all of Gundam.
+same as well, such as "Fullmetal Alchemist" and "Fullmetal Alchemist: Brotherhood". A *universe* is wider, and may be
+begun anywhere: all of Gundam.
 
 Pure, and computed once, when a model is trained; what comes out is written in the catalogue.
 """

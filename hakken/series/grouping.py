@@ -33,7 +33,7 @@ ones nine of ten do where the genres are the same, and one of four where hardly 
 SOON_OF_UNKNOWN = 3
 """The same, where genres are unknown, or relations are known and none of them is a sequel."""
 SOON_OF_FILMS = 5
-"""Years in which, where no relation is known, one film of a studio goes on with another of which it shares some words."""
+"""Years in which, where no relation is known, one film of a studio goes on with another that shares some words."""
 SAME_GENRES = 0.85
 """Share of genres in common from which on a doubtful sequel is one."""
 MOST_LEFT_OUT = 2
@@ -181,13 +181,8 @@ class _Grouping:
         between |= {anime_id for anime_id, its in self._anime.items() if its.type in BESIDE}
         pairs = [(one.anime_id, one.related_id) for one in known if self._is_of_universe(one)]
         for pair in pairs + [(tie.one, tie.other) for tie in self._ties if tie not in self._joined]:
-            if between.isdisjoint(pair):
+            if between.isdisjoint(pair) or any(len(wider.members(anime_id)) == 1 for anime_id in pair):
                 wider.join(*pair)
-            elif self._is_alone(wider, pair[0]) or self._is_alone(wider, pair[1]):
-                wider.join(*pair)
-
-    def _is_alone(self, wider: Forest, anime_id: int) -> bool:
-        return len(wider.members(anime_id)) == 1
 
     def _is_of_universe(self, relation: Relation) -> bool:
         """Whether it says that two are of one universe; a crossover is something else as well, with another name."""
@@ -239,7 +234,7 @@ class _Grouping:
         return common is None or common >= SAME_GENRES
 
     def _allows(self, one: int, other: int) -> bool:
-        """Whether the sets of two may be one: where there is a show in each, only two shows of which titles say so too."""
+        """Whether the sets of two may be one: where each holds a show, only if the two are shows tied by titles."""
         if self.series.are_apart(one, other):
             return False
         return not self._have_shows(one, other) or (self._are_shows(one, other) and other in self._tied.get(one, ()))
@@ -266,7 +261,9 @@ class _Grouping:
         if tie.closeness <= Closeness.COUNTED:
             return SOON_COUNTED
         if tie.closeness is Closeness.LOOSE:
-            likely = same_studio(self._anime[tie.one], self._anime[tie.other]) and not any(span.related for span in spans)
+            likely = same_studio(self._anime[tie.one], self._anime[tie.other]) and not any(
+                span.related for span in spans
+            )
             return -1 if not likely else SOON_OF_UNKNOWN if any(span.has_show for span in spans) else SOON_OF_FILMS
         if not self._are_shows(tie.one, tie.other):
             return SOON

@@ -148,7 +148,11 @@ def _part(anime: Anime, title: Title, told: Told, has_show: bool) -> Part:  # no
         return Part.SPECIAL
     if anime.type == "Movie":  # of which relations are wrong as often as right
         return Part.FILM
-    return Part.SIDE if anime.anime_id in told.beside or short or (has_show and not is_show(anime) and words & BESIDE_A_SHOW) else main
+    return (
+        Part.SIDE
+        if anime.anime_id in told.beside or short or (has_show and not is_show(anime) and words & BESIDE_A_SHOW)
+        else main
+    )
 
 
 def _dates(members: Sequence[Anime]) -> dict[int, float]:

@@ -49,7 +49,7 @@ def ties(catalogue: Iterable[Anime]) -> Iterator[Tie]:
     yield from _by_beginning(known, called)
     yield from _by_japanese(known, called)
     yield from _by_synonym(known, called)
-    yield from _by_common_head(known, called)
+    yield from _by_common_head(known)
     yield from _by_common_words(known)
     yield from _by_ending(known, called)
 
@@ -109,7 +109,7 @@ def _by_synonym(known: list[Named], called: Called) -> Iterator[Tie]:
             yield from tied(anime, called.get(stem.key, ()), 0.45, Closeness.BEGUN)
 
 
-def _by_common_head(known: list[Named], called: Called) -> Iterator[Tie]:
+def _by_common_head(known: list[Named]) -> Iterator[Tie]:
     """Titles that differ in their subtitles only, where none goes without."""
     heads: defaultdict[Opening, dict[int, Anime]] = defaultdict(dict)
     for one in known:
@@ -124,7 +124,7 @@ def _by_common_head(known: list[Named], called: Called) -> Iterator[Tie]:
 def _by_common_words(known: list[Named]) -> Iterator[Tie]:
     """Titles that begin with the same words, mostly of one studio: "Seikai no Monshou", "Seikai no Senki"."""
     openings: defaultdict[Opening, dict[str, dict[int, Named]]] = defaultdict(lambda: defaultdict(dict))
-    for named, title in ((named, title) for named in known for title in named.titles):
+    for named, title in ((one, title) for one in known for title in one.titles):
         key = ""
         for n_words, word in enumerate(title.words[:-1], start=1):
             key += word
@@ -147,7 +147,9 @@ def _asked_of_opening(opening: Opening, one: Named, other: Named) -> float:
         return 0.0
     if opening.words >= MANY_WORDS and weight(opening.key) >= LONG + SHORT:
         return 0.6
-    same_places = max(sum(map(eq, mine.words, yours.words)) for mine, yours in zip(one.titles, other.titles))
+    same_places = max(
+        sum(map(eq, mine.words, yours.words)) for mine, yours in zip(one.titles, other.titles, strict=False)
+    )
     return 0.9 if same_places > 1 else 1.0
 
 
