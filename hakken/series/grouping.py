@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 from hakken.catalogue import Anime
 from hakken.series.forest import Forest
-from hakken.series.likeness import Closeness, Tie, genres_in_common, same_studio
+from hakken.series.likeness import Closeness, Tie, genres_in_common
 from hakken.series.relations import IN_ORDER, OTHERWISE_RELATED, RETELLINGS, Relation, parents
+from hakken.series.spans import Span, is_show
 from hakken.series.titles import Title
 
 SIDEWAYS = frozenset(("gaiden", "alternative", "alternate", "vigilante", "vigilantes", "generations"))
@@ -42,13 +43,8 @@ REMADE_AFTER = 3
 """Years from the end of a show after which one of the same title tells it anew."""
 SAME_TAGS = 0.6
 """Likeness of tags from which on a show of the same name, and not of the series, tells the same anew."""
-EPISODES_A_YEAR, ENDLESS = 50, 30
-"""Episodes in which a year goes by, and years for which a show of unknown length may run."""
 BESIDE = frozenset(("Special", "TV Special", "Music", "CM", "PV"))
 """Types of what may be of two universes."""
-SOLD = frozenset(("ONA", "OVA"))
-LONG_ENOUGH = 8
-"""Episodes from which on what came out on the web or on discs is a show."""
 
 
 class Circles(NamedTuple):
@@ -65,11 +61,6 @@ class Circles(NamedTuple):
     series: Mapping[int, int]
     story: Mapping[int, int]
     universe: Mapping[int, int]
-
-
-def is_show(anime: Anime) -> bool:
-    """Whether it is what a series is made of, rather than a film, a special or the like."""
-    return anime.type == "TV" or (anime.type in SOLD and (anime.episodes or 0) >= LONG_ENOUGH)
 
 
 def circles(anime: Mapping[int, Anime], relations: Collection[Relation], ties: Iterable[Tie]) -> Circles:
@@ -135,9 +126,9 @@ class _Grouping:
 
     def join_by_titles(self, *closeness: Closeness) -> None:
         """Join what has so much of its titles in common and came out soon enough after each other."""
-        spans: dict[int, _Span] = {}
+        spans: dict[int, Span] = {}
         for anime_id, its in self._anime.items():
-            span = _Span(its, related=anime_id in self._related, ordered=anime_id in self._ordered)
+            span = Span(its, related=anime_id in self._related, ordered=anime_id in self._ordered)
             spans.setdefault(self.series.root(anime_id), span).add(span)
         for tie in (tie for tie in self._ties if tie.closeness in closeness):
             one, other = self.series.root(tie.one), self.series.root(tie.other)
@@ -249,31 +240,29 @@ class _Grouping:
             return False
         if tie.closeness is Closeness.COUNTED and any(any(self._titles[one].ends) for one in (tie.one, tie.other)):
             return False
-        one, other = (_Span(self._anime[anime_id], related=False, ordered=False) for anime_id in (tie.one, tie.other))
+        one, other = (Span(self._anime[anime_id], related=False, ordered=False) for anime_id in (tie.one, tie.other))
         return one.years_to(other) > (REMADE_AFTER if tie.closeness is Closeness.SAME else SOON_COUNTED)
 
     def _tells_anew(self, tie: Tie) -> bool:
         """Whether two shows of one name are so alike that they tell the same."""
         return self._are_shows(tie.one, tie.other) and tags_in_common(self._anime, tie) >= SAME_TAGS
 
-    def _most_years(self, tie: Tie, *spans: "_Span") -> int:
+    def _most_years(self, tie: Tie, *spans: Span) -> int:
         """Years that may lie between what a tie joins; -1 if it may not."""
         if tie.closeness <= Closeness.COUNTED:
             return SOON_COUNTED
+        related = any(span.related for span in spans)
         if tie.closeness is Closeness.LOOSE:
-            likely = same_studio(self._anime[tie.one], self._anime[tie.other]) and not any(
-                span.related for span in spans
-            )
-            return -1 if not likely else SOON_OF_UNKNOWN if any(span.has_show for span in spans) else SOON_OF_FILMS
+            soon = SOON_OF_UNKNOWN if any(span.has_show for span in spans) else SOON_OF_FILMS
+            one_studio = not {*self._anime[tie.one].studios}.isdisjoint(self._anime[tie.other].studios)
+            return soon if one_studio and not related else -1
         if not self._are_shows(tie.one, tie.other):
             return SOON
         if any(span.ordered for span in spans):
             return -1  # a sequel would be known
         common = genres_in_common(self._anime[tie.one], self._anime[tie.other])
-        if common is None:
-            return SOON_OF_UNKNOWN
-        most = next((years for least, years in SOON_OF_SHOWS if common >= least), -1)
-        return min(most, SOON_OF_UNKNOWN) if any(span.related for span in spans) else most
+        soon = next((years for least, years in SOON_OF_SHOWS if common and common >= least), -1)
+        return SOON_OF_UNKNOWN if common is None else min(soon, SOON_OF_UNKNOWN) if related else soon
 
     def _are_known(self, *anime_ids: int) -> bool:
         return all(anime_id in self._anime for anime_id in anime_ids)
@@ -286,34 +275,3 @@ def tags_in_common(anime: Mapping[int, Anime], tie: Tie) -> float:
     """Cosine of the tags of two anime, each tag alike; 0 where they have none."""
     mine, yours = {*anime[tie.one].tags}, {*anime[tie.other].tags}
     return len(mine & yours) / (len(mine) * len(yours)) ** 0.5 if mine and yours else 0.0
-
-
-class _Span:
-    """Of a set of anime: when its shows ran or, where there are none, the rest came out; and which relations are known.
-
-    Args:
-        anime: the first of the set.
-        related: whether any is known of it.
-        ordered: whether it certainly is, or has, a sequel.
-    """
-
-    def __init__(self, anime: Anime, *, related: bool, ordered: bool) -> None:
-        self.has_show = is_show(anime)
-        self.related, self.ordered = related, ordered
-        self.first, self.last = anime.year, anime.year
-        if anime.year and self.has_show:
-            self.last = anime.year + (ENDLESS if anime.episodes is None else anime.episodes // EPISODES_A_YEAR)
-
-    def add(self, other: "_Span") -> None:
-        spans = [span for span in (self, other) if span.has_show >= (self.has_show or other.has_show) and span.first]
-        self.has_show |= other.has_show
-        self.related |= other.related
-        self.ordered |= other.ordered
-        self.first = min((span.first for span in spans if span.first), default=None)
-        self.last = max((span.last for span in spans if span.last), default=None)
-
-    def years_to(self, other: "_Span") -> int:
-        """Years between the two, 0 where they overlap or one has no year."""
-        if not (self.first and self.last and other.first and other.last):
-            return 0
-        return max(0, self.first - other.last, other.first - self.last)

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import NamedTuple, Self
 
 from hakken.catalogue import ADULT_GENRE, Anime
-from hakken.series.titles import Kind, Stem, Title
+from hakken.series.titles import LONGEST, Kind, Stem, Title
 
 EXTRA_TYPES = frozenset(("Special", "Music"))
 SAYS_NOTHING = frozenset((ADULT_GENRE,))  # those who have it are compared among themselves
@@ -52,17 +52,21 @@ class Named(NamedTuple):
 
     Attributes:
         anime: the anime.
+        undated: its main title in small letters, without a type or year in brackets.
+        genres: those that say something.
+        studios: which worked on it.
         titles: the main title and, where there is one, the English one.
         beginnings: of those.
         japanese: beginnings of the title in Japanese script.
-        synonyms: beginnings of the synonyms, as far as something sets them apart.
     """
 
     anime: Anime
+    undated: str
+    genres: frozenset[str]
+    studios: frozenset[str]
     titles: list[Title]
     beginnings: list[Stem]
     japanese: list[Stem]
-    synonyms: list[Stem]
 
     @classmethod
     def of(cls, anime: Anime) -> Self:
@@ -71,49 +75,57 @@ class Named(NamedTuple):
         titles = [Title.of(text) for text in (anime.title, *english)]
         return cls(
             anime,
+            EDITION.sub("", anime.title[:LONGEST].casefold()),
+            _genres(anime),
+            frozenset(anime.studios),
             titles,
             beginnings=[stem for title in titles for stem in title.stems()],
             japanese=Title.of(anime.title_japanese).stems() if anime.title_japanese else [],
-            synonyms=[stem for text in anime.synonyms for stem in Title.of(text).stems() if stem.kind > Kind.WORDS],
         )
 
 
-class Called(dict[str, list[Anime]]):
+class Called(dict[str, list[Named]]):
     """Who is called what, markers left out; by the main, the English and the Japanese title.
 
     What more than `MANY` are called is no name.
     """
 
     def __init__(self, known: Iterable[Named]) -> None:
-        called: defaultdict[str, dict[int, Anime]] = defaultdict(dict)
-        for anime, _, beginnings, japanese, _ in known:
-            for stem in chain(beginnings, japanese):
-                if stem.kind is Kind.WHOLE:
-                    called[stem.key][anime.anime_id] = anime
-        super().__init__((key, list(named.values())) for key, named in called.items() if len(named) <= MANY)
+        called: defaultdict[str, list[Named]] = defaultdict(list)
+        for one in known:
+            for key in {stem.key for stem in chain(one.beginnings, one.japanese) if stem.kind is Kind.WHOLE}:
+                called[key].append(one)
+        super().__init__((key, named) for key, named in called.items() if len(named) <= MANY)
 
 
-def likeness(one: Anime, other: Anime) -> float:
+def likeness(one: Named, other: Named) -> float:
     """How much two anime have in common beside their titles: 0 to 1 for genres, and a bonus for a common studio."""
-    genres = genres_in_common(one, other)
+    genres = _share(one.genres, other.genres)
     return (UNKNOWN_GENRES if genres is None else genres) + STUDIO_BONUS * same_studio(one, other)
 
 
 def genres_in_common(one: Anime, other: Anime) -> float | None:
     """Share of their genres that two anime have in common, or None where it can't be said."""
-    mine, yours = set(one.genres) - SAYS_NOTHING, set(other.genres) - SAYS_NOTHING
+    return _share(_genres(one), _genres(other))
+
+
+def _genres(anime: Anime) -> frozenset[str]:
+    return frozenset(anime.genres) - SAYS_NOTHING
+
+
+def _share(mine: frozenset[str], yours: frozenset[str]) -> float | None:
     if not mine or not yours:
         return None
     return len(mine & yours) / max(len(mine | yours), 2)  # one common genre says little
 
 
-def same_studio(one: Anime, other: Anime) -> bool:
+def same_studio(one: Named, other: Named) -> bool:
     """Whether a studio worked on both."""
-    return not set(one.studios).isdisjoint(other.studios)
+    return not one.studios.isdisjoint(other.studios)
 
 
 def tied(
-    anime: Anime, others: Iterable[Anime], least: float, closeness: Closeness, *, one_studio: bool = False
+    one: Named, others: Iterable[Named], least: float, closeness: Closeness, *, one_studio: bool = False
 ) -> Iterator[Tie]:
     """Ties to those that are alike enough.
 
@@ -121,15 +133,11 @@ def tied(
     """
     for other in others:
         if (
-            other.anime_id != anime.anime_id
-            and other.adult == anime.adult
-            and likeness(anime, other) >= least
-            and (not one_studio or same_studio(anime, other))
+            other is not one
+            and other.anime.adult == one.anime.adult
+            and likeness(one, other) >= least
+            and (not one_studio or same_studio(one, other))
         ):
-            same = closeness is Closeness.COUNTED and _undated(anime.title) == _undated(other.title)
-            one_id, other_id = sorted((anime.anime_id, other.anime_id))
+            same = closeness is Closeness.COUNTED and one.undated == other.undated
+            one_id, other_id = sorted((one.anime.anime_id, other.anime.anime_id))
             yield Tie(one_id, other_id, Closeness.SAME if same else closeness)
-
-
-def _undated(title: str) -> str:
-    return EDITION.sub("", title.casefold())

@@ -5,9 +5,9 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 from hakken.catalogue import Anime
-from hakken.series.grouping import is_show
 from hakken.series.likeness import EXTRA_TYPES, genres_in_common
 from hakken.series.relations import IN_ORDER, OTHER_IS_PART, PART_OF_OTHER, SUMMARIES, Relation
+from hakken.series.spans import is_show
 from hakken.series.titles import Kind, Title
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 IN_ORDER = frozenset(("sequel", "prequel"))
@@ -34,7 +35,7 @@ class Relation(NamedTuple):
     @property
     def word(self) -> str:
         """The kind in small letters without spaces or the like, as the sets above have it."""
-        return "".join(filter(str.isalpha, self.kind)).lower()
+        return _word(self.kind)
 
     @property
     def is_dependable(self) -> bool:
@@ -60,6 +61,11 @@ class Relation(NamedTuple):
     def is_within_series(self) -> bool:
         """Whether it says that the two are of one series."""
         return self.word in IN_ORDER | PART_OF_OTHER | OTHER_IS_PART
+
+
+@lru_cache
+def _word(kind: str) -> str:
+    return "".join(filter(str.isalpha, kind)).lower()
 
 
 def parents(relations: Iterable[Relation]) -> dict[int, set[int]]:

@@ -11,11 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain, combinations
 from operator import eq
-from typing import NamedTuple
+
+import msgspec
 
 from hakken.catalogue import Anime
 from hakken.series.likeness import EXTRA_TYPES, MANY, Called, Closeness, Named, Tie, likeness, tied
-from hakken.series.titles import Kind, Stem, weight
+from hakken.series.titles import Kind, Stem, Title, weight
 
 LONG, SHORT = 8, 4
 """Weights from which a key of several words, and one of a single word, say enough to look at what else is in common."""
@@ -30,7 +31,7 @@ A_FEW_STUDIOS = 3
 """A word with which more studios begin titles is a common one."""
 
 
-class Opening(NamedTuple):
+class Opening(msgspec.Struct, frozen=True, gc=False):
     """Words with which titles begin, run together, and how many they are."""
 
     key: str
@@ -42,25 +43,28 @@ class Opening(NamedTuple):
         return self.words > MANY_WORDS and weight(self.key) >= 2 * LONG
 
 
-def ties(catalogue: Iterable[Anime]) -> Iterator[Tie]:
-    """Every two anime that their titles tie together, directly or through a third; a pair may come several times."""
+def ties(catalogue: Iterable[Anime]) -> set[Tie]:
+    """Every two anime that their titles tie together, directly or through a third; a pair may come in several ways."""
     known = [Named.of(anime) for anime in catalogue]
     called = Called(known)
-    yield from _by_beginning(known, called)
-    yield from _by_japanese(known, called)
-    yield from _by_synonym(known, called)
-    yield from _by_common_head(known)
-    yield from _by_common_words(known)
-    yield from _by_ending(known, called)
+    return {
+        *_by_beginning(known, called),
+        *_by_japanese(known, called),
+        *_by_synonym(known, called),
+        *_by_common_head(known),
+        *_by_common_words(known),
+        *_by_ending(known, called),
+    }
 
 
 def _by_beginning(known: list[Named], called: Called) -> Iterator[Tie]:
     """Titles that begin with the whole of another one."""
     common = _common_first_words(known, called)
-    for anime, stem in ((one.anime, stem) for one in known for stem in one.beginnings):
-        bases = called.get(stem.key)
-        if bases and (stem.words > 1 or stem.kind > Kind.WORDS or stem.key not in common):
-            yield from tied(anime, bases, _asked_of_beginning(anime, stem), _closeness(stem))
+    for one in known:
+        for stem in one.beginnings:
+            bases = called.get(stem.key)
+            if bases and (stem.words > 1 or stem.kind > Kind.WORDS or stem.key not in common):
+                yield from tied(one, bases, _asked_of_beginning(one.anime, stem), _closeness(stem))
 
 
 def _closeness(stem: Stem) -> Closeness:
@@ -91,54 +95,70 @@ def _common_first_words(known: list[Named], called: Called) -> set[str]:
         for stem in one.beginnings
         if stem.words == 1 and stem.kind is Kind.WORDS
         for base in called.get(stem.key, ())
-        if likeness(one.anime, base) < NOTHING_IN_COMMON
+        if likeness(one, base) < NOTHING_IN_COMMON
     }
 
 
 def _by_japanese(known: list[Named], called: Called) -> Iterator[Tie]:
     """The same in Japanese, which has no spaces: what is not set apart must be long, and nothing is trusted blindly."""
-    for anime, stem in ((one.anime, stem) for one in known for stem in one.japanese):
-        if weight(stem.key) >= (SHORT if stem.kind > Kind.WORDS else LONG + SHORT):
-            yield from tied(anime, called.get(stem.key, ()), 0.3, _closeness(stem))
+    for one in known:
+        for stem in one.japanese:
+            bases = called.get(stem.key)
+            if bases and weight(stem.key) >= (SHORT if stem.kind > Kind.WORDS else LONG + SHORT):
+                yield from tied(one, bases, 0.3, _closeness(stem))
 
 
 def _by_synonym(known: list[Named], called: Called) -> Iterator[Tie]:
     """Synonyms hold other stories' names, and scraps of names that held a comma."""
-    for anime, stem in ((one.anime, stem) for one in known for stem in one.synonyms):
-        if weight(stem.key) >= (LONG - 2 if stem.words > 1 else LONG - 1):
-            yield from tied(anime, called.get(stem.key, ()), 0.45, Closeness.BEGUN)
+    for one in known:
+        for stem in chain.from_iterable(Title.of(text).stems() for text in one.anime.synonyms):
+            bases = called.get(stem.key) if stem.kind > Kind.WORDS else None
+            if bases and weight(stem.key) >= (LONG - 2 if stem.words > 1 else LONG - 1):
+                yield from tied(one, bases, 0.45, Closeness.BEGUN)
 
 
 def _by_common_head(known: list[Named]) -> Iterator[Tie]:
     """Titles that differ in their subtitles only, where none goes without."""
-    heads: defaultdict[Opening, dict[int, Anime]] = defaultdict(dict)
+    heads: defaultdict[Opening, list[Named]] = defaultdict(list)
     for one in known:
-        for key, kind, n_words in chain(one.beginnings, one.japanese):
-            if kind is Kind.HEAD and weight(key) >= SHORT:
-                heads[Opening(key, n_words)][one.anime.anime_id] = one.anime
+        stems = (stem for stem in chain(one.beginnings, one.japanese) if stem.kind is Kind.HEAD)
+        for head in {Opening(stem.key, stem.words) for stem in stems if weight(stem.key) >= SHORT}:
+            heads[head].append(one)
     for head, found in heads.items():
-        for anime, other in combinations(found.values() if len(found) <= MANY else (), 2):
-            yield from tied(anime, [other], 0.0 if head.words >= MANY_WORDS else 0.25, Closeness.LOOSE)
+        if len(found) <= MANY:
+            for one, other in combinations(found, 2):
+                yield from tied(one, [other], 0.0 if head.words >= MANY_WORDS else 0.25, Closeness.LOOSE)
 
 
 def _by_common_words(known: list[Named]) -> Iterator[Tie]:
     """Titles that begin with the same words, mostly of one studio: "Seikai no Monshou", "Seikai no Senki"."""
-    openings: defaultdict[Opening, dict[str, dict[int, Named]]] = defaultdict(lambda: defaultdict(dict))
-    for named, title in ((one, title) for one in known for title in one.titles):
-        key = ""
-        for n_words, word in enumerate(title.words[:-1], start=1):
-            key += word
-            opening = Opening(key, n_words)
-            if weight(key) >= SHORT:
-                for studio in [ANY] if opening.is_unmistakable else named.anime.studios:
-                    openings[opening][studio][named.anime.anime_id] = named
-    for opening, by_studio in openings.items():
-        if opening.words > 1 or len(by_studio) <= A_FEW_STUDIOS:
-            for found in by_studio.values():
-                if len(found) <= MANY:
-                    for one, other in combinations(found.values(), 2):
-                        least = _asked_of_opening(opening, one, other)
-                        yield from tied(one.anime, [other.anime], least, Closeness.LOOSE)
+    openings: defaultdict[Opening, list[Named]] = defaultdict(list)
+    for one in known:
+        for opening in {opening for title in one.titles for opening in _openings(title)}:
+            openings[opening].append(one)
+    for opening, found in openings.items():
+        if len(found) > 1:
+            yield from _of_one_opening(opening, found)
+
+
+def _openings(title: Title) -> Iterator[Opening]:
+    key = ""
+    for n_words, word in enumerate(title.words[:-1], start=1):
+        key += word
+        if weight(key) >= SHORT:
+            yield Opening(key, n_words)
+
+
+def _of_one_opening(opening: Opening, found: list[Named]) -> Iterator[Tie]:
+    by_studio: defaultdict[str, list[Named]] = defaultdict(list)
+    for one in found:
+        for studio in [ANY] if opening.is_unmistakable else one.studios:
+            by_studio[studio].append(one)
+    if opening.words > 1 or len(by_studio) <= A_FEW_STUDIOS:
+        for of_studio in by_studio.values():
+            if len(of_studio) <= MANY:
+                for one, other in combinations(of_studio, 2):
+                    yield from tied(one, [other], _asked_of_opening(opening, one, other), Closeness.LOOSE)
 
 
 def _asked_of_opening(opening: Opening, one: Named, other: Named) -> float:
@@ -155,10 +175,11 @@ def _asked_of_opening(opening: Opening, one: Named, other: Named) -> float:
 
 def _by_ending(known: list[Named], called: Called) -> Iterator[Tie]:
     """Titles of one studio of which one ends in the whole of the other: "Boruto: Naruto the Movie"."""
-    for anime, title in ((one.anime, title) for one in known for title in one.titles):
-        for key, n_words, before, _ in title.endings():
-            if weight(key) >= (LONG - 2 if before or n_words > 1 else LONG - 1):
-                yield from tied(anime, called.get(key, ()), 0.8 if before else 1.0, Closeness.LOOSE, one_studio=True)
+    for one, title in ((named, title) for named in known for title in named.titles):
+        for ending in title.endings():
+            bases = called.get(ending.key)
+            if bases and weight(ending.key) >= (LONG - 2 if ending.before or ending.words > 1 else LONG - 1):
+                yield from tied(one, bases, 0.8 if ending.before else 1.0, Closeness.LOOSE, one_studio=True)
         first = title.words[0] if title.words else ""
         for at in range(1, len(first) - LONG + 1):  # "Bakemonogatari"
-            yield from tied(anime, called.get(first[at:], ()), 0.6, Closeness.LOOSE, one_studio=True)
+            yield from tied(one, called.get(first[at:], ()), 0.6, Closeness.LOOSE, one_studio=True)

@@ -9,6 +9,8 @@ import unicodedata
 from enum import IntEnum
 from typing import NamedTuple, Self
 
+import msgspec
+
 _NUMBER = r"\d{1,2}|[ivx]+"
 _ORDINAL = r"\d{1,2}(?:st|nd|rd|th)|first|second|third|fourth|fifth|final"
 _SEASON = "season|stage|part|cour|act|chapter|half|term|period|phase"
@@ -37,13 +39,13 @@ PARTICLES = frozenset(
 ) | frozenset("のとはがをに")
 """Words that tie what is before them to what follows: nothing ends there."""
 
-_QUOTES = r"['\u2018\u2019\u02bc\u0060\u00b4\"\u201c\u201d°]"
+_QUOTES = r"'\u2018\u2019\u02bc\u0060\u00b4\"\u201c\u201d°"
 _DASH = r"[-\u2013\u2014]"
-_DROPPED = re.compile(_QUOTES + r"|(?<=[^\W_])[-\u2010.](?=[^\W_])")
+_DROPPED = re.compile(rf"[-\u2010.{_QUOTES}](?:(?<=[{_QUOTES}])|(?<=[^\W_].)(?=[^\W_]))")
 """What says nothing: quotation marks, and hyphens and points inside a word."""
 _WORDS = re.compile(
-    rf"(?P<part>[:;](?=\s)|\s{_DASH}+|{_DASH}+\s|[~〜/()\[\]【】「」『』〈〉《》])|(?P<stop>[!?.,…♪♥♡☆★]+(?=\s|$))"
-    r"|[0-9a-z\u00e0-\u024f]+|[^\W_0-9a-z\u00e0-\u024f]+|[+√]"
+    r"(?P<word>[0-9a-z\u00e0-\u024f]+|[^\W_0-9a-z\u00e0-\u024f]+|[+√])"  # first, as what is found most often
+    rf"|(?P<part>[:;](?=\s)|\s{_DASH}+|{_DASH}+\s|[~〜/()\[\]【】「」『』〈〉《》])|(?P<stop>[!?.,…♪♥♡☆★]+(?=\s|$))"
 )
 _NUMBER_WORDS = {
     word: number
@@ -77,7 +79,7 @@ class Kind(IntEnum):
     """Nothing but markers follow."""
 
 
-class Stem(NamedTuple):
+class Stem(msgspec.Struct, frozen=True, gc=False):
     """A beginning of a title.
 
     Attributes:
@@ -91,20 +93,18 @@ class Stem(NamedTuple):
     words: int
 
 
-class Ending(NamedTuple):
+class Ending(msgspec.Struct, frozen=True, gc=False):
     """What a title ends in.
 
     Attributes:
         key: its words, run together.
         words: how many words it has.
         before: what stands before it.
-        bound: whether the word before it is one that ties it to what precedes.
     """
 
     key: str
     words: int
     before: Break
-    bound: bool
 
 
 class Title(NamedTuple):
@@ -177,8 +177,7 @@ class Title(NamedTuple):
             for first in range(end - 1 if whole[end] else 0, 0, -1):
                 key = words[first] + key
                 if not ends[first]:
-                    bound = not breaks[first] and words[first - 1] in PARTICLES
-                    found.append(Ending(key, end - first, breaks[first], bound))
+                    found.append(Ending(key, end - first, breaks[first]))
         return found
 
 
@@ -191,17 +190,19 @@ def weight(key: str) -> int:
 
 def _words(text: str) -> tuple[list[str], list[Break]]:
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+        text = unicodedata.normalize("NFKC", text)[:LONGEST]  # a single sign may have become many words
     words: list[str] = []
     breaks: list[Break] = []
     before = Break.NONE
-    for match in _WORDS.finditer(_DROPPED.sub("", text.casefold())):
-        if match.lastgroup:
-            before = max(before, Break.PART if match.lastgroup == "part" else Break.STOP)
-        else:
+    for word, part, _ in _WORDS.findall(_DROPPED.sub("", text.casefold())):
+        if word:
             breaks.append(before if words else Break.NONE)
-            words.append(match[0])
+            words.append(word)
             before = Break.NONE
+        elif part:
+            before = Break.PART
+        elif not before:
+            before = Break.STOP
     return words, breaks
 
 

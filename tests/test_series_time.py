@@ -1,0 +1,62 @@
+"""Finding series takes time in proportion to the number of titles, equal ones too, and none to how long they are."""
+
+from collections.abc import Callable
+
+import pytest
+
+from hakken.catalogue import Anime
+from hakken.series import likeness
+from hakken.series.likeness import Closeness, Named, Tie
+from hakken.series.ties import ties
+from hakken.series.titles import LONGEST, Title
+
+N = 300
+LIGATURE = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}"
+"""One sign that stands for eighteen, three spaces among them."""
+
+
+def anime(number: int, title: str, studio: str = "one") -> Anime:
+    return Anime(anime_id=number, title=title, type="TV", genres=("Action",), studios=(studio,))
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        lambda number: anime(number, "Untitled"),
+        lambda number: anime(number, f"Untitled: Subtitle{number}"),
+        lambda number: anime(number, f"Untitled Work Word{number}"),
+        lambda number: anime(number, f"Untitled Work Word{number}", studio=f"of {number // 50}"),
+        lambda number: anime(number, "Untitled" if number <= N // 10 else f"Untitled {number}: Word{number}"),
+        lambda number: anime(number, f"Untitled{number // 50}"),
+        lambda number: anime(number, f"Word{number}Untitled" if number > 1 else "Untitled"),
+    ],
+)
+def test_twice_as_many_titles_are_compared_at_most_twice_as_often(
+    named: Callable[[int], Anime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+
+    def counted(one: Named, other: Named) -> float:
+        compared.append((one, other))
+        return 1.0
+
+    monkeypatch.setattr(likeness, "likeness", counted)
+    found = []
+    for n in (N, 2 * N):
+        compared.clear()
+        ties(map(named, range(1, n + 1)))
+        found.append(len(compared))
+    assert found[1] <= 2 * found[0] + N
+
+
+@pytest.mark.parametrize("piece", ["x", "x ", "2 ", "x: ", " (", "- ", LIGATURE])
+def test_a_long_title_is_taken_apart_into_no_more_than_one_of_the_greatest_length(piece: str) -> None:
+    title = Title.of("x " + piece * 8000)
+    assert len("".join(title.words)) <= LONGEST
+    assert title == Title.of(("x " + piece * 8000)[:LONGEST])
+
+
+def test_titles_that_differ_where_nobody_looks_are_the_same() -> None:
+    begin = "x" * LONGEST
+    found = ties([anime(1, begin + " one"), anime(2, begin + " other")])
+    assert found == {Tie(1, 2, Closeness.SAME)}
