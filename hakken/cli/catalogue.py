@@ -212,13 +212,13 @@ def _finish(places: Places, found: Catalogue, done: _Done, stop: Stop, *, quiet:
         with progress.stage("finding series"):
             done.before = places.read()  # anew, since hours may have passed
             known = updated_all(done.before, found)
-            done.after = with_series(known, _relations(known))
+            done.after = with_series(known, relations_of(known))
         with progress.stage("writing"):
             places.write(done.after)
             done.written = places
 
 
-def _relations(known: Catalogue) -> Iterator[Relation]:
+def relations_of(known: Catalogue) -> Iterator[Relation]:
     for anime in known.values():
         for related in anime.relations or ():
             yield Relation(anime.anime_id, related.relation, related.anime_id, related.confidence)
