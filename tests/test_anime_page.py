@@ -48,7 +48,7 @@ FULL = Anime(
     members=486_824,
     synopsis="A <girl>.\n\nA bath house.",
     streaming=(Link("Crunchyroll", "https://www.crunchyroll.com/x"), Link("Hulu", "javascript:alert(1)")),
-    franchise=1,
+    series=1,
     part=1,
 )
 HOSTILE = "<script>alert('title')</script>\"><img src=x onerror=alert(1)>"
@@ -66,7 +66,7 @@ def told(knowledge: Knowledge) -> Knowledge:
     names = {one: NAMES.get(one, f"Anime {one}") for one in range(2, N_ITEMS - 3)}
     rest = {one: Anime(anime_id=one, title=title, adult=one in adults) for one, title in names.items()}
     for part, one in enumerate((2, 4, 6), start=2):
-        rest[one] = msgspec.structs.replace(rest[one], franchise=1, part=part)
+        rest[one] = msgspec.structs.replace(rest[one], series=1, part=part)
     return Knowledge(knowledge.model, Catalogue([FULL, *rest.values(), Anime(anime_id=NEWER, title="Brand new")]))
 
 
@@ -161,7 +161,7 @@ def test_of_what_hardly_anyone_watched_nothing_is_near_and_it_says_so(
     assert hardly.get(f"/api/v1/anime/{anime_id}").get_json()["recommendable"] is True
 
 
-def test_the_franchise_stands_in_watching_order_without_what_is_for_adults(client: FlaskClient) -> None:
+def test_the_series_stands_in_watching_order_without_what_is_for_adults(client: FlaskClient) -> None:
     def order(path: str) -> list[tuple[str, str]]:
         block = client.get(path).text.partition('<ol class="order">')[2].partition("</ol>")[0]
         return re.findall(r'<li( aria-current="page")?>\s*<\w+ class="title"(?: href="([^"]*)")?', block)

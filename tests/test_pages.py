@@ -213,7 +213,7 @@ def test_what_a_title_is_judged_by_is_said_where_it_counts(knowledge: Knowledge)
 def test_series_is_named_where_the_visitor_has_seen_something_of_it(
     app_with: Callable[[Settings], Flask], backstage: Backstage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    series = [msgspec.structs.replace(one, franchise=1) for one in (BEBOP, SPIRITED)]
+    series = [msgspec.structs.replace(one, series=1) for one in (BEBOP, SPIRITED)]
     behind = Knowledge(backstage.knowledge().model, Catalogue([*series, BARE]))
     monkeypatch.setattr(backstage, "knowledge", lambda: behind)
     client = app_with(Settings()).test_client()
