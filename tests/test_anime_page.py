@@ -1,6 +1,7 @@
 """The page about one anime, through Flask's test client."""
 
 import dataclasses
+import random
 import re
 from collections.abc import Callable
 from http import HTTPStatus
@@ -9,13 +10,17 @@ import msgspec
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from hakken import errors
 from hakken.catalogue import Anime, Catalogue, Link, Related
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
 from hakken.neighbours import also_liked, nearest, standing
-from tests.backstage import CURLY, Backstage, silenced, words
+from hakken.ratings import Rating, Status, UserList
+from hakken.sources.carried import packed
+from hakken.web.asking import LONGEST_LINKED
+from tests.backstage import CURLY, Backstage, silenced, words, words_of
 from tests.models import N_ITEMS
 
 NEWER, ONLY_MODEL, NOWHERE = 90_000, N_ITEMS, 99_999
@@ -170,6 +175,128 @@ def test_the_series_stands_in_watching_order_without_what_is_for_adults(client: 
     assert order("/anime/1?adult=1")[-1] == ("", "/anime/6")
     assert order("/anime/6")[-1] == (' aria-current="page"', "")
     assert order("/anime/5") == []
+
+
+AROUND = {
+    30: {"title": "Show", "part": 1, "kind": "main", "members": 900},
+    31: {"title": "Show 2", "part": 2, "kind": "main"},
+    32: {"title": "Show: The Film", "part": 3, "kind": "film", "type": "Movie", "probable": True},
+    33: {"title": "Show Special", "kind": "special", "year": 2001},
+    34: {"title": "Show in Short", "kind": "recap"},
+    35: {"title": "Show Aside", "kind": "side story", "year": 2005},
+    36: {"title": "Show for Adults", "kind": "special", "adult": True},
+    40: {"title": "Retold", "part": 1, "kind": "main", "members": 5, "series": 40},
+    41: {"title": "Retold 2", "part": 2, "kind": "main", "members": 99, "series": 40},
+    42: {"title": "Retold Again", "kind": "main", "members": 50, "series": None},
+    **{
+        50 + at: {"title": f"World {at}", "kind": "main", "members": at, "series": None, "story": None}
+        for at in range(12)
+    },
+    70: {"title": "Song of it", "kind": "extra", "members": 999, "series": None, "story": None},
+    71: {"title": "Adult World", "kind": "main", "members": 999, "series": None, "story": None, "adult": True},
+}
+
+
+@pytest.fixture
+def around(
+    app_with: Callable[[Settings], Flask], backstage: Backstage, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> FlaskClient:
+    """Where 30 to 36 are a series, 40 to 42 two other tellings of it, and the rest of its universe."""
+    usual = {"series": 30, "story": 30, "universe": 30}
+    anime = {one: Anime(anime_id=one, title=f"Anime {one}", kind="main") for one in range(1, 100)}
+    anime |= {one: Anime(**({"anime_id": one} | usual | facts)) for one, facts in AROUND.items()}  # type: ignore[arg-type]
+    behind = Knowledge(knowledge.model, Catalogue(anime.values()))
+    monkeypatch.setattr(backstage, "knowledge", lambda: behind)
+    return app_with(Settings()).test_client()
+
+
+def section(page: TestResponse, kind: str) -> str:
+    """The text of a section; empty where there is none."""
+    return words_of(page.text.partition(f'<section class="{kind}"')[2].partition(">")[2].partition("</section>")[0])
+
+
+def test_what_goes_beside_is_named_by_its_kind_after_the_main_entries(around: FlaskClient) -> None:
+    expected = (
+        "In viewing order Show Show 2 Show: The Film probably of this series · Movie "
+        "Specials, side stories, recaps Show Aside side story · 2005 Show Special special · 2001 Show in Short recap"
+    )
+    for path in ("/anime/30", "/anime/33", "/anime/34"):
+        assert section(around.get(path), "series") == expected
+    assert "Show for Adults special" in section(around.get("/anime/30?adult=1"), "series")
+    current = re.findall(r'<li aria-current="page">\s*<b class="title"><bdi>([^<]*)', around.get("/anime/33").text)
+    assert current == ["Show Special"]
+
+
+def test_other_tellings_and_the_universe_are_told_apart_by_one_entry_of_each_series(around: FlaskClient) -> None:
+    worlds = " ".join(f"World {at}" for at in range(11, 3, -1))
+    assert section(around.get("/anime/30"), "around") == (
+        f"Another telling Retold Again Retold Same universe {worlds} and 4 more"
+    )
+    assert section(around.get("/anime/41"), "around").startswith("Another telling Show Retold Again Same universe")
+    assert section(around.get("/anime/42"), "around").startswith("Another telling Show Retold Same universe")
+    # The best known first; what stands alone has no viewing order.
+    world = around.get("/anime/55")
+    assert section(world, "around").startswith("Same universe Show Retold Again World 11 ")
+    assert section(world, "series") == section(around.get("/anime/20"), "around") == ""
+    assert "Adult World" in section(around.get("/anime/30?adult=1"), "around")
+
+
+def test_whoever_comes_from_their_list_sees_what_it_has_of_the_series(around: FlaskClient) -> None:
+    entries = [
+        Rating(30, 9),
+        Rating(31, 0, Status.WATCHING),
+        Rating(33, 3, Status.DROPPED),
+        Rating(34, 0, Status.PLAN_TO_WATCH),
+        Rating(35),
+        Rating(40, 7, Status.ON_HOLD),
+    ]
+    text = packed(UserList.of(entries))
+    page = around.get("/anime/30", query_string={"list": text})
+
+    shown = section(page, "series")
+    for said in ("Show seen, 9 Show 2 watching Show: The Film", "Aside side story · 2005 seen Show", "dropped, 3"):
+        assert said in shown
+    assert "recap planned" in shown
+    assert "Retold on hold, 7" in section(page, "around")
+    # It is theirs: nobody else may keep it, nobody is to find it, and links go on with it.
+    assert not page.cache_control.public
+    assert page.cache_control.private
+    assert '<meta name="robots" content="noindex">' in page.text
+    assert f'href="/anime/31?list={text}"' in page.text
+    assert "seen" not in section(around.get("/anime/30"), "series")
+    assert "?list" not in around.get("/anime/30").text
+
+
+def test_no_site_is_asked_for_the_list_of_whom_the_address_names(around: FlaskClient, backstage: Backstage) -> None:
+    lost = around.get("/anime/30?username=spike")
+    assert "your list was read too long ago. Read it again" in section(lost, "series")
+    assert 'href="/recommendations?username=spike&amp;source=mal"' in lost.text
+    assert "seen," not in section(lost, "series")
+
+    backstage.kept = UserList.of([Rating(30, 9)])
+    kept = around.get("/anime/30?username=spike")
+    assert "Show seen, 9" in section(kept, "series")
+    assert "too long ago" not in section(kept, "series")
+    assert 'href="/anime/31?username=spike&amp;source=mal"' in kept.text
+    assert backstage.asked == []
+    sample = around.get("/anime/30?sample=1")
+    assert sample.status_code == 200
+    assert 'href="/anime/31?sample=1"' in sample.text
+
+
+@pytest.mark.parametrize("query", ["list=x", "username=", "username=%00"])
+def test_a_list_that_can_not_be_read_is_refused(around: FlaskClient, query: str) -> None:
+    assert around.get(f"/anime/30?{query}").status_code == 400
+
+
+def test_a_long_list_is_not_taken_along_by_every_link(around: FlaskClient) -> None:
+    drawn = random.Random(1)
+    entries = (Rating(one, drawn.randint(0, 10)) for one in drawn.sample(range(1, 60_000), 900))
+    text = packed(UserList.of(entries))
+    assert len(text) > LONGEST_LINKED
+    page = around.get("/anime/30", query_string={"list": text})
+    assert page.status_code == 200
+    assert 'href="/anime/31"' in page.text
 
 
 def test_what_is_related_is_told_in_a_word_only_where_that_is_certain(client: FlaskClient) -> None:

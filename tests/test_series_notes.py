@@ -48,9 +48,8 @@ def asked(
     **chosen: Any,
 ) -> Recommendations:
     entries = (one if isinstance(one, Rating) else Rating(one, 8) for one in seen)
-    return recommend(
-        UserList.of(entries), knowledge, Preferences(**{"n": 100, "adult": True, "genres": (TOLD,)} | chosen), today
-    )
+    usual: dict[str, Any] = {"n": 100, "adult": True, "genres": (TOLD,)}
+    return recommend(UserList.of(entries), knowledge, Preferences(**usual | chosen), today)
 
 
 def continued(found: Recommendations) -> dict[int, str | None]:
@@ -159,11 +158,11 @@ def test_what_likely_continues_is_in_continue_and_says_so(knowledge: Knowledge) 
 
 def test_by_titles_alone_likely_entries_are_not_lost(knowledge: Knowledge) -> None:
     """As `with_series` makes them: a sequel under a name of its own that nobody relates."""
-    facts = {"type": "TV", "genres": ("Action", "Magic", TOLD), "studios": ("bones",), "episodes": 12}
+    facts: dict[str, Any] = {"type": "TV", "genres": ("Action", "Magic", TOLD), "studios": ("bones",), "episodes": 12}
     raw = Catalogue(
         [
-            Anime(anime_id=10, title="Noragami", year=2014, **facts),  # type: ignore[arg-type]
-            Anime(anime_id=11, title="Noragami Aragoto", year=2015, **facts),  # type: ignore[arg-type]
+            Anime(anime_id=10, title="Noragami", year=2014, **facts),
+            Anime(anime_id=11, title="Noragami Aragoto", year=2015, **facts),
         ]
     )
     for relations in ((), [Relation(10, "Sequel", 11, 1.0)]):

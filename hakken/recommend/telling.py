@@ -59,7 +59,8 @@ class Teller:
 
     def _seen_with(self, groups: Int64s, at: int) -> Int64s:
         """Positions of what was seen of a title's group, by which it is named best first."""
-        return self._seen[groups[self._seen] == groups[at]]
+        found: Int64s = self._seen[groups[self._seen] == groups[at]]
+        return found
 
     def _continued(self, anime: Anime, seen: Int64s) -> str | None:
         """Which part of a begun series a title is or, where that is only likely, what it continues."""

@@ -37,7 +37,7 @@ LISTING = Listing(
             neighbours=0,
             reasons=(Reason(6, "Trigun", 0, 0.07, planned=True),),
             by_attributes=True,
-            series_note="Same universe as Trigun.",
+            series_note="Its series begins with Trigun Stampede, which the filters leave out.",
             title_english=None,
             type="TV",
             genres=("Action", "Adventure", "Sci-Fi"),
