@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 import pytest
@@ -177,7 +178,7 @@ def test_the_series_stands_in_watching_order_without_what_is_for_adults(client: 
     assert order("/anime/5") == []
 
 
-AROUND = {
+AROUND: dict[int, dict[str, Any]] = {
     30: {"title": "Show", "part": 1, "kind": "main", "members": 900},
     31: {"title": "Show 2", "part": 2, "kind": "main"},
     32: {"title": "Show: The Film", "part": 3, "kind": "film", "type": "Movie", "probable": True},
@@ -202,9 +203,9 @@ def around(
     app_with: Callable[[Settings], Flask], backstage: Backstage, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> FlaskClient:
     """Where 30 to 36 are a series, 40 to 42 two other tellings of it, and the rest of its universe."""
-    usual = {"series": 30, "story": 30, "universe": 30}
+    usual: dict[str, Any] = {"anime_id": 0, "series": 30, "story": 30, "universe": 30}
     anime = {one: Anime(anime_id=one, title=f"Anime {one}", kind="main") for one in range(1, 100)}
-    anime |= {one: Anime(**({"anime_id": one} | usual | facts)) for one, facts in AROUND.items()}  # type: ignore[arg-type]
+    anime |= {one: Anime(**usual | {"anime_id": one} | facts) for one, facts in AROUND.items()}
     behind = Knowledge(knowledge.model, Catalogue(anime.values()))
     monkeypatch.setattr(backstage, "knowledge", lambda: behind)
     return app_with(Settings()).test_client()
