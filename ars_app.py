@@ -62,7 +62,8 @@ def create_app(
 
     app = Flask(__name__)
     parse = partial(read_export, settings=settings)
-    web.register(app, web.Services(settings, use_case, lists.fetch, pinned, parse, facts, current.news), metrics)
+    behind = web.Services(settings, use_case, lists.fetch, pinned, parse, facts, current.news, lists.find)
+    web.register(app, behind, metrics)
     return app
 
 

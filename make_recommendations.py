@@ -7,6 +7,7 @@ python make_recommendations.py --file animelist.xml.gz --format json
 import hashlib
 import logging
 import os
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -40,16 +41,27 @@ UNPACKED_RATIO = 5
 
 
 def make_recommendations(
-    who: Username | UserList, knowledge: Knowledge, sources: Sources, preferences: Preferences
+    who: Username | UserList,
+    knowledge: Knowledge,
+    sources: Sources,
+    preferences: Preferences,
+    today: date | None = None,
 ) -> Recommendations:
     """Recommend to someone, whose list is fetched first when only a username is given.
+
+    Args:
+        who: whose list, or the list.
+        knowledge: model and catalogue.
+        sources: fetch a list.
+        preferences: what they chose.
+        today: the day for which it is said what is only announced; by default that of the clock, UTC.
 
     Raises:
         BadUsername: the site can't have such a user.
         SourceError: the list could not be had.
     """
     user_list = sources.fetch(who) if isinstance(who, Username) else who
-    return recommend(user_list, knowledge, preferences)
+    return recommend(user_list, knowledge, preferences, today or datetime.now(UTC).date())
 
 
 def place_of(model: str) -> Place:

@@ -229,6 +229,9 @@ class Recommendation(msgspec.Struct, frozen=True):
         reasons: the up to three entries with the largest shares of `match`, whatever their sign.
         by_attributes: whether so few training users watched the title that it is judged, for half or more, by what is
             known of it: genres, studio, tags, what it was made from, its series.
+        series_note: what to know of its series, in a plain sentence or two: which part it is of one that the visitor
+            began, what of its universe or another telling they have seen, where it begins, when it comes out; None
+            where there is nothing to say.
     """
 
     anime_id: int
@@ -239,6 +242,7 @@ class Recommendation(msgspec.Struct, frozen=True):
     neighbours: int = 0
     reasons: tuple[Reason, ...] = ()
     by_attributes: bool = False
+    series_note: str | None = None
 
 
 class Recommendations(msgspec.Struct, frozen=True):

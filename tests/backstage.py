@@ -139,6 +139,7 @@ class Backstage:
         self.uploads: list[BinaryIO] = []
         self.answer = MADE
         self.list = UserList()
+        self.kept: UserList | None = None
         self.failure: Exception | None = None
         self.model_failure: Exception | None = None
         self.data_time: str | None = "2026-03"
@@ -156,6 +157,9 @@ class Backstage:
         if self.failure:
             raise self.failure
         return self.list
+
+    def find(self, _: Username) -> UserList | None:
+        return self.kept
 
     def knowledge(self) -> Knowledge:
         if self.model_failure:
@@ -183,7 +187,13 @@ def app_with(backstage: Backstage) -> Callable[[Settings], Flask]:
     def make(settings: Settings) -> Flask:
         app = Flask("hakken_under_test", root_path=str(ROOT))
         behind = Services(
-            settings, backstage.recommend, backstage.fetch, backstage.knowledge, backstage.parse_export, backstage
+            settings,
+            backstage.recommend,
+            backstage.fetch,
+            backstage.knowledge,
+            backstage.parse_export,
+            backstage,
+            find=backstage.find,
         )
         register(app, behind)
         return app

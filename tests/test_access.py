@@ -70,6 +70,7 @@ PAGES: dict[str, Visit] = {
     "taste of a username": at("/taste?username=visitor-1&source=mal"),
     "taste, hardly anything": at("/taste?pick=1-9&pick=5-4"),
     "anime": at("/anime/1"),
+    "anime, from a list": at("/anime/1?sample=1"),
     "anime, of which little is known": at("/anime/21"),
     "no such anime": at("/anime/2000000000"),
     "no such page": at("/nowhere"),

@@ -1,21 +1,27 @@
 """The page about one anime, through Flask's test client."""
 
 import dataclasses
+import random
 import re
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from hakken import errors
 from hakken.catalogue import Anime, Catalogue, Link, Related
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
 from hakken.neighbours import also_liked, nearest, standing
-from tests.backstage import CURLY, Backstage, silenced, words
+from hakken.ratings import Rating, Status, UserList
+from hakken.sources.carried import packed
+from hakken.web.asking import LONGEST_LINKED
+from tests.backstage import CURLY, Backstage, silenced, words, words_of
 from tests.models import N_ITEMS
 
 NEWER, ONLY_MODEL, NOWHERE = 90_000, N_ITEMS, 99_999
@@ -48,7 +54,7 @@ FULL = Anime(
     members=486_824,
     synopsis="A <girl>.\n\nA bath house.",
     streaming=(Link("Crunchyroll", "https://www.crunchyroll.com/x"), Link("Hulu", "javascript:alert(1)")),
-    franchise=1,
+    series=1,
     part=1,
 )
 HOSTILE = "<script>alert('title')</script>\"><img src=x onerror=alert(1)>"
@@ -66,7 +72,7 @@ def told(knowledge: Knowledge) -> Knowledge:
     names = {one: NAMES.get(one, f"Anime {one}") for one in range(2, N_ITEMS - 3)}
     rest = {one: Anime(anime_id=one, title=title, adult=one in adults) for one, title in names.items()}
     for part, one in enumerate((2, 4, 6), start=2):
-        rest[one] = msgspec.structs.replace(rest[one], franchise=1, part=part)
+        rest[one] = msgspec.structs.replace(rest[one], series=1, part=part)
     return Knowledge(knowledge.model, Catalogue([FULL, *rest.values(), Anime(anime_id=NEWER, title="Brand new")]))
 
 
@@ -161,7 +167,7 @@ def test_of_what_hardly_anyone_watched_nothing_is_near_and_it_says_so(
     assert hardly.get(f"/api/v1/anime/{anime_id}").get_json()["recommendable"] is True
 
 
-def test_the_franchise_stands_in_watching_order_without_what_is_for_adults(client: FlaskClient) -> None:
+def test_the_series_stands_in_watching_order_without_what_is_for_adults(client: FlaskClient) -> None:
     def order(path: str) -> list[tuple[str, str]]:
         block = client.get(path).text.partition('<ol class="order">')[2].partition("</ol>")[0]
         return re.findall(r'<li( aria-current="page")?>\s*<\w+ class="title"(?: href="([^"]*)")?', block)
@@ -170,6 +176,128 @@ def test_the_franchise_stands_in_watching_order_without_what_is_for_adults(clien
     assert order("/anime/1?adult=1")[-1] == ("", "/anime/6")
     assert order("/anime/6")[-1] == (' aria-current="page"', "")
     assert order("/anime/5") == []
+
+
+AROUND: dict[int, dict[str, Any]] = {
+    30: {"title": "Show", "part": 1, "kind": "main", "members": 900},
+    31: {"title": "Show 2", "part": 2, "kind": "main"},
+    32: {"title": "Show: The Film", "part": 3, "kind": "film", "type": "Movie", "probable": True},
+    33: {"title": "Show Special", "kind": "special", "year": 2001},
+    34: {"title": "Show in Short", "kind": "recap"},
+    35: {"title": "Show Aside", "kind": "side story", "year": 2005},
+    36: {"title": "Show for Adults", "kind": "special", "adult": True},
+    40: {"title": "Retold", "part": 1, "kind": "main", "members": 5, "series": 40},
+    41: {"title": "Retold 2", "part": 2, "kind": "main", "members": 99, "series": 40},
+    42: {"title": "Retold Again", "kind": "main", "members": 50, "series": None},
+    **{
+        50 + at: {"title": f"World {at}", "kind": "main", "members": at, "series": None, "story": None}
+        for at in range(12)
+    },
+    70: {"title": "Song of it", "kind": "extra", "members": 999, "series": None, "story": None},
+    71: {"title": "Adult World", "kind": "main", "members": 999, "series": None, "story": None, "adult": True},
+}
+
+
+@pytest.fixture
+def around(
+    app_with: Callable[[Settings], Flask], backstage: Backstage, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> FlaskClient:
+    """Where 30 to 36 are a series, 40 to 42 two other tellings of it, and the rest of its universe."""
+    usual: dict[str, Any] = {"anime_id": 0, "series": 30, "story": 30, "universe": 30}
+    anime = {one: Anime(anime_id=one, title=f"Anime {one}", kind="main") for one in range(1, 100)}
+    anime |= {one: Anime(**usual | {"anime_id": one} | facts) for one, facts in AROUND.items()}
+    behind = Knowledge(knowledge.model, Catalogue(anime.values()))
+    monkeypatch.setattr(backstage, "knowledge", lambda: behind)
+    return app_with(Settings()).test_client()
+
+
+def section(page: TestResponse, kind: str) -> str:
+    """The text of a section; empty where there is none."""
+    return words_of(page.text.partition(f'<section class="{kind}"')[2].partition(">")[2].partition("</section>")[0])
+
+
+def test_what_goes_beside_is_named_by_its_kind_after_the_main_entries(around: FlaskClient) -> None:
+    expected = (
+        "In viewing order Show Show 2 Show: The Film probably of this series · Movie "
+        "Specials, side stories, recaps Show Aside side story · 2005 Show Special special · 2001 Show in Short recap"
+    )
+    for path in ("/anime/30", "/anime/33", "/anime/34"):
+        assert section(around.get(path), "series") == expected
+    assert "Show for Adults special" in section(around.get("/anime/30?adult=1"), "series")
+    current = re.findall(r'<li aria-current="page">\s*<b class="title"><bdi>([^<]*)', around.get("/anime/33").text)
+    assert current == ["Show Special"]
+
+
+def test_other_tellings_and_the_universe_are_told_apart_by_one_entry_of_each_series(around: FlaskClient) -> None:
+    worlds = " ".join(f"World {at}" for at in range(11, 3, -1))
+    assert section(around.get("/anime/30"), "around") == (
+        f"Another telling Retold Again Retold Same universe {worlds} and 4 more"
+    )
+    assert section(around.get("/anime/41"), "around").startswith("Another telling Show Retold Again Same universe")
+    assert section(around.get("/anime/42"), "around").startswith("Another telling Show Retold Same universe")
+    # The best known first; what stands alone has no viewing order.
+    world = around.get("/anime/55")
+    assert section(world, "around").startswith("Same universe Show Retold Again World 11 ")
+    assert section(world, "series") == section(around.get("/anime/20"), "around") == ""
+    assert "Adult World" in section(around.get("/anime/30?adult=1"), "around")
+
+
+def test_whoever_comes_from_their_list_sees_what_it_has_of_the_series(around: FlaskClient) -> None:
+    entries = [
+        Rating(30, 9),
+        Rating(31, 0, Status.WATCHING),
+        Rating(33, 3, Status.DROPPED),
+        Rating(34, 0, Status.PLAN_TO_WATCH),
+        Rating(35),
+        Rating(40, 7, Status.ON_HOLD),
+    ]
+    text = packed(UserList.of(entries))
+    page = around.get("/anime/30", query_string={"list": text})
+
+    shown = section(page, "series")
+    for said in ("Show seen, 9 Show 2 watching Show: The Film", "Aside side story · 2005 seen Show", "dropped, 3"):
+        assert said in shown
+    assert "recap planned" in shown
+    assert "Retold on hold, 7" in section(page, "around")
+    # It is theirs: nobody else may keep it, nobody is to find it, and links go on with it.
+    assert not page.cache_control.public
+    assert page.cache_control.private
+    assert '<meta name="robots" content="noindex">' in page.text
+    assert f'href="/anime/31?list={text}"' in page.text
+    assert "seen" not in section(around.get("/anime/30"), "series")
+    assert "?list" not in around.get("/anime/30").text
+
+
+def test_no_site_is_asked_for_the_list_of_whom_the_address_names(around: FlaskClient, backstage: Backstage) -> None:
+    lost = around.get("/anime/30?username=spike")
+    assert "your list was read too long ago. Read it again" in section(lost, "series")
+    assert 'href="/recommendations?username=spike&amp;source=mal"' in lost.text
+    assert "seen," not in section(lost, "series")
+
+    backstage.kept = UserList.of([Rating(30, 9)])
+    kept = around.get("/anime/30?username=spike")
+    assert "Show seen, 9" in section(kept, "series")
+    assert "too long ago" not in section(kept, "series")
+    assert 'href="/anime/31?username=spike&amp;source=mal"' in kept.text
+    assert backstage.asked == []
+    sample = around.get("/anime/30?sample=1")
+    assert sample.status_code == 200
+    assert 'href="/anime/31?sample=1"' in sample.text
+
+
+@pytest.mark.parametrize("query", ["list=x", "username=", "username=%00"])
+def test_a_list_that_can_not_be_read_is_refused(around: FlaskClient, query: str) -> None:
+    assert around.get(f"/anime/30?{query}").status_code == 400
+
+
+def test_a_long_list_is_not_taken_along_by_every_link(around: FlaskClient) -> None:
+    drawn = random.Random(1)
+    entries = (Rating(one, drawn.randint(0, 10)) for one in drawn.sample(range(1, 60_000), 900))
+    text = packed(UserList.of(entries))
+    assert len(text) > LONGEST_LINKED
+    page = around.get("/anime/30", query_string={"list": text})
+    assert page.status_code == 200
+    assert 'href="/anime/31"' in page.text
 
 
 def test_what_is_related_is_told_in_a_word_only_where_that_is_certain(client: FlaskClient) -> None:

@@ -351,7 +351,7 @@ def listed(embedded: Knowledge) -> Callable[[str], list[Anime]]:
         page = client.get(f"/recommendations?sample=1&{text}", follow_redirects=True)
         assert page.status_code == 200, words(page)
         ranking = page.text.partition('class="continue"')[0]
-        found = re.findall(r'class="title"><a href="/anime/(\d+)"', ranking)
+        found = re.findall(r'class="title"><a href="/anime/(\d+)[?"]', ranking)
         assert found
         return [embedded.catalogue[int(anime_id)] for anime_id in found]
 

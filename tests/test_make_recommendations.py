@@ -8,16 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click.testing
+import msgspec
 import pytest
+import time_machine
 
 import make_recommendations
 from hakken.catalogue import Catalogue
 from hakken.cli.output import as_table
 from hakken.config import variable_names
+from hakken.http import HttpClient
 from hakken.knowledge import Knowledge
 from hakken.listing import as_csv, as_json
 from hakken.model import store
-from hakken.ratings import Recommendation, Recommendations
+from hakken.ratings import Preferences, Rating, Recommendation, Recommendations, UserList
+from hakken.sources import Sources
 from tests.models import ADULT_ID, N_ITEMS
 from tests.standin.server import Standin
 from tests.standin.users import ratings_of
@@ -37,9 +41,11 @@ def test_a_file_gives_a_table_with_rank_title_rating_type_genres_and_link() -> N
     said = run("--file", SAMPLE, "-n", "5")
     head, *rows = said.splitlines()
     assert head.split() == ["#", "Title", "Predicted", "Type", "Genres", "MyAnimeList"]
-    assert rows.pop().startswith("Continue: ")
-    assert len(rows) == 5
-    for rank, row in enumerate(rows, start=1):
+    following = rows.index(next(row for row in rows if row.startswith("Continue: ")))
+    assert all(row.startswith(" " * len("Continue: ")) for row in rows[following + 1 :])
+    ranked = [row for row in rows[:following] if not row.startswith("     ")]  # below is what to know of its series
+    assert len(ranked) == 5
+    for rank, row in enumerate(ranked, start=1):
         assert row.split()[0] == str(rank)
         assert "https://myanimelist.net/anime/" in row.split()[-1]
 
@@ -177,6 +183,39 @@ def test_what_has_no_predicted_rating_is_empty_in_csv_null_in_json_and_a_dash_in
         ["3", "Known", "8.00"],
     ]
     assert lines[-1] == "Hardly rated yet, so judged by genres, studio and the like: Guessed"
+
+
+def test_what_to_know_of_a_series_stands_in_each_form(knowledge: Knowledge) -> None:
+    new = Recommendation(1, "Zeta", 8.0, 0.5, 9, series_note="Same universe as 0079.")
+    following = Recommendation(2, "Sequel", 8.0, 0.4, 9, series_note="Part 2 of 3. Announced for May 2027.")
+    result = Recommendations((new,), continues=(following, Recommendation(3, "Other", 8.0, 0.3, 9)))
+    lines = as_table(result, Catalogue([])).splitlines()
+    assert [line.split() for line in lines[1:3]] == [
+        ["1", "Zeta", "8.00", "https://myanimelist.net/anime/1"],
+        ["Same", "universe", "as", "0079."],
+    ]
+    assert lines[3:] == ["Continue: Sequel (Part 2 of 3. Announced for May 2027)", "          Other"]
+    rows = csv.DictReader(io.StringIO(as_csv(result, Catalogue([]))))
+    assert [row["series_note"] for row in rows] == [new.series_note, following.series_note, ""]
+    answer = json.loads(as_json(result, knowledge))
+    assert answer["recommendations"][0]["series_note"] == new.series_note
+    assert [one["series_note"] for one in answer["continue"]] == [following.series_note, None]
+
+
+@time_machine.travel("2026-11-26T12:00:00Z", tick=False)
+def test_what_is_still_to_come_is_told_for_today(knowledge: Knowledge) -> None:
+    dates = {1: "2020", 2: "2026-11-27"}
+    facts = (
+        msgspec.structs.replace(one, series=1, part=one.anime_id, start_date=dates[one.anime_id])
+        if one.anime_id in dates
+        else one
+        for one in knowledge.catalogue.values()
+    )
+    told = Knowledge(knowledge.model, Catalogue(facts))
+    found = make_recommendations.make_recommendations(
+        UserList.of([Rating(1, 9)]), told, Sources(HttpClient(1.0), {}), Preferences()
+    )
+    assert [one.series_note for one in found.continues] == ["Season 2 of 2. Announced for 27 November 2026."]
 
 
 @pytest.mark.parametrize("title", ["=2", "+1", "-x", "@y", "\tz", "\rz"])

@@ -149,7 +149,7 @@ def test_an_empty_list_says_so(client: FlaskClient, backstage: Backstage) -> Non
 def test_a_title_with_all_its_facts(client: FlaskClient) -> None:
     first = item(client.get("/recommendations?username=spike"), 1)
 
-    assert '<a href="/anime/1"><bdi>Cowboy Bebop</bdi></a>' in first
+    assert '<a href="/anime/1?username=spike&amp;source=mal"><bdi>Cowboy Bebop</bdi></a>' in first
     assert '<a href="https://myanimelist.net/anime/1" aria-label="MyAnimeList: Cowboy Bebop">' in first
     assert "TV · 1998 · 26 episodes" in first
     assert "Action, Space" in first
@@ -213,7 +213,7 @@ def test_what_a_title_is_judged_by_is_said_where_it_counts(knowledge: Knowledge)
 def test_series_is_named_where_the_visitor_has_seen_something_of_it(
     app_with: Callable[[Settings], Flask], backstage: Backstage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    series = [msgspec.structs.replace(one, franchise=1) for one in (BEBOP, SPIRITED)]
+    series = [msgspec.structs.replace(one, series=1) for one in (BEBOP, SPIRITED)]
     behind = Knowledge(backstage.knowledge().model, Catalogue([*series, BARE]))
     monkeypatch.setattr(backstage, "knowledge", lambda: behind)
     client = app_with(Settings()).test_client()
@@ -236,6 +236,21 @@ def test_home_says_how_many_titles_are_recommended_where_those_are_more(
     monkeypatch.setattr(backstage, "knowledge", lambda: more)
     page = words(app_with(Settings()).test_client().get("/"))
     assert "to 4 titles, on lists up to March 2026. Recommends from 5 titles, the new ones by" in page
+
+
+def test_what_to_know_of_a_series_stands_by_its_title(client: FlaskClient, backstage: Backstage) -> None:
+    new, following = "Same universe as <b>0079</b>.", "Season 2 of 3. Announced for October 2026."
+    backstage.answer = Recommendations(
+        (Recommendation(1, "Cowboy Bebop", 9.1, 9.1, 9, series_note=new), Recommendation(7, "Bare", 9.0, 9.0, 9)),
+        continues=(Recommendation(199, "Sen to Chihiro no Kamikakushi", 8.5, 8.5, 1, series_note=following),),
+    )
+    for view in ("cards", "table"):
+        page = client.get("/recommendations", query_string={"sample": 1, "view": view}, follow_redirects=True)
+        first, last = page.text.split("Continue what you have started")
+        assert first.count('class="series-note"') == last.count('class="series-note"') == 1
+        assert "<bdi>Same universe as &lt;b&gt;0079&lt;/b&gt;.</bdi>" in first
+        assert f"<bdi>{following}</bdi>" in last
+        assert page.text.count('href="/anime/7?sample=1"') == 1
 
 
 def test_a_title_with_another_name_in_english(client: FlaskClient) -> None:

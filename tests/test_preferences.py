@@ -16,8 +16,8 @@ from hakken.model import Columns, Model, fold_in, predict, preference
 from hakken.model.preference import parts_of
 from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
 from hakken.recommend import rank, recommend, scoring
-from hakken.recommend.franchise import Watched, order_factor
 from hakken.recommend.reasons import largest
+from hakken.recommend.series import Watched, order_factor
 from tests import oracle
 from tests.models import N_ITEMS
 from tests.strategies import preference_models, tastes, user_lists
@@ -165,18 +165,18 @@ def test_by_predicted_rating_the_list_is_exact_over_all_titles(knowledge: Knowle
 
 
 def with_facts(knowledge: Knowledge) -> Knowledge:
-    """Franchises of four: 1-4, 5-8, …, of which the fourth is a special, and sagas of two franchises.
+    """Series of four: 1-4, 5-8, …, of which the fourth is a special, and universes of two series.
 
     Types, years and members differ.
     """
 
     def changed(anime_id: int) -> dict[str, object]:
         part = (anime_id - 1) % 4 + 1
-        in_saga = part + 3 * ((anime_id - 1) // 4 % 2)
         return {
-            "franchise": anime_id - part + 1,
-            "saga": anime_id - (anime_id - 1) % 8,
-            "part": in_saga if part < 4 else None,
+            "series": anime_id - part + 1,
+            "universe": anime_id - (anime_id - 1) % 8,
+            "part": part if part < 4 else None,
+            "kind": "main" if part < 4 else "special",
             "type": "Movie" if part == 4 else "TV",
             "genres": ("Drama",) if anime_id % 3 else ("Drama", "Comedy"),
             "year": None if anime_id % 5 == 0 else 1990 + anime_id % 30,
@@ -186,15 +186,15 @@ def with_facts(knowledge: Knowledge) -> Knowledge:
     return Knowledge(knowledge.model, catalogue)
 
 
-def test_a_new_franchise_shows_its_entry_point_and_a_started_one_continues(knowledge: Knowledge) -> None:
+def test_a_new_series_shows_its_entry_point_and_a_started_one_continues(knowledge: Knowledge) -> None:
     told = with_facts(knowledge)
     user_list = UserList.of([Rating(9, 9), Rating(13, 8), Rating(17, 7), Rating(18, 2, Status.DROPPED), Rating(21, 8)])
     result = recommend(user_list, told, Preferences(n=100, adult=True))
     shown = [one.anime_id for one in result.recommendations]
     catalogue = told.catalogue
-    begun = {catalogue.franchise_of(anime_id) for anime_id in (9, 13, 17, 21)}
-    assert not begun & {catalogue.franchise_of(anime_id) for anime_id in shown}
-    assert all(catalogue.franchise_of(anime_id) == anime_id for anime_id in shown)
+    begun = {catalogue.series_of(anime_id) for anime_id in (9, 13, 17, 21)}
+    assert not begun & {catalogue.series_of(anime_id) for anime_id in shown}
+    assert all(catalogue.series_of(anime_id) == anime_id for anime_id in shown)
     assert {one.anime_id for one in result.continues} == {10, 14, 22}  # nothing of what was dropped
     matches = [one.match for one in result.continues]
     assert matches == sorted(matches, reverse=True)
@@ -203,30 +203,30 @@ def test_a_new_franchise_shows_its_entry_point_and_a_started_one_continues(knowl
     assert len(free.recommendations) == 100
 
 
-def test_nothing_that_is_likely_related_is_shown_where_that_is_asked_for(knowledge: Knowledge) -> None:
+def test_nothing_that_is_related_is_shown_where_that_is_asked_for(knowledge: Knowledge) -> None:
     told = with_facts(knowledge)
     user_list = UserList.of([Rating(9, 9), Rating(33, 8), Rating(34, 8)])
     chosen = Preferences(n=100, adult=True, franchise=FranchiseRule.UNRELATED)
     result = recommend(user_list, told, chosen)
     shown = [one.anime_id for one in result.recommendations]
-    sagas = [told.catalogue.saga_of(anime_id) for anime_id in shown]
-    assert shown == sagas  # one of each, where it begins
-    assert not {9, 33} & set(sagas)
+    universes = [told.catalogue.universe_of(anime_id) for anime_id in shown]
+    assert len(set(universes)) == len(shown) == 31 + 4 - 2  # one of each; the catalogue lacks four
+    assert all(told.catalogue.series_of(anime_id) == anime_id for anime_id in shown)
+    assert not {9, 33} & set(universes)
     assert {one.anime_id for one in result.continues} == {10, 35}
-    by_name = recommend(user_list, told, Preferences(n=100, adult=True))
-    assert {13, 37} & {one.anime_id for one in by_name.recommendations}
+    new = recommend(user_list, told, Preferences(n=100, adult=True))
+    assert {13, 37} <= {one.anime_id for one in new.recommendations}
 
 
 def test_the_watching_order_lowers_what_comes_later_and_lifts_what_was_skipped(knowledge: Knowledge) -> None:
     told = with_facts(knowledge)
     watched = Watched.of(Columns.of(UserList.of([Rating(2, 9), Rating(13, 8), Rating(20, 9)])), told.facts.places)
-    factor = order_factor(watched, told.facts.sagas, skipped=1.5, ahead=0.65)
+    factor = order_factor(watched, told.facts.series, skipped=1.5, ahead=0.65)
     of_anime = dict(zip(told.model.arrays.anime_ids.tolist(), factor.tolist(), strict=True))
-    in_order = {2, 3, 4, 5, 6, 7, 8}  # the rest of a saga of which an early entry was seen
-    assert {one: of_anime[one] for one in in_order} == dict.fromkeys(in_order, 1.0)
+    begun = {2, 3, 4, 13, 14, 15, 16, 17, 18, 19, 20}  # the rest of a series of which an early entry was seen
+    assert {one: of_anime[one] for one in begun} == dict.fromkeys(begun, 1.0)
     assert of_anime[1] == 1.5
-    assert [of_anime[one] for one in (9, 10, 11, 12, 13, 14)] == [1.5, 1.5, 1.5, 1.0, 1.0, 1.0]
-    assert [of_anime[one] for one in (17, 18, 25, 26, 28)] == [1.0, 1.0, 1.0, 0.65, 0.65]
+    assert [of_anime[one] for one in (5, 6, 7, 8, 25, 26, 28)] == [1.0, 0.65, 0.65, 0.65, 1.0, 0.65, 0.65]
 
 
 STRANGE = 70_000
@@ -234,30 +234,30 @@ STRANGE = 70_000
 
 
 def with_strange(knowledge: Knowledge, part: int | None) -> Knowledge:
-    """The same with a franchise of 9 to 12 and the strange one, which takes the place of a main entry if it is one."""
+    """The same with a series of 9 to 12 and the strange one, which takes the place of a main entry if it is one."""
 
     def changed(one: Anime) -> Anime:
         if one.anime_id not in {9, 10, 11, 12}:
             return one
         replaced = part is not None and one.part == part
         group = None if replaced else STRANGE
-        return msgspec.structs.replace(one, franchise=group, saga=group, part=None if replaced else one.part)
+        return msgspec.structs.replace(one, series=group, universe=group, part=None if replaced else one.part)
 
     told = with_facts(knowledge)
-    strange = Anime(anime_id=STRANGE, title="Unknown to the model", franchise=STRANGE, saga=STRANGE, part=part)
+    strange = Anime(anime_id=STRANGE, title="Unknown to the model", series=STRANGE, universe=STRANGE, part=part)
     return Knowledge(told.model, Catalogue([*map(changed, told.catalogue.values()), strange]))
 
 
 @pytest.mark.parametrize("rule", [FranchiseRule.NEW, FranchiseRule.UNRELATED])
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.WATCHING])
 @pytest.mark.parametrize(("part", "following"), [(1, 10), (2, 9), (None, 9)])
-def test_what_only_the_catalogue_knows_begins_its_franchise(
+def test_what_only_the_catalogue_knows_begins_its_series(
     knowledge: Knowledge, rule: FranchiseRule, status: Status, part: int | None, following: int
 ) -> None:
-    """A list may hold what nobody in training had: nothing of its franchise is new, and the next entry continues it."""
+    """A list may hold what nobody in training had: nothing of its series is new, and the next entry continues it."""
     told = with_strange(knowledge, part)
     chosen = Preferences(n=100, adult=True, franchise=rule)
-    group_of = told.catalogue.saga_of if rule is FranchiseRule.UNRELATED else told.catalogue.franchise_of
+    group_of = told.catalogue.universe_of if rule is FranchiseRule.UNRELATED else told.catalogue.series_of
     result = recommend(UserList.of([Rating(STRANGE, 9, status), Rating(33, 8)]), told, chosen)
 
     assert STRANGE not in {group_of(one.anime_id) for one in result.recommendations}
@@ -277,7 +277,7 @@ def test_a_next_entry_that_the_model_does_not_know_is_not_passed_over(knowledge:
     for seen, following in (((9,), set()), ((9, STRANGE), {11}), ((STRANGE,), {9}), ((9, 11), set())):
         result = recommend(UserList.of(Rating(one, 8) for one in seen), told, Preferences(n=100, adult=True))
         assert {one.anime_id for one in result.continues} == following
-        assert STRANGE not in {told.catalogue.franchise_of(one.anime_id) for one in result.recommendations}
+        assert STRANGE not in {told.catalogue.series_of(one.anime_id) for one in result.recommendations}
 
 
 def test_filters_keep_their_word_and_refill(knowledge: Knowledge) -> None:

@@ -126,7 +126,7 @@ def unwatched(knowledge: Knowledge) -> Knowledge:
     changed = dataclasses.replace(arrays, watchers=watchers, raters=raters, attr_share=share)
     facts = {one.anime_id: one for one in knowledge.catalogue.values()}
     for part, one in enumerate((19, 20), start=1):
-        facts[one] = msgspec.structs.replace(facts[one], franchise=19, part=part)
+        facts[one] = msgspec.structs.replace(facts[one], series=19, part=part)
     return Knowledge(dataclasses.replace(knowledge.model, arrays=changed), Catalogue(facts.values()))
 
 
@@ -397,27 +397,27 @@ def test_what_is_hidden_is_never_shown_and_nothing_else_changes(
     assert not {one.anime_id for one in rest.recommendations} & set(hidden)
 
 
-def test_of_a_franchise_that_is_hidden_nothing_else_comes_up(embedded: Knowledge) -> None:
-    franchise_of = embedded.catalogue.franchise_of
+def test_of_a_series_that_is_hidden_nothing_else_comes_up(embedded: Knowledge) -> None:
+    series_of = embedded.catalogue.series_of
     titles = popular_list(embedded, 20)
     shown = [one.anime_id for one in recommend(titles, embedded, LONG).recommendations]
     without_rule = recommend(titles, embedded, Preferences(n=100, franchise=FranchiseRule.ALL)).recommendations
-    listed = Counter(franchise_of(one.anime_id) for one in without_rule)
-    first = next(one for one in shown if listed[franchise_of(one)] > 1)
+    listed = Counter(series_of(one.anime_id) for one in without_rule)
+    first = next(one for one in shown if listed[series_of(one)] > 1)
 
     hidden = recommend(titles, embedded, Preferences(n=100, hidden=(first,)))
-    assert franchise_of(first) not in {franchise_of(one.anime_id) for one in hidden.recommendations}
+    assert series_of(first) not in {series_of(one.anime_id) for one in hidden.recommendations}
     # Where a series may have several titles, only the one is hidden.
     several = Preferences(n=100, hidden=(first,), franchise=FranchiseRule.ALL)
     ids = [one.anime_id for one in recommend(titles, embedded, several).recommendations]
     assert first not in ids
-    assert franchise_of(first) in {franchise_of(one) for one in ids}
+    assert series_of(first) in {series_of(one) for one in ids}
 
 
-def test_a_franchise_that_is_hidden_is_not_gone_on_with(embedded: Knowledge) -> None:
+def test_a_series_that_is_hidden_is_not_gone_on_with(embedded: Knowledge) -> None:
     begun = UserList.of([Rating(1, 9), Rating(19, 8)])
     [following] = recommend(begun, embedded, FEW).continues
-    assert embedded.catalogue.franchise_of(following.anime_id) == 1
+    assert embedded.catalogue.series_of(following.anime_id) == 1
 
     assert not recommend(begun, embedded, Preferences(n=20, hidden=(following.anime_id,))).continues
 

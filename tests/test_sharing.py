@@ -290,6 +290,18 @@ def test_a_list_that_is_at_hand_needs_no_room(tmp_path: Path) -> None:
         waiting.result()
 
 
+def test_finding_a_list_asks_no_site(tmp_path: Path) -> None:
+    down = Sources(HttpClient(20), {Site.MAL: [Down()]}, shared=SharedLists(tmp_path))
+    assert down.find(WHO) is None
+    with pytest.raises(AllSourcesFailed):
+        down.fetch(WHO)
+    assert down.find(WHO) is None  # a failure is no list
+    fetch(SharedLists(tmp_path), Fetch(seconds=0))
+    assert down.find(WHO) == LIST
+    assert down.find(Username("another")) is None
+    assert Sources(HttpClient(20), {Site.MAL: [Down()]}).find(WHO) is None
+
+
 class Down:
     """A source that can't answer."""
 

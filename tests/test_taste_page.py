@@ -123,7 +123,7 @@ def test_names_are_shown_as_text(client: FlaskClient, rated: UserList) -> None:
     for name in TITLES.values():
         assert name in words(page)
     assert "&lt;script&gt;alert(&#39;genre&#39;)&lt;/script&gt;" in page.text
-    assert f'<a class="title" href="/anime/2"><bdi>{HEBREW}</bdi></a>' in page.text
+    assert f'<a class="title" href="/anime/2?username=spike&amp;source=mal"><bdi>{HEBREW}</bdi></a>' in page.text
 
 
 def test_opinions_name_both_scores(client: FlaskClient, rated: UserList) -> None:

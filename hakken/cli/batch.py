@@ -10,6 +10,7 @@ the output file stays as it was.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -30,7 +31,10 @@ READABLE = click.Path(exists=True, dir_okay=False, allow_dash=True)
 WRITABLE = click.Path(dir_okay=False, allow_dash=True)
 L = TypeVar("L", bound="Line")
 
-SHOWN = ("anime_id", "title", "predicted_rating", "match", "support", "neighbours", "reasons", "by_attributes")
+SHOWN = (
+    *("anime_id", "title", "predicted_rating", "match", "support", "neighbours", "reasons", "by_attributes"),
+    "series_note",
+)
 
 
 class Line(msgspec.Struct):
@@ -57,9 +61,10 @@ def _batch_options(command: Callable[..., None]) -> Callable[..., None]:
 @preference_options
 def recommend(model: str, source: str, output: str, **chosen: Any) -> None:  # noqa: ANN401  # one for each option
     """Recommend to many users."""
+    today = datetime.now(UTC).date()
 
     def answer(line: Line, knowledge: Knowledge) -> dict[str, Any]:
-        result = recommending.recommend(UserList.of(line.ratings), knowledge, preferences_of(chosen))
+        result = recommending.recommend(UserList.of(line.ratings), knowledge, preferences_of(chosen), today)
         lists = {"recommendations": _shown(result.recommendations)}
         if result.continues:
             lists["continue"] = _shown(result.continues)

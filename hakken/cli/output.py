@@ -9,7 +9,7 @@ from rich.table import Table
 from hakken.catalogue import Catalogue
 from hakken.knowledge import Knowledge
 from hakken.listing import as_csv, as_json, listed
-from hakken.ratings import Recommendations
+from hakken.ratings import Recommendation, Recommendations
 
 WIDE = 200
 """Columns for a table that goes to a file or a pipe, where nothing needs to be folded."""
@@ -27,7 +27,8 @@ def as_table(result: Recommendations, catalogue: Catalogue) -> str:
     for rank, one in enumerate(result.recommendations, start=1):
         row = listed(one, catalogue)
         rating = "-" if row.predicted_rating is None else f"{row.predicted_rating:.2f}"
-        table.add_row(str(rank), row.title, rating, row.type or "", ", ".join(row.genres), row.url)
+        title = f"{row.title}\n  {row.series_note}" if row.series_note else row.title
+        table.add_row(str(rank), title, rating, row.type or "", ", ".join(row.genres), row.url)
     text = io.StringIO()
     # Its own console: titles hold brackets and colons, which are no markup, emoji or highlights here.
     terminal = Console()
@@ -35,13 +36,17 @@ def as_table(result: Recommendations, catalogue: Catalogue) -> str:
     console = Console(file=text, width=width, markup=False, emoji=False, highlight=False, no_color=True)
     console.print(table)
     if result.continues:
-        console.print("Continue: " + "; ".join(one.title for one in result.continues))
+        console.print("Continue: " + "\n          ".join(map(_continued, result.continues)))
     everything = (*result.recommendations, *result.continues)
     if guessed := "; ".join(one.title for one in everything if one.by_attributes):
         console.print(f"Hardly rated yet, so judged by genres, studio and the like: {guessed}")
     for note in result.notes:
         console.print(note)
     return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())  # rich fills lines up with blanks
+
+
+def _continued(one: Recommendation) -> str:
+    return f"{one.title} ({one.series_note.removesuffix('.')})" if one.series_note else one.title
 
 
 FORMATS: dict[str, Callable[[Recommendations, Knowledge], str]] = {

@@ -1,13 +1,15 @@
 """From a list to recommendations. Pure: no file, no network, no clock.
 
-list ─► filters (candidates) ─► series rules ─► scoring ─► the best n ─► reasons
+list ─► filters (candidates) ─► series rules ─► scoring ─► the best n ─► reasons and what to say of their series
 """
 
+from datetime import date
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
-from hakken.knowledge import Knowledge
+from hakken.knowledge import Knowledge, Mask
 from hakken.model import Columns
 from hakken.ratings import FranchiseRule, Order, Preferences, Recommendations, UserList
 from hakken.recommend.filters import candidates as find_candidates
@@ -15,6 +17,7 @@ from hakken.recommend.notes import list_notes, notes_on, what_is_left
 from hakken.recommend.reasons import described
 from hakken.recommend.scoring import Scored, Scorer
 from hakken.recommend.series import Watched, new_only, next_entries
+from hakken.recommend.telling import Teller
 
 __all__ = ["list_notes", "rank", "recommend"]
 
@@ -27,21 +30,28 @@ class Ranking(NamedTuple):
         continues: what continues begun series, best first.
         taken: how many titles each filter took.
         scorer: who scored them.
+        candidates: `(n_items,)` bool, what the filters left.
+        columns: the visitor's list.
     """
 
     best: Scored
     continues: Scored
     taken: dict[str, int]
     scorer: Scorer
+    candidates: Mask
+    columns: Columns
 
 
-def recommend(user_list: UserList, knowledge: Knowledge, preferences: Preferences) -> Recommendations:
+def recommend(
+    user_list: UserList, knowledge: Knowledge, preferences: Preferences, today: date | None = None
+) -> Recommendations:
     """Rank the anime that someone has not seen, and say why.
 
     Args:
         user_list: the visitor's list; no seen entry is recommended.
         knowledge: model and catalogue.
         preferences: what the visitor chose.
+        today: the day for which it is said what is only announced; None: nothing is said of that.
 
     Returns:
         At most `preferences.n` recommendations, best first; fewer only when there are no more candidates, with a note
@@ -50,9 +60,13 @@ def recommend(user_list: UserList, knowledge: Knowledge, preferences: Preference
     Raises:
         BadOption: the catalogue knows no such type or genre.
     """
-    best, continues, taken, scorer = rank(user_list, knowledge, preferences)
+    best, continues, taken, scorer, candidates, columns = rank(user_list, knowledge, preferences)
     both = Scored(np.concatenate((best.rows, continues.rows)), np.concatenate((best.score, continues.score)))
-    all_of_them = described(knowledge, scorer, both)
+    teller = Teller(columns, knowledge, candidates, today)
+    all_of_them = tuple(
+        msgspec.structs.replace(one, series_note=teller.note(one.anime_id))
+        for one in described(knowledge, scorer, both)
+    )
     found = all_of_them[: len(best.rows)]
     telling = knowledge.model.telling_rows_of(preferences.like)[1]
     notes = notes_on(
@@ -74,7 +88,8 @@ def recommend(user_list: UserList, knowledge: Knowledge, preferences: Preference
 def rank(user_list: UserList, knowledge: Knowledge, preferences: Preferences) -> Ranking:
     """Find what `recommend` would recommend, without describing it; the arguments and errors are the same."""
     columns = Columns.of(user_list)
-    candidates, taken = find_candidates(columns, knowledge, preferences)
+    passed, taken = find_candidates(columns, knowledge, preferences)
+    candidates = passed
     scorer = Scorer(knowledge, columns.without(preferences.ignored), preferences)
     following = np.zeros_like(candidates)
     if preferences.franchise is not FranchiseRule.ALL:
@@ -87,4 +102,4 @@ def rank(user_list: UserList, knowledge: Knowledge, preferences: Preferences) ->
             taken["series rules"] = more
         candidates = fresh
     best, continues = scorer.best((candidates, following), preferences.n)
-    return Ranking(best, continues, taken, scorer)
+    return Ranking(best, continues, taken, scorer, passed, columns)

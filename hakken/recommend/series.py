@@ -38,8 +38,8 @@ def new_only(
     """Leave, of the candidates, what begins a series that is new to the visitor.
 
     Of each series that is the first of the candidates in viewing order; of what the visitor began another telling or
-    another series of its universe, and of what is told several times, the best one. Of a series that something is hidden
-    of nothing is left, or its next title would come up in the hidden one's place.
+    another series of its universe, and of what is told several times, the best one. Of a series that something is
+    hidden of nothing is left, or its next title would come up in the hidden one's place.
 
     Args:
         watched: what the visitor has seen.

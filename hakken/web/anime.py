@@ -12,9 +12,11 @@ from hakken.errors import UnknownTitle
 from hakken.knowledge import Knowledge
 from hakken.neighbours import AlsoLiked, Neighbour, also_liked, nearest, standing
 from hakken.ratings import MAX_ANIME_ID
+from hakken.web.asking import Asked, Kind, read_asked
 from hakken.web.caching import public
 from hakken.web.covers import want_missing, with_details
 from hakken.web.services import services
+from hakken.web.viewing_order import series_of
 from hakken.web.wording import judged_by
 
 anime = Blueprint("anime", __name__)
@@ -45,15 +47,22 @@ class Relative(NamedTuple):
 def page(anime_id: int) -> ResponseReturnValue:
     """Show a title; `adult=1` lets titles for adults be near one that isn't.
 
+    Where the address says whose list the visitor came from, what it has of the title's series is shown. No site is
+    asked for it: a username's list is there for some minutes after it was fetched, or it isn't.
+
     Raises:
         UnknownTitle: neither catalogue nor model knows it.
+        InputError: the address names a list that can't be read.
     """
     knowledge = services().knowledge()
     one = title_of(anime_id, knowledge)
     adult = True if request.args.get("adult") == "1" else None
     want_missing([one])
     to_adults = one.adult or bool(adult)
-    series = series_of(one, knowledge, adult=to_adults)
+    asked = _whose()
+    user_list = asked.at_hand() if asked else None
+    listed = {rating.anime_id: rating for rating in user_list.ratings} if user_list else {}
+    series = series_of(anime_id, knowledge.catalogue, listed, adult=to_adults)
     text = render_template(
         "anime.html",
         anime=one,
@@ -64,8 +73,12 @@ def page(anime_id: int) -> ResponseReturnValue:
         also_liked=_near(also_liked(anime_id, knowledge, adult=adult), knowledge),
         judged_by=_judged_by(anime_id, knowledge),
         series=series,
-        related=related_to(one, knowledge, adult=to_adults, besides=series),
+        related=related_to(one, knowledge, adult=to_adults, besides=series.shown),
+        asked=asked,
+        lost=asked is not None and user_list is None,
     )
+    if asked:  # a page about a person, which is nobody else's
+        return text
     return public(Response(text), SOON if lacking(one) else KEPT)
 
 
@@ -78,14 +91,6 @@ def title_of(anime_id: int, knowledge: Knowledge) -> Anime:
     if anime_id not in knowledge.catalogue and not knowledge.model.rows_of([anime_id])[1].all():
         raise UnknownTitle(f"Neither the catalogue nor the model has an anime with the number {anime_id}.")
     return with_details(knowledge.catalogue.anime(anime_id))
-
-
-def series_of(one: Anime, knowledge: Knowledge, *, adult: bool) -> list[Anime]:
-    """The main entries of a title's series in viewing order; empty where it stands alone."""
-    catalogue = knowledge.catalogue
-    entries = [catalogue[part] for part in catalogue.series.get(catalogue.series_of(one.anime_id), ())]
-    shown = [entry for entry in entries if adult or not entry.adult]
-    return shown if any(entry.anime_id != one.anime_id for entry in shown) else []
 
 
 def related_to(one: Anime, knowledge: Knowledge, *, adult: bool, besides: Iterable[Anime]) -> list[Relative]:
@@ -105,6 +110,11 @@ def related_to(one: Anime, knowledge: Knowledge, *, adult: bool, besides: Iterab
             shown.add(other.anime_id)
             found.append(Relative(other, _word(related)))
     return sorted(found, key=lambda relative: -(relative.anime.members or 0))[:MAX_RELATED]
+
+
+def _whose() -> Asked | None:
+    """Whose list the visitor came from, if the address says so."""
+    return read_asked(request.args) if any(kind.value in request.args for kind in Kind) else None
 
 
 def _judged_by(anime_id: int, knowledge: Knowledge) -> str:

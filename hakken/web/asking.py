@@ -33,6 +33,8 @@ from hakken.web.forms import (
 from hakken.web.services import services
 
 SAMPLE = "static/sample-export.xml"
+LONGEST_LINKED = 1_000
+"""Characters of a list, some 300 entries, that each link of a page may hold."""
 UNDO = "undo"
 """Field of a button that takes something back: what was chosen and the id of the title, such as "ignore-1"."""
 _UNDONE = {CHOICES[field].name: field for field in ("ignored", "hidden", "like")}
@@ -86,6 +88,19 @@ class Asked(NamedTuple):
             SourceError: the list could not be had.
         """
         return services().fetch(self.who) if isinstance(self.who, Username) else self.who
+
+    def at_hand(self) -> UserList | None:
+        """The list, if no site has to be asked for it.
+
+        Raises:
+            BadUsername: the site can't have such a user.
+        """
+        return services().find(self.who) if isinstance(self.who, Username) else self.who
+
+    @property
+    def linked(self) -> Mapping[str, str]:
+        """The fields by which links to titles take the list along; none where it is too long for each to hold it."""
+        return self.again if sum(map(len, self.again.values())) <= LONGEST_LINKED else {}
 
     def fields(self, kept: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         """The fields of a form or an address about this list, name → values, with what was chosen about it."""

@@ -40,6 +40,7 @@ class Services:
         parse_export: reads MyAnimeList's export. Raises the kinds of `ExportError`.
         details: what is known of titles beside the catalogue.
         news: what is known of the current model itself.
+        find: the list that was fetched by a username a moment ago, if one was; asks no site.
     """
 
     settings: Settings
@@ -49,6 +50,7 @@ class Services:
     parse_export: Callable[[BinaryIO], UserList]
     details: Details
     news: Callable[[], News] = News
+    find: Callable[[Username], UserList | None] = lambda _: None
 
 
 def once_a_request(knowledge: Callable[[], Knowledge]) -> Callable[[], Knowledge]:
