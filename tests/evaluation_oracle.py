@@ -59,13 +59,43 @@ def measures(divided: Divided, shown: Mapping[str, Sequence[int]], keys: Mapping
         for a in ranking[:10]:
             if held_out.get(a, 0) >= 1:
                 note("lift", held_out[a] - sum(scores) / len(scores))
-            note("continues", keys[a] in {keys[b] for b in given})
         new = list(_new_keys(ranking, given, keys))
         for name, rows in (("discovery", held_out), ("discovery_liked", liked)):
             wanted = {keys[a] for a in rows} - {keys[a] for a in given}
             if wanted:
                 note(name, ndcg(new, wanted))
     return {name: sum(values) / len(values) for name, values in found.items()}
+
+
+def share_continued(
+    shown: Sequence[int], seen: Collection[int], planned: Collection[int], keys: Mapping[int, str]
+) -> float:
+    begun = [keys[a] for a in seen]
+    asked = []
+    for a in shown:
+        begun_by_a_plan_alone = keys[a] in [keys[b] for b in planned] and keys[a] not in begun
+        if a not in planned and not begun_by_a_plan_alone:
+            asked.append(a)
+    hits = [a for a in asked[:10] if keys[a] in begun]
+    return len(hits) / len(asked[:10]) if asked else 0.0
+
+
+def next_parts(
+    hidden: Collection[int],
+    seen: Collection[int],
+    dropped: Collection[int],
+    keys: Mapping[int, str],
+    began: Mapping[int, tuple[int, int]],
+) -> set[int]:
+    """`began` is of shows only: year and month."""
+    found = set()
+    for a in hidden:
+        if a not in began or keys[a] in [keys[b] for b in dropped]:
+            continue
+        before = [b for b in began if keys[b] == keys[a] and (*began[b], b) < (*began[a], a)]
+        if before and all(b in seen for b in before):
+            found.add(a)
+    return found
 
 
 def _new_keys(ranking: Sequence[int], given: Collection[int], keys: Mapping[int, str]) -> Iterator[str]:

@@ -87,7 +87,8 @@ def test_all_methods_are_compared_and_the_page_holds_the_table(
     assert sorted(written) == sorted(["evaluation.md", *(f"evaluation/{name}" for name in ("table.csv", *PLOTS))])
     table = pd.read_csv(tmp_path / "deep" / "report" / "evaluation" / "table.csv")
     assert table["method"].tolist() == list(METHODS)
-    assert not table[["ndcg", "ndcg_low", "ndcg_high", "recall", "discovery", "continues", "items"]].isna().any().any()
+    assert not table[["ndcg", "ndcg_low", "ndcg_high", "recall", "discovery", "items"]].isna().any().any()
+    assert set(table["method"][table["continues"].notna()]) == {"hakken"}  # no other has a default list
     predicting = {"hakken", "item-mean", "baseline", "original", "knn-baseline", "svd", "svdpp"}
     assert set(table["method"][table["rmse"].notna()]) == predicting
     assert markdown(table) in result.stdout
@@ -95,9 +96,21 @@ def test_all_methods_are_compared_and_the_page_holds_the_table(
     assert markdown(table) in page
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page):
         assert target in written, target
-    assert "Franchises are told by the keys of keys.csv." in page
+    assert "Series are told by the keys of keys.csv." in page
     assert "$" not in page
     assert "asking Surprise SVD++" in result.stderr
+
+
+def test_with_dates_what_continues_is_measured_too(
+    ratings_csv: Path, anime_csv: Path, keys_csv: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "titles.csv").write_text(
+        "anime_id,year\n" + "".join(f"{n},{1950 + n}\n" for n in range(1, N_ITEMS + 1))
+    )
+    tables = ("--ratings", ratings_csv, "--anime", anime_csv, "--titles", tmp_path / "titles.csv", "--keys", keys_csv)
+    assert "next found" in run(*tables, *QUICK, "--report", tmp_path).stdout
+    table = pd.read_csv(tmp_path / "evaluation" / "table.csv")
+    assert table["next_found"].notna().tolist() == [True, False]
 
 
 def test_methods_salts_and_resamples_can_be_chosen(ratings_csv: Path, tmp_path: Path) -> None:
@@ -126,9 +139,9 @@ def test_hyper_parameters_are_taken_from_a_file(ratings_csv: Path, tmp_path: Pat
     assert tables[0]["rmse_low"].isna().all()
 
 
-def test_without_keys_the_catalogues_own_franchises_judge(ratings_csv: Path, anime_csv: Path, tmp_path: Path) -> None:
+def test_without_keys_the_catalogues_own_series_judge(ratings_csv: Path, anime_csv: Path, tmp_path: Path) -> None:
     run("--ratings", ratings_csv, "--anime", anime_csv, *QUICK, "--quiet", "--report", tmp_path)
-    assert "Franchises are told by the catalogue's own franchises" in (tmp_path / "evaluation.md").read_text()
+    assert "Series are told by the catalogue's own series" in (tmp_path / "evaluation.md").read_text()
     assert pd.read_csv(tmp_path / "evaluation" / "table.csv")["discovery"].notna().all()
 
 

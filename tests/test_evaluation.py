@@ -16,7 +16,7 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import metrics, results
 from hakken.evaluation.judging import Outcome, judge
-from hakken.evaluation.keys import Keys, keys_of, read_keys
+from hakken.evaluation.keys import Keys, keys_of, read_keys, with_shows
 from hakken.evaluation.method import Answer, Method
 from hakken.evaluation.metrics import MEASURES, Sums
 from hakken.evaluation.protocol import Newcomer, Split, bucket, split
@@ -247,7 +247,7 @@ def test_rating_errors_are_of_scored_titles_that_somebody_scored_and_clipped() -
     assert metrics.rating_errors([Answer([], None, None)], [user], {}, np.square) is None
 
 
-def test_discovery_takes_begun_franchises_out_of_a_ranking_but_not_out_of_a_default_list() -> None:
+def test_discovery_takes_begun_series_out_of_a_ranking_but_not_out_of_a_default_list() -> None:
     keys = Keys({1: "a", 2: "a", 3: "b", 4: "b", 5: "c"}, "")
     user = newcomer([(1, 5)], {2: 9, 3: 9, 4: 9, 7: 8})
     ranking = [2, 4, 3, 5, 7, *range(50, 70)]
@@ -255,9 +255,87 @@ def test_discovery_takes_begun_franchises_out_of_a_ranking_but_not_out_of_a_defa
     assert metrics.discoveries(Answer(ranking, None, None), user, keys) == ["b", "c", "anime 7", *others]
     assert metrics.discoveries(Answer([], ranking, None), user, keys) == ["a", "b", "c", "anime 7", *others[:-1]]
     assert metrics.discoveries(Answer([], [], None), user, keys) == []
-    assert metrics.new_franchises(user.held_out, user, keys) == {"b", "anime 7"}
-    sums = metrics.continued([ranking[:10], [2, 5]], [user, user], keys)
-    assert (sums.total.tolist(), sums.weight.tolist()) == ([1, 1], [10, 2])
+    assert metrics.new_series(user.held_out, user, keys) == {"b", "anime 7"}
+
+
+def test_what_continues_is_of_the_default_list_and_a_plan_begins_nothing() -> None:
+    keys = Keys({1: "a", 2: "a", 3: "b", 4: "b", 5: "a"}, "")
+    plans = [Rating(3, 0, Status.PLAN_TO_WATCH), Rating(5, 0, Status.PLAN_TO_WATCH), Rating(9, 8, Status.PLAN_TO_WATCH)]
+    user = Newcomer("1", UserList.of([Rating(1, 5), *plans]), {})
+    ranking = [2, 2, 2]  # no list that anyone gets by default
+    lists = [[5, 3, 9, 4, 2, 50, 51, 52], [*range(50, 60), 2], [3, 4], []]
+    sums = metrics.continued([Answer(ranking, one, None) for one in lists], [user] * 4, keys)
+    assert sums is not None
+    assert sums.total.tolist() == pytest.approx([1 / 4, 0, 0, 0])
+    assert sums.weight.tolist() == [1] * 4
+    assert metrics.continued([Answer(ranking, None, None)], [user], keys) is None
+
+
+def test_the_next_part_of_a_series_is_told_by_dates_and_what_was_seen() -> None:
+    shows = {"a": [1, 2, 3], "b": [11, 12], "c": [21, 22], "d": [31, 32], "e": [41, 42, 43]}
+    keys = Keys({one: key for key, ids in shows.items() for one in [*ids, ids[0] + 5]}, "", shows)
+    rows = [Rating(1, 5), Rating(3, 5), Rating(16, 5), Rating(12, 5), Rating(21, 5), Rating(26, 0, Status.DROPPED)]
+    rows += [Rating(31, 0, Status.PLAN_TO_WATCH), Rating(41, 5), Rating(42, 0, Status.PLAN_TO_WATCH), Rating(99, 5)]
+    user = Newcomer("1", UserList.of(rows), dict.fromkeys([2, 6, 11, 22, 32, 43, 98], 8))
+    # Not the first of b, the dropped c, the planned d, nor what comes after another that is to be seen, of e.
+    assert metrics.next_parts(user, keys) == {2}
+    answers = [Answer([2], [2], None, one) for one in ([7, 2, 11], [11], [])]
+    sums = metrics.next_found(answers, [user] * 3, keys)
+    assert sums is not None
+    assert (sums.total.tolist(), sums.weight.tolist()) == ([1, 0, 0], [1] * 3)
+    assert metrics.next_found([Answer([2], [2], None)], [user], keys) is None
+
+
+IDS = st.integers(1, 24)
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_series_figures_are_those_of_the_oracle(data: st.DataObject) -> None:
+    catalogue = Catalogue(
+        Anime(
+            anime_id=anime_id,
+            title="A",
+            type=data.draw(st.sampled_from(["TV", "TV", "Movie", "ONA", None])),
+            episodes=data.draw(st.sampled_from([5, 6, None])),
+            year=data.draw(st.sampled_from([1999, 2000, None])),
+            season=data.draw(st.sampled_from(["Winter 2000", "fall", None])),
+        )
+        for anime_id in range(1, 25)
+    )
+    of_anime = {anime_id: data.draw(st.sampled_from("abcd")) for anime_id in catalogue}
+    statuses = st.sampled_from([Status.COMPLETED, Status.COMPLETED, Status.PLAN_TO_WATCH, Status.DROPPED])
+    rows = data.draw(st.dictionaries(IDS, statuses, max_size=8))
+    hidden = data.draw(st.sets(IDS)) - rows.keys()
+    planned = {a for a, status in rows.items() if status is Status.PLAN_TO_WATCH}
+    dropped = {a for a, status in rows.items() if status is Status.DROPPED}
+    began = {
+        a: (one.year, {"Winter 2000": 1, "fall": 10, None: 7}[one.season])
+        for a, one in catalogue.items()
+        if one.year and (one.type == "TV" or (one.type == "ONA" and one.episodes == 6))
+    }
+    keys = with_shows(Keys(of_anime, ""), catalogue)
+    user = Newcomer("1", UserList.of(Rating(a, 0, status) for a, status in rows.items()), dict.fromkeys(hidden, 0))
+    shown, following = data.draw(st.lists(IDS, unique=True)), data.draw(st.lists(IDS, unique=True))
+    answer = Answer([], shown, None, following)
+    continued, found = (of([answer], [user], keys) for of in (metrics.continued, metrics.next_found))
+    assert continued is not None
+    assert found is not None
+    seen = rows.keys() - planned
+    assert continued.total[0] == pytest.approx(oracle.share_continued(shown, seen, planned, of_anime))
+    wanted = oracle.next_parts(hidden, seen, dropped, of_anime, began)
+    assert (found.total[0], found.weight[0]) == (len(wanted & set(following)), len(wanted))
+
+
+def test_shows_are_in_the_order_of_their_dates_where_they_have_some() -> None:
+    def show(anime_id: int, date: str | None = None, season: str | None = None, year: int | None = 2016) -> Anime:
+        return Anime(anime_id=anime_id, title="A", type="TV", year=year, season=season, start_date=date)
+
+    rows = [show(1, "2016-10-02"), show(2, None, "Winter 2016"), show(3, "2016-04"), show(4, "2015-12-31", year=2015)]
+    rows += [show(5, year=None), show(6), Anime(anime_id=7, title="A", type="Movie", year=2016)]
+    rows += [Anime(anime_id=n + 3, title="A", type="ONA", episodes=n, year=2016) for n in (5, 6)]
+    keys = with_shows(Keys(dict.fromkeys(range(1, 10), "a"), ""), Catalogue(rows))
+    assert {key: list(shows) for key, shows in keys.shows.items()} == {"a": [4, 2, 3, 6, 9, 1]}
 
 
 @pytest.mark.parametrize("rival", [Popularity, Baseline])
@@ -266,7 +344,7 @@ def test_a_method_is_judged_as_the_protocol_says(ratings_csv: Path, divided: Spl
     outcome = judge(method, divided, KEYS)
     shown = {user.name: method.answer(user).ranking for user in divided.users}
     expected = oracle.measures(oracle.divide(ratings_csv, "hakken"), shown, KEYS.of_anime)
-    assert set(expected) == {name for name in outcome.sums if name not in {"rmse", "mae"}}
+    assert set(expected) == {name for name in outcome.sums if name not in {"rmse", "mae"}}  # no list by default
     for name, value in expected.items():
         assert value_of(name, outcome) == pytest.approx(value, abs=1e-9), name
     assert outcome.items == len({anime_id for one in shown.values() for anime_id in one[:10]})
@@ -307,7 +385,7 @@ def test_keys_come_from_a_file_or_from_the_catalogue(tmp_path: Path) -> None:
     keys = read_keys(path)
     assert [keys.key(anime_id) for anime_id in (5, 6, 7, 8)] == ["nan", "nan", "anime 7", "anime 8"]
     assert keys.source == "the keys of keys.csv"
-    own = keys_of(Catalogue([Anime(anime_id=3, title="A", franchise=1), Anime(anime_id=1, title="A")]))
+    own = keys_of(Catalogue([Anime(anime_id=3, title="A", series=1), Anime(anime_id=1, title="A")]))
     assert own.key(3) == own.key(1) != own.key(2)
 
 

@@ -241,7 +241,13 @@ def test_hakken_answers_as_its_artefact_does(divided: Split, tmp_path: Path) -> 
     first.fit(divided)
     adult_id = next(one for one in first.answer(divided.users[0]).ranking if one in small_catalogue())
     catalogue = Catalogue(
-        msgspec.structs.replace(anime, adult=anime.anime_id == adult_id) for anime in small_catalogue().values()
+        msgspec.structs.replace(
+            anime,
+            adult=anime.anime_id == adult_id,
+            series=anime.anime_id - (anime.anime_id - 1) % 3,
+            part=(anime.anime_id - 1) % 3 + 1,
+        )
+        for anime in small_catalogue().values()
     )
     train(divided.training, catalogue, tmp_path / "model", PARAMETERS)
     knowledge = Knowledge.read(store.open_artefact(tmp_path / "model"))
@@ -252,9 +258,10 @@ def test_hakken_answers_as_its_artefact_does(divided: Split, tmp_path: Path) -> 
         answer = method.answer(user)
         ranked = recommend(user.given, knowledge, RANKING).recommendations
         assert answer.ranking == [one.anime_id for one in ranked]
-        assert answer.default_list == [
-            one.anime_id for one in recommend(user.given, knowledge, DEFAULT).recommendations
-        ]
+        default = recommend(user.given, knowledge, DEFAULT)
+        assert answer.default_list == [one.anime_id for one in default.recommendations]
+        assert answer.continues == [one.anime_id for one in default.continues]
+        assert answer.continues
         assert answer.r_hat is not None
         assert answer.r_hat.tolist() == predict(knowledge.model, fold_in(knowledge.model, user.given)).tolist()
         assert adult_id not in answer.default_list

@@ -47,7 +47,7 @@ def _years(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
 @click.option("--titles", type=TABLE, help="Table of further names and facts; goes with --anime.")
 @click.option("--relations", type=TABLE, help="Table of how anime are related; goes with --anime.")
 @click.option(
-    "--keys", type=FILE, help="Franchise keys to judge discovery by, CSV of anime_id, key; else the catalogue's own."
+    "--keys", type=FILE, help="Series keys to judge lists by, CSV of anime_id, key; else the catalogue's own."
 )
 @click.option("--salt", "salts", multiple=True, default=["hakken"], help="What the table is split by; repeatable.")
 @click.option("--only", type=METHOD, multiple=True, help="A method to try, rather than all; repeatable.")

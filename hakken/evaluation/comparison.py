@@ -10,7 +10,7 @@ import pandas as pd
 from hakken.catalogue import Catalogue
 from hakken.evaluation.hidden_years import Years, hide_years
 from hakken.evaluation.judging import Outcome, judge
-from hakken.evaluation.keys import Keys, keys_of, read_keys
+from hakken.evaluation.keys import Keys, keys_of, read_keys, with_shows
 from hakken.evaluation.methods import Makers, makers
 from hakken.evaluation.protocol import split
 from hakken.evaluation.reading import NamedTable, read_named
@@ -62,7 +62,7 @@ def evaluate(
     """
     keys, catalogue = None, _catalogue(sources, progress)
     if sources.anime:
-        keys = read_keys(sources.keys) if sources.keys else keys_of(catalogue)
+        keys = with_shows(read_keys(sources.keys) if sources.keys else keys_of(catalogue), catalogue)
     named = read_named(sources.ratings, progress)
     made = makers(parameters, catalogue)
     outcomes = compare(named, salts, {name: made[name] for name in names}, keys, progress)

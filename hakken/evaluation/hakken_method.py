@@ -1,6 +1,7 @@
 """Hakken itself, the whole way: fitted, written as an artefact, opened, and asked as the commands and the pages ask."""
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from hakken.catalogue import Catalogue
@@ -8,16 +9,15 @@ from hakken.evaluation.method import Answer, Method
 from hakken.evaluation.protocol import Newcomer, Split
 from hakken.knowledge import Knowledge
 from hakken.model import Parameters, fold_in, predict, store
-from hakken.ratings import FranchiseRule, Planned, Preferences, UserList
+from hakken.ratings import MAX_N, FranchiseRule, Planned, Preferences, Recommendation
 from hakken.recommend import recommend
 from hakken.training import pipeline
 from hakken.training.progress import SILENT, Progress
 
-N = 20
-RANKING = Preferences(n=N, franchise=FranchiseRule.ALL, adult=True, planned=Planned.HIDE)
+RANKING = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True, planned=Planned.HIDE)
 """What ranking is measured with: every title may be shown but those on the list, planned ones too."""
-DEFAULT = Preferences(n=N)
-"""What discovery is measured with: what a visitor gets who chooses nothing."""
+DEFAULT = Preferences(n=MAX_N)
+"""What discovery and series are measured with: what a visitor gets who chooses nothing but a long list."""
 
 
 class Hakken(Method):
@@ -48,12 +48,14 @@ class Hakken(Method):
     def answer(self, user: Newcomer) -> Answer:
         """Recommend twice, all titles allowed and by default, and predict as `hakken predict` does."""
         model = self._knowledge.model
+        default = recommend(user.given, self._knowledge, DEFAULT)
         return Answer(
-            ranking=self._recommended(user.given, RANKING),
-            default_list=self._recommended(user.given, DEFAULT),
+            ranking=_ids(recommend(user.given, self._knowledge, RANKING).recommendations),
+            default_list=_ids(default.recommendations),
             r_hat=predict(model, fold_in(model, user.given)),
+            continues=_ids(default.continues),
         )
 
-    def _recommended(self, given: UserList, preferences: Preferences) -> list[int]:
-        found = recommend(given, self._knowledge, preferences).recommendations
-        return [one.anime_id for one in found]
+
+def _ids(shown: Iterable[Recommendation]) -> list[int]:
+    return [one.anime_id for one in shown]

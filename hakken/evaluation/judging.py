@@ -50,7 +50,7 @@ def judge(method: Method, split: Split, keys: Keys | None = None, progress: Prog
     Args:
         method: to be fitted.
         split: what to fit it to, and whom to ask it for.
-        keys: what discovery is judged by; without them it is not.
+        keys: what discovery and series are judged by; without them they are not.
         progress: told of the stages.
 
     Raises:
@@ -107,11 +107,13 @@ def _discovery(answers: list[Answer], discovered: list[list[str]], split: Split,
         return {}
     held_out = [metrics.new_series(user.held_out, user, keys) for user in split.users]
     liked = [metrics.new_series(user.liked, user, keys) for user in split.users]
-    return {
+    found = {
         "discovery": metrics.ndcg(discovered, held_out),
         "discovery_liked": metrics.ndcg(discovered, liked),
-        "continues": metrics.continued([answer.ranking for answer in answers], split.users, keys),
+        "continues": metrics.continued(answers, split.users, keys),
+        "next_found": metrics.next_found(answers, split.users, keys),
     }
+    return {name: sums for name, sums in found.items() if sums}
 
 
 def _held_out(answers: list[Answer], split: Split) -> tuple[Int64s, npt.NDArray[np.bool_]]:

@@ -21,11 +21,14 @@ class Answer(NamedTuple):
             off what the user began already; else None.
         r_hat: `(n_items,)` predicted ratings of the training items, score points, not clipped; None where the method
             predicts none.
+        continues: anime ids of what the method shows apart from its default list, as the next parts of begun series;
+            None where it does not.
     """
 
     ranking: list[int]
     default_list: list[int] | None
     r_hat: Float64s | None
+    continues: list[int] | None = None
 
 
 class Method(ABC):

@@ -15,7 +15,7 @@ from hakken.evaluation.keys import Keys
 from hakken.evaluation.method import Answer
 from hakken.evaluation.protocol import Newcomer
 from hakken.model.arrays import Array, Float64s
-from hakken.ratings import MAX_SCORE, MIN_SCORE
+from hakken.ratings import MAX_SCORE, MIN_SCORE, Status
 
 TOP, RECALLED = 10, 20
 NDCG_TOP, RECALL = nDCG @ TOP, R @ RECALLED
@@ -64,6 +64,7 @@ MEASURES = (
     Measure("discovery", "discovery NDCG@10"),
     Measure("discovery_liked", "discovery liked"),
     Measure("continues", "continues"),
+    Measure("next_found", "next found"),
     Measure("rmse", "RMSE", root=True),
     Measure("mae", "MAE"),
 )
@@ -155,13 +156,58 @@ def begun_by(user: Newcomer, keys: Keys) -> set[str]:
     return {keys.key(rating.anime_id) for rating in user.given.ratings}
 
 
-def continued(shown: Sequence[Sequence[int]], users: Sequence[Newcomer], keys: Keys) -> Sums:
-    """How many of the first 10 are of a series that the user has an entry of."""
-    total = [
-        sum(keys.key(anime_id) in begun for anime_id in anime_ids[:TOP])
-        for anime_ids, begun in zip(shown, (begun_by(user, keys) for user in users), strict=True)
-    ]
-    return Sums(np.array(total, dtype=np.float64), np.array([len(one[:TOP]) for one in shown], dtype=np.float64))
+def continued(answers: Sequence[Answer], users: Sequence[Newcomer], keys: Keys) -> Sums | None:
+    """Which share of the first 10 of the default list is of a series that the user has begun; 0 of an empty list.
+
+    A planned title begins nothing, and may be shown: planned titles, and those of series that only they would begin,
+    are taken out before the 10 are counted.
+
+    Returns:
+        None if the method has no default list.
+    """
+    total = np.zeros(len(users))
+    for n, (answer, user) in enumerate(zip(answers, users, strict=True)):
+        if answer.default_list is None:
+            return None
+        begun = {keys.key(rating.anime_id) for rating in user.given.seen}
+        planned = {rating.anime_id for rating in user.given.ratings if not rating.seen}
+        unclear = set(map(keys.key, planned)) - begun
+        asked = [keys.key(anime_id) for anime_id in answer.default_list if anime_id not in planned]
+        top = [key for key in asked if key not in unclear][:TOP]
+        total[n] = sum(key in begun for key in top) / max(1, len(top))
+    return Sums(total, np.ones(len(users)))
+
+
+def next_found(answers: Sequence[Answer], users: Sequence[Newcomer], keys: Keys) -> Sums | None:
+    """How many of the held-out titles that are the next part of a begun series the method shows as such.
+
+    Returns:
+        None if the method doesn't show what continues.
+    """
+    total, weight = np.zeros(len(users)), np.zeros(len(users))
+    for n, (answer, user) in enumerate(zip(answers, users, strict=True)):
+        if answer.continues is None:
+            return None
+        wanted = next_parts(user, keys)
+        total[n], weight[n] = len(wanted.intersection(answer.continues)), len(wanted)
+    return Sums(total, weight)
+
+
+def next_parts(user: Newcomer, keys: Keys) -> set[int]:
+    """Held-out titles that are the next part of a begun series.
+
+    That is the earliest show of a series that the user has not seen, where all earlier ones, and one at least, are on
+    the list that is given. A series of which something was dropped is not to be gone on with.
+    """
+    seen = {rating.anime_id for rating in user.given.seen}
+    dropped = {keys.key(rating.anime_id) for rating in user.given.ratings if rating.status is Status.DROPPED}
+    found = set()
+    for key in set(map(keys.key, seen)) - dropped:
+        shows = keys.shows.get(key, ())
+        following = next((anime_id for anime_id in shows if anime_id not in seen), None)
+        if following is not None and following != shows[0]:
+            found.add(following)
+    return found & user.held_out.keys()
 
 
 def _per_user(
