@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 from hakken.catalogue import Anime
 from hakken.series.likeness import EXTRA_TYPES, genres_in_common
 from hakken.series.relations import IN_ORDER, OTHER_IS_PART, PART_OF_OTHER, SUMMARIES, Relation
-from hakken.series.spans import is_show
+from hakken.series.spans import SOLD, is_show
 from hakken.series.titles import Kind, Title
 
 
@@ -31,8 +31,6 @@ EXTRA_KINDS = frozenset(("Music", "CM", "PV"))
 RECAP_WORDS = frozenset(("recap", "recaps", "soushuuhen", "digest", "総集編"))
 EXTRA_WORDS = frozenset(("pv", "cm", "pilot", "preview", "trailer", "drama", "omake"))
 SPECIAL_WORDS = frozenset(("mini", "special", "specials", "episode", "bonus", "extra", "extras", "特別編", "番外編"))
-BESIDE_A_SHOW = frozenset(("ova", "ovas", "oad", "ona"))
-"""Words that say in a title that it is no entry of its own where there is a show."""
 OF_THE_STORY = 0.2
 """Share of genres that a main entry has in common with the first."""
 MIN_EPISODES = 6
@@ -104,13 +102,14 @@ def entries(members: Sequence[Anime], told: Told) -> Entries:
     titles = {anime.anime_id: Title.of(anime.title) for anime in members}
     shows = [anime for anime in members if is_show(anime)]
     has_show = bool(shows)
+    has_tv = any(anime.type == "TV" for anime in members)
     followed = FOLLOWED * max((show.members or 0 for show in shows), default=0)
     outings = _films_are_outings(members)
 
     def order(anime: Anime) -> tuple[float, bool, tuple[int, ...], int]:
         return dates[anime.anime_id], not is_show(anime), titles[anime.anime_id].numbers, anime.anime_id
 
-    parts = {one.anime_id: _part(one, titles[one.anime_id], told, has_show) for one in members}
+    parts = {one.anime_id: _part(one, titles[one.anime_id], told, has_show=has_show, has_tv=has_tv) for one in members}
     for one in members:
         if parts[one.anime_id] is Part.FILM and one.anime_id not in told.in_order:
             draws_few = one.members is not None and one.members < followed
@@ -131,7 +130,7 @@ def entries(members: Sequence[Anime], told: Told) -> Entries:
     return Entries([one.anime_id for one in main], parts)
 
 
-def _part(anime: Anime, title: Title, told: Told, has_show: bool) -> Part:  # noqa: PLR0911  # a table
+def _part(anime: Anime, title: Title, told: Told, *, has_show: bool, has_tv: bool) -> Part:  # noqa: PLR0911  # a table
     """What an entry is; which of those that may be main ones is another question."""
     words = set(title.words[1:])
     if anime.type in EXTRA_KINDS or words & EXTRA_WORDS:
@@ -148,11 +147,8 @@ def _part(anime: Anime, title: Title, told: Told, has_show: bool) -> Part:  # no
         return Part.SPECIAL
     if anime.type == "Movie":  # of which relations are wrong as often as right
         return Part.FILM
-    return (
-        Part.SIDE
-        if anime.anime_id in told.beside or short or (has_show and not is_show(anime) and words & BESIDE_A_SHOW)
-        else main
-    )
+    beside_tv = has_tv and anime.type in SOLD
+    return Part.SIDE if anime.anime_id in told.beside or short or beside_tv else main
 
 
 def _dates(members: Sequence[Anime]) -> dict[int, float]:
