@@ -404,8 +404,9 @@ def test_where_no_year_is_known_numbers_tell_the_order() -> None:
 
 def test_days_tell_the_order_within_a_year() -> None:
     found = parts(
-        anime(1, "Kaze no Oto", 2012, start_date="2012-10-02"),
-        anime(2, "Kaze no Oto Part 2", 2012, start_date="2012-04-05"),
+        anime(1, "Aki", 2012, start_date="2012-10-02"),
+        anime(2, "Haru", 2012, start_date="2012-04-05"),
+        relations=[Relation(1, "Sequel", 2)],
     )
     assert found == {1: ("main", 2), 2: ("main", 1)}
 

@@ -44,7 +44,7 @@ def test_twice_as_many_titles_are_compared_at_most_twice_as_often(
     found = []
     for n in (N, 2 * N):
         compared.clear()
-        ties(map(named, range(1, n + 1)))
+        ties(Named.of(named(number)) for number in range(1, n + 1))
         found.append(len(compared))
     assert found[1] <= 2 * found[0] + N
 
@@ -58,5 +58,5 @@ def test_a_long_title_is_taken_apart_into_no_more_than_one_of_the_greatest_lengt
 
 def test_titles_that_differ_where_nobody_looks_are_the_same() -> None:
     begin = "x" * LONGEST
-    found = ties([anime(1, begin + " one"), anime(2, begin + " other")])
-    assert found == {Tie(1, 2, Closeness.SAME)}
+    found = ties([Named.of(anime(1, begin + " one")), Named.of(anime(2, begin + " other"))])
+    assert [*found] == [Tie(1, 2, Closeness.SAME)]

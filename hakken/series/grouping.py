@@ -20,7 +20,15 @@ from typing import NamedTuple
 from hakken.catalogue import Anime
 from hakken.series.forest import Forest
 from hakken.series.likeness import Closeness, Tie, genres_in_common
-from hakken.series.relations import IN_ORDER, OTHERWISE_RELATED, RETELLINGS, Relation, parents
+from hakken.series.relations import (
+    IN_ORDER,
+    OTHER_IS_PART,
+    OTHERWISE_RELATED,
+    PART_OF_OTHER,
+    RETELLINGS,
+    Relation,
+    parents,
+)
 from hakken.series.spans import Span, is_show
 from hakken.series.titles import Title
 
@@ -63,15 +71,18 @@ class Circles(NamedTuple):
     universe: Mapping[int, int]
 
 
-def circles(anime: Mapping[int, Anime], relations: Collection[Relation], ties: Iterable[Tie]) -> Circles:
+def circles(
+    anime: Mapping[int, Anime], titles: Mapping[int, Title], relations: Collection[Relation], ties: Iterable[Tie]
+) -> Circles:
     """Find what belongs together.
 
     Args:
         anime: by their ids.
+        titles: theirs, taken apart.
         relations: what is known of how anime are related, in any order; may name others, through which they are.
         ties: what their titles say.
     """
-    grouping = _Grouping(anime, relations, ties)
+    grouping = _Grouping(anime, titles, relations, ties)
     grouping.join_by_relations()
     grouping.join_by_titles(Closeness.SAME, Closeness.COUNTED)
     certain = grouping.series.roots(anime)
@@ -91,10 +102,16 @@ def circles(anime: Mapping[int, Anime], relations: Collection[Relation], ties: I
 class _Grouping:
     """Series on the way, and what they are made from."""
 
-    def __init__(self, anime: Mapping[int, Anime], relations: Collection[Relation], ties: Iterable[Tie]) -> None:
+    def __init__(
+        self,
+        anime: Mapping[int, Anime],
+        titles: Mapping[int, Title],
+        relations: Collection[Relation],
+        ties: Iterable[Tie],
+    ) -> None:
         self._anime = anime
-        self._relations = relations
-        self._titles = {anime_id: Title.of(its.title) for anime_id, its in anime.items() if is_show(its)}
+        self._relations = sorted({*relations}, key=_place)
+        self._titles = {anime_id: titles[anime_id] for anime_id, its in anime.items() if is_show(its)}
         self._ties = sorted(map(self._weighed, ties), key=self._place)
         self._tied: defaultdict[int, set[int]] = defaultdict(set)
         for tie in self._ties:
@@ -126,10 +143,7 @@ class _Grouping:
 
     def join_by_titles(self, *closeness: Closeness) -> None:
         """Join what has so much of its titles in common and came out soon enough after each other."""
-        spans: dict[int, Span] = {}
-        for anime_id, its in self._anime.items():
-            span = Span(its, related=anime_id in self._related, ordered=anime_id in self._ordered)
-            spans.setdefault(self.series.root(anime_id), span).add(span)
+        spans = self._spans()
         for tie in (tie for tie in self._ties if tie.closeness in closeness):
             one, other = self.series.root(tie.one), self.series.root(tie.other)
             if one == other or self.series.are_apart(one, other):
@@ -141,6 +155,17 @@ class _Grouping:
                 span.add(of_other)
                 spans[self.series.join(one, other)] = span
                 self._joined.add(tie)
+
+    def _spans(self) -> dict[int, Span]:
+        spans: dict[int, Span] = {}
+        for anime_id, its in self._anime.items():
+            span = Span(its, related=anime_id in self._related, ordered=anime_id in self._ordered)
+            root = self.series.root(anime_id)
+            if root in spans:
+                spans[root].add(span)
+            else:
+                spans[root] = span
+        return spans
 
     def join_of_one_name(self) -> None:
         """Join specials, films and the like to what has the same name, as far as it was inferred."""
@@ -172,17 +197,18 @@ class _Grouping:
         between |= {anime_id for anime_id, its in self._anime.items() if its.type in BESIDE}
         pairs = [(one.anime_id, one.related_id) for one in known if self._is_of_universe(one)]
         for pair in pairs + [(tie.one, tie.other) for tie in self._ties if tie not in self._joined]:
-            if between.isdisjoint(pair) or any(len(wider.members(anime_id)) == 1 for anime_id in pair):
+            if all(anime_id not in between or len(wider.members(anime_id)) == 1 for anime_id in pair):
                 wider.join(*pair)
 
     def _is_of_universe(self, relation: Relation) -> bool:
         """Whether it says that two are of one universe; a crossover is something else as well, with another name."""
-        tied = (relation.anime_id, relation.related_id) in self._named_alike
-        return relation.word in OTHERWISE_RELATED and (relation.word != "other" or relation.is_dependable or tied)
+        if relation.word == "other":
+            return relation.is_dependable or (relation.anime_id, relation.related_id) in self._named_alike
+        return relation.word in OTHERWISE_RELATED or relation.word in PART_OF_OTHER | OTHER_IS_PART
 
     def _weighed(self, tie: Tie) -> Tie:
-        """The same tie, loose where it is between a show and another beside it."""
-        return tie._replace(closeness=Closeness.LOOSE) if self._is_beside(tie) else tie
+        """The same tie, and whether it is between a show and another beside it."""
+        return tie._replace(closeness=Closeness.BESIDE) if self._is_beside(tie) else tie
 
     def _is_beside(self, tie: Tie) -> bool:
         if not self._are_shows(tie.one, tie.other):
@@ -203,11 +229,11 @@ class _Grouping:
         one, other = self._anime[tie.one].year, self._anime[tie.other].year
         return tie.closeness, abs(one - other) if one and other else SOON, tie.one, tie.other
 
-    def _doubt(self, relation: Relation) -> tuple[bool, bool, float, Relation]:
+    def _doubt(self, relation: Relation) -> tuple[bool, bool, float, tuple[int, str, int]]:
         """What relations are looked at by, the surest first."""
         tied = relation.related_id in self._tied.get(relation.anime_id, ())
         confidence = 1.0 if relation.confidence is None else relation.confidence
-        return not self._is_sure(relation), not tied, -confidence, relation
+        return not self._is_sure(relation), not tied, -confidence, relation[:3]
 
     def _is_sure(self, relation: Relation) -> bool:
         """Whether it is a sequel without doubt; one that was inferred by its number alone may be none."""
@@ -269,6 +295,11 @@ class _Grouping:
 
     def _are_shows(self, *anime_ids: int) -> bool:
         return all(anime_id in self._titles for anime_id in anime_ids)
+
+
+def _place(relation: Relation) -> tuple[int, str, int, float]:
+    """Where a relation comes among all, in whatever order they were given; what a site says, first."""
+    return relation.anime_id, relation.kind, relation.related_id, -(relation.confidence or 2.0)
 
 
 def tags_in_common(anime: Mapping[int, Anime], tie: Tie) -> float:

@@ -31,6 +31,8 @@ class Closeness(IntEnum):
     """One begins with the whole of the other."""
     LOOSE = 4
     """Some words: rather of one universe than of one series."""
+    BESIDE = 5
+    """Words, and a word or number that tells of another show beside the first."""
 
 
 class Tie(NamedTuple):

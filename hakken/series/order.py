@@ -27,6 +27,8 @@ class Part(StrEnum):
 
 
 MAIN_PARTS = frozenset((Part.MAIN, Part.FILM))
+NEVER_MAIN = frozenset((Part.RECAP, Part.EXTRA))
+"""What is no recommendation of its own, even where there is nothing else of a series."""
 EXTRA_KINDS = frozenset(("Music", "CM", "PV"))
 RECAP_WORDS = frozenset(("recap", "recaps", "soushuuhen", "digest", "総集編"))
 EXTRA_WORDS = frozenset(("pv", "cm", "pilot", "preview", "trailer", "drama", "omake"))
@@ -91,15 +93,15 @@ class Entries(NamedTuple):
     parts: dict[int, Part]
 
 
-def entries(members: Sequence[Anime], told: Told) -> Entries:
+def entries(members: Sequence[Anime], titles: Mapping[int, Title], told: Told) -> Entries:
     """Put the entries of a series in order.
 
     Args:
         members: its anime, at least one, in the order of their ids.
+        titles: their titles, taken apart.
         told: what relations say of them.
     """
     dates = _dates(members)
-    titles = {anime.anime_id: Title.of(anime.title) for anime in members}
     shows = [anime for anime in members if is_show(anime)]
     has_show = bool(shows)
     has_tv = any(anime.type == "TV" for anime in members)
@@ -116,7 +118,8 @@ def entries(members: Sequence[Anime], told: Told) -> Entries:
             parts[one.anime_id] = Part.SIDE if outings or draws_few else Part.FILM
     works = [one for one in members if parts[one.anime_id] in MAIN_PARTS] or list(members)
     entry = _entry(sorted(works, key=order), dates, titles)
-    parts[entry.anime_id] = Part.FILM if entry.type == "Movie" else Part.MAIN
+    if parts[entry.anime_id] not in NEVER_MAIN:
+        parts[entry.anime_id] = Part.FILM if entry.type == "Movie" else Part.MAIN
     main = [entry]
     for one in sorted(works, key=order):
         if one is entry or parts[one.anime_id] not in MAIN_PARTS:
@@ -169,7 +172,7 @@ def _date(anime: Anime) -> float:
     return (anime.year or UNDATED) + QUARTERS.get((anime.season or "").split(" ")[0].lower(), 0.5)
 
 
-def _entry(works: Sequence[Anime], dates: dict[int, float], titles: dict[int, Title]) -> Anime:
+def _entry(works: Sequence[Anime], dates: dict[int, float], titles: Mapping[int, Title]) -> Anime:
     """The earliest show, or work where there is none; but what it is named after goes before it.
 
     A film or OVA goes before a show only where it came before it, and the show has a longer name.

@@ -43,18 +43,22 @@ class Opening(msgspec.Struct, frozen=True, gc=False):
         return self.words > MANY_WORDS and weight(self.key) >= 2 * LONG
 
 
-def ties(catalogue: Iterable[Anime]) -> set[Tie]:
-    """Every two anime that their titles tie together, directly or through a third; a pair may come in several ways."""
-    known = [Named.of(anime) for anime in catalogue]
+def ties(named: Iterable[Named]) -> Iterable[Tie]:
+    """Every two anime that their titles tie together, directly or through a third, and how closely at the most."""
+    known = list(named)
     called = Called(known)
-    return {
-        *_by_beginning(known, called),
-        *_by_japanese(known, called),
-        *_by_synonym(known, called),
-        *_by_common_head(known),
-        *_by_common_words(known),
-        *_by_ending(known, called),
-    }
+    closest: dict[tuple[int, int], Tie] = {}
+    for tie in chain(
+        _by_beginning(known, called),
+        _by_japanese(known, called),
+        _by_synonym(known, called),
+        _by_common_head(known),
+        _by_common_words(known),
+        _by_ending(known, called),
+    ):
+        if closest.setdefault(pair := (tie.one, tie.other), tie).closeness > tie.closeness:
+            closest[pair] = tie
+    return closest.values()
 
 
 def _by_beginning(known: list[Named], called: Called) -> Iterator[Tie]:
