@@ -164,11 +164,11 @@ class Columns(NamedTuple):
 
     Attributes:
         ids: MyAnimeList ids, ascending.
-        year: 0 where it is unknown, as all that follow.
+        year: 0 where it is unknown, as members and part.
         members: how many people have it on their lists at the site.
-        series: id of the anime with which its series begins.
-        story: the same of its story.
-        universe: the same of its universe.
+        series: id of the anime with which its series begins: its own where it stands alone.
+        story: the same of its story; that of its series where this is told once.
+        universe: the same of its universe; that of its story where there is nothing else.
         part: in the series' viewing order.
         adult: `(n,)` bool, for adults only.
         probable: `(n,)` bool, see `Anime`.
@@ -206,23 +206,11 @@ class Columns(NamedTuple):
                 genres.setdefault(genre, []).append(position)
         ids, year, members, *of, adult, probable, beside = np.array(rows, dtype=np.int64).reshape(-1, 10).T.copy()
         series, story, universe, part = of
+        series = np.where(series > 0, series, ids)
+        story = np.where(story > 0, story, series)
+        universe = np.where(universe > 0, universe, story)
         switches = (adult > 0, probable > 0, beside > 0)
         return cls(ids, year, members, series, story, universe, part, *switches, _arrays(types), _arrays(genres))
-
-    @property
-    def series_or_own(self) -> Int64s:
-        """Each anime's series; one that stands alone is its own."""
-        return np.where(self.series > 0, self.series, self.ids)
-
-    @property
-    def story_or_own(self) -> Int64s:
-        """The same of its story; a series that is told once is its own."""
-        return np.where(self.story > 0, self.story, self.series_or_own)
-
-    @property
-    def universe_or_own(self) -> Int64s:
-        """The same of its universe; a story that is in none is its own."""
-        return np.where(self.universe > 0, self.universe, self.story_or_own)
 
 
 def _arrays(positions: Mapping[str, list[int]]) -> dict[str, Int64s]:
@@ -264,22 +252,22 @@ class Catalogue(Mapping[int, Anime]):
 
         Those that a catalogue lacks are left out of it.
         """
-        return self._main_entries(self.columns.series_or_own)
+        return self._main_entries(self.columns.series)
 
     def series_of(self, anime_id: int) -> int:
         """The series of an anime: where it begins. One that stands alone, or that nobody knows, is its own."""
-        return self._group_of(anime_id, self.columns.series) or anime_id
+        return self._group_of(anime_id, self.columns.series)
 
     def story_of(self, anime_id: int) -> int:
         """The same of its story; a series that is told once is its own."""
-        return self._group_of(anime_id, self.columns.story) or self.series_of(anime_id)
+        return self._group_of(anime_id, self.columns.story)
 
     def universe_of(self, anime_id: int) -> int:
         """The same of its universe; a story that is in none is its own."""
-        return self._group_of(anime_id, self.columns.universe) or self.story_of(anime_id)
+        return self._group_of(anime_id, self.columns.universe)
 
     def _group_of(self, anime_id: int, groups: Int64s) -> int:
-        return int(groups[np.searchsorted(self.columns.ids, anime_id)]) if anime_id in self._lines else 0
+        return int(groups[np.searchsorted(self.columns.ids, anime_id)]) if anime_id in self._lines else anime_id
 
     def _main_entries(self, groups: Int64s) -> Mapping[int, tuple[int, ...]]:
         ids, part = self.columns.ids, self.columns.part

@@ -43,7 +43,7 @@ class Places:
         self.row[self.of_row] = np.arange(len(known))
         self._described: Int64s = np.searchsorted(self.ids, columns.ids)
         self.part: Int32s = np.ones(len(self.ids), dtype=np.int32)
-        alone = columns.series == 0
+        alone = (columns.series == columns.ids) & (columns.part == 0)
         self.part[self._described] = np.where(alone, 1, np.where(columns.part > 0, columns.part, NO_PART))
 
     def groups(self, of_described: Int64s) -> Int64s:
@@ -214,17 +214,17 @@ class Facts:
     @cached_property
     def series(self) -> Groups:
         """What one would call one show."""
-        return Groups(self._model, self.places, self._columns.series_or_own)
+        return Groups(self._model, self.places, self._columns.series)
 
     @cached_property
     def stories(self) -> Groups:
         """Series and other tellings of the same."""
-        return Groups(self._model, self.places, self._columns.story_or_own)
+        return Groups(self._model, self.places, self._columns.story)
 
     @cached_property
     def universes(self) -> Groups:
         """What is related in any way."""
-        return Groups(self._model, self.places, self._columns.universe_or_own)
+        return Groups(self._model, self.places, self._columns.universe)
 
     def _of_rows(self, column: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
         """A column by the model's rows; 0 where the catalogue lacks one."""

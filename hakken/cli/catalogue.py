@@ -219,6 +219,7 @@ def _finish(places: Places, found: Catalogue, done: _Done, stop: Stop, *, quiet:
 
 
 def relations_of(known: Catalogue) -> Iterator[Relation]:
+    """How a catalogue's anime are related."""
     for anime in known.values():
         for related in anime.relations or ():
             yield Relation(anime.anime_id, related.relation, related.anime_id, related.confidence)

@@ -4,7 +4,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from hakken.knowledge import Facts, Groups, Mask, Places
+from hakken.knowledge import Facts, Groups, Mask, Places, firsts
 from hakken.model import Columns
 from hakken.model.arrays import Float64s, Int64s
 
@@ -37,9 +37,9 @@ def new_only(
 ) -> Mask:
     """Leave, of the candidates, what begins a series that is new to the visitor.
 
-    Of each series that is the first of the candidates in viewing order; of what the visitor began another telling or
-    another series of its universe, and of what is told several times, the best one. Of a series that something is
-    hidden of nothing is left, or its next title would come up in the hidden one's place.
+    Of each series that is the first of the candidates in viewing order; of a begun universe, and of a story that is
+    told several times, the best one. Of a series of which something is hidden nothing is left, or its next title would
+    come up in the hidden one's place.
 
     Args:
         watched: what the visitor has seen.
@@ -52,23 +52,26 @@ def new_only(
     series, stories, universes = facts.series, facts.stories, facts.universes
     begun = series.any_of(watched.seen) | series.any_of(watched.hidden)
     rows = series.first_rows(candidates if asked else candidates & ~facts.beside, ~begun)
-    rows = rows[np.argsort(-scores[rows], kind="stable")]
     known = universes.any_of(watched.seen)[universes.of_row[rows]]
     if unrelated:
-        rows = _firsts(rows[~known], universes)
+        rows = _best(rows[~known], universes, scores)
     else:
         # A show may be told anew for who knows the other telling; a film of it would only tell it shorter.
         retold = stories.any_of(watched.seen)[stories.of_row[rows]] & ~facts.shows[rows]
         rows, known = rows[~retold], known[~retold]
-        rows = _firsts(np.concatenate((_firsts(rows[known], universes), rows[~known])), stories)
+        rows = _best(np.concatenate((_best(rows[known], universes, scores), rows[~known])), stories, scores)
     chosen = np.zeros_like(candidates)
     chosen[rows] = True
     return chosen
 
 
-def _firsts(rows: Int64s, groups: Groups) -> Int64s:
-    """Of some rows the first of each group."""
-    return rows[np.unique(groups.of_row[rows], return_index=True)[1]]
+def _best(rows: Int64s, groups: Groups, scores: Float64s) -> Int64s:
+    """Of some rows the best of each group; most are the only one of theirs, and need not be sorted."""
+    group = groups.of_row[rows]
+    crowded = np.bincount(group, minlength=len(groups))[group] > 1
+    several = rows[crowded]
+    several = several[np.lexsort((several, -scores[several], groups.of_row[several]))]
+    return np.concatenate((rows[~crowded], several[firsts(groups.of_row[several])]))
 
 
 def next_entries(watched: Watched, groups: Groups, candidates: Mask) -> Mask:

@@ -36,15 +36,10 @@ class Teller:
         self._candidates = candidates
         self._today = today
         facts = self._facts = self._catalogue.columns
-        self._series, self._stories, self._universes = (
-            facts.series_or_own,
-            facts.story_or_own,
-            facts.universe_or_own,
-        )
         # What names a series or universe best comes first: what was not dropped, begins its series, is well known.
         seen = np.flatnonzero(np.isin(facts.ids, columns.seen_ids))
         dropped = np.isin(facts.ids[seen], columns.anime_ids[columns.dropped])
-        later = (facts.series[seen] > 0) & (facts.part[seen] != 1)
+        later = facts.series[seen] != facts.ids[seen]
         self._seen: Int64s = seen[np.lexsort((-facts.members[seen], later, dropped))]
 
     def note(self, anime_id: int) -> str | None:
@@ -53,7 +48,7 @@ class Teller:
             return None
         at = int(np.searchsorted(self._facts.ids, anime_id))
         anime = self._catalogue[anime_id]
-        seen = self._seen_with(self._series, at)
+        seen = self._seen_with(self._facts.series, at)
         said = [self._continued(anime, seen), coming(anime, self._today)] if len(seen) else self._new(anime, at)
         return " ".join(filter(None, said)) or None
 
@@ -67,17 +62,32 @@ class Teller:
         entries = self._catalogue.series.get(self._catalogue.series_of(anime.anime_id), ())
         place = entries.index(anime.anime_id) + 1 if anime.anime_id in entries else 0
         if not anime.probable and not self._facts.probable[seen].all():
-            return _counted(place, [self._catalogue[one] for one in entries]) if place and len(entries) > 1 else None
+            return self._counted(anime, place, entries) if place and len(entries) > 1 else None
         ids = self._facts.ids[seen].tolist()
         before = [one for one in entries[: max(place - 1, 0)] if one in ids]
         if before:
             return self._naming("Probably continues", before[-1])
         return self._naming("Probably belongs with", ids[0])
 
+    def _counted(self, anime: Anime, place: int, entries: Sequence[int]) -> str:
+        """Which of the main entries one is; they are called seasons only where all titles count seasons alike."""
+        others = (self._catalogue[one] for one in entries)
+        if anime.type == "Movie" and all(one.type == "Movie" for one in others):
+            word = "Film"
+        elif (
+            anime.type in SHOWS
+            and _says(anime, place)
+            and all(one.type in SHOWS and _says(one, at) is not False for at, one in enumerate(others, start=1))
+        ):
+            word = "Season"
+        else:
+            word = "Part"
+        return f"{word} {place} of {len(entries)}."
+
     def _new(self, anime: Anime, at: int) -> list[str | None]:
         """What was seen beside a series that is new to the visitor, and where it begins."""
         said: list[str | None] = []
-        for groups, words in ((self._stories, "Another telling of"), (self._universes, "Same universe as")):
+        for groups, words in ((self._facts.story, "Another telling of"), (self._facts.universe, "Same universe as")):
             if len(seen := self._seen_with(groups, at)):
                 said.append(self._naming(words, int(self._facts.ids[seen[0]])))
                 break
@@ -118,19 +128,6 @@ def coming(anime: Anime, today: date | None) -> str | None:
     month, day = (*rest, 1)[:2]
     weeks = (today - (date(year, month, 1) + timedelta(days=day - 1))).days // 7
     return f"Airing since {in_words(began[:MONTH])}." if weeks < anime.episodes else None
-
-
-def _counted(place: int, entries: Sequence[Anime]) -> str:
-    """Which of the main entries one is."""
-    films = all(one.type == "Movie" for one in entries)
-    return f"{'Film' if films else 'Season' if _are_seasons(place, entries) else 'Part'} {place} of {len(entries)}."
-
-
-def _are_seasons(place: int, entries: Sequence[Anime]) -> bool:
-    """Whether entries may be called seasons: one's title says which it is, and no other's says otherwise."""
-    if any(one.type not in SHOWS for one in entries) or not _says(entries[place - 1], place):
-        return False
-    return all(_says(one, at) is not False for at, one in enumerate(entries, start=1))
 
 
 def _says(anime: Anime, place: int) -> bool | None:

@@ -58,7 +58,7 @@ class Titles:
         columns = catalogue.columns
         # By falling popularity, so that what comes first wins every tie.
         order = np.argsort(-columns.members, kind="stable")
-        self._ids, self._adult, self._series = columns.ids[order], columns.adult[order], columns.series_or_own[order]
+        self._ids, self._adult, self._series = columns.ids[order], columns.adult[order], columns.series[order]
         self._popularity: Scores = np.log10(1 + columns.members[order])
         self._enough = LIKE_ENOUGH + LESS_KNOWN * (self._popularity.max(initial=0.0) - self._popularity)
         self._names, self._title_of = _all_names(catalogue, self._ids)

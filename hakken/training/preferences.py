@@ -90,7 +90,7 @@ class Items(NamedTuple):
         return cls(
             looked_up(columns.year, nothing),
             looked_up(columns.members, nothing),
-            looked_up(columns.series_or_own, anime_ids.astype(np.int64)),
+            looked_up(columns.series, anime_ids.astype(np.int64)),
             np.isin(anime_ids, by_attributes.judged_by_attributes(catalogue)),
         )
 

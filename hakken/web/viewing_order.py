@@ -88,7 +88,7 @@ def series_of(anime_id: int, catalogue: Catalogue, listed: Mapping[int, Rating],
     at = int(np.searchsorted(columns.ids, anime_id))
     if anime_id not in catalogue:
         return SeriesShown(Members([]), Members([]), Members([]), Members([]))
-    series, stories, universes = columns.series_or_own, columns.story_or_own, columns.universe_or_own
+    series, stories, universes = columns.series, columns.story, columns.universe
     own, retold = series == series[at], stories == stories[at]
 
     def part(ids: Iterable[int], most: int) -> Members:
@@ -101,7 +101,7 @@ def series_of(anime_id: int, catalogue: Catalogue, listed: Mapping[int, Rating],
         ids: list[int] = columns.ids[best].tolist()
         return ids
 
-    main = catalogue.series.get(int(series[at]), () if columns.series[at] else (anime_id,))
+    main = catalogue.series.get(int(series[at]), (anime_id,))
     beside = [catalogue[one] for one in columns.ids[own].tolist() if one not in main]
     return SeriesShown(
         main=part(main, len(main)),
