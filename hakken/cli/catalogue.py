@@ -219,6 +219,7 @@ def _finish(places: Places, found: Catalogue, done: _Done, stop: Stop, *, quiet:
 
 
 def relations_of(known: Catalogue) -> Iterator[Relation]:
+    """The relations that a catalogue holds, to find its series by again."""
     """How a catalogue's anime are related."""
     for anime in known.values():
         for related in anime.relations or ():

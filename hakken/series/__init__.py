@@ -67,6 +67,8 @@ def _placed(anime: Mapping[int, Anime], known: Collection[Relation]) -> Iterable
                 part=places.get(one) if len(members) > 1 else None,
                 kind=series.parts[one],
                 probable=found.certain[one] != found.certain[begin],
+                story=None,
+                universe=None,
             )
     for name, of in (("story", found.story), ("universe", found.universe)):
         for members in _circle(of):
