@@ -3,7 +3,7 @@
     python -m benchmarks.recommending
 
 The model is synthetic: 14,000 anime of 200 stored similarities and 200 preference weights each, how often each anime is
-named by others being that of the embedded, trained model, stretched, and 500 attributes; titles, genres and franchises
+named by others being that of the embedded, trained model, stretched, and 500 attributes; titles, genres and series
 are the embedded catalogue's.
 """
 
@@ -25,7 +25,7 @@ from hakken.model.arrays import FEW_WATCHERS, QUANTA, Array, Arrays, Float64s, I
 from hakken.model.manifest import Sizes
 from hakken.ratings import FranchiseRule, Order, Preferences, UserList
 from hakken.recommend import recommend
-from hakken.recommend.franchise import Watched, order_factor
+from hakken.recommend.series import Watched, order_factor
 from hakken.training.attributes import LEAST_SHARE
 
 N_ITEMS, K_STORED, N_USERS, MU = 14_000, 200, 100_000, 7.6
@@ -106,7 +106,7 @@ def _filled(catalogue: Catalogue) -> Catalogue:
     """The catalogue, and as many of its anime a second time as are missing from `N_ITEMS`."""
 
     def again(anime: Anime) -> Anime:
-        moved = {"anime_id": anime.anime_id, "franchise": anime.franchise, "saga": anime.saga}
+        moved = {name: getattr(anime, name) for name in ("anime_id", "series", "story", "universe")}
         return msgspec.structs.replace(anime, **{name: place + COPY for name, place in moved.items() if place})
 
     known = list(catalogue.values())
@@ -205,7 +205,7 @@ def _beside_the_loop(knowledge: Knowledge, runs: int) -> None:
     preferences = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True)
     parameters = knowledge.model.manifest.parameters
     watched = Watched.of(Columns.of(user_list), knowledge.facts.places)
-    factor = order_factor(watched, knowledge.facts.sagas, parameters.skipped, parameters.ahead)
+    factor = order_factor(watched, knowledge.facts.series, parameters.skipped, parameters.ahead)
     order = dict(zip(knowledge.model.arrays.anime_ids.tolist(), factor.tolist(), strict=True))
     loop = Straightforward(knowledge.model)
     expected = loop.best(user_list, order, preferences.n)

@@ -29,8 +29,9 @@ def titles(seed: int = 0) -> Catalogue:
             year=int(rng.integers(1995, 2024)) if anime_id % 11 else None,
             members=int(10 ** rng.uniform(1, 6)) if anime_id % 7 else None,
             adult=anime_id % 37 == 0,
-            franchise=series,
-            saga=series,
+            series=series,
+            story=1 + anime_id % 7 if anime_id % 5 else None,
+            universe=1 + anime_id % 2,
             relations=(Related(anime_id + 1, "Summary", 0.9),) if anime_id % 41 == 0 else None,
         )
 

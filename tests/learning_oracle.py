@@ -175,7 +175,7 @@ def learn(table: RatingTable, mu: float, catalogue: Catalogue, parameters: Param
     named = [attributes(one) for one in facts]
     frequent = sorted(name for name in set().union(*named) if sum(name in named[i] for i in kept) >= min_titles)
     a = np.array([[float(name in named[i]) for name in frequent] for i in kept]).reshape(len(kept), len(frequent))
-    series = [one.saga or one.franchise or one.anime_id for one in facts]
+    series = [one.series or one.anime_id for one in facts]
     size = {key: series.count(key) for key in series}
     pairs = {
         (p, q): size[series[i]] - 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hakken.catalogue import Anime, Catalogue, Link, Related, made_from
+from hakken.catalogue import BESIDE, Anime, Catalogue, Link, Related, made_from
 from hakken.errors import ArtefactCorrupt
 from hakken.knowledge import NO_PART, Facts, Knowledge
 from hakken.model import Model
@@ -24,7 +24,7 @@ anime = st.builds(
     anime_id=ids,
     title=words,
     synonyms=some_words,
-    type=st.sampled_from([None, "TV", "Movie", "tv"]),
+    type=st.sampled_from([None, "TV", "Movie", "tv", "ONA"]),
     genres=st.sampled_from([(), ("Drama",), ("drama", "Space"), ("Space",)]),
     year=st.none() | st.integers(1917, 2030),
     start_date=st.sampled_from([None, "1998", "1998-04-03"]),
@@ -35,9 +35,12 @@ anime = st.builds(
     made_from=st.none() | words,
     tags=some_words,
     adult=st.booleans(),
-    franchise=st.none() | ids,
-    saga=st.none() | ids,
+    series=st.none() | ids,
     part=st.none() | st.integers(1, 9),
+    kind=st.sampled_from([None, "main", "film", "side story", "special", "recap", "extra"]),
+    probable=st.booleans(),
+    story=st.none() | ids,
+    universe=st.none() | ids,
 )
 known = st.lists(anime, max_size=12)
 
@@ -62,27 +65,43 @@ def test_columns_and_groups_are_the_facts_of_each(given_anime: list[Anime]) -> N
     catalogue = Catalogue(given_anime)
     columns, each = catalogue.columns, list(catalogue.values())
     assert columns.ids.tolist() == [one.anime_id for one in each]
-    for name in ("year", "members", "franchise", "saga", "part", "adult"):
+    for name in ("year", "members", "part", "adult", "probable"):
         assert getattr(columns, name).tolist() == [getattr(one, name) or 0 for one in each], name
+    assert columns.beside.tolist() == [one.kind in {"side story", "special", "recap", "extra"} for one in each]
+    assert columns.adult.dtype == columns.probable.dtype == columns.beside.dtype == np.bool_
     assert {name: where.tolist() for name, where in columns.types.items()} == {
         kind: [n for n, one in enumerate(each) if one.type == kind] for kind in {one.type for one in each if one.type}
     }
     assert {name: where.tolist() for name, where in columns.genres.items()} == {
         genre: [n for n, one in enumerate(each) if genre in one.genres] for one in each for genre in one.genres
     }
-    franchises: dict[int, list[tuple[int, int]]] = {}
-    sagas: dict[int, list[tuple[int, int]]] = {}
-    for one in each:
-        franchise = one.franchise or one.anime_id
-        assert catalogue.franchise_of(one.anime_id) == franchise
-        assert catalogue.saga_of(one.anime_id) == (one.saga or franchise)
+    entries: dict[int, list[tuple[int, int]]] = {}
+    for place, one in enumerate(each):
+        series, story, universe = circles_of(one)
+        assert columns.series[place] == catalogue.series_of(one.anime_id) == series
+        assert columns.story[place] == catalogue.story_of(one.anime_id) == story
+        assert columns.universe[place] == catalogue.universe_of(one.anime_id) == universe
         if one.part:
-            franchises.setdefault(franchise, []).append((one.part, one.anime_id))
-            sagas.setdefault(one.saga or franchise, []).append((one.part, one.anime_id))
-    for found, expected in ((catalogue.franchises, franchises), (catalogue.sagas, sagas)):
-        assert found == {group: tuple(one for _, one in sorted(entries)) for group, entries in expected.items()}
+            entries.setdefault(series, []).append((one.part, one.anime_id))
+    assert catalogue.series == {group: tuple(one for _, one in sorted(some)) for group, some in entries.items()}
     assert catalogue.adult_ids == tuple(one.anime_id for one in each if one.adult)
-    assert catalogue.franchise_of(99_999) == catalogue.saga_of(99_999) == 99_999
+    assert {of(99_999) for of in (catalogue.series_of, catalogue.story_of, catalogue.universe_of)} == {99_999}
+
+
+def circles_of(one: Anime) -> tuple[int, int, int]:
+    """Series, story and universe, each that of what is within it where it is in none."""
+    series = one.series or one.anime_id
+    story = one.story or series
+    return series, story, one.universe or story
+
+
+def test_on_disk_series_and_universe_have_the_names_that_older_models_have(tmp_path: Path) -> None:
+    line = b'{"anime_id":7,"title":"Zeta","franchise":5,"part":2,"saga":3}\n'
+    (tmp_path / "old").write_bytes(gzip.compress(line))
+    old = Catalogue.read(tmp_path / "old")
+    assert old[7] == Anime(anime_id=7, title="Zeta", series=5, part=2, universe=3)
+    assert (old.series_of(7), old.story_of(7), old.universe_of(7)) == (5, 5, 3)
+    assert gzip.decompress(Catalogue(old.values()).encoded()) == line
 
 
 @given(given_anime=known)
@@ -93,6 +112,8 @@ def test_facts_by_the_models_rows_are_those_of_each(given_anime: list[Anime], kn
     assert facts.year.tolist() == [(one.year or 0) if one else 0 for one in each]
     assert facts.members.tolist() == [(one.members or 0) if one else 0 for one in each]
     assert facts.adult.tolist() == [one is not None and one.adult for one in each]
+    assert facts.beside.tolist() == [one is not None and one.kind in BESIDE for one in each]
+    assert facts.shows.tolist() == [one is not None and (one.type or "").lower() in {"tv", "ona"} for one in each]
     for masks, values in (
         (facts.types, [({one.type.lower()} if one.type else set()) if one else set() for one in each]),
         (facts.genres, [{genre.lower() for genre in one.genres} if one else set() for one in each]),
@@ -109,12 +130,16 @@ def _check_groups(model: Model, catalogue: Catalogue, facts: Facts) -> None:
     places = facts.places
     assert places.ids.tolist() == sorted({*catalogue, *model.arrays.anime_ids.tolist()})
     for part, one in zip(places.part.tolist(), map(catalogue.get, places.ids.tolist()), strict=True):
-        alone = one is None or (one.franchise is None and one.saga is None)
-        assert part == (1 if alone else (one.part if one else None) or NO_PART)
-    for groups, group_of in ((facts.franchises, catalogue.franchise_of), (facts.sagas, catalogue.saga_of)):
-        expected = np.array([group_of(one) for one in model.arrays.anime_ids.tolist()])
+        begins = one is None or one.series in {None, one.anime_id}
+        assert part == ((one and one.part) or (1 if begins else NO_PART))
+    ids_of_rows = model.arrays.anime_ids.tolist()
+    each = [circles_of(catalogue.get(one) or Anime(anime_id=one, title="")) for one in ids_of_rows]
+    for circle, groups in enumerate((facts.series, facts.stories, facts.universes)):
+        expected = np.array([of[circle] for of in each])
         same = groups.of_row[:, None] == groups.of_row
         assert np.array_equal(same, expected[:, None] == expected)
+        assert groups.part_of_row.tolist() == places.part[places.of(model.arrays.anime_ids)].tolist()
+        assert groups.comes_later.tolist() == [part > 1 for part in groups.part_of_row.tolist()]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from hakken.cli import catalogue as command
 from hakken.cli.main import main
 from hakken.details.base import Page
 from hakken.details.jikan import Jikan
+from hakken.details.merging import CIRCLES
 from hakken.details.walk import Alone, Begun, Walk
 from hakken.errors import BadOption, SiteNonsense, StorageError
 from hakken.http import Answer
@@ -123,11 +124,12 @@ def test_gaps_are_filled_with_what_most_people_watch_first(out: Path, site: str,
     assert "left" in said.stdout
 
 
-def test_relations_make_franchises(out: Path, site: str) -> None:
+def test_relations_make_series(out: Path, site: str) -> None:
     run("--out", out, "--source", site)
     found = Catalogue.read(out)
-    assert found.franchise_of(5) == found.franchise_of(4037) == 1
-    assert found.franchises[1] == (1, 5)
+    assert found.series_of(5) == found.series_of(4037) == 1
+    assert found.series[1] == (1, 5)
+    assert (found[1].kind, found[5].kind, found[4037].kind) == ("main", "film", "recap")
     assert all(one.relations is not None for one in found.values())
 
 
@@ -155,7 +157,7 @@ def test_what_is_new_goes_before_what_was_known_and_the_rest_stays(out: Path, si
     assert found[1].synonyms == ("Bebop",)
     assert (found[7].title, found[7].synopsis, found[7].mean) == ("Nothing is known", "Known before.", 7.0)
     assert found[900].title == "Not at the site"
-    assert found.franchise_of(900) == found.franchise_of(1)
+    assert found.series_of(900) == found.series_of(1)
 
 
 def test_titles_whose_relations_were_only_inferred_are_asked_for_and_the_site_is_believed(
@@ -346,7 +348,7 @@ def test_quiet_says_nothing(out: Path) -> None:
 
 def test_elsewhere_than_at_a_terminal_a_stage_is_a_line(out: Path) -> None:
     said = run("--out", out, "--source", "jikan", "--gaps", "1")
-    assert said.stderr.splitlines() == ["reading jikan", "filling gaps", "finding franchises", "writing"]
+    assert said.stderr.splitlines() == ["reading jikan", "filling gaps", "finding series", "writing"]
 
 
 # What becomes of a model
@@ -374,9 +376,7 @@ def test_a_models_catalogue_is_renewed_and_its_arrays_are_the_same(model: Path, 
     }
     found = Catalogue.read(model / FILE_NAME)
     assert set(found) == {*titled, *TITLES, *MORE}
-    assert found[2] == msgspec.structs.replace(
-        titled[2], franchise=found[2].franchise, saga=found[2].saga, part=found[2].part
-    )
+    assert found[2] == msgspec.structs.replace(titled[2], **{name: getattr(found[2], name) for name in CIRCLES})
     assert [path.name for path in model.parent.iterdir()] == ["model"]
 
 

@@ -317,10 +317,14 @@ FULL = Anime(
     members=10,
     picture="https://a/old.jpg",
     relations=(),
-    franchise=5,
-    saga=6,
+    series=5,
     part=2,
+    kind="film",
+    probable=True,
+    story=6,
+    universe=7,
 )
+CIRCLES = ("series", "part", "kind", "probable", "story", "universe")
 NEW = Anime(
     anime_id=1,
     title="New",
@@ -331,15 +335,27 @@ NEW = Anime(
     synopsis="Text.",
     relations=(Related(2, "Sequel"),),
     adult=True,
-    franchise=99,
+    series=99,
+    part=98,
+    kind="recap",
+    story=97,
+    universe=96,
 )
+ALONE = Anime(anime_id=1, title="Alone")
 
 
 def test_what_is_filled_in_overwrites_nothing() -> None:
     both = filled(FULL, NEW)
-    for fact in ("title", "title_english", "synonyms", "type", "mean", "members", "picture", "relations", "part"):
+    for fact in ("title", "title_english", "synonyms", "type", "mean", "members", "picture", "relations"):
         assert getattr(both, fact) == getattr(FULL, fact), fact
-    assert (both.synopsis, both.adult, both.franchise) == ("Text.", True, 5)
+    assert (both.synopsis, both.adult) == ("Text.", True)
+
+
+@pytest.mark.parametrize("of", [FULL, NEW, ALONE])
+@pytest.mark.parametrize("more", [FULL, NEW, ALONE])
+def test_what_is_found_of_series_is_nobodys_to_tell(of: Anime, more: Anime) -> None:
+    for both in (filled(of, more), updated(of, more)):
+        assert [getattr(both, fact) for fact in CIRCLES] == [getattr(of, fact) for fact in CIRCLES]
 
 
 def test_a_name_that_is_filled_in_is_not_the_title_again() -> None:
@@ -353,7 +369,6 @@ def test_what_is_new_goes_before_and_what_is_lacking_is_kept() -> None:
     assert (both.title, both.mean, both.picture, both.members, both.type) == ("New", 8.0, "https://a/new.jpg", 10, "TV")
     assert both.relations == (Related(2, "Sequel"),)
     assert both.synonyms == ("English", "Three", "One", "Two")
-    assert (both.franchise, both.saga, both.part) == (5, 6, 2)
 
 
 INFERRED = (Related(3, "Side story", 0.6), Related(4, "Sequel", 0.9))

@@ -9,11 +9,11 @@ from click.testing import CliRunner
 from pyarrow import parquet
 
 from hakken.catalogue import FILE_NAME, Anime, Catalogue, Related
-from hakken.cli.catalogue import _relations
+from hakken.cli.catalogue import relations_of
 from hakken.cli.main import main
 from hakken.errors import TableError
-from hakken.franchises import with_franchises
-from hakken.training.tables import AnimeTable, in_franchises
+from hakken.series import with_series
+from hakken.training.tables import AnimeTable, in_series
 from hakken.training.tables.faults import N_EXAMPLES
 from tests.reading_tables import FORMATS, TEXT_FORMATS, raw_bytes, write_table
 
@@ -35,11 +35,12 @@ ANIME = AnimeTable(
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_relations_tell_franchises_in_every_format(tmp_path: Path, form: str) -> None:
-    rows = [["1.0", "Side story", "2"], ["3", "Character", "1"]]
-    table = in_franchises(ANIME, write_table(tmp_path, form, COLUMNS, rows), strict=True)
-    assert table.catalogue.franchises == {1: (1, 2)}
-    assert table.catalogue.franchise_of(3) == 3
+def test_relations_tell_series_in_every_format(tmp_path: Path, form: str) -> None:
+    rows = [["1.0", "Sequel", "2"], ["3", "Spin-off", "1"]]
+    table = in_series(ANIME, write_table(tmp_path, form, COLUMNS, rows), strict=True)
+    assert table.catalogue.series == {1: (1, 2)}
+    assert table.catalogue.series_of(3) == table.catalogue.story_of(3) == 3, "for all that its title says"
+    assert table.catalogue.universe_of(3) == 1
     assert table.dropped == ANIME.dropped
     assert table.examples == ANIME.examples
 
@@ -54,7 +55,7 @@ def test_relations_go_into_the_catalogue_with_how_sure_they_are(tmp_path: Path, 
         ["2", "Parent story", "1", "0.49"],
         ["77", "Sequel", "1", "1"],
     ]
-    table = in_franchises(ANIME, write_table(tmp_path, form, [*COLUMNS, "confidence"], rows), strict=True)
+    table = in_series(ANIME, write_table(tmp_path, form, [*COLUMNS, "confidence"], rows), strict=True)
     assert table.catalogue[1].relations == (
         Related(2, "Side story"),
         Related(3, "Sequel", 0.92),
@@ -65,12 +66,13 @@ def test_relations_go_into_the_catalogue_with_how_sure_they_are(tmp_path: Path, 
     assert list(table.catalogue) == [1, 2, 3]
 
 
-def test_franchises_go_by_all_relations_however_unsure_and_so_they_do_when_found_anew(tmp_path: Path) -> None:
-    unsure = [["1", "Side story", "2", "0.1"], ["3", "Character", "1", "0"]]
-    table = in_franchises(ANIME, write_table(tmp_path, "csv", [*COLUMNS, "confidence"], unsure), strict=True)
-    assert table.catalogue.franchises == {1: (1, 2)}
+def test_series_go_by_all_relations_however_unsure_and_so_they_do_when_found_anew(tmp_path: Path) -> None:
+    unsure = [["1", "Side story", "2", "0.1"], ["3", "Spin-off", "1", "0"]]
+    table = in_series(ANIME, write_table(tmp_path, "csv", [*COLUMNS, "confidence"], unsure), strict=True)
+    assert [table.catalogue.series_of(one) for one in (1, 2, 3)] == [1, 1, 3]
+    assert (table.catalogue[2].kind, table.catalogue.universe_of(3)) == ("side story", 1)
     assert not any(related.likely for one in table.catalogue.values() for related in one.relations or ())
-    assert list(with_franchises(table.catalogue, _relations(table.catalogue)).items()) == list(table.catalogue.items())
+    assert list(with_series(table.catalogue, relations_of(table.catalogue)).items()) == list(table.catalogue.items())
 
 
 @pytest.mark.parametrize("text", ["x", "-0.1", "1.01", "2", "nan", "1e-1"])
@@ -78,7 +80,7 @@ def test_an_impossible_confidence_is_no_certainty(tmp_path: Path, text: str) -> 
     path = write_table(
         tmp_path, "csv", [*COLUMNS, "confidence"], [["1", "Sequel", "2", text], ["2", "Sequel", "3", "1"]]
     )
-    table = in_franchises(ANIME, path)
+    table = in_series(ANIME, path)
     assert table.dropped == {"no title": 2, "impossible confidence": 1}
     assert table.catalogue[1].relations is None
 
@@ -86,7 +88,7 @@ def test_an_impossible_confidence_is_no_certainty(tmp_path: Path, text: str) -> 
 def test_parquet_may_hold_confidence_as_numbers(tmp_path: Path) -> None:
     columns = {"anime_id": [1, 2], "relation": ["Sequel", "Prequel"], "related_id": [2, 1], "confidence": [0.95, None]}
     parquet.write_table(pa.table(columns), tmp_path / "r.parquet")
-    table = in_franchises(ANIME, tmp_path / "r.parquet", strict=True)
+    table = in_series(ANIME, tmp_path / "r.parquet", strict=True)
     assert [table.catalogue[one].relations for one in (1, 2)] == [
         (Related(2, "Sequel", 0.95),),
         (Related(1, "Prequel"),),
@@ -94,8 +96,8 @@ def test_parquet_may_hold_confidence_as_numbers(tmp_path: Path) -> None:
 
 
 def test_without_relations_titles_tell() -> None:
-    assert in_franchises(ANIME).catalogue.franchises == {2: (2, 3)}
-    assert in_franchises(ANIME).dropped == ANIME.dropped
+    assert in_series(ANIME).catalogue.series == {2: (2, 3)}
+    assert in_series(ANIME).dropped == ANIME.dropped
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -105,40 +107,40 @@ def test_a_row_that_can_not_be_used_is_left_out_counted_and_named_or_refused(
 ) -> None:
     path = write_table(tmp_path, form, COLUMNS, [row, GOOD])
     place = {"folder": "part-0.csv, line 2", "parquet": "ratings.parquet, row 1"}.get(form, f"ratings.{form}, line 2")
-    table = in_franchises(ANIME, path)
-    assert table.catalogue.franchises[1] == (1, 2, 3)
+    table = in_series(ANIME, path)
+    assert table.catalogue.series[1] == (1, 2, 3)
     assert table.dropped == {"no title": 2, reason: 1}
     assert table.examples == ANIME.examples | {reason: (place,)}
     with pytest.raises(TableError, match=f"{place}: {reason}"):
-        in_franchises(ANIME, path, strict=True)
+        in_series(ANIME, path, strict=True)
 
 
 @pytest.mark.parametrize("form", TEXT_FORMATS)
 def test_a_row_with_the_wrong_number_of_fields_is_left_out(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"r.{form}"
     path.write_bytes(raw_bytes(form, b"anime_id,relation,related_id\n1,Sequel\n1,Sequel,2\n"))
-    assert in_franchises(ANIME, path).examples["wrong number of fields"] == (f"r.{form}, line 2",)
+    assert in_series(ANIME, path).examples["wrong number of fields"] == (f"r.{form}, line 2",)
 
 
 def test_faults_of_both_tables_are_counted_together(tmp_path: Path) -> None:
     places = tuple(f"a.csv, line {line}" for line in range(2, 2 + N_EXAMPLES - 1))
     anime = AnimeTable(ANIME.catalogue, Counter({"impossible anime id": 7}), {"impossible anime id": places})
     path = write_table(tmp_path, "csv", COLUMNS, [["x", "Sequel", "2"], ["y", "Sequel", "2"], GOOD])
-    table = in_franchises(anime, path)
+    table = in_series(anime, path)
     assert table.dropped == {"impossible anime id": 9}
     assert table.examples == {"impossible anime id": (*places, "ratings.csv, line 2")}
 
 
 def test_a_table_without_a_usable_row_or_a_column_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"holds no usable row\.$"):
-        in_franchises(ANIME, write_table(tmp_path, "csv", COLUMNS, []))
+        in_series(ANIME, write_table(tmp_path, "csv", COLUMNS, []))
     with pytest.raises(TableError, match=r"holds no usable row: no relation\.$"):
-        in_franchises(ANIME, write_table(tmp_path, "csv", COLUMNS, [["1", "", "2"]]))
+        in_series(ANIME, write_table(tmp_path, "csv", COLUMNS, [["1", "", "2"]]))
     with pytest.raises(TableError, match=r"lacks the columns related_id; it has anime_id, relation"):
-        in_franchises(ANIME, write_table(tmp_path, "csv", COLUMNS[:2], [GOOD[:2]]))
+        in_series(ANIME, write_table(tmp_path, "csv", COLUMNS[:2], [GOOD[:2]]))
 
 
-def test_train_writes_franchises_into_the_catalogue_and_strict_refuses_faulty_relations(
+def test_train_writes_series_into_the_catalogue_and_strict_refuses_faulty_relations(
     ratings_csv: Path, tmp_path: Path
 ) -> None:
     anime = tmp_path / "anime.csv"
@@ -153,7 +155,7 @@ def test_train_writes_franchises_into_the_catalogue_and_strict_refuses_faulty_re
         return result.output
 
     train()
-    assert Catalogue.read(tmp_path / "model" / FILE_NAME).franchises == {2: (2, 3)}
+    assert Catalogue.read(tmp_path / "model" / FILE_NAME).series == {2: (2, 3)}
     assert "impossible anime id (relations.csv, line 3)" in train("--relations", relations)
-    assert Catalogue.read(tmp_path / "model" / FILE_NAME).franchises == {1: (1, 2, 3)}
+    assert Catalogue.read(tmp_path / "model" / FILE_NAME).series == {1: (1, 2, 3)}
     assert "relations.csv, line 3" in train("--relations", relations, "--strict", status=1)

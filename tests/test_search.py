@@ -26,11 +26,11 @@ TRAILERS = {38777, 36577}
 
 SHELF = Catalogue(
     [
-        Anime(anime_id=1, title="Cowboy Bebop", title_japanese="カウボーイビバップ", members=500, saga=1),
-        Anime(anime_id=5, title="Cowboy Bebop: Tengoku no Tobira", members=200, saga=1),
+        Anime(anime_id=1, title="Cowboy Bebop", title_japanese="カウボーイビバップ", members=500, series=1),
+        Anime(anime_id=5, title="Cowboy Bebop: Tengoku no Tobira", members=200, series=1),
         Anime(anime_id=2, title="Pokémon", synonyms=("Pocket Monsters",), members=400),
-        Anime(anime_id=3, title="Monster", members=100),
-        Anime(anime_id=4, title="Monster Hunter", members=50),
+        Anime(anime_id=3, title="Monster", members=100, story=3, universe=2),
+        Anime(anime_id=4, title="Monster Hunter", members=50, story=3, universe=2),
         Anime(anime_id=6, title="K", members=30),
         Anime(anime_id=7, title="Shingeki no Kyojin", title_english="Attack on Titan", members=900),
         Anime(anime_id=8, title="Monster for Adults", members=999, adult=True),
@@ -129,7 +129,7 @@ def test_an_empty_catalogue_has_nothing() -> None:
     assert titles.well_known(10, known_to=np.array([1], dtype=np.int32), without=()) == ()
 
 
-def test_the_well_known_are_one_of_each_saga_and_none_for_adults() -> None:
+def test_the_well_known_are_one_of_each_series_and_none_for_adults() -> None:
     everything, two = np.array([*SHELF], dtype=np.int32), np.array([5, 6], dtype=np.int32)
 
     assert [one.anime_id for one in TITLES.well_known(3, known_to=everything, without=())] == [7, 1, 2]
@@ -139,11 +139,11 @@ def test_the_well_known_are_one_of_each_saga_and_none_for_adults() -> None:
 
 @given(st.integers(0, 9), st.sets(st.integers(1, 12)), st.lists(st.integers(1, 12)))
 def test_the_well_known_are_those_that_a_slow_search_finds(limit: int, known_to: set[int], without: list[int]) -> None:
-    sagas, expected = set(map(SHELF.saga_of, without)), list[int]()
+    begun, expected = {SHELF[one].series or one for one in without if one in SHELF}, list[int]()
     for one in sorted(SHELF.values(), key=lambda one: -(one.members or 0)):
-        saga = SHELF.saga_of(one.anime_id)
-        if len(expected) < limit and not one.adult and saga not in sagas and one.anime_id in known_to:
-            sagas.add(saga)
+        series = one.series or one.anime_id
+        if len(expected) < limit and not one.adult and series not in begun and one.anime_id in known_to:
+            begun.add(series)
             expected.append(one.anime_id)
 
     known = np.array(sorted(known_to), dtype=np.int32)
