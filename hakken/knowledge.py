@@ -203,13 +203,11 @@ class Facts:
         return self._of_rows(self._columns.beside)
 
     @cached_property
-    def shows(self) -> Mask:
-        """`(n_items,)` bool: what came out in episodes of its own, rather than a film or a special."""
-        return self.types.get("tv", self._nothing) | self.types.get("ona", self._nothing)
-
-    @cached_property
-    def _nothing(self) -> Mask:
-        return np.zeros(self._model.n_items, dtype=np.bool_)
+    def lone_films(self) -> Mask:
+        """`(n_items,)` bool: films that are all of their series."""
+        columns = self._columns
+        alone = self._of_rows((columns.series == columns.ids) & (columns.part == 0))
+        return alone & self.types.get("movie", np.False_)
 
     @cached_property
     def series(self) -> Groups:

@@ -281,6 +281,20 @@ def test_another_telling_says_so_and_both_are_never_in_one_list(knowledge: Knowl
     assert new(asked(told, 20, 21, 22), range(20, 24)) == {}
 
 
+def test_films_that_tell_a_story_anew_in_several_parts_are_another_telling(knowledge: Knowledge) -> None:
+    told = told_of(
+        knowledge,
+        other(20, "Evangelion", universe=20),
+        *(
+            entry(10 + part, f"Rebuild {part}", part, type="Movie", series=11, story=20, universe=20)
+            for part in (1, 2, 3)
+        ),
+    )
+    assert new(asked(told, 20), range(10, 14)) == {11: "Another telling of Evangelion."}
+    assert not asked(told, 20).continues
+    assert continued(asked(told, 20, 11)) == {12: "Film 2 of 3."}
+
+
 def test_where_a_series_begins_is_said_of_what_does_not_begin_it(knowledge: Knowledge) -> None:
     dated = [msgspec.structs.replace(one, year=2000 + one.anime_id) for one in SEASONS]
     told = told_of(knowledge, *dated)

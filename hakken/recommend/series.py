@@ -56,8 +56,8 @@ def new_only(
     if unrelated:
         rows = _best(rows[~known], universes, scores)
     else:
-        # A show may be told anew for who knows the other telling; a film of it would only tell it shorter.
-        retold = stories.any_of(watched.seen)[stories.of_row[rows]] & ~facts.shows[rows]
+        # A story may be told anew for who knows the other telling; a lone film would only tell it shorter.
+        retold = stories.any_of(watched.seen)[stories.of_row[rows]] & facts.lone_films[rows]
         rows, known = rows[~retold], known[~retold]
         rows = _best(np.concatenate((_best(rows[known], universes, scores), rows[~known])), stories, scores)
     chosen = np.zeros_like(candidates)

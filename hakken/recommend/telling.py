@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -9,7 +10,6 @@ from hakken.catalogue import Anime
 from hakken.data_time import in_words
 from hakken.knowledge import Knowledge, Mask
 from hakken.model import Columns
-from hakken.model.arrays import Int64s
 from hakken.series.titles import Title
 
 SHOWS = frozenset(("TV", "ONA"))
@@ -35,39 +35,41 @@ class Teller:
         self._catalogue = knowledge.catalogue
         self._candidates = candidates
         self._today = today
-        facts = self._facts = self._catalogue.columns
+        facts = self._catalogue.columns
         # What names a series or universe best comes first: what was not dropped, begins its series, is well known.
-        seen = np.flatnonzero(np.isin(facts.ids, columns.seen_ids))
+        seen = np.searchsorted(facts.ids, np.intersect1d(columns.seen_ids, facts.ids, assume_unique=True))
         dropped = np.isin(facts.ids[seen], columns.anime_ids[columns.dropped])
         later = facts.series[seen] != facts.ids[seen]
-        self._seen: Int64s = seen[np.lexsort((-facts.members[seen], later, dropped))]
+        seen = seen[np.lexsort((-facts.members[seen], later, dropped))]
+        self._seen_of: dict[int, list[int]] = {}
+        for anime_id, series in zip(facts.ids[seen].tolist(), facts.series[seen].tolist(), strict=True):
+            self._seen_of.setdefault(series, []).append(anime_id)
+        self._surely_begun = frozenset(facts.series[seen[~facts.probable[seen]]].tolist())
+        named = seen[::-1]  # so that the best one stays
+        self._telling = dict(zip(facts.story[named].tolist(), facts.ids[named].tolist(), strict=True))
+        self._beside = dict(zip(facts.universe[named].tolist(), facts.ids[named].tolist(), strict=True))
 
     def note(self, anime_id: int) -> str | None:
         """What to say of a title that is recommended; None where there is nothing."""
-        if anime_id not in self._catalogue:
+        anime = self._catalogue.get(anime_id)
+        if anime is None:
             return None
-        at = int(np.searchsorted(self._facts.ids, anime_id))
-        anime = self._catalogue[anime_id]
-        seen = self._seen_with(self._facts.series, at)
-        said = [self._continued(anime, seen), coming(anime, self._today)] if len(seen) else self._new(anime, at)
+        series = anime.series or anime_id
+        begun = series in self._seen_of
+        said = [self._continued(anime, series), coming(anime, self._today)] if begun else self._new(anime, series)
         return " ".join(filter(None, said)) or None
 
-    def _seen_with(self, groups: Int64s, at: int) -> Int64s:
-        """Positions of what was seen of a title's group, by which it is named best first."""
-        found: Int64s = self._seen[groups[self._seen] == groups[at]]
-        return found
-
-    def _continued(self, anime: Anime, seen: Int64s) -> str | None:
+    def _continued(self, anime: Anime, series: int) -> str | None:
         """Which part of a begun series a title is or, where that is only likely, what it continues."""
-        entries = self._catalogue.series.get(self._catalogue.series_of(anime.anime_id), ())
+        entries = self._catalogue.series.get(series, ())
         place = entries.index(anime.anime_id) + 1 if anime.anime_id in entries else 0
-        if not anime.probable and not self._facts.probable[seen].all():
+        if not anime.probable and series in self._surely_begun:
             return self._counted(anime, place, entries) if place and len(entries) > 1 else None
-        ids = self._facts.ids[seen].tolist()
-        before = [one for one in entries[: max(place - 1, 0)] if one in ids]
+        seen = self._seen_of[series]
+        before = [one for one in entries[: max(place - 1, 0)] if one in seen]
         if before:
             return self._naming("Probably continues", before[-1])
-        return self._naming("Probably belongs with", ids[0])
+        return self._naming("Probably belongs with", seen[0])
 
     def _counted(self, anime: Anime, place: int, entries: Sequence[int]) -> str:
         """Which of the main entries one is; they are called seasons only where all titles count seasons alike."""
@@ -84,17 +86,17 @@ class Teller:
             word = "Part"
         return f"{word} {place} of {len(entries)}."
 
-    def _new(self, anime: Anime, at: int) -> list[str | None]:
+    def _new(self, anime: Anime, series: int) -> list[str | None]:
         """What was seen beside a series that is new to the visitor, and where it begins."""
         said: list[str | None] = []
-        for groups, words in ((self._facts.story, "Another telling of"), (self._facts.universe, "Same universe as")):
-            if len(seen := self._seen_with(groups, at)):
-                said.append(self._naming(words, int(self._facts.ids[seen[0]])))
-                break
-        begins = self._catalogue.series_of(anime.anime_id)
-        first = self._catalogue.get(begins)
-        if begins != anime.anime_id and first and (anime.adult or not first.adult):
-            said.append(self._naming("Its series begins with", begins, self._why_not(begins)))
+        story = anime.story or series
+        if telling := self._telling.get(story):
+            said.append(self._naming("Another telling of", telling))
+        elif beside := self._beside.get(anime.universe or story):
+            said.append(self._naming("Same universe as", beside))
+        first = self._catalogue.get(series)
+        if series != anime.anime_id and first and (anime.adult or not first.adult):
+            said.append(self._naming("Its series begins with", series, self._why_not(series)))
         return said
 
     def _why_not(self, anime_id: int) -> str:
@@ -132,8 +134,14 @@ def coming(anime: Anime, today: date | None) -> str | None:
 
 def _says(anime: Anime, place: int) -> bool | None:
     """Whether a title says that it is a season of a number; None: it says nothing of a number."""
-    title = Title.of(anime.title)
-    return title.numbers == (place,) and not PIECES & set(title.words) if title.numbers else None
+    numbers, pieces = _numbers_of(anime.title)
+    return numbers == (place,) and not pieces if numbers else None
+
+
+@lru_cache(maxsize=4096)  # the same titles come up in most lists
+def _numbers_of(text: str) -> tuple[tuple[int, ...], bool]:
+    title = Title.of(text)
+    return title.numbers, not PIECES.isdisjoint(title.words)
 
 
 def _sentence(text: str) -> str:
