@@ -1,5 +1,6 @@
 """Reading the table of how anime are related: what can't be used is counted and named, or refused, in every format."""
 
+import csv
 from collections import Counter
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from hakken.catalogue import FILE_NAME, Anime, Catalogue, Related
 from hakken.cli.catalogue import relations_of
 from hakken.cli.main import main
 from hakken.errors import TableError
-from hakken.series import with_series
+from hakken.model.store import EMBEDDED_PATH
+from hakken.series import Relation, with_series
+from hakken.series.relations import IN_ORDER, OTHERWISE_RELATED, RETELLINGS, SUMMARIES
 from hakken.training.tables import AnimeTable, in_series
 from hakken.training.tables.faults import N_EXAMPLES
+from hakken.training.tables.relations import STATED, with_stated
 from tests.reading_tables import FORMATS, TEXT_FORMATS, raw_bytes, write_table
 
 COLUMNS = ["anime_id", "relation", "related_id"]
@@ -159,3 +163,91 @@ def test_train_writes_series_into_the_catalogue_and_strict_refuses_faulty_relati
     assert "impossible anime id (relations.csv, line 3)" in train("--relations", relations)
     assert Catalogue.read(tmp_path / "model" / FILE_NAME).series == {1: (1, 2, 3)}
     assert "relations.csv, line 3" in train("--relations", relations, "--strict", status=1)
+
+
+# What sites state of well-known series
+
+
+TRIGUN, STAMPEDE = (
+    Anime(anime_id=6, title="Trigun", year=1998),
+    Anime(anime_id=52093, title="Trigun Stampede", year=2023),
+)
+"""The first row of the table says that the one is another version of the other."""
+STATES = Relation(6, "Alternative version", 52093, 1.0)
+
+
+def stated() -> list[dict[str, str]]:
+    with STATED.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_each_stated_relation_is_used_and_of_two_titles_that_are_known_by_these_names() -> None:
+    known = Catalogue.read(EMBEDDED_PATH / FILE_NAME)
+    rows = stated()
+    assert [tuple(map(str, one)) for one in with_stated([])] == [
+        (row["anime_id"], row["relation"], row["related_id"], "1.0") for row in rows
+    ]
+    pairs = [(int(row["anime_id"]), int(row["related_id"])) for row in rows]
+    assert [(known.title(one), known.title(other)) for one, other in pairs] == [
+        (row["anime"], row["related"]) for row in rows
+    ]
+    assert all(one != other and {one, other} <= {*known} for one, other in pairs)
+    assert len({frozenset(pair) for pair in pairs}) == len(pairs)
+    words = {one.word for one in with_stated([])}
+    assert words <= IN_ORDER | SUMMARIES | RETELLINGS | OTHERWISE_RELATED, "or nobody goes by it"
+    assert all(one.is_dependable and not one.is_of_one_name for one in with_stated([]))
+
+
+def test_series_go_by_what_is_stated_whatever_was_inferred() -> None:
+    known = Catalogue.read(EMBEDDED_PATH / FILE_NAME)
+    known = with_series(known, with_stated(relations_of(known)))
+    for one in with_stated([]):
+        same = known.series_of(one.anime_id) == known.series_of(one.related_id)
+        assert same == (one.word in IN_ORDER | SUMMARIES), one
+        assert known.universe_of(one.anime_id) == known.universe_of(one.related_id), one
+        if one.word in RETELLINGS:
+            assert known.story_of(one.anime_id) == known.story_of(one.related_id), one
+
+
+@pytest.mark.parametrize(
+    ("known", "stays"),
+    [
+        (Relation(6, "Sequel", 52093, 0.99), False),
+        (Relation(52093, "Prequel", 6, 1.0), False),
+        (Relation(52093, "Other", 6, 0.0), False),
+        (Relation(6, "Sequel", 52093), True),
+        (Relation(52093, "Prequel", 6), True),
+        (Relation(6, "Sequel", 52094, 0.9), True),
+        (Relation(6, "Other", 6, 0.9), True),
+    ],
+)
+def test_what_is_stated_goes_before_what_was_inferred_of_the_same_two_only(known: Relation, stays: bool) -> None:
+    alone = with_stated([])
+    assert STATES in alone
+    assert with_stated([known]) == [known] * stays + alone
+
+
+def test_stated_relations_go_with_a_table_of_relations_and_never_alone(tmp_path: Path) -> None:
+    of_titles = AnimeTable(Catalogue([TRIGUN, STAMPEDE]), Counter(), {})
+    table = in_series(of_titles)
+    assert all(one.relations is None for one in table.catalogue.values())
+    inferred = write_table(tmp_path, "csv", [*COLUMNS, "confidence"], [["6", "Sequel", "52093", "0.9"]])
+    table = in_series(of_titles, inferred, strict=True)
+    assert table.catalogue[6].relations == (Related(52093, "Alternative version", 1.0),)
+    assert (table.catalogue.series_of(52093), table.catalogue.story_of(52093)) == (52093, 6)
+    assert list(table.catalogue) == [6, 52093], "and no other title comes with them"
+    by_a_site = write_table(tmp_path, "csv", COLUMNS, [["6", "Sequel", "52093"]], name="told")
+    table = in_series(of_titles, by_a_site, strict=True)
+    assert Related(52093, "Sequel") in (table.catalogue[6].relations or ())
+    assert table.catalogue.series == {6: (6, 52093)}
+
+
+def test_without_relations_the_table_of_stated_ones_is_not_even_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hakken.training.tables.relations.STATED", Path("nowhere.csv"))
+    assert in_series(ANIME).catalogue.series == {2: (2, 3)}
+
+
+def test_no_relations_but_stated_ones_are_a_table_without_a_usable_row(tmp_path: Path) -> None:
+    faulty = write_table(tmp_path, "csv", COLUMNS, [["x", "Sequel", "2"]])
+    with pytest.raises(TableError, match=r"holds no usable row: impossible anime id\.$"):
+        in_series(ANIME, faulty)
