@@ -23,6 +23,8 @@ from hakken.ratings import AnimeId
 
 FILE_NAME = "catalogue.jsonl.gz"
 ADULT_GENRE = "Hentai"
+MAX_NAME = 300
+"""Characters of a name that are read."""
 BESIDE = frozenset(("side story", "special", "recap", "extra"))
 """Kinds of entries that are no recommendations of their own."""
 LIKELY = 0.5

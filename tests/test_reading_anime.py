@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from hakken.catalogue import MAX_NAME
 from hakken.errors import TableError
 from hakken.training.tables import read_anime_table
 from tests.reading_tables import FORMATS, TEXT_FORMATS, raw_bytes, write_table
@@ -146,6 +147,17 @@ def test_titles_may_lack_any_column_but_the_id(tmp_path: Path, form: str) -> Non
     assert read_anime_table(anime, titles, strict=True).catalogue[1].season == "Fall 2025"
     with pytest.raises(TableError, match="lacks the columns anime_id"):
         read_anime_table(anime, write_table(tmp_path, form, TITLES[1:], [[""] * 12]))
+
+
+def test_names_are_cut(tmp_path: Path) -> None:
+    long = "x" * 8000
+    table = write_table(tmp_path, "csv", ANIME, [["1", long, *GOOD[2:]]], "anime")
+    facts = dict.fromkeys(TITLES, "") | {"anime_id": "1", "title_english": f"e{long}", "title_japanese": f"j{long}"}
+    facts |= {"title_synonyms": f"s{long}", "other_titles": f"o{long}|s{long}"}
+    titles = write_table(tmp_path, "csv", TITLES, [list(facts.values())], "titles")
+    anime = read_anime_table(table, titles).catalogue[1]
+    names = [anime.title, anime.title_english, anime.title_japanese, *anime.synonyms]
+    assert [len(name or "") for name in names] == [MAX_NAME] * 5
 
 
 def test_a_title_may_be_unknown_by_name(tmp_path: Path) -> None:

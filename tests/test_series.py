@@ -316,6 +316,14 @@ def test_a_doubtful_sequel_counts_where_title_and_genres_agree() -> None:
     assert together(first, anime(2, "Aki", 2012), relations=doubtful) == "nothing"
 
 
+def test_a_side_story_that_is_a_show_of_its_own_name_is_another_show() -> None:
+    beside = [Relation(1, "Side story", 2)]
+    index = anime(1, "A Magical Index")
+    assert together(index, anime(2, "A Scientific Railgun"), relations=beside) == "universe"
+    assert together(index, anime(2, "A Magical Index: Railgun", 2030), relations=beside) == "series"
+    assert together(index, anime(2, "A Scientific Railgun", type="OVA"), relations=beside) == "series"
+
+
 def test_where_a_sequel_would_be_known_a_title_is_not_enough() -> None:
     seasons = [anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto 2", 2011)]
     another = anime(3, "Kaze no Oto: Aki", 2012)

@@ -9,12 +9,11 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 from msgspec import Meta, Raw
 
-from hakken.catalogue import ADULT_GENRE, DATE, Link, made_from
+from hakken.catalogue import ADULT_GENRE, DATE, MAX_NAME, Link, made_from
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 
 UNKNOWN = Raw(b"null")
 """The default of every field, as a site writes what it does not know."""
-MAX_NAME = 300
 MAX_SYNOPSIS = 4000
 """Characters; the longest that people write come to about 3,000."""
 
@@ -31,10 +30,9 @@ _KINDS = {
     "ona": "ONA",
     "special": "Special",
     "music": "Music",
-    # MyAnimeList split these off late; older catalogues have them among the specials.
-    "tv_special": "Special",
-    "cm": "Special",
-    "pv": "Special",
+    "tv_special": "TV Special",
+    "cm": "CM",
+    "pv": "PV",
 }
 _SEASONS = frozenset(("winter", "spring", "summer", "fall"))
 _NO_PICTURE = re.compile(r"/img/sp/icon/|/images/qm_|/images/questionmark", re.IGNORECASE)

@@ -121,8 +121,9 @@ class _Grouping:
         self._named_alike = {pair for tie in self._ties for pair in ((tie.one, tie.other), (tie.other, tie.one))}
         self._named = {anime_id for anime_id, _ in self._named_alike}
         self._joined: set[Tie] = set()
-        self._related = {one.anime_id for one in relations}
-        self._ordered = {one.anime_id for one in relations if one.word in IN_ORDER and self._is_sure(one)}
+        sequels = [one for one in self._relations if one.word in IN_ORDER and self._is_sure(one)]
+        self._related = {anime_id for one in relations for anime_id in (one.anime_id, one.related_id)}
+        self._ordered = {anime_id for one in sequels for anime_id in (one.anime_id, one.related_id)}
         self.series = Forest()
 
     def join_by_relations(self) -> None:
@@ -239,7 +240,11 @@ class _Grouping:
         """Whether it is a sequel without doubt; one that was inferred by its number alone may be none."""
         pair = (relation.anime_id, relation.related_id)
         if relation.word not in IN_ORDER:
-            return relation.is_within_series and relation.is_fairly_sure
+            # What a site calls a side story may be another show: "Railgun" beside "Index".
+            two_shows = relation.confidence is None and all(
+                anime_id in self._anime and self._anime[anime_id].type == "TV" for anime_id in pair
+            )
+            return relation.is_within_series and relation.is_fairly_sure and not two_shows
         return relation.is_dependable and not (relation.confidence and self._are_shows(*pair) and self._skips(*pair))
 
     def _is_likely(self, relation: Relation) -> bool:

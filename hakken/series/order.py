@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 from hakken.catalogue import Anime
 from hakken.series.likeness import EXTRA_TYPES, genres_in_common
 from hakken.series.relations import IN_ORDER, OTHER_IS_PART, PART_OF_OTHER, SUMMARIES, Relation
-from hakken.series.spans import SOLD, is_show
+from hakken.series.spans import is_show
 from hakken.series.titles import Kind, Title
 
 
@@ -150,7 +150,7 @@ def _part(anime: Anime, title: Title, told: Told, *, has_show: bool, has_tv: boo
         return Part.SPECIAL
     if anime.type == "Movie":  # of which relations are wrong as often as right
         return Part.FILM
-    beside_tv = has_tv and anime.type in SOLD
+    beside_tv = has_tv and (anime.type == "OVA" or (anime.type == "ONA" and not is_show(anime)))
     return Part.SIDE if anime.anime_id in told.beside or short or beside_tv else main
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from hakken.catalogue import ADULT_GENRE, DATE, Anime, Catalogue, made_from
+from hakken.catalogue import ADULT_GENRE, DATE, MAX_NAME, Anime, Catalogue, made_from
 from hakken.errors import TableError
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.training.tables.faults import Faults
@@ -129,15 +129,15 @@ def _why_unusable(fields: dict[str, str]) -> str | None:
 
 
 def _anime(anime_id: int, row: Row, facts: Row, faults: Faults) -> Anime:
-    title, genres = row.fields["name"], _words(row.fields["genre"], ",")
+    title, genres = row.fields["name"][:MAX_NAME], _words(row.fields["genre"], ",")
     more = facts.fields
-    english = more.get("title_english") or None
+    english = more.get("title_english", "")[:MAX_NAME] or None
     year = _count(facts, "year", "year", faults)
     return Anime(
         anime_id=anime_id,
         title=title,
         title_english=english if english != title else None,
-        title_japanese=more.get("title_japanese") or None,
+        title_japanese=more.get("title_japanese", "")[:MAX_NAME] or None,
         synonyms=_synonyms(more, known={title, english or title}),
         type=row.fields["type"] or None,
         episodes=_count(row, "episodes", "number of episodes", faults),
@@ -157,7 +157,7 @@ def _anime(anime_id: int, row: Row, facts: Row, faults: Faults) -> Anime:
 
 def _synonyms(facts: dict[str, str], known: set[str]) -> tuple[str, ...]:
     names = [*_words(facts.get("title_synonyms", ""), ", "), *_words(facts.get("other_titles", ""), "|")]
-    return tuple(name for name in dict.fromkeys(names) if name not in known)
+    return tuple(name for name in dict.fromkeys(name[:MAX_NAME] for name in names) if name not in known)
 
 
 def _words(text: str, separator: str) -> tuple[str, ...]:
