@@ -80,7 +80,7 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         title_english: the English title, where it differs from `title`.
         title_japanese: the title in Japanese script.
         synonyms: other names.
-        type: TV, Movie, OVA, Special, ONA or Music.
+        type: TV, Movie, OVA, ONA, Special, TV Special, Music, CM or PV.
         episodes: how many there are.
         genres: in MyAnimeList's words.
         year: of the first episode.

@@ -132,7 +132,7 @@ class FranchiseRule(StrEnum):
     NEW = "new"
     """No title of a series that they have begun."""
     UNRELATED = "unrelated"
-    """Nor of one that is most likely the same story under another name."""
+    """Nor of another series of a universe that they have begun."""
     ALL = "all"
     """Any title."""
 

@@ -24,7 +24,7 @@ anime = st.builds(
     anime_id=ids,
     title=words,
     synonyms=some_words,
-    type=st.sampled_from([None, "TV", "Movie", "tv", "ONA"]),
+    type=st.sampled_from([None, "TV", "Movie", "movie", "tv"]),
     genres=st.sampled_from([(), ("Drama",), ("drama", "Space"), ("Space",)]),
     year=st.none() | st.integers(1917, 2030),
     start_date=st.sampled_from([None, "1998", "1998-04-03"]),
@@ -95,6 +95,10 @@ def circles_of(one: Anime) -> tuple[int, int, int]:
     return series, story, one.universe or story
 
 
+def is_lone_film(one: Anime) -> bool:
+    return (one.type or "").lower() == "movie" and one.series in {None, one.anime_id} and not one.part
+
+
 def test_on_disk_series_and_universe_have_the_names_that_older_models_have(tmp_path: Path) -> None:
     line = b'{"anime_id":7,"title":"Zeta","franchise":5,"part":2,"saga":3}\n'
     (tmp_path / "old").write_bytes(gzip.compress(line))
@@ -113,7 +117,7 @@ def test_facts_by_the_models_rows_are_those_of_each(given_anime: list[Anime], kn
     assert facts.members.tolist() == [(one.members or 0) if one else 0 for one in each]
     assert facts.adult.tolist() == [one is not None and one.adult for one in each]
     assert facts.beside.tolist() == [one is not None and one.kind in BESIDE for one in each]
-    assert facts.shows.tolist() == [one is not None and (one.type or "").lower() in {"tv", "ona"} for one in each]
+    assert facts.lone_films.tolist() == [one is not None and is_lone_film(one) for one in each]
     for masks, values in (
         (facts.types, [({one.type.lower()} if one.type else set()) if one else set() for one in each]),
         (facts.genres, [{genre.lower() for genre in one.genres} if one else set() for one in each]),
@@ -132,14 +136,15 @@ def _check_groups(model: Model, catalogue: Catalogue, facts: Facts) -> None:
     for part, one in zip(places.part.tolist(), map(catalogue.get, places.ids.tolist()), strict=True):
         begins = one is None or one.series in {None, one.anime_id}
         assert part == ((one and one.part) or (1 if begins else NO_PART))
+    parts = dict(zip(places.ids.tolist(), places.part.tolist(), strict=True))
     ids_of_rows = model.arrays.anime_ids.tolist()
     each = [circles_of(catalogue.get(one) or Anime(anime_id=one, title="")) for one in ids_of_rows]
     for circle, groups in enumerate((facts.series, facts.stories, facts.universes)):
         expected = np.array([of[circle] for of in each])
         same = groups.of_row[:, None] == groups.of_row
         assert np.array_equal(same, expected[:, None] == expected)
-        assert groups.part_of_row.tolist() == places.part[places.of(model.arrays.anime_ids)].tolist()
-        assert groups.comes_later.tolist() == [part > 1 for part in groups.part_of_row.tolist()]
+        assert groups.part_of_row.tolist() == [parts[one] for one in ids_of_rows]
+        assert groups.comes_later.tolist() == [parts[one] > 1 for one in ids_of_rows]
 
 
 @pytest.mark.parametrize(

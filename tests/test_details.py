@@ -121,7 +121,7 @@ def test_an_odd_fact_costs_no_other(details: Details) -> None:
     [
         (188, "adult", True),
         (16498, "adult", False),
-        (4037, "type", "Special"),
+        (4037, "type", "TV Special"),
         (199, "title_english", "Spirited Away"),
         (30, "year", 1995),
         (16498, "made_from", "4-koma manga"),
@@ -302,6 +302,24 @@ def test_what_a_title_was_made_from_has_one_name(jikan: str, mal: str, words: st
         found = read(site, wrapped(site, {"title": "x", "source": source}))
         assert found is not None
         assert found.made_from == words
+
+
+@pytest.mark.parametrize(
+    ("jikan", "mal", "type_"),
+    [
+        ("TV", "tv", "TV"),
+        ("Special", "special", "Special"),
+        ("TV Special", "tv_special", "TV Special"),
+        ("CM", "cm", "CM"),
+        ("PV", "pv", "PV"),
+        ("Unknown", "unknown", None),
+    ],
+)
+def test_a_type_has_one_name_and_is_no_other(jikan: str, mal: str, type_: str | None) -> None:
+    for site, key, words in (("jikan", "type", jikan), ("mal", "media_type", mal)):
+        found = read(site, wrapped(site, {"title": "x", key: words}))
+        assert found is not None
+        assert found.type == type_
 
 
 # Putting facts together

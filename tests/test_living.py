@@ -153,7 +153,7 @@ def test_what_a_request_would_wait_for_is_ready_before_the_swap(
     model = worker.knowledge().model
     assert {"weights", "row_priors", "standing", "sim_windows", "weights_by_title"} <= set(vars(model))
     assert {"adult", "year", "types", "genres", "places"} <= set(vars(worker.knowledge().facts))
-    assert {"series", "stories", "universes", "beside", "shows"} <= set(vars(worker.knowledge().facts))
+    assert {"series", "stories", "universes", "beside", "lone_films"} <= set(vars(worker.knowledge().facts))
 
 
 def test_a_bad_version_is_refused_told_once_and_never_tried_twice(

@@ -145,7 +145,7 @@ def test_a_table_that_cant_be_split_keeps_the_defaults_and_says_so(named: NamedT
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["params.json", "rmse.svg", "table.csv"]
 
 
-def test_a_franchise_table_without_anime_is_refused(ratings_csv: Path, tmp_path: Path) -> None:
+def test_a_titles_table_without_anime_is_refused(ratings_csv: Path, tmp_path: Path) -> None:
     arguments = ["tune", "--ratings", ratings_csv, "--titles", ratings_csv, "--out", tmp_path / "out"]
     result = click.testing.CliRunner().invoke(main, [str(one) for one in arguments])
     assert result.exit_code == 2

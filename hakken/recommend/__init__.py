@@ -55,7 +55,7 @@ def recommend(
 
     Returns:
         At most `preferences.n` recommendations, best first; fewer only when there are no more candidates, with a note
-        that says which filter took how many. Unless the franchise rule is ALL, also what continues begun series.
+        that says which filter took how many. Unless the series rule is ALL, also what continues begun series.
 
     Raises:
         BadOption: the catalogue knows no such type or genre.
