@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from benchmarks import machine
 from hakken.catalogue import Anime, Catalogue
+from hakken.cli.catalogue import relations_of
 from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.series import Relation, with_series
@@ -19,11 +20,7 @@ def main() -> None:
     """Measure it."""
     print(machine.describe("msgspec"))
     known = Knowledge.read(store.open_artefact(store.EMBEDDED)).catalogue
-    relations = [
-        Relation(one.anime_id, related.relation, related.anime_id, related.confidence)
-        for one in known.values()
-        for related in one.relations or ()
-    ]
+    relations = list(relations_of(known))
     _report(f"{len(relations):,} relations", known, relations)
     _report("no relations", known)
     for n in EQUAL:

@@ -31,7 +31,9 @@ class Forest:
 
     def join(self, one: int, other: int) -> int:
         """Make one set of two, whether they were to stay apart or not; the id that stands for it."""
-        one, other = sorted((self.root(one), self.root(other)))
+        one, other = self.root(one), self.root(other)
+        if one > other:
+            one, other = other, one
         if one != other:
             self._members[one] = self.members(one) + self.members(other)
             self._parent[other] = one
@@ -46,5 +48,9 @@ class Forest:
 
     def are_apart(self, one: int, other: int) -> bool:
         """Whether two sets are to stay apart."""
-        few, many = sorted((self.root(one), self.root(other)), key=lambda root: len(self._against.get(root, ())))
-        return any(self.root(node) == many for node in self._against.get(few, ()))
+        one, other = self.root(one), self.root(other)
+        against, of_other = self._against.get(one), self._against.get(other)
+        if not against or not of_other:
+            return False
+        few, many = (against, other) if len(against) < len(of_other) else (of_other, one)
+        return any(self.root(node) == many for node in few)

@@ -15,6 +15,7 @@ The figures are those with which well-known series of 2000 to 2026 came out righ
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 from hakken.catalogue import Anime
@@ -144,7 +145,7 @@ class _Grouping:
 
     def join_by_titles(self, *closeness: Closeness) -> None:
         """Join what has so much of its titles in common and came out soon enough after each other."""
-        spans = self._spans()
+        spans = self._spans
         for tie in (tie for tie in self._ties if tie.closeness in closeness):
             one, other = self.series.root(tie.one), self.series.root(tie.other)
             if one == other or self.series.are_apart(one, other):
@@ -157,7 +158,9 @@ class _Grouping:
                 spans[self.series.join(one, other)] = span
                 self._joined.add(tie)
 
+    @cached_property
     def _spans(self) -> dict[int, Span]:
+        """Of each set, by its root; made when relations have joined what they join, and kept up by titles."""
         spans: dict[int, Span] = {}
         for anime_id, its in self._anime.items():
             span = Span(its, related=anime_id in self._related, ordered=anime_id in self._ordered)

@@ -101,6 +101,10 @@ def entries(members: Sequence[Anime], titles: Mapping[int, Title], told: Told) -
         titles: their titles, taken apart.
         told: what relations say of them.
     """
+    if len(members) == 1:  # two of three are alone
+        [alone] = members
+        kind = _part(alone, titles[alone.anime_id], told, has_show=False, has_tv=False)
+        return Entries([alone.anime_id], {alone.anime_id: _of_first(alone, kind)})
     dates = _dates(members)
     shows = [anime for anime in members if is_show(anime)]
     has_show = bool(shows)
@@ -118,8 +122,7 @@ def entries(members: Sequence[Anime], titles: Mapping[int, Title], told: Told) -
             parts[one.anime_id] = Part.SIDE if outings or draws_few else Part.FILM
     works = [one for one in members if parts[one.anime_id] in MAIN_PARTS] or list(members)
     entry = _entry(sorted(works, key=order), dates, titles)
-    if parts[entry.anime_id] not in NEVER_MAIN:
-        parts[entry.anime_id] = Part.FILM if entry.type == "Movie" else Part.MAIN
+    parts[entry.anime_id] = _of_first(entry, parts[entry.anime_id])
     main = [entry]
     for one in sorted(works, key=order):
         if one is entry or parts[one.anime_id] not in MAIN_PARTS:
@@ -152,6 +155,11 @@ def _part(anime: Anime, title: Title, told: Told, *, has_show: bool, has_tv: boo
         return Part.FILM
     beside_tv = has_tv and (anime.type == "OVA" or (anime.type == "ONA" and not is_show(anime)))
     return Part.SIDE if anime.anime_id in told.beside or short or beside_tv else main
+
+
+def _of_first(anime: Anime, part: Part) -> Part:
+    """What the first entry of a series is, which would be something else beside others."""
+    return part if part in NEVER_MAIN else Part.FILM if anime.type == "Movie" else Part.MAIN
 
 
 def _dates(members: Sequence[Anime]) -> dict[int, float]:
