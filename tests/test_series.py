@@ -368,7 +368,7 @@ def test_kinds_and_order() -> None:
     assert parts(
         show,
         anime(2, "Kaze no Oto 2", 2013),
-        anime(3, "Kaze no Oto Movie", 2012, 1, type="Movie", members=300),
+        anime(3, "Kaze no Oto Movie", 2014, 1, type="Movie", members=300),
         anime(4, "Kaze no Oto Special", 2011, 1, type="Special"),
         anime(5, "Kaze no Oto OVA", 2011, 2, type="OVA"),
         anime(6, "Kaze no Oto Recap", 2012, 1, type="TV Special"),
@@ -380,8 +380,8 @@ def test_kinds_and_order() -> None:
         relations=[Relation(1, "Summary", 10)],
     ) == {
         1: ("main", 1),
-        3: ("film", 2),
-        2: ("main", 3),
+        2: ("main", 2),
+        3: ("film", 3),
         4: ("special", None),
         5: ("side story", None),
         6: ("recap", None),
@@ -390,6 +390,23 @@ def test_kinds_and_order() -> None:
         9: ("side story", None),  # few of those who saw the show went on with it
         10: ("recap", None),
         11: ("special", None),
+    }
+
+
+def test_a_film_between_two_shows_is_needed_only_if_it_is_told_to_be() -> None:
+    shows = [anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto 2", 2013)]
+    film, second = (anime(at, f"Kaze no Oto Movie {at}", 2012, 1, type="Movie") for at in (3, 4))
+    assert parts(*shows, film)[3] == ("side story", None)
+    sequels = [Relation(1, "Sequel", 3, 0.65)]
+    assert parts(*shows, film, relations=sequels)[3] == ("film", 2)
+    # Its sequel is needed as well, if it certainly is one.
+    assert parts(*shows, film, second, relations=[*sequels, Relation(3, "Sequel", 4, 0.65)])[4] == ("side story", None)
+    sure = [Relation(1, "Sequel", 3, 0.9), Relation(3, "Sequel", 4, 0.9)]
+    assert parts(*shows, film, second, relations=sure) == {
+        1: ("main", 1),
+        3: ("film", 2),
+        4: ("film", 3),
+        2: ("main", 4),
     }
 
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 from hakken.catalogue import Anime
+from hakken.series.forest import Forest
 from hakken.series.likeness import EXTRA_TYPES, genres_in_common
 from hakken.series.relations import IN_ORDER, OTHER_IS_PART, PART_OF_OTHER, SUMMARIES, Relation
 from hakken.series.spans import is_show
@@ -53,8 +54,8 @@ class Told(NamedTuple):
     """What relations say of single entries.
 
     Attributes:
-        in_order: ids of sequels and prequels of shows.
-        sure: those of them without doubt.
+        in_order: ids of sequels and prequels of shows, and of what certainly goes on with those.
+        sure: those of shows without doubt.
         beside: of side stories.
         recaps: of summaries.
     """
@@ -66,18 +67,22 @@ class Told(NamedTuple):
 
     @classmethod
     def of(cls, relations: Iterable[Relation], anime: Mapping[int, Anime]) -> Self:
-        """Sort relations by what they say; the sequel of a film may itself only tell a show again."""
+        """Sort relations by what they say; what is only likely the sequel of a film may tell a show again."""
         found: dict[str, set[int]] = {"in_order": set(), "sure": set(), "beside": set(), "recaps": set()}
+        chains = Forest()
         for one in relations:
             if one.word in IN_ORDER:
                 both = (one.anime_id, one.related_id)
                 follows = {a for a, b in (both, both[::-1]) if b in anime and is_show(anime[b])}
                 found["in_order"] |= follows
-                found["sure"] |= follows if one.is_dependable else set()
+                if one.is_dependable:
+                    found["sure"] |= follows
+                    chains.join(*both)
             elif one.word in OTHER_IS_PART:
                 found["recaps" if one.word in SUMMARIES else "beside"].add(one.related_id)
             elif one.word in PART_OF_OTHER:
                 found["recaps" if one.word == "fullstory" else "beside"].add(one.anime_id)
+        found["in_order"].update(*(chains.members(anime_id) for anime_id in found["sure"]))
         return cls(**{name: frozenset(ids) for name, ids in found.items()})
 
 
@@ -116,10 +121,12 @@ def entries(members: Sequence[Anime], titles: Mapping[int, Title], told: Told) -
         return dates[anime.anime_id], not is_show(anime), titles[anime.anime_id].numbers, anime.anime_id
 
     parts = {one.anime_id: _part(one, titles[one.anime_id], told, has_show=has_show, has_tv=has_tv) for one in members}
+    last = max((dates[show.anime_id] for show in shows), default=UNDATED)
     for one in members:
         if parts[one.anime_id] is Part.FILM and one.anime_id not in told.in_order:
             draws_few = one.members is not None and one.members < followed
-            parts[one.anime_id] = Part.SIDE if outings or draws_few else Part.FILM
+            aside = outings or draws_few or (has_show and dates[one.anime_id] < last)
+            parts[one.anime_id] = Part.SIDE if aside else Part.FILM
     works = [one for one in members if parts[one.anime_id] in MAIN_PARTS] or list(members)
     entry = _entry(sorted(works, key=order), dates, titles)
     parts[entry.anime_id] = _of_first(entry, parts[entry.anime_id])
@@ -147,13 +154,13 @@ def _part(anime: Anime, title: Title, told: Told, *, has_show: bool, has_tv: boo
     short = has_show and anime.type != "Movie" and not is_show(anime) and (anime.episodes or 0) < MIN_EPISODES
     if anime.anime_id in told.sure and anime.type in BROADCAST:
         return main
-    if anime.anime_id in told.in_order and anime.type not in EXTRA_TYPES and not short:
+    beside_tv = has_tv and (anime.type == "OVA" or (anime.type == "ONA" and not is_show(anime)))
+    if anime.anime_id in (told.sure if beside_tv else told.in_order) and anime.type not in EXTRA_TYPES and not short:
         return main
     if anime.type in EXTRA_TYPES or words & SPECIAL_WORDS:
         return Part.SPECIAL
     if anime.type == "Movie":  # of which relations are wrong as often as right
         return Part.FILM
-    beside_tv = has_tv and (anime.type == "OVA" or (anime.type == "ONA" and not is_show(anime)))
     return Part.SIDE if anime.anime_id in told.beside or short or beside_tv else main
 
 
