@@ -15,7 +15,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check format bench load chaos evaluate tune sources screenshots model lock clean
+.PHONY: help venv run demo test check format bench load chaos evaluate tune sources screenshots golden model lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ sources: .venv/installed-dev ## write the table of docs/sources.md: what comes o
 
 screenshots: .venv/installed-dev ## take the pictures of pages that the README shows, and draw icon and card; needs Chromium
 	$(BIN)/python -m tests.screenshots
+
+golden: .venv/installed-dev ## compute the golden answers anew by the slow oracle, and say what moved (ten seconds)
+	$(BIN)/python -m tests.golden
 
 model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITLES=… RELATIONS=… PARAMS=… DATA_TIME=2026-03)
 	$(BIN)/python -m hakken train --ratings $(RATINGS) --anime $(ANIME) $(if $(TITLES),--titles $(TITLES)) \

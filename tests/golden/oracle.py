@@ -1,0 +1,311 @@
+"""Whole answers once more: slow, obvious, by plain loops over an artefact's files, sharing no code with `hakken`.
+
+The formulas are those of docs/notation.md and of the docstrings of `hakken.model.prediction`,
+`hakken.model.preference`, `hakken.recommend.scoring` and `hakken.recommend.series`; candidates are what the default
+filters leave.
+"""
+
+import gzip
+import json
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Entry = tuple[int, int, str]
+"""MyAnimeList id, score (0 for none) and status."""
+NO_PART = math.inf
+BESIDE = {"side story", "special", "recap", "extra"}
+
+
+class Title(NamedTuple):
+    """One recommendation; `rating` is clipped and rounded, None where fewer than 3 people rated the title."""
+
+    anime_id: int
+    rating: float | None
+    match: float
+    neighbours: int
+    reasons: list[tuple[int, float]]
+
+
+class Answer(NamedTuple):
+    """The titles of a list, and those that continue what was begun."""
+
+    recommendations: list[Title]
+    continues: list[Title]
+
+
+class Stored:
+    """An artefact as it stands in its files; arrays are lists of Python numbers, a row of each CSR matrix is a list."""
+
+    def __init__(self, directory: Path) -> None:
+        manifest = json.loads((directory / "manifest.json").read_bytes())
+        self.mu: float = manifest["mu"]
+        self.parameters: dict[str, Any] = manifest["parameters"]
+        with gzip.open(directory / "catalogue.jsonl.gz", "rt", encoding="utf-8") as lines:
+            self.facts: dict[int, dict[str, Any]] = {one["anime_id"]: one for one in map(json.loads, lines)}
+        self._directory = directory
+        self.anime_ids = self._list("anime_ids")
+        self.row_of = {anime_id: row for row, anime_id in enumerate(self.anime_ids)}
+        self.b_i, self.raters, self.watchers = self._list("b_i"), self._list("raters"), self._list("watchers")
+        self.popularity = self._list("popularity")
+        scale = self._list("sim_scale")
+        sims = self._rows("sim", self._list("sim_values"))
+        self.sims = [[(j, scale[i] * value**1.25) for j, value in row] for i, row in enumerate(sims)]
+        scale = self._list("pref_scale")
+        rows = self._rows("pref", self._list("pref_values"))
+        self.weights = [{i: scale[i] * value for i, value in row} for row in rows]
+        self.share, indptr, indices = self._list("attr_share"), self._list("attr_indptr"), self._list("attr_indices")
+        self.attributes = [indices[begin:end] for begin, end in pairwise(indptr)]
+        self.attr_rows, self.attr_values = self._list("attr_rows"), self._list("attr_values")
+        self.attr_scale = self._list("attr_scale")
+
+    def _list(self, name: str) -> list[Any]:
+        found: list[Any] = np.load(self._directory / f"{name}.npy").tolist()
+        return found
+
+    def _rows(self, name: str, values: Sequence[int]) -> list[list[tuple[int, int]]]:
+        """Column and value of each entry, row by row."""
+        indptr, indices = self._list(f"{name}_indptr"), self._list(f"{name}_indices")
+        cuts = pairwise(indptr)
+        return [[(indices[p], values[p]) for p in range(begin, end)] for begin, end in cuts]
+
+    def weight(self, j: int, i: int) -> float:
+        """How much having watched j speaks for i ≠ j: w_ji + c_i Σ v_ja."""
+        row = self.attr_rows[j]
+        speaks = 0.0
+        if row >= 0:
+            for a in self.attributes[i]:
+                speaks += self.attr_scale[a] * self.attr_values[row][a]
+        return float(self.weights[j].get(i, 0.0) + self.share[i] * speaks)
+
+    def series(self, anime_id: int) -> int:
+        """Where the series of a title begins: its own id where it stands alone."""
+        return self.facts.get(anime_id, {}).get("franchise") or anime_id
+
+    def story(self, anime_id: int) -> int:
+        """The same of its story."""
+        return self.facts.get(anime_id, {}).get("story") or self.series(anime_id)
+
+    def universe(self, anime_id: int) -> int:
+        """The same of its universe."""
+        return self.facts.get(anime_id, {}).get("saga") or self.story(anime_id)
+
+    def alone(self, anime_id: int) -> bool:
+        """Whether the catalogue knows a title, as all that there is of its series."""
+        return anime_id in self.facts and not self.facts[anime_id].get("part") and self.series(anime_id) == anime_id
+
+    def part(self, anime_id: int) -> float:
+        """Which main entry of its series a title is, 1, 2, 3 …; what is none is watched last."""
+        if anime_id not in self.facts or self.alone(anime_id):
+            return 1
+        return self.facts[anime_id].get("part") or NO_PART
+
+    @cached_property
+    def main_entries(self) -> dict[int, list[int]]:
+        """Each series → its main entries in viewing order, with or without a row."""
+        found: dict[int, list[int]] = {}
+        for anime_id in sorted({*self.facts, *self.anime_ids}, key=lambda one: (self.part(one), one)):
+            if self.part(anime_id) < NO_PART:
+                found.setdefault(self.series(anime_id), []).append(anime_id)
+        return found
+
+
+class Visitor:
+    """A list, and all that is told of every title to whoever has it: a number for each row.
+
+    Attributes:
+        seen: ids of the entries that are not only planned.
+        dropped: ids of what was given up.
+        taste: row → x_uj of what was watched or is planned.
+        p: preferences p_ui.
+        r_hat: predicted ratings, neither rounded nor clipped.
+        before: matches without their last factor.
+        match: matches.
+    """
+
+    def __init__(self, stored: Stored, entries: Sequence[Entry]) -> None:
+        self.stored = stored
+        known = stored.facts.keys() | stored.row_of.keys()
+        self._listed = [
+            (stored.row_of[anime_id], score, status)
+            for anime_id, score, status in entries
+            if anime_id in stored.row_of
+            and (stored.watchers[stored.row_of[anime_id]] > 0 or stored.raters[stored.row_of[anime_id]] > 0)
+        ]
+        self.seen = {anime_id for anime_id, _, status in entries if status != "plan_to_watch"}
+        self.seen_known = self.seen & known
+        self.dropped = {anime_id for anime_id, _, status in entries if status == "dropped"}
+        self._fold_in()
+        self._want()
+        n_items = len(stored.anime_ids)
+        self.near = [self._neighbours(i) for i in range(n_items)]
+        self.say = [sum(amount for _, amount in near) for near in self.near]
+        self.r_hat = [
+            stored.mu + self.b_u + stored.b_i[i] + self.say[i] + self._implicit(self.p[i]) for i in range(n_items)
+        ]
+        begun = {stored.series(anime_id) for anime_id in self.seen_known}
+        self.factor = [self._factor(i, begun) for i in range(n_items)]
+        everyone = stored.parameters["everyone"]
+        self.before = [(self.p[i] + everyone * stored.popularity[i]) * self.factor[i] for i in range(n_items)]
+        self.match = [self.before[i] * math.exp(stored.parameters["pull"] * self.say[i]) for i in range(n_items)]
+
+    def _fold_in(self) -> None:
+        """b_u, the deviations r_uj − b_uj, x_uj and t_u."""
+        stored, parameters = self.stored, self.stored.parameters
+        scores = {row: score for row, score, _ in self._listed if score >= 1}
+        weight = parameters["reg_u"] + len(scores)
+        deviations = {row: score - stored.mu - stored.b_i[row] for row, score in scores.items()}
+        self.b_u = sum(deviations.values()) / weight if weight else 0.0
+        self.deviations = {row: deviation - self.b_u for row, deviation in deviations.items()}
+        given = [score for _, score, status in self._listed if score >= 1 and status != "plan_to_watch"]
+        mean = (sum(given) + 5 * stored.mu) / (len(given) + 5)
+        self.taste: dict[int, float] = {}
+        for row, score, status in self._listed:
+            above = parameters["liking"] * (score - mean) if score >= 1 else 0.0
+            if status == "plan_to_watch":
+                if parameters["planned"]:
+                    self.taste[row] = parameters["planned"]
+            elif status == "dropped":
+                self.taste[row] = min(above, 0.0) - 0.25
+            else:
+                self.taste[row] = max(1 + above, 0.0) if score >= 1 else parameters["unscored"]
+        self.n_watched = sum(status != "plan_to_watch" for _, _, status in self._listed)
+        self.trust = (max(1, self.n_watched) / 100) ** parameters["trust"]
+
+    def _want(self) -> None:
+        """p_ui. What attributes say is summed by attribute first: a loop over entries and titles would take hours."""
+        stored = self.stored
+        self.p = [0.0] * len(stored.anime_ids)
+        of_attribute = [0.0] * len(stored.attr_scale)
+        for j, x in self.taste.items():
+            for i, weight in stored.weights[j].items():
+                if i != j:
+                    self.p[i] += x * weight
+            if stored.attr_rows[j] >= 0:
+                for a, value in enumerate(stored.attr_values[stored.attr_rows[j]]):
+                    of_attribute[a] += x * stored.attr_scale[a] * value
+        for i, attributes in enumerate(stored.attributes):
+            said = sum(of_attribute[a] for a in attributes)
+            if i in self.taste and stored.attr_rows[i] >= 0:
+                row = stored.attr_values[stored.attr_rows[i]]
+                said -= self.taste[i] * sum(stored.attr_scale[a] * row[a] for a in attributes)
+            self.p[i] += stored.share[i] * said
+
+    def _neighbours(self, i: int) -> list[tuple[int, float]]:
+        """N_k(i;u), and what each adds to the baseline, score points."""
+        parameters = self.stored.parameters
+        rated = [(j, sim ** parameters["amplification"]) for j, sim in self.stored.sims[i] if j in self.deviations]
+        nearest = rated[: parameters["k"]]
+        total = parameters["prior"] + sum(weight for _, weight in nearest)
+        return [(j, self.trust * weight * self.deviations[j] / total) for j, weight in nearest]
+
+    def _implicit(self, p: float) -> float:
+        if not self.n_watched:
+            return 0.0
+        parameters = self.stored.parameters
+        said = parameters["implicit_offset"] + parameters["implicit_slope"] * min(max(p, -0.2), 1.5)
+        return float(said - parameters["implicit_length"] * math.log(self.n_watched / 100))
+
+    def _factor(self, i: int, begun: set[int]) -> float:
+        """What popularity, quality and the watching order make of a match."""
+        stored, parameters = self.stored, self.stored.parameters
+        anime_id = stored.anime_ids[i]
+        series, part = stored.series(anime_id), stored.part(anime_id)
+        order = 1.0
+        if series not in begun:
+            order = parameters["ahead"] if part > 1 else 1.0
+        elif any(one in self.seen for one in stored.main_entries.get(series, []) if stored.part(one) > part):
+            order = parameters["skipped"]
+        quality = math.exp(parameters["quality"] * stored.b_i[i])
+        return float(stored.popularity[i] ** -parameters["novelty"] * quality * order)
+
+    def candidates(self, order: str) -> set[int]:
+        """Rows of what is unseen, not for adults and, by predicted rating, rated by enough people."""
+        stored = self.stored
+        fewest = max(3, stored.parameters["min_raters"]) if order == "predicted_rating" else 0
+        return {
+            row
+            for anime_id, row in stored.row_of.items()
+            if anime_id not in self.seen
+            and not stored.facts.get(anime_id, {}).get("adult")
+            and stored.raters[row] >= fewest
+        }
+
+    def answer(self, order: str, franchise: str, n: int) -> Answer:
+        """The whole answer: `order` is "match" or "predicted_rating", `franchise` is "new" or "all"."""
+        candidates = self.candidates(order)
+        if franchise == "all":
+            return Answer(self._best(candidates, order, n), [])
+        fresh = self._new_series(candidates, order)
+        return Answer(self._best(fresh, order, n), self._best(self._next(candidates), order, n))
+
+    def _best(self, rows: set[int], order: str, n: int) -> list[Title]:
+        score = self.match if order == "match" else self.r_hat
+        return [self._described(row, order) for row in sorted(rows, key=lambda row: (-score[row], row))[:n]]
+
+    def _new_series(self, candidates: set[int], order: str) -> set[int]:
+        """The first title of each series that is new; of a begun universe, and of a story, the best one."""
+        stored = self.stored
+        begun = {stored.series(one) for one in self.seen_known}
+        first: dict[int, tuple[float, int, int]] = {}
+        for row in candidates:
+            anime_id = stored.anime_ids[row]
+            series = stored.series(anime_id)
+            if series not in begun and stored.facts.get(anime_id, {}).get("kind") not in BESIDE:
+                place = (stored.part(anime_id), -stored.watchers[row], row)
+                first[series] = min(first.get(series, place), place)
+        score = self.before if order == "match" else stored.popularity
+        told, worlds = ({of(one) for one in self.seen_known} for of in (stored.story, stored.universe))
+        in_world: dict[int, list[int]] = {}
+        by_story: dict[int, list[int]] = {}
+        for _, _, row in first.values():
+            anime_id = stored.anime_ids[row]
+            film = stored.alone(anime_id) and (stored.facts[anime_id].get("type") or "").lower() == "movie"
+            if film and stored.story(anime_id) in told:
+                continue
+            if stored.universe(anime_id) in worlds:
+                in_world.setdefault(stored.universe(anime_id), []).append(row)
+            else:
+                by_story.setdefault(stored.story(anime_id), []).append(row)
+        for rows in in_world.values():
+            best = min(rows, key=lambda row: (-score[row], row))
+            by_story.setdefault(stored.story(stored.anime_ids[best]), []).append(best)
+        return {min(rows, key=lambda row: (-score[row], row)) for rows in by_story.values()}
+
+    def _next(self, candidates: set[int]) -> set[int]:
+        """The next unseen main entry of each series that was begun, and of which nothing was dropped."""
+        stored = self.stored
+        begun = {stored.series(one) for one in self.seen_known}
+        stopped = {stored.series(one) for one in self.dropped if one in self.seen_known}
+        found = set()
+        for series in begun - stopped:
+            unseen = [one for one in stored.main_entries.get(series, []) if one not in self.seen]
+            if unseen and unseen[0] in stored.row_of:
+                found.add(stored.row_of[unseen[0]])
+        return found & candidates
+
+    def _described(self, row: int, order: str) -> Title:
+        stored, parameters = self.stored, self.stored.parameters
+        shares = {j: x * stored.weight(j, row) for j, x in self.taste.items() if j != row}
+        if order == "match":
+            factor = self.factor[row] * math.exp(parameters["pull"] * self.say[row])
+            shares = {j: share * factor for j, share in shares.items()}
+        else:
+            p = sum(shares.values())
+            cut = min(max(p, -0.2), 1.5) / p if p else 1.0
+            slope = parameters["implicit_slope"] if self.n_watched else 0.0
+            shares = {j: share * cut * slope for j, share in shares.items()}
+            for j, amount in self.near[row]:
+                if j in self.taste:
+                    shares[j] = shares.get(j, 0.0) + amount
+        place = {j: at for at, j in enumerate(self.taste)}
+        largest = sorted((j for j in shares if shares[j]), key=lambda j: (-abs(shares[j]), place[j]))[:3]
+        rating = round(min(max(self.r_hat[row], 1.0), 10.0), 2) if stored.raters[row] >= 3 else None
+        score = self.match[row] if order == "match" else self.r_hat[row]
+        reasons = [(stored.anime_ids[j], shares[j]) for j in largest]
+        return Title(stored.anime_ids[row], rating, score, len(self.near[row]), reasons)

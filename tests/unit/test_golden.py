@@ -1,0 +1,108 @@
+"""Recommendations against golden answers, which the slow oracle computed: see tests/golden/README.md."""
+
+from collections.abc import Iterable
+from functools import cache
+
+import msgspec
+import numpy as np
+import pytest
+
+from hakken.knowledge import Knowledge
+from hakken.model import Model, fold_in, predict, preference
+from hakken.model.store import open_artefact
+from hakken.ratings import FranchiseRule, Order, Preferences, Recommendation
+from hakken.recommend import recommend
+from tests.golden import MODELS, N, entries_of, lists, questions, read
+from tests.golden.oracle import Stored, Title, Visitor
+
+LISTS = lists()
+NEAR = 1e-6
+SHORTLIST = 250
+"""Titles, at least, whose match is made in full; said here again, since a smaller one shows in few lists."""
+
+
+@cache
+def knowledge_of(model: str) -> Knowledge:
+    return Knowledge.read(open_artefact(MODELS[model]))
+
+
+@cache
+def stored() -> Stored:
+    return Stored(MODELS["small"])
+
+
+def with_parameters(**parameters: float) -> tuple[Knowledge, Stored]:
+    """The small model with some parameters changed, for us and for the oracle."""
+    small = knowledge_of("small")
+    manifest = small.model.manifest
+    changed = msgspec.structs.replace(manifest, parameters=msgspec.structs.replace(manifest.parameters, **parameters))
+    slow = Stored(MODELS["small"])
+    slow.parameters |= parameters
+    return Knowledge(Model(small.model.arrays, changed, "changed"), small.catalogue), slow
+
+
+def titles_of(found: Iterable[Recommendation]) -> list[Title]:
+    return [
+        Title(
+            one.anime_id, one.predicted_rating, one.match, one.neighbours, [(r.anime_id, r.share) for r in one.reasons]
+        )
+        for one in found
+    ]
+
+
+def assert_same(found: list[Title], expected: list[Title]) -> None:
+    assert [one.anime_id for one in found] == [one.anime_id for one in expected]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.rating == theirs.rating, ours.anime_id
+        assert ours.match == pytest.approx(theirs.match, rel=0, abs=NEAR), ours.anime_id
+        assert ours.neighbours == theirs.neighbours, ours.anime_id
+        assert [one for one, _ in ours.reasons] == [one for one, _ in theirs.reasons], ours.anime_id
+        shares = [share for _, share in theirs.reasons]
+        assert [share for _, share in ours.reasons] == pytest.approx(shares, rel=0, abs=NEAR), ours.anime_id
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_golden_answers_are_of_the_model_that_is_there(model: str) -> None:
+    assert read(model)[0] == open_artefact(MODELS[model]).version, "another model is there now: run `make golden`"
+
+
+@pytest.mark.parametrize(("name", "who", "order", "franchise"), list(questions()), ids=[one[0] for one in questions()])
+@pytest.mark.parametrize("model", MODELS)
+def test_recommendations_are_the_golden_ones(model: str, name: str, who: str, order: str, franchise: str) -> None:
+    preferences = Preferences(n=N, order=Order(order), franchise=FranchiseRule(franchise))
+    found = recommend(LISTS[who], knowledge_of(model), preferences)
+    expected = read(model)[1][name]
+    assert_same(titles_of(found.recommendations), expected.recommendations)
+    assert_same(titles_of(found.continues), expected.continues)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"k": 2}, {"prior": 0.0, "trust": 0.5, "amplification": 1.0}], ids=str)
+@pytest.mark.parametrize("who", LISTS)
+def test_every_title_has_the_oracles_preference_and_rating(who: str, parameters: dict[str, float]) -> None:
+    """Rows of each length, to the last of all: a neighbour of the next row, or one that is missed, shows here."""
+    knowledge, slow = with_parameters(**parameters)
+    expected = Visitor(slow, entries_of(LISTS[who]))
+    visitor = fold_in(knowledge.model, LISTS[who])
+    assert preference(knowledge.model, visitor.taste).tolist() == pytest.approx(expected.p, rel=0, abs=NEAR)
+    assert predict(knowledge.model, visitor).tolist() == pytest.approx(expected.r_hat, rel=0, abs=NEAR)
+
+
+def test_the_small_model_has_rows_that_a_window_reaches_beyond() -> None:
+    """Or the test above would show nothing: short rows among longer ones, empty ones, and a short one at the end."""
+    lengths = np.diff(knowledge_of("small").model.arrays.sim_indptr)
+    assert np.count_nonzero(lengths == 0) > 10
+    assert np.count_nonzero((lengths > 0) & (lengths < lengths.max())) > 100
+    assert 0 < lengths[np.flatnonzero(lengths)[-1]] < lengths.max()
+
+
+@pytest.mark.parametrize("n", [1, 20, 100])
+@pytest.mark.parametrize("who", LISTS)
+def test_the_best_matches_are_the_best_of_all_titles(who: str, n: int) -> None:
+    """Where neighbours say much, the shortlist, the best by all else, has to be as long as it is said to be."""
+    knowledge, slow = with_parameters(pull=2.0)
+    expected = Visitor(slow, entries_of(LISTS[who]))
+    by_rest = sorted(expected.candidates("match"), key=lambda row: (-expected.before[row], row))
+    within = by_rest[: max(SHORTLIST, 5 * n)]
+    best = sorted(within, key=lambda row: (-expected.match[row], row))[:n]
+    found = recommend(LISTS[who], knowledge, Preferences(n=n, franchise=FranchiseRule.ALL)).recommendations
+    assert [one.anime_id for one in found] == [slow.anime_ids[row] for row in best]
