@@ -67,8 +67,8 @@ def read(model: str) -> tuple[str, Answers]:
     }
 
 
-def write(model: str, version: str, answers: Answers) -> None:
-    """Store them, a line for each title, so that a diff tells what moved."""
+def written(version: str, answers: Answers) -> str:
+    """How they are stored: JSON, a line for each title, so that a diff tells what moved."""
     lines = []
     for name, answer in answers.items():
         parts = []
@@ -76,8 +76,7 @@ def write(model: str, version: str, answers: Answers) -> None:
             rows = ",\n".join(json.dumps(_rounded(one), separators=(",", ":")) for one in titles)
             parts.append(f'"{part}":[\n{rows}]' if rows else f'"{part}":[]')
         lines.append(f'"{name}":{{{",".join(parts)}}}')
-    text = f'{{"version":"{version}","answers":{{\n' + ",\n".join(lines) + "}}\n"
-    answers_path(model).write_text(text)
+    return f'{{"version":"{version}","answers":{{\n' + ",\n".join(lines) + "}}\n"
 
 
 def _title(anime_id: int, rating: float | None, match: float, neighbours: int, reasons: list[list[float]]) -> Title:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from hakken.model import store
-from tests.golden import MODELS, Answers, N, answers_path, entries_of, lists, questions, read, write
+from tests.golden import MODELS, Answers, N, answers_path, entries_of, lists, questions, read, written
 from tests.golden.oracle import Stored, Title, Visitor
 
 
@@ -16,7 +16,7 @@ def main() -> None:
         begun = time.perf_counter()
         old = read(model)[1] if answers_path(model).exists() else {}
         new = computed(model)
-        write(model, store.open_artefact(directory).version, new)
+        answers_path(model).write_text(written(store.open_artefact(directory).version, new))
         _, new = read(model)  # rounded, as the old ones
         click.echo(f"{model}: {len(new)} answers in {time.perf_counter() - begun:.0f} s")
         moved = list(differences(old, new))

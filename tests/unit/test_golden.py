@@ -12,8 +12,9 @@ from hakken.model import Model, fold_in, predict, preference
 from hakken.model.store import open_artefact
 from hakken.ratings import FranchiseRule, Order, Preferences, Recommendation
 from hakken.recommend import recommend
-from tests.golden import MODELS, N, entries_of, lists, questions, read
-from tests.golden.oracle import Stored, Title, Visitor
+from tests.golden import MODELS, N, answers_path, entries_of, lists, questions, read, written
+from tests.golden.__main__ import differences
+from tests.golden.oracle import Answer, Stored, Title, Visitor
 
 LISTS = lists()
 NEAR = 1e-6
@@ -76,7 +77,9 @@ def test_recommendations_are_the_golden_ones(model: str, name: str, who: str, or
     assert_same(titles_of(found.continues), expected.continues)
 
 
-@pytest.mark.parametrize("parameters", [{}, {"k": 2}, {"prior": 0.0, "trust": 0.5, "amplification": 1.0}], ids=str)
+@pytest.mark.parametrize(
+    "parameters", [{}, {"k": 2}, {"liking": 3.0}, {"prior": 0.0, "trust": 0.5, "amplification": 1.0}], ids=str
+)
 @pytest.mark.parametrize("who", LISTS)
 def test_every_title_has_the_oracles_preference_and_rating(who: str, parameters: dict[str, float]) -> None:
     """Rows of each length, to the last of all: a neighbour of the next row, or one that is missed, shows here."""
@@ -98,11 +101,36 @@ def test_the_small_model_has_rows_that_a_window_reaches_beyond() -> None:
 @pytest.mark.parametrize("n", [1, 20, 100])
 @pytest.mark.parametrize("who", LISTS)
 def test_the_best_matches_are_the_best_of_all_titles(who: str, n: int) -> None:
-    """Where neighbours say much, the shortlist, the best by all else, has to be as long as it is said to be."""
-    knowledge, slow = with_parameters(pull=2.0)
+    """Where neighbours say much, the shortlist, the best by all else, has to be as long as it should be."""
+    knowledge, slow = with_parameters(pull=30.0, novelty=3.0)
     expected = Visitor(slow, entries_of(LISTS[who]))
     by_rest = sorted(expected.candidates("match"), key=lambda row: (-expected.before[row], row))
     within = by_rest[: max(SHORTLIST, 5 * n)]
     best = sorted(within, key=lambda row: (-expected.match[row], row))[:n]
     found = recommend(LISTS[who], knowledge, Preferences(n=n, franchise=FranchiseRule.ALL)).recommendations
     assert [one.anime_id for one in found] == [slow.anime_ids[row] for row in best]
+
+
+def test_renewing_says_which_titles_came_went_and_moved_and_by_how_much() -> None:
+    def titles(*ids: int, match: float = 1.0) -> list[Title]:
+        return [Title(one, 7.0, match, 0, [(9, 0.5)]) for one in ids]
+
+    old = {"a": Answer(titles(1, 2, 3), []), "b": Answer(titles(1), [])}
+    new = {"a": Answer(titles(3, 2, 4, match=1.5), []), "b": Answer(titles(1), [])}
+    assert list(differences(old, old)) == []
+    [line] = differences(old, new)
+    assert line.split("; ") == [
+        "  a, recommendations: in 4",
+        "out 1",
+        "moved 3, 2",
+        "greatest difference in rating 0",
+        "greatest difference in match 0.5",
+        "reasons of 0 titles",
+    ]
+    assert list(differences({}, {"a": Answer([], [])})) == ["  a: new"]
+
+
+def test_golden_answers_are_read_as_they_were_written() -> None:
+    for model in MODELS:
+        version, answers = read(model)
+        assert written(version, answers) == answers_path(model).read_text()
