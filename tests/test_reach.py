@@ -81,6 +81,7 @@ titles_of_any_size = st.lists(
 @settings(max_examples=300)
 @given(titles=titles_of_any_size)
 @example([(20, 0, 5_000), (20, 60, 5_001), (0, 60, 1)])  # the line falls off a cliff
+@example([(0, 0, 1), *[(20, 0, 5_000)] * 6])  # the mean of six equal sizes is rounded
 def test_popularity_is_that_of_the_formula_and_always_a_part(titles: list[tuple[int, int, int]]) -> None:
     watchers, more, members = (np.array(column) for column in zip(*titles, strict=True))
     found = popularity(watchers.astype(np.int32), (watchers + more).astype(np.int32), members)

@@ -27,6 +27,8 @@ MEMBERS_OFFSET = 10.0
 EPOCH_YEAR = 1970
 STEEPEST = 2.0
 """Popularity is expected to grow with the square of the members at most: a few titles alike may say anything."""
+ROUNDED = 1e-9
+"""Spread of sizes, as logarithms, up to which all are the same but for rounding."""
 
 
 def list_years(table: RatingTable, watched: Array, years: Int64s) -> Int32s:
@@ -95,7 +97,8 @@ def _expected(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float64s:
     centred = size - size[telling].mean()
     level = np.log(observed[telling]).mean()
     spread = float(size[telling].std())
-    slope = min(float(np.log(observed[telling]).std()) / spread, STEEPEST) if spread else 0.0
+    # Of titles that are all alike the mean is rounded, and so they spread a little: that would be no slope.
+    slope = min(float(np.log(observed[telling]).std()) / spread, STEEPEST) if spread > ROUNDED else 0.0
     usual = np.log(observed[known]).mean()
     expected: Float64s = np.exp(np.minimum(np.where(known, level + slope * centred, usual), 0.0))
     return expected
