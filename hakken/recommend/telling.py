@@ -37,8 +37,10 @@ class Teller:
         self._today = today
         facts = self._catalogue.columns
         # What names a series or universe best comes first: what was not dropped, begins its series, is well known.
-        seen = np.searchsorted(facts.ids, np.intersect1d(columns.seen_ids, facts.ids, assume_unique=True))
-        dropped = np.isin(facts.ids[seen], columns.anime_ids[columns.dropped])
+        listed = np.searchsorted(facts.ids, columns.anime_ids)
+        listed[listed == len(facts.ids)] = 0
+        known = (facts.ids[listed] == columns.anime_ids) if len(facts.ids) else np.zeros(len(listed), dtype=np.bool_)
+        seen, dropped = (column[known & ~columns.planned] for column in (listed, columns.dropped))
         later = facts.series[seen] != facts.ids[seen]
         seen = seen[np.lexsort((-facts.members[seen], later, dropped))]
         self._seen_of: dict[int, list[int]] = {}
