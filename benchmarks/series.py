@@ -8,10 +8,9 @@ from collections.abc import Iterable
 
 from benchmarks import machine
 from hakken.catalogue import Anime, Catalogue
-from hakken.cli.catalogue import relations_of
 from hakken.knowledge import Knowledge
 from hakken.model import store
-from hakken.series import Relation, with_series
+from hakken.series import Relation, relations_of, with_series
 
 EQUAL = (2_000, 4_000)
 

@@ -23,6 +23,7 @@ from hakken.ratings import AnimeId
 
 FILE_NAME = "catalogue.jsonl.gz"
 ADULT_GENRE = "Hentai"
+FIRST_MONTHS = {"winter": 1, "spring": 4, "summer": 7, "fall": 10}
 MAX_NAME = 300
 """Characters of a name that are read."""
 BESIDE = frozenset(("side story", "special", "recap", "extra"))
@@ -138,6 +139,11 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.relations is not None and not (
             self.relations and all(one.confidence is not None for one in self.relations)
         )
+
+    @property
+    def first_month(self) -> int | None:
+        """The month, 1-12, with which the season begins in which it was first shown; None: nobody knows."""
+        return FIRST_MONTHS.get((self.season or "").partition(" ")[0].lower())
 
     @property
     def url(self) -> str:

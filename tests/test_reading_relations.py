@@ -10,11 +10,10 @@ from click.testing import CliRunner
 from pyarrow import parquet
 
 from hakken.catalogue import FILE_NAME, Anime, Catalogue, Related
-from hakken.cli.catalogue import relations_of
 from hakken.cli.main import main
 from hakken.errors import TableError
 from hakken.model.store import EMBEDDED_PATH
-from hakken.series import Relation, with_series
+from hakken.series import Relation, relations_of, with_series
 from hakken.series.relations import IN_ORDER, OTHERWISE_RELATED, RETELLINGS, SUMMARIES
 from hakken.training.tables import AnimeTable, in_series
 from hakken.training.tables.faults import N_EXAMPLES

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hakken.catalogue import FILE_NAME, Anime, Catalogue
-from hakken.cli.catalogue import relations_of
 from hakken.model.store import EMBEDDED_PATH
-from hakken.series import Relation, with_series
+from hakken.series import Relation, relations_of, with_series
 
 PAIRS = Path(__file__).with_name("series_pairs.csv")
 LEAST_RIGHT, LEAST_BY_TITLES = 0.97, 0.8

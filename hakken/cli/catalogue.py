@@ -25,7 +25,7 @@ from hakken.http import HttpClient
 from hakken.knowledge import Knowledge, put_catalogue
 from hakken.model import store
 from hakken.model.manifest import FILE_NAME
-from hakken.series import Relation, with_series
+from hakken.series import relations_of, with_series
 
 PATIENCE = 120.0
 """Seconds that one page may take, with the waiting for its turn: nobody is waiting for it."""
@@ -216,14 +216,3 @@ def _finish(places: Places, found: Catalogue, done: _Done, stop: Stop, *, quiet:
         with progress.stage("writing"):
             places.write(done.after)
             done.written = places
-
-
-def relations_of(known: Catalogue) -> Iterator[Relation]:
-    """The relations that a catalogue holds, to find its series by again."""
-    """How a catalogue's anime are related."""
-    for anime in known.values():
-        for related in anime.relations or ():
-            yield Relation(anime.anime_id, related.relation, related.anime_id, related.confidence)
-        if anime.relations is not None and not anime.relations:
-            # That it has none is known too: so titles alone can't put it among others of whom the same is known.
-            yield Relation(anime.anime_id, "none", anime.anime_id)

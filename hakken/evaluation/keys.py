@@ -16,7 +16,8 @@ ALONE = "anime {}"
 """Key of what begins with an anime, where no table gives one."""
 MIN_EPISODES = 6
 """What is shown on the net alone is a show from this length on."""
-MONTHS = {"winter": 1, "spring": 4, "summer": 7, "fall": 10}
+MID_YEAR = 7
+"""Month of what has a year alone."""
 
 
 class Keys(NamedTuple):
@@ -74,5 +75,4 @@ def _is_show(anime: Anime) -> bool:
 
 def _began(anime: Anime) -> str:
     """The first episode's date, or its season's first month; both sort as text."""
-    month = MONTHS.get((anime.season or "").split(" ")[0].lower(), 7)
-    return anime.start_date or f"{anime.year}-{month:02}"
+    return anime.start_date or f"{anime.year}-{anime.first_month or MID_YEAR:02}"

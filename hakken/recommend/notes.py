@@ -15,7 +15,6 @@ FEW = 5
 """With fewer scored titles, a note says on how little the list rests."""
 NAMED = 3
 """How many titles a note names, at most."""
-_FIRST_MONTHS = {"Winter": "01", "Spring": "04", "Summer": "07", "Fall": "10"}
 
 
 def notes_on(
@@ -98,8 +97,8 @@ def _came_out_after(anime: Anime, data_time: str) -> bool:
     """Whether it certainly did, by its season or, where that is unknown, by its year."""
     if anime.year is None:
         return False
-    month = _FIRST_MONTHS.get((anime.season or "").partition(" ")[0])
-    began = f"{anime.year}-{month}" if month else str(anime.year)
+    month = anime.first_month
+    began = f"{anime.year}-{month:02}" if month else str(anime.year)
     return is_earlier(data_time, began)
 
 

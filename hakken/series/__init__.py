@@ -21,10 +21,10 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.series.grouping import circles
 from hakken.series.likeness import Named
 from hakken.series.order import Told, entries
-from hakken.series.relations import Relation
+from hakken.series.relations import Relation, relations_of
 from hakken.series.ties import ties
 
-__all__ = ["Relation", "with_series"]
+__all__ = ["Relation", "relations_of", "with_series"]
 
 
 def with_series(catalogue: Catalogue, relations: Iterable[Relation] = ()) -> Catalogue:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from hakken.catalogue import Anime
 from hakken.series.forest import Forest
-from hakken.series.likeness import Closeness, Tie, genres_in_common
+from hakken.series.likeness import Closeness, Tie, genres_in_common, tags_in_common
 from hakken.series.relations import (
     IN_ORDER,
     OTHER_IS_PART,
@@ -279,7 +279,10 @@ class _Grouping:
 
     def _tells_anew(self, tie: Tie) -> bool:
         """Whether two shows of one name are so alike that they tell the same."""
-        return self._are_shows(tie.one, tie.other) and tags_in_common(self._anime, tie) >= SAME_TAGS
+        return (
+            self._are_shows(tie.one, tie.other)
+            and tags_in_common(self._anime[tie.one], self._anime[tie.other]) >= SAME_TAGS
+        )
 
     def _most_years(self, tie: Tie, *spans: Span) -> int:
         """Years that may lie between what a tie joins; -1 if it may not."""
@@ -308,9 +311,3 @@ class _Grouping:
 def _place(relation: Relation) -> tuple[int, str, int, float]:
     """Where a relation comes among all, in whatever order they were given; what a site says, first."""
     return relation.anime_id, relation.kind, relation.related_id, -(relation.confidence or 2.0)
-
-
-def tags_in_common(anime: Mapping[int, Anime], tie: Tie) -> float:
-    """Cosine of the tags of two anime, each tag alike; 0 where they have none."""
-    mine, yours = {*anime[tie.one].tags}, {*anime[tie.other].tags}
-    return len(mine & yours) / (len(mine) * len(yours)) ** 0.5 if mine and yours else 0.0

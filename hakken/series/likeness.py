@@ -111,6 +111,12 @@ def genres_in_common(one: Anime, other: Anime) -> float | None:
     return _share(_genres(one), _genres(other))
 
 
+def tags_in_common(one: Anime, other: Anime) -> float:
+    """Cosine of the tags of two anime, each counted alike: 0 to 1; 0 where one has none."""
+    mine, yours = {*one.tags}, {*other.tags}
+    return len(mine & yours) / (len(mine) * len(yours)) ** 0.5 if mine and yours else 0.0
+
+
 def _genres(anime: Anime) -> frozenset[str]:
     return frozenset(anime.genres) - SAYS_NOTHING
 

@@ -46,7 +46,8 @@ LONG_RUNNER = 100
 """Films beside a show of so many episodes are outings, not the story."""
 MANY_FILMS = 3
 """With more films than this, a show of unknown length is a long one."""
-QUARTERS = {"winter": 0.0, "spring": 0.25, "summer": 0.5, "fall": 0.75}
+MID_YEAR = 7
+"""Month of what has a year alone."""
 UNDATED = 9999.0
 
 
@@ -184,7 +185,7 @@ def _date(anime: Anime) -> float:
     if year and int(year) == anime.year and rest:
         month, _, day = rest.partition("-")
         return int(year) + (int(month) - 1 + int(day or 1) / 32) / 12
-    return (anime.year or UNDATED) + QUARTERS.get((anime.season or "").split(" ")[0].lower(), 0.5)
+    return (anime.year or UNDATED) + ((anime.first_month or MID_YEAR) - 1) / 12
 
 
 def _entry(works: Sequence[Anime], dates: dict[int, float], titles: Mapping[int, Title]) -> Anime:

@@ -1,9 +1,11 @@
 """What sites say of how two anime are related."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
+
+from hakken.catalogue import Catalogue
 
 IN_ORDER = frozenset(("sequel", "prequel"))
 PART_OF_OTHER = frozenset(("parentstory", "parent", "fullstory"))
@@ -66,6 +68,16 @@ class Relation(NamedTuple):
 @lru_cache
 def _word(kind: str) -> str:
     return "".join(filter(str.isalpha, kind)).lower()
+
+
+def relations_of(catalogue: Catalogue) -> Iterator[Relation]:
+    """The relations that a catalogue holds, to find its series by again."""
+    for anime in catalogue.values():
+        for related in anime.relations or ():
+            yield Relation(anime.anime_id, related.relation, related.anime_id, related.confidence)
+        if anime.relations is not None and not anime.relations:
+            # That it has none is known too: so titles alone can't put it among others of whom the same is known.
+            yield Relation(anime.anime_id, "none", anime.anime_id)
 
 
 def parents(relations: Iterable[Relation]) -> dict[int, set[int]]:
