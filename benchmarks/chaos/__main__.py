@@ -34,7 +34,7 @@ SCENARIOS: Mapping[str, Callable[[], Figure]] = {
 OPENING = """\
 Each scenario runs with two workers. A client requests the API and the results page with a list of 300 entries, at fixed
 times, with one connection per request, and also counts requests without an answer. A scenario passes if every status is
-one of those wanted, and if twenty further answers afterwards are good and come from the newest model, if there is one."""
+one of those wanted, and if afterwards twenty more answers are good and come from the newest model, if there is one."""
 
 
 @click.command()
