@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import click
 
+from hakken.bundle import ModelBundle
 from hakken.cli.options import preference_options, preferences_of
 from hakken.cli.output import FORMATS
 from hakken.cli.speaking import plain_errors
@@ -21,7 +22,6 @@ from hakken.config import Settings
 from hakken.errors import ModelError
 from hakken.files import cache_directory
 from hakken.http import HttpClient
-from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.model.fetching import fetch
 from hakken.model.places import BUCKET_SCHEME, Directory, Place
@@ -42,7 +42,7 @@ UNPACKED_RATIO = 5
 
 def make_recommendations(
     who: Username | UserList,
-    knowledge: Knowledge,
+    bundle: ModelBundle,
     sources: Sources,
     preferences: Preferences,
     today: date | None = None,
@@ -51,7 +51,7 @@ def make_recommendations(
 
     Args:
         who: whose list, or the list.
-        knowledge: model and catalogue.
+        bundle: model and catalogue.
         sources: fetch a list.
         preferences: what they chose.
         today: the day for which it is said what is only announced; by default that of the clock, UTC.
@@ -61,7 +61,7 @@ def make_recommendations(
         SourceError: the list could not be had.
     """
     user_list = sources.fetch(who) if isinstance(who, Username) else who
-    return recommend(user_list, knowledge, preferences, today or datetime.now(UTC).date())
+    return recommend(user_list, bundle, preferences, today or datetime.now(UTC).date())
 
 
 def place_of(model: str) -> Place:
@@ -87,7 +87,7 @@ def mirrored(settings: Settings) -> Path:
     return cache_directory(settings.cache_dir) / "models" / name
 
 
-def open_knowledge(settings: Settings) -> Knowledge:
+def open_bundle(settings: Settings) -> ModelBundle:
     """Open what `settings.model` names, once; what is in a bucket is fetched first.
 
     When the bucket has nothing that can be used, the version that was fetched from it last is opened instead.
@@ -96,17 +96,17 @@ def open_knowledge(settings: Settings) -> Knowledge:
         ModelError: it can't be had or can't be used.
     """
     if settings.model == store.EMBEDDED:
-        return Knowledge.read(store.open_artefact(store.EMBEDDED))
+        return ModelBundle.read(store.open_artefact(store.EMBEDDED))
     if not settings.model.startswith(BUCKET_SCHEME):
-        return Knowledge.read(store.open_artefact(Directory.at(settings.model).root))
+        return ModelBundle.read(store.open_artefact(Directory.at(settings.model).root))
     versions = mirrored(settings)
     try:
-        fetch(place_of(settings.model), versions, accept=Knowledge.read)
+        fetch(place_of(settings.model), versions, accept=ModelBundle.read)
     except ModelError as error:
         if not (versions / POINTER_NAME).exists():
             raise
         log.error("Serving the model fetched last, since %s", error)  # noqa: TRY400  # a sentence, no traceback
-    return Knowledge.read(store.open_artefact(versions))
+    return ModelBundle.read(store.open_artefact(versions))
 
 
 def read_export(file: BinaryIO, settings: Settings) -> UserList:
@@ -143,10 +143,10 @@ def main(
                 who = read_export(file, settings)
         else:
             who = Username(username or "", Site(source))
-        knowledge = open_knowledge(settings)
+        bundle = open_bundle(settings)
         sources = Sources.from_settings(settings, HttpClient.from_settings(settings))
-        result = make_recommendations(who, knowledge, sources, preferences_of(chosen))
-    click.echo(FORMATS[form](result, knowledge), nl=False)
+        result = make_recommendations(who, bundle, sources, preferences_of(chosen))
+    click.echo(FORMATS[form](result, bundle), nl=False)
     if form == "csv":  # which has no place for them
         for note in result.notes:
             click.echo(note, err=True)

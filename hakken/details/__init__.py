@@ -22,7 +22,7 @@ from hakken.details.mal import Mal
 from hakken.details.merging import filled
 from hakken.errors import ConfigError, SiteError
 from hakken.http import HttpClient
-from hakken.observer import NOBODY, Observer
+from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 
 __all__ = ["Details", "lacking", "site_named"]
 
@@ -63,7 +63,7 @@ class Details:
         http: asks the site, and keeps what it answered.
         site: whom to ask; None: nobody, and nothing is known beyond the catalogue.
         patience: how long to leave alone what could not be had.
-        observer: hears whether facts were there already.
+        instrumentation: hears whether facts were there already.
     """
 
     def __init__(
@@ -71,9 +71,9 @@ class Details:
         http: HttpClient,
         site: FactsSite | None,
         patience: Patience | None = None,
-        observer: Observer = NOBODY,
+        instrumentation: Instrumentation = NO_INSTRUMENTATION,
     ) -> None:
-        self._observer = observer
+        self._instrumentation = instrumentation
         self._http = http
         self._site = site
         self._found: TTLCache[int, Anime] = TTLCache(MAX_FOUND, FOUND_SECONDS)
@@ -82,14 +82,16 @@ class Details:
         self._asking = Asking(self._take_turn, self._fetch, patience or Patience())
 
     @classmethod
-    def from_settings(cls, settings: Settings, http: HttpClient, observer: Observer = NOBODY) -> Self:
+    def from_settings(
+        cls, settings: Settings, http: HttpClient, instrumentation: Instrumentation = NO_INSTRUMENTATION
+    ) -> Self:
         """Set up whom the settings name; nobody where they say `off`.
 
         Raises:
             ConfigError: what they name lacks what it needs.
         """
         name = settings.facts_from
-        return cls(http, site_named(name, settings) if name else None, observer=observer)
+        return cls(http, site_named(name, settings) if name else None, instrumentation=instrumentation)
 
     def known(self, anime: Anime) -> Anime:
         """An anime with what the catalogue lacks filled in from facts that were fetched before; asks nobody.
@@ -104,7 +106,7 @@ class Details:
             nothing = more is None and anime.anime_id in self._nothing
         if not nothing:
             more = more or self._kept(self._site, anime.anime_id)
-        self._observer.looked_up("facts", found=more is not None)
+        self._instrumentation.looked_up("facts", found=more is not None)
         return filled(anime, more) if more else anime
 
     def want(self, anime_ids: Iterable[int]) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from hakken.catalogue import Anime
-from hakken.errors import SiteBlocked, SiteNonsense
+from hakken.errors import InvalidResponse, SiteBlocked
 from hakken.http import Answer
 
 MAX_PLACE = 200_000
@@ -53,7 +53,7 @@ class FactsSite(Protocol):
         What the answer lacks, or has of an impossible kind, is left unknown; even the title, which is then empty.
 
         Raises:
-            SiteNonsense: it can't be read, or is about another anime.
+            InvalidResponse: it can't be read, or is about another anime.
             SiteBlocked: the site refused and did not say why.
         """
 
@@ -68,7 +68,7 @@ class FactsSite(Protocol):
         """Read the answer to that; an entry that can't be read is skipped and counted.
 
         Raises:
-            SiteNonsense: it can't be read.
+            InvalidResponse: it can't be read.
             SiteBlocked: the site refused and did not say why.
         """
 
@@ -77,10 +77,10 @@ def about_it(found: Anime | None, anime_id: int, answer: Answer) -> Anime:
     """What was found, if it is about the anime that was asked for.
 
     Raises:
-        SiteNonsense: it is not.
+        InvalidResponse: it is not.
     """
     if found is None or found.anime_id != anime_id:
-        raise SiteNonsense(f"{answer.host} gave an answer about something else than it was asked.")
+        raise InvalidResponse(f"{answer.host} gave an answer about something else than it was asked.")
     return found
 
 
@@ -88,10 +88,10 @@ def page_of(found: list[Anime | None], following: int | None, total: int | None,
     """Make a page of what its entries gave, those without a title among them left out.
 
     Raises:
-        SiteNonsense: the pages never end.
+        InvalidResponse: the pages never end.
     """
     if following is not None and (not found or following > MAX_PLACE):
-        raise SiteNonsense(f"{answer.host} gave a list of anime that never ends.")
+        raise InvalidResponse(f"{answer.host} gave a list of anime that never ends.")
     anime = tuple(one for one in found if one is not None and one.title)
     return Page(anime, len(found) - len(anime), following, total)
 
@@ -105,6 +105,6 @@ def is_refusal(answer: Answer, kind: type[msgspec.Struct]) -> bool:
     """Whether a refusal is the site's own, of a certain shape, and not a page of what stands before it."""
     try:
         answer.decode(kind)
-    except SiteNonsense:
+    except InvalidResponse:
         return False
     return True

@@ -11,12 +11,12 @@ from typing import Any
 import requests
 import tenacity
 
-from hakken.errors import OutOfTurns, SiteBusy, SiteDown, SiteError, SiteResting
+from hakken.errors import CircuitOpen, RateLimited, SiteBusy, SiteDown, SiteError
 from hakken.http.breaker import FAIR_SECONDS, Asked, Breaker
 from hakken.http.deadline import Deadline
 from hakken.http.pace import Pace
 from hakken.http.transport import BoundedAdapter, host_of, sending_in
-from hakken.observer import NOBODY, Observer
+from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 
 ATTEMPTS = 3
 BACK_OFF_SECONDS = 0.4
@@ -33,12 +33,19 @@ class SiteAdapter(BoundedAdapter):
         pace: how often it may be asked.
         breaker: the site's own.
         max_body: largest body that is read, in bytes.
-        observer: hears how asking the site ends.
+        instrumentation: hears how asking the site ends.
     """
 
-    def __init__(self, site: str, pace: Pace, breaker: Breaker, max_body: int, observer: Observer = NOBODY) -> None:
+    def __init__(
+        self,
+        site: str,
+        pace: Pace,
+        breaker: Breaker,
+        max_body: int,
+        instrumentation: Instrumentation = NO_INSTRUMENTATION,
+    ) -> None:
         super().__init__(max_body)
-        self._observer = observer
+        self._instrumentation = instrumentation
         self._site = site
         self._pace = pace
         self._breaker = breaker
@@ -60,7 +67,7 @@ class SiteAdapter(BoundedAdapter):
 
     @contextmanager
     def _observed(self) -> Iterator[list[requests.Response]]:
-        """Let the observer know how an attempt ends, whose answer the block puts into the list."""
+        """Let the instrumentation know how an attempt ends, whose answer the block puts into the list."""
         begun = time.perf_counter()
         answers: list[requests.Response] = []
         outcome = "mistake"  # of ours, unless it turns out otherwise
@@ -68,11 +75,11 @@ class SiteAdapter(BoundedAdapter):
             yield answers
             outcome = "refused" if answers[0].status_code >= HTTPStatus.BAD_REQUEST else "ok"
         except SiteError as error:
-            outcome = type(error).__name__
+            outcome = error.public_name
             raise
         finally:
-            self._observer.asked(self._site, outcome, time.perf_counter() - begun)
-            self._observer.rests(self._site, resting=self._breaker.resting)
+            self._instrumentation.site_asked(self._site, outcome, time.perf_counter() - begun)
+            self._instrumentation.circuit_changed(self._site, resting=self._breaker.resting)
 
     @contextmanager
     def _turn(self, deadline: Deadline, asked: Asked) -> Iterator[None]:
@@ -92,7 +99,7 @@ def _attempts(deadline: Deadline) -> tenacity.Retrying:
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, SiteDown | SiteBusy) and not isinstance(error, SiteResting | OutOfTurns)
+    return isinstance(error, SiteDown | SiteBusy) and not isinstance(error, CircuitOpen | RateLimited)
 
 
 def _back_off(state: tenacity.RetryCallState) -> float:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 from circuitbreaker import CircuitBreaker
 
-from hakken.errors import OutOfTurns, SiteBusy, SiteDown, SiteError, SiteResting, SiteTimeout
+from hakken.errors import CircuitOpen, RateLimited, SiteBusy, SiteDown, SiteError, SiteTimeout
 from hakken.http.deadline import Deadline
 
 FAILURES = 3
@@ -48,7 +48,7 @@ class Breaker:
             What to tell when the request is on its way.
 
         Raises:
-            SiteResting: the site failed several times in a row; in its place one visitor at a time tries it again.
+            CircuitOpen: the site failed several times in a row; in its place one visitor at a time tries it again.
             SiteBusy: the site asked to be left alone for longer.
         """
         if self._circuit.opened:
@@ -71,7 +71,7 @@ class Breaker:
                 self._trial.release()
 
     def _learn(self, error: SiteError, asked: "Asked") -> None:
-        if isinstance(error, OutOfTurns) or (isinstance(error, SiteTimeout) and asked.seconds < FAIR_SECONDS):
+        if isinstance(error, RateLimited) or (isinstance(error, SiteTimeout) and asked.seconds < FAIR_SECONDS):
             return  # the site was not asked, or hardly
         if isinstance(error, SiteBusy) and error.retry_after is not None:
             self._busy_until = time.monotonic() + error.retry_after
@@ -96,5 +96,5 @@ class Asked:
         self.seconds = self._deadline.left
 
 
-def _resting(host: str, seconds: float) -> SiteResting:
-    return SiteResting(f"{host} has just failed several times, and is left alone for a moment.", seconds)
+def _resting(host: str, seconds: float) -> CircuitOpen:
+    return CircuitOpen(f"{host} has just failed several times, and is left alone for a moment.", seconds)

@@ -31,7 +31,7 @@ from hakken.http.deadline import Deadline
 from hakken.http.pace import Pace
 from hakken.http.transport import BoundedAdapter, host_of
 from hakken.http.vault import Vault
-from hakken.observer import NOBODY, Observer
+from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 
 if TYPE_CHECKING:
     from requests_cache import CachedSession
@@ -51,7 +51,7 @@ class HttpClient:
         directory: where answers are kept; None: nowhere.
         max_body: largest body that is read, in bytes.
         clock: seconds that never run backwards.
-        observer: hears how asking the sites ends.
+        instrumentation: hears how asking the sites ends.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class HttpClient:
         directory: Path | None = None,
         max_body: int = MAX_BODY,
         clock: Callable[[], float] = time.monotonic,
-        observer: Observer = NOBODY,
+        instrumentation: Instrumentation = NO_INSTRUMENTATION,
     ) -> None:
         for library in ("urllib3", "requests_cache"):
             # Their warnings hold whole addresses, and with them usernames; what went wrong is in our errors too.
@@ -74,11 +74,11 @@ class HttpClient:
         self._vault = Vault(directory)
         self._max_body = max_body
         self._clock = clock
-        self._observer = observer
+        self._instrumentation = instrumentation
         self._local = threading.local()  # requests does not promise that a session may be shared between threads
 
     @classmethod
-    def from_settings(cls, settings: Settings, observer: Observer = NOBODY) -> Self:
+    def from_settings(cls, settings: Settings, instrumentation: Instrumentation = NO_INSTRUMENTATION) -> Self:
         """Set up the client for the sites that an operator chose, sharing with all others of this machine."""
         directory = private_directory(cache_directory(settings.cache_dir) / SITES)
         bases = {
@@ -88,7 +88,7 @@ class HttpClient:
             "anilist": settings.anilist_url,
         }
         pace = Pace(settings.rates, directory)
-        return cls(settings.deadline, sites=bases, pace=pace, directory=directory, observer=observer)
+        return cls(settings.deadline, sites=bases, pace=pace, directory=directory, instrumentation=instrumentation)
 
     def new_deadline(self) -> Deadline:
         """Start the time that fetching one thing may take."""
@@ -168,7 +168,7 @@ class HttpClient:
         for scheme in ("http://", "https://"):
             session.mount(scheme, BoundedAdapter(self._max_body))
         for base, (site, breaker) in self._sites.items():
-            session.mount(base, SiteAdapter(site, self._pace, breaker, self._max_body, self._observer))
+            session.mount(base, SiteAdapter(site, self._pace, breaker, self._max_body, self._instrumentation))
 
 
 def _asked(session: requests.Session, method: str, url: str, deadline: Deadline, **arguments: Any) -> Answer:  # noqa: ANN401  # handed on

@@ -13,7 +13,7 @@ import filelock
 from pyrate_limiter import AbstractBucket, InMemoryBucket, Rate, RateItem, SQLiteBucket
 
 from hakken.config import SiteRate
-from hakken.errors import OutOfTurns
+from hakken.errors import RateLimited
 from hakken.files import check_database
 from hakken.http.deadline import Deadline
 
@@ -46,7 +46,7 @@ class Pace:
         """Wait until a site may be asked; the request is to be sent in the block, which nobody else's is meanwhile.
 
         Raises:
-            OutOfTurns: it is not our turn before the deadline; said as soon as it is certain.
+            RateLimited: it is not our turn before the deadline; said as soon as it is certain.
         """
         queue = self._queues.get(site)
         with queue.turn(deadline) if queue else nullcontext():
@@ -164,8 +164,8 @@ class _Queue:
         self._file, self._bucket = None, InMemoryBucket(self._rates)
 
 
-def _out_of_turns(seconds: float) -> OutOfTurns:
-    return OutOfTurns("Too many lists are being fetched just now; please try again in a minute.", seconds)
+def _out_of_turns(seconds: float) -> RateLimited:
+    return RateLimited("Too many lists are being fetched just now; please try again in a minute.", seconds)
 
 
 def _binding(rates: Sequence[Rate]) -> list[Rate]:

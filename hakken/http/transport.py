@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from hakken.errors import SiteNonsense, SiteTimeout
+from hakken.errors import InvalidResponse, SiteTimeout
 from hakken.http.answers import check_status, retry_after, site_error
 from hakken.http.deadline import Deadline
 
@@ -92,7 +92,7 @@ class BoundedAdapter(HTTPAdapter):
         for chunk in response.raw.stream(_CHUNK, decode_content=True):
             body += chunk
             if len(body) > self._max_body:
-                raise SiteNonsense(f"{host} gave an answer that is too large.")
+                raise InvalidResponse(f"{host} gave an answer that is too large.")
         return bytes(body)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # handed on

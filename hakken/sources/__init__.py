@@ -7,10 +7,10 @@ from functools import partial
 from typing import Self
 
 from hakken.config import Settings
-from hakken.errors import AllSourcesFailed, ConfigError, Crowded, NoListSource, SiteBlocked, SiteError
+from hakken.errors import AllSourcesFailed, ConfigError, NoListSource, SiteBlocked, SiteError, TooManyFetches
 from hakken.files import SITES, cache_directory, private_directory
 from hakken.http import Deadline, HttpClient
-from hakken.observer import NOBODY, Observer
+from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 from hakken.ratings import Site, UserList, Username
 from hakken.sources.anilist import AniList
 from hakken.sources.base import Source, checked
@@ -46,7 +46,7 @@ class Sources:
         sources: site → its sources.
         shared: what is shared with other threads and workers; None: nothing is.
         seats: how many threads may wait for sites at once.
-        observer: hears how long it takes, and whether a list was there already.
+        instrumentation: hears how long it takes, and whether a list was there already.
     """
 
     def __init__(
@@ -56,16 +56,18 @@ class Sources:
         *,
         shared: SharedLists | None = None,
         seats: int = SEATS,
-        observer: Observer = NOBODY,
+        instrumentation: Instrumentation = NO_INSTRUMENTATION,
     ) -> None:
         self._http = http
         self._sources = sources
         self._shared = shared
         self._seats = threading.BoundedSemaphore(seats)
-        self._observer = observer
+        self._instrumentation = instrumentation
 
     @classmethod
-    def from_settings(cls, settings: Settings, http: HttpClient, observer: Observer = NOBODY) -> Self:
+    def from_settings(
+        cls, settings: Settings, http: HttpClient, instrumentation: Instrumentation = NO_INSTRUMENTATION
+    ) -> Self:
         """Set up the sources that an operator chose.
 
         Raises:
@@ -75,7 +77,7 @@ class Sources:
         directory = private_directory(cache_directory(settings.cache_dir) / SITES)
         shared = SharedLists(directory) if directory else None
         lists: dict[Site, Sequence[Source]] = {Site.MAL: mal, Site.ANILIST: [AniList(http, settings.anilist_url)]}
-        return cls(http, lists, shared=shared, seats=max(1, settings.threads // 2), observer=observer)
+        return cls(http, lists, shared=shared, seats=max(1, settings.threads // 2), instrumentation=instrumentation)
 
     def fetch(self, username: Username) -> UserList:
         """Fetch someone's whole list from the first source that can give it, all within one deadline.
@@ -83,7 +85,7 @@ class Sources:
         Raises:
             BadUsername: the site can't have such a user.
             NoListSource: no source of the site's lists is set up; said at once.
-            Crowded: too many threads are waiting already; said at once.
+            TooManyFetches: too many threads are waiting already; said at once.
             UserNotFound: the site itself says that it has no such user.
             PrivateList: the site itself says that the list is private.
             SiteTimeout: another visitor's fetch of the same list took too long.
@@ -92,7 +94,7 @@ class Sources:
         checked(username.name)
         if not self._sources[username.site]:
             raise NoListSource(NO_MAL_SOURCE)
-        with self._observer.stage("fetch"):
+        with self._instrumentation.stage("fetch"):
             return self._fetched(username, self._http.new_deadline())
 
     def find(self, username: Username) -> UserList | None:
@@ -101,11 +103,11 @@ class Sources:
 
     def _fetched(self, username: Username, deadline: Deadline) -> UserList:
         found = self.find(username)
-        self._observer.looked_up("lists", found=found is not None)
+        self._instrumentation.looked_up("lists", found=found is not None)
         if found is not None:
             return found
         if not self._seats.acquire(blocking=False):
-            raise Crowded("Too many people are having their lists fetched just now.")
+            raise TooManyFetches("Too many people are having their lists fetched just now.")
         try:
             ask = partial(self._ask, username, deadline)
             return self._shared.fetch(username, deadline, ask) if self._shared else ask()

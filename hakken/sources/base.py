@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from hakken.errors import BadUsername, SiteBlocked, SiteNonsense
+from hakken.errors import BadUsername, InvalidResponse, SiteBlocked
 from hakken.http import Answer, Deadline
 from hakken.ratings import Rating, UserList
 
@@ -76,7 +76,7 @@ def read_pages(page_at: Callable[[Place], Page], entry_type: type[Entry]) -> Use
         entry_type: what an entry is decoded to.
 
     Raises:
-        SiteNonsense: the pages never end.
+        InvalidResponse: the pages never end.
     """
     found: list[Rating | None] = []
     pages = 0
@@ -86,7 +86,7 @@ def read_pages(page_at: Callable[[Place], Page], entry_type: type[Entry]) -> Use
         found += decoded(entries, entry_type)
         pages += 1
         if len(found) > MAX_ENTRIES or (more and not entries):
-            raise SiteNonsense("The site gave a list that never ends.")
+            raise InvalidResponse("The site gave a list that never ends.")
     return list_of(found)
 
 
@@ -110,7 +110,7 @@ def refusal_in(answer: Answer, kind: type[T]) -> T | None:
     """Decode a refusal's body; None when it is not the API's own, such as a page of a firewall."""
     try:
         return answer.decode(kind)
-    except SiteNonsense:
+    except InvalidResponse:
         return None
 
 

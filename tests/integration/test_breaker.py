@@ -9,7 +9,7 @@ import pytest
 from flask import Response
 
 from hakken.config import SiteRate
-from hakken.errors import OutOfTurns, SiteBusy, SiteDown, SiteError, SiteNonsense, SiteResting, SiteTimeout
+from hakken.errors import CircuitOpen, InvalidResponse, RateLimited, SiteBusy, SiteDown, SiteError, SiteTimeout
 from hakken.http import Deadline, HttpClient, Pace
 from hakken.http.breaker import FAILURES, Breaker
 from tests.standin.faults import Fault, Faults, reply
@@ -42,7 +42,7 @@ def test_a_site_that_fails_in_a_row_is_left_alone(error: SiteError) -> None:
     for _ in range(FAILURES):
         fail(breaker, error)
 
-    with pytest.raises(SiteResting, match=r"^site\.example .* left alone") as caught:
+    with pytest.raises(CircuitOpen, match=r"^site\.example .* left alone") as caught:
         ask(breaker)
     assert caught.value.retry_after is not None
 
@@ -55,7 +55,7 @@ def test_between_failures_an_answer_starts_the_count_anew() -> None:
         ask(breaker)
 
 
-@pytest.mark.parametrize("error", [SiteNonsense("."), OutOfTurns(".", 5.0)])
+@pytest.mark.parametrize("error", [InvalidResponse("."), RateLimited(".", 5.0)])
 def test_what_is_not_the_sites_weakness_is_no_reason_to_rest(error: SiteError) -> None:
     breaker = Breaker(REST)
     for _ in range(2 * FAILURES):
@@ -66,15 +66,15 @@ def test_a_turn_that_did_not_come_tells_nothing_of_the_site(resting: Breaker) ->
     breaker = Breaker(REST)
     for _ in range(FAILURES - 1):
         fail(breaker, SiteTimeout("."))
-        fail(breaker, OutOfTurns(".", 5.0))
+        fail(breaker, RateLimited(".", 5.0))
     fail(breaker, SiteTimeout("."))
-    with pytest.raises(SiteResting):
+    with pytest.raises(CircuitOpen):
         ask(breaker)
     # Nor does it end a rest.
     time.sleep(REST)
-    fail(resting, OutOfTurns(".", 5.0))
+    fail(resting, RateLimited(".", 5.0))
     fail(resting, SiteDown("."))
-    with pytest.raises(SiteResting):
+    with pytest.raises(CircuitOpen):
         ask(resting)
 
 
@@ -109,15 +109,15 @@ def test_it_is_tried_again_by_one_at_a_time(resting: Breaker) -> None:
             with resting.guard("site.example", Deadline.after(10)):
                 tried.append(number)
                 time.sleep(0.2)
-        except SiteResting:
-            return SiteResting
+        except CircuitOpen:
+            return CircuitOpen
         return None
 
     with ThreadPoolExecutor(4) as threads:
         outcomes = list(threads.map(visit, range(4)))
 
     assert len(tried) == 1
-    assert outcomes.count(SiteResting) == 3
+    assert outcomes.count(CircuitOpen) == 3
     ask(resting)  # it answered
 
 
@@ -125,7 +125,7 @@ def test_one_more_failure_and_it_rests_again(resting: Breaker) -> None:
     time.sleep(REST)
     fail(resting, SiteDown("."))
 
-    with pytest.raises(SiteResting):
+    with pytest.raises(CircuitOpen):
         ask(resting)
 
 
@@ -179,7 +179,7 @@ def test_what_will_not_pass_is_not(http: HttpClient, standin: Standin, lasting: 
     standin.fail("jikan", lasting)
     try:
         get(http, standin)
-    except SiteNonsense:
+    except InvalidResponse:
         assert lasting is Faults.REDIRECT
 
     assert len(standin.requests) == 1
@@ -200,7 +200,7 @@ def test_a_dead_site_costs_the_next_visitor_milliseconds(http: HttpClient, stand
         get(http, standin)
     begun = time.monotonic()
 
-    with pytest.raises(SiteResting):
+    with pytest.raises(CircuitOpen):
         get(http, standin)
 
     assert time.monotonic() - begun < 0.1

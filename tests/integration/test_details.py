@@ -23,7 +23,7 @@ from hakken.details.jikan import Jikan
 from hakken.details.mal import Mal
 from hakken.details.merging import filled, updated, updated_all
 from hakken.details.reading import MAX_SYNOPSIS
-from hakken.errors import ConfigError, SiteBlocked, SiteBusy, SiteDown, SiteError, SiteNonsense
+from hakken.errors import ConfigError, InvalidResponse, SiteBlocked, SiteBusy, SiteDown, SiteError
 from hakken.http import Answer, HttpClient
 from tests.standin.faults import Faults
 from tests.standin.server import Standin
@@ -182,7 +182,7 @@ def test_another_size_takes_the_place_of_one_that_lacks(name: str) -> None:
     "body", [b"", b"[]", b"null", b"<html>", b'{"data": {"mal_id": 2}, "id": 2}', b'"\xff"', b"[" * 10**6]
 )
 def test_nonsense_is_called_so(name: str, body: bytes) -> None:
-    with pytest.raises(SiteNonsense):
+    with pytest.raises(InvalidResponse):
         read(name, body)
 
 
@@ -651,7 +651,7 @@ def test_of_one_page_that_is_too_long_the_top_is_kept(site: Site, asking: Asking
 
 
 @pytest.mark.parametrize(
-    "error", [SiteDown("Down."), SiteBusy("Busy.", 0.05), SiteNonsense("No."), RuntimeError("x"), ValueError()]
+    "error", [SiteDown("Down."), SiteBusy("Busy.", 0.05), InvalidResponse("No."), RuntimeError("x"), ValueError()]
 )
 def test_nothing_kills_the_thread(site: Site, asking: Asking, error: Exception) -> None:
     site.errors.append(error)

@@ -13,14 +13,14 @@ import pytest
 
 from hakken.errors import (
     AllSourcesFailed,
-    Crowded,
+    CircuitOpen,
     PrivateList,
     SiteBlocked,
     SiteBusy,
     SiteDown,
-    SiteResting,
     SiteTimeout,
     SourceError,
+    TooManyFetches,
     UserNotFound,
 )
 from hakken.http import Deadline, HttpClient
@@ -87,7 +87,7 @@ FAILURES = [
     UserNotFound("MyAnimeList has no user of that name."),
     PrivateList("Private."),
     AllSourcesFailed(
-        "All failed.", [("mal", SiteBusy("Busy.", 7.5)), ("jikan", SiteResting("Resting.")), ("x", SiteBlocked("No."))]
+        "All failed.", [("mal", SiteBusy("Busy.", 7.5)), ("jikan", CircuitOpen("Resting.")), ("x", SiteBlocked("No."))]
     ),
 ]
 
@@ -268,7 +268,7 @@ def test_one_more_than_may_wait_is_told_at_once(tmp_path: Path) -> None:
         waiting = [threads.submit(sources.fetch, Username(f"visitor-{number}")) for number in range(3)]
         time.sleep(0.2)
         begun = time.monotonic()
-        with pytest.raises(Crowded):
+        with pytest.raises(TooManyFetches):
             sources.fetch(Username("one-more"))
         assert time.monotonic() - begun < 0.2
         slow.go.set()
