@@ -52,7 +52,7 @@ def create_app(
     facts = details or Details.from_settings(settings, http, metrics)
     current = Fixed(bundle) if bundle else _current(settings)
     # A request that asks twice must not get two versions.
-    pinned = web.once_a_request(current.bundle)
+    pinned = web.once_per_request(current.bundle)
 
     def use_case(who: Username | UserList, preferences: Preferences) -> Recommendations:
         bundle = pinned()  # first: without it, no site need be asked

@@ -8,8 +8,8 @@ from typing import Any
 
 from hakken.config import Settings
 from hakken.errors import ConfigError
-from hakken.serving import logs, memory, tallies
-from hakken.serving.checks import check_limits
+from hakken.serving import logs, memory, metric_files
+from hakken.serving.limit_storage import check_limit_storage
 from hakken.serving.worker import Worker
 from hakken.sources import mal_source_names
 
@@ -45,7 +45,7 @@ timeout = 30  # the thread that accepts reports every second, whatever requests 
 keepalive = 5
 _memory = "/dev/shm"  # noqa: S108  # gunicorn makes a file without a name there
 worker_tmp_dir = _memory if os.access(_memory, os.W_OK) else None  # a worker's report must not wait for a disk
-logger_class = logs.Brief
+logger_class = logs.QuietAccessLogger
 logconfig_dict = logs.configuration(
     os.environ.get("HAKKEN_LOG_LINES", "").strip(), os.environ.get("HAKKEN_LOG_LEVEL", "").strip()
 )
@@ -65,15 +65,15 @@ def on_starting(server: Any) -> None:  # noqa: ANN401  # gunicorn's signature
         mal_source_names(settings)
         if settings.facts_from:
             site_named(settings.facts_from, settings)
-        check_limits(settings)
+        check_limit_storage(settings)
     except ConfigError as error:
         sys.exit(f"hakken: {error}")
     os.register_at_fork(after_in_parent=_hear_again)
     Worker.waiting, Worker.seconds = settings.waiting, settings.request_deadline
     try:
-        tallies.make_directory()
+        metric_files.make_directory()
     except OSError as error:
-        server.log.warning("There is no place to count in (%s): each worker counts for itself.", error.strerror)
+        server.log.warning("No directory for metrics can be made (%s): each worker counts for itself.", error.strerror)
 
 
 def _hear_again() -> None:
@@ -92,7 +92,7 @@ def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001  # gunic
 
 def when_ready(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
     """Load the code, which takes most of a start's time; whoever comes meanwhile waits at the socket."""
-    memory.load_code("ars_app")
+    memory.preload("ars_app")
 
 
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401  # gunicorn's signature
@@ -100,16 +100,16 @@ def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401  # gunicorn's s
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until it hears signals itself there is nobody to answer
     _hear_again()
     os.environ[THREADS] = str(max(worker.cfg.threads, 2))
-    memory.use_one_arena()
+    memory.use_one_malloc_arena()
     memory.collect_less_often()
     worker.of_systemd = server.systemd
 
 
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
     """Keep what an ended worker has counted."""
-    tallies.bury(worker.pid)
+    metric_files.merge_ended_worker(worker.pid)
 
 
 def on_exit(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
     """Leave nothing behind."""
-    tallies.remove_directory()
+    metric_files.remove_directory()

@@ -16,6 +16,7 @@ from typing import Annotated, NamedTuple, Self
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
 from hakken.errors import ArtefactCorrupt
 from hakken.files import unread
@@ -42,17 +43,14 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Related(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One way in which an anime is related to another.
+    """One way in which an anime is related to another."""
 
-    Attributes:
-        anime_id: MyAnimeList id of the other.
-        relation: what the other is to it, in MyAnimeList's words, such as "Sequel".
-        confidence: how sure that is, 0-1, where it was inferred; null where the site says so.
-    """
-
-    anime_id: AnimeId
-    relation: str
-    confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    anime_id: Annotated[AnimeId, Meta(description="MyAnimeList id of the other.")]
+    relation: Annotated[str, Meta(description='What the other is to it, in MyAnimeList\'s words, such as "Sequel".')]
+    confidence: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(description="How sure that is, 0-1, where it was inferred; null where the site says so."),
+    ] = None
 
     @property
     def likely(self) -> bool:
@@ -61,77 +59,76 @@ class Related(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    """Where an anime can be watched.
+    """Where an anime can be watched."""
 
-    Attributes:
-        name: of the service.
-        url: as the site gave it; whoever shows it looks first whether it may be shown.
-    """
-
-    name: str
-    url: str
+    name: Annotated[str, Meta(description="Of the service.")]
+    url: Annotated[str, Meta(description="As the site gave it; whoever shows it looks first whether it may be shown.")]
 
 
 class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The facts about one anime.
+    """The facts about one anime."""
 
-    Attributes:
-        anime_id: MyAnimeList id.
-        title: the main (romanised) title.
-        title_english: the English title, where it differs from `title`.
-        title_japanese: the title in Japanese script.
-        synonyms: other names.
-        type: TV, Movie, OVA, ONA, Special, TV Special, Music, CM or PV.
-        episodes: how many there are.
-        genres: in MyAnimeList's words.
-        year: of the first episode.
-        season: such as "Spring 1998".
-        start_date: of the first episode: 1998-04-03, 1998-04 or 1998.
-        studios: in lower case.
-        mean: the site's mean score, 1-10.
-        members: how many people have it on their lists at the site.
-        picture: address of a cover; whoever shows it looks first whether it may be shown.
-        synopsis: what it is about, in plain text.
-        relations: how it is related to others; None where nobody has asked, empty where there are none.
-        streaming: where it can be watched.
-        made_from: what it was made from, in MyAnimeList's words in lower case: original, manga, light novel …
-        tags: what it has in it, the most characteristic first, such as "Time Travel".
-        adult: for adults only.
-        series: id of the anime with which its series begins; None where it stands alone. See hakken.series.
-        part: 1, 2, 3 … for the main entries of the series in viewing order; None for specials, recaps and the like.
-        kind: what it is in its series: main, film, side story, special, recap or extra; None where nobody looked.
-        probable: whether only its titles make it likely that it belongs to its series.
-        story: id of the series that its story was first told in; None where there is no other telling.
-        universe: the same of what is related otherwise; None where nothing is.
-    """
-
-    anime_id: AnimeId
-    title: str
-    title_english: str | None = None
-    title_japanese: str | None = None
-    synonyms: tuple[str, ...] = ()
-    type: str | None = None
-    episodes: int | None = None
-    genres: tuple[str, ...] = ()
-    year: int | None = None
-    season: str | None = None
-    start_date: str | None = None
-    studios: tuple[str, ...] = ()
-    mean: float | None = None
-    members: int | None = None
-    picture: str | None = None
-    synopsis: str | None = None
-    relations: tuple[Related, ...] | None = None
-    streaming: tuple[Link, ...] = ()
-    made_from: str | None = None
-    tags: tuple[str, ...] = ()
-    adult: bool = False
-    series: AnimeId | None = msgspec.field(default=None, name="franchise")  # as models of schema 3 have it
-    part: int | None = None
-    kind: str | None = None
-    probable: bool = False
-    story: AnimeId | None = None
-    universe: AnimeId | None = msgspec.field(default=None, name="saga")  # the same
+    anime_id: Annotated[AnimeId, Meta(description="MyAnimeList id.")]
+    title: Annotated[str, Meta(description="The main (romanised) title.")]
+    title_english: Annotated[str | None, Meta(description="The English title, where it differs from `title`.")] = None
+    title_japanese: Annotated[str | None, Meta(description="The title in Japanese script.")] = None
+    synonyms: Annotated[tuple[str, ...], Meta(description="Other names.")] = ()
+    type: Annotated[str | None, Meta(description="TV, Movie, OVA, ONA, Special, TV Special, Music, CM or PV.")] = None
+    episodes: Annotated[int | None, Meta(description="How many there are.")] = None
+    genres: Annotated[tuple[str, ...], Meta(description="In MyAnimeList's words.")] = ()
+    year: Annotated[int | None, Meta(description="Of the first episode.")] = None
+    season: Annotated[str | None, Meta(description='Such as "Spring 1998".')] = None
+    start_date: Annotated[str | None, Meta(description="Of the first episode: 1998-04-03, 1998-04 or 1998.")] = None
+    studios: Annotated[tuple[str, ...], Meta(description="In lower case.")] = ()
+    mean: Annotated[float | None, Meta(description="The site's mean score, 1-10.")] = None
+    members: Annotated[int | None, Meta(description="How many people have it on their lists at the site.")] = None
+    picture: Annotated[str | None, Meta(description="Address of a cover.")] = None  # as a site gave it: unchecked
+    synopsis: Annotated[str | None, Meta(description="What it is about, in plain text.")] = None
+    relations: Annotated[
+        tuple[Related, ...] | None,
+        Meta(description="How it is related to others; null where nobody has asked, empty where there are none."),
+    ] = None
+    streaming: Annotated[tuple[Link, ...], Meta(description="Where it can be watched.")] = ()
+    made_from: Annotated[
+        str | None,
+        Meta(
+            description="What it was made from, in MyAnimeList's words in lower case: original, manga, light novel …."
+        ),
+    ] = None
+    tags: Annotated[
+        tuple[str, ...], Meta(description='What it has in it, the most characteristic first, such as "Time Travel".')
+    ] = ()
+    adult: Annotated[bool, Meta(description="For adults only.")] = False
+    series: Annotated[
+        AnimeId | None,
+        Meta(
+            description="Id of the anime with which its series begins; null where it stands alone. See hakken.series."
+        ),
+    ] = msgspec.field(default=None, name="franchise")  # as models of schema 3 have it
+    part: Annotated[
+        int | None,
+        Meta(
+            description="1, 2, 3 … for the main entries of the series in viewing order; null for specials, recaps and "
+            "the like."
+        ),
+    ] = None
+    kind: Annotated[
+        str | None,
+        Meta(
+            description="What it is in its series: main, film, side story, special, recap or extra; null where nobody "
+            "looked."
+        ),
+    ] = None
+    probable: Annotated[
+        bool, Meta(description="Whether only its titles make it likely that it belongs to its series.")
+    ] = False
+    story: Annotated[
+        AnimeId | None,
+        Meta(description="Id of the series that its story was first told in; null where there is no other telling."),
+    ] = None
+    universe: Annotated[
+        AnimeId | None, Meta(description="The same of what is related otherwise; null where nothing is.")
+    ] = msgspec.field(default=None, name="saga")  # the same
 
     @property
     def relations_asked(self) -> bool:

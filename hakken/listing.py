@@ -2,8 +2,10 @@
 
 import csv
 import io
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
@@ -12,38 +14,30 @@ from hakken.ratings import Reason, Recommendation, Recommendations
 
 
 class Listed(Recommendation, frozen=True, kw_only=True):
-    """One title of a list with its facts; one that the catalogue lacks is null, or empty.
+    """One title of a list with its facts; one that the catalogue lacks is null, or empty."""
 
-    Attributes:
-        title_english: the English title, where it differs from `title`.
-        type: TV, Movie, OVA, Special, ONA or Music.
-        genres: in MyAnimeList's words.
-        year: of the first episode.
-        episodes: how many there are.
-        url: the title's page on MyAnimeList.
-    """
-
-    title_english: str | None
-    type: str | None
-    genres: tuple[str, ...]
-    year: int | None
-    episodes: int | None
-    url: str
+    title_english: Annotated[str | None, Meta(description="The English title, where it differs from `title`.")]
+    type: Annotated[str | None, Meta(description="TV, Movie, OVA, Special, ONA or Music.")]
+    genres: Annotated[tuple[str, ...], Meta(description="In MyAnimeList's words.")]
+    year: Annotated[int | None, Meta(description="Of the first episode.")]
+    episodes: Annotated[int | None, Meta(description="How many there are.")]
+    url: Annotated[str, Meta(description="The title's page on MyAnimeList.")]
 
 
 class ModelName(msgspec.Struct, frozen=True):
-    """What a list was made with.
+    """What a list was made with."""
 
-    Attributes:
-        version: of the model: when it was trained, and the beginning of its manifest's checksum.
-        created: when it was trained, UTC.
-        data_time: up to when the ratings go that it was trained on: a year, month, day or second, UTC; null where that
-            is not known.
-    """
-
-    version: str
-    created: str
-    data_time: str | None
+    version: Annotated[
+        str, Meta(description="Of the model: when it was trained, and the beginning of its manifest's checksum.")
+    ]
+    created: Annotated[str, Meta(description="When it was trained, UTC.")]
+    data_time: Annotated[
+        str | None,
+        Meta(
+            description="Up to when the ratings go that it was trained on: a year, month, day or second, UTC; null "
+            "where that is not known."
+        ),
+    ]
 
     @classmethod
     def of(cls, model: Model) -> "ModelName":
@@ -52,19 +46,14 @@ class ModelName(msgspec.Struct, frozen=True):
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """A list of recommendations.
+    """A list of recommendations."""
 
-    Attributes:
-        recommendations: best first.
-        continues: the next unseen entry of each series that was begun, best first.
-        model: what the list was made with.
-        notes: what to know about the list, in plain sentences.
-    """
-
-    recommendations: tuple[Listed, ...]
-    continues: tuple[Listed, ...] = msgspec.field(name="continue")
-    model: ModelName
-    notes: tuple[str, ...]
+    recommendations: Annotated[tuple[Listed, ...], Meta(description="Best first.")]
+    continues: Annotated[
+        tuple[Listed, ...], Meta(description="The next unseen entry of each series that was begun, best first.")
+    ] = msgspec.field(name="continue")
+    model: Annotated[ModelName, Meta(description="What the list was made with.")]
+    notes: Annotated[tuple[str, ...], Meta(description="What to know about the list, in plain sentences.")]
 
 
 def listing(result: Recommendations, bundle: ModelBundle) -> Listing:

@@ -4,8 +4,11 @@ What is *nearest* goes by how people scored, by `sim`; what is *also liked* by w
 the preference weights. Of an anime that the model learnt from nobody neither is known, and both are empty.
 """
 
+from typing import Annotated
+
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from hakken.bundle import ModelBundle
 from hakken.model.arrays import Array, Float64s, Int64s, unpack
@@ -14,63 +17,57 @@ N_SHOWN = 10
 
 
 class Neighbour(msgspec.Struct, frozen=True):
-    """An anime that was scored alike.
+    """An anime that was scored alike."""
 
-    Attributes:
-        anime_id: MyAnimeList id.
-        title: as the catalogue has it.
-        sim: shrunk Pearson-baseline correlation, in (0, 1].
-        support: n_ij, how many training users scored both.
-    """
-
-    anime_id: int
-    title: str
-    sim: float
-    support: int
+    anime_id: Annotated[int, Meta(description="MyAnimeList id.")]
+    title: Annotated[str, Meta(description="As the catalogue has it.")]
+    sim: Annotated[float, Meta(description="Shrunk Pearson-baseline correlation, in (0, 1].")]
+    support: Annotated[int, Meta(description="N_ij, how many training users scored both.")]
 
 
 class AlsoLiked(msgspec.Struct, frozen=True):
-    """An anime that those who watched and liked another are likely to watch and like.
+    """An anime that those who watched and liked another are likely to watch and like."""
 
-    Attributes:
-        anime_id: MyAnimeList id.
-        title: as the catalogue has it.
-        weight: w_ji, the other's preference weight for it: what an entry of it on a list adds to the preference.
-    """
-
-    anime_id: int
-    title: str
-    weight: float
+    anime_id: Annotated[int, Meta(description="MyAnimeList id.")]
+    title: Annotated[str, Meta(description="As the catalogue has it.")]
+    weight: Annotated[
+        float,
+        Meta(
+            description="W_ji, the other's preference weight for it: what an entry of it on a list adds to the "
+            "preference."
+        ),
+    ]
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where an anime stands among all that the model learnt from people. Of equal ones, all have the best rank of them.
+    """Where an anime stands among all that the model learnt from people; ties share the best rank."""
 
-    Attributes:
-        titles: how many there are.
-        watchers: training users who have it on their lists.
-        watchers_rank: from 1, the most watched.
-        members: people who have it on their lists at the site; None where that is unknown.
-        members_rank: the same among titles whose members are known; None where its own are not.
-        members_of: how many those are.
-        raters: training users who scored it.
-        b_i: item bias, score points: how much higher it is scored than the average title by the same people.
-        rating_rank: by bias, among titles with at least `min_raters` raters; None where it has fewer.
-        rating_of: how many those are.
-        better_than: the part of those, 0-1, that have a lower bias; None where it has no rank.
-    """
-
-    titles: int
-    watchers: int
-    watchers_rank: int
-    members: int | None
-    members_rank: int | None
-    members_of: int
-    raters: int
-    b_i: float
-    rating_rank: int | None
-    rating_of: int
-    better_than: float | None
+    titles: Annotated[int, Meta(description="How many there are.")]
+    watchers: Annotated[int, Meta(description="Training users who have it on their lists.")]
+    watchers_rank: Annotated[int, Meta(description="From 1, the most watched.")]
+    members: Annotated[
+        int | None, Meta(description="People who have it on their lists at the site; null where that is unknown.")
+    ]
+    members_rank: Annotated[
+        int | None, Meta(description="The same among titles whose members are known; null where its own are not.")
+    ]
+    members_of: Annotated[int, Meta(description="How many those are.")]
+    raters: Annotated[int, Meta(description="Training users who scored it.")]
+    b_i: Annotated[
+        float,
+        Meta(
+            description="Item bias, score points: how much higher it is scored than the average title by the same "
+            "people."
+        ),
+    ]
+    rating_rank: Annotated[
+        int | None,
+        Meta(description="By bias, among titles with at least `min_raters` raters; null where it has fewer."),
+    ]
+    rating_of: Annotated[int, Meta(description="How many those are.")]
+    better_than: Annotated[
+        float | None, Meta(description="The part of those, 0-1, that have a lower bias; null where it has no rank.")
+    ]
 
 
 def nearest(

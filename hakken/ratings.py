@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Self
 
 import msgspec
+from msgspec import Meta
 
 from hakken.errors import BadOption
 
@@ -21,9 +22,9 @@ regulariser's, and the rest two people's."""
 MAX_ANIME_ID = 2**31 - 1
 """Ids are stored as 32-bit integers."""
 
-Score = Annotated[int, msgspec.Meta(ge=-1, le=MAX_SCORE)]
+Score = Annotated[int, Meta(ge=-1, le=MAX_SCORE)]
 """As sites and tables have it: 0 and -1 both mean that there is none."""
-AnimeId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ANIME_ID)]
+AnimeId = Annotated[int, Meta(ge=1, le=MAX_ANIME_ID)]
 
 
 class Status(StrEnum):
@@ -55,17 +56,13 @@ class Site(StrEnum):
 
 
 class Rating(msgspec.Struct, frozen=True):
-    """One entry of a list. Its ranges are checked when it is decoded, not when code makes one.
+    """One entry of a list. Its ranges are checked when it is decoded, not when code makes one."""
 
-    Attributes:
-        anime_id: MyAnimeList id.
-        score: 1-10, or 0 for "not scored"; -1 is read as 0.
-        status: how far the person got; none given means completed.
-    """
-
-    anime_id: AnimeId
-    score: Score = 0
-    status: Status = Status.COMPLETED
+    anime_id: Annotated[AnimeId, Meta(description="MyAnimeList id.")]
+    score: Annotated[Score, Meta(description='1-10, or 0 for "not scored"; -1 is read as 0.')] = 0
+    status: Annotated[Status, Meta(description="How far the person got; none given means completed.")] = (
+        Status.COMPLETED
+    )
 
     @property
     def scored(self) -> bool:
@@ -147,45 +144,55 @@ class Planned(StrEnum):
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a visitor may choose about their recommendations.
+    """What a visitor may choose about their recommendations."""
 
-    Attributes:
-        n: length of the list, 1-100.
-        order: what the list is ordered by.
-        popularity: from -1, niche titles first, to 1, popular ones first.
-        types: only titles of these types, such as "TV"; none given means any.
-        genres: only titles with all of these genres.
-        without_genres: only titles with none of these genres.
-        year_from: only titles of this year or later; one whose year is unknown is left out.
-        year_to: only titles of this year or earlier; the same.
-        min_members: only titles that so many people have on their lists at the site.
-        adult: whether titles for adults may be in the list.
-        rated_only: whether titles are left out that hardly anyone we learnt from has watched or scored: what is judged
-            by its genres, studio and the like, and what has no predicted rating.
-        planned: whether titles that the visitor plans to watch may be in the list, or nothing else.
-        franchise: whether the list keeps to new series.
-        ignored: ids of the visitor's entries that are to say nothing; what they have seen is still not recommended.
-        hidden: ids of titles that are not to be recommended, nor anything else of their series where the series
-            rule knows series.
-        like: ids of titles, on the list or not, whose likes are to come first; only in the order by match.
-    """
-
-    n: int = 10
-    order: Order = Order.MATCH
-    popularity: float = 0.0
-    types: tuple[str, ...] = ()
-    genres: tuple[str, ...] = ()
-    without_genres: tuple[str, ...] = ()
-    year_from: int | None = None
-    year_to: int | None = None
-    min_members: int = 0
-    adult: bool = False
-    rated_only: bool = False
-    planned: Planned = Planned.SHOW
-    franchise: FranchiseRule = FranchiseRule.NEW
-    ignored: tuple[AnimeId, ...] = ()
-    hidden: tuple[AnimeId, ...] = ()
-    like: tuple[AnimeId, ...] = ()
+    n: Annotated[int, Meta(description="Length of the list, 1-100.")] = 10
+    order: Annotated[Order, Meta(description="What the list is ordered by.")] = Order.MATCH
+    popularity: Annotated[float, Meta(description="From -1, niche titles first, to 1, popular ones first.")] = 0.0
+    types: Annotated[
+        tuple[str, ...], Meta(description='Only titles of these types, such as "TV"; none given means any.')
+    ] = ()
+    genres: Annotated[tuple[str, ...], Meta(description="Only titles with all of these genres.")] = ()
+    without_genres: Annotated[tuple[str, ...], Meta(description="Only titles with none of these genres.")] = ()
+    year_from: Annotated[
+        int | None, Meta(description="Only titles of this year or later; one whose year is unknown is left out.")
+    ] = None
+    year_to: Annotated[int | None, Meta(description="Only titles of this year or earlier; the same.")] = None
+    min_members: Annotated[
+        int, Meta(description="Only titles that so many people have on their lists at the site.")
+    ] = 0
+    adult: Annotated[bool, Meta(description="Whether titles for adults may be in the list.")] = False
+    rated_only: Annotated[
+        bool,
+        Meta(
+            description="Whether titles are left out that hardly anyone we learnt from has watched or scored: what is "
+            "judged by its genres, studio and the like, and what has no predicted rating."
+        ),
+    ] = False
+    planned: Annotated[
+        Planned, Meta(description="Whether titles that the visitor plans to watch may be in the list, or nothing else.")
+    ] = Planned.SHOW
+    franchise: Annotated[FranchiseRule, Meta(description="Whether the list keeps to new series.")] = FranchiseRule.NEW
+    ignored: Annotated[
+        tuple[AnimeId, ...],
+        Meta(
+            description="Ids of the visitor's entries that are to say nothing; what they have seen is still not "
+            "recommended."
+        ),
+    ] = ()
+    hidden: Annotated[
+        tuple[AnimeId, ...],
+        Meta(
+            description="Ids of titles that are not to be recommended, nor anything else of their series where the "
+            "series rule knows series."
+        ),
+    ] = ()
+    like: Annotated[
+        tuple[AnimeId, ...],
+        Meta(
+            description="Ids of titles, on the list or not, whose likes are to come first; only in the order by match."
+        ),
+    ] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.n <= MAX_N:
@@ -197,52 +204,57 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """What one entry of the visitor's own list says of a title.
+    """What one entry of the visitor's own list says of a title."""
 
-    Attributes:
-        anime_id: the entry's MyAnimeList id.
-        title: as the catalogue has it.
-        score: the visitor's, 0 when they gave none.
-        share: its part of the score that the list is ordered by, in that score's units; negative when it counts
-            against.
-        planned: whether the visitor only plans to watch it.
-    """
-
-    anime_id: int
-    title: str
-    score: int
-    share: float
-    planned: bool = False
+    anime_id: Annotated[int, Meta(description="The entry's MyAnimeList id.")]
+    title: Annotated[str, Meta(description="As the catalogue has it.")]
+    score: Annotated[int, Meta(description="The visitor's, 0 when they gave none.")]
+    share: Annotated[
+        float,
+        Meta(
+            description="Its part of the score that the list is ordered by, in that score's units; negative when it "
+            "counts against."
+        ),
+    ]
+    planned: Annotated[bool, Meta(description="Whether the visitor only plans to watch it.")] = False
 
 
 class Recommendation(msgspec.Struct, frozen=True):
-    """One title of a list, best first.
+    """One title of a list, best first."""
 
-    Attributes:
-        anime_id: MyAnimeList id.
-        title: as the catalogue has it.
-        predicted_rating: the rating we expect, clipped to 1-10 and rounded to two decimals for reading; None where
-            fewer than 3 training users scored the title.
-        match: the ranking score: what the list is ordered by.
-        support: how many training users scored the title.
-        neighbours: how many of the visitor's scored titles the predicted rating rests on.
-        reasons: the up to three entries with the largest shares of `match`, whatever their sign.
-        by_attributes: whether so few training users watched the title that it is judged, for half or more, by what is
-            known of it: genres, studio, tags, what it was made from, its series.
-        series_note: what to know of its series, in a plain sentence or two: which part it is of one that the visitor
-            began, what of its universe or another telling they have seen, where it begins, when it comes out; None
-            where there is nothing to say.
-    """
-
-    anime_id: int
-    title: str
-    predicted_rating: float | None
-    match: float
-    support: int
-    neighbours: int = 0
-    reasons: tuple[Reason, ...] = ()
-    by_attributes: bool = False
-    series_note: str | None = None
+    anime_id: Annotated[int, Meta(description="MyAnimeList id.")]
+    title: Annotated[str, Meta(description="As the catalogue has it.")]
+    predicted_rating: Annotated[
+        float | None,
+        Meta(
+            description="The rating we expect, clipped to 1-10 and rounded to two decimals for reading; null where "
+            "fewer than 3 training users scored the title."
+        ),
+    ]
+    match: Annotated[float, Meta(description="The ranking score: what the list is ordered by.")]
+    support: Annotated[int, Meta(description="How many training users scored the title.")]
+    neighbours: Annotated[
+        int, Meta(description="How many of the visitor's scored titles the predicted rating rests on.")
+    ] = 0
+    reasons: Annotated[
+        tuple[Reason, ...],
+        Meta(description="The up to three entries with the largest shares of `match`, whatever their sign."),
+    ] = ()
+    by_attributes: Annotated[
+        bool,
+        Meta(
+            description="Whether so few training users watched the title that it is judged, for half or more, by what "
+            "is known of it: genres, studio, tags, what it was made from, its series."
+        ),
+    ] = False
+    series_note: Annotated[
+        str | None,
+        Meta(
+            description="What to know of its series, in a plain sentence or two: which part it is of one that the "
+            "visitor began, what of its universe or another telling they have seen, where it begins, when "
+            "it comes out; null where there is nothing to say."
+        ),
+    ] = None
 
 
 class Recommendations(msgspec.Struct, frozen=True):

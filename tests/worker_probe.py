@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info
 from ars_app import create_app
 from hakken.config import Settings
 from hakken.model import manifest, mirror
-from hakken.serving.logs import Brief
+from hakken.serving.logs import QuietAccessLogger
 from hakken.serving.worker import Worker
 
 
@@ -60,7 +60,7 @@ class SlowToStart(Worker):
         super().init_process()
 
 
-class SlowToTell(Brief):
+class SlowToTell(QuietAccessLogger):
     """A log in which a worker is slow to tell that it is there, which is the first that it does."""
 
     def info(self, msg: str, *args: Any, **kwargs: Any) -> None:

@@ -11,7 +11,7 @@ from hakken.config import Settings
 
 STAGES: Mapping[str, tuple[str, str]] = {
     "the recommendation itself": ("hakken/recommend/__init__.py", "recommend"),
-    "reading the body": ("hakken/web/api/reading.py", "read_body"),
+    "reading the body": ("hakken/web/api/request_parsing.py", "read_body"),
     "reading the list from the address": ("hakken/sources/carried.py", "unpacked"),
     "filling in the template": ("flask/templating.py", "render_template"),
     "compressing": ("flask_compress/flask_compress.py", "after_request"),

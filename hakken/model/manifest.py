@@ -50,23 +50,14 @@ class FileEntry(msgspec.Struct, frozen=True):
 
 
 class Sizes(msgspec.Struct, frozen=True):
-    """How much an artefact was made from, and how much it holds.
+    """How much an artefact was made from, and how much it holds."""
 
-    Attributes:
-        users: users with at least one scored entry.
-        items: anime with any entry, scored or not.
-        entries: rows of the table that were kept, scored or not.
-        scored: rows with a score.
-        neighbours: stored similarities.
-        preferences: stored preference weights.
-    """
-
-    users: Count
-    items: Count
-    entries: Count
-    scored: Count
-    neighbours: Count
-    preferences: Count
+    users: Annotated[Count, Meta(description="Users with at least one scored entry.")]
+    items: Annotated[Count, Meta(description="Anime with any entry, scored or not.")]
+    entries: Annotated[Count, Meta(description="Rows of the table that were kept, scored or not.")]
+    scored: Annotated[Count, Meta(description="Rows with a score.")]
+    neighbours: Annotated[Count, Meta(description="Stored similarities.")]
+    preferences: Annotated[Count, Meta(description="Stored preference weights.")]
 
 
 N_QUANTILES = 21
@@ -87,80 +78,144 @@ class People(msgspec.Struct, frozen=True):
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Hyper-parameters; the defaults are, rounded, what tuning found on 494,301 ratings: see docs/tuning.
+    """Hyper-parameters; the defaults are, rounded, what tuning found on 494,301 ratings: see docs/tuning."""
 
-    Attributes:
-        reg_u: regulariser of the user biases.
-        reg_i: regulariser of the item biases.
-        n_epochs: rounds of alternating least squares for the biases.
-        shrinkage: λ in (n_ij − 1) / (n_ij − 1 + λ).
-        min_support: pairs of items rated by fewer users than this get similarity 0.
-        k_stored: neighbours kept per item.
-        min_similarity: neighbours that are less similar are kept only where they are among an item's 20 nearest, since
-            with amplification they say nothing.
-        pref_stored: preference weights kept per item, at most; an item that few people watched keeps fewer.
-        k: neighbours used for a prediction, at most.
-        amplification: exponent on a similarity when neighbours are weighted; above 1, the strongest speak louder.
-        prior: added to the sum of the weights, so that few or weak neighbours move a prediction less.
-        trust: exponent by which neighbours say more to someone with a longer list.
-        min_raters: titles that fewer training users scored are left out of the order by predicted rating, since three
-            raters are no verdict.
-        liking: how much more an entry counts for each score point above its user's mean; see hakken.model.preference.
-        unscored: how much an entry without a score counts.
-        unknown: how much an entry without a score counts of which nobody knows whether it was watched or planned.
-        planned: how much a planned entry counts.
-        activity: exponent by which the entries of people with long lists count less when preference weights are learnt.
-        pref_reg: λ of the preference weights.
-        dropout: share of entries that training of the preference weights does without, on average.
-        min_watchers: titles that fewer training users have on their lists get no preference weights.
-        late: people who could have watched a title at whose number its preference weights are doubled, since few people
-            leave them too small; see docs/time.md.
-        attribute_reg: λ of the regression of preference weights on attributes; see hakken.training.attributes.
-        attribute_support: watchers of a title at whose number its own weights and its attributes' count alike.
-        novelty: exponent by which the match of a widely watched title is lowered.
-        pull: how much each score point of a predicted rating above the baseline raises the match.
-        quality: how much each score point of an anime's own bias raises the match.
-        skipped: factor on the match of an entry of a series of which the visitor has seen a later one.
-        ahead: factor on the match of what is not the entry point of a series of which the visitor has seen nothing.
-        everyone: what is added to the preference for a title that everyone has on their list.
-        implicit_slope: score points that a preference of 1 adds to a predicted rating.
-        implicit_offset: score points that a preference of 0 adds to it.
-        implicit_length: score points by which the rating falls when a list grows e-fold, as preferences grow with it.
-    """
-
-    reg_u: Regulariser = 0.7
-    reg_i: Regulariser = 1.6
-    n_epochs: Positive = 10
-    shrinkage: Regulariser = 100.0
-    min_support: Positive = 1
-    k_stored: Positive = 200
-    min_similarity: Annotated[float, Meta(ge=0, le=1)] = 0.1
-    pref_stored: Positive = 200
-    k: Positive = 24
-    amplification: Annotated[float, Meta(gt=0, le=10)] = 2.8
-    prior: Regulariser = 0.02
-    trust: Annotated[float, Meta(ge=0, le=1)] = 0.04
-    min_raters: Positive = 50
-    liking: Annotated[float, Meta(ge=0, le=10)] = 0.15
-    unscored: Annotated[float, Meta(ge=0, le=10)] = 0.5
-    unknown: Annotated[float, Meta(ge=0, le=10)] = 0.4
-    planned: Annotated[float, Meta(ge=0, le=10)] = 0.45
-    activity: Annotated[float, Meta(ge=0, le=1)] = 0.15
-    pref_reg: Annotated[float, Meta(gt=0, le=1e9)] = 140.0
-    dropout: Annotated[float, Meta(ge=0, le=0.99)] = 0.13
-    min_watchers: Positive = 5
-    late: Regulariser = 160.0
-    attribute_reg: Annotated[float, Meta(gt=0, le=1e9)] = 10_000.0
-    attribute_support: Annotated[float, Meta(gt=0, le=1e9)] = 5.0
-    novelty: Annotated[float, Meta(ge=0, le=2)] = 0.08
-    pull: Annotated[float, Meta(ge=0, le=2)] = 0.23
-    quality: Annotated[float, Meta(ge=0, le=2)] = 0.09
-    skipped: Annotated[float, Meta(gt=0, le=10)] = 1.4
-    ahead: Annotated[float, Meta(gt=0, le=10)] = 0.68
-    everyone: Annotated[float, Meta(ge=0, le=10)] = 0.03
-    implicit_slope: Annotated[float, Meta(ge=0, le=5)] = 0.35
-    implicit_offset: Annotated[float, Meta(ge=-5, le=5)] = -0.15
-    implicit_length: Annotated[float, Meta(ge=0, le=1)] = 0.057
+    reg_u: Annotated[Regulariser, Meta(description="Regulariser of the user biases.")] = 0.7
+    reg_i: Annotated[Regulariser, Meta(description="Regulariser of the item biases.")] = 1.6
+    n_epochs: Annotated[Positive, Meta(description="Rounds of alternating least squares for the biases.")] = 10
+    shrinkage: Annotated[Regulariser, Meta(description="Λ in (n_ij − 1) / (n_ij − 1 + λ).")] = 100.0
+    min_support: Annotated[
+        Positive, Meta(description="Pairs of items rated by fewer users than this get similarity 0.")
+    ] = 1
+    k_stored: Annotated[Positive, Meta(description="Neighbours kept per item.")] = 200
+    min_similarity: Annotated[
+        float,
+        Meta(ge=0, le=1),
+        Meta(
+            description="Neighbours that are less similar are kept only where they are among an item's 20 nearest, "
+            "since with amplification they say nothing."
+        ),
+    ] = 0.1
+    pref_stored: Annotated[
+        Positive,
+        Meta(description="Preference weights kept per item, at most; an item that few people watched keeps fewer."),
+    ] = 200
+    k: Annotated[Positive, Meta(description="Neighbours used for a prediction, at most.")] = 24
+    amplification: Annotated[
+        float,
+        Meta(gt=0, le=10),
+        Meta(description="Exponent on a similarity when neighbours are weighted; above 1, the strongest speak louder."),
+    ] = 2.8
+    prior: Annotated[
+        Regulariser,
+        Meta(description="Added to the sum of the weights, so that few or weak neighbours move a prediction less."),
+    ] = 0.02
+    trust: Annotated[
+        float,
+        Meta(ge=0, le=1),
+        Meta(description="Exponent by which neighbours say more to someone with a longer list."),
+    ] = 0.04
+    min_raters: Annotated[
+        Positive,
+        Meta(
+            description="Titles that fewer training users scored are left out of the order by predicted rating, since "
+            "three raters are no verdict."
+        ),
+    ] = 50
+    liking: Annotated[
+        float,
+        Meta(ge=0, le=10),
+        Meta(
+            description="How much more an entry counts for each score point above its user's mean; see "
+            "hakken.model.preference."
+        ),
+    ] = 0.15
+    unscored: Annotated[float, Meta(ge=0, le=10), Meta(description="How much an entry without a score counts.")] = 0.5
+    unknown: Annotated[
+        float,
+        Meta(ge=0, le=10),
+        Meta(
+            description="How much an entry without a score counts of which nobody knows whether it was watched or "
+            "planned."
+        ),
+    ] = 0.4
+    planned: Annotated[float, Meta(ge=0, le=10), Meta(description="How much a planned entry counts.")] = 0.45
+    activity: Annotated[
+        float,
+        Meta(ge=0, le=1),
+        Meta(
+            description="Exponent by which the entries of people with long lists count less when preference weights "
+            "are learnt."
+        ),
+    ] = 0.15
+    pref_reg: Annotated[float, Meta(gt=0, le=1e9), Meta(description="Λ of the preference weights.")] = 140.0
+    dropout: Annotated[
+        float,
+        Meta(ge=0, le=0.99),
+        Meta(description="Share of entries that training of the preference weights does without, on average."),
+    ] = 0.13
+    min_watchers: Annotated[
+        Positive, Meta(description="Titles that fewer training users have on their lists get no preference weights.")
+    ] = 5
+    late: Annotated[
+        Regulariser,
+        Meta(
+            description="People who could have watched a title at whose number its preference weights are doubled, "
+            "since few people leave them too small; see docs/time.md."
+        ),
+    ] = 160.0
+    attribute_reg: Annotated[
+        float,
+        Meta(gt=0, le=1e9),
+        Meta(description="Λ of the regression of preference weights on attributes; see hakken.training.attributes."),
+    ] = 10_000.0
+    attribute_support: Annotated[
+        float,
+        Meta(gt=0, le=1e9),
+        Meta(description="Watchers of a title at whose number its own weights and its attributes' count alike."),
+    ] = 5.0
+    novelty: Annotated[
+        float, Meta(ge=0, le=2), Meta(description="Exponent by which the match of a widely watched title is lowered.")
+    ] = 0.08
+    pull: Annotated[
+        float,
+        Meta(ge=0, le=2),
+        Meta(description="How much each score point of a predicted rating above the baseline raises the match."),
+    ] = 0.23
+    quality: Annotated[
+        float, Meta(ge=0, le=2), Meta(description="How much each score point of an anime's own bias raises the match.")
+    ] = 0.09
+    skipped: Annotated[
+        float,
+        Meta(gt=0, le=10),
+        Meta(description="Factor on the match of an entry of a series of which the visitor has seen a later one."),
+    ] = 1.4
+    ahead: Annotated[
+        float,
+        Meta(gt=0, le=10),
+        Meta(
+            description="Factor on the match of what is not the entry point of a series of which the visitor has seen "
+            "nothing."
+        ),
+    ] = 0.68
+    everyone: Annotated[
+        float,
+        Meta(ge=0, le=10),
+        Meta(description="What is added to the preference for a title that everyone has on their list."),
+    ] = 0.03
+    implicit_slope: Annotated[
+        float, Meta(ge=0, le=5), Meta(description="Score points that a preference of 1 adds to a predicted rating.")
+    ] = 0.35
+    implicit_offset: Annotated[
+        float, Meta(ge=-5, le=5), Meta(description="Score points that a preference of 0 adds to it.")
+    ] = -0.15
+    implicit_length: Annotated[
+        float,
+        Meta(ge=0, le=1),
+        Meta(
+            description="Score points by which the rating falls when a list grows e-fold, as preferences grow with it."
+        ),
+    ] = 0.057
 
 
 TEXTBOOK = Parameters(

@@ -1,7 +1,7 @@
 """Serve the app: python -m hakken.serving. Options are gunicorn's, and gunicorn.conf.py has those that count.
 
-It is gunicorn's own command, but for two variables that gunicorn reads while it is being loaded: what is wrong with
-them is said in a sentence.
+It is gunicorn's own command, but two variables that gunicorn reads on import are checked first, so that an error is
+one sentence.
 """
 
 import os
@@ -11,13 +11,13 @@ APPLICATION = "ars_app:create_app()"
 
 
 def main() -> None:
-    """Check what gunicorn would not, and become gunicorn."""
+    """Check the variables, and run gunicorn."""
     for name, least, most, what in (("WEB_CONCURRENCY", 1, 512, "workers"), ("PORT", 1, 65535, "a port")):
         text = os.environ.get(name, "").strip()
         if text and not (text.isdecimal() and least <= int(text) <= most):
             sys.exit(f"hakken: The setting {name} can't be used: {text!r} is no number of {what}, {least} to {most}.")
         if not text:
-            os.environ.pop(name, None)  # what is set to nothing is not set
+            os.environ.pop(name, None)  # empty counts as not set
     if not any(":" in one and one.endswith(")") for one in sys.argv[1:]):
         sys.argv.append(APPLICATION)
     from gunicorn.app.wsgiapp import run  # noqa: PLC0415  # importing it reads the variables

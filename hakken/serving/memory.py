@@ -1,4 +1,4 @@
-"""What workers share, how they ask for memory, and how many files they may open."""
+"""Memory that workers share, malloc and garbage collector settings, and the limit on open files."""
 
 import ctypes
 import gc
@@ -6,54 +6,54 @@ import resource
 from contextlib import suppress
 from importlib import import_module
 
-ENOUGH_FILES = 8192
+MAX_FILES = 8192
 OTHER_FILES = 300
-"""Files that a worker has open beside its connections, at most: of its model, its threads, sites that it asks."""
-OBJECTS = 5000
-"""For a page of twenty titles Python would look eight times, for a twelfth of the time that the page takes."""
+"""Files that a worker has open beside its connections, at most: of its model, its threads, its requests to sites."""
+GC_THRESHOLD = 5000
+"""With Python's default, a page of twenty titles takes eight collections, a twelfth of its time."""
 M_ARENA_MAX = -8
-"""As glibc's mallopt(3) numbers it."""
+"""A parameter of glibc's mallopt(3)."""
 
 
 def room_for(connections: int) -> int:
-    """Open as many files as the machine allows, and say how many connections there is room for, of so many.
+    """Raise the limit on open files as far as allowed, and return how many of the connections it has room for.
 
-    A shell's usual 1,024 are less than a worker's connections, threads, model and logs together; and a worker that can
-    open no more would take nobody in until others have left.
+    A shell's usual 1,024 are less than a worker's connections, threads, model and logs together; and a worker at the
+    limit accepts no connection until others are closed.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if resource.RLIM_INFINITY in {soft, hard}:
         return connections
-    files = max(soft, min(hard, ENOUGH_FILES))
+    files = max(soft, min(hard, MAX_FILES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
     return max(1, min(connections, files - OTHER_FILES))
 
 
-def load_code(name: str) -> None:
-    """Load a module and all that it needs into the process that starts the workers, so that there is one copy of it.
+def preload(name: str) -> None:
+    """Import a module in the process that starts the workers, so that they share its memory.
 
-    What loading leaves behind is collected at once; a collector that looks at it later would copy it.
+    Garbage of the import is collected at once; a later collection in a worker would copy the shared pages.
     """
     import_module(name)
     gc.collect()
 
 
 def collect_less_often() -> None:
-    """Look for circles after so many more objects than Python would: a page makes thousands, and leaves few circles."""
-    gc.set_threshold(OBJECTS)
+    """Collect garbage after more allocations than Python does: a page makes thousands of objects and few cycles."""
+    gc.set_threshold(GC_THRESHOLD)
 
 
-def use_one_arena() -> None:
-    """Let all threads of this process take memory from one place.
+def use_one_malloc_arena() -> None:
+    """Have all threads of this process share one malloc arena.
 
-    Else glibc gives each a place of its own, and what one has given back the others can't have. Only one thread at a
-    time runs Python anyway. Without glibc nothing is done.
+    By default glibc gives each thread its own, and memory freed in one can't be used by the others. Only one thread at
+    a time runs Python anyway. Without glibc nothing is done.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
-def give_back() -> None:
-    """Give the system what this process has freed, which glibc else keeps for later; some milliseconds' work."""
+def release_memory() -> None:
+    """Return freed memory to the system, which glibc otherwise keeps; takes some milliseconds."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

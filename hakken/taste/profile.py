@@ -1,145 +1,124 @@
 """The values that a profile is made of; an API can serve them as they are."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """How much a list holds.
+    """How much a list holds."""
 
-    Attributes:
-        entries: all of it.
-        watching: entries of this status, as of the next four.
-        completed: the same.
-        on_hold: the same.
-        dropped: the same.
-        plan_to_watch: the same.
-        known: entries that the model knows.
-        scored: entries with a score.
-        compared: entries with a score that the model knows: what all comparisons are made from.
-    """
-
-    entries: int
-    watching: int
-    completed: int
-    on_hold: int
-    dropped: int
-    plan_to_watch: int
-    known: int
-    scored: int
-    compared: int
+    entries: Annotated[int, Meta(description="All of it.")]
+    watching: Annotated[int, Meta(description="Entries of this status, as of the next four.")]
+    completed: Annotated[int, Meta(description="The same.")]
+    on_hold: Annotated[int, Meta(description="The same.")]
+    dropped: Annotated[int, Meta(description="The same.")]
+    plan_to_watch: Annotated[int, Meta(description="The same.")]
+    known: Annotated[int, Meta(description="Entries that the model knows.")]
+    scored: Annotated[int, Meta(description="Entries with a score.")]
+    compared: Annotated[
+        int, Meta(description="Entries with a score that the model knows: what all comparisons are made from.")
+    ]
 
 
 class ScoreShare(msgspec.Struct, frozen=True):
-    """How often one of the ten scores was given.
+    """How often one of the ten scores was given."""
 
-    Attributes:
-        score: 1-10.
-        count: how many of the visitor's entries have it.
-        share: the part of their scored entries, 0-1.
-        everyone: the part of all training ratings, 0-1.
-    """
-
-    score: int
-    count: int
-    share: float
-    everyone: float
+    score: Annotated[int, Meta(description="1-10.")]
+    count: Annotated[int, Meta(description="How many of the visitor's entries have it.")]
+    share: Annotated[float, Meta(description="The part of their scored entries, 0-1.")]
+    everyone: Annotated[float, Meta(description="The part of all training ratings, 0-1.")]
 
 
 class Generosity(msgspec.Struct, frozen=True):
-    """How the visitor scores compared with others who rated the same titles.
+    """How the visitor scores compared with others who rated the same titles."""
 
-    Attributes:
-        b_u: user bias, score points: how much higher they score than people on average do; negative for lower.
-        share: the part of the training users, 0-1, whose bias is lower.
-        words: the same in a sentence.
-    """
-
-    b_u: float
-    share: float
-    words: str
+    b_u: Annotated[
+        float,
+        Meta(
+            description="User bias, score points: how much higher they score than people on average do; negative for "
+            "lower."
+        ),
+    ]
+    share: Annotated[float, Meta(description="The part of the training users, 0-1, whose bias is lower.")]
+    words: Annotated[str, Meta(description="The same in a sentence.")]
 
 
 class Leaning(msgspec.Struct, frozen=True):
-    """How much more, or less, someone likes the titles of a genre than would be expected of them.
+    """How much more, or less, someone likes the titles of a genre than would be expected of them."""
 
-    Attributes:
-        name: of the genre.
-        titles: how many scored titles of the visitor's speak.
-        mean: of the scores that they gave those.
-        lean: shrunk mean of their residuals, score points; positive for more than expected.
-        clear: whether that is more than chance makes of so few titles: twice the lean's standard error.
-    """
-
-    name: str
-    titles: int
-    mean: float
-    lean: float
-    clear: bool
+    name: Annotated[str, Meta(description="Of the genre.")]
+    titles: Annotated[int, Meta(description="How many scored titles of the visitor's speak.")]
+    mean: Annotated[float, Meta(description="Of the scores that they gave those.")]
+    lean: Annotated[
+        float, Meta(description="Shrunk mean of their residuals, score points; positive for more than expected.")
+    ]
+    clear: Annotated[
+        bool,
+        Meta(description="Whether that is more than chance makes of so few titles: twice the lean's standard error."),
+    ]
 
 
 class Span(msgspec.Struct, frozen=True):
-    """The titles of some years.
+    """The titles of some years."""
 
-    Attributes:
-        first: year; None for all before `last`.
-        last: year, itself included.
-        watched: entries that are not only planned.
-        scored: those of them with a score.
-        mean: of these scores; None where there is none.
-        lean: as `Leaning.lean`; None where too few titles speak.
-        clear: as `Leaning.clear`.
-    """
-
-    first: int | None
-    last: int
-    watched: int
-    scored: int
-    mean: float | None
-    lean: float | None
-    clear: bool
+    first: Annotated[int | None, Meta(description="Year; null for all before `last`.")]
+    last: Annotated[int, Meta(description="Year, itself included.")]
+    watched: Annotated[int, Meta(description="Entries that are not only planned.")]
+    scored: Annotated[int, Meta(description="Those of them with a score.")]
+    mean: Annotated[float | None, Meta(description="Of these scores; null where there is none.")]
+    lean: Annotated[float | None, Meta(description="As `Leaning.lean`; null where too few titles speak.")]
+    clear: Annotated[bool, Meta(description="As `Leaning.clear`.")]
 
 
 class Opinion(msgspec.Struct, frozen=True):
-    """A title that the visitor scored unlike others.
+    """A title that the visitor scored unlike others."""
 
-    Attributes:
-        anime_id: MyAnimeList id.
-        title: as the catalogue has it.
-        score: the visitor's.
-        expected: b_ui, clipped to 1-10: what people in general gave the title, moved by how generous this one is.
-        difference: score − expected, score points.
-    """
-
-    anime_id: int
-    title: str
-    score: int
-    expected: float
-    difference: float
+    anime_id: Annotated[int, Meta(description="MyAnimeList id.")]
+    title: Annotated[str, Meta(description="As the catalogue has it.")]
+    score: Annotated[int, Meta(description="The visitor's.")]
+    expected: Annotated[
+        float,
+        Meta(
+            description="B_ui, clipped to 1-10: what people in general gave the title, moved by how generous this one "
+            "is."
+        ),
+    ]
+    difference: Annotated[float, Meta(description="Score − expected, score points.")]
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list says about a taste.
+    """What a list says about a taste."""
 
-    Attributes:
-        counts: how much the list holds.
-        mean: of all scores on it; None where there is none.
-        scores: how often each score 1, 2 … 10 was given, beside how often everyone gives it.
-        generosity: how the visitor scores compared with others; None where no scored title is known.
-        genres: what is liked more, or less, than expected, by falling lean; only genres with enough scored titles.
-        years: what was watched when it came out, the oldest first; no span is left out between two that hold something.
-        undated: watched entries whose year nobody knows.
-        above: the titles that the visitor likes much better than others do, the most unusual first.
-        below: the same of those that they like much less.
-        notes: plain sentences about what is too little to go by.
-    """
-
-    counts: Counts
-    mean: float | None
-    scores: tuple[ScoreShare, ...]
-    generosity: Generosity | None
-    genres: tuple[Leaning, ...]
-    years: tuple[Span, ...]
-    undated: int
-    above: tuple[Opinion, ...]
-    below: tuple[Opinion, ...]
-    notes: tuple[str, ...]
+    counts: Annotated[Counts, Meta(description="How much the list holds.")]
+    mean: Annotated[float | None, Meta(description="Of all scores on it; null where there is none.")]
+    scores: Annotated[
+        tuple[ScoreShare, ...],
+        Meta(description="How often each score 1, 2 … 10 was given, beside how often everyone gives it."),
+    ]
+    generosity: Annotated[
+        Generosity | None,
+        Meta(description="How the visitor scores compared with others; null where no scored title is known."),
+    ]
+    genres: Annotated[
+        tuple[Leaning, ...],
+        Meta(
+            description="What is liked more, or less, than expected, by falling lean; only genres with enough scored "
+            "titles."
+        ),
+    ]
+    years: Annotated[
+        tuple[Span, ...],
+        Meta(
+            description="What was watched when it came out, the oldest first; no span is left out between two that "
+            "hold something."
+        ),
+    ]
+    undated: Annotated[int, Meta(description="Watched entries whose year nobody knows.")]
+    above: Annotated[
+        tuple[Opinion, ...],
+        Meta(description="The titles that the visitor likes much better than others do, the most unusual first."),
+    ]
+    below: Annotated[tuple[Opinion, ...], Meta(description="The same of those that they like much less.")]
+    notes: Annotated[tuple[str, ...], Meta(description="Plain sentences about what is too little to go by.")]

@@ -1,4 +1,4 @@
-"""The web side: pages, covers, error pages and health checks, added to an application by `register`."""
+"""The web side: pages, API, error pages, health checks and metrics, added to an application by `register`."""
 
 from http import HTTPStatus
 
@@ -9,47 +9,41 @@ from hakken.config import Settings
 from hakken.data_time import in_words
 from hakken.ratings import MAX_N
 from hakken.recommend.notes import counted
-from hakken.web.addresses import fits, watch_links
-from hakken.web.anime import anime
+from hakken.web.anime_page import anime
 from hakken.web.api import register_api
-from hakken.web.compression import compress_answers
-from hakken.web.covers import covers, initial
-from hakken.web.errors import register_error_pages
-from hakken.web.finding import titles_of
+from hakken.web.covers import covers
+from hakken.web.error_pages import register_error_pages
+from hakken.web.external_links import watch_links
+from hakken.web.filter_choices import ORDERS, PLANNED, RULES, current_filter_choices, filter_choices
 from hakken.web.forms import DEFAULTS, YEARS, InMemoryRequest, body_limit
-from hakken.web.guard import (
-    Gate,
-    believe_proxies,
-    limit_requests,
-    refuse_when_full,
-    secure_headers,
-    secure_transport,
-)
+from hakken.web.guard.concurrency_limit import ConcurrencyLimit, refuse_when_busy
+from hakken.web.guard.rate_limit import limit_requests, trust_proxies
 from hakken.web.health import health
-from hakken.web.offer import ORDERS, PLANNED, RULES, current_offer, offer_of
+from hakken.web.list_request import fits_address
+from hakken.web.observability import Metrics, log_requests, metrics_page, request_id
 from hakken.web.pages import pages
-from hakken.web.picking import picking
-from hakken.web.seeing import Metrics, metrics_page, request_id, watch_requests
-from hakken.web.services import EXTENSION, Details, Services, let_go, once_a_request
-from hakken.web.taste import taste
-from hakken.web.wording import facts, paragraphs, remembered, signed, studio
+from hakken.web.picks_page import picking, title_index
+from hakken.web.responses import add_security_headers, compress_responses, redirect_to_https
+from hakken.web.services import EXTENSION, Details, Services, once_per_request, release_bundle
+from hakken.web.taste_page import taste
+from hakken.web.template_filters import cached_macro, facts, initial, paragraphs, signed, studio
 
-__all__ = ["Details", "Metrics", "Services", "once_a_request", "register", "warm"]
+__all__ = ["Details", "Metrics", "Services", "once_per_request", "register", "warm"]
 
 RETRY_AFTER = 60
-"""Seconds after which to ask again when we can't serve, and know no better."""
+"""Seconds after which to try again when a 503 doesn't say."""
 
 
 def register(app: Flask, services: Services, metrics: Metrics | None = None) -> None:
-    """Add Hakken's pages to an application, which keeps its `templates` and `static` beside itself.
+    """Add Hakken's pages to an application, whose root has `templates` and `static`.
 
     Args:
         app: the application.
         services: what the views call.
-        metrics: what others count in too.
+        metrics: those of the application; by default its own.
 
     Raises:
-        ConfigError: the settings let pictures come from what is no origin.
+        ConfigError: a picture origin in the settings is not an origin.
     """
     metrics = metrics or Metrics()
     app.extensions[EXTENSION] = services
@@ -73,43 +67,45 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
         orders=ORDERS,
         rules=RULES,
         planned=PLANNED,
-        offer=current_offer,
-        fits=fits,
+        filter_choices=current_filter_choices,
+        fits_address=fits_address,
         request_id=request_id,
         counted=counted,
         signed=signed,
-        remembered=remembered,
+        cached_macro=cached_macro,
     )
-    _guard(app, services.settings, metrics)
+    _add_hooks(app, services.settings, metrics)
     for blueprint in (pages, taste, anime, picking, covers, health, metrics_page(services.settings, metrics)):
         app.register_blueprint(blueprint)
     register_api(app)
     register_error_pages(app)
-    app.teardown_request(let_go)
+    app.teardown_request(release_bundle)
 
 
-def _guard(app: Flask, settings: Settings, metrics: Metrics) -> None:
-    """Add what goes before every answer, and what is said with it; what is added first is the last to see an answer."""
-    watch_requests(app, metrics, trusted=settings.proxies > 0)
-    app.wsgi_app = Gate(app.wsgi_app, metrics, places=settings.threads, waiting=settings.waiting)  # type: ignore[method-assign]  # so Flask has it
-    believe_proxies(app, settings.proxies)
+def _add_hooks(app: Flask, settings: Settings, metrics: Metrics) -> None:
+    """Add what runs before each request and after each response; what is added first sees the response last."""
+    log_requests(app, metrics, trusted=settings.proxies > 0)
+    app.wsgi_app = ConcurrencyLimit(  # type: ignore[method-assign]  # as Flask documents
+        app.wsgi_app, metrics, slots=settings.threads, waiting=settings.waiting
+    )
+    trust_proxies(app, settings.proxies)
     if settings.https == "on":
-        secure_transport(app)
-    compress_answers(app)
-    secure_headers(app, settings)
-    app.after_request(_say_when)
-    refuse_when_full(app, metrics)
+        redirect_to_https(app)
+    compress_responses(app)
+    add_security_headers(app, settings)
+    app.after_request(_add_retry_after)
+    refuse_when_busy(app, metrics)
     limit_requests(app, settings, metrics)
 
 
 def warm(bundle: ModelBundle) -> None:
-    """Make what the first request to a model would wait for, before it is served."""
+    """Compute, before a model is served, what its first requests would otherwise wait for."""
     bundle.warm()
-    offer_of(bundle)
-    titles_of(bundle)
+    filter_choices(bundle)
+    title_index(bundle)
 
 
-def _say_when(response: Response) -> Response:
+def _add_retry_after(response: Response) -> Response:
     if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers.setdefault("Retry-After", str(RETRY_AFTER))
     return response

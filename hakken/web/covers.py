@@ -1,4 +1,4 @@
-"""Covers: a redirect to a title's picture or, where it is not known, one drawn at once; no page waits for a site."""
+"""Covers: a redirect to a title's picture or, where none is known, a drawn placeholder; no page waits for a site."""
 
 from collections.abc import Iterable
 
@@ -10,56 +10,52 @@ from hakken.catalogue import Anime
 from hakken.details import lacking
 from hakken.errors import ModelError
 from hakken.ratings import MAX_ANIME_ID
-from hakken.web.addresses import picture_address
-from hakken.web.caching import public
+from hakken.web.external_links import picture_address
+from hakken.web.responses import cache_publicly
 from hakken.web.services import services
+from hakken.web.template_filters import initial
 
 covers = Blueprint("covers", __name__)
 
-PATTERNS = 6
-"""How many different covers are drawn."""
+N_PATTERNS = 6
+"""How many different placeholders there are."""
 DAY = 24 * 60 * 60
 SOON = 60
-"""Seconds for which a browser keeps a drawn cover: when it asks again, the picture may be known."""
+"""Seconds for which a placeholder may be cached: the picture may be known by then."""
 
 
-def initial(title: str) -> str:
-    """The letter on the drawn cover of a title; empty where it has none."""
-    return next((letter.upper() for letter in title if letter.isalnum()), "")
-
-
-def with_details(anime: Anime) -> Anime:
+def with_facts(anime: Anime) -> Anime:
     """A title with all that is known of it; a picture in the catalogue that may not be shown counts as none."""
     if anime.picture and not picture_address(anime.picture, services().settings.pictures_from):
         anime = msgspec.structs.replace(anime, picture=None)
     return services().details.known(anime)
 
 
-def want_missing(anime: Iterable[Anime]) -> None:
-    """Have the facts fetched, in the background, of those titles that lack a picture or a synopsis."""
+def request_missing_facts(anime: Iterable[Anime]) -> None:
+    """Have facts fetched, in the background, about those titles that lack a picture or a synopsis."""
     if missing := [one.anime_id for one in anime if lacking(one)]:
         services().details.want(missing)
 
 
 @covers.get(f"/anime/<int(min=1, max={MAX_ANIME_ID}):anime_id>/cover")
 def cover(anime_id: int) -> ResponseReturnValue:
-    """Lead to the picture of a title, or draw one.
+    """Redirect to the picture of a title, or draw a placeholder.
 
-    Nothing is asked of another site for an id that is no title's, or anyone could have us ask for all numbers.
+    No site is asked about an id that is no title's: otherwise anyone could have us ask for all numbers.
     """
     title = _title(anime_id)
-    anime = with_details(title or Anime(anime_id=anime_id, title=""))
+    anime = with_facts(title or Anime(anime_id=anime_id, title=""))
     if address := picture_address(anime.picture, services().settings.pictures_from):
-        return public(Response(status=302, headers={"Location": address}), DAY)
+        return cache_publicly(Response(status=302, headers={"Location": address}), DAY)
     if title and anime.picture is None:
         services().details.want([anime_id])
-    return public(_drawn(anime_id % PATTERNS, initial(anime.title), 200 if title else 404), SOON)
+    return _placeholder(anime_id, initial(anime.title), SOON, 200 if title else 404)
 
 
 @covers.get("/covers/<int(fixed_digits=1):pattern>.svg")
 def drawn(pattern: int) -> ResponseReturnValue:
-    """Draw a cover without a letter: what lies beneath all others."""
-    return public(_drawn(pattern % PATTERNS, "", 200), DAY)
+    """Draw a placeholder without a letter, which lies beneath all pictures."""
+    return _placeholder(pattern, "", DAY)
 
 
 def _title(anime_id: int) -> Anime | None:
@@ -72,6 +68,6 @@ def _title(anime_id: int) -> Anime | None:
     return bundle.catalogue.get(anime_id) or (Anime(anime_id=anime_id, title="") if known.all() else None)
 
 
-def _drawn(pattern: int, letter: str, status: int) -> Response:
-    drawing = render_template("cover.svg", pattern=pattern, letter=letter)
-    return Response(drawing, status, mimetype="image/svg+xml")
+def _placeholder(number: int, letter: str, seconds: int, status: int = 200) -> Response:
+    drawing = render_template("cover.svg", pattern=number % N_PATTERNS, letter=letter)
+    return cache_publicly(Response(drawing, status, mimetype="image/svg+xml"), seconds)

@@ -1,4 +1,4 @@
-"""The table of failures: what happened in plain words, whose turn it is, and what to do about it."""
+"""The texts about failures: what happened, who can fix it, and what to do about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,34 +18,34 @@ from werkzeug.exceptions import (
 from hakken import errors
 
 
-class Turn(StrEnum):
-    """Who can mend it."""
+class Responsible(StrEnum):
+    """Who can fix it."""
 
-    YOURS = "You can mend this."
-    SITES = "Neither you nor we did anything wrong: it is the other site's turn."
-    NOBODYS = "Nobody did anything wrong: a place comes free within seconds."
+    YOURS = "You can fix this."
+    SITES = "Neither you nor we did anything wrong: the other site has to fix it."
+    NOBODYS = "Nobody did anything wrong: there is room again within seconds."
     NOT_SET_UP = "You did nothing wrong: this server is not set up for it."
     OURS = "This is our fault; you did nothing wrong."
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What the page of one kind of failure says, and the problem of a program.
+    """The text about one kind of failure, on a page and in a problem.
 
     Attributes:
-        status: the answer's HTTP status.
-        turn: who can mend it.
+        status: the HTTP status.
+        responsible: who can fix it.
         heading: the failure in a few words.
         advice: what to do about it, each in a sentence or two.
         happened: what happened; empty where the error's own message says it.
         upload_first: whether the upload, which needs no site, is the best next step.
         form: whether trying again makes sense, so that the page has the form.
-        choices: whether it lies in what was chosen, and not in the list.
-        title: the heading for a program, where the page's own is about pages.
+        choices: whether the cause is a preference, not the list.
+        title: the heading for a program, where the page's own doesn't suit it.
     """
 
     status: int
-    turn: Turn
+    responsible: Responsible
     heading: str
     advice: tuple[str, ...]
     happened: str = ""
@@ -60,25 +60,29 @@ UPLOAD = "Or upload your MyAnimeList export, or pick a few titles by hand: both 
 
 
 def _site(heading: str, *advice: str, status: int = 503) -> Failure:
-    # Not 502: a proxy in front, or a network of caches, takes that for a failure of ours; it asks again, or shows a
-    # page of its own. With a 503 goes a Retry-After.
-    return Failure(status, Turn.SITES, heading, (*advice, UPLOAD), upload_first=True)
+    # Not 502: a proxy or CDN in front takes that for a failure of ours, and tries again or shows a page of its own.
+    # A 503 is sent with a Retry-After.
+    return Failure(status, Responsible.SITES, heading, (*advice, UPLOAD), upload_first=True)
 
 
 _FULL = Failure(
-    503, Turn.NOBODYS, "Many lists are being fetched just now", ("Try again in a minute.", UPLOAD), upload_first=True
+    503,
+    Responsible.NOBODYS,
+    "Many lists are being fetched just now",
+    ("Try again in a minute.", UPLOAD),
+    upload_first=True,
 )
 
 FAILURES: dict[type[errors.HakkenError], Failure] = {
     errors.BadUsername: Failure(
         400,
-        Turn.YOURS,
+        Responsible.YOURS,
         "That can't be a username",
         ("Type the name as it stands in the address of your profile, without the address itself.",),
     ),
     errors.BadOption: Failure(
         400,
-        Turn.YOURS,
+        Responsible.YOURS,
         "One thing in the form is missing or out of range",
         ("Change it below and send it again.",),
         choices=True,
@@ -86,14 +90,14 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     ),
     errors.BadBody: Failure(
         400,
-        Turn.YOURS,
+        Responsible.YOURS,
         "What was sent is not JSON",
         ("Begin at the start page.",),
         form=False,
     ),
     errors.BadList: Failure(
         400,
-        Turn.YOURS,
+        Responsible.YOURS,
         "The list in this address can't be read",
         (
             "If it was copied, copy the whole address: some programs cut long ones short.",
@@ -103,7 +107,7 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     ),
     errors.UnknownTitle: Failure(
         404,
-        Turn.YOURS,
+        Responsible.YOURS,
         "No such title is known here",
         (
             "Check the number in the address: it is the one that MyAnimeList has for the title.",
@@ -112,9 +116,9 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
         form=False,
     ),
     errors.NoListSource: Failure(
-        # Not 503, which says that it passes; nor 4xx, since with another set-up the same request is answered.
+        # Not 503, which means that it is temporary; nor 4xx, since a server set up otherwise answers the same request.
         501,
-        Turn.NOT_SET_UP,
+        Responsible.NOT_SET_UP,
         "MyAnimeList usernames don't work here",
         ("If you have a list on AniList, choose that site and type your name there.", UPLOAD),
         happened="MyAnimeList usernames can't be looked up on this server. AniList usernames can; a MyAnimeList "
@@ -123,7 +127,7 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     ),
     errors.UserNotFound: Failure(
         404,
-        Turn.YOURS,
+        Responsible.YOURS,
         "The site knows no such user",
         (
             "Check the spelling, and that the right site is chosen: a name on one site is often not yours on another.",
@@ -132,7 +136,7 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     ),
     errors.PrivateList: Failure(
         403,
-        Turn.YOURS,
+        Responsible.YOURS,
         "This list is private",
         (
             "Upload your MyAnimeList export: the list stays private, and no site has to be asked.",
@@ -153,7 +157,7 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     errors.TooManyFetches: _FULL,
     errors.ServerBusy: Failure(
         503,
-        Turn.NOBODYS,
+        Responsible.NOBODYS,
         "Many people are being answered just now",
         ("Try again in a few seconds.",),
         form=False,
@@ -161,7 +165,7 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     ),
     errors.NotAnExport: Failure(
         400,
-        Turn.YOURS,
+        Responsible.YOURS,
         "That file is not an anime list export",
         (
             "Choose the file just as MyAnimeList gave it to you: it ends in .xml or .xml.gz.",
@@ -171,14 +175,14 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     ),
     errors.MangaExport: Failure(
         422,
-        Turn.YOURS,
+        Responsible.YOURS,
         "That is the export of a manga list",
         ("On MyAnimeList's export page, choose “Anime List”, then upload that file.",),
         upload_first=True,
     ),
     errors.ExportTooLarge: Failure(
         413,
-        Turn.YOURS,
+        Responsible.YOURS,
         "That file is too large",
         ("Upload the file just as MyAnimeList gave it to you: even the longest list fits.",),
         upload_first=True,
@@ -186,16 +190,16 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     ),
     errors.ModelError: Failure(
         503,
-        Turn.OURS,
+        Responsible.OURS,
         "No recommendations just now",
         ("Try again in a few minutes. If it lasts, tell whoever runs this server.",),
         happened="What we predict from could not be opened on this server.",
         form=False,
     ),
-    # What no visitor can meet, unless we made a mistake.
+    # Any other error is a bug.
     errors.HakkenError: Failure(
         500,
-        Turn.OURS,
+        Responsible.OURS,
         "Something went wrong here",
         ("Go back and try again. If it happens again, tell whoever runs this server.",),
         happened="The server made a mistake.",
@@ -206,7 +210,7 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
 HTTP_FAILURES: dict[type[HTTPException], Failure] = {
     BadRequest: Failure(
         400,
-        Turn.YOURS,
+        Responsible.YOURS,
         "That request can't be answered",
         ("Begin at the start page.",),
         happened="What was sent could not be understood.",
@@ -214,7 +218,7 @@ HTTP_FAILURES: dict[type[HTTPException], Failure] = {
     ),
     NotFound: Failure(
         404,
-        Turn.YOURS,
+        Responsible.YOURS,
         "There is no such page",
         ("Check the address, or begin at the start page.",),
         happened="Nothing is kept at this address.",
@@ -223,7 +227,7 @@ HTTP_FAILURES: dict[type[HTTPException], Failure] = {
     ),
     MethodNotAllowed: Failure(
         405,
-        Turn.YOURS,
+        Responsible.YOURS,
         "That can't be done here",
         ("Begin at the start page.",),
         happened="There is something at this address, but it can't be asked for in this way.",
@@ -232,7 +236,7 @@ HTTP_FAILURES: dict[type[HTTPException], Failure] = {
     ),
     RequestTimeout: Failure(
         408,
-        Turn.YOURS,
+        Responsible.YOURS,
         "That took too long to arrive",
         ("Send it again, over a faster connection if there is one.",),
         happened="What was sent did not come whole in the time that there is for it.",
@@ -241,7 +245,7 @@ HTTP_FAILURES: dict[type[HTTPException], Failure] = {
     RequestEntityTooLarge: FAILURES[errors.ExportTooLarge],
     UnsupportedMediaType: Failure(
         415,
-        Turn.YOURS,
+        Responsible.YOURS,
         "That request can't be answered",
         ("Begin at the start page.",),
         happened="The body has to be sent as application/json.",
@@ -250,7 +254,7 @@ HTTP_FAILURES: dict[type[HTTPException], Failure] = {
     ),
     TooManyRequests: Failure(
         429,
-        Turn.YOURS,
+        Responsible.YOURS,
         "That was too much at once",
         ("Wait for a minute, then go on.",),
         happened="More was asked for, from where you are, than this server gives to one visitor.",
@@ -258,7 +262,7 @@ HTTP_FAILURES: dict[type[HTTPException], Failure] = {
     ),
     InternalServerError: FAILURES[errors.HakkenError],
 }
-"""The same for what Flask and Werkzeug raise; the entries for 400 and 500 stand for all others of their class."""
+"""The same for what Flask and Werkzeug raise; 400 and 500 stand for all others of their class."""
 
 EVERY_FAILURE: dict[type[Exception], Failure] = dict((*FAILURES.items(), *HTTP_FAILURES.items()))
 
@@ -268,24 +272,19 @@ SOURCES = {
     "load_json": "MyAnimeList's list pages",
     "anilist": "AniList",
 }
-"""The sources by their names in settings, in a visitor's words."""
+"""Names of the sources for visitors, by their names in settings."""
 
 
 def kind_of(error: errors.HakkenError) -> type[errors.HakkenError]:
-    """Which entry of the table is an error's: that of its class, or of the nearest class it derives from."""
+    """The class by which an error is looked up in the table: its own, or the nearest one it derives from."""
     kind = type(error)
     if isinstance(error, errors.AllSourcesFailed) and len(kinds := {type(why) for _, why in error.tried}) == 1:
-        # All sources, or the only one, failed alike: that failure's page says more.
+        # All sources, or the only one, failed in the same way: that failure's page says more.
         kind = kinds.pop()
     return next(each for each in kind.__mro__ if each in FAILURES)
 
 
-def failure_of(error: errors.HakkenError) -> Failure:
-    """Find the entry of an error in the table."""
-    return FAILURES[kind_of(error)]
-
-
 def http_kind_of(error: HTTPException) -> type[HTTPException]:
-    """Which entry of the table is that of an error of Flask or Werkzeug."""
+    """The class by which an error of Flask or Werkzeug is looked up in the table."""
     others = InternalServerError if (error.code or 500) >= 500 else BadRequest  # noqa: PLR2004  # classes of status
     return next((each for each in type(error).__mro__ if each in HTTP_FAILURES), others)

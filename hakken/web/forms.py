@@ -1,4 +1,4 @@
-"""Reading what a visitor typed, chose or uploaded. Each option is read in one place, here."""
+"""Reading forms and addresses: usernames, preferences, picks and uploads. Each option is read in one place, here."""
 
 import math
 import re
@@ -20,19 +20,19 @@ from hakken.sources.base import checked
 
 MB = 1024 * 1024
 FORM_OVERHEAD = 64 * 1024
-"""What a form adds to the file in it; generous, so that a file of exactly the largest size still gets in."""
-LONGEST = 64
-"""Characters of one field that are looked at."""
+"""Bytes that a form adds to the file in it; generous, so that a file of exactly the largest size is accepted."""
+MAX_LENGTH = 64
+"""Characters of one field that are read."""
 YEARS = 1900, 2200
 MAX_IGNORED = 100
-"""How many entries of a list can be left out at once: an address has to hold them."""
+"""How many entries of a list can be left out at once: an address has to hold them all."""
 MAX_LIKED = 10
-"""Of how many titles more can be asked for at once."""
+"""For how many titles "more like this" can be asked at once."""
 DEFAULTS = Preferences()
 
 
 class InMemoryRequest(Request):
-    """A request whose uploads stay in memory: Werkzeug's own puts larger ones on disk, and we promise not to."""
+    """A request whose uploads stay in memory: Werkzeug writes larger ones to disk, and we promise not to."""
 
     def _load_form_data(self) -> None:
         try:
@@ -40,7 +40,7 @@ class InMemoryRequest(Request):
         except HTTPException:
             raise
         except Exception as error:
-            # Each server has errors of its own for a body that breaks off or is not framed as it says.
+            # Each server raises its own errors for a body that breaks off or is framed wrongly.
             raise BadRequest from error
 
     def _get_file_stream(
@@ -59,19 +59,19 @@ def body_limit(settings: Settings) -> int:
 
 
 SINGLE = ("ignore", "hide", "like")
-"""Fields that each hold ids of titles about which something was said, one at a time."""
+"""Fields of choices about single titles, by their ids."""
 
 Read = Callable[[str], Any]
-"""Makes the value of one text, or raises BadOption."""
+"""Parses one value, or raises BadOption."""
 
 
 class Choice(NamedTuple):
-    """How one of the visitor's preferences stands in forms and addresses.
+    """How one of the visitor's preferences is written in forms and addresses.
 
     Attributes:
         name: of the field.
-        read: makes the value.
-        most: how many values there may be, where it may be given more than once.
+        read: parses one value.
+        most: how many values there may be; 0 where there is only one.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Choice(NamedTuple):
 
 def _whole(what: str, lowest: int, highest: int) -> Read:
     def read(text: str) -> int:
-        # `int` also takes "+5", "1_0" and other scripts' digits, which are no more plain than "five".
+        # `int` also takes "+5", "1_0" and other scripts' digits.
         if re.fullmatch(r"[0-9]{1,10}", text) and lowest <= int(text) <= highest:
             return int(text)
         raise BadOption(f"{what} must be a whole number from {lowest} to {highest}.")
@@ -108,12 +108,12 @@ def _switch(what: str) -> Read:
 
 
 def _number(text: str) -> float:
-    # What is no plain number is sent on as out of every range.
+    # NaN is out of every range, so what is no plain number is refused later.
     return float(text) if re.fullmatch(r"-?([0-9]{1,9}|[0-9]{0,9}\.[0-9]{1,9})", text) else math.nan
 
 
 def _name(text: str) -> str:
-    return text[:LONGEST]  # longer than any; whether there is such a type or genre is the catalogue's to say
+    return text[:MAX_LENGTH]  # longer than any type or genre; which ones exist is checked against the catalogue
 
 
 CHOICES = {
@@ -134,11 +134,11 @@ CHOICES = {
     "hidden": Choice("hide", _whole("The id of a title to hide", 1, MAX_ANIME_ID), most=MAX_IGNORED),
     "like": Choice("like", _whole("The id of a title to find more like", 1, MAX_ANIME_ID), most=MAX_LIKED),
 }
-"""Every field of `Preferences`: where it is read, and where it is written into an address."""
+"""How every field of `Preferences` is read from and written to a form or an address."""
 
 
 def read_preferences(values: MultiDict[str, str]) -> Preferences:
-    """Read the visitor's choices; an empty field means the default.
+    """Read the visitor's preferences; an empty field means the default.
 
     Raises:
         BadOption: a value is out of its range, or there are too many.
@@ -155,8 +155,8 @@ def read_preferences(values: MultiDict[str, str]) -> Preferences:
     return Preferences(**chosen)
 
 
-def written(preferences: Preferences) -> dict[str, list[str]]:
-    """Write choices as `read_preferences` reads them, without those that are the default."""
+def preferences_to_fields(preferences: Preferences) -> dict[str, list[str]]:
+    """Write preferences as `read_preferences` reads them, without defaults."""
     return {
         choice.name: _texts(value)
         for field, choice in CHOICES.items()
@@ -169,19 +169,19 @@ def _texts(value: object) -> list[str]:
         return [str(one) for one in value]
     if isinstance(value, bool):
         return [str(int(value))]
-    # Not as "1e-05", which is not read.
+    # Not "1e-05", which is not read.
     return [f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)]
 
 
-class Typed(NamedTuple):
-    """What the visitor typed and chose, right or wrong, to fill in the form again.
+class FormValues(NamedTuple):
+    """What the visitor typed and chose, valid or not, to fill in the form again.
 
     Attributes:
-        username: of the list asked for.
+        username: whose list is asked for.
         source: the site it is on.
-        sample: "1" where the sample was asked for.
+        sample: "1" where the sample is asked for.
         picks: those that can be read.
-        carried: the list that the page carried, if it can be read.
+        encoded_list: the list that the page held, if it can be read.
         choices: name of a field → its values.
     """
 
@@ -189,47 +189,47 @@ class Typed(NamedTuple):
     source: str = ""
     sample: str = ""
     picks: Sequence[str] = ()
-    carried: str = ""
+    encoded_list: str = ""
     choices: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def one(self, name: str) -> str:
-        """What stands in a field that has one value."""
+        """The value of a field that has one."""
         return next(iter(self.choices.get(name, ())), "")
 
     def several(self, name: str) -> tuple[str, ...]:
-        """What stands in a field that has several values."""
+        """The values of a field that has several."""
         return tuple(self.choices.get(name, ()))
 
     @property
     def form(self) -> str:
-        """The form that it was typed into."""
+        """The form that was sent."""
         if self.sample == "1":
             return "sample"
-        if self.carried:
+        if self.encoded_list:
             return "list"
         return "picks" if self.picks else "username" if self.username else "upload"
 
-    def unchosen(self) -> Self:
-        """The same without the choices."""
+    def without_choices(self) -> Self:
+        """The same without the preferences."""
         return self._replace(choices={})
 
     @property
-    def particular(self) -> bool:
-        """Whether anything but the length of the list, and what was said of single titles, is not the default."""
-        usual = {choice.name: _texts(getattr(DEFAULTS, field)) for field, choice in CHOICES.items()}
-        return any(list(texts) != usual[name] for name, texts in self.choices.items() if name not in {"n", *SINGLE})
+    def any_filter(self) -> bool:
+        """Whether any preference but the length of the list and those about single titles is not the default."""
+        defaults = {choice.name: _texts(getattr(DEFAULTS, field)) for field, choice in CHOICES.items()}
+        return any(list(texts) != defaults[name] for name, texts in self.choices.items() if name not in {"n", *SINGLE})
 
 
-def typed(values: MultiDict[str, str]) -> Typed:
-    """Take down what was typed; of something overlong, only as much as a field shows."""
+def read_form_values(values: MultiDict[str, str]) -> FormValues:
+    """Read what was typed and chosen; of something overlong, only as much as a field shows."""
     choices = {
         choice.name: texts
         for choice in CHOICES.values()
-        if (texts := [text[:LONGEST] for text in values.getlist(choice.name)[: choice.most or 1] if text.strip()])
+        if (texts := [text[:MAX_LENGTH] for text in values.getlist(choice.name)[: choice.most or 1] if text.strip()])
     }
-    username, source, sample = (values.get(name, "")[:LONGEST] for name in ("username", "source", "sample"))
+    username, source, sample = (values.get(name, "")[:MAX_LENGTH] for name in ("username", "source", "sample"))
     picked = [text for text in pick_texts(values) if picks.readable(text)][: picks.MAX_PICKS]
-    return Typed(username, source, sample, picked, _readable(values.get("list", "")), choices)
+    return FormValues(username, source, sample, picked, _readable(values.get("list", "")), choices)
 
 
 def _readable(text: str) -> str:
@@ -241,7 +241,7 @@ def _readable(text: str) -> str:
 
 
 def pick_texts(values: MultiDict[str, str]) -> list[str]:
-    """The picks as they stand in a form, of which each title not rated leaves one empty."""
+    """The picks in a form, without the empty ones of titles that were not rated."""
     return [text for raw in values.getlist("pick") if (text := raw.strip())]
 
 
@@ -258,7 +258,7 @@ def read_picks(values: MultiDict[str, str]) -> UserList:
 
 
 def read_id(values: Mapping[str, str], name: str) -> int | None:
-    """Read the title that a button stands for; None where it was not pressed.
+    """Read the id of the title of a button; None where the button was not pressed.
 
     Raises:
         BadOption: it is no id.

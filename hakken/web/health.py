@@ -32,46 +32,46 @@ REASONS = {
     ModelPending: "The model is still being fetched.",
     StorageError: "The storage that has the model could not be used.",
 }
-"""Why there is no model, or no newer one, in words that tell a stranger no path; the log has the error's own."""
-KEPT = " This server goes on with the version that it has."
+"""Why there is no model, or no newer one, without paths, which the log has."""
+STILL_SERVED = " This server goes on with the version that it has."
 
 
 @health.get("/healthz")
 def alive() -> ResponseReturnValue:
-    """Answer as long as the process does."""
+    """Respond as long as the process is alive."""
     return {"status": "alive"}
 
 
 @health.get("/readyz")
 def ready() -> ResponseReturnValue:
-    """Say whether there is a model to recommend from, which, how old, and which sites are asked for lists and facts."""
+    """Report whether there is a model, which, how old, and which sites are asked for lists and facts."""
     settings = services().settings
     news = services().news()
-    asked = {
+    sites = {
         "usernames": {Site.MAL: list(settings.mal_sources), Site.ANILIST: ["anilist"]},
         "facts": settings.facts_from,
     }
     try:
         model = services().bundle().model
     except ModelError as error:
-        return {"status": "not ready", "reason": _reason(error), "latest": _latest(news), **asked}, 503
+        return {"status": "not ready", "reason": _reason(error), "latest": _latest(news), **sites}, 503
     trained = datetime.fromisoformat(model.manifest.created)
-    described = {
+    loaded = {
         "version": model.version,
         "trained": model.manifest.created,
         "data_time": model.manifest.data_time,
         "age_seconds": max(0, int((datetime.now(UTC) - trained).total_seconds())),  # a clock may be wrong
-        "loaded": _written(news.loaded),
+        "loaded": _timestamp(news.loaded),
     }
-    return {"status": "ready", "model": described, "latest": _latest(news), **asked}
+    return {"status": "ready", "model": loaded, "latest": _latest(news), **sites}
 
 
 def _latest(news: News) -> dict[str, Any]:
-    """When the latest version was last looked for, and why it is not served, if it is not."""
+    """When the latest version was last checked for, and why it is not served, if it is not."""
     return {
-        "looked": _written(news.looked),
+        "looked": _timestamp(news.looked),
         "failed": news.failed is not None,
-        "reason": None if news.failed is None else f"{_reason(news.failed)}{KEPT if news.loaded else ''}",
+        "reason": None if news.failed is None else f"{_reason(news.failed)}{STILL_SERVED if news.loaded else ''}",
     }
 
 
@@ -79,5 +79,5 @@ def _reason(error: ModelError) -> str:
     return REASONS.get(type(error), "The model can't be opened.")
 
 
-def _written(moment: datetime | None) -> str | None:
+def _timestamp(moment: datetime | None) -> str | None:
     return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""What the web side is handed by whoever composes the application."""
+"""What the views depend on, composed in `ars_app`."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,34 +13,34 @@ from hakken.living import News
 from hakken.ratings import Preferences, Recommendations, UserList, Username
 
 EXTENSION = "hakken"
-"""Where an application keeps its services."""
+"""Key of the services in `Flask.extensions`."""
 PINNED = "hakken.bundle"
-"""Where a request keeps its model."""
+"""Key of the request's model in its WSGI environment."""
 
 
 class Details(Protocol):
-    """Facts about titles that the catalogue lacks. Neither method waits for any site."""
+    """Facts about titles that the catalogue lacks. Neither method waits for a site."""
 
     def known(self, anime: Anime) -> Anime:
-        """The same anime, with what the catalogue lacks filled in as far as it was fetched before."""
+        """The same anime, with missing facts filled in as far as they were fetched before."""
 
     def want(self, anime_ids: Iterable[int]) -> None:
-        """Have the facts about some titles fetched soon, in the background."""
+        """Have the facts about some titles fetched in the background."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the views call; a test hands them fakes.
+    """What the views call; tests pass fakes.
 
     Attributes:
-        settings: what the operator chose.
+        settings: the operator's.
         recommend: the use case. Raises any `HakkenError` that a visitor can meet.
         fetch: gets a list by username. Raises `BadUsername` and the kinds of `SourceError`.
         bundle: the current model and catalogue. Raises `ModelError` when none could be opened.
-        parse_export: reads MyAnimeList's export. Raises the kinds of `ExportError`.
-        details: what is known of titles beside the catalogue.
-        news: what is known of the current model itself.
-        find: the list that was fetched by a username a moment ago, if one was; asks no site.
+        parse_export: parses MyAnimeList's export. Raises the kinds of `ExportError`.
+        details: facts about titles beside the catalogue.
+        news: status of the current model.
+        find: the cached list of a username, if there is one; asks no site.
     """
 
     settings: Settings
@@ -53,12 +53,8 @@ class Services:
     find: Callable[[Username], UserList | None] = lambda _: None
 
 
-def once_a_request(bundle: Callable[[], ModelBundle]) -> Callable[[], ModelBundle]:
-    """Give a request the same model whenever it asks, though another may take its place meanwhile.
-
-    Args:
-        bundle: gives the current one.
-    """
+def once_per_request(bundle: Callable[[], ModelBundle]) -> Callable[[], ModelBundle]:
+    """Give a request the same model each time, though the current one may be replaced meanwhile."""
 
     def pinned() -> ModelBundle:
         if not has_request_context():
@@ -71,8 +67,8 @@ def once_a_request(bundle: Callable[[], ModelBundle]) -> Callable[[], ModelBundl
     return pinned
 
 
-def let_go(_: BaseException | None) -> None:
-    """Let go of the request's model at its end: its own objects may stay a while."""
+def release_bundle(_: BaseException | None) -> None:
+    """Release the request's model at its end: the request's own objects may live longer."""
     request.environ.pop(PINNED, None)
 
 

@@ -1,14 +1,13 @@
 """What integration tests share: stored models, the sites' stand-in, buckets, and pages with fakes behind them."""
 
-from tests.backstage import app_with, backstage, client, client_without_mal
+from tests.api_client import embedded_client
+from tests.fake_services import app_with, client, client_without_mal, fakes
 from tests.integration.bucket import bucket, emulator, faults
 from tests.models import bundle, embedded, trained
-from tests.programs import embedded_client
 from tests.standin.fixtures import standin, standin_server
 
 __all__ = [
     "app_with",
-    "backstage",
     "bucket",
     "bundle",
     "client",
@@ -16,6 +15,7 @@ __all__ = [
     "embedded",
     "embedded_client",
     "emulator",
+    "fakes",
     "faults",
     "standin",
     "standin_server",

@@ -20,8 +20,8 @@ from hakken.config import Settings
 from hakken.neighbours import also_liked, nearest, standing
 from hakken.ratings import Rating, Status, UserList
 from hakken.sources.carried import packed
-from hakken.web.asking import LONGEST_LINKED
-from tests.backstage import CURLY, Backstage, silenced, words, words_of
+from hakken.web.list_request import MAX_LINKED
+from tests.fake_services import CURLY, FakeServices, silenced, words, words_of
 from tests.models import N_ITEMS
 
 NEWER, ONLY_MODEL, NOWHERE = 90_000, N_ITEMS, 99_999
@@ -78,9 +78,9 @@ def told(bundle: ModelBundle) -> ModelBundle:
 
 @pytest.fixture
 def client(
-    app_with: Callable[[Settings], Flask], backstage: Backstage, told: ModelBundle, monkeypatch: pytest.MonkeyPatch
+    app_with: Callable[[Settings], Flask], fakes: FakeServices, told: ModelBundle, monkeypatch: pytest.MonkeyPatch
 ) -> FlaskClient:
-    monkeypatch.setattr(backstage, "bundle", lambda: told)
+    monkeypatch.setattr(fakes, "bundle", lambda: told)
     return app_with(Settings()).test_client()
 
 
@@ -128,7 +128,7 @@ def test_where_it_stands_is_said(client: FlaskClient, told: ModelBundle) -> None
 def hardly(
     told: ModelBundle,
     app_with: Callable[[Settings], Flask],
-    backstage: Backstage,
+    fakes: FakeServices,
     monkeypatch: pytest.MonkeyPatch,
 ) -> FlaskClient:
     """Where nobody watched 20, and too few watched 21 for anything to be similar; of that one no genre is known."""
@@ -140,7 +140,7 @@ def hardly(
     facts = {one.anime_id: msgspec.structs.replace(one, genres=("Drama",)) for one in told.catalogue.values()}
     facts[21] = told.catalogue[21]
     behind = ModelBundle(dataclasses.replace(told.model, arrays=few), Catalogue(facts.values()))
-    monkeypatch.setattr(backstage, "bundle", lambda: behind)
+    monkeypatch.setattr(fakes, "bundle", lambda: behind)
     return app_with(Settings()).test_client()
 
 
@@ -200,14 +200,14 @@ AROUND: dict[int, dict[str, Any]] = {
 
 @pytest.fixture
 def around(
-    app_with: Callable[[Settings], Flask], backstage: Backstage, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
+    app_with: Callable[[Settings], Flask], fakes: FakeServices, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
 ) -> FlaskClient:
     """Where 30 to 36 are a series, 40 to 42 two other tellings of it, and the rest of its universe."""
     usual: dict[str, Any] = {"anime_id": 0, "series": 30, "story": 30, "universe": 30}
     anime = {one: Anime(anime_id=one, title=f"Anime {one}", kind="main") for one in range(1, 100)}
     anime |= {one: Anime(**usual | {"anime_id": one} | facts) for one, facts in AROUND.items()}
     behind = ModelBundle(bundle.model, Catalogue(anime.values()))
-    monkeypatch.setattr(backstage, "bundle", lambda: behind)
+    monkeypatch.setattr(fakes, "bundle", lambda: behind)
     return app_with(Settings()).test_client()
 
 
@@ -268,18 +268,18 @@ def test_whoever_comes_from_their_list_sees_what_it_has_of_the_series(around: Fl
     assert "?list" not in around.get("/anime/30").text
 
 
-def test_no_site_is_asked_for_the_list_of_whom_the_address_names(around: FlaskClient, backstage: Backstage) -> None:
+def test_no_site_is_asked_for_the_list_of_whom_the_address_names(around: FlaskClient, fakes: FakeServices) -> None:
     lost = around.get("/anime/30?username=spike")
     assert "your list was read too long ago. Read it again" in section(lost, "series")
     assert 'href="/recommendations?username=spike&amp;source=mal"' in lost.text
     assert "seen," not in section(lost, "series")
 
-    backstage.kept = UserList.of([Rating(30, 9)])
+    fakes.kept = UserList.of([Rating(30, 9)])
     kept = around.get("/anime/30?username=spike")
     assert "Show seen, 9" in section(kept, "series")
     assert "too long ago" not in section(kept, "series")
     assert 'href="/anime/31?username=spike&amp;source=mal"' in kept.text
-    assert backstage.asked == []
+    assert fakes.asked == []
     sample = around.get("/anime/30?sample=1")
     assert sample.status_code == 200
     assert 'href="/anime/31?sample=1"' in sample.text
@@ -294,7 +294,7 @@ def test_a_long_list_is_not_taken_along_by_every_link(around: FlaskClient) -> No
     drawn = random.Random(1)
     entries = (Rating(one, drawn.randint(0, 10)) for one in drawn.sample(range(1, 60_000), 900))
     text = packed(UserList.of(entries))
-    assert len(text) > LONGEST_LINKED
+    assert len(text) > MAX_LINKED
     page = around.get("/anime/30", query_string={"list": text})
     assert page.status_code == 200
     assert 'href="/anime/31"' in page.text
@@ -350,14 +350,14 @@ def test_what_only_catalogue_or_model_know_has_a_page(client: FlaskClient, anime
 
 @pytest.mark.parametrize("anime_id", [NOWHERE, 2**31 - 1])
 def test_an_unknown_title_is_not_found_and_nothing_is_asked_about_it(
-    client: FlaskClient, backstage: Backstage, anime_id: int
+    client: FlaskClient, fakes: FakeServices, anime_id: int
 ) -> None:
     page = client.get(f"/anime/{anime_id}")
 
     assert page.status_code == 404
     assert "No such title is known here" in words(page)
     assert f"an anime with the number {anime_id}" in words(page)
-    assert backstage.wanted == []
+    assert fakes.wanted == []
     assert not page.cache_control.public
 
 
@@ -366,8 +366,8 @@ def test_what_is_no_title_is_no_page(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
-def test_without_a_model_the_page_says_so(app_with: Callable[[Settings], Flask], backstage: Backstage) -> None:
-    backstage.model_failure = errors.ArtefactMissing("There is no model.")
+def test_without_a_model_the_page_says_so(app_with: Callable[[Settings], Flask], fakes: FakeServices) -> None:
+    fakes.model_failure = errors.ArtefactMissing("There is no model.")
 
     page = app_with(Settings()).test_client().get("/anime/1")
 
@@ -375,8 +375,8 @@ def test_without_a_model_the_page_says_so(app_with: Callable[[Settings], Flask],
     assert page.headers["Retry-After"]
 
 
-def test_any_cache_may_keep_it_and_ask_whether_it_changed(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.facts[1] = {"picture": "https://cdn.myanimelist.net/images/anime/4/19644.jpg"}
+def test_any_cache_may_keep_it_and_ask_whether_it_changed(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.facts[1] = {"picture": "https://cdn.myanimelist.net/images/anime/4/19644.jpg"}
     page = client.get("/anime/1")
     tag = page.headers["ETag"]
     assert page.cache_control.public
@@ -387,16 +387,16 @@ def test_any_cache_may_keep_it_and_ask_whether_it_changed(client: FlaskClient, b
     assert again.status_code == HTTPStatus.NOT_MODIFIED
     assert not again.data
 
-    backstage.facts[1] |= {"synopsis": "Another."}
+    fakes.facts[1] |= {"synopsis": "Another."}
     assert client.get("/anime/1", headers={"If-None-Match": tag}).status_code == 200
 
 
 def test_facts_that_it_lacks_are_asked_for_and_it_is_not_kept_for_long(
-    client: FlaskClient, backstage: Backstage
+    client: FlaskClient, fakes: FakeServices
 ) -> None:
     page = client.get("/anime/5")
 
-    assert backstage.wanted == [[5]]
+    assert fakes.wanted == [[5]]
     assert page.cache_control.max_age == 60
     assert "It is being asked for: come back in a minute." in words(page)
 

@@ -34,14 +34,13 @@ from hakken.ratings import (
 from hakken.recommend import list_notes
 from hakken.sources import carried
 from hakken.taste import profile
-from hakken.web.api.operations import Operation
-from hakken.web.api.options import RANGES, RecommendationsBody
-from hakken.web.api.table import OPERATIONS
-from hakken.web.forms import CHOICES, written
-from tests.backstage import EVIL, MADE, Backstage, words
-from tests.backstage import bundle as made_up_bundle
+from hakken.web.api.operations import OPERATIONS, Operation
+from hakken.web.api.request_types import RANGES, RecommendationsBody
+from hakken.web.forms import CHOICES, preferences_to_fields
+from tests.api_client import JSON, PROBLEM, ask, said
+from tests.fake_services import EVIL, MADE, FakeServices, words
+from tests.fake_services import bundle as made_up_bundle
 from tests.integration.test_pages import kinds_of_error
-from tests.programs import JSON, PROBLEM, ask, said
 
 LIST = {"ratings": [{"anime_id": 1, "score": 9}, {"anime_id": 199, "score": 0, "status": "watching"}]}
 
@@ -49,12 +48,12 @@ LIST = {"ratings": [{"anime_id": 1, "score": 9}, {"anime_id": 199, "score": 0, "
 # Lists
 
 
-def test_a_list_by_name_is_that_of_the_terminal_and_the_download(client: FlaskClient, backstage: Backstage) -> None:
+def test_a_list_by_name_is_that_of_the_terminal_and_the_download(client: FlaskClient, fakes: FakeServices) -> None:
     answer = client.get("/api/v1/recommendations?username=Spike_S-1&source=anilist&n=25")
 
     assert answer.status_code == 200
     assert answer.content_type == JSON
-    assert backstage.asked == [(Username("Spike_S-1", Site.ANILIST), Preferences(n=25))]
+    assert fakes.asked == [(Username("Spike_S-1", Site.ANILIST), Preferences(n=25))]
     assert answer.text == as_json(MADE, made_up_bundle())
     assert "Spike" not in answer.text
     assert list(said(answer)) == ["recommendations", "continue", "model", "notes"]
@@ -65,11 +64,11 @@ def test_a_list_by_name_is_that_of_the_terminal_and_the_download(client: FlaskCl
     }
 
 
-def test_a_list_that_is_sent(client: FlaskClient, backstage: Backstage) -> None:
+def test_a_list_that_is_sent(client: FlaskClient, fakes: FakeServices) -> None:
     answer = client.post("/api/v1/recommendations", json=LIST | {"n": 20, "genre": ["Action", "Action"], "adult": True})
 
     assert said(answer) == json.loads(as_json(MADE, made_up_bundle()))
-    [(who, preferences)] = backstage.asked
+    [(who, preferences)] = fakes.asked
     assert isinstance(who, UserList)
     assert [(one.anime_id, one.score, one.status) for one in who.ratings] == [
         (1, 9, Status.COMPLETED),
@@ -82,12 +81,12 @@ CARRIED = carried.packed(UserList.of([Rating(1, 9), Rating(199, 0, Status.WATCHI
 
 
 @pytest.mark.parametrize("way", ["sample=1", "pick=1-9&pick=199", f"list={CARRIED}"])
-def test_the_other_ways_of_the_page_to_name_a_list(client: FlaskClient, backstage: Backstage, way: str) -> None:
+def test_the_other_ways_of_the_page_to_name_a_list(client: FlaskClient, fakes: FakeServices, way: str) -> None:
     page = client.get(f"/recommendations?{way}", follow_redirects=True)
     answer = client.get(f"/api/v1/recommendations?{way}")
 
     assert answer.status_code == page.status_code == 200
-    assert backstage.asked[0] == backstage.asked[1]
+    assert fakes.asked[0] == fakes.asked[1]
     broken = client.get("/api/v1/recommendations?list=x")
     assert (broken.status_code, said(broken)["type"]) == (400, "/api/v1/problems#bad-list")
 
@@ -126,7 +125,7 @@ def test_every_option_is_drawn() -> None:
     @settings(max_examples=200, database=None, derandomize=True)
     @given(all_preferences)
     def collect(preferences: Preferences) -> None:
-        drawn.update(written(preferences))
+        drawn.update(preferences_to_fields(preferences))
 
     collect()
     assert drawn == {choice.name for choice in CHOICES.values()}
@@ -135,7 +134,7 @@ def test_every_option_is_drawn() -> None:
 @settings(max_examples=40)
 @given(preferences=all_preferences)
 def test_options_of_page_address_and_body_mean_the_same(embedded_client: FlaskClient, preferences: Preferences) -> None:
-    query = urlencode(written(preferences), doseq=True)
+    query = urlencode(preferences_to_fields(preferences), doseq=True)
     body = {
         choice.name: list(value) if isinstance(value, tuple) else value
         for field, choice in CHOICES.items()
@@ -205,31 +204,31 @@ def test_every_number_among_the_options_has_its_range() -> None:
         (f"sample=1&genre={65 * 'x'}", "`genre[0]`: expected `str` of length <= 64."),
     ],
 )
-def test_what_an_address_may_not_say(client: FlaskClient, backstage: Backstage, query: str, sentence: str) -> None:
+def test_what_an_address_may_not_say(client: FlaskClient, fakes: FakeServices, query: str, sentence: str) -> None:
     answer = client.get(f"/api/v1/recommendations?{query}")
 
     assert (answer.status_code, answer.content_type) == (400, PROBLEM)
     assert said(answer)["type"] == "/api/v1/problems#bad-option"
     assert said(answer)["detail"].startswith(sentence)
-    assert not backstage.asked
+    assert not fakes.asked
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
 def test_a_parameter_that_nobody_knows_is_refused_everywhere(
-    client: FlaskClient, backstage: Backstage, operation: Operation
+    client: FlaskClient, fakes: FakeServices, operation: Operation
 ) -> None:
     answer = ask(client, operation, unknown="1")
 
     assert (answer.status_code, said(answer)["detail"]) == (400, "There is no option `unknown`.")
-    assert not backstage.asked
+    assert not fakes.asked
 
 
 @pytest.mark.parametrize("switch", ["1", "true"])
 def test_a_switch_is_on_by_the_pages_word_and_by_that_of_most_programs(
-    client: FlaskClient, backstage: Backstage, switch: str
+    client: FlaskClient, fakes: FakeServices, switch: str
 ) -> None:
     assert client.get(f"/api/v1/recommendations?sample=1&adult={switch}&year_from=&type=&n=").status_code == 200
-    assert backstage.asked[0][1] == Preferences(adult=True)
+    assert fakes.asked[0][1] == Preferences(adult=True)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/recommendations", "/api/v1/taste"])
@@ -305,8 +304,8 @@ def test_titles_are_found_by_any_name_with_typos(client: FlaskClient) -> None:
         assert client.get(f"/api/v1/anime?{query}").status_code == 400
 
 
-def test_what_is_known_of_a_title_and_what_is_not(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.facts = {
+def test_what_is_known_of_a_title_and_what_is_not(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.facts = {
         1: {
             "synopsis": "A crew.",
             "relations": (Related(5, "Side story"), Related(6, "Sequel", 0.5), Related(7, "Other", 0.35)),
@@ -331,7 +330,7 @@ def test_what_is_known_of_a_title_and_what_is_not(client: FlaskClient, backstage
     assert {"franchise", "saga", "story", "kind", "probable"} <= set(facts)  # two keep the names of before
     for anime_id in (199, 666):
         assert said(client.get(f"/api/v1/anime/{anime_id}"))["picture"] is None, "it is of a host that is not listed"
-    assert not backstage.wanted, "who reads all titles would have us ask for all"
+    assert not fakes.wanted, "who reads all titles would have us ask for all"
 
 
 @pytest.mark.parametrize("path", ["/api/v1/anime/12345", "/api/v1/anime/12345/neighbours"])
@@ -373,29 +372,27 @@ def test_neighbours(embedded_client: FlaskClient, embedded: ModelBundle) -> None
     assert len(few["nearest"]) == len(more["nearest"]) == 50
 
 
-def test_taste_by_name_and_of_a_list(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.list = UserList.of([Rating(1, 9), Rating(199, 0, Status.WATCHING)])
-    expected = json.loads(msgspec.json.encode(profile(backstage.list, made_up_bundle())))
+def test_taste_by_name_and_of_a_list(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.list = UserList.of([Rating(1, 9), Rating(199, 0, Status.WATCHING)])
+    expected = json.loads(msgspec.json.encode(profile(fakes.list, made_up_bundle())))
 
     assert said(client.get("/api/v1/taste?username=spike")) == expected
     assert said(client.post("/api/v1/taste", json=LIST)) == expected
-    assert backstage.asked == [(Username("spike"), Preferences())]
+    assert fakes.asked == [(Username("spike"), Preferences())]
     assert said(client.get("/api/v1/taste?username=spike&n=3"))["detail"] == "There is no option `n`."
 
 
-def test_a_taste_says_what_could_not_be_read(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.list = UserList.of([Rating(1, 9)], skipped=2)
+def test_a_taste_says_what_could_not_be_read(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.list = UserList.of([Rating(1, 9)], skipped=2)
     notes = said(client.get("/api/v1/taste?username=spike"))["notes"]
 
-    assert notes == [*profile(backstage.list, made_up_bundle()).notes, *list_notes(backstage.list)]
-    assert len(list_notes(backstage.list)) == 1
+    assert notes == [*profile(fakes.list, made_up_bundle()).notes, *list_notes(fakes.list)]
+    assert len(list_notes(fakes.list)) == 1
 
 
-def test_titles_are_text_whatever_they_hold(client: FlaskClient, backstage: Backstage) -> None:
+def test_titles_are_text_whatever_they_hold(client: FlaskClient, fakes: FakeServices) -> None:
     odd = "\N{RIGHT-TO-LEFT OVERRIDE}مرحبا \N{FACE WITH TEARS OF JOY}"
-    backstage.answer = Recommendations(
-        (Recommendation(666, EVIL.title, 8.0, 8.0, 1), Recommendation(2, odd, 8.0, 8.0, 1))
-    )
+    fakes.answer = Recommendations((Recommendation(666, EVIL.title, 8.0, 8.0, 1), Recommendation(2, odd, 8.0, 8.0, 1)))
     answer = client.get("/api/v1/recommendations?sample=1")
 
     assert [one["title"] for one in said(answer)["recommendations"]] == [EVIL.title, odd]
@@ -405,10 +402,10 @@ def test_titles_are_text_whatever_they_hold(client: FlaskClient, backstage: Back
     assert said(client.get("/api/v1/anime/666"))["title"] == EVIL.title
 
 
-def test_a_title_without_a_predicted_rating_has_null(client: FlaskClient, backstage: Backstage) -> None:
+def test_a_title_without_a_predicted_rating_has_null(client: FlaskClient, fakes: FakeServices) -> None:
     why = Reason(199, "Sen", 0, 0.1, planned=True)
     made = Recommendation(1, "Cowboy Bebop", None, 0.5, 0, 0, (why,), by_attributes=True)
-    backstage.answer = Recommendations((made,))
+    fakes.answer = Recommendations((made,))
     [one] = said(client.get("/api/v1/recommendations?sample=1"))["recommendations"]
 
     assert (one["predicted_rating"], one["by_attributes"]) == (None, True)
@@ -429,9 +426,9 @@ def failing(kind: type[errors.HakkenError]) -> errors.HakkenError:
 @pytest.mark.parametrize("kind", list(kinds_of_error()))
 @pytest.mark.parametrize("path", ["recommendations", "taste"])
 def test_every_failure_is_the_pages_own_as_a_problem(
-    client: FlaskClient, backstage: Backstage, kind: type[errors.HakkenError], path: str
+    client: FlaskClient, fakes: FakeServices, kind: type[errors.HakkenError], path: str
 ) -> None:
-    backstage.failure = failing(kind)
+    fakes.failure = failing(kind)
     page, answer = client.get("/recommendations?username=spike"), client.get(f"/api/v1/{path}?username=spike")
 
     assert answer.content_type == PROBLEM
@@ -446,8 +443,8 @@ def test_every_failure_is_the_pages_own_as_a_problem(
         assert f'id="{name}"' in client.get("/api/v1/").text
 
 
-def test_what_was_tried_is_told(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.failure = failing(errors.AllSourcesFailed)
+def test_what_was_tried_is_told(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.failure = failing(errors.AllSourcesFailed)
 
     assert said(client.get("/api/v1/recommendations?username=spike")) == {
         "type": "/api/v1/problems#all-sources-failed",
@@ -461,16 +458,16 @@ def test_what_was_tried_is_told(client: FlaskClient, backstage: Backstage) -> No
     }
 
 
-def test_sources_that_all_failed_alike_are_that_failure(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.failure = errors.AllSourcesFailed("No.", [("mal", errors.SiteTimeout("It took too long."))])
+def test_sources_that_all_failed_alike_are_that_failure(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.failure = errors.AllSourcesFailed("No.", [("mal", errors.SiteTimeout("It took too long."))])
     problem = said(client.get("/api/v1/recommendations?username=spike"))
 
     assert (problem["type"], problem["status"]) == ("/api/v1/problems#site-timeout", 504)
     assert len(problem["tried"]) == 1
 
 
-def test_a_mistake_of_ours_tells_nothing_of_itself(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.failure = ValueError("secret detail")
+def test_a_mistake_of_ours_tells_nothing_of_itself(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.failure = ValueError("secret detail")
     answer = client.get("/api/v1/recommendations?username=spike")
 
     assert (answer.status_code, answer.content_type) == (500, PROBLEM)
@@ -479,8 +476,8 @@ def test_a_mistake_of_ours_tells_nothing_of_itself(client: FlaskClient, backstag
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
-def test_without_a_model(client: FlaskClient, backstage: Backstage, operation: Operation) -> None:
-    backstage.failure = backstage.model_failure = errors.ArtefactMissing("There is no model at /srv/secret.")
+def test_without_a_model(client: FlaskClient, fakes: FakeServices, operation: Operation) -> None:
+    fakes.failure = fakes.model_failure = errors.ArtefactMissing("There is no model at /srv/secret.")
     answer = ask(client, operation)
 
     assert (answer.status_code, answer.content_type) == (503, PROBLEM)
@@ -517,11 +514,11 @@ def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient, method: str,
 
 
 def test_no_name_and_no_query_is_logged(
-    client: FlaskClient, backstage: Backstage, caplog: pytest.LogCaptureFixture
+    client: FlaskClient, fakes: FakeServices, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     for failure in (None, errors.UserNotFound("No."), errors.ArtefactMissing("No."), ValueError("No.")):
-        backstage.failure = failure
+        fakes.failure = failure
         client.get("/api/v1/recommendations?username=spike_spiegel&genre=Action")
         client.get("/api/v1/taste?username=spike_spiegel&foo=1")
     client.get("/api/v1/anime?q=spike_spiegel")

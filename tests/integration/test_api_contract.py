@@ -19,7 +19,7 @@ from hakken.config import Settings
 from hakken.http import Deadline, HttpClient
 from hakken.ratings import Rating, Site, UserList
 from hakken.sources import Sources
-from hakken.web.api.document import document
+from hakken.web.api.openapi import document
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

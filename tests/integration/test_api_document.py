@@ -11,14 +11,13 @@ from flask.testing import FlaskClient
 
 from hakken import errors
 from hakken.model import store
-from hakken.web.api.document import document, problems_of
-from hakken.web.api.operations import BY_NAME, Operation
-from hakken.web.api.table import OPERATIONS
+from hakken.web.api.openapi import document, problems_of
+from hakken.web.api.operations import BY_NAME, OPERATIONS, Operation
+from hakken.web.error_pages import problem_name
 from hakken.web.failures import FAILURES
-from hakken.web.problems import name_of
-from tests.backstage import words
+from tests.api_client import JSON, PROBLEM, ask, said
+from tests.fake_services import words
 from tests.integration.test_pages import kinds_of_error
-from tests.programs import JSON, PROBLEM, ask, said
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
@@ -65,8 +64,8 @@ def test_every_answer_has_an_example_and_every_failure_a_place() -> None:
             if status >= "400"
             for name in response["content"][PROBLEM]["examples"]
         }
-        assert examples == {name_of(kind) for kind in problems_of(operation)}
-        assert ("304" in responses) is operation.kept
+        assert examples == {problem_name(kind) for kind in problems_of(operation)}
+        assert ("304" in responses) is operation.cacheable
 
 
 def test_what_can_go_wrong_with_a_list_is_all_documented() -> None:

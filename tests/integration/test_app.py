@@ -20,8 +20,8 @@ from hakken.ratings import MAX_ANIME_ID, Rating, Site, UserList, Username
 from hakken.sources import Sources
 from hakken.sources.sharing import SharedLists
 from make_recommendations import read_export
-from tests.backstage import words
 from tests.exports import SAMPLE, export_of
+from tests.fake_services import words
 from tests.serving import PATIENCE, served, wait_for
 
 

@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 from hakken import errors
 from hakken.ratings import Preferences, Rating, Reason, Recommendation, Recommendations, Status, UserList
 from hakken.sources.carried import packed, unpacked
-from hakken.web.addresses import LONGEST_ADDRESS
-from tests.backstage import SAMPLE, Backstage, Fields, press, upload, words
+from hakken.web.list_request import MAX_ADDRESS
+from tests.fake_services import SAMPLE, FakeServices, Fields, press, upload, words
 
 SHORT = UserList.of([Rating(1, 9), Rating(7, 0, Status.PLAN_TO_WATCH)])
 # Gaps and scores without any pattern, so that they pack badly.
@@ -44,21 +44,21 @@ def state(page: TestResponse) -> str:
     return page.text.partition('id="state"')[2].partition("</form>")[0]
 
 
-def test_an_upload_leads_to_an_address_that_holds_it(client: FlaskClient, backstage: Backstage) -> None:
+def test_an_upload_leads_to_an_address_that_holds_it(client: FlaskClient, fakes: FakeServices) -> None:
     page = upload(client, export(SHORT), n="5", genre="Action")
 
     assert page.request.method == "GET"
     assert entries(unpacked(page.request.args["list"])) == entries(SHORT)
-    assert entries(backstage.asked[0][0]) == entries(SHORT)
-    assert backstage.asked[0][1] == Preferences(n=5, genres=("Action",))
+    assert entries(fakes.asked[0][0]) == entries(SHORT)
+    assert fakes.asked[0][1] == Preferences(n=5, genres=("Action",))
     # Whoever opens it without having uploaded anything sees the same.
     again = client.get(page.request.full_path)
     assert again.text == page.text
-    assert len(backstage.uploads) == 1
+    assert len(fakes.uploads) == 1
 
 
-def test_an_upload_that_no_address_holds_travels_in_the_page(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.answer = ONE
+def test_an_upload_that_no_address_holds_travels_in_the_page(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.answer = ONE
     page = upload(client, export(LONG), n="5")
 
     assert page.request.method == "POST"
@@ -68,15 +68,15 @@ def test_an_upload_that_no_address_holds_travels_in_the_page(client: FlaskClient
     for label in ("Not this one: Cowboy Bebop", "leave out: Sen", "More like this: Cowboy Bebop"):
         page = press(client, page, label)
         assert page.status_code == 200
-    assert backstage.asked[-1][1] == Preferences(n=5, ignored=(199,), hidden=(1,), like=(1,))
+    assert fakes.asked[-1][1] == Preferences(n=5, ignored=(199,), hidden=(1,), like=(1,))
     page = press(client, page, "Undo: Hidden Cowboy Bebop")
-    assert backstage.asked[-1][1] == Preferences(n=5, ignored=(199,), like=(1,))
-    assert {frozenset(entries(who).items()) for who, _ in backstage.asked} == {frozenset(entries(LONG).items())}
-    assert len(backstage.uploads) == 1, "and nothing but the page has kept it"
+    assert fakes.asked[-1][1] == Preferences(n=5, ignored=(199,), like=(1,))
+    assert {frozenset(entries(who).items()) for who, _ in fakes.asked} == {frozenset(entries(LONG).items())}
+    assert len(fakes.uploads) == 1, "and nothing but the page has kept it"
     # The form of choices carries it too.
     fields = Fields(page, 'class="again"').sent
     assert client.post("/recommendations", data=fields).status_code == 200
-    assert backstage.asked[-1] == backstage.asked[-2]
+    assert fakes.asked[-1] == fakes.asked[-2]
 
 
 def test_a_list_that_becomes_short_enough_goes_back_into_an_address(client: FlaskClient) -> None:
@@ -93,7 +93,7 @@ def test_the_length_that_an_address_may_have(client: FlaskClient) -> None:
         some = UserList(LONG.ratings[:n_entries])
         page = client.post("/recommendations", data={"list": packed(some)})
         address = f"http://localhost/recommendations?list={packed(some)}"
-        assert (page.status_code == 303) == (len(address) <= LONGEST_ADDRESS)
+        assert (page.status_code == 303) == (len(address) <= MAX_ADDRESS)
     assert page.status_code == 200
 
 
@@ -101,16 +101,16 @@ def test_the_length_that_an_address_may_have(client: FlaskClient) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("path", ["/recommendations", "/taste"])
 def test_a_list_that_can_not_be_read(
-    client: FlaskClient, backstage: Backstage, text: str, method: str, path: str
+    client: FlaskClient, fakes: FakeServices, text: str, method: str, path: str
 ) -> None:
     fields = {"list": text}
     page = client.get(path, query_string=fields) if method == "GET" else client.post(path, data=fields)
 
     assert page.status_code == 400
     assert "The list in this address can't be read" in words(page)
-    assert "You can mend this." in words(page)
+    assert "You can fix this." in words(page)
     assert "<script>" not in page.text
-    assert not backstage.asked
+    assert not fakes.asked
 
 
 def test_a_choice_that_can_not_be_is_mended_with_the_list_kept(client: FlaskClient) -> None:
@@ -120,11 +120,11 @@ def test_a_choice_that_can_not_be_is_mended_with_the_list_kept(client: FlaskClie
     assert Fields(page, 'class="again"').sent["list"] == packed(SHORT)
 
 
-def test_what_a_list_lacks_is_told_after_each_change(client: FlaskClient, backstage: Backstage) -> None:
+def test_what_a_list_lacks_is_told_after_each_change(client: FlaskClient, fakes: FakeServices) -> None:
     """A note on what could not be read of a file would else be gone with the first click."""
     page = upload(client, b"<myanimelist><anime><series_animedb_id>x</series_animedb_id></anime></myanimelist>")
     assert page.status_code == 200
-    [(who, _)] = backstage.asked
+    [(who, _)] = fakes.asked
     assert isinstance(who, UserList)
     assert who.skipped == 1
 
@@ -168,8 +168,8 @@ def test_a_form_of_list_that_there_is_not(client: FlaskClient, text: str) -> Non
     assert "A list can be" in words(page)
 
 
-def test_downloads(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.answer = ONE
+def test_downloads(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.answer = ONE
     csv = client.get("/recommendations?sample=1&format=csv")
     made = client.post("/recommendations", data={"list": packed(SHORT), "format": "json"})
 
@@ -186,8 +186,8 @@ def test_downloads(client: FlaskClient, backstage: Backstage) -> None:
         assert "private" in answer.headers["Cache-Control"]
 
 
-def test_a_failed_download_says_why(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.failure = errors.PrivateList("The site says that this list is private.")
+def test_a_failed_download_says_why(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.failure = errors.PrivateList("The site says that this list is private.")
     page = client.get("/recommendations?username=spike&format=csv")
     assert page.status_code == 403
     assert "This list is private" in words(page)
@@ -230,9 +230,9 @@ def test_the_two_pages_about_a_list_lead_to_each_other(client: FlaskClient) -> N
     assert f'value="{packed(LONG)}"' in form
 
 
-def test_the_sample_list_is_read_once(client: FlaskClient, backstage: Backstage) -> None:
+def test_the_sample_list_is_read_once(client: FlaskClient, fakes: FakeServices) -> None:
     for _ in range(3):
         assert client.get("/recommendations?sample=1").status_code == 200
-    assert len(backstage.uploads) <= 1
+    assert len(fakes.uploads) <= 1
     with SAMPLE.open("rb") as file:
         assert file.read(5) == b"<?xml"

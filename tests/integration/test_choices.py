@@ -29,8 +29,8 @@ from hakken.ratings import (
     Username,
 )
 from hakken.sources.mal_export import parse
-from hakken.web.forms import CHOICES, read_preferences, written
-from tests.backstage import EVIL, SAMPLE, Backstage, Fields, buttons, press, words
+from hakken.web.forms import CHOICES, preferences_to_fields, read_preferences
+from tests.fake_services import EVIL, SAMPLE, FakeServices, Fields, buttons, press, words
 
 CHOSEN: list[tuple[str, Preferences]] = [
     ("order=predicted_rating", Preferences(order=Order.PREDICTED_RATING)),
@@ -82,7 +82,7 @@ def query(address: str) -> MultiDict[str, str]:
 
 @pytest.mark.parametrize(("text", "preferences"), CHOSEN)
 def test_each_choice_reaches_the_use_case(
-    client: FlaskClient, backstage: Backstage, text: str, preferences: Preferences
+    client: FlaskClient, fakes: FakeServices, text: str, preferences: Preferences
 ) -> None:
     fields = query(f"?{text}")
 
@@ -90,18 +90,18 @@ def test_each_choice_reaches_the_use_case(
     data = {**fields.to_dict(flat=False), "export": (BytesIO(SAMPLE.read_bytes()), "animelist.xml")}
     assert client.post("/recommendations", data=data, follow_redirects=True).status_code == 200
 
-    assert [chosen for _, chosen in backstage.asked] == [preferences] * 2
+    assert [chosen for _, chosen in fakes.asked] == [preferences] * 2
 
 
 def test_every_preference_can_be_written_and_read_again() -> None:
     assert set(CHOICES) == set(Preferences.__struct_fields__)
     unchanged = [name for name in CHOICES if getattr(EVERYTHING, name) == getattr(Preferences(), name)]
     assert not unchanged, "this test is to change all of them"
-    assert read_preferences(MultiDict(written(EVERYTHING))) == EVERYTHING
-    assert written(Preferences()) == {}
+    assert read_preferences(MultiDict(preferences_to_fields(EVERYTHING))) == EVERYTHING
+    assert preferences_to_fields(Preferences()) == {}
     for popularity in (-1.0, 1e-05, 0.35, 1.0):
         given = Preferences(popularity=popularity)
-        assert read_preferences(MultiDict(written(given))) == given
+        assert read_preferences(MultiDict(preferences_to_fields(given))) == given
 
 
 BAD_CHOICES = [
@@ -136,16 +136,16 @@ BAD_CHOICES = [
 
 
 @pytest.mark.parametrize(("text", "sentence"), BAD_CHOICES)
-def test_a_choice_that_can_not_be(client: FlaskClient, backstage: Backstage, text: str, sentence: str) -> None:
+def test_a_choice_that_can_not_be(client: FlaskClient, fakes: FakeServices, text: str, sentence: str) -> None:
     data = {**query(f"?{text}").to_dict(flat=False), "export": (BytesIO(SAMPLE.read_bytes()), "animelist.xml")}
     for page in (client.get(f"/recommendations?sample=1&{text}"), client.post("/recommendations", data=data)):
         assert page.status_code == 400
         assert sentence in words(page)
-    assert not backstage.asked
+    assert not fakes.asked
 
 
 def test_everything_chosen_survives_in_the_form(client: FlaskClient) -> None:
-    page = client.get("/recommendations", query_string={"username": "spike", **written(EVERYTHING)})
+    page = client.get("/recommendations", query_string={"username": "spike", **preferences_to_fields(EVERYTHING)})
 
     sent = Fields(page, 'class="again"').sent
     assert (sent["username"], sent["source"]) == ("spike", "mal")
@@ -153,11 +153,11 @@ def test_everything_chosen_survives_in_the_form(client: FlaskClient) -> None:
     assert '<details class="choices" open>' in page.text
 
 
-def test_everything_chosen_survives_an_upload_and_a_failure(client: FlaskClient, backstage: Backstage) -> None:
-    data = {**written(EVERYTHING), "export": (BytesIO(SAMPLE.read_bytes()), "animelist.xml")}
+def test_everything_chosen_survives_an_upload_and_a_failure(client: FlaskClient, fakes: FakeServices) -> None:
+    data = {**preferences_to_fields(EVERYTHING), "export": (BytesIO(SAMPLE.read_bytes()), "animelist.xml")}
     uploaded = client.post("/recommendations", data=data, follow_redirects=True)
-    backstage.failure = errors.PrivateList("This list is private.")
-    failed = client.get("/recommendations", query_string={"username": "spike", **written(EVERYTHING)})
+    fakes.failure = errors.PrivateList("This list is private.")
+    failed = client.get("/recommendations", query_string={"username": "spike", **preferences_to_fields(EVERYTHING)})
 
     for page, marker in ((uploaded, 'class="again"'), (failed, "by-upload"), (failed, "by-username")):
         assert read_preferences(Fields(page, marker).sent) == EVERYTHING
@@ -221,11 +221,13 @@ def test_genres_that_only_titles_for_adults_have_are_marked(client: FlaskClient)
     assert {kind for kind, name, _ in ticks if name in {"Action", "Space"}} == {""}
 
 
-def test_what_is_said_of_one_title_leaves_everything_else_as_it_is(client: FlaskClient, backstage: Backstage) -> None:
+def test_what_is_said_of_one_title_leaves_everything_else_as_it_is(client: FlaskClient, fakes: FakeServices) -> None:
     one = Recommendation(5, "MyAnimeList #5", 9.0, 9.0, 2345, 20, REASONS)
-    backstage.answer = Recommendations((one,), continues=(one,))
+    fakes.answer = Recommendations((one,), continues=(one,))
     before = msgspec.structs.replace(EVERYTHING, order=Order.MATCH)
-    page = client.get("/recommendations", query_string={"username": "spike", "source": "anilist", **written(before)})
+    page = client.get(
+        "/recommendations", query_string={"username": "spike", "source": "anilist", **preferences_to_fields(before)}
+    )
 
     for label, changed in (
         ("leave out: ×××Bare", {"ignored": (1, 199, 7)}),
@@ -235,10 +237,10 @@ def test_what_is_said_of_one_title_leaves_everything_else_as_it_is(client: Flask
     ):
         assert len(buttons(page, label)) == 2, "in the list and in what continues"
         assert press(client, page, label).status_code == 200
-        assert backstage.asked[-1] == (Username("spike", Site.ANILIST), msgspec.structs.replace(before, **changed))
+        assert fakes.asked[-1] == (Username("spike", Site.ANILIST), msgspec.structs.replace(before, **changed))
 
 
-def test_what_was_said_is_named_and_can_be_taken_back(client: FlaskClient, backstage: Backstage) -> None:
+def test_what_was_said_is_named_and_can_be_taken_back(client: FlaskClient, fakes: FakeServices) -> None:
     page = client.get("/recommendations?sample=1&n=5&ignore=1&ignore=54321&hide=666&like=199")
 
     assert "Left out of your list: Cowboy Bebop Undo" in words(page)
@@ -252,16 +254,16 @@ def test_what_was_said_is_named_and_can_be_taken_back(client: FlaskClient, backs
     ):
         undone = press(client, page, label)
         assert undone.status_code == 200
-        assert backstage.asked[-1][1] == left
+        assert fakes.asked[-1][1] == left
         assert "undo" not in undone.request.url, "an address to keep says what is, not what was"
 
 
 @pytest.mark.parametrize("undo", ["ignore", "ignore-", "n-5", "ignore-x", "-1", "ignored-1"])
-def test_what_can_not_be_taken_back(client: FlaskClient, backstage: Backstage, undo: str) -> None:
+def test_what_can_not_be_taken_back(client: FlaskClient, fakes: FakeServices, undo: str) -> None:
     page = client.get(f"/recommendations?sample=1&undo={undo}")
 
     assert page.status_code == 400
-    assert "What is taken back must be a choice and the id of a title" in words(page)
+    assert "What is undone must be a choice and the id of a title" in words(page)
 
 
 @pytest.mark.parametrize(
@@ -269,9 +271,9 @@ def test_what_can_not_be_taken_back(client: FlaskClient, backstage: Backstage, u
     [("ignore", 100, "leave out: "), ("hide", 100, "Not this one: "), ("like", 10, "More like this: ")],
 )
 def test_no_more_can_be_said_of_titles_than_is_read(
-    client: FlaskClient, backstage: Backstage, name: str, most: int, button: str
+    client: FlaskClient, fakes: FakeServices, name: str, most: int, button: str
 ) -> None:
-    backstage.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.0, 9.0, 2345, 20, REASONS),))
+    fakes.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.0, 9.0, 2345, 20, REASONS),))
     said = [f"{name}={one}" for one in range(1000, 1000 + most)]
 
     assert f'aria-label="{button}' in client.get(f"/recommendations?sample=1&{'&'.join(said[1:])}").text
@@ -282,8 +284,8 @@ def test_no_more_can_be_said_of_titles_than_is_read(
     assert client.get(f"/recommendations?sample=1&{'&'.join([*said, said[0]])}").status_code == 200
 
 
-def test_reasons_are_parts_of_the_match_or_of_the_predicted_rating(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.0, 9.0, 2345, 20, REASONS),))
+def test_reasons_are_parts_of_the_match_or_of_the_predicted_rating(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.0, 9.0, 2345, 20, REASONS),))
 
     by_match = words(client.get("/recommendations?sample=1"))
     by_rating = words(client.get("/recommendations?sample=1&order=predicted_rating"))
@@ -295,13 +297,13 @@ def test_reasons_are_parts_of_the_match_or_of_the_predicted_rating(client: Flask
     assert "A number after a sign is what a title of yours adds to the predicted rating." in by_rating
 
 
-def test_what_is_only_planned_is_a_reason_and_no_rating(client: FlaskClient, backstage: Backstage) -> None:
+def test_what_is_only_planned_is_a_reason_and_no_rating(client: FlaskClient, fakes: FakeServices) -> None:
     rated, planned = Reason(1, "Rated", 9, 1.0), Reason(7, "Planned", 8, 1.0, planned=True)
     for reasons, said in (
         ((rated,), "Because you rated Rated 9 +11 %"),
         ((rated, planned), "Because of Rated 9 +11 % leave out Planned planned +11 %"),
     ):
-        backstage.answer = Recommendations((Recommendation(5, "Five", 9.0, 9.0, 2345, 20, reasons),))
+        fakes.answer = Recommendations((Recommendation(5, "Five", 9.0, 9.0, 2345, 20, reasons),))
         assert said in words(client.get("/recommendations?sample=1"))
     assert "Planned planned +11 %" in words(client.get("/recommendations?sample=1&view=table"))
 
@@ -332,9 +334,9 @@ def test_a_list_says_what_was_chosen_for_it(client: FlaskClient, text: str, sent
     ],
 )
 def test_how_sure_a_predicted_rating_is(
-    client: FlaskClient, backstage: Backstage, support: int, neighbours: int, word: str
+    client: FlaskClient, fakes: FakeServices, support: int, neighbours: int, word: str
 ) -> None:
-    backstage.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.13, 9.0, support, neighbours),))
+    fakes.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.13, 9.0, support, neighbours),))
 
     assert f"Predicted rating 9.13 {word} " in words(client.get("/recommendations?sample=1")) + " "
 

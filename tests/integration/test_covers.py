@@ -15,9 +15,9 @@ from werkzeug.test import TestResponse
 from hakken import errors
 from hakken.catalogue import Link
 from hakken.config import Settings, origin_of
-from hakken.web.addresses import SERVICES, picture_address, watch_links
-from hakken.web.covers import initial
-from tests.backstage import CDN, ROOT, Backstage
+from hakken.web.external_links import SERVICES, picture_address, watch_links
+from hakken.web.template_filters import initial
+from tests.fake_services import CDN, ROOT, FakeServices
 
 ORIGINS = Settings().pictures_from
 
@@ -32,45 +32,45 @@ def letter(page: TestResponse) -> str:
     return "".join(svg(page).itertext()).strip()
 
 
-def test_a_picture_that_is_known_is_led_to(client: FlaskClient, backstage: Backstage) -> None:
+def test_a_picture_that_is_known_is_led_to(client: FlaskClient, fakes: FakeServices) -> None:
     page = client.get("/anime/1/cover")
 
     assert (page.status_code, page.headers["Location"]) == (302, CDN)
     assert page.headers["Cache-Control"] == "public, max-age=86400"
-    assert not backstage.wanted
+    assert not fakes.wanted
 
 
-def test_one_that_is_not_known_is_drawn_and_asked_for(client: FlaskClient, backstage: Backstage) -> None:
+def test_one_that_is_not_known_is_drawn_and_asked_for(client: FlaskClient, fakes: FakeServices) -> None:
     page = client.get("/anime/199/cover")
 
     assert (page.status_code, letter(page)) == (200, "S")
     assert page.headers["Cache-Control"] == "public, max-age=60"
-    assert backstage.wanted == [[199]]
+    assert fakes.wanted == [[199]]
 
-    backstage.facts[199] = {"picture": CDN}
+    fakes.facts[199] = {"picture": CDN}
     assert client.get("/anime/199/cover").status_code == 302
 
 
-def test_a_picture_from_elsewhere_is_not_led_to(client: FlaskClient, backstage: Backstage) -> None:
+def test_a_picture_from_elsewhere_is_not_led_to(client: FlaskClient, fakes: FakeServices) -> None:
     page = client.get("/anime/666/cover")
 
     assert page.status_code == 200
     assert "elsewhere" not in page.text
-    assert backstage.wanted == [[666]], "what the catalogue has is of no use"
+    assert fakes.wanted == [[666]], "what the catalogue has is of no use"
 
-    backstage.facts[666] = {"picture": "https://elsewhere.example/another.jpg"}
+    fakes.facts[666] = {"picture": "https://elsewhere.example/another.jpg"}
     assert client.get("/anime/666/cover").status_code == 200
-    assert backstage.wanted == [[666]], "asking again would give the same"
+    assert fakes.wanted == [[666]], "asking again would give the same"
 
 
 @pytest.mark.parametrize("anime_id", ["2", "12345", "2147483647"])
 def test_an_id_of_no_title_is_drawn_and_nobody_is_asked(
-    client: FlaskClient, backstage: Backstage, anime_id: str
+    client: FlaskClient, fakes: FakeServices, anime_id: str
 ) -> None:
     page = client.get(f"/anime/{anime_id}/cover")
 
     assert (page.status_code, letter(page)) == (404, "")
-    assert not backstage.wanted
+    assert not fakes.wanted
 
 
 @pytest.mark.parametrize("anime_id", ["0", "-1", "2147483648", "9" * 5000, "1.5", "x"])
@@ -80,8 +80,8 @@ def test_what_is_no_id_has_no_cover(client: FlaskClient, anime_id: str) -> None:
     assert (page.status_code, page.mimetype) == (404, "text/html")
 
 
-def test_without_a_model_covers_are_still_drawn(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.model_failure = errors.ArtefactMissing("There is no model.")
+def test_without_a_model_covers_are_still_drawn(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.model_failure = errors.ArtefactMissing("There is no model.")
 
     svg(client.get("/anime/1/cover"))
     svg(client.get("/covers/1.svg"))
@@ -111,10 +111,10 @@ def test_any_title_is_drawn(title: str) -> None:
 
 
 def test_the_policy_and_the_covers_know_the_same_origins(
-    app_with: Callable[[Settings], Flask], backstage: Backstage
+    app_with: Callable[[Settings], Flask], fakes: FakeServices
 ) -> None:
     client = app_with(Settings(picture_origins="http://127.0.0.1:9, https://pictures.example")).test_client()
-    backstage.facts = {7: {"picture": "http://127.0.0.1:9/7.jpg"}}
+    fakes.facts = {7: {"picture": "http://127.0.0.1:9/7.jpg"}}
 
     policy = client.get("/").headers["Content-Security-Policy"]
 

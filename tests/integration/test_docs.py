@@ -218,6 +218,6 @@ def test_the_contract_of_the_imports_is_the_one_that_is_documented() -> None:
 
 
 def test_every_metric_is_documented_and_no_other() -> None:
-    told = set(re.findall(r"^# TYPE (hakken_\w+?)(?:_total)? ", Metrics().written().decode(), re.MULTILINE))
+    told = set(re.findall(r"^# TYPE (hakken_\w+?)(?:_total)? ", Metrics().exposition().decode(), re.MULTILINE))
     named = set(re.findall(r"^\| `(hakken_\w+)`", (DOCS / "operations.md").read_text(), re.MULTILINE))
     assert named == {name for name in told if not name.endswith("_created")}

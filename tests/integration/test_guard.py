@@ -21,10 +21,10 @@ from werkzeug.test import TestResponse
 from hakken import errors
 from hakken.config import Settings
 from hakken.errors import ConfigError
-from hakken.serving.worker import Watchdog, Watched
-from hakken.web.guard import Gate
-from hakken.web.seeing import Metrics
-from tests.backstage import Backstage, words
+from hakken.serving.worker import TimedConnection, Watchdog
+from hakken.web.guard.concurrency_limit import ConcurrencyLimit
+from hakken.web.observability import Metrics
+from tests.fake_services import FakeServices, words
 from tests.serving import served, until, wait_for
 
 ALWAYS = {
@@ -66,9 +66,9 @@ KINDS: list[tuple[Callable[[FlaskClient], TestResponse], int, str]] = [
 
 @pytest.mark.parametrize(("ask", "status", "resource"), KINDS)
 def test_every_kind_of_answer_has_the_headers(
-    client: FlaskClient, backstage: Backstage, ask: Callable[[FlaskClient], TestResponse], status: int, resource: str
+    client: FlaskClient, fakes: FakeServices, ask: Callable[[FlaskClient], TestResponse], status: int, resource: str
 ) -> None:
-    backstage.failure = RuntimeError() if status == 500 else None
+    fakes.failure = RuntimeError() if status == 500 else None
     answer = ask(client)
     answer.close()
 
@@ -135,7 +135,7 @@ def test_without_tls_visitors_are_sent_there_and_health_checks_are_not(app_with:
 class Held(NamedTuple):
     """An app whose one page waits until it is told to go on."""
 
-    gate: Gate
+    gate: ConcurrencyLimit
     begun: threading.Semaphore
     go_on: threading.Event
 
@@ -151,7 +151,7 @@ def held(app_with: App) -> Iterator[tuple[Flask, Held]]:
         return "done"
 
     app.add_url_rule("/wait", view_func=wait)
-    assert isinstance(app.wsgi_app, Gate)
+    assert isinstance(app.wsgi_app, ConcurrencyLimit)
     yield app, Held(app.wsgi_app, begun, go_on)
     go_on.set()
 
@@ -191,12 +191,12 @@ def test_who_comes_when_all_places_are_taken_hears_so_in_milliseconds(held: tupl
     assert 'hakken_refused_total{by="full"} 2.0' in _metrics(told.gate)
 
 
-def _metrics(gate: Gate) -> str:
-    return gate._metrics.written().decode()  # noqa: SLF001  # what it counts in
+def _metrics(gate: ConcurrencyLimit) -> str:
+    return gate._metrics.exposition().decode()  # noqa: SLF001  # what it counts in
 
 
 def test_a_place_is_waited_for_a_while_and_no_longer() -> None:
-    gate = Gate(lambda _, __: [b""], Metrics(), places=1, waiting=1, wait=0.05)
+    gate = ConcurrencyLimit(lambda _, __: [b""], Metrics(), slots=1, waiting=1, wait=0.05)
     environ = {"PATH_INFO": "/"}
     first = gate(environ, lambda *_: lambda _: None)
     refused = dict(environ)
@@ -212,7 +212,7 @@ def test_a_place_comes_free_when_the_app_breaks_down() -> None:
     def broken(_: object, __: object) -> list[bytes]:
         raise RuntimeError
 
-    gate = Gate(broken, Metrics(), places=1, waiting=0)
+    gate = ConcurrencyLimit(broken, Metrics(), slots=1, waiting=0)
     for _ in range(3):
         environ = {"PATH_INFO": "/"}
         with pytest.raises(RuntimeError):
@@ -226,15 +226,15 @@ def test_a_place_comes_free_when_the_app_breaks_down() -> None:
 def test_a_connection_whose_time_is_over_is_cut_for_reading_and_later_for_writing() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        watched = Watched(SimpleNamespace(sock=ours), 10)
-        watched.cut_if_due(watched.moment - 1)
+        watched = TimedConnection(SimpleNamespace(sock=ours), 10)
+        watched.shut_down_if_due(watched.deadline - 1)
         theirs.send(b"x")
         assert ours.recv(1) == b"x"
-        watched.cut_if_due(watched.moment + 1)
+        watched.shut_down_if_due(watched.deadline + 1)
         assert ours.recv(1) == b""
         ours.send(b"too late")
         assert theirs.recv(100) == b"too late"
-        watched.cut_if_due(watched.moment + 6)
+        watched.shut_down_if_due(watched.deadline + 6)
         with pytest.raises(BrokenPipeError):
             ours.send(b"y")
 
@@ -243,11 +243,11 @@ def test_the_watchdog_wakes_who_waits_for_a_slow_client() -> None:
     ours, theirs = socket.socketpair()
     dog = Watchdog()
     dog.start()
-    with ours, theirs, dog.over(SimpleNamespace(sock=ours), 0.05):
+    with ours, theirs, dog.deadline(SimpleNamespace(sock=ours), 0.05):
         begun = time.monotonic()
         assert ours.recv(1) == b""
         assert time.monotonic() - begun < 3
-    dog.look()  # at nothing
+    dog.check()  # at nothing
 
 
 HOLD = b"POST /recommendations HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"

@@ -19,9 +19,9 @@ from flask.testing import FlaskClient
 
 from hakken.config import Settings
 from hakken.errors import ConfigError
-from hakken.serving.checks import check_limits
+from hakken.serving.limit_storage import check_limit_storage
 from hakken.web import Metrics, Services, register
-from tests.backstage import ROOT, Backstage, words
+from tests.fake_services import ROOT, FakeServices, words
 from tests.serving import PATIENCE, served, until, wait_for
 
 REDIS = shutil.which("redis-server")
@@ -131,13 +131,11 @@ def test_this_machine_itself_is_not_limited_and_nobody_is_when_it_is_off(
     assert {client.get("/").status_code for _ in range(3)} == {200}
 
 
-def test_a_storage_that_is_down_takes_nobody_down(backstage: Backstage, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_storage_that_is_down_takes_nobody_down(fakes: FakeServices, caplog: pytest.LogCaptureFixture) -> None:
     metrics = Metrics()
     app = Flask("hakken_under_test", root_path=str(ROOT))
     settings = Settings(rate_limit="3/minute", limits_url=f"redis://127.0.0.1:{free_port()}")
-    behind = Services(
-        settings, backstage.recommend, backstage.fetch, backstage.bundle, backstage.parse_export, backstage
-    )
+    behind = Services(settings, fakes.recommend, fakes.fetch, fakes.bundle, fakes.parse_export, fakes)
     register(app, behind, metrics)
     client = from_address(app, SOMEBODY)
 
@@ -145,8 +143,8 @@ def test_a_storage_that_is_down_takes_nobody_down(backstage: Backstage, caplog: 
     said = [one.getMessage() for one in caplog.records]
     assert [one for one in said if "HAKKEN_LIMITS_URL can't be reached" in one] == said
     assert len(said) == 1
-    assert "hakken_limits_apart 1.0" in metrics.written().decode()
-    assert 'hakken_refused_total{by="rate"} 2.0' in metrics.written().decode()
+    assert "hakken_limits_apart 1.0" in metrics.exposition().decode()
+    assert 'hakken_refused_total{by="rate"} 2.0' in metrics.exposition().decode()
 
 
 @pytest.mark.parametrize("url", ["nothing://host", "memcached://host"])
@@ -154,8 +152,8 @@ def test_a_storage_that_nobody_knows_or_that_lacks_its_library_ends_the_start_in
     with pytest.raises(
         ConfigError, match=f"HAKKEN_LIMITS_URL can't be used: nothing is known of {url.partition(':')[0]}://"
     ):
-        check_limits(Settings(limits_url=url))
-    check_limits(Settings(limits_url="redis://127.0.0.1:1"))  # it may be down
+        check_limit_storage(Settings(limits_url=url))
+    check_limit_storage(Settings(limits_url="redis://127.0.0.1:1"))  # it may be down
 
 
 # With a real Redis

@@ -27,9 +27,9 @@ from hakken.ratings import (
     Username,
 )
 from hakken.sources.mal_export import parse
-from hakken.web.failures import FAILURES, failure_of
-from hakken.web.wording import judged_by, studio
-from tests.backstage import BARE, BEBOP, CDN, MADE, SAMPLE, SPIRITED, Backstage, item, upload, words, words_of
+from hakken.web.failures import FAILURES, kind_of
+from hakken.web.template_filters import judged_by, studio
+from tests.fake_services import BARE, BEBOP, CDN, MADE, SAMPLE, SPIRITED, FakeServices, item, upload, words, words_of
 
 # The start page
 
@@ -68,19 +68,19 @@ def test_home_without_mal_usernames_says_so_before_anything_is_typed(client_with
     assert '<option value="anilist" selected>' in page.text
 
 
-def test_home_says_up_to_when_its_lists_go_and_pretends_nothing(client: FlaskClient, backstage: Backstage) -> None:
+def test_home_says_up_to_when_its_lists_go_and_pretends_nothing(client: FlaskClient, fakes: FakeServices) -> None:
     said = words(client.get("/"))
     assert "494,301 ratings that 5,877 people gave to 7,561 titles, on lists up to March 2026." in said
     assert "2026-11" not in said
     assert "November" not in said
-    backstage.data_time = None
+    fakes.data_time = None
     said = words(client.get("/"))
     assert "to 7,561 titles; the time of their lists is unknown." in said
     assert "up to" not in said
 
 
-def test_home_stands_without_a_model_and_says_so(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.model_failure = errors.ArtefactMissing("There is no model.")
+def test_home_stands_without_a_model_and_says_so(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.model_failure = errors.ArtefactMissing("There is no model.")
 
     page = client.get("/")
 
@@ -91,11 +91,11 @@ def test_home_stands_without_a_model_and_says_so(client: FlaskClient, backstage:
 # A list
 
 
-def test_a_username_is_handed_to_the_use_case(client: FlaskClient, backstage: Backstage) -> None:
+def test_a_username_is_handed_to_the_use_case(client: FlaskClient, fakes: FakeServices) -> None:
     page = client.get("/recommendations?username=+Spike_S-1+&source=anilist&n=25")
 
     assert page.status_code == 200
-    assert backstage.asked == [(Username("Spike_S-1", Site.ANILIST), Preferences(n=25))]
+    assert fakes.asked == [(Username("Spike_S-1", Site.ANILIST), Preferences(n=25))]
     assert "Recommended for Spike_S-1" in words(page)
     # Another length is asked for with the same name.
     assert '<input type="hidden" name="username" value="Spike_S-1">' in page.text
@@ -103,17 +103,17 @@ def test_a_username_is_handed_to_the_use_case(client: FlaskClient, backstage: Ba
     assert re.search(r'id="n-again"[^>]*value="25"', page.text)
 
 
-def test_the_site_is_myanimelist_unless_one_is_chosen(client: FlaskClient, backstage: Backstage) -> None:
+def test_the_site_is_myanimelist_unless_one_is_chosen(client: FlaskClient, fakes: FakeServices) -> None:
     client.get("/recommendations?username=spike")
     client.get("/recommendations?username=spike&source=", follow_redirects=True)
 
-    assert [who for who, _ in backstage.asked] == [Username("spike", Site.MAL)] * 2
+    assert [who for who, _ in fakes.asked] == [Username("spike", Site.MAL)] * 2
 
 
 @pytest.mark.parametrize(("text", "n"), [("", 10), ("%20", 10), ("1", 1), ("100", 100), ("007", 7), ("+5+", 5)])
-def test_the_length_of_the_list(client: FlaskClient, backstage: Backstage, text: str, n: int) -> None:
+def test_the_length_of_the_list(client: FlaskClient, fakes: FakeServices, text: str, n: int) -> None:
     assert client.get(f"/recommendations?username=spike&n={text}", follow_redirects=True).status_code == 200
-    assert backstage.asked[0][1].n == n
+    assert fakes.asked[0][1].n == n
 
 
 def test_a_list_says_how_it_is_ordered_and_what_to_know(client: FlaskClient) -> None:
@@ -127,9 +127,9 @@ def test_a_list_says_how_it_is_ordered_and_what_to_know(client: FlaskClient) -> 
     assert page.text.count('<li class="entry">') == 5
 
 
-def test_a_list_by_popularity_does_not_claim_another_order(client: FlaskClient, backstage: Backstage) -> None:
+def test_a_list_by_popularity_does_not_claim_another_order(client: FlaskClient, fakes: FakeServices) -> None:
     most_rated = Recommendation(1, "Cowboy Bebop", 8.0, 2345.0, 2345)
-    backstage.answer = Recommendations((most_rated,), personal=False)
+    fakes.answer = Recommendations((most_rated,), personal=False)
 
     page = client.get("/recommendations?username=spike")
 
@@ -137,8 +137,8 @@ def test_a_list_by_popularity_does_not_claim_another_order(client: FlaskClient, 
     assert "people who like what you like" not in words(page)
 
 
-def test_an_empty_list_says_so(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.answer = Recommendations((), ("Only 0 titles are left to recommend.",))
+def test_an_empty_list_says_so(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.answer = Recommendations((), ("Only 0 titles are left to recommend.",))
 
     page = client.get("/recommendations?username=spike")
 
@@ -163,11 +163,11 @@ def test_a_title_with_all_its_facts(client: FlaskClient) -> None:
 
 
 def test_a_title_that_hardly_anyone_has_scored_has_no_predicted_rating(
-    client: FlaskClient, backstage: Backstage
+    client: FlaskClient, fakes: FakeServices
 ) -> None:
     unrated = Recommendation(1, "Cowboy Bebop", None, 0.5, 0, by_attributes=True)
     hardly = Recommendation(199, "Sen to Chihiro no Kamikakushi", None, 0.4, 2, 3, by_attributes=True)
-    backstage.answer = Recommendations((unrated, hardly, MADE.recommendations[2]), continues=(unrated,))
+    fakes.answer = Recommendations((unrated, hardly, MADE.recommendations[2]), continues=(unrated,))
     page = client.get("/recommendations?sample=1")
 
     first, second, third = (words_of(item(page, rank)) for rank in (1, 2, 3))
@@ -211,36 +211,36 @@ def test_what_a_title_is_judged_by_is_said_where_it_counts(bundle: ModelBundle) 
 
 
 def test_series_is_named_where_the_visitor_has_seen_something_of_it(
-    app_with: Callable[[Settings], Flask], backstage: Backstage, monkeypatch: pytest.MonkeyPatch
+    app_with: Callable[[Settings], Flask], fakes: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     series = [msgspec.structs.replace(one, series=1) for one in (BEBOP, SPIRITED)]
-    behind = ModelBundle(backstage.bundle().model, Catalogue([*series, BARE]))
-    monkeypatch.setattr(backstage, "bundle", lambda: behind)
+    behind = ModelBundle(fakes.bundle().model, Catalogue([*series, BARE]))
+    monkeypatch.setattr(fakes, "bundle", lambda: behind)
     client = app_with(Settings()).test_client()
     for reason, share, said in ((199, 0.1, "series"), (199, -0.1, "kind"), (7, 0.1, "kind")):
         why = Reason(reason, "Seen", 9, share)
-        backstage.answer = Recommendations(
+        fakes.answer = Recommendations(
             (Recommendation(1, "Cowboy Bebop", None, 0.5, 0, 0, (why,), by_attributes=True),)
         )
         assert f"New to Hakken: judged by its {said} " in words(client.get("/recommendations?sample=1"))
 
 
 def test_home_says_how_many_titles_are_recommended_where_those_are_more(
-    app_with: Callable[[Settings], Flask], backstage: Backstage, monkeypatch: pytest.MonkeyPatch
+    app_with: Callable[[Settings], Flask], fakes: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "Recommends from" not in words(app_with(Settings()).test_client().get("/"))
-    behind = backstage.bundle()
+    behind = fakes.bundle()
     sizes = msgspec.structs.replace(behind.model.manifest.sizes, items=4)
     manifest = msgspec.structs.replace(behind.model.manifest, sizes=sizes)
     more = ModelBundle(dataclasses.replace(behind.model, manifest=manifest), behind.catalogue)
-    monkeypatch.setattr(backstage, "bundle", lambda: more)
+    monkeypatch.setattr(fakes, "bundle", lambda: more)
     page = words(app_with(Settings()).test_client().get("/"))
     assert "to 4 titles, on lists up to March 2026. Recommends from 5 titles, the new ones by" in page
 
 
-def test_what_to_know_of_a_series_stands_by_its_title(client: FlaskClient, backstage: Backstage) -> None:
+def test_what_to_know_of_a_series_stands_by_its_title(client: FlaskClient, fakes: FakeServices) -> None:
     new, following = "Same universe as <b>0079</b>.", "Season 2 of 3. Announced for October 2026."
-    backstage.answer = Recommendations(
+    fakes.answer = Recommendations(
         (Recommendation(1, "Cowboy Bebop", 9.1, 9.1, 9, series_note=new), Recommendation(7, "Bare", 9.0, 9.0, 9)),
         continues=(Recommendation(199, "Sen to Chihiro no Kamikakushi", 8.5, 8.5, 1, series_note=following),),
     )
@@ -292,13 +292,13 @@ def test_what_a_catalogue_holds_is_text_not_markup(client: FlaskClient) -> None:
     assert "elsewhere.example" not in third, "a picture from a host that the policy forbids"
 
 
-def test_facts_that_were_fetched_fill_up_those_of_the_catalogue(client: FlaskClient, backstage: Backstage) -> None:
+def test_facts_that_were_fetched_fill_up_those_of_the_catalogue(client: FlaskClient, fakes: FakeServices) -> None:
     links = (
         Link("<b>", "https://www.crunchyroll.com/series/x?a=1&b=2"),
         Link("Netflix", "https://netflix.com.evil.example/"),
         Link("Hulu", "javascript:alert(1)"),
     )
-    backstage.facts[199] = {"synopsis": "A <girl>.\r\n\r\nA bath house.", "streaming": links, "studios": ("ghibli",)}
+    fakes.facts[199] = {"synopsis": "A <girl>.\r\n\r\nA bath house.", "streaming": links, "studios": ("ghibli",)}
 
     second = item(client.get("/recommendations?username=spike"), 2)
 
@@ -312,17 +312,17 @@ def test_facts_that_were_fetched_fill_up_those_of_the_catalogue(client: FlaskCli
     assert "javascript" not in second
 
 
-def test_facts_are_wanted_only_for_what_is_shown_and_lacks_some(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.facts[1] = {"synopsis": "Known."}
-    backstage.facts[199] = {"picture": CDN}
-    backstage.facts[7] = {"synopsis": "Known."}
-    backstage.answer = Recommendations(MADE.recommendations[:2], continues=(MADE.recommendations[3],))
+def test_facts_are_wanted_only_for_what_is_shown_and_lacks_some(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.facts[1] = {"synopsis": "Known."}
+    fakes.facts[199] = {"picture": CDN}
+    fakes.facts[7] = {"synopsis": "Known."}
+    fakes.answer = Recommendations(MADE.recommendations[:2], continues=(MADE.recommendations[3],))
 
     client.get("/recommendations?username=spike")
-    assert backstage.wanted == [[199, 7]]
-    backstage.facts[7] = backstage.facts[199] = {"synopsis": "Known.", "picture": CDN}
+    assert fakes.wanted == [[199, 7]]
+    fakes.facts[7] = fakes.facts[199] = {"synopsis": "Known.", "picture": CDN}
     client.get("/recommendations?username=spike")
-    assert backstage.wanted == [[199, 7]]
+    assert fakes.wanted == [[199, 7]]
 
 
 @pytest.mark.parametrize(
@@ -344,10 +344,10 @@ def test_a_studio_has_its_capitals(name: str, shown: str) -> None:
 # The sample
 
 
-def test_the_sample_is_parsed_like_any_export(client: FlaskClient, backstage: Backstage) -> None:
+def test_the_sample_is_parsed_like_any_export(client: FlaskClient, fakes: FakeServices) -> None:
     page = client.get("/recommendations?sample=1&n=3")
 
-    who, preferences = backstage.asked[0]
+    who, preferences = fakes.asked[0]
     assert isinstance(who, UserList)
     assert len(who) == 47
     assert preferences.n == 3
@@ -374,11 +374,11 @@ def test_the_sample_can_be_looked_at(client: FlaskClient) -> None:
 # Uploads
 
 
-def test_an_upload_is_parsed_and_recommended_from(client: FlaskClient, backstage: Backstage) -> None:
+def test_an_upload_is_parsed_and_recommended_from(client: FlaskClient, fakes: FakeServices) -> None:
     page = upload(client, SAMPLE.read_bytes(), n="4")
 
     assert page.status_code == 200
-    who, preferences = backstage.asked[0]
+    who, preferences = fakes.asked[0]
     assert isinstance(who, UserList)
     assert len(who) == 47
     assert preferences.n == 4
@@ -386,10 +386,10 @@ def test_an_upload_is_parsed_and_recommended_from(client: FlaskClient, backstage
     assert "This page's address holds all of it" in words(page)
 
 
-def test_an_upload_stays_in_memory_however_large(client: FlaskClient, backstage: Backstage) -> None:
+def test_an_upload_stays_in_memory_however_large(client: FlaskClient, fakes: FakeServices) -> None:
     upload(client, SAMPLE.read_bytes() + b"\n" * 2**21)
 
-    assert isinstance(backstage.uploads[0], BytesIO)
+    assert isinstance(fakes.uploads[0], BytesIO)
 
 
 @pytest.mark.parametrize(
@@ -397,12 +397,12 @@ def test_an_upload_stays_in_memory_however_large(client: FlaskClient, backstage:
     [{}, {"n": "5"}, {"export": (BytesIO(b""), "")}, {"export": "a field, not a file"}],
     ids=["nothing", "n only", "no file chosen", "not a file"],
 )
-def test_no_file(client: FlaskClient, backstage: Backstage, data: dict[str, object]) -> None:
+def test_no_file(client: FlaskClient, fakes: FakeServices, data: dict[str, object]) -> None:
     page = client.post("/recommendations", data=data)
 
     assert page.status_code == 400
     assert "No file was chosen." in words(page)
-    assert not backstage.asked
+    assert not fakes.asked
 
 
 def test_a_file_that_is_no_export(client: FlaskClient) -> None:
@@ -412,14 +412,14 @@ def test_a_file_that_is_no_export(client: FlaskClient) -> None:
     assert "That file is not an anime list export" in words(page)
 
 
-def test_a_file_larger_than_the_limit(app_with: Callable[[Settings], Flask], backstage: Backstage) -> None:
+def test_a_file_larger_than_the_limit(app_with: Callable[[Settings], Flask], fakes: FakeServices) -> None:
     client = app_with(Settings(max_upload_mb=1)).test_client()
 
     page = upload(client, b" " * 1_200_000)
 
     assert page.status_code == 413
     assert "A file may have at most 1 MB" in words(page)
-    assert not backstage.uploads
+    assert not fakes.uploads
 
 
 # What a visitor can get wrong
@@ -443,7 +443,7 @@ BAD_N = [
 
 
 @pytest.mark.parametrize("n", BAD_N)
-def test_a_length_out_of_range(client: FlaskClient, backstage: Backstage, n: str) -> None:
+def test_a_length_out_of_range(client: FlaskClient, fakes: FakeServices, n: str) -> None:
     for page in (
         client.get(f"/recommendations?username=spike&n={n}"),
         client.get(f"/recommendations?sample=1&n={n}"),
@@ -451,20 +451,20 @@ def test_a_length_out_of_range(client: FlaskClient, backstage: Backstage, n: str
     ):
         assert page.status_code == 400
         assert "must be a whole number from 1 to 100" in words(page)
-    assert not backstage.asked
+    assert not fakes.asked
 
 
 BAD_NAMES = ["", " ", "a b", "../etc", "a/b", "spïke", "スパイク", "x" * 500, "a\0b", "<script>alert(1)</script>", "🙂"]
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
-def test_what_can_not_be_a_username(client: FlaskClient, backstage: Backstage, name: str) -> None:
+def test_what_can_not_be_a_username(client: FlaskClient, fakes: FakeServices, name: str) -> None:
     page = client.get("/recommendations", query_string={"username": name, "source": "anilist", "n": "5"})
 
     assert page.status_code == 400
     assert "That can't be a username" in words(page)
     assert "<script>" not in page.text
-    assert not backstage.asked
+    assert not fakes.asked
     # Both ways are offered again, filled in as they were.
     assert 'id="export"' in page.text
     assert '<option value="anilist" selected>' in page.text
@@ -479,12 +479,12 @@ def test_asking_for_nobody(client: FlaskClient, query: str) -> None:
     assert "No username was given." in words(page)
 
 
-def test_an_unknown_site(client: FlaskClient, backstage: Backstage) -> None:
+def test_an_unknown_site(client: FlaskClient, fakes: FakeServices) -> None:
     page = client.get("/recommendations?username=spike&source=kitsu")
 
     assert page.status_code == 400
     assert "The site must be MyAnimeList or AniList." in words(page)
-    assert not backstage.asked
+    assert not fakes.asked
 
 
 # What can go wrong elsewhere
@@ -509,16 +509,16 @@ def test_an_unknown_site(client: FlaskClient, backstage: Backstage) -> None:
     ],
 )
 def test_each_failure_has_a_page(
-    client: FlaskClient, backstage: Backstage, kind: type[errors.HakkenError], status: int, advice: str
+    client: FlaskClient, fakes: FakeServices, kind: type[errors.HakkenError], status: int, advice: str
 ) -> None:
-    backstage.failure = kind("This is what's wrong.")
+    fakes.failure = kind("This is what's wrong.")
 
     page = client.get("/recommendations?username=spike")
 
     assert page.status_code == status
     assert "This is what's wrong." in words(page)
     assert advice in words(page)
-    assert FAILURES[kind].turn in words(page)
+    assert FAILURES[kind].responsible in words(page)
     assert 'id="username"' in page.text
     assert 'id="export"' in page.text
     assert 'content="noindex"' in page.text
@@ -543,18 +543,18 @@ def test_each_failure_has_a_page(
     ],
 )
 def test_when_to_ask_again(
-    client: FlaskClient, backstage: Backstage, failure: errors.HakkenError, after: str | None
+    client: FlaskClient, fakes: FakeServices, failure: errors.HakkenError, after: str | None
 ) -> None:
-    backstage.failure = failure
+    fakes.failure = failure
 
     assert client.get("/recommendations?username=spike").headers.get("Retry-After") == after
 
 
 @pytest.mark.parametrize("kind", [errors.TooManyFetches, errors.SiteDown, errors.AllSourcesFailed])
 def test_where_sites_fail_the_ways_that_need_none_come_first(
-    client: FlaskClient, backstage: Backstage, kind: type[errors.HakkenError]
+    client: FlaskClient, fakes: FakeServices, kind: type[errors.HakkenError]
 ) -> None:
-    backstage.failure = errors.AllSourcesFailed("No.", []) if kind is errors.AllSourcesFailed else kind("No.")
+    fakes.failure = errors.AllSourcesFailed("No.", []) if kind is errors.AllSourcesFailed else kind("No.")
 
     page = client.get("/recommendations?username=spike").text
 
@@ -565,9 +565,9 @@ def test_where_sites_fail_the_ways_that_need_none_come_first(
     "kind", [errors.ArtefactMissing, errors.ArtefactCorrupt, errors.ArtefactTooNew, errors.StorageError]
 )
 def test_without_a_model_it_is_our_fault(
-    client: FlaskClient, backstage: Backstage, kind: type[errors.ModelError]
+    client: FlaskClient, fakes: FakeServices, kind: type[errors.ModelError]
 ) -> None:
-    backstage.failure = kind("The file /srv/secret/sim.npy can't be read.")
+    fakes.failure = kind("The file /srv/secret/sim.npy can't be read.")
 
     page = client.get("/recommendations?username=spike")
 
@@ -587,17 +587,17 @@ def test_without_a_model_it_is_our_fault(
     ],
 )
 def test_the_status_when_all_sources_failed(
-    client: FlaskClient, backstage: Backstage, kinds: tuple[type[errors.SiteError], ...], status: int
+    client: FlaskClient, fakes: FakeServices, kinds: tuple[type[errors.SiteError], ...], status: int
 ) -> None:
     tried = [("jikan", kind("It's no use.")) for kind in kinds]
-    backstage.failure = errors.AllSourcesFailed("MyAnimeList could not answer.", tried)
+    fakes.failure = errors.AllSourcesFailed("MyAnimeList could not answer.", tried)
 
     assert client.get("/recommendations?username=spike").status_code == status
 
 
-def test_what_was_tried_is_told_in_plain_words(client: FlaskClient, backstage: Backstage) -> None:
+def test_what_was_tried_is_told_in_plain_words(client: FlaskClient, fakes: FakeServices) -> None:
     tried = [("mal", errors.SiteBusy("It asked us to wait.")), ("jikan", errors.SiteDown("It's down."))]
-    backstage.failure = errors.AllSourcesFailed("MyAnimeList could not answer.", tried)
+    fakes.failure = errors.AllSourcesFailed("MyAnimeList could not answer.", tried)
 
     text = words(client.get("/recommendations?username=spike"))
 
@@ -635,11 +635,11 @@ INHERITED = {
 def test_every_kind_of_error_has_an_entry_or_inherits_one_on_purpose(kind: type[errors.HakkenError]) -> None:
     error = errors.AllSourcesFailed("", []) if kind is errors.AllSourcesFailed else kind("")
 
-    assert failure_of(error) is FAILURES[INHERITED.get(kind, kind)]
+    assert kind_of(error) is INHERITED.get(kind, kind)
 
 
-def test_a_mistake_of_ours_is_a_plain_page(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.failure = ValueError("secret detail")
+def test_a_mistake_of_ours_is_a_plain_page(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.failure = ValueError("secret detail")
 
     page = client.get("/recommendations?username=spike")
 
@@ -667,8 +667,8 @@ def test_a_method_that_a_page_does_not_know(client: FlaskClient) -> None:
 # Health
 
 
-def test_alive(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.model_failure = errors.ArtefactMissing("There is no model.")
+def test_alive(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.model_failure = errors.ArtefactMissing("There is no model.")
 
     page = client.get("/healthz")
 
@@ -701,8 +701,8 @@ def test_ready_says_which_sites_are_asked(app_with: Callable[[Settings], Flask])
     assert (page["usernames"]["mal"], page["facts"]) == (["load_json"], None)
 
 
-def test_not_ready(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.model_failure = errors.ArtefactMissing("There is no model at /srv/secret.")
+def test_not_ready(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.model_failure = errors.ArtefactMissing("There is no model at /srv/secret.")
 
     page = client.get("/readyz")
 

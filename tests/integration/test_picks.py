@@ -14,8 +14,8 @@ from hakken import errors
 from hakken.ratings import MAX_ANIME_ID, Preferences, Rating, UserList
 from hakken.sources import picks
 from hakken.sources.carried import packed
-from hakken.web.forms import typed
-from tests.backstage import Backstage, words
+from hakken.web.forms import read_form_values
+from tests.fake_services import FakeServices, words
 
 NINE = packed(UserList.of([Rating(1, 9)]))
 MANY = [f"pick={one}-5" for one in range(1000, 1000 + picks.MAX_PICKS)]
@@ -107,8 +107,8 @@ def test_a_search_finds_what_was_meant(client: FlaskClient) -> None:
     assert offered(client.get("/picks?q=for+adults&adult=1")) == ["For adults"]
 
 
-def test_a_search_that_finds_nothing_says_so(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.data_time = None
+def test_a_search_that_finds_nothing_says_so(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.data_time = None
 
     page = client.get("/picks", query_string={"q": "<b>nothing of the kind"})
 
@@ -190,8 +190,8 @@ def test_when_all_are_picked_no_more_is_offered(client: FlaskClient) -> None:
     assert 'name="add"' not in page.text
 
 
-def test_picking_needs_a_model(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.model_failure = errors.ArtefactMissing("There is no model.")
+def test_picking_needs_a_model(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.model_failure = errors.ArtefactMissing("There is no model.")
 
     page = client.get("/picks")
 
@@ -202,25 +202,25 @@ def test_picking_needs_a_model(client: FlaskClient, backstage: Backstage) -> Non
 # The list
 
 
-def test_picks_are_recommended_from_like_any_list(client: FlaskClient, backstage: Backstage) -> None:
+def test_picks_are_recommended_from_like_any_list(client: FlaskClient, fakes: FakeServices) -> None:
     page = client.get("/recommendations?pick=1-9&pick=&pick=199&n=3", follow_redirects=True)
 
-    assert backstage.asked == [(UserList.of([Rating(1, 9), Rating(199)]), Preferences(n=3))]
+    assert fakes.asked == [(UserList.of([Rating(1, 9), Rating(199)]), Preferences(n=3))]
     assert "Recommended from your list" in words(page)
     [change] = re.findall(r'href="([^"]*)">Change the titles on this list', page.text)
     assert picked(client.get(html.unescape(change), follow_redirects=True)) == {"1": "9", "199": "0"}
 
 
-def test_no_picks_are_told_from_no_username(client: FlaskClient, backstage: Backstage) -> None:
+def test_no_picks_are_told_from_no_username(client: FlaskClient, fakes: FakeServices) -> None:
     assert "No title was picked." in words(client.get("/recommendations?pick="))
     assert client.get("/recommendations?pick=&pick=1-9", follow_redirects=True).status_code == 200
-    assert len(backstage.asked) == 1
+    assert len(fakes.asked) == 1
 
 
 @pytest.mark.parametrize("query", ["pick=", "pick=&pick=+", "pick=1-9&pick=x", "&".join([*MANY, "pick=1"])])
-def test_picks_that_can_not_be(client: FlaskClient, backstage: Backstage, query: str) -> None:
+def test_picks_that_can_not_be(client: FlaskClient, fakes: FakeServices, query: str) -> None:
     assert client.get(f"/recommendations?{query}").status_code == 400
-    assert not backstage.asked
+    assert not fakes.asked
 
 
 def test_a_choice_that_can_not_be_is_mended_with_the_picks_kept(client: FlaskClient) -> None:
@@ -234,6 +234,6 @@ def test_a_choice_that_can_not_be_is_mended_with_the_picks_kept(client: FlaskCli
 
 def test_what_was_typed_is_taken_down_only_as_far_as_it_can_be_read() -> None:
     values = MultiDict([("pick", "1-9"), ("pick", "x" * 10_000), ("pick", ""), *(("pick", "2") for _ in range(500))])
-    assert len(typed(values).picks) == picks.MAX_PICKS
-    assert set(typed(values).picks) == {"1-9", "2"}
-    assert (typed(values).form, typed(MultiDict([("pick", "x")])).form) == ("picks", "upload")
+    assert len(read_form_values(values).picks) == picks.MAX_PICKS
+    assert set(read_form_values(values).picks) == {"1-9", "2"}
+    assert (read_form_values(values).form, read_form_values(MultiDict([("pick", "x")])).form) == ("picks", "upload")

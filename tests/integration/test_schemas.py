@@ -26,7 +26,7 @@ from hakken.model.store import Artefact
 from hakken.ratings import Preferences, Rating, Recommendation, Status, UserList
 from hakken.recommend import recommend
 from make_recommendations import main as recommend_command
-from tests.backstage import SAMPLE
+from tests.fake_services import SAMPLE
 from tests.serving import served, until, wait_for
 
 OLD = Path(__file__).parent / "schema-3"

@@ -26,10 +26,10 @@ from hakken.errors import SiteDown
 from hakken.http import HttpClient
 from hakken.instrumentation import NO_INSTRUMENTATION
 from hakken.ratings import Site, Username
-from hakken.serving import logs, tallies
+from hakken.serving import logs, metric_files
 from hakken.sources import Sources
 from hakken.web import Metrics, Services, register
-from tests.backstage import ROOT, Backstage, words
+from tests.fake_services import ROOT, FakeServices, words
 from tests.serving import served, until, wait_for
 from tests.standin.server import Standin
 
@@ -77,8 +77,8 @@ def test_routes_stages_and_the_model_are_told_of(app_with: App) -> None:
 def test_a_worker_that_changes_its_model_is_counted_once() -> None:
     metrics = Metrics()
     for version, data_time in (("old", "2025"), ("new", None), ("new", None)):
-        metrics.serves(version, "2026-11-23T21:16:35Z", data_time)
-    text = metrics.written().decode()
+        metrics.model_used(version, "2026-11-23T21:16:35Z", data_time)
+    text = metrics.exposition().decode()
     assert value(text, "hakken_model_data_timestamp_seconds") == 0, "unknown"
     assert value(text, 'hakken_model_workers{version="old"}') == 0
     assert value(text, 'hakken_model_workers{version="new"}') == 1
@@ -96,7 +96,7 @@ def test_sites_breakers_and_what_was_there_already_are_told_of(standin: Standin)
     for name in ("someone", "sometwo"):
         with pytest.raises(errors.SourceError):
             sources.fetch(Username(name, Site.ANILIST))
-    text = metrics.written().decode()
+    text = metrics.exposition().decode()
     outcomes = dict(
         re.findall(r'^hakken_site_requests_total{outcome="(\w+)",site="anilist"} (\S+)$', text, re.MULTILINE)
     )
@@ -117,11 +117,11 @@ def test_who_hears_nothing_does_no_harm() -> None:
 # Request ids
 
 
-def test_each_answer_has_an_id_and_a_page_about_our_fault_names_it(client: FlaskClient, backstage: Backstage) -> None:
+def test_each_answer_has_an_id_and_a_page_about_our_fault_names_it(client: FlaskClient, fakes: FakeServices) -> None:
     first, second = (client.get("/").headers["X-Request-ID"] for _ in range(2))
     assert re.fullmatch(r"[0-9a-f]{16}", first)
     assert first != second
-    backstage.failure = RuntimeError()
+    fakes.failure = RuntimeError()
     failed = client.get("/recommendations?username=spike")
     assert f"tell whoever runs this server: id {failed.headers['X-Request-ID']}" in words(failed)
 
@@ -152,7 +152,7 @@ def listening(form: str = "json") -> Iterator[io.StringIO]:
     heard = io.StringIO()
     handler = logging.StreamHandler(heard)
     handler.setFormatter(logs.formatter(form))
-    handler.addFilter(logs.Discreet())
+    handler.addFilter(logs.RedactVisitors())
     root, hakken = logging.getLogger(), logging.getLogger("hakken")
     levels = root.level, hakken.level
     root.addHandler(handler)
@@ -185,16 +185,16 @@ def test_a_request_is_one_line_with_its_id(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_of_an_error_its_kind_and_place_are_told_and_not_its_words(
-    client: FlaskClient, backstage: Backstage, form: str
+    client: FlaskClient, fakes: FakeServices, form: str
 ) -> None:
     cause = KeyError("somebody")
-    backstage.failure = ValueError("somebody's list")
-    backstage.failure.__cause__ = cause
+    fakes.failure = ValueError("somebody's list")
+    fakes.failure.__cause__ = cause
     with listening(form) as heard:
         answer = client.get("/recommendations?username=somebody")
     said = heard.getvalue()
     assert answer.status_code == 500
-    assert "ValueError at tests/backstage.py:" in said
+    assert "ValueError at tests/fakes.py:" in said
     assert " < KeyError" in said
     assert said.count(answer.headers["X-Request-ID"]) == 2
     assert "somebody" not in said
@@ -202,10 +202,10 @@ def test_of_an_error_its_kind_and_place_are_told_and_not_its_words(
 
 def test_what_gunicorn_says_of_a_visitor_is_cut_off() -> None:
     record = logging.LogRecord("x", logging.WARNING, "", 0, "Invalid request from ip=%s: %s", ("::1", "a\nb"), None)
-    assert logs.Discreet().filter(record)
+    assert logs.RedactVisitors().filter(record)
     assert record.getMessage() == "Invalid request"
     record = logging.LogRecord("x", logging.ERROR, "", 0, "Error handling request %s", ("/taste?username=me",), None)
-    assert logs.Discreet().filter(record)
+    assert logs.RedactVisitors().filter(record)
     assert record.getMessage() == "Error handling request /taste?…"
 
 
@@ -239,18 +239,18 @@ def test_neither_log_nor_metrics_hold_a_name_a_query_or_an_address(
     visit: tuple[str, str, str, dict[str, str], str], failure: Callable[[str], Exception | None], query: bool
 ) -> None:
     method, path, name, fields, address = visit
-    backstage, metrics = Backstage(), Metrics()
-    backstage.failure = failure(name)
+    fakes, metrics = FakeServices(), Metrics()
+    fakes.failure = failure(name)
     app = Flask("hakken_under_test", root_path=str(ROOT))
     chosen = Settings(rate_limit="2/minute", limits_url="memory://")
-    behind = Services(chosen, backstage.recommend, backstage.fetch, backstage.bundle, backstage.parse_export, backstage)
+    behind = Services(chosen, fakes.recommend, fakes.fetch, fakes.bundle, fakes.parse_export, fakes)
     register(app, behind, metrics)
     headers = {"X-Forwarded-For": address, "X-Request-ID": name, "User-Agent": name, "Referer": f"http://x/{name}"}
     sent: dict[str, Any] = {"query_string" if query else "data": fields, "headers": headers, "buffered": True}
     with listening() as heard:
         for _ in range(2):
             app.test_client().open(path, method=method, environ_base={"REMOTE_ADDR": address}, **sent)
-    said = heard.getvalue() + metrics.written().decode()
+    said = heard.getvalue() + metrics.exposition().decode()
     assert '"event":"answered"' in said
     assert name not in said
     assert address not in said
@@ -327,12 +327,12 @@ for _ in range(int(sys.argv[1])):
     metrics.took("fetch", 0.003)
 print(os.getpid())
 """
-    environment = os.environ | {tallies.VARIABLE: str(tmp_path)}
-    reader = "from hakken.web import Metrics\nprint(Metrics().written().decode())"
+    environment = os.environ | {metric_files.VARIABLE: str(tmp_path)}
+    reader = "from hakken.web import Metrics\nprint(Metrics().exposition().decode())"
     for number in (3, 4):
         command = [sys.executable, "-c", program, str(number)]
         pid = int(subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True).stdout)
-        burying = f"from hakken.serving import tallies\ntallies.bury({pid})"
+        burying = f"from hakken.serving import metric_files\ntallies.bury({pid})"
         subprocess.run([sys.executable, "-c", burying], cwd=ROOT, env=environment, check=True)
     shown = subprocess.run([sys.executable, "-c", reader], cwd=ROOT, env=environment, capture_output=True, check=True)
     text = shown.stdout.decode()

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from hakken.serving import tallies
-from hakken.serving.leaving import refuse_more
+from hakken.serving import metric_files
+from hakken.serving.graceful_stop import drop_new_connections
 from tests.serving import PATIENCE, served, until, wait_for, workers_of
 
 SLOW = "tests.worker_probe:create_slow_app()"
@@ -137,12 +137,12 @@ def test_nobody_is_believed_of_whom_the_settings_say_nothing() -> None:
 def test_where_workers_count_nothing_stays_of_those_that_were_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tallies, "_IN_MEMORY", tmp_path)
-    monkeypatch.setattr(tallies, "_FRESH", -1.0)
-    monkeypatch.setenv(tallies.VARIABLE, "")
+    monkeypatch.setattr(metric_files, "_IN_MEMORY", tmp_path)
+    monkeypatch.setattr(metric_files, "_FRESH", -1.0)
+    monkeypatch.setenv(metric_files.VARIABLE, "")
     (tmp_path / "hakken-metrics-left").mkdir()
     (tmp_path / "others").mkdir()
-    first, second = tallies.make_directory(), tallies.make_directory()
+    first, second = metric_files.make_directory(), metric_files.make_directory()
     assert set(tmp_path.iterdir()) == {first, second, tmp_path / "others"}
 
 
@@ -164,7 +164,7 @@ def listener() -> Iterator[socket.socket]:
 
 def test_a_socket_that_refuses_more_keeps_whom_it_has(listener: socket.socket) -> None:
     with socket.create_connection(listener.getsockname(), timeout=1) as early:
-        refuse_more(listener)
+        drop_new_connections(listener)
         with pytest.raises(TimeoutError):
             socket.create_connection(listener.getsockname(), timeout=0.2)
         early.sendall(b"x")

@@ -10,7 +10,7 @@ import requests
 
 from hakken.ratings import Rating, UserList
 from hakken.sources.carried import packed
-from tests.backstage import SAMPLE
+from tests.fake_services import SAMPLE
 from tests.serving import served, wait_for
 from tests.standin.faults import Faults
 from tests.standin.server import Standin

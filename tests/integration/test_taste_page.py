@@ -16,7 +16,7 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
 from hakken.ratings import Rating, Site, Status, UserList, Username
 from hakken.sources import carried
-from tests.backstage import SAMPLE, Backstage, words
+from tests.fake_services import SAMPLE, FakeServices, words
 from tests.models import N_ITEMS
 
 HOSTILE = "<script>alert('genre')</script> & \"quotes\""
@@ -26,7 +26,7 @@ TITLES = {1: HOSTILE, 2: HEBREW, 3: EMOJI}
 
 @pytest.fixture
 def client(
-    app_with: Callable[[Settings], Flask], backstage: Backstage, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
+    app_with: Callable[[Settings], Flask], fakes: FakeServices, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
 ) -> FlaskClient:
     """The pages on the small model, some of whose titles have names that a page must not take at their word."""
 
@@ -36,16 +36,16 @@ def client(
         return Anime(anime_id=anime_id, title=title, genres=genres, year=1970 + anime_id % 50)
 
     catalogue = Catalogue(anime(one) for one in range(1, N_ITEMS - 3))
-    monkeypatch.setattr(backstage, "bundle", lambda: ModelBundle(bundle.model, catalogue))
+    monkeypatch.setattr(fakes, "bundle", lambda: ModelBundle(bundle.model, catalogue))
     return app_with(Settings(mal_client_id="0123")).test_client()
 
 
 @pytest.fixture
-def rated(backstage: Backstage) -> UserList:
+def rated(fakes: FakeServices) -> UserList:
     """A list that the site gives, with opinions about the titles that have odd names."""
     odd = [Rating(1, 1), Rating(2, 10), Rating(3, 1), Rating(4, 0, Status.PLAN_TO_WATCH)]
-    backstage.list = UserList.of([*odd, *(Rating(one, 7 if one % 2 else 6 + one % 3) for one in range(10, 120))])
-    return backstage.list
+    fakes.list = UserList.of([*odd, *(Rating(one, 7 if one % 2 else 6 + one % 3) for one in range(10, 120))])
+    return fakes.list
 
 
 class Tags(HTMLParser):
@@ -70,11 +70,11 @@ def rows(page: TestResponse, caption: str) -> list[list[str]]:
     return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in body.split("<tr>")[1:]]
 
 
-def test_a_username_gets_its_taste(client: FlaskClient, backstage: Backstage, rated: UserList) -> None:
+def test_a_username_gets_its_taste(client: FlaskClient, fakes: FakeServices, rated: UserList) -> None:
     page = client.get("/taste?username=spike&source=anilist")
 
     assert page.status_code == 200
-    assert [who for who, _ in backstage.asked] == [Username("spike", Site.ANILIST)]
+    assert [who for who, _ in fakes.asked] == [Username("spike", Site.ANILIST)]
     assert "The taste of spike" in words(page)
     for heading in ("How you score", "Genres", "Years", "Unusual opinions"):
         assert heading in words(page)
@@ -150,9 +150,9 @@ def test_opinions_name_both_scores(client: FlaskClient, rated: UserList) -> None
     ],
 )
 def test_where_there_is_too_little_a_note_says_so(
-    client: FlaskClient, backstage: Backstage, user_list: UserList, note: str, absent: tuple[str, ...]
+    client: FlaskClient, fakes: FakeServices, user_list: UserList, note: str, absent: tuple[str, ...]
 ) -> None:
-    backstage.list = user_list
+    fakes.list = user_list
 
     page = client.get("/taste?username=spike")
 
@@ -213,8 +213,8 @@ def test_what_can_not_be_asked_is_refused_on_a_page(client: FlaskClient, query: 
     assert client.get(f"/taste{query}").status_code == status
 
 
-def test_a_private_list_has_the_page_that_it_has_elsewhere(client: FlaskClient, backstage: Backstage) -> None:
-    backstage.failure = errors.PrivateList("The site says that this list is private.")
+def test_a_private_list_has_the_page_that_it_has_elsewhere(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.failure = errors.PrivateList("The site says that this list is private.")
 
     page = client.get("/taste?username=spike")
 
@@ -222,10 +222,10 @@ def test_a_private_list_has_the_page_that_it_has_elsewhere(client: FlaskClient, 
     assert "This list is private" in words(page)
 
 
-def test_without_a_model_no_site_is_asked(app_with: Callable[[Settings], Flask], backstage: Backstage) -> None:
-    backstage.model_failure = errors.ArtefactMissing("There is no model.")
+def test_without_a_model_no_site_is_asked(app_with: Callable[[Settings], Flask], fakes: FakeServices) -> None:
+    fakes.model_failure = errors.ArtefactMissing("There is no model.")
 
     page = app_with(Settings(mal_client_id="0123")).test_client().get("/taste?username=spike")
 
     assert page.status_code == 503
-    assert backstage.asked == []
+    assert fakes.asked == []

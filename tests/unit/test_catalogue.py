@@ -13,7 +13,7 @@ from hakken.bundle import NO_PART, Facts, ModelBundle
 from hakken.catalogue import BESIDE, Anime, Catalogue, Link, Related, made_from
 from hakken.errors import ArtefactCorrupt
 from hakken.model import Model
-from hakken.web.offer import offer_of
+from hakken.web.filter_choices import filter_choices
 from tests.models import N_ITEMS
 
 ids = st.integers(1, N_ITEMS + 40)
@@ -202,6 +202,6 @@ def test_an_offer_has_what_the_models_titles_have(bundle: ModelBundle) -> None:
         Anime(anime_id=4, title="4", type="TV"),
         Anime(anime_id=99_999, title="Not in the model", type="Music", genres=("Space",)),
     ]
-    offer = offer_of(ModelBundle(bundle.model, Catalogue(facts)))
+    offer = filter_choices(ModelBundle(bundle.model, Catalogue(facts)))
     assert offer.types == ("TV", "OVA")
     assert [(one.number, one.name, one.adult) for one in offer.genres] == [(1, "Drama", False), (2, "Ecchi", True)]

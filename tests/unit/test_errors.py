@@ -1,7 +1,7 @@
 """What programs know errors by."""
 
 from hakken import errors
-from hakken.web.problems import name_of
+from hakken.web.error_pages import problem_name
 
 
 def test_problem_types_and_labels_outlive_the_names_of_classes() -> None:
@@ -13,4 +13,4 @@ def test_problem_types_and_labels_outlive_the_names_of_classes() -> None:
         errors.RateLimited: ("OutOfTurns", "out-of-turns"),
         errors.UserNotFound: ("UserNotFound", "user-not-found"),
     }
-    assert {kind: (kind.public_name, name_of(kind)) for kind in known_by} == known_by
+    assert {kind: (kind.public_name, problem_name(kind)) for kind in known_by} == known_by

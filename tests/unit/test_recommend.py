@@ -19,7 +19,7 @@ from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, S
 from hakken.recommend import rank, recommend
 from hakken.recommend.notes import new_titles
 from hakken.taste import profile
-from tests.backstage import silenced
+from tests.fake_services import silenced
 from tests.models import ADULT_ID, N_ITEMS
 from tests.strategies import user_lists
 

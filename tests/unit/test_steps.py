@@ -9,8 +9,8 @@ from flask import Flask
 from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
 from hakken.search import Titles
-from hakken.web.guard.limits import limit_requests
-from hakken.web.seeing.metrics import Metrics
+from hakken.web.guard.rate_limit import limit_requests
+from hakken.web.observability import Metrics
 
 
 @pytest.mark.parametrize(("times_as_popular", "first"), [(2, 1), (8, 1), (12, 2), (25, 2)])

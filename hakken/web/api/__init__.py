@@ -5,18 +5,17 @@ from flask.typing import ResponseReturnValue
 from flask_cors import CORS
 
 from hakken.listing import readable
-from hakken.web.api.document import document
-from hakken.web.api.operations import KEPT_FOR, ROOT
-from hakken.web.api.page import api_page
-from hakken.web.api.reading import JSON
-from hakken.web.api.table import OPERATIONS
-from hakken.web.caching import public
+from hakken.web.api.docs_page import api_page
+from hakken.web.api.openapi import document
+from hakken.web.api.operations import CACHED_FOR, OPERATIONS, ROOT
+from hakken.web.api.request_parsing import JSON
+from hakken.web.responses import cache_publicly
 
 api = Blueprint("api", __name__, url_prefix=ROOT)
 
 
 def register_api(app: Flask) -> None:
-    """Add the API to an application, with leave for pages of any origin to GET it."""
+    """Add the API to an application; pages of any origin may GET it."""
     app.register_blueprint(api)
     CORS(
         app,
@@ -25,7 +24,7 @@ def register_api(app: Flask) -> None:
         methods=["GET", "HEAD", "OPTIONS"],
         send_wildcard=True,
         expose_headers=["ETag", "Retry-After", "X-Request-ID"],
-        # A server on someone's own machine is theirs: no page on the internet may reach for it.
+        # No page on the internet may access a server on someone's own machine.
         allow_private_network=False,
     )
 
@@ -36,17 +35,17 @@ for _operation in OPERATIONS:
 
 @api.get("/openapi.json")
 def openapi() -> Response:
-    """Answer with the document."""
-    return public(Response(readable(document()), mimetype=JSON), KEPT_FOR)
+    """Send the document."""
+    return cache_publicly(Response(readable(document()), mimetype=JSON), CACHED_FOR)
 
 
 @api.get("/")
 def about() -> ResponseReturnValue:
-    """Show the document to people."""
+    """Show the document as a page."""
     return api_page(request.host_url.rstrip("/"))
 
 
 @api.get("/problems")
 def problems() -> ResponseReturnValue:
-    """Lead to where problems are explained; a browser takes along which of them it looks for."""
+    """Redirect to where problems are explained; a browser keeps the fragment, which names one of them."""
     return redirect(url_for("api.about"))

@@ -7,7 +7,7 @@ from hakken.model.manifest import Sizes
 from hakken.neighbours import AlsoLiked, Neighbour, Standing
 from hakken.ratings import Reason
 from hakken.taste import Counts, Generosity, Leaning, Opinion, Profile, ScoreShare, Span
-from hakken.web.api.answers import Facts, FoundTitle, FoundTitles, ModelFacts, Neighbours
+from hakken.web.api.response_types import Facts, FoundTitle, FoundTitles, ModelFacts, Neighbours
 
 VERSION, CREATED, DATA_TIME = "20261123T211635Z-8c5f0d1e9a47", "2026-11-23T21:16:35Z", "2026-03"
 

@@ -1,4 +1,4 @@
-"""The answers of the API's operations."""
+"""The views of the API's operations."""
 
 from typing import Any
 
@@ -12,38 +12,38 @@ from hakken.neighbours import also_liked, nearest, standing
 from hakken.ratings import Preferences, UserList, Username
 from hakken.recommend import list_notes
 from hakken.taste import Profile, profile
-from hakken.web.anime import title_of
-from hakken.web.api.answers import Facts, FoundTitle, FoundTitles, ModelFacts, Neighbours
-from hakken.web.api.options import (
+from hakken.web.anime_page import title_of
+from hakken.web.api.request_types import (
     ListBody,
+    ListQuery,
     NeighboursQuery,
     NoQuery,
     SearchQuery,
     TasteQuery,
-    Whose,
-    on,
+    is_on,
     preferences_of,
 )
-from hakken.web.asking import Asked, read_asked
-from hakken.web.finding import not_known, titles_of
+from hakken.web.api.response_types import Facts, FoundTitle, FoundTitles, ModelFacts, Neighbours
+from hakken.web.list_request import ListRef, read_list_ref
+from hakken.web.picks_page import not_found_phrase, title_index
 from hakken.web.services import services
 
-WAYS = ("username", "sample", "pick", "list")
-"""The parameters that each say whose list is meant."""
+LIST_PARAMETERS = ("username", "sample", "pick", "list")
+"""The parameters of which exactly one has to name a list."""
 
 
-def recommend_by_name(query: Whose) -> Listing:
-    """Recommend to someone whose list is named.
+def recommend_by_name(query: ListQuery) -> Listing:
+    """Recommend for a list that is named.
 
     Raises:
         HakkenError: as for the page.
     """
     preferences = preferences_of(query)
-    return _recommended(whose(query).who, preferences)
+    return _recommended(list_ref(query).who, preferences)
 
 
 def recommend_to_list(body: ListBody) -> Listing:
-    """Recommend from a list that was sent.
+    """Recommend for a list that was sent.
 
     Raises:
         BadOption: an option is none of the catalogue's.
@@ -59,13 +59,13 @@ def search(query: SearchQuery) -> FoundTitles:
         ModelError: there is no catalogue.
     """
     bundle = services().bundle()
-    found = titles_of(bundle).search(query.q, query.limit, adult=on(query.adult))
-    notes = () if found else (f"“{query.q}” is {not_known(bundle)}.",)
+    found = title_index(bundle).search(query.q, query.limit, adult=is_on(query.adult))
+    notes = () if found else (f"“{query.q}” is {not_found_phrase(bundle)}.",)
     return FoundTitles(tuple(map(FoundTitle.of, found)), notes)
 
 
 def facts(_: NoQuery, anime_id: int) -> Facts:
-    """Say what is known of a title.
+    """Report what is known of a title.
 
     Raises:
         UnknownTitle: no title has the id.
@@ -76,15 +76,15 @@ def facts(_: NoQuery, anime_id: int) -> Facts:
 
 
 def neighbours(query: NeighboursQuery, anime_id: int) -> Neighbours:
-    """Say which titles are near one.
+    """List the titles that are near one.
 
     Raises:
         UnknownTitle: no title has the id.
         ModelError: there is no model.
     """
     bundle = services().bundle()
-    title_of(anime_id, bundle)  # of one that is none of ours, nothing is near
-    adult = None if query.adult is UNSET else on(query.adult)
+    title_of(anime_id, bundle)  # raises where the title is unknown
+    adult = None if query.adult is UNSET else is_on(query.adult)
     return Neighbours(
         nearest=nearest(anime_id, bundle, query.limit, adult=adult),
         also_liked=also_liked(anime_id, bundle, query.limit, adult=adult),
@@ -93,12 +93,12 @@ def neighbours(query: NeighboursQuery, anime_id: int) -> Neighbours:
 
 
 def taste_by_name(query: TasteQuery) -> Profile:
-    """Sum up the taste of someone whose list is named.
+    """Sum up the taste of a list that is named.
 
     Raises:
         HakkenError: as for the page.
     """
-    return _taste(whose(query).fetched())
+    return _taste(list_ref(query).fetched())
 
 
 def taste_of_list(body: ListBody) -> Profile:
@@ -111,7 +111,7 @@ def taste_of_list(body: ListBody) -> Profile:
 
 
 def model(_: NoQuery) -> ModelFacts:
-    """Say what lists are made with.
+    """Describe the current model.
 
     Raises:
         ModelError: there is no model.
@@ -119,18 +119,20 @@ def model(_: NoQuery) -> ModelFacts:
     return ModelFacts.of(services().bundle().model)
 
 
-def whose(query: Whose) -> Asked:
-    """Whose list a query means.
+def list_ref(query: ListQuery) -> ListRef:
+    """The list that a query names.
 
     Raises:
         BadOption: it names none, or several.
         InputError: what it names can't be used.
     """
-    given = {name: value for name in WAYS if (value := getattr(query, name)) is not UNSET and value != ()}
+    given = {name: value for name in LIST_PARAMETERS if (value := getattr(query, name)) is not UNSET and value != ()}
     if len(given) != 1:
-        raise BadOption(f"Exactly one of {', '.join(f'`{name}`' for name in WAYS)} has to say whose list is meant.")
+        raise BadOption(
+            f"Exactly one of {', '.join(f'`{name}`' for name in LIST_PARAMETERS)} has to say whose list is meant."
+        )
     values: dict[str, Any] = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
-    return read_asked(MultiDict({**values, "source": query.source.value}))
+    return read_list_ref(MultiDict({**values, "source": query.source.value}))
 
 
 def _recommended(who: Username | UserList, preferences: Preferences) -> Listing:

@@ -1,16 +1,15 @@
-"""Reading what a program sent: parameters of an address, and JSON bodies; both are checked by msgspec."""
+"""Parsing queries and JSON bodies; msgspec validates both."""
 
 from functools import lru_cache
-from typing import TypeVar
+from typing import TypeVar, get_args, get_origin
 
 import msgspec
 from flask import Request
-from msgspec import inspect
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
 from hakken.errors import BadBody, BadOption
-from hakken.web.forms import LONGEST
+from hakken.web.forms import MAX_LENGTH
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -18,7 +17,7 @@ JSON = "application/json"
 
 
 def read_query(kind: type[S], values: MultiDict[str, str]) -> S:
-    """Read the parameters of an address; an empty one counts as left out, as an empty field of the page does.
+    """Parse the parameters of an address; an empty one counts as left out, as an empty field of the page does.
 
     Raises:
         BadOption: one is unknown, given twice or out of its range, or one that is needed is missing.
@@ -29,11 +28,11 @@ def read_query(kind: type[S], values: MultiDict[str, str]) -> S:
         if name in _repeatable(kind):
             given[name] = stated
         elif len(stated) > 1:
-            raise BadOption(f"`{name[:LONGEST]}` can be given only once.")
+            raise BadOption(f"`{name[:MAX_LENGTH]}` can be given only once.")
         elif stated:
             given[name] = stated[0]
         elif name not in kind.__struct_encode_fields__:
-            given[name] = ""  # unknown all the same
+            given[name] = ""  # unknown, so msgspec has to refuse it
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -41,7 +40,7 @@ def read_query(kind: type[S], values: MultiDict[str, str]) -> S:
 
 
 def read_body(kind: type[S], request: Request) -> S:
-    """Read a JSON body, of at most the size that uploads may have.
+    """Parse a JSON body, of at most the size that uploads may have.
 
     Raises:
         BadBody: it is not JSON.
@@ -64,27 +63,23 @@ def _whole(request: Request) -> bytes:
     except HTTPException:
         raise
     except Exception as error:
-        # As for a form: each server has errors of its own for a body that breaks off or is not framed as it says.
+        # As for a form: each server raises its own errors for a body that breaks off or is framed wrongly.
         raise BadRequest from error
 
 
 @lru_cache(maxsize=32)
 def _repeatable(kind: type[msgspec.Struct]) -> frozenset[str]:
-    """The parameters that may be given more than once."""
-    info = inspect.type_info(kind)
-    fields = info.fields if isinstance(info, inspect.StructType) else ()
-    return frozenset(one.encode_name for one in fields if isinstance(_bare(one.type), inspect.VarTupleType))
-
-
-def _bare(kind: inspect.Type) -> inspect.Type:
-    return _bare(kind.type) if isinstance(kind, inspect.Metadata) else kind
+    """The parameters that may be repeated."""
+    return frozenset(
+        field.encode_name for field in msgspec.structs.fields(kind) if get_origin(get_args(field.type)[0]) is tuple
+    )
 
 
 def _sentence(error: msgspec.ValidationError) -> str:
-    """What msgspec found wrong as a sentence, such as "`n`: expected `int` <= 100."."""
-    said, _, place = str(error).partition(" - at `$")
-    said = said.replace("Object contains unknown field", "There is no option").replace(
+    """Msgspec's message as a sentence, such as "`n`: expected `int` <= 100."."""
+    message, _, path = str(error).partition(" - at `$")
+    message = message.replace("Object contains unknown field", "There is no option").replace(
         "Object missing required field", "What is missing is"
     )
-    where = place.rstrip("`").lstrip(".")
-    return f"`{where}`: {said[0].lower()}{said[1:]}." if where else f"{said}."
+    field = path.rstrip("`").lstrip(".")
+    return f"`{field}`: {message[0].lower()}{message[1:]}." if field else f"{message}."

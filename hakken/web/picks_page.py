@@ -1,24 +1,28 @@
-"""The page on which titles are picked by hand. Its whole state is its address, so nothing of it is kept here."""
+"""The page on which titles are picked by hand. Its address holds its whole state, so nothing is stored."""
 
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
+from cachetools import cached
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
+from hakken.data_time import in_words
 from hakken.ratings import UserList
+from hakken.search import Titles
+from hakken.serving.memory import release_memory
 from hakken.sources import carried, picks
-from hakken.web.asking import Asked
-from hakken.web.covers import with_details
-from hakken.web.finding import not_known, titles_of
-from hakken.web.forms import LONGEST, Typed, pick_texts, read_id, typed
+from hakken.web.covers import with_facts
+from hakken.web.forms import MAX_LENGTH, FormValues, pick_texts, read_form_values, read_id
+from hakken.web.list_request import ListRef
 from hakken.web.services import services
 
 WELL_KNOWN = 24
 FOUND = 12
-"""How many titles are offered at once: of the well-known, and of those that were searched for."""
+"""How many titles are offered at once: of the well-known, and of search results."""
 
 picking = Blueprint("picking", __name__)
 
@@ -37,28 +41,28 @@ class State(NamedTuple):
     Attributes:
         chosen: the picks.
         query: what is searched for.
-        kept: what was chosen about the list elsewhere, to be taken along.
+        kept: what was chosen about the list elsewhere, to be passed on.
     """
 
     chosen: UserList
     query: str
-    kept: Typed
+    kept: FormValues
 
     @classmethod
     def read(cls, values: MultiDict[str, str]) -> "State":
-        """Read it, with what the button that was pressed changes.
+        """Read it, including the effect of the button that was pressed.
 
         Raises:
             BadOption: a pick can't be read, or there are too many.
-            BadList: the list that is carried can't be read.
+            BadList: the encoded list can't be read.
         """
         added, removed = read_id(values, "add"), read_id(values, "remove")
-        texts = [*_carried(values), *pick_texts(values)]
+        texts = [*_encoded_picks(values), *pick_texts(values)]
         # A score that was chosen beside the button counts.
         if added is not None and added not in {one.anime_id for one in picks.parse(texts).ratings}:
             texts.append(str(added))
         chosen = [one for one in picks.parse(texts).ratings if one.anime_id != removed]
-        return cls(UserList.of(chosen), values.get("q", "")[:LONGEST].strip(), typed(values))
+        return cls(UserList.of(chosen), values.get("q", "")[:MAX_LENGTH].strip(), read_form_values(values))
 
     def address(self, endpoint: str, **more: Any) -> str:  # noqa: ANN401  # as url_for has it
         """Address of a page with these picks."""
@@ -72,13 +76,13 @@ def choose() -> ResponseReturnValue:
     values = request.args
     state = State.read(values)
     if "recommend" in values and len(state.chosen):
-        fields = Asked.carrying(state.chosen).fields(state.kept.choices)
+        fields = ListRef.encoding(state.chosen).fields(state.kept.choices)
         return redirect(url_for("pages.recommendations", **fields), 303)
-    if _untidy(values) and "recommend" not in values:
+    if _needs_redirect(values) and "recommend" not in values:
         anchor = "titles" if "add" in values else None
         return redirect(state.address("picking.choose", q=state.query or None, _anchor=anchor), 303)
     bundle = services().bundle()
-    found = _found(state, bundle)
+    found = _search(state, bundle)
     picked = {one.anime_id for one in state.chosen.ratings}
     offered = [one for one in found if one.anime_id not in picked][: FOUND if state.query else None]
     chosen = [
@@ -90,16 +94,30 @@ def choose() -> ResponseReturnValue:
         "picks.html",
         state=state,
         chosen=chosen,
-        offered=[with_details(one) for one in offered],
-        not_known=None if found else not_known(bundle),
+        offered=[with_facts(one) for one in offered],
+        not_found=None if found else not_found_phrase(bundle),
         nothing_picked="recommend" in values,
         full=len(chosen) >= picks.MAX_PICKS,
         most=picks.MAX_PICKS,
     )
 
 
-def _carried(values: MultiDict[str, str]) -> list[str]:
-    """The picks of a list that a page of results carried."""
+@cached(WeakKeyDictionary(), key=lambda bundle: bundle)
+def title_index(bundle: ModelBundle) -> Titles:
+    """The index that searches use; built once per model in most of a second, and dropped with it."""
+    titles = Titles(bundle.catalogue)
+    release_memory()  # building it, and opening the model, takes twice what they keep
+    return titles
+
+
+def not_found_phrase(bundle: ModelBundle) -> str:
+    """What is said of a title that no search finds: the end of a sentence that begins with the query."""
+    end = bundle.model.manifest.data_time
+    return f"not known here; our titles end in {in_words(end)}" if end else "not known here"
+
+
+def _encoded_picks(values: MultiDict[str, str]) -> list[str]:
+    """The picks of a list that a page of results encoded."""
     if "list" not in values:
         return []
     user_list = carried.unpacked(values["list"])
@@ -107,14 +125,14 @@ def _carried(values: MultiDict[str, str]) -> list[str]:
     return picks.written(user_list)
 
 
-def _untidy(values: MultiDict[str, str]) -> bool:
-    """Whether the address has what a button or an empty field left in it, and is better bookmarked without."""
+def _needs_redirect(values: MultiDict[str, str]) -> bool:
+    """Whether the address has leftovers of a button or an empty field, and is better bookmarked without."""
     return bool({"add", "remove", "list"} & set(values)) or any(not text.strip() for text in values.getlist("pick"))
 
 
-def _found(state: State, bundle: ModelBundle) -> tuple[Anime, ...]:
-    """What is searched for, with room for what is picked already; the well-known titles where nothing is."""
-    titles = titles_of(bundle)
+def _search(state: State, bundle: ModelBundle) -> tuple[Anime, ...]:
+    """Search results, with room for what is picked already; the well-known titles where nothing is searched for."""
+    titles = title_index(bundle)
     if state.query:
         adult = state.kept.one("adult") == "1"
         return titles.search(state.query, FOUND + len(state.chosen), adult=adult)

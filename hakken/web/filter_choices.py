@@ -11,13 +11,13 @@ from hakken.ratings import FranchiseRule, Order, Planned
 from hakken.web.services import services
 
 
-class Wording(NamedTuple):
+class ChoiceText(NamedTuple):
     """One value of a choice in words.
 
     Attributes:
         label: in the form.
-        sentence: what it makes of a list, as the page above it says; empty where nothing needs saying.
-        impersonal: the same of a list that tells nothing about the visitor.
+        sentence: its effect on a list, as the page above it says; empty where nothing needs saying.
+        impersonal: the same of a list that doesn't depend on the visitor.
     """
 
     label: str
@@ -25,52 +25,40 @@ class Wording(NamedTuple):
     impersonal: str = ""
 
 
-_ORDERS = {
-    "match": Wording(
+ORDERS = {
+    Order.MATCH.value: ChoiceText(
         "Best match first",
         "What people who like what you like chose to watch and enjoyed, best match first",
         "What many people watch and like, best first",
     ),
-    "predicted_rating": Wording(
+    Order.PREDICTED_RATING.value: ChoiceText(
         "Highest predicted rating first",
         "What you would rate highest, of what enough people have rated",
         "What people rate highest, of what enough of them have rated",
     ),
 }
-_RULES = {
-    "new": Wording("New series, one title of each", "one title of each series that is new to you"),
-    "unrelated": Wording(
+RULES = {
+    FranchiseRule.NEW.value: ChoiceText("New series, one title of each", "one title of each series that is new to you"),
+    FranchiseRule.UNRELATED.value: ChoiceText(
         "Nothing related to what I have seen",
         "one title of each series, and nothing that looks related to what you have seen",
     ),
-    "all": Wording("All titles, begun series too", "also of series that you have begun"),
+    FranchiseRule.ALL.value: ChoiceText("All titles, begun series too", "also of series that you have begun"),
 }
-
-
-_PLANNED = {
-    "show": Wording("May be in the list"),
-    "hide": Wording("Is left out", "without what you plan to watch"),
-    "only": Wording("Is all there is in the list", "only what you plan to watch"),
+PLANNED = {
+    Planned.SHOW.value: ChoiceText("May be in the list"),
+    Planned.HIDE.value: ChoiceText("Is left out", "without what you plan to watch"),
+    Planned.ONLY.value: ChoiceText("Is all there is in the list", "only what you plan to watch"),
 }
-
-
-def _worded(kind: type[Order | FranchiseRule | Planned], words: dict[str, Wording]) -> dict[str, Wording]:
-    # A value without words is offered all the same, by its own name.
-    return {one.value: words.get(one.value) or Wording(one.value.replace("_", " ").capitalize()) for one in kind}
-
-
-ORDERS = _worded(Order, _ORDERS)
-RULES = _worded(FranchiseRule, _RULES)
-PLANNED = _worded(Planned, _PLANNED)
 
 
 class Genre(NamedTuple):
     """A genre.
 
     Attributes:
-        number: its place in the alphabet, from 1.
+        number: its position in the alphabet, from 1.
         name: as the catalogue spells it.
-        adult: whether no title with it is for everyone: without titles for adults it finds nothing.
+        adult: whether all its titles are for adults: it finds nothing without those.
     """
 
     number: int
@@ -78,28 +66,28 @@ class Genre(NamedTuple):
     adult: bool
 
 
-class Offer(NamedTuple):
+class FilterChoices(NamedTuple):
     """The types, most frequent first, and the genres, by alphabet, of what can be recommended."""
 
     types: tuple[str, ...]
     genres: tuple[Genre, ...]
 
 
-def current_offer() -> Offer:
-    """What the current catalogue offers: nothing when there is none, as the pages then say."""
+def current_filter_choices() -> FilterChoices:
+    """The choices of the current catalogue; none where there is no model, as the pages then say."""
     try:
-        return offer_of(services().bundle())
+        return filter_choices(services().bundle())
     except ModelError:
-        return Offer((), ())
+        return FilterChoices((), ())
 
 
 @cached(WeakKeyDictionary(), key=lambda bundle: bundle)
-def offer_of(bundle: ModelBundle) -> Offer:
-    """What a catalogue offers; made once, and gone when the model goes."""
+def filter_choices(bundle: ModelBundle) -> FilterChoices:
+    """The choices of a catalogue; computed once per model, and dropped with it."""
     facts = bundle.facts
     types = [name for name in bundle.catalogue.columns.types if name.lower() in facts.types]
     genres = ((facts.genre_names[key], mask) for key, mask in sorted(facts.genres.items()))
-    return Offer(
+    return FilterChoices(
         tuple(sorted(types, key=lambda name: -int(facts.types[name.lower()].sum()))),
         tuple(
             Genre(number, name, not (mask & ~facts.adult).any()) for number, (name, mask) in enumerate(genres, start=1)

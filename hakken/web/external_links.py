@@ -1,20 +1,14 @@
-"""Addresses: how long our own may be, and which from elsewhere a page may show.
+"""External addresses that a page may show: pictures of listed origins, and pages of known streaming services.
 
-Those are pictures of listed origins, and the pages of known services. Facts come from other sites, which take them from
-anyone: what is not certainly one of these is left out.
+Facts come from sites that take them from anyone: an address that is not certainly one of these is left out.
 """
 
-from collections.abc import Container, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Container, Iterable
+from typing import NamedTuple
 from urllib.parse import urlsplit
-
-from flask import url_for
 
 from hakken.catalogue import Link
 from hakken.config import origin_of
-
-LONGEST_ADDRESS = 3_500
-"""Characters of an address that browsers, servers and messengers between them can be trusted with."""
 
 SERVICES = {
     "Crunchyroll": ("crunchyroll.com",),
@@ -35,7 +29,7 @@ SERVICES = {
     "iQIYI": ("iq.com",),
     "ADN": ("animationdigitalnetwork.com", "animationdigitalnetwork.fr", "animationdigitalnetwork.de"),
 }
-"""Where anime can be watched, by the domains registered for it. The names are ours: a link says where it leads."""
+"""Streaming services by their registered domains. The names are ours, so that a link says where it leads."""
 
 _SERVICE_OF = {domain: name for name, domains in SERVICES.items() for domain in domains}
 
@@ -47,20 +41,15 @@ class Watch(NamedTuple):
     url: str
 
 
-def fits(endpoint: str, fields: Mapping[str, Any]) -> bool:
-    """Whether the whole address of a page of ours, with some fields, is short enough to be one."""
-    return len(url_for(endpoint, **fields, _external=True)) <= LONGEST_ADDRESS
-
-
 def picture_address(url: str | None, origins: Container[str]) -> str | None:
-    """The address of a picture, spelt anew, if it is of one of the origins; else None.
+    """The normalised address of a picture if it is of one of the origins; otherwise None.
 
     Args:
         url: as a site gave it.
-        origins: as `Settings.pictures_from` has them, which is also what the pages' policy lets browsers load.
+        origins: as `Settings.pictures_from` has them; the pages' Content-Security-Policy allows the same.
     """
     origin = origin_of(url or "")
-    return _spelt(origin, url or "") if origin is not None and origin in origins else None
+    return _normalised(origin, url or "") if origin is not None and origin in origins else None
 
 
 def watch_links(links: Iterable[Link]) -> list[Watch]:
@@ -70,18 +59,18 @@ def watch_links(links: Iterable[Link]) -> list[Watch]:
         origin = origin_of(link.url)
         service = _service(origin) if origin else None
         if origin and service:
-            found.setdefault(service, Watch(service, _spelt(origin, link.url)))
+            found.setdefault(service, Watch(service, _normalised(origin, link.url)))
     return list(found.values())
 
 
 def _service(origin: str) -> str | None:
-    """The service whose domain, or a domain of whose, an https origin at the usual port is."""
+    """The service to which an https origin at the default port belongs, by its domain or a parent domain."""
     scheme, _, host = origin.partition("://")
     labels = host.split(".")
-    domains = (".".join(labels[start:]) for start in range(len(labels)))
-    return next((_SERVICE_OF[one] for one in domains if one in _SERVICE_OF), None) if scheme == "https" else None
+    parents = (".".join(labels[start:]) for start in range(len(labels)))
+    return next((_SERVICE_OF[one] for one in parents if one in _SERVICE_OF), None) if scheme == "https" else None
 
 
-def _spelt(origin: str, url: str) -> str:
+def _normalised(origin: str, url: str) -> str:
     parts = urlsplit(url)
     return origin + (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

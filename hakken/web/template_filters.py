@@ -1,4 +1,4 @@
-"""Facts as a page says them."""
+"""Filters and functions of the templates: facts as text."""
 
 import re
 from collections.abc import Callable, Hashable
@@ -11,30 +11,29 @@ from hakken.bundle import Facts, attributes_of
 from hakken.catalogue import Anime
 from hakken.recommend.notes import counted
 
-_LETTER_OF_WORD = re.compile(r"(?<![\w'\N{RIGHT SINGLE QUOTATION MARK}])[^\W\d_]")
-_SOMETHING = re.compile("[1-9]")
+_FIRST_LETTER = re.compile(r"(?<![\w'\N{RIGHT SINGLE QUOTATION MARK}])[^\W\d_]")
 
 
 def studio(name: str) -> str:
     """A studio's name, which the catalogue has in lower case, with capitals."""
-    return _LETTER_OF_WORD.sub(lambda letter: letter[0].upper(), name) if name == name.lower() else name
+    return _FIRST_LETTER.sub(lambda letter: letter[0].upper(), name) if name == name.lower() else name
 
 
 def signed(form: str, value: float) -> str:
-    """A number that says its sign, as print has it; one that is rounded to nothing has none.
+    """A number with its sign, − rather than a hyphen; one that rounds to zero has no sign.
 
     Args:
         form: such as "%+.2f" or "%+.0f %%".
         value: the number.
     """
     number = form % value
-    return number.replace("-", "\N{MINUS SIGN}") if _SOMETHING.search(number) else number.lstrip("+-")
+    return number.replace("-", "\N{MINUS SIGN}") if re.search("[1-9]", number) else number.lstrip("+-")
 
 
-@cached(LRUCache(64), key=lambda macro, *given: (macro.name, *given), lock=Lock())
-def remembered(macro: Callable[..., Markup], *given: Hashable) -> Markup:
-    """What a macro makes of arguments that were given to it not long ago; it must go by them alone."""
-    return macro(*given)
+@cached(LRUCache(64), key=lambda macro, *args: (macro.name, *args), lock=Lock())
+def cached_macro(macro: Callable[..., Markup], *args: Hashable) -> Markup:
+    """Call a macro, or return what it returned for the same arguments; it must depend on nothing else."""
+    return macro(*args)
 
 
 def facts(anime: Anime) -> list[str]:
@@ -46,24 +45,29 @@ def facts(anime: Anime) -> list[str]:
 
 
 _KINDS = {"genres": "genres", "studios": "studio", "tags": "tags", "made_from": "source"}
-"""What titles are judged by that hardly anyone watched, in words; those that say the most to a reader first."""
-_MOST_KINDS = 3
+"""Attributes in words, the most telling to a reader first."""
+_MAX_KINDS = 3
 
 
 def judged_by(anime: Anime, known: Facts, *, of_series: bool = False) -> str:
-    """What a title is judged by that hardly anyone watched, such as "its genres and studio".
+    """By what a title is judged that hardly anyone watched, such as "its genres and studio".
 
     Args:
         anime: as the catalogue has it.
-        known: says what counts.
+        known: says which attributes the model uses.
         of_series: whether others of its series speak for it.
     """
-    counting = {name for name, _ in attributes_of(anime) & known.attributes}
-    kinds = ["series"] * of_series + [word for name, word in _KINDS.items() if name in counting]
-    *before, last = kinds[:_MOST_KINDS] or ["kind"]
+    used = {name for name, _ in attributes_of(anime) & known.attributes}
+    kinds = ["series"] * of_series + [word for name, word in _KINDS.items() if name in used]
+    *before, last = kinds[:_MAX_KINDS] or ["kind"]
     return f"its {', '.join(before)} and {last}" if before else f"its {last}"
 
 
 def paragraphs(text: str) -> list[str]:
     """The paragraphs of a plain text."""
     return [one for line in text.splitlines() if (one := line.strip())]
+
+
+def initial(title: str) -> str:
+    """The letter on a title's placeholder cover; empty where it has none."""
+    return next((letter.upper() for letter in title if letter.isalnum()), "")

@@ -1,4 +1,4 @@
-"""What can be known to be wrong before any worker is started."""
+"""The storage of the rate limits."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from hakken.errors import ConfigError
 STORAGE_OPTIONS: dict[str, dict[str, Any]] = {
     scheme: {"socket_connect_timeout": 0.3, "socket_timeout": 0.3} for scheme in ("redis", "rediss", "redis+unix")
 }
-"""By the scheme of its address, what a storage of limits is opened with: a visitor waits for it."""
+"""Options by the scheme of the storage's address; short timeouts, since visitors wait for it."""
 
 
-def check_limits(settings: Settings) -> None:
-    """Make sure that the storage of limits is one that we know how to speak to; it may be down.
+def check_limit_storage(settings: Settings) -> None:
+    """Check, before any worker starts, that the kind of storage is supported; it may be down.
 
     Raises:
         ConfigError: it isn't.
     """
-    from limits.errors import ConfigurationError  # noqa: PLC0415  # only who limits anything needs it
+    from limits.errors import ConfigurationError  # noqa: PLC0415  # only needed here
     from limits.storage import storage_from_string  # noqa: PLC0415  # the same
 
     scheme = settings.limits_url.partition(":")[0]
-    if scheme == "memory":  # which would begin a thread
+    if scheme == "memory":  # opening it would start a thread
         return
     try:
         storage_from_string(settings.limits_url, **STORAGE_OPTIONS.get(scheme, {}))

@@ -131,7 +131,7 @@ def silenced(arrays: Arrays, rows: Int64s) -> Arrays:
     return dataclasses.replace(arrays, **changed)
 
 
-class Backstage:
+class FakeServices:
     """What stands behind the pages: remembers what it was asked, and answers or fails as it is told."""
 
     def __init__(self) -> None:
@@ -178,22 +178,22 @@ class Backstage:
 
 
 @pytest.fixture
-def backstage() -> Backstage:
-    return Backstage()
+def fakes() -> FakeServices:
+    return FakeServices()
 
 
 @pytest.fixture
-def app_with(backstage: Backstage) -> Callable[[Settings], Flask]:
+def app_with(fakes: FakeServices) -> Callable[[Settings], Flask]:
     def make(settings: Settings) -> Flask:
         app = Flask("hakken_under_test", root_path=str(ROOT))
         behind = Services(
             settings,
-            backstage.recommend,
-            backstage.fetch,
-            backstage.bundle,
-            backstage.parse_export,
-            backstage,
-            find=backstage.find,
+            fakes.recommend,
+            fakes.fetch,
+            fakes.bundle,
+            fakes.parse_export,
+            fakes,
+            find=fakes.find,
         )
         register(app, behind)
         return app

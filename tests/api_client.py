@@ -29,7 +29,7 @@ def embedded_client(embedded: ModelBundle) -> FlaskClient:
 
 def ask(client: FlaskClient, operation: Operation, **more: str) -> Any:
     """Ask for an operation's example, with more parameters."""
-    asked = dict(operation.asked)
+    asked = dict(operation.example_query)
     path = "/api/v1" + operation.path.format(anime_id=asked.pop("anime_id", ""))
     address = f"{path}?{urlencode(asked | more, doseq=True)}"
-    return client.get(address) if operation.sent is None else client.post(address, json=operation.sent)
+    return client.get(address) if operation.example_body is None else client.post(address, json=operation.example_body)

@@ -1,0 +1,156 @@
+"""A limit on the requests of each client: all of them draw on one allowance, and costly ones draw more."""
+
+import hashlib
+import ipaddress
+import logging
+import math
+import time
+from http import HTTPStatus
+
+from flask import Flask, Response, request
+from flask_limiter import Limiter
+from limits.storage import MemoryStorage
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from hakken.config import Settings
+from hakken.serving.limit_storage import STORAGE_OPTIONS
+from hakken.web.guard.concurrency_limit import is_exempt
+from hakken.web.observability import Metrics
+
+FORM, SITE, PROGRAM, PAGE = 4, 4, 2, 1
+"""What a request costs: a form with a body, a list that a site may be asked for, a call of the API, a page."""
+OFF = "off"
+_COVERS = "covers"
+"""The blueprint of pictures, of which a page has dozens: they are cheap, and free."""
+_CLIENT_PREFIX = 64
+"""Bits of an IPv6 address that identify a client, which commonly has all addresses with that prefix."""
+_CLOCK_STEP = 5.0
+"""Seconds of a change of the clock that count as setting it; gradual corrections are smaller."""
+
+log = logging.getLogger("hakken.guard")
+
+
+def trust_proxies(app: Flask, number: int) -> None:
+    """Take a visitor's address and scheme from the headers that the last `number` proxies wrote, and from no others.
+
+    The host is not taken from them: most proxies don't set it.
+    """
+    if number:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=number, x_proto=number, x_host=0)  # type: ignore[method-assign]  # as Flask documents
+        return
+
+    warned = False
+
+    def warn() -> None:
+        nonlocal warned
+        if not warned and "X-Forwarded-For" in request.headers:
+            warned = True
+            log.warning(
+                "A proxy seems to be in front, and HAKKEN_PROXIES is 0: all who come through it count as one client, "
+                "or, where it is on this machine, are not limited at all."
+            )
+
+    app.before_request(warn)
+
+
+def limit_requests(app: Flask, settings: Settings, metrics: Metrics) -> None:
+    """Refuse, with 429 and a `Retry-After`, clients that send more than the settings allow.
+
+    Requests are counted in memory, per worker, or in the storage that the settings name. When that fails, each worker
+    counts in memory until it is back.
+    """
+    if settings.rate_limit == OFF:
+        return
+    limiter = Limiter(
+        client,
+        app=app,
+        application_limits=[settings.rate_limit],
+        application_limits_cost=cost,
+        storage_uri=settings.limits_url,
+        storage_options=dict(STORAGE_OPTIONS.get(settings.limits_url.partition(":")[0], {})),
+        strategy="fixed-window",  # the only one that knows exactly when there is room again
+        in_memory_fallback_enabled=True,
+        key_prefix="hakken",
+        request_identifier=lambda: request.endpoint or "none",  # without one, unknown addresses would be free
+    )
+    limiter.logger.setLevel(logging.ERROR)  # its warnings name keys; ours are below
+    limiter.request_filter(is_free)
+    _watch_storage(app, limiter, metrics)
+    if isinstance(limiter.storage, MemoryStorage):
+        _watch_clock(app, limiter.storage)
+
+    def add_retry_after(response: Response) -> Response:
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and (hit := limiter.current_limit):
+            metrics.refused.labels("rate").inc()
+            response.headers["Retry-After"] = str(max(1, math.ceil(hit.reset_at - time.time())))
+        return response
+
+    app.after_request(add_retry_after)
+
+
+def _watch_storage(app: Flask, limiter: Limiter, metrics: Metrics) -> None:
+    """Log once that the storage can't be reached, and once that it can again."""
+    was_down = False
+
+    def check(response: Response) -> Response:
+        nonlocal was_down
+        down = limiter._storage_dead  # noqa: SLF001  # Flask-Limiter has no public way to ask
+        if down is not was_down:
+            was_down = down
+            metrics.limits_apart.set(int(down))
+            change = "can't be reached: each worker counts for itself" if down else "is back"
+            log.warning("The storage of HAKKEN_LIMITS_URL %s.", change)
+        return response
+
+    app.after_request(check)
+
+
+def _watch_clock(app: Flask, storage: MemoryStorage) -> None:
+    """Reset the counts when the clock was set: windows end by it, and would end a day late if it is set back a day."""
+    offset = time.time() - time.monotonic()
+
+    def check() -> None:
+        nonlocal offset
+        now = time.time() - time.monotonic()
+        if abs(now - offset) > _CLOCK_STEP:
+            offset = now
+            storage.reset()
+
+    app.before_request_funcs.setdefault(None, []).insert(0, check)  # before the limiter's own
+
+
+def client() -> str:
+    """The client of a request as the storage knows it: a hash, so that no address is stored."""
+    try:
+        address = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        known = request.remote_addr or ""
+    else:
+        if isinstance(address, ipaddress.IPv6Address):
+            network = ipaddress.ip_network((address, _CLIENT_PREFIX), strict=False)
+            address = address.ipv4_mapped or network.network_address
+        known = address.compressed
+    return hashlib.blake2b(known.encode(), digest_size=12, person=b"hakken client").hexdigest()
+
+
+def is_free() -> bool:
+    """Whether a request costs nothing: files, covers, health checks, and what comes from this machine itself.
+
+    The latter is the operator, or a proxy that the settings don't mention: then all visitors look alike and would use
+    up one allowance.
+    """
+    if is_exempt(request.path) or request.blueprint == _COVERS:
+        return True
+    try:
+        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False
+
+
+def cost() -> int:
+    """What a request costs. Its body is not looked at: reading it is part of what is limited."""
+    if "username" in request.args or "username" in (request.view_args or {}):
+        return SITE
+    if request.path.startswith("/api/"):
+        return PROGRAM
+    return FORM if request.method == "POST" else PAGE

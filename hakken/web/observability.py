@@ -1,0 +1,229 @@
+"""Metrics for Prometheus, and an id and a log line for each request. Neither says who asked, or for what.
+
+With several workers each counts in its own files, which are summed when the metrics are read; see
+`hakken.serving.metric_files`.
+"""
+
+import hmac
+import logging
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any, Literal
+
+import structlog
+from flask import Blueprint, Flask, Response, abort, before_render_template, g, request, template_rendered
+from flask.typing import ResponseReturnValue
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from hakken.config import Settings
+from hakken.data_time import first_moment
+from hakken.errors import ModelError
+from hakken.instrumentation import Stage, Store
+from hakken.serving import metric_files
+from hakken.web.services import services
+
+STARTED = "hakken.begun"
+"""Key of a request's WSGI environment: when it arrived, in seconds of `time.perf_counter`."""
+_TRUSTED_ID = re.compile(r"[0-9a-f-]{16,64}")
+"""Ids that proxies generate: hexadecimal digits, perhaps a UUID. Neither a name nor an address looks so."""
+
+log = logging.getLogger("hakken.requests")
+
+_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+
+
+class Metrics:
+    """All metrics of an application; an `Instrumentation`."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.request_seconds = self._histogram(
+            "hakken_request_seconds", "Time from a request's head to its response, by route", "route"
+        )
+        self.answers = self._counter("hakken_answers", "Requests answered, by route and status", "route", "status")
+        self._stages = self._histogram(
+            "hakken_stage_seconds",
+            "Time of the stages of a response: wait (for a slot), fetch (a list), recommend, render (a template)",
+            "stage",
+        )
+        self.in_flight = self._gauge("hakken_requests_in_flight", "Requests being answered")
+        self.waiting = self._gauge("hakken_requests_waiting", "Requests that wait for a slot")
+        self.refused = self._counter(
+            "hakken_refused",
+            "Requests refused, by reason: rate (too many from one client), full (no free slot in the worker)",
+            "by",
+        )
+        self.limits_apart = self._gauge(
+            "hakken_limits_apart", "Workers that count clients' requests in memory, since the storage is down"
+        )
+        self._site_requests = self._counter(
+            "hakken_site_requests",
+            "Requests to a site, by outcome: ok, refused (a 4xx), or the kind of error",
+            "site",
+            "outcome",
+        )
+        self._site_seconds = self._histogram(
+            "hakken_site_seconds", "Time that a request to a site took, including the wait for the rate limit", "site"
+        )
+        self._circuit_open = self._gauge(
+            "hakken_breaker_open", "Workers whose circuit for a site was open when it was last needed", "site"
+        )
+        self._lookups = self._counter("hakken_lookups", "Cache look-ups, by store and by hit or miss", "store", "found")
+        self._served = ""
+        self._serving = self._gauge("hakken_model_workers", "Workers whose last response used a version", "version")
+        self._trained = self._gauge(
+            "hakken_model_trained_timestamp_seconds",
+            "When the model was trained; the oldest that a worker used last",
+            aggregate="livemin",
+        )
+        self._data_time = self._gauge(
+            "hakken_model_data_timestamp_seconds",
+            "Up to when the model's ratings go, at least; the oldest that a worker used last; 0: unknown",
+            aggregate="livemin",
+        )
+
+    def _counter(self, name: str, description: str, *labels: str) -> Counter:
+        return Counter(name, description, labels, registry=self._registry)
+
+    def _histogram(self, name: str, description: str, label: str) -> Histogram:
+        return Histogram(name, description, [label], buckets=_BUCKETS, registry=self._registry)
+
+    def _gauge(
+        self, name: str, description: str, *labels: str, aggregate: Literal["livesum", "livemin"] = "livesum"
+    ) -> Gauge:
+        """A gauge that reports the sum, or the least, of the values of all living workers."""
+        return Gauge(name, description, labels, multiprocess_mode=aggregate, registry=self._registry)
+
+    @contextmanager
+    def stage(self, name: Stage) -> Iterator[None]:
+        """Measure the time of a stage of a response."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stage_took(name, time.perf_counter() - started)
+
+    def stage_took(self, name: Stage, seconds: float) -> None:
+        """Count the time of a stage of a response."""
+        self._stages.labels(name).observe(seconds)
+
+    def site_asked(self, site: str, outcome: str, seconds: float) -> None:
+        """Count a request to a site by its outcome."""
+        self._site_requests.labels(site, outcome).inc()
+        self._site_seconds.labels(site).observe(seconds)
+
+    def circuit_changed(self, site: str, *, resting: bool) -> None:
+        """Set whether this worker's circuit for a site is open."""
+        self._circuit_open.labels(site).set(int(resting))
+
+    def looked_up(self, store: Store, *, found: bool) -> None:
+        """Count a cache look-up."""
+        self._lookups.labels(store, "yes" if found else "no").inc()
+
+    def model_used(self, version: str, trained: str, data_time: str | None) -> None:
+        """Set which model this worker answers with.
+
+        Args:
+            version: the model's.
+            trained: when it was, in ISO 8601.
+            data_time: up to when its ratings go, see `hakken.data_time`; None where that is unknown.
+        """
+        if version == self._served:
+            return
+        if self._served:
+            self._serving.labels(self._served).set(0)
+        self._served = version
+        self._serving.labels(version).set(1)
+        self._trained.set(datetime.fromisoformat(trained).timestamp())
+        self._data_time.set(first_moment(data_time).timestamp() if data_time else 0)
+
+    def exposition(self) -> bytes:
+        """The metrics of all workers in Prometheus's text format."""
+        directory = metric_files.directory()
+        if directory is None:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, str(directory))
+        with metric_files.locked(directory):
+            return generate_latest(registry)
+
+
+def metrics_page(settings: Settings, metrics: Metrics) -> Blueprint:
+    """Make `/metrics`: it needs the token that the settings name, and answers 404 where they name none.
+
+    A request's address would be no protection: behind a proxy on the same machine, all requests come from it.
+    """
+    page = Blueprint("metrics", __name__)
+    token = settings.metrics_token.encode()
+
+    @page.get("/metrics")
+    def show() -> ResponseReturnValue:
+        """Show the metrics of all workers."""
+        if not token:
+            abort(404)
+        given = request.authorization
+        bearer = (given.token or "").encode() if given and given.type == "bearer" else b""
+        if hmac.compare_digest(bearer, token):
+            return Response(metrics.exposition(), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+        message = "This needs the token of HAKKEN_METRICS_TOKEN.\n"
+        return Response(message, 401, {"WWW-Authenticate": "Bearer"}, mimetype="text/plain")
+
+    return page
+
+
+def request_id() -> str:
+    """The id of the current request."""
+    found: str = g.request_id
+    return found
+
+
+def log_requests(app: Flask, metrics: Metrics, *, trusted: bool) -> None:
+    """Give each request an id, log one line about it and count it.
+
+    Args:
+        app: the application, before any other hook is added: this one encloses all others.
+        metrics: where to count.
+        trusted: whether there is a proxy in front, whose request ids are adopted.
+    """
+
+    def start() -> None:
+        given = request.environ.get("HTTP_X_REQUEST_ID", "") if trusted else ""
+        g.request_id = given if _TRUSTED_ID.fullmatch(given) else secrets.token_hex(8)
+        structlog.contextvars.bind_contextvars(request=g.request_id)
+
+    def finish(response: Response) -> Response:
+        route = request.endpoint or "none"
+        seconds = time.perf_counter() - request.environ[STARTED]
+        metrics.request_seconds.labels(route).observe(seconds)
+        metrics.answers.labels(route, response.status_code).inc()
+        with suppress(ModelError):
+            model = services().bundle().model
+            metrics.model_used(model.version, model.manifest.created, model.manifest.data_time)
+        response.headers["X-Request-ID"] = g.request_id
+        fields = {"route": route, "method": request.method, "status": response.status_code}
+        log.info("answered", extra=fields | {"ms": round(1000 * seconds, 1)})
+        return response
+
+    def unbind(_: BaseException | None) -> None:
+        structlog.contextvars.unbind_contextvars("request")
+
+    app.before_request(start)
+    app.after_request(finish)
+    app.teardown_request(unbind)
+    _time_templates(app, metrics)
+
+
+def _time_templates(app: Flask, metrics: Metrics) -> None:
+    def start(_: Flask, **__: Any) -> None:  # noqa: ANN401  # the signal's other arguments
+        g.render_started = time.perf_counter()
+
+    def finish(_: Flask, **__: Any) -> None:  # noqa: ANN401  # the same
+        metrics.stage_took("render", time.perf_counter() - g.render_started)
+
+    before_render_template.connect(start, app, weak=False)
+    template_rendered.connect(finish, app, weak=False)
