@@ -9,7 +9,6 @@ from msgspec import Meta
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
-from hakken.model import Model
 from hakken.ratings import Reason, Recommendation, Recommendations
 
 
@@ -39,11 +38,6 @@ class ModelName(msgspec.Struct, frozen=True):
         ),
     ]
 
-    @classmethod
-    def of(cls, model: Model) -> "ModelName":
-        """The name of a model."""
-        return cls(model.version, model.manifest.created, model.manifest.data_time)
-
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """A list of recommendations."""
@@ -58,10 +52,11 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
 def listing(result: Recommendations, bundle: ModelBundle) -> Listing:
     """Put a list together from what was recommended and what is known of it."""
+    manifest = bundle.model.manifest
     return Listing(
         recommendations=tuple(listed(one, bundle.catalogue) for one in result.recommendations),
         continues=tuple(listed(one, bundle.catalogue) for one in result.continues),
-        model=ModelName.of(bundle.model),
+        model=ModelName(bundle.model.version, manifest.created, manifest.data_time),
         notes=result.notes,
     )
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,20 +32,20 @@ A_DAY = timedelta(days=1)
 
 
 def parameter_options(command: Command) -> Command:
-    """Add one option for each hyper-parameter: its help is `Parameters`' own docstring, its range that of the field.
+    """Add one option for each hyper-parameter: its help and range are the field's.
 
     One that is not given is None.
     """
-    told = dict(re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", Parameters.__doc__ or "", re.MULTILINE))
     kind = inspect.type_info(Parameters)
     fields = kind.fields if isinstance(kind, inspect.StructType) else ()
     for field in reversed(fields):
-        words = " ".join(told.get(field.name, "").split())
+        if not isinstance(field.type, inspect.Metadata):
+            raise TypeError(f"The hyper-parameter {field.name} has no description.")
         command = click.option(
             f"--{field.name.replace('_', '-')}",
-            type=_range(field.type),
+            type=_range(field.type.type),
             callback=_finite,
-            help=words[:1].upper() + words[1:] if words[:1].isascii() else words,  # λ is no Λ
+            help=(field.type.extra_json_schema or {})["description"],
             show_default=str(field.default),
         )(command)
     return command

@@ -83,7 +83,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reg_u: Annotated[Regulariser, Meta(description="Regulariser of the user biases.")] = 0.7
     reg_i: Annotated[Regulariser, Meta(description="Regulariser of the item biases.")] = 1.6
     n_epochs: Annotated[Positive, Meta(description="Rounds of alternating least squares for the biases.")] = 10
-    shrinkage: Annotated[Regulariser, Meta(description="Λ in (n_ij − 1) / (n_ij − 1 + λ).")] = 100.0
+    shrinkage: Annotated[Regulariser, Meta(description="λ in (n_ij − 1) / (n_ij − 1 + λ).")] = 100.0
     min_support: Annotated[
         Positive, Meta(description="Pairs of items rated by fewer users than this get similarity 0.")
     ] = 1
@@ -148,7 +148,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             "are learnt."
         ),
     ] = 0.15
-    pref_reg: Annotated[float, Meta(gt=0, le=1e9), Meta(description="Λ of the preference weights.")] = 140.0
+    pref_reg: Annotated[float, Meta(gt=0, le=1e9), Meta(description="λ of the preference weights.")] = 140.0
     dropout: Annotated[
         float,
         Meta(ge=0, le=0.99),
@@ -167,7 +167,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     attribute_reg: Annotated[
         float,
         Meta(gt=0, le=1e9),
-        Meta(description="Λ of the regression of preference weights on attributes; see hakken.training.attributes."),
+        Meta(description="λ of the regression of preference weights on attributes; see hakken.training.attributes."),
     ] = 10_000.0
     attribute_support: Annotated[
         float,

@@ -24,7 +24,7 @@ from hakken.web.observability import Metrics, log_requests, metrics_page, reques
 from hakken.web.pages import pages
 from hakken.web.picks_page import picking, title_index
 from hakken.web.responses import add_security_headers, compress_responses, redirect_to_https
-from hakken.web.services import EXTENSION, Details, Services, once_per_request, release_bundle
+from hakken.web.services import EXTENSION, Details, Services, once_per_request
 from hakken.web.taste_page import taste
 from hakken.web.template_filters import cached_macro, facts, initial, paragraphs, signed, studio
 
@@ -79,7 +79,6 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
         app.register_blueprint(blueprint)
     register_api(app)
     register_error_pages(app)
-    app.teardown_request(release_bundle)
 
 
 def _add_hooks(app: Flask, settings: Settings, metrics: Metrics) -> None:

@@ -2,8 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -62,25 +61,6 @@ def problem_type(kind: type[Exception]) -> str:
     return f"{EXPLAINED}#{problem_name(kind)}"
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorReport:
-    """One failure as it is reported.
-
-    Attributes:
-        kind: of error, by which a program knows it.
-        failure: the text for all of its kind.
-        status: the HTTP status.
-        happened: what happened this time.
-        tried: the sources that were asked in vain, and what each failed with.
-    """
-
-    kind: type[Exception]
-    failure: Failure
-    status: int
-    happened: str
-    tried: tuple[tuple[str, errors.SiteError], ...] = ()
-
-
 def register_error_pages(app: Flask) -> None:
     """Answer every failure with a page, or a problem, of its own."""
     app.register_error_handler(errors.HakkenError, on_hakken_error)
@@ -94,11 +74,13 @@ def on_hakken_error(error: errors.HakkenError) -> ResponseReturnValue:
     unexpected = kind is errors.HakkenError
     if failure.responsible is Responsible.OURS:
         current_app.logger.error("%s: %s", type(error).__name__, error, exc_info=error if unexpected else None)
-    tried = error.tried if isinstance(error, errors.AllSourcesFailed) else ()
-    public_kind = InternalServerError if unexpected else kind
-    report = ErrorReport(public_kind, failure, failure.status, failure.happened or str(error), tried)
     return _respond(
-        report, _retry_after(error), lambda: read_form_values(request.values) if failure.form else FormValues()
+        failure,
+        InternalServerError if unexpected else kind,
+        failure.happened or str(error),
+        headers=_retry_after(error),
+        form_values=lambda: read_form_values(request.values) if failure.form else FormValues(),
+        tried=error.tried if isinstance(error, errors.AllSourcesFailed) else (),
     )
 
 
@@ -119,31 +101,34 @@ def on_http_error(error: HTTPException) -> ResponseReturnValue:
     failure = HTTP_FAILURES[kind]
     limit = services().settings.max_upload_mb
     happened = failure.happened or f"A file may have at most {limit} MB, and what was sent is larger."
-    report = ErrorReport(kind, failure, error.code or 500, happened)
     # Without the form's values: reading them may be what failed.
-    return _respond(report, dict(error.get_headers(request.environ)), FormValues)
+    return _respond(failure, kind, happened, status=error.code, headers=dict(error.get_headers(request.environ)))
 
 
 def _respond(
-    report: ErrorReport, headers: Mapping[str, str], form_values: Callable[[], FormValues]
+    failure: Failure,
+    kind: type[Exception],
+    happened: str,
+    *,
+    headers: Mapping[str, str],
+    status: int | None = None,
+    form_values: Callable[[], FormValues] = FormValues,
+    tried: Sequence[tuple[str, errors.SiteError]] = (),
 ) -> ResponseReturnValue:
     """Write a problem where a program asked, otherwise a page."""
-    failure = report.failure
+    status = status or failure.status
     if request.path.startswith(API):
-        tried = tuple(Tried(name, problem_type(type(why)), str(why)) for name, why in report.tried)
         problem = Problem(
-            type=problem_type(report.kind),
+            type=problem_type(kind),
             title=failure.title or failure.heading,
-            status=report.status,
-            detail=report.happened,
-            tried=tried,
+            status=status,
+            detail=happened,
+            tried=tuple(Tried(name, problem_type(type(why)), str(why)) for name, why in tried),
         )
-        response = Response(readable(problem), problem.status, headers)
+        response = Response(readable(problem), status, headers)
         response.content_type = MEDIA_TYPE
         response.cache_control.no_store = True
         return response
-    named = [(SOURCES.get(name, name), str(why)) for name, why in report.tried]
-    page = render_template(
-        "error.html", failure=failure, happened=report.happened, tried=named, form_values=form_values()
-    )
-    return page, report.status, dict(headers)
+    named = [(SOURCES.get(name, name), str(why)) for name, why in tried]
+    page = render_template("error.html", failure=failure, happened=happened, tried=named, form_values=form_values())
+    return page, status, dict(headers)

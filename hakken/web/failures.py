@@ -34,9 +34,9 @@ class Failure:
 
     Attributes:
         status: the HTTP status.
-        responsible: who can fix it.
         heading: the failure in a few words.
         advice: what to do about it, each in a sentence or two.
+        responsible: who can fix it.
         happened: what happened; empty where the error's own message says it.
         upload_first: whether the upload, which needs no site, is the best next step.
         form: whether trying again makes sense, so that the page has the form.
@@ -45,9 +45,9 @@ class Failure:
     """
 
     status: int
-    responsible: Responsible
     heading: str
     advice: tuple[str, ...]
+    responsible: Responsible = Responsible.YOURS
     happened: str = ""
     upload_first: bool = False
     form: bool = True
@@ -62,42 +62,33 @@ UPLOAD = "Or upload your MyAnimeList export, or pick a few titles by hand: both 
 def _site(heading: str, *advice: str, status: int = 503) -> Failure:
     # Not 502: a proxy or CDN in front takes that for a failure of ours, and tries again or shows a page of its own.
     # A 503 is sent with a Retry-After.
-    return Failure(status, Responsible.SITES, heading, (*advice, UPLOAD), upload_first=True)
+    return Failure(status, heading, (*advice, UPLOAD), Responsible.SITES, upload_first=True)
 
 
 _FULL = Failure(
     503,
-    Responsible.NOBODYS,
     "Many lists are being fetched just now",
     ("Try again in a minute.", UPLOAD),
+    Responsible.NOBODYS,
     upload_first=True,
 )
 
 FAILURES: dict[type[errors.HakkenError], Failure] = {
     errors.BadUsername: Failure(
         400,
-        Responsible.YOURS,
         "That can't be a username",
         ("Type the name as it stands in the address of your profile, without the address itself.",),
     ),
     errors.BadOption: Failure(
         400,
-        Responsible.YOURS,
         "One thing in the form is missing or out of range",
         ("Change it below and send it again.",),
         choices=True,
         title="An option is unknown, missing or out of range",
     ),
-    errors.BadBody: Failure(
-        400,
-        Responsible.YOURS,
-        "What was sent is not JSON",
-        ("Begin at the start page.",),
-        form=False,
-    ),
+    errors.BadBody: Failure(400, "What was sent is not JSON", ("Begin at the start page.",), form=False),
     errors.BadList: Failure(
         400,
-        Responsible.YOURS,
         "The list in this address can't be read",
         (
             "If it was copied, copy the whole address: some programs cut long ones short.",
@@ -107,7 +98,6 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     ),
     errors.UnknownTitle: Failure(
         404,
-        Responsible.YOURS,
         "No such title is known here",
         (
             "Check the number in the address: it is the one that MyAnimeList has for the title.",
@@ -118,16 +108,15 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     errors.NoListSource: Failure(
         # Not 503, which means that it is temporary; nor 4xx, since a server set up otherwise answers the same request.
         501,
-        Responsible.NOT_SET_UP,
         "MyAnimeList usernames don't work here",
         ("If you have a list on AniList, choose that site and type your name there.", UPLOAD),
+        Responsible.NOT_SET_UP,
         happened="MyAnimeList usernames can't be looked up on this server. AniList usernames can; a MyAnimeList "
         "export, and picking titles by hand, always work.",
         upload_first=True,
     ),
     errors.UserNotFound: Failure(
         404,
-        Responsible.YOURS,
         "The site knows no such user",
         (
             "Check the spelling, and that the right site is chosen: a name on one site is often not yours on another.",
@@ -136,7 +125,6 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     ),
     errors.PrivateList: Failure(
         403,
-        Responsible.YOURS,
         "This list is private",
         (
             "Upload your MyAnimeList export: the list stays private, and no site has to be asked.",
@@ -157,15 +145,14 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     errors.TooManyFetches: _FULL,
     errors.ServerBusy: Failure(
         503,
-        Responsible.NOBODYS,
         "Many people are being answered just now",
         ("Try again in a few seconds.",),
+        Responsible.NOBODYS,
         form=False,
         title="Many requests are being answered just now",
     ),
     errors.NotAnExport: Failure(
         400,
-        Responsible.YOURS,
         "That file is not an anime list export",
         (
             "Choose the file just as MyAnimeList gave it to you: it ends in .xml or .xml.gz.",
@@ -175,14 +162,12 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     ),
     errors.MangaExport: Failure(
         422,
-        Responsible.YOURS,
         "That is the export of a manga list",
         ("On MyAnimeList's export page, choose “Anime List”, then upload that file.",),
         upload_first=True,
     ),
     errors.ExportTooLarge: Failure(
         413,
-        Responsible.YOURS,
         "That file is too large",
         ("Upload the file just as MyAnimeList gave it to you: even the longest list fits.",),
         upload_first=True,
@@ -190,18 +175,18 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
     ),
     errors.ModelError: Failure(
         503,
-        Responsible.OURS,
         "No recommendations just now",
         ("Try again in a few minutes. If it lasts, tell whoever runs this server.",),
+        Responsible.OURS,
         happened="What we predict from could not be opened on this server.",
         form=False,
     ),
     # Any other error is a bug.
     errors.HakkenError: Failure(
         500,
-        Responsible.OURS,
         "Something went wrong here",
         ("Go back and try again. If it happens again, tell whoever runs this server.",),
+        Responsible.OURS,
         happened="The server made a mistake.",
         form=False,
     ),
@@ -210,7 +195,6 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
 HTTP_FAILURES: dict[type[HTTPException], Failure] = {
     BadRequest: Failure(
         400,
-        Responsible.YOURS,
         "That request can't be answered",
         ("Begin at the start page.",),
         happened="What was sent could not be understood.",
@@ -218,7 +202,6 @@ HTTP_FAILURES: dict[type[HTTPException], Failure] = {
     ),
     NotFound: Failure(
         404,
-        Responsible.YOURS,
         "There is no such page",
         ("Check the address, or begin at the start page.",),
         happened="Nothing is kept at this address.",
@@ -227,7 +210,6 @@ HTTP_FAILURES: dict[type[HTTPException], Failure] = {
     ),
     MethodNotAllowed: Failure(
         405,
-        Responsible.YOURS,
         "That can't be done here",
         ("Begin at the start page.",),
         happened="There is something at this address, but it can't be asked for in this way.",
@@ -236,7 +218,6 @@ HTTP_FAILURES: dict[type[HTTPException], Failure] = {
     ),
     RequestTimeout: Failure(
         408,
-        Responsible.YOURS,
         "That took too long to arrive",
         ("Send it again, over a faster connection if there is one.",),
         happened="What was sent did not come whole in the time that there is for it.",
@@ -245,7 +226,6 @@ HTTP_FAILURES: dict[type[HTTPException], Failure] = {
     RequestEntityTooLarge: FAILURES[errors.ExportTooLarge],
     UnsupportedMediaType: Failure(
         415,
-        Responsible.YOURS,
         "That request can't be answered",
         ("Begin at the start page.",),
         happened="The body has to be sent as application/json.",
@@ -254,7 +234,6 @@ HTTP_FAILURES: dict[type[HTTPException], Failure] = {
     ),
     TooManyRequests: Failure(
         429,
-        Responsible.YOURS,
         "That was too much at once",
         ("Wait for a minute, then go on.",),
         happened="More was asked for, from where you are, than this server gives to one visitor.",

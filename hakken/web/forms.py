@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from io import BytesIO
 from types import MappingProxyType
@@ -31,17 +32,23 @@ MAX_LIKED = 10
 DEFAULTS = Preferences()
 
 
+@contextmanager
+def reading_body() -> Iterator[None]:
+    """Raise BadRequest for any error but Werkzeug's own: each server has others for a body that breaks off."""
+    try:
+        yield
+    except HTTPException:
+        raise
+    except Exception as error:
+        raise BadRequest from error
+
+
 class InMemoryRequest(Request):
     """A request whose uploads stay in memory: Werkzeug writes larger ones to disk, and we promise not to."""
 
     def _load_form_data(self) -> None:
-        try:
+        with reading_body():
             super()._load_form_data()
-        except HTTPException:
-            raise
-        except Exception as error:
-            # Each server raises its own errors for a body that breaks off or is framed wrongly.
-            raise BadRequest from error
 
     def _get_file_stream(
         self,
@@ -61,78 +68,71 @@ def body_limit(settings: Settings) -> int:
 SINGLE = ("ignore", "hide", "like")
 """Fields of choices about single titles, by their ids."""
 
-Read = Callable[[str], Any]
-"""Parses one value, or raises BadOption."""
-
 
 class Choice(NamedTuple):
     """How one of the visitor's preferences is written in forms and addresses.
 
     Attributes:
         name: of the field.
-        read: parses one value.
+        kind: type of a value.
+        label: in a message about a value that can't be read.
+        bounds: least and greatest number.
         most: how many values there may be; 0 where there is only one.
     """
 
     name: str
-    read: Read
+    kind: type[Any]
+    label: str = ""
+    bounds: tuple[int, int] = 0, 0
     most: int = 0
 
+    def read(self, text: str) -> Any:  # noqa: ANN401  # a value of any field
+        """Parse one value.
 
-def _whole(what: str, lowest: int, highest: int) -> Read:
-    def read(text: str) -> int:
-        # `int` also takes "+5", "1_0" and other scripts' digits.
-        if re.fullmatch(r"[0-9]{1,10}", text) and lowest <= int(text) <= highest:
-            return int(text)
-        raise BadOption(f"{what} must be a whole number from {lowest} to {highest}.")
-
-    return read
-
-
-def _one_of(what: str, kind: type[StrEnum]) -> Read:
-    def read(text: str) -> StrEnum:
-        if text in list(kind):
-            return kind(text)
-        raise BadOption(f"{what} must be one of {', '.join(kind)}.")
-
-    return read
-
-
-def _switch(what: str) -> Read:
-    def read(text: str) -> bool:
-        if text in {"0", "1"}:
-            return text == "1"
-        raise BadOption(f"{what} must be 1 for yes or 0 for no.")
-
-    return read
+        Raises:
+            BadOption: it can't be read or, but for floats, which `Preferences` checks, it is out of its bounds.
+        """
+        if self.kind is int:
+            return _whole(text, self.label, *self.bounds)
+        if self.kind is float:
+            # NaN is out of every range, so what is no plain number is refused later.
+            return float(text) if re.fullmatch(r"-?([0-9]{1,9}|[0-9]{0,9}\.[0-9]{1,9})", text) else math.nan
+        if self.kind is bool:
+            if text in {"0", "1"}:
+                return text == "1"
+            raise BadOption(f"{self.label} must be 1 for yes or 0 for no.")
+        if issubclass(self.kind, StrEnum):
+            if text in list(self.kind):
+                return self.kind(text)
+            raise BadOption(f"{self.label} must be one of {', '.join(self.kind)}.")
+        return text[:MAX_LENGTH]  # longer than any type or genre; the catalogue knows which exist
 
 
-def _number(text: str) -> float:
-    # NaN is out of every range, so what is no plain number is refused later.
-    return float(text) if re.fullmatch(r"-?([0-9]{1,9}|[0-9]{0,9}\.[0-9]{1,9})", text) else math.nan
+def _whole(text: str, label: str, lowest: int, highest: int) -> int:
+    # `int` also takes "+5", "1_0" and other scripts' digits.
+    if re.fullmatch(r"[0-9]{1,10}", text) and lowest <= int(text) <= highest:
+        return int(text)
+    raise BadOption(f"{label} must be a whole number from {lowest} to {highest}.")
 
 
-def _name(text: str) -> str:
-    return text[:MAX_LENGTH]  # longer than any type or genre; which ones exist is checked against the catalogue
-
-
+_IDS = 1, MAX_ANIME_ID
 CHOICES = {
-    "n": Choice("n", _whole("The number of recommendations", 1, MAX_N)),
-    "order": Choice("order", _one_of("The order", Order)),
-    "popularity": Choice("popularity", _number),
-    "franchise": Choice("franchise", _one_of("Series", FranchiseRule)),
-    "types": Choice("type", _name, most=50),
-    "genres": Choice("genre", _name, most=50),
-    "without_genres": Choice("without_genre", _name, most=50),
-    "year_from": Choice("year_from", _whole("The first year", *YEARS)),
-    "year_to": Choice("year_to", _whole("The last year", *YEARS)),
-    "min_members": Choice("min_members", _whole("The least number of members", 0, 10**9)),
-    "adult": Choice("adult", _switch("Titles for adults")),
-    "rated_only": Choice("rated_only", _switch("Only rated titles")),
-    "planned": Choice("planned", _one_of("Planned titles", Planned)),
-    "ignored": Choice("ignore", _whole("The id of a title to leave out", 1, MAX_ANIME_ID), most=MAX_IGNORED),
-    "hidden": Choice("hide", _whole("The id of a title to hide", 1, MAX_ANIME_ID), most=MAX_IGNORED),
-    "like": Choice("like", _whole("The id of a title to find more like", 1, MAX_ANIME_ID), most=MAX_LIKED),
+    "n": Choice("n", int, "The number of recommendations", (1, MAX_N)),
+    "order": Choice("order", Order, "The order"),
+    "popularity": Choice("popularity", float, bounds=(-1, 1)),
+    "franchise": Choice("franchise", FranchiseRule, "Series"),
+    "types": Choice("type", str, most=50),
+    "genres": Choice("genre", str, most=50),
+    "without_genres": Choice("without_genre", str, most=50),
+    "year_from": Choice("year_from", int, "The first year", YEARS),
+    "year_to": Choice("year_to", int, "The last year", YEARS),
+    "min_members": Choice("min_members", int, "The least number of members", (0, 10**9)),
+    "adult": Choice("adult", bool, "Titles for adults"),
+    "rated_only": Choice("rated_only", bool, "Only rated titles"),
+    "planned": Choice("planned", Planned, "Planned titles"),
+    "ignored": Choice("ignore", int, "The id of a title to leave out", _IDS, most=MAX_IGNORED),
+    "hidden": Choice("hide", int, "The id of a title to hide", _IDS, most=MAX_IGNORED),
+    "like": Choice("like", int, "The id of a title to find more like", _IDS, most=MAX_LIKED),
 }
 """How every field of `Preferences` is read from and written to a form or an address."""
 
@@ -264,8 +264,7 @@ def read_id(values: Mapping[str, str], name: str) -> int | None:
         BadOption: it is no id.
     """
     text = values.get(name)
-    found: int | None = None if text is None else _whole("The id of a title", 1, MAX_ANIME_ID)(text)
-    return found
+    return None if text is None else _whole(text, "The id of a title", *_IDS)
 
 
 def read_username(values: Mapping[str, str]) -> Username:

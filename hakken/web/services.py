@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from flask import current_app, has_request_context, request
+from flask import current_app, g, has_request_context
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
@@ -14,8 +14,6 @@ from hakken.ratings import Preferences, Recommendations, UserList, Username
 
 EXTENSION = "hakken"
 """Key of the services in `Flask.extensions`."""
-PINNED = "hakken.bundle"
-"""Key of the request's model in its WSGI environment."""
 
 
 class Details(Protocol):
@@ -59,17 +57,12 @@ def once_per_request(bundle: Callable[[], ModelBundle]) -> Callable[[], ModelBun
     def pinned() -> ModelBundle:
         if not has_request_context():
             return bundle()
-        if PINNED not in request.environ:
-            request.environ[PINNED] = bundle()
-        found: ModelBundle = request.environ[PINNED]
+        if "bundle" not in g:
+            g.bundle = bundle()
+        found: ModelBundle = g.bundle
         return found
 
     return pinned
-
-
-def release_bundle(_: BaseException | None) -> None:
-    """Release the request's model at its end: the request's own objects may live longer."""
-    request.environ.pop(PINNED, None)
 
 
 def services() -> Services:

@@ -6,10 +6,10 @@ from typing import TypeVar, get_args, get_origin
 import msgspec
 from flask import Request
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 
 from hakken.errors import BadBody, BadOption
-from hakken.web.forms import MAX_LENGTH
+from hakken.web.forms import MAX_LENGTH, reading_body
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -50,21 +50,13 @@ def read_body(kind: type[S], request: Request) -> S:
     if request.mimetype != JSON:
         raise UnsupportedMediaType
     try:
-        return msgspec.json.decode(_whole(request), type=kind)
+        with reading_body():
+            body = request.get_data(cache=False)
+        return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
         raise BadOption(_sentence(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadBody(f"The body can't be read: {error}.") from error
-
-
-def _whole(request: Request) -> bytes:
-    try:
-        return request.get_data(cache=False)
-    except HTTPException:
-        raise
-    except Exception as error:
-        # As for a form: each server raises its own errors for a body that breaks off or is framed wrongly.
-        raise BadRequest from error
 
 
 @lru_cache(maxsize=32)

@@ -4,29 +4,20 @@ msgspec validates by these structs, and the OpenAPI document is made from them.
 """
 
 from collections.abc import Callable
-from types import UnionType
-from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, cast, get_args, get_type_hints
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from hakken.neighbours import N_SHOWN
-from hakken.ratings import MAX_N, AnimeId, Preferences, Rating, Site
+from hakken.ratings import AnimeId, Preferences, Rating, Site
 from hakken.sources.base import MAX_ENTRIES
 from hakken.sources.picks import MAX_PICKS
-from hakken.web.forms import CHOICES, DEFAULTS, MAX_LENGTH, YEARS
+from hakken.web.forms import CHOICES, DEFAULTS, MAX_LENGTH
 
 Switch = Literal["0", "1", "false", "true"]
 """Yes or no in an address: pages use 1, most programs true."""
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_LENGTH)]
-RANGES = {
-    "n": Meta(ge=1, le=MAX_N),
-    "popularity": Meta(ge=-1, le=1),
-    "year_from": Meta(ge=YEARS[0], le=YEARS[1]),
-    "year_to": Meta(ge=YEARS[0], le=YEARS[1]),
-    "min_members": Meta(ge=0, le=10**9),
-}
-"""Ranges of the numbers; the page has the same."""
 _HINTS = get_type_hints(Preferences, include_extras=True)
 _TYPES = {field: get_args(hint)[0] for field, hint in _HINTS.items()}
 _DESCRIPTIONS = {field: get_args(hint)[1] for field, hint in _HINTS.items()}
@@ -76,13 +67,12 @@ class ListBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def _json_type(field: str) -> Any:  # noqa: ANN401  # a type
     """The type of an option in a body."""
-    kind = _TYPES[field]
-    if most := CHOICES[field].most:
-        return Annotated[tuple[Name, ...] if kind == tuple[str, ...] else kind, Meta(max_length=most)]
-    if field in RANGES:
-        if get_origin(kind) is UnionType:
-            return Annotated[get_args(kind)[0], RANGES[field]] | None
-        return Annotated[kind, RANGES[field]]
+    kind, choice = _TYPES[field], CHOICES[field]
+    if choice.most:
+        return Annotated[tuple[Name, ...] if choice.kind is str else kind, Meta(max_length=choice.most)]
+    if choice.kind in {int, float}:
+        number: Any = Annotated[choice.kind, Meta(ge=choice.bounds[0], le=choice.bounds[1])]
+        return number | None if type(None) in get_args(kind) else number
     return kind
 
 

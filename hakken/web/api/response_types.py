@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Link
+from hakken.listing import ModelName
 from hakken.model import Model, Parameters
 from hakken.model.manifest import Sizes
 from hakken.neighbours import AlsoLiked, Neighbour, Standing
@@ -85,20 +86,9 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
     ]
 
 
-class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
+class ModelFacts(ModelName, frozen=True, kw_only=True):
     """What lists are made with."""
 
-    version: Annotated[
-        str, Meta(description="When the model was trained, and the beginning of its manifest's checksum.")
-    ]
-    created: Annotated[str, Meta(description="When it was trained, UTC.")]
-    data_time: Annotated[
-        str | None,
-        Meta(
-            description="Up to when the ratings go that it was trained on: a year, month, day or second, UTC; null "
-            "where that is not known."
-        ),
-    ]
     hakken_version: Annotated[str, Meta(description="Of the code that trained it.")]
     mu: Annotated[float, Meta(description="Mean of all ratings that it was trained on.")]
     sizes: Annotated[Sizes, Meta(description="How much it was made from, and how much it holds.")]

@@ -194,7 +194,7 @@ def test_of_an_error_its_kind_and_place_are_told_and_not_its_words(
         answer = client.get("/recommendations?username=somebody")
     said = heard.getvalue()
     assert answer.status_code == 500
-    assert "ValueError at tests/fakes.py:" in said
+    assert "ValueError at tests/fake_services.py:" in said
     assert " < KeyError" in said
     assert said.count(answer.headers["X-Request-ID"]) == 2
     assert "somebody" not in said
@@ -324,7 +324,7 @@ metrics = Metrics()
 metrics.in_flight.inc()
 for _ in range(int(sys.argv[1])):
     metrics.answers.labels("home", 200).inc()
-    metrics.took("fetch", 0.003)
+    metrics.stage_took("fetch", 0.003)
 print(os.getpid())
 """
     environment = os.environ | {metric_files.VARIABLE: str(tmp_path)}
@@ -332,8 +332,8 @@ print(os.getpid())
     for number in (3, 4):
         command = [sys.executable, "-c", program, str(number)]
         pid = int(subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True).stdout)
-        burying = f"from hakken.serving import metric_files\ntallies.bury({pid})"
-        subprocess.run([sys.executable, "-c", burying], cwd=ROOT, env=environment, check=True)
+        merging = f"from hakken.serving import metric_files; metric_files.merge_ended_worker({pid})"
+        subprocess.run([sys.executable, "-c", merging], cwd=ROOT, env=environment, check=True)
     shown = subprocess.run([sys.executable, "-c", reader], cwd=ROOT, env=environment, capture_output=True, check=True)
     text = shown.stdout.decode()
 
