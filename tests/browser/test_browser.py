@@ -1,12 +1,8 @@
 """What is shown, in a real browser: covers, and the choices on a narrow screen. How people get there: `test_walks`."""
 
-from urllib.parse import quote
-
 from playwright.sync_api import Page, expect
 
-from hakken.bundle import ModelBundle
-from tests.browser.browsing import PHONE, Open
-from tests.serving import until
+from tests.browser.browsing import Open
 from tests.standin.anime import png
 
 COVERS = "**/anime/*/cover"
@@ -22,27 +18,6 @@ def test_one_click_on_the_sample_gives_a_list(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Recommended for the sample list")
     expect(page.locator(".list > .ranking > .entry")).to_have_count(10)
     expect(page.get_by_role("link", name="Try your own list")).to_be_visible()
-
-
-def test_choosing_on_a_phone(page: Page) -> None:
-    page.set_viewport_size({"width": PHONE, "height": 800})
-    page.goto("/recommendations?sample=1")
-    expect(page.get_by_label("Order")).to_be_hidden()
-
-    page.get_by_text("Choose what to see").click()
-    page.get_by_label("Niche or popular titles").fill("-0.5")
-    page.get_by_role("checkbox", name="Movie", exact=True).check()
-    page.locator("summary", has_text="With all of these genres").click()
-    page.get_by_label("Drama").first.check()
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
-    page.get_by_role("button", name="Show").click()
-
-    expect(page.locator(".list > .ranking .genres").filter(has_not_text="Drama")).to_have_count(0)
-    expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
-    expect(page.get_by_label("Niche or popular titles")).to_have_value("-0.5")
-    expect(page.locator("summary", has_text="With all of these genres")).to_contain_text("Drama")
-    assert {"Drama" in each for each in page.locator(".list > .ranking .genres").all_text_contents()} == {True}
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
 
 
 def test_a_picture_lies_over_the_drawn_cover_and_moves_nothing(page: Page) -> None:
@@ -67,23 +42,6 @@ def test_a_picture_lies_over_the_drawn_cover_and_moves_nothing(page: Page) -> No
     image = page.locator(".cover img").first
     assert image.evaluate("image => image.naturalWidth") == 100
     assert image.bounding_box() == page.locator(".cover:has(img)").first.bounding_box()
-
-
-def test_a_cover_is_drawn_where_no_picture_is_known(page: Page, embedded: ModelBundle) -> None:
-    page.goto("/picks?q=" + quote(embedded.catalogue.title(WITHOUT_PICTURE)))
-
-    image = page.locator(f'img[src="/anime/{WITHOUT_PICTURE}/cover"]')
-    expect(image).to_have_js_property("naturalWidth", 225)
-    expect(image).to_have_js_property("naturalHeight", 318)
-
-
-def test_a_cover_is_the_picture_once_it_is_known(page: Page, embedded: ModelBundle) -> None:
-    source = f"/anime/{PICTURED}/cover"
-    until(lambda: page.request.get(source, max_redirects=0).status == 302)
-
-    page.goto("/picks?q=" + quote(embedded.catalogue.title(PICTURED)))
-
-    expect(page.locator(f'img[src="{source}"]')).to_have_js_property("naturalWidth", 45)
 
 
 def test_a_drawn_cover_opened_by_itself_keeps_to_the_policy(page: Page) -> None:

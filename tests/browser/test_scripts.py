@@ -84,19 +84,6 @@ def test_a_jump_within_the_page_asks_for_nothing(page: Page, embedded: ModelBund
         expect(page.locator("#list")).not_to_have_attribute("aria-busy", "true")
 
 
-def test_a_choice_that_can_not_be_is_mended_on_the_page_that_says_so(page: Page) -> None:
-    page.goto("/recommendations?sample=1&year_from=2015&year_to=2000")
-    expect(heading(page)).to_have_text("One thing in the form is missing or out of range")
-
-    page.get_by_label("To", exact=True).fill("2017")
-    page.get_by_role("button", name="Show", exact=True).click()
-
-    expect(heading(page)).to_have_text("Recommended for the sample list")
-    expect(entries(page)).to_have_count(10)
-    page.go_back()
-    expect(heading(page)).to_have_text("One thing in the form is missing or out of range")
-
-
 def test_an_error_is_asked_for_once_and_can_be_gone_back_from(page: Page, sites: Standin) -> None:
     page.goto("/recommendations?sample=1")
     before = titles(page)
@@ -145,18 +132,6 @@ def test_enter_searches_whatever_is_picked(tab: Open, scripts: bool) -> None:
         expect(page.locator("#offered")).to_have_text("Found")
         expect(page.locator(".picks li")).to_have_count(2 if picked else 0)
         expect(page.get_by_text("Pick a title first")).to_have_count(0)
-
-
-def test_genres_that_only_titles_for_adults_have_come_with_those(page: Page) -> None:
-    page.goto("/recommendations?sample=1&without_genre=Yaoi")
-    page.locator("summary", has_text="With all of these genres").click()
-    page.locator("summary", has_text="With none of these genres").click()
-    genres = page.get_by_role("checkbox", name="Hentai", exact=True)
-    expect(genres).to_have_count(0)
-
-    page.get_by_role("checkbox", name="Show titles for adults too").check()
-
-    expect(genres).to_have_count(2)
 
 
 def test_two_titles_added_in_quick_succession_keep_their_scores(page: Page) -> None:

@@ -1,8 +1,6 @@
 """The API: each operation, each failure, and what others may do with the answers."""
 
 import json
-import logging
-from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -23,9 +21,6 @@ from hakken.ratings import (
     Planned,
     Preferences,
     Rating,
-    Reason,
-    Recommendation,
-    Recommendations,
     Site,
     Status,
     UserList,
@@ -37,7 +32,7 @@ from hakken.taste import profile
 from hakken.web.api.operations import OPERATIONS, Operation
 from hakken.web.forms import CHOICES, preferences_to_fields
 from tests.api_client import JSON, PROBLEM, ask, said
-from tests.fake_services import EVIL, MADE, FakeServices, words
+from tests.fake_services import MADE, FakeServices, words
 from tests.fake_services import bundle as made_up_bundle
 from tests.integration.test_pages import kinds_of_error
 
@@ -118,18 +113,6 @@ all_preferences = st.builds(
 )
 
 
-def test_every_option_is_drawn() -> None:
-    drawn: set[str] = set()
-
-    @settings(max_examples=200, database=None, derandomize=True)
-    @given(all_preferences)
-    def collect(preferences: Preferences) -> None:
-        drawn.update(preferences_to_fields(preferences))
-
-    collect()
-    assert drawn == {choice.name for choice in CHOICES.values()}
-
-
 @settings(max_examples=40)
 @given(preferences=all_preferences)
 def test_options_of_page_address_and_body_mean_the_same(embedded_client: FlaskClient, preferences: Preferences) -> None:
@@ -149,32 +132,6 @@ def test_options_of_page_address_and_body_mean_the_same(embedded_client: FlaskCl
 
     assert page.status_code == 200
     assert said(named) == said(sent) == said(page)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        (choice.name, value)
-        for choice in CHOICES.values()
-        if choice.kind in {int, float} and not choice.most
-        for value in (choice.bounds[0] - 1, choice.bounds[0], choice.bounds[1], choice.bounds[1] + 1)
-    ],
-)
-def test_page_address_and_body_have_the_same_ranges(client: FlaskClient, name: str, value: int) -> None:
-    page = client.get(f"/recommendations?sample=1&{name}={value}", follow_redirects=True)
-
-    assert client.get(f"/api/v1/recommendations?sample=1&{name}={value}").status_code == page.status_code
-    assert client.post("/api/v1/recommendations", json=LIST | {name: value}).status_code == page.status_code
-
-
-@pytest.mark.parametrize("choice", [choice for choice in CHOICES.values() if choice.most], ids=lambda one: one.name)
-def test_page_address_and_body_take_equally_many(client: FlaskClient, choice: Any) -> None:
-    for more, status in ((0, 200), (1, 400)):
-        values = [str(one) for one in range(1, choice.most + 1 + more)]
-        query = urlencode({choice.name: values}, doseq=True)
-        sent: list[Any] = values if "genre" in choice.name or choice.name == "type" else list(map(int, values))
-        assert client.get(f"/api/v1/recommendations?sample=1&{query}").status_code == status
-        assert client.post("/api/v1/recommendations", json=LIST | {choice.name: sent}).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -384,28 +341,6 @@ def test_a_taste_says_what_could_not_be_read(client: FlaskClient, fakes: FakeSer
     assert len(list_notes(fakes.list)) == 1
 
 
-def test_titles_are_text_whatever_they_hold(client: FlaskClient, fakes: FakeServices) -> None:
-    odd = "\N{RIGHT-TO-LEFT OVERRIDE}مرحبا \N{FACE WITH TEARS OF JOY}"
-    fakes.answer = Recommendations((Recommendation(666, EVIL.title, 8.0, 8.0, 1), Recommendation(2, odd, 8.0, 8.0, 1)))
-    answer = client.get("/api/v1/recommendations?sample=1")
-
-    assert [one["title"] for one in said(answer)["recommendations"]] == [EVIL.title, odd]
-    assert answer.content_type == JSON
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert said(client.get("/api/v1/anime/666"))["title"] == EVIL.title
-
-
-def test_a_title_without_a_predicted_rating_has_null(client: FlaskClient, fakes: FakeServices) -> None:
-    why = Reason(199, "Sen", 0, 0.1, planned=True)
-    made = Recommendation(1, "Cowboy Bebop", None, 0.5, 0, 0, (why,), by_attributes=True)
-    fakes.answer = Recommendations((made,))
-    [one] = said(client.get("/api/v1/recommendations?sample=1"))["recommendations"]
-
-    assert (one["predicted_rating"], one["by_attributes"]) == (None, True)
-    assert one["reasons"] == [{"anime_id": 199, "title": "Sen", "score": 0, "share": 0.1, "planned": True}]
-
-
 # Failures
 
 
@@ -505,21 +440,6 @@ def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient, method: str,
     assert set(answer.headers["Allow"].split(", ")) == allowed
     options = client.options(path)
     assert (options.status_code, set(options.headers["Allow"].split(", "))) == (200, allowed)
-
-
-def test_no_name_and_no_query_is_logged(
-    client: FlaskClient, fakes: FakeServices, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    for failure in (None, errors.UserNotFound("No."), errors.ArtefactMissing("No."), ValueError("No.")):
-        fakes.failure = failure
-        client.get("/api/v1/recommendations?username=spike_spiegel&genre=Action")
-        client.get("/api/v1/taste?username=spike_spiegel&foo=1")
-    client.get("/api/v1/anime?q=spike_spiegel")
-
-    assert caplog.records
-    assert "spike_spiegel" not in caplog.text
-    assert "Action" not in caplog.text
 
 
 # What others may do with the answers

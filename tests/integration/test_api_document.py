@@ -10,7 +10,6 @@ import pytest
 from flask.testing import FlaskClient
 
 from hakken import errors
-from hakken.model import store
 from hakken.web.api.openapi import document, problems_of
 from hakken.web.api.operations import BY_NAME, OPERATIONS, Operation
 from hakken.web.error_pages import problem_name
@@ -115,9 +114,3 @@ def test_the_commands_of_the_page_are_answered(embedded_client: FlaskClient) -> 
             assert embedded_client.post(path, data=rest[3], content_type=JSON).status_code == 200
         else:
             assert embedded_client.get(path).status_code == 200
-
-
-def test_the_model_named_is_the_one_served(embedded_client: FlaskClient) -> None:
-    version = store.open_artefact("embedded").version
-    assert said(embedded_client.get("/api/v1/model"))["version"] == version
-    assert said(embedded_client.get("/api/v1/recommendations?sample=1"))["model"]["version"] == version

@@ -18,10 +18,9 @@ from flask import Flask, Response, request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from hakken import errors
 from hakken.config import Settings
 from hakken.errors import ConfigError
-from hakken.serving.worker import TimedConnection, Watchdog
+from hakken.serving.worker import TimedConnection
 from hakken.web.guard.concurrency_limit import ConcurrencyLimit
 from hakken.web.observability import Metrics
 from tests.fake_services import FakeServices, words
@@ -239,17 +238,6 @@ def test_a_connection_whose_time_is_over_is_cut_for_reading_and_later_for_writin
             ours.send(b"y")
 
 
-def test_the_watchdog_wakes_who_waits_for_a_slow_client() -> None:
-    ours, theirs = socket.socketpair()
-    dog = Watchdog()
-    dog.start()
-    with ours, theirs, dog.deadline(SimpleNamespace(sock=ours), 0.05):
-        begun = time.monotonic()
-        assert ours.recv(1) == b""
-        assert time.monotonic() - begun < 3
-    dog.check()  # at nothing
-
-
 HOLD = b"POST /recommendations HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 
 
@@ -343,7 +331,3 @@ def test_secrets_are_not_shown() -> None:
     settings = Settings(metrics_token="x" * 16, limits_url="redis://:secret@host", mal_client_id="0123")
     assert not [secret for secret in ("xxx", "secret", "0123") if secret in repr(settings)]
     assert msgspec.structs.asdict(settings)["metrics_token"] == "x" * 16
-
-
-def test_a_full_house_is_no_fault_of_a_site() -> None:
-    assert not issubclass(errors.ServerBusy, errors.SourceError)

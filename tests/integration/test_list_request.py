@@ -9,7 +9,6 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from hakken import errors
 from hakken.ratings import Preferences, Rating, Reason, Recommendation, Recommendations, Status, UserList
 from hakken.sources.carried import packed, unpacked
 from hakken.web.list_request import MAX_ADDRESS
@@ -77,13 +76,6 @@ def test_an_upload_that_no_address_holds_travels_in_the_page(client: FlaskClient
     fields = Fields(page, 'class="again"').sent
     assert client.post("/recommendations", data=fields).status_code == 200
     assert fakes.asked[-1] == fakes.asked[-2]
-
-
-def test_a_list_that_becomes_short_enough_goes_back_into_an_address(client: FlaskClient) -> None:
-    page = client.post("/recommendations", data={"list": packed(SHORT), "n": "3"})
-
-    assert page.status_code == 303
-    assert page.headers["Location"] == f"/recommendations?list={packed(SHORT)}&n=3"
 
 
 def test_the_length_that_an_address_may_have(client: FlaskClient) -> None:
@@ -184,13 +176,6 @@ def test_downloads(client: FlaskClient, fakes: FakeServices) -> None:
         assert answer.status_code == 200
         assert answer.headers["X-Robots-Tag"] == "noindex"
         assert "private" in answer.headers["Cache-Control"]
-
-
-def test_a_failed_download_says_why(client: FlaskClient, fakes: FakeServices) -> None:
-    fakes.failure = errors.PrivateList("The site says that this list is private.")
-    page = client.get("/recommendations?username=spike&format=csv")
-    assert page.status_code == 403
-    assert "This list is private" in words(page)
 
 
 # Addresses

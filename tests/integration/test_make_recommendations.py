@@ -145,13 +145,6 @@ ODD = Recommendations(
 )
 
 
-def test_what_a_spreadsheet_would_run_is_escaped_and_the_rest_is_left_alone() -> None:
-    first, second = csv.DictReader(io.StringIO(as_csv(ODD, Catalogue([]))))
-    assert first["title"] == "'=cmd|' /C calc'!A0"
-    assert second["title"] == ODD.recommendations[1].title
-    assert (second["type"], second["genres"]) == ("", "")
-
-
 def test_titles_are_text_in_the_table_and_facts_unknown_are_null_in_json(bundle: ModelBundle) -> None:
     table = as_table(ODD, Catalogue([]))
     assert ODD.recommendations[1].title in table

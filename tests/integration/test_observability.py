@@ -7,8 +7,6 @@ import logging
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,9 +22,8 @@ from hakken import errors
 from hakken.config import Settings
 from hakken.errors import SiteDown
 from hakken.http import HttpClient
-from hakken.instrumentation import NO_INSTRUMENTATION
 from hakken.ratings import Site, Username
-from hakken.serving import logs, metric_files
+from hakken.serving import logs
 from hakken.sources import Sources
 from hakken.web import Metrics, Services, register
 from tests.fake_services import ROOT, FakeServices, words
@@ -105,13 +102,6 @@ def test_sites_breakers_and_what_was_there_already_are_told_of(standin: Standin)
     assert value(text, 'hakken_lookups_total{found="no",store="lists"}') >= 2  # type: ignore[operator]  # it is there
     assert value(text, 'hakken_stage_seconds_count{stage="fetch"}') == 4
     assert sum(map(float, outcomes.values())) == value(text, 'hakken_site_seconds_count{site="anilist"}')
-
-
-def test_who_hears_nothing_does_no_harm() -> None:
-    with NO_INSTRUMENTATION.stage("fetch"):
-        NO_INSTRUMENTATION.site_asked("mal", "ok", 0.1)
-        NO_INSTRUMENTATION.circuit_changed("mal", resting=False)
-        NO_INSTRUMENTATION.looked_up("facts", found=True)
 
 
 # Request ids
@@ -314,31 +304,3 @@ def _directory(pid: int) -> Path:
     maps = "".join(Path(f"/proc/{worker}/maps").read_text() for worker in _workers(pid))  # one may have just begun
     [mapped] = set(re.findall(r"(/\S+/hakken-metrics-[^/]+)/counter", maps))
     return Path(mapped)
-
-
-def test_what_ended_workers_counted_is_added_up_in_one_file(tmp_path: Path) -> None:
-    program = """
-import os, sys
-from hakken.web import Metrics
-metrics = Metrics()
-metrics.in_flight.inc()
-for _ in range(int(sys.argv[1])):
-    metrics.answers.labels("home", 200).inc()
-    metrics.stage_took("fetch", 0.003)
-print(os.getpid())
-"""
-    environment = os.environ | {metric_files.VARIABLE: str(tmp_path)}
-    reader = "from hakken.web import Metrics\nprint(Metrics().exposition().decode())"
-    for number in (3, 4):
-        command = [sys.executable, "-c", program, str(number)]
-        pid = int(subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True).stdout)
-        merging = f"from hakken.serving import metric_files; metric_files.merge_ended_worker({pid})"
-        subprocess.run([sys.executable, "-c", merging], cwd=ROOT, env=environment, check=True)
-    shown = subprocess.run([sys.executable, "-c", reader], cwd=ROOT, env=environment, capture_output=True, check=True)
-    text = shown.stdout.decode()
-
-    assert value(text, 'hakken_answers_total{route="home",status="200"}') == 7
-    assert value(text, 'hakken_stage_seconds_bucket{le="0.005",stage="fetch"}') == 7
-    assert value(text, 'hakken_stage_seconds_count{stage="fetch"}') == 7
-    assert value(text, "hakken_requests_in_flight") in {None, 0}
-    assert {path.name for path in tmp_path.glob("[ch]*_*.db")} == {"counter_0.db", "histogram_0.db"}

@@ -4,7 +4,6 @@ import os
 import resource
 import signal
 import socket
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -103,15 +102,6 @@ def test_a_worker_that_has_done_its_share_is_replaced_and_nobody_notices() -> No
     assert len({one.text for one in answers}) > 2
 
 
-def test_a_worker_that_is_killed_is_replaced() -> None:
-    with served(SLOW) as (address, process):
-        wait_for(address)
-        [worker] = workers_of(process)
-        os.kill(worker, signal.SIGKILL)
-        until(lambda: bool(set(workers_of(process)) - {worker}))
-        assert ask(address, 0.0) == 200
-
-
 def test_a_worker_that_can_open_no_more_files_takes_nobody_in_until_it_can() -> None:
     with served(SLOW) as (address, process), ExitStack() as visitors:
         wait_for(address)
@@ -188,13 +178,3 @@ def test_visitors_who_never_leave_keep_nobody_waiting() -> None:
         begun = time.monotonic()
         assert ask(address, 0.0) == 200
         assert time.monotonic() - begun < 3  # gunicorn's own worker takes 40 s, and is killed before
-
-
-def test_the_process_ends_with_a_request_in_flight_answered() -> None:
-    with served(SLOW) as (address, process), ThreadPoolExecutor(1) as visitors:
-        wait_for(address)
-        asked = visitors.submit(ask, address, 1.0)
-        time.sleep(0.3)
-        process.terminate()
-        assert asked.result() == 200
-        assert subprocess.Popen.wait(process, PATIENCE) == 0
