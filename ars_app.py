@@ -38,9 +38,9 @@ def create_app(
     Args:
         settings: by default those of the environment.
         bundle: by default what the settings name, replaced whenever there is a new version of it. While there is
-            none the application is alive, and says on every page and at `/readyz` that it is not ready, and why.
+            none the application is alive, and reports on every page and at `/readyz` that it is not ready, and why.
         sources: by default those that the settings name.
-        details: facts about titles that the catalogue lacks; by default from whom the settings name.
+        details: facts about titles that the catalogue lacks; by default from the site that the settings name.
 
     Raises:
         ConfigError: a setting is unknown or ill-typed.
@@ -51,19 +51,19 @@ def create_app(
     lists = sources or Sources.from_settings(settings, http, metrics)
     facts = details or Details.from_settings(settings, http, metrics)
     current = Fixed(bundle) if bundle else _current(settings)
-    # A request that asks twice must not get two versions.
-    pinned = web.once_per_request(current.bundle)
+    # One request must not see two versions.
+    current_bundle = web.once_per_request(current.bundle)
 
     def use_case(who: Username | UserList, preferences: Preferences) -> Recommendations:
-        bundle = pinned()  # first: without it, no site need be asked
+        bundle = current_bundle()  # first: without it, no site need be asked
         user_list = lists.fetch(who) if isinstance(who, Username) else who
         with metrics.stage("recommend"):
             return make_recommendations(user_list, bundle, lists, preferences)
 
     app = Flask(__name__)
     parse = partial(read_export, settings=settings)
-    behind = web.Services(settings, use_case, lists.fetch, pinned, parse, facts, current.news, lists.find)
-    web.register(app, behind, metrics)
+    services = web.Services(settings, use_case, lists.fetch, current_bundle, parse, facts, current.news, lists.find)
+    web.register(app, services, metrics)
     return app
 
 
@@ -71,14 +71,14 @@ def _current(settings: Settings) -> Current:
     try:
         if settings.model == EMBEDDED:
             bundle = open_bundle(settings)
-            bundle.warm()  # a worker's first requests come at once with it, and would each wait
+            bundle.warm()  # a worker gets several requests at once, and each would wait
             return Fixed(bundle)
         mirror = _mirror(settings)
     except ModelError as error:
         log.error("The model %s can't be served: %s", settings.model, error)  # noqa: TRY400  # a sentence, no traceback
         return Fixed(error)
     living = Living(mirror, settings.model_poll, web.warm)
-    # A bucket may keep silent, in which time it is better to say so; a directory answers.
+    # A bucket may be slow, and meanwhile pages should say so; a directory is not.
     living.start(patient=not settings.model.startswith(BUCKET_SCHEME))
     return living
 
@@ -86,26 +86,26 @@ def _current(settings: Settings) -> Current:
 def _mirror(settings: Settings) -> Mirror:
     chosen = mirrored(settings)
     try:
-        _check_kept(chosen)
+        _check_writable(chosen)
     except StorageError as error:
-        # Better the last good model, and to say so, than none, or a copy for each worker.
+        # Serve the last good model rather than none, or a copy for each worker.
         if is_ours(chosen / POINTER_NAME):
-            log.warning("The model is served as it is kept: %s", error)
-            return Mirror(chosen, partial(_place_if_kept, chosen, settings.model), ModelBundle.read)
+            log.warning("Serving the model that was fetched last: %s", error)
+            return Mirror(chosen, partial(_storage_if_writable, chosen, settings.model), ModelBundle.read)
     root = private_directory(chosen)
     if root is None:
-        raise StorageError("There is no place to keep models in that can be written to.")
+        raise StorageError("There is no writable directory for models.")
     return Mirror(root, partial(place_of, settings.model), ModelBundle.read)
 
 
-def _place_if_kept(root: Path, model: str) -> Place:
-    """The place to bring versions from, as soon as they can be kept."""
-    _check_kept(root)
+def _storage_if_writable(root: Path, model: str) -> Place:
+    """The storage to fetch versions from, as soon as they can be stored here."""
+    _check_writable(root)
     return place_of(model)
 
 
-def _check_kept(root: Path) -> None:
+def _check_writable(root: Path) -> None:
     try:
         make_private(root)
     except OSError as error:
-        raise StorageError(f"No other model can be kept in {root}: {error.strerror or error}.") from error
+        raise StorageError(f"No other model can be stored in {root}: {error.strerror or error}.") from error

@@ -34,10 +34,10 @@ log = logging.getLogger("hakken")
 
 SITE = click.Choice([site.value for site in Site])
 EXPORT = click.Path(exists=True, dir_okay=False, path_type=Path)
-LONGEST_NAME = 200
-"""Characters of a directory's name that file systems can be trusted with."""
+MAX_NAME_LENGTH = 200
+"""Characters of a directory's name that all file systems allow."""
 UNPACKED_RATIO = 5
-"""How many times its upload's size an export may unpack to, at most."""
+"""Largest ratio of an export's unpacked size to its upload limit."""
 
 
 def make_recommendations(
@@ -54,46 +54,46 @@ def make_recommendations(
         bundle: model and catalogue.
         sources: fetch a list.
         preferences: what they chose.
-        today: the day for which it is said what is only announced; by default that of the clock, UTC.
+        today: titles that start later are marked as announced; by default the current date, UTC.
 
     Raises:
         BadUsername: the site can't have such a user.
-        SourceError: the list could not be had.
+        SourceError: the list could not be fetched.
     """
     user_list = sources.fetch(who) if isinstance(who, Username) else who
     return recommend(user_list, bundle, preferences, today or datetime.now(UTC).date())
 
 
 def place_of(model: str) -> Place:
-    """The place that a setting names: a bucket, or a directory.
+    """The storage that a setting names: a bucket or a directory.
 
     Raises:
-        StorageError: it names none, or there is no way to it.
+        StorageError: it names none, or it can't be accessed.
     """
     if not model.startswith(BUCKET_SCHEME):
         return Directory.at(model)
-    # Google's client takes half a second to load, which a model on disk should not wait for.
-    from create_gcs_local_file import Bucket  # noqa: PLC0415  # as said
+    # Importing Google's client takes half a second, which a model on disk should not wait for.
+    from create_gcs_local_file import Bucket  # noqa: PLC0415  # see above
 
     return Bucket(model)
 
 
 def mirrored(settings: Settings) -> Path:
-    """Where this machine keeps the versions that it has fetched of the model that is served."""
+    """The directory of the versions that this machine has fetched of the model that is served."""
     model = settings.model
     name = quote(model if model.startswith(BUCKET_SCHEME) else str(Directory.at(model)), safe="")
-    if len(name) > LONGEST_NAME:
-        name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    if len(name) > MAX_NAME_LENGTH:
+        name = f"{name[:MAX_NAME_LENGTH]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
     return cache_directory(settings.cache_dir) / "models" / name
 
 
 def open_bundle(settings: Settings) -> ModelBundle:
-    """Open what `settings.model` names, once; what is in a bucket is fetched first.
+    """Open what `settings.model` names; from a bucket it is fetched first.
 
-    When the bucket has nothing that can be used, the version that was fetched from it last is opened instead.
+    When the bucket has no usable version, the one that was fetched from it last is opened instead.
 
     Raises:
-        ModelError: it can't be had or can't be used.
+        ModelError: it can't be fetched or can't be used.
     """
     if settings.model == store.EMBEDDED:
         return ModelBundle.read(store.open_artefact(store.EMBEDDED))
@@ -110,7 +110,7 @@ def open_bundle(settings: Settings) -> ModelBundle:
 
 
 def read_export(file: BinaryIO, settings: Settings) -> UserList:
-    """Read MyAnimeList's export, no further than the settings allow.
+    """Parse MyAnimeList's export, up to the size that the settings allow.
 
     Raises:
         ExportError: it can't be used.
@@ -147,7 +147,7 @@ def main(
         sources = Sources.from_settings(settings, HttpClient.from_settings(settings))
         result = make_recommendations(who, bundle, sources, preferences_of(chosen))
     click.echo(FORMATS[form](result, bundle), nl=False)
-    if form == "csv":  # which has no place for them
+    if form == "csv":  # CSV has no field for them
         for note in result.notes:
             click.echo(note, err=True)
 

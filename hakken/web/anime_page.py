@@ -1,4 +1,4 @@
-"""An anime's page: what is known of it, where it stands, its series, and what is near it."""
+"""An anime's page: its facts, its rank, its series, and what is near it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple

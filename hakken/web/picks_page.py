@@ -111,7 +111,7 @@ def title_index(bundle: ModelBundle) -> Titles:
 
 
 def not_found_phrase(bundle: ModelBundle) -> str:
-    """What is said of a title that no search finds: the end of a sentence that begins with the query."""
+    """The end of the sentence about a query that finds nothing."""
     end = bundle.model.manifest.data_time
     return f"not known here; our titles end in {in_words(end)}" if end else "not known here"
 

@@ -1,4 +1,4 @@
-"""The page about what a list says of its owner's taste."""
+"""The page about the taste that a list shows."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

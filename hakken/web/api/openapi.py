@@ -132,14 +132,14 @@ def _structs_in(kinds: Iterable[Struct]) -> set[Struct]:
     return found
 
 
-def _parameters(query: Struct, place: str) -> tuple[list[Schema], dict[str, Schema]]:
-    """The fields of a struct as parameters in a `place`, "query" or "path"; and the schemas of the types in them."""
+def _parameters(query: Struct, location: str) -> tuple[list[Schema], dict[str, Schema]]:
+    """The fields of a struct as parameters in "query" or "path", and the schemas of the types in them."""
     schemas = _schemas([query])
     schema = schemas.pop(query.__name__)
     parameters = []
     for name, kind in schema["properties"].items():
-        one = {"name": name, "in": place, "required": name in schema["required"]}
-        if place == "query" and not one["required"]:
+        one = {"name": name, "in": location, "required": name in schema["required"]}
+        if location == "query" and not one["required"]:
             one["allowEmptyValue"] = True
         parameters.append(one | {"description": kind.pop("description"), "schema": kind})
     return parameters, schemas
