@@ -3,7 +3,6 @@
 msgspec validates by these structs, and the OpenAPI document is made from them.
 """
 
-from collections.abc import Callable
 from typing import Annotated, Any, Literal, cast, get_args, get_type_hints
 
 import msgspec
@@ -76,26 +75,15 @@ def _json_type(field: str) -> Any:  # noqa: ANN401  # a type
     return kind
 
 
-def _json_option(field: str) -> tuple[Any, Any]:
-    """Type and default of an option in a body."""
-    return _json_type(field), getattr(DEFAULTS, field)
-
-
-def _query_option(field: str) -> tuple[Any, Any]:
-    """Type and default of an option in an address."""
-    kind, default = _json_option(field)
-    if kind is bool:
-        return Switch, str(default).lower()
-    if default is None:  # an address has no null: left out or a number
-        return get_args(kind)[0] | UnsetType, UNSET
-    return kind, default
-
-
-def _options(name: str, base: type[msgspec.Struct], option: Callable[[str], tuple[Any, Any]]) -> type[msgspec.Struct]:
+def _options(name: str, base: type[msgspec.Struct], *, in_query: bool) -> type[msgspec.Struct]:
     """A struct of all options, by the page's names, in addition to the base's fields."""
     fields = []
     for field in CHOICES:
-        kind, default = option(field)
+        kind, default = _json_type(field), getattr(DEFAULTS, field)
+        if in_query and kind is bool:
+            kind, default = Switch, str(default).lower()
+        elif in_query and default is None:  # an address has no null: left out or a number
+            kind, default = get_args(kind)[0] | UnsetType, UNSET
         fields.append((field, Annotated[kind, _DESCRIPTIONS[field]], default))
     return msgspec.defstruct(
         name,
@@ -110,9 +98,9 @@ def _options(name: str, base: type[msgspec.Struct], option: Callable[[str], tupl
     )
 
 
-RecommendationsQuery = _options("RecommendationsQuery", ListQuery, _query_option)
+RecommendationsQuery = _options("RecommendationsQuery", ListQuery, in_query=True)
 """Whose list, and every option of the page."""
-RecommendationsBody = _options("RecommendationsBody", ListBody, _json_option)
+RecommendationsBody = _options("RecommendationsBody", ListBody, in_query=False)
 """A list, and every option of the page."""
 
 

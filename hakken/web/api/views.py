@@ -1,4 +1,8 @@
-"""The views of the API's operations."""
+"""The views of the API's operations.
+
+All of them raise `ModelError` where there is no model. Those about one title raise `UnknownTitle`; those about a list,
+any error that the pages have: `BadOption` where an option is unknown to the catalogue, and the errors of fetching it.
+"""
 
 from typing import Any
 
@@ -33,31 +37,18 @@ LIST_PARAMETERS = ("username", "sample", "pick", "list")
 
 
 def recommend_by_name(query: ListQuery) -> Listing:
-    """Recommend for a list that is named.
-
-    Raises:
-        HakkenError: as for the page.
-    """
+    """Recommend for a list that is named."""
     preferences = preferences_of(query)
     return _recommended(list_ref(query).who, preferences)
 
 
 def recommend_to_list(body: ListBody) -> Listing:
-    """Recommend for a list that was sent.
-
-    Raises:
-        BadOption: an option is none of the catalogue's.
-        ModelError: there is no model.
-    """
+    """Recommend for a list that was sent."""
     return _recommended(UserList.of(body.ratings), preferences_of(body))
 
 
 def search(query: SearchQuery) -> FoundTitles:
-    """Find titles.
-
-    Raises:
-        ModelError: there is no catalogue.
-    """
+    """Find titles."""
     bundle = services().bundle()
     found = title_index(bundle).search(query.q, query.limit, adult=is_on(query.adult))
     notes = () if found else (f"“{query.q}” is {not_found_phrase(bundle)}.",)
@@ -65,23 +56,13 @@ def search(query: SearchQuery) -> FoundTitles:
 
 
 def facts(_: NoQuery, anime_id: int) -> Facts:
-    """Report what is known of a title.
-
-    Raises:
-        UnknownTitle: no title has the id.
-        ModelError: there is no catalogue.
-    """
+    """Report what is known of a title."""
     bundle = services().bundle()
     return Facts.of(title_of(anime_id, bundle), bundle)
 
 
 def neighbours(query: NeighboursQuery, anime_id: int) -> Neighbours:
-    """List the titles that are near one.
-
-    Raises:
-        UnknownTitle: no title has the id.
-        ModelError: there is no model.
-    """
+    """List the titles that are near one."""
     bundle = services().bundle()
     title_of(anime_id, bundle)  # raises where the title is unknown
     adult = None if query.adult is UNSET else is_on(query.adult)
@@ -93,29 +74,17 @@ def neighbours(query: NeighboursQuery, anime_id: int) -> Neighbours:
 
 
 def taste_by_name(query: TasteQuery) -> Profile:
-    """Sum up the taste of a list that is named.
-
-    Raises:
-        HakkenError: as for the page.
-    """
+    """Sum up the taste of a list that is named."""
     return _taste(list_ref(query).fetched())
 
 
 def taste_of_list(body: ListBody) -> Profile:
-    """Sum up the taste of a list that was sent.
-
-    Raises:
-        ModelError: there is no model.
-    """
+    """Sum up the taste of a list that was sent."""
     return _taste(UserList.of(body.ratings))
 
 
 def model(_: NoQuery) -> ModelFacts:
-    """Describe the current model.
-
-    Raises:
-        ModelError: there is no model.
-    """
+    """Describe the current model."""
     return ModelFacts.of(services().bundle().model)
 
 
