@@ -22,7 +22,6 @@ from hakken.listing import as_csv, as_json
 from hakken.model import store
 from hakken.ratings import Preferences, Rating, Recommendation, Recommendations, UserList
 from hakken.sources import Sources
-from tests.models import ADULT_ID, N_ITEMS
 from tests.standin.server import Standin
 from tests.standin.users import ratings_of
 
@@ -102,19 +101,6 @@ def test_notes_go_to_standard_error_where_csv_has_no_place_for_them(tmp_path: Pa
     )
     assert "The list is empty" in result.stderr
     assert "The list is empty" not in result.stdout
-
-
-def test_titles_for_adults_are_there_when_asked_for(trained: Path, tmp_path: Path) -> None:
-    anime = "".join(
-        f"<anime><series_animedb_id>{i}</series_animedb_id><my_score>7</my_score><my_status>Completed</my_status></anime>"
-        for i in range(1, N_ITEMS + 1)
-        if i != ADULT_ID
-    )
-    path = tmp_path / "list.xml"
-    path.write_text(f"<myanimelist>{anime}</myanimelist>")
-    for options, expected in (((), []), (("--adult",), [ADULT_ID])):
-        said = run("--file", path, "--format", "json", *options, env={"HAKKEN_MODEL": str(trained)})
-        assert [one["anime_id"] for one in json.loads(said)["recommendations"]] == expected
 
 
 def test_impossible_arguments_are_refused(tmp_path: Path) -> None:
