@@ -135,6 +135,8 @@ def must_be_accessible(page: Page, name: str) -> None:
 def test_nothing_is_wider_than_the_screen_and_the_console_stays_empty(page: Page, sites: Standin, name: str) -> None:
     # That the console stays empty, and the policy of the page with it, is what every tab looks after.
     open_page(page, name, sites)
+    ids = page.locator("[id]").evaluate_all("all => all.map(one => one.id)")
+    assert len(ids) == len(set(ids)), "an id stands twice"
     for width in (NARROWEST, PHONE, TABLET, DESK):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width

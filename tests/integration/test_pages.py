@@ -3,7 +3,6 @@
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
 from io import BytesIO
 
 import msgspec
@@ -587,60 +586,10 @@ def test_not_ready(client: FlaskClient, fakes: FakeServices) -> None:
 # What holds for every page
 
 
-EVERY_PAGE = [
-    "/",
-    "/recommendations?username=spike",
-    "/recommendations?sample=1",
-    "/recommendations?sample=1&genre=Action&ignore=1",
-    "/recommendations?sample=1&n=0",
-    "/recommendations?pick=1-9&pick=199",
-    "/recommendations?pick=1-9&n=0",
-    "/picks",
-    "/picks?q=cowboy&pick=199-3&genre=Action",
-    "/picks?q=nothing+of+the+kind",
-    "/picks?recommend=1",
-    "/picks?pick=x",
-    "/recommendations",
-    "/nowhere",
-    "/api/v1/",
-]
-
-
 def test_what_is_someones_own_is_kept_out_of_caches_and_search_engines(client: FlaskClient) -> None:
     for page in (client.get("/recommendations?username=spike"), upload(client, SAMPLE.read_bytes())):
         assert "private" in page.headers["Cache-Control"]
         assert '<meta name="robots" content="noindex">' in page.text
-
-
-class Markup(HTMLParser):
-    """Collects what the tests below ask about."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.ids: list[str] = []
-        self.labelled: set[str] = set()
-        self.fields: set[str] = set()
-        self.foul: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self.ids += [value for name, value in attrs if name == "id" and value]
-        self.foul += [name for name in given if name == "style" or name.startswith("on")]
-        self.foul += [tag] if tag == "style" or (tag == "script" and not given.get("src")) else []
-        if tag == "label":
-            self.labelled.add(given.get("for") or "")
-        if tag in {"input", "select"} and given.get("type") != "hidden":
-            self.fields.add(given.get("id") or "")
-
-
-@pytest.mark.parametrize("path", EVERY_PAGE)
-def test_markup(client: FlaskClient, path: str) -> None:
-    markup = Markup(client.get(path).text)
-
-    assert len(markup.ids) == len(set(markup.ids)), "an id stands twice"
-    assert markup.fields == markup.labelled, "a field without its label, or the other way round"
-    assert not markup.foul, "the policy forbids inline styles and scripts"
 
 
 # What others read of a page
