@@ -11,7 +11,7 @@ from hakken.errors import ConfigError
 from hakken.serving import logs, memory, tallies
 from hakken.serving.checks import check_limits
 from hakken.serving.worker import Worker
-from hakken.sources import mal_source_names
+from hakken.sites.list_sources import mal_source_names
 
 THREADS = "HAKKEN_THREADS"
 
@@ -58,13 +58,13 @@ access_log_format = '%(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'  # no query string
 
 def on_starting(server: Any) -> None:  # noqa: ANN401  # gunicorn's signature
     """Refuse a wrong setting at once and in a sentence, before any worker is started."""
-    from hakken.details import site_named  # noqa: PLC0415  # it loads NumPy, which must find `raw_env`
+    from hakken.sites.facts import facts_site  # noqa: PLC0415  # it loads NumPy, which must find `raw_env`
 
     try:
         settings = Settings.from_environ(os.environ)
         mal_source_names(settings)
         if settings.facts_from:
-            site_named(settings.facts_from, settings)
+            facts_site(settings.facts_from, settings)
         check_limits(settings)
     except ConfigError as error:
         sys.exit(f"hakken: {error}")

@@ -30,7 +30,7 @@ from hakken.ratings import (
     UserList,
     Username,
 )
-from hakken.sources.mal_export import parse
+from hakken.lists.mal_export import parse
 from hakken.web import Services, register
 
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"

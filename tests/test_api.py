@@ -32,7 +32,7 @@ from hakken.ratings import (
     Username,
 )
 from hakken.recommend import list_notes
-from hakken.sources import carried
+from hakken.lists import encoded_list
 from hakken.taste import profile
 from hakken.web.api.operations import Operation
 from hakken.web.api.options import RANGES, RecommendationsBody
@@ -78,7 +78,7 @@ def test_a_list_that_is_sent(client: FlaskClient, backstage: Backstage) -> None:
     assert preferences == Preferences(n=20, genres=("Action",), adult=True)
 
 
-CARRIED = carried.packed(UserList.of([Rating(1, 9), Rating(199, 0, Status.WATCHING)]))
+CARRIED = encoded_list.packed(UserList.of([Rating(1, 9), Rating(199, 0, Status.WATCHING)]))
 
 
 @pytest.mark.parametrize("way", ["sample=1", "pick=1-9&pick=199", f"list={CARRIED}"])

@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, Phase, settings
 from ars_app import create_app
 from hakken import errors
 from hakken.config import Settings
-from hakken.http import Deadline, HttpClient
+from hakken.sites.client import HttpClient
+from hakken.sites.http import Deadline
 from hakken.knowledge import Knowledge
 from hakken.ratings import Rating, Site, UserList
-from hakken.sources import Sources
+from hakken.sites.list_sources import ListSources
 from hakken.web.api.document import document
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ schema.app = curtain
 
 @pytest.fixture(scope="module", autouse=True)
 def app(embedded: Knowledge) -> Flask:
-    sources = Sources(HttpClient(1.0), {site: [Whims()] for site in Site})
+    sources = ListSources(HttpClient(1.0), {site: [Whims()] for site in Site})
     app = create_app(Settings(facts_source="off"), knowledge=embedded, sources=sources)
     curtain.app = app
     return app

@@ -13,11 +13,11 @@ import requests
 
 from ars_app import create_app
 from hakken.config import Settings
-from hakken.http import HttpClient
+from hakken.sites.client import HttpClient
 from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.ratings import MAX_ANIME_ID, Rating, Site, UserList, Username
-from hakken.sources import Sources
+from hakken.sites.list_sources import ListSources
 from hakken.sources.sharing import SharedLists
 from make_recommendations import read_export
 from tests.backstage import words
@@ -81,7 +81,7 @@ def test_a_username_that_nobody_can_be_asked_for_is_refused_at_once(embedded: Kn
 
 def test_a_titles_page_knows_the_list_that_was_fetched_a_moment_ago(embedded: Knowledge, tmp_path: Path) -> None:
     shared = SharedLists(tmp_path)
-    sources = Sources(HttpClient(20), {Site.MAL: []}, shared=shared)
+    sources = ListSources(HttpClient(20), {Site.MAL: []}, shared=shared)
     client = create_app(Settings(facts_source="off"), knowledge=embedded, sources=sources).test_client()
     main = next(one for one in embedded.catalogue.series.values() if len(one) > 1)
     assert "Read it again" in words(client.get(f"/anime/{main[0]}?username=spike"))

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from hakken import errors
 from hakken.ratings import Preferences, Rating, Reason, Recommendation, Recommendations, Status, UserList
-from hakken.sources.carried import packed, unpacked
+from hakken.lists.encoded_list import packed, unpacked
 from hakken.web.addresses import LONGEST_ADDRESS
 from tests.backstage import SAMPLE, Backstage, Fields, press, upload, words
 

@@ -10,7 +10,8 @@ from flask import Response
 
 from hakken.config import SiteRate
 from hakken.errors import OutOfTurns, SiteBusy, SiteDown, SiteError, SiteNonsense, SiteResting, SiteTimeout
-from hakken.http import Deadline, HttpClient, Pace
+from hakken.sites.client import HttpClient
+from hakken.sites.http import Deadline
 from hakken.http.breaker import FAILURES, Breaker
 from tests.standin.faults import Fault, Faults, reply
 from tests.standin.server import Standin

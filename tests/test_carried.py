@@ -15,8 +15,8 @@ from benchmarks.serving import popular_list
 from hakken.errors import BadList
 from hakken.knowledge import Knowledge
 from hakken.ratings import MAX_ANIME_ID, Rating, Status, UserList
-from hakken.sources.base import MAX_ENTRIES
-from hakken.sources.carried import MAX_UNPACKED, packed, unpacked
+from hakken.ratings import MAX_ENTRIES
+from hakken.lists.encoded_list import MAX_UNPACKED, packed, unpacked
 
 entries = st.builds(Rating, st.integers(1, MAX_ANIME_ID), st.integers(-1, 10), st.sampled_from(Status))
 

@@ -17,12 +17,12 @@ from flask import Response
 from hakken.catalogue import FILE_NAME, Anime, Catalogue, Related
 from hakken.cli import catalogue as command
 from hakken.cli.main import main
-from hakken.details.base import Page
-from hakken.details.jikan import Jikan
-from hakken.details.merging import CIRCLES
-from hakken.details.walk import Alone, Begun, Walk
+from hakken.sites.base import Page
+from hakken.sites.jikan import Jikan
+from hakken.sites.merge import SERIES_FIELDS
+from hakken.sites.crawl import Alone, Begun, Crawl
 from hakken.errors import BadOption, SiteNonsense, StorageError
-from hakken.http import Answer
+from hakken.sites.http import Answer
 from hakken.knowledge import Knowledge, put_catalogue
 from hakken.model import store
 from hakken.ratings import FranchiseRule, Order, Preferences, Rating, UserList
@@ -50,7 +50,7 @@ def _pointed_at_the_standin(standin: Standin, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("HAKKEN_CACHE_DIR", standin.cache.name)
     monkeypatch.setenv("HAKKEN_SITE_RATES", "facts=1000/s")
     monkeypatch.setenv("MAL_CLIENT_ID", CLIENT_ID)
-    monkeypatch.setattr("hakken.details.mal.PAGE_SIZE", 40)
+    monkeypatch.setattr("hakken.sites.mal.PAGE_SIZE", 40)
     monkeypatch.setattr(titles, "listed", [*sorted(TITLES), *MORE])
     monkeypatch.setattr("tests.standin.anime.listed", [*sorted(TITLES), *MORE])
 
@@ -376,7 +376,7 @@ def test_a_models_catalogue_is_renewed_and_its_arrays_are_the_same(model: Path, 
     }
     found = Catalogue.read(model / FILE_NAME)
     assert set(found) == {*titled, *TITLES, *MORE}
-    assert found[2] == msgspec.structs.replace(titled[2], **{name: getattr(found[2], name) for name in CIRCLES})
+    assert found[2] == msgspec.structs.replace(titled[2], **{name: getattr(found[2], name) for name in SERIES_FIELDS})
     assert [path.name for path in model.parent.iterdir()] == ["model"]
 
 

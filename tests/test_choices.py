@@ -28,7 +28,7 @@ from hakken.ratings import (
     Status,
     Username,
 )
-from hakken.sources.mal_export import parse
+from hakken.lists.mal_export import parse
 from hakken.web.forms import CHOICES, read_preferences, written
 from tests.backstage import EVIL, SAMPLE, Backstage, Fields, buttons, press, words
 

@@ -16,15 +16,17 @@ from hypothesis import strategies as st
 
 from hakken.catalogue import Anime, Catalogue, Link, Related
 from hakken.config import Settings
-from hakken.details import Details, lacking
-from hakken.details.asking import MAX_QUEUE, Asking, Patience
-from hakken.details.base import FactsSite
-from hakken.details.jikan import Jikan
-from hakken.details.mal import Mal
-from hakken.details.merging import filled, updated, updated_all
-from hakken.details.reading import MAX_SYNOPSIS
+from hakken.sites.facts import AnimeFacts, lacking
+from hakken.sites import fetch_queue
+from hakken.sites.fetch_queue import MAX_QUEUE, FetchQueue
+from hakken.sites.base import FactsSite
+from hakken.sites.jikan import Jikan
+from hakken.sites.mal import Mal
+from hakken.sites.merge import filled, updated, updated_all
+from hakken.sites.fields import MAX_SYNOPSIS
 from hakken.errors import ConfigError, SiteBlocked, SiteBusy, SiteDown, SiteError, SiteNonsense
-from hakken.http import Answer, HttpClient
+from hakken.sites.client import HttpClient
+from hakken.sites.http import Answer
 from tests.standin.faults import Faults
 from tests.standin.server import Standin
 from tests.standin.sites import CLIENT_ID
@@ -40,18 +42,18 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def details(standin: Standin, name: str) -> Iterator[Details]:
+def details(standin: Standin, name: str) -> Iterator[AnimeFacts]:
     with closing(make_details(standin, name)) as made:
         yield made
 
 
-def make_details(standin: Standin, name: str, patience: Patience | None = None, **changes: object) -> Details:
+def make_details(standin: Standin, name: str, patience: Patience | None = None, **changes: object) -> AnimeFacts:
     settings = standin.settings(facts_source=name, **changes)
-    made = Details.from_settings(settings, HttpClient.from_settings(settings))
-    return Details(HttpClient.from_settings(settings), made._site, patience) if patience else made  # noqa: SLF001  # a test looks inside
+    made = AnimeFacts.from_settings(settings, HttpClient.from_settings(settings))
+    return AnimeFacts(HttpClient.from_settings(settings), made._site, patience) if patience else made  # noqa: SLF001  # a test looks inside
 
 
-def fetched(details: Details, anime_id: int) -> Anime:
+def fetched(details: AnimeFacts, anime_id: int) -> Anime:
     details.want([anime_id])
     assert details.settle(WAIT)
     return details.known(Anime(anime_id=anime_id, title=""))
@@ -60,7 +62,7 @@ def fetched(details: Details, anime_id: int) -> Anime:
 # What is read of an answer
 
 
-def test_all_facts_come_in_the_catalogues_words(details: Details, standin: Standin, name: str) -> None:
+def test_all_facts_come_in_the_catalogues_words(details: AnimeFacts, standin: Standin, name: str) -> None:
     bebop = fetched(details, 1)
     assert bebop == Anime(
         anime_id=1,
@@ -91,7 +93,7 @@ def test_all_facts_come_in_the_catalogues_words(details: Details, standin: Stand
     assert requests.get(bebop.picture or "", timeout=5).content.startswith(b"\x89PNG")
 
 
-def test_entities_and_tags_become_text(details: Details) -> None:
+def test_entities_and_tags_become_text(details: AnimeFacts) -> None:
     assert fetched(details, 918).title_english == "Gintama & Friends"
     haruhi = fetched(details, 849)
     assert haruhi.synonyms == ('Suzumiya "Haruhi"',)
@@ -99,11 +101,11 @@ def test_entities_and_tags_become_text(details: Details) -> None:
     assert fetched(details, 30).synopsis == "A boy is called to his father's side, to drive what he is afraid of."
 
 
-def test_what_nobody_knows_stays_unknown(details: Details) -> None:
+def test_what_nobody_knows_stays_unknown(details: AnimeFacts) -> None:
     assert fetched(details, 7) == Anime(anime_id=7, title="Nothing is known", relations=())
 
 
-def test_an_odd_fact_costs_no_other(details: Details) -> None:
+def test_an_odd_fact_costs_no_other(details: AnimeFacts) -> None:
     odd = fetched(details, 43)
     expected = Anime(
         anime_id=43,
@@ -129,7 +131,7 @@ def test_an_odd_fact_costs_no_other(details: Details) -> None:
         (30, "studios", ("gainax", "tatsunoko production")),
     ],
 )
-def test_a_fact(details: Details, anime_id: int, fact: str, value: object) -> None:
+def test_a_fact(details: AnimeFacts, anime_id: int, fact: str, value: object) -> None:
     assert getattr(fetched(details, anime_id), fact) == value
 
 
@@ -342,7 +344,7 @@ FULL = Anime(
     story=6,
     universe=7,
 )
-CIRCLES = ("series", "part", "kind", "probable", "story", "universe")
+SERIES_FIELDS = ("series", "part", "kind", "probable", "story", "universe")
 NEW = Anime(
     anime_id=1,
     title="New",
@@ -373,7 +375,7 @@ def test_what_is_filled_in_overwrites_nothing() -> None:
 @pytest.mark.parametrize("more", [FULL, NEW, ALONE])
 def test_what_is_found_of_series_is_nobodys_to_tell(of: Anime, more: Anime) -> None:
     for both in (filled(of, more), updated(of, more)):
-        assert [getattr(both, fact) for fact in CIRCLES] == [getattr(of, fact) for fact in CIRCLES]
+        assert [getattr(both, fact) for fact in SERIES_FIELDS] == [getattr(of, fact) for fact in SERIES_FIELDS]
 
 
 def test_a_name_that_is_filled_in_is_not_the_title_again() -> None:
@@ -434,7 +436,7 @@ def test_a_catalogue_is_updated_title_by_title() -> None:
 # What a page gets
 
 
-def test_only_what_the_catalogue_lacks_is_filled_in(details: Details) -> None:
+def test_only_what_the_catalogue_lacks_is_filled_in(details: AnimeFacts) -> None:
     fetched(details, 1)
     mine = Anime(anime_id=1, title="Mine", mean=1.5, picture="https://cdn.myanimelist.net/mine.jpg")
     known = details.known(mine)
@@ -444,14 +446,14 @@ def test_only_what_the_catalogue_lacks_is_filled_in(details: Details) -> None:
     assert not lacking(known)
 
 
-def test_nothing_is_known_before_it_was_wanted_and_nobody_is_asked(details: Details, standin: Standin) -> None:
+def test_nothing_is_known_before_it_was_wanted_and_nobody_is_asked(details: AnimeFacts, standin: Standin) -> None:
     bare = Anime(anime_id=1, title="Bare")
     assert details.known(bare) is bare
     assert standin.requests == []
     assert fetched(details, 1).synopsis  # seen at once, though a moment ago there was nothing
 
 
-def test_another_worker_finds_on_disk_what_one_fetched(details: Details, standin: Standin, name: str) -> None:
+def test_another_worker_finds_on_disk_what_one_fetched(details: AnimeFacts, standin: Standin, name: str) -> None:
     fetched(details, 1)
     asked = len(standin.requests)
     with closing(make_details(standin, name)) as other:
@@ -460,7 +462,7 @@ def test_another_worker_finds_on_disk_what_one_fetched(details: Details, standin
 
 
 def test_what_broke_on_disk_is_unknown_and_told_of(
-    details: Details, standin: Standin, caplog: pytest.LogCaptureFixture
+    details: AnimeFacts, standin: Standin, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(HttpClient):
         def kept(self, *_: Any, **__: Any) -> Answer:
@@ -473,12 +475,12 @@ def test_what_broke_on_disk_is_unknown_and_told_of(
     bare = Anime(anime_id=1, title="Bare")
     for kind in (Broken, Worse):
         caplog.clear()
-        assert Details(kind(1.0), details._site).known(bare) is bare  # noqa: SLF001  # a test looks inside
+        assert AnimeFacts(kind(1.0), details._site).known(bare) is bare  # noqa: SLF001  # a test looks inside
         assert "kept of anime 1" in caplog.text
         assert CLIENT_ID not in caplog.text
 
 
-def test_a_page_of_twenty_costs_no_time(details: Details) -> None:
+def test_a_page_of_twenty_costs_no_time(details: AnimeFacts) -> None:
     twenty = [Anime(anime_id=one, title="x") for one in range(1001, 1021)]
     details.want(one.anime_id for one in twenty)
     assert details.settle(WAIT)
@@ -498,7 +500,7 @@ def test_a_page_never_waits(standin: Standin, name: str) -> None:
         assert time.perf_counter() - begun < 0.2
 
 
-def test_each_is_asked_for_once(details: Details, standin: Standin) -> None:
+def test_each_is_asked_for_once(details: AnimeFacts, standin: Standin) -> None:
     for _ in range(3):
         details.want([1, 5, 1])
     assert details.settle(WAIT)
@@ -507,7 +509,7 @@ def test_each_is_asked_for_once(details: Details, standin: Standin) -> None:
     assert [seen.path.split("/")[4] for seen in standin.requests] == ["1", "5"]
 
 
-def test_what_the_site_does_not_know_is_not_asked_for_again(details: Details, standin: Standin) -> None:
+def test_what_the_site_does_not_know_is_not_asked_for_again(details: AnimeFacts, standin: Standin) -> None:
     for _ in range(2):
         details.want([99_999])
         assert details.settle(WAIT)
@@ -518,7 +520,7 @@ def test_what_the_site_does_not_know_is_not_asked_for_again(details: Details, st
 
 @pytest.mark.parametrize("fault", [Faults.FORBIDDEN_HTML, Faults.TRUNCATED_JSON, Faults.WRONG_TYPES, Faults.NOT_UTF8])
 def test_a_failure_is_told_of_kills_nothing_and_is_left_alone_for_a_while(
-    details: Details, standin: Standin, name: str, fault: Faults, caplog: pytest.LogCaptureFixture
+    details: AnimeFacts, standin: Standin, name: str, fault: Faults, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "hakken")
     standin.fail(name, fault)
@@ -562,7 +564,7 @@ def asking_threads() -> int:
 def test_off_means_off(standin: Standin) -> None:
     before = asking_threads()  # other tests' apps may have theirs
     settings = standin.settings(facts_source="off")
-    details = Details.from_settings(settings, HttpClient.from_settings(settings))
+    details = AnimeFacts.from_settings(settings, HttpClient.from_settings(settings))
     bare = Anime(anime_id=1, title="Bare")
     details.want([1])
     assert details.settle(0)
@@ -574,7 +576,7 @@ def test_off_means_off(standin: Standin) -> None:
 
 def test_mal_without_a_client_id_is_refused_at_start() -> None:
     with pytest.raises(ConfigError, match="MAL_CLIENT_ID"):
-        Details.from_settings(Settings(facts_source="mal"), HttpClient(1.0))
+        AnimeFacts.from_settings(Settings(facts_source="mal"), HttpClient(1.0))
 
 
 # The thread that asks

@@ -19,9 +19,10 @@ from flask import Response, request
 
 import hakken
 from hakken.errors import SiteBusy, SiteDown, SiteError, SiteNonsense, SiteTimeout
-from hakken.http import Answer, Deadline, HttpClient, check_status
-from hakken.http.answers import site_error
-from hakken.http.client import MAX_BODY
+from hakken.sites.client import HttpClient
+from hakken.sites.http import Answer, Deadline, Request, check_status
+from hakken.sites.http import site_error
+from hakken.sites.adapter import MAX_BODY
 from tests.standin.faults import SLOW, Faults, reply
 from tests.standin.server import Standin
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from flask import Response, request
 
-import hakken.http.vault
+import hakken.sites.http_cache
 from hakken.errors import SiteDown
-from hakken.http import HttpClient
+from hakken.sites.client import HttpClient
 from tests.standin.faults import Faults, reply
 from tests.standin.server import Standin
 
@@ -45,7 +45,7 @@ def site(standin: Standin) -> Etagged:
 @pytest.fixture
 def aged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what is kept be old after a moment."""
-    monkeypatch.setattr(hakken.http.vault, "KEEP", timedelta(seconds=1))
+    monkeypatch.setattr(hakken.sites.http_cache, "KEEP", timedelta(seconds=1))
 
 
 @pytest.fixture

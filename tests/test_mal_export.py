@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hakken.errors import ExportError, ExportTooLarge, MangaExport, NotAnExport
 from hakken.ratings import Rating, Status, UserList
-from hakken.sources.mal_export import MAX_PACKED, parse
+from hakken.lists.mal_export import MAX_PACKED, parse
 
 MEGABYTE = 2**20
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from hakken.config import SiteRate
 from hakken.errors import SiteBusy
-from hakken.http import Deadline, Pace
-from hakken.http.pace import SLACK_MS
+from hakken.sites.http import Deadline
+from hakken.sites.rate_limit import SLACK_MS, RateLimit
 
 RATE = {"jikan": [SiteRate(3, 0.2)]}
 WINDOW = 0.2 + SLACK_MS / 1000

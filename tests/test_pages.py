@@ -26,7 +26,7 @@ from hakken.ratings import (
     UserList,
     Username,
 )
-from hakken.sources.mal_export import parse
+from hakken.lists.mal_export import parse
 from hakken.web.failures import FAILURES, failure_of
 from hakken.web.wording import judged_by, studio
 from tests.backstage import BARE, BEBOP, CDN, MADE, SAMPLE, SPIRITED, Backstage, item, upload, words, words_of

@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 
 from hakken import errors
 from hakken.ratings import MAX_ANIME_ID, Preferences, Rating, UserList
-from hakken.sources import picks
-from hakken.sources.carried import packed
+from hakken.lists import picks
+from hakken.lists.encoded_list import packed
 from hakken.web.forms import typed
 from tests.backstage import Backstage, words
 

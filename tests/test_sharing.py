@@ -23,9 +23,10 @@ from hakken.errors import (
     SourceError,
     UserNotFound,
 )
-from hakken.http import Deadline, HttpClient
+from hakken.sites.client import HttpClient
+from hakken.sites.http import Deadline
 from hakken.ratings import Rating, Site, Status, UserList, Username
-from hakken.sources import Sources
+from hakken.sites.list_sources import ListSources
 from hakken.sources.sharing import SharedLists, _Outcome
 from hakken.sources.shelf import Shelf
 from tests.standin.server import Standin
@@ -263,7 +264,7 @@ class Slow:
 
 def test_one_more_than_may_wait_is_told_at_once(tmp_path: Path) -> None:
     slow = Slow()
-    sources = Sources(HttpClient(20), {Site.MAL: [slow]}, shared=SharedLists(tmp_path), seats=3)
+    sources = ListSources(HttpClient(20), {Site.MAL: [slow]}, shared=SharedLists(tmp_path), seats=3)
     with ThreadPoolExecutor(3) as threads:
         waiting = [threads.submit(sources.fetch, Username(f"visitor-{number}")) for number in range(3)]
         time.sleep(0.2)
@@ -281,7 +282,7 @@ def test_a_list_that_is_at_hand_needs_no_room(tmp_path: Path) -> None:
     slow = Slow()
     shared = SharedLists(tmp_path)
     fetch(shared, Fetch(seconds=0))
-    sources = Sources(HttpClient(20), {Site.MAL: [slow]}, shared=shared, seats=1)
+    sources = ListSources(HttpClient(20), {Site.MAL: [slow]}, shared=shared, seats=1)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(sources.fetch, Username("visitor"))
         time.sleep(0.1)
@@ -291,7 +292,7 @@ def test_a_list_that_is_at_hand_needs_no_room(tmp_path: Path) -> None:
 
 
 def test_finding_a_list_asks_no_site(tmp_path: Path) -> None:
-    down = Sources(HttpClient(20), {Site.MAL: [Down()]}, shared=SharedLists(tmp_path))
+    down = ListSources(HttpClient(20), {Site.MAL: [Down()]}, shared=SharedLists(tmp_path))
     assert down.find(WHO) is None
     with pytest.raises(AllSourcesFailed):
         down.fetch(WHO)
@@ -299,7 +300,7 @@ def test_finding_a_list_asks_no_site(tmp_path: Path) -> None:
     fetch(SharedLists(tmp_path), Fetch(seconds=0))
     assert down.find(WHO) == LIST
     assert down.find(Username("another")) is None
-    assert Sources(HttpClient(20), {Site.MAL: [Down()]}).find(WHO) is None
+    assert ListSources(HttpClient(20), {Site.MAL: [Down()]}).find(WHO) is None
 
 
 class Down:
@@ -312,7 +313,7 @@ class Down:
 
 
 def test_a_failure_gives_the_room_back(tmp_path: Path) -> None:
-    sources = Sources(HttpClient(20), {Site.MAL: [Down()]}, shared=SharedLists(tmp_path), seats=1)
+    sources = ListSources(HttpClient(20), {Site.MAL: [Down()]}, shared=SharedLists(tmp_path), seats=1)
     for _ in range(3):
         with pytest.raises(AllSourcesFailed):
             sources.fetch(WHO)
@@ -326,6 +327,6 @@ def test_without_any_place_to_keep_things_lists_are_fetched_all_the_same(
 
     monkeypatch.setattr("tempfile.mkdtemp", no_place)
     settings = standin.settings(cache_dir="/proc/none", list_sources="jikan")
-    sources = Sources.from_settings(settings, HttpClient.from_settings(settings))
+    sources = ListSources.from_settings(settings, HttpClient.from_settings(settings))
 
     assert len(sources.fetch(Username("everything"))) == 8

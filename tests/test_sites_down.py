@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from hakken.ratings import Rating, UserList
-from hakken.sources.carried import packed
+from hakken.lists.encoded_list import packed
 from tests.backstage import SAMPLE
 from tests.serving import served, wait_for
 from tests.standin.faults import Faults

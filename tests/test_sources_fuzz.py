@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hakken.errors import SiteTimeout, SourceError
-from hakken.http import Answer, Deadline, HttpClient
+from hakken.sites.client import HttpClient
+from hakken.sites.http import Answer, Deadline
 from hakken.ratings import MAX_ANIME_ID, MAX_SCORE, UserList
 from hakken.sources.anilist import AniList
-from hakken.sources.base import Source
+from hakken.sites.base import ListSource
 from hakken.sources.jikan import Jikan
 from hakken.sources.load_json import LoadJson
 from hakken.sources.mal import Mal

@@ -15,7 +15,7 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
 from hakken.ratings import Rating, Site, Status, UserList, Username
-from hakken.sources import carried
+from hakken.lists import encoded_list
 from tests.backstage import SAMPLE, Backstage, words
 from tests.models import N_ITEMS
 
@@ -168,14 +168,14 @@ def test_the_sample_and_a_list_that_the_address_carries(client: FlaskClient) -> 
     assert "The taste of the sample list" in words(sample)
     assert "on the list 47" in words(sample)
 
-    text = carried.packed(UserList.of([Rating(10, 9), Rating(12, 5)]))
+    text = encoded_list.packed(UserList.of([Rating(10, 9), Rating(12, 5)]))
     page = client.get("/taste", query_string={"list": text})
     assert "Taste from your list" in words(page)
     assert "with a score 2" in words(page)
 
 
 def test_what_an_address_can_hold_is_led_to_it(client: FlaskClient) -> None:
-    packed = carried.packed(UserList.of([Rating(10, 9)]))
+    packed = encoded_list.packed(UserList.of([Rating(10, 9)]))
 
     for answer in (client.get("/taste?pick=10-9"), client.post("/taste", data={"list": packed})):
         assert answer.status_code == 303
@@ -186,7 +186,7 @@ def test_a_list_too_long_for_an_address_comes_in_a_form(client: FlaskClient) -> 
     rng = np.random.default_rng(0)  # what has no order packs badly
     ids, scores = rng.choice(500_000, 4000, replace=False).tolist(), rng.integers(1, 11, 4000).tolist()
     long = UserList.of(Rating(1 + one, score) for one, score in zip(ids, scores, strict=True))
-    packed = carried.packed(long)
+    packed = encoded_list.packed(long)
 
     page = client.post("/taste", data={"list": packed})
 

@@ -7,11 +7,11 @@ from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from hakken.catalogue import Anime, Related
-from hakken.details import lacking
 from hakken.errors import UnknownTitle
 from hakken.knowledge import Knowledge
 from hakken.neighbours import AlsoLiked, Neighbour, also_liked, nearest, standing
 from hakken.ratings import MAX_ANIME_ID
+from hakken.sites.facts import lacking
 from hakken.web.asking import Asked, Kind, read_asked
 from hakken.web.caching import public
 from hakken.web.covers import want_missing, with_details

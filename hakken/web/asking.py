@@ -16,8 +16,8 @@ from flask import Request, current_app, url_for
 from werkzeug.datastructures import MultiDict
 
 from hakken.errors import BadOption
+from hakken.lists import encoded_list, picks
 from hakken.ratings import Order, Preferences, Status, UserList, Username
-from hakken.sources import carried, picks
 from hakken.web.addresses import fits
 from hakken.web.forms import (
     CHOICES,
@@ -71,7 +71,7 @@ class Asked(NamedTuple):
     @classmethod
     def carrying(cls, user_list: UserList) -> Self:
         """A list that is kept nowhere but in the page."""
-        return cls(Kind.CARRIED, user_list, {Kind.CARRIED.value: carried.packed(user_list)})
+        return cls(Kind.CARRIED, user_list, {Kind.CARRIED.value: encoded_list.packed(user_list)})
 
     @property
     def pickable(self) -> bool:
@@ -124,7 +124,7 @@ def read_asked(values: MultiDict[str, str], request: Request | None = None) -> A
         return Asked(Kind.SAMPLE, _sample(), {Kind.SAMPLE.value: "1"})
     if Kind.CARRIED.value in values:
         text = values[Kind.CARRIED.value]
-        return Asked(Kind.CARRIED, carried.unpacked(text), {Kind.CARRIED.value: text})
+        return Asked(Kind.CARRIED, encoded_list.unpacked(text), {Kind.CARRIED.value: text})
     if "pick" in values:
         return Asked.carrying(read_picks(values))
     if request is not None and (request.files or "username" not in values):

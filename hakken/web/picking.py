@@ -8,8 +8,8 @@ from werkzeug.datastructures import MultiDict
 
 from hakken.catalogue import Anime
 from hakken.knowledge import Knowledge
+from hakken.lists import encoded_list, picks
 from hakken.ratings import UserList
-from hakken.sources import carried, picks
 from hakken.web.asking import Asked
 from hakken.web.covers import with_details
 from hakken.web.finding import not_known, titles_of
@@ -102,7 +102,7 @@ def _carried(values: MultiDict[str, str]) -> list[str]:
     """The picks of a list that a page of results carried."""
     if "list" not in values:
         return []
-    user_list = carried.unpacked(values["list"])
+    user_list = encoded_list.unpacked(values["list"])
     picks.check_length(user_list)
     return picks.written(user_list)
 

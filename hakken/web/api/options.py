@@ -10,10 +10,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from hakken.lists.picks import MAX_PICKS
 from hakken.neighbours import N_SHOWN
-from hakken.ratings import MAX_N, AnimeId, Preferences, Rating, Site
-from hakken.sources.base import MAX_ENTRIES
-from hakken.sources.picks import MAX_PICKS
+from hakken.ratings import MAX_ENTRIES, MAX_N, AnimeId, Preferences, Rating, Site
 from hakken.web.forms import CHOICES, DEFAULTS, LONGEST, YEARS
 
 Switch = Literal["0", "1", "false", "true"]

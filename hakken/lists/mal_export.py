@@ -15,8 +15,7 @@ import msgspec
 from defusedxml.ElementTree import DefusedXMLParser
 
 from hakken.errors import ExportTooLarge, MangaExport, NotAnExport
-from hakken.ratings import STATUS_OF_CODE, AnimeId, Rating, Score, UserList
-from hakken.sources.base import MAX_ENTRIES, list_of
+from hakken.ratings import MAX_ENTRIES, STATUS_OF_CODE, AnimeId, Rating, Score, UserList
 
 MAX_PACKED = 10 * 2**20
 MAX_UNPACKED = 5 * MAX_PACKED
@@ -76,7 +75,7 @@ def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int =
     except (ParseError, ValueError, LookupError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         # ValueError and LookupError: what defusedxml forbids, and encodings that expat does not know.
         raise NotAnExport("The file is not a whole XML export of MyAnimeList.") from error
-    return list_of(export.found)
+    return UserList.of(export.found)
 
 
 def _chunks(unpacked: "_Capped", export: "_Export") -> Iterator[bytes]:

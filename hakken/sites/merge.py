@@ -1,4 +1,4 @@
-"""Putting together what two places know about one anime. Nothing that is known is ever lost to what is not."""
+"""Merging what two places know about one anime. Nothing that is known is ever lost to what is not."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import msgspec
 
 from hakken.catalogue import Anime, Catalogue
 
-CIRCLES = ("series", "part", "kind", "probable", "story", "universe")
+SERIES_FIELDS = ("series", "part", "kind", "probable", "story", "universe")
 _UNKNOWN: dict[str, object] = {
     field.name: field.default
     for field in msgspec.structs.fields(Anime)
-    if field.default is not msgspec.NODEFAULT and field.name not in CIRCLES
+    if field.default is not msgspec.NODEFAULT and field.name not in SERIES_FIELDS
 }
 """What a fact is where it is unknown; for a flag, which can't be told from what is known not to be so, it is False."""
 
@@ -46,7 +46,7 @@ def updated(old: Anime, new: Anime) -> Anime:
     return msgspec.structs.replace(
         both,
         synonyms=tuple(name for name in names if name not in known),
-        **{name: getattr(old, name) for name in CIRCLES},
+        **{name: getattr(old, name) for name in SERIES_FIELDS},
     )
 
 

@@ -1,4 +1,4 @@
-"""Where lists come from: one file for each source, and `Sources`, which asks them in turn."""
+"""Fetching a list by username: the sources of each site's lists, asked in turn."""
 
 import logging
 import threading
@@ -8,21 +8,21 @@ from typing import Self
 
 from hakken.config import Settings
 from hakken.errors import AllSourcesFailed, ConfigError, Crowded, NoListSource, SiteBlocked, SiteError
-from hakken.files import SITES, cache_directory, private_directory
-from hakken.http import Deadline, HttpClient
 from hakken.observer import NOBODY, Observer
 from hakken.ratings import Site, UserList, Username
-from hakken.sources.anilist import AniList
-from hakken.sources.base import Source, checked
-from hakken.sources.jikan import Jikan
-from hakken.sources.load_json import LoadJson
-from hakken.sources.mal import Mal
-from hakken.sources.sharing import SharedLists
+from hakken.sites.anilist import AniList
+from hakken.sites.base import ListSource, checked
+from hakken.sites.client import HttpClient
+from hakken.sites.http import Deadline
+from hakken.sites.jikan import Jikan
+from hakken.sites.list_cache import ListCache
+from hakken.sites.load_json import LoadJson
+from hakken.sites.mal import Mal
 
-_MAL_SOURCES: Mapping[str, Callable[[HttpClient, Settings], Source]] = {
-    Mal.name: lambda http, settings: Mal(http, settings.mal_url, settings.mal_client_id),
-    Jikan.name: lambda http, settings: Jikan(http, settings.jikan_url),
-    LoadJson.name: lambda http, settings: LoadJson(http, settings.load_json_url),
+_MAL_SOURCES: Mapping[str, Callable[[Settings], ListSource]] = {
+    Mal.name: lambda settings: Mal(settings.mal_url, settings.mal_client_id),
+    Jikan.name: lambda settings: Jikan(settings.jikan_url),
+    LoadJson.name: lambda settings: LoadJson(settings.load_json_url),
 }
 _SITE_NAMES = {Site.MAL: "MyAnimeList", Site.ANILIST: "AniList"}
 
@@ -38,13 +38,13 @@ SEATS = 4
 _log = logging.getLogger(__name__)
 
 
-class Sources:
-    """The sources of each site's lists, in the order in which they are asked.
+class ListSources:
+    """The sources of each site's lists, in the order in which they are asked; may be shared between threads.
 
     Args:
-        http: gives each fetch its deadline.
+        http: asks them, and gives each fetch its deadline.
         sources: site → its sources.
-        shared: what is shared with other threads and workers; None: nothing is.
+        cache: lists of the last minutes.
         seats: how many threads may wait for sites at once.
         observer: hears how long it takes, and whether a list was there already.
     """
@@ -52,15 +52,15 @@ class Sources:
     def __init__(
         self,
         http: HttpClient,
-        sources: Mapping[Site, Sequence[Source]],
+        sources: Mapping[Site, Sequence[ListSource]],
         *,
-        shared: SharedLists | None = None,
+        cache: ListCache | None = None,
         seats: int = SEATS,
         observer: Observer = NOBODY,
     ) -> None:
         self._http = http
         self._sources = sources
-        self._shared = shared
+        self._cache = cache or ListCache()
         self._seats = threading.BoundedSemaphore(seats)
         self._observer = observer
 
@@ -71,11 +71,9 @@ class Sources:
         Raises:
             ConfigError: a source is unknown, or lacks what it needs.
         """
-        mal = [_MAL_SOURCES[name](http, settings) for name in mal_source_names(settings)]
-        directory = private_directory(cache_directory(settings.cache_dir) / SITES)
-        shared = SharedLists(directory) if directory else None
-        lists: dict[Site, Sequence[Source]] = {Site.MAL: mal, Site.ANILIST: [AniList(http, settings.anilist_url)]}
-        return cls(http, lists, shared=shared, seats=max(1, settings.threads // 2), observer=observer)
+        mal = [_MAL_SOURCES[name](settings) for name in mal_source_names(settings)]
+        sources: dict[Site, Sequence[ListSource]] = {Site.MAL: mal, Site.ANILIST: [AniList(settings.anilist_url)]}
+        return cls(http, sources, seats=max(1, settings.threads // 2), observer=observer)
 
     def fetch(self, username: Username) -> UserList:
         """Fetch someone's whole list from the first source that can give it, all within one deadline.
@@ -93,24 +91,21 @@ class Sources:
         if not self._sources[username.site]:
             raise NoListSource(NO_MAL_SOURCE)
         with self._observer.stage("fetch"):
-            return self._fetched(username, self._http.new_deadline())
+            deadline = self._http.new_deadline()
+            found = self.find(username)
+            self._observer.looked_up("lists", found=found is not None)
+            if found is not None:
+                return found
+            if not self._seats.acquire(blocking=False):
+                raise Crowded("Too many people are having their lists fetched just now.")
+            try:
+                return self._cache.fetch(username, deadline, partial(self._ask, username, deadline))
+            finally:
+                self._seats.release()
 
     def find(self, username: Username) -> UserList | None:
         """The list that was fetched for someone within the last minutes, if one was; no site is asked."""
-        return self._shared.find(username) if self._shared else None
-
-    def _fetched(self, username: Username, deadline: Deadline) -> UserList:
-        found = self.find(username)
-        self._observer.looked_up("lists", found=found is not None)
-        if found is not None:
-            return found
-        if not self._seats.acquire(blocking=False):
-            raise Crowded("Too many people are having their lists fetched just now.")
-        try:
-            ask = partial(self._ask, username, deadline)
-            return self._shared.fetch(username, deadline, ask) if self._shared else ask()
-        finally:
-            self._seats.release()
+        return self._cache.find(username)
 
     def _ask(self, username: Username, deadline: Deadline) -> UserList:
         sources = self._sources[username.site]
@@ -118,7 +113,7 @@ class Sources:
         for place, source in enumerate(sources):
             try:
                 # Each has an even share of what is left, or the first to hang would leave nothing to the next.
-                return source.fetch(username.name, deadline.share(len(sources) - place))
+                return source.fetch_list(self._http, username.name, deadline.share(len(sources) - place))
             except SiteError as error:
                 _log.warning("The source %s failed: %s", source.name, error)
                 tried.append((source.name, error))
@@ -146,5 +141,5 @@ def mal_source_names(settings: Settings) -> tuple[str, ...]:
 
 def _what_failed(site: Site, tried: Sequence[tuple[str, SiteError]]) -> str:
     if all(isinstance(error, SiteBlocked) for _, error in tried):
-        return f"The list could not be had from {_SITE_NAMES[site]}: not found, private, or blocked."
-    return f"The list could not be had, since {_SITE_NAMES[site]} could not answer; please try again later."
+        return f"The list could not be fetched from {_SITE_NAMES[site]}: not found, private, or blocked."
+    return f"The list could not be fetched, since {_SITE_NAMES[site]} could not answer; please try again later."

@@ -17,8 +17,16 @@ from typing import Annotated
 import msgspec
 
 from hakken.errors import BadList
-from hakken.ratings import CODE_OF_STATUS, MAX_ANIME_ID, MAX_SCORE, STATUS_OF_CODE, Rating, Status, UserList
-from hakken.sources.base import MAX_ENTRIES
+from hakken.ratings import (
+    CODE_OF_STATUS,
+    MAX_ANIME_ID,
+    MAX_ENTRIES,
+    MAX_SCORE,
+    STATUS_OF_CODE,
+    Rating,
+    Status,
+    UserList,
+)
 
 VERSION = "1"
 MAX_UNPACKED = 2**19

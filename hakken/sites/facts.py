@@ -1,7 +1,7 @@
 """Facts about anime that the catalogue lacks, such as a picture and a synopsis, from a site that knows them.
 
-    page ─► known (memory, disk) ─► the anime, filled in
-         └► want ─► asking (a thread) ─► jikan | mal ─► kept on disk, found by the next `known`
+    page ─► known (memory, HTTP cache) ─► the anime, filled in
+         └► want ─► fetch queue (a thread) ─► jikan | mal ─► HTTP cache, found by the next `known`
 
 A page waits for none of it. What the catalogue has is never asked for and never overwritten.
 """
@@ -15,25 +15,23 @@ from cachetools import TTLCache
 
 from hakken.catalogue import Anime
 from hakken.config import Settings
-from hakken.details.asking import Asking, Patience
-from hakken.details.base import FactsSite
-from hakken.details.jikan import Jikan
-from hakken.details.mal import Mal
-from hakken.details.merging import filled
-from hakken.errors import ConfigError, SiteError
-from hakken.http import HttpClient
+from hakken.errors import ConfigError
 from hakken.observer import NOBODY, Observer
+from hakken.sites.base import FactsSite
+from hakken.sites.client import HttpClient
+from hakken.sites.fetch_queue import FetchQueue
+from hakken.sites.jikan import Jikan
+from hakken.sites.mal import Mal
+from hakken.sites.merge import filled
 
-__all__ = ["Details", "lacking", "site_named"]
-
-PACE = "facts"
+RATE = "facts"
 """What `HAKKEN_SITE_RATES` calls the asking for single titles."""
 MAX_FOUND = 2048
 """Anime whose facts are held in memory, of about 2 kB each."""
 FOUND_SECONDS = 3600.0
+MAX_NOTHING = 50_000
 NOTHING_SECONDS = 20.0
 """After so long, disk is looked at again for what another worker may have fetched."""
-MAX_NOTHING = 50_000
 
 _log = logging.getLogger(__name__)
 
@@ -43,8 +41,8 @@ def lacking(anime: Anime) -> bool:
     return anime.picture is None or anime.synopsis is None
 
 
-def site_named(name: str, settings: Settings) -> FactsSite:
-    """Set up the source of facts that is called so, `mal` or `jikan`.
+def facts_site(name: str, settings: Settings) -> FactsSite:
+    """Set up the site of facts that is called so, `mal` or `jikan`.
 
     Raises:
         ConfigError: it lacks what it needs.
@@ -56,30 +54,23 @@ def site_named(name: str, settings: Settings) -> FactsSite:
     return Mal(settings.mal_url, settings.mal_client_id)
 
 
-class Details:
+class AnimeFacts:
     """What is known about anime beyond the catalogue; may be shared between threads.
 
     Args:
         http: asks the site, and keeps what it answered.
         site: whom to ask; None: nobody, and nothing is known beyond the catalogue.
-        patience: how long to leave alone what could not be had.
         observer: hears whether facts were there already.
     """
 
-    def __init__(
-        self,
-        http: HttpClient,
-        site: FactsSite | None,
-        patience: Patience | None = None,
-        observer: Observer = NOBODY,
-    ) -> None:
-        self._observer = observer
+    def __init__(self, http: HttpClient, site: FactsSite | None, observer: Observer = NOBODY) -> None:
         self._http = http
         self._site = site
+        self._observer = observer
         self._found: TTLCache[int, Anime] = TTLCache(MAX_FOUND, FOUND_SECONDS)
         self._nothing: TTLCache[int, bool] = TTLCache(MAX_NOTHING, NOTHING_SECONDS)
         self._lock = threading.Lock()  # of the two
-        self._asking = Asking(self._take_turn, self._fetch, patience or Patience())
+        self.queue = FetchQueue(lambda: http.wait_for(RATE), self._fetch)
 
     @classmethod
     def from_settings(cls, settings: Settings, http: HttpClient, observer: Observer = NOBODY) -> Self:
@@ -89,7 +80,7 @@ class Details:
             ConfigError: what they name lacks what it needs.
         """
         name = settings.facts_from
-        return cls(http, site_named(name, settings) if name else None, observer=observer)
+        return cls(http, facts_site(name, settings) if name else None, observer)
 
     def known(self, anime: Anime) -> Anime:
         """An anime with what the catalogue lacks filled in from facts that were fetched before; asks nobody.
@@ -110,40 +101,24 @@ class Details:
     def want(self, anime_ids: Iterable[int]) -> None:
         """Have the facts of some anime fetched soon, one at a time and the first of them first; returns at once."""
         if self._site is not None:
-            self._asking.want(anime_ids)
-
-    def settle(self, timeout: float) -> bool:
-        """Wait until nothing waits to be fetched, and say whether it came to that within so many seconds."""
-        return self._asking.settle(timeout)
-
-    def close(self) -> None:
-        """Fetch nothing more."""
-        self._asking.close()
+            self.queue.want(anime_ids)
 
     def _kept(self, site: FactsSite, anime_id: int) -> Anime | None:
         """What is kept on disk of an anime; it is remembered, and so is that there is nothing."""
-        request = site.about(anime_id)
         try:
-            answer = self._http.kept(request.url, params=request.params, headers=request.headers)
+            answer = self._http.kept(site.about(anime_id))
             found = site.read(answer, anime_id) if answer else None
         except Exception as error:  # noqa: BLE001  # whatever became of the disk, a page must not fail for a picture
-            words = str(error) if isinstance(error, SiteError) else type(error).__name__
-            _log.warning("What is kept of anime %d can't be used: %s", anime_id, words)
+            _log.warning("What is kept of anime %d can't be used (%s).", anime_id, type(error).__name__)
             found = None
         self._remember(anime_id, found)
         return found
 
-    def _take_turn(self) -> None:
-        self._http.pace(PACE, self._http.new_deadline())
-
     def _fetch(self, anime_id: int) -> None:
         """Ask for an anime, and remember what came."""
-        if self._site is None:
-            return
-        request = self._site.about(anime_id)
-        deadline = self._http.new_deadline()
-        answer = self._http.get(request.url, deadline, params=request.params, headers=request.headers, keep=True)
-        self._remember(anime_id, self._site.read(answer, anime_id))
+        if self._site is not None:
+            answer = self._http.get(self._site.about(anime_id), self._http.new_deadline(), keep=True)
+            self._remember(anime_id, self._site.read(answer, anime_id))
 
     def _remember(self, anime_id: int, found: Anime | None) -> None:
         with self._lock:

@@ -1,11 +1,13 @@
-"""What comes back from a site: an answer, or one of our errors.
+"""A request to a site, its deadline, its answer, and the errors that stand for every way to fail.
 
-What a 403 or a 404 means differs from site to site, so the caller decides about those. What means the same everywhere
-is decided here: 429 is busy, 5xx is down, a redirect is nonsense, and each of the libraries' errors is one of ours.
+What a 403 or a 404 means differs from site to site, so the site's own module decides about those. What means the same
+everywhere is decided here: 429 is busy, 5xx is down, a redirect is nonsense, and a library's errors are ours.
 """
 
+import time
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 import msgspec
 import requests
@@ -13,30 +15,49 @@ import urllib3
 
 from hakken.errors import SiteBusy, SiteDown, SiteError, SiteNonsense, SiteTimeout
 
-LONGEST_REST = 3600.0
+MAX_RETRY_AFTER = 3600.0
 """Seconds; a site that asks to be left alone for longer is asked again after this."""
 
-_UNREACHABLE = "could not be reached or broke off its answer"
-_MEANING: tuple[tuple[type[SiteError], str, tuple[type[Exception], ...]], ...] = (
-    (SiteDown, _UNREACHABLE, (urllib3.exceptions.NewConnectionError,)),  # which urllib3 has among its time-outs
-    (SiteTimeout, "did not answer in time", (requests.Timeout, urllib3.exceptions.TimeoutError)),
-    (
-        SiteNonsense,
-        "gave an answer that can't be read",
-        (
-            requests.exceptions.ContentDecodingError,
-            requests.exceptions.InvalidJSONError,
-            requests.TooManyRedirects,
-            urllib3.exceptions.BodyNotHttplibCompatible,
-            urllib3.exceptions.DecodeError,
-            urllib3.exceptions.HeaderParsingError,
-            urllib3.exceptions.ResponseNotChunked,
-        ),
-    ),
-    (SiteDown, _UNREACHABLE, (Exception,)),
+_UNREADABLE = (
+    requests.exceptions.ContentDecodingError,
+    requests.exceptions.InvalidJSONError,
+    requests.TooManyRedirects,
+    urllib3.exceptions.BodyNotHttplibCompatible,
+    urllib3.exceptions.DecodeError,
+    urllib3.exceptions.HeaderParsingError,
+    urllib3.exceptions.ResponseNotChunked,
 )
 
 T = TypeVar("T")
+
+
+class Deadline(msgspec.Struct, frozen=True):
+    """The moment by which something must be done, however many requests it takes."""
+
+    moment: float
+    clock: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Self:
+        """Set a deadline so many seconds from now."""
+        return cls(clock() + seconds, clock)
+
+    @property
+    def left(self) -> float:
+        """Seconds left; 0 once it has passed."""
+        return max(0.0, self.moment - self.clock())
+
+    def share(self, among: int) -> "Deadline":
+        """Set a nearer deadline for the first of several that divide what is left between them."""
+        return Deadline.after(self.left / among, self.clock)
+
+
+class Request(NamedTuple):
+    """What to ask a site for with GET."""
+
+    url: str
+    params: Mapping[str, str | int] = {}
+    headers: Mapping[str, str] = {}
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -89,11 +110,15 @@ def retry_after(response: requests.Response) -> float | None:
     """Seconds after which a site says that it may be asked again; None when it does not say, or not so that we know."""
     text = response.headers.get("Retry-After")
     try:
-        return min(urllib3.Retry().parse_retry_after(text), LONGEST_REST) if text else None
+        return min(urllib3.Retry().parse_retry_after(text), MAX_RETRY_AFTER) if text else None
     except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
         return None
 
 
 def site_error(error: Exception, host: str) -> SiteError:
-    """Put an error of requests, urllib3 or the socket in our words."""
-    return next(ours(f"{host} {words}.") for ours, words, theirs in _MEANING if isinstance(error, theirs))
+    """Convert an error of requests, urllib3 or the socket."""
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
+        return SiteTimeout(f"{host} did not answer in time.")
+    if isinstance(error, _UNREADABLE):
+        return SiteNonsense(f"{host} gave an answer that can't be read.")
+    return SiteDown(f"{host} could not be reached or broke off its answer.")

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from hakken.errors import PrivateList, SiteNonsense, SourceError, UserNotFound
-from hakken.http import Answer, Deadline, HttpClient, check_status
 from hakken.ratings import MAX_SCORE, AnimeId, Rating, Status, UserList
-from hakken.sources.base import blocked, checked, decoded, list_of, refusal_in
+from hakken.sites.base import blocked, checked, decoded, refusal_in
+from hakken.sites.client import HttpClient
+from hakken.sites.http import Answer, Deadline, check_status
 
 QUERY = """
 query ($name: String) {
@@ -70,14 +71,13 @@ class AniList:
 
     name = "anilist"
 
-    def __init__(self, http: HttpClient, url: str) -> None:
-        self._http = http
+    def __init__(self, url: str) -> None:
         self._url = url
 
-    def fetch(self, username: str, deadline: Deadline) -> UserList:
-        """Fetch someone's whole list, as `Source.fetch` has it."""
+    def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
+        """Fetch someone's whole list, as `ListSource` has it."""
         query = {"query": QUERY, "variables": {"name": checked(username)}}
-        answer = self._http.post(self._url, deadline, json=query)
+        answer = http.post(self._url, deadline, json=query)
         refusal = refusal_in(answer, _Refusal)
         if refusal or not answer.ok:
             raise _refused(answer, refusal)
@@ -85,7 +85,7 @@ class AniList:
         # A custom list holds entries of the others once more, to the last byte. It can't just be left out, since an
         # entry may be hidden from the others.
         entries = dict.fromkeys(bytes(entry) for one in lists for entry in one.entries)
-        return list_of(list(decoded(map(msgspec.Raw, entries), _Entry)))
+        return UserList.of(decoded(map(msgspec.Raw, entries), _Entry))
 
 
 def _refused(answer: Answer, refusal: _Refusal | None) -> SourceError:
