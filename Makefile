@@ -68,7 +68,7 @@ tune: .venv/installed ## write docs/tuning, PARAMS for `make model` among it (RA
 		$(if $(TITLES),--titles $(TITLES)) $(if $(RELATIONS),--relations $(RELATIONS)) --out docs/tuning
 
 sources: .venv/installed-dev ## write the table of docs/sources.md: what comes of each site's faults
-	WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/test_fault_matrix.py
+	WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/integration/test_fault_matrix.py
 
 screenshots: .venv/installed-dev ## take the pictures of pages that the README shows, and draw icon and card; needs Chromium
 	$(BIN)/python -m tests.screenshots

@@ -7,11 +7,11 @@ from playwright.sync_api import Browser
 
 from benchmarks import machine
 from benchmarks.serving import report
-from tests.browsing import APP, launched, opened
+from tests.browser.browsing import APP, launched, opened
+from tests.browser.test_budget import TRANSFERRED, TWENTY
 from tests.serving import served, wait_for
 from tests.standin.__main__ import environment
 from tests.standin.server import Standin
-from tests.test_budget import TRANSFERRED, TWENTY
 
 RUNS = 50
 PAINTED = """() => new Promise(done => new PerformanceObserver(list => {

@@ -1,4 +1,4 @@
-"""Fixtures that many tests share."""
+"""What holds for every test: nothing outside this machine is asked, and nothing of the user's is changed."""
 
 import os
 import tempfile
@@ -21,12 +21,3 @@ os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
 # How fast a machine is, is no test's business.
 settings.register_profile("hakken", settings(), deadline=None)
 settings.load_profile("hakken")
-
-pytest_plugins = [
-    "tests.models",
-    "tests.bucket",
-    "tests.backstage",
-    "tests.programs",
-    "tests.standin.fixtures",
-    "tests.browsing",
-]

@@ -2,17 +2,20 @@
 
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hakken.model.arrays import Arrays, Float64s
-from hakken.training.tables import RatingTable
+
+if TYPE_CHECKING:  # it takes compiled kernels to load
+    from hakken.training.tables import RatingTable
 
 Scores = dict[tuple[int, int], int]
 """(user, item) → score, for scored entries only."""
 
 
-def scores_of(table: RatingTable) -> Scores:
+def scores_of(table: "RatingTable") -> Scores:
     triples = zip(table.users.tolist(), table.items.tolist(), table.scores.tolist(), strict=True)
     return {(u, i): r for u, i, r in triples if r > 0}
 

@@ -13,7 +13,7 @@ import click
 from PIL import Image
 from playwright.sync_api import Browser, ViewportSize
 
-from tests.browsing import APP, DESK, PHONE, launched, opened
+from tests.browser.browsing import APP, DESK, PHONE, launched, opened
 from tests.serving import ROOT, served, wait_for
 from tests.standin.__main__ import environment
 from tests.standin.server import Standin

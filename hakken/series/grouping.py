@@ -10,7 +10,7 @@ Relations go first. A sequel, side story or summary is of the series; what a sit
 titles from joining the two. Then titles: of two shows only where one's title is the other's with a number, or begins
 with the whole of it and is like it; of a film, OVA or special, what it is nearest to in time.
 
-The figures are those with which well-known series of 2000 to 2026 came out right (`tests/series_pairs.csv`).
+The figures are those with which well-known series of 2000 to 2026 came out right (`tests/unit/series_pairs.csv`).
 """
 
 from collections import defaultdict

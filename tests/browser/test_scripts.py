@@ -1,0 +1,176 @@
+"""What the pages' script does: lists that change in place, one question at a time, and nothing lost on the way."""
+
+import re
+
+from playwright.sync_api import Page, Route, expect
+
+from hakken.knowledge import Knowledge
+from tests.browser.browsing import Open
+from tests.browser.walking import FILMS_ONLY, PLAIN, by_upload, entries, heading, titles
+from tests.exports import export_of
+from tests.standin.server import Standin
+
+
+def test_a_choice_changes_the_list_and_not_the_page(page: Page) -> None:
+    page.goto("/recommendations?sample=1")
+    page.evaluate("window.here = true")
+    page.get_by_text("Choose what to see").click()
+
+    page.get_by_label("Order").focus()
+    page.get_by_label("Order").select_option("predicted_rating")
+
+    expect(page).to_have_url(re.compile("order=predicted_rating"))
+    expect(page.get_by_role("status")).to_have_text("10 titles are shown.")
+    expect(page.get_by_label("Order")).to_be_focused()
+    page.get_by_role("checkbox", name="Leave out what hardly anyone has rated").check()
+    expect(page).to_have_url(re.compile("rated_only=1"))
+    assert page.evaluate("window.here")
+
+
+def test_two_choices_in_quick_succession_are_both_made(page: Page) -> None:
+    page.goto("/recommendations?sample=1")
+    held: list[Route] = []
+    page.route(FILMS_ONLY, lambda route: held.append(route))  # noqa: PLW0108  # Playwright marks it
+    page.get_by_text("Choose what to see").click()
+    with page.expect_request(FILMS_ONLY):
+        page.get_by_role("checkbox", name="Movie", exact=True).check()
+    # Before the answer is there, three more.
+    first, second = titles_shown(page)[:2]
+    page.get_by_role("checkbox", name="TV", exact=True).check()
+    page.get_by_role("button", name=f"Not this one: {first}").first.click()
+    page.get_by_role("button", name=f"Not this one: {second}").first.click()
+    expect(page.get_by_role("status").filter(has_text="Fetching")).to_be_visible()
+
+    held[0].continue_()
+
+    expect(page).to_have_url(re.compile(r"type=TV&type=Movie&hide=\d+&hide=\d+$"))
+    expect(page.get_by_text("Hidden: ")).to_have_count(2)
+    assert not {first, second} & set(titles(page))
+    expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
+
+
+def titles_shown(page: Page) -> list[str]:
+    return entries(page).get_by_role("heading").all_text_contents()
+
+
+def test_the_positions_that_a_slider_passes_are_not_gone_back_to(page: Page) -> None:
+    page.goto("/recommendations?sample=1&type=Movie")
+    slider = page.get_by_label("Niche or popular titles")
+    for position in ("-0.2", "-0.6", "-1"):
+        slider.fill(position)
+        expect(page).to_have_url(re.compile(f"popularity={position}(&|$)"))
+
+    page.go_back()
+
+    expect(page).to_have_url(re.compile("type=Movie$"))
+    expect(slider).to_have_value("0")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_a_jump_within_the_page_asks_for_nothing(page: Page, embedded: Knowledge) -> None:
+    by_upload(page, export_of(5000, embedded))
+    expect(page.get_by_text("be shared by its link")).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for long in (True, False):
+        if not long:
+            page.goto("/recommendations?sample=1")
+        asked.clear()
+        page.get_by_role("link", name="Skip to the content").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("main")).to_be_focused()
+        page.evaluate("new Promise(done => setTimeout(done, 300))")
+        assert [one for one in asked if "recommendations" in one] == []
+        expect(page.locator("#list")).not_to_have_attribute("aria-busy", "true")
+
+
+def test_a_choice_that_can_not_be_is_mended_on_the_page_that_says_so(page: Page) -> None:
+    page.goto("/recommendations?sample=1&year_from=2015&year_to=2000")
+    expect(heading(page)).to_have_text("One thing in the form is missing or out of range")
+
+    page.get_by_label("To", exact=True).fill("2017")
+    page.get_by_role("button", name="Show", exact=True).click()
+
+    expect(heading(page)).to_have_text("Recommended for the sample list")
+    expect(entries(page)).to_have_count(10)
+    page.go_back()
+    expect(heading(page)).to_have_text("One thing in the form is missing or out of range")
+
+
+def test_an_error_is_asked_for_once_and_can_be_gone_back_from(page: Page, sites: Standin) -> None:
+    page.goto("/recommendations?sample=1")
+    before = titles(page)
+    page.get_by_text("Choose what to see").click()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_label("From", exact=True).fill("2015")
+    page.get_by_label("From", exact=True).press("Tab")
+    expect(page).to_have_url(re.compile("year_from=2015$"))
+    page.get_by_label("To", exact=True).fill("2000")
+    page.get_by_role("button", name="Show", exact=True).click()
+
+    expect(heading(page)).to_have_text("One thing in the form is missing or out of range")
+    assert len([one for one in asked if "year_to=2000" in one]) == 1
+    expect(page).to_have_title(re.compile("^One thing in the form"))
+    page.go_back()
+    expect(heading(page)).to_have_text("Recommended for the sample list")
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"sample=1$"))
+    assert titles(page) == before
+
+
+def test_without_an_answer_the_page_stays_as_it_is(page: Page) -> None:
+    page.goto("/picks?pick=1-9")
+    page.get_by_label("Score for Death Note", exact=True).select_option("8")
+    page.context.set_offline(offline=True)
+    page.get_by_label("Find a title").fill("monster")
+
+    expect(page.get_by_role("status").filter(has_text="There was no answer")).to_be_visible()
+    expect(page.locator(".picks li")).to_have_count(1)
+    page.context.set_offline(offline=False)
+    page.get_by_label("Find a title").press("Enter")
+
+    expect(page.locator("#offered")).to_have_text("Found")
+    # The score that was chosen beside a title is not lost either.
+    expect(page.locator(".picks li")).to_have_count(2)
+
+
+@PLAIN
+def test_enter_searches_whatever_is_picked(tab: Open, scripts: bool) -> None:
+    page = tab(java_script_enabled=scripts)
+    for picked in ("", "?pick=1-9&pick=5-8"):
+        page.goto(f"/picks{picked}")
+        page.get_by_label("Find a title").fill("monster")
+        page.get_by_label("Find a title").press("Enter")
+        expect(page.locator("#offered")).to_have_text("Found")
+        expect(page.locator(".picks li")).to_have_count(2 if picked else 0)
+        expect(page.get_by_text("Pick a title first")).to_have_count(0)
+
+
+def test_genres_that_only_titles_for_adults_have_come_with_those(page: Page) -> None:
+    page.goto("/recommendations?sample=1&without_genre=Yaoi")
+    page.locator("summary", has_text="With all of these genres").click()
+    page.locator("summary", has_text="With none of these genres").click()
+    genres = page.get_by_role("checkbox", name="Hentai", exact=True)
+    expect(genres).to_have_count(0)
+
+    page.get_by_role("checkbox", name="Show titles for adults too").check()
+
+    expect(genres).to_have_count(2)
+
+
+def test_two_titles_added_in_quick_succession_keep_their_scores(page: Page) -> None:
+    page.goto("/picks")
+    held: list[Route] = []
+    page.route(re.compile("add=1535"), lambda route: held.append(route))  # noqa: PLW0108  # Playwright marks it
+    page.get_by_label("Score for Death Note", exact=True).select_option("10")
+    with page.expect_request(re.compile("add=1535")):
+        page.get_by_role("button", name="Add Death Note", exact=True).click()
+    # The answer on its way will offer other titles than these.
+    page.get_by_label("Score for Naruto", exact=True).select_option("3")
+    page.get_by_role("button", name="Add Naruto", exact=True).click()
+
+    held[0].continue_()
+
+    expect(page.locator(".picks li")).to_have_count(2)
+    expect(page).to_have_url(re.compile("pick=1535-10&pick=20-3$"))

@@ -1,0 +1,302 @@
+"""Each path through the pages as a person walks it, before the stand-in of the sites."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from hakken.knowledge import Knowledge
+from tests.browser.browsing import Open
+from tests.browser.walking import PLAIN, by_upload, by_username, choose_file, entries, heading, titles
+from tests.exports import MANGA, SAMPLE, export_of
+from tests.standin.faults import Faults
+from tests.standin.server import Standin
+
+
+@PLAIN
+def test_from_a_username_to_a_list_that_can_be_kept(tab: Open, scripts: bool) -> None:
+    page = tab(java_script_enabled=scripts)
+    by_username(page, "visitor-1")
+    expect(heading(page)).to_have_text("Recommended for visitor-1")
+    all_of_them = titles(page)
+
+    page.get_by_text("Choose what to see").click()
+    page.get_by_role("checkbox", name="Movie", exact=True).check()
+    if not scripts:
+        page.get_by_role("button", name="Show", exact=True).click()
+    expect(page).to_have_url(re.compile("type=Movie"))
+    films = titles(page)
+    assert films != all_of_them
+    expect(entries(page).locator(".facts")).to_have_text([re.compile("^Movie")] * len(films))
+
+    another = tab(java_script_enabled=scripts)
+    another.goto(page.url)
+    assert titles(another) == films
+    expect(another.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
+
+    page.go_back()
+    expect(entries(page).get_by_role("heading")).to_have_text(all_of_them)
+    expect(page.get_by_role("checkbox", name="Movie", exact=True, include_hidden=True)).not_to_be_checked()
+    page.go_forward()
+    expect(entries(page).get_by_role("heading")).to_have_text(films)
+    expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
+
+
+@PLAIN
+def test_what_was_chosen_goes_along_to_the_taste_and_to_the_picks_and_back(tab: Open, scripts: bool) -> None:
+    page = tab(java_script_enabled=scripts)
+    page.goto("/recommendations?pick=1-9&pick=19-8&type=Movie&hide=578")
+    chosen = titles(page)
+
+    page.get_by_role("link", name="Your taste").click()
+    page.get_by_role("link", name="Recommendations").click()
+    assert titles(page) == chosen
+    page.get_by_role("link", name="Change the titles on this list").click()
+    page.get_by_role("button", name="Recommend").click()
+
+    expect(heading(page)).to_have_text("Recommended from your list")
+    assert titles(page) == chosen
+    expect(page.get_by_text("Hidden: Hotaru no Haka")).to_be_visible()
+
+
+@PLAIN
+def test_an_export_that_is_chosen(tab: Open, scripts: bool) -> None:
+    page = tab(java_script_enabled=scripts)
+    page.goto("/")
+    choose_file(page, SAMPLE.read_bytes())
+    page.get_by_role("form", name="Your MyAnimeList export").get_by_label("How many titles").fill("3")
+    page.get_by_role("button", name="Recommend from the export").click()
+
+    expect(heading(page)).to_have_text("Recommended from your list")
+    expect(entries(page)).to_have_count(3)
+    expect(page.get_by_text("address holds all of it")).to_be_visible()
+    another = tab(java_script_enabled=scripts)
+    another.goto(page.url)
+    assert titles(another) == titles(page)
+
+
+def test_an_export_that_is_dropped_on_its_form(page: Page) -> None:
+    page.goto("/")
+    form = page.get_by_role("form", name="Your MyAnimeList export")
+    files = page.evaluate_handle(
+        "text => { const files = new DataTransfer(); files.items.add(new File([text], 'list.xml')); return files; }",
+        SAMPLE.read_text(encoding="utf-8"),
+    )
+
+    form.dispatch_event("dragover", {"dataTransfer": files})
+    expect(form).to_have_class(re.compile("over"))
+    form.dispatch_event("drop", {"dataTransfer": files})
+
+    expect(form).not_to_have_class(re.compile("over"))
+    expect(page.get_by_label("Export file")).to_have_value(re.compile("list.xml"))
+    expect(page.get_by_label("Export file")).to_be_focused()
+    form.get_by_role("button", name="Recommend from the export").click()
+    expect(heading(page)).to_have_text("Recommended from your list")
+
+
+@PLAIN
+def test_a_list_too_long_for_an_address(tab: Open, embedded: Knowledge, scripts: bool) -> None:
+    page = tab(java_script_enabled=scripts)
+    by_upload(page, export_of(5000, embedded))
+    expect(page.get_by_text("be shared by its link")).to_be_visible()
+    all_of_them = titles(page)
+
+    page.get_by_text("Choose what to see").click()
+    page.get_by_role("checkbox", name="Movie", exact=True).check()
+    # Nothing changes at once, with scripts or without: what changed in place could not be gone back to.
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(entries(page).locator(".facts").first).to_have_text(re.compile("^Movie"))
+    films = titles(page)
+    assert films != all_of_them
+
+    page.get_by_role("button", name=f"Not this one: {films[0]}").first.click()
+    expect(page.get_by_text(f"Hidden: {films[0]}")).to_be_visible()
+    assert films[0] not in titles(page)
+    expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as CSV").click()
+    rows = list(csv.DictReader(download.value.path().read_text(encoding="utf-8").splitlines()))
+    assert [row["title"] for row in rows][: len(titles(page))] == titles(page)
+    assert page.url.endswith("/recommendations#list"), "and the list is where one looks"
+    page.go_back()
+    expect(page.get_by_text(f"Hidden: {films[0]}")).to_have_count(0)
+    page.go_forward()
+    expect(page.get_by_text(f"Hidden: {films[0]}")).to_be_visible()
+    page.get_by_role("button", name="Your taste").click()
+    expect(heading(page)).to_have_text("Taste from your list")
+    page.get_by_role("button", name="Recommendations").click()
+    expect(heading(page)).to_have_text("Recommended from your list")
+
+
+def test_picking_with_search_while_typing(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Pick titles by hand").click()
+    field = page.get_by_label("Find a title")
+    field.press_sequentially("cowbow bep")
+    expect(page.get_by_role("heading", name="Found")).to_be_visible()
+    expect(field).to_be_focused()
+    field.press_sequentially("op")
+    expect(field).to_have_value("cowbow bepop")
+
+    page.get_by_label("Score for Cowboy Bebop", exact=True).select_option("9")
+    page.get_by_role("button", name="Add Cowboy Bebop", exact=True).click()
+    expect(page.locator(".picks li")).to_have_text([re.compile("Cowboy Bebop")])
+    expect(page.get_by_label("Score for Cowboy Bebop", exact=True)).to_have_value("1-9")
+    expect(field).to_have_value("cowbow bepop")
+    page.get_by_role("button", name="Recommend").click()
+
+    expect(heading(page)).to_have_text("Recommended from your list")
+    page.get_by_role("link", name="Change the titles on this list").click()
+    expect(page.get_by_label("Score for Cowboy Bebop", exact=True)).to_have_value("1-9")
+
+
+@PLAIN
+def test_what_is_said_of_single_titles_and_taken_back(tab: Open, scripts: bool) -> None:
+    page = tab(java_script_enabled=scripts)
+    page.goto("/recommendations?sample=1&type=Movie")
+    before = titles(page)
+
+    page.get_by_role("button", name=f"Not this one: {before[0]}").click()
+    expect(page.get_by_text(f"Hidden: {before[0]}")).to_be_visible()
+    assert before[0] not in titles(page)
+    leave = page.get_by_role("button", name="leave out: Mononoke Hime")
+    leave.first.click()
+    expect(page.get_by_text("Left out of your list: Mononoke Hime")).to_be_visible()
+    expect(leave).to_have_count(0)
+    liked = titles(page)[1]
+    page.get_by_role("button", name=f"More like this: {liked}").click()
+    expect(page.get_by_text(f"More like: {liked}")).to_be_visible()
+
+    for said in (f"Hidden {before[0]}", "Left out of your list Mononoke Hime", f"More like {liked}"):
+        undo = page.get_by_role("button", name=f"Undo: {said}")
+        undo.click()
+        expect(undo).to_have_count(0)
+    expect(entries(page).get_by_role("heading")).to_have_text(before)
+    expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
+    assert "undo" not in page.url
+
+
+@PLAIN
+def test_the_same_list_as_table_and_as_files(tab: Open, scripts: bool) -> None:
+    page = tab(java_script_enabled=scripts)
+    page.goto("/recommendations?sample=1&n=4")
+    shown = titles(page)
+
+    files: dict[str, str] = {}
+    for form in ("CSV", "JSON"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Download as {form}").click()
+        assert download.value.suggested_filename == f"hakken.{form.lower()}"
+        files[form] = Path(download.value.path()).read_text(encoding="utf-8")
+    assert [row["title"] for row in csv.DictReader(files["CSV"].splitlines())][:4] == shown
+    assert [one["title"] for one in json.loads(files["JSON"])["recommendations"]] == shown
+    page.get_by_role("button", name="Table").click()
+
+    table = page.get_by_role("table", name="Recommendations")
+    expect(table.get_by_role("rowheader").get_by_role("link")).to_have_text(shown)
+    expect(page.get_by_role("button", name="Table")).to_have_attribute("aria-pressed", "true")
+    page.go_back()
+    expect(entries(page).get_by_role("heading")).to_have_text(shown)
+
+
+def test_to_a_title_to_the_taste_and_back_to_the_list_as_it_was(page: Page) -> None:
+    page.goto("/recommendations?sample=1")
+    page.get_by_text("Choose what to see").click()
+    page.get_by_role("checkbox", name="Movie", exact=True).check()
+    expect(page).to_have_url(re.compile("type=Movie"))
+    films = titles(page)
+
+    page.get_by_role("link", name=films[1], exact=True).click()
+    expect(heading(page)).to_have_text(films[1])
+    page.get_by_role("link", name="What to watch if you love it").click()
+    expect(heading(page)).to_have_text("Recommended from your list")
+    page.go_back()
+    page.go_back()
+
+    expect(entries(page).get_by_role("heading")).to_have_text(films)
+    expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
+    page.get_by_role("link", name="Your taste").click()
+    expect(heading(page)).to_have_text("The taste of the sample list")
+    page.get_by_role("link", name="Recommendations").click()
+    expect(heading(page)).to_have_text("Recommended for the sample list")
+
+
+def test_a_list_that_takes_its_time_says_so_and_waits_no_more_after_going_back(page: Page) -> None:
+    said: list[str] = []
+    page.expose_function("said", lambda text: said.append(text))  # noqa: PLW0108  # Playwright marks it
+    page.goto("/")
+    form = page.get_by_role("form", name="Your username")
+    form.get_by_role("status").evaluate(
+        "status => new MutationObserver(() => said(status.textContent)).observe(status, {childList: true})"
+    )
+    form.get_by_label("Username", exact=True).fill("visitor-4")
+    form.get_by_role("button").click()
+
+    expect(heading(page)).to_have_text("Recommended for visitor-4")
+    assert said == ["Fetching the list: a long one can take some seconds."]
+    page.go_back()
+    expect(form.get_by_role("status")).to_be_empty()
+    expect(form).not_to_have_attribute("aria-busy", "true")
+
+
+@PLAIN
+def test_from_a_private_list_by_an_upload_to_a_list(tab: Open, scripts: bool) -> None:
+    page = tab(java_script_enabled=scripts)
+    by_username(page, "recluse")
+    expect(heading(page)).to_have_text("This list is private")
+    expect(page.get_by_text("Or make it public, at least for a minute")).to_be_visible()
+    expect(page.get_by_label("Username", exact=True)).to_have_value("recluse")
+
+    choose_file(page, SAMPLE.read_bytes())
+    page.get_by_role("button", name="Recommend from the export").click()
+    expect(heading(page)).to_have_text("Recommended from your list")
+
+    page.go_back()
+    expect(heading(page)).to_have_text("This list is private")
+    page.go_back()
+    expect(heading(page)).to_contain_text("Find the anime")
+
+
+def test_an_unknown_user_who_corrects_the_name(page: Page) -> None:
+    by_username(page, "visitor-l", "AniList")
+    expect(heading(page)).to_have_text("The site knows no such user")
+    expect(page.get_by_label("Site")).to_have_value("anilist")
+
+    page.get_by_label("Username", exact=True).fill("visitor-1")
+    page.keyboard.press("Enter")
+
+    expect(heading(page)).to_have_text("Recommended for visitor-1")
+
+
+def test_while_a_site_is_down_picks_still_work(page: Page, sites: Standin) -> None:
+    sites.fail("anilist", Faults.OUT_OF_ORDER)
+    by_username(page, "visitor-5", "AniList")
+    expect(heading(page)).to_have_text("The site is down")
+    expect(page.get_by_text("Neither you nor we did anything wrong")).to_be_visible()
+
+    page.get_by_role("link", name="Pick titles by hand").click()
+
+    expect(heading(page)).to_have_text("Pick titles that you have seen")
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "advice"),
+    [
+        (b"nothing of the kind", "That file is not an anime list export", "it ends in .xml or .xml.gz"),
+        (MANGA, "That is the export of a manga list", "choose “Anime List”"),
+        (b" " * 1_200_000, "That file is too large", "just as MyAnimeList gave it to you"),
+    ],
+    ids=["bad file", "manga", "too large"],
+)
+def test_a_wrong_file_and_then_the_right_one(page: Page, content: bytes, said: str, advice: str) -> None:
+    by_upload(page, content)
+    expect(heading(page)).to_have_text(said)
+    expect(page.get_by_text(advice)).to_be_visible()
+
+    choose_file(page, SAMPLE.read_bytes())
+    page.get_by_role("button", name="Recommend from the export").click()
+
+    expect(heading(page)).to_have_text("Recommended from your list")

@@ -1,0 +1,586 @@
+"""The API: each operation, each failure, and what others may do with the answers."""
+
+import json
+import logging
+from typing import Any, get_type_hints
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hakken import errors
+from hakken.catalogue import Anime, Link, Related
+from hakken.knowledge import Knowledge
+from hakken.listing import as_json
+from hakken.neighbours import also_liked, nearest, standing
+from hakken.ratings import (
+    MAX_N,
+    FranchiseRule,
+    Order,
+    Planned,
+    Preferences,
+    Rating,
+    Reason,
+    Recommendation,
+    Recommendations,
+    Site,
+    Status,
+    UserList,
+    Username,
+)
+from hakken.recommend import list_notes
+from hakken.lists import encoded_list
+from hakken.taste import profile
+from hakken.web.api.operations import Operation
+from hakken.web.api.options import RANGES, RecommendationsBody
+from hakken.web.api.table import OPERATIONS
+from hakken.web.forms import CHOICES, written
+from tests.backstage import EVIL, MADE, Backstage, words
+from tests.backstage import knowledge as made_up_knowledge
+from tests.integration.test_pages import kinds_of_error
+from tests.programs import JSON, PROBLEM, ask, said
+
+LIST = {"ratings": [{"anime_id": 1, "score": 9}, {"anime_id": 199, "score": 0, "status": "watching"}]}
+
+
+# Lists
+
+
+def test_a_list_by_name_is_that_of_the_terminal_and_the_download(client: FlaskClient, backstage: Backstage) -> None:
+    answer = client.get("/api/v1/recommendations?username=Spike_S-1&source=anilist&n=25")
+
+    assert answer.status_code == 200
+    assert answer.content_type == JSON
+    assert backstage.asked == [(Username("Spike_S-1", Site.ANILIST), Preferences(n=25))]
+    assert answer.text == as_json(MADE, made_up_knowledge())
+    assert "Spike" not in answer.text
+    assert list(said(answer)) == ["recommendations", "continue", "model", "notes"]
+    assert said(answer)["model"] == {
+        "version": "20261123T211635Z-abc",
+        "created": "2026-11-23T21:16:35Z",
+        "data_time": "2026-03",
+    }
+
+
+def test_a_list_that_is_sent(client: FlaskClient, backstage: Backstage) -> None:
+    answer = client.post("/api/v1/recommendations", json=LIST | {"n": 20, "genre": ["Action", "Action"], "adult": True})
+
+    assert said(answer) == json.loads(as_json(MADE, made_up_knowledge()))
+    [(who, preferences)] = backstage.asked
+    assert isinstance(who, UserList)
+    assert [(one.anime_id, one.score, one.status) for one in who.ratings] == [
+        (1, 9, Status.COMPLETED),
+        (199, 0, Status.WATCHING),
+    ]
+    assert preferences == Preferences(n=20, genres=("Action",), adult=True)
+
+
+CARRIED = encoded_list.packed(UserList.of([Rating(1, 9), Rating(199, 0, Status.WATCHING)]))
+
+
+@pytest.mark.parametrize("way", ["sample=1", "pick=1-9&pick=199", f"list={CARRIED}"])
+def test_the_other_ways_of_the_page_to_name_a_list(client: FlaskClient, backstage: Backstage, way: str) -> None:
+    page = client.get(f"/recommendations?{way}", follow_redirects=True)
+    answer = client.get(f"/api/v1/recommendations?{way}")
+
+    assert answer.status_code == page.status_code == 200
+    assert backstage.asked[0] == backstage.asked[1]
+    broken = client.get("/api/v1/recommendations?list=x")
+    assert (broken.status_code, said(broken)["type"]) == (400, "/api/v1/problems#bad-list")
+
+
+def in_order(span: tuple[int | None, int | None]) -> bool:
+    first, last = span
+    return first is None or last is None or first <= last
+
+
+years = st.none() | st.integers(1900, 2200)
+ids = st.lists(st.integers(1, 2**31 - 1), max_size=5, unique=True).map(tuple)
+names = st.lists(st.sampled_from(["Action", "Comedy", "Drama", "Space"]), max_size=3, unique=True).map(tuple)
+all_preferences = st.builds(
+    lambda span, **others: Preferences(year_from=span[0], year_to=span[1], **others),
+    span=st.tuples(years, years).filter(in_order),
+    n=st.integers(1, MAX_N),
+    order=st.sampled_from(Order),
+    popularity=st.integers(-100, 100).map(lambda part: part / 100),
+    types=st.lists(st.sampled_from(["TV", "Movie", "OVA"]), max_size=2, unique=True).map(tuple),
+    genres=names,
+    without_genres=names,
+    min_members=st.integers(0, 10**9),
+    adult=st.booleans(),
+    rated_only=st.booleans(),
+    planned=st.sampled_from(Planned),
+    franchise=st.sampled_from(FranchiseRule),
+    ignored=ids,
+    hidden=ids,
+    like=ids,
+)
+
+
+def test_every_option_is_drawn() -> None:
+    drawn: set[str] = set()
+
+    @settings(max_examples=200, database=None, derandomize=True)
+    @given(all_preferences)
+    def collect(preferences: Preferences) -> None:
+        drawn.update(written(preferences))
+
+    collect()
+    assert drawn == {choice.name for choice in CHOICES.values()}
+
+
+@settings(max_examples=40)
+@given(preferences=all_preferences)
+def test_options_of_page_address_and_body_mean_the_same(embedded_client: FlaskClient, preferences: Preferences) -> None:
+    query = urlencode(written(preferences), doseq=True)
+    body = {
+        choice.name: list(value) if isinstance(value, tuple) else value
+        for field, choice in CHOICES.items()
+        if (value := getattr(preferences, field)) is not None
+    }
+
+    page = embedded_client.get(f"/recommendations?format=json&pick=1-9&pick=5-8&{query}", follow_redirects=True)
+    named = embedded_client.get(f"/api/v1/recommendations?pick=1-9&pick=5-8&{query}")
+    sent = embedded_client.post(
+        "/api/v1/recommendations",
+        json=body | {"ratings": [{"anime_id": 1, "score": 9}, {"anime_id": 5, "score": 8}]},
+    )
+
+    assert page.status_code == 200
+    assert said(named) == said(sent) == said(page)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (field, bound + step)
+        for field, meta in RANGES.items()
+        for bound, step in ((meta.ge or 0, -1), (meta.ge or 0, 0), (meta.le or 0, 0), (meta.le or 0, 1))
+    ],
+)
+def test_page_address_and_body_have_the_same_ranges(client: FlaskClient, field: str, value: int) -> None:
+    page = client.get(f"/recommendations?sample=1&{field}={value}", follow_redirects=True)
+
+    assert client.get(f"/api/v1/recommendations?sample=1&{field}={value}").status_code == page.status_code
+    assert client.post("/api/v1/recommendations", json=LIST | {field: value}).status_code == page.status_code
+
+
+@pytest.mark.parametrize("choice", [choice for choice in CHOICES.values() if choice.most], ids=lambda one: one.name)
+def test_page_address_and_body_take_equally_many(client: FlaskClient, choice: Any) -> None:
+    for more, status in ((0, 200), (1, 400)):
+        values = [str(one) for one in range(1, choice.most + 1 + more)]
+        query = urlencode({choice.name: values}, doseq=True)
+        sent: list[Any] = values if "genre" in choice.name or choice.name == "type" else list(map(int, values))
+        assert client.get(f"/api/v1/recommendations?sample=1&{query}").status_code == status
+        assert client.post("/api/v1/recommendations", json=LIST | {choice.name: sent}).status_code == status
+
+
+def test_every_number_among_the_options_has_its_range() -> None:
+    numbers = {field for field, hint in get_type_hints(Preferences).items() if hint in {int, float, int | None}}
+    assert set(RANGES) == numbers
+    assert set(RecommendationsBody.__struct_encode_fields__) == {"ratings", *(one.name for one in CHOICES.values())}
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("", "Exactly one of `username`, `sample`, `pick`, `list` has to say whose list is meant."),
+        ("username=", "Exactly one of"),
+        ("username=spike&sample=1", "Exactly one of"),
+        ("sample=1&genres=Action", "There is no option `genres`."),
+        ("sample=1&gener=", "There is no option `gener`."),
+        ("sample=1&n=5&n=6", "`n` can be given only once."),
+        ("sample=1&n=ten", "`n`: expected `int`, got `str`."),
+        ("sample=1&n=101", "`n`: expected `int` <= 100."),
+        ("sample=1&popularity=nan", "`popularity`: expected `float` >= -1.0."),
+        ("sample=1&adult=yes", "`adult`: invalid enum value 'yes'."),
+        ("sample=1&year_from=null", "`year_from`: expected `int`, got `str`."),
+        ("sample=1&year_from=2000&year_to=1990", "The first year must not be after the last."),
+        ("sample=1&source=kitsu", "`source`: invalid enum value 'kitsu'."),
+        ("sample=1&order=best", "`order`: invalid enum value 'best'."),
+        ("sample=1&ignore=0", "`ignore[0]`: expected `int` >= 1."),
+        (f"sample=1&genre={65 * 'x'}", "`genre[0]`: expected `str` of length <= 64."),
+    ],
+)
+def test_what_an_address_may_not_say(client: FlaskClient, backstage: Backstage, query: str, sentence: str) -> None:
+    answer = client.get(f"/api/v1/recommendations?{query}")
+
+    assert (answer.status_code, answer.content_type) == (400, PROBLEM)
+    assert said(answer)["type"] == "/api/v1/problems#bad-option"
+    assert said(answer)["detail"].startswith(sentence)
+    assert not backstage.asked
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
+def test_a_parameter_that_nobody_knows_is_refused_everywhere(
+    client: FlaskClient, backstage: Backstage, operation: Operation
+) -> None:
+    answer = ask(client, operation, unknown="1")
+
+    assert (answer.status_code, said(answer)["detail"]) == (400, "There is no option `unknown`.")
+    assert not backstage.asked
+
+
+@pytest.mark.parametrize("switch", ["1", "true"])
+def test_a_switch_is_on_by_the_pages_word_and_by_that_of_most_programs(
+    client: FlaskClient, backstage: Backstage, switch: str
+) -> None:
+    assert client.get(f"/api/v1/recommendations?sample=1&adult={switch}&year_from=&type=&n=").status_code == 200
+    assert backstage.asked[0][1] == Preferences(adult=True)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/recommendations", "/api/v1/taste"])
+@pytest.mark.parametrize(
+    ("body", "kind", "sentence"),
+    [
+        (b"", "bad-body", "The body can't be read: "),
+        (b"{", "bad-body", "The body can't be read: "),
+        (b"\xff", "bad-body", "The body can't be read: "),
+        (b'{"ratings": [' + 100_000 * b"[", "bad-", ""),
+        (b'{"ratings": [{"anime_id": NaN}]}', "bad-body", ""),
+        (b"[]", "bad-option", "Expected `object`, got `array`."),
+        (b"{}", "bad-option", "What is missing is `ratings`."),
+        (b'{"ratings": 1}', "bad-option", "`ratings`: expected `array`, got `int`."),
+        (b'{"ratings": [], "scores": []}', "bad-option", "There is no option `scores`."),
+        (b'{"ratings": [{"anime_id": 1, "scor": 8}]}', "bad-option", "`ratings[0]`: there is no option `scor`."),
+        (b'{"ratings": [{"score": 8}]}', "bad-option", "`ratings[0]`: what is missing is `anime_id`."),
+        (b'{"ratings": [{"anime_id": 0}]}', "bad-option", "`ratings[0].anime_id`: expected `int` >= 1."),
+        (b'{"ratings": [{"anime_id": "1"}]}', "bad-option", "`ratings[0].anime_id`: expected `int`, got `str`."),
+        (b'{"ratings": [{"anime_id": 1, "score": 11}]}', "bad-option", "`ratings[0].score`: expected `int` <= 10."),
+        (b'{"ratings": [{"anime_id": 1, "status": "seen"}]}', "bad-option", "`ratings[0].status`: invalid enum value"),
+    ],
+)
+def test_bodies_that_cant_be_used(client: FlaskClient, path: str, body: bytes, kind: str, sentence: str) -> None:
+    answer = client.post(path, data=body, content_type="application/json; charset=utf-8")
+
+    assert (answer.status_code, answer.content_type) == (400, PROBLEM)
+    assert said(answer)["type"].startswith(f"/api/v1/problems#{kind}")
+    assert said(answer)["detail"].startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+)
+def test_a_body_that_is_not_said_to_be_json(client: FlaskClient, content_type: str | None) -> None:
+    answer = client.post("/api/v1/recommendations", data=json.dumps(LIST), content_type=content_type)
+
+    assert (answer.status_code, answer.content_type) == (415, PROBLEM)
+    assert said(answer)["type"] == "/api/v1/problems#unsupported-media-type"
+
+
+def test_a_body_may_be_as_large_as_an_upload(embedded_client: FlaskClient) -> None:
+    limit = embedded_client.application.config["MAX_CONTENT_LENGTH"]
+    for more, status in ((0, 200), (1, 413)):
+        body = json.dumps(LIST).encode()
+        answer = embedded_client.post("/api/v1/taste", data=body + b" " * (limit + more - len(body)), content_type=JSON)
+        assert answer.status_code == status
+    assert answer.content_type == PROBLEM
+    assert said(answer)["type"] == "/api/v1/problems#request-entity-too-large"
+
+
+# Titles, the model, taste
+
+
+def test_titles_are_found_by_any_name_with_typos(client: FlaskClient) -> None:
+    [first] = said(client.get("/api/v1/anime?q=spirted+awya&limit=1"))["anime"]
+
+    assert first == {
+        "anime_id": 199,
+        "title": "Sen to Chihiro no Kamikakushi",
+        "title_english": "Spirited Away",
+        "type": "Movie",
+        "year": 2001,
+        "episodes": 1,
+        "url": "https://myanimelist.net/anime/199",
+    }
+    note = "“for adults” is not known here; our titles end in March 2026."
+    assert said(client.get("/api/v1/anime?q=for+adults")) == {"anime": [], "notes": [note]}
+    assert said(client.get("/api/v1/anime?q=for+adults&adult=1"))["anime"][0]["anime_id"] == 900
+    assert said(client.get("/api/v1/anime?q=cowboy"))["notes"] == []
+    assert said(client.get("/api/v1/anime?q=+"))["anime"] == []
+    for query in ("", "q=", "q=x&limit=0", "q=x&limit=51", f"q={65 * 'x'}", "q=x&n=3"):
+        assert client.get(f"/api/v1/anime?{query}").status_code == 400
+
+
+def test_what_is_known_of_a_title_and_what_is_not(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.facts = {
+        1: {
+            "synopsis": "A crew.",
+            "relations": (Related(5, "Side story"), Related(6, "Sequel", 0.5), Related(7, "Other", 0.35)),
+            "made_from": "original",
+            "tags": ("Space",),
+            "streaming": (Link("x", "https://www.crunchyroll.com/bebop"), Link("y", "https://evil.example/")),
+        },
+        199: {"picture": "https://evil.example/cover.jpg"},
+    }
+    facts = said(client.get("/api/v1/anime/1"))
+
+    assert (facts["title"], facts["title_english"], facts["synopsis"]) == ("Cowboy Bebop", None, "A crew.")
+    assert facts["picture"].startswith("https://cdn.myanimelist.net/")
+    assert facts["streaming"] == [{"name": "Crunchyroll", "url": "https://www.crunchyroll.com/bebop"}]
+    assert facts["relations"] == [
+        {"anime_id": 5, "relation": "Side story"},
+        {"anime_id": 6, "relation": "Sequel", "confidence": 0.5},
+    ]
+    assert (facts["made_from"], facts["tags"]) == ("original", ["Space"])
+    assert facts["recommendable"] is True
+    assert set(facts) == {*Anime.__struct_encode_fields__, "url", "recommendable"}
+    assert {"franchise", "saga", "story", "kind", "probable"} <= set(facts)  # two keep the names of before
+    for anime_id in (199, 666):
+        assert said(client.get(f"/api/v1/anime/{anime_id}"))["picture"] is None, "it is of a host that is not listed"
+    assert not backstage.wanted, "who reads all titles would have us ask for all"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/anime/12345", "/api/v1/anime/12345/neighbours"])
+def test_no_such_title(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+
+    assert answer.status_code == 404
+    assert said(answer) == {
+        "type": "/api/v1/problems#unknown-title",
+        "title": "No such title is known here",
+        "status": 404,
+        "detail": "Neither the catalogue nor the model has an anime with the number 12345.",
+    }
+
+
+def test_the_model(client: FlaskClient) -> None:
+    model, manifest = said(client.get("/api/v1/model")), made_up_knowledge().model.manifest
+
+    assert model == {
+        "version": "20261123T211635Z-abc",
+        "created": manifest.created,
+        "data_time": "2026-03",
+        "hakken_version": manifest.hakken_version,
+        "mu": manifest.mu,
+        "sizes": msgspec.to_builtins(manifest.sizes),
+        "parameters": msgspec.to_builtins(manifest.parameters),
+    }
+
+
+def test_neighbours(embedded_client: FlaskClient, embedded: Knowledge) -> None:
+    answer = said(embedded_client.get("/api/v1/anime/1/neighbours?limit=4"))
+
+    assert answer == {
+        "nearest": [msgspec.to_builtins(one) for one in nearest(1, embedded, 4)],
+        "also_liked": [msgspec.to_builtins(one) for one in also_liked(1, embedded, 4)],
+        "standing": msgspec.to_builtins(standing(1, embedded)),
+    }
+    few, more = (said(embedded_client.get(f"/api/v1/anime/1/neighbours?limit=50&adult={one}")) for one in ("0", "1"))
+    assert len(few["nearest"]) == len(more["nearest"]) == 50
+
+
+def test_taste_by_name_and_of_a_list(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.list = UserList.of([Rating(1, 9), Rating(199, 0, Status.WATCHING)])
+    expected = json.loads(msgspec.json.encode(profile(backstage.list, made_up_knowledge())))
+
+    assert said(client.get("/api/v1/taste?username=spike")) == expected
+    assert said(client.post("/api/v1/taste", json=LIST)) == expected
+    assert backstage.asked == [(Username("spike"), Preferences())]
+    assert said(client.get("/api/v1/taste?username=spike&n=3"))["detail"] == "There is no option `n`."
+
+
+def test_a_taste_says_what_could_not_be_read(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.list = UserList.of([Rating(1, 9)], skipped=2)
+    notes = said(client.get("/api/v1/taste?username=spike"))["notes"]
+
+    assert notes == [*profile(backstage.list, made_up_knowledge()).notes, *list_notes(backstage.list)]
+    assert len(list_notes(backstage.list)) == 1
+
+
+def test_titles_are_text_whatever_they_hold(client: FlaskClient, backstage: Backstage) -> None:
+    odd = "\N{RIGHT-TO-LEFT OVERRIDE}مرحبا \N{FACE WITH TEARS OF JOY}"
+    backstage.answer = Recommendations(
+        (Recommendation(666, EVIL.title, 8.0, 8.0, 1), Recommendation(2, odd, 8.0, 8.0, 1))
+    )
+    answer = client.get("/api/v1/recommendations?sample=1")
+
+    assert [one["title"] for one in said(answer)["recommendations"]] == [EVIL.title, odd]
+    assert answer.content_type == JSON
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert said(client.get("/api/v1/anime/666"))["title"] == EVIL.title
+
+
+def test_a_title_without_a_predicted_rating_has_null(client: FlaskClient, backstage: Backstage) -> None:
+    why = Reason(199, "Sen", 0, 0.1, planned=True)
+    made = Recommendation(1, "Cowboy Bebop", None, 0.5, 0, 0, (why,), by_attributes=True)
+    backstage.answer = Recommendations((made,))
+    [one] = said(client.get("/api/v1/recommendations?sample=1"))["recommendations"]
+
+    assert (one["predicted_rating"], one["by_attributes"]) == (None, True)
+    assert one["reasons"] == [{"anime_id": 199, "title": "Sen", "score": 0, "share": 0.1, "planned": True}]
+
+
+# Failures
+
+
+def failing(kind: type[errors.HakkenError]) -> errors.HakkenError:
+    if kind is errors.AllSourcesFailed:
+        return errors.AllSourcesFailed(
+            "No source answered.", [("mal", errors.SiteBusy("Wait.", 90.0)), ("jikan", errors.SiteDown("It's down."))]
+        )
+    return kind("This is what's wrong.")
+
+
+@pytest.mark.parametrize("kind", list(kinds_of_error()))
+@pytest.mark.parametrize("path", ["recommendations", "taste"])
+def test_every_failure_is_the_pages_own_as_a_problem(
+    client: FlaskClient, backstage: Backstage, kind: type[errors.HakkenError], path: str
+) -> None:
+    backstage.failure = failing(kind)
+    page, answer = client.get("/recommendations?username=spike"), client.get(f"/api/v1/{path}?username=spike")
+
+    assert answer.content_type == PROBLEM
+    assert said(answer)["status"] == answer.status_code == page.status_code
+    assert answer.headers.get("Retry-After") == page.headers.get("Retry-After")
+    assert said(answer)["detail"] in words(page)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert "spike" not in answer.text
+    if not issubclass(kind, errors.ExportError):  # which only an upload meets
+        name = said(answer)["type"].partition("#")[2]
+        assert f'id="{name}"' in client.get("/api/v1/").text
+
+
+def test_what_was_tried_is_told(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.failure = failing(errors.AllSourcesFailed)
+
+    assert said(client.get("/api/v1/recommendations?username=spike")) == {
+        "type": "/api/v1/problems#all-sources-failed",
+        "title": "The list could not be fetched",
+        "status": 503,
+        "detail": "No source answered.",
+        "tried": [
+            {"source": "mal", "type": "/api/v1/problems#site-busy", "detail": "Wait."},
+            {"source": "jikan", "type": "/api/v1/problems#site-down", "detail": "It's down."},
+        ],
+    }
+
+
+def test_sources_that_all_failed_alike_are_that_failure(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.failure = errors.AllSourcesFailed("No.", [("mal", errors.SiteTimeout("It took too long."))])
+    problem = said(client.get("/api/v1/recommendations?username=spike"))
+
+    assert (problem["type"], problem["status"]) == ("/api/v1/problems#site-timeout", 504)
+    assert len(problem["tried"]) == 1
+
+
+def test_a_mistake_of_ours_tells_nothing_of_itself(client: FlaskClient, backstage: Backstage) -> None:
+    backstage.failure = ValueError("secret detail")
+    answer = client.get("/api/v1/recommendations?username=spike")
+
+    assert (answer.status_code, answer.content_type) == (500, PROBLEM)
+    assert said(answer)["type"] == "/api/v1/problems#internal-server-error"
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
+def test_without_a_model(client: FlaskClient, backstage: Backstage, operation: Operation) -> None:
+    backstage.failure = backstage.model_failure = errors.ArtefactMissing("There is no model at /srv/secret.")
+    answer = ask(client, operation)
+
+    assert (answer.status_code, answer.content_type) == (503, PROBLEM)
+    assert said(answer)["type"] == "/api/v1/problems#model-error"
+    assert answer.headers["Retry-After"] == "60"
+    assert "/srv" not in answer.text
+    assert client.get("/api/v1/").status_code == client.get("/api/v1/openapi.json").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/v2", "/api/v1/nothing", "/api/v1/anime/0", "/api/v1/anime/bebop"])
+def test_what_is_not_there_is_a_problem_below_api_and_a_page_elsewhere(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+
+    assert (answer.status_code, answer.content_type) == (404, PROBLEM)
+    assert said(answer)["type"] == "/api/v1/problems#not-found"
+    assert client.get("/nothing").mimetype == "text/html"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/api/v1/recommendations", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("POST", "/api/v1/anime", {"GET", "HEAD", "OPTIONS"}),
+        ("PUT", "/api/v1/openapi.json", {"GET", "HEAD", "OPTIONS"}),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient, method: str, path: str, allowed: set[str]) -> None:
+    answer = client.open(path, method=method)
+
+    assert (answer.status_code, answer.content_type) == (405, PROBLEM)
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+    options = client.options(path)
+    assert (options.status_code, set(options.headers["Allow"].split(", "))) == (200, allowed)
+
+
+def test_no_name_and_no_query_is_logged(
+    client: FlaskClient, backstage: Backstage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for failure in (None, errors.UserNotFound("No."), errors.ArtefactMissing("No."), ValueError("No.")):
+        backstage.failure = failure
+        client.get("/api/v1/recommendations?username=spike_spiegel&genre=Action")
+        client.get("/api/v1/taste?username=spike_spiegel&foo=1")
+    client.get("/api/v1/anime?q=spike_spiegel")
+
+    assert caplog.records
+    assert "spike_spiegel" not in caplog.text
+    assert "Action" not in caplog.text
+
+
+# What others may do with the answers
+
+
+@pytest.mark.parametrize(
+    "path", ["model", "recommendations?sample=1", "nothing", "anime", "openapi.json", "anime/12345"]
+)
+def test_pages_of_any_origin_may_read_what_is_asked_for(client: FlaskClient, path: str) -> None:
+    answer = client.get(f"/api/v1/{path}", headers={"Origin": "https://else.example"})
+
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert "Access-Control-Allow-Origin" not in client.get("/", headers={"Origin": "https://else.example"}).headers
+
+
+@pytest.mark.parametrize(("method", "offered"), [("GET", True), ("POST", False), ("DELETE", False)])
+def test_pages_of_other_origins_may_get_and_no_more(client: FlaskClient, method: str, offered: bool) -> None:
+    answer = client.options(
+        "/api/v1/recommendations",
+        headers={
+            "Origin": "https://else.example",
+            "Access-Control-Request-Method": method,
+            "Access-Control-Request-Headers": "content-type",
+            "Access-Control-Request-Private-Network": "true",
+        },
+    )
+
+    assert answer.status_code == 200
+    assert ("GET" in answer.headers.get("Access-Control-Allow-Methods", "")) is offered
+    assert "POST" not in answer.headers.get("Access-Control-Allow-Methods", "")
+    assert answer.headers.get("Access-Control-Allow-Private-Network") != "true"
+
+
+@pytest.mark.parametrize("path", ["model", "anime?q=cowboy", "anime/1", "anime/1/neighbours", "openapi.json"])
+@pytest.mark.parametrize("packed", ["identity", "br"])
+def test_what_is_nobodys_may_be_kept_and_asked_for_again(embedded_client: FlaskClient, path: str, packed: str) -> None:
+    first = embedded_client.get(f"/api/v1/{path}", headers={"Accept-Encoding": packed})
+    again = embedded_client.get(
+        f"/api/v1/{path}", headers={"Accept-Encoding": packed, "If-None-Match": first.headers["ETag"]}
+    )
+
+    assert first.headers["Cache-Control"] == again.headers["Cache-Control"] == "public, max-age=300"
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["Access-Control-Allow-Origin"] == "*"
+    assert embedded_client.head(f"/api/v1/{path}").headers["ETag"]
+
+
+@pytest.mark.parametrize("path", ["recommendations", "taste"])
+def test_what_is_someones_is_kept_nowhere(client: FlaskClient, path: str) -> None:
+    named, sent = client.get(f"/api/v1/{path}?username=spike"), client.post(f"/api/v1/{path}", json=LIST)
+
+    for answer in (named, sent):
+        assert set(answer.headers["Cache-Control"].split(", ")) == {"private", "no-store"}
+        assert "ETag" not in answer.headers

@@ -1,0 +1,213 @@
+"""Fetching a model from a bucket, against a real emulator of Google Cloud Storage on loopback."""
+
+import json
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import click.testing
+import pytest
+
+import create_gcs_local_file
+from create_gcs_local_file import NO_BACKGROUND, fetch, place_of
+from hakken.config import Settings
+from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactTooNew, StorageError
+from hakken.knowledge import Knowledge
+from hakken.model import store
+from make_recommendations import open_knowledge
+from tests.integration.bucket import BUCKET, left_in, publish, upload
+
+
+@pytest.mark.parametrize("prefix", ["", "deep/er"])
+def test_the_current_version_is_fetched_and_becomes_the_local_one(
+    bucket: Any, trained: Path, tmp_path: Path, prefix: str
+) -> None:
+    version = publish(bucket, trained, f"{prefix}/" if prefix else "")
+    place = fetch(f"gs://{BUCKET}/{prefix}", tmp_path)
+    assert place == tmp_path / "versions" / version
+    assert store.open_artefact(tmp_path).version == version
+    for path in trained.iterdir():
+        assert (place / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_prefix_that_holds_a_manifest_is_read_directly(bucket: Any, trained: Path, tmp_path: Path) -> None:
+    upload(bucket, trained, "plain/")
+    assert store.verify(fetch(f"gs://{BUCKET}/plain/", tmp_path)).manifest == store.open_artefact(trained).manifest
+
+
+def test_a_prefix_that_holds_a_manifest_is_read_directly_even_beside_a_pointer(
+    bucket: Any, trained: Path, tmp_path: Path
+) -> None:
+    upload(bucket, trained, "both/")
+    bucket.blob("both/current.json").upload_from_string('{"version": "other", "manifest_sha256": "%s"}' % ("0" * 64))
+    assert store.verify(fetch(f"gs://{BUCKET}/both", tmp_path)).version == store.open_artefact(trained).version
+
+
+def test_workers_that_start_together_all_find_the_whole_version(bucket: Any, trained: Path, tmp_path: Path) -> None:
+    publish(bucket, trained, "p/")
+    with ThreadPoolExecutor(6) as workers:
+        places = list(
+            workers.map(lambda _: Knowledge.read(store.verify(fetch(f"gs://{BUCKET}/p", tmp_path))), range(6))
+        )
+    assert len(places) == 6
+
+
+def test_credentials_that_are_named_and_missing_are_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "nowhere.json"))
+    with pytest.raises(StorageError, match=r"nowhere\.json"):
+        fetch(f"gs://{BUCKET}/p", tmp_path / "models")
+
+
+def test_a_persons_own_credentials_need_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STORAGE_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    person = {"type": "authorized_user", "client_id": "i", "client_secret": "s", "refresh_token": "t"}
+    (tmp_path / "person.json").write_text(json.dumps(person))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "person.json"))
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("PATH", "")  # no command of Google's that would know one
+    assert str(place_of(f"gs://{BUCKET}/p")) == f"gs://{BUCKET}/p"
+
+
+def test_what_is_there_already_is_not_fetched_again_but_mended_when_damaged(
+    bucket: Any, trained: Path, tmp_path: Path
+) -> None:
+    publish(bucket, trained, "p/")
+    place = fetch(f"gs://{BUCKET}/p", tmp_path)
+    before = place.stat().st_ino
+    assert fetch(f"gs://{BUCKET}/p", tmp_path) == place
+    assert place.stat().st_ino == before
+    (place / "b_i.npy").unlink()
+    (place / "b_i.npy").write_bytes(b"damaged")
+    fetch(f"gs://{BUCKET}/p", tmp_path)
+    assert store.open_artefact(tmp_path).directory == place
+
+
+def test_a_newer_version_takes_the_pointer_and_the_old_one_stays(bucket: Any, trained: Path, tmp_path: Path) -> None:
+    publish(bucket, trained, "p/")
+    old = fetch(f"gs://{BUCKET}/p", tmp_path)
+    newer = tmp_path / "newer"
+    shutil.copytree(trained, newer)
+    manifest = json.loads((newer / "manifest.json").read_text()) | {"created": "2099-01-01T00:00:00Z"}
+    (newer / "manifest.json").write_text(json.dumps(manifest))
+    publish(bucket, newer, "p/")
+    new = fetch(f"gs://{BUCKET}/p", tmp_path)
+    assert new != old
+    assert store.open_artefact(tmp_path).directory == new
+    assert store.verify(old)
+
+
+@pytest.mark.parametrize("name", ["sim_values.npy", "manifest.json", "b_i.npy"])
+def test_damage_in_the_bucket_is_refused_and_nothing_is_left(
+    bucket: Any, trained: Path, tmp_path: Path, name: str
+) -> None:
+    version = publish(bucket, trained, "p/")
+    blob = bucket.blob(f"p/versions/{version}/{name}")
+    whole = blob.download_as_bytes()
+    for damaged in (whole[:-1], whole.replace(whole[-40:], bytes(40)), None):
+        blob.delete() if damaged is None else blob.upload_from_string(damaged)
+        kind = ArtefactMissing if damaged is None and name == "manifest.json" else ArtefactCorrupt
+        with pytest.raises(kind):
+            fetch(f"gs://{BUCKET}/p", tmp_path)
+        assert not left_in(tmp_path)
+
+
+def test_a_bad_new_version_leaves_the_good_old_one_current(bucket: Any, trained: Path, tmp_path: Path) -> None:
+    publish(bucket, trained, "p/")
+    good = fetch(f"gs://{BUCKET}/p", tmp_path)
+    bucket.blob("p/current.json").upload_from_string('{"version": "gone", "manifest_sha256": "%s"}' % ("0" * 64))
+    with pytest.raises(ArtefactMissing):
+        fetch(f"gs://{BUCKET}/p", tmp_path)
+    assert store.open_artefact(tmp_path).directory == good
+
+
+@pytest.mark.parametrize("pointer", ["{", '{"version": "../../x", "manifest_sha256": "%s"}' % ("0" * 64), "[]"])
+def test_a_pointer_that_is_none_is_corrupt(bucket: Any, tmp_path: Path, pointer: str) -> None:
+    bucket.blob("p/current.json").upload_from_string(pointer)
+    with pytest.raises(ArtefactCorrupt, match=r"current\.json"):
+        fetch(f"gs://{BUCKET}/p", tmp_path)
+
+
+def test_a_later_schema_in_the_bucket_is_too_new(bucket: Any, tmp_path: Path) -> None:
+    bucket.blob("p/manifest.json").upload_from_string('{"schema_version": 99}')
+    with pytest.raises(ArtefactTooNew):
+        fetch(f"gs://{BUCKET}/p", tmp_path)
+
+
+def test_nothing_there_and_no_such_bucket_are_missing(bucket: Any, tmp_path: Path) -> None:
+    for uri in (f"gs://{BUCKET}/nothing", "gs://no-such-bucket/p"):
+        with pytest.raises(ArtefactMissing, match="There is no model at gs://"):
+            fetch(uri, tmp_path)
+
+
+@pytest.mark.parametrize("uri", ["gs://", "gs:///p", "s3://b/p", "", "file://host/p", "file://p"])
+def test_what_is_no_place_is_refused(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(StorageError, match=r"is no bucket|is no place for models|is no directory of this machine"):
+        fetch(uri, tmp_path)
+
+
+def test_a_bucket_that_cant_be_reached_is_a_storage_error_in_bounded_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://localhost:9")
+    monkeypatch.setattr(create_gcs_local_file, "RETRY", create_gcs_local_file.RETRY.with_timeout(1.0))
+    with pytest.raises(StorageError, match="could not be read"):
+        fetch(f"gs://{BUCKET}/p", tmp_path)
+
+
+def test_a_disk_that_refuses_is_a_storage_error(bucket: Any, trained: Path, tmp_path: Path) -> None:
+    publish(bucket, trained, "p/")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError):
+        fetch(f"gs://{BUCKET}/p", tmp_path / "file")
+
+
+def test_the_app_serves_what_the_setting_names(bucket: Any, trained: Path, tmp_path: Path) -> None:
+    version = publish(bucket, trained, "p/")
+    knowledge = open_knowledge(Settings(model=f"gs://{BUCKET}/p", cache_dir=str(tmp_path)))
+    assert knowledge.model.version == version
+
+
+def test_without_the_bucket_the_version_fetched_last_is_served(
+    bucket: Any, trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    version = publish(bucket, trained, "p/")
+    settings = Settings(model=f"gs://{BUCKET}/p", cache_dir=str(tmp_path))
+    open_knowledge(settings)
+    bucket.blob("p/current.json").delete()
+    assert open_knowledge(settings).model.version == version
+    assert "Serving the model fetched last, since There is no model at" in caplog.text
+    elsewhere = Settings(model=f"gs://{BUCKET}/other", cache_dir=str(tmp_path))
+    with pytest.raises(ArtefactMissing):
+        open_knowledge(elsewhere)
+
+
+def test_the_command_line_prints_where_the_model_is(bucket: Any, trained: Path, tmp_path: Path) -> None:
+    version = publish(bucket, trained, "p/")
+    runner = click.testing.CliRunner()
+    done = runner.invoke(create_gcs_local_file.main, [f"gs://{BUCKET}/p", str(tmp_path)])
+    assert done.output.strip() == str(tmp_path / "versions" / version)
+    failed = runner.invoke(create_gcs_local_file.main, [f"gs://{BUCKET}/none", str(tmp_path)])
+    assert failed.exit_code == 1
+    assert failed.output.startswith("Error: There is no model at gs://")
+
+
+def test_fetching_starts_no_thread(bucket: Any, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Google's client, as it comes, asks for the bucket's own facts in the background, for as long as two minutes."""
+    publish(bucket, trained, "")
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def noted(thread: threading.Thread) -> None:
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", noted)
+    monkeypatch.delenv(NO_BACKGROUND)
+    fetch(f"gs://{BUCKET}/", tmp_path)
+    assert not [thread.name for thread in started if "_fetch_background" in thread.name]

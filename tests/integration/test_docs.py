@@ -1,0 +1,176 @@
+"""Documents and code say the same."""
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+import msgspec
+import pytest
+from flask.testing import FlaskClient
+
+from hakken import errors
+from hakken.catalogue import FILE_NAME
+from hakken.cli.main import main
+from hakken.config import Settings, variable_names
+from hakken.model import store
+from hakken.model.arrays import Arrays
+from hakken.web import Metrics
+from tests.screenshots import DRAWINGS, SHOTS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+CONTRACT = (ROOT / ".importlinter").read_text()
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + list(
+    (ROOT / "docs").glob("*.md")
+)
+
+
+def test_the_configuration_table_is_the_settings() -> None:
+    hints = typing.get_type_hints(Settings, include_extras=True)
+    defaults = msgspec.structs.asdict(Settings())
+    rows = []
+    for field, variable in variable_names().items():
+        [meta] = [one for one in typing.get_args(hints[field]) if getattr(one, "description", None)]
+        default = f"`{defaults[field]}`" if defaults[field] != "" else ""
+        rows.append(f"| `{variable}` | {default} | {meta.description} |")
+    found = [line for line in README.splitlines() if re.match(r"\| `(HAKKEN_|MAL_)", line)]
+    assert found == rows
+
+
+def test_every_command_stands_in_the_readme_and_every_one_named_exists() -> None:
+    named = set(re.findall(r"python -m hakken (\w+)", README + ARCHITECTURE))
+    assert named == set(main.commands)
+
+
+def test_the_commands_for_the_api_are_answered(embedded_client: FlaskClient) -> None:
+    section = README.partition("\n## API\n")[2].partition("\n## ")[0]
+    commands = re.findall(r"^    (curl (?:.*\\\n)*.*)", section, re.MULTILINE)
+    assert len(commands) > 3
+    for command in commands:
+        _, address, *rest = shlex.split(command.replace("\\\n", " "))
+        path = address.removeprefix("http://127.0.0.1:5000")
+        if rest:
+            assert rest[:3] == ["-H", "Content-Type: application/json", "-d"]
+            answer = embedded_client.post(path, data=rest[3], content_type="application/json")
+        else:
+            answer = embedded_client.get(path)
+        assert answer.status_code == 200, command
+
+
+def test_make_help_lists_every_target_and_documents_name_no_other() -> None:
+    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S607  # found by the path, as in a shell
+    assert set(re.findall(r"^  make (\w+)", listed, re.MULTILINE)) == targets
+    named = {
+        name
+        for path in DOCUMENTS
+        for name in re.findall(r"`make (\w+)|^    make (\w+)", path.read_text(), re.MULTILINE)
+    }
+    assert {one or other for one, other in named} <= targets
+
+
+def test_the_error_tree_is_drawn_as_it_is() -> None:
+    parents: dict[str, str] = {}
+    path: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        drawn = re.match(r" {4}(?P<branches>(?:[│├└─ ]{4})*)(?P<name>[A-Z]\w+)", line)
+        if drawn:
+            path[len(drawn["branches"]) // 4 :] = [drawn["name"]]
+            parents[drawn["name"]] = path[-2] if len(path) > 1 else "Exception"
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    assert parents == {kind.__name__: kind.__bases__[0].__name__ for kind in kinds}
+
+
+def test_the_layout_names_every_part_and_no_other() -> None:
+    table = ARCHITECTURE.partition("## Layout")[2].partition("\n## ")[0]
+    named = {name.rstrip("/") for name in re.findall(r"`([\w./]+)`(?=[^|]*\|)", table) if (ROOT / name).exists()}
+    parts = {
+        f"hakken/{path.name}" for path in (ROOT / "hakken").iterdir() if path.name not in {"__init__.py", "__pycache__"}
+    }
+    parts |= {path.name for path in ROOT.glob("*.py")} | {"templates", "static", "tests", "benchmarks"}
+    assert parts <= named
+
+
+def test_the_artefact_table_names_every_file() -> None:
+    table = ARCHITECTURE.partition("## The artefact")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([\w]+\.(?:npy|json|jsonl\.gz))`(?=[^|]*\|)", table))
+    assert named == {*(f"{name}.npy" for name in Arrays.__dataclass_fields__), FILE_NAME, "manifest.json"}
+
+
+def test_the_figure_of_the_embedded_model_is_its_own() -> None:
+    scored = f"{store.open_artefact('embedded').manifest.sizes.scored:,}"
+    assert f"trained on {scored} ratings" in README
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_nothing_is_left_to_be_filled_in(path: Path) -> None:
+    allowed = {
+        *variable_names().values(),
+        "WEB_CONCURRENCY",
+        "STORAGE_EMULATOR_HOST",
+        "SOURCE_DATE_EPOCH",
+        "DATA_TIME",
+        "REQUIRE_BROWSER",
+        "REQUIRE_TOOLS",
+        "REQUIRE_REDIS",
+        "REQUIRE_AUDIT",
+    }
+    assert set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", path.read_text())) <= allowed
+
+
+def test_every_picture_of_a_page_is_taken_by_the_command_and_shown() -> None:
+    shown = set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README))
+    assert shown == {f"docs/images/{one.name}.png" for one in SHOTS}
+    for path in (*(ROOT / one for one in shown), *(drawing.target for drawing in DRAWINGS)):
+        assert path.read_bytes().startswith(b"\x89PNG"), path
+        assert path.stat().st_size < 100_000, path
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text()):
+        assert (path.parent / target).exists(), target
+
+
+COMPOSERS = {
+    "ars_app": {"hakken", "make_recommendations", "flask"},
+    "make_recommendations": {"hakken", "create_gcs_local_file", "click", "platformdirs"},
+    "create_gcs_local_file": {"hakken.errors", "hakken.model", "click", "google", "google_crc32c", "requests"},
+}
+"""What the top-level files may import beside the standard library; import-linter reads packages only."""
+
+
+@pytest.mark.parametrize("name", COMPOSERS)
+def test_the_top_level_files_import_what_their_role_allows(name: str) -> None:
+    text = (ROOT / f"{name}.py").read_text()
+    tree = ast.walk(ast.parse(text))
+    imported = {
+        module
+        for node in tree
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for module in ([one.name for one in node.names] if isinstance(node, ast.Import) else [node.module or ""])
+    }
+    foreign = {module for module in imported if module.partition(".")[0] not in sys.stdlib_module_names}
+    assert not {
+        module for module in foreign if not any(f"{module}.".startswith(f"{allowed}.") for allowed in COMPOSERS[name])
+    }
+    assert not {module for module in foreign if module.startswith("hakken.training")}
+
+
+def test_the_contract_of_the_imports_is_the_one_that_is_documented() -> None:
+    layers = CONTRACT.partition("layers =\n")[2].partition("\n\n")[0]
+    in_contract = [re.findall(r"\w+", line) for line in layers.splitlines()]
+    block = ARCHITECTURE.partition("## Who may import whom")[2].partition("## The artefact")[0]
+    documented = [re.findall(r"hakken\.(\w+)", line) for line in block.splitlines() if line.startswith("      ")]
+    assert [sorted(line) for line in documented] == [sorted(line) for line in in_contract]
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    told = set(re.findall(r"^# TYPE (hakken_\w+?)(?:_total)? ", Metrics().written().decode(), re.MULTILINE))
+    named = set(re.findall(r"^\| `(hakken_\w+)`", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE))
+    assert named == {name for name in told if not name.endswith("_created")}

@@ -1,0 +1,182 @@
+"""Every source at every fault: the error, the time it takes and the page that a visitor sees; and docs/sources.md.
+
+`make sources` writes that page's table anew; otherwise it is held against what comes out, but for the seconds.
+"""
+
+import html
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+import pytest
+
+from ars_app import create_app
+from benchmarks import machine
+from hakken.errors import (
+    AllSourcesFailed,
+    HakkenError,
+    PrivateList,
+    SiteBlocked,
+    SiteBusy,
+    SiteDown,
+    SiteNonsense,
+    SiteTimeout,
+    UserNotFound,
+)
+from hakken.sites.client import HttpClient
+from hakken.knowledge import Knowledge
+from hakken.model import store
+from hakken.ratings import UserList, Username
+from hakken.sites.list_sources import ListSources
+from tests.integration.test_sources import FINAL, OUTCOMES
+from tests.standin.faults import Faults
+from tests.standin.server import Standin
+
+PAGE = Path(__file__).parents[2] / "docs" / "sources.md"
+WRITE = os.environ.get("WRITE_DOCS") == "1"
+BEGIN, END = "<!-- the table -->\n", "<!-- end of the table -->"
+DEADLINE = 4.0
+ENDLESS_DEADLINE = 10.0
+"""For some 170 pages, until we give up."""
+NAMES = ("mal", "jikan", "load_json", "anilist")
+UNKNOWN, PRIVATE, ENDLESS = "unknown user", "private list", "pages that never end"
+NONE = "\N{EN DASH}"
+USERS = {UNKNOWN: "nobody", PRIVATE: "recluse", ENDLESS: "endless"}
+FAULTS = {fault.name.lower().replace("_", " "): fault for fault in Faults}
+ROWS = (*USERS, *FAULTS)
+CELLS = [(name, row) for row in ROWS for name in NAMES if (name, row) != ("anilist", ENDLESS)]
+"""AniList gives all lists in one answer."""
+
+MAKING = Lock()
+"""Python 3.11 fails at times where two threads parse code at once, as Werkzeug does for each route (gh-106905)."""
+
+PAGES: dict[type[HakkenError], tuple[int, str]] = {
+    UserNotFound: (404, "The site knows no such user"),
+    PrivateList: (403, "This list is private"),
+    SiteBlocked: (503, "The site refused to answer us"),
+    SiteBusy: (503, "The site asks us to slow down"),
+    SiteDown: (503, "The site is down"),
+    SiteNonsense: (503, "The site's answer could not be read"),
+    SiteTimeout: (504, "The site took too long"),
+}
+
+
+class Cell(NamedTuple):
+    """What came of one source at one fault."""
+
+    error: HakkenError | None
+    status: int
+    text: str
+    seconds: float
+
+    @property
+    def heading(self) -> str:
+        found = re.search(r"<h1>(.*?)</h1>", self.text, re.DOTALL)
+        return html.unescape(found[1]).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'") if found else ""
+
+    @property
+    def reason(self) -> HakkenError | None:
+        """What the one source that was asked failed with."""
+        return self.error.tried[0][1] if isinstance(self.error, AllSourcesFailed) else self.error
+
+    def __str__(self) -> str:
+        return f"`{type(self.reason).__name__}`, {self.status}, {self.seconds:.1f} s"
+
+
+class Watched(ListSources):
+    """Remembers how a fetch failed."""
+
+    error: HakkenError | None = None
+
+    def fetch(self, username: Username) -> UserList:
+        try:
+            return super().fetch(username)
+        except HakkenError as error:
+            self.error = error
+            raise
+
+
+def expected(name: str, row: str) -> type[HakkenError]:
+    if row in FAULTS:
+        return OUTCOMES[FAULTS[row]]
+    return SiteNonsense if row == ENDLESS else FINAL[name, USERS[row]]
+
+
+def measured(standin: Standin, knowledge: Knowledge, name: str, row: str) -> Cell:
+    """Ask as a visitor does, of an app that has just begun."""
+    with tempfile.TemporaryDirectory(prefix="hakken-matrix-") as directory:
+        deadline = ENDLESS_DEADLINE if row == ENDLESS else DEADLINE
+        settings = standin.settings(
+            list_sources=name if name != "anilist" else "", cache_dir=directory, deadline=deadline, facts_source="off"
+        )
+        sources = Watched.from_settings(settings, HttpClient.from_settings(settings))
+        with MAKING:
+            client = create_app(settings, knowledge=knowledge, sources=sources).test_client()
+        if row in FAULTS:
+            standin.fail(name, FAULTS[row])
+        source = "anilist" if name == "anilist" else "mal"
+        query = {"username": USERS.get(row, "everything"), "source": source}
+        begun = time.monotonic()
+        page = client.get("/recommendations", query_string=query)
+        seconds = time.monotonic() - begun
+        standin.mend(name)
+        return Cell(sources.error, page.status_code, page.text, seconds)
+
+
+@pytest.fixture(scope="module")
+def matrix(standin_server: Standin) -> Iterator[dict[tuple[str, str], Cell]]:
+    """All cells; the sites, which know nothing of each other, side by side."""
+    standin_server.begin()
+    knowledge = Knowledge.read(store.open_artefact("embedded"))
+    knowledge.warm()
+
+    def column(name: str) -> list[Cell]:
+        return [measured(standin_server, knowledge, name, row) for one, row in CELLS if one == name]
+
+    with ThreadPoolExecutor(len(NAMES)) as threads:
+        columns = dict(zip(NAMES, threads.map(column, NAMES), strict=True))
+    yield {cell: columns[cell[0]].pop(0) for cell in CELLS}
+    standin_server.end()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("name", "row"), CELLS, ids=lambda part: part.replace(" ", "-"))
+def test_a_fault_has_its_error_its_time_and_its_page(matrix: dict[tuple[str, str], Cell], name: str, row: str) -> None:
+    cell = matrix[name, row]
+    kind = expected(name, row)
+
+    assert type(cell.reason) is kind
+    assert cell.seconds < (ENDLESS_DEADLINE if row == ENDLESS else DEADLINE) + 1
+    assert (cell.status, cell.heading) == PAGES[kind]
+    assert "http://" not in str(cell.error)
+    assert 'name="export"' in cell.text
+    assert ("not found, private, or blocked" in cell.text) == (kind is SiteBlocked)
+
+
+def test_the_page_says_what_comes_out(matrix: dict[tuple[str, str], Cell]) -> None:
+    text = PAGE.read_text()
+    before, _, rest = text.partition(BEGIN)
+    written, _, after = rest.partition(END)
+    table = "\n".join(
+        [
+            f"By `make sources`, {machine.describe('requests')}:\n",
+            f"| | {' | '.join(f'`{name}`' for name in NAMES)} |",
+            f"|{'---|' * (len(NAMES) + 1)}",
+            *(f"| {row} | {' | '.join(str(matrix.get((name, row), NONE)) for name in NAMES)} |" for row in ROWS),
+            "",
+        ]
+    )
+    if WRITE:
+        PAGE.write_text(f"{before}{BEGIN}{table}{END}{after}")
+    else:
+        assert _timeless(written) == _timeless(table)
+
+
+def _timeless(table: str) -> list[str]:
+    return [re.sub(r"\d+\.\d s", "", line) for line in table.splitlines() if line.startswith("|")]

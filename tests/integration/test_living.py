@@ -1,0 +1,874 @@
+"""The model that is served, replaced while requests are answered: never half, never a bad one, never back in time."""
+
+import errno
+import gc
+import hashlib
+import json
+import logging
+import os
+import random
+import re
+import shutil
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from ars_app import create_app
+from create_gcs_local_file import place_of
+from hakken import web
+from hakken.config import Settings
+from hakken.errors import ArtefactRefused, ModelError, ModelPending, StorageError
+from hakken.knowledge import Knowledge
+from hakken.living import Living
+from hakken.model import manifest as manifests
+from hakken.model import store
+from hakken.model.fetching import locked
+from hakken.model.mirror import Mirror
+from hakken.model.places import Directory, Place
+from hakken.model.publishing import publish, roll_back
+from hakken.model.store import Artefact
+from make_recommendations import make_recommendations
+from tests.integration.bucket import BUCKET, Faults
+from tests.models import versions_of
+
+URI = f"gs://{BUCKET}/p"
+
+
+@pytest.fixture(scope="module")
+def versions(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Artefact]:
+    return versions_of(trained, tmp_path_factory.mktemp("versions"), 4)
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Directory:
+    """A place that nothing was published to."""
+    return Directory(tmp_path / "there")
+
+
+class Machine:
+    """A machine whose workers serve what a place offers."""
+
+    def __init__(self, root: Path, place: Place) -> None:
+        self.root = root
+        self.place = place
+        self.workers: list[Living] = []
+        self.reachable = True
+
+    def find(self) -> Place:
+        if not self.reachable:
+            raise StorageError("The bucket is gone.")
+        return self.place
+
+    def worker(self) -> Living:
+        """One more worker; it looks when it is told, and once at start."""
+        living = Living(Mirror(self.root, self.find, Knowledge.read), 0, web.warm)
+        living.start(patient=True)
+        while living.news().looked is None:
+            time.sleep(0.001)
+        self.workers.append(living)
+        return living
+
+    def serve_each(self, versions: list[Artefact]) -> None:
+        """Have some versions published, and served by a worker each, one after another."""
+        for one in versions:
+            publish(one, self.place)
+            self.worker()
+
+
+@pytest.fixture
+def machine(tmp_path: Path, there: Directory) -> Machine:
+    return Machine(tmp_path / "here", there)
+
+
+def served(living: Living) -> str:
+    return living.knowledge().model.version
+
+
+def spoil(place: Directory, artefact: Artefact, name: str = "sim_values.npy") -> Path:
+    """Change a byte of a published file, as a failing disk would."""
+    path = place.root / "versions" / artefact.version / name
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.unlink()
+    path.write_bytes(content)
+    return path
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of all files that are copied from directories from now on."""
+    copied: list[str] = []
+    copy = Directory.copy
+
+    def noted(self: Directory, name: str, into: IO[bytes], start: int) -> None:
+        copied.append(name)
+        copy(self, name, into, start)
+
+    monkeypatch.setattr(Directory, "copy", noted)
+    return copied
+
+
+def test_a_new_version_is_served_after_a_look_and_a_rollback_is_followed(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    for one in versions[1:3]:
+        publish(one, there)
+        worker.look()
+        assert served(worker) == one.version
+        assert worker.news().failed is None
+    roll_back(there)
+    worker.look()
+    assert served(worker) == versions[1].version
+    assert served(machine.worker()) == versions[1].version
+
+
+def test_a_version_is_fetched_once_for_all_workers(
+    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(versions[0], there)
+    workers = [machine.worker() for _ in range(4)]
+    copied = watched(monkeypatch)
+    publish(versions[1], there)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(Living.look, workers))
+    assert {served(one) for one in workers} == {versions[1].version}
+    assert len(copied) == len(versions[1].manifest.files)
+
+
+def test_what_a_request_would_wait_for_is_ready_before_the_swap(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    publish(versions[1], there)
+    worker.look()
+    model = worker.knowledge().model
+    assert {"weights", "row_priors", "standing", "sim_windows", "weights_by_title"} <= set(vars(model))
+    assert {"adult", "year", "types", "genres", "places"} <= set(vars(worker.knowledge().facts))
+    assert {"series", "stories", "universes", "beside", "lone_films"} <= set(vars(worker.knowledge().facts))
+
+
+def test_a_bad_version_is_refused_told_once_and_never_tried_twice(
+    machine: Machine,
+    there: Directory,
+    versions: list[Artefact],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish(versions[0], there)
+    workers = [machine.worker() for _ in range(2)]
+    publish(versions[1], there)
+    path = spoil(there, versions[1])
+    for worker in workers:
+        worker.look()
+    copied = watched(monkeypatch)
+    for worker in (*workers, *workers, machine.worker()):
+        worker.look()
+        assert isinstance(worker.news().failed, ArtefactRefused)
+        assert served(worker) == versions[0].version
+    assert not copied
+    assert caplog.text.count("not what the manifest says") == 1
+    # Someone mends the file: these are other bytes.
+    path.unlink()
+    shutil.copy(versions[1].directory / path.name, path)
+    workers[0].look()
+    assert served(workers[0]) == versions[1].version
+
+
+def test_a_new_version_after_a_bad_one_is_served(machine: Machine, there: Directory, versions: list[Artefact]) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    publish(versions[1], there)
+    spoil(there, versions[1])
+    worker.look()
+    publish(versions[2], there)
+    worker.look()
+    assert (served(worker), worker.news().failed) == (versions[2].version, None)
+
+
+def too_new(directory: Path) -> Artefact:
+    old = store.read_manifest(directory)
+    text = manifests.encode(old.manifest).replace(b'"schema_version": 4', b'"schema_version": 5')
+    (directory / "manifest.json").write_bytes(text)
+    return old._replace(version=manifests.version_of(old.manifest, text))
+
+
+def not_a_model(directory: Path) -> Artefact:
+    """Its checksums are right, and its contents are not."""
+    (directory / "b_i.npy").write_bytes(b"no array")
+    manifest = store.read_manifest(directory).manifest
+    (directory / "manifest.json").unlink()
+    return store.write_manifest(directory, manifest)
+
+
+@pytest.mark.parametrize("made", [too_new, not_a_model])
+def test_what_is_whole_and_cant_be_served_is_refused_for_good(
+    machine: Machine, there: Directory, versions: list[Artefact], tmp_path: Path, made: Any, caplog: Any
+) -> None:
+    publish(versions[0], there)
+    workers = [machine.worker() for _ in range(2)]
+    publish(made(Path(shutil.copytree(versions[1].directory, tmp_path / "made"))), there)
+    for worker in (*workers, *workers):
+        worker.look()
+        assert served(worker) == versions[0].version
+    assert caplog.text.count("The latest model can't be served") == 1
+    assert (machine.root / "refused.json").exists()
+    assert [path.name for path in (machine.root / "versions").iterdir()] == [versions[0].version]
+
+
+def test_what_another_hakken_refused_is_looked_at_again(
+    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(versions[0], there)
+    with monkeypatch.context() as patched:
+        patched.setattr("hakken.model.mirror.HERE", "0.0.1/1")
+        living = Living(Mirror(machine.root, machine.find, _refuse_all), 0)
+        living.start(patient=True)
+        with pytest.raises(ModelError):
+            living.knowledge()
+    assert served(machine.worker()) == versions[0].version
+
+
+@pytest.mark.parametrize("made", [too_new, not_a_model])
+def test_what_another_hakken_took_and_this_one_cant_use_is_opened_once(
+    machine: Machine,
+    there: Directory,
+    versions: list[Artefact],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    made: Any,
+) -> None:
+    publish(versions[0], there)
+    machine.worker()
+    theirs = made(Path(shutil.copytree(versions[1].directory, tmp_path / "made")))
+    publish(theirs, there)
+    shutil.copytree(theirs.directory, machine.root / "versions" / theirs.version)
+    store.point_to(machine.root, theirs)
+    workers = [machine.worker() for _ in range(2)]
+    monkeypatch.setattr(Knowledge, "read", lambda _: pytest.fail("It was opened before."))
+    copied = watched(monkeypatch)
+    for worker in (*workers, *workers):
+        worker.look()
+        assert isinstance(worker.news().failed, ArtefactRefused)
+        assert served(worker) == versions[0].version
+    assert not copied
+    assert caplog.text.count("The latest model can't be served") == 1
+    assert "fetched again" not in caplog.text
+    monkeypatch.undo()
+    publish(versions[2], there)
+    workers[0].look()
+    assert (served(workers[0]), workers[0].news().failed) == (versions[2].version, None)
+
+
+def test_what_fails_in_the_same_way_is_told_once_until_it_goes_well(
+    machine: Machine,
+    there: Directory,
+    versions: list[Artefact],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    looks = iter(range(1000, 2000))
+
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise StorageError(f"The bucket could not be read: <Connection at 0x7f{next(looks):x}>, after {next(looks)} ms")
+
+    def mistaken(_: Living) -> None:
+        raise KeyError(f"<Thing at 0x7F{next(looks):X}>")
+
+    for follow, told in ((fails_with(StorageError("No memory.")), "No memory"), (mistaken, "Traceback")):
+        caplog.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(Mirror, "bring", unreachable)
+            patched.setattr(Living, "_follow", follow)
+            for _ in range(3):
+                worker.look()
+        assert caplog.text.count("The bucket could not be read") == 1
+        assert caplog.text.count(told) == 1
+        worker.look()
+        assert worker.news().failed is None
+
+
+def test_damage_that_was_mended_is_told_once(
+    machine: Machine, there: Directory, versions: list[Artefact], caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(versions[0], there)
+    machine.worker()
+    spoil(Directory(machine.root), versions[0])
+    there.root.rename(there.root.with_name("gone"))
+    worker = machine.worker()
+    worker.look()
+    assert "fetched again" not in caplog.text
+    there.root.with_name("gone").rename(there.root)
+    for one in (worker, worker, machine.worker()):
+        one.look()
+    assert caplog.text.count("was damaged, and was fetched again") == 1
+
+
+def fails_with(error: BaseException) -> Any:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
+
+
+PASSING = [
+    ("hashlib.file_digest", OSError(errno.EIO, "Input/output error")),
+    ("hakken.model.arrays.np.load", OSError(errno.EMFILE, "Too many open files")),
+    ("hakken.model.arrays.np.load", OSError(errno.ENOMEM, "Cannot allocate memory")),
+    ("hakken.catalogue.zlib.decompress", OSError(errno.ENOMEM, "Cannot allocate memory")),
+    ("hakken.catalogue.zlib.decompress", MemoryError()),
+]
+
+
+@pytest.mark.parametrize(("where", "error"), PASSING)
+def test_a_machine_that_fails_for_a_moment_refuses_no_version(
+    machine: Machine,
+    there: Directory,
+    versions: list[Artefact],
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    error: BaseException,
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    publish(versions[1], there)
+    with monkeypatch.context() as patched:
+        patched.setattr(where, fails_with(error))
+        worker.look()
+        assert isinstance(worker.news().failed, StorageError)
+        assert served(worker) == versions[0].version
+    assert not (machine.root / "refused.json").exists()
+    worker.look()
+    assert (served(worker), worker.news().failed) == (versions[1].version, None)
+
+
+@pytest.mark.parametrize(("where", "error"), PASSING)
+def test_a_machine_that_fails_at_start_serves_as_soon_as_it_can(
+    machine: Machine,
+    there: Directory,
+    versions: list[Artefact],
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    error: BaseException,
+) -> None:
+    publish(versions[0], there)
+    machine.worker()
+    with monkeypatch.context() as patched:
+        patched.setattr(where, fails_with(error))
+        worker = machine.worker()
+        with pytest.raises(StorageError):
+            worker.knowledge()
+    worker.look()
+    assert (served(worker), worker.news().failed) == (versions[0].version, None)
+
+
+def test_a_file_that_cant_be_read_at_start_leads_to_the_version_before(
+    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.serve_each(versions[:2])
+    digest = hashlib.file_digest
+
+    def bad_sector(file: Any, *known: Any) -> Any:
+        if f"versions/{versions[1].version}" in file.name and str(machine.root) in file.name:
+            raise OSError(errno.EIO, "Input/output error")
+        return digest(file, *known)
+
+    monkeypatch.setattr("hashlib.file_digest", bad_sector)
+    machine.reachable = False
+    assert served(machine.worker()) == versions[0].version
+
+
+def test_a_directory_that_cant_be_looked_into_for_a_moment_refuses_no_version(
+    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    publish(versions[1], there)
+    stat, is_file, failures = os.stat, os.path.isfile, ["once"]
+
+    def fails(path: Any) -> bool:
+        return (
+            str(path).startswith(str(there.root))
+            and str(path).endswith("b_i.npy")
+            and bool(failures and failures.pop())
+        )
+
+    def stale(path: Any, *known: Any, **more: Any) -> Any:
+        if fails(path):
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return stat(path, *known, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", stale)
+        patched.setattr(os.path, "isfile", lambda path: not fails(path) and is_file(path))
+        worker.look()
+    assert not failures
+    assert isinstance(worker.news().failed, StorageError)
+    worker.look()
+    assert served(worker) == versions[1].version
+
+
+def _refuse_all(artefact: Artefact) -> None:
+    from hakken.errors import ArtefactCorrupt  # noqa: PLC0415  # here only
+
+    raise ArtefactCorrupt(f"No: {artefact.version}")
+
+
+def test_a_pointer_to_a_missing_version_changes_nothing_and_is_followed_when_it_comes(
+    machine: Machine, there: Directory, versions: list[Artefact], caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    publish(versions[1], there)
+    moved = there.root / "versions" / versions[1].version
+    moved.rename(there.root / "elsewhere")
+    for _ in range(3):
+        worker.look()
+        assert served(worker) == versions[0].version
+    assert caplog.text.count("There is no version") == 1
+    (there.root / "elsewhere").rename(moved)
+    worker.look()
+    assert (served(worker), worker.news().failed) == (versions[1].version, None)
+
+
+def test_a_bucket_that_answers_damaged_bytes_for_a_while_is_recovered_from(
+    bucket: Any, faults: Faults, versions: list[Artefact], tmp_path: Path
+) -> None:
+    place = place_of(URI)
+    publish(versions[0], place)
+    machine = Machine(tmp_path / "here", place)
+    worker = machine.worker()
+    publish(versions[1], place)
+    faults.changed = {"pref_values.npy": lambda content: bytes(len(content))}
+    worker.look()
+    assert isinstance(worker.news().failed, StorageError)
+    assert served(worker) == versions[0].version
+    faults.clear()
+    worker.look()
+    assert served(worker) == versions[1].version
+
+
+def test_the_last_good_one_survives_a_restart_without_the_bucket(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    machine.serve_each(versions[:2])
+    machine.reachable = False
+    restarted = machine.worker()
+    assert served(restarted) == versions[1].version
+    assert isinstance(restarted.news().failed, StorageError)
+    shutil.rmtree(there.root)
+    machine.reachable = True
+    assert served(machine.worker()) == versions[1].version
+
+
+def test_a_file_that_was_damaged_before_a_restart_is_never_served(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    machine.serve_each(versions[:2])
+    spoil(Directory(machine.root), versions[1])
+    machine.reachable = False
+    assert served(machine.worker()) == versions[0].version, "the one before is whole"
+    machine.reachable = True
+    assert served(machine.worker()) == versions[1].version, "which was fetched again"
+
+
+def test_a_restart_does_not_bring_back_what_was_taken_back(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    machine.serve_each(versions[:2])
+    roll_back(there)
+    for worker in machine.workers:
+        worker.look()
+    spoil(Directory(machine.root), versions[0])
+    machine.reachable = False
+    with pytest.raises(StorageError, match="The bucket is gone"):
+        machine.worker().knowledge()
+    machine.reachable = True
+    assert served(machine.worker()) == versions[0].version
+
+
+def test_a_machine_that_came_later_forgets_what_was_taken_back_too(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    for one in versions[:3]:
+        publish(one, there)
+    worker = machine.worker()
+    roll_back(there)
+    worker.look()
+    assert [one.version for one in Mirror(machine.root, machine.find, Knowledge.read).versions()] == [
+        versions[1].version
+    ]
+
+
+def test_a_file_that_is_damaged_between_fetching_and_opening_is_fetched_again(
+    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    publish(versions[1], there)
+    bring = Mirror.bring
+
+    def and_spoil(self: Mirror, **options: bool) -> None:
+        bring(self, **options)
+        monkeypatch.setattr(Mirror, "bring", bring)
+        spoil(Directory(machine.root), versions[1], "b_i.npy")
+
+    monkeypatch.setattr(Mirror, "bring", and_spoil)
+    worker.look()
+    assert served(worker) == versions[1].version
+    assert store.verify(machine.root / "versions" / versions[1].version)
+
+
+def test_a_recycled_worker_never_goes_back_in_time(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    publish(versions[0], there)
+    slow = machine.worker()
+    publish(versions[1], there)
+    machine.worker()
+    assert served(slow) == versions[0].version
+    there.root.rename(there.root.with_name("gone"))
+    assert served(machine.worker()) == versions[1].version
+    slow.look()
+    assert served(slow) == versions[1].version, "what another worker fetched is served though the bucket is gone"
+
+
+def test_a_worker_that_read_the_pointer_too_early_does_not_turn_it_back(
+    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(versions[0], there)
+    slow = machine.worker()
+    publish(versions[1], there)
+    check = Mirror._check_refused  # noqa: SLF001  # the moment between reading the pointer and waiting for the lock
+
+    def others_go_on(self: Mirror, *known: Any) -> None:
+        monkeypatch.setattr(Mirror, "_check_refused", check)
+        publish(versions[2], there)
+        machine.worker()
+        check(self, *known)
+
+    monkeypatch.setattr(Mirror, "_check_refused", others_go_on)
+    slow.look()
+    assert served(slow) == versions[2].version
+
+
+def test_what_a_worker_serves_is_kept_for_it(machine: Machine, there: Directory, versions: list[Artefact]) -> None:
+    publish(versions[0], there)
+    slow = machine.worker()
+    for one in versions[1:]:
+        publish(one, there)
+        machine.worker()
+    assert (machine.root / "versions" / versions[0].version).exists()
+    slow.look()
+    for worker in machine.workers:
+        worker.look()
+    publish(versions[0], there)
+    slow.look()
+    assert {path.name for path in (machine.root / "versions").iterdir()} == {
+        versions[0].version,
+        versions[3].version,
+    }
+
+
+def test_without_any_version_the_reason_is_told(machine: Machine) -> None:
+    machine.reachable = False
+    worker = machine.worker()
+    for _ in range(2):
+        with pytest.raises(StorageError, match="The bucket is gone"):
+            worker.knowledge()
+    asked = threading.Event()
+
+    def silent() -> Place:
+        asked.wait()
+        return machine.find()
+
+    pending = Living(Mirror(machine.root, silent, Knowledge.read), 0)
+    pending.start(patient=False)
+    with pytest.raises(ModelPending):
+        pending.knowledge()
+    asked.set()
+
+
+def test_a_start_waits_for_nobody_where_a_version_is_kept(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    publish(versions[0], there)
+    machine.worker()
+    publish(versions[1], there)
+    with locked(machine.root):
+        living = Living(Mirror(machine.root, machine.find, Knowledge.read), 0)
+        begun = time.monotonic()
+        living.start(patient=True)
+        assert time.monotonic() - begun < 5
+        assert served(living) == versions[0].version
+    eventually(lambda: served(living) == versions[1].version)
+
+
+def test_a_start_without_any_version_does_not_wait_for_ever(
+    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(versions[0], there)
+    monkeypatch.setattr("hakken.living.PATIENCE", 0.2)
+    with locked(machine.root):
+        living = Living(Mirror(machine.root, machine.find, Knowledge.read), 0)
+        living.start(patient=True)
+        with pytest.raises(ModelPending):
+            living.knowledge()
+    eventually(lambda: living.news().loaded is not None)
+    assert served(living) == versions[0].version
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_it_looks_by_itself_as_often_as_it_is_told(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    publish(versions[0], there)
+    living = Living(Mirror(machine.root, machine.find, Knowledge.read), 0.05)
+    living.start(patient=False)
+    try:
+        for one in versions[:3]:
+            publish(one, there)
+            end = time.monotonic() + 10
+            while time.monotonic() < end and (living.news().loaded is None or served(living) != one.version):
+                time.sleep(0.01)
+            assert served(living) == one.version
+    finally:
+        living.close()
+
+
+def test_a_mistake_of_ours_does_not_end_the_looking(
+    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    publish(versions[1], there)
+    with monkeypatch.context() as patched:
+        patched.setattr(Mirror, "bring", lambda _: 1 / 0)
+        worker.look()
+    assert "ZeroDivisionError" in caplog.text
+    assert (served(worker), type(worker.news().failed)) == (versions[0].version, ModelError)
+    worker.look()
+    assert (served(worker), worker.news().failed) == (versions[1].version, None)
+
+
+@pytest.fixture
+def swapped(
+    tmp_path: Path, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[FlaskClient, Living]]:
+    """The composed application on a directory of versions, and its model, to be told when to look."""
+    publish(versions[0], there)
+    made: list[Living] = []
+    start = Living.start
+
+    def noted(self: Living, *, patient: bool) -> None:
+        made.append(self)
+        start(self, patient=patient)
+
+    monkeypatch.setattr(Living, "start", noted)
+    settings = Settings(model=str(there), cache_dir=str(tmp_path / "cache"), model_poll=0, facts_source="off")
+    yield create_app(settings).test_client(), made[0]
+    made[0].close()
+
+
+PAGES = ("/recommendations?sample=1&n=20", "/recommendations?sample=1&format=json", "/picks?q=3&add=7", "/anime/7", "/")
+
+
+def letters(text: str) -> set[str]:
+    """Of which versions an answer shows titles and genres."""
+    return set(re.findall(r"\b([A-H]) \d+\b", text)) | set(re.findall(r"Genre([A-H])\b", text))
+
+
+def test_a_request_in_flight_finishes_wholly_on_the_version_it_began_with(
+    swapped: tuple[FlaskClient, Living], there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, living = swapped
+    use_case = make_recommendations
+
+    def and_swap(*asked: Any) -> Any:
+        found = use_case(*asked)
+        publish(versions[1], there)
+        living.look()
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ars_app.make_recommendations", and_swap)
+        answer = client.get("/recommendations?pick=5-9&pick=9-3&n=20", follow_redirects=True)
+    assert letters(answer.text) == {"A"}
+    after = client.get("/recommendations?pick=5-9&pick=9-3&n=20", follow_redirects=True)
+    assert letters(after.text) == {"B"}
+
+
+def test_under_swaps_every_answer_is_wholly_from_one_version(
+    swapped: tuple[FlaskClient, Living], there: Directory, versions: list[Artefact]
+) -> None:
+    client, living = swapped
+    over = threading.Event()
+    app = client.application
+
+    def visit(seed: int) -> list[tuple[str, int, set[str]]]:
+        dice, seen = random.Random(seed), []
+        visitor = app.test_client()
+        while not over.is_set():
+            page = dice.choice(PAGES)
+            answer = visitor.get(page, follow_redirects=True)
+            seen.append((page, answer.status_code, letters(answer.text)))
+        return seen
+
+    with ThreadPoolExecutor(3) as threads:
+        visitors = [threads.submit(visit, seed) for seed in range(3)]
+        end, swaps = time.monotonic() + 3, 0
+        while time.monotonic() < end or swaps < 6:
+            publish(versions[swaps % 4], there)
+            living.look()
+            swaps += 1
+        over.set()
+        seen = [one for visitor in visitors for one in visitor.result()]
+    assert {status for _, status, _ in seen} == {200}
+    assert not [one for one in seen if len(one[2]) > 1]
+    assert len({letter for *_, shown in seen for letter in shown}) > 1
+
+
+def mapped_files() -> int:
+    return Path("/proc/self/maps").read_text().count(".npy")
+
+
+def resident() -> int:
+    """Bytes of this process's own, files left out."""
+    [kb] = re.findall(r"^RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return 1024 * int(kb)
+
+
+def test_thirty_swaps_leave_no_more_behind_than_one(
+    swapped: tuple[FlaskClient, Living], there: Directory, versions: list[Artefact]
+) -> None:
+    client, living = swapped
+    figures, old = [], []
+    for turn in range(32):
+        old.append(weakref.ref(living.knowledge()))
+        publish(versions[(turn + 1) % 4], there)
+        living.look()
+        for page in PAGES:
+            assert client.get(page, follow_redirects=True).status_code == 200
+        assert sum(one() is not None for one in old) <= 1, "and that only until the next look"
+        figures.append((mapped_files(), resident(), len(list(Path("/proc/self/fd").iterdir()))))
+    begun, ended = figures[7], figures[-1]
+    assert max(one[0] for one in figures) <= 3 * figures[0][0]
+    assert ended[2] <= begun[2] + 2
+    assert ended[1] - begun[1] < 6 * 2**20, "a model of this size, thirty times, would be more"
+
+
+def test_what_only_circles_hold_on_to_is_gone_a_look_later(
+    machine: Machine, there: Directory, versions: list[Artefact]
+) -> None:
+    publish(versions[0], there)
+    worker = machine.worker()
+    gc.disable()
+    try:
+        circle: list[Any] = [worker.knowledge()]
+        circle.append(circle)
+        old = weakref.ref(worker.knowledge())
+        del circle
+        publish(versions[1], there)
+        worker.look()
+        assert old() is not None
+        worker.look()
+        assert old() is None
+    finally:
+        gc.enable()
+
+
+def test_what_is_left_of_a_request_does_not_hold_on_to_the_model(
+    swapped: tuple[FlaskClient, Living], there: Directory, versions: list[Artefact]
+) -> None:
+    client, living = swapped
+    old = weakref.ref(living.knowledge())
+    gc.disable()
+    try:
+        client.get("/recommendations?sample=1")
+        publish(versions[1], there)
+        living.look()
+        assert old() is None
+    finally:
+        gc.enable()
+
+
+def test_readyz_tells_version_age_and_whether_the_last_look_failed(
+    swapped: tuple[FlaskClient, Living], there: Directory, versions: list[Artefact]
+) -> None:
+    client, living = swapped
+    ready = client.get("/readyz").get_json()
+    assert ready["model"]["version"] == versions[0].version
+    assert ready["model"]["trained"] == versions[0].manifest.created
+    assert ready["model"]["age_seconds"] > 0
+    assert ready["latest"].keys() == {"looked", "failed", "reason"}
+    assert (ready["latest"]["failed"], ready["latest"]["reason"]) == (False, None)
+    shutil.rmtree(there.root)
+    living.look()
+    ready = client.get("/readyz").get_json()
+    assert ready["status"] == "ready"
+    reason = "There is no model where the settings say. This server goes on with the version that it has."
+    assert (ready["latest"]["failed"], ready["latest"]["reason"]) == (True, reason)
+    assert str(there.root) not in json.dumps(ready)
+
+
+def test_where_nothing_can_be_kept_a_directory_is_served_all_the_same(
+    there: Directory, versions: list[Artefact], caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(versions[0], there)
+    client = create_app(Settings(model=str(there), cache_dir="/proc/none", model_poll=0)).test_client()
+    assert client.get("/readyz").get_json()["model"]["version"] == versions[0].version
+    assert "this process keeps to itself" in caplog.text
+
+
+def test_where_nothing_more_can_be_kept_the_last_model_is_served_until_it_can(
+    swapped: tuple[FlaskClient, Living],
+    there: Directory,
+    versions: list[Artefact],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish(versions[1], there)
+    made: list[Living] = []
+    start = Living.start
+
+    def noted(self: Living, **options: bool) -> None:
+        made.append(self)
+        start(self, **options)
+
+    monkeypatch.setattr(Living, "start", noted)
+    settings = Settings(model=str(there), cache_dir=str(tmp_path / "cache"), model_poll=0, facts_source="off")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "chmod", fails_with(OSError(errno.EROFS, "Read-only file system")))
+        client = create_app(settings).test_client()
+        made[0].look()
+    ready = client.get("/readyz").get_json()
+    assert ready["model"]["version"] == versions[0].version
+    assert ready["latest"]["failed"]
+    assert isinstance(made[0].news().failed, StorageError)
+    made[0].look()
+    assert client.get("/readyz").get_json()["model"]["version"] == versions[1].version
+
+
+def test_what_is_no_place_leaves_the_app_alive(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        client = create_app(Settings(model="s3://bucket/p")).test_client()
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").status_code == 503
+    assert "is no place for models" in caplog.text

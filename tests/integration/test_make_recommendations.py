@@ -1,0 +1,224 @@
+"""The use case and its command line, over real HTTP to the stand-in sites."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import click.testing
+import msgspec
+import pytest
+import time_machine
+
+import make_recommendations
+from hakken.catalogue import Catalogue
+from hakken.cli.output import as_table
+from hakken.config import variable_names
+from hakken.sites.client import HttpClient
+from hakken.knowledge import Knowledge
+from hakken.listing import as_csv, as_json
+from hakken.model import store
+from hakken.ratings import Preferences, Rating, Recommendation, Recommendations, UserList
+from hakken.sites.list_sources import ListSources
+from tests.models import ADULT_ID, N_ITEMS
+from tests.standin.server import Standin
+from tests.standin.users import ratings_of
+
+SAMPLE = Path(__file__).parents[2] / "static" / "sample-export.xml"
+
+
+def run(*arguments: str | Path, status: int = 0, env: Mapping[str, str | None] | None = None) -> str:
+    runner = click.testing.CliRunner(env=env)
+    result = runner.invoke(make_recommendations.main, [str(one) for one in arguments])
+    assert result.exit_code == status, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.output
+
+
+def test_a_file_gives_a_table_with_rank_title_rating_type_genres_and_link() -> None:
+    said = run("--file", SAMPLE, "-n", "5")
+    head, *rows = said.splitlines()
+    assert head.split() == ["#", "Title", "Predicted", "Type", "Genres", "MyAnimeList"]
+    following = rows.index(next(row for row in rows if row.startswith("Continue: ")))
+    assert all(row.startswith(" " * len("Continue: ")) for row in rows[following + 1 :])
+    ranked = [row for row in rows[:following] if not row.startswith("     ")]  # below is what to know of its series
+    assert len(ranked) == 5
+    for rank, row in enumerate(ranked, start=1):
+        assert row.split()[0] == str(rank)
+        assert "https://myanimelist.net/anime/" in row.split()[-1]
+
+
+def test_packed_and_plain_exports_give_the_same_json(tmp_path: Path) -> None:
+    packed = tmp_path / "list.xml.gz"
+    packed.write_bytes(gzip.compress(SAMPLE.read_bytes()))
+    plain = run("--file", SAMPLE, "--format", "json")
+    assert run("--file", packed, "--format", "json") == plain
+    answer = json.loads(plain)
+    assert list(answer) == ["recommendations", "continue", "model", "notes"]
+    assert answer["model"]["version"] == store.open_artefact("embedded").version
+    assert len(answer["recommendations"]) == 10
+    first = answer["recommendations"][0]
+    assert {"anime_id", "title", "predicted_rating", "match", "support", "type", "genres", "year", "url"} <= set(first)
+
+
+def test_csv_has_a_heading_and_a_line_for_each() -> None:
+    rows = list(csv.DictReader(io.StringIO(run("--file", SAMPLE, "--format", "csv", "-n", "3"))))
+    assert [(row["section"], row["rank"]) for row in rows[:4]] == [
+        *(("recommendations", str(rank)) for rank in (1, 2, 3)),
+        ("continue", "1"),
+    ]
+    assert all(1 <= float(row["predicted_rating"]) <= 10 for row in rows)
+
+
+@pytest.mark.parametrize(("site", "asked"), [("mal", "mal"), ("anilist", "anilist")])
+def test_a_username_is_looked_up_on_the_site_that_is_named(standin: Standin, site: str, asked: str) -> None:
+    settings = standin.settings()
+    environment = {variable: str(getattr(settings, field)) for field, variable in variable_names().items()}
+    said = run("everything", "--source", site, "--format", "json", "-n", "100", env=environment)
+    assert standin.asked() == [asked]
+    found = {one["anime_id"] for one in json.loads(said)["recommendations"]}
+    assert len(found) == 100
+    assert not found & {rating.anime_id for rating in ratings_of("everything") if rating.seen}
+    assert "MyAnimeList has no user" in run("nobody", status=1, env=environment)
+
+
+def test_a_username_that_nobody_can_be_asked_for_is_refused_with_what_works_and_what_mends_it() -> None:
+    said = run("someone", status=1, env={"MAL_CLIENT_ID": None, "HAKKEN_LIST_SOURCES": None})
+
+    assert said.startswith("Error: MyAnimeList usernames can't be looked up: set MAL_CLIENT_ID, or name a source in")
+    assert "HAKKEN_LIST_SOURCES" in said
+    assert "(--file)" in said
+    assert "(--source anilist)" in said
+    named = run("someone", status=1, env={"MAL_CLIENT_ID": None, "HAKKEN_LIST_SOURCES": "mal"})
+    assert "has the source mal, which needs MAL_CLIENT_ID" in named
+
+
+def test_notes_go_to_standard_error_where_csv_has_no_place_for_them(tmp_path: Path) -> None:
+    (tmp_path / "list.xml").write_text("<myanimelist></myanimelist>")
+    result = click.testing.CliRunner().invoke(
+        make_recommendations.main, ["--file", str(tmp_path / "list.xml"), "--format", "csv"]
+    )
+    assert "The list is empty" in result.stderr
+    assert "The list is empty" not in result.stdout
+
+
+def test_titles_for_adults_are_there_when_asked_for(trained: Path, tmp_path: Path) -> None:
+    anime = "".join(
+        f"<anime><series_animedb_id>{i}</series_animedb_id><my_score>7</my_score><my_status>Completed</my_status></anime>"
+        for i in range(1, N_ITEMS + 1)
+        if i != ADULT_ID
+    )
+    path = tmp_path / "list.xml"
+    path.write_text(f"<myanimelist>{anime}</myanimelist>")
+    for options, expected in (((), []), (("--adult",), [ADULT_ID])):
+        said = run("--file", path, "--format", "json", *options, env={"HAKKEN_MODEL": str(trained)})
+        assert [one["anime_id"] for one in json.loads(said)["recommendations"]] == expected
+
+
+def test_impossible_arguments_are_refused(tmp_path: Path) -> None:
+    assert "Give either a USERNAME or --file" in run(status=2)
+    assert "Give either a USERNAME or --file" in run("someone", "--file", SAMPLE, status=2)
+    for n in ("0", "-1", "101", "abc"):
+        assert "'-n'" in run("--file", SAMPLE, "-n", n, status=2)
+    assert "does not exist" in run("--file", tmp_path / "none.xml", status=2)
+    assert "'--source'" in run("someone", "--source", "kitsu", status=2)
+
+
+def test_failures_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "list.xml").write_text("no list")
+    assert run("--file", tmp_path / "list.xml", status=1).startswith("Error: The file is not")
+    assert "2 to 20 characters" in run("no such name", status=1)
+    assert run("--file", SAMPLE, status=1, env={"HAKKEN_MODEL": str(tmp_path)}).startswith(
+        "Error: There is no model at"
+    )
+    assert "HAKKEN_MODLE is unknown" in run("--file", SAMPLE, status=1, env={"HAKKEN_MODLE": "x"})
+
+
+ODD = Recommendations(
+    (
+        Recommendation(1, "=cmd|' /C calc'!A0", 8.0, 8.0, 3),
+        Recommendation(2, '[red]Bra,cket[/red] :smile: "quoted"', 7.5, 7.5, 2),
+    ),
+    ("A note.",),
+)
+
+
+def test_what_a_spreadsheet_would_run_is_escaped_and_the_rest_is_left_alone() -> None:
+    first, second = csv.DictReader(io.StringIO(as_csv(ODD, Catalogue([]))))
+    assert first["title"] == "'=cmd|' /C calc'!A0"
+    assert second["title"] == ODD.recommendations[1].title
+    assert (second["type"], second["genres"]) == ("", "")
+
+
+def test_titles_are_text_in_the_table_and_facts_unknown_are_null_in_json(knowledge: Knowledge) -> None:
+    table = as_table(ODD, Catalogue([]))
+    assert ODD.recommendations[1].title in table
+    assert table.endswith("A note.\n")
+    answer = json.loads(as_json(ODD, Knowledge(knowledge.model, Catalogue([]))))
+    assert answer["notes"] == ["A note."]
+    assert answer["recommendations"][0]["type"] is None
+    assert answer["recommendations"][0]["genres"] == []
+
+
+def test_what_has_no_predicted_rating_is_empty_in_csv_null_in_json_and_a_dash_in_the_table(
+    knowledge: Knowledge,
+) -> None:
+    made = (Recommendation(1, "Guessed", None, 0.5, 0, by_attributes=True), Recommendation(2, "Hardly", None, 0.4, 2))
+    result = Recommendations((*made, Recommendation(3, "Known", 8.0, 0.3, 900)), continues=made[1:])
+    rows = list(csv.DictReader(io.StringIO(as_csv(result, Catalogue([])))))
+    assert [(row["predicted_rating"], row["by_attributes"]) for row in rows] == [
+        ("", "True"),
+        ("", "False"),
+        ("8.0", "False"),
+        ("", "False"),
+    ]
+    answer = json.loads(as_json(result, knowledge))
+    assert [one["predicted_rating"] for one in answer["recommendations"]] == [None, None, 8.0]
+    _, *lines = as_table(result, Catalogue([])).splitlines()
+    assert [line.split()[:3] for line in lines[:3]] == [
+        ["1", "Guessed", "-"],
+        ["2", "Hardly", "-"],
+        ["3", "Known", "8.00"],
+    ]
+    assert lines[-1] == "Hardly rated yet, so judged by genres, studio and the like: Guessed"
+
+
+def test_what_to_know_of_a_series_stands_in_each_form(knowledge: Knowledge) -> None:
+    new = Recommendation(1, "Zeta", 8.0, 0.5, 9, series_note="Same universe as 0079.")
+    following = Recommendation(2, "Sequel", 8.0, 0.4, 9, series_note="Part 2 of 3. Announced for May 2027.")
+    result = Recommendations((new,), continues=(following, Recommendation(3, "Other", 8.0, 0.3, 9)))
+    lines = as_table(result, Catalogue([])).splitlines()
+    assert [line.split() for line in lines[1:3]] == [
+        ["1", "Zeta", "8.00", "https://myanimelist.net/anime/1"],
+        ["Same", "universe", "as", "0079."],
+    ]
+    assert lines[3:] == ["Continue: Sequel (Part 2 of 3. Announced for May 2027)", "          Other"]
+    rows = csv.DictReader(io.StringIO(as_csv(result, Catalogue([]))))
+    assert [row["series_note"] for row in rows] == [new.series_note, following.series_note, ""]
+    answer = json.loads(as_json(result, knowledge))
+    assert answer["recommendations"][0]["series_note"] == new.series_note
+    assert [one["series_note"] for one in answer["continue"]] == [following.series_note, None]
+
+
+@time_machine.travel("2026-11-26T12:00:00Z", tick=False)
+def test_what_is_still_to_come_is_told_for_today(knowledge: Knowledge) -> None:
+    dates = {1: "2020", 2: "2026-11-27"}
+    facts = (
+        msgspec.structs.replace(one, series=1, part=one.anime_id, start_date=dates[one.anime_id])
+        if one.anime_id in dates
+        else one
+        for one in knowledge.catalogue.values()
+    )
+    told = Knowledge(knowledge.model, Catalogue(facts))
+    found = make_recommendations.make_recommendations(
+        UserList.of([Rating(1, 9)]), told, ListSources(HttpClient(1.0), {}), Preferences()
+    )
+    assert [one.series_note for one in found.continues] == ["Season 2 of 2. Announced for 27 November 2026."]
+
+
+@pytest.mark.parametrize("title", ["=2", "+1", "-x", "@y", "\tz", "\rz"])
+def test_every_dangerous_beginning_is_escaped(title: str) -> None:
+    result = Recommendations((Recommendation(1, title, 8.0, 8.0, 3),))
+    assert next(csv.DictReader(io.StringIO(as_csv(result, Catalogue([])))))["title"] == f"'{title}"

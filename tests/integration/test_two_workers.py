@@ -1,0 +1,145 @@
+"""What two workers of one machine share, under gunicorn and from many visitors at once."""
+
+import multiprocessing
+import re
+import socket
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import requests
+
+from tests.integration.test_pace import most_at_once
+from tests.serving import private_bytes, served, wait_for, workers_of
+from tests.standin.server import Standin
+
+VISITORS, NAMES, LIMIT = 200, 20, 3
+DEADLINE = 20.0
+
+
+class Served(NamedTuple):
+    address: str
+    process: subprocess.Popen[str]
+
+
+def environment(standin: Standin, tmp_path: Path, **more: str) -> dict[str, str]:
+    return {
+        "HAKKEN_JIKAN_URL": standin.jikan_url,
+        "HAKKEN_ANILIST_URL": standin.anilist_url,
+        "HAKKEN_CACHE_DIR": str(tmp_path),
+        "HAKKEN_FACTS_SOURCE": "off",
+        "WEB_CONCURRENCY": "2",
+        "no_proxy": "127.0.0.1",
+        **more,
+    }
+
+
+@pytest.fixture
+def roomy(standin: Standin, tmp_path: Path) -> Iterator[Served]:
+    """Two workers with room for all visitors; the site takes half a second."""
+    standin.fail("jikan", lambda: time.sleep(0.5))
+    with served("ars_app:create_app()", **environment(standin, tmp_path, HAKKEN_THREADS=str(2 * VISITORS))) as it:
+        wait_for(it[0])
+        yield Served(*it)
+
+
+def memory(process: subprocess.Popen[str]) -> int:
+    """Bytes that the workers hold for themselves."""
+    return sum(map(private_bytes, workers_of(process)))
+
+
+def visit_all(address: str) -> list[tuple[int, float]]:
+    """Status and seconds of each visitor, all of whom come at once; from a process of their own, so as not to keep the
+    stand-in, which is in this one, from noticing in time what comes to it.
+    """
+    with multiprocessing.get_context("spawn").Pool(1) as elsewhere:
+        return elsewhere.apply(_visit_all, (address,))
+
+
+def _visit_all(address: str) -> list[tuple[int, float]]:
+    together = threading.Barrier(VISITORS)
+
+    def visit(number: int) -> tuple[int, float]:
+        together.wait()
+        begun = time.monotonic()
+        query = {"username": f"visitor-{number % NAMES}"}
+        answer = requests.get(f"{address}/recommendations", params=query, timeout=2 * DEADLINE)
+        return answer.status_code, time.monotonic() - begun
+
+    with ThreadPoolExecutor(VISITORS) as threads:
+        return list(threads.map(visit, range(VISITORS)))
+
+
+def test_two_hundred_visitors_cost_twenty_fetches_at_the_sites_pace(roomy: Served, standin: Standin) -> None:
+    first = visit_all(roomy.address)
+    begun_with = memory(roomy.process)
+    second = visit_all(roomy.address)
+    ended_with = memory(roomy.process)
+
+    assert Counter(status for status, _ in first + second) == {200: 2 * VISITORS}
+    assert max(seconds for _, seconds in first) < DEADLINE
+    asked = Counter(seen.path for seen in standin.requests)
+    assert asked == {f"/jikan/v4/users/visitor-{number}/animelist": 1 for number in range(NAMES)}
+    assert most_at_once([seen.moment for seen in standin.requests], 1.0) <= LIMIT
+    roomy.process.terminate()
+    assert roomy.process.stdout
+    assert "alone" not in roomy.process.stdout.read()
+    # Two hundred threads stay, each with a little; what a visitor leaves behind would be two hundred lists more.
+    assert ended_with < 1.1 * begun_with + 16 * 2**20
+
+
+def test_a_full_house_says_so_at_once_and_goes_on_serving(standin: Standin, tmp_path: Path) -> None:
+    standin.fail("jikan", lambda: time.sleep(2))
+    more = {"WEB_CONCURRENCY": "1", "HAKKEN_THREADS": "4", "HAKKEN_SITE_RATES": "facts=1/s"}
+    with served("ars_app:create_app()", **environment(standin, tmp_path, **more)) as (address, _):
+        wait_for(address)
+        with ThreadPoolExecutor(2) as threads:
+            waiting = [
+                threads.submit(
+                    requests.get, f"{address}/recommendations", {"username": f"visitor-{number}"}, timeout=20
+                )
+                for number in range(2)
+            ]
+            time.sleep(0.7)
+            begun = time.monotonic()
+            refused = requests.get(f"{address}/recommendations", {"username": "visitor-2"}, timeout=20)
+            sample = requests.get(f"{address}/recommendations", {"sample": "1"}, timeout=20)
+            took = time.monotonic() - begun
+            assert [one.result().status_code for one in waiting] == [200, 200]
+
+    assert (refused.status_code, sample.status_code) == (503, 200)
+    assert int(refused.headers["Retry-After"]) > 0
+    assert took < 1.2  # the two that wait take two seconds
+    for offered in ('type="file"', 'href="/picks'):
+        assert offered in refused.text
+
+
+@pytest.mark.parametrize("option", [["--threads", "3"], []])
+def test_the_app_knows_how_many_threads_there_really_are(option: list[str], tmp_path: Path) -> None:
+    told = {"GUNICORN_CMD_ARGS": " ".join(option), "HAKKEN_CACHE_DIR": str(tmp_path)}
+    with served("tests.worker_probe:create_threads_app()", **told) as (address, _):
+        wait_for(address)
+        assert requests.get(address, timeout=10).text == ("3" if option else "8")
+
+
+@pytest.mark.parametrize(
+    "line", ["GET /?username=somebody else HTTP/1.1", "GET /?username=somebody", "somebody / HTTP/9"]
+)
+def test_a_request_that_gunicorn_cannot_make_out_leaves_no_name_in_the_log(line: str, tmp_path: Path) -> None:
+    with served("ars_app:create_app()", HAKKEN_CACHE_DIR=str(tmp_path)) as (address, process):
+        wait_for(address)
+        with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=5) as client:
+            client.sendall(f"{line}\r\nHost: x\r\n\r\n".encode())
+            client.recv(1000)
+        process.terminate()
+        assert process.stdout
+        said = process.stdout.read()
+
+    assert "Invalid request" in said
+    assert not re.search("somebody|else|ip=", said)

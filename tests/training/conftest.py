@@ -1,0 +1,29 @@
+"""The small table that the stored model was trained on."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.synthetic import Entries, synthetic_entries
+from hakken.training.tables import RatingTable, read_ratings
+from tests.browser.browsing import browser
+from tests.models import N_ITEMS, embedded, knowledge, trained
+
+__all__ = ["browser", "embedded", "knowledge", "trained"]
+
+
+@pytest.fixture(scope="session")
+def entries() -> Entries:
+    return synthetic_entries(400, N_ITEMS, 16_000, seed=7)
+
+
+@pytest.fixture(scope="session")
+def ratings_csv(entries: Entries, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tables") / "ratings.csv"
+    entries.frame().to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def table(ratings_csv: Path) -> RatingTable:
+    return read_ratings(ratings_csv)

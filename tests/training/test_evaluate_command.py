@@ -1,0 +1,264 @@
+"""The command `evaluate`, its page, its plots, and the page that is committed."""
+
+import itertools
+import re
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import click.testing
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.synthetic import synthetic_entries
+from hakken.catalogue import Catalogue
+from hakken.cli.evaluate import METHODS
+from hakken.cli.main import main
+from hakken.evaluation import charts, comparison, report
+from hakken.evaluation.methods import makers
+from hakken.evaluation.metrics import MEASURES
+from hakken.evaluation.report import Evaluation, markdown
+from hakken.model import Parameters
+from tests.models import ADULT_ID, N_ITEMS
+
+DOCS = Path(__file__).parents[2] / "docs"
+PLOTS = ["coverage.svg", "list-length.svg", "ndcg-lift.svg", "popularity.svg"]
+QUICK = ("--only", "hakken", "--only", "popularity", "--resamples", "20")
+
+
+@pytest.fixture(scope="module")
+def ratings_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Smaller than the one that other tests share: all methods are fitted to it."""
+    path = tmp_path_factory.mktemp("tables") / "ratings.csv"
+    synthetic_entries(150, 80, 4_000, seed=3).frame().to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def anime_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("anime") / "anime.csv"
+    rows = [f"{n},Anime {n},{'Hentai' if n == ADULT_ID else 'Drama'},TV,12,7.5,{n}\n" for n in range(1, N_ITEMS + 1)]
+    path.write_text("anime_id,name,genre,type,episodes,rating,members\n" + "".join(rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def keys_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("keys") / "keys.csv"
+    path.write_text("anime_id,key\n" + "".join(f"{n},series {n // 4}\n" for n in range(1, N_ITEMS + 1)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def evaluation(ratings_csv: Path, anime_csv: Path, keys_csv: Path) -> Evaluation:
+    return comparison.evaluate(
+        comparison.Sources(ratings_csv, anime_csv, keys=keys_csv),
+        ["hakken", "s1"],
+        ["hakken", "popularity", "svd"],
+        Parameters(min_raters=1),
+        n_resamples=50,
+    )
+
+
+def run(*arguments: str | Path, status: int = 0) -> click.testing.Result:
+    result = click.testing.CliRunner().invoke(main, ["evaluate", *(str(one) for one in arguments)])
+    assert result.exit_code == status, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def files_in(directory: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+# The command
+
+
+def test_all_methods_are_compared_and_the_page_holds_the_table(
+    ratings_csv: Path, anime_csv: Path, keys_csv: Path, tmp_path: Path
+) -> None:
+    tables = ("--ratings", ratings_csv, "--anime", anime_csv, "--keys", keys_csv)
+    result = run(*tables, "--resamples", "20", "--report", tmp_path / "deep" / "report")
+    written = files_in(tmp_path / "deep" / "report")
+    assert sorted(written) == sorted(["evaluation.md", *(f"evaluation/{name}" for name in ("table.csv", *PLOTS))])
+    table = pd.read_csv(tmp_path / "deep" / "report" / "evaluation" / "table.csv")
+    assert table["method"].tolist() == list(METHODS)
+    assert not table[["ndcg", "ndcg_low", "ndcg_high", "recall", "discovery", "items"]].isna().any().any()
+    assert set(table["method"][table["continues"].notna()]) == {"hakken"}  # no other has a default list
+    predicting = {"hakken", "item-mean", "baseline", "original", "knn-baseline", "svd", "svdpp"}
+    assert set(table["method"][table["rmse"].notna()]) == predicting
+    assert markdown(table) in result.stdout
+    page = written["evaluation.md"].decode()
+    assert markdown(table) in page
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page):
+        assert target in written, target
+    assert "Series are told by the keys of keys.csv." in page
+    assert "$" not in page
+    assert "asking Surprise SVD++" in result.stderr
+
+
+def test_with_dates_what_continues_is_measured_too(
+    ratings_csv: Path, anime_csv: Path, keys_csv: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "titles.csv").write_text(
+        "anime_id,year\n" + "".join(f"{n},{1950 + n}\n" for n in range(1, N_ITEMS + 1))
+    )
+    tables = ("--ratings", ratings_csv, "--anime", anime_csv, "--titles", tmp_path / "titles.csv", "--keys", keys_csv)
+    assert "next found" in run(*tables, *QUICK, "--report", tmp_path).stdout
+    table = pd.read_csv(tmp_path / "evaluation" / "table.csv")
+    assert table["next_found"].notna().tolist() == [True, False]
+
+
+def test_methods_salts_and_resamples_can_be_chosen(ratings_csv: Path, tmp_path: Path) -> None:
+    result = run("--ratings", ratings_csv, *QUICK, "--salt", "s1", "--salt", "s2", "--salt", "s1", "--only", "als",
+                 "--without", "popularity", "--report", tmp_path)  # fmt: skip
+    table = pd.read_csv(tmp_path / "evaluation" / "table.csv")
+    assert table["method"].tolist() == ["hakken", "als"]
+    assert table["discovery"].isna().all()
+    assert "discovery" not in result.stdout
+    page = (tmp_path / "evaluation.md").read_text()
+    assert "salts `s1`, `s2`; figures are means over them" in page
+    assert "20 resamples" in page
+    assert "nothing, so that it was not measured" in page
+    assert result.stderr.count("s2: asking Hakken") == 1
+
+
+def test_hyper_parameters_are_taken_from_a_file(ratings_csv: Path, tmp_path: Path) -> None:
+    (tmp_path / "params.json").write_text('{"reg_u": 500, "reg_i": 500, "prior": 100, "min_raters": 1}')
+    tables = []
+    for number, more in enumerate(((), ("--params", tmp_path / "params.json"))):
+        out = tmp_path / f"{number}"
+        quiet = ("--only", "hakken", "--resamples", "0", "--quiet", *more)
+        assert run("--ratings", ratings_csv, *quiet, "--report", out).output == ""
+        tables.append(pd.read_csv(out / "evaluation" / "table.csv"))
+    assert tables[0]["rmse"][0] < tables[1]["rmse"][0]
+    assert tables[0]["rmse_low"].isna().all()
+
+
+def test_without_keys_the_catalogues_own_series_judge(ratings_csv: Path, anime_csv: Path, tmp_path: Path) -> None:
+    run("--ratings", ratings_csv, "--anime", anime_csv, *QUICK, "--quiet", "--report", tmp_path)
+    assert "Series are told by the catalogue's own series" in (tmp_path / "evaluation.md").read_text()
+    assert pd.read_csv(tmp_path / "evaluation" / "table.csv")["discovery"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (("--salt", "x" * 40, "--only", "nobody"), 2, "'nobody' is not one of 'hakken'"),
+        (("--only", "svd", "--without", "svd"), 2, "leave no method to try"),
+        (("--keys", __file__), 2, "--keys and --hide-years go with --anime"),
+        (("--params", __file__), 1, "can't be used"),
+        (("--ratings", __file__), 1, "test_evaluate_command.py"),
+    ],
+)
+def test_what_cant_be_done_is_said_in_a_sentence(
+    ratings_csv: Path, arguments: tuple[str, ...], status: int, sentence: str
+) -> None:
+    assert sentence in run("--ratings", ratings_csv, *arguments, status=status).output
+
+
+def test_a_table_without_test_users_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("user_id,anime_id,rating\n" + "".join(f"{u},1,7\n" for u in range(50)))
+    said = run("--ratings", path, "--report", tmp_path / "out", status=1).output
+    assert 'Error: The salt "hakken" makes no test user of this table' in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_report_that_cant_be_written_is_said_in_a_sentence(ratings_csv: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = run("--ratings", ratings_csv, "--report", tmp_path / "file" / "x", status=2).output
+    assert "Nothing can be written to" in said
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation" / "table.csv").mkdir()
+    said = run("--ratings", ratings_csv, *QUICK, "--quiet", "--report", tmp_path, status=1).output
+    assert re.search(r"Error: .*table\.csv can't be written", said)
+
+
+@pytest.mark.parametrize("where", ["judge", "draw"])
+def test_one_that_is_broken_off_leaves_everything_as_it_was(
+    ratings_csv: Path, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    report.write(evaluation, tmp_path)
+    before = files_in(tmp_path)
+
+    def broken_off(*_: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(comparison if where == "judge" else charts, where, broken_off)
+    said = run("--ratings", ratings_csv, *QUICK, "--report", tmp_path, status=143).output
+    assert f"Stopped: {tmp_path} is as it was." in said
+    assert files_in(tmp_path) == before
+
+
+# Page and plots
+
+
+def test_the_table_shows_figures_as_they_are() -> None:
+    measured = {f"{one.name}{end}": [np.nan, np.nan] for one in MEASURES for end in ("", "_low", "_high")}
+    row = measured | {
+        "ndcg": [0.57934, 0.1], "ndcg_low": [0.5661, np.nan], "ndcg_high": [0.5921, np.nan],
+        "recall": [0.5, 0.25], "lift": [0.436, -0.5], "rmse": [np.nan, 1.0894],
+    }  # fmt: skip
+    about = {"method": ["a", "b"], "title": ["A", "Bee"], "folds_in": [True, False], "items": [1792.4, 4]}
+    table = pd.DataFrame(about | row | {"people": [784, 784], "fit_seconds": [12.34, 0], "answer_ms": [5, 1000.04]})
+    lines = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in markdown(table).splitlines()]
+    assert lines[0] == ["method", "NDCG@10", "Recall@20", "items shown", "lift", "RMSE", "fit, s", "a user, ms"]
+    assert lines[2] == ["A", "0.579 ±0.013", "0.500", "1,792", "+0.44", "–", "12.3", "5.0"]  # noqa: RUF001  # a dash
+    assert lines[3] == ["Bee †", "0.100", "0.250", "4", "-0.50", "1.089", "0.0", "1,000.0"]
+    assert len({len(line) for line in markdown(table).splitlines()}) == 1
+
+
+def test_what_is_written_can_be_repeated_and_says_what_was_found(evaluation: Evaluation, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert all(path.is_file() for path in report.write(evaluation, tmp_path / name))
+    assert files_in(tmp_path / "one") == files_in(tmp_path / "two")
+    found = pd.read_csv(tmp_path / "one" / "evaluation" / "table.csv")
+    pd.testing.assert_frame_equal(found, evaluation.table, rtol=1e-12)
+    for name in PLOTS:
+        drawn = ET.fromstring((tmp_path / "one" / "evaluation" / name).read_bytes())  # noqa: S314  # our own
+        texts = {element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")}
+        measured = evaluation.table[evaluation.table["lift"].notna() | (name != "ndcg-lift.svg")]
+        assert set(measured["title"]) <= texts, name
+    page = (tmp_path / "one" / "evaluation.md").read_text()
+    for name, method in evaluation.methods.items():
+        assert f"**{method.title}**" in page, name
+    assert "Surprise SVD †" in page
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=80))
+def test_groups_are_in_order_and_keep_equals_together(values: Sequence[int]) -> None:
+    numbers = np.array(values)
+    groups = charts.groups_of(numbers)
+    assert set(groups.tolist()) == set(range(int(groups.max()) + 1)) <= set(range(charts.GROUPS))
+    for (a, group), (b, other) in itertools.combinations(zip(values, groups.tolist(), strict=True), 2):
+        assert (a <= b) if group < other else (a >= b) if group > other else True
+        assert group == other or a != b
+    names = charts.names_of(numbers, groups)
+    assert names[0].split("-")[0] == f"{min(values)}"
+    assert names[-1].split("-")[-1] == f"{max(values)}"
+
+
+def test_groups_are_of_about_equal_size() -> None:
+    assert np.bincount(charts.groups_of(np.arange(100))).tolist() == [20] * 5
+    assert charts.names_of(np.array([1_000, 7, 7, 2_500]), np.array([1, 0, 0, 1])) == ["7", "1,000-2,500"]
+
+
+# What is committed
+
+
+def test_the_committed_page_holds_the_committed_table() -> None:
+    table = pd.read_csv(DOCS / "evaluation" / "table.csv")
+    page = (DOCS / "evaluation.md").read_text()
+    assert markdown(table) in page
+    assert table["method"].tolist() == list(METHODS)
+    assert table["discovery"].notna().all()
+    made = makers(Parameters(), Catalogue([]))
+    for name, make in made.items():
+        assert f"- **{make().title}**" in page, name
+        assert make().note in page, name
+    assert sorted(path.name for path in (DOCS / "evaluation").iterdir()) == sorted(["table.csv", *PLOTS])

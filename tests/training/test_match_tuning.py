@@ -1,0 +1,165 @@
+"""Tuning what lists are made with: what the search tries, what it is worth, and what it leaves."""
+
+import dataclasses
+from pathlib import Path
+
+import click.testing
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+
+from hakken.catalogue import Catalogue
+from hakken.cli.main import main
+from hakken.errors import TableError
+from hakken.evaluation import metrics, tuning
+from hakken.evaluation.hakken_method import RANKING, Hakken
+from hakken.evaluation.protocol import split
+from hakken.evaluation.reading import NamedTable, read_named
+from hakken.evaluation.tuning import IMPLICIT, MATCH, SALTS, TRUST, WEIGHTS, Candidate, TunedMatch, sampled, tune_match
+from hakken.knowledge import Knowledge
+from hakken.model import Model, Parameters, fold_in, predict
+from hakken.ratings import Preferences
+from hakken.recommend import recommend
+from hakken.training import fit
+from tests.models import PARAMETERS, small_catalogue
+from tests.training.evaluation_oracle import ndcg
+
+N_CANDIDATES = 6
+
+
+@pytest.fixture(scope="module")
+def named(ratings_csv: Path) -> NamedTable:
+    return read_named(ratings_csv)
+
+
+@pytest.fixture(scope="module")
+def tuned(named: NamedTable) -> TunedMatch:
+    return tune_match(named, small_catalogue(), PARAMETERS, N_CANDIDATES, seed=1)
+
+
+def test_the_best_of_each_stage_is_where_the_next_begins(tuned: TunedMatch) -> None:
+    stages = {name: [one for one in tuned.candidates if one.stage == name] for name in ("weights", "match")}
+    assert [len(one) for one in stages.values()] == [1 + N_CANDIDATES // 3, 1 + N_CANDIDATES - N_CANDIDATES // 3]
+    assert stages["weights"][0].parameters == PARAMETERS
+    best = max(stages["weights"], key=lambda one: one.value)
+    assert stages["match"][0].parameters == best.parameters
+    assert stages["match"][0].value == best.value  # the same candidate is worth the same again
+    found = max(stages["match"], key=lambda one: one.value).parameters
+    kept = {name: getattr(tuned.parameters, name) for name in ("trust", *IMPLICIT)}
+    assert tuned.parameters == msgspec.structs.replace(found, **kept)
+
+
+def test_only_what_a_stage_searches_for_is_changed(tuned: TunedMatch) -> None:
+    for one in tuned.candidates:
+        start = (
+            PARAMETERS if one.stage == "weights" else next(c for c in tuned.candidates if c.stage == "match").parameters
+        )
+        space = WEIGHTS if one.stage == "weights" else MATCH
+        changed = {
+            name for name in Parameters.__struct_fields__ if getattr(one.parameters, name) != getattr(start, name)
+        }
+        assert changed <= set(space)
+        assert bool(changed) == (one.round > 0)
+        for name in changed:
+            assert 0.99 * space[name].low <= getattr(one.parameters, name) <= 1.01 * space[name].high
+
+
+def test_a_candidate_is_worth_what_its_lists_find(named: NamedTable, tuned: TunedMatch) -> None:
+    """Asked as the pages ask, and judged by an NDCG that is written out."""
+    one: Candidate = tuned.candidates[1]
+    found = []
+    for salt in SALTS:
+        divided = split(named, salt)
+        method = Hakken(one.parameters, small_catalogue())
+        method.fit(divided)
+        values = [ndcg(method.answer(user).ranking, set(user.liked)) for user in divided.users if user.liked]
+        found.append(np.mean(values))
+    assert one.liked == pytest.approx(np.mean(found), abs=1e-9)
+    assert one.value == pytest.approx((one.liked + one.discovery_liked) / 2)
+
+
+def test_lists_are_asked_for_as_they_are_measured_later() -> None:
+    assert tuning.LISTS["liked"] == msgspec.structs.replace(RANKING, n=metrics.TOP)
+    assert tuning.LISTS["discovery_liked"] == Preferences(n=20)
+
+
+def test_the_implicit_term_leaves_less_error_than_none(named: NamedTable, tuned: TunedMatch) -> None:
+    def rmse(parameters: Parameters) -> float:
+        errors: list[float] = []
+        for salt in SALTS:
+            divided = split(named, salt)
+            fitted = fit(divided.training, tuned.parameters)
+            manifest = msgspec.structs.replace(fitted.manifest, parameters=parameters)
+            model = Model(fitted.arrays, manifest, "unsaved")
+            for user in divided.users:
+                scores = {anime_id: score for anime_id, score in user.held_out.items() if score}
+                rows, known = model.rows_of(list(scores))
+                r_hat = predict(model, fold_in(model, user.given), rows)
+                errors += (r_hat - np.array(list(scores.values())))[known].tolist()
+        return float(np.sqrt(np.mean(np.square(errors))))
+
+    none = msgspec.structs.replace(tuned.parameters, **dict.fromkeys(IMPLICIT, 0.0))
+    turned = msgspec.structs.replace(tuned.parameters, implicit_offset=-tuned.parameters.implicit_offset - 0.1)
+    assert rmse(tuned.parameters) < rmse(none)
+    assert rmse(tuned.parameters) < rmse(turned)
+    other = next(value for value in TRUST if abs(value - tuned.parameters.trust) > 0.15)
+    assert rmse(tuned.parameters) < rmse(msgspec.structs.replace(tuned.parameters, trust=other))
+
+
+def test_a_search_can_be_repeated_and_another_seed_is_another_search(named: NamedTable, tuned: TunedMatch) -> None:
+    again = tune_match(named, small_catalogue(), PARAMETERS, N_CANDIDATES, seed=1)
+    pd.testing.assert_frame_equal(again.table, tuned.table)
+    other = tune_match(named, small_catalogue(), PARAMETERS, 1, seed=2)
+    assert other.candidates[1].parameters not in [one.parameters for one in tuned.candidates]
+
+
+def test_without_a_catalogue_lists_are_tuned_all_the_same(named: NamedTable) -> None:
+    assert tune_match(named, Catalogue([]), PARAMETERS, 1).candidates[0].value > 0
+
+
+def test_a_sample_holds_all_entries_of_its_users(named: NamedTable) -> None:
+    some = sampled(named, 50, seed=1)
+    assert some.table.n_users == len(some.names) == 50
+    assert set(some.names) < set(named.names)
+    counts = dict(zip(named.names, np.bincount(named.table.users).tolist(), strict=True))
+    assert dict(zip(some.names, np.bincount(some.table.users).tolist(), strict=True)).items() <= counts.items()
+    assert sampled(named, None, seed=1) is named
+    assert sampled(named, 10**6, seed=1) is named
+
+
+def test_a_table_that_cant_be_split_keeps_the_defaults_and_says_so(named: NamedTable, tmp_path: Path) -> None:
+    few = dataclasses.replace(
+        named.table, scores=np.where(named.table.items < 3, named.table.scores, 0).astype(np.int8)
+    )
+    with pytest.raises(TableError, match="no test user"):
+        tune_match(NamedTable(few, named.names), Catalogue([]), PARAMETERS, 1)
+    rows = [f"{user},{anime},{6 + (user + anime) % 4}" for user in range(1, 9) for anime in range(1, 9)]
+    (tmp_path / "small.csv").write_text("\n".join(["user_id,anime_id,rating", *rows]))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "match.csv").write_text("of an earlier table")
+    arguments = ["tune", "--ratings", tmp_path / "small.csv", "--out", tmp_path / "out", "--iterations", "1"]
+    result = click.testing.CliRunner().invoke(main, [str(one) for one in arguments])
+    assert result.exit_code == 0, result.output
+    assert "stays as it is by default" in result.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["params.json", "rmse.svg", "table.csv"]
+
+
+def test_a_titles_table_without_anime_is_refused(ratings_csv: Path, tmp_path: Path) -> None:
+    arguments = ["tune", "--ratings", ratings_csv, "--titles", ratings_csv, "--out", tmp_path / "out"]
+    result = click.testing.CliRunner().invoke(main, [str(one) for one in arguments])
+    assert result.exit_code == 2
+    assert "go with --anime" in result.output
+
+
+def test_what_is_tuned_is_what_is_served(named: NamedTable) -> None:
+    """The search and the pages rank by the same code: a constant that the search changes changes a list."""
+    fitted = fit(named.table, PARAMETERS)
+    user = split(named, SALTS[0]).users[0].given
+    lists = set()
+    for pull in (0.0, 2.0):
+        parameters = msgspec.structs.replace(PARAMETERS, pull=pull)
+        model = Model(fitted.arrays, msgspec.structs.replace(fitted.manifest, parameters=parameters), "unsaved")
+        found = recommend(user, Knowledge(model, small_catalogue()), Preferences(n=20)).recommendations
+        lists.add(tuple(one.anime_id for one in found))
+    assert len(lists) == 2

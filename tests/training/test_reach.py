@@ -1,0 +1,101 @@
+"""Who could have watched what, and how popular that makes a title: against loops over people and titles."""
+
+import dataclasses
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from hakken.training.reach import list_years, popularity, reach
+from hakken.training.tables import RatingTable
+from tests.training import learning_oracle as oracle
+from tests.training.strategies import rating_tables
+
+years = st.sampled_from([0, 1998, 2001, 2015, 2024])
+counts = st.integers(0, 60)
+
+
+@settings(max_examples=80)
+@given(data=st.data(), table=rating_tables())
+def test_lists_reach_the_years_of_the_formula(data: st.DataObject, table: RatingTable) -> None:
+    watched = np.array(data.draw(st.lists(st.booleans(), min_size=len(table), max_size=len(table))), dtype=np.bool_)
+    n_items = len(table.anime_ids)
+    of_items = np.array(data.draw(st.lists(years, min_size=n_items, max_size=n_items)), dtype=np.int64)
+    days = st.lists(st.sampled_from([0, 0, 1, 12_000, 20_454]), min_size=table.n_users, max_size=table.n_users)
+    dated = dataclasses.replace(table, updated=np.array(data.draw(days), dtype=np.int32))
+    expected = [
+        oracle.list_year(of_items[table.items[watched & (table.users == user)]].tolist(), int(dated.updated[user]))
+        for user in range(table.n_users)
+    ]
+    found = list_years(dated, watched, of_items)
+    assert found.dtype == np.int32
+    assert found.tolist() == expected
+
+
+@pytest.mark.parametrize(("n_dated", "reached"), [(1, 2000), (19, 2018), (20, 2017), (25, 2022)])
+def test_a_long_list_is_dated_by_its_third_newest_title(n_dated: int, reached: int) -> None:
+    """And a short one by its newest; what is of unknown year counts neither way."""
+    n = n_dated + 5
+    zeros = np.zeros(n, dtype=np.int32)
+    table = RatingTable(
+        np.arange(1, n + 1, dtype=np.int32), 1, zeros, np.arange(n, dtype=np.int32), zeros.astype(np.int8), n
+    )
+    of_items = np.array([*range(2000, 2000 + n_dated), *[0] * 5], dtype=np.int64)
+    assert list_years(table, np.ones(n, dtype=np.bool_), of_items).tolist() == [reached]
+
+
+@settings(max_examples=100)
+@given(day=st.dates(date(1970, 1, 2), date(2040, 12, 31)))
+def test_an_update_dates_a_list_by_the_calendar(day: date) -> None:
+    """To the day: the first of January is no day of the year before."""
+    for one in (day, day.replace(month=1, day=1), day.replace(month=12, day=31)):
+        zero = np.zeros(1, dtype=np.int32)
+        updated = np.array([(one - date(1970, 1, 1)).days], dtype=np.int32)
+        table = RatingTable(zero + 1, 1, zero, zero, zero.astype(np.int8), 1, updated=updated)
+        if updated[0]:
+            assert list_years(table, np.ones(1, dtype=np.bool_), np.array([1990])).tolist() == [one.year]
+
+
+@settings(max_examples=80)
+@given(
+    reached=st.lists(st.integers(1995, 2026) | st.just(0), min_size=1, max_size=30),
+    titles=st.lists(st.tuples(years, counts), min_size=1, max_size=10),
+)
+def test_within_reach_is_who_got_so_far_or_watched_it(reached: list[int], titles: list[tuple[int, int]]) -> None:
+    found = reach(
+        np.array(reached, dtype=np.int32),
+        np.array([year for year, _ in titles]),
+        np.array([n for _, n in titles], dtype=np.int32),
+    )
+    assert found.dtype == np.int32
+    assert found.tolist() == [oracle.reach(reached, year, n) for year, n in titles]
+
+
+titles_of_any_size = st.lists(
+    st.tuples(counts, counts, st.sampled_from([0, 1, 2, 40, 5_000, 5_001, 4_000_000])), min_size=1, max_size=12
+)
+
+
+@settings(max_examples=300)
+@given(titles=titles_of_any_size)
+@example([(20, 0, 5_000), (20, 60, 5_001), (0, 60, 1)])  # the line falls off a cliff
+@example([(0, 0, 1), *[(20, 0, 5_000)] * 6])  # the mean of six equal sizes is rounded
+def test_popularity_is_that_of_the_formula_and_always_a_part(titles: list[tuple[int, int, int]]) -> None:
+    watchers, more, members = (np.array(column) for column in zip(*titles, strict=True))
+    found = popularity(watchers.astype(np.int32), (watchers + more).astype(np.int32), members)
+    assert found.dtype == np.float32
+    assert ((found > 0) & (found <= 1)).all()
+    expected = oracle.popularity(watchers.tolist(), (watchers + more).tolist(), members.tolist())
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_what_members_say_decides_where_few_could_watch_a_title_and_nothing_where_many_could() -> None:
+    watchers = np.array([50, 500, 5_000, 0, 0, 50_000, 50_000], dtype=np.int32)
+    reachable = np.array([100_000, 100_000, 100_000, 1, 1, 100_000, 100_000], dtype=np.int32)
+    members = np.array([990, 9_990, 99_990, 9_990, 99_990, 0, 999_990])
+    found = popularity(watchers, reachable, members)
+    assert found[:3] == pytest.approx(watchers[:3] / 100_000, rel=0.2)
+    assert found[4] > 5 * found[3]
+    assert found[5] == pytest.approx(found[6], rel=1e-3)

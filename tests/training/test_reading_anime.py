@@ -1,0 +1,239 @@
+"""Reading the anime table: what can't be used is counted and named, or refused, in every format."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from hakken.catalogue import MAX_NAME
+from hakken.errors import TableError
+from hakken.training.tables import read_anime_table
+from tests.training.reading_tables import FORMATS, TEXT_FORMATS, raw_bytes, write_table
+
+ANIME = ["anime_id", "name", "genre", "type", "episodes", "rating", "members"]
+TITLES = [
+    "anime_id",
+    "title_english",
+    "title_japanese",
+    "title_synonyms",
+    "year",
+    "season",
+    "studios",
+    "age_rating",
+    "image_url",
+    "other_titles",
+    "source",
+    "tags",
+    "start_date",
+]
+GOOD = ["1", "Good", "Action", "TV", "12", "7.5", "100"]
+ROW_DEFECTS = [
+    *(
+        ([text, "Bad", "", "TV", "1", "7", "1"], "impossible anime id")
+        for text in ("", "x", "0", "-1", "1.5", "2147483648")
+    ),
+    (["2", "", "", "TV", "1", "7", "1"], "no title"),
+    (["2", "\xff", "", "TV", "1", "7", "1"], "text that is not in UTF-8"),
+]
+FACT_DEFECTS = [
+    *(("rating", text, "impossible mean score, left unknown") for text in ("0", "0.99", "10.01", "-7", "nan", "x")),
+    *(("members", text, "impossible number of members, left unknown") for text in ("-1", "1.5", "x")),
+    *(("episodes", text, "impossible number of episodes, left unknown") for text in ("-1", "1.5", "x")),
+    *(("year", text, "impossible year, left unknown") for text in ("-1998", "1998.5", "x")),
+    *(
+        ("start_date", text, "impossible start date, left unknown")
+        for text in ("1998-13", "1998-00-01", "1998-04-32", "98", "1998-4-3", "03.04.1998", "1998-04-03T00:00:00")
+    ),
+    ("image_url", "http://elsewhere.example/x.jpg", "picture on another site, left unknown"),
+]
+
+
+FIELD = {
+    "rating": "mean",
+    "genre": "genres",
+    "image_url": "picture",
+    "title_synonyms": "synonyms",
+    "other_titles": "synonyms",
+    "age_rating": "adult",
+    "source": "made_from",
+}
+"""What the catalogue calls a column, where it has another name for it."""
+
+
+def one_field(directory: Path, form: str, column: str, text: str) -> tuple[Path, Path | None]:
+    """An anime table in which one field has a certain text, or one in order and such a table of titles."""
+    if column in ANIME:
+        fields = dict(zip(ANIME, GOOD, strict=True)) | {column: text}
+        # The second row keeps the first in the first part of a folder.
+        return write_table(directory, form, ANIME, [list(fields.values()), ["2", *GOOD[1:]]]), None
+    anime = write_table(directory, "csv", ANIME, [GOOD, ["2", *GOOD[1:]]], name="anime")
+    fields = dict.fromkeys(TITLES, "") | {"anime_id": "1", column: text}
+    return anime, write_table(directory, form, TITLES, [list(fields.values()), ["2", *[""] * 12]])
+
+
+def place(form: str, row: int) -> str:
+    """Where the row that was given as number `row`, from 0, of two or more stands."""
+    if form == "folder":
+        return f"part-0.csv, line {row + 2}"
+    return f"ratings.{form}, row {row + 1}" if form == "parquet" else f"ratings.{form}, line {row + 2}"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(("row", "reason"), ROW_DEFECTS)
+def test_a_row_that_can_not_be_used_is_left_out_counted_and_named_or_refused(
+    tmp_path: Path, form: str, row: list[str], reason: str
+) -> None:
+    path = write_table(tmp_path, form, ANIME, [row, GOOD])
+    table = read_anime_table(path)
+    assert list(table.catalogue) == [1]
+    assert table.dropped == {reason: 1}
+    assert table.examples == {reason: (place(form, 0),)}
+    with pytest.raises(TableError, match=f"{place(form, 0)}: {reason}"):
+        read_anime_table(path, strict=True)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(("column", "text", "reason"), FACT_DEFECTS)
+def test_an_impossible_fact_is_left_unknown_counted_and_named_or_refused(
+    tmp_path: Path, form: str, column: str, text: str, reason: str
+) -> None:
+    anime, titles = one_field(tmp_path, form, column, text)
+    table = read_anime_table(anime, titles)
+    assert getattr(table.catalogue[1], FIELD.get(column, column)) is None
+    assert table.catalogue[1].title == "Good"
+    assert table.dropped == {reason: 1}
+    assert table.examples == {reason: (place(form, 0),)}
+    with pytest.raises(TableError, match=f"{place(form, 0)}: {reason}"):
+        read_anime_table(anime, titles, strict=True)
+
+
+@pytest.mark.parametrize("column", ["genre", "type", "episodes", "rating", "members", *TITLES[1:]])
+@pytest.mark.parametrize("text", ["", "Unknown"])
+def test_what_is_unknown_stays_unknown_and_is_no_fault(tmp_path: Path, column: str, text: str) -> None:
+    table = read_anime_table(*one_field(tmp_path, "csv", column, text), strict=True)
+    assert not table.dropped
+    anime = table.catalogue[1]
+    assert not getattr(anime, FIELD.get(column, column))
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "fact", "value"),
+    [
+        ("source", "Light novel", "made_from", "light novel"),
+        ("source", "4-koma manga", "made_from", "4-koma manga"),
+        ("source", "Other", "made_from", None),
+        ("tags", "Space|Found Family| |Space", "tags", ("Space", "Found Family")),
+        ("start_date", "1998-04-03", "start_date", "1998-04-03"),
+        ("start_date", "1998-04", "start_date", "1998-04"),
+        ("start_date", "1998", "start_date", "1998"),
+        ("season", "Spring 1998", "season", "Spring 1998"),
+        ("season", "spring", "season", "spring"),
+    ],
+)
+def test_a_fact_of_the_titles(tmp_path: Path, column: str, text: str, fact: str, value: object) -> None:
+    table = read_anime_table(*one_field(tmp_path, "csv", column, text), strict=True)
+    assert getattr(table.catalogue[1], fact) == value
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_titles_may_lack_any_column_but_the_id(tmp_path: Path, form: str) -> None:
+    anime = write_table(tmp_path, "csv", ANIME, [GOOD], name="anime")
+    for column in TITLES[1:]:
+        fields = [name for name in TITLES if name != column]
+        titles = write_table(tmp_path, form, fields, [["1", *[""] * 11]])
+        assert read_anime_table(anime, titles, strict=True).catalogue[1].title == "Good"
+    titles = write_table(tmp_path, form, ["season", "anime_id", "year"], [["fall", "1", "2025"]])
+    assert read_anime_table(anime, titles, strict=True).catalogue[1].season == "Fall 2025"
+    with pytest.raises(TableError, match="lacks the columns anime_id"):
+        read_anime_table(anime, write_table(tmp_path, form, TITLES[1:], [[""] * 12]))
+
+
+def test_names_are_cut(tmp_path: Path) -> None:
+    long = "x" * 8000
+    table = write_table(tmp_path, "csv", ANIME, [["1", long, *GOOD[2:]]], "anime")
+    facts = dict.fromkeys(TITLES, "") | {"anime_id": "1", "title_english": f"e{long}", "title_japanese": f"j{long}"}
+    facts |= {"title_synonyms": f"s{long}", "other_titles": f"o{long}|s{long}"}
+    titles = write_table(tmp_path, "csv", TITLES, [list(facts.values())], "titles")
+    anime = read_anime_table(table, titles).catalogue[1]
+    names = [anime.title, anime.title_english, anime.title_japanese, *anime.synonyms]
+    assert [len(name or "") for name in names] == [MAX_NAME] * 5
+
+
+def test_a_title_may_be_unknown_by_name(tmp_path: Path) -> None:
+    path = write_table(tmp_path, "csv", ANIME, [["1", "Unknown", *GOOD[2:]]])
+    assert read_anime_table(path).catalogue[1].title == "Unknown"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_of_several_rows_for_one_anime_the_last_counts(tmp_path: Path, form: str) -> None:
+    path = write_table(tmp_path, form, ANIME, [GOOD, ["1.0", "Better", *GOOD[2:]]])
+    table = read_anime_table(path)
+    assert table.catalogue[1].title == "Better"
+    assert table.examples == {"a later row for the same anime": (place(form, 0),)}
+    with pytest.raises(TableError, match="a later row for the same anime"):
+        read_anime_table(path, strict=True)
+
+
+@pytest.mark.parametrize("form", TEXT_FORMATS)
+def test_a_row_with_the_wrong_number_of_fields_is_left_out(tmp_path: Path, form: str) -> None:
+    lines = [",".join(ANIME), "3,Two,lines,TV,1,7", ",".join(GOOD), "", "4,A,B,TV,1,7,1,1"]
+    path = tmp_path / f"a.{form}"
+    path.write_bytes(raw_bytes(form, "\n".join(lines).encode()))
+    table = read_anime_table(path)
+    assert list(table.catalogue) == [1]
+    assert table.examples == {"wrong number of fields": (f"a.{form}, line 2", f"a.{form}, line 5")}
+    with pytest.raises(TableError, match="line 2: wrong number of fields"):
+        read_anime_table(path, strict=True)
+
+
+def test_facts_about_other_anime_are_counted_and_no_reason_to_refuse(tmp_path: Path) -> None:
+    anime = write_table(tmp_path, "csv", ANIME, [GOOD])
+    titles = write_table(tmp_path, "csv", TITLES, [["1", *[""] * 12], ["5", *[""] * 12]], name="titles")
+    table = read_anime_table(anime, titles, strict=True)
+    assert table.examples == {"facts about an anime that the anime table lacks": ("titles.csv, line 3",)}
+
+
+def test_parquet_may_hold_numbers(tmp_path: Path) -> None:
+    columns = {
+        "anime_id": pa.array([1, 2]),
+        "name": ["Good", "Bare &amp; Co"],
+        "genre": [None, "Hentai"],
+        "type": pa.array(["TV", None]).dictionary_encode(),
+        "episodes": pa.array([12.0, None]),
+        "rating": pa.array([7.5, None]),
+        "members": pa.array([100, None], pa.int32()),
+    }
+    parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
+    table = read_anime_table(tmp_path / "a.parquet", strict=True)
+    good, bare = table.catalogue[1], table.catalogue[2]
+    assert (good.episodes, good.mean, good.members, good.type) == (12, 7.5, 100, "TV")
+    assert (bare.title, bare.episodes, bare.mean, bare.members, bare.type, bare.adult) == (
+        "Bare & Co",
+        *[None] * 4,
+        True,
+    )
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_table_without_anime_is_refused(tmp_path: Path, form: str) -> None:
+    with pytest.raises(TableError, match=r"holds no usable row\.$"):
+        read_anime_table(write_table(tmp_path, form, ANIME, []))
+    with pytest.raises(TableError, match=r"holds no usable row: no title\.$"):
+        read_anime_table(write_table(tmp_path, form, ANIME, [["1", "", *GOOD[2:]]]))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_missing_column_is_named(tmp_path: Path, form: str) -> None:
+    with pytest.raises(TableError, match=r"lacks the columns episodes, members; it has anime_id, name"):
+        read_anime_table(write_table(tmp_path, form, [*ANIME[:4], "rating"], [GOOD[:5]]))
+
+
+def test_a_missing_or_truncated_table_of_titles_is_refused(tmp_path: Path) -> None:
+    anime = write_table(tmp_path, "csv", ANIME, [GOOD])
+    with pytest.raises(TableError, match=r"There is no table .*nowhere\.csv\."):
+        read_anime_table(anime, tmp_path / "nowhere.csv")
+    titles = write_table(tmp_path, "csv.gz", TITLES, [["1", *[""] * 12]])
+    titles.write_bytes(titles.read_bytes()[:-4])
+    with pytest.raises(TableError, match="cut off or damaged"):
+        read_anime_table(anime, titles)

@@ -1,0 +1,204 @@
+"""What a signal, or a kill, leaves of a training run: nothing half-written, and nothing in the next one's way."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from benchmarks.synthetic import synthetic_entries
+from hakken.cli import progress
+from hakken.cli.stopping import Stop, Stopped, stoppable
+from hakken.errors import StorageError
+from hakken.model import store
+from hakken.training import report
+from hakken.training.progress import SILENT
+from tests.training.test_train_command import parameters_of, train
+
+
+@pytest.fixture
+def anime_csv(tmp_path: Path) -> Path:
+    path = tmp_path / "anime.csv"
+    path.write_text("anime_id,name,genre,type,episodes,rating,members\n10,Ten,Drama,TV,12,7.5,100\n")
+    return path
+
+
+# What stops it
+
+
+@pytest.fixture(scope="module")
+def large_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Large enough that comparing its items takes seconds."""
+    path = tmp_path_factory.mktemp("large") / "ratings.csv"
+    synthetic_entries(8_000, 4_000, 3_500_000, seed=5).write_csv(path)
+    return path
+
+
+@contextmanager
+def training_in_the_middle(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own that has just begun to compare items."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's child would not hear it
+    try:
+        command = [sys.executable, "-m", "hakken", "train", *map(str, arguments)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("similarities"):
+                break
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_it_and_nothing_was_written(
+    large_csv: Path, anime_csv: Path, trained: Path, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    place = tmp_path / "models"
+    out = Path(shutil.copytree(trained, place / "model"))
+    before = store.open_artefact(out)
+    with training_in_the_middle("--ratings", large_csv, "--anime", anime_csv, "--out", out) as process:
+        process.send_signal(number)
+        said, complaint = process.communicate(timeout=30)
+    assert said == ""
+    # A signal that comes while Python clears an object away is told of by Python too, before it is acted on.
+    assert complaint.endswith("Stopped; nothing was written.\n"), complaint
+    assert process.returncode == status
+    assert store.open_artefact(out) == before
+    assert list(place.iterdir()) == [out]
+
+
+def test_a_killed_run_can_be_started_again(
+    large_csv: Path, ratings_csv: Path, anime_csv: Path, trained: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "models"
+    out = Path(shutil.copytree(trained, place / "model"))
+    with training_in_the_middle("--ratings", large_csv, "--anime", anime_csv, "--out", out) as process:
+        process.kill()
+        assert process.wait(timeout=30) == -signal.SIGKILL
+    assert [path.name for path in place.iterdir() if path != out] == [next(place.glob(".model.staged-*")).name]
+    train("--ratings", ratings_csv, "--anime", anime_csv, "--out", out, "--k", "7")
+    assert parameters_of(out).k == 7
+    assert list(place.iterdir()) == [out]
+
+
+def test_a_run_that_is_stopped_after_its_model_was_written_says_so(
+    ratings_csv: Path, anime_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "write_report", lambda *_: signal.raise_signal(signal.SIGINT))
+    options = ("--out", tmp_path / "model", "--report", tmp_path / "report")
+    said = train("--ratings", ratings_csv, "--anime", anime_csv, *options, status=130)
+    assert said.stderr.endswith(f"Stopped; the model had already been written to {tmp_path / 'model'}.\n")
+    assert said.stdout == ""
+    assert store.open_artefact(tmp_path / "model")
+
+
+def test_a_second_ctrl_c_does_not_break_the_cleaning_up(capsys: pytest.CaptureFixture[str]) -> None:
+    cleaned = []
+
+    def work() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            cleaned.append("all")
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit) as ended, stoppable(lambda: "Stopped."):
+        work()
+    assert ended.value.code == 130
+    assert cleaned == ["all"]
+    assert capsys.readouterr().err == "Stopped.\n"
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_signal_whose_exception_got_lost_stops_it_at_the_next_step() -> None:
+    def work(stop: Stop) -> None:
+        with progress.Stoppable(SILENT, stop).stage("similarities") as advance:
+            with suppress(Stopped):  # as a callback from compiled code does
+                signal.raise_signal(signal.SIGTERM)
+            advance(1)
+            pytest.fail("it went on")
+
+    with pytest.raises(SystemExit) as ended, stoppable(lambda: "Stopped.") as stop:
+        work(stop)
+    assert ended.value.code == 143
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stoppable(lambda: "Stopped."):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# What it leaves beside its place
+
+
+def stage(target: Path, name: str = "0aaaaaa_") -> Path:
+    staging = target.with_name(f".{target.name}.staged-{name}")
+    (staging / "new").mkdir(parents=True)
+    (staging / "new" / "b_i.npy").write_bytes(b"half")
+    return staging
+
+
+def test_only_leftovers_are_swept_away(trained: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(trained, tmp_path / "model"))
+    leftover = stage(out)
+    others = [stage(tmp_path / "another"), stage(out, "my-own"), tmp_path / ".model.backup01", tmp_path / ".model.old"]
+    others[2].mkdir()
+    others[3].write_text("mine")
+    with store.replacing(out) as staged:
+        assert not leftover.exists()
+        with store.replacing(out) as inner:  # two at once, and both live
+            (inner / "manifest.json").write_text("{}")
+        assert staged.is_dir()
+        (staged / "manifest.json").write_text("[]")
+    assert (out / "manifest.json").read_text() == "[]"
+    assert sorted(tmp_path.iterdir()) == sorted([*others, out])
+
+
+def test_a_model_that_a_killed_run_had_set_aside_is_put_back(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    shutil.copytree(trained, stage(out) / "old")
+    with suppress(KeyboardInterrupt), store.replacing(out):
+        raise KeyboardInterrupt
+    assert store.open_artefact(out)
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("disk")])
+def test_a_swap_that_is_broken_off_leaves_the_old_model(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    out = Path(shutil.copytree(trained, tmp_path / "model"))
+    rename = Path.rename
+
+    def broken(path: Path, target: Path) -> Path:
+        if path.name == "new":
+            raise error
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", broken)
+    with pytest.raises((KeyboardInterrupt, StorageError)), store.replacing(out) as staged:
+        (staged / "manifest.json").write_text("{}")
+    assert store.open_artefact(out)
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("place", [".", "..", "/"])
+def test_a_place_that_cant_be_replaced_as_a_whole_is_refused_at_once(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match="choose a named directory"), store.replacing(Path(place)):
+        pytest.fail("it began")

@@ -1,0 +1,95 @@
+"""The model that training gives, served: against the stored one, the table and the formulas written out."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hakken.knowledge import Knowledge
+from hakken.model import Model, Parameters, fold_in, predict, store
+from hakken.model.arrays import Arrays, Float64s, unpack
+from hakken.neighbours import nearest
+from hakken.ratings import Rating, UserList
+from hakken.series import relations_of, with_series
+from hakken.training import fit, train
+from hakken.training.tables import RatingTable
+from tests import oracle
+from tests.models import N_ITEMS, PARAMETERS, SMALL, small_catalogue
+from tests.strategies import user_lists
+from tests.training.strategies import rating_tables
+from tests.unit.test_prediction import expected_prediction
+
+
+@settings(max_examples=60)
+@given(data=st.data(), table=rating_tables(max_users=12, max_items=9), k_stored=st.integers(1, 9))
+def test_rows_of_any_length_are_read_to_their_end_and_no_further(
+    data: st.DataObject, table: RatingTable, k_stored: int
+) -> None:
+    """Empty ones, short ones, and the last of all."""
+    fitted = fit(table, Parameters(k_stored=k_stored, k=3, min_watchers=1, shrinkage=1.0))
+    model = Model(fitted.arrays, fitted.manifest, "unsaved")
+    user_list = data.draw(user_lists(table.anime_ids.tolist()))
+    r_hat = predict(model, fold_in(model, user_list))
+    expected = [expected_prediction(model, user_list, row) for row in range(model.n_items)]
+    assert r_hat.tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_training_users_fold_in_is_their_trained_bias(table: RatingTable) -> None:
+    arrays, manifest, b_u = fit(table, Parameters(k_stored=5))
+    model = Model(arrays, manifest, "unsaved")
+    for user in range(0, table.n_users, 11):
+        mine = table.users == user
+        ids, scores = table.anime_ids[table.items[mine]].tolist(), table.scores[mine].tolist()
+        listed = UserList.of(Rating(a, s) for a, s in zip(ids, scores, strict=True))
+        assert fold_in(model, listed).b_u == pytest.approx(b_u[user], abs=1e-12)
+
+
+def test_the_nearest_are_the_stored_neighbours_with_those_who_rated_both(
+    knowledge: Knowledge, table: RatingTable
+) -> None:
+    arrays, scores = knowledge.model.arrays, oracle.scores_of(table)
+    ids = arrays.anime_ids.tolist()
+    for row in range(0, N_ITEMS, 7):
+        found = nearest(ids[row], knowledge, N_ITEMS, adult=True)
+        entries = range(int(arrays.sim_indptr[row]), int(arrays.sim_indptr[row + 1]))
+        expected = [
+            (ids[arrays.sim_indices[p]], float(arrays.sim_scale[row]) * int(arrays.sim_values[p]) ** 1.25)
+            for p in entries
+        ]
+        assert [one.anime_id for one in found] == [anime_id for anime_id, _ in expected]
+        assert [one.sim for one in found] == pytest.approx([sim for _, sim in expected])
+        assert [one.sim for one in found] == sorted((one.sim for one in found), reverse=True)
+        assert [one.support for one in found] == [oracle.support(scores, row, ids.index(one.anime_id)) for one in found]
+        assert all(0 < one.sim <= 1 and one.title == knowledge.catalogue.title(one.anime_id) for one in found)
+
+
+def test_the_stored_model_is_what_training_gives(table: RatingTable, tmp_path: Path) -> None:
+    """Where a change was meant, WRITE_MODEL=1 stores what training gives now."""
+    if os.environ.get("WRITE_MODEL"):
+        train(table, small_catalogue(), SMALL, PARAMETERS)
+    train(table, small_catalogue(), tmp_path / "model", PARAMETERS)
+    here, stored = (Knowledge.read(store.open_artefact(place)) for place in (tmp_path / "model", SMALL))
+    assert here.model.manifest.sizes == stored.model.manifest.sizes
+    assert here.model.manifest.parameters == stored.model.manifest.parameters
+    assert here.model.manifest.mu == pytest.approx(stored.model.manifest.mu)
+    assert dict(here.catalogue) == dict(stored.catalogue)
+    for name in ("anime_ids", "raters", "watchers", "sim_indptr", "pref_indptr"):
+        np.testing.assert_array_equal(getattr(here.model.arrays, name), getattr(stored.model.arrays, name), name)
+    np.testing.assert_allclose(here.model.arrays.b_i, stored.model.arrays.b_i, atol=1e-9)
+    np.testing.assert_allclose(similarities(here.model.arrays), similarities(stored.model.arrays), atol=1e-4)
+    np.testing.assert_allclose(oracle.weights(here.model.arrays), oracle.weights(stored.model.arrays), atol=1e-4)
+
+
+def test_the_series_of_the_embedded_catalogue_are_what_its_facts_tell(embedded: Knowledge) -> None:
+    assert with_series(embedded.catalogue, relations_of(embedded.catalogue)) == embedded.catalogue
+
+
+def similarities(arrays: Arrays) -> Float64s:
+    """Of each title, a row, to each other, `(n_items, n_items)`; 0 where none is stored."""
+    found = np.zeros((N_ITEMS, N_ITEMS))
+    rows = np.repeat(np.arange(N_ITEMS), np.diff(arrays.sim_indptr))
+    found[rows, arrays.sim_indices] = unpack(arrays.sim_values) * arrays.sim_scale[rows]
+    return found

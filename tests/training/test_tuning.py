@@ -1,0 +1,251 @@
+"""The search for hyper-parameters: what it tries, what it writes, and that it can be repeated and broken off."""
+
+import dataclasses
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import click.testing
+import numpy as np
+import pandas as pd
+import pytest
+import surprise
+from surprise.model_selection import KFold, cross_validate
+
+from hakken.cli.main import main
+from hakken.errors import ConfigError, TableError
+from hakken.evaluation.tuning import MATCH, WEIGHTS
+from hakken.model import TEXTBOOK, Parameters
+from hakken.training import tuning
+from hakken.training.parameters import read_parameters, write_parameters, write_whole
+from hakken.training.tables import RatingTable
+from hakken.training.tuning import N_FOLDS, SPACE, TUNED, LogUniform, Scores, Tuned, save, take_scores, tune
+from tests.training.hearing import Heard
+
+FILES = ["params.json", "rmse.svg", "table.csv"]
+N_CANDIDATES = 12
+TIMES = ["fit_seconds", "test_seconds"]
+
+
+@pytest.fixture(scope="session")
+def scores(table: RatingTable) -> Scores:
+    return take_scores(table, n_users=120)
+
+
+@pytest.fixture(scope="session")
+def tuned(scores: Scores) -> Tuned:
+    return tune(scores, N_CANDIDATES, seed=3)
+
+
+def run(*arguments: str | Path, status: int = 0) -> str:
+    result = click.testing.CliRunner().invoke(main, ["tune", *(str(one) for one in arguments)])
+    assert result.exit_code == status, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.output
+
+
+def test_the_candidates_are_ranked_and_the_best_is_what_is_found(tuned: Tuned) -> None:
+    rows = tuned.candidates
+    assert rows["rank"].tolist() == list(range(1, N_CANDIDATES + 2))
+    assert rows["rmse"].is_monotonic_increasing
+    assert not rows["mae"].is_monotonic_increasing
+    assert tuned.rmse == rows["rmse"][0] < tuned.textbook_rmse
+    for name in TUNED:
+        value = getattr(tuned.parameters, name)
+        assert value == rows[name][0]
+        assert type(value) is type(getattr(TEXTBOOK, name))
+    for name in set(TEXTBOOK.__struct_fields__) - set(TUNED):
+        assert getattr(tuned.parameters, name) == getattr(TEXTBOOK, name)
+
+
+def test_each_round_draws_anew_and_nearer_to_the_best_so_far(tuned: Tuned) -> None:
+    rows = tuned.candidates
+    assert rows.groupby("round").size().tolist() == [5, 4, 4]
+    space, drawn = dict(SPACE), []
+    for number in (1, 2, 3):
+        here = rows[(rows["round"] == number) & (rows["prior"] > 0)]
+        for name, one in space.items():
+            rounding = 0.5 if one.whole else 0.005 * one.high
+            assert here[name].between(one.low - rounding, one.high + rounding).all(), name
+        low, high = np.log([space["prior"].low, space["prior"].high])
+        drawn += ((np.log(here["prior"]) - low) / (high - low)).round(2).tolist()
+        best = rows[rows["round"] <= number].iloc[0]
+        narrower = {name: one.around(best[name]) for name, one in space.items()}
+        assert all(narrower[name].high / narrower[name].low < one.high / one.low for name, one in space.items())
+        space = narrower
+    assert len(set(drawn)) > N_CANDIDATES / 2  # not the same draws again, only nearer
+
+
+def test_the_default_parameters_are_always_tried_and_score_what_surprise_says(scores: Scores, tuned: Tuned) -> None:
+    frame = pd.DataFrame({"u": scores.users, "i": scores.items, "r": scores.scores})
+    data = surprise.Dataset.load_from_df(frame, surprise.Reader(rating_scale=(1, 10)))
+    original = surprise.KNNBaseline(
+        k=TEXTBOOK.k, sim_options={"name": "pearson_baseline", "user_based": False}, verbose=False
+    )
+    expected = cross_validate(original, data, ["rmse", "mae"], KFold(N_FOLDS, random_state=3))
+    assert tuned.textbook_rmse == pytest.approx(expected["test_rmse"].mean(), abs=1e-9)
+    [row] = tuned.candidates[tuned.candidates["rmse"] == tuned.textbook_rmse].to_dict("records")
+    assert row["mae"] == pytest.approx(expected["test_mae"].mean(), abs=1e-9)
+    assert row["rmse_std"] == pytest.approx(expected["test_rmse"].std(), abs=1e-9)
+    assert {name: row[name] for name in TUNED} == {name: getattr(TEXTBOOK, name) for name in TUNED}
+
+
+def test_a_search_can_be_repeated_and_another_seed_is_another_search(
+    scores: Scores, tuned: Tuned, tmp_path: Path
+) -> None:
+    again = tune(scores, N_CANDIDATES, seed=3)
+    pd.testing.assert_frame_equal(again.candidates.drop(columns=TIMES), tuned.candidates.drop(columns=TIMES))
+    save(tuned, tmp_path / "one")
+    save(again, tmp_path / "two")
+    for name in ("params.json", "rmse.svg"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    assert set(tune(scores, 1, seed=4).candidates["prior"]).isdisjoint(tuned.candidates["prior"][lambda x: x > 0])
+
+
+def test_what_is_written_is_what_was_found(tuned: Tuned, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "down"
+    save(tuned, out)
+    assert sorted(path.name for path in out.iterdir()) == FILES
+    assert read_parameters(out / "params.json") == tuned.parameters
+    assert set(json.loads((out / "params.json").read_text())) == set(TEXTBOOK.__struct_fields__)
+    pd.testing.assert_frame_equal(pd.read_csv(out / "table.csv"), tuned.candidates, check_dtype=False, rtol=1e-5)
+    drawn = (out / "rmse.svg").read_text()
+    assert all(f"{name} (best: " in drawn for name in TUNED)
+    assert tuned.description in drawn
+
+
+def test_progress_hears_of_each_fold_of_each_candidate(scores: Scores) -> None:
+    progress = Heard()
+    tune(scores, 2, progress=progress)
+    assert progress.total == progress.done == 3 * N_FOLDS
+
+
+def test_a_sample_holds_all_scores_of_its_users_and_nothing_unscored(table: RatingTable) -> None:
+    everything = take_scores(table)
+    assert len(everything.scores) == (table.scores > 0).sum()
+    assert everything.n_users == len(set(everything.users.tolist()))
+    sample = take_scores(table, n_users=50, seed=1)
+    users = set(sample.users.tolist())
+    assert len(users) == sample.n_users == 50
+    assert len(sample.scores) == np.isin(everything.users, list(users)).sum()
+    assert (sample.scores > 0).all()
+    assert take_scores(table, n_users=50, seed=1).items.tolist() == sample.items.tolist()
+    assert set(take_scores(table, n_users=50, seed=2).users.tolist()) != users
+    assert take_scores(table, n_users=10**6).n_users == everything.n_users
+
+
+def test_a_large_table_is_sampled_unasked(table: RatingTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    n_scored = int((table.scores > 0).sum())
+    monkeypatch.setattr(tuning, "MOST_SCORES", n_scored // 2)
+    assert take_scores(table).n_users == -(-take_scores(table, n_users=10**6).n_users // 2)
+    assert 0.4 * n_scored < len(take_scores(table).scores) < 0.6 * n_scored
+
+
+def test_too_few_scores_are_refused(table: RatingTable) -> None:
+    few = dataclasses.replace(table, scores=np.where(np.arange(len(table)) < 2, table.scores, 0).astype(np.int8))
+    with pytest.raises(TableError, match="scores to tune on"):
+        take_scores(few)
+
+
+def test_a_log_uniform_distribution_stays_in_its_bounds_and_favours_no_decade() -> None:
+    state = np.random.RandomState(0)
+    drawn = np.array([LogUniform(1e-3, 10).rvs(state) for _ in range(2_000)])
+    assert 1e-3 <= drawn.min() < drawn.max() <= 10
+    shares = np.histogram(np.log10(drawn), bins=4, range=(-3, 1))[0] / len(drawn)
+    assert shares == pytest.approx([0.25] * 4, abs=0.03)
+    assert LogUniform(1, 16).values(5) == [1, 2, 4, 8, 16]
+    whole = {LogUniform(8, 10, whole=True).rvs(state) for _ in range(200)}
+    assert whole == {8, 9, 10}
+
+
+def test_parameters_that_a_file_does_not_name_keep_their_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "params.json"
+    path.write_text('{"k": 33, "shrinkage": 50}')
+    assert read_parameters(path) == Parameters(k=33, shrinkage=50)
+    write_parameters(path, Parameters(prior=0.25))
+    assert read_parameters(path) == Parameters(prior=0.25)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b'{"shrinkge": 3}', "unknown field `shrinkge`"),
+        (b'{"k": 0}', ">= 1"),
+        (b'{"k": "30"}', "Expected `int`"),
+        (b"[]", "Expected `object`"),
+        (b"{", "truncated"),
+        (b'{"k\xff": 1}', "params.json can't be used"),
+        (b'{"x": ' + b"[" * 100_000, "params.json can't be used"),
+        (None, "No such file"),
+    ],
+)
+def test_parameters_that_cant_be_used_are_refused_with_a_sentence(
+    tmp_path: Path, text: bytes | None, reason: str
+) -> None:
+    path = tmp_path / "params.json"
+    if text is not None:
+        path.write_bytes(text)
+    with pytest.raises(ConfigError, match=reason):
+        read_parameters(path)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_whole(path, b"old")
+
+    def broken_off(staged: Path, target: Path) -> None:
+        assert staged.read_bytes() == b"new"
+        assert target == path
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+    monkeypatch.undo()
+    with pytest.raises(TableError, match="nowhere/file can't be written: No such file"):
+        write_whole(tmp_path / "nowhere" / "file", b"new")
+
+
+def test_the_command_says_what_it_found_and_writes_it(ratings_csv: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tuning"
+    said = run("--ratings", ratings_csv, "--out", out, "--iterations", "2", "--sample-users", "60")
+    assert "of 60 of " in said
+    assert "with the textbook's parameters" in said
+    assert sorted(path.name for path in out.iterdir()) == ["match.csv", *FILES]
+    found = read_parameters(out / "params.json")
+    for name in (*TUNED, *WEIGHTS, *MATCH):
+        assert f"{name:<16}{getattr(found, name):>8g}" in said
+    assert "NDCG@10 liked" in said
+    quiet = run("--ratings", ratings_csv, "--out", out, "--iterations", "1", "--sample-users", "60", "--quiet")
+    assert quiet == ""
+
+
+def test_the_command_on_what_is_no_table_or_no_directory(ratings_csv: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("a,b\n1,2\n")
+    assert "r.csv" in run("--ratings", tmp_path / "r.csv", "--out", tmp_path / "out", status=1)
+    few = ("--iterations", "1", "--sample-users", "30", "--quiet")
+    said = run("--ratings", ratings_csv, "--out", tmp_path / "r.csv" / "out", *few, status=1)
+    assert said.startswith("Error: ")
+    assert "can't be written" in said
+
+
+def test_a_search_that_is_broken_off_leaves_everything_as_it_was(
+    ratings_csv: Path, tuned: Tuned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tuned, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for name in ("tune", "_plot"):
+
+        def broken_off(*_: Any) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(tuning, name, broken_off)
+            said = run(
+                "--ratings", ratings_csv, "--out", tmp_path, "--iterations", "1", "--sample-users", "60", status=130
+            )
+        assert "is as it was" in said
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -1,0 +1,338 @@
+"""Preference weights and the match: against the formulas written out, and what the list and its reasons promise."""
+
+import importlib
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.serving import popular_list
+from hakken.catalogue import Anime, Catalogue
+from hakken.errors import BadOption
+from hakken.knowledge import Knowledge
+from hakken.model import Columns, Model, fold_in, predict, preference
+from hakken.model.preference import parts_of
+from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
+from hakken.recommend import rank, recommend, scoring
+from hakken.recommend.reasons import largest
+from hakken.recommend.series import Watched, order_factor
+from tests import oracle
+from tests.models import N_ITEMS
+from tests.strategies import preference_models, tastes, user_lists
+
+ALL = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True)
+everything = list(range(1, N_ITEMS + 1))
+LIST = UserList.of([*(Rating(i, 4 + i % 7) for i in range(10, 40)), Rating(50, 3, Status.DROPPED), Rating(60)])
+
+
+@settings(max_examples=200)
+@given(data=st.data(), model=preference_models(), long_list=st.sampled_from([0, 4, 10**6]))
+def test_parts_add_up_to_the_preference_however_it_is_summed(data: st.DataObject, model: Model, long_list: int) -> None:
+    """By rows and by titles, over titles with attributes and without; in any order, and for the same title twice."""
+    taste = data.draw(tastes(model.n_items))
+    weights = oracle.weights(model.arrays)
+    with pytest.MonkeyPatch.context() as patched:
+        module = importlib.import_module("hakken.model.preference")  # its function has the same name
+        patched.setattr(module, "LONG_LIST", long_list)
+        patched.setattr(module, "TITLES_AT_ONCE", 3)
+        total = preference(model, taste)
+    np.testing.assert_allclose(total, taste.liking @ weights[taste.rows], rtol=1e-5, atol=1e-5)
+
+    rows = np.array(data.draw(st.lists(st.integers(0, model.n_items - 1), max_size=8)), dtype=np.int64)
+    parts = parts_of(model, taste, rows)
+    added = np.bincount(parts.title, parts.amount, minlength=len(rows))
+    np.testing.assert_allclose(added, total[rows], rtol=1e-5, atol=1e-5)
+    pairs = list(zip(parts.title.tolist(), parts.entry.tolist(), strict=True))
+    assert len(pairs) == len(set(pairs))
+    each = np.zeros((len(rows), len(taste.rows)))
+    each[parts.title, parts.entry] = parts.amount
+    np.testing.assert_allclose(each, (taste.liking[:, None] * weights[taste.rows][:, rows]).T, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [0, 1, 30, 200])
+def test_the_preference_is_the_sum_of_the_weights(knowledge: Knowledge, length: int) -> None:
+    """By rows for a short list, in one piece for a long one."""
+    model = knowledge.model
+    taste = fold_in(model, UserList.of(Rating(i, i % 11) for i in everything[:length])).taste
+    expected = taste.liking @ oracle.weights(model.arrays)[taste.rows] if length else np.zeros(model.n_items)
+    np.testing.assert_allclose(preference(model, taste), expected, atol=1e-6)
+    assert model.arrays.attr_values.any()
+
+
+def test_a_dropped_title_counts_against(knowledge: Knowledge) -> None:
+    entries = [Rating(10, 9), Rating(11, 0), Rating(12, 0, Status.DROPPED), Rating(13, 1, Status.DROPPED)]
+    liking = fold_in(knowledge.model, UserList.of(entries)).taste.liking
+    assert liking[0] > 1 > liking[1] > 0 > liking[2] > liking[3]
+
+
+@settings(max_examples=60)
+@given(user_list=user_lists([*everything, 99_999]))
+@example(user_list=UserList.of(Rating(i, i % 11, Status.PLAN_TO_WATCH) for i in range(10, 40)))
+@pytest.mark.parametrize("order", list(Order))
+def test_shares_and_the_rest_add_up_to_the_score(knowledge: Knowledge, user_list: UserList, order: Order) -> None:
+    preferences = msgspec.structs.replace(ALL, order=order, popularity=0.3)
+    scorer = scoring.Scorer(knowledge, Columns.of(user_list), preferences)
+    [scored] = scorer.best([np.ones(knowledge.model.n_items, dtype=np.bool_)], knowledge.model.n_items)
+    shares = scorer.shares(scored.rows)
+    added = np.bincount(shares.title, shares.amount, minlength=len(scored.rows))
+    np.testing.assert_allclose(added + shares.rest, scored.score, atol=1e-6)  # attributes add up in 32 bits
+    pairs = list(zip(shares.title.tolist(), shares.entry.tolist(), strict=True))
+    assert len(pairs) == len(set(pairs))
+    np.testing.assert_allclose(shares.r_hat, predict(knowledge.model, scorer.visitor, scored.rows), atol=1e-9)
+
+
+def test_reasons_are_the_largest_shares(knowledge: Knowledge) -> None:
+    weights = oracle.weights(knowledge.model.arrays)
+    found = recommend(LIST, knowledge, ALL).recommendations
+    taste = fold_in(knowledge.model, LIST).taste
+    for one in found:
+        row = knowledge.model.rows_of([one.anime_id])[0][0]
+        amounts = taste.liking * weights[taste.rows, row]
+        largest = np.argsort(-np.abs(amounts), kind="stable")[:3]
+        ids = knowledge.model.arrays.anime_ids[taste.rows[largest]].tolist()
+        assert [reason.anime_id for reason in one.reasons] == ids
+        ratio = [reason.share / one.reasons[0].share for reason in one.reasons]
+        assert ratio == pytest.approx((amounts[largest] / amounts[largest[0]]).tolist())
+    parts = parts_of(knowledge.model, taste, np.array([3]))
+    assert parts.amount.sum() == pytest.approx(preference(knowledge.model, taste)[3])
+
+
+@settings(max_examples=200)
+@given(amounts=st.lists(st.lists(st.sampled_from([0.0, -0.0, 0.1, -0.1, 0.2, 0.3, -0.3]), max_size=8), max_size=4))
+def test_the_largest_shares_are_those_of_a_full_sort(amounts: list[list[float]]) -> None:
+    """Of equal ones the earlier entry's come first, and what is 0 is none."""
+    parts = [(title, entry, one) for title, row in enumerate(amounts) for entry, one in enumerate(row)]
+    title, entry = (np.array([part[at] for part in parts], dtype=np.int64) for at in (0, 1))
+    none = np.zeros(len(amounts))
+    shares = scoring.Shares(title, entry, np.array([part[2] for part in parts]), none, none.astype(np.int64), none)
+    expected = [
+        part
+        for at in range(len(amounts))
+        for part in sorted((one for one in parts if one[0] == at and one[2]), key=lambda one: (-abs(one[2]), one[1]))[
+            :3
+        ]
+    ]
+    found = zip(*(column.tolist() for column in largest(shares)), strict=True)
+    assert list(found) == expected
+
+
+@pytest.mark.parametrize("length", [0, 1, 3, 30, 300, 2_000, 5_000])
+@pytest.mark.parametrize("rule", list(FranchiseRule))
+def test_the_shortlist_gives_the_exhaustive_top(
+    embedded: Knowledge, monkeypatch: pytest.MonkeyPatch, length: int, rule: FranchiseRule
+) -> None:
+    """On the model that is served, whose titles are many times the shortlist.
+
+    Thousands of scores drawn at random are nobody's taste, and pull further than anyone's: one title may differ then.
+    """
+    for seed in range(3 if length <= 300 else 1):
+        user_list = popular_list(embedded, length, seed)
+        for popularity in (-1.0, 0.0, 1.0):
+            chosen = Preferences(n=20, franchise=rule, popularity=popularity)
+            short = rank(user_list, embedded, chosen).best.rows.tolist()
+            with monkeypatch.context() as patched:
+                patched.setattr(scoring, "SHORTLIST", embedded.model.n_items)
+                exhaustive = rank(user_list, embedded, chosen).best.rows.tolist()
+            assert short == exhaustive if length <= 300 else len(set(short) & set(exhaustive)) >= 19
+
+
+def test_what_is_ignored_says_nothing_and_is_still_not_recommended(knowledge: Knowledge) -> None:
+    shorter = UserList.of(rating for rating in LIST.ratings if rating.anime_id != 12)
+    found = recommend(LIST, knowledge, msgspec.structs.replace(ALL, n=100, ignored=(12,)))
+    expected = recommend(shorter, knowledge, msgspec.structs.replace(ALL, n=100))
+    assert 12 not in {one.anime_id for one in found.recommendations}
+    without = [one for one in expected.recommendations if one.anime_id != 12]
+    assert list(found.recommendations)[: len(without)] == without
+
+
+def test_the_slider_goes_from_niche_to_popular(knowledge: Knowledge) -> None:
+    support = [
+        np.mean([one.support for one in recommend(LIST, knowledge, chosen).recommendations])
+        for chosen in (msgspec.structs.replace(ALL, popularity=value) for value in (-1.0, 0.0, 1.0))
+    ]
+    assert support == sorted(support)
+    assert support[0] < support[2]
+
+
+def test_by_predicted_rating_the_list_is_exact_over_all_titles(knowledge: Knowledge) -> None:
+    chosen = msgspec.structs.replace(ALL, order=Order.PREDICTED_RATING)
+    found = recommend(LIST, knowledge, chosen).recommendations
+    r_hat = predict(knowledge.model, fold_in(knowledge.model, LIST))
+    r_hat[knowledge.model.rows_of([rating.anime_id for rating in LIST.seen])[0]] = -np.inf
+    assert [one.match for one in found] == pytest.approx(np.sort(r_hat)[::-1][:20].tolist())
+
+
+def with_facts(knowledge: Knowledge) -> Knowledge:
+    """Series of four: 1-4, 5-8, …, of which the fourth is a special, and universes of two series.
+
+    Types, years and members differ.
+    """
+
+    def changed(anime_id: int) -> dict[str, object]:
+        part = (anime_id - 1) % 4 + 1
+        return {
+            "series": anime_id - part + 1,
+            "universe": anime_id - (anime_id - 1) % 8,
+            "part": part if part < 4 else None,
+            "kind": "main" if part < 4 else "special",
+            "type": "Movie" if part == 4 else "TV",
+            "genres": ("Drama",) if anime_id % 3 else ("Drama", "Comedy"),
+            "year": None if anime_id % 5 == 0 else 1990 + anime_id % 30,
+        }
+
+    catalogue = Catalogue(msgspec.structs.replace(one, **changed(one.anime_id)) for one in knowledge.catalogue.values())
+    return Knowledge(knowledge.model, catalogue)
+
+
+def test_a_new_series_shows_its_entry_point_and_a_started_one_continues(knowledge: Knowledge) -> None:
+    told = with_facts(knowledge)
+    user_list = UserList.of([Rating(9, 9), Rating(13, 8), Rating(17, 7), Rating(18, 2, Status.DROPPED), Rating(21, 8)])
+    result = recommend(user_list, told, Preferences(n=100, adult=True))
+    shown = [one.anime_id for one in result.recommendations]
+    catalogue = told.catalogue
+    begun = {catalogue.series_of(anime_id) for anime_id in (9, 13, 17, 21)}
+    assert not begun & {catalogue.series_of(anime_id) for anime_id in shown}
+    assert all(catalogue.series_of(anime_id) == anime_id for anime_id in shown)
+    assert {one.anime_id for one in result.continues} == {10, 14, 22}  # nothing of what was dropped
+    matches = [one.match for one in result.continues]
+    assert matches == sorted(matches, reverse=True)
+    free = recommend(user_list, told, Preferences(n=100, adult=True, franchise=FranchiseRule.ALL))
+    assert not free.continues
+    assert len(free.recommendations) == 100
+
+
+def test_nothing_that_is_related_is_shown_where_that_is_asked_for(knowledge: Knowledge) -> None:
+    told = with_facts(knowledge)
+    user_list = UserList.of([Rating(9, 9), Rating(33, 8), Rating(34, 8)])
+    chosen = Preferences(n=100, adult=True, franchise=FranchiseRule.UNRELATED)
+    result = recommend(user_list, told, chosen)
+    shown = [one.anime_id for one in result.recommendations]
+    universes = [told.catalogue.universe_of(anime_id) for anime_id in shown]
+    assert len(set(universes)) == len(shown) == 31 + 4 - 2  # one of each; the catalogue lacks four
+    assert all(told.catalogue.series_of(anime_id) == anime_id for anime_id in shown)
+    assert not {9, 33} & set(universes)
+    assert {one.anime_id for one in result.continues} == {10, 35}
+    new = recommend(user_list, told, Preferences(n=100, adult=True))
+    assert {13, 37} <= {one.anime_id for one in new.recommendations}
+
+
+def test_the_watching_order_lowers_what_comes_later_and_lifts_what_was_skipped(knowledge: Knowledge) -> None:
+    told = with_facts(knowledge)
+    watched = Watched.of(Columns.of(UserList.of([Rating(2, 9), Rating(13, 8), Rating(20, 9)])), told.facts.places)
+    factor = order_factor(watched, told.facts.series, skipped=1.5, ahead=0.65)
+    of_anime = dict(zip(told.model.arrays.anime_ids.tolist(), factor.tolist(), strict=True))
+    begun = {2, 3, 4, 13, 14, 15, 16, 17, 18, 19, 20}  # the rest of a series of which an early entry was seen
+    assert {one: of_anime[one] for one in begun} == dict.fromkeys(begun, 1.0)
+    assert of_anime[1] == 1.5
+    assert [of_anime[one] for one in (5, 6, 7, 8, 25, 26, 28)] == [1.0, 0.65, 0.65, 0.65, 1.0, 0.65, 0.65]
+
+
+STRANGE = 70_000
+"""An anime that only the catalogue knows."""
+
+
+def with_strange(knowledge: Knowledge, part: int | None) -> Knowledge:
+    """The same with a series of 9 to 12 and the strange one, which takes the place of a main entry if it is one."""
+
+    def changed(one: Anime) -> Anime:
+        if one.anime_id not in {9, 10, 11, 12}:
+            return one
+        replaced = part is not None and one.part == part
+        group = None if replaced else STRANGE
+        return msgspec.structs.replace(one, series=group, universe=group, part=None if replaced else one.part)
+
+    told = with_facts(knowledge)
+    strange = Anime(anime_id=STRANGE, title="Unknown to the model", series=STRANGE, universe=STRANGE, part=part)
+    return Knowledge(told.model, Catalogue([*map(changed, told.catalogue.values()), strange]))
+
+
+@pytest.mark.parametrize("rule", [FranchiseRule.NEW, FranchiseRule.UNRELATED])
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.WATCHING])
+@pytest.mark.parametrize(("part", "following"), [(1, 10), (2, 9), (None, 9)])
+def test_what_only_the_catalogue_knows_begins_its_series(
+    knowledge: Knowledge, rule: FranchiseRule, status: Status, part: int | None, following: int
+) -> None:
+    """A list may hold what nobody in training had: nothing of its series is new, and the next entry continues it."""
+    told = with_strange(knowledge, part)
+    chosen = Preferences(n=100, adult=True, franchise=rule)
+    group_of = told.catalogue.universe_of if rule is FranchiseRule.UNRELATED else told.catalogue.series_of
+    result = recommend(UserList.of([Rating(STRANGE, 9, status), Rating(33, 8)]), told, chosen)
+
+    assert STRANGE not in {group_of(one.anime_id) for one in result.recommendations}
+    assert {one.anime_id for one in result.continues} == {following, 34}
+    # What is dropped is not gone on with, and not new either; what is planned begins nothing.
+    dropped = recommend(UserList.of([Rating(STRANGE, 2, Status.DROPPED), Rating(33, 8)]), told, chosen)
+    assert STRANGE not in {group_of(one.anime_id) for one in dropped.recommendations}
+    assert {one.anime_id for one in dropped.continues} == {34}
+    planned = recommend(UserList.of([Rating(STRANGE, 0, Status.PLAN_TO_WATCH), Rating(33, 8)]), told, chosen)
+    assert STRANGE in {group_of(one.anime_id) for one in planned.recommendations}
+    assert {one.anime_id for one in planned.continues} == {34}
+
+
+def test_a_next_entry_that_the_model_does_not_know_is_not_passed_over(knowledge: Knowledge) -> None:
+    """What has no row can't be judged, and what comes after it is not next."""
+    told = with_strange(knowledge, part=2)
+    for seen, following in (((9,), set()), ((9, STRANGE), {11}), ((STRANGE,), {9}), ((9, 11), set())):
+        result = recommend(UserList.of(Rating(one, 8) for one in seen), told, Preferences(n=100, adult=True))
+        assert {one.anime_id for one in result.continues} == following
+        assert STRANGE not in {told.catalogue.series_of(one.anime_id) for one in result.recommendations}
+
+
+def test_filters_keep_their_word_and_refill(knowledge: Knowledge) -> None:
+    told = with_facts(knowledge)
+    chosen = msgspec.structs.replace(
+        ALL, types=("tv",), genres=("drama",), without_genres=("Comedy",), year_from=1995, year_to=2015, min_members=200
+    )
+    result = recommend(LIST, told, chosen)
+    assert len(result.recommendations) == 20
+    for one in result.recommendations:
+        anime = told.catalogue[one.anime_id]
+        assert anime.type == "TV"
+        assert "Comedy" not in anime.genres
+        assert anime.year is not None
+        assert 1995 <= anime.year <= 2015
+        assert (anime.members or 0) >= 200
+
+
+def test_filters_that_shorten_the_list_say_how_many_each_took(knowledge: Knowledge) -> None:
+    told = with_facts(knowledge)
+    chosen = msgspec.structs.replace(ALL, types=("Movie",), year_from=2018)
+    result = recommend(UserList.of([Rating(1, 8)]), told, chosen)
+    movies = [one for one in told.catalogue.values() if one.type == "Movie"]
+    late = [one for one in movies if (one.year or 0) >= 2018]
+    assert {one.anime_id for one in result.recommendations} == {one.anime_id for one in late} - {1}
+    assert 0 < len(late) < 20
+    unseen = knowledge.model.n_items - 1
+    note = f"type {unseen - len(movies):,}, from 2018 {len(movies) - len(late):,}."
+    assert any(note in said for said in result.notes)
+
+
+def test_an_unknown_genre_is_refused_with_a_hint(knowledge: Knowledge) -> None:
+    with pytest.raises(BadOption, match="did you mean drama"):
+        recommend(LIST, knowledge, Preferences(genres=("Darma",)))
+
+
+@pytest.mark.parametrize("wrong", [{"popularity": 2.0}, {"year_from": 2001, "year_to": 2000}])
+def test_impossible_preferences_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(BadOption):
+        Preferences(**wrong)  # type: ignore[arg-type]
+
+
+def test_planned_titles_are_hidden_where_asked(knowledge: Knowledge) -> None:
+    first = recommend(LIST, knowledge, ALL).recommendations[0].anime_id
+    planned = UserList.of([*LIST.ratings, Rating(first, 0, Status.PLAN_TO_WATCH)])
+    assert recommend(planned, knowledge, ALL).recommendations[0].anime_id == first
+    hidden = recommend(planned, knowledge, msgspec.structs.replace(ALL, planned=Planned.HIDE))
+    assert first not in {one.anime_id for one in hidden.recommendations}
+    only = recommend(planned, knowledge, msgspec.structs.replace(ALL, planned=Planned.ONLY))
+    assert [one.anime_id for one in only.recommendations] == [first]
+    assert any("Taken out: not planned" in note for note in only.notes)
+
+
+def test_a_list_without_scores_is_personal_all_the_same(knowledge: Knowledge) -> None:
+    result = recommend(UserList.of(Rating(i) for i in range(10, 30)), knowledge, ALL)
+    assert result.personal
+    assert "watched alone" in " ".join(result.notes)
+    assert len(result.recommendations) == 20

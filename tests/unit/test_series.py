@@ -1,0 +1,553 @@
+"""Series: who belongs together and how, on real pairs, on small made-up catalogues, and on anything at all."""
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hakken.catalogue import FILE_NAME, Anime, Catalogue
+from hakken.model.store import EMBEDDED_PATH
+from hakken.series import Relation, with_series
+
+PAIRS = Path(__file__).with_name("series_pairs.csv")
+LEAST_RIGHT, LEAST_BY_TITLES = 0.97, 0.8
+"""Shares of the pairs, with relations and by titles alone."""
+
+
+class Pair(NamedTuple):
+    """Two real anime, and what a fan would say the other one is to the one.
+
+    Attributes:
+        relation: the next main entry, a film, a side story or special, a recap; another telling; another show of the
+            universe; unrelated.
+        note: why; "top": of one of the sixty most popular series.
+    """
+
+    one: int
+    one_title: str
+    other: int
+    other_title: str
+    relation: str
+    note: str
+
+
+RIGHT = {
+    # Whether a film is needed to go on is a matter of taste.
+    "next": {"next", "film"},
+    "film": {"next", "film", "side"},
+    "side": {"side"},
+    "recap": {"recap", "side"},
+    "retelling": {"another telling", "recap", "side"},
+    "universe": {"universe", "another telling"},
+    "unrelated": {"unrelated"},
+}
+KINDS = {"main": "next", "film": "film", "recap": "recap", "side story": "side", "special": "side", "extra": "side"}
+
+
+def read() -> list[Pair]:
+    with PAIRS.open(newline="") as file:
+        return [Pair(int(row[0]), row[1], int(row[2]), row[3], *row[4:]) for row in list(csv.reader(file))[1:]]
+
+
+def told(catalogue: Catalogue, pair: Pair) -> str:
+    """What a catalogue makes the other one of a pair."""
+    one, other = catalogue[pair.one], catalogue[pair.other]
+    if catalogue.series_of(pair.one) == catalogue.series_of(pair.other):
+        kind = KINDS[other.kind or "main"]
+        later = not one.part or not other.part or other.part > one.part
+        return kind if later or kind not in RIGHT["next"] else "before"
+    if catalogue.story_of(pair.one) == catalogue.story_of(pair.other):
+        return "another telling"
+    return "universe" if catalogue.universe_of(pair.one) == catalogue.universe_of(pair.other) else "unrelated"
+
+
+def wrong(catalogue: Catalogue, pairs: list[Pair]) -> list[tuple[str, ...]]:
+    found = [(pair, told(catalogue, pair)) for pair in pairs]
+    return [
+        (pair.one_title, pair.other_title, pair.relation, is_) for pair, is_ in found if is_ not in RIGHT[pair.relation]
+    ]
+
+
+@pytest.fixture(scope="module")
+def real() -> Catalogue:
+    """The embedded catalogue, as it was made."""
+    return Catalogue.read(EMBEDDED_PATH / FILE_NAME)
+
+
+@pytest.fixture(scope="module")
+def by_titles(real: Catalogue) -> Catalogue:
+    """The same where no relation is known."""
+    return with_series(real)
+
+
+# Real titles
+
+
+def test_the_table_names_real_titles(real: Catalogue) -> None:
+    pairs = read()
+    assert len(pairs) > 500
+    assert {real[anime_id].title for pair in pairs for anime_id in (pair.one, pair.other)} == {
+        title for pair in pairs for title in (pair.one_title, pair.other_title)
+    }
+    assert {pair.relation for pair in pairs} == {*RIGHT}
+
+
+def test_real_pairs_are_told_right(real: Catalogue) -> None:
+    pairs = read()
+    mistaken = wrong(real, pairs)
+    assert len(mistaken) <= (1 - LEAST_RIGHT) * len(pairs), mistaken
+
+
+def test_none_of_the_most_popular_series_is_told_wrong(real: Catalogue) -> None:
+    assert not wrong(real, [pair for pair in read() if pair.note.startswith("top")])
+
+
+def test_titles_alone_tell_most_of_it(by_titles: Catalogue) -> None:
+    pairs = read()
+    mistaken = wrong(by_titles, pairs)
+    assert len(mistaken) <= (1 - LEAST_BY_TITLES) * len(pairs), mistaken
+    unrelated = [pair for pair in pairs if pair.relation == "unrelated"]
+    assert not wrong(by_titles, unrelated)
+
+
+ORDERS = [
+    [
+        "Sword Art Online",
+        "Sword Art Online II",
+        "Sword Art Online Movie: Ordinal Scale",
+        "Sword Art Online: Alicization",
+    ],
+    ["Gintama", "Gintama'", "Gintama': Enchousen", "Gintama°"],
+    ["Fate/Zero", "Fate/Zero 2nd Season"],
+    ["Natsume Yuujinchou", "Zoku Natsume Yuujinchou", "Natsume Yuujinchou San", "Natsume Yuujinchou Shi"],
+    ["Noragami", "Noragami Aragoto"],
+    ["Tokyo Ghoul", "Tokyo Ghoul √A", "Tokyo Ghoul:re", "Tokyo Ghoul:re 2nd Season"],
+    [
+        "Shingeki no Kyojin",
+        "Shingeki no Kyojin Season 2",
+        "Shingeki no Kyojin Season 3",
+        "Shingeki no Kyojin Season 3 Part 2",
+        "Shingeki no Kyojin: The Final Season",
+        "Shingeki no Kyojin: The Final Season Part 2",
+        "Shingeki no Kyojin: The Final Season - Kanketsu-hen",
+    ],
+    ["Kidou Senshi Gundam", "Kidou Senshi Zeta Gundam", "Kidou Senshi Gundam ZZ"],
+    ["Death Note"],
+]
+"""The first main entries of series, in viewing order."""
+
+
+@pytest.mark.parametrize("titles", ORDERS, ids=lambda titles: titles[0])
+def test_main_entries_follow_each_other_and_the_first_is_the_entry(real: Catalogue, titles: list[str]) -> None:
+    first = next(one for one in real.values() if one.title == titles[0])
+    assert real.series_of(first.anime_id) == first.anime_id
+    main = [real[anime_id].title for anime_id in real.series[first.anime_id]]
+    assert main[: len(titles)] == titles
+
+
+# Made-up titles, one rule each
+
+
+def anime(anime_id: int, title: str, year: int | None = 2010, episodes: int | None = 12, **facts: object) -> Anime:
+    known = {"type": "TV", "genres": ("Action", "Drama"), "studios": ("One",), **facts}
+    return Anime(anime_id=anime_id, title=title, year=year, episodes=episodes, **known)  # type: ignore[arg-type]
+
+
+def together(*of: Anime, relations: list[Relation] | None = None) -> str:
+    """How wide the circle is that holds the first and the last."""
+    found = with_series(Catalogue(of), relations or [])
+    one, other = of[0].anime_id, of[-1].anime_id
+    for name in ("series", "story", "universe"):
+        circle = getattr(found, f"{name}_of")
+        if circle(one) == circle(other):
+            return name
+    return "nothing"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Kaze no Oto Season 2",
+        "Kaze no Oto 2nd Season",
+        "Kaze no Oto II",
+        "Kaze no Oto: The Final Season",
+        "Kaze no Oto Part 2",
+        "Kaze no Oto Cour 2",
+        "Zoku Kaze no Oto",
+        "Kaze no Oto Zoku",
+        "Kaze no Oto Kai",
+        "Kaze no Oto!",
+        "Kaze no Oto (2012)",
+        "Kaze no Oto Kanketsu-hen",
+        "Kaze no Oto: Aki no Shou",
+    ],
+)
+def test_a_season_is_of_the_series(title: str) -> None:
+    assert together(anime(1, "Kaze no Oto"), anime(2, title, 2012)) == "series"
+
+
+@pytest.mark.parametrize("facts", [{"title_english": "Sound of Wind Season 2"}, {"title_japanese": "風の音 第2期"}])
+def test_other_titles_tell_as_well(facts: dict[str, str]) -> None:
+    first = anime(1, "Kaze no Oto", title_english="Sound of Wind", title_japanese="風の音")
+    assert together(first, anime(2, "Aki no Iro", 2012, 12, **facts)) == "series"
+
+
+def test_a_synonym_tells_as_well() -> None:
+    assert together(anime(1, "Kaze no Oto"), anime(2, "Aki no Iro", 2012, synonyms=("Kaze no Oto 2",))) == "series"
+
+
+@pytest.mark.parametrize(
+    ("year", "genres", "circle"),
+    [
+        (2018, ("Action", "Drama"), "series"),
+        (2019, ("Action", "Drama"), "universe"),  # too late
+        (2013, ("Action", "Sports"), "universe"),  # hardly alike
+        (2013, (), "series"),
+        (2014, (), "universe"),
+    ],
+)
+def test_what_begins_with_a_title_goes_on_with_it_if_it_is_alike_and_soon(
+    year: int, genres: tuple[str, ...], circle: str
+) -> None:
+    assert together(anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto: Aki", year, genres=genres)) == circle
+
+
+def test_what_is_told_to_be_beside_a_show_is_another() -> None:
+    assert together(anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto Gaiden: Aki", 2011)) == "universe"
+
+
+def test_a_number_that_leaves_many_out_is_no_season() -> None:
+    first = anime(1, "Kaze")
+    assert together(first, anime(2, "Kaze 7", 2012)) == "universe"
+    assert together(first, anime(2, "Kaze 3", 2012)) == "series"
+    inferred = [Relation(1, "Sequel", 2, 0.86)]
+    assert together(first, anime(2, "Kaze 7", 2012), relations=inferred) == "universe"
+    stated = [Relation(1, "Sequel", 2)]
+    assert together(first, anime(2, "Kaze 7", 2012), relations=stated) == "series"
+
+
+@pytest.mark.parametrize(("year", "circle"), [(2013, "series"), (2014, "story")])
+def test_the_same_title_years_later_tells_it_anew(year: int, circle: str) -> None:
+    assert together(anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto (TV)", year)) == circle
+    long = anime(1, "Kaze no Oto", episodes=200)  # until 2014
+    assert together(long, anime(2, "Kaze no Oto (TV)", 2014)) == "series"
+
+
+def test_the_same_story_under_a_longer_title_years_later_is_told_anew() -> None:
+    tags = ("Alchemy", "War", "Brothers", "Travel", "Magic")
+    first = anime(1, "Kaze no Oto", tags=tags)
+    assert together(first, anime(2, "Kaze no Oto: Brotherhood", 2020, tags=tags)) == "story"
+    assert together(first, anime(2, "Kaze no Oto: Brotherhood", 2020, tags=tags[:1])) == "universe"
+
+
+def test_a_film_is_of_what_it_is_named_after_and_of_nothing_later() -> None:
+    film = anime(2, "Kaze no Oto: Aki", 2012, 1, type="Movie", genres=())
+    assert together(anime(1, "Kaze no Oto"), film) == "series"
+    another = anime(3, "Kaze no Oto: Natsu no Shou", 2013, genres=("Sports",))
+    found = with_series(Catalogue([anime(1, "Kaze no Oto"), film, another]))
+    assert found.series_of(3) == 3  # a film that names one show does not make it one with another
+
+
+def test_where_nothing_is_related_a_studio_tells_what_goes_on() -> None:
+    first, later = (
+        anime(1, "Suzumiya Haruhi no Yuuutsu"),
+        anime(2, "Suzumiya Haruhi no Shoushitsu", 2012, 1, type="Movie"),
+    )
+    assert together(first, later) == "series"
+    another_studio = anime(2, "Suzumiya Haruhi no Shoushitsu", 2012, 1, type="Movie", studios=("Two",))
+    assert together(first, another_studio) != "series"
+    related = [Relation(2, "Sequel", 3)]
+    assert together(first, anime(3, "Aki", 2013, type="Movie"), later, relations=related) != "series"
+
+
+# Relations
+
+
+@pytest.mark.parametrize(
+    "kind", ["Sequel", "PREQUEL", "Side story", "SIDE_STORY", "Parent story", "Summary", "Full story"]
+)
+def test_relations_join_a_series_that_titles_do_not(kind: str) -> None:
+    relations = [Relation(1, kind, 2)]
+    assert together(anime(1, "Kaze"), anime(2, "Aki", type="OVA"), relations=relations) == "series"
+
+
+@pytest.mark.parametrize(
+    ("kind", "circle"),
+    [
+        ("Alternative version", "story"),
+        ("ALTERNATIVE", "story"),
+        ("Spin-off", "universe"),
+        ("SPIN_OFF", "universe"),
+        ("Alternative setting", "universe"),
+        ("Other", "universe"),
+    ],
+)
+def test_relations_part_what_titles_would_join(kind: str, circle: str) -> None:
+    relations = [Relation(2, kind, 1)]
+    assert together(anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto 2", 2012), relations=relations) == circle
+
+
+@pytest.mark.parametrize("kind", ["Character", "Adaptation", "Music", "none", ""])
+def test_relations_that_say_nothing_join_nothing(kind: str) -> None:
+    assert together(anime(1, "Kaze"), anime(2, "Aki"), relations=[Relation(1, kind, 2)]) == "nothing"
+
+
+def test_relations_may_lead_through_anime_that_the_catalogue_lacks() -> None:
+    relations = [Relation(1, "Sequel", 999_999), Relation(999_999, "Sequel", 2)]
+    assert together(anime(1, "Kaze"), anime(2, "Aki"), relations=relations) == "series"
+
+
+def test_a_doubtful_sequel_counts_where_title_and_genres_agree() -> None:
+    doubtful = [Relation(1, "Sequel", 2, 0.6)]
+    first = anime(1, "Kaze no Oto")
+    assert together(first, anime(2, "Kaze no Oto: Aki", 2030), relations=doubtful) == "series"
+    assert together(first, anime(2, "Kaze no Oto: Aki", 2030, genres=("Sports",)), relations=doubtful) == "universe"
+    assert together(first, anime(2, "Aki", 2012), relations=doubtful) == "nothing"
+
+
+def test_a_side_story_that_is_a_show_of_its_own_name_is_another_show() -> None:
+    beside = [Relation(1, "Side story", 2)]
+    index = anime(1, "A Magical Index")
+    assert together(index, anime(2, "A Scientific Railgun"), relations=beside) == "universe"
+    assert together(index, anime(2, "A Magical Index: Railgun", 2030), relations=beside) == "series"
+    assert together(index, anime(2, "A Scientific Railgun", type="OVA"), relations=beside) == "series"
+
+
+def test_where_a_sequel_would_be_known_a_title_is_not_enough() -> None:
+    seasons = [anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto 2", 2011)]
+    another = anime(3, "Kaze no Oto: Aki", 2012)
+    assert together(*seasons, another) == "series"
+    assert together(*seasons, another, relations=[Relation(1, "Sequel", 2)]) == "universe"
+
+
+def test_two_shows_that_share_a_special_stay_two() -> None:
+    special = anime(2, "Kaze x Aki", 2012, 1, type="Special")
+    relations = [Relation(1, "Side story", 2, 0.5), Relation(3, "Side story", 2, 0.5)]
+    found = with_series(Catalogue([anime(1, "Kaze"), special, anime(3, "Aki")]), relations)
+    assert found.series_of(1) != found.series_of(3)
+    assert found.universe_of(1) != found.universe_of(3)
+
+
+def test_a_crossover_makes_no_universe() -> None:
+    advert = anime(2, "Kaze x Aki", 2012, 1, type="CM")
+    relations = [Relation(1, "Other", 2, 0.3), Relation(3, "Other", 2, 0.3)]
+    assert together(anime(1, "Kaze"), advert, anime(3, "Aki"), relations=relations) == "nothing"
+
+
+def test_what_titles_made_likely_is_only_probable() -> None:
+    later = [anime(2, "Kaze no Oto II", 2011), anime(3, "Kaze no Oto: Aki", 2013)]
+    found = with_series(Catalogue([anime(1, "Kaze no Oto"), *later]))
+    assert [found[anime_id].probable for anime_id in (1, 2, 3)] == [False, False, True]
+    sure = with_series(Catalogue([anime(1, "Kaze no Oto"), *later]), [Relation(1, "Sequel", 3)])
+    assert not sure[3].probable
+
+
+# Parts
+
+
+def parts(*of: Anime, relations: list[Relation] | None = None) -> dict[int, tuple[str | None, int | None]]:
+    """What each of one series is, and which part."""
+    found = with_series(Catalogue(of), relations or [])
+    assert len({found.series_of(one.anime_id) for one in of}) == 1
+    return {one.anime_id: (found[one.anime_id].kind, found[one.anime_id].part) for one in of}
+
+
+def test_kinds_and_order() -> None:
+    show = anime(1, "Kaze no Oto", members=1000)
+    assert parts(
+        show,
+        anime(2, "Kaze no Oto 2", 2013),
+        anime(3, "Kaze no Oto Movie", 2014, 1, type="Movie", members=300),
+        anime(4, "Kaze no Oto Special", 2011, 1, type="Special"),
+        anime(5, "Kaze no Oto OVA", 2011, 2, type="OVA"),
+        anime(6, "Kaze no Oto Recap", 2012, 1, type="TV Special"),
+        anime(7, "Kaze no Oto PV", 2009, 1, type="PV"),
+        anime(8, "Kaze no Oto Picture Drama", 2012, 3, type="Special"),
+        anime(9, "Kaze no Oto Movie 2", 2012, 1, type="Movie", members=50),
+        anime(10, "Kaze no Oto Movie 3", 2012, 1, type="Movie", members=500),
+        anime(11, "Kaze no Oto Mini Anime", 2012, 12, type="ONA"),
+        relations=[Relation(1, "Summary", 10)],
+    ) == {
+        1: ("main", 1),
+        2: ("main", 2),
+        3: ("film", 3),
+        4: ("special", None),
+        5: ("side story", None),
+        6: ("recap", None),
+        7: ("extra", None),
+        8: ("extra", None),
+        9: ("side story", None),  # few of those who saw the show went on with it
+        10: ("recap", None),
+        11: ("special", None),
+    }
+
+
+def test_a_film_between_two_shows_is_needed_only_if_it_is_told_to_be() -> None:
+    shows = [anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto 2", 2013)]
+    film, second = (anime(at, f"Kaze no Oto Movie {at}", 2012, 1, type="Movie") for at in (3, 4))
+    assert parts(*shows, film)[3] == ("side story", None)
+    sequels = [Relation(1, "Sequel", 3, 0.65)]
+    assert parts(*shows, film, relations=sequels)[3] == ("film", 2)
+    # Its sequel is needed as well, if it certainly is one.
+    assert parts(*shows, film, second, relations=[*sequels, Relation(3, "Sequel", 4, 0.65)])[4] == ("side story", None)
+    sure = [Relation(1, "Sequel", 3, 0.9), Relation(3, "Sequel", 4, 0.9)]
+    assert parts(*shows, film, second, relations=sure) == {
+        1: ("main", 1),
+        3: ("film", 2),
+        4: ("film", 3),
+        2: ("main", 4),
+    }
+
+
+def test_films_beside_a_long_show_are_outings() -> None:
+    film = anime(2, "Kaze no Oto Movie", 2012, 1, type="Movie")
+    assert parts(anime(1, "Kaze no Oto", episodes=500), film)[2] == ("side story", None)
+    assert parts(anime(1, "Kaze no Oto", episodes=24), film)[2] == ("film", 2)
+
+
+def test_a_short_broadcast_that_certainly_follows_is_main() -> None:
+    last = anime(2, "Kaze no Oto: Kanketsu-hen", 2012, 2, type="TV Special")
+    assert parts(anime(1, "Kaze no Oto"), last)[2] == ("side story", None)
+    assert parts(anime(1, "Kaze no Oto"), last, relations=[Relation(1, "Sequel", 2, 0.85)])[2] == ("main", 2)
+
+
+def test_where_no_year_is_known_numbers_tell_the_order() -> None:
+    titles = ["Kaze no Oto Fourth Stage", "Kaze no Oto First Stage"]
+    found = parts(*(anime(at, title, None) for at, title in enumerate(titles, start=1)))
+    assert found == {1: ("main", 2), 2: ("main", 1)}
+
+
+def test_days_tell_the_order_within_a_year() -> None:
+    found = parts(
+        anime(1, "Aki", 2012, start_date="2012-10-02"),
+        anime(2, "Haru", 2012, start_date="2012-04-05"),
+        relations=[Relation(1, "Sequel", 2)],
+    )
+    assert found == {1: ("main", 2), 2: ("main", 1)}
+
+
+def test_what_is_only_announced_comes_last() -> None:
+    found = parts(anime(5, "Kaze no Oto"), anime(6, "Kaze no Oto Season 2", None, None))
+    assert found == {5: ("main", 1), 6: ("main", 2)}
+
+
+def test_ova_are_parts_where_there_is_no_show() -> None:
+    ova = [anime(9 - n, f"Gall Force {n} OVA", 1980 + n, 1, type="OVA") for n in (1, 2, 3)]
+    special = anime(1, "Gall Force Special", 1979, 1, type="Special")
+    assert parts(*ova, special) == {8: ("main", 1), 7: ("main", 2), 6: ("main", 3), 1: ("special", None)}
+
+
+def test_one_that_stands_alone_has_no_part() -> None:
+    alone = with_series(Catalogue([anime(1, "Kaze")]))[1]
+    assert (alone.series, alone.story, alone.universe, alone.part, alone.kind) == (None, None, None, None, "main")
+
+
+@pytest.mark.parametrize("adult", [False, True])
+def test_what_is_for_adults_only_is_tied_by_title_to_nothing_else(adult: bool) -> None:
+    circle = together(anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto 2", adult=adult))
+    assert circle == ("nothing" if adult else "series")
+
+
+# Whatever is known
+
+
+titles = st.one_of(
+    st.text(max_size=12),
+    st.lists(st.sampled_from([*"AB:!-2", "II", "OVA", "Movie", "no", "vs"]), min_size=1, max_size=5).map(" ".join),
+)
+made_up = st.lists(
+    st.builds(
+        Anime,
+        anime_id=st.integers(1, 60),
+        title=titles,
+        type=st.sampled_from(["TV", "Movie", "OVA", "Special", "Music", None]),
+        year=st.one_of(st.none(), st.integers(1990, 1999)),
+        episodes=st.one_of(st.none(), st.integers(0, 120)),
+        genres=st.sampled_from([(), ("Drama", "Sports"), ("Drama", "Magic")]),
+        studios=st.sampled_from([(), ("one",), ("one", "two")]),
+        tags=st.sampled_from([(), ("War",), ("War", "Travel")]),
+        members=st.one_of(st.none(), st.integers(0, 9)),
+        adult=st.booleans(),
+    ),
+    unique_by=lambda one: one.anime_id,
+    max_size=12,
+)
+
+
+def relations_among(of: list[Anime]) -> st.SearchStrategy[list[Relation]]:
+    ids = st.sampled_from([one.anime_id for one in of] or [1])
+    kinds = st.sampled_from(
+        ["Sequel", "Side story", "Summary", "Alternative version", "Spin-off", "Other", "Character"]
+    )
+    sure = st.sampled_from([None, 0.3, 0.35, 0.5, 0.6, 0.86, 0.95])
+    return st.lists(st.builds(Relation, ids, kinds, ids, sure), max_size=8)
+
+
+cases = made_up.flatmap(lambda of: st.tuples(st.just(of), relations_among(of), st.randoms()))
+
+
+@given(cases)
+def test_each_anime_is_in_one_series_whose_parts_have_no_gap(case: tuple[list[Anime], list[Relation], object]) -> None:
+    of, relations, _ = case
+    found = with_series(Catalogue(of), relations)
+    assert sorted(found) == sorted(one.anime_id for one in of)
+    series = defaultdict(list)
+    for one in found.values():
+        series[found.series_of(one.anime_id)].append(one)
+    for entry, members in series.items():
+        assert len({found.story_of(one.anime_id) for one in members}) == 1
+        assert len({found.universe_of(one.anime_id) for one in members}) == 1
+        if len(members) == 1:
+            assert (members[0].series, members[0].part) == (None, None)
+            continue
+        main = {one.part: one.anime_id for one in members if one.part is not None}
+        assert main[1] == entry
+        assert sorted(main) == list(range(1, len(main) + 1))
+        assert found.series[entry] == tuple(main[part] for part in sorted(main))
+    for one in found.values():
+        assert found.series_of(found.story_of(one.anime_id)) == found.story_of(one.anime_id)
+        assert found.universe_of(found.story_of(one.anime_id)) == found.universe_of(one.anime_id)
+
+
+@given(cases)
+def test_neither_order_nor_what_was_found_before_matters(case: tuple[list[Anime], list[Relation], Random]) -> None:
+    of, relations, random = case
+    found = with_series(Catalogue(of), relations)
+    random.shuffle(of)
+    random.shuffle(relations)
+    assert list(with_series(Catalogue(of), relations).values()) == list(found.values())
+    other = {"part": 7, "kind": "recap", "probable": True}
+    spoilt = Catalogue(msgspec.structs.replace(one, series=5, story=6, universe=7, **other) for one in found.values())
+    for before in (found, spoilt):
+        assert list(with_series(before, relations).values()) == list(found.values())
+
+
+@given(cases)
+def test_what_a_site_states_goes_before_titles(case: tuple[list[Anime], list[Relation], object]) -> None:
+    of, relations, _ = case
+    known = {one.anime_id for one in of}
+    sequels = [one for one in relations if one.kind == "Sequel" and one.confidence is None]
+    found = with_series(Catalogue(of), relations)
+    for one in sequels:
+        if {one.anime_id, one.related_id} <= known:
+            assert found.series_of(one.anime_id) == found.series_of(one.related_id)
+
+
+# The catalogue
+
+
+def test_the_catalogue_keeps_series_and_opens_without(tmp_path: Path) -> None:
+    told_ = with_series(Catalogue([anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto: Aki", 2012), anime(3, "Aki")]))
+    told_.write(tmp_path / "new")
+    again = Catalogue.read(tmp_path / "new")
+    assert list(again.values()) == list(told_.values())
+    assert again.series == told_.series == {1: (1, 2)}
+    Catalogue([anime(1, "Kaze no Oto")]).write(tmp_path / "old")
+    old = Catalogue.read(tmp_path / "old")
+    assert (old.series, old.series_of(1), old.universe_of(5)) == ({}, 1, 5)
