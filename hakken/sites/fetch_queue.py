@@ -69,11 +69,6 @@ class FetchQueue:
                 self._thread.start()
             self._change.notify_all()
 
-    def settle(self, timeout: float) -> bool:
-        """Wait until nothing waits to be fetched, and say whether it came to that within so many seconds."""
-        with self._change:
-            return self._change.wait_for(lambda: not self._queue and self._current is None, timeout)
-
     def close(self, timeout: float = 5.0) -> None:
         """Fetch nothing more, and wait so many seconds, at most, for the thread to end."""
         self._closed.set()
@@ -91,7 +86,6 @@ class FetchQueue:
             finally:
                 with self._change:
                     self._current = None
-                    self._change.notify_all()
             self._closed.wait(rest)
 
     def _next(self) -> int | None:

@@ -17,9 +17,9 @@ from hakken import errors
 from hakken.catalogue import Anime, Catalogue, Link, Related
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
+from hakken.lists.encoded_list import packed
 from hakken.neighbours import also_liked, nearest, standing
 from hakken.ratings import Rating, Status, UserList
-from hakken.lists.encoded_list import packed
 from hakken.web.asking import LONGEST_LINKED
 from tests.backstage import CURLY, Backstage, silenced, words, words_of
 from tests.models import N_ITEMS

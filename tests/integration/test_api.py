@@ -15,6 +15,7 @@ from hakken import errors
 from hakken.catalogue import Anime, Link, Related
 from hakken.knowledge import Knowledge
 from hakken.listing import as_json
+from hakken.lists import encoded_list
 from hakken.neighbours import also_liked, nearest, standing
 from hakken.ratings import (
     MAX_N,
@@ -32,7 +33,6 @@ from hakken.ratings import (
     Username,
 )
 from hakken.recommend import list_notes
-from hakken.lists import encoded_list
 from hakken.taste import profile
 from hakken.web.api.operations import Operation
 from hakken.web.api.options import RANGES, RecommendationsBody

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, Phase, settings
 from ars_app import create_app
 from hakken import errors
 from hakken.config import Settings
-from hakken.sites.client import HttpClient
-from hakken.sites.http import Deadline
 from hakken.knowledge import Knowledge
 from hakken.ratings import Rating, Site, UserList
+from hakken.sites.client import HttpClient
+from hakken.sites.http import Deadline
 from hakken.sites.list_sources import ListSources
 from hakken.web.api.document import document
 

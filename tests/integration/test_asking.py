@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from hakken import errors
-from hakken.ratings import Preferences, Rating, Reason, Recommendation, Recommendations, Status, UserList
 from hakken.lists.encoded_list import packed, unpacked
+from hakken.ratings import Preferences, Rating, Reason, Recommendation, Recommendations, Status, UserList
 from hakken.web.addresses import LONGEST_ADDRESS
 from tests.backstage import SAMPLE, Backstage, Fields, press, upload, words
 

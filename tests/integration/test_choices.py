@@ -16,6 +16,7 @@ from hakken import errors
 from hakken.catalogue import Anime
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
+from hakken.lists.mal_export import parse
 from hakken.ratings import (
     FranchiseRule,
     Order,
@@ -28,7 +29,6 @@ from hakken.ratings import (
     Status,
     Username,
 )
-from hakken.lists.mal_export import parse
 from hakken.web.forms import CHOICES, read_preferences, written
 from tests.backstage import EVIL, SAMPLE, Backstage, Fields, buttons, press, words
 

@@ -29,10 +29,10 @@ from hakken.errors import (
     SiteTimeout,
     UserNotFound,
 )
-from hakken.sites.client import HttpClient
 from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.ratings import UserList, Username
+from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListSources
 from tests.integration.test_sources import FINAL, OUTCOMES
 from tests.standin.faults import Faults

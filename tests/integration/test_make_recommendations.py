@@ -16,11 +16,11 @@ import make_recommendations
 from hakken.catalogue import Catalogue
 from hakken.cli.output import as_table
 from hakken.config import variable_names
-from hakken.sites.client import HttpClient
 from hakken.knowledge import Knowledge
 from hakken.listing import as_csv, as_json
 from hakken.model import store
 from hakken.ratings import Preferences, Rating, Recommendation, Recommendations, UserList
+from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListSources
 from tests.models import ADULT_ID, N_ITEMS
 from tests.standin.server import Standin

@@ -15,6 +15,7 @@ from hakken import errors
 from hakken.catalogue import Anime, Catalogue, Link
 from hakken.config import Settings
 from hakken.knowledge import Facts, Knowledge
+from hakken.lists.mal_export import parse
 from hakken.ratings import (
     Preferences,
     Rating,
@@ -26,7 +27,6 @@ from hakken.ratings import (
     UserList,
     Username,
 )
-from hakken.lists.mal_export import parse
 from hakken.web.failures import FAILURES, failure_of
 from hakken.web.wording import judged_by, studio
 from tests.backstage import BARE, BEBOP, CDN, MADE, SAMPLE, SPIRITED, Backstage, item, upload, words, words_of

@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 from hakken import errors
 from hakken.config import Settings
 from hakken.errors import SiteDown
-from hakken.sites.client import HttpClient
 from hakken.observer import NOBODY
 from hakken.ratings import Site, Username
 from hakken.serving import logs, tallies
+from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListSources
 from hakken.web import Metrics, Services, register
 from tests.backstage import ROOT, Backstage, words

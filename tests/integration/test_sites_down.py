@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from hakken.ratings import Rating, UserList
 from hakken.lists.encoded_list import packed
+from hakken.ratings import Rating, UserList
 from tests.backstage import SAMPLE
 from tests.serving import served, wait_for
 from tests.standin.faults import Faults

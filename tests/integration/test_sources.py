@@ -27,13 +27,13 @@ from hakken.errors import (
     SiteTimeout,
     UserNotFound,
 )
-from hakken.sites.client import HttpClient
-from hakken.ratings import Rating, Site, Status, Username
 from hakken.lists import mal_export, picks
-from hakken.sites.list_sources import ListSources
+from hakken.ratings import Rating, Site, Status, Username
 from hakken.sites.anilist import AniList
 from hakken.sites.base import ListSource
+from hakken.sites.client import HttpClient
 from hakken.sites.jikan import Jikan
+from hakken.sites.list_sources import ListSources
 from hakken.sites.load_json import LoadJson
 from hakken.sites.mal import Mal
 from tests.standin.faults import SLOW, Faults, reply
@@ -127,7 +127,9 @@ def test_every_entry_comes_with_its_score_and_status(source: ListSource, http: H
 
 
 def test_the_codes_mean_what_myanimelist_says(source: ListSource, http: HttpClient) -> None:
-    statuses = {rating.anime_id: rating.status for rating in source.fetch_list(http, "everything", http.new_deadline()).ratings}
+    statuses = {
+        rating.anime_id: rating.status for rating in source.fetch_list(http, "everything", http.new_deadline()).ratings
+    }
 
     assert statuses[1] is Status.COMPLETED
     assert statuses[21] is Status.WATCHING

@@ -14,8 +14,8 @@ from hakken import errors
 from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
 from hakken.knowledge import Knowledge
-from hakken.ratings import Rating, Site, Status, UserList, Username
 from hakken.lists import encoded_list
+from hakken.ratings import Rating, Site, Status, UserList, Username
 from tests.backstage import SAMPLE, Backstage, words
 from tests.models import N_ITEMS
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 import requests
 
-from tests.integration.test_pace import most_at_once
+from tests.integration.test_rate_limit import most_at_once
 from tests.serving import private_bytes, served, wait_for, workers_of
 from tests.standin.server import Standin
 

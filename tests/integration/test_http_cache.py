@@ -12,6 +12,7 @@ from flask import Response, request
 import hakken.sites.http_cache
 from hakken.errors import SiteDown
 from hakken.sites.client import HttpClient
+from hakken.sites.http import Request
 from tests.standin.faults import Faults, reply
 from tests.standin.server import Standin
 
@@ -45,7 +46,7 @@ def site(standin: Standin) -> Etagged:
 @pytest.fixture
 def aged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what is kept be old after a moment."""
-    monkeypatch.setattr(hakken.sites.http_cache, "KEEP", timedelta(seconds=1))
+    monkeypatch.setattr(hakken.sites.http_cache, "FRESH", timedelta(seconds=1))
 
 
 @pytest.fixture
@@ -58,9 +59,12 @@ def client(standin: Standin, directory: Path) -> HttpClient:
 
 
 def get(http: HttpClient, standin: Standin, anime_id: int = 1) -> bytes:
-    headers = {"X-MAL-CLIENT-ID": CLIENT_ID}
-    url = f"{standin.mal_url}/anime/{anime_id}"
-    return http.get(url, http.new_deadline(), params={"fields": "a,b"}, headers=headers, keep=True).body
+    return http.get(about(standin, anime_id), http.new_deadline(), keep=True).body
+
+
+def about(standin: Standin, anime_id: int = 1, client_id: str = CLIENT_ID) -> Request:
+    headers = {"X-MAL-CLIENT-ID": client_id}
+    return Request(f"{standin.mal_url}/anime/{anime_id}", {"fields": "a,b"}, headers)
 
 
 def test_what_is_kept_is_not_asked_for_again(http: HttpClient, standin: Standin, site: Etagged) -> None:
@@ -79,7 +83,7 @@ def test_another_process_finds_it(http: HttpClient, standin: Standin, site: Etag
 
 def test_lists_are_not_kept_so(http: HttpClient, standin: Standin, tmp_path: Path) -> None:
     for _ in range(2):
-        http.get(f"{standin.jikan_url}/users/empty/animelist", http.new_deadline())
+        http.get(Request(f"{standin.jikan_url}/users/empty/animelist"), http.new_deadline())
 
     assert len(standin.requests) == 2
     assert not list(tmp_path.iterdir())
@@ -126,21 +130,18 @@ def test_without_anything_kept_a_site_that_is_down_is_down(http: HttpClient, sta
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_a_refusal_is_handed_on_and_not_kept(http: HttpClient, standin: Standin, status: int) -> None:
     standin.fail("mal", reply(status, "{}"))
-    url = f"{standin.mal_url}/anime/1"
-
     for _ in range(2):
-        assert http.get(url, http.new_deadline(), keep=True).status == status
+        assert http.get(about(standin), http.new_deadline(), keep=True).status == status
     assert len(standin.requests) == 2
-    assert http.kept(url) is None
+    assert http.kept(about(standin)) is None
 
 
 def test_what_is_kept_can_be_had_without_asking(http: HttpClient, standin: Standin, site: Etagged) -> None:
-    url, params = f"{standin.mal_url}/anime/1", {"fields": "a,b"}
-    assert http.kept(url, params=params) is None
+    assert http.kept(about(standin)) is None
     assert standin.requests == []
     get(http, standin)
 
-    kept = http.kept(url, params=params, headers={"X-MAL-CLIENT-ID": "another"})
+    kept = http.kept(about(standin, client_id="another"))
 
     assert kept is not None
     assert (kept.host, kept.status, kept.body) == ("127.0.0.1", 200, BODY)
@@ -152,7 +153,7 @@ def test_so_can_what_is_old(http: HttpClient, standin: Standin, site: Etagged) -
     get(http, standin)
     time.sleep(1.5)
 
-    kept = http.kept(f"{standin.mal_url}/anime/1", params={"fields": "a,b"})
+    kept = http.kept(about(standin))
 
     assert kept is not None
     assert kept.body == BODY
@@ -163,7 +164,7 @@ def test_without_a_directory_nothing_is_kept(standin: Standin, site: Etagged) ->
 
     assert get(http, standin) == get(http, standin)
     assert len(standin.requests) == 2
-    assert http.kept(f"{standin.mal_url}/anime/1") is None
+    assert http.kept(about(standin)) is None
 
 
 def test_no_secret_and_no_cookie_is_on_the_disk(
@@ -192,14 +193,14 @@ def test_what_is_damaged_is_asked_for_anew(damaged: HttpClient, standin: Standin
 
 
 def test_what_is_damaged_is_no_answer(damaged: HttpClient, standin: Standin) -> None:
-    assert damaged.kept(f"{standin.mal_url}/anime/1", params={"fields": "a,b"}) is None
+    assert damaged.kept(about(standin)) is None
 
 
 def test_a_file_that_is_no_database_is_replaced(standin: Standin, site: Etagged, tmp_path: Path) -> None:
     (tmp_path / "facts.sqlite").write_bytes(b"no database" * 1000)
     http = client(standin, tmp_path)
 
-    assert http.kept(f"{standin.mal_url}/anime/1") is None
+    assert http.kept(about(standin)) is None
     assert get(http, standin) == get(http, standin) == BODY
     assert len(standin.requests) == 1
 
@@ -208,13 +209,13 @@ def test_a_file_that_is_damaged_later_costs_no_answer(
     http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path
 ) -> None:
     get(http, standin)
-    assert http.kept(f"{standin.mal_url}/anime/1") is None  # so that both sides have it open
+    assert http.kept(about(standin))  # so that both sides have it open
     for path in tmp_path.glob("facts.sqlite*"):
         with path.open("r+b") as file:
             file.write(b"x" * path.stat().st_size)
 
     assert get(http, standin) == BODY
-    assert http.kept(f"{standin.mal_url}/anime/1") is None
+    assert http.kept(about(standin)) is None
 
 
 def test_where_nothing_can_be_written_nothing_is_kept(standin: Standin, site: Etagged, tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ def test_where_nothing_can_be_written_nothing_is_kept(standin: Standin, site: Et
     http = client(standin, tmp_path)
 
     assert get(http, standin) == get(http, standin) == BODY
-    assert http.kept(f"{standin.mal_url}/anime/1") is None
+    assert http.kept(about(standin)) is None
     assert len(standin.requests) == 2
 
 
@@ -231,13 +232,12 @@ def test_whoever_holds_the_file_holds_up_nobody_who_looks(
     http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path, hold: str
 ) -> None:
     get(http, standin)
-    url, params = f"{standin.mal_url}/anime/1", {"fields": "a,b"}
     with closing(sqlite3.connect(tmp_path / "facts.sqlite", isolation_level=None)) as other:
         other.execute(hold)
         for client_of_a_process in (http, client(standin, tmp_path)):
             begun = time.monotonic()
             for _ in range(5):
-                client_of_a_process.kept(url, params=params)
+                client_of_a_process.kept(about(standin))
             assert time.monotonic() - begun < 1
 
 

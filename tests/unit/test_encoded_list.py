@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from benchmarks.serving import popular_list
 from hakken.errors import BadList
 from hakken.knowledge import Knowledge
-from hakken.ratings import MAX_ANIME_ID, Rating, Status, UserList
-from hakken.ratings import MAX_ENTRIES
 from hakken.lists.encoded_list import MAX_UNPACKED, packed, unpacked
+from hakken.ratings import MAX_ANIME_ID, MAX_ENTRIES, Rating, Status, UserList
 
 entries = st.builds(Rating, st.integers(1, MAX_ANIME_ID), st.integers(-1, 10), st.sampled_from(Status))
 

@@ -5,7 +5,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -16,17 +15,17 @@ from hypothesis import strategies as st
 
 from hakken.catalogue import Anime, Catalogue, Link, Related
 from hakken.config import Settings
-from hakken.sites.facts import AnimeFacts, lacking
+from hakken.errors import ConfigError, SiteBlocked, SiteBusy, SiteDown, SiteError, SiteNonsense
 from hakken.sites import fetch_queue
-from hakken.sites.fetch_queue import MAX_QUEUE, FetchQueue
 from hakken.sites.base import FactsSite
+from hakken.sites.client import HttpClient
+from hakken.sites.facts import AnimeFacts, lacking
+from hakken.sites.fetch_queue import MAX_QUEUE, FetchQueue
+from hakken.sites.fields import MAX_SYNOPSIS
+from hakken.sites.http import Answer
 from hakken.sites.jikan import Jikan
 from hakken.sites.mal import Mal
 from hakken.sites.merge import filled, updated, updated_all
-from hakken.sites.fields import MAX_SYNOPSIS
-from hakken.errors import ConfigError, SiteBlocked, SiteBusy, SiteDown, SiteError, SiteNonsense
-from hakken.sites.client import HttpClient
-from hakken.sites.http import Answer
 from tests.standin.faults import Faults
 from tests.standin.server import Standin
 from tests.standin.sites import CLIENT_ID
@@ -43,19 +42,31 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def details(standin: Standin, name: str) -> Iterator[AnimeFacts]:
-    with closing(make_details(standin, name)) as made:
-        yield made
+    made = make_facts(standin, name)
+    yield made
+    made.queue.close()
 
 
-def make_details(standin: Standin, name: str, patience: Patience | None = None, **changes: object) -> AnimeFacts:
+def make_facts(standin: Standin, name: str, **changes: object) -> AnimeFacts:
     settings = standin.settings(facts_source=name, **changes)
-    made = AnimeFacts.from_settings(settings, HttpClient.from_settings(settings))
-    return AnimeFacts(HttpClient.from_settings(settings), made._site, patience) if patience else made  # noqa: SLF001  # a test looks inside
+    return AnimeFacts.from_settings(settings, HttpClient.from_settings(settings))
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def settle(queue: FetchQueue) -> None:
+    """Wait until nothing waits to be fetched."""
+    until(lambda: not queue._queue and queue._current is None)  # noqa: SLF001  # a test looks inside
 
 
 def fetched(details: AnimeFacts, anime_id: int) -> Anime:
     details.want([anime_id])
-    assert details.settle(WAIT)
+    settle(details.queue)
     return details.known(Anime(anime_id=anime_id, title=""))
 
 
@@ -203,6 +214,17 @@ def test_a_client_id_that_is_refused_is_told_of(standin: Standin) -> None:
         read("mal", {"error": "invalid_token", "message": ""}, status=401)
 
 
+class Answers(HttpClient):
+    """Gives one answer to whatever it is asked for."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(1.0)
+        self._answer = Answer("site", status, body)
+
+    def get(self, *_: Any, **__: Any) -> Answer:
+        return self._answer
+
+
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("https://a/b.jpg"),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
@@ -256,7 +278,7 @@ def test_whatever_a_page_holds_is_a_page_or_an_error_of_ours(site: str, data: st
     )
     body = json.dumps(data.draw(page | json_values)).encode()
     try:
-        found = SITES[site].read_page(Answer("site", data.draw(st.sampled_from([200, 200, 404])), body), 1)
+        found = SITES[site].fetch_page(Answers(data.draw(st.sampled_from([200, 200, 404])), body), 1)
     except SiteError:
         return
     assert all(one.title for one in found.anime)
@@ -456,8 +478,7 @@ def test_nothing_is_known_before_it_was_wanted_and_nobody_is_asked(details: Anim
 def test_another_worker_finds_on_disk_what_one_fetched(details: AnimeFacts, standin: Standin, name: str) -> None:
     fetched(details, 1)
     asked = len(standin.requests)
-    with closing(make_details(standin, name)) as other:
-        assert other.known(Anime(anime_id=1, title="")).synopsis
+    assert make_facts(standin, name).known(Anime(anime_id=1, title="")).synopsis
     assert len(standin.requests) == asked == 1
 
 
@@ -475,7 +496,7 @@ def test_what_broke_on_disk_is_unknown_and_told_of(
     bare = Anime(anime_id=1, title="Bare")
     for kind in (Broken, Worse):
         caplog.clear()
-        assert AnimeFacts(kind(1.0), details._site).known(bare) is bare  # noqa: SLF001  # a test looks inside
+        assert AnimeFacts(kind(1.0), SITES["jikan"]).known(bare) is bare
         assert "kept of anime 1" in caplog.text
         assert CLIENT_ID not in caplog.text
 
@@ -483,7 +504,7 @@ def test_what_broke_on_disk_is_unknown_and_told_of(
 def test_a_page_of_twenty_costs_no_time(details: AnimeFacts) -> None:
     twenty = [Anime(anime_id=one, title="x") for one in range(1001, 1021)]
     details.want(one.anime_id for one in twenty)
-    assert details.settle(WAIT)
+    settle(details.queue)
     assert all(details.known(one).synopsis for one in twenty)
     begun = time.perf_counter()
     for one in twenty:
@@ -493,26 +514,27 @@ def test_a_page_of_twenty_costs_no_time(details: AnimeFacts) -> None:
 
 def test_a_page_never_waits(standin: Standin, name: str) -> None:
     standin.fail(name, Faults.SLOW_HEADERS)
-    with closing(make_details(standin, name, deadline=0.5)) as details:
-        begun = time.perf_counter()
-        details.want(range(1, 21))
-        details.known(Anime(anime_id=1, title=""))
-        assert time.perf_counter() - begun < 0.2
+    details = make_facts(standin, name, deadline=0.5)
+    begun = time.perf_counter()
+    details.want(range(1, 21))
+    details.known(Anime(anime_id=1, title=""))
+    assert time.perf_counter() - begun < 0.2
+    details.queue.close()
 
 
 def test_each_is_asked_for_once(details: AnimeFacts, standin: Standin) -> None:
     for _ in range(3):
         details.want([1, 5, 1])
-    assert details.settle(WAIT)
+    settle(details.queue)
     details.want([5, 1])
-    assert details.settle(WAIT)
+    settle(details.queue)
     assert [seen.path.split("/")[4] for seen in standin.requests] == ["1", "5"]
 
 
 def test_what_the_site_does_not_know_is_not_asked_for_again(details: AnimeFacts, standin: Standin) -> None:
     for _ in range(2):
         details.want([99_999])
-        assert details.settle(WAIT)
+        settle(details.queue)
     assert len(standin.requests) == 1
     bare = Anime(anime_id=99_999, title="Bare")
     assert details.known(bare) is bare
@@ -525,25 +547,27 @@ def test_a_failure_is_told_of_kills_nothing_and_is_left_alone_for_a_while(
     caplog.set_level(logging.INFO, "hakken")
     standin.fail(name, fault)
     details.want([1])
-    assert details.settle(WAIT)
+    settle(details.queue)
     asked = len(standin.requests)
     standin._faults.clear()  # noqa: SLF001  # a test looks inside
     details.want([1])
-    assert details.settle(WAIT)
+    settle(details.queue)
     assert len(standin.requests) == asked
     assert fetched(details, 5).synopsis
-    assert "anime 1 could not be had" in caplog.text
+    assert "anime 1 could not be fetched" in caplog.text
     assert not any(secret in caplog.text for secret in (CLIENT_ID, "http://", "127.0.0.1:", "Traceback"))
 
 
-def test_what_failed_is_asked_for_again_later(standin: Standin, name: str) -> None:
+def test_what_failed_is_asked_for_again_later(
+    details: AnimeFacts, standin: Standin, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     standin.fail(name, Faults.FORBIDDEN_HTML)
-    with closing(make_details(standin, name, Patience(failed=0.2))) as details:
-        details.want([1])
-        assert details.settle(WAIT)
-        standin._faults.clear()  # noqa: SLF001  # a test looks inside
-        time.sleep(0.3)
-        assert fetched(details, 1).synopsis
+    monkeypatch.setattr(fetch_queue, "FAILED_SECONDS", 0.2)
+    details.want([1])
+    settle(details.queue)
+    standin._faults.clear()  # noqa: SLF001  # a test looks inside
+    time.sleep(0.3)
+    assert fetched(details, 1).synopsis
 
 
 def test_what_is_known_to_hold_still_is_not_sent_again(standin: Standin, name: str) -> None:
@@ -567,11 +591,9 @@ def test_off_means_off(standin: Standin) -> None:
     details = AnimeFacts.from_settings(settings, HttpClient.from_settings(settings))
     bare = Anime(anime_id=1, title="Bare")
     details.want([1])
-    assert details.settle(0)
     assert details.known(bare) is bare
     assert standin.requests == []
     assert asking_threads() == before
-    details.close()
 
 
 def test_mal_without_a_client_id_is_refused_at_start() -> None:
@@ -610,95 +632,88 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def asking(site: Site) -> Iterator[Asking]:
-    made = Asking(site.take_turn, site.fetch, Patience(rest=0.01))
+def asking(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[FetchQueue]:
+    monkeypatch.setattr(fetch_queue, "REST_SECONDS", 0.01)
+    made = FetchQueue(site.take_turn, site.fetch)
     yield made
     site.held.set()
     made.close()
 
 
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + WAIT
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
-def test_who_came_last_is_served_first_in_the_order_of_the_page(site: Site, asking: Asking) -> None:
+def test_who_came_last_is_served_first_in_the_order_of_the_page(site: Site, asking: FetchQueue) -> None:
     asking.want([1, 2, 3])
     until(lambda: site.asked == [1])
     asking.want([7, 2, 8, 7])
     site.held.set()
-    assert asking.settle(WAIT)
+    settle(asking)
     assert site.asked == [1, 7, 2, 8, 3]
 
 
-def test_what_is_too_much_is_dropped_the_oldest_first(site: Site, asking: Asking) -> None:
+def test_what_is_too_much_is_dropped_the_oldest_first(site: Site, asking: FetchQueue) -> None:
     asking.want([1])
     until(lambda: site.asked == [1])
     asking.want(range(1000, 1010))
     asking.want(range(2000, 2000 + MAX_QUEUE))
     site.held.set()
-    assert asking.settle(WAIT)
+    settle(asking)
     assert site.asked == [1, *range(2000, 2000 + MAX_QUEUE)]
 
 
-def test_of_one_page_that_is_too_long_the_top_is_kept(site: Site, asking: Asking) -> None:
+def test_of_one_page_that_is_too_long_the_top_is_kept(site: Site, asking: FetchQueue) -> None:
     asking.want([1])
     until(lambda: site.asked == [1])
     asking.want(range(2, 2000))
     site.held.set()
-    assert asking.settle(WAIT)
+    settle(asking)
     assert site.asked == list(range(1, MAX_QUEUE + 2))
 
 
 @pytest.mark.parametrize(
     "error", [SiteDown("Down."), SiteBusy("Busy.", 0.05), SiteNonsense("No."), RuntimeError("x"), ValueError()]
 )
-def test_nothing_kills_the_thread(site: Site, asking: Asking, error: Exception) -> None:
+def test_nothing_kills_the_thread(site: Site, asking: FetchQueue, error: Exception) -> None:
     site.errors.append(error)
     site.held.set()
     asking.want([1, 2])
-    assert asking.settle(WAIT)
+    settle(asking)
     assert site.asked == [1, 2]
 
 
-def test_who_has_no_turn_yet_stays_in_its_place(site: Site, asking: Asking) -> None:
+def test_who_has_no_turn_yet_stays_in_its_place(site: Site, asking: FetchQueue) -> None:
     site.turns = [SiteBusy("Not yet."), SiteBusy("Not yet.", 0.01)]
     site.held.set()
     asking.want([1, 2])
-    assert asking.settle(WAIT)
+    settle(asking)
     assert site.asked == [1, 2]
 
 
-def test_a_site_that_is_down_rests(site: Site) -> None:
-    asking = Asking(site.take_turn, site.fetch, Patience(rest=0.4))
+def test_a_site_that_is_down_rests(site: Site, asking: FetchQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch_queue, "REST_SECONDS", 0.4)
     site.errors.append(SiteDown("Down."))
     site.held.set()
     begun = time.monotonic()
     asking.want([1, 2])
-    assert asking.settle(WAIT)
+    settle(asking)
     assert time.monotonic() - begun >= 0.4
-    asking.close()
 
 
-def test_it_can_be_closed_at_any_time_and_wants_no_more(site: Site, asking: Asking) -> None:
+def test_it_can_be_closed_at_any_time_and_wants_no_more(site: Site, asking: FetchQueue) -> None:
     before = asking_threads()
     site.held.set()
     asking.want(range(1, 50))
     asking.close()
     asking.want([99])
-    assert asking.settle(1)
+    settle(asking)
     assert 99 not in site.asked
     assert asking_threads() <= before
 
 
-def test_many_who_want_at_once_ask_for_each_once(site: Site, asking: Asking) -> None:
+def test_many_who_want_at_once_ask_for_each_once(site: Site, asking: FetchQueue) -> None:
     site.held.set()
     threads = [threading.Thread(target=asking.want, args=(range(1, 60),)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert asking.settle(WAIT)
+    settle(asking)
     assert sorted(site.asked) == list(range(1, 60))
