@@ -45,7 +45,7 @@ class Whims:
 
     name = "whims"
 
-    def fetch(self, username: str, deadline: Deadline) -> UserList:  # noqa: ARG002  # a source's signature
+    def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:  # noqa: ARG002  # a source's signature
         whim = zlib.crc32(username.encode()) % (2 * len(FAILURES))
         if whim < len(FAILURES):
             raise FAILURES[whim]
