@@ -1,6 +1,6 @@
 # Hakken in a container:
 #   docker build -t hakken . && docker run --read-only --tmpfs /tmp -v hakken:/var/cache/hakken -p 8080:8080 hakken
-# Settings are environment variables (README); a web server with TLS belongs in front of it.
+# Settings are environment variables (docs/reference/settings.md); a web server with TLS belongs in front of it.
 FROM python:3.11.14-slim-bookworm AS build
 COPY deploy/requirements.txt /build/requirements.txt
 RUN python -m venv /opt/hakken \

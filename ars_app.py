@@ -8,10 +8,10 @@ from pathlib import Path
 from flask import Flask
 
 from hakken import web
+from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.errors import ModelError, StorageError
 from hakken.files import is_ours, make_private, private_directory
-from hakken.knowledge import Knowledge
 from hakken.living import Current, Fixed, Living
 from hakken.model.mirror import Mirror
 from hakken.model.places import BUCKET_SCHEME, Place
@@ -21,7 +21,7 @@ from hakken.ratings import Preferences, Recommendations, UserList, Username
 from hakken.sites.client import HttpClient
 from hakken.sites.facts import AnimeFacts
 from hakken.sites.list_sources import ListSources
-from make_recommendations import make_recommendations, mirrored, open_knowledge, place_of, read_export
+from make_recommendations import make_recommendations, mirrored, open_bundle, place_of, read_export
 
 log = logging.getLogger("hakken")
 
@@ -29,7 +29,7 @@ log = logging.getLogger("hakken")
 def create_app(
     settings: Settings | None = None,
     *,
-    knowledge: Knowledge | None = None,
+    bundle: ModelBundle | None = None,
     sources: ListSources | None = None,
     details: web.Details | None = None,
 ) -> Flask:
@@ -37,7 +37,7 @@ def create_app(
 
     Args:
         settings: by default those of the environment.
-        knowledge: by default what the settings name, replaced whenever there is a new version of it. While there is
+        bundle: by default what the settings name, replaced whenever there is a new version of it. While there is
             none the application is alive, and says on every page and at `/readyz` that it is not ready, and why.
         sources: by default those that the settings name.
         details: facts about titles that the catalogue lacks; by default from whom the settings name.
@@ -50,15 +50,15 @@ def create_app(
     http = HttpClient.from_settings(settings, metrics)
     lists = sources or ListSources.from_settings(settings, http, metrics)
     facts = details or AnimeFacts.from_settings(settings, http, metrics)
-    current = Fixed(knowledge) if knowledge else _current(settings)
+    current = Fixed(bundle) if bundle else _current(settings)
     # A request that asks twice must not get two versions.
-    pinned = web.once_a_request(current.knowledge)
+    pinned = web.once_a_request(current.bundle)
 
     def use_case(who: Username | UserList, preferences: Preferences) -> Recommendations:
-        knowledge = pinned()  # first: without it, no site need be asked
+        bundle = pinned()  # first: without it, no site need be asked
         user_list = lists.fetch(who) if isinstance(who, Username) else who
         with metrics.stage("recommend"):
-            return make_recommendations(user_list, knowledge, lists, preferences)
+            return make_recommendations(user_list, bundle, lists, preferences)
 
     app = Flask(__name__)
     parse = partial(read_export, settings=settings)
@@ -70,9 +70,9 @@ def create_app(
 def _current(settings: Settings) -> Current:
     try:
         if settings.model == EMBEDDED:
-            knowledge = open_knowledge(settings)
-            knowledge.warm()  # a worker's first requests come at once with it, and would each wait
-            return Fixed(knowledge)
+            bundle = open_bundle(settings)
+            bundle.warm()  # a worker's first requests come at once with it, and would each wait
+            return Fixed(bundle)
         mirror = _mirror(settings)
     except ModelError as error:
         log.error("The model %s can't be served: %s", settings.model, error)  # noqa: TRY400  # a sentence, no traceback
@@ -91,11 +91,11 @@ def _mirror(settings: Settings) -> Mirror:
         # Better the last good model, and to say so, than none, or a copy for each worker.
         if is_ours(chosen / POINTER_NAME):
             log.warning("The model is served as it is kept: %s", error)
-            return Mirror(chosen, partial(_place_if_kept, chosen, settings.model), Knowledge.read)
+            return Mirror(chosen, partial(_place_if_kept, chosen, settings.model), ModelBundle.read)
     root = private_directory(chosen)
     if root is None:
         raise StorageError("There is no place to keep models in that can be written to.")
-    return Mirror(root, partial(place_of, settings.model), Knowledge.read)
+    return Mirror(root, partial(place_of, settings.model), ModelBundle.read)
 
 
 def _place_if_kept(root: Path, model: str) -> Place:

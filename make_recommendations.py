@@ -14,13 +14,13 @@ from urllib.parse import quote
 
 import click
 
+from hakken.bundle import ModelBundle
 from hakken.cli.options import preference_options, preferences_of
 from hakken.cli.output import FORMATS
 from hakken.cli.speaking import plain_errors
 from hakken.config import Settings
 from hakken.errors import ModelError
 from hakken.files import cache_directory
-from hakken.knowledge import Knowledge
 from hakken.lists import mal_export
 from hakken.model import store
 from hakken.model.fetching import fetch
@@ -43,7 +43,7 @@ UNPACKED_RATIO = 5
 
 def make_recommendations(
     who: Username | UserList,
-    knowledge: Knowledge,
+    bundle: ModelBundle,
     sources: ListSources,
     preferences: Preferences,
     today: date | None = None,
@@ -52,7 +52,7 @@ def make_recommendations(
 
     Args:
         who: whose list, or the list.
-        knowledge: model and catalogue.
+        bundle: model and catalogue.
         sources: fetch a list.
         preferences: what they chose.
         today: the day for which it is said what is only announced; by default that of the clock, UTC.
@@ -62,7 +62,7 @@ def make_recommendations(
         SourceError: the list could not be had.
     """
     user_list = sources.fetch(who) if isinstance(who, Username) else who
-    return recommend(user_list, knowledge, preferences, today or datetime.now(UTC).date())
+    return recommend(user_list, bundle, preferences, today or datetime.now(UTC).date())
 
 
 def place_of(model: str) -> Place:
@@ -88,7 +88,7 @@ def mirrored(settings: Settings) -> Path:
     return cache_directory(settings.cache_dir) / "models" / name
 
 
-def open_knowledge(settings: Settings) -> Knowledge:
+def open_bundle(settings: Settings) -> ModelBundle:
     """Open what `settings.model` names, once; what is in a bucket is fetched first.
 
     When the bucket has nothing that can be used, the version that was fetched from it last is opened instead.
@@ -97,17 +97,17 @@ def open_knowledge(settings: Settings) -> Knowledge:
         ModelError: it can't be had or can't be used.
     """
     if settings.model == store.EMBEDDED:
-        return Knowledge.read(store.open_artefact(store.EMBEDDED))
+        return ModelBundle.read(store.open_artefact(store.EMBEDDED))
     if not settings.model.startswith(BUCKET_SCHEME):
-        return Knowledge.read(store.open_artefact(Directory.at(settings.model).root))
+        return ModelBundle.read(store.open_artefact(Directory.at(settings.model).root))
     versions = mirrored(settings)
     try:
-        fetch(place_of(settings.model), versions, accept=Knowledge.read)
+        fetch(place_of(settings.model), versions, accept=ModelBundle.read)
     except ModelError as error:
         if not (versions / POINTER_NAME).exists():
             raise
         log.error("Serving the model fetched last, since %s", error)  # noqa: TRY400  # a sentence, no traceback
-    return Knowledge.read(store.open_artefact(versions))
+    return ModelBundle.read(store.open_artefact(versions))
 
 
 def read_export(file: BinaryIO, settings: Settings) -> UserList:
@@ -144,10 +144,10 @@ def main(
                 who = read_export(file, settings)
         else:
             who = Username(username or "", Site(source))
-        knowledge = open_knowledge(settings)
+        bundle = open_bundle(settings)
         sources = ListSources.from_settings(settings, HttpClient.from_settings(settings))
-        result = make_recommendations(who, knowledge, sources, preferences_of(chosen))
-    click.echo(FORMATS[form](result, knowledge), nl=False)
+        result = make_recommendations(who, bundle, sources, preferences_of(chosen))
+    click.echo(FORMATS[form](result, bundle), nl=False)
     if form == "csv":  # which has no place for them
         for note in result.notes:
             click.echo(note, err=True)

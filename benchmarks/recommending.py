@@ -18,8 +18,8 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.serving import popular_list, report, times
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
-from hakken.knowledge import Knowledge
 from hakken.model import Columns, Manifest, Model, Parameters, store
 from hakken.model.arrays import FEW_WATCHERS, QUANTA, Array, Arrays, Float64s, Int64s, index_type, unpack
 from hakken.model.manifest import Sizes
@@ -38,10 +38,10 @@ PREF_QUANTA = 2**15 - 1
 N_ATTRIBUTES, ATTRIBUTES_OF_ONE, ATTRIBUTE_SUPPORT = 500, 12, 5.0
 
 
-def synthetic_knowledge(seed: int = 0) -> Knowledge:
+def synthetic_bundle(seed: int = 0) -> ModelBundle:
     """A model of `N_ITEMS` anime; the same seed gives the same model."""
     rng = np.random.default_rng(seed)
-    trained = Knowledge.read(store.open_artefact(store.EMBEDDED))
+    trained = ModelBundle.read(store.open_artefact(store.EMBEDDED))
     catalogue = _filled(trained.catalogue)
     arrays = trained.model.arrays
     rank = np.argsort(np.argsort([-(one.members or 0) for one in catalogue.values()], kind="stable"))
@@ -83,7 +83,7 @@ def synthetic_knowledge(seed: int = 0) -> Knowledge:
         parameters=Parameters(),
         files={},
     )
-    return Knowledge(Model(made, manifest, "synthetic"), catalogue)
+    return ModelBundle(Model(made, manifest, "synthetic"), catalogue)
 
 
 def _attributes(rng: np.random.Generator, watchers: Float64s, popularity: Float64s) -> dict[str, Array]:
@@ -183,37 +183,37 @@ class Straightforward:
 def main(runs: int) -> None:
     """Measure on a synthetic model, in this one process."""
     print(machine.describe("numpy"))
-    knowledge = synthetic_knowledge()
-    _beside_the_loop(knowledge, runs)
+    bundle = synthetic_bundle()
+    _beside_the_loop(bundle, runs)
     for length in LENGTHS:
-        lists = [popular_list(knowledge, length, seed) for seed in range(N_LISTS)]
+        lists = [popular_list(bundle, length, seed) for seed in range(N_LISTS)]
         for name, order in CASES:
             case = cycle(lists)
             preferences = Preferences(n=20, order=order)
-            action = partial(_next, case, knowledge, preferences)
+            action = partial(_next, case, bundle, preferences)
             action()
             report(f"recommend(), {length} ratings, by {name}", times(action, runs))
 
 
-def _next(lists: Iterator[UserList], knowledge: Knowledge, preferences: Preferences) -> None:
-    recommend(next(lists), knowledge, preferences)
+def _next(lists: Iterator[UserList], bundle: ModelBundle, preferences: Preferences) -> None:
+    recommend(next(lists), bundle, preferences)
 
 
-def _beside_the_loop(knowledge: Knowledge, runs: int) -> None:
+def _beside_the_loop(bundle: ModelBundle, runs: int) -> None:
     """Compare with the straightforward loop, which knows no filters and no reasons, and must give the same list."""
-    user_list = popular_list(knowledge, LENGTHS[0])
+    user_list = popular_list(bundle, LENGTHS[0])
     preferences = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True)
-    parameters = knowledge.model.manifest.parameters
-    watched = Watched.of(Columns.of(user_list), knowledge.facts.places)
-    factor = order_factor(watched, knowledge.facts.series, parameters.skipped, parameters.ahead)
-    order = dict(zip(knowledge.model.arrays.anime_ids.tolist(), factor.tolist(), strict=True))
-    loop = Straightforward(knowledge.model)
+    parameters = bundle.model.manifest.parameters
+    watched = Watched.of(Columns.of(user_list), bundle.facts.places)
+    factor = order_factor(watched, bundle.facts.series, parameters.skipped, parameters.ahead)
+    order = dict(zip(bundle.model.arrays.anime_ids.tolist(), factor.tolist(), strict=True))
+    loop = Straightforward(bundle.model)
     expected = loop.best(user_list, order, preferences.n)
-    found = recommend(user_list, knowledge, preferences).recommendations
+    found = recommend(user_list, bundle, preferences).recommendations
     if [one.anime_id for one in found] != expected:
         raise SystemExit("recommend() and the straightforward loop give different lists")
     slow = times(lambda: loop.best(user_list, order, preferences.n), 3)
-    fast = times(lambda: recommend(user_list, knowledge, preferences), runs)
+    fast = times(lambda: recommend(user_list, bundle, preferences), runs)
     report(f"the straightforward loop, {LENGTHS[0]} ratings", slow)
     report("recommend(), the same list", fast)
     print(f"the loop takes {np.median(slow) / np.median(fast):.0f} times as long")

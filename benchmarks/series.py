@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterable
 
 from benchmarks import machine
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
-from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.series import Relation, relations_of, with_series
 
@@ -18,7 +18,7 @@ EQUAL = (2_000, 4_000)
 def main() -> None:
     """Measure it."""
     print(machine.describe("msgspec"))
-    known = Knowledge.read(store.open_artefact(store.EMBEDDED)).catalogue
+    known = ModelBundle.read(store.open_artefact(store.EMBEDDED)).catalogue
     relations = list(relations_of(known))
     _report(f"{len(relations):,} relations", known, relations)
     _report("no relations", known)

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks import machine
-from hakken.knowledge import Knowledge
+from hakken.bundle import ModelBundle
 from hakken.model import store
 from hakken.ratings import Preferences, Rating, UserList
 from hakken.recommend import recommend
@@ -41,15 +41,15 @@ def main() -> None:
     """Measure opening the model, recommending, and memory, in this one process."""
     before = machine.memory_mb("Private_Dirty")
     print(machine.describe("numpy"))
-    report("open the model", times(lambda: Knowledge.read(store.open_artefact(store.EMBEDDED)), 20))
-    knowledge = Knowledge.read(store.open_artefact(store.EMBEDDED))
+    report("open the model", times(lambda: ModelBundle.read(store.open_artefact(store.EMBEDDED)), 20))
+    bundle = ModelBundle.read(store.open_artefact(store.EMBEDDED))
     for length in LIST_LENGTHS:
-        user_list = popular_list(knowledge, length)
+        user_list = popular_list(bundle, length)
         report(
             f"recommend(), {length} ratings, 20 titles",
-            times(partial(recommend, user_list, knowledge, Preferences(n=20)), RUNS),
+            times(partial(recommend, user_list, bundle, Preferences(n=20)), RUNS),
         )
-    search(knowledge)
+    search(bundle)
     gc.collect()
     print(f"memory of this process: {machine.memory_mb('Pss'):.0f} MB in all, shared pages by their share;")
     print(
@@ -57,27 +57,27 @@ def main() -> None:
     )
 
 
-def search(knowledge: Knowledge) -> None:
+def search(bundle: ModelBundle) -> None:
     """Measure making the titles ready for searches, what that holds in memory, and each of the searches."""
     before = machine.memory_mb("Private_Dirty")
-    titles = Titles(knowledge.catalogue)
+    titles = Titles(bundle.catalogue)
     gc.collect()
     held = machine.memory_mb("Private_Dirty") - before
     report(
-        f"make {len(knowledge.catalogue)} titles searchable ({held:.0f} MB)",
-        times(partial(Titles, knowledge.catalogue), 5),
+        f"make {len(bundle.catalogue)} titles searchable ({held:.0f} MB)",
+        times(partial(Titles, bundle.catalogue), 5),
     )
     for query in QUERIES:
         report(f"search for {query:.30}", times(partial(titles.search, query, 12), RUNS))
 
 
-def popular_list(knowledge: Knowledge, length: int, seed: int = 0) -> UserList:
+def popular_list(bundle: ModelBundle, length: int, seed: int = 0) -> UserList:
     """A made-up list with the popularity and the scores of real ones; the same seed gives the same list."""
     rng = np.random.default_rng(seed)
-    raters = knowledge.model.arrays.raters.astype(np.float64)
-    rows = rng.choice(knowledge.model.n_items, size=length, replace=False, p=raters / raters.sum())
+    raters = bundle.model.arrays.raters.astype(np.float64)
+    rows = rng.choice(bundle.model.n_items, size=length, replace=False, p=raters / raters.sum())
     scores = rng.normal(7.6, 1.4, size=length).round().clip(1, 10).astype(int)
-    anime_ids = knowledge.model.arrays.anime_ids[rows]
+    anime_ids = bundle.model.arrays.anime_ids[rows]
     return UserList.of(Rating(int(a), int(s)) for a, s in zip(anime_ids, scores, strict=True))
 
 

@@ -39,16 +39,16 @@ class SiteRate(NamedTuple):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All that an operator may choose. Each field's description is the README's configuration table."""
+    """All that an operator may choose. The table of docs/reference/settings.md has the fields' descriptions."""
 
     model: Annotated[
-        str, Meta(description="What to serve: `embedded`, a directory, its `file://` address, or `gs://bucket/prefix`")
+        str, Meta(description="Model to serve: `embedded`, a directory, its `file://` address, or `gs://bucket/prefix`")
     ] = "embedded"
     model_poll: Annotated[
         float,
         Meta(
-            description="Seconds between two looks for a new version, more or less a quarter; 0: only at start; "
-            "`embedded` is never looked for",
+            description="Seconds between checks for a new version, randomly varied by up to a quarter; 0: check at "
+            "start only; `embedded` is never checked",
             ge=0,
             le=86400,
         ),
@@ -56,57 +56,63 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cache_dir: Annotated[
         str,
         Meta(
-            description="Where fetched models, lists of the last minutes and facts about anime are kept; "
-            "empty: the user's cache directory"
+            description="Directory for fetched models, cached answers of sites and shared rate limits; empty: the "
+            "user's cache directory"
         ),
     ] = ""
     mal_client_id: Annotated[
-        str, Meta(description="Client id of MyAnimeList's API; empty: that API is not asked", pattern=r"^[!-~]*\Z")
+        str, Meta(description="Client id for MyAnimeList's API; empty: this API is not used", pattern=r"^[!-~]*\Z")
     ] = ""
     list_sources: Annotated[
         str,
         Meta(
-            description="Which sources to ask for a MyAnimeList username, in order, of `mal`, `jikan`, `load_json`; "
-            "comma-separated; empty: `mal` when there is a client id, then `jikan` unless it is the public one"
+            description="Sources to ask for a MyAnimeList username, in order: `mal`, `jikan`, `load_json`, "
+            "comma-separated; empty: `mal` if there is a client id, then `jikan` unless it is the public one"
         ),
     ] = ""
-    jikan_url: Annotated[Url, Meta(description="Base of the Jikan API")] = PUBLIC_JIKAN_URL
-    mal_url: Annotated[Url, Meta(description="Base of MyAnimeList's API")] = "https://api.myanimelist.net/v2"
-    load_json_url: Annotated[Url, Meta(description="Base of MyAnimeList's list pages, for `load_json`")] = (
+    jikan_url: Annotated[Url, Meta(description="Base URL of the Jikan API")] = PUBLIC_JIKAN_URL
+    mal_url: Annotated[Url, Meta(description="Base URL of MyAnimeList's API")] = "https://api.myanimelist.net/v2"
+    load_json_url: Annotated[Url, Meta(description="Base URL of MyAnimeList's list pages, for `load_json`")] = (
         "https://myanimelist.net/animelist"
     )
-    anilist_url: Annotated[Url, Meta(description="AniList's GraphQL address")] = "https://graphql.anilist.co"
+    anilist_url: Annotated[Url, Meta(description="URL of AniList's GraphQL API")] = "https://graphql.anilist.co"
     facts_source: Annotated[
         Literal["auto", "mal", "jikan", "off"],
         Meta(
-            description="Whom to ask for pictures and synopses that the catalogue lacks: `mal`, `jikan`, `off`, or "
-            "`auto`: `mal` when there is a client id, else `jikan`"
+            description="Source of pictures and synopses that the catalogue lacks: `mal`, `jikan`, `off`, or "
+            "`auto`: `mal` if there is a client id, else `jikan`"
         ),
     ] = "auto"
     picture_origins: Annotated[
         str,
-        Meta(description="Where pictures may come from: https origins, comma-separated"),
+        Meta(description="Origins that pictures may be loaded from: https, comma-separated"),
     ] = "https://cdn.myanimelist.net,https://api-cdn.myanimelist.net"
-    deadline: Annotated[float, Meta(description="Seconds that fetching one list may take in all", gt=0, le=120)] = 20.0
+    deadline: Annotated[float, Meta(description="Seconds that fetching one list may take in total", gt=0, le=120)] = (
+        20.0
+    )
     site_rates: Annotated[
         str,
         Meta(
-            description="How often each site may be asked, by all workers of a machine together: so many requests in a "
-            "second (`s`) or a minute (`m`)",
+            description="Rate limit of each site, shared by all workers of a machine: requests per second (`s`) or "
+            "minute (`m`)",
         ),
     ] = "jikan=3/s+60/m mal=1/s load_json=1/s anilist=1/s+30/m facts=20/m"
     threads: Annotated[
         int,
-        Meta(description="Requests that one worker answers at once; half of them may wait for sites", ge=2, le=1024),
+        Meta(
+            description="Requests that one worker handles at once; at most half of them may wait for sites",
+            ge=2,
+            le=1024,
+        ),
     ] = 8
     max_upload_mb: Annotated[
-        int, Meta(description="Largest upload, in MB; an export may unpack to five times as much", ge=1, le=100)
+        int, Meta(description="Largest upload in MB; an export may unpack to five times as much", ge=1, le=100)
     ] = 10
     waiting: Annotated[
         int,
         Meta(
-            description="Requests that may wait in one worker, two seconds at most, when `HAKKEN_THREADS` are being "
-            "answered; any more get a 503 at once",
+            description="Requests that may queue in one worker, for two seconds at most, while `HAKKEN_THREADS` are "
+            "handled; further requests get a 503 at once",
             ge=0,
             le=1024,
         ),
@@ -114,8 +120,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     request_deadline: Annotated[
         float,
         Meta(
-            description="Seconds in which a request must have been sent, answered and taken, fetching a list included; "
-            "then its connection is cut",
+            description="Seconds for receiving, answering and sending one request, including fetching a list; then "
+            "its connection is closed",
             gt=0,
             le=600,
         ),
@@ -123,46 +129,48 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     proxies: Annotated[
         int,
         Meta(
-            description="How many proxies are in front that set `X-Forwarded-For` and `X-Forwarded-Proto`; those "
-            "headers are believed of so many, and of nobody else",
+            description="Number of trusted proxies in front that set `X-Forwarded-For` and `X-Forwarded-Proto`; "
+            "further values in these headers are ignored",
             ge=0,
             le=10,
         ),
     ] = 0
     https: Annotated[
         Literal["off", "on"],
-        Meta(description="Whether visitors come by https: who comes without is sent there, and browsers remember it"),
+        Meta(
+            description="Whether visitors use https: `on` redirects http to https and sends `Strict-Transport-Security`"
+        ),
     ] = "off"
     rate_limit: Annotated[
         str,
         Meta(
-            description="What one client may ask for, such as `60/minute` or `10/second;300/hour`, or `off`; a page "
-            "counts 1, a call of the API 2, a list from a site, an upload or another form 4",
+            description="Rate limit of each client, such as `60/minute` or `10/second;300/hour`, or `off`; a page "
+            "counts 1, an API call 2, a list from a site, an upload or another form 4",
             pattern=rf"^(off|{_ALLOWED}(;{_ALLOWED})*)\Z",
         ),
     ] = "300/minute"
     limits_url: Annotated[
         str,
         Meta(
-            description="Where that is counted: `memory://`, for each worker alone, or a storage that several machines "
-            "share, such as `redis://host:6379`",
+            description="Storage of the rate limit's counters: `memory://`, in each worker separately, or a storage"
+            " that several machines share, such as `redis://host:6379`",
             pattern=r"^[a-z0-9+]+://\S*\Z",
         ),
     ] = "memory://"
     metrics_token: Annotated[
         str,
         Meta(
-            description="Token for which `/metrics` is shown, as `Authorization: Bearer`; empty: to nobody",
+            description="Bearer token for `/metrics`, 16 characters or more; empty: `/metrics` is off",
             pattern=r"^([!-~]{16,})?\Z",
         ),
     ] = ""
     log_lines: Annotated[
         Literal["auto", "json", "text"],
-        Meta(description="How log lines are written: `json`, `text`, or `auto`: `text` at a terminal, else `json`"),
+        Meta(description="Format of log lines: `json`, `text`, or `auto`: `text` on a terminal, else `json`"),
     ] = "auto"
     log_level: Annotated[
         Literal["info", "warning"],
-        Meta(description="What is logged: with `info` a line for each request too, with `warning` only what is wrong"),
+        Meta(description="`info`: log every request too; `warning`: log problems only"),
     ] = "info"
 
     @classmethod

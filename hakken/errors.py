@@ -8,25 +8,25 @@
     │   ├── BadList              a list that a page or an address carries
     │   ├── BadBody              what a program sent is not JSON
     │   └── UnknownTitle         an anime that neither catalogue nor model has
-    ├── SourceError              a list could not be had
+    ├── SourceError              a list could not be fetched
     │   ├── NoListSource         no source of a site's lists is set up
     │   ├── UserNotFound         final: the site itself says so
     │   ├── PrivateList          final: the site itself says so
     │   ├── SiteError            a site could not answer; another source may
     │   │   ├── SiteDown         no connection, or a 5xx
-    │   │   │   └── SiteResting  left alone for a moment, after it failed several times
+    │   │   │   └── CircuitOpen  left alone for a moment, after it failed several times
     │   │   ├── SiteTimeout      no whole answer within the deadline
     │   │   ├── SiteBusy         429: too many requests
-    │   │   │   └── OutOfTurns   we would ask too often, so the site was not asked
+    │   │   │   └── RateLimited  we would ask too often, so the site was not asked
     │   │   ├── SiteBlocked      refused us, for whatever reason it keeps to itself
-    │   │   └── SiteNonsense     an answer that can't be read
+    │   │   └── InvalidResponse  an answer that can't be read
     │   ├── AllSourcesFailed     every source of a site was tried
-    │   ├── Crowded              too many visitors are waiting for the sites already
+    │   ├── TooManyFetches       too many visitors are waiting for the sites already
     │   └── ExportError          an uploaded file can't be used
     │       ├── NotAnExport      not MyAnimeList's XML, truncated, or hostile
     │       ├── MangaExport      the export of a manga list
     │       └── ExportTooLarge   larger than we read, packed or unpacked
-    ├── FullHouse                more requests come than can be answered
+    ├── ServerBusy               more requests come than can be answered
     ├── ModelError               the arrays to predict from can't be used
     │   ├── ArtefactMissing
     │   ├── ArtefactCorrupt      a checksum, a shape or the manifest is wrong
@@ -46,10 +46,22 @@ It never holds a username, a secret or a stack.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 
 class HakkenError(Exception):
-    """The root of the tree; never raised itself."""
+    """The root of the tree; never raised itself.
+
+    Attributes:
+        public_name: what problem types of the API and labels of metrics call this kind of error. Programs rely on it,
+            so a class that is renamed keeps it.
+    """
+
+    public_name: ClassVar[str]
+
+    def __init_subclass__(cls, *, public_name: str | None = None) -> None:
+        super().__init_subclass__()
+        cls.public_name = public_name or cls.__name__
 
 
 class ConfigError(HakkenError):
@@ -112,7 +124,7 @@ class SiteDown(SiteError):
     """No connection, or an answer of the 5xx class."""
 
 
-class SiteResting(SiteDown):
+class CircuitOpen(SiteDown, public_name="SiteResting"):
     """The site failed several times in a row, so it was not asked at all."""
 
 
@@ -124,7 +136,7 @@ class SiteBusy(SiteError):
     """The site asks for fewer requests (429)."""
 
 
-class OutOfTurns(SiteBusy):
+class RateLimited(SiteBusy, public_name="OutOfTurns"):
     """Before the deadline, the site may not be asked once more: too many others are waiting to ask it."""
 
 
@@ -132,7 +144,7 @@ class SiteBlocked(SiteError):
     """The site refused us and keeps the reason to itself (401, 403, an unexplained 404)."""
 
 
-class SiteNonsense(SiteError):
+class InvalidResponse(SiteError, public_name="SiteNonsense"):
     """An answer that can't be read: not JSON, of another shape, too large or never ending."""
 
 
@@ -148,7 +160,7 @@ class AllSourcesFailed(SourceError):
         self.tried = tuple(tried)
 
 
-class Crowded(SourceError):
+class TooManyFetches(SourceError, public_name="Crowded"):
     """So many visitors are waiting for the sites that one more would leave nobody to serve the others."""
 
 
@@ -168,7 +180,7 @@ class ExportTooLarge(ExportError):
     """The file is larger than we read, as it came or after unpacking."""
 
 
-class FullHouse(HakkenError):
+class ServerBusy(HakkenError, public_name="FullHouse"):
     """More requests come than can be answered, so that one more would only wait."""
 
 

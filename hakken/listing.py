@@ -5,8 +5,8 @@ import io
 
 import msgspec
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
-from hakken.knowledge import Knowledge
 from hakken.model import Model
 from hakken.ratings import Reason, Recommendation, Recommendations
 
@@ -67,12 +67,12 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-def listing(result: Recommendations, knowledge: Knowledge) -> Listing:
+def listing(result: Recommendations, bundle: ModelBundle) -> Listing:
     """Put a list together from what was recommended and what is known of it."""
     return Listing(
-        recommendations=tuple(listed(one, knowledge.catalogue) for one in result.recommendations),
-        continues=tuple(listed(one, knowledge.catalogue) for one in result.continues),
-        model=ModelName.of(knowledge.model),
+        recommendations=tuple(listed(one, bundle.catalogue) for one in result.recommendations),
+        continues=tuple(listed(one, bundle.catalogue) for one in result.continues),
+        model=ModelName.of(bundle.model),
         notes=result.notes,
     )
 
@@ -91,9 +91,9 @@ def listed(one: Recommendation, catalogue: Catalogue) -> Listed:
     )
 
 
-def as_json(result: Recommendations, knowledge: Knowledge) -> str:
+def as_json(result: Recommendations, bundle: ModelBundle) -> str:
     """A `Listing` as JSON, laid out for people to read too."""
-    return readable(listing(result, knowledge)).decode()
+    return readable(listing(result, bundle)).decode()
 
 
 def readable(value: object) -> bytes:

@@ -18,8 +18,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
+from hakken.bundle import ModelBundle
 from hakken.errors import ArtefactRefused, ModelError, ModelPending
-from hakken.knowledge import Knowledge
 from hakken.model.mirror import Mirror
 from hakken.model.pointer import Named
 
@@ -52,7 +52,7 @@ class News(NamedTuple):
 class Current(Protocol):
     """The current model."""
 
-    def knowledge(self) -> Knowledge:
+    def bundle(self) -> ModelBundle:
         """It. Two calls may give two versions.
 
         Raises:
@@ -66,11 +66,11 @@ class Current(Protocol):
 class Fixed:
     """A model that is never replaced, or the reason for which there is none."""
 
-    def __init__(self, found: Knowledge | ModelError) -> None:
+    def __init__(self, found: ModelBundle | ModelError) -> None:
         self._found = found
         self._news = News(loaded=None if isinstance(found, ModelError) else datetime.now(UTC))
 
-    def knowledge(self) -> Knowledge:
+    def bundle(self) -> ModelBundle:
         """See `Current`."""
         if isinstance(self._found, ModelError):
             raise _anew(self._found)
@@ -83,7 +83,7 @@ class Fixed:
 
 class _Held(NamedTuple):
     named: Named
-    knowledge: Knowledge
+    bundle: ModelBundle
     loaded: datetime
     hold: ExitStack
 
@@ -97,12 +97,12 @@ class Living:
         warm: makes ready what the first request to a new version would wait for.
     """
 
-    def __init__(self, mirror: Mirror, poll: float, warm: Callable[[Knowledge], object] = Knowledge.warm) -> None:
+    def __init__(self, mirror: Mirror, poll: float, warm: Callable[[ModelBundle], object] = ModelBundle.warm) -> None:
         self._mirror = mirror
         self._poll = poll
         self._warm = warm
         self._held: _Held | None = None
-        self._retired: weakref.ref[Knowledge] | None = None
+        self._retired: weakref.ref[ModelBundle] | None = None
         self._looked: datetime | None = None
         self._failed: ModelError | None = None
         self._said: dict[str, str] = {}
@@ -134,7 +134,7 @@ class Living:
         if patient and self._held is None:
             self._first.wait(PATIENCE)
 
-    def knowledge(self) -> Knowledge:
+    def bundle(self) -> ModelBundle:
         """See `Current`."""
         if self._pid != os.getpid():  # a thread does not outlive a fork
             with self._beginning:
@@ -143,7 +143,7 @@ class Living:
         held = self._held
         if held is None:
             raise _anew(self._failed or ModelPending("The model is still being fetched."))
-        return held.knowledge
+        return held.bundle
 
     def news(self) -> News:
         """See `Current`."""
@@ -183,7 +183,7 @@ class Living:
     def _heat(self) -> None:
         """Make ready what was served at once, since there was nothing else to serve."""
         if self._cold and self._held is not None:
-            self._warm(self._held.knowledge)
+            self._warm(self._held.bundle)
             self._cold = False
 
     def _attempt(self, name: str, step: Callable[[], object]) -> ModelError | None:
@@ -243,14 +243,14 @@ class Living:
     def _swap(self, named: Named) -> None:
         begun = time.monotonic()
         with ExitStack() as stack:
-            knowledge = Knowledge.read(stack.enter_context(self._mirror.opened(named)))
+            bundle = ModelBundle.read(stack.enter_context(self._mirror.opened(named)))
             self._cold = self._held is None
             if not self._cold:
-                self._warm(knowledge)
-            before, self._held = self._held, _Held(named, knowledge, datetime.now(UTC), stack.pop_all())
+                self._warm(bundle)
+            before, self._held = self._held, _Held(named, bundle, datetime.now(UTC), stack.pop_all())
         if before is not None:  # a request that still uses it maps its files, and those stay, deleted or not
             before.hold.close()
-            self._retired = weakref.ref(before.knowledge)
+            self._retired = weakref.ref(before.bundle)
         log.info("The model %s is served, opened in %.2f s", named.version, time.monotonic() - begun)
 
 

@@ -7,7 +7,7 @@ the preference weights. Of an anime that the model learnt from nobody neither is
 import msgspec
 import numpy as np
 
-from hakken.knowledge import Knowledge
+from hakken.bundle import ModelBundle
 from hakken.model.arrays import Array, Float64s, Int64s, unpack
 
 N_SHOWN = 10
@@ -74,60 +74,60 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 def nearest(
-    anime_id: int, knowledge: Knowledge, n: int = N_SHOWN, *, adult: bool | None = None
+    anime_id: int, bundle: ModelBundle, n: int = N_SHOWN, *, adult: bool | None = None
 ) -> tuple[Neighbour, ...]:
     """Find the anime that were scored most alike.
 
     Args:
         anime_id: MyAnimeList id.
-        knowledge: model and catalogue.
+        bundle: model and catalogue.
         n: how many, at most.
         adult: whether titles for adults may be among them; by default, only if the anime itself is one.
 
     Returns:
         By falling similarity, of equal ones the lower id first.
     """
-    row = _row(anime_id, knowledge)
+    row = _row(anime_id, bundle)
     if row is None:
         return ()
-    arrays = knowledge.model.arrays
+    arrays = bundle.model.arrays
     entries = np.arange(arrays.sim_indptr[row], arrays.sim_indptr[row + 1])  # rows are in this very order
-    entries = entries[_allowed(anime_id, knowledge, arrays.sim_indices[entries], adult)][:n]
+    entries = entries[_allowed(anime_id, bundle, arrays.sim_indices[entries], adult)][:n]
     sims = float(arrays.sim_scale[row]) * unpack(arrays.sim_values[entries])
-    ids, titles = _named(knowledge, arrays.sim_indices[entries])
+    ids, titles = _named(bundle, arrays.sim_indices[entries])
     support = arrays.sim_support[entries].tolist()
     # A stored similarity is within 1e-5 of the exact one: of a perfect one, that may be beyond 1.
     return tuple(map(Neighbour, ids, titles, sims.clip(max=1.0).tolist(), support))
 
 
 def also_liked(
-    anime_id: int, knowledge: Knowledge, n: int = N_SHOWN, *, adult: bool | None = None
+    anime_id: int, bundle: ModelBundle, n: int = N_SHOWN, *, adult: bool | None = None
 ) -> tuple[AlsoLiked, ...]:
     """Find what speaks loudest for itself to those who watched and liked an anime; the arguments are `nearest`'s.
 
     Returns:
         By falling weight, of equal ones the lower id first; only what has a positive weight and was watched by enough.
     """
-    row = _row(anime_id, knowledge)
+    row = _row(anime_id, bundle)
     if row is None:
         return ()
-    arrays = knowledge.model.arrays
+    arrays = bundle.model.arrays
     entries = np.arange(arrays.pref_indptr[row], arrays.pref_indptr[row + 1])
     rows = arrays.pref_indices[entries]
     weights: Float64s = arrays.pref_scale[rows].astype(np.float64) * arrays.pref_values[entries]
     best = np.lexsort((rows, -weights))
     # What hardly anyone watched nobody can have liked: its weights come from its series.
-    seen = ~knowledge.model.mostly_by_attributes[rows[best]]
-    best = best[(weights[best] > 0) & seen & _allowed(anime_id, knowledge, rows[best], adult)][:n]
-    return tuple(map(AlsoLiked, *_named(knowledge, rows[best]), weights[best].tolist()))
+    seen = ~bundle.model.mostly_by_attributes[rows[best]]
+    best = best[(weights[best] > 0) & seen & _allowed(anime_id, bundle, rows[best], adult)][:n]
+    return tuple(map(AlsoLiked, *_named(bundle, rows[best]), weights[best].tolist()))
 
 
-def standing(anime_id: int, knowledge: Knowledge) -> Standing | None:
+def standing(anime_id: int, bundle: ModelBundle) -> Standing | None:
     """Say where an anime stands; None for one that the model learnt from nobody."""
-    [row], [learnt] = knowledge.model.learnt_rows_of([anime_id])
+    [row], [learnt] = bundle.model.learnt_rows_of([anime_id])
     if not learnt:
         return None
-    model, arrays, members = knowledge.model, knowledge.model.arrays, knowledge.facts.members
+    model, arrays, members = bundle.model, bundle.model.arrays, bundle.facts.members
     judged = arrays.raters >= model.manifest.parameters.min_raters
     known, among = int(members[row]), int(np.count_nonzero(judged))
     is_judged = bool(judged[row])
@@ -146,22 +146,22 @@ def standing(anime_id: int, knowledge: Knowledge) -> Standing | None:
     )
 
 
-def _row(anime_id: int, knowledge: Knowledge) -> int | None:
-    rows, known = knowledge.model.rows_of([anime_id])
+def _row(anime_id: int, bundle: ModelBundle) -> int | None:
+    rows, known = bundle.model.rows_of([anime_id])
     return int(rows[0]) if known[0] else None
 
 
-def _allowed(anime_id: int, knowledge: Knowledge, rows: Array, adult: bool | None) -> Array:
+def _allowed(anime_id: int, bundle: ModelBundle, rows: Array, adult: bool | None) -> Array:
     """Which of some rows, `(n,)`, may be shown beside an anime, `(n,)` bool."""
     if adult is None:
-        itself = knowledge.catalogue.get(anime_id)
+        itself = bundle.catalogue.get(anime_id)
         adult = itself is not None and itself.adult
-    return np.ones(len(rows), dtype=np.bool_) if adult else ~knowledge.facts.adult[rows]
+    return np.ones(len(rows), dtype=np.bool_) if adult else ~bundle.facts.adult[rows]
 
 
-def _named(knowledge: Knowledge, rows: Array) -> tuple[list[int], list[str]]:
-    ids: list[int] = knowledge.model.arrays.anime_ids[rows].tolist()
-    return ids, [knowledge.catalogue.title(one) for one in ids]
+def _named(bundle: ModelBundle, rows: Array) -> tuple[list[int], list[str]]:
+    ids: list[int] = bundle.model.arrays.anime_ids[rows].tolist()
+    return ids, [bundle.catalogue.title(one) for one in ids]
 
 
 def _rank(values: Array | Int64s, row: int) -> int:

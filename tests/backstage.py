@@ -17,9 +17,9 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse, encode_multipart
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
-from hakken.knowledge import Knowledge
 from hakken.lists.mal_export import parse
 from hakken.model import Manifest, Model, Parameters, People
 from hakken.model.arrays import Arrays, Int64s
@@ -79,7 +79,7 @@ MADE = Recommendations(
 )
 
 
-def knowledge(data_time: str | None = "2026-03") -> Knowledge:
+def bundle(data_time: str | None = "2026-03") -> ModelBundle:
     manifest = Manifest(
         created="2026-11-23T21:16:35Z",
         data_time=data_time,
@@ -114,7 +114,7 @@ def knowledge(data_time: str | None = "2026-03") -> Knowledge:
         attr_values=np.zeros((0, 0), dtype=np.int8),
         attr_scale=none.astype(np.float32),
     )
-    return Knowledge(Model(no_arrays, manifest, "20261123T211635Z-abc"), Catalogue(anime))
+    return ModelBundle(Model(no_arrays, manifest, "20261123T211635Z-abc"), Catalogue(anime))
 
 
 def silenced(arrays: Arrays, rows: Int64s) -> Arrays:
@@ -161,10 +161,10 @@ class Backstage:
     def find(self, _: Username) -> UserList | None:
         return self.kept
 
-    def knowledge(self) -> Knowledge:
+    def bundle(self) -> ModelBundle:
         if self.model_failure:
             raise self.model_failure
-        return knowledge(self.data_time)
+        return bundle(self.data_time)
 
     def known(self, anime: Anime) -> Anime:
         return msgspec.structs.replace(anime, **self.facts.get(anime.anime_id, {}))
@@ -190,7 +190,7 @@ def app_with(backstage: Backstage) -> Callable[[Settings], Flask]:
             settings,
             backstage.recommend,
             backstage.fetch,
-            backstage.knowledge,
+            backstage.bundle,
             backstage.parse_export,
             backstage,
             find=backstage.find,

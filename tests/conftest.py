@@ -3,7 +3,10 @@
 import os
 import tempfile
 
+import pytest
 from hypothesis import settings
+
+NO_BROWSER = "chromium is not installed, so no page was tried in a browser"
 
 # A test's own storage client would leave a thread behind that goes on trying, and shuffles Python's random numbers.
 os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
@@ -21,3 +24,12 @@ os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
 # How fast a machine is, is no test's business.
 settings.register_profile("hakken", settings(), deadline=None)
 settings.load_profile("hakken")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it where nobody overlooks it."""
+    skipped = [one for one in terminalreporter.stats.get("skipped", []) if NO_BROWSER in str(one.longrepr)]
+    if skipped:
+        terminalreporter.write_sep(
+            "!", f"WARNING: {NO_BROWSER}; tests left out: {len(skipped)}", yellow=True, bold=True
+        )

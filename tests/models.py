@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import FILE_NAME, Anime, Catalogue
-from hakken.knowledge import Knowledge
 from hakken.model import Parameters, store
 from hakken.model.store import Artefact
 
@@ -35,14 +35,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def knowledge(trained: Path) -> Knowledge:
-    return Knowledge.read(store.open_artefact(trained))
+def bundle(trained: Path) -> ModelBundle:
+    return ModelBundle.read(store.open_artefact(trained))
 
 
 @pytest.fixture(scope="session")
-def embedded() -> Knowledge:
+def embedded() -> ModelBundle:
     """The model that comes with the code."""
-    return Knowledge.read(store.open_artefact(store.EMBEDDED))
+    return ModelBundle.read(store.open_artefact(store.EMBEDDED))
 
 
 def versions_of(trained: Path, root: Path, number: int) -> list[Artefact]:

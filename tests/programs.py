@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from ars_app import create_app
+from hakken.bundle import ModelBundle
 from hakken.config import Settings
-from hakken.knowledge import Knowledge
 from hakken.web.api.operations import Operation
 
 JSON = "application/json"
@@ -22,9 +22,9 @@ def said(answer: TestResponse) -> Any:
 
 
 @pytest.fixture(scope="session")
-def embedded_client(embedded: Knowledge) -> FlaskClient:
+def embedded_client(embedded: ModelBundle) -> FlaskClient:
     """The app as it is served, with the embedded model."""
-    return create_app(Settings(facts_source="off"), knowledge=embedded).test_client()
+    return create_app(Settings(facts_source="off"), bundle=embedded).test_client()
 
 
 def ask(client: FlaskClient, operation: Operation, **more: str) -> Any:

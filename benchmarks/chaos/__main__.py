@@ -32,9 +32,9 @@ SCENARIOS: Mapping[str, Callable[[], Figure]] = {
     "fuzzed": partial(clients.fuzzed, 10_000),
 }
 OPENING = """\
-Each scenario runs with two workers while the API and the results page are asked for with a list of 300 entries, by the
-clock and on a connection a request, by a client that counts whom nobody answers. It is over well when every answer was
-of the statuses that are wanted, and when afterwards twenty more are good and, where there is a newer model, of that."""
+Each scenario runs with two workers. A client requests the API and the results page with a list of 300 entries, at fixed
+times, with one connection per request, and also counts requests without an answer. A scenario passes if every status is
+one of those wanted, and if afterwards twenty more answers are good and come from the newest model, if there is one."""
 
 
 @click.command()

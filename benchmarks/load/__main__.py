@@ -18,11 +18,11 @@ CASES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "soak": partial(cases.soak, cases.FULL),
 }
 OPENING = """\
-Two workers on two cores, the client on the same machine, the embedded model unless said otherwise. Rates are h2load's,
-16 connections that ask again as soon as they are answered, means of rounds that take turns. A hello-world route has two
-rates, by how the kernel happens to deal the connections out to the workers: a core of Python, or both. Latencies are
-those of a client of our own that sends by the clock and counts from the moment at which a request was due, so that what
-a queue costs is seen. A profile is made in one process without gunicorn, and the profiler itself costs Python's code
+Two workers on two cores, the client on the same machine, and the embedded model unless said otherwise. Rates are from
+h2load with 16 connections that send the next request as soon as the last is answered: means of alternating rounds. A
+hello-world route has two rates, depending on how the kernel distributes connections among the workers: one core of
+Python, or both. Latencies are from a client that sends at fixed times and counts from the moment at which a request was
+due, so they include time in queues. A profile is made in one process without gunicorn; the profiler slows Python code
 more than NumPy's."""
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.recommending import synthetic_knowledge
+from benchmarks.recommending import synthetic_bundle
 from hakken import catalogue
+from hakken.bundle import ModelBundle, put_catalogue
 from hakken.catalogue import Catalogue
-from hakken.knowledge import Knowledge, put_catalogue
 from hakken.model import store
 from hakken.model.store import Artefact, write_manifest
 
@@ -18,16 +18,16 @@ SIGN = "§"
 
 def large(directory: Path) -> Artefact:
     """Write a model of 14,000 anime with 200 neighbours and 200 preference weights each."""
-    knowledge = synthetic_knowledge()
+    bundle = synthetic_bundle()
     directory.mkdir(parents=True)
-    knowledge.model.arrays.save(directory)
-    knowledge.catalogue.write(directory / catalogue.FILE_NAME)
-    return write_manifest(directory, knowledge.model.manifest)
+    bundle.model.arrays.save(directory)
+    bundle.catalogue.write(directory / catalogue.FILE_NAME)
+    return write_manifest(directory, bundle.model.manifest)
 
 
 def marked(directory: Path, mark: str) -> Artefact:
     """Write the embedded model with a mark in front of all titles."""
-    embedded = Knowledge.read(store.open_artefact(store.EMBEDDED))
+    embedded = ModelBundle.read(store.open_artefact(store.EMBEDDED))
     shutil.copytree(store.locate(store.EMBEDDED)[0], directory)
     titles = (msgspec.structs.replace(one, title=f"{mark}{SIGN}{one.title}") for one in embedded.catalogue.values())
     return put_catalogue(directory, Catalogue(titles))

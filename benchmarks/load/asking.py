@@ -6,7 +6,7 @@ import msgspec
 
 from benchmarks.load.client import Request
 from benchmarks.serving import popular_list
-from hakken.knowledge import Knowledge
+from hakken.bundle import ModelBundle
 from hakken.lists import encoded_list
 from hakken.model import store
 from hakken.ratings import UserList
@@ -18,7 +18,7 @@ PAGE = "/recommendations"
 
 def sample_list() -> UserList:
     """A list with the popularity and scores of real ones."""
-    return popular_list(Knowledge.read(store.open_artefact(store.EMBEDDED)), N_ENTRIES)
+    return popular_list(ModelBundle.read(store.open_artefact(store.EMBEDDED)), N_ENTRIES)
 
 
 def as_json(user_list: UserList) -> Request:

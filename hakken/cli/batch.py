@@ -18,11 +18,11 @@ import click
 import msgspec
 
 from hakken import recommend as recommending
+from hakken.bundle import ModelBundle
 from hakken.cli.options import preference_options, preferences_of
 from hakken.cli.speaking import plain_errors
 from hakken.errors import TableError
 from hakken.files import written_whole
-from hakken.knowledge import Knowledge
 from hakken.model import fold_in, store
 from hakken.model import predict as predict_rows
 from hakken.ratings import AnimeId, Rating, Recommendation, UserList
@@ -63,8 +63,8 @@ def recommend(model: str, source: str, output: str, **chosen: Any) -> None:  # n
     """Recommend to many users."""
     today = datetime.now(UTC).date()
 
-    def answer(line: Line, knowledge: Knowledge) -> dict[str, Any]:
-        result = recommending.recommend(UserList.of(line.ratings), knowledge, preferences_of(chosen), today)
+    def answer(line: Line, bundle: ModelBundle) -> dict[str, Any]:
+        result = recommending.recommend(UserList.of(line.ratings), bundle, preferences_of(chosen), today)
         lists = {"recommendations": _shown(result.recommendations)}
         if result.continues:
             lists["continue"] = _shown(result.continues)
@@ -78,14 +78,14 @@ def recommend(model: str, source: str, output: str, **chosen: Any) -> None:  # n
 def predict(model: str, source: str, output: str) -> None:
     """Predict the ratings of each user's candidates; not clipped."""
 
-    def answer(line: PairsLine, knowledge: Knowledge) -> dict[str, Any]:
+    def answer(line: PairsLine, bundle: ModelBundle) -> dict[str, Any]:
         user_list = UserList.of(line.ratings)
-        visitor = fold_in(knowledge.model, user_list)
+        visitor = fold_in(bundle.model, user_list)
         candidates = list(dict.fromkeys(line.candidates))
-        rows, known = knowledge.model.rows_of(candidates)
-        known &= knowledge.model.arrays.raters[rows] > 0  # of what nobody scored, as little is known
-        r_hat = predict_rows(knowledge.model, visitor, rows)
-        r_hat[~known] = knowledge.model.mu + visitor.b_u
+        rows, known = bundle.model.rows_of(candidates)
+        known &= bundle.model.arrays.raters[rows] > 0  # of what nobody scored, as little is known
+        r_hat = predict_rows(bundle.model, visitor, rows)
+        r_hat[~known] = bundle.model.mu + visitor.b_u
         unknown = [anime_id for anime_id, is_known in zip(candidates, known, strict=True) if not is_known]
         predictions = dict(zip(map(str, candidates), r_hat.tolist(), strict=True))
         return {"user": line.user, "predictions": predictions} | _if_any(
@@ -100,13 +100,13 @@ def _shown(recommendations: Sequence[Recommendation]) -> list[dict[str, Any]]:
 
 
 def _answer_all(
-    line_type: type[L], place: str, source: str, output: str, answer: Callable[[L, Knowledge], dict[str, Any]]
+    line_type: type[L], place: str, source: str, output: str, answer: Callable[[L, ModelBundle], dict[str, Any]]
 ) -> None:
     with plain_errors():
-        knowledge = Knowledge.read(store.open_artefact(place))
+        bundle = ModelBundle.read(store.open_artefact(place))
         with click.open_file(source, "rb") as lines, _writing(output) as answers:
             for line in _read_lines(lines, line_type):
-                answers.write(msgspec.json.encode(answer(line, knowledge)) + b"\n")
+                answers.write(msgspec.json.encode(answer(line, bundle)) + b"\n")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import click
 import msgspec
 
+from hakken.bundle import ModelBundle, put_catalogue
 from hakken.catalogue import Catalogue
 from hakken.cli.places import check_writable
 from hakken.cli.progress import shown
@@ -16,7 +17,6 @@ from hakken.cli.stopping import Stop, stoppable
 from hakken.config import Settings
 from hakken.errors import StorageError
 from hakken.files import written_whole
-from hakken.knowledge import Knowledge, put_catalogue
 from hakken.model import store
 from hakken.model.manifest import FILE_NAME
 from hakken.series import relations_of, with_series
@@ -72,7 +72,7 @@ class Places(NamedTuple):
         """
         known = Catalogue([])
         if self.model:
-            known = Knowledge.read(store.open_artefact(self.model)).catalogue
+            known = ModelBundle.read(store.open_artefact(self.model)).catalogue
         if self.file and self.file.exists():
             known = updated_all(known, Catalogue.read(self.file))
         return known

@@ -3,9 +3,9 @@
 import click
 import msgspec
 
+from hakken.bundle import ModelBundle
 from hakken.cli.speaking import plain_errors
 from hakken.errors import ArtefactCorrupt
-from hakken.knowledge import Knowledge
 from hakken.model import store
 
 
@@ -33,8 +33,8 @@ def inspect(directory: str) -> None:
             click.echo(f"  {name:<20}{entry.bytes:>12,} bytes  {verdicts[name]}")
         if set(verdicts.values()) != {"ok"}:
             raise ArtefactCorrupt("The model is damaged: not every file is what the manifest says.")
-        knowledge = Knowledge.read(artefact)
-    click.echo(f"checksums  all right; the model opens and its catalogue holds {len(knowledge.catalogue):,} titles")
+        bundle = ModelBundle.read(artefact)
+    click.echo(f"checksums  all right; the model opens and its catalogue holds {len(bundle.catalogue):,} titles")
 
 
 def _verdict(artefact: store.Artefact, name: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
-from hakken.knowledge import Knowledge
 from hakken.listing import as_csv, as_json, listed
 from hakken.ratings import Recommendation, Recommendations
 
@@ -49,8 +49,8 @@ def _continued(one: Recommendation) -> str:
     return f"{one.title} ({one.series_note.removesuffix('.')})" if one.series_note else one.title
 
 
-FORMATS: dict[str, Callable[[Recommendations, Knowledge], str]] = {
-    "table": lambda result, knowledge: as_table(result, knowledge.catalogue),
+FORMATS: dict[str, Callable[[Recommendations, ModelBundle], str]] = {
+    "table": lambda result, bundle: as_table(result, bundle.catalogue),
     "json": as_json,
-    "csv": lambda result, knowledge: as_csv(result, knowledge.catalogue),
+    "csv": lambda result, bundle: as_csv(result, bundle.catalogue),
 }

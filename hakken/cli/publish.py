@@ -2,11 +2,11 @@
 
 import click
 
+from hakken.bundle import ModelBundle
 from hakken.cli.progress import BYTES, shown
 from hakken.cli.speaking import plain_errors
 from hakken.cli.stopping import stoppable
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew, LessThanServed, PublishedMeanwhile
-from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.model.places import BUCKET_SCHEME, Directory, Place
 from hakken.model.publishing import (
@@ -65,7 +65,7 @@ def publish(places: tuple[str, ...], rollback: bool, force: bool, quiet: bool) -
             else:
                 with shown(stop, quiet=quiet) as progress, progress.stage("checking the model"):
                     artefact = store.open_artefact(places[0])
-                    Knowledge.read(artefact)
+                    ModelBundle.read(artefact)
                 found = find(target)
                 _compare(artefact, target, found, force, quiet)
                 with (

@@ -4,10 +4,10 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.evaluation.method import Answer, Method
 from hakken.evaluation.protocol import Newcomer, Split
-from hakken.knowledge import Knowledge
 from hakken.model import Parameters, fold_in, predict, store
 from hakken.ratings import MAX_N, FranchiseRule, Planned, Preferences, Recommendation
 from hakken.recommend import recommend
@@ -43,14 +43,14 @@ class Hakken(Method):
             fitted = pipeline.fit(split.training, self._parameters, self._catalogue, progress)
             pipeline.save(fitted, self._catalogue, place, progress)
             # What is mapped into memory stays readable when its file's name is gone.
-            self._knowledge = Knowledge.read(store.open_artefact(place))
+            self._bundle = ModelBundle.read(store.open_artefact(place))
 
     def answer(self, user: Newcomer) -> Answer:
         """Recommend twice, all titles allowed and by default, and predict as `hakken predict` does."""
-        model = self._knowledge.model
-        default = recommend(user.given, self._knowledge, DEFAULT)
+        model = self._bundle.model
+        default = recommend(user.given, self._bundle, DEFAULT)
         return Answer(
-            ranking=_ids(recommend(user.given, self._knowledge, RANKING).recommendations),
+            ranking=_ids(recommend(user.given, self._bundle, RANKING).recommendations),
             default_list=_ids(default.recommendations),
             r_hat=predict(model, fold_in(model, user.given)),
             continues=_ids(default.continues),

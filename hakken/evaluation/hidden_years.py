@@ -14,12 +14,12 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import metrics
 from hakken.evaluation.protocol import Newcomer, split
 from hakken.evaluation.reading import NamedTable
-from hakken.knowledge import Knowledge
 from hakken.model import Model, Parameters
 from hakken.ratings import FranchiseRule, Planned, Preferences
 from hakken.recommend import rank
@@ -98,7 +98,7 @@ def _asking(
     training: RatingTable, catalogue: Catalogue, parameters: Parameters, years: Years, progress: Progress
 ) -> Ask:
     fitted = fit(training, parameters, catalogue, progress)
-    knowledge = Knowledge(Model(fitted.arrays, fitted.manifest, "unsaved"), catalogue)
+    bundle = ModelBundle(Model(fitted.arrays, fitted.manifest, "unsaved"), catalogue)
     preferences = Preferences(
         n=metrics.TOP,
         franchise=FranchiseRule.ALL,
@@ -109,7 +109,7 @@ def _asking(
     )
 
     def ask(user: Newcomer) -> list[int]:
-        found: list[int] = fitted.arrays.anime_ids[rank(user.given, knowledge, preferences).best.rows].tolist()
+        found: list[int] = fitted.arrays.anime_ids[rank(user.given, bundle, preferences).best.rows].tolist()
         return found
 
     return ask

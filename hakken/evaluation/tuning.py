@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import lsq_linear
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.evaluation import metrics
 from hakken.evaluation.keys import keys_of
 from hakken.evaluation.method import Answer
 from hakken.evaluation.protocol import Newcomer, Split, of_users, split
 from hakken.evaluation.reading import NamedTable
-from hakken.knowledge import Knowledge
 from hakken.model import Model, Parameters, fold_in, predict, preference
 from hakken.model.arrays import Float64s
 from hakken.model.prediction import IMPLICIT_RANGE
@@ -204,8 +204,8 @@ class _Fold:
 
     def measure(self, parameters: Parameters) -> tuple[float, float]:
         """What is liked of what the two lists show: over all titles, and over new series by default."""
-        knowledge, users = Knowledge(self._model(parameters), self._catalogue), self._split.users
-        everything, default = ([_asked(user, knowledge, chosen) for user in users] for chosen in LISTS.values())
+        bundle, users = ModelBundle(self._model(parameters), self._catalogue), self._split.users
+        everything, default = ([_asked(user, bundle, chosen) for user in users] for chosen in LISTS.values())
         liked = metrics.ndcg([list(map(str, one)) for one in everything], [map(str, user.liked) for user in users])
         discovered = [
             metrics.discoveries(Answer([], one, None), user, self._keys)
@@ -242,9 +242,9 @@ class _Fold:
         return Model(self._fitted.arrays, manifest, "unsaved")
 
 
-def _asked(user: Newcomer, knowledge: Knowledge, preferences: Preferences) -> list[int]:
-    rows = rank(user.given, knowledge, preferences).best.rows
-    ids: list[int] = knowledge.model.arrays.anime_ids[rows].tolist()
+def _asked(user: Newcomer, bundle: ModelBundle, preferences: Preferences) -> list[int]:
+    rows = rank(user.given, bundle, preferences).best.rows
+    ids: list[int] = bundle.model.arrays.anime_ids[rows].tolist()
     return ids
 
 

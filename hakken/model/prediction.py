@@ -1,4 +1,4 @@
-"""Prediction: fold the visitor in, then aggregate neighbours. Notation as in docs/notation.md.
+"""Prediction: fold the visitor in, then aggregate neighbours. Notation as in docs/algorithm.md.
 
     b_u   = Σ_{j ∈ R(u)} (r_uj − mu − b_j) / (reg_u + |R(u)|)
     b_ui  = mu + b_u + b_i

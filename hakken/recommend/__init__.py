@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from hakken.knowledge import Knowledge, Mask
+from hakken.bundle import Mask, ModelBundle
 from hakken.model import Columns
 from hakken.ratings import FranchiseRule, Order, Preferences, Recommendations, UserList
 from hakken.recommend.filters import candidates as find_candidates
@@ -43,13 +43,13 @@ class Ranking(NamedTuple):
 
 
 def recommend(
-    user_list: UserList, knowledge: Knowledge, preferences: Preferences, today: date | None = None
+    user_list: UserList, bundle: ModelBundle, preferences: Preferences, today: date | None = None
 ) -> Recommendations:
     """Rank the anime that someone has not seen, and say why.
 
     Args:
         user_list: the visitor's list; no seen entry is recommended.
-        knowledge: model and catalogue.
+        bundle: model and catalogue.
         preferences: what the visitor chose.
         today: the day for which it is said what is only announced; None: nothing is said of that.
 
@@ -60,23 +60,22 @@ def recommend(
     Raises:
         BadOption: the catalogue knows no such type or genre.
     """
-    best, continues, taken, scorer, candidates, columns = rank(user_list, knowledge, preferences)
+    best, continues, taken, scorer, candidates, columns = rank(user_list, bundle, preferences)
     both = Scored(np.concatenate((best.rows, continues.rows)), np.concatenate((best.score, continues.score)))
-    teller = Teller(columns, knowledge, candidates, today)
+    teller = Teller(columns, bundle, candidates, today)
     all_of_them = tuple(
-        msgspec.structs.replace(one, series_note=teller.note(one.anime_id))
-        for one in described(knowledge, scorer, both)
+        msgspec.structs.replace(one, series_note=teller.note(one.anime_id)) for one in described(bundle, scorer, both)
     )
     found = all_of_them[: len(best.rows)]
-    telling = knowledge.model.telling_rows_of(preferences.like)[1]
+    telling = bundle.model.telling_rows_of(preferences.like)[1]
     notes = notes_on(
         user_list,
         scorer.visitor,
-        knowledge.catalogue,
+        bundle.catalogue,
         personal=scorer.personal,
         leaning=preferences.order is Order.MATCH and bool(telling.any()),
         ignoring=bool(preferences.ignored),
-        data_time=knowledge.model.manifest.data_time,
+        data_time=bundle.model.manifest.data_time,
     )
     if not telling.all():
         notes.append("More like one of those titles can't be found: too few people we learnt from have watched it.")
@@ -85,15 +84,15 @@ def recommend(
     return Recommendations(found, tuple(notes), scorer.personal, all_of_them[len(best.rows) :])
 
 
-def rank(user_list: UserList, knowledge: Knowledge, preferences: Preferences) -> Ranking:
+def rank(user_list: UserList, bundle: ModelBundle, preferences: Preferences) -> Ranking:
     """Find what `recommend` would recommend, without describing it; the arguments and errors are the same."""
     columns = Columns.of(user_list)
-    passed, taken = find_candidates(columns, knowledge, preferences)
+    passed, taken = find_candidates(columns, bundle, preferences)
     candidates = passed
-    scorer = Scorer(knowledge, columns.without(preferences.ignored), preferences)
+    scorer = Scorer(bundle, columns.without(preferences.ignored), preferences)
     following = np.zeros_like(candidates)
     if preferences.franchise is not FranchiseRule.ALL:
-        facts = knowledge.facts
+        facts = bundle.facts
         watched = Watched.of(columns, facts.places, preferences.hidden)
         following = next_entries(watched, facts.series, candidates)
         unrelated = preferences.franchise is FranchiseRule.UNRELATED

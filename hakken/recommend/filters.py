@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from hakken.bundle import Mask, ModelBundle
 from hakken.errors import BadOption
-from hakken.knowledge import Knowledge, Mask
 from hakken.model import Columns, Model
 from hakken.model.arrays import Int64s
 from hakken.ratings import FEWEST_RATERS, Order, Planned, Preferences
 
 
-def candidates(columns: Columns, knowledge: Knowledge, preferences: Preferences) -> tuple[Mask, dict[str, int]]:
+def candidates(columns: Columns, bundle: ModelBundle, preferences: Preferences) -> tuple[Mask, dict[str, int]]:
     """Find the titles that may be recommended.
 
     Returns:
@@ -21,9 +21,9 @@ def candidates(columns: Columns, knowledge: Knowledge, preferences: Preferences)
     Raises:
         BadOption: the catalogue knows no such type or genre.
     """
-    allowed = ~rows_among(knowledge.model, columns.seen_ids)
+    allowed = ~rows_among(bundle.model, columns.seen_ids)
     taken = {}
-    for name, passes in _filters(columns, knowledge, preferences):
+    for name, passes in _filters(columns, bundle, preferences):
         left = allowed & passes
         taken[name] = int(np.count_nonzero(allowed & ~passes))
         allowed = left
@@ -38,8 +38,8 @@ def rows_among(model: Model, anime_ids: Int64s) -> Mask:
     return among
 
 
-def _filters(columns: Columns, knowledge: Knowledge, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
-    facts, model = knowledge.facts, knowledge.model
+def _filters(columns: Columns, bundle: ModelBundle, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
+    facts, model = bundle.facts, bundle.model
     if not preferences.adult:
         yield "adult titles hidden", ~facts.adult
     yield from _by_title(columns, model, preferences)

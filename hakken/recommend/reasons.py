@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hakken.knowledge import Knowledge
+from hakken.bundle import ModelBundle
 from hakken.model.arrays import Float64s, Int64s
 from hakken.ratings import FEWEST_RATERS, MAX_SCORE, MIN_SCORE, Reason, Recommendation
 from hakken.recommend.scoring import Scored, Scorer, Shares
@@ -10,9 +10,9 @@ from hakken.recommend.scoring import Scored, Scorer, Shares
 N_REASONS = 3
 
 
-def described(knowledge: Knowledge, scorer: Scorer, chosen: Scored) -> tuple[Recommendation, ...]:
+def described(bundle: ModelBundle, scorer: Scorer, chosen: Scored) -> tuple[Recommendation, ...]:
     """Write recommendations, with their reasons, from titles and their scores."""
-    model, catalogue = knowledge.model, knowledge.catalogue
+    model, catalogue = bundle.model, bundle.catalogue
     arrays = model.arrays
     shares = scorer.shares(chosen.rows)
     taste = scorer.taste

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.knowledge import Knowledge, Mask
+from hakken.bundle import Mask, ModelBundle
 from hakken.model import Columns, Model, fold_in, predict, preference, top_n
 from hakken.model.arrays import Float64s, Int64s
 from hakken.model.prediction import IMPLICIT_RANGE, Neighbourhood, implicit_term, neighbourhood, neighbours_say
@@ -74,7 +74,7 @@ class Scorer:
     """Scores titles for one visitor, and says what of their own list a score is made of.
 
     Args:
-        knowledge: model and catalogue.
+        bundle: model and catalogue.
         columns: the visitor's list, without the entries that are to say nothing.
         preferences: order, popularity and what more is wanted of.
 
@@ -85,8 +85,8 @@ class Scorer:
             popular each title is.
     """
 
-    def __init__(self, knowledge: Knowledge, columns: Columns, preferences: Preferences) -> None:
-        model = self._model = knowledge.model
+    def __init__(self, bundle: ModelBundle, columns: Columns, preferences: Preferences) -> None:
+        model = self._model = bundle.model
         parameters = model.manifest.parameters
         self.visitor = fold_in(model, columns)
         self._order = preferences.order
@@ -98,8 +98,8 @@ class Scorer:
             if preferences.like:
                 self.taste = leaning(model, self.visitor.taste, preferences.like)
                 liked = preference(model, self.taste)
-            watched = Watched.of(columns, knowledge.facts.places)
-            factor = order_factor(watched, knowledge.facts.series, parameters.skipped, parameters.ahead)
+            watched = Watched.of(columns, bundle.facts.places)
+            factor = order_factor(watched, bundle.facts.series, parameters.skipped, parameters.ahead)
             factor *= model.standing
             if preferences.popularity:
                 factor *= np.exp(SLIDER * preferences.popularity * model.log_popularity)

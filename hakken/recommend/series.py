@@ -4,13 +4,13 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from hakken.knowledge import Facts, Groups, Mask, Places, firsts
+from hakken.bundle import Facts, Groups, Mask, Places, firsts
 from hakken.model import Columns
 from hakken.model.arrays import Float64s, Int64s
 
 
 class Watched(NamedTuple):
-    """What a visitor has seen, by `hakken.knowledge.Places`.
+    """What a visitor has seen, by `hakken.bundle.Places`.
 
     Attributes:
         seen: `(n_seen,)` int64.

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from hakken.bundle import Mask, ModelBundle
 from hakken.catalogue import Anime
 from hakken.data_time import in_words
-from hakken.knowledge import Knowledge, Mask
 from hakken.model import Columns
 from hakken.series.titles import Title
 
@@ -25,14 +25,14 @@ class Teller:
 
     Args:
         columns: the visitor's list.
-        knowledge: model and catalogue.
+        bundle: model and catalogue.
         candidates: `(n_items,)` bool, what the filters left.
         today: the day for which it is said what is still to come; None: nothing is said of that.
     """
 
-    def __init__(self, columns: Columns, knowledge: Knowledge, candidates: Mask, today: date | None) -> None:
-        self._knowledge = knowledge
-        self._catalogue = knowledge.catalogue
+    def __init__(self, columns: Columns, bundle: ModelBundle, candidates: Mask, today: date | None) -> None:
+        self._bundle = bundle
+        self._catalogue = bundle.catalogue
         self._candidates = candidates
         self._today = today
         facts = self._catalogue.columns
@@ -103,7 +103,7 @@ class Teller:
 
     def _why_not(self, anime_id: int) -> str:
         """Why a title is not recommended itself; empty where it may be."""
-        [row], [known] = self._knowledge.model.rows_of([anime_id])
+        [row], [known] = self._bundle.model.rows_of([anime_id])
         if not known:
             return ", of which too little is known to recommend it"
         return "" if self._candidates[row] else ", which the filters leave out"

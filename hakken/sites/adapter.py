@@ -23,8 +23,8 @@ from circuitbreaker import CircuitBreaker
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from hakken.errors import OutOfTurns, SiteBusy, SiteDown, SiteError, SiteNonsense, SiteResting, SiteTimeout
-from hakken.observer import NOBODY, Observer
+from hakken.errors import CircuitOpen, InvalidResponse, RateLimited, SiteBusy, SiteDown, SiteError, SiteTimeout
+from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 from hakken.sites.http import Deadline, check_status, retry_after, site_error
 from hakken.sites.rate_limit import RateLimit
 
@@ -54,14 +54,16 @@ class SiteAdapter(HTTPAdapter):
     Args:
         site: its name.
         rate_limit: how often it may be asked; None: without a limit.
-        observer: hears how asking the site ends.
+        instrumentation: hears how asking the site ends.
     """
 
-    def __init__(self, site: str, rate_limit: RateLimit | None = None, observer: Observer = NOBODY) -> None:
+    def __init__(
+        self, site: str, rate_limit: RateLimit | None = None, instrumentation: Instrumentation = NO_INSTRUMENTATION
+    ) -> None:
         super().__init__()
         self._site = site
         self._rate_limit = rate_limit
-        self._observer = observer
+        self._instrumentation = instrumentation
         self._circuit = CircuitBreaker(FAILURES, REST_SECONDS, (SiteDown, SiteTimeout, SiteBusy))
         self._trial = threading.Lock()
         self._busy_until = 0.0
@@ -101,22 +103,22 @@ class SiteAdapter(HTTPAdapter):
                 with self._circuit if deadline.left >= FAIR_SECONDS else nullcontext():
                     response = self._send_once(request, host, deadline, kwargs)
         except SiteError as error:
-            outcome = type(error).__name__
+            outcome = error.public_name
             raise
         else:
             outcome = "refused" if response.status_code >= HTTPStatus.BAD_REQUEST else "ok"
             return response
         finally:
-            self._observer.asked(self._site, outcome, time.perf_counter() - begun)
+            self._instrumentation.site_asked(self._site, outcome, time.perf_counter() - begun)
             resting = self._circuit.state != "closed" or self._busy_until > time.monotonic()
-            self._observer.rests(self._site, resting=resting)
+            self._instrumentation.circuit_changed(self._site, resting=resting)
 
     @contextmanager
     def _admitted(self, host: str) -> Iterator[None]:
         """Let a request to the site through, unless the site is to be left alone.
 
         Raises:
-            SiteResting: the site failed several times in a row; after a while, one visitor at a time tries it again.
+            CircuitOpen: the site failed several times in a row; after a while, one visitor at a time tries it again.
             SiteBusy: the site asked to be left alone for longer.
         """
         if self._circuit.opened:
@@ -129,7 +131,7 @@ class SiteAdapter(HTTPAdapter):
         try:
             yield
         except SiteBusy as error:
-            if error.retry_after is not None and not isinstance(error, OutOfTurns):
+            if error.retry_after is not None and not isinstance(error, RateLimited):
                 self._busy_until = time.monotonic() + error.retry_after
             raise
         finally:
@@ -167,7 +169,7 @@ class SiteAdapter(HTTPAdapter):
 
 
 def _is_temporary(error: BaseException) -> bool:
-    return isinstance(error, SiteDown | SiteBusy) and not isinstance(error, SiteResting | OutOfTurns)
+    return isinstance(error, SiteDown | SiteBusy) and not isinstance(error, CircuitOpen | RateLimited)
 
 
 def _pause(state: tenacity.RetryCallState) -> float:
@@ -181,8 +183,8 @@ def _pause(state: tenacity.RetryCallState) -> float:
     return (pause if asked_for is None else asked_for) + _random.uniform(0, pause / 2)
 
 
-def _resting(host: str, seconds: float) -> SiteResting:
-    return SiteResting(f"{host} has just failed several times, and is left alone for a moment.", seconds)
+def _resting(host: str, seconds: float) -> CircuitOpen:
+    return CircuitOpen(f"{host} has just failed several times, and is left alone for a moment.", seconds)
 
 
 def _is_not_modified(request: requests.PreparedRequest, response: requests.Response) -> bool:
@@ -195,7 +197,7 @@ def _body(response: requests.Response, host: str) -> bytes:
     for chunk in response.raw.stream(_CHUNK, decode_content=True):
         body += chunk
         if len(body) > MAX_BODY:
-            raise SiteNonsense(f"{host} gave an answer that is too large.")
+            raise InvalidResponse(f"{host} gave an answer that is too large.")
     return bytes(body)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from hakken.errors import PrivateList, SiteNonsense, SourceError, UserNotFound
+from hakken.errors import InvalidResponse, PrivateList, SourceError, UserNotFound
 from hakken.ratings import MAX_SCORE, AnimeId, Rating, Status, UserList
 from hakken.sites.base import blocked, checked, decoded, refusal_in
 from hakken.sites.client import HttpClient
@@ -96,5 +96,5 @@ def _refused(answer: Answer, refusal: _Refusal | None) -> SourceError:
             return UserNotFound("AniList has no user of that name.")
         check_status(error.status or answer.status, answer.host)  # GraphQL may put it here, under a status of 200
     if answer.ok:
-        return SiteNonsense(f"{answer.host} gave an answer that can't be read.")
+        return InvalidResponse(f"{answer.host} gave an answer that can't be read.")
     return blocked(answer)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from hakken.catalogue import Anime
-from hakken.errors import BadUsername, SiteBlocked, SiteNonsense
+from hakken.errors import BadUsername, InvalidResponse, SiteBlocked
 from hakken.ratings import MAX_ENTRIES, Rating, UserList
 from hakken.sites.client import HttpClient
 from hakken.sites.http import Answer, Deadline, Request
@@ -53,7 +53,7 @@ class FactsSite(Protocol):
         What the answer lacks, or has of an impossible kind, is left unknown; even the title, which is then empty.
 
         Raises:
-            SiteNonsense: it can't be read, or is about another anime.
+            InvalidResponse: it can't be read, or is about another anime.
             SiteBlocked: the site refused and did not say why.
         """
 
@@ -115,7 +115,7 @@ def read_pages(fetch_page: Callable[[int, int], ListPage], entry_type: type[Entr
         entry_type: what an entry is decoded to.
 
     Raises:
-        SiteNonsense: the pages never end.
+        InvalidResponse: the pages never end.
     """
     found: list[Rating | None] = []
     pages = 0
@@ -125,7 +125,7 @@ def read_pages(fetch_page: Callable[[int, int], ListPage], entry_type: type[Entr
         found += decoded(entries, entry_type)
         pages += 1
         if len(found) > MAX_ENTRIES or (more and not entries):
-            raise SiteNonsense("The site gave a list that never ends.")
+            raise InvalidResponse("The site gave a list that never ends.")
     return UserList.of(found)
 
 
@@ -143,10 +143,10 @@ def about_it(found: Anime | None, anime_id: int, answer: Answer) -> Anime:
     """What was found, if it is about the anime that was asked for.
 
     Raises:
-        SiteNonsense: it is not.
+        InvalidResponse: it is not.
     """
     if found is None or found.anime_id != anime_id:
-        raise SiteNonsense(f"{answer.host} gave an answer about something else than it was asked.")
+        raise InvalidResponse(f"{answer.host} gave an answer about something else than it was asked.")
     return found
 
 
@@ -154,10 +154,10 @@ def page_of(found: list[Anime | None], following: int | None, total: int | None,
     """Make a page of what its entries gave, those without a title among them left out.
 
     Raises:
-        SiteNonsense: the pages never end.
+        InvalidResponse: the pages never end.
     """
     if following is not None and (not found or following > MAX_POSITION):
-        raise SiteNonsense(f"{answer.host} gave a list of anime that never ends.")
+        raise InvalidResponse(f"{answer.host} gave a list of anime that never ends.")
     anime = tuple(one for one in found if one is not None and one.title)
     return Page(anime, len(found) - len(anime), following, total)
 
@@ -166,7 +166,7 @@ def refusal_in(answer: Answer, kind: type[T]) -> T | None:
     """Decode a refusal's body; None when it is not the API's own, such as a page of a firewall."""
     try:
         return answer.decode(kind)
-    except SiteNonsense:
+    except InvalidResponse:
         return None
 
 

@@ -18,7 +18,7 @@ import urllib3
 from hakken import __version__
 from hakken.config import Settings, SiteRate
 from hakken.files import SITES, cache_directory, private_directory
-from hakken.observer import NOBODY, Observer
+from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 from hakken.sites.adapter import SiteAdapter
 from hakken.sites.http import Answer, Deadline, Request, site_error
 from hakken.sites.http_cache import HttpCache
@@ -35,7 +35,7 @@ class HttpClient:
         sites: name of a site → base of its addresses.
         rates: name of a site, or of what is limited like one → how often it may be asked; without any: no limit.
         directory: where answers and the counts of requests are kept; None: answers nowhere, counts by this process.
-        observer: hears how asking the sites ends.
+        instrumentation: hears how asking the sites ends.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class HttpClient:
         sites: Mapping[str, str] | None = None,
         rates: Mapping[str, tuple[SiteRate, ...]] | None = None,
         directory: Path | None = None,
-        observer: Observer = NOBODY,
+        instrumentation: Instrumentation = NO_INSTRUMENTATION,
     ) -> None:
         for library in ("urllib3", "requests_cache"):
             # Their warnings hold whole addresses, and with them usernames; what went wrong is in our errors too.
@@ -53,7 +53,7 @@ class HttpClient:
         self._seconds = deadline
         self._rate_limits = {site: RateLimit(site, some, directory) for site, some in (rates or {}).items()}
         self._adapters = {
-            base: SiteAdapter(site, self._rate_limits.get(site), observer)
+            base: SiteAdapter(site, self._rate_limits.get(site), instrumentation)
             for site, base in {"http": "http://", "https": "https://", **(sites or {})}.items()
         }
         self._session = self._equipped(requests.Session())
@@ -61,7 +61,7 @@ class HttpClient:
         self._cached_session: requests.Session | None = None
 
     @classmethod
-    def from_settings(cls, settings: Settings, observer: Observer = NOBODY) -> Self:
+    def from_settings(cls, settings: Settings, instrumentation: Instrumentation = NO_INSTRUMENTATION) -> Self:
         """Set up the client for the sites that an operator chose, sharing with all others of this machine."""
         sites = {
             "jikan": settings.jikan_url,
@@ -70,14 +70,16 @@ class HttpClient:
             "anilist": settings.anilist_url,
         }
         directory = private_directory(cache_directory(settings.cache_dir) / SITES)
-        return cls(settings.deadline, sites=sites, rates=settings.rates, directory=directory, observer=observer)
+        return cls(
+            settings.deadline, sites=sites, rates=settings.rates, directory=directory, instrumentation=instrumentation
+        )
 
     def new_deadline(self) -> Deadline:
         """Start the time that fetching one thing may take."""
         return Deadline.after(self._seconds)
 
     def wait_for(self, name: str) -> None:
-        """Wait until what has a rate limit without being a site may be done; raises OutOfTurns as `RateLimit.wait`."""
+        """Wait until what has a rate limit without being a site may be done; raises RateLimited as `RateLimit.wait`."""
         if name in self._rate_limits:
             self._rate_limits[name].wait(self.new_deadline())
 

@@ -16,7 +16,7 @@ from cachetools import TTLCache
 from hakken.catalogue import Anime
 from hakken.config import Settings
 from hakken.errors import ConfigError
-from hakken.observer import NOBODY, Observer
+from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 from hakken.sites.base import FactsSite
 from hakken.sites.client import HttpClient
 from hakken.sites.fetch_queue import FetchQueue
@@ -60,27 +60,31 @@ class AnimeFacts:
     Args:
         http: asks the site, and keeps what it answered.
         site: whom to ask; None: nobody, and nothing is known beyond the catalogue.
-        observer: hears whether facts were there already.
+        instrumentation: hears whether facts were there already.
     """
 
-    def __init__(self, http: HttpClient, site: FactsSite | None, observer: Observer = NOBODY) -> None:
+    def __init__(
+        self, http: HttpClient, site: FactsSite | None, instrumentation: Instrumentation = NO_INSTRUMENTATION
+    ) -> None:
         self._http = http
         self._site = site
-        self._observer = observer
+        self._instrumentation = instrumentation
         self._found: TTLCache[int, Anime] = TTLCache(MAX_FOUND, FOUND_SECONDS)
         self._nothing: TTLCache[int, bool] = TTLCache(MAX_NOTHING, NOTHING_SECONDS)
         self._lock = threading.Lock()  # of the two
         self.queue = FetchQueue(lambda: http.wait_for(RATE), self._fetch)
 
     @classmethod
-    def from_settings(cls, settings: Settings, http: HttpClient, observer: Observer = NOBODY) -> Self:
+    def from_settings(
+        cls, settings: Settings, http: HttpClient, instrumentation: Instrumentation = NO_INSTRUMENTATION
+    ) -> Self:
         """Set up whom the settings name; nobody where they say `off`.
 
         Raises:
             ConfigError: what they name lacks what it needs.
         """
         name = settings.facts_from
-        return cls(http, facts_site(name, settings) if name else None, observer)
+        return cls(http, facts_site(name, settings) if name else None, instrumentation)
 
     def known(self, anime: Anime) -> Anime:
         """An anime with what the catalogue lacks filled in from facts that were fetched before; asks nobody.
@@ -95,7 +99,7 @@ class AnimeFacts:
             nothing = more is None and anime.anime_id in self._nothing
         if not nothing:
             more = more or self._kept(self._site, anime.anime_id)
-        self._observer.looked_up("facts", found=more is not None)
+        self._instrumentation.looked_up("facts", found=more is not None)
         return filled(anime, more) if more else anime
 
     def want(self, anime_ids: Iterable[int]) -> None:

@@ -13,7 +13,7 @@ import msgspec
 import requests
 import urllib3
 
-from hakken.errors import SiteBusy, SiteDown, SiteError, SiteNonsense, SiteTimeout
+from hakken.errors import InvalidResponse, SiteBusy, SiteDown, SiteError, SiteTimeout
 
 MAX_RETRY_AFTER = 3600.0
 """Seconds; a site that asks to be left alone for longer is asked again after this."""
@@ -76,13 +76,13 @@ class Answer(msgspec.Struct, frozen=True):
         """Decode the body, which must be JSON of the given shape.
 
         Raises:
-            SiteNonsense: it is not.
+            InvalidResponse: it is not.
         """
         try:
             return msgspec.json.decode(self.body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             # A decoder's own words may quote the answer, and with it a username: they are not passed on.
-            raise SiteNonsense(f"{self.host} gave an answer that can't be read.") from None
+            raise InvalidResponse(f"{self.host} gave an answer that can't be read.") from None
 
 
 def check_status(status: int, host: str, retry_after: float | None = None) -> None:
@@ -96,14 +96,14 @@ def check_status(status: int, host: str, retry_after: float | None = None) -> No
     Raises:
         SiteBusy: for a 429.
         SiteDown: for a 5xx.
-        SiteNonsense: for what answers no question of ours, such as a redirect: none of the addresses has moved.
+        InvalidResponse: for what answers no question of ours, such as a redirect: none of the addresses has moved.
     """
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         raise SiteBusy(f"{host} asks for fewer requests; please try again in a minute.", retry_after)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise SiteDown(f"{host} is out of order (status {status}).", retry_after)
     if status != HTTPStatus.OK and status < HTTPStatus.BAD_REQUEST:
-        raise SiteNonsense(f"{host} gave no answer to what we asked (status {status}).")
+        raise InvalidResponse(f"{host} gave no answer to what we asked (status {status}).")
 
 
 def retry_after(response: requests.Response) -> float | None:
@@ -120,5 +120,5 @@ def site_error(error: Exception, host: str) -> SiteError:
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return SiteTimeout(f"{host} did not answer in time.")
     if isinstance(error, _UNREADABLE):
-        return SiteNonsense(f"{host} gave an answer that can't be read.")
+        return InvalidResponse(f"{host} gave an answer that can't be read.")
     return SiteDown(f"{host} could not be reached or broke off its answer.")

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Self
 
 from hakken.config import Settings
-from hakken.errors import AllSourcesFailed, ConfigError, Crowded, NoListSource, SiteBlocked, SiteError
-from hakken.observer import NOBODY, Observer
+from hakken.errors import AllSourcesFailed, ConfigError, NoListSource, SiteBlocked, SiteError, TooManyFetches
+from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 from hakken.ratings import Site, UserList, Username
 from hakken.sites.anilist import AniList
 from hakken.sites.base import ListSource, checked
@@ -46,7 +46,7 @@ class ListSources:
         sources: site → its sources.
         cache: lists of the last minutes.
         seats: how many threads may wait for sites at once.
-        observer: hears how long it takes, and whether a list was there already.
+        instrumentation: hears how long it takes, and whether a list was there already.
     """
 
     def __init__(
@@ -56,16 +56,18 @@ class ListSources:
         *,
         cache: ListCache | None = None,
         seats: int = SEATS,
-        observer: Observer = NOBODY,
+        instrumentation: Instrumentation = NO_INSTRUMENTATION,
     ) -> None:
         self._http = http
         self._sources = sources
         self._cache = cache or ListCache()
         self._seats = threading.BoundedSemaphore(seats)
-        self._observer = observer
+        self._instrumentation = instrumentation
 
     @classmethod
-    def from_settings(cls, settings: Settings, http: HttpClient, observer: Observer = NOBODY) -> Self:
+    def from_settings(
+        cls, settings: Settings, http: HttpClient, instrumentation: Instrumentation = NO_INSTRUMENTATION
+    ) -> Self:
         """Set up the sources that an operator chose.
 
         Raises:
@@ -73,7 +75,7 @@ class ListSources:
         """
         mal = [_MAL_SOURCES[name](settings) for name in mal_source_names(settings)]
         sources: dict[Site, Sequence[ListSource]] = {Site.MAL: mal, Site.ANILIST: [AniList(settings.anilist_url)]}
-        return cls(http, sources, seats=max(1, settings.threads // 2), observer=observer)
+        return cls(http, sources, seats=max(1, settings.threads // 2), instrumentation=instrumentation)
 
     def fetch(self, username: Username) -> UserList:
         """Fetch someone's whole list from the first source that can give it, all within one deadline.
@@ -81,7 +83,7 @@ class ListSources:
         Raises:
             BadUsername: the site can't have such a user.
             NoListSource: no source of the site's lists is set up; said at once.
-            Crowded: too many threads are waiting already; said at once.
+            TooManyFetches: too many threads are waiting already; said at once.
             UserNotFound: the site itself says that it has no such user.
             PrivateList: the site itself says that the list is private.
             SiteTimeout: another visitor's fetch of the same list took too long.
@@ -90,14 +92,14 @@ class ListSources:
         checked(username.name)
         if not self._sources[username.site]:
             raise NoListSource(NO_MAL_SOURCE)
-        with self._observer.stage("fetch"):
+        with self._instrumentation.stage("fetch"):
             deadline = self._http.new_deadline()
             found = self.find(username)
-            self._observer.looked_up("lists", found=found is not None)
+            self._instrumentation.looked_up("lists", found=found is not None)
             if found is not None:
                 return found
             if not self._seats.acquire(blocking=False):
-                raise Crowded("Too many people are having their lists fetched just now.")
+                raise TooManyFetches("Too many people are having their lists fetched just now.")
             try:
                 return self._cache.fetch(username, deadline, partial(self._ask, username, deadline))
             finally:

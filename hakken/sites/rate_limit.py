@@ -12,7 +12,7 @@ import filelock
 from pyrate_limiter import AbstractBucket, InMemoryBucket, Rate, RateItem, SQLiteBucket
 
 from hakken.config import SiteRate
-from hakken.errors import OutOfTurns
+from hakken.errors import RateLimited
 from hakken.files import check_database
 from hakken.sites.http import Deadline
 
@@ -46,7 +46,7 @@ class RateLimit:
         """Wait until the site may be asked, and count the request.
 
         Raises:
-            OutOfTurns: it may not be asked before the deadline; raised as soon as that is certain.
+            RateLimited: it may not be asked before the deadline; raised as soon as that is certain.
         """
         while (delay := self._delay(deadline)) > 0:
             if delay >= deadline.left:
@@ -97,8 +97,8 @@ class RateLimit:
         return bucket
 
 
-def _out_of_turns(seconds: float) -> OutOfTurns:
-    return OutOfTurns("Too many lists are being fetched just now; please try again in a minute.", seconds)
+def _out_of_turns(seconds: float) -> RateLimited:
+    return RateLimited("Too many lists are being fetched just now; please try again in a minute.", seconds)
 
 
 def _binding(rates: Sequence[Rate]) -> list[Rate]:

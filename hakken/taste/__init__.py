@@ -9,7 +9,7 @@ this person thinks of it beyond that.
 
 import numpy as np
 
-from hakken.knowledge import Knowledge
+from hakken.bundle import ModelBundle
 from hakken.model import Columns, fold_in
 from hakken.model.arrays import Int64s
 from hakken.ratings import MAX_SCORE, MIN_SCORE, Status, UserList
@@ -21,27 +21,27 @@ from hakken.taste.words import generosity_in_words, notes_on
 __all__ = ["Counts", "Generosity", "Leaning", "Opinion", "Profile", "ScoreShare", "Span", "profile"]
 
 
-def profile(user_list: UserList, knowledge: Knowledge) -> Profile:
+def profile(user_list: UserList, bundle: ModelBundle) -> Profile:
     """Sum up someone's taste.
 
     Args:
         user_list: their list; planned titles count nowhere but among the statuses, unless they have a score.
-        knowledge: model and catalogue.
+        bundle: model and catalogue.
     """
     columns = Columns.of(user_list)
-    visitor = fold_in(knowledge.model, columns)
-    listed = Listed.of(columns, knowledge, visitor)
+    visitor = fold_in(bundle.model, columns)
+    listed = Listed.of(columns, bundle, visitor)
     scores = columns.scores[columns.scored]
     # Of someone who gives every title the same, residuals tell only which titles others like.
     telling = len(np.unique(listed.compared)) > 1
-    above, below = unusual_opinions(visitor, listed, knowledge) if telling else ((), ())
+    above, below = unusual_opinions(visitor, listed, bundle) if telling else ((), ())
     counts = _counts(user_list, listed)
     return Profile(
         counts=counts,
         mean=float(scores.mean()) if len(scores) else None,
-        scores=_score_shares(scores, knowledge),
-        generosity=_generosity(visitor.b_u, counts.compared, knowledge),
-        genres=genre_leanings(visitor, listed, knowledge) if telling else (),
+        scores=_score_shares(scores, bundle),
+        generosity=_generosity(visitor.b_u, counts.compared, bundle),
+        genres=genre_leanings(visitor, listed, bundle) if telling else (),
         years=year_spans(listed, telling=telling),
         undated=int(np.count_nonzero(listed.watched & (listed.year == 0))),
         above=above,
@@ -61,10 +61,10 @@ def _counts(user_list: UserList, listed: Listed) -> Counts:
     )
 
 
-def _score_shares(scores: Int64s, knowledge: Knowledge) -> tuple[ScoreShare, ...]:
+def _score_shares(scores: Int64s, bundle: ModelBundle) -> tuple[ScoreShare, ...]:
     """The visitor's histogram beside everyone's; `scores` is `(n_scored,)`, 1-10."""
     counts = np.bincount(scores, minlength=MAX_SCORE + 1)[MIN_SCORE:].tolist()
-    everyone = knowledge.model.manifest.people.scores
+    everyone = bundle.model.manifest.people.scores
     own, others = max(1, sum(counts)), max(1, sum(everyone))
     return tuple(
         ScoreShare(score, count, count / own, theirs / others)
@@ -72,9 +72,9 @@ def _score_shares(scores: Int64s, knowledge: Knowledge) -> tuple[ScoreShare, ...
     )
 
 
-def _generosity(b_u: float, compared: int, knowledge: Knowledge) -> Generosity | None:
+def _generosity(b_u: float, compared: int, bundle: ModelBundle) -> Generosity | None:
     if not compared:
         return None
-    quantiles = knowledge.model.manifest.people.b_u
+    quantiles = bundle.model.manifest.people.b_u
     share = float(np.interp(b_u, quantiles, np.linspace(0.0, 1.0, len(quantiles))))
     return Generosity(b_u, share, generosity_in_words(b_u, share, compared))

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from hakken.knowledge import Knowledge
+from hakken.bundle import ModelBundle
 from hakken.model import Columns, Visitor
 from hakken.model.arrays import Array, Float64s, Int64s
 from hakken.model.columns import Bools
@@ -52,13 +52,13 @@ class Listed(NamedTuple):
     residual: Float64s
 
     @classmethod
-    def of(cls, columns: Columns, knowledge: Knowledge, visitor: Visitor) -> Self:
+    def of(cls, columns: Columns, bundle: ModelBundle, visitor: Visitor) -> Self:
         """Look a list's entries up."""
-        rows, known = knowledge.model.learnt_rows_of(columns.anime_ids)
+        rows, known = bundle.model.learnt_rows_of(columns.anime_ids)
         year = np.zeros(len(rows), dtype=np.int64)
-        year[known] = knowledge.facts.year[rows[known]]
+        year[known] = bundle.facts.year[rows[known]]
         for place in np.flatnonzero(~known):  # newer than the model, and yet in the catalogue
-            anime = knowledge.catalogue.get(int(columns.anime_ids[place]))
+            anime = bundle.catalogue.get(int(columns.anime_ids[place]))
             year[place] = (anime.year or 0) if anime else 0
         residual = np.full(len(rows), np.nan)
         residual[known & columns.scored] = visitor.residuals
@@ -70,9 +70,9 @@ class Listed(NamedTuple):
         return self.scores[self.known & self.scored]
 
 
-def genre_leanings(visitor: Visitor, listed: Listed, knowledge: Knowledge) -> tuple[Leaning, ...]:
+def genre_leanings(visitor: Visitor, listed: Listed, bundle: ModelBundle) -> tuple[Leaning, ...]:
     """The leanings of all genres with enough titles, by falling lean, of equal ones by name."""
-    facts, scores = knowledge.facts, listed.compared
+    facts, scores = bundle.facts, listed.compared
     found = []
     for name, mask in facts.genres.items():
         has = mask[visitor.rows]

@@ -6,7 +6,7 @@ is. Not against the predicted rating: that already knows the person's taste, and
 
 import numpy as np
 
-from hakken.knowledge import Knowledge
+from hakken.bundle import ModelBundle
 from hakken.model import Visitor
 from hakken.model.arrays import Int64s
 from hakken.ratings import MAX_SCORE, MIN_SCORE
@@ -20,13 +20,13 @@ UNUSUAL = 1.0
 
 
 def unusual_opinions(
-    visitor: Visitor, listed: Listed, knowledge: Knowledge
+    visitor: Visitor, listed: Listed, bundle: ModelBundle
 ) -> tuple[tuple[Opinion, ...], tuple[Opinion, ...]]:
     """The most unusual opinions, above and below what was expected, each with the largest difference first.
 
     Titles with fewer raters than `min_raters` are left out: what three people gave is not what people in general gave.
     """
-    model = knowledge.model
+    model = bundle.model
     scores = listed.compared
     expected = (model.mu + visitor.b_u + model.arrays.b_i[visitor.rows]).clip(MIN_SCORE, MAX_SCORE)
     difference = scores - expected
@@ -35,7 +35,7 @@ def unusual_opinions(
     def named(places: Int64s) -> tuple[Opinion, ...]:
         ids = model.arrays.anime_ids[visitor.rows[places]].tolist()
         return tuple(
-            Opinion(one, knowledge.catalogue.title(one), int(scores[at]), float(expected[at]), float(difference[at]))
+            Opinion(one, bundle.catalogue.title(one), int(scores[at]), float(expected[at]), float(difference[at]))
             for one, at in zip(ids, places.tolist(), strict=True)
         )
 

@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 
 from hakken import __version__, catalogue
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.errors import ConfigError, StorageError
-from hakken.knowledge import Knowledge
 from hakken.model.arrays import Arrays, Float64s, Int32s
 from hakken.model.manifest import N_QUANTILES, Manifest, Parameters, People, Sizes
 from hakken.model.store import Artefact, replacing, write_manifest
@@ -235,7 +235,7 @@ def save(fitted: Fitted, titles: Catalogue, directory: Path, progress: Progress 
             artefact = write_manifest(directory, fitted.manifest)
         except OSError as error:
             raise StorageError(f"The model can't be written: {error.strerror or error}.") from error
-        Knowledge.read(artefact)  # what can't be opened must not take the place of what can
+        ModelBundle.read(artefact)  # what can't be opened must not take the place of what can
     return artefact
 
 

@@ -4,9 +4,9 @@ from http import HTTPStatus
 
 from flask import Flask, Response
 
+from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.data_time import in_words
-from hakken.knowledge import Knowledge
 from hakken.ratings import MAX_N
 from hakken.recommend.notes import counted
 from hakken.web.addresses import fits, watch_links
@@ -102,11 +102,11 @@ def _guard(app: Flask, settings: Settings, metrics: Metrics) -> None:
     limit_requests(app, settings, metrics)
 
 
-def warm(knowledge: Knowledge) -> None:
+def warm(bundle: ModelBundle) -> None:
     """Make what the first request to a model would wait for, before it is served."""
-    knowledge.warm()
-    offer_of(knowledge)
-    titles_of(knowledge)
+    bundle.warm()
+    offer_of(bundle)
+    titles_of(bundle)
 
 
 def _say_when(response: Response) -> Response:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Related
 from hakken.errors import UnknownTitle
-from hakken.knowledge import Knowledge
 from hakken.neighbours import AlsoLiked, Neighbour, also_liked, nearest, standing
 from hakken.ratings import MAX_ANIME_ID
 from hakken.sites.facts import lacking
@@ -54,26 +54,26 @@ def page(anime_id: int) -> ResponseReturnValue:
         UnknownTitle: neither catalogue nor model knows it.
         InputError: the address names a list that can't be read.
     """
-    knowledge = services().knowledge()
-    one = title_of(anime_id, knowledge)
+    bundle = services().bundle()
+    one = title_of(anime_id, bundle)
     adult = True if request.args.get("adult") == "1" else None
     want_missing([one])
     to_adults = one.adult or bool(adult)
     asked = _whose()
     user_list = asked.at_hand() if asked else None
     listed = {rating.anime_id: rating for rating in user_list.ratings} if user_list else {}
-    series = series_of(anime_id, knowledge.catalogue, listed, adult=to_adults)
+    series = series_of(anime_id, bundle.catalogue, listed, adult=to_adults)
     text = render_template(
         "anime.html",
         anime=one,
-        standing=standing(anime_id, knowledge),
-        min_raters=knowledge.model.manifest.parameters.min_raters,
-        tells=bool(knowledge.model.telling_rows_of([anime_id])[1].all()),
-        nearest=_near(nearest(anime_id, knowledge, adult=adult), knowledge),
-        also_liked=_near(also_liked(anime_id, knowledge, adult=adult), knowledge),
-        judged_by=_judged_by(anime_id, knowledge),
+        standing=standing(anime_id, bundle),
+        min_raters=bundle.model.manifest.parameters.min_raters,
+        tells=bool(bundle.model.telling_rows_of([anime_id])[1].all()),
+        nearest=_near(nearest(anime_id, bundle, adult=adult), bundle),
+        also_liked=_near(also_liked(anime_id, bundle, adult=adult), bundle),
+        judged_by=_judged_by(anime_id, bundle),
         series=series,
-        related=related_to(one, knowledge, adult=to_adults, besides=series.shown),
+        related=related_to(one, bundle, adult=to_adults, besides=series.shown),
         asked=asked,
         lost=asked is not None and user_list is None,
     )
@@ -82,30 +82,30 @@ def page(anime_id: int) -> ResponseReturnValue:
     return public(Response(text), SOON if lacking(one) else KEPT)
 
 
-def title_of(anime_id: int, knowledge: Knowledge) -> Anime:
+def title_of(anime_id: int, bundle: ModelBundle) -> Anime:
     """A title with all that is known of it; of one that only the model knows, that is its id.
 
     Raises:
         UnknownTitle: neither catalogue nor model knows it.
     """
-    if anime_id not in knowledge.catalogue and not knowledge.model.rows_of([anime_id])[1].all():
+    if anime_id not in bundle.catalogue and not bundle.model.rows_of([anime_id])[1].all():
         raise UnknownTitle(f"Neither the catalogue nor the model has an anime with the number {anime_id}.")
-    return with_details(knowledge.catalogue.anime(anime_id))
+    return with_details(bundle.catalogue.anime(anime_id))
 
 
-def related_to(one: Anime, knowledge: Knowledge, *, adult: bool, besides: Iterable[Anime]) -> list[Relative]:
+def related_to(one: Anime, bundle: ModelBundle, *, adult: bool, besides: Iterable[Anime]) -> list[Relative]:
     """The titles that one is related to, each once, the best known first.
 
     Args:
         one: the title.
-        knowledge: has the others.
+        bundle: has the others.
         adult: whether titles for adults may be among them.
         besides: titles that are shown elsewhere.
     """
     shown = {one.anime_id, *(other.anime_id for other in besides)}
     found = []
     for related in filter(lambda related: related.likely, one.relations or ()):
-        other = knowledge.catalogue.get(related.anime_id)
+        other = bundle.catalogue.get(related.anime_id)
         if other and other.anime_id not in shown and (adult or not other.adult):
             shown.add(other.anime_id)
             found.append(Relative(other, _word(related)))
@@ -117,12 +117,12 @@ def _whose() -> Asked | None:
     return read_asked(request.args) if any(kind.value in request.args for kind in Kind) else None
 
 
-def _judged_by(anime_id: int, knowledge: Knowledge) -> str:
+def _judged_by(anime_id: int, bundle: ModelBundle) -> str:
     """By what a title is judged that hardly anyone watched; empty for all others."""
-    [row], [known] = knowledge.model.rows_of([anime_id])
-    if not known or not knowledge.model.mostly_by_attributes[row]:
+    [row], [known] = bundle.model.rows_of([anime_id])
+    if not known or not bundle.model.mostly_by_attributes[row]:
         return ""
-    return judged_by(knowledge.catalogue.anime(anime_id), knowledge.facts)
+    return judged_by(bundle.catalogue.anime(anime_id), bundle.facts)
 
 
 def _word(related: Related) -> str:
@@ -132,5 +132,5 @@ def _word(related: Related) -> str:
     return f"probably {related.relation.lower()}" if dependable else ""
 
 
-def _near(found: Sequence[Neighbour | AlsoLiked], knowledge: Knowledge) -> list[Near]:
-    return [Near(title_of(how.anime_id, knowledge), how) for how in found]
+def _near(found: Sequence[Neighbour | AlsoLiked], bundle: ModelBundle) -> list[Near]:
+    return [Near(title_of(how.anime_id, bundle), how) for how in found]

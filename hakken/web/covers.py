@@ -65,11 +65,11 @@ def drawn(pattern: int) -> ResponseReturnValue:
 def _title(anime_id: int) -> Anime | None:
     """What the catalogue has; of a title that only the model knows, the id."""
     try:
-        knowledge = services().knowledge()
+        bundle = services().bundle()
     except ModelError:
         return None
-    _, known = knowledge.model.rows_of([anime_id])
-    return knowledge.catalogue.get(anime_id) or (Anime(anime_id=anime_id, title="") if known.all() else None)
+    _, known = bundle.model.rows_of([anime_id])
+    return bundle.catalogue.get(anime_id) or (Anime(anime_id=anime_id, title="") if known.all() else None)
 
 
 def _drawn(pattern: int, letter: str, status: int) -> Response:

@@ -147,11 +147,11 @@ FAILURES: dict[type[errors.HakkenError], Failure] = {
         "The site refused to answer us",
         "It keeps its reason to itself: check the spelling, and that the list is public.",
     ),
-    errors.SiteNonsense: _site("The site's answer could not be read", LATER),
+    errors.InvalidResponse: _site("The site's answer could not be read", LATER),
     errors.AllSourcesFailed: _site("The list could not be fetched", LATER),
-    errors.OutOfTurns: _FULL,
-    errors.Crowded: _FULL,
-    errors.FullHouse: Failure(
+    errors.RateLimited: _FULL,
+    errors.TooManyFetches: _FULL,
+    errors.ServerBusy: Failure(
         503,
         Turn.NOBODYS,
         "Many people are being answered just now",

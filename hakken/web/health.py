@@ -52,7 +52,7 @@ def ready() -> ResponseReturnValue:
         "facts": settings.facts_from,
     }
     try:
-        model = services().knowledge().model
+        model = services().bundle().model
     except ModelError as error:
         return {"status": "not ready", "reason": _reason(error), "latest": _latest(news), **asked}, 503
     trained = datetime.fromisoformat(model.manifest.created)

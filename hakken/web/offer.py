@@ -5,8 +5,8 @@ from weakref import WeakKeyDictionary
 
 from cachetools import cached
 
+from hakken.bundle import ModelBundle
 from hakken.errors import ModelError
-from hakken.knowledge import Knowledge
 from hakken.ratings import FranchiseRule, Order, Planned
 from hakken.web.services import services
 
@@ -88,16 +88,16 @@ class Offer(NamedTuple):
 def current_offer() -> Offer:
     """What the current catalogue offers: nothing when there is none, as the pages then say."""
     try:
-        return offer_of(services().knowledge())
+        return offer_of(services().bundle())
     except ModelError:
         return Offer((), ())
 
 
-@cached(WeakKeyDictionary(), key=lambda knowledge: knowledge)
-def offer_of(knowledge: Knowledge) -> Offer:
+@cached(WeakKeyDictionary(), key=lambda bundle: bundle)
+def offer_of(bundle: ModelBundle) -> Offer:
     """What a catalogue offers; made once, and gone when the model goes."""
-    facts = knowledge.facts
-    types = [name for name in knowledge.catalogue.columns.types if name.lower() in facts.types]
+    facts = bundle.facts
+    types = [name for name in bundle.catalogue.columns.types if name.lower() in facts.types]
     genres = ((facts.genre_names[key], mask) for key, mask in sorted(facts.genres.items()))
     return Offer(
         tuple(sorted(types, key=lambda name: -int(facts.types[name.lower()].sum()))),

@@ -7,9 +7,9 @@ from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from hakken import listing
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption, ModelError
-from hakken.knowledge import Knowledge
 from hakken.ratings import Reason, Recommendation, Recommendations
 from hakken.web.asking import Question, untidy
 from hakken.web.confidence import Confidence, confidence
@@ -88,7 +88,7 @@ class Change(NamedTuple):
 @pages.get("/")
 def home() -> ResponseReturnValue:
     """Show the ways to a list."""
-    return render_template("home.html", typed=Typed(), knowledge=_knowledge_or_none())
+    return render_template("home.html", typed=Typed(), bundle=_bundle_or_none())
 
 
 @pages.get(PATH)
@@ -127,8 +127,8 @@ FILES = {"csv": "text/csv", "json": "application/json"}
 
 
 def _file(found: Recommendations, form: str) -> Response:
-    knowledge = services().knowledge()
-    text = listing.as_csv(found, knowledge.catalogue) if form == "csv" else listing.as_json(found, knowledge)
+    bundle = services().bundle()
+    text = listing.as_csv(found, bundle.catalogue) if form == "csv" else listing.as_json(found, bundle)
     response = Response(text, mimetype=FILES[form])
     response.headers["Content-Disposition"] = f'attachment; filename="hakken.{form}"'
     response.headers["X-Robots-Tag"] = "noindex"
@@ -136,9 +136,9 @@ def _file(found: Recommendations, form: str) -> Response:
 
 
 def _page(found: Recommendations, question: Question) -> str:
-    knowledge = services().knowledge()
-    catalogue = knowledge.catalogue
-    entries, continues = (_entries(part, knowledge) for part in (found.recommendations, found.continues))
+    bundle = services().bundle()
+    catalogue = bundle.catalogue
+    entries, continues = (_entries(part, bundle) for part in (found.recommendations, found.continues))
     want_missing(entry.anime for entry in (*entries, *continues))
     return render_template(
         "results.html",
@@ -158,23 +158,23 @@ def _changes(question: Question, catalogue: Catalogue) -> Iterator[Change]:
             yield Change(CHOICES[field].name, anime_id, catalogue.title(anime_id))
 
 
-def _entries(recommendations: Sequence[Recommendation], knowledge: Knowledge) -> list[Entry]:
+def _entries(recommendations: Sequence[Recommendation], bundle: ModelBundle) -> list[Entry]:
     return [
-        Entry(rank, one, with_details(knowledge.catalogue.anime(one.anime_id)), _judged_by(one, knowledge))
+        Entry(rank, one, with_details(bundle.catalogue.anime(one.anime_id)), _judged_by(one, bundle))
         for rank, one in enumerate(recommendations, start=1)
     ]
 
 
-def _judged_by(one: Recommendation, knowledge: Knowledge) -> str:
+def _judged_by(one: Recommendation, bundle: ModelBundle) -> str:
     if not one.by_attributes:
         return ""
-    series_of = knowledge.catalogue.series_of
+    series_of = bundle.catalogue.series_of
     of_series = any(series_of(why.anime_id) == series_of(one.anime_id) for why in one.reasons if why.share > 0)
-    return judged_by(knowledge.catalogue.anime(one.anime_id), knowledge.facts, of_series=of_series)
+    return judged_by(bundle.catalogue.anime(one.anime_id), bundle.facts, of_series=of_series)
 
 
-def _knowledge_or_none() -> Knowledge | None:
+def _bundle_or_none() -> ModelBundle | None:
     try:
-        return services().knowledge()
+        return services().bundle()
     except ModelError:
         return None

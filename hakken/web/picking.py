@@ -6,8 +6,8 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
-from hakken.knowledge import Knowledge
 from hakken.lists import encoded_list, picks
 from hakken.ratings import UserList
 from hakken.web.asking import Asked
@@ -77,13 +77,13 @@ def choose() -> ResponseReturnValue:
     if _untidy(values) and "recommend" not in values:
         anchor = "titles" if "add" in values else None
         return redirect(state.address("picking.choose", q=state.query or None, _anchor=anchor), 303)
-    knowledge = services().knowledge()
-    found = _found(state, knowledge)
+    bundle = services().bundle()
+    found = _found(state, bundle)
     picked = {one.anime_id for one in state.chosen.ratings}
     offered = [one for one in found if one.anime_id not in picked][: FOUND if state.query else None]
     chosen = [
         # A title that the catalogue lacks has its id for a name.
-        Picked(one.anime_id, knowledge.catalogue.title(one.anime_id), one.score)
+        Picked(one.anime_id, bundle.catalogue.title(one.anime_id), one.score)
         for one in state.chosen.ratings
     ]
     return render_template(
@@ -91,7 +91,7 @@ def choose() -> ResponseReturnValue:
         state=state,
         chosen=chosen,
         offered=[with_details(one) for one in offered],
-        not_known=None if found else not_known(knowledge),
+        not_known=None if found else not_known(bundle),
         nothing_picked="recommend" in values,
         full=len(chosen) >= picks.MAX_PICKS,
         most=picks.MAX_PICKS,
@@ -112,11 +112,11 @@ def _untidy(values: MultiDict[str, str]) -> bool:
     return bool({"add", "remove", "list"} & set(values)) or any(not text.strip() for text in values.getlist("pick"))
 
 
-def _found(state: State, knowledge: Knowledge) -> tuple[Anime, ...]:
+def _found(state: State, bundle: ModelBundle) -> tuple[Anime, ...]:
     """What is searched for, with room for what is picked already; the well-known titles where nothing is."""
-    titles = titles_of(knowledge)
+    titles = titles_of(bundle)
     if state.query:
         adult = state.kept.one("adult") == "1"
         return titles.search(state.query, FOUND + len(state.chosen), adult=adult)
     picked = [one.anime_id for one in state.chosen.ratings]
-    return titles.well_known(WELL_KNOWN, known_to=knowledge.model.arrays.anime_ids, without=picked)
+    return titles.well_known(WELL_KNOWN, known_to=bundle.model.arrays.anime_ids, without=picked)

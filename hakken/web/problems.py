@@ -54,7 +54,7 @@ def concerns_programs(path: str) -> bool:
 
 def name_of(kind: type[Exception]) -> str:
     """The name of a kind of error in addresses: that of UserNotFound is user-not-found."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", getattr(kind, "public_name", kind.__name__)).lower()
 
 
 def type_of(kind: type[Exception]) -> str:

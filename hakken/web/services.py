@@ -6,15 +6,15 @@ from typing import BinaryIO, Protocol
 
 from flask import current_app, has_request_context, request
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.config import Settings
-from hakken.knowledge import Knowledge
 from hakken.living import News
 from hakken.ratings import Preferences, Recommendations, UserList, Username
 
 EXTENSION = "hakken"
 """Where an application keeps its services."""
-PINNED = "hakken.knowledge"
+PINNED = "hakken.bundle"
 """Where a request keeps its model."""
 
 
@@ -36,7 +36,7 @@ class Services:
         settings: what the operator chose.
         recommend: the use case. Raises any `HakkenError` that a visitor can meet.
         fetch: gets a list by username. Raises `BadUsername` and the kinds of `SourceError`.
-        knowledge: the current model and catalogue. Raises `ModelError` when none could be opened.
+        bundle: the current model and catalogue. Raises `ModelError` when none could be opened.
         parse_export: reads MyAnimeList's export. Raises the kinds of `ExportError`.
         details: what is known of titles beside the catalogue.
         news: what is known of the current model itself.
@@ -46,26 +46,26 @@ class Services:
     settings: Settings
     recommend: Callable[[Username | UserList, Preferences], Recommendations]
     fetch: Callable[[Username], UserList]
-    knowledge: Callable[[], Knowledge]
+    bundle: Callable[[], ModelBundle]
     parse_export: Callable[[BinaryIO], UserList]
     details: Details
     news: Callable[[], News] = News
     find: Callable[[Username], UserList | None] = lambda _: None
 
 
-def once_a_request(knowledge: Callable[[], Knowledge]) -> Callable[[], Knowledge]:
+def once_a_request(bundle: Callable[[], ModelBundle]) -> Callable[[], ModelBundle]:
     """Give a request the same model whenever it asks, though another may take its place meanwhile.
 
     Args:
-        knowledge: gives the current one.
+        bundle: gives the current one.
     """
 
-    def pinned() -> Knowledge:
+    def pinned() -> ModelBundle:
         if not has_request_context():
-            return knowledge()
+            return bundle()
         if PINNED not in request.environ:
-            request.environ[PINNED] = knowledge()
-        found: Knowledge = request.environ[PINNED]
+            request.environ[PINNED] = bundle()
+        found: ModelBundle = request.environ[PINNED]
         return found
 
     return pinned

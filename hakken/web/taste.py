@@ -3,8 +3,8 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
-from hakken.knowledge import Knowledge
 from hakken.recommend import list_notes
 from hakken.taste import Profile, profile
 from hakken.web.addresses import fits
@@ -30,9 +30,9 @@ def show() -> ResponseReturnValue:
     if (posted or untidy(request.args, fields)) and fits("taste.show", fields):
         # What an address can hold is better kept there: it can be gone back to, reloaded and sent to someone.
         return redirect(url_for("taste.show", **fields), 303)
-    knowledge = services().knowledge()  # first: without it, no site need be asked
+    bundle = services().bundle()  # first: without it, no site need be asked
     user_list = asked.fetched()
-    found = profile(user_list, knowledge)
+    found = profile(user_list, bundle)
     return render_template(
         "taste.html",
         asked=asked,
@@ -41,10 +41,10 @@ def show() -> ResponseReturnValue:
         liked=[one for one in found.genres if one.lean >= 0][:SHOWN],
         disliked=[one for one in found.genres if one.lean < 0][-SHOWN:],
         notes=[*found.notes, *list_notes(user_list)],
-        titles=_titles(found, knowledge),
+        titles=_titles(found, bundle),
     )
 
 
-def _titles(found: Profile, knowledge: Knowledge) -> dict[int, Anime]:
+def _titles(found: Profile, bundle: ModelBundle) -> dict[int, Anime]:
     """The titles of the opinions, by id."""
-    return {one.anime_id: with_details(knowledge.catalogue.anime(one.anime_id)) for one in (*found.above, *found.below)}
+    return {one.anime_id: with_details(bundle.catalogue.anime(one.anime_id)) for one in (*found.above, *found.below)}

@@ -7,8 +7,8 @@ from threading import Lock
 from cachetools import LRUCache, cached
 from markupsafe import Markup
 
+from hakken.bundle import Facts, attributes_of
 from hakken.catalogue import Anime
-from hakken.knowledge import Facts, attributes_of
 from hakken.recommend.notes import counted
 
 _LETTER_OF_WORD = re.compile(r"(?<![\w'\N{RIGHT SINGLE QUOTATION MARK}])[^\W\d_]")

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
+from tests.conftest import NO_BROWSER
 from tests.serving import served, wait_for
 from tests.standin import faults
 from tests.standin.__main__ import environment
 from tests.standin.server import Standin
 
 CHROMIUM = shutil.which("chromium")
-MISSING = "chromium is not installed, so no page was tried in a browser"
 ARGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -78,8 +78,8 @@ def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         if os.environ.get("REQUIRE_BROWSER") == "1":
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
+            pytest.fail(NO_BROWSER)
+        pytest.skip(NO_BROWSER)
     with launched() as chromium:
         yield chromium
 
@@ -120,10 +120,3 @@ def tab(browser: Browser, address: str) -> Iterator[Open]:
 @pytest.fixture
 def page(tab: Open) -> Page:
     return tab()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say it where nobody overlooks it."""
-    skipped = [one for one in terminalreporter.stats.get("skipped", []) if MISSING in str(one.longrepr)]
-    if skipped:
-        terminalreporter.write_sep("!", f"WARNING: {MISSING}; tests left out: {len(skipped)}", yellow=True, bold=True)

@@ -1,6 +1,6 @@
 """What browser tests share: Chromium, the app as it is served, and the sites' stand-in."""
 
 from tests.browser.browsing import address, browser, page, sites, stage, tab
-from tests.models import embedded, knowledge, trained
+from tests.models import bundle, embedded, trained
 
-__all__ = ["address", "browser", "embedded", "knowledge", "page", "sites", "stage", "tab", "trained"]
+__all__ = ["address", "browser", "bundle", "embedded", "page", "sites", "stage", "tab", "trained"]

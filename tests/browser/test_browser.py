@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from playwright.sync_api import Page, expect
 
-from hakken.knowledge import Knowledge
+from hakken.bundle import ModelBundle
 from tests.browser.browsing import PHONE, Open
 from tests.serving import until
 from tests.standin.anime import png
@@ -69,7 +69,7 @@ def test_a_picture_lies_over_the_drawn_cover_and_moves_nothing(page: Page) -> No
     assert image.bounding_box() == page.locator(".cover:has(img)").first.bounding_box()
 
 
-def test_a_cover_is_drawn_where_no_picture_is_known(page: Page, embedded: Knowledge) -> None:
+def test_a_cover_is_drawn_where_no_picture_is_known(page: Page, embedded: ModelBundle) -> None:
     page.goto("/picks?q=" + quote(embedded.catalogue.title(WITHOUT_PICTURE)))
 
     image = page.locator(f'img[src="/anime/{WITHOUT_PICTURE}/cover"]')
@@ -77,7 +77,7 @@ def test_a_cover_is_drawn_where_no_picture_is_known(page: Page, embedded: Knowle
     expect(image).to_have_js_property("naturalHeight", 318)
 
 
-def test_a_cover_is_the_picture_once_it_is_known(page: Page, embedded: Knowledge) -> None:
+def test_a_cover_is_the_picture_once_it_is_known(page: Page, embedded: ModelBundle) -> None:
     source = f"/anime/{PICTURED}/cover"
     until(lambda: page.request.get(source, max_redirects=0).status == 302)
 

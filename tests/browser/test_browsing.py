@@ -9,7 +9,7 @@ import pytest
 
 from tests.serving import ROOT
 
-ONE = "tests/test_browser.py::test_one_click_on_the_sample_gives_a_list"
+ONE = "tests/browser/test_browser.py::test_one_click_on_the_sample_gives_a_list"
 
 
 def run_without_chromium(**environment: str) -> subprocess.CompletedProcess[str]:

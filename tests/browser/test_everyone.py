@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from ars_app import create_app
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
-from hakken.knowledge import Knowledge
 from tests.browser.browsing import Open, opened
 from tests.serving import served_here
 from tests.standin.server import Standin
@@ -173,7 +173,7 @@ HOSTILE = (
 
 
 @pytest.fixture(scope="module")
-def hostile(embedded: Knowledge, stage: Standin) -> Iterator[str]:
+def hostile(embedded: ModelBundle, stage: Standin) -> Iterator[str]:
     """An app whose catalogue is full of names that are markup, each with its id behind, so that no two are alike."""
     names = cycle(HOSTILE)
     evil = Catalogue(
@@ -181,13 +181,13 @@ def hostile(embedded: Knowledge, stage: Standin) -> Iterator[str]:
         for one in embedded.catalogue.values()
     )
     app = create_app(
-        stage.settings(facts_source="off", picture_origins=stage.url), knowledge=Knowledge(embedded.model, evil)
+        stage.settings(facts_source="off", picture_origins=stage.url), bundle=ModelBundle(embedded.model, evil)
     )
     with served_here(app) as address:
         yield address
 
 
-def test_whatever_a_title_is_it_is_shown_as_text(browser: Browser, hostile: str, embedded: Knowledge) -> None:
+def test_whatever_a_title_is_it_is_shown_as_text(browser: Browser, hostile: str, embedded: ModelBundle) -> None:
     with opened(browser, hostile) as page:
         page.goto("/recommendations?sample=1&n=60")  # so many that each name is among them
         shown = page.locator("#list .entry h2").all_text_contents()

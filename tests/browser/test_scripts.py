@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, Route, expect
 
-from hakken.knowledge import Knowledge
+from hakken.bundle import ModelBundle
 from tests.browser.browsing import Open
 from tests.browser.walking import FILMS_ONLY, PLAIN, by_upload, entries, heading, titles
 from tests.exports import export_of
@@ -67,7 +67,7 @@ def test_the_positions_that_a_slider_passes_are_not_gone_back_to(page: Page) -> 
     expect(page.locator("main")).to_be_focused()
 
 
-def test_a_jump_within_the_page_asks_for_nothing(page: Page, embedded: Knowledge) -> None:
+def test_a_jump_within_the_page_asks_for_nothing(page: Page, embedded: ModelBundle) -> None:
     by_upload(page, export_of(5000, embedded))
     expect(page.get_by_text("be shared by its link")).to_be_visible()
     asked: list[str] = []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from hakken.knowledge import Knowledge
+from hakken.bundle import ModelBundle
 from tests.browser.browsing import Open
 from tests.browser.walking import PLAIN, by_upload, by_username, choose_file, entries, heading, titles
 from tests.exports import MANGA, SAMPLE, export_of
@@ -98,7 +98,7 @@ def test_an_export_that_is_dropped_on_its_form(page: Page) -> None:
 
 
 @PLAIN
-def test_a_list_too_long_for_an_address(tab: Open, embedded: Knowledge, scripts: bool) -> None:
+def test_a_list_too_long_for_an_address(tab: Open, embedded: ModelBundle, scripts: bool) -> None:
     page = tab(java_script_enabled=scripts)
     by_upload(page, export_of(5000, embedded))
     expect(page.get_by_text("be shared by its link")).to_be_visible()

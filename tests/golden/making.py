@@ -12,8 +12,8 @@ import click
 import msgspec
 import numpy as np
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import FILE_NAME, Catalogue
-from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.model.arrays import Array, Arrays, Int64s, gather, index_type
 from hakken.ratings import CODE_OF_STATUS, Status
@@ -29,26 +29,26 @@ UNKNOWN_ID = 2**31 - 1
 
 def main() -> None:
     """Write both."""
-    knowledge = Knowledge.read(store.open_artefact(store.EMBEDDED))
+    bundle = ModelBundle.read(store.open_artefact(store.EMBEDDED))
     for length in LENGTHS:
         list_path(length).parent.mkdir(exist_ok=True)
-        entries = json.dumps(made_up(knowledge, length), separators=(",", ":"))
+        entries = json.dumps(made_up(bundle, length), separators=(",", ":"))
         list_path(length).write_text(entries.replace("],[", "],\n[") + "\n")
-    rows = chosen(knowledge)
+    rows = chosen(bundle)
     with store.replacing(MODELS["small"]) as directory:
-        part_of(knowledge.model.arrays, rows).save(directory)
-        some = map(knowledge.catalogue.anime, knowledge.model.arrays.anime_ids[rows].tolist())
+        part_of(bundle.model.arrays, rows).save(directory)
+        some = map(bundle.catalogue.anime, bundle.model.arrays.anime_ids[rows].tolist())
         Catalogue(
             msgspec.structs.replace(one, picture=None, tags=(), synonyms=(), title_japanese=None) for one in some
         ).write(directory / FILE_NAME)
-        store.write_manifest(directory, knowledge.model.manifest)
+        store.write_manifest(directory, bundle.model.manifest)
     click.echo(f"{sum(path.stat().st_size for path in MODELS['small'].iterdir()):,} bytes")
 
 
-def made_up(knowledge: Knowledge, length: int) -> list[tuple[int, int, str]]:
+def made_up(bundle: ModelBundle, length: int) -> list[tuple[int, int, str]]:
     """A list of so many entries of any status, popular titles first of all, and of the unknown one."""
     draw = random.Random(SEED + length)
-    arrays = knowledge.model.arrays
+    arrays = bundle.model.arrays
     # The smallest of exponential times, each going by a title's watchers, is a draw without replacement.
     times = [draw.expovariate(1) / (1 + watchers) ** 0.7 for watchers in arrays.watchers.tolist()]
     rows = sorted(range(len(times)), key=times.__getitem__)[: length - 1]
@@ -62,15 +62,15 @@ def made_up(knowledge: Knowledge, length: int) -> list[tuple[int, int, str]]:
     return entries
 
 
-def chosen(knowledge: Knowledge) -> Int64s:
+def chosen(bundle: ModelBundle) -> Int64s:
     """Rows of the sample's titles and the short list's, of their series, and of others, rare ones too."""
     draw = random.Random(SEED)
-    arrays, catalogue = knowledge.model.arrays, knowledge.catalogue
+    arrays, catalogue = bundle.model.arrays, bundle.catalogue
     by_name = lists()
     wanted = {anime_id for name in ("sample", "20") for anime_id, _, _ in entries_of(by_name[name])}
     for series in {catalogue.series_of(one) for one in wanted}:
         wanted.update(catalogue.series.get(series, ()))
-    rows, known = knowledge.model.rows_of(sorted(wanted))
+    rows, known = bundle.model.rows_of(sorted(wanted))
     found = set(rows[known].tolist())
     rare = np.flatnonzero(arrays.watchers <= 5).tolist()
     found |= set(draw.sample(rare, OF_THEM_RARE))

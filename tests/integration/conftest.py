@@ -2,7 +2,7 @@
 
 from tests.backstage import app_with, backstage, client, client_without_mal
 from tests.integration.bucket import bucket, emulator, faults
-from tests.models import embedded, knowledge, trained
+from tests.models import bundle, embedded, trained
 from tests.programs import embedded_client
 from tests.standin.fixtures import standin, standin_server
 
@@ -10,13 +10,13 @@ __all__ = [
     "app_with",
     "backstage",
     "bucket",
+    "bundle",
     "client",
     "client_without_mal",
     "embedded",
     "embedded_client",
     "emulator",
     "faults",
-    "knowledge",
     "standin",
     "standin_server",
     "trained",

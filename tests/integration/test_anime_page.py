@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from hakken import errors
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue, Link, Related
 from hakken.config import Settings
-from hakken.knowledge import Knowledge
 from hakken.lists.encoded_list import packed
 from hakken.neighbours import also_liked, nearest, standing
 from hakken.ratings import Rating, Status, UserList
@@ -65,22 +65,22 @@ BESIDE = 10
 
 
 @pytest.fixture(scope="module")
-def told(knowledge: Knowledge) -> Knowledge:
+def told(bundle: ModelBundle) -> ModelBundle:
     """The small model with names that a page must not take at their word; 2, 4 and 6 belong to 1, 6 is for adults."""
-    adults = {6, nearest(BESIDE, knowledge)[0].anime_id}
+    adults = {6, nearest(BESIDE, bundle)[0].anime_id}
     assert not adults & {1, 5, BESIDE, *NAMES}
     names = {one: NAMES.get(one, f"Anime {one}") for one in range(2, N_ITEMS - 3)}
     rest = {one: Anime(anime_id=one, title=title, adult=one in adults) for one, title in names.items()}
     for part, one in enumerate((2, 4, 6), start=2):
         rest[one] = msgspec.structs.replace(rest[one], series=1, part=part)
-    return Knowledge(knowledge.model, Catalogue([FULL, *rest.values(), Anime(anime_id=NEWER, title="Brand new")]))
+    return ModelBundle(bundle.model, Catalogue([FULL, *rest.values(), Anime(anime_id=NEWER, title="Brand new")]))
 
 
 @pytest.fixture
 def client(
-    app_with: Callable[[Settings], Flask], backstage: Backstage, told: Knowledge, monkeypatch: pytest.MonkeyPatch
+    app_with: Callable[[Settings], Flask], backstage: Backstage, told: ModelBundle, monkeypatch: pytest.MonkeyPatch
 ) -> FlaskClient:
-    monkeypatch.setattr(backstage, "knowledge", lambda: told)
+    monkeypatch.setattr(backstage, "bundle", lambda: told)
     return app_with(Settings()).test_client()
 
 
@@ -102,7 +102,7 @@ def test_all_that_is_known_is_shown(client: FlaskClient) -> None:
     assert "&lt;b&gt;Bold&lt;/b&gt;" in page.text
 
 
-def test_the_nearest_come_with_their_similarity_and_support(client: FlaskClient, told: Knowledge) -> None:
+def test_the_nearest_come_with_their_similarity_and_support(client: FlaskClient, told: ModelBundle) -> None:
     page = client.get("/anime/1")
 
     found = re.findall(
@@ -115,7 +115,7 @@ def test_the_nearest_come_with_their_similarity_and_support(client: FlaskClient,
         assert f'href="/anime/{anime_id}"' in page.text
 
 
-def test_where_it_stands_is_said(client: FlaskClient, told: Knowledge) -> None:
+def test_where_it_stands_is_said(client: FlaskClient, told: ModelBundle) -> None:
     found = standing(1, told)
     assert found
     said = words(client.get("/anime/1"))
@@ -126,7 +126,7 @@ def test_where_it_stands_is_said(client: FlaskClient, told: Knowledge) -> None:
 
 @pytest.fixture
 def hardly(
-    told: Knowledge,
+    told: ModelBundle,
     app_with: Callable[[Settings], Flask],
     backstage: Backstage,
     monkeypatch: pytest.MonkeyPatch,
@@ -139,8 +139,8 @@ def hardly(
     few = dataclasses.replace(arrays, watchers=watchers, raters=raters, attr_share=share)
     facts = {one.anime_id: msgspec.structs.replace(one, genres=("Drama",)) for one in told.catalogue.values()}
     facts[21] = told.catalogue[21]
-    behind = Knowledge(dataclasses.replace(told.model, arrays=few), Catalogue(facts.values()))
-    monkeypatch.setattr(backstage, "knowledge", lambda: behind)
+    behind = ModelBundle(dataclasses.replace(told.model, arrays=few), Catalogue(facts.values()))
+    monkeypatch.setattr(backstage, "bundle", lambda: behind)
     return app_with(Settings()).test_client()
 
 
@@ -200,14 +200,14 @@ AROUND: dict[int, dict[str, Any]] = {
 
 @pytest.fixture
 def around(
-    app_with: Callable[[Settings], Flask], backstage: Backstage, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
+    app_with: Callable[[Settings], Flask], backstage: Backstage, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
 ) -> FlaskClient:
     """Where 30 to 36 are a series, 40 to 42 two other tellings of it, and the rest of its universe."""
     usual: dict[str, Any] = {"anime_id": 0, "series": 30, "story": 30, "universe": 30}
     anime = {one: Anime(anime_id=one, title=f"Anime {one}", kind="main") for one in range(1, 100)}
     anime |= {one: Anime(**usual | {"anime_id": one} | facts) for one, facts in AROUND.items()}
-    behind = Knowledge(knowledge.model, Catalogue(anime.values()))
-    monkeypatch.setattr(backstage, "knowledge", lambda: behind)
+    behind = ModelBundle(bundle.model, Catalogue(anime.values()))
+    monkeypatch.setattr(backstage, "bundle", lambda: behind)
     return app_with(Settings()).test_client()
 
 
@@ -321,7 +321,7 @@ def test_it_says_what_it_was_made_from_and_ten_tags(client: FlaskClient) -> None
     assert "Tags:" not in bare
 
 
-def test_titles_for_adults_are_near_only_if_asked_for(client: FlaskClient, told: Knowledge) -> None:
+def test_titles_for_adults_are_near_only_if_asked_for(client: FlaskClient, told: ModelBundle) -> None:
     link = f'href="/anime/{nearest(BESIDE, told, adult=True)[0].anime_id}"'
     assert link not in client.get(f"/anime/{BESIDE}").text
     assert link in client.get(f"/anime/{BESIDE}?adult=1").text

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hakken import errors
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Link, Related
-from hakken.knowledge import Knowledge
 from hakken.listing import as_json
 from hakken.lists import encoded_list
 from hakken.neighbours import also_liked, nearest, standing
@@ -39,7 +39,7 @@ from hakken.web.api.options import RANGES, RecommendationsBody
 from hakken.web.api.table import OPERATIONS
 from hakken.web.forms import CHOICES, written
 from tests.backstage import EVIL, MADE, Backstage, words
-from tests.backstage import knowledge as made_up_knowledge
+from tests.backstage import bundle as made_up_bundle
 from tests.integration.test_pages import kinds_of_error
 from tests.programs import JSON, PROBLEM, ask, said
 
@@ -55,7 +55,7 @@ def test_a_list_by_name_is_that_of_the_terminal_and_the_download(client: FlaskCl
     assert answer.status_code == 200
     assert answer.content_type == JSON
     assert backstage.asked == [(Username("Spike_S-1", Site.ANILIST), Preferences(n=25))]
-    assert answer.text == as_json(MADE, made_up_knowledge())
+    assert answer.text == as_json(MADE, made_up_bundle())
     assert "Spike" not in answer.text
     assert list(said(answer)) == ["recommendations", "continue", "model", "notes"]
     assert said(answer)["model"] == {
@@ -68,7 +68,7 @@ def test_a_list_by_name_is_that_of_the_terminal_and_the_download(client: FlaskCl
 def test_a_list_that_is_sent(client: FlaskClient, backstage: Backstage) -> None:
     answer = client.post("/api/v1/recommendations", json=LIST | {"n": 20, "genre": ["Action", "Action"], "adult": True})
 
-    assert said(answer) == json.loads(as_json(MADE, made_up_knowledge()))
+    assert said(answer) == json.loads(as_json(MADE, made_up_bundle()))
     [(who, preferences)] = backstage.asked
     assert isinstance(who, UserList)
     assert [(one.anime_id, one.score, one.status) for one in who.ratings] == [
@@ -348,7 +348,7 @@ def test_no_such_title(client: FlaskClient, path: str) -> None:
 
 
 def test_the_model(client: FlaskClient) -> None:
-    model, manifest = said(client.get("/api/v1/model")), made_up_knowledge().model.manifest
+    model, manifest = said(client.get("/api/v1/model")), made_up_bundle().model.manifest
 
     assert model == {
         "version": "20261123T211635Z-abc",
@@ -361,7 +361,7 @@ def test_the_model(client: FlaskClient) -> None:
     }
 
 
-def test_neighbours(embedded_client: FlaskClient, embedded: Knowledge) -> None:
+def test_neighbours(embedded_client: FlaskClient, embedded: ModelBundle) -> None:
     answer = said(embedded_client.get("/api/v1/anime/1/neighbours?limit=4"))
 
     assert answer == {
@@ -375,7 +375,7 @@ def test_neighbours(embedded_client: FlaskClient, embedded: Knowledge) -> None:
 
 def test_taste_by_name_and_of_a_list(client: FlaskClient, backstage: Backstage) -> None:
     backstage.list = UserList.of([Rating(1, 9), Rating(199, 0, Status.WATCHING)])
-    expected = json.loads(msgspec.json.encode(profile(backstage.list, made_up_knowledge())))
+    expected = json.loads(msgspec.json.encode(profile(backstage.list, made_up_bundle())))
 
     assert said(client.get("/api/v1/taste?username=spike")) == expected
     assert said(client.post("/api/v1/taste", json=LIST)) == expected
@@ -387,7 +387,7 @@ def test_a_taste_says_what_could_not_be_read(client: FlaskClient, backstage: Bac
     backstage.list = UserList.of([Rating(1, 9)], skipped=2)
     notes = said(client.get("/api/v1/taste?username=spike"))["notes"]
 
-    assert notes == [*profile(backstage.list, made_up_knowledge()).notes, *list_notes(backstage.list)]
+    assert notes == [*profile(backstage.list, made_up_bundle()).notes, *list_notes(backstage.list)]
     assert len(list_notes(backstage.list)) == 1
 
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, Phase, settings
 
 from ars_app import create_app
 from hakken import errors
+from hakken.bundle import ModelBundle
 from hakken.config import Settings
-from hakken.knowledge import Knowledge
 from hakken.ratings import Rating, Site, UserList
 from hakken.sites.client import HttpClient
 from hakken.sites.http import Deadline
@@ -32,8 +32,8 @@ FAILURES = [
     errors.SiteTimeout("The site took too long."),
     errors.SiteBusy("The site asks for patience.", 30.0),
     errors.SiteBlocked("The site refused."),
-    errors.SiteNonsense("The site's answer can't be read."),
-    errors.Crowded("Too many wait already."),
+    errors.InvalidResponse("The site's answer can't be read."),
+    errors.TooManyFetches("Too many wait already."),
     errors.NoListSource("Nobody can be asked."),
 ]
 OURS = ("`", "There is no option", "What is missing is")
@@ -78,9 +78,9 @@ schema.app = curtain
 
 
 @pytest.fixture(scope="module", autouse=True)
-def app(embedded: Knowledge) -> Flask:
+def app(embedded: ModelBundle) -> Flask:
     sources = ListSources(HttpClient(1.0), {site: [Whims()] for site in Site})
-    app = create_app(Settings(facts_source="off"), knowledge=embedded, sources=sources)
+    app = create_app(Settings(facts_source="off"), bundle=embedded, sources=sources)
     curtain.app = app
     return app
 

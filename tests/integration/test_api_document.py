@@ -72,7 +72,7 @@ def test_every_answer_has_an_example_and_every_failure_a_place() -> None:
 def test_what_can_go_wrong_with_a_list_is_all_documented() -> None:
     possible = {kind for kind in kinds_of_error() if issubclass(kind, errors.SourceError)}
     uploads = set(errors.ExportError.__subclasses__())
-    inherited = {errors.SiteResting}
+    inherited = {errors.CircuitOpen}
     assert {kind for kind in possible - uploads - inherited if kind in FAILURES} <= set(BY_NAME)
 
 

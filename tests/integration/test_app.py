@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from ars_app import create_app
+from hakken.bundle import ModelBundle
 from hakken.config import Settings
-from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.ratings import MAX_ANIME_ID, Rating, Site, UserList, Username
 from hakken.sites.client import HttpClient
@@ -56,8 +56,8 @@ def test_the_embedded_model_is_served(server: str) -> None:
     assert sample.text.partition('class="continue"')[0].count('<li class="entry">') == 7
 
 
-def test_a_username_that_nobody_can_be_asked_for_is_refused_at_once(embedded: Knowledge) -> None:
-    client = create_app(Settings(facts_source="off"), knowledge=embedded).test_client()
+def test_a_username_that_nobody_can_be_asked_for_is_refused_at_once(embedded: ModelBundle) -> None:
+    client = create_app(Settings(facts_source="off"), bundle=embedded).test_client()
     home = client.get("/")
     page = client.get("/recommendations?username=spike")
     problems = [client.get(f"/api/v1/{path}?username=spike") for path in ("recommendations", "taste")]
@@ -79,10 +79,10 @@ def test_a_username_that_nobody_can_be_asked_for_is_refused_at_once(embedded: Kn
     assert client.get("/readyz").get_json()["usernames"]["mal"] == []
 
 
-def test_a_titles_page_knows_the_list_that_was_fetched_a_moment_ago(embedded: Knowledge) -> None:
+def test_a_titles_page_knows_the_list_that_was_fetched_a_moment_ago(embedded: ModelBundle) -> None:
     cache = ListCache()
     sources = ListSources(HttpClient(20), {Site.MAL: []}, cache=cache)
-    client = create_app(Settings(facts_source="off"), knowledge=embedded, sources=sources).test_client()
+    client = create_app(Settings(facts_source="off"), bundle=embedded, sources=sources).test_client()
     main = next(one for one in embedded.catalogue.series.values() if len(one) > 1)
     assert "Read it again" in words(client.get(f"/anime/{main[0]}?username=spike"))
     found = UserList.of([Rating(main[0], 9)])
@@ -101,7 +101,7 @@ def test_a_worker_never_loads_what_only_training_needs(server: str) -> None:
     assert not [name for name in modules if name.startswith(("hakken.training", "hakken.evaluation", "google.cloud"))]
 
 
-def test_a_long_list_is_answered(server: str, embedded: Knowledge) -> None:
+def test_a_long_list_is_answered(server: str, embedded: ModelBundle) -> None:
     files = {"export": ("animelist.xml", export_of(1500, embedded))}
     answer = requests.post(f"{server}/recommendations", files=files, data={"n": "100"}, timeout=10)
     assert answer.status_code == 200
@@ -109,7 +109,7 @@ def test_a_long_list_is_answered(server: str, embedded: Knowledge) -> None:
 
 
 def test_an_address_may_hold_all_that_can_be_picked_and_left_out(server: str) -> None:
-    known = Knowledge.read(store.open_artefact("embedded")).model.arrays.anime_ids[-100:].tolist()
+    known = ModelBundle.read(store.open_artefact("embedded")).model.arrays.anime_ids[-100:].tolist()
     largest = range(MAX_ANIME_ID - 99, MAX_ANIME_ID + 1)
     query = {"pick": [f"{one}-{one % 11}" for one in (*known, *largest)], "ignore": known, "n": "5"}
     answer = requests.get(f"{server}/recommendations", query, timeout=10)
@@ -192,25 +192,25 @@ def test_without_a_usable_model_pages_say_so_and_readyz_says_why(
 
 
 def test_the_embedded_model_is_warm_before_anyone_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    warmed: list[Knowledge] = []
+    warmed: list[ModelBundle] = []
 
-    def warm(knowledge: Knowledge) -> None:
-        warmed.append(knowledge)
+    def warm(bundle: ModelBundle) -> None:
+        warmed.append(bundle)
 
-    monkeypatch.setattr(Knowledge, "warm", warm)
+    monkeypatch.setattr(ModelBundle, "warm", warm)
     create_app(Settings(facts_source="off"))
     assert len(warmed) == 1
 
 
-def test_what_a_test_hands_over_is_what_is_served(knowledge: Knowledge) -> None:
-    client = create_app(Settings(model="/nowhere"), knowledge=knowledge).test_client()
-    assert client.get("/readyz").get_json()["model"]["version"] == knowledge.model.version
+def test_what_a_test_hands_over_is_what_is_served(bundle: ModelBundle) -> None:
+    client = create_app(Settings(model="/nowhere"), bundle=bundle).test_client()
+    assert client.get("/readyz").get_json()["model"]["version"] == bundle.model.version
 
 
 def test_the_sample_export_is_read_whole_and_known_to_the_embedded_model() -> None:
     with SAMPLE.open("rb") as file:
         user_list = read_export(file, Settings())
-    model = Knowledge.read(store.open_artefact("embedded")).model
+    model = ModelBundle.read(store.open_artefact("embedded")).model
     assert user_list.skipped == user_list.repeats == 0
     _, known = model.rows_of([rating.anime_id for rating in user_list.scored])
     assert len(known) > 30

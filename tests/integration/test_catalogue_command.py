@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from flask import Response
 
+from hakken.bundle import ModelBundle, put_catalogue
 from hakken.catalogue import FILE_NAME, Anime, Catalogue, Related
 from hakken.cli import catalogue as command
 from hakken.cli.main import main
 from hakken.errors import BadOption, StorageError
-from hakken.knowledge import Knowledge, put_catalogue
 from hakken.model import store
 from hakken.ratings import FranchiseRule, Order, Preferences, Rating, UserList
 from hakken.recommend import recommend
@@ -426,11 +426,11 @@ def test_where_a_disk_knows_no_second_names_files_are_copied(model: Path, monkey
     before = (model / "b_i.npy").read_bytes()
     put_catalogue(model, Catalogue([Anime(anime_id=1, title="One")]))
     assert (model / "b_i.npy").read_bytes() == before
-    assert list(Knowledge.read(store.open_artefact(model)).catalogue) == [1]
+    assert list(ModelBundle.read(store.open_artefact(model)).catalogue) == [1]
 
 
-def test_titles_without_ratings_are_known_and_never_recommended(model: Path, knowledge: Knowledge) -> None:
-    known_ids = set(knowledge.model.arrays.anime_ids.tolist())
+def test_titles_without_ratings_are_known_and_never_recommended(model: Path, bundle: ModelBundle) -> None:
+    known_ids = set(bundle.model.arrays.anime_ids.tolist())
     strangers = [
         Anime(
             anime_id=50_000 + n, title=f"Stranger {n}", type="TV", genres=("Drama",), members=10**6, mean=9.9, year=2020
@@ -445,7 +445,7 @@ def test_titles_without_ratings_are_known_and_never_recommended(model: Path, kno
     path = model.parent / "more.gz"
     Catalogue([*strangers, *related]).write(path)
     run("--model", model, "--from", path)
-    renewed = Knowledge.read(store.open_artefact(model))
+    renewed = ModelBundle.read(store.open_artefact(model))
     assert {one.anime_id for one in strangers + related} <= set(renewed.catalogue)
     listed = UserList.of([Rating(n, 8) for n in range(1, 30)] + [Rating(50_000, 10), Rating(60_005, 9)])
     for order in Order:

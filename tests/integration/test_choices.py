@@ -13,9 +13,9 @@ from werkzeug.datastructures import MultiDict
 
 from ars_app import create_app
 from hakken import errors
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.config import Settings
-from hakken.knowledge import Knowledge
 from hakken.lists.mal_export import parse
 from hakken.ratings import (
     FranchiseRule,
@@ -343,9 +343,9 @@ def test_how_sure_a_predicted_rating_is(
 
 
 @pytest.fixture(scope="module")
-def listed(embedded: Knowledge) -> Callable[[str], list[Anime]]:
+def listed(embedded: ModelBundle) -> Callable[[str], list[Anime]]:
     """What the sample list gets, by the order of the page."""
-    client = create_app(Settings(), knowledge=embedded).test_client()
+    client = create_app(Settings(), bundle=embedded).test_client()
 
     def ask(text: str) -> list[Anime]:
         page = client.get(f"/recommendations?sample=1&{text}", follow_redirects=True)
@@ -396,8 +396,8 @@ def test_order_series_planned_and_left_out_change_the_list(listed: Callable[[str
     assert listed("n=100&franchise=new&order=match&popularity=0.0&year_from=") == usual
 
 
-def test_a_genre_that_there_is_not(embedded: Knowledge) -> None:
-    page = create_app(Settings(), knowledge=embedded).test_client().get("/recommendations?sample=1&genre=Dramma")
+def test_a_genre_that_there_is_not(embedded: ModelBundle) -> None:
+    page = create_app(Settings(), bundle=embedded).test_client().get("/recommendations?sample=1&genre=Dramma")
 
     assert page.status_code == 400
     assert 'There is no genre "Dramma"; did you mean drama?' in words(page)

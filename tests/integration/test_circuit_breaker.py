@@ -9,7 +9,7 @@ import pytest
 from flask import Response
 
 from hakken.config import SiteRate
-from hakken.errors import OutOfTurns, SiteBusy, SiteDown, SiteError, SiteNonsense, SiteResting, SiteTimeout
+from hakken.errors import CircuitOpen, InvalidResponse, RateLimited, SiteBusy, SiteDown, SiteError, SiteTimeout
 from hakken.sites import adapter
 from hakken.sites.adapter import FAILURES
 from hakken.sites.client import HttpClient
@@ -68,7 +68,7 @@ def test_a_site_that_fails_in_a_row_costs_the_next_visitor_milliseconds(
     fails(hasty, standin, error)
     begun = time.monotonic()
 
-    resting = fails(hasty, standin, SiteResting)
+    resting = fails(hasty, standin, CircuitOpen)
 
     assert time.monotonic() - begun < 0.1
     assert str(resting).startswith("127.0.0.1 has just failed several times, and is left alone")
@@ -81,7 +81,7 @@ def test_time_outs_count_too_and_an_answer_starts_the_count_anew(hasty: HttpClie
         time.sleep(0.8)
 
     standin.fail("jikan", in_turn(hang, hang, None, *[hang] * FAILURES))
-    for error in (SiteTimeout, SiteTimeout, None, *[SiteTimeout] * FAILURES, SiteResting):
+    for error in (SiteTimeout, SiteTimeout, None, *[SiteTimeout] * FAILURES, CircuitOpen):
         if error:
             fails(hasty, standin, error, seconds=0.6)
         else:
@@ -91,7 +91,7 @@ def test_time_outs_count_too_and_an_answer_starts_the_count_anew(hasty: HttpClie
 def test_what_is_not_the_sites_weakness_is_no_reason_to_rest(hasty: HttpClient, standin: Standin) -> None:
     standin.fail("jikan", Faults.REDIRECT)
     for _ in range(2 * FAILURES):
-        fails(hasty, standin, SiteNonsense)
+        fails(hasty, standin, InvalidResponse)
 
 
 def test_a_site_that_had_no_time_has_not_failed(hasty: HttpClient, standin: Standin) -> None:
@@ -104,7 +104,7 @@ def test_a_turn_that_did_not_come_tells_nothing_of_the_site(standin: Standin) ->
     http = HttpClient(2, sites={"jikan": standin.jikan_url}, rates={"jikan": (SiteRate(1, 60),)})
     assert get(http, standin) == 200
     for _ in range(2 * FAILURES):
-        fails(http, standin, OutOfTurns)
+        fails(http, standin, RateLimited)
 
 
 def test_after_a_rest_one_at_a_time_tries_it(hasty: HttpClient, standin: Standin) -> None:
@@ -124,7 +124,7 @@ def test_after_a_rest_one_at_a_time_tries_it(hasty: HttpClient, standin: Standin
     with ThreadPoolExecutor(4) as threads:
         outcomes = list(threads.map(visit, range(4)))
 
-    assert (outcomes.count(200), outcomes.count(SiteResting)) == (1, 3)
+    assert (outcomes.count(200), outcomes.count(CircuitOpen)) == (1, 3)
     assert len(standin.requests) == FAILURES + 1
     assert get(hasty, standin) == 200  # it answered
 
@@ -133,9 +133,9 @@ def test_one_more_failure_and_it_rests_again(hasty: HttpClient, standin: Standin
     standin.fail("jikan", Faults.OUT_OF_ORDER)
     fails(hasty, standin, SiteDown)
     time.sleep(REST)
-    fails(hasty, standin, SiteResting)  # of three attempts the first failed, and ended the trial
+    fails(hasty, standin, CircuitOpen)  # of three attempts the first failed, and ended the trial
     assert len(standin.requests) == FAILURES + 1
-    fails(hasty, standin, SiteResting)
+    fails(hasty, standin, CircuitOpen)
 
 
 # Attempts
@@ -156,7 +156,7 @@ def test_what_will_not_pass_is_not(http: HttpClient, standin: Standin, lasting: 
     standin.fail("jikan", lasting)
     try:
         get(http, standin)
-    except SiteNonsense:
+    except InvalidResponse:
         assert lasting is Faults.REDIRECT
 
     assert len(standin.requests) == 1

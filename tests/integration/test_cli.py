@@ -12,8 +12,8 @@ import click.testing
 import numpy as np
 import pytest
 
+from hakken.bundle import ModelBundle
 from hakken.cli.main import main
-from hakken.knowledge import Knowledge
 from hakken.model import fold_in, store
 from hakken.ratings import Rating, UserList
 from tests.models import ADULT_ID
@@ -78,7 +78,7 @@ def test_recommend_answers_each_line_in_order(tmp_path: Path) -> None:
     assert "repeated" in repeated["notes"][-1]
 
 
-def test_predict_is_not_clipped_and_says_what_is_unknown(trained: Path, knowledge: Knowledge, tmp_path: Path) -> None:
+def test_predict_is_not_clipped_and_says_what_is_unknown(trained: Path, bundle: ModelBundle, tmp_path: Path) -> None:
     tens = [{"anime_id": i, "score": 10} for i in range(1, 60)]
     source = write_lines(
         tmp_path / "in.jsonl",
@@ -88,13 +88,13 @@ def test_predict_is_not_clipped_and_says_what_is_unknown(trained: Path, knowledg
     )
     run("predict", "--model", trained, "--input", source, "--output", tmp_path / "out.jsonl")
     first, high, nothing = read_lines(tmp_path / "out.jsonl")
-    b_u = fold_in(knowledge.model, UserList.of([Rating(10, 9), Rating(20, 4)])).b_u
+    b_u = fold_in(bundle.model, UserList.of([Rating(10, 9), Rating(20, 4)])).b_u
     assert list(first["predictions"]) == ["10", "30", "99999"]
-    assert first["predictions"]["99999"] == pytest.approx(knowledge.model.mu + b_u)
+    assert first["predictions"]["99999"] == pytest.approx(bundle.model.mu + b_u)
     assert first["unknown"] == [99_999]
     assert max(high["predictions"].values()) > 10
     assert "unknown" not in high
-    assert nothing == {"user": 9, "predictions": {"99999": knowledge.model.mu}, "unknown": [99_999]}
+    assert nothing == {"user": 9, "predictions": {"99999": bundle.model.mu}, "unknown": [99_999]}
 
 
 def test_what_nobody_scored_is_as_unknown_to_predict_as_what_has_no_row(trained: Path, tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ import pytest
 
 import create_gcs_local_file
 from create_gcs_local_file import NO_BACKGROUND, fetch, place_of
+from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactTooNew, StorageError
-from hakken.knowledge import Knowledge
 from hakken.model import store
-from make_recommendations import open_knowledge
+from make_recommendations import open_bundle
 from tests.integration.bucket import BUCKET, left_in, publish, upload
 
 
@@ -49,7 +49,7 @@ def test_workers_that_start_together_all_find_the_whole_version(bucket: Any, tra
     publish(bucket, trained, "p/")
     with ThreadPoolExecutor(6) as workers:
         places = list(
-            workers.map(lambda _: Knowledge.read(store.verify(fetch(f"gs://{BUCKET}/p", tmp_path))), range(6))
+            workers.map(lambda _: ModelBundle.read(store.verify(fetch(f"gs://{BUCKET}/p", tmp_path))), range(6))
         )
     assert len(places) == 6
 
@@ -169,8 +169,8 @@ def test_a_disk_that_refuses_is_a_storage_error(bucket: Any, trained: Path, tmp_
 
 def test_the_app_serves_what_the_setting_names(bucket: Any, trained: Path, tmp_path: Path) -> None:
     version = publish(bucket, trained, "p/")
-    knowledge = open_knowledge(Settings(model=f"gs://{BUCKET}/p", cache_dir=str(tmp_path)))
-    assert knowledge.model.version == version
+    bundle = open_bundle(Settings(model=f"gs://{BUCKET}/p", cache_dir=str(tmp_path)))
+    assert bundle.model.version == version
 
 
 def test_without_the_bucket_the_version_fetched_last_is_served(
@@ -178,13 +178,13 @@ def test_without_the_bucket_the_version_fetched_last_is_served(
 ) -> None:
     version = publish(bucket, trained, "p/")
     settings = Settings(model=f"gs://{BUCKET}/p", cache_dir=str(tmp_path))
-    open_knowledge(settings)
+    open_bundle(settings)
     bucket.blob("p/current.json").delete()
-    assert open_knowledge(settings).model.version == version
+    assert open_bundle(settings).model.version == version
     assert "Serving the model fetched last, since There is no model at" in caplog.text
     elsewhere = Settings(model=f"gs://{BUCKET}/other", cache_dir=str(tmp_path))
     with pytest.raises(ArtefactMissing):
-        open_knowledge(elsewhere)
+        open_bundle(elsewhere)
 
 
 def test_the_command_line_prints_where_the_model_is(bucket: Any, trained: Path, tmp_path: Path) -> None:

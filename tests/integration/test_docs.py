@@ -8,10 +8,12 @@ import sys
 import typing
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 from flask.testing import FlaskClient
 
+from create_gcs_local_file import main as fetch
 from hakken import errors
 from hakken.catalogue import FILE_NAME
 from hakken.cli.main import main
@@ -19,15 +21,22 @@ from hakken.config import Settings, variable_names
 from hakken.model import store
 from hakken.model.arrays import Arrays
 from hakken.web import Metrics
+from make_recommendations import main as recommend_to_one
 from tests.screenshots import DRAWINGS, SHOTS
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text()
-ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
-CONTRACT = (ROOT / ".importlinter").read_text()
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + list(
-    (ROOT / "docs").glob("*.md")
+ARCHITECTURE = (DOCS / "architecture.md").read_text()
+SETTINGS, COMMANDS, ARTEFACT = (
+    (DOCS / "reference" / f"{name}.md").read_text() for name in ("settings", "commands", "artefact")
 )
+CONTRACT = (ROOT / ".importlinter").read_text()
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "deploy/gce.md")),
+    *sorted(DOCS.rglob("*.md")),
+]
+NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 
 
 def test_the_configuration_table_is_the_settings() -> None:
@@ -38,18 +47,40 @@ def test_the_configuration_table_is_the_settings() -> None:
         [meta] = [one for one in typing.get_args(hints[field]) if getattr(one, "description", None)]
         default = f"`{defaults[field]}`" if defaults[field] != "" else ""
         rows.append(f"| `{variable}` | {default} | {meta.description} |")
-    found = [line for line in README.splitlines() if re.match(r"\| `(HAKKEN_|MAL_)", line)]
+    found = [line for line in SETTINGS.splitlines() if re.match(r"\| `(HAKKEN_|MAL_)", line)]
     assert found == rows
 
 
-def test_every_command_stands_in_the_readme_and_every_one_named_exists() -> None:
-    named = set(re.findall(r"python -m hakken (\w+)", README + ARCHITECTURE))
-    assert named == set(main.commands)
+def test_every_command_and_option_is_documented_and_no_other() -> None:
+    sections = dict(re.findall(r"^## `?(.+?)`?\n(.*?)(?=^## |\Z)", COMMANDS, re.MULTILINE | re.DOTALL))
+    found = {
+        name: set(re.findall(r"`(-\w|--[\w-]+)`", "".join(re.findall(r"^\|[^|]*", text, re.MULTILINE))))
+        for name, text in sections.items()
+    }
+    shared = found.pop("List options")
+    for name, text in sections.items():
+        if "(#list-options)" in text:
+            found[name] |= shared
+    commands = {f"python -m hakken {name}": command for name, command in main.commands.items()}
+    commands |= {"make_recommendations.py": recommend_to_one, "create_gcs_local_file.py": fetch}
+    assert found == {"python -m hakken.serving": set()} | {
+        name: {one for option in command.params if isinstance(option, click.Option) for one in option.opts}
+        for name, command in commands.items()
+    }
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)
+def test_every_command_and_option_in_an_example_exists(path: Path) -> None:
+    text = path.read_text().replace("\\\n", " ")
+    for name, rest in re.findall(r"^(?: {4}|)\.venv/bin/python -m hakken (\w+)(.*)", text, re.MULTILINE):
+        options = {one for option in main.commands[name].params for one in option.opts}
+        assert set(re.findall(r"(?<= )--?[a-z][\w-]*", rest)) <= options, (name, rest)
+    assert set(re.findall(r"python -m hakken (\w+)", text)) <= set(main.commands)
 
 
 def test_the_commands_for_the_api_are_answered(embedded_client: FlaskClient) -> None:
-    section = README.partition("\n## API\n")[2].partition("\n## ")[0]
-    commands = re.findall(r"^    (curl (?:.*\\\n)*.*)", section, re.MULTILINE)
+    pages = README + (DOCS / "how-to" / "api.md").read_text()
+    commands = re.findall(r"^    (curl (?:.*\\\n)*.*)", pages, re.MULTILINE)
     assert len(commands) > 3
     for command in commands:
         _, address, *rest = shlex.split(command.replace("\\\n", " "))
@@ -87,7 +118,7 @@ def test_the_error_tree_is_drawn_as_it_is() -> None:
 
 
 def test_the_layout_names_every_part_and_no_other() -> None:
-    table = ARCHITECTURE.partition("## Layout")[2].partition("\n## ")[0]
+    table = ARCHITECTURE.partition("## Folders")[2].partition("\n## ")[0]
     named = {name.rstrip("/") for name in re.findall(r"`([\w./]+)`(?=[^|]*\|)", table) if (ROOT / name).exists()}
     parts = {
         f"hakken/{path.name}" for path in (ROOT / "hakken").iterdir() if path.name not in {"__init__.py", "__pycache__"}
@@ -97,23 +128,24 @@ def test_the_layout_names_every_part_and_no_other() -> None:
 
 
 def test_the_artefact_table_names_every_file() -> None:
-    table = ARCHITECTURE.partition("## The artefact")[2].partition("\n## ")[0]
+    table = ARTEFACT.partition("\n## ")[0]
     named = set(re.findall(r"`([\w]+\.(?:npy|json|jsonl\.gz))`(?=[^|]*\|)", table))
     assert named == {*(f"{name}.npy" for name in Arrays.__dataclass_fields__), FILE_NAME, "manifest.json"}
 
 
 def test_the_figure_of_the_embedded_model_is_its_own() -> None:
     scored = f"{store.open_artefact('embedded').manifest.sizes.scored:,}"
-    assert f"trained on {scored} ratings" in README
+    assert f"trained on {scored} ratings" in " ".join(README.split())
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)
 def test_nothing_is_left_to_be_filled_in(path: Path) -> None:
     allowed = {
         *variable_names().values(),
         "WEB_CONCURRENCY",
         "STORAGE_EMULATOR_HOST",
         "SOURCE_DATE_EPOCH",
+        "ORIG_HEAD",
         "DATA_TIME",
         "REQUIRE_BROWSER",
         "REQUIRE_TOOLS",
@@ -131,10 +163,25 @@ def test_every_picture_of_a_page_is_taken_by_the_command_and_shown() -> None:
         assert path.stat().st_size < 100_000, path
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to a page's headings."""
+    headings = re.findall(r"^#+ (.+)", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)
 def test_links_between_documents_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text()):
-        assert (path.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", path.read_text()):
+        page = path.parent / target if target else path
+        assert page.exists(), target
+        assert not anchor or anchor in anchors(page), f"{target}#{anchor}"
+
+
+def test_every_page_is_linked_from_the_index() -> None:
+    index = (DOCS / "README.md").read_text()
+    for page in DOCS.rglob("*.md"):
+        name = str(page.relative_to(DOCS))
+        assert f"({name})" in index or name == "README.md" or page.parent.name == "decisions", name
 
 
 COMPOSERS = {
@@ -165,12 +212,12 @@ def test_the_top_level_files_import_what_their_role_allows(name: str) -> None:
 def test_the_contract_of_the_imports_is_the_one_that_is_documented() -> None:
     layers = CONTRACT.partition("layers =\n")[2].partition("\n\n")[0]
     in_contract = [re.findall(r"\w+", line) for line in layers.splitlines()]
-    block = ARCHITECTURE.partition("## Who may import whom")[2].partition("## The artefact")[0]
+    block = ARCHITECTURE.partition("## Who may import whom")[2].partition("\n## ")[0]
     documented = [re.findall(r"hakken\.(\w+)", line) for line in block.splitlines() if line.startswith("      ")]
     assert [sorted(line) for line in documented] == [sorted(line) for line in in_contract]
 
 
 def test_every_metric_is_documented_and_no_other() -> None:
     told = set(re.findall(r"^# TYPE (hakken_\w+?)(?:_total)? ", Metrics().written().decode(), re.MULTILINE))
-    named = set(re.findall(r"^\| `(hakken_\w+)`", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE))
+    named = set(re.findall(r"^\| `(hakken_\w+)`", (DOCS / "operations.md").read_text(), re.MULTILINE))
     assert named == {name for name in told if not name.endswith("_created")}

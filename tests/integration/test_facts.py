@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hakken.catalogue import Anime, Catalogue, Link, Related
 from hakken.config import Settings
-from hakken.errors import ConfigError, SiteBlocked, SiteBusy, SiteDown, SiteError, SiteNonsense
+from hakken.errors import ConfigError, InvalidResponse, SiteBlocked, SiteBusy, SiteDown, SiteError
 from hakken.sites import fetch_queue
 from hakken.sites.base import FactsSite
 from hakken.sites.client import HttpClient
@@ -195,7 +195,7 @@ def test_another_size_takes_the_place_of_one_that_lacks(name: str) -> None:
     "body", [b"", b"[]", b"null", b"<html>", b'{"data": {"mal_id": 2}, "id": 2}', b'"\xff"', b"[" * 10**6]
 )
 def test_nonsense_is_called_so(name: str, body: bytes) -> None:
-    with pytest.raises(SiteNonsense):
+    with pytest.raises(InvalidResponse):
         read(name, body)
 
 
@@ -669,7 +669,7 @@ def test_of_one_page_that_is_too_long_the_top_is_kept(site: Site, asking: FetchQ
 
 
 @pytest.mark.parametrize(
-    "error", [SiteDown("Down."), SiteBusy("Busy.", 0.05), SiteNonsense("No."), RuntimeError("x"), ValueError()]
+    "error", [SiteDown("Down."), SiteBusy("Busy.", 0.05), InvalidResponse("No."), RuntimeError("x"), ValueError()]
 )
 def test_nothing_kills_the_thread(site: Site, asking: FetchQueue, error: Exception) -> None:
     site.errors.append(error)

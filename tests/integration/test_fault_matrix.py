@@ -18,18 +18,18 @@ import pytest
 
 from ars_app import create_app
 from benchmarks import machine
+from hakken.bundle import ModelBundle
 from hakken.errors import (
     AllSourcesFailed,
     HakkenError,
+    InvalidResponse,
     PrivateList,
     SiteBlocked,
     SiteBusy,
     SiteDown,
-    SiteNonsense,
     SiteTimeout,
     UserNotFound,
 )
-from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.ratings import UserList, Username
 from hakken.sites.client import HttpClient
@@ -62,7 +62,7 @@ PAGES: dict[type[HakkenError], tuple[int, str]] = {
     SiteBlocked: (503, "The site refused to answer us"),
     SiteBusy: (503, "The site asks us to slow down"),
     SiteDown: (503, "The site is down"),
-    SiteNonsense: (503, "The site's answer could not be read"),
+    InvalidResponse: (503, "The site's answer could not be read"),
     SiteTimeout: (504, "The site took too long"),
 }
 
@@ -105,10 +105,10 @@ class Watched(ListSources):
 def expected(name: str, row: str) -> type[HakkenError]:
     if row in FAULTS:
         return OUTCOMES[FAULTS[row]]
-    return SiteNonsense if row == ENDLESS else FINAL[name, USERS[row]]
+    return InvalidResponse if row == ENDLESS else FINAL[name, USERS[row]]
 
 
-def measured(standin: Standin, knowledge: Knowledge, name: str, row: str) -> Cell:
+def measured(standin: Standin, bundle: ModelBundle, name: str, row: str) -> Cell:
     """Ask as a visitor does, of an app that has just begun."""
     with tempfile.TemporaryDirectory(prefix="hakken-matrix-") as directory:
         deadline = ENDLESS_DEADLINE if row == ENDLESS else DEADLINE
@@ -117,7 +117,7 @@ def measured(standin: Standin, knowledge: Knowledge, name: str, row: str) -> Cel
         )
         sources = Watched.from_settings(settings, HttpClient.from_settings(settings))
         with MAKING:
-            client = create_app(settings, knowledge=knowledge, sources=sources).test_client()
+            client = create_app(settings, bundle=bundle, sources=sources).test_client()
         if row in FAULTS:
             standin.fail(name, FAULTS[row])
         source = "anilist" if name == "anilist" else "mal"
@@ -133,11 +133,11 @@ def measured(standin: Standin, knowledge: Knowledge, name: str, row: str) -> Cel
 def matrix(standin_server: Standin) -> Iterator[dict[tuple[str, str], Cell]]:
     """All cells; the sites, which know nothing of each other, side by side."""
     standin_server.begin()
-    knowledge = Knowledge.read(store.open_artefact("embedded"))
-    knowledge.warm()
+    bundle = ModelBundle.read(store.open_artefact("embedded"))
+    bundle.warm()
 
     def column(name: str) -> list[Cell]:
-        return [measured(standin_server, knowledge, name, row) for one, row in CELLS if one == name]
+        return [measured(standin_server, bundle, name, row) for one, row in CELLS if one == name]
 
     with ThreadPoolExecutor(len(NAMES)) as threads:
         columns = dict(zip(NAMES, threads.map(column, NAMES), strict=True))

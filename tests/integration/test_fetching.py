@@ -15,8 +15,8 @@ import pytest
 
 import create_gcs_local_file
 from create_gcs_local_file import main, place_of
+from hakken.bundle import ModelBundle
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
-from hakken.knowledge import Knowledge
 from hakken.model import fetching, gathering, store
 from hakken.model.fetching import PARTIAL_NAME, fetch, held, locked
 from hakken.model.places import Directory, Place
@@ -222,7 +222,7 @@ def test_a_version_that_someone_holds_is_kept_until_they_let_go(tmp_path: Path, 
             publish(one, place)
             fetch(place, here)
         assert first.version in installed(here)
-    mapped = Knowledge.read(store.verify(first.directory))
+    mapped = ModelBundle.read(store.verify(first.directory))
     before = mapped.model.arrays.sim_values.sum()
     publish(versions[3], place)
     fetch(place, here)

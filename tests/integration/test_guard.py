@@ -346,4 +346,4 @@ def test_secrets_are_not_shown() -> None:
 
 
 def test_a_full_house_is_no_fault_of_a_site() -> None:
-    assert not issubclass(errors.FullHouse, errors.SourceError)
+    assert not issubclass(errors.ServerBusy, errors.SourceError)

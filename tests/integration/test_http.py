@@ -17,7 +17,7 @@ import urllib3
 from flask import Response, request
 
 import hakken
-from hakken.errors import SiteBusy, SiteDown, SiteError, SiteNonsense, SiteTimeout
+from hakken.errors import InvalidResponse, SiteBusy, SiteDown, SiteError, SiteTimeout
 from hakken.sites.adapter import MAX_BODY
 from hakken.sites.client import HttpClient
 from hakken.sites.http import Answer, Deadline, Request, check_status
@@ -213,8 +213,8 @@ def test_a_status_that_only_the_source_understands_is_handed_on(
         ([429], SiteBusy),
         (range(500, 512), SiteDown),
         ([999], SiteDown),
-        (range(300, 309), SiteNonsense),
-        ([100, 201, 202, 204, 206, 299], SiteNonsense),
+        (range(300, 309), InvalidResponse),
+        ([100, 201, 202, 204, 206, 299], InvalidResponse),
     ],
 )
 def test_a_status_that_means_the_same_everywhere_is_an_error(statuses: range, error: type[SiteError]) -> None:
@@ -226,7 +226,7 @@ def test_a_status_that_means_the_same_everywhere_is_an_error(statuses: range, er
 def test_a_redirect_is_not_followed(standin: Standin, http: HttpClient) -> None:
     standin.fail("jikan", reply(302, Location="/anilist/"))
 
-    with pytest.raises(SiteNonsense):
+    with pytest.raises(InvalidResponse):
         http.get(Request(standin.jikan_url), http.new_deadline())
 
     assert standin.asked() == ["jikan"]
@@ -245,7 +245,7 @@ def test_a_body_may_be_as_large_as_the_limit(
     if fits:
         assert http.get(Request(standin.jikan_url), http.new_deadline()).body == body
     else:
-        with pytest.raises(SiteNonsense, match="too large"):
+        with pytest.raises(InvalidResponse, match="too large"):
             http.get(Request(standin.jikan_url), http.new_deadline())
 
 
@@ -259,7 +259,7 @@ def test_a_huge_body_is_cut_at_the_limit(standin: Standin, http: HttpClient) -> 
             yield b" " * 2**20
 
     standin.fail("jikan", lambda: Response(body()))
-    with pytest.raises(SiteNonsense, match="too large"):
+    with pytest.raises(InvalidResponse, match="too large"):
         http.get(Request(standin.jikan_url), http.new_deadline())
 
     assert sent < MAX_BODY + 16 * 2**20  # what the sockets between us may hold
@@ -275,12 +275,12 @@ class Shape(msgspec.Struct):
     "body", [b"", b"{", b'{"size": "1"}', b"null", b"<html>", b"[" * 10**6, b"[" * 10**6 + b"]" * 10**6]
 )
 def test_a_body_of_another_shape_is_nonsense(body: bytes, kind: type) -> None:
-    with pytest.raises(SiteNonsense, match=r"^site\.example gave an answer that can't be read\.$"):
+    with pytest.raises(InvalidResponse, match=r"^site\.example gave an answer that can't be read\.$"):
         Answer("site.example", 200, body).decode(kind)
 
 
 def test_a_body_that_is_not_utf_8_is_nonsense() -> None:
-    with pytest.raises(SiteNonsense):
+    with pytest.raises(InvalidResponse):
         Answer("site.example", 200, b'{"size": 1, "name": "\xff"}').decode(Shape)
 
 
@@ -436,7 +436,7 @@ THEIRS = sorted(
     key=lambda error: f"{error.__module__}.{error.__name__}",
 )
 TIMEOUTS = {
-    "NameResolutionError",  # which requests makes a ConnectionError of, as of the next
+    "NameResolutionError",  # requests makes a ConnectionError of it, and of the next
     "NewConnectionError",
     "ConnectTimeout",
     "ConnectTimeoutError",
@@ -476,5 +476,5 @@ def test_nothing_but_our_errors_leaves_the_client(
     with pytest.raises(SiteError, match=r"^site\.example ") as caught:
         http.get(Request("http://site.example/"), http.new_deadline())
 
-    expected = SiteNonsense if raised.__name__ in NONSENSE else SiteTimeout if raised.__name__ in TIMEOUTS else SiteDown
-    assert type(caught.value) is expected
+    kinds = {**dict.fromkeys(TIMEOUTS, SiteTimeout), **dict.fromkeys(NONSENSE, InvalidResponse)}
+    assert type(caught.value) is kinds.get(raised.__name__, SiteDown)

@@ -136,7 +136,7 @@ def test_a_storage_that_is_down_takes_nobody_down(backstage: Backstage, caplog: 
     app = Flask("hakken_under_test", root_path=str(ROOT))
     settings = Settings(rate_limit="3/minute", limits_url=f"redis://127.0.0.1:{free_port()}")
     behind = Services(
-        settings, backstage.recommend, backstage.fetch, backstage.knowledge, backstage.parse_export, backstage
+        settings, backstage.recommend, backstage.fetch, backstage.bundle, backstage.parse_export, backstage
     )
     register(app, behind, metrics)
     client = from_address(app, SOMEBODY)

@@ -10,12 +10,12 @@ import pytest
 
 from hakken.errors import (
     AllSourcesFailed,
-    Crowded,
     PrivateList,
     SiteBusy,
     SiteDown,
     SiteTimeout,
     SourceError,
+    TooManyFetches,
     UserNotFound,
 )
 from hakken.ratings import Rating, Site, Status, UserList, Username
@@ -178,7 +178,7 @@ def test_one_more_than_may_wait_is_told_at_once_and_a_list_at_hand_needs_no_room
         waiting = [threads.submit(sources.fetch, Username(f"visitor-{number}")) for number in range(3)]
         time.sleep(0.2)
         begun = time.monotonic()
-        with pytest.raises(Crowded):
+        with pytest.raises(TooManyFetches):
             sources.fetch(Username("one-more"))
         assert sources.fetch(WHO) == LIST
         assert time.monotonic() - begun < 0.2

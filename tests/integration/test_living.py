@@ -23,9 +23,9 @@ from flask.testing import FlaskClient
 from ars_app import create_app
 from create_gcs_local_file import place_of
 from hakken import web
+from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.errors import ArtefactRefused, ModelError, ModelPending, StorageError
-from hakken.knowledge import Knowledge
 from hakken.living import Living
 from hakken.model import manifest as manifests
 from hakken.model import store
@@ -68,7 +68,7 @@ class Machine:
 
     def worker(self) -> Living:
         """One more worker; it looks when it is told, and once at start."""
-        living = Living(Mirror(self.root, self.find, Knowledge.read), 0, web.warm)
+        living = Living(Mirror(self.root, self.find, ModelBundle.read), 0, web.warm)
         living.start(patient=True)
         while living.news().looked is None:
             time.sleep(0.001)
@@ -88,7 +88,7 @@ def machine(tmp_path: Path, there: Directory) -> Machine:
 
 
 def served(living: Living) -> str:
-    return living.knowledge().model.version
+    return living.bundle().model.version
 
 
 def spoil(place: Directory, artefact: Artefact, name: str = "sim_values.npy") -> Path:
@@ -150,10 +150,10 @@ def test_what_a_request_would_wait_for_is_ready_before_the_swap(
     worker = machine.worker()
     publish(versions[1], there)
     worker.look()
-    model = worker.knowledge().model
+    model = worker.bundle().model
     assert {"weights", "row_priors", "standing", "sim_windows", "weights_by_title"} <= set(vars(model))
-    assert {"adult", "year", "types", "genres", "places"} <= set(vars(worker.knowledge().facts))
-    assert {"series", "stories", "universes", "beside", "lone_films"} <= set(vars(worker.knowledge().facts))
+    assert {"adult", "year", "types", "genres", "places"} <= set(vars(worker.bundle().facts))
+    assert {"series", "stories", "universes", "beside", "lone_films"} <= set(vars(worker.bundle().facts))
 
 
 def test_a_bad_version_is_refused_told_once_and_never_tried_twice(
@@ -233,7 +233,7 @@ def test_what_another_hakken_refused_is_looked_at_again(
         living = Living(Mirror(machine.root, machine.find, _refuse_all), 0)
         living.start(patient=True)
         with pytest.raises(ModelError):
-            living.knowledge()
+            living.bundle()
     assert served(machine.worker()) == versions[0].version
 
 
@@ -254,7 +254,7 @@ def test_what_another_hakken_took_and_this_one_cant_use_is_opened_once(
     shutil.copytree(theirs.directory, machine.root / "versions" / theirs.version)
     store.point_to(machine.root, theirs)
     workers = [machine.worker() for _ in range(2)]
-    monkeypatch.setattr(Knowledge, "read", lambda _: pytest.fail("It was opened before."))
+    monkeypatch.setattr(ModelBundle, "read", lambda _: pytest.fail("It was opened before."))
     copied = watched(monkeypatch)
     for worker in (*workers, *workers):
         worker.look()
@@ -368,7 +368,7 @@ def test_a_machine_that_fails_at_start_serves_as_soon_as_it_can(
         patched.setattr(where, fails_with(error))
         worker = machine.worker()
         with pytest.raises(StorageError):
-            worker.knowledge()
+            worker.bundle()
     worker.look()
     assert (served(worker), worker.news().failed) == (versions[0].version, None)
 
@@ -493,7 +493,7 @@ def test_a_restart_does_not_bring_back_what_was_taken_back(
     spoil(Directory(machine.root), versions[0])
     machine.reachable = False
     with pytest.raises(StorageError, match="The bucket is gone"):
-        machine.worker().knowledge()
+        machine.worker().bundle()
     machine.reachable = True
     assert served(machine.worker()) == versions[0].version
 
@@ -506,7 +506,7 @@ def test_a_machine_that_came_later_forgets_what_was_taken_back_too(
     worker = machine.worker()
     roll_back(there)
     worker.look()
-    assert [one.version for one in Mirror(machine.root, machine.find, Knowledge.read).versions()] == [
+    assert [one.version for one in Mirror(machine.root, machine.find, ModelBundle.read).versions()] == [
         versions[1].version
     ]
 
@@ -586,17 +586,17 @@ def test_without_any_version_the_reason_is_told(machine: Machine) -> None:
     worker = machine.worker()
     for _ in range(2):
         with pytest.raises(StorageError, match="The bucket is gone"):
-            worker.knowledge()
+            worker.bundle()
     asked = threading.Event()
 
     def silent() -> Place:
         asked.wait()
         return machine.find()
 
-    pending = Living(Mirror(machine.root, silent, Knowledge.read), 0)
+    pending = Living(Mirror(machine.root, silent, ModelBundle.read), 0)
     pending.start(patient=False)
     with pytest.raises(ModelPending):
-        pending.knowledge()
+        pending.bundle()
     asked.set()
 
 
@@ -607,7 +607,7 @@ def test_a_start_waits_for_nobody_where_a_version_is_kept(
     machine.worker()
     publish(versions[1], there)
     with locked(machine.root):
-        living = Living(Mirror(machine.root, machine.find, Knowledge.read), 0)
+        living = Living(Mirror(machine.root, machine.find, ModelBundle.read), 0)
         begun = time.monotonic()
         living.start(patient=True)
         assert time.monotonic() - begun < 5
@@ -621,10 +621,10 @@ def test_a_start_without_any_version_does_not_wait_for_ever(
     publish(versions[0], there)
     monkeypatch.setattr("hakken.living.PATIENCE", 0.2)
     with locked(machine.root):
-        living = Living(Mirror(machine.root, machine.find, Knowledge.read), 0)
+        living = Living(Mirror(machine.root, machine.find, ModelBundle.read), 0)
         living.start(patient=True)
         with pytest.raises(ModelPending):
-            living.knowledge()
+            living.bundle()
     eventually(lambda: living.news().loaded is not None)
     assert served(living) == versions[0].version
 
@@ -640,7 +640,7 @@ def test_it_looks_by_itself_as_often_as_it_is_told(
     machine: Machine, there: Directory, versions: list[Artefact]
 ) -> None:
     publish(versions[0], there)
-    living = Living(Mirror(machine.root, machine.find, Knowledge.read), 0.05)
+    living = Living(Mirror(machine.root, machine.find, ModelBundle.read), 0.05)
     living.start(patient=False)
     try:
         for one in versions[:3]:
@@ -761,7 +761,7 @@ def test_thirty_swaps_leave_no_more_behind_than_one(
     client, living = swapped
     figures, old = [], []
     for turn in range(32):
-        old.append(weakref.ref(living.knowledge()))
+        old.append(weakref.ref(living.bundle()))
         publish(versions[(turn + 1) % 4], there)
         living.look()
         for page in PAGES:
@@ -781,9 +781,9 @@ def test_what_only_circles_hold_on_to_is_gone_a_look_later(
     worker = machine.worker()
     gc.disable()
     try:
-        circle: list[Any] = [worker.knowledge()]
+        circle: list[Any] = [worker.bundle()]
         circle.append(circle)
-        old = weakref.ref(worker.knowledge())
+        old = weakref.ref(worker.bundle())
         del circle
         publish(versions[1], there)
         worker.look()
@@ -798,7 +798,7 @@ def test_what_is_left_of_a_request_does_not_hold_on_to_the_model(
     swapped: tuple[FlaskClient, Living], there: Directory, versions: list[Artefact]
 ) -> None:
     client, living = swapped
-    old = weakref.ref(living.knowledge())
+    old = weakref.ref(living.bundle())
     gc.disable()
     try:
         client.get("/recommendations?sample=1")

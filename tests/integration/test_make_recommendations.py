@@ -13,10 +13,10 @@ import pytest
 import time_machine
 
 import make_recommendations
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.cli.output import as_table
 from hakken.config import variable_names
-from hakken.knowledge import Knowledge
 from hakken.listing import as_csv, as_json
 from hakken.model import store
 from hakken.ratings import Preferences, Rating, Recommendation, Recommendations, UserList
@@ -152,18 +152,18 @@ def test_what_a_spreadsheet_would_run_is_escaped_and_the_rest_is_left_alone() ->
     assert (second["type"], second["genres"]) == ("", "")
 
 
-def test_titles_are_text_in_the_table_and_facts_unknown_are_null_in_json(knowledge: Knowledge) -> None:
+def test_titles_are_text_in_the_table_and_facts_unknown_are_null_in_json(bundle: ModelBundle) -> None:
     table = as_table(ODD, Catalogue([]))
     assert ODD.recommendations[1].title in table
     assert table.endswith("A note.\n")
-    answer = json.loads(as_json(ODD, Knowledge(knowledge.model, Catalogue([]))))
+    answer = json.loads(as_json(ODD, ModelBundle(bundle.model, Catalogue([]))))
     assert answer["notes"] == ["A note."]
     assert answer["recommendations"][0]["type"] is None
     assert answer["recommendations"][0]["genres"] == []
 
 
 def test_what_has_no_predicted_rating_is_empty_in_csv_null_in_json_and_a_dash_in_the_table(
-    knowledge: Knowledge,
+    bundle: ModelBundle,
 ) -> None:
     made = (Recommendation(1, "Guessed", None, 0.5, 0, by_attributes=True), Recommendation(2, "Hardly", None, 0.4, 2))
     result = Recommendations((*made, Recommendation(3, "Known", 8.0, 0.3, 900)), continues=made[1:])
@@ -174,7 +174,7 @@ def test_what_has_no_predicted_rating_is_empty_in_csv_null_in_json_and_a_dash_in
         ("8.0", "False"),
         ("", "False"),
     ]
-    answer = json.loads(as_json(result, knowledge))
+    answer = json.loads(as_json(result, bundle))
     assert [one["predicted_rating"] for one in answer["recommendations"]] == [None, None, 8.0]
     _, *lines = as_table(result, Catalogue([])).splitlines()
     assert [line.split()[:3] for line in lines[:3]] == [
@@ -185,7 +185,7 @@ def test_what_has_no_predicted_rating_is_empty_in_csv_null_in_json_and_a_dash_in
     assert lines[-1] == "Hardly rated yet, so judged by genres, studio and the like: Guessed"
 
 
-def test_what_to_know_of_a_series_stands_in_each_form(knowledge: Knowledge) -> None:
+def test_what_to_know_of_a_series_stands_in_each_form(bundle: ModelBundle) -> None:
     new = Recommendation(1, "Zeta", 8.0, 0.5, 9, series_note="Same universe as 0079.")
     following = Recommendation(2, "Sequel", 8.0, 0.4, 9, series_note="Part 2 of 3. Announced for May 2027.")
     result = Recommendations((new,), continues=(following, Recommendation(3, "Other", 8.0, 0.3, 9)))
@@ -197,21 +197,21 @@ def test_what_to_know_of_a_series_stands_in_each_form(knowledge: Knowledge) -> N
     assert lines[3:] == ["Continue: Sequel (Part 2 of 3. Announced for May 2027)", "          Other"]
     rows = csv.DictReader(io.StringIO(as_csv(result, Catalogue([]))))
     assert [row["series_note"] for row in rows] == [new.series_note, following.series_note, ""]
-    answer = json.loads(as_json(result, knowledge))
+    answer = json.loads(as_json(result, bundle))
     assert answer["recommendations"][0]["series_note"] == new.series_note
     assert [one["series_note"] for one in answer["continue"]] == [following.series_note, None]
 
 
 @time_machine.travel("2026-11-26T12:00:00Z", tick=False)
-def test_what_is_still_to_come_is_told_for_today(knowledge: Knowledge) -> None:
+def test_what_is_still_to_come_is_told_for_today(bundle: ModelBundle) -> None:
     dates = {1: "2020", 2: "2026-11-27"}
     facts = (
         msgspec.structs.replace(one, series=1, part=one.anime_id, start_date=dates[one.anime_id])
         if one.anime_id in dates
         else one
-        for one in knowledge.catalogue.values()
+        for one in bundle.catalogue.values()
     )
-    told = Knowledge(knowledge.model, Catalogue(facts))
+    told = ModelBundle(bundle.model, Catalogue(facts))
     found = make_recommendations.make_recommendations(
         UserList.of([Rating(1, 9)]), told, ListSources(HttpClient(1.0), {}), Preferences()
     )

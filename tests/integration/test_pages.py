@@ -12,9 +12,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from hakken import errors
+from hakken.bundle import Facts, ModelBundle
 from hakken.catalogue import Anime, Catalogue, Link
 from hakken.config import Settings
-from hakken.knowledge import Facts, Knowledge
 from hakken.lists.mal_export import parse
 from hakken.ratings import (
     Preferences,
@@ -191,12 +191,12 @@ def test_a_title_that_hardly_anyone_has_scored_has_no_predicted_rating(
     assert "None" not in table
 
 
-def test_what_a_title_is_judged_by_is_said_where_it_counts(knowledge: Knowledge) -> None:
+def test_what_a_title_is_judged_by_is_said_where_it_counts(bundle: ModelBundle) -> None:
     anime = Anime(
         anime_id=1, title="A", genres=("Drama", "Rare"), studios=("mappa",), tags=("Space",), made_from="manga"
     )
     every = {("genres", "Drama"), ("studios", "mappa"), ("tags", "Space"), ("made_from", "manga")}
-    facts = Facts(knowledge.model, knowledge.catalogue)
+    facts = Facts(bundle.model, bundle.catalogue)
 
     def said(counting: set[tuple[str, str]], *, of_series: bool = False) -> str:
         vars(facts)["attributes"] = frozenset(counting)
@@ -214,8 +214,8 @@ def test_series_is_named_where_the_visitor_has_seen_something_of_it(
     app_with: Callable[[Settings], Flask], backstage: Backstage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     series = [msgspec.structs.replace(one, series=1) for one in (BEBOP, SPIRITED)]
-    behind = Knowledge(backstage.knowledge().model, Catalogue([*series, BARE]))
-    monkeypatch.setattr(backstage, "knowledge", lambda: behind)
+    behind = ModelBundle(backstage.bundle().model, Catalogue([*series, BARE]))
+    monkeypatch.setattr(backstage, "bundle", lambda: behind)
     client = app_with(Settings()).test_client()
     for reason, share, said in ((199, 0.1, "series"), (199, -0.1, "kind"), (7, 0.1, "kind")):
         why = Reason(reason, "Seen", 9, share)
@@ -229,11 +229,11 @@ def test_home_says_how_many_titles_are_recommended_where_those_are_more(
     app_with: Callable[[Settings], Flask], backstage: Backstage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "Recommends from" not in words(app_with(Settings()).test_client().get("/"))
-    behind = backstage.knowledge()
+    behind = backstage.bundle()
     sizes = msgspec.structs.replace(behind.model.manifest.sizes, items=4)
     manifest = msgspec.structs.replace(behind.model.manifest, sizes=sizes)
-    more = Knowledge(dataclasses.replace(behind.model, manifest=manifest), behind.catalogue)
-    monkeypatch.setattr(backstage, "knowledge", lambda: more)
+    more = ModelBundle(dataclasses.replace(behind.model, manifest=manifest), behind.catalogue)
+    monkeypatch.setattr(backstage, "bundle", lambda: more)
     page = words(app_with(Settings()).test_client().get("/"))
     assert "to 4 titles, on lists up to March 2026. Recommends from 5 titles, the new ones by" in page
 
@@ -501,8 +501,8 @@ def test_an_unknown_site(client: FlaskClient, backstage: Backstage) -> None:
         (errors.SiteTimeout, 504, "Or upload your MyAnimeList export"),
         (errors.SiteBusy, 503, "Or upload your MyAnimeList export"),
         (errors.SiteBlocked, 503, "Or upload your MyAnimeList export"),
-        (errors.SiteNonsense, 503, "Or upload your MyAnimeList export"),
-        (errors.Crowded, 503, "or pick a few titles by hand: both need no other site"),
+        (errors.InvalidResponse, 503, "Or upload your MyAnimeList export"),
+        (errors.TooManyFetches, 503, "or pick a few titles by hand: both need no other site"),
         (errors.NotAnExport, 400, "Choose the file just as MyAnimeList gave it to you"),
         (errors.MangaExport, 422, "choose “Anime List”"),
         (errors.ExportTooLarge, 413, "even the longest list fits"),
@@ -535,7 +535,7 @@ def test_each_failure_has_a_page(
         (errors.SiteBusy("Wait."), "60"),
         (errors.SiteDown("It's down.", 300), "300"),
         (errors.SiteDown("It's down."), "60"),
-        (errors.Crowded("It's full."), "60"),
+        (errors.TooManyFetches("It's full."), "60"),
         (errors.ArtefactMissing("No model."), "60"),
         (errors.AllSourcesFailed("", [("mal", errors.SiteBusy("", 90)), ("jikan", errors.SiteDown("", 30))]), "30"),
         (errors.AllSourcesFailed("", [("mal", errors.SiteBusy("", 90)), ("jikan", errors.SiteDown(""))]), "90"),
@@ -550,7 +550,7 @@ def test_when_to_ask_again(
     assert client.get("/recommendations?username=spike").headers.get("Retry-After") == after
 
 
-@pytest.mark.parametrize("kind", [errors.Crowded, errors.SiteDown, errors.AllSourcesFailed])
+@pytest.mark.parametrize("kind", [errors.TooManyFetches, errors.SiteDown, errors.AllSourcesFailed])
 def test_where_sites_fail_the_ways_that_need_none_come_first(
     client: FlaskClient, backstage: Backstage, kind: type[errors.HakkenError]
 ) -> None:
@@ -624,7 +624,7 @@ INHERITED = {
     errors.LessThanServed: errors.ModelError,
     errors.PublishedMeanwhile: errors.ModelError,
     errors.NothingBefore: errors.ModelError,
-    errors.SiteResting: errors.SiteDown,
+    errors.CircuitOpen: errors.SiteDown,
     # No visitor meets these two: one stops the start, the other a command.
     errors.ConfigError: errors.HakkenError,
     errors.TableError: errors.HakkenError,

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hakken.config import SiteRate
-from hakken.errors import OutOfTurns
+from hakken.errors import RateLimited
 from hakken.sites.http import Deadline
 from hakken.sites.rate_limit import SLACK_MS, RateLimit
 
@@ -71,7 +71,7 @@ def test_all_of_a_sites_rates_hold() -> None:
     take(both, 2)
     begun = time.monotonic()
 
-    with pytest.raises(OutOfTurns, match="in a minute") as caught:
+    with pytest.raises(RateLimited, match="in a minute") as caught:
         take(both, 1)
 
     assert caught.value.retry_after == pytest.approx(60 + SLACK_MS / 1000, abs=1)
@@ -145,6 +145,6 @@ def test_a_process_that_stopped_with_the_lock_is_waited_for_until_the_deadline(t
     begun = time.monotonic()
     with FileLock(tmp_path / "rate-jikan.sqlite.lock"), ThreadPoolExecutor(2) as pool:
         for waiting in [pool.submit(take, limit(tmp_path), 1, 0.5) for _ in range(2)]:
-            with pytest.raises(OutOfTurns):
+            with pytest.raises(RateLimited):
                 waiting.result()
     assert 0.4 < time.monotonic() - begun < 1.5

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import requests
 
+from hakken.bundle import ModelBundle, put_catalogue
 from hakken.catalogue import FILE_NAME, Anime, Catalogue
 from hakken.cli.main import main
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew
-from hakken.knowledge import Knowledge, put_catalogue
 from hakken.model import Parameters, fold_in, manifest, preference, store
 from hakken.model.manifest import SCHEMA_VERSION
 from hakken.model.places import Directory
@@ -65,7 +65,7 @@ def later(directory: Path) -> Artefact:
     return edit(directory, change)
 
 
-def recommends_as_then(knowledge: Knowledge) -> None:
+def recommends_as_then(bundle: ModelBundle) -> None:
     """Hold a list against the one that was kept; the last digits may be another processor's."""
 
     def plain(one: Recommendation) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def recommends_as_then(knowledge: Knowledge) -> None:
         return fields | {"match": pytest.approx(one.match), "reasons": reasons}
 
     then = msgspec.json.decode((OLD / "recommended.json").read_bytes(), type=list[Recommendation])
-    found = recommend(SOMEONE, knowledge, Preferences(n=10)).recommendations
+    found = recommend(SOMEONE, bundle, Preferences(n=10)).recommendations
     assert len(then) == 10
     shares = [{reason.anime_id: reason.share for reason in one.reasons} for one in found]
     assert [msgspec.structs.asdict(one) | {"reasons": share} for one, share in zip(found, shares, strict=True)] == [
@@ -86,18 +86,18 @@ def recommends_as_then(knowledge: Knowledge) -> None:
 
 
 def test_a_model_of_the_schema_before_recommends_what_it_did() -> None:
-    knowledge = Knowledge.read(store.open_artefact(OLD / "model"))
-    recommends_as_then(knowledge)
-    assert knowledge.model.manifest.schema_version == 3
-    assert knowledge.model.manifest.data_time is None
-    arrays, sizes = knowledge.model.arrays, knowledge.model.manifest.sizes
-    np.testing.assert_allclose(knowledge.model.popularity, (arrays.watchers + 20) / sizes.users, rtol=1e-7)
-    assert not len(knowledge.model.by_attributes.rows)
+    bundle = ModelBundle.read(store.open_artefact(OLD / "model"))
+    recommends_as_then(bundle)
+    assert bundle.model.manifest.schema_version == 3
+    assert bundle.model.manifest.data_time is None
+    arrays, sizes = bundle.model.arrays, bundle.model.manifest.sizes
+    np.testing.assert_allclose(bundle.model.popularity, (arrays.watchers + 20) / sizes.users, rtol=1e-7)
+    assert not len(bundle.model.by_attributes.rows)
     assert not arrays.attr_share.any()
 
 
 def test_a_model_of_the_schema_before_learns_nothing_from_planned_titles() -> None:
-    model = Knowledge.read(store.open_artefact(OLD / "model")).model
+    model = ModelBundle.read(store.open_artefact(OLD / "model")).model
     planned = UserList.of([*SOMEONE.ratings, Rating(4, 0, Status.PLAN_TO_WATCH), Rating(5, 9, Status.PLAN_TO_WATCH)])
     one, other = (fold_in(model, listed).taste for listed in (SOMEONE, planned))
     np.testing.assert_array_equal(one.rows, other.rows)
@@ -127,7 +127,7 @@ def test_a_model_of_todays_schema_without_a_new_array_is_corrupt(trained: Path, 
     (directory / name).unlink()
     edit(directory, lambda known: known["files"].pop(name))
     with pytest.raises(ArtefactCorrupt, match=f"lacks {re.escape(name)}"):
-        Knowledge.read(store.open_artefact(directory))
+        ModelBundle.read(store.open_artefact(directory))
 
 
 @pytest.mark.parametrize("time", ["2026-99", "2026-02-30", "soon", "", "2026-03-01T25:00:00Z"])
@@ -146,7 +146,7 @@ def test_a_new_catalogue_makes_an_old_model_one_of_todays_schema_that_recommends
     assert made.manifest.schema_version == SCHEMA_VERSION
     assert {name: (old / name).read_bytes() for name in before} == before
     assert {path.name for path in old.glob("*.npy")} == {*before, *NEW_ARRAYS}
-    recommends_as_then(Knowledge.read(made))
+    recommends_as_then(ModelBundle.read(made))
 
 
 # Commands

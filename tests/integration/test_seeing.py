@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hakken import errors
 from hakken.config import Settings
 from hakken.errors import SiteDown
-from hakken.observer import NOBODY
+from hakken.instrumentation import NO_INSTRUMENTATION
 from hakken.ratings import Site, Username
 from hakken.serving import logs, tallies
 from hakken.sites.client import HttpClient
@@ -108,10 +108,10 @@ def test_sites_breakers_and_what_was_there_already_are_told_of(standin: Standin)
 
 
 def test_who_hears_nothing_does_no_harm() -> None:
-    with NOBODY.stage("fetch"):
-        NOBODY.asked("mal", "ok", 0.1)
-        NOBODY.rests("mal", resting=False)
-        NOBODY.looked_up("facts", found=True)
+    with NO_INSTRUMENTATION.stage("fetch"):
+        NO_INSTRUMENTATION.site_asked("mal", "ok", 0.1)
+        NO_INSTRUMENTATION.circuit_changed("mal", resting=False)
+        NO_INSTRUMENTATION.looked_up("facts", found=True)
 
 
 # Request ids
@@ -212,7 +212,7 @@ def test_what_gunicorn_says_of_a_visitor_is_cut_off() -> None:
 FAILURES: list[Callable[[str], Exception | None]] = [
     lambda _: None,
     lambda _: errors.UserNotFound("MyAnimeList has no user of that name."),
-    lambda _: errors.Crowded("Too many people."),
+    lambda _: errors.TooManyFetches("Too many people."),
     lambda _: errors.AllSourcesFailed("No source.", [("mal", SiteDown("It is down.")), ("jikan", SiteDown("Too."))]),
     lambda _: errors.ArtefactCorrupt("A checksum is wrong."),
     KeyError,
@@ -243,9 +243,7 @@ def test_neither_log_nor_metrics_hold_a_name_a_query_or_an_address(
     backstage.failure = failure(name)
     app = Flask("hakken_under_test", root_path=str(ROOT))
     chosen = Settings(rate_limit="2/minute", limits_url="memory://")
-    behind = Services(
-        chosen, backstage.recommend, backstage.fetch, backstage.knowledge, backstage.parse_export, backstage
-    )
+    behind = Services(chosen, backstage.recommend, backstage.fetch, backstage.bundle, backstage.parse_export, backstage)
     register(app, behind, metrics)
     headers = {"X-Forwarded-For": address, "X-Request-ID": name, "User-Agent": name, "Referer": f"http://x/{name}"}
     sent: dict[str, Any] = {"query_string" if query else "data": fields, "headers": headers, "buffered": True}

@@ -17,13 +17,13 @@ from hakken.errors import (
     BadUsername,
     ConfigError,
     HakkenError,
+    InvalidResponse,
     NoListSource,
     PrivateList,
     SiteBlocked,
     SiteBusy,
     SiteDown,
     SiteError,
-    SiteNonsense,
     SiteTimeout,
     UserNotFound,
 )
@@ -62,24 +62,24 @@ OUTCOMES: dict[Faults, type[SiteError]] = {
     Faults.BUSY_FOR_AN_HOUR: SiteBusy,
     Faults.OUT_OF_ORDER: SiteDown,
     Faults.GATEWAY_TIMEOUT: SiteDown,
-    Faults.REDIRECT: SiteNonsense,
-    Faults.REDIRECT_AT_LENGTH: SiteNonsense,
+    Faults.REDIRECT: InvalidResponse,
+    Faults.REDIRECT_AT_LENGTH: InvalidResponse,
     Faults.SLOW_HEADERS: SiteTimeout,
     Faults.DRIPPED_HEADERS: SiteTimeout,
     Faults.DRIPPED_BODY: SiteTimeout,
     Faults.CUT_SHORT: SiteDown,
     Faults.RESET: SiteDown,
     Faults.NOT_HTTP: SiteDown,
-    Faults.NOTHING: SiteNonsense,
-    Faults.NO_CONTENT: SiteNonsense,
-    Faults.HTML: SiteNonsense,
-    Faults.TRUNCATED_JSON: SiteNonsense,
-    Faults.DEEP_JSON: SiteNonsense,
-    Faults.WRONG_TYPES: SiteNonsense,
-    Faults.NOT_UTF8: SiteNonsense,
-    Faults.NOT_GZIP: SiteNonsense,
-    Faults.HUGE_BODY: SiteNonsense,
-    Faults.GZIP_BOMB: SiteNonsense,
+    Faults.NOTHING: InvalidResponse,
+    Faults.NO_CONTENT: InvalidResponse,
+    Faults.HTML: InvalidResponse,
+    Faults.TRUNCATED_JSON: InvalidResponse,
+    Faults.DEEP_JSON: InvalidResponse,
+    Faults.WRONG_TYPES: InvalidResponse,
+    Faults.NOT_UTF8: InvalidResponse,
+    Faults.NOT_GZIP: InvalidResponse,
+    Faults.HUGE_BODY: InvalidResponse,
+    Faults.GZIP_BOMB: InvalidResponse,
 }
 
 FINAL = {
@@ -251,7 +251,7 @@ def test_all_pages_have_one_deadline(standin: Standin, name: str) -> None:
 def test_pages_that_never_end_are_cut_off(paged: ListSource, http: HttpClient, standin: Standin) -> None:
     error = _failure(paged, http, "endless")
 
-    assert type(error) is SiteNonsense
+    assert type(error) is InvalidResponse
     assert "never ends" in str(error)
     assert len(standin.requests) == 6  # of 10,000 entries each
 
@@ -336,7 +336,7 @@ def test_mal_giving_shorter_pages_than_asked_for_loses_no_entry(standin: Standin
 def test_mal_promising_more_and_giving_nothing_is_cut_off(standin: Standin, http: HttpClient) -> None:
     standin.fail("mal", reply(200, '{"data": [], "paging": {"next": "x"}}'))
 
-    assert type(_failure(Mal(standin.mal_url, CLIENT_ID), http)) is SiteNonsense
+    assert type(_failure(Mal(standin.mal_url, CLIENT_ID), http)) is InvalidResponse
     assert len(standin.requests) == 1
 
 
@@ -381,7 +381,7 @@ def test_anilist_puts_its_errors_in_the_body_whatever_the_status(
     assert type(_failure(AniList(standin.anilist_url), http)) is expected
 
 
-@pytest.mark.parametrize(("status", "expected"), [(200, SiteNonsense), (403, SiteBlocked), (400, SiteBlocked)])
+@pytest.mark.parametrize(("status", "expected"), [(200, InvalidResponse), (403, SiteBlocked), (400, SiteBlocked)])
 def test_anilist_saying_something_else_says_nothing_of_the_user(
     standin: Standin, http: HttpClient, status: int, expected: type[HakkenError]
 ) -> None:

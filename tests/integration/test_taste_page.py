@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from hakken import errors
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
-from hakken.knowledge import Knowledge
 from hakken.lists import encoded_list
 from hakken.ratings import Rating, Site, Status, UserList, Username
 from tests.backstage import SAMPLE, Backstage, words
@@ -26,7 +26,7 @@ TITLES = {1: HOSTILE, 2: HEBREW, 3: EMOJI}
 
 @pytest.fixture
 def client(
-    app_with: Callable[[Settings], Flask], backstage: Backstage, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
+    app_with: Callable[[Settings], Flask], backstage: Backstage, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
 ) -> FlaskClient:
     """The pages on the small model, some of whose titles have names that a page must not take at their word."""
 
@@ -36,7 +36,7 @@ def client(
         return Anime(anime_id=anime_id, title=title, genres=genres, year=1970 + anime_id % 50)
 
     catalogue = Catalogue(anime(one) for one in range(1, N_ITEMS - 3))
-    monkeypatch.setattr(backstage, "knowledge", lambda: Knowledge(knowledge.model, catalogue))
+    monkeypatch.setattr(backstage, "bundle", lambda: ModelBundle(bundle.model, catalogue))
     return app_with(Settings(mal_client_id="0123")).test_client()
 
 

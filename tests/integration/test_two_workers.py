@@ -19,7 +19,7 @@ from tests.integration.test_rate_limit import most_at_once
 from tests.serving import private_bytes, served, wait_for, workers_of
 from tests.standin.server import Standin
 
-VISITORS, NAMES, LIMIT = 200, 20, 3
+VISITORS, NAMES, LIMIT, WORKERS = 200, 20, 3, 2
 DEADLINE = 20.0
 
 
@@ -34,7 +34,7 @@ def environment(standin: Standin, tmp_path: Path, **more: str) -> dict[str, str]
         "HAKKEN_ANILIST_URL": standin.anilist_url,
         "HAKKEN_CACHE_DIR": str(tmp_path),
         "HAKKEN_FACTS_SOURCE": "off",
-        "WEB_CONCURRENCY": "2",
+        "WEB_CONCURRENCY": str(WORKERS),
         "no_proxy": "127.0.0.1",
         **more,
     }
@@ -76,7 +76,7 @@ def _visit_all(address: str) -> list[tuple[int, float]]:
         return list(threads.map(visit, range(VISITORS)))
 
 
-def test_two_hundred_visitors_cost_each_worker_twenty_fetches_within_the_sites_limits(roomy: Served, standin: Standin) -> None:
+def test_two_hundred_visitors_cost_each_worker_twenty_fetches(roomy: Served, standin: Standin) -> None:
     first = visit_all(roomy.address)
     begun_with = memory(roomy.process)
     second = visit_all(roomy.address)

@@ -7,9 +7,9 @@ import pytest
 from benchmarks.synthetic import Entries, synthetic_entries
 from hakken.training.tables import RatingTable, read_ratings
 from tests.browser.browsing import browser
-from tests.models import N_ITEMS, embedded, knowledge, trained
+from tests.models import N_ITEMS, bundle, embedded, trained
 
-__all__ = ["browser", "embedded", "knowledge", "trained"]
+__all__ = ["browser", "bundle", "embedded", "trained"]
 
 
 @pytest.fixture(scope="session")

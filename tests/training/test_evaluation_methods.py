@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.synthetic import synthetic_entries
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.cli.evaluate import METHODS
 from hakken.errors import TableError
@@ -21,7 +22,6 @@ from hakken.evaluation.rivals import surprises
 from hakken.evaluation.rivals.implicit_feedback import REGULARISATION, Als, Ease, Ease200, ItemKnn, cut, ease_weights
 from hakken.evaluation.rivals.simple import Baseline, ItemMean, Original, Popularity
 from hakken.evaluation.rivals.surprises import SurpriseKnnBaseline, SurpriseRival, SurpriseSvd, SurpriseSvdpp
-from hakken.knowledge import Knowledge
 from hakken.model import TEXTBOOK, fold_in, predict, store
 from hakken.model.arrays import Array
 from hakken.ratings import Rating, Status, UserList
@@ -250,20 +250,20 @@ def test_hakken_answers_as_its_artefact_does(divided: Split, tmp_path: Path) -> 
         for anime in small_catalogue().values()
     )
     train(divided.training, catalogue, tmp_path / "model", PARAMETERS)
-    knowledge = Knowledge.read(store.open_artefact(tmp_path / "model"))
+    bundle = ModelBundle.read(store.open_artefact(tmp_path / "model"))
     method = Hakken(PARAMETERS, catalogue)
     method.fit(divided)
     adult = 0
     for user in divided.users:
         answer = method.answer(user)
-        ranked = recommend(user.given, knowledge, RANKING).recommendations
+        ranked = recommend(user.given, bundle, RANKING).recommendations
         assert answer.ranking == [one.anime_id for one in ranked]
-        default = recommend(user.given, knowledge, DEFAULT)
+        default = recommend(user.given, bundle, DEFAULT)
         assert answer.default_list == [one.anime_id for one in default.recommendations]
         assert answer.continues == [one.anime_id for one in default.continues]
         assert answer.continues
         assert answer.r_hat is not None
-        assert answer.r_hat.tolist() == predict(knowledge.model, fold_in(knowledge.model, user.given)).tolist()
+        assert answer.r_hat.tolist() == predict(bundle.model, fold_in(bundle.model, user.given)).tolist()
         assert adult_id not in answer.default_list
         adult += adult_id in answer.ranking
     assert adult

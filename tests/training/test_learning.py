@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
-from hakken.knowledge import Knowledge
 from hakken.model import Model, Parameters, fold_in, predict, preference
 from hakken.model.arrays import Arrays, Float64s
 from hakken.ratings import FranchiseRule, Preferences, Rating, UserList
@@ -163,15 +163,15 @@ def test_a_title_that_nobody_watched_is_judged_by_its_attributes(fitted: Fitted,
 
 
 def test_people_are_recommended_what_nobody_watched(fitted: Fitted, catalogue: Catalogue) -> None:
-    knowledge = Knowledge(Model(fitted.arrays, fitted.manifest, "unsaved"), catalogue)
+    bundle = ModelBundle(Model(fitted.arrays, fitted.manifest, "unsaved"), catalogue)
     listed = learning.lists().anime_ids.tolist()
     chosen = Preferences(n=100, franchise=FranchiseRule.ALL)
-    found = recommend(UserList.of(Rating(i, 8) for i in listed[:60]), knowledge, chosen).recommendations
+    found = recommend(UserList.of(Rating(i, 8) for i in listed[:60]), bundle, chosen).recommendations
     shown = {one.anime_id: one for one in found}
     new = shown.keys() - set(listed)
     assert len(new) > 5
     assert all(shown[one].support == 0 and len(shown[one].reasons) == 3 for one in new)
-    alike = recommend(UserList(), knowledge, Preferences(like=(min(new),)))
+    alike = recommend(UserList(), bundle, Preferences(like=(min(new),)))
     assert any("too few people we learnt from have watched it" in note for note in alike.notes)
     assert not alike.personal
 

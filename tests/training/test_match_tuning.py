@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.cli.main import main
 from hakken.errors import TableError
@@ -17,7 +18,6 @@ from hakken.evaluation.hakken_method import RANKING, Hakken
 from hakken.evaluation.protocol import split
 from hakken.evaluation.reading import NamedTable, read_named
 from hakken.evaluation.tuning import IMPLICIT, MATCH, SALTS, TRUST, WEIGHTS, Candidate, TunedMatch, sampled, tune_match
-from hakken.knowledge import Knowledge
 from hakken.model import Model, Parameters, fold_in, predict
 from hakken.ratings import Preferences
 from hakken.recommend import recommend
@@ -160,6 +160,6 @@ def test_what_is_tuned_is_what_is_served(named: NamedTable) -> None:
     for pull in (0.0, 2.0):
         parameters = msgspec.structs.replace(PARAMETERS, pull=pull)
         model = Model(fitted.arrays, msgspec.structs.replace(fitted.manifest, parameters=parameters), "unsaved")
-        found = recommend(user, Knowledge(model, small_catalogue()), Preferences(n=20)).recommendations
+        found = recommend(user, ModelBundle(model, small_catalogue()), Preferences(n=20)).recommendations
         lists.add(tuple(one.anime_id for one in found))
     assert len(lists) == 2

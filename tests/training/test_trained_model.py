@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hakken.knowledge import Knowledge
+from hakken.bundle import ModelBundle
 from hakken.model import Model, Parameters, fold_in, predict, store
 from hakken.model.arrays import Arrays, Float64s, unpack
 from hakken.neighbours import nearest
@@ -48,12 +48,12 @@ def test_a_training_users_fold_in_is_their_trained_bias(table: RatingTable) -> N
 
 
 def test_the_nearest_are_the_stored_neighbours_with_those_who_rated_both(
-    knowledge: Knowledge, table: RatingTable
+    bundle: ModelBundle, table: RatingTable
 ) -> None:
-    arrays, scores = knowledge.model.arrays, oracle.scores_of(table)
+    arrays, scores = bundle.model.arrays, oracle.scores_of(table)
     ids = arrays.anime_ids.tolist()
     for row in range(0, N_ITEMS, 7):
-        found = nearest(ids[row], knowledge, N_ITEMS, adult=True)
+        found = nearest(ids[row], bundle, N_ITEMS, adult=True)
         entries = range(int(arrays.sim_indptr[row]), int(arrays.sim_indptr[row + 1]))
         expected = [
             (ids[arrays.sim_indices[p]], float(arrays.sim_scale[row]) * int(arrays.sim_values[p]) ** 1.25)
@@ -63,7 +63,7 @@ def test_the_nearest_are_the_stored_neighbours_with_those_who_rated_both(
         assert [one.sim for one in found] == pytest.approx([sim for _, sim in expected])
         assert [one.sim for one in found] == sorted((one.sim for one in found), reverse=True)
         assert [one.support for one in found] == [oracle.support(scores, row, ids.index(one.anime_id)) for one in found]
-        assert all(0 < one.sim <= 1 and one.title == knowledge.catalogue.title(one.anime_id) for one in found)
+        assert all(0 < one.sim <= 1 and one.title == bundle.catalogue.title(one.anime_id) for one in found)
 
 
 def test_the_stored_model_is_what_training_gives(table: RatingTable, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_the_stored_model_is_what_training_gives(table: RatingTable, tmp_path: P
     if os.environ.get("WRITE_MODEL"):
         train(table, small_catalogue(), SMALL, PARAMETERS)
     train(table, small_catalogue(), tmp_path / "model", PARAMETERS)
-    here, stored = (Knowledge.read(store.open_artefact(place)) for place in (tmp_path / "model", SMALL))
+    here, stored = (ModelBundle.read(store.open_artefact(place)) for place in (tmp_path / "model", SMALL))
     assert here.model.manifest.sizes == stored.model.manifest.sizes
     assert here.model.manifest.parameters == stored.model.manifest.parameters
     assert here.model.manifest.mu == pytest.approx(stored.model.manifest.mu)
@@ -83,7 +83,7 @@ def test_the_stored_model_is_what_training_gives(table: RatingTable, tmp_path: P
     np.testing.assert_allclose(oracle.weights(here.model.arrays), oracle.weights(stored.model.arrays), atol=1e-4)
 
 
-def test_the_series_of_the_embedded_catalogue_are_what_its_facts_tell(embedded: Knowledge) -> None:
+def test_the_series_of_the_embedded_catalogue_are_what_its_facts_tell(embedded: ModelBundle) -> None:
     assert with_series(embedded.catalogue, relations_of(embedded.catalogue)) == embedded.catalogue
 
 

@@ -1,5 +1,5 @@
 """What unit tests share: the stored model and the embedded one."""
 
-from tests.models import embedded, knowledge, trained
+from tests.models import bundle, embedded, trained
 
-__all__ = ["embedded", "knowledge", "trained"]
+__all__ = ["bundle", "embedded", "trained"]

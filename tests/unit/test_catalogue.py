@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hakken.bundle import NO_PART, Facts, ModelBundle
 from hakken.catalogue import BESIDE, Anime, Catalogue, Link, Related, made_from
 from hakken.errors import ArtefactCorrupt
-from hakken.knowledge import NO_PART, Facts, Knowledge
 from hakken.model import Model
 from hakken.web.offer import offer_of
 from tests.models import N_ITEMS
@@ -109,8 +109,8 @@ def test_on_disk_series_and_universe_have_the_names_that_older_models_have(tmp_p
 
 
 @given(given_anime=known)
-def test_facts_by_the_models_rows_are_those_of_each(given_anime: list[Anime], knowledge: Knowledge) -> None:
-    model, catalogue = knowledge.model, Catalogue(given_anime)
+def test_facts_by_the_models_rows_are_those_of_each(given_anime: list[Anime], bundle: ModelBundle) -> None:
+    model, catalogue = bundle.model, Catalogue(given_anime)
     facts = Facts(model, catalogue)
     each = [catalogue.get(anime_id) for anime_id in model.arrays.anime_ids.tolist()]
     assert facts.year.tolist() == [(one.year or 0) if one else 0 for one in each]
@@ -158,14 +158,14 @@ def test_a_line_that_is_about_no_anime_is_refused(tmp_path: Path, text: bytes) -
 
 @pytest.mark.parametrize("facts", [b'"year":1998', b'"title":5', b'"title":"x","genres":"Drama"'])
 def test_an_odd_fact_is_refused_before_the_catalogue_is_served(
-    tmp_path: Path, facts: bytes, knowledge: Knowledge
+    tmp_path: Path, facts: bytes, bundle: ModelBundle
 ) -> None:
     (tmp_path / "c").write_bytes(gzip.compress(b'{"anime_id":7,' + facts + b"}\n"))
     odd = Catalogue.read(tmp_path / "c")
     with pytest.raises(ArtefactCorrupt, match="anime 7 can't be read"):
         odd.anime(7)
     with pytest.raises(ArtefactCorrupt, match="anime 7 can't be read"):
-        Knowledge(knowledge.model, odd).warm()
+        ModelBundle(bundle.model, odd).warm()
 
 
 @pytest.mark.parametrize("harm", [lambda data: data[:-1], lambda data: data[:20], lambda _: b"mine"])
@@ -195,13 +195,13 @@ def test_what_it_was_made_from_has_one_name(words_: str, expected: str | None) -
     assert made_from(words_) == expected
 
 
-def test_an_offer_has_what_the_models_titles_have(knowledge: Knowledge) -> None:
+def test_an_offer_has_what_the_models_titles_have(bundle: ModelBundle) -> None:
     facts = [
         Anime(anime_id=1, title="1", type="OVA", genres=("drama", "Ecchi"), adult=True),
         Anime(anime_id=2, title="2", type="TV", genres=("Drama",)),
         Anime(anime_id=4, title="4", type="TV"),
         Anime(anime_id=99_999, title="Not in the model", type="Music", genres=("Space",)),
     ]
-    offer = offer_of(Knowledge(knowledge.model, Catalogue(facts)))
+    offer = offer_of(ModelBundle(bundle.model, Catalogue(facts)))
     assert offer.types == ("TV", "OVA")
     assert [(one.number, one.name, one.adult) for one in offer.genres] == [(1, "Drama", False), (2, "Ecchi", True)]

@@ -12,8 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from benchmarks.serving import popular_list
+from hakken.bundle import ModelBundle
 from hakken.errors import BadList
-from hakken.knowledge import Knowledge
 from hakken.lists.encoded_list import MAX_UNPACKED, packed, unpacked
 from hakken.ratings import MAX_ANIME_ID, MAX_ENTRIES, Rating, Status, UserList
 
@@ -42,7 +42,7 @@ def test_what_is_packed_is_unpacked_the_same(given_entries: list[Rating], skippe
     assert set(text) <= set(ascii_letters + digits + "-_"), "an address holds it as it is"
 
 
-def test_a_list_of_a_thousand_fits_into_an_address(embedded: Knowledge) -> None:
+def test_a_list_of_a_thousand_fits_into_an_address(embedded: ModelBundle) -> None:
     assert len(packed(popular_list(embedded, 300))) < 1_000
     assert len(packed(popular_list(embedded, 1_000))) < 2_500
 

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from hakken.knowledge import Knowledge
+from hakken.bundle import ModelBundle
 from hakken.model import Model, fold_in, predict, preference
 from hakken.model.store import open_artefact
 from hakken.ratings import FranchiseRule, Order, Preferences, Recommendation
@@ -23,8 +23,8 @@ SHORTLIST = 250
 
 
 @cache
-def knowledge_of(model: str) -> Knowledge:
-    return Knowledge.read(open_artefact(MODELS[model]))
+def bundle_of(model: str) -> ModelBundle:
+    return ModelBundle.read(open_artefact(MODELS[model]))
 
 
 @cache
@@ -32,14 +32,14 @@ def stored() -> Stored:
     return Stored(MODELS["small"])
 
 
-def with_parameters(**parameters: float) -> tuple[Knowledge, Stored]:
+def with_parameters(**parameters: float) -> tuple[ModelBundle, Stored]:
     """The small model with some parameters changed, for us and for the oracle."""
-    small = knowledge_of("small")
+    small = bundle_of("small")
     manifest = small.model.manifest
     changed = msgspec.structs.replace(manifest, parameters=msgspec.structs.replace(manifest.parameters, **parameters))
     slow = Stored(MODELS["small"])
     slow.parameters |= parameters
-    return Knowledge(Model(small.model.arrays, changed, "changed"), small.catalogue), slow
+    return ModelBundle(Model(small.model.arrays, changed, "changed"), small.catalogue), slow
 
 
 def titles_of(found: Iterable[Recommendation]) -> list[Title]:
@@ -71,7 +71,7 @@ def test_the_golden_answers_are_of_the_model_that_is_there(model: str) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_recommendations_are_the_golden_ones(model: str, name: str, who: str, order: str, franchise: str) -> None:
     preferences = Preferences(n=N, order=Order(order), franchise=FranchiseRule(franchise))
-    found = recommend(LISTS[who], knowledge_of(model), preferences)
+    found = recommend(LISTS[who], bundle_of(model), preferences)
     expected = read(model)[1][name]
     assert_same(titles_of(found.recommendations), expected.recommendations)
     assert_same(titles_of(found.continues), expected.continues)
@@ -83,16 +83,16 @@ def test_recommendations_are_the_golden_ones(model: str, name: str, who: str, or
 @pytest.mark.parametrize("who", LISTS)
 def test_every_title_has_the_oracles_preference_and_rating(who: str, parameters: dict[str, float]) -> None:
     """Rows of each length, to the last of all: a neighbour of the next row, or one that is missed, shows here."""
-    knowledge, slow = with_parameters(**parameters)
+    bundle, slow = with_parameters(**parameters)
     expected = Visitor(slow, entries_of(LISTS[who]))
-    visitor = fold_in(knowledge.model, LISTS[who])
-    assert preference(knowledge.model, visitor.taste).tolist() == pytest.approx(expected.p, rel=0, abs=NEAR)
-    assert predict(knowledge.model, visitor).tolist() == pytest.approx(expected.r_hat, rel=0, abs=NEAR)
+    visitor = fold_in(bundle.model, LISTS[who])
+    assert preference(bundle.model, visitor.taste).tolist() == pytest.approx(expected.p, rel=0, abs=NEAR)
+    assert predict(bundle.model, visitor).tolist() == pytest.approx(expected.r_hat, rel=0, abs=NEAR)
 
 
 def test_the_small_model_has_rows_that_a_window_reaches_beyond() -> None:
     """Or the test above would show nothing: short rows among longer ones, empty ones, and a short one at the end."""
-    lengths = np.diff(knowledge_of("small").model.arrays.sim_indptr)
+    lengths = np.diff(bundle_of("small").model.arrays.sim_indptr)
     assert np.count_nonzero(lengths == 0) > 10
     assert np.count_nonzero((lengths > 0) & (lengths < lengths.max())) > 100
     assert 0 < lengths[np.flatnonzero(lengths)[-1]] < lengths.max()
@@ -102,12 +102,12 @@ def test_the_small_model_has_rows_that_a_window_reaches_beyond() -> None:
 @pytest.mark.parametrize("who", LISTS)
 def test_the_best_matches_are_the_best_of_all_titles(who: str, n: int) -> None:
     """Where neighbours say much, the shortlist, the best by all else, has to be as long as it should be."""
-    knowledge, slow = with_parameters(pull=30.0, novelty=3.0)
+    bundle, slow = with_parameters(pull=30.0, novelty=3.0)
     expected = Visitor(slow, entries_of(LISTS[who]))
     by_rest = sorted(expected.candidates("match"), key=lambda row: (-expected.before[row], row))
     within = by_rest[: max(SHORTLIST, 5 * n)]
     best = sorted(within, key=lambda row: (-expected.match[row], row))[:n]
-    found = recommend(LISTS[who], knowledge, Preferences(n=n, franchise=FranchiseRule.ALL)).recommendations
+    found = recommend(LISTS[who], bundle, Preferences(n=n, franchise=FranchiseRule.ALL)).recommendations
     assert [one.anime_id for one in found] == [slow.anime_ids[row] for row in best]
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
-from hakken.knowledge import Knowledge
 from hakken.neighbours import also_liked, nearest, standing
 from tests.models import ADULT_ID, N_ITEMS
 
@@ -16,21 +16,21 @@ EVERY = N_ITEMS
 
 
 @pytest.fixture(scope="module")
-def grown(knowledge: Knowledge) -> Knowledge:
+def grown(bundle: ModelBundle) -> ModelBundle:
     """The small model with a title more in the catalogue, and titles for adults that many others are near."""
     adults = {ADULT_ID, *range(10, N_ITEMS, 10)}
-    told = [msgspec.structs.replace(one, adult=one.anime_id in adults) for one in knowledge.catalogue.values()]
-    manifest = knowledge.model.manifest
+    told = [msgspec.structs.replace(one, adult=one.anime_id in adults) for one in bundle.catalogue.values()]
+    manifest = bundle.model.manifest
     parameters = msgspec.structs.replace(manifest.parameters, min_raters=30)
-    model = dataclasses.replace(knowledge.model, manifest=msgspec.structs.replace(manifest, parameters=parameters))
-    return Knowledge(model, Catalogue([*told, Anime(anime_id=CATALOGUE_ONLY, title="Brand new", members=5)]))
+    model = dataclasses.replace(bundle.model, manifest=msgspec.structs.replace(manifest, parameters=parameters))
+    return ModelBundle(model, Catalogue([*told, Anime(anime_id=CATALOGUE_ONLY, title="Brand new", members=5)]))
 
 
-def adults(knowledge: Knowledge) -> set[int]:
-    return set(knowledge.catalogue.adult_ids)
+def adults(bundle: ModelBundle) -> set[int]:
+    return set(bundle.catalogue.adult_ids)
 
 
-def test_also_liked_is_what_the_weights_of_the_watched_title_speak_for(grown: Knowledge) -> None:
+def test_also_liked_is_what_the_weights_of_the_watched_title_speak_for(grown: ModelBundle) -> None:
     arrays = grown.model.arrays
     ids = arrays.anime_ids.tolist()
     spoke = 0
@@ -48,7 +48,7 @@ def test_also_liked_is_what_the_weights_of_the_watched_title_speak_for(grown: Kn
 
 @pytest.mark.parametrize("find", [nearest, also_liked])
 def test_titles_for_adults_stay_among_themselves_unless_asked_for(
-    find: Callable[..., tuple[object, ...]], grown: Knowledge
+    find: Callable[..., tuple[object, ...]], grown: ModelBundle
 ) -> None:
     def ids(anime_id: int, **asked: bool) -> list[int]:
         return [one.anime_id for one in find(anime_id, grown, EVERY, **asked)]  # type: ignore[attr-defined]  # either's
@@ -62,13 +62,13 @@ def test_titles_for_adults_stay_among_themselves_unless_asked_for(
 
 
 @pytest.mark.parametrize("unknown", [CATALOGUE_ONLY, NOWHERE])
-def test_what_the_model_does_not_know_has_no_neighbours(unknown: int, grown: Knowledge) -> None:
+def test_what_the_model_does_not_know_has_no_neighbours(unknown: int, grown: ModelBundle) -> None:
     assert nearest(unknown, grown) == ()
     assert also_liked(unknown, grown) == ()
     assert standing(unknown, grown) is None
 
 
-def test_where_an_anime_stands(grown: Knowledge) -> None:
+def test_where_an_anime_stands(grown: ModelBundle) -> None:
     arrays = grown.model.arrays
     ids, b_i, raters, watchers = (
         array.tolist() for array in (arrays.anime_ids, arrays.b_i, arrays.raters, arrays.watchers)
@@ -98,16 +98,16 @@ def test_where_an_anime_stands(grown: Knowledge) -> None:
 
 
 @pytest.fixture
-def with_few(grown: Knowledge) -> Knowledge:
+def with_few(grown: ModelBundle) -> ModelBundle:
     """The same where nobody watched 1, nobody watched 2 and someone scored it, and two people watched 3."""
     arrays = grown.model.arrays
     watchers, raters, share = arrays.watchers.copy(), arrays.raters.copy(), arrays.attr_share.copy()
     watchers[:3], raters[:3], share[:3] = (0, 0, 2), (0, 1, 1), 0.1
     changed = dataclasses.replace(arrays, watchers=watchers, raters=raters, attr_share=share)
-    return Knowledge(dataclasses.replace(grown.model, arrays=changed), grown.catalogue)
+    return ModelBundle(dataclasses.replace(grown.model, arrays=changed), grown.catalogue)
 
 
-def test_what_nobody_watched_stands_nowhere_and_counts_for_nothing(with_few: Knowledge) -> None:
+def test_what_nobody_watched_stands_nowhere_and_counts_for_nothing(with_few: ModelBundle) -> None:
     first, second, third = (standing(anime_id, with_few) for anime_id in (1, 2, 3))
     assert first is None
     assert second
@@ -116,7 +116,7 @@ def test_what_nobody_watched_stands_nowhere_and_counts_for_nothing(with_few: Kno
     assert (second.watchers_rank, third.watchers_rank) == (N_ITEMS - 1, N_ITEMS - 2)
 
 
-def test_nobody_also_liked_what_hardly_anyone_watched(grown: Knowledge, with_few: Knowledge) -> None:
+def test_nobody_also_liked_what_hardly_anyone_watched(grown: ModelBundle, with_few: ModelBundle) -> None:
     few = {1, 2, 3}
     told = 0
     for anime_id in range(4, N_ITEMS):
@@ -126,6 +126,6 @@ def test_nobody_also_liked_what_hardly_anyone_watched(grown: Knowledge, with_few
     assert told > 10
 
 
-def test_they_are_plain_data(grown: Knowledge) -> None:
+def test_they_are_plain_data(grown: ModelBundle) -> None:
     for one in (*nearest(1, grown), *also_liked(1, grown), standing(1, grown)):
         assert msgspec.json.decode(msgspec.json.encode(one), type=type(one)) == one

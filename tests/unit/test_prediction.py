@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hakken.knowledge import Knowledge
+from hakken.bundle import ModelBundle
 from hakken.model import Model, fold_in, predict, preference, top_n
 from hakken.model.arrays import unpack
 from hakken.model.prediction import implicit_term, neighbours_say
@@ -61,13 +61,13 @@ def expected_prediction(model: Model, user_list: UserList, row: int) -> float:
     prior=st.sampled_from([0.0, 0.02, 1.0]),
 )
 def test_predictions_are_those_of_the_formula(
-    knowledge: Knowledge, user_list: UserList, k: int, amplification: float, prior: float
+    bundle: ModelBundle, user_list: UserList, k: int, amplification: float, prior: float
 ) -> None:
     parameters = msgspec.structs.replace(
-        knowledge.model.manifest.parameters, k=k, amplification=amplification, prior=prior
+        bundle.model.manifest.parameters, k=k, amplification=amplification, prior=prior
     )
-    manifest = msgspec.structs.replace(knowledge.model.manifest, parameters=parameters)
-    model = Model(knowledge.model.arrays, manifest, "with other parameters")
+    manifest = msgspec.structs.replace(bundle.model.manifest, parameters=parameters)
+    model = Model(bundle.model.arrays, manifest, "with other parameters")
     r_hat = predict(model, fold_in(model, user_list))
     for row in range(0, model.n_items, 7):
         assert r_hat[row] == pytest.approx(expected_prediction(model, user_list, row), abs=1e-6)
@@ -76,24 +76,24 @@ def test_predictions_are_those_of_the_formula(
 @settings(max_examples=40)
 @given(user_list=user_lists(some_ids), rows=st.lists(st.integers(0, 200), max_size=30))
 def test_predicting_some_is_predicting_all_and_choosing(
-    knowledge: Knowledge, user_list: UserList, rows: list[int]
+    bundle: ModelBundle, user_list: UserList, rows: list[int]
 ) -> None:
-    model = knowledge.model
+    model = bundle.model
     visitor = fold_in(model, user_list)
     chosen = np.array(rows, dtype=np.int64)
     np.testing.assert_allclose(predict(model, visitor, chosen), predict(model, visitor)[chosen], rtol=1e-12)
 
 
-def test_the_baseline_is_not_rounded(knowledge: Knowledge) -> None:
+def test_the_baseline_is_not_rounded(bundle: ModelBundle) -> None:
     """The original app rounded b_ui to whole points."""
-    model = knowledge.model
+    model = bundle.model
     r_hat = predict(model, fold_in(model, UserList()))
     np.testing.assert_array_equal(r_hat, model.mu + model.arrays.b_i)
     assert len(np.unique(r_hat)) > 100
 
 
-def test_entries_without_a_score_do_not_feed_the_neighbours(knowledge: Knowledge) -> None:
-    model = knowledge.model
+def test_entries_without_a_score_do_not_feed_the_neighbours(bundle: ModelBundle) -> None:
+    model = bundle.model
     scored = [Rating(10, 9), Rating(20, 4)]
     unscored = [Rating(30, 0), Rating(40, -1, Status.DROPPED), Rating(50, 0, Status.PLAN_TO_WATCH)]
     one, other = (fold_in(model, UserList.of(entries)) for entries in (scored, scored + unscored))
@@ -109,9 +109,9 @@ def with_planned(model: Model, planned: float) -> Model:
 @settings(max_examples=60)
 @given(user_list=user_lists(some_ids), planned=st.sampled_from([0.0, 0.2, 3.0]))
 def test_planned_entries_tell_an_interest_and_nothing_about_ratings(
-    knowledge: Knowledge, user_list: UserList, planned: float
+    bundle: ModelBundle, user_list: UserList, planned: float
 ) -> None:
-    model = with_planned(knowledge.model, planned)
+    model = with_planned(bundle.model, planned)
     watched = UserList.of(user_list.seen)
     only = UserList.of(rating for rating in user_list.ratings if not rating.seen)
     taste, without = fold_in(model, user_list).taste, fold_in(model, watched).taste
@@ -127,9 +127,9 @@ def test_planned_entries_tell_an_interest_and_nothing_about_ratings(
     np.testing.assert_allclose(preference(model, taste) - preference(model, without), interest, atol=1e-5)
 
 
-def test_a_list_of_planned_titles_alone_tells_no_rating(knowledge: Knowledge) -> None:
+def test_a_list_of_planned_titles_alone_tells_no_rating(bundle: ModelBundle) -> None:
     """It is folded in, its scores count, and its preference moves no predicted rating."""
-    model = with_planned(knowledge.model, 0.5)
+    model = with_planned(bundle.model, 0.5)
     visitor = fold_in(model, UserList.of(Rating(i, 0, Status.PLAN_TO_WATCH) for i in (10, 20, 30)))
     assert visitor.taste.n_watched == 0
     assert visitor.taste.liking.tolist() == [0.5, 0.5, 0.5]
@@ -141,8 +141,8 @@ def test_a_list_of_planned_titles_alone_tells_no_rating(knowledge: Knowledge) ->
     np.testing.assert_array_equal(predict(model, visitor), model.mu + model.arrays.b_i)
 
 
-def test_a_planned_title_lengthens_no_list(knowledge: Knowledge) -> None:
-    model = with_planned(knowledge.model, 0.5)
+def test_a_planned_title_lengthens_no_list(bundle: ModelBundle) -> None:
+    model = with_planned(bundle.model, 0.5)
     watched = [Rating(10, 9), Rating(20, 4), Rating(30)]
     planned = [Rating(i, 0, Status.PLAN_TO_WATCH) for i in range(40, 60)]
     one, other = (fold_in(model, UserList.of(entries)) for entries in (watched, watched + planned))
@@ -151,8 +151,8 @@ def test_a_planned_title_lengthens_no_list(knowledge: Knowledge) -> None:
     np.testing.assert_array_equal(implicit_term(model, one, wanted), implicit_term(model, other, wanted))
 
 
-def test_rows_are_ordered_by_falling_similarity(knowledge: Knowledge) -> None:
-    arrays = knowledge.model.arrays
+def test_rows_are_ordered_by_falling_similarity(bundle: ModelBundle) -> None:
+    arrays = bundle.model.arrays
     sims = unpack(arrays.sim_values)
     for begin, end in zip(arrays.sim_indptr, arrays.sim_indptr[1:], strict=False):
         assert (np.diff(sims[begin:end]) <= 0).all()

@@ -9,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.serving import popular_list
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption
-from hakken.knowledge import Knowledge
 from hakken.model import Columns, Model, fold_in, predict, preference
 from hakken.model.preference import parts_of
 from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
@@ -52,18 +52,18 @@ def test_parts_add_up_to_the_preference_however_it_is_summed(data: st.DataObject
 
 
 @pytest.mark.parametrize("length", [0, 1, 30, 200])
-def test_the_preference_is_the_sum_of_the_weights(knowledge: Knowledge, length: int) -> None:
+def test_the_preference_is_the_sum_of_the_weights(bundle: ModelBundle, length: int) -> None:
     """By rows for a short list, in one piece for a long one."""
-    model = knowledge.model
+    model = bundle.model
     taste = fold_in(model, UserList.of(Rating(i, i % 11) for i in everything[:length])).taste
     expected = taste.liking @ oracle.weights(model.arrays)[taste.rows] if length else np.zeros(model.n_items)
     np.testing.assert_allclose(preference(model, taste), expected, atol=1e-6)
     assert model.arrays.attr_values.any()
 
 
-def test_a_dropped_title_counts_against(knowledge: Knowledge) -> None:
+def test_a_dropped_title_counts_against(bundle: ModelBundle) -> None:
     entries = [Rating(10, 9), Rating(11, 0), Rating(12, 0, Status.DROPPED), Rating(13, 1, Status.DROPPED)]
-    liking = fold_in(knowledge.model, UserList.of(entries)).taste.liking
+    liking = fold_in(bundle.model, UserList.of(entries)).taste.liking
     assert liking[0] > 1 > liking[1] > 0 > liking[2] > liking[3]
 
 
@@ -71,32 +71,32 @@ def test_a_dropped_title_counts_against(knowledge: Knowledge) -> None:
 @given(user_list=user_lists([*everything, 99_999]))
 @example(user_list=UserList.of(Rating(i, i % 11, Status.PLAN_TO_WATCH) for i in range(10, 40)))
 @pytest.mark.parametrize("order", list(Order))
-def test_shares_and_the_rest_add_up_to_the_score(knowledge: Knowledge, user_list: UserList, order: Order) -> None:
+def test_shares_and_the_rest_add_up_to_the_score(bundle: ModelBundle, user_list: UserList, order: Order) -> None:
     preferences = msgspec.structs.replace(ALL, order=order, popularity=0.3)
-    scorer = scoring.Scorer(knowledge, Columns.of(user_list), preferences)
-    [scored] = scorer.best([np.ones(knowledge.model.n_items, dtype=np.bool_)], knowledge.model.n_items)
+    scorer = scoring.Scorer(bundle, Columns.of(user_list), preferences)
+    [scored] = scorer.best([np.ones(bundle.model.n_items, dtype=np.bool_)], bundle.model.n_items)
     shares = scorer.shares(scored.rows)
     added = np.bincount(shares.title, shares.amount, minlength=len(scored.rows))
     np.testing.assert_allclose(added + shares.rest, scored.score, atol=1e-6)  # attributes add up in 32 bits
     pairs = list(zip(shares.title.tolist(), shares.entry.tolist(), strict=True))
     assert len(pairs) == len(set(pairs))
-    np.testing.assert_allclose(shares.r_hat, predict(knowledge.model, scorer.visitor, scored.rows), atol=1e-9)
+    np.testing.assert_allclose(shares.r_hat, predict(bundle.model, scorer.visitor, scored.rows), atol=1e-9)
 
 
-def test_reasons_are_the_largest_shares(knowledge: Knowledge) -> None:
-    weights = oracle.weights(knowledge.model.arrays)
-    found = recommend(LIST, knowledge, ALL).recommendations
-    taste = fold_in(knowledge.model, LIST).taste
+def test_reasons_are_the_largest_shares(bundle: ModelBundle) -> None:
+    weights = oracle.weights(bundle.model.arrays)
+    found = recommend(LIST, bundle, ALL).recommendations
+    taste = fold_in(bundle.model, LIST).taste
     for one in found:
-        row = knowledge.model.rows_of([one.anime_id])[0][0]
+        row = bundle.model.rows_of([one.anime_id])[0][0]
         amounts = taste.liking * weights[taste.rows, row]
         largest = np.argsort(-np.abs(amounts), kind="stable")[:3]
-        ids = knowledge.model.arrays.anime_ids[taste.rows[largest]].tolist()
+        ids = bundle.model.arrays.anime_ids[taste.rows[largest]].tolist()
         assert [reason.anime_id for reason in one.reasons] == ids
         ratio = [reason.share / one.reasons[0].share for reason in one.reasons]
         assert ratio == pytest.approx((amounts[largest] / amounts[largest[0]]).tolist())
-    parts = parts_of(knowledge.model, taste, np.array([3]))
-    assert parts.amount.sum() == pytest.approx(preference(knowledge.model, taste)[3])
+    parts = parts_of(bundle.model, taste, np.array([3]))
+    assert parts.amount.sum() == pytest.approx(preference(bundle.model, taste)[3])
 
 
 @settings(max_examples=200)
@@ -121,7 +121,7 @@ def test_the_largest_shares_are_those_of_a_full_sort(amounts: list[list[float]])
 @pytest.mark.parametrize("length", [0, 1, 3, 30, 300, 2_000, 5_000])
 @pytest.mark.parametrize("rule", list(FranchiseRule))
 def test_the_shortlist_gives_the_exhaustive_top(
-    embedded: Knowledge, monkeypatch: pytest.MonkeyPatch, length: int, rule: FranchiseRule
+    embedded: ModelBundle, monkeypatch: pytest.MonkeyPatch, length: int, rule: FranchiseRule
 ) -> None:
     """On the model that is served, whose titles are many times the shortlist.
 
@@ -138,33 +138,33 @@ def test_the_shortlist_gives_the_exhaustive_top(
             assert short == exhaustive if length <= 300 else len(set(short) & set(exhaustive)) >= 19
 
 
-def test_what_is_ignored_says_nothing_and_is_still_not_recommended(knowledge: Knowledge) -> None:
+def test_what_is_ignored_says_nothing_and_is_still_not_recommended(bundle: ModelBundle) -> None:
     shorter = UserList.of(rating for rating in LIST.ratings if rating.anime_id != 12)
-    found = recommend(LIST, knowledge, msgspec.structs.replace(ALL, n=100, ignored=(12,)))
-    expected = recommend(shorter, knowledge, msgspec.structs.replace(ALL, n=100))
+    found = recommend(LIST, bundle, msgspec.structs.replace(ALL, n=100, ignored=(12,)))
+    expected = recommend(shorter, bundle, msgspec.structs.replace(ALL, n=100))
     assert 12 not in {one.anime_id for one in found.recommendations}
     without = [one for one in expected.recommendations if one.anime_id != 12]
     assert list(found.recommendations)[: len(without)] == without
 
 
-def test_the_slider_goes_from_niche_to_popular(knowledge: Knowledge) -> None:
+def test_the_slider_goes_from_niche_to_popular(bundle: ModelBundle) -> None:
     support = [
-        np.mean([one.support for one in recommend(LIST, knowledge, chosen).recommendations])
+        np.mean([one.support for one in recommend(LIST, bundle, chosen).recommendations])
         for chosen in (msgspec.structs.replace(ALL, popularity=value) for value in (-1.0, 0.0, 1.0))
     ]
     assert support == sorted(support)
     assert support[0] < support[2]
 
 
-def test_by_predicted_rating_the_list_is_exact_over_all_titles(knowledge: Knowledge) -> None:
+def test_by_predicted_rating_the_list_is_exact_over_all_titles(bundle: ModelBundle) -> None:
     chosen = msgspec.structs.replace(ALL, order=Order.PREDICTED_RATING)
-    found = recommend(LIST, knowledge, chosen).recommendations
-    r_hat = predict(knowledge.model, fold_in(knowledge.model, LIST))
-    r_hat[knowledge.model.rows_of([rating.anime_id for rating in LIST.seen])[0]] = -np.inf
+    found = recommend(LIST, bundle, chosen).recommendations
+    r_hat = predict(bundle.model, fold_in(bundle.model, LIST))
+    r_hat[bundle.model.rows_of([rating.anime_id for rating in LIST.seen])[0]] = -np.inf
     assert [one.match for one in found] == pytest.approx(np.sort(r_hat)[::-1][:20].tolist())
 
 
-def with_facts(knowledge: Knowledge) -> Knowledge:
+def with_facts(bundle: ModelBundle) -> ModelBundle:
     """Series of four: 1-4, 5-8, …, of which the fourth is a special, and universes of two series.
 
     Types, years and members differ.
@@ -182,12 +182,12 @@ def with_facts(knowledge: Knowledge) -> Knowledge:
             "year": None if anime_id % 5 == 0 else 1990 + anime_id % 30,
         }
 
-    catalogue = Catalogue(msgspec.structs.replace(one, **changed(one.anime_id)) for one in knowledge.catalogue.values())
-    return Knowledge(knowledge.model, catalogue)
+    catalogue = Catalogue(msgspec.structs.replace(one, **changed(one.anime_id)) for one in bundle.catalogue.values())
+    return ModelBundle(bundle.model, catalogue)
 
 
-def test_a_new_series_shows_its_entry_point_and_a_started_one_continues(knowledge: Knowledge) -> None:
-    told = with_facts(knowledge)
+def test_a_new_series_shows_its_entry_point_and_a_started_one_continues(bundle: ModelBundle) -> None:
+    told = with_facts(bundle)
     user_list = UserList.of([Rating(9, 9), Rating(13, 8), Rating(17, 7), Rating(18, 2, Status.DROPPED), Rating(21, 8)])
     result = recommend(user_list, told, Preferences(n=100, adult=True))
     shown = [one.anime_id for one in result.recommendations]
@@ -203,8 +203,8 @@ def test_a_new_series_shows_its_entry_point_and_a_started_one_continues(knowledg
     assert len(free.recommendations) == 100
 
 
-def test_nothing_that_is_related_is_shown_where_that_is_asked_for(knowledge: Knowledge) -> None:
-    told = with_facts(knowledge)
+def test_nothing_that_is_related_is_shown_where_that_is_asked_for(bundle: ModelBundle) -> None:
+    told = with_facts(bundle)
     user_list = UserList.of([Rating(9, 9), Rating(33, 8), Rating(34, 8)])
     chosen = Preferences(n=100, adult=True, franchise=FranchiseRule.UNRELATED)
     result = recommend(user_list, told, chosen)
@@ -218,8 +218,8 @@ def test_nothing_that_is_related_is_shown_where_that_is_asked_for(knowledge: Kno
     assert {13, 37} <= {one.anime_id for one in new.recommendations}
 
 
-def test_the_watching_order_lowers_what_comes_later_and_lifts_what_was_skipped(knowledge: Knowledge) -> None:
-    told = with_facts(knowledge)
+def test_the_watching_order_lowers_what_comes_later_and_lifts_what_was_skipped(bundle: ModelBundle) -> None:
+    told = with_facts(bundle)
     watched = Watched.of(Columns.of(UserList.of([Rating(2, 9), Rating(13, 8), Rating(20, 9)])), told.facts.places)
     factor = order_factor(watched, told.facts.series, skipped=1.5, ahead=0.65)
     of_anime = dict(zip(told.model.arrays.anime_ids.tolist(), factor.tolist(), strict=True))
@@ -233,7 +233,7 @@ STRANGE = 70_000
 """An anime that only the catalogue knows."""
 
 
-def with_strange(knowledge: Knowledge, part: int | None) -> Knowledge:
+def with_strange(bundle: ModelBundle, part: int | None) -> ModelBundle:
     """The same with a series of 9 to 12 and the strange one, which takes the place of a main entry if it is one."""
 
     def changed(one: Anime) -> Anime:
@@ -243,19 +243,19 @@ def with_strange(knowledge: Knowledge, part: int | None) -> Knowledge:
         group = None if replaced else STRANGE
         return msgspec.structs.replace(one, series=group, universe=group, part=None if replaced else one.part)
 
-    told = with_facts(knowledge)
+    told = with_facts(bundle)
     strange = Anime(anime_id=STRANGE, title="Unknown to the model", series=STRANGE, universe=STRANGE, part=part)
-    return Knowledge(told.model, Catalogue([*map(changed, told.catalogue.values()), strange]))
+    return ModelBundle(told.model, Catalogue([*map(changed, told.catalogue.values()), strange]))
 
 
 @pytest.mark.parametrize("rule", [FranchiseRule.NEW, FranchiseRule.UNRELATED])
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.WATCHING])
 @pytest.mark.parametrize(("part", "following"), [(1, 10), (2, 9), (None, 9)])
 def test_what_only_the_catalogue_knows_begins_its_series(
-    knowledge: Knowledge, rule: FranchiseRule, status: Status, part: int | None, following: int
+    bundle: ModelBundle, rule: FranchiseRule, status: Status, part: int | None, following: int
 ) -> None:
     """A list may hold what nobody in training had: nothing of its series is new, and the next entry continues it."""
-    told = with_strange(knowledge, part)
+    told = with_strange(bundle, part)
     chosen = Preferences(n=100, adult=True, franchise=rule)
     group_of = told.catalogue.universe_of if rule is FranchiseRule.UNRELATED else told.catalogue.series_of
     result = recommend(UserList.of([Rating(STRANGE, 9, status), Rating(33, 8)]), told, chosen)
@@ -271,17 +271,17 @@ def test_what_only_the_catalogue_knows_begins_its_series(
     assert {one.anime_id for one in planned.continues} == {34}
 
 
-def test_a_next_entry_that_the_model_does_not_know_is_not_passed_over(knowledge: Knowledge) -> None:
+def test_a_next_entry_that_the_model_does_not_know_is_not_passed_over(bundle: ModelBundle) -> None:
     """What has no row can't be judged, and what comes after it is not next."""
-    told = with_strange(knowledge, part=2)
+    told = with_strange(bundle, part=2)
     for seen, following in (((9,), set()), ((9, STRANGE), {11}), ((STRANGE,), {9}), ((9, 11), set())):
         result = recommend(UserList.of(Rating(one, 8) for one in seen), told, Preferences(n=100, adult=True))
         assert {one.anime_id for one in result.continues} == following
         assert STRANGE not in {told.catalogue.series_of(one.anime_id) for one in result.recommendations}
 
 
-def test_filters_keep_their_word_and_refill(knowledge: Knowledge) -> None:
-    told = with_facts(knowledge)
+def test_filters_keep_their_word_and_refill(bundle: ModelBundle) -> None:
+    told = with_facts(bundle)
     chosen = msgspec.structs.replace(
         ALL, types=("tv",), genres=("drama",), without_genres=("Comedy",), year_from=1995, year_to=2015, min_members=200
     )
@@ -296,22 +296,22 @@ def test_filters_keep_their_word_and_refill(knowledge: Knowledge) -> None:
         assert (anime.members or 0) >= 200
 
 
-def test_filters_that_shorten_the_list_say_how_many_each_took(knowledge: Knowledge) -> None:
-    told = with_facts(knowledge)
+def test_filters_that_shorten_the_list_say_how_many_each_took(bundle: ModelBundle) -> None:
+    told = with_facts(bundle)
     chosen = msgspec.structs.replace(ALL, types=("Movie",), year_from=2018)
     result = recommend(UserList.of([Rating(1, 8)]), told, chosen)
     movies = [one for one in told.catalogue.values() if one.type == "Movie"]
     late = [one for one in movies if (one.year or 0) >= 2018]
     assert {one.anime_id for one in result.recommendations} == {one.anime_id for one in late} - {1}
     assert 0 < len(late) < 20
-    unseen = knowledge.model.n_items - 1
+    unseen = bundle.model.n_items - 1
     note = f"type {unseen - len(movies):,}, from 2018 {len(movies) - len(late):,}."
     assert any(note in said for said in result.notes)
 
 
-def test_an_unknown_genre_is_refused_with_a_hint(knowledge: Knowledge) -> None:
+def test_an_unknown_genre_is_refused_with_a_hint(bundle: ModelBundle) -> None:
     with pytest.raises(BadOption, match="did you mean drama"):
-        recommend(LIST, knowledge, Preferences(genres=("Darma",)))
+        recommend(LIST, bundle, Preferences(genres=("Darma",)))
 
 
 @pytest.mark.parametrize("wrong", [{"popularity": 2.0}, {"year_from": 2001, "year_to": 2000}])
@@ -320,19 +320,19 @@ def test_impossible_preferences_are_refused(wrong: dict[str, float]) -> None:
         Preferences(**wrong)  # type: ignore[arg-type]
 
 
-def test_planned_titles_are_hidden_where_asked(knowledge: Knowledge) -> None:
-    first = recommend(LIST, knowledge, ALL).recommendations[0].anime_id
+def test_planned_titles_are_hidden_where_asked(bundle: ModelBundle) -> None:
+    first = recommend(LIST, bundle, ALL).recommendations[0].anime_id
     planned = UserList.of([*LIST.ratings, Rating(first, 0, Status.PLAN_TO_WATCH)])
-    assert recommend(planned, knowledge, ALL).recommendations[0].anime_id == first
-    hidden = recommend(planned, knowledge, msgspec.structs.replace(ALL, planned=Planned.HIDE))
+    assert recommend(planned, bundle, ALL).recommendations[0].anime_id == first
+    hidden = recommend(planned, bundle, msgspec.structs.replace(ALL, planned=Planned.HIDE))
     assert first not in {one.anime_id for one in hidden.recommendations}
-    only = recommend(planned, knowledge, msgspec.structs.replace(ALL, planned=Planned.ONLY))
+    only = recommend(planned, bundle, msgspec.structs.replace(ALL, planned=Planned.ONLY))
     assert [one.anime_id for one in only.recommendations] == [first]
     assert any("Taken out: not planned" in note for note in only.notes)
 
 
-def test_a_list_without_scores_is_personal_all_the_same(knowledge: Knowledge) -> None:
-    result = recommend(UserList.of(Rating(i) for i in range(10, 30)), knowledge, ALL)
+def test_a_list_without_scores_is_personal_all_the_same(bundle: ModelBundle) -> None:
+    result = recommend(UserList.of(Rating(i) for i in range(10, 30)), bundle, ALL)
     assert result.personal
     assert "watched alone" in " ".join(result.notes)
     assert len(result.recommendations) == 20

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.serving import popular_list
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption
-from hakken.knowledge import Knowledge
 from hakken.model import Model
 from hakken.model.arrays import MIN_TITLES
 from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
@@ -24,11 +24,11 @@ from tests.models import ADULT_ID, N_ITEMS
 from tests.strategies import user_lists
 
 
-def with_min_raters(knowledge: Knowledge, min_raters: int) -> Knowledge:
-    model = knowledge.model
+def with_min_raters(bundle: ModelBundle, min_raters: int) -> ModelBundle:
+    model = bundle.model
     parameters = msgspec.structs.replace(model.manifest.parameters, min_raters=min_raters)
     manifest = msgspec.structs.replace(model.manifest, parameters=parameters)
-    return Knowledge(Model(model.arrays, manifest, "with a minimum"), knowledge.catalogue)
+    return ModelBundle(Model(model.arrays, manifest, "with a minimum"), bundle.catalogue)
 
 
 FEW = Preferences(n=20)
@@ -38,8 +38,8 @@ everything = list(range(1, N_ITEMS + 1))
 
 @settings(max_examples=80)
 @given(user_list=user_lists([*everything, 99_999]))
-def test_any_list_gives_a_full_list_of_unseen_titles_best_first(knowledge: Knowledge, user_list: UserList) -> None:
-    result = recommend(user_list, knowledge, FEW)
+def test_any_list_gives_a_full_list_of_unseen_titles_best_first(bundle: ModelBundle, user_list: UserList) -> None:
+    result = recommend(user_list, bundle, FEW)
     ids = [one.anime_id for one in result.recommendations]
     assert len(ids) == len(set(ids)) == FEW.n
     assert not set(ids) & {rating.anime_id for rating in user_list.seen}
@@ -52,33 +52,33 @@ def test_any_list_gives_a_full_list_of_unseen_titles_best_first(knowledge: Knowl
 @pytest.mark.parametrize("status", [Status.WATCHING, Status.COMPLETED, Status.ON_HOLD, Status.DROPPED])
 @pytest.mark.parametrize("score", [0, -1, 3])
 def test_whatever_is_on_the_list_is_not_recommended_scored_or_not(
-    knowledge: Knowledge, status: Status, score: int
+    bundle: ModelBundle, status: Status, score: int
 ) -> None:
     """The original app recommended what was completed but not scored."""
     scored = [Rating(i, 8) for i in range(10, 20)]
-    first = recommend(UserList.of(scored), knowledge, FEW).recommendations[0].anime_id
-    then = recommend(UserList.of([*scored, Rating(first, score, status)]), knowledge, LONG)
+    first = recommend(UserList.of(scored), bundle, FEW).recommendations[0].anime_id
+    then = recommend(UserList.of([*scored, Rating(first, score, status)]), bundle, LONG)
     assert first not in {one.anime_id for one in then.recommendations}
 
 
-def test_what_is_planned_may_be_recommended_and_is_no_reason_for_itself(knowledge: Knowledge) -> None:
+def test_what_is_planned_may_be_recommended_and_is_no_reason_for_itself(bundle: ModelBundle) -> None:
     scored = [Rating(i, 8) for i in range(10, 20)]
-    for one in recommend(UserList.of(scored), knowledge, FEW).recommendations:
+    for one in recommend(UserList.of(scored), bundle, FEW).recommendations:
         planned = UserList.of([*scored, Rating(one.anime_id, 0, Status.PLAN_TO_WATCH)])
-        [found] = recommend(planned, knowledge, Preferences(planned=Planned.ONLY)).recommendations
+        [found] = recommend(planned, bundle, Preferences(planned=Planned.ONLY)).recommendations
         assert found.anime_id == one.anime_id
         assert one.anime_id not in {why.anime_id for why in found.reasons}
         alone = UserList.of([Rating(one.anime_id, 0, Status.PLAN_TO_WATCH)])
-        [found] = recommend(alone, knowledge, Preferences(planned=Planned.ONLY)).recommendations
+        [found] = recommend(alone, bundle, Preferences(planned=Planned.ONLY)).recommendations
         assert not found.reasons
 
 
-def test_a_reason_that_is_only_planned_is_marked(knowledge: Knowledge) -> None:
+def test_a_reason_that_is_only_planned_is_marked(bundle: ModelBundle) -> None:
     watched = [Rating(10, 9), Rating(20, 0)]
     planned = [Rating(30, 0, Status.PLAN_TO_WATCH), Rating(40, 8, Status.PLAN_TO_WATCH)]
     # What more is wanted of is no plan, unless it is one besides.
     for like in ((), (30, 50)):
-        result = recommend(UserList.of([*watched, *planned]), knowledge, Preferences(n=100, like=like))
+        result = recommend(UserList.of([*watched, *planned]), bundle, Preferences(n=100, like=like))
         reasons = [why for one in result.recommendations for why in one.reasons]
         marked = {(why.anime_id, why.score, why.planned) for why in reasons}
         expected = {(10, 9, False), (20, 0, False), (30, 0, True), (40, 8, True), *([(50, 0, False)] if like else ())}
@@ -87,26 +87,26 @@ def test_a_reason_that_is_only_planned_is_marked(knowledge: Knowledge) -> None:
 
 @pytest.mark.parametrize("ignored", [(), (10,)])
 def test_a_list_of_plans_alone_is_ordered_by_them_and_a_note_says_so(
-    knowledge: Knowledge, ignored: tuple[int, ...]
+    bundle: ModelBundle, ignored: tuple[int, ...]
 ) -> None:
     plans = [Rating(30, 0, Status.PLAN_TO_WATCH), Rating(40, 0, Status.PLAN_TO_WATCH)]
     user_list = UserList.of([*plans, *(Rating(one, 9) for one in ignored)])
-    result = recommend(user_list, knowledge, Preferences(n=20, ignored=ignored))
-    popular = recommend(UserList(), knowledge, FEW)
+    result = recommend(user_list, bundle, Preferences(n=20, ignored=ignored))
+    popular = recommend(UserList(), bundle, FEW)
     assert result.personal
     assert [one.anime_id for one in result.recommendations] != [one.anime_id for one in popular.recommendations]
     assert "no watched title that we know" in result.notes[0].lower()
     assert "so these go by what you plan to watch." in result.notes[0]
     # Ratings are predicted from what was watched and scored.
-    by_rating = recommend(user_list, knowledge, Preferences(order=Order.PREDICTED_RATING, ignored=ignored))
+    by_rating = recommend(user_list, bundle, Preferences(order=Order.PREDICTED_RATING, ignored=ignored))
     assert not by_rating.personal
     assert "many people watch and like" in by_rating.notes[0]
 
 
-def test_without_scores_a_note_says_what_a_list_rests_on(knowledge: Knowledge) -> None:
+def test_without_scores_a_note_says_what_a_list_rests_on(bundle: ModelBundle) -> None:
     watched, planned = [Rating(i) for i in range(10, 20)], [Rating(30, 0, Status.PLAN_TO_WATCH)]
     for user_list, said in (([*watched], "was watched alone"), ([*watched, *planned], "was watched or planned alone")):
-        assert said in recommend(UserList.of(user_list), knowledge, FEW).notes[0]
+        assert said in recommend(UserList.of(user_list), bundle, FEW).notes[0]
 
 
 # What hardly anyone watched
@@ -116,18 +116,18 @@ HARDLY = {10: (0, 0), 20: (5, 2), 30: (6, 2), 40: (5, 3), 50: (6, 3)}
 
 
 @pytest.fixture(scope="module")
-def unwatched(knowledge: Knowledge) -> Knowledge:
+def unwatched(bundle: ModelBundle) -> ModelBundle:
     """The small model with titles that hardly anyone watched; 20 goes on from 19."""
-    arrays = knowledge.model.arrays
+    arrays = bundle.model.arrays
     watchers, raters, share = arrays.watchers.copy(), arrays.raters.copy(), arrays.attr_share.copy()
-    rows, _ = knowledge.model.rows_of(list(HARDLY))
+    rows, _ = bundle.model.rows_of(list(HARDLY))
     watchers[rows], raters[rows] = np.array(list(HARDLY.values()), dtype=np.int32).T
     share[rows] = 0.1
     changed = dataclasses.replace(arrays, watchers=watchers, raters=raters, attr_share=share)
-    facts = {one.anime_id: one for one in knowledge.catalogue.values()}
+    facts = {one.anime_id: one for one in bundle.catalogue.values()}
     for part, one in enumerate((19, 20), start=1):
         facts[one] = msgspec.structs.replace(facts[one], series=19, part=part)
-    return Knowledge(dataclasses.replace(knowledge.model, arrays=changed), Catalogue(facts.values()))
+    return ModelBundle(dataclasses.replace(bundle.model, arrays=changed), Catalogue(facts.values()))
 
 
 def seen_but(*left: int) -> UserList:
@@ -135,7 +135,7 @@ def seen_but(*left: int) -> UserList:
 
 
 def test_what_hardly_anyone_scored_has_no_predicted_rating_and_what_few_watched_goes_by_attributes(
-    unwatched: Knowledge,
+    unwatched: ModelBundle,
 ) -> None:
     result = recommend(seen_but(*HARDLY, 60), unwatched, Preferences(n=100, franchise=FranchiseRule.ALL))
     made = {one.anime_id: (one.predicted_rating is not None, one.by_attributes) for one in result.recommendations}
@@ -149,7 +149,7 @@ def test_what_hardly_anyone_scored_has_no_predicted_rating_and_what_few_watched_
     }
 
 
-def test_by_predicted_rating_only_what_has_one_is_listed(unwatched: Knowledge) -> None:
+def test_by_predicted_rating_only_what_has_one_is_listed(unwatched: ModelBundle) -> None:
     assert unwatched.model.manifest.parameters.min_raters == 1
     by_rating = Preferences(n=100, order=Order.PREDICTED_RATING, franchise=FranchiseRule.ALL)
     result = recommend(seen_but(*HARDLY, 60), unwatched, by_rating)
@@ -158,7 +158,7 @@ def test_by_predicted_rating_only_what_has_one_is_listed(unwatched: Knowledge) -
 
 
 def test_only_rated_titles_leaves_out_what_goes_by_attributes_and_what_has_no_predicted_rating(
-    unwatched: Knowledge,
+    unwatched: ModelBundle,
 ) -> None:
     preferences = Preferences(n=100, franchise=FranchiseRule.ALL, rated_only=True)
     result = recommend(seen_but(*HARDLY, 60), unwatched, preferences)
@@ -169,9 +169,9 @@ def test_only_rated_titles_leaves_out_what_goes_by_attributes_and_what_has_no_pr
     assert not recommend(begun, unwatched, Preferences(n=20, rated_only=True)).continues
 
 
-def test_more_like_what_says_nothing_of_others_can_not_be_found(unwatched: Knowledge) -> None:
+def test_more_like_what_says_nothing_of_others_can_not_be_found(unwatched: ModelBundle) -> None:
     silent = silenced(unwatched.model.arrays, unwatched.model.rows_of([10])[0])
-    told = Knowledge(dataclasses.replace(unwatched.model, arrays=silent), unwatched.catalogue)
+    told = ModelBundle(dataclasses.replace(unwatched.model, arrays=silent), unwatched.catalogue)
     wished, usual = (recommend(UserList(), told, Preferences(n=20, like=like)) for like in ((10,), ()))
     assert wished.recommendations == usual.recommendations
     assert not wished.personal
@@ -185,7 +185,7 @@ def test_more_like_what_says_nothing_of_others_can_not_be_found(unwatched: Knowl
 
 @pytest.mark.parametrize(("titles", "counts"), [(MIN_TITLES - 1, False), (MIN_TITLES, True)])
 def test_an_attribute_counts_that_enough_of_the_titles_have_that_people_watched(
-    unwatched: Knowledge, titles: int, counts: bool
+    unwatched: ModelBundle, titles: int, counts: bool
 ) -> None:
     # The unwatched are not counted.
     having = {*list(HARDLY)[:1], *[one for one in everything if one not in HARDLY][:titles]}
@@ -193,34 +193,34 @@ def test_an_attribute_counts_that_enough_of_the_titles_have_that_people_watched(
         msgspec.structs.replace(one, studios=("mappa",)) if one.anime_id in having else one
         for one in unwatched.catalogue.values()
     ]
-    known = Knowledge(unwatched.model, Catalogue(facts)).facts.attributes
+    known = ModelBundle(unwatched.model, Catalogue(facts)).facts.attributes
     assert known == {("genres", "Drama"), *([("studios", "mappa")] if counts else ())}
 
 
-def test_titles_with_few_raters_and_for_adults_are_left_out(knowledge: Knowledge) -> None:
+def test_titles_with_few_raters_and_for_adults_are_left_out(bundle: ModelBundle) -> None:
     user_list = UserList.of([Rating(10, 9), Rating(20, 5)])
-    raters = dict(zip(knowledge.model.arrays.anime_ids.tolist(), knowledge.model.arrays.raters.tolist(), strict=True))
+    raters = dict(zip(bundle.model.arrays.anime_ids.tolist(), bundle.model.arrays.raters.tolist(), strict=True))
     by_rating = Preferences(n=100, order=Order.PREDICTED_RATING)
-    strict = recommend(user_list, with_min_raters(knowledge, 100), by_rating)
+    strict = recommend(user_list, with_min_raters(bundle, 100), by_rating)
     assert all(raters[one.anime_id] >= 100 and one.support == raters[one.anime_id] for one in strict.recommendations)
     assert len(strict.recommendations) == sum(
         count >= 100 for i, count in raters.items() if i not in {10, 20, ADULT_ID}
     )
     seen = UserList.of(Rating(i, 7) for i in everything[10:])
-    assert ADULT_ID not in {one.anime_id for one in recommend(seen, knowledge, LONG).recommendations}
+    assert ADULT_ID not in {one.anime_id for one in recommend(seen, bundle, LONG).recommendations}
     grown = Preferences(n=100, adult=True)
-    assert ADULT_ID in {one.anime_id for one in recommend(seen, knowledge, grown).recommendations}
+    assert ADULT_ID in {one.anime_id for one in recommend(seen, bundle, grown).recommendations}
 
 
-def test_a_list_that_leaves_little_says_so(knowledge: Knowledge) -> None:
+def test_a_list_that_leaves_little_says_so(bundle: ModelBundle) -> None:
     seen = UserList.of(Rating(i, 7) for i in everything[2:])
-    result = recommend(seen, knowledge, FEW)
+    result = recommend(seen, bundle, FEW)
     assert {one.anime_id for one in result.recommendations} == {1, 2}
     assert any("Only 2 titles are left to recommend" in one for one in result.notes)
 
 
-def test_a_list_of_nothing_says_why(knowledge: Knowledge) -> None:
-    result = recommend(UserList(), with_min_raters(knowledge, 10**6), Preferences(order=Order.PREDICTED_RATING))
+def test_a_list_of_nothing_says_why(bundle: ModelBundle) -> None:
+    result = recommend(UserList(), with_min_raters(bundle, 10**6), Preferences(order=Order.PREDICTED_RATING))
     assert not result.recommendations
     assert any("No title is left to recommend" in one and "1,000,000 raters 249" in one for one in result.notes)
 
@@ -234,31 +234,31 @@ def test_a_list_of_nothing_says_why(knowledge: Knowledge) -> None:
     ],
 )
 def test_without_a_title_that_we_know_popular_titles_come_and_a_note_says_so(
-    knowledge: Knowledge, user_list: UserList, note: str
+    bundle: ModelBundle, user_list: UserList, note: str
 ) -> None:
-    result = recommend(user_list, knowledge, FEW)
-    rows, _ = knowledge.model.rows_of([one.anime_id for one in result.recommendations])
-    arrays, parameters = knowledge.model.arrays, knowledge.model.manifest.parameters
+    result = recommend(user_list, bundle, FEW)
+    rows, _ = bundle.model.rows_of([one.anime_id for one in result.recommendations])
+    arrays, parameters = bundle.model.arrays, bundle.model.manifest.parameters
     part = arrays.popularity.astype(np.float64)
     standing = parameters.everyone * part ** (1 - parameters.novelty) * np.exp(parameters.quality * arrays.b_i)
     assert not result.personal
     assert [one.match for one in result.recommendations] == pytest.approx(standing[rows].tolist())
-    unseen = ~np.isin(arrays.anime_ids, [*(one.anime_id for one in user_list.seen), *knowledge.catalogue.adult_ids])
+    unseen = ~np.isin(arrays.anime_ids, [*(one.anime_id for one in user_list.seen), *bundle.catalogue.adult_ids])
     assert standing[rows].tolist() == np.sort(standing[unseen])[::-1][: len(rows)].tolist()
     assert any(note in said and "many people watch and like" in said for said in result.notes)
 
 
 @pytest.mark.parametrize("score", [1, 7, 10])
-def test_equal_scores_give_a_sensible_list(knowledge: Knowledge, score: int) -> None:
-    result = recommend(UserList.of(Rating(i, score) for i in range(5, 60)), knowledge, FEW)
+def test_equal_scores_give_a_sensible_list(bundle: ModelBundle, score: int) -> None:
+    result = recommend(UserList.of(Rating(i, score) for i in range(5, 60)), bundle, FEW)
     assert len(result.recommendations) == FEW.n
     assert result.personal
     assert not result.notes
 
 
-def test_notes_tell_how_the_list_was_read(knowledge: Knowledge) -> None:
+def test_notes_tell_how_the_list_was_read(bundle: ModelBundle) -> None:
     user_list = UserList.of([Rating(10, 9), Rating(10, 2), Rating(99_999, 8), Rating(20, 5)], skipped=3)
-    notes = " ".join(recommend(user_list, knowledge, FEW).notes)
+    notes = " ".join(recommend(user_list, bundle, FEW).notes)
     assert "1 watched title is new to the model: it counts as seen, but nothing is learnt from it." in notes
     assert "3 entries of the list could not be read" in notes
     assert "1 entry repeated an anime" in notes
@@ -276,24 +276,24 @@ NOWHERE = 99_999
 
 
 @pytest.fixture(scope="module")
-def newer(knowledge: Knowledge) -> Knowledge:
+def newer(bundle: ModelBundle) -> ModelBundle:
     """The small model with a catalogue that has more titles, and with a row for 10 and 20 that nobody gave it."""
-    arrays = knowledge.model.arrays
+    arrays = bundle.model.arrays
     of_nobody = np.isin(arrays.anime_ids, [10, 20])
     emptied = dataclasses.replace(
         arrays, watchers=np.where(of_nobody, 0, arrays.watchers), raters=np.where(of_nobody, 0, arrays.raters)
     )
-    model = dataclasses.replace(knowledge.model, arrays=emptied)
-    return Knowledge(model, Catalogue([*knowledge.catalogue.values(), *NEW]))
+    model = dataclasses.replace(bundle.model, arrays=emptied)
+    return ModelBundle(model, Catalogue([*bundle.catalogue.values(), *NEW]))
 
 
-def note_on_new(user_list: UserList, knowledge: Knowledge, preferences: Preferences = FEW) -> str:
-    notes = [note for note in recommend(user_list, knowledge, preferences).notes if "new to the model" in note]
+def note_on_new(user_list: UserList, bundle: ModelBundle, preferences: Preferences = FEW) -> str:
+    notes = [note for note in recommend(user_list, bundle, preferences).notes if "new to the model" in note]
     assert len(notes) <= 1
     return "".join(notes)
 
 
-def test_a_note_counts_what_was_watched_and_is_new_and_names_the_best_known(newer: Knowledge) -> None:
+def test_a_note_counts_what_was_watched_and_is_new_and_names_the_best_known(newer: ModelBundle) -> None:
     others = [Rating(i, 7) for i in range(30, 60)]
     titles = [Rating(70_001, 0), Rating(70_002, 9), Rating(70_003, 4, Status.DROPPED), Rating(70_004, 0)]
     planned = [Rating(80_000, 9, Status.PLAN_TO_WATCH), Rating(10, 0, Status.PLAN_TO_WATCH)]
@@ -316,7 +316,7 @@ def test_a_note_counts_what_was_watched_and_is_new_and_names_the_best_known(newe
     assert not note_on_new(UserList.of([*others, titles[0]]), newer, Preferences(n=20, ignored=(70_001,)))
 
 
-def test_a_title_is_new_where_the_model_has_a_row_for_it_that_nobody_gave_it(newer: Knowledge) -> None:
+def test_a_title_is_new_where_the_model_has_a_row_for_it_that_nobody_gave_it(newer: ModelBundle) -> None:
     others = [Rating(i, 5 + i % 4) for i in range(30, 60)]
     with_them = UserList.of([Rating(10, 1), *others, Rating(20, 0, Status.WATCHING)])
     result = recommend(with_them, newer, LONG)
@@ -329,9 +329,9 @@ def test_a_title_is_new_where_the_model_has_a_row_for_it_that_nobody_gave_it(new
     assert profile(with_them, newer).counts.compared == len(others)
 
 
-def test_what_is_scored_and_only_planned_in_training_is_not_new(newer: Knowledge) -> None:
+def test_what_is_scored_and_only_planned_in_training_is_not_new(newer: ModelBundle) -> None:
     arrays = dataclasses.replace(newer.model.arrays, raters=np.maximum(newer.model.arrays.raters, 1))
-    told = Knowledge(dataclasses.replace(newer.model, arrays=arrays), newer.catalogue)
+    told = ModelBundle(dataclasses.replace(newer.model, arrays=arrays), newer.catalogue)
     assert not note_on_new(UserList.of([Rating(10, 8)]), told)
 
 
@@ -362,16 +362,16 @@ def test_a_note_tells_what_is_newer_than_the_data(anime_ids: list[int], data_tim
     assert note.partition(" from them." if len(anime_ids) > 1 else " from it.")[2] == said
 
 
-def test_of_a_repeated_entry_the_last_counts(knowledge: Knowledge) -> None:
+def test_of_a_repeated_entry_the_last_counts(bundle: ModelBundle) -> None:
     twice = UserList.of([Rating(10, 1), Rating(20, 5), Rating(10, 9)])
     once = UserList.of([Rating(10, 9), Rating(20, 5)])
     assert twice.repeats == 1
-    assert recommend(twice, knowledge, FEW).recommendations == recommend(once, knowledge, FEW).recommendations
+    assert recommend(twice, bundle, FEW).recommendations == recommend(once, bundle, FEW).recommendations
 
 
-def test_a_title_that_the_catalogue_lacks_is_named_by_its_id(knowledge: Knowledge) -> None:
+def test_a_title_that_the_catalogue_lacks_is_named_by_its_id(bundle: ModelBundle) -> None:
     seen = UserList.of(Rating(i, 7) for i in everything[:-1])
-    assert recommend(seen, knowledge, FEW).recommendations[0].title == f"MyAnimeList #{N_ITEMS}"
+    assert recommend(seen, bundle, FEW).recommendations[0].title == f"MyAnimeList #{N_ITEMS}"
 
 
 @pytest.mark.parametrize("n", [0, -1, 101])
@@ -386,10 +386,10 @@ def test_an_impossible_length_is_refused(n: int) -> None:
 @settings(max_examples=60)
 @given(user_list=user_lists(everything), hidden=st.lists(st.sampled_from([*everything, 99_999]), max_size=6))
 def test_what_is_hidden_is_never_shown_and_nothing_else_changes(
-    knowledge: Knowledge, user_list: UserList, hidden: list[int]
+    bundle: ModelBundle, user_list: UserList, hidden: list[int]
 ) -> None:
-    everyone = recommend(user_list, knowledge, LONG)
-    rest = recommend(user_list, knowledge, Preferences(n=100, hidden=tuple(hidden)))
+    everyone = recommend(user_list, bundle, LONG)
+    rest = recommend(user_list, bundle, Preferences(n=100, hidden=tuple(hidden)))
 
     kept = [one for one in everyone.recommendations if one.anime_id not in hidden]
     # What comes after the hundredth moves up.
@@ -397,7 +397,7 @@ def test_what_is_hidden_is_never_shown_and_nothing_else_changes(
     assert not {one.anime_id for one in rest.recommendations} & set(hidden)
 
 
-def test_of_a_series_that_is_hidden_nothing_else_comes_up(embedded: Knowledge) -> None:
+def test_of_a_series_that_is_hidden_nothing_else_comes_up(embedded: ModelBundle) -> None:
     series_of = embedded.catalogue.series_of
     titles = popular_list(embedded, 20)
     shown = [one.anime_id for one in recommend(titles, embedded, LONG).recommendations]
@@ -414,7 +414,7 @@ def test_of_a_series_that_is_hidden_nothing_else_comes_up(embedded: Knowledge) -
     assert series_of(first) in {series_of(one) for one in ids}
 
 
-def test_a_series_that_is_hidden_is_not_gone_on_with(embedded: Knowledge) -> None:
+def test_a_series_that_is_hidden_is_not_gone_on_with(embedded: ModelBundle) -> None:
     begun = UserList.of([Rating(1, 9), Rating(19, 8)])
     [following] = recommend(begun, embedded, FEW).continues
     assert embedded.catalogue.series_of(following.anime_id) == 1
@@ -422,7 +422,7 @@ def test_a_series_that_is_hidden_is_not_gone_on_with(embedded: Knowledge) -> Non
     assert not recommend(begun, embedded, Preferences(n=20, hidden=(following.anime_id,))).continues
 
 
-def test_more_like_one_title_brings_its_likes_forward(embedded: Knowledge) -> None:
+def test_more_like_one_title_brings_its_likes_forward(embedded: ModelBundle) -> None:
     """Ghost stories, for someone who has seen hardly any."""
     titles = popular_list(embedded, 300)
     wanted = embedded.model.rows_of([150])[0][0]  # Blood+
@@ -450,24 +450,24 @@ def test_more_like_one_title_brings_its_likes_forward(embedded: Knowledge) -> No
 @settings(max_examples=60)
 @given(user_list=user_lists(everything), like=st.lists(st.sampled_from(everything), min_size=1, max_size=3))
 def test_a_match_with_a_wish_is_still_the_sum_of_its_parts(
-    knowledge: Knowledge, user_list: UserList, like: list[int]
+    bundle: ModelBundle, user_list: UserList, like: list[int]
 ) -> None:
-    scorer = rank(user_list, knowledge, Preferences(n=20, like=tuple(like))).scorer
-    [best] = scorer.best([np.ones(knowledge.model.n_items, dtype=np.bool_)], 20)
+    scorer = rank(user_list, bundle, Preferences(n=20, like=tuple(like))).scorer
+    [best] = scorer.best([np.ones(bundle.model.n_items, dtype=np.bool_)], 20)
     shares = scorer.shares(best.rows)
     total = np.bincount(shares.title, shares.amount, minlength=len(best.rows)) + shares.rest
     np.testing.assert_allclose(total, best.score, rtol=1e-6)
 
 
-def test_without_a_list_a_wish_is_enough(embedded: Knowledge) -> None:
+def test_without_a_list_a_wish_is_enough(embedded: ModelBundle) -> None:
     result = recommend(UserList(), embedded, Preferences(like=(150,)))
     assert result.personal
     assert "Claymore" in [one.title for one in result.recommendations]
 
 
-def test_a_wish_for_what_nobody_rated_is_told(knowledge: Knowledge) -> None:
+def test_a_wish_for_what_nobody_rated_is_told(bundle: ModelBundle) -> None:
     user_list = UserList.of(Rating(i, 7) for i in range(5, 60))
-    usual, wished = (recommend(user_list, knowledge, Preferences(n=20, like=like)) for like in ((), (99_999,)))
+    usual, wished = (recommend(user_list, bundle, Preferences(n=20, like=like)) for like in ((), (99_999,)))
     assert wished.recommendations == usual.recommendations
     assert any("More like one of those titles can't be found" in note for note in wished.notes)
 
@@ -490,7 +490,7 @@ def test_a_wish_for_what_nobody_rated_is_told(knowledge: Knowledge) -> None:
     ],
 )
 def test_a_note_does_not_say_of_a_list_what_the_choices_made_of_it(
-    embedded: Knowledge, ratings: list[int], preferences: Preferences, said: str
+    embedded: ModelBundle, ratings: list[int], preferences: Preferences, said: str
 ) -> None:
     result = recommend(UserList.of(Rating(one, 9) for one in ratings), embedded, preferences)
     notes = " ".join(result.notes)

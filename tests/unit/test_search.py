@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
-from hakken.knowledge import Knowledge
 from hakken.search import Titles
 from hakken.search.index import Texts, Words
 from hakken.search.spelling import initials, plain, with_short_vowels
@@ -41,12 +41,12 @@ TITLES = Titles(SHELF)
 
 
 @pytest.fixture(scope="module")
-def every(embedded: Knowledge) -> Titles:
+def every(embedded: ModelBundle) -> Titles:
     return Titles(embedded.catalogue)
 
 
 @pytest.fixture(scope="module")
-def older(embedded: Knowledge) -> Titles:
+def older(embedded: ModelBundle) -> Titles:
     return Titles(
         Catalogue(
             one
@@ -160,7 +160,7 @@ def test_what_people_type_finds_what_they_mean_or_nothing(every: Titles, older: 
             assert set(found[: int(query["within"])]) & set(map(int, expected.split("/")))
 
 
-def test_every_title_is_found_by_each_of_its_names(every: Titles, embedded: Knowledge) -> None:
+def test_every_title_is_found_by_each_of_its_names(every: Titles, embedded: ModelBundle) -> None:
     rng = np.random.default_rng(5)
     anime = list(embedded.catalogue.values())
     for one in rng.choice(len(anime), 200, replace=False):
@@ -169,7 +169,7 @@ def test_every_title_is_found_by_each_of_its_names(every: Titles, embedded: Know
                 assert anime[one] in every.search(name, len(anime), adult=True), name
 
 
-def test_no_title_for_adults_is_found_unless_it_is_asked_for(every: Titles, embedded: Knowledge) -> None:
+def test_no_title_for_adults_is_found_unless_it_is_asked_for(every: Titles, embedded: ModelBundle) -> None:
     adult = [one for one in embedded.catalogue.values() if one.adult and plain(one.title)]
     assert adult
     for one in adult[::10]:

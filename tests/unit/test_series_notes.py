@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
-from hakken.knowledge import Knowledge
 from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Recommendations, Status, UserList
 from hakken.recommend import recommend
 from hakken.recommend.telling import coming
@@ -23,10 +23,10 @@ NO_ROW = 70_000
 """An anime that only the catalogue knows."""
 
 
-def told_of(knowledge: Knowledge, *anime: Anime) -> Knowledge:
+def told_of(bundle: ModelBundle, *anime: Anime) -> ModelBundle:
     """The small model where these take the place of its titles, each of which stands alone."""
-    rest = {one.anime_id: one for one in knowledge.catalogue.values() if not one.adult}
-    return Knowledge(knowledge.model, Catalogue((rest | {one.anime_id: one for one in anime}).values()))
+    rest = {one.anime_id: one for one in bundle.catalogue.values() if not one.adult}
+    return ModelBundle(bundle.model, Catalogue((rest | {one.anime_id: one for one in anime}).values()))
 
 
 def entry(anime_id: int, title: str, part: int | None = 1, **facts: Any) -> Anime:
@@ -42,14 +42,14 @@ def entry(anime_id: int, title: str, part: int | None = 1, **facts: Any) -> Anim
 
 
 def asked(
-    knowledge: Knowledge,
+    bundle: ModelBundle,
     *seen: int | Rating,
     today: date | None = TODAY,
     **chosen: Any,
 ) -> Recommendations:
     entries = (one if isinstance(one, Rating) else Rating(one, 8) for one in seen)
     usual: dict[str, Any] = {"n": 100, "adult": True, "genres": (TOLD,)}
-    return recommend(UserList.of(entries), knowledge, Preferences(**usual | chosen), today)
+    return recommend(UserList.of(entries), bundle, Preferences(**usual | chosen), today)
 
 
 def continued(found: Recommendations) -> dict[int, str | None]:
@@ -79,26 +79,26 @@ SEASONS = [entry(10, "Show"), entry(11, "Show 2nd Season", 2), entry(12, "Show 3
     ],
 )
 def test_a_season_is_counted_as_one_where_titles_count_likewise(
-    knowledge: Knowledge, titles: list[str], note: str
+    bundle: ModelBundle, titles: list[str], note: str
 ) -> None:
-    told = told_of(knowledge, *(entry(9 + part, title, part) for part, title in enumerate(titles, start=1)))
+    told = told_of(bundle, *(entry(9 + part, title, part) for part, title in enumerate(titles, start=1)))
     assert continued(asked(told, 10)) == {11: note}
 
 
-def test_films_continue_in_their_place(knowledge: Knowledge) -> None:
+def test_films_continue_in_their_place(bundle: ModelBundle) -> None:
     film = entry(11, "Show Movie 2", 2, type="Movie", kind="film")
-    told = told_of(knowledge, SEASONS[0], film, SEASONS[2])
+    told = told_of(bundle, SEASONS[0], film, SEASONS[2])
     assert continued(asked(told, 10)) == {11: "Part 2 of 3."}
     assert continued(asked(told, 10, 11)) == {12: "Part 3 of 3."}
     # With a later one seen, what was passed over comes next.
     assert continued(asked(told, 10, 12)) == {11: "Part 2 of 3."}
     assert continued(asked(told, 11)) == {10: "Part 1 of 3."}
-    only = told_of(knowledge, *(entry(9 + part, f"Film {part}", part, type="Movie", kind="film") for part in (1, 2, 3)))
+    only = told_of(bundle, *(entry(9 + part, f"Film {part}", part, type="Movie", kind="film") for part in (1, 2, 3)))
     assert continued(asked(only, 10, 11)) == {12: "Film 3 of 3."}
 
 
-def test_of_what_was_dropped_hidden_or_not_begun_nothing_continues(knowledge: Knowledge) -> None:
-    told = told_of(knowledge, *SEASONS, entry(13, "Show: The Movie", 4, type="Movie", kind="film"))
+def test_of_what_was_dropped_hidden_or_not_begun_nothing_continues(bundle: ModelBundle) -> None:
+    told = told_of(bundle, *SEASONS, entry(13, "Show: The Movie", 4, type="Movie", kind="film"))
     assert continued(asked(told)) == continued(asked(told, 30)) == {}
     assert continued(asked(told, Rating(10, 9, Status.PLAN_TO_WATCH))) == {}
     assert continued(asked(told, 10, Rating(11, 3, Status.DROPPED))) == {}
@@ -109,42 +109,42 @@ def test_of_what_was_dropped_hidden_or_not_begun_nothing_continues(knowledge: Kn
         assert new(found, range(10, 14)) == {}
 
 
-def test_what_tells_again_or_goes_beside_is_not_next(knowledge: Knowledge) -> None:
+def test_what_tells_again_or_goes_beside_is_not_next(bundle: ModelBundle) -> None:
     beside = [
         entry(13 + at, f"Show: {kind}", None, kind=kind, type=type_)
         for at, (kind, type_) in enumerate(
             [("recap", "Movie"), ("special", "Special"), ("side story", "OVA"), ("extra", "Music"), ("recap", "TV")]
         )
     ]
-    told = told_of(knowledge, *SEASONS, *beside)
+    told = told_of(bundle, *SEASONS, *beside)
     assert continued(asked(told, 10, 11, 12)) == {}
     assert new(asked(told, 10, 11, 12), range(10, 20)) == {}
     assert new(asked(told), range(10, 20)) == {10: None}  # one title of a new series, where it begins
     # Who has only seen what goes beside has begun all the same.
     assert continued(asked(told, 14)) == {10: "Part 1 of 3."}
-    one = told_of(knowledge, SEASONS[0], beside[0])
+    one = told_of(bundle, SEASONS[0], beside[0])
     assert continued(asked(one, 13)) == {10: None}  # "part 1 of 1" says nothing
 
 
-def test_what_goes_beside_is_no_recommendation_unless_asked_for(knowledge: Knowledge) -> None:
+def test_what_goes_beside_is_no_recommendation_unless_asked_for(bundle: ModelBundle) -> None:
     """Where the filters leave nothing of a series but what is beside it, it stays out too."""
     special = entry(11, "Show Special", None, type="Special", year=2020)
     alone = entry(20, "Song", None, series=None, kind="extra", type="Music", year=2020)
-    told = told_of(knowledge, entry(10, "Show", year=1999), special, alone)
+    told = told_of(bundle, entry(10, "Show", year=1999), special, alone)
     assert new(asked(told, year_from=2010), (10, 11, 20)) == {}
     found = new(asked(told, types=("Special", "Music")), (10, 11, 20))
     assert found == {11: "Its series begins with Show, which the filters leave out.", 20: None}
 
 
-def test_an_entry_that_the_model_does_not_know_is_not_passed_over(knowledge: Knowledge) -> None:
-    told = told_of(knowledge, SEASONS[0], entry(NO_ROW, "Show 2nd Season", 2), SEASONS[2])
+def test_an_entry_that_the_model_does_not_know_is_not_passed_over(bundle: ModelBundle) -> None:
+    told = told_of(bundle, SEASONS[0], entry(NO_ROW, "Show 2nd Season", 2), SEASONS[2])
     assert continued(asked(told, 10)) == {}
     assert continued(asked(told, 10, NO_ROW)) == {12: "Season 3 of 3."}
 
 
-def test_what_likely_continues_is_in_continue_and_says_so(knowledge: Knowledge) -> None:
+def test_what_likely_continues_is_in_continue_and_says_so(bundle: ModelBundle) -> None:
     likely = entry(12, "Show: Beyond", 3, probable=True)
-    told = told_of(knowledge, *SEASONS[:2], likely)
+    told = told_of(bundle, *SEASONS[:2], likely)
     found = asked(told, 10, 11)
     assert continued(found) == {12: "Probably continues Show 2nd Season."}
     assert new(found, (10, 11, 12)) == {}
@@ -152,11 +152,11 @@ def test_what_likely_continues_is_in_continue_and_says_so(knowledge: Knowledge) 
     assert continued(asked(told, 10, 12)) == {11: "Season 2 of 3."}
     assert continued(asked(told, 12)) == {10: "Probably belongs with Show: Beyond."}
     assert continued(asked(told, 12, 10)) == {11: "Season 2 of 3."}
-    after = told_of(knowledge, SEASONS[0], entry(11, "Beyond", 2, probable=True), entry(12, "After", 3, probable=True))
+    after = told_of(bundle, SEASONS[0], entry(11, "Beyond", 2, probable=True), entry(12, "After", 3, probable=True))
     assert continued(asked(after, 11, 10)) == {12: "Probably continues Beyond."}
 
 
-def test_by_titles_alone_likely_entries_are_not_lost(knowledge: Knowledge) -> None:
+def test_by_titles_alone_likely_entries_are_not_lost(bundle: ModelBundle) -> None:
     """As `with_series` makes them: a sequel under a name of its own that nobody relates."""
     facts: dict[str, Any] = {"type": "TV", "genres": ("Action", "Magic", TOLD), "studios": ("bones",), "episodes": 12}
     raw = Catalogue(
@@ -166,7 +166,7 @@ def test_by_titles_alone_likely_entries_are_not_lost(knowledge: Knowledge) -> No
         ]
     )
     for relations in ((), [Relation(10, "Sequel", 11, 1.0)]):
-        told = told_of(knowledge, *with_series(raw, relations).values())
+        told = told_of(bundle, *with_series(raw, relations).values())
         expected = "Part 2 of 2." if relations else "Probably continues Noragami."
         found = asked(told, 10)
         assert continued(found) == {11: expected}
@@ -220,13 +220,13 @@ def test_a_show_airs_until_its_last_week(weeks: int, days: int) -> None:
     assert (coming(one, TODAY) or "").startswith("Airing") == (days >= 0 and last > TODAY)
 
 
-def test_it_follows_what_is_continued(knowledge: Knowledge) -> None:
-    told = told_of(knowledge, SEASONS[0], msgspec.structs.replace(SEASONS[1], start_date="2027-01"), SEASONS[2])
+def test_it_follows_what_is_continued(bundle: ModelBundle) -> None:
+    told = told_of(bundle, SEASONS[0], msgspec.structs.replace(SEASONS[1], start_date="2027-01"), SEASONS[2])
     assert continued(asked(told, 10)) == {11: "Season 2 of 3. Announced for January 2027."}
     assert continued(asked(told, 10, today=date(2027, 1, 1))) == {11: "Season 2 of 3."}
     assert continued(asked(told, 10, today=None)) == {11: "Season 2 of 3."}
     likely = msgspec.structs.replace(told.catalogue[11], probable=True)
-    assert continued(asked(told_of(knowledge, SEASONS[0], likely), 10)) == {
+    assert continued(asked(told_of(bundle, SEASONS[0], likely), 10)) == {
         11: "Probably continues Show. Announced for January 2027."
     }
 
@@ -239,9 +239,9 @@ def other(anime_id: int, title: str, **facts: Any) -> Anime:
     return Anime(anime_id=anime_id, title=title, **({"type": "TV", "kind": "main", "genres": (TOLD,)} | facts))
 
 
-def test_of_a_begun_universe_one_series_is_new_and_says_so(knowledge: Knowledge) -> None:
+def test_of_a_begun_universe_one_series_is_new_and_says_so(bundle: ModelBundle) -> None:
     gundam = [msgspec.structs.replace(one, universe=10) for one in SEASONS]
-    told = told_of(knowledge, *gundam, other(20, "Zeta", universe=10), other(21, "Wing", universe=10))
+    told = told_of(bundle, *gundam, other(20, "Zeta", universe=10), other(21, "Wing", universe=10))
     found = asked(told, 10)
     beside = new(found, (20, 21))
     assert list(beside.values()) == ["Same universe as Show."]
@@ -252,11 +252,11 @@ def test_of_a_begun_universe_one_series_is_new_and_says_so(knowledge: Knowledge)
     assert new(asked(told), (10, 20, 21)) == {10: None, 20: None, 21: None}
 
 
-def test_a_universe_is_named_by_where_it_was_begun_best(knowledge: Knowledge) -> None:
+def test_a_universe_is_named_by_where_it_was_begun_best(bundle: ModelBundle) -> None:
     """A later season, or what was dropped, names it only where there is nothing else; else the best known does."""
     facts: dict[str, Any] = {"universe": 10}
     told = told_of(
-        knowledge,
+        bundle,
         entry(10, "Show", members=5, **facts),
         entry(11, "Show 2nd Season", 2, members=900, **facts),
         other(20, "Zeta", members=7, **facts),
@@ -269,10 +269,10 @@ def test_a_universe_is_named_by_where_it_was_begun_best(knowledge: Knowledge) ->
     assert new(asked(told, 11, hidden=(20, 21)), (22,)) == {22: "Same universe as Show 2nd Season."}
 
 
-def test_another_telling_says_so_and_both_are_never_in_one_list(knowledge: Knowledge) -> None:
+def test_another_telling_says_so_and_both_are_never_in_one_list(bundle: ModelBundle) -> None:
     tellings = [other(one, f"Trigun {one}", story=20, universe=20) for one in (20, 21, 22)]
     film = other(23, "Trigun: The Film", type="Movie", kind="film", story=20, universe=20)
-    told = told_of(knowledge, *tellings, film)
+    told = told_of(bundle, *tellings, film)
     assert len(new(asked(told), range(20, 24))) == 1
     found = new(asked(told, 21), range(20, 24))
     assert list(found.values()) == ["Another telling of Trigun 21."]
@@ -281,9 +281,9 @@ def test_another_telling_says_so_and_both_are_never_in_one_list(knowledge: Knowl
     assert new(asked(told, 20, 21, 22), range(20, 24)) == {}
 
 
-def test_films_that_tell_a_story_anew_in_several_parts_are_another_telling(knowledge: Knowledge) -> None:
+def test_films_that_tell_a_story_anew_in_several_parts_are_another_telling(bundle: ModelBundle) -> None:
     told = told_of(
-        knowledge,
+        bundle,
         other(20, "Evangelion", universe=20),
         *(
             entry(10 + part, f"Rebuild {part}", part, type="Movie", series=11, story=20, universe=20)
@@ -295,23 +295,23 @@ def test_films_that_tell_a_story_anew_in_several_parts_are_another_telling(knowl
     assert continued(asked(told, 20, 11)) == {12: "Film 2 of 3."}
 
 
-def test_where_a_series_begins_is_said_of_what_does_not_begin_it(knowledge: Knowledge) -> None:
+def test_where_a_series_begins_is_said_of_what_does_not_begin_it(bundle: ModelBundle) -> None:
     dated = [msgspec.structs.replace(one, year=2000 + one.anime_id) for one in SEASONS]
-    told = told_of(knowledge, *dated)
+    told = told_of(bundle, *dated)
     assert new(asked(told, year_from=2011), (10, 11, 12)) == {
         11: "Its series begins with Show, which the filters leave out."
     }
     by_rating = asked(told, order=Order.PREDICTED_RATING, year_from=2011)
     assert new(by_rating, (10, 11, 12)) == new(asked(told, year_from=2011), (10, 11, 12))
     lacking = [msgspec.structs.replace(one, series=NO_ROW, part=one.part and one.part + 1) for one in dated]
-    unknown = told_of(knowledge, entry(NO_ROW, "Before", series=NO_ROW), *lacking)
+    unknown = told_of(bundle, entry(NO_ROW, "Before", series=NO_ROW), *lacking)
     assert new(asked(unknown), (10, 11, 12)) == {
         10: "Its series begins with Before, of which too little is known to recommend it."
     }
 
 
-def test_with_all_allowed_a_begun_series_is_counted_and_a_new_one_begins_somewhere(knowledge: Knowledge) -> None:
-    told = told_of(knowledge, *SEASONS, entry(13, "Show Special", None, type="Special"))
+def test_with_all_allowed_a_begun_series_is_counted_and_a_new_one_begins_somewhere(bundle: ModelBundle) -> None:
+    told = told_of(bundle, *SEASONS, entry(13, "Show Special", None, type="Special"))
     found = asked(told, franchise=FranchiseRule.ALL)
     assert new(found, (10, 11, 12, 13)) == {
         10: None,
@@ -324,9 +324,9 @@ def test_with_all_allowed_a_begun_series_is_counted_and_a_new_one_begins_somewhe
     assert not begun.continues
 
 
-def test_both_may_be_said_of_one(knowledge: Knowledge) -> None:
+def test_both_may_be_said_of_one(bundle: ModelBundle) -> None:
     told = told_of(
-        knowledge,
+        bundle,
         other(20, "Zeta", universe=20),
         *(msgspec.structs.replace(one, universe=20, year=2000 + one.anime_id) for one in SEASONS),
     )
@@ -335,17 +335,17 @@ def test_both_may_be_said_of_one(knowledge: Knowledge) -> None:
     }
 
 
-def test_a_title_for_adults_is_not_named_to_whoever_did_not_ask(knowledge: Knowledge) -> None:
-    told = told_of(knowledge, msgspec.structs.replace(SEASONS[0], adult=True), *SEASONS[1:])
+def test_a_title_for_adults_is_not_named_to_whoever_did_not_ask(bundle: ModelBundle) -> None:
+    told = told_of(bundle, msgspec.structs.replace(SEASONS[0], adult=True), *SEASONS[1:])
     assert new(asked(told, adult=False), (10, 11, 12)) == {11: None}
 
 
 @pytest.mark.parametrize("title", ["K-On!", "Air.", "Who?", "Yes…"])
-def test_a_title_ends_its_sentence_itself(knowledge: Knowledge, title: str) -> None:
-    told = told_of(knowledge, other(20, title, universe=20), other(21, "Other", universe=20))
+def test_a_title_ends_its_sentence_itself(bundle: ModelBundle, title: str) -> None:
+    told = told_of(bundle, other(20, title, universe=20), other(21, "Other", universe=20))
     assert new(asked(told, 20), (21,)) == {21: f"Same universe as {title}"}
 
 
-def test_what_the_catalogue_lacks_has_nothing_said_of_it(knowledge: Knowledge) -> None:
-    bare = Knowledge(knowledge.model, Catalogue([]))
+def test_what_the_catalogue_lacks_has_nothing_said_of_it(bundle: ModelBundle) -> None:
+    bare = ModelBundle(bundle.model, Catalogue([]))
     assert {one.series_note for one in asked(bare, 10, 20, genres=()).recommendations} == {None}

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import FILE_NAME, Anime, Catalogue
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactTooNew, ModelError, StorageError
-from hakken.knowledge import Knowledge
 from hakken.model import store
 from hakken.model.arrays import Array
 from hakken.model.manifest import FileEntry
@@ -54,25 +54,25 @@ def rewrite(directory: Path, name: str, array: np.ndarray) -> None:
 
 def test_a_whole_artefact_opens(trained: Path) -> None:
     artefact = store.open_artefact(trained)
-    knowledge = Knowledge.read(artefact)
-    assert knowledge.model.n_items == N_ITEMS
-    assert len(knowledge.catalogue) == N_ITEMS - 4
+    bundle = ModelBundle.read(artefact)
+    assert bundle.model.n_items == N_ITEMS
+    assert len(bundle.catalogue) == N_ITEMS - 4
     assert artefact.version.endswith(store.describe_file(trained / "manifest.json").sha256[:12])
     assert {path.suffix for path in trained.iterdir()} == {".npy", ".json", ".gz"}
 
 
 def test_the_embedded_model_is_whole_small_and_holds_no_ratings() -> None:
     artefact = store.open_artefact("embedded")
-    knowledge = Knowledge.read(artefact)
-    assert knowledge.model.n_items > 20_000
-    assert len(knowledge.catalogue) > 30_000
+    bundle = ModelBundle.read(artefact)
+    assert bundle.model.n_items > 20_000
+    assert len(bundle.catalogue) > 30_000
     assert sum(path.stat().st_size for path in artefact.directory.iterdir()) < 20 * 1024 * 1024
     lengths = {len(np.load(path, mmap_mode="r")) for path in artefact.directory.glob("*.npy")}
     assert not lengths & {artefact.manifest.sizes.entries, artefact.manifest.sizes.scored}
 
 
-def test_arrays_are_mapped_and_read_only(knowledge: Knowledge) -> None:
-    sims = knowledge.model.arrays.sim_values
+def test_arrays_are_mapped_and_read_only(bundle: ModelBundle) -> None:
+    sims = bundle.model.arrays.sim_values
     assert isinstance(sims.base, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         sims[0] = 1
@@ -181,7 +181,7 @@ DAMAGES: dict[str, Damage] = {
 def test_files_with_right_checksums_and_wrong_contents_are_corrupt(artefact: Path, damage: Damage) -> None:
     damage(artefact)
     with pytest.raises(ArtefactCorrupt):
-        Knowledge.read(store.open_artefact(artefact))
+        ModelBundle.read(store.open_artefact(artefact))
 
 
 def of_titles(at: Path, name: str, value: float) -> Array:
@@ -244,7 +244,7 @@ def test_arrays_that_do_not_fit_together_are_told(
 ) -> None:
     rewrite(artefact, f"{name}.npy", change(artefact))
     with pytest.raises(ArtefactCorrupt, match=said):
-        Knowledge.read(store.open_artefact(artefact))
+        ModelBundle.read(store.open_artefact(artefact))
 
 
 def test_attributes_of_a_model_that_has_none_are_told(artefact: Path) -> None:
@@ -252,7 +252,7 @@ def test_attributes_of_a_model_that_has_none_are_told(artefact: Path) -> None:
     rewrite(artefact, "attr_values.npy", np.zeros((len(np.load(artefact / "attr_values.npy")), 0), dtype=np.int8))
     rewrite(artefact, "attr_indices.npy", np.zeros_like(np.load(artefact / "attr_indices.npy")))
     with pytest.raises(ArtefactCorrupt, match="attr_indices point past the last column"):
-        Knowledge.read(store.open_artefact(artefact))
+        ModelBundle.read(store.open_artefact(artefact))
 
 
 def test_a_directory_of_versions_is_read_through_its_pointer(trained: Path, tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_an_unreadable_place_is_a_model_error(artefact: Path, tmp_path: Path) ->
 def test_replacing_swaps_the_whole_directory_and_readers_of_the_old_keep_it(trained: Path, tmp_path: Path) -> None:
     target = tmp_path / "model"
     shutil.copytree(trained, target)
-    old = Knowledge.read(store.open_artefact(target))
+    old = ModelBundle.read(store.open_artefact(target))
     before = old.model.arrays.sim_values.sum()
     with store.replacing(target) as staged:
         (staged / "manifest.json").write_text("{}")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
-from hakken.knowledge import Knowledge
 from hakken.ratings import Rating, Status, UserList
 from hakken.taste import Profile, profile
 from hakken.taste.words import generosity_in_words
@@ -33,23 +33,23 @@ def anime(anime_id: int) -> Anime:
 
 
 @pytest.fixture(scope="module")
-def told(knowledge: Knowledge) -> Knowledge:
+def told(bundle: ModelBundle) -> ModelBundle:
     """The small model, in which a title needs some raters, with more to be known of its titles."""
-    manifest = knowledge.model.manifest
+    manifest = bundle.model.manifest
     parameters = msgspec.structs.replace(manifest.parameters, min_raters=MIN_RATERS)
-    model = dataclasses.replace(knowledge.model, manifest=msgspec.structs.replace(manifest, parameters=parameters))
-    return Knowledge(model, Catalogue(anime(one) for one in [*range(1, N_ITEMS - 3), NEWER]))
+    model = dataclasses.replace(bundle.model, manifest=msgspec.structs.replace(manifest, parameters=parameters))
+    return ModelBundle(model, Catalogue(anime(one) for one in [*range(1, N_ITEMS - 3), NEWER]))
 
 
 class Plain:
     """The formulas, one title at a time."""
 
-    def __init__(self, user_list: UserList, knowledge: Knowledge) -> None:
-        arrays, model = knowledge.model.arrays, knowledge.model
+    def __init__(self, user_list: UserList, bundle: ModelBundle) -> None:
+        arrays, model = bundle.model.arrays, bundle.model
         row_of = {anime_id: row for row, anime_id in enumerate(arrays.anime_ids.tolist())}
         self.scores = {one.anime_id: one.score for one in user_list.ratings if one.score > 0}
         self.watched = {one.anime_id for one in user_list.ratings if one.status is not Status.PLAN_TO_WATCH}
-        self.facts = {one: knowledge.catalogue.get(one) for one in {*self.scores, *self.watched}}
+        self.facts = {one: bundle.catalogue.get(one) for one in {*self.scores, *self.watched}}
         known = {one: row_of[one] for one in self.scores if one in row_of}
         total = sum(self.scores[one] - model.mu - float(arrays.b_i[row]) for one, row in known.items())
         self.b_u = total / (model.manifest.parameters.reg_u + len(known))
@@ -77,12 +77,12 @@ class Plain:
 
 @settings(max_examples=80)
 @given(user_list=user_lists(some_ids))
-def test_a_profile_is_what_the_formulas_say(user_list: UserList, told: Knowledge) -> None:
+def test_a_profile_is_what_the_formulas_say(user_list: UserList, told: ModelBundle) -> None:
     check(user_list, told)
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_so_is_that_of_a_long_list(seed: int, told: Knowledge) -> None:
+def test_so_is_that_of_a_long_list(seed: int, told: ModelBundle) -> None:
     rng = np.random.default_rng(seed)
     ids = rng.permutation(some_ids)[: 60 + 5 * seed].tolist()
     # Some like one genre better; some give nearly everything the highest score, so that more is expected of them.
@@ -92,7 +92,7 @@ def test_so_is_that_of_a_long_list(seed: int, told: Knowledge) -> None:
     check(UserList.of(ratings), told)
 
 
-def check(user_list: UserList, told: Knowledge) -> None:
+def check(user_list: UserList, told: ModelBundle) -> None:
     found, plain = profile(user_list, told), Plain(user_list, told)
     scores = list(plain.scores.values())
 
@@ -137,7 +137,7 @@ def check(user_list: UserList, told: Knowledge) -> None:
 
 @settings(max_examples=120)
 @given(user_list=user_lists(some_ids, max_size=120))
-def test_years_hold_each_watched_title_once(user_list: UserList, told: Knowledge) -> None:
+def test_years_hold_each_watched_title_once(user_list: UserList, told: ModelBundle) -> None:
     found, plain = profile(user_list, told), Plain(user_list, told)
     dated = {one for one in plain.watched if plain.year(one)}
     assert found.undated == len(plain.watched) - len(dated)
@@ -161,7 +161,7 @@ def rated(*pairs: tuple[int, int]) -> UserList:
     return UserList.of(Rating(anime_id, score) for anime_id, score in pairs)
 
 
-def test_three_titles_do_not_top_sixty(told: Knowledge) -> None:
+def test_three_titles_do_not_top_sixty(told: ModelBundle) -> None:
     """The same residual in both: the more titles speak, the more it counts."""
     arrays, mu = told.model.arrays, told.model.mu
     usual = {one: round(mu + float(arrays.b_i[one - 1])) for one in range(1, N_ITEMS - 3)}
@@ -176,7 +176,7 @@ def test_three_titles_do_not_top_sixty(told: Knowledge) -> None:
     assert not found["Slice of Life"].clear
 
 
-def test_a_generous_rater_leans_no_more_than_a_strict_one(told: Knowledge) -> None:
+def test_a_generous_rater_leans_no_more_than_a_strict_one(told: ModelBundle) -> None:
     """Who gives everything two points more is more generous, and has the same taste but for b_u's own shrinkage."""
     scores = np.random.default_rng(5).integers(3, 7, N_ITEMS - 4).tolist()
     strict = profile(rated(*zip(range(1, N_ITEMS - 3), scores, strict=True)), told)
@@ -203,7 +203,7 @@ def test_a_generous_rater_leans_no_more_than_a_strict_one(told: Knowledge) -> No
         (rated(*((one, 5 + one % 4) for one in range(1, 30)), (NOWHERE, 9)), "1 scored title is new to the model"),
     ],
 )
-def test_a_note_says_what_there_is_too_little_of(user_list: UserList, note: str, told: Knowledge) -> None:
+def test_a_note_says_what_there_is_too_little_of(user_list: UserList, note: str, told: ModelBundle) -> None:
     found = profile(user_list, told)
     assert [one for one in found.notes if one.startswith(note)], found.notes
     if "same" in note or "one scored" in note:
@@ -214,18 +214,18 @@ def test_a_note_says_what_there_is_too_little_of(user_list: UserList, note: str,
 
 
 @pytest.mark.parametrize("quiet", [UserList(), rated((1, 0))])
-def test_without_a_score_there_is_nothing_to_compare(quiet: UserList, told: Knowledge) -> None:
+def test_without_a_score_there_is_nothing_to_compare(quiet: UserList, told: ModelBundle) -> None:
     found = profile(quiet, told)
     assert found.mean is None
     assert found.generosity is None
     assert {one.share for one in found.scores} == {0.0}
 
 
-def test_enough_different_scores_need_no_note(told: Knowledge) -> None:
+def test_enough_different_scores_need_no_note(told: ModelBundle) -> None:
     assert profile(rated(*((one, 5 + one % 4) for one in range(1, 30))), told).notes == ()
 
 
-def test_everyones_shares_are_those_of_the_training_table(told: Knowledge) -> None:
+def test_everyones_shares_are_those_of_the_training_table(told: ModelBundle) -> None:
     counts = told.model.manifest.people.scores
     shares = [one.everyone for one in profile(UserList(), told).scores]
     assert shares == pytest.approx([count / sum(counts) for count in counts])
@@ -263,7 +263,7 @@ def test_of_few_scores_no_rank_among_people_is_made() -> None:
     assert generosity_in_words(0.01, 0.5, 1).startswith("So far, you seem to rate titles just as")
 
 
-def test_the_share_of_people_is_read_off_the_quantiles(told: Knowledge) -> None:
+def test_the_share_of_people_is_read_off_the_quantiles(told: ModelBundle) -> None:
     quantiles = told.model.manifest.people.b_u
     for scores in ((1, 2), (6, 7), (7, 8), (10, 9)):
         found = profile(rated(*((one, scores[one % 2]) for one in range(1, 60))), told).generosity
@@ -275,7 +275,7 @@ def test_the_share_of_people_is_read_off_the_quantiles(told: Knowledge) -> None:
 @settings(max_examples=30)
 @given(user_list=user_lists(some_ids), order=st.randoms(use_true_random=False))
 def test_a_profile_is_plain_data_and_does_not_depend_on_the_order_of_the_list(
-    user_list: UserList, order: object, told: Knowledge
+    user_list: UserList, order: object, told: ModelBundle
 ) -> None:
     found = profile(user_list, told)
     assert msgspec.json.decode(msgspec.json.encode(found), type=Profile) == found
@@ -286,7 +286,7 @@ def test_a_profile_is_plain_data_and_does_not_depend_on_the_order_of_the_list(
     assert [one.watched for one in turned.years] == [one.watched for one in found.years]
 
 
-def test_five_thousand_entries_take_milliseconds(embedded: Knowledge) -> None:
+def test_five_thousand_entries_take_milliseconds(embedded: ModelBundle) -> None:
     ids = embedded.model.arrays.anime_ids.tolist()[:5000]
     user_list = rated(*((one, 1 + n % 10) for n, one in enumerate(ids)))
     profile(user_list, embedded)

@@ -3,44 +3,44 @@
 import numpy as np
 import pytest
 
-from hakken.knowledge import Knowledge
+from hakken.bundle import ModelBundle
 from hakken.ratings import Preferences, Rating, Recommendations, Status, UserList
 from hakken.recommend import recommend
 
 TOP = 20
 
 
-def known(knowledge: Knowledge, n: int, seed: int = 0) -> list[int]:
+def known(bundle: ModelBundle, n: int, seed: int = 0) -> list[int]:
     """Ids of some well-known titles."""
-    watchers = knowledge.model.arrays.watchers
+    watchers = bundle.model.arrays.watchers
     popular = np.argsort(-watchers, kind="stable")[: max(300, 2 * n)]
     rows = np.random.default_rng(seed).choice(popular, n, replace=False)
-    ids: list[int] = knowledge.model.arrays.anime_ids[rows].tolist()
+    ids: list[int] = bundle.model.arrays.anime_ids[rows].tolist()
     return ids
 
 
-def answered(knowledge: Knowledge, entries: list[Rating]) -> Recommendations:
+def answered(bundle: ModelBundle, entries: list[Rating]) -> Recommendations:
     """What a list gets, once it was checked for what every list must hold to."""
-    result = recommend(UserList.of(entries), knowledge, Preferences(n=TOP))
+    result = recommend(UserList.of(entries), bundle, Preferences(n=TOP))
     shown = [one.anime_id for one in result.recommendations]
     assert len(shown) == len(set(shown)) == TOP
     assert not set(shown) & {one.anime_id for one in entries if one.seen}
     matches = [one.match for one in result.recommendations]
     assert matches == sorted(matches, reverse=True)
     assert all(one.predicted_rating and 1 <= one.predicted_rating <= 10 for one in result.recommendations)
-    popularity = knowledge.model.popularity[knowledge.model.rows_of(shown)[0]]
+    popularity = bundle.model.popularity[bundle.model.rows_of(shown)[0]]
     assert popularity.min() >= 0.003  # nothing that hardly anyone has heard of
     return result
 
 
-def test_an_empty_list(embedded: Knowledge) -> None:
+def test_an_empty_list(embedded: ModelBundle) -> None:
     result = answered(embedded, [])
     assert not result.personal
     assert any("The list is empty" in note for note in result.notes)
 
 
 @pytest.mark.parametrize("n", [1, 3])
-def test_a_few_scores(embedded: Knowledge, n: int) -> None:
+def test_a_few_scores(embedded: ModelBundle, n: int) -> None:
     entries = [Rating(anime_id, 9) for anime_id in known(embedded, n)]
     result = answered(embedded, entries)
     assert result.personal
@@ -50,7 +50,7 @@ def test_a_few_scores(embedded: Knowledge, n: int) -> None:
     assert [one.anime_id for one in other.recommendations] != [one.anime_id for one in result.recommendations]
 
 
-def test_nothing_scored(embedded: Knowledge) -> None:
+def test_nothing_scored(embedded: ModelBundle) -> None:
     result = answered(embedded, [Rating(anime_id) for anime_id in known(embedded, 60)])
     assert result.personal
     assert any("has a score on the list" in note for note in result.notes)
@@ -58,7 +58,7 @@ def test_nothing_scored(embedded: Knowledge) -> None:
 
 
 @pytest.mark.parametrize("score", [1, 5, 10])
-def test_all_scores_equal(embedded: Knowledge, score: int) -> None:
+def test_all_scores_equal(embedded: ModelBundle, score: int) -> None:
     """Someone who gives everything the same score says by watching what they like."""
     ids = known(embedded, 60)
     equal = [one.anime_id for one in answered(embedded, [Rating(one, score) for one in ids]).recommendations]
@@ -66,7 +66,7 @@ def test_all_scores_equal(embedded: Knowledge, score: int) -> None:
     assert len(set(equal) & set(unscored)) >= TOP // 2
 
 
-def test_only_titles_that_the_model_does_not_know(embedded: Knowledge) -> None:
+def test_only_titles_that_the_model_does_not_know(embedded: ModelBundle) -> None:
     result = answered(embedded, [Rating(900_000 + n, 8) for n in range(30)])
     assert not result.personal
     assert any("No watched title that we know" in note for note in result.notes)
@@ -74,7 +74,7 @@ def test_only_titles_that_the_model_does_not_know(embedded: Knowledge) -> None:
     assert new == "30 watched titles are new to the model: they count as seen, but nothing is learnt from them."
 
 
-def test_only_dropped_titles(embedded: Knowledge) -> None:
+def test_only_dropped_titles(embedded: ModelBundle) -> None:
     ids = known(embedded, 5)
     result = answered(embedded, [Rating(anime_id, 2, Status.DROPPED) for anime_id in ids])
     assert not result.continues
@@ -83,7 +83,7 @@ def test_only_dropped_titles(embedded: Knowledge) -> None:
     assert not shown & {one.anime_id for one in liked.recommendations[:5]}
 
 
-def test_nearly_everything_seen(embedded: Knowledge) -> None:
+def test_nearly_everything_seen(embedded: ModelBundle) -> None:
     """Five thousand titles: what is left may be obscure, and the list is shorter only when nothing is."""
     ids = known(embedded, 5_000)
     entries = [Rating(anime_id, 4 + anime_id % 7) for anime_id in ids]

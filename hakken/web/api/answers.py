@@ -4,8 +4,8 @@ from typing import Self
 
 import msgspec
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Link
-from hakken.knowledge import Knowledge
 from hakken.model import Model, Parameters
 from hakken.model.manifest import Sizes
 from hakken.neighbours import AlsoLiked, Neighbour, Standing
@@ -65,14 +65,14 @@ class Facts(Anime, frozen=True, kw_only=True, omit_defaults=False):
     recommendable: bool
 
     @classmethod
-    def of(cls, anime: Anime, knowledge: Knowledge) -> Self:
+    def of(cls, anime: Anime, bundle: ModelBundle) -> Self:
         """What is said of a title: its addresses are looked at as for the pages."""
         shown = msgspec.structs.asdict(anime) | {
             "picture": picture_address(anime.picture, services().settings.pictures_from),
             "relations": anime.relations and tuple(related for related in anime.relations if related.likely),
             "streaming": tuple(Link(one.service, one.url) for one in watch_links(anime.streaming)),
         }
-        _, rows = knowledge.model.rows_of([anime.anime_id])
+        _, rows = bundle.model.rows_of([anime.anime_id])
         return cls(**shown, url=anime.url, recommendable=bool(rows.all()))
 
 

@@ -28,7 +28,7 @@ ABOUT = (
     "left out. Failures are problems as RFC 9457 has them. Pages of other origins may GET all of it."
 )
 ANY_QUERY = (errors.BadOption, TooManyRequests, InternalServerError)
-ANY_MODEL = (errors.ModelError, errors.FullHouse)
+ANY_MODEL = (errors.ModelError, errors.ServerBusy)
 ANY_BODY = (errors.BadBody, BadRequest, RequestTimeout, RequestEntityTooLarge, UnsupportedMediaType)
 
 

@@ -30,10 +30,10 @@ BY_NAME: tuple[type[Exception], ...] = (
     errors.SiteTimeout,
     errors.SiteBusy,
     errors.SiteBlocked,
-    errors.SiteNonsense,
+    errors.InvalidResponse,
     errors.AllSourcesFailed,
-    errors.OutOfTurns,
-    errors.Crowded,
+    errors.RateLimited,
+    errors.TooManyFetches,
     errors.BadList,
 )
 """What can go wrong where a list is fetched, or carried by an address."""

@@ -58,9 +58,9 @@ def search(query: SearchQuery) -> FoundTitles:
     Raises:
         ModelError: there is no catalogue.
     """
-    knowledge = services().knowledge()
-    found = titles_of(knowledge).search(query.q, query.limit, adult=on(query.adult))
-    notes = () if found else (f"“{query.q}” is {not_known(knowledge)}.",)
+    bundle = services().bundle()
+    found = titles_of(bundle).search(query.q, query.limit, adult=on(query.adult))
+    notes = () if found else (f"“{query.q}” is {not_known(bundle)}.",)
     return FoundTitles(tuple(map(FoundTitle.of, found)), notes)
 
 
@@ -71,8 +71,8 @@ def facts(_: NoQuery, anime_id: int) -> Facts:
         UnknownTitle: no title has the id.
         ModelError: there is no catalogue.
     """
-    knowledge = services().knowledge()
-    return Facts.of(title_of(anime_id, knowledge), knowledge)
+    bundle = services().bundle()
+    return Facts.of(title_of(anime_id, bundle), bundle)
 
 
 def neighbours(query: NeighboursQuery, anime_id: int) -> Neighbours:
@@ -82,13 +82,13 @@ def neighbours(query: NeighboursQuery, anime_id: int) -> Neighbours:
         UnknownTitle: no title has the id.
         ModelError: there is no model.
     """
-    knowledge = services().knowledge()
-    title_of(anime_id, knowledge)  # of one that is none of ours, nothing is near
+    bundle = services().bundle()
+    title_of(anime_id, bundle)  # of one that is none of ours, nothing is near
     adult = None if query.adult is UNSET else on(query.adult)
     return Neighbours(
-        nearest=nearest(anime_id, knowledge, query.limit, adult=adult),
-        also_liked=also_liked(anime_id, knowledge, query.limit, adult=adult),
-        standing=standing(anime_id, knowledge),
+        nearest=nearest(anime_id, bundle, query.limit, adult=adult),
+        also_liked=also_liked(anime_id, bundle, query.limit, adult=adult),
+        standing=standing(anime_id, bundle),
     )
 
 
@@ -116,7 +116,7 @@ def model(_: NoQuery) -> ModelFacts:
     Raises:
         ModelError: there is no model.
     """
-    return ModelFacts.of(services().knowledge().model)
+    return ModelFacts.of(services().bundle().model)
 
 
 def whose(query: Whose) -> Asked:
@@ -134,9 +134,9 @@ def whose(query: Whose) -> Asked:
 
 
 def _recommended(who: Username | UserList, preferences: Preferences) -> Listing:
-    return listing(services().recommend(who, preferences), services().knowledge())
+    return listing(services().recommend(who, preferences), services().bundle())
 
 
 def _taste(user_list: UserList) -> Profile:
-    found = profile(user_list, services().knowledge())
+    found = profile(user_list, services().bundle())
     return msgspec.structs.replace(found, notes=(*found.notes, *list_notes(user_list)))

@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, RequestTimeout
 
-from hakken.errors import FullHouse
+from hakken.errors import ServerBusy
 from hakken.web.seeing.metrics import Metrics
 from hakken.web.seeing.requests import BEGUN
 
@@ -148,7 +148,7 @@ def refuse_when_full(app: Flask, metrics: Metrics) -> None:
     def refuse() -> None:
         if _FULL in request.environ:
             metrics.refused.labels("full").inc()
-            raise FullHouse("So many people are being answered just now that you would only wait.")
+            raise ServerBusy("So many people are being answered just now that you would only wait.")
         if (request.content_length or 0) > app.config["MAX_CONTENT_LENGTH"]:
             raise RequestEntityTooLarge
 

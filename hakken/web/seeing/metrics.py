@@ -12,14 +12,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from hakken.data_time import first_moment
-from hakken.observer import Stage, Store
+from hakken.instrumentation import Stage, Store
 from hakken.serving import tallies
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 
 
 class Metrics:
-    """All metrics of an application; an `Observer`."""
+    """All metrics of an application; an `Instrumentation`."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -114,12 +114,12 @@ class Metrics:
         """Count the time of a part of an answer."""
         self._stages.labels(name).observe(seconds)
 
-    def asked(self, site: str, outcome: str, seconds: float) -> None:
+    def site_asked(self, site: str, outcome: str, seconds: float) -> None:
         """Count how asking a site ended."""
         self._asked.labels(site, outcome).inc()
         self._site_seconds.labels(site).observe(seconds)
 
-    def rests(self, site: str, *, resting: bool) -> None:
+    def circuit_changed(self, site: str, *, resting: bool) -> None:
         """Remember whether this worker leaves a site alone."""
         self._resting.labels(site).set(int(resting))
 

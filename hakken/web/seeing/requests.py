@@ -84,7 +84,7 @@ def _time_templates(app: Flask, metrics: Metrics) -> None:
 
 def _tell_model(metrics: Metrics) -> None:
     try:
-        model = services().knowledge().model
+        model = services().bundle().model
     except ModelError:
         return
     metrics.serves(model.version, model.manifest.created, model.manifest.data_time)

@@ -9,13 +9,13 @@ Store = Literal["lists", "facts"]
 """Where something may be found that was had before."""
 
 
-class Observer(Protocol):
+class Instrumentation(Protocol):
     """Hears what happened. It raises nothing, is quick, and may be told by several threads at once."""
 
     def stage(self, name: Stage) -> AbstractContextManager[None]:
         """Take the time of a part of an answer."""
 
-    def asked(self, site: str, outcome: str, seconds: float) -> None:
+    def site_asked(self, site: str, outcome: str, seconds: float) -> None:
         """Hear how asking a site ended.
 
         Args:
@@ -24,28 +24,28 @@ class Observer(Protocol):
             seconds: that it took, the wait for our turn included.
         """
 
-    def rests(self, site: str, *, resting: bool) -> None:
+    def circuit_changed(self, site: str, *, resting: bool) -> None:
         """Hear whether a site is left alone, since it failed."""
 
     def looked_up(self, store: Store, *, found: bool) -> None:
         """Hear whether something was there already."""
 
 
-class Nobody:
+class NoInstrumentation:
     """Hears nothing."""
 
     def stage(self, name: Stage) -> AbstractContextManager[None]:  # noqa: ARG002  # as the protocol has it
         """Take no time."""
         return nullcontext()
 
-    def asked(self, site: str, outcome: str, seconds: float) -> None:
+    def site_asked(self, site: str, outcome: str, seconds: float) -> None:
         """Forget it."""
 
-    def rests(self, site: str, *, resting: bool) -> None:
+    def circuit_changed(self, site: str, *, resting: bool) -> None:
         """Forget it."""
 
     def looked_up(self, store: Store, *, found: bool) -> None:
         """Forget it."""
 
 
-NOBODY = Nobody()
+NO_INSTRUMENTATION = NoInstrumentation()

@@ -250,7 +250,7 @@ def attributes_of(anime: Anime) -> set[tuple[str, str]]:
 
 
 @dataclass(frozen=True, eq=False)
-class Knowledge:
+class ModelBundle:
     """Model and catalogue of one artefact; they are opened, and one day replaced, together."""
 
     model: Model
@@ -308,7 +308,7 @@ def put_catalogue(directory: Path, catalogue: Catalogue) -> Artefact:
             new = write_manifest(staged, old.manifest)
         except OSError as error:
             raise StorageError(f"The model can't be written: {error.strerror or error}.") from error
-        Knowledge.read(new)  # what can't be opened must not take the place of what can
+        ModelBundle.read(new)  # what can't be opened must not take the place of what can
     return new._replace(directory=directory)
 
 
