@@ -79,7 +79,7 @@ class ListCache:
     def _expire_later(self) -> None:
         if not self._is_timed and self._lists:
             self._is_timed = True
-            timer = threading.Timer(self._lists.ttl / 10, self._expire)
+            timer = threading.Timer(self._lists.ttl / 30, self._expire)
             timer.daemon = True
             timer.start()
 
