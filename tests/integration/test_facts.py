@@ -286,64 +286,33 @@ def test_whatever_a_page_holds_is_a_page_or_an_error_of_ours(site: str, data: st
 
 
 @pytest.mark.parametrize(
-    ("jikan", "mal", "date"),
+    ("fact", "jikan", "mal", "value"),
     [
-        ({"year": 2026, "month": 7, "day": 4}, "2026-07-04", "2026-07-04"),
-        ({"year": 2026, "month": 10, "day": None}, "2026-10", "2026-10"),
-        ({"year": 2026, "month": None, "day": None}, "2026", "2026"),
-        ({"year": 2026, "month": None, "day": 4}, "2026", "2026"),
-        ({"year": 2026, "month": 13, "day": 1}, None, "2026"),
-        ({"year": None, "month": None, "day": None}, None, None),
-        ({"year": None, "month": 1, "day": 1}, "2026-13-01", None),
+        ("start_date", {"year": 2026, "month": 7, "day": 4}, "2026-07-04", "2026-07-04"),
+        ("start_date", {"year": 2026, "month": 10, "day": None}, "2026-10", "2026-10"),
+        ("start_date", {"year": 2026, "month": None, "day": 4}, "2026", "2026"),
+        ("start_date", {"year": 2026, "month": 13, "day": 1}, "2026", "2026"),
+        ("start_date", {"year": None, "month": 1, "day": 1}, "2026-13-01", None),
+        ("made_from", "Light novel", "light_novel", "light novel"),
+        ("made_from", "4-koma manga", "4_koma_manga", "4-koma manga"),
+        ("made_from", "Original", "original", "original"),
+        ("made_from", "Other", "other", None),
+        ("made_from", "Unknown", "unknown", None),
+        ("made_from", " ", "_", None),
+        ("type", "TV", "tv", "TV"),
+        ("type", "TV Special", "tv_special", "TV Special"),
+        ("type", "CM", "cm", "CM"),
+        ("type", "PV", "pv", "PV"),
+        ("type", "Unknown", "unknown", None),
     ],
 )
-def test_a_start_is_known_to_the_day_the_month_or_the_year(
-    jikan: dict[str, object], mal: str | None, date: str | None
-) -> None:
-    found = read("jikan", wrapped("jikan", {"title": "x", "aired": {"from": "x", "prop": {"from": jikan}}}))
-    assert found is not None
-    assert found.start_date == date
-    if mal or not date:
-        told = read("mal", wrapped("mal", {"title": "x", "start_date": mal}))
-        assert told is not None
-        assert told.start_date == date
-
-
-@pytest.mark.parametrize(
-    ("jikan", "mal", "words"),
-    [
-        ("Light novel", "light_novel", "light novel"),
-        ("4-koma manga", "4_koma_manga", "4-koma manga"),
-        ("Web manga", "web_manga", "web manga"),
-        ("Original", "original", "original"),
-        ("Other", "other", None),
-        ("Unknown", "unknown", None),
-        (" ", "_", None),
-    ],
-)
-def test_what_a_title_was_made_from_has_one_name(jikan: str, mal: str, words: str | None) -> None:
-    for site, source in (("jikan", jikan), ("mal", mal)):
-        found = read(site, wrapped(site, {"title": "x", "source": source}))
+def test_the_sites_words_for_a_fact_become_the_same(fact: str, jikan: object, mal: str, value: str | None) -> None:
+    names = {"start_date": ("aired", "start_date"), "made_from": ("source", "source"), "type": ("type", "media_type")}
+    jikan = {"from": "x", "prop": {"from": jikan}} if fact == "start_date" else jikan
+    for site, name, words in zip(("jikan", "mal"), names[fact], (jikan, mal), strict=True):
+        found = read(site, wrapped(site, {"title": "x", name: words}))
         assert found is not None
-        assert found.made_from == words
-
-
-@pytest.mark.parametrize(
-    ("jikan", "mal", "type_"),
-    [
-        ("TV", "tv", "TV"),
-        ("Special", "special", "Special"),
-        ("TV Special", "tv_special", "TV Special"),
-        ("CM", "cm", "CM"),
-        ("PV", "pv", "PV"),
-        ("Unknown", "unknown", None),
-    ],
-)
-def test_a_type_has_one_name_and_is_no_other(jikan: str, mal: str, type_: str | None) -> None:
-    for site, key, words in (("jikan", "type", jikan), ("mal", "media_type", mal)):
-        found = read(site, wrapped(site, {"title": "x", key: words}))
-        assert found is not None
-        assert found.type == type_
+        assert getattr(found, fact) == value
 
 
 # Putting facts together
