@@ -72,7 +72,7 @@ class AnimeFacts:
         self._found: TTLCache[int, Anime] = TTLCache(MAX_FOUND, FOUND_SECONDS)
         self._nothing: TTLCache[int, bool] = TTLCache(MAX_NOTHING, NOTHING_SECONDS)
         self._lock = threading.Lock()  # of the two
-        self.queue = FetchQueue(lambda: http.wait_for(RATE), self._fetch)
+        self.queue = FetchQueue(self._fetch)
 
     @classmethod
     def from_settings(
@@ -121,6 +121,7 @@ class AnimeFacts:
     def _fetch(self, anime_id: int) -> None:
         """Ask for an anime, and remember what came."""
         if self._site is not None:
+            self._http.wait_for(RATE)
             answer = self._http.get(self._site.about(anime_id), self._http.new_deadline(), keep=True)
             self._remember(anime_id, self._site.read(answer, anime_id))
 

@@ -2,12 +2,11 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable
 
 from cachetools import TLRUCache
 
-from hakken.errors import SiteBusy, SiteDown, SiteError, SiteTimeout
+from hakken.errors import RateLimited, SiteBusy, SiteDown, SiteError, SiteTimeout
 
 MAX_QUEUE = 200
 """More than that nobody is still looking at when its turn comes, at 20 a minute."""
@@ -27,20 +26,14 @@ class FetchQueue:
     """Fetches things by their ids in a thread of its own, which begins with the first that is wanted.
 
     Args:
-        wait: waits for a turn. Raises SiteError when there is none to be had now.
-        fetch: fetches one thing, and keeps what comes. Raises SiteError.
-        clock: seconds that never run backwards.
+        fetch: fetches one thing, and keeps what comes. Raises RateLimited when its turn does not come soon, and the
+            other kinds of SiteError.
     """
 
-    def __init__(
-        self, wait: Callable[[], None], fetch: Callable[[int], None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._wait = wait
+    def __init__(self, fetch: Callable[[int], None]) -> None:
         self._fetch = fetch
         self._queue: dict[int, None] = {}  # the next one to fetch stands last
-        self._left_alone: TLRUCache[int, float] = TLRUCache(
-            MAX_REMEMBERED, ttu=lambda _, seconds, now: now + seconds, timer=clock
-        )
+        self._left_alone: TLRUCache[int, float] = TLRUCache(MAX_REMEMBERED, lambda _, seconds, now: now + seconds)
         self._current: int | None = None
         self._change = threading.Condition()
         self._closed = threading.Event()
@@ -79,35 +72,25 @@ class FetchQueue:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        while (one := self._next()) is not None:
-            rest = 0.0
-            try:
-                rest = self._take(one)
-            finally:
-                with self._change:
-                    self._current = None
-            self._closed.wait(rest)
-
-    def _next(self) -> int | None:
-        """The next one to fetch, when there is one; None at the end."""
-        with self._change:
-            self._change.wait_for(lambda: self._queue or self._closed.is_set())
-            self._current = None if self._closed.is_set() else self._queue.popitem()[0]
-            return self._current
+        while True:
+            with self._change:
+                self._current = None
+                self._change.wait_for(lambda: self._queue or self._closed.is_set())
+                if self._closed.is_set():
+                    return
+                self._current = self._queue.popitem()[0]
+            self._closed.wait(self._take(self._current))
 
     def _take(self, one: int) -> float:
         """Fetch one, and return for how many seconds to rest then."""
-        rest = 0.0
-        seconds = ANSWERED_SECONDS
-        try:
-            self._wait()
-        except SiteError as error:
-            with self._change:  # which says nothing of the thing: it stays in its place unless there is no room
-                if len(self._queue) < MAX_QUEUE and not self._closed.is_set():
-                    self._queue[one] = None
-            return _rest(error)
+        rest, seconds = 0.0, ANSWERED_SECONDS
         try:
             self._fetch(one)
+        except RateLimited as error:
+            with self._change:  # which says nothing of the thing: it stays in its place unless there is no room
+                if len(self._queue) < MAX_QUEUE:
+                    self._queue[one] = None
+            return _rest(error)
         except SiteError as error:
             _log.warning("The facts about anime %d could not be fetched: %s", one, error)
             seconds = max(FAILED_SECONDS, error.retry_after or 0.0)

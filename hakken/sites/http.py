@@ -56,7 +56,7 @@ class Request(NamedTuple):
     """What to ask a site for with GET."""
 
     url: str
-    params: Mapping[str, str | int] = {}
+    params: Mapping[str, object] = {}
     headers: Mapping[str, str] = {}
 
 

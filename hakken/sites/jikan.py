@@ -102,7 +102,7 @@ class Jikan:
     def fetch_page(self, http: HttpClient, position: int | None) -> Page:
         """Fetch a page of a crawl: by ids, so that nothing moves meanwhile."""
         number = position or 1
-        params: dict[str, str | int] = {"order_by": "mal_id", "sort": "asc", "page": number, "limit": PAGE_SIZE}
+        params = {"order_by": "mal_id", "sort": "asc", "page": number, "limit": PAGE_SIZE}
         answer = http.get(Request(f"{self._url}/anime", params), http.new_deadline())
         if not answer.ok:
             raise blocked(answer, "tell of anime")

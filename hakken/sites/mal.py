@@ -21,23 +21,10 @@ LIST_PAGE_SIZE = 1000
 PAGE_SIZE = 500
 """The most that the API allows, of either."""
 FIELDS = (
-    "title",
-    "alternative_titles",
-    "synopsis",
-    "mean",
-    "num_list_users",
-    "genres",
-    "media_type",
-    "source",
-    "num_episodes",
-    "start_date",
-    "start_season",
-    "rating",
-    "nsfw",
-    "studios",
-    "main_picture",
+    "title,alternative_titles,synopsis,mean,num_list_users,genres,media_type,source,num_episodes,start_date,"
+    "start_season,rating,nsfw,studios,main_picture"
 )
-ONE_ONLY = ("related_anime",)
+ONE_ONLY = "related_anime"
 """What the API tells of a single anime only."""
 
 
@@ -91,12 +78,7 @@ class Mal:
         url = f"{self._url}/users/{checked(username)}/animelist"
 
         def fetch_page(_pages: int, entries: int) -> ListPage:
-            params: dict[str, str | int] = {
-                "fields": "list_status",
-                "nsfw": "true",
-                "limit": LIST_PAGE_SIZE,
-                "offset": entries,
-            }
+            params = {"fields": "list_status", "nsfw": "true", "limit": LIST_PAGE_SIZE, "offset": entries}
             answer = http.get(Request(url, params, self._headers), deadline)
             if not answer.ok:
                 raise _list_refused(answer)
@@ -107,7 +89,7 @@ class Mal:
 
     def about(self, anime_id: int) -> Request:
         """What to ask for all facts about one anime."""
-        return Request(f"{self._url}/anime/{anime_id}", {"fields": ",".join(FIELDS + ONE_ONLY)}, self._headers)
+        return Request(f"{self._url}/anime/{anime_id}", {"fields": f"{FIELDS},{ONE_ONLY}"}, self._headers)
 
     def read(self, answer: Answer, anime_id: int) -> Anime | None:
         """Read the answer to that."""
@@ -120,13 +102,7 @@ class Mal:
     def fetch_page(self, http: HttpClient, position: int | None) -> Page:
         """Fetch a page of a crawl: of the ranking, which holds all anime; those not for everyone only if told so."""
         offset = position or 0
-        params: dict[str, str | int] = {
-            "ranking_type": "all",
-            "limit": PAGE_SIZE,
-            "offset": offset,
-            "fields": ",".join(FIELDS),
-            "nsfw": "true",
-        }
+        params = {"ranking_type": "all", "limit": PAGE_SIZE, "offset": offset, "fields": FIELDS, "nsfw": "true"}
         answer = http.get(Request(f"{self._url}/anime/ranking", params, self._headers), http.new_deadline())
         if not answer.ok:
             raise _refused(answer, "tell of anime")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hakken.catalogue import Anime, Catalogue, Link, Related
 from hakken.config import Settings
-from hakken.errors import ConfigError, InvalidResponse, SiteBlocked, SiteBusy, SiteDown, SiteError
+from hakken.errors import ConfigError, InvalidResponse, RateLimited, SiteBlocked, SiteBusy, SiteDown, SiteError
 from hakken.sites import fetch_queue
 from hakken.sites.base import FactsSite
 from hakken.sites.client import HttpClient
@@ -283,6 +283,12 @@ def test_whatever_a_page_holds_is_a_page_or_an_error_of_ours(site: str, data: st
         return
     assert all(one.title for one in found.anime)
     assert found.following is None or found.following > 1
+
+
+def test_mal_giving_a_shorter_page_than_asked_for_loses_no_entry() -> None:
+    body = b'{"data": [{"node": {"id": 1, "title": "One"}}, {}], "paging": {"next": "x"}}'
+    page = SITES["mal"].fetch_page(Answers(200, body), 500)
+    assert ([one.title for one in page.anime], page.skipped, page.following) == (["One"], 1, 502)
 
 
 @pytest.mark.parametrize(
@@ -582,11 +588,9 @@ class Site:
         self.errors: list[Exception] = []
         self.turns: list[Exception] = []
 
-    def take_turn(self) -> None:
+    def fetch(self, anime_id: int) -> None:
         if self.turns:
             raise self.turns.pop()
-
-    def fetch(self, anime_id: int) -> None:
         self.asked.append(anime_id)
         assert self.held.wait(WAIT)
         if self.errors:
@@ -603,7 +607,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def asking(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[FetchQueue]:
     monkeypatch.setattr(fetch_queue, "REST_SECONDS", 0.01)
-    made = FetchQueue(site.take_turn, site.fetch)
+    made = FetchQueue(site.fetch)
     yield made
     site.held.set()
     made.close()
@@ -649,7 +653,7 @@ def test_nothing_kills_the_thread(site: Site, asking: FetchQueue, error: Excepti
 
 
 def test_who_has_no_turn_yet_stays_in_its_place(site: Site, asking: FetchQueue) -> None:
-    site.turns = [SiteBusy("Not yet."), SiteBusy("Not yet.", 0.01)]
+    site.turns = [RateLimited("Not yet."), RateLimited("Not yet.", 0.01)]
     site.held.set()
     asking.want([1, 2])
     settle(asking)
