@@ -11,7 +11,6 @@ from hakken.errors import ConfigError
 from hakken.serving import logs, memory, tallies
 from hakken.serving.checks import check_limits
 from hakken.serving.worker import Worker
-from hakken.sites.list_sources import mal_source_names
 
 THREADS = "HAKKEN_THREADS"
 
@@ -58,7 +57,9 @@ access_log_format = '%(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'  # no query string
 
 def on_starting(server: Any) -> None:  # noqa: ANN401  # gunicorn's signature
     """Refuse a wrong setting at once and in a sentence, before any worker is started."""
-    from hakken.sites.facts import facts_site  # noqa: PLC0415  # it loads NumPy, which must find `raw_env`
+    # They load NumPy, which must find `raw_env`.
+    from hakken.sites.facts import facts_site  # noqa: PLC0415  # as said
+    from hakken.sites.list_sources import mal_source_names  # noqa: PLC0415  # as said
 
     try:
         settings = Settings.from_environ(os.environ)
