@@ -162,15 +162,6 @@ def test_what_will_not_pass_is_not(http: HttpClient, standin: Standin, lasting: 
     assert len(standin.requests) == 1
 
 
-def test_three_attempts_are_all(http: HttpClient, standin: Standin) -> None:
-    standin.fail("jikan", Faults.OUT_OF_ORDER)
-
-    with pytest.raises(SiteDown):
-        get(http, standin)
-
-    assert len(standin.requests) == 3
-
-
 def test_a_site_that_says_when_is_asked_then(http: HttpClient, standin: Standin) -> None:
     standin.fail("jikan", in_turn(reply(429, Retry_After="1")))
     begun = time.monotonic()

@@ -545,17 +545,6 @@ def test_what_failed_is_asked_for_again_later(
     assert fetched(details, 1).synopsis
 
 
-def test_what_is_known_to_hold_still_is_not_sent_again(standin: Standin, name: str) -> None:
-    url, headers = (
-        (f"{standin.jikan_url}/anime/1/full", {})
-        if name == "jikan"
-        else (f"{standin.mal_url}/anime/1", {"X-MAL-CLIENT-ID": CLIENT_ID})
-    )
-    etag = requests.get(url, headers=headers, timeout=5).headers["ETag"]
-    again = requests.get(url, headers={**headers, "If-None-Match": etag}, timeout=5)
-    assert (again.status_code, again.content) == (304, b"")
-
-
 def asking_threads() -> int:
     return sum(one.name == "anime-facts" for one in threading.enumerate())
 
