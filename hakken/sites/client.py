@@ -70,6 +70,8 @@ class HttpClient:
             "anilist": settings.anilist_url,
         }
         directory = private_directory(cache_directory(settings.cache_dir) / SITES)
+        if directory:  # where earlier versions kept lists, for minutes; nobody else would delete the last of them
+            (directory / "lists.sqlite").unlink(missing_ok=True)
         return cls(
             settings.deadline, sites=sites, rates=settings.rates, directory=directory, instrumentation=instrumentation
         )

@@ -10,6 +10,7 @@ import pytest
 from flask import Response, request
 
 import hakken.sites.http_cache
+from hakken.config import Settings
 from hakken.errors import SiteDown
 from hakken.sites.client import HttpClient
 from hakken.sites.http import Request
@@ -157,6 +158,15 @@ def test_so_can_what_is_old(http: HttpClient, standin: Standin, site: Etagged) -
 
     assert kept is not None
     assert kept.body == BODY
+
+
+def test_lists_that_an_earlier_version_left_on_disk_are_deleted(tmp_path: Path) -> None:
+    settings = Settings(cache_dir=str(tmp_path))
+    HttpClient.from_settings(settings)
+    [directory] = [path for path in tmp_path.rglob("*") if path.is_dir()]
+    (directory / "lists.sqlite").write_bytes(b"someone's list")
+    HttpClient.from_settings(settings)
+    assert not (directory / "lists.sqlite").exists()
 
 
 def test_without_a_directory_nothing_is_kept(standin: Standin, site: Etagged) -> None:
