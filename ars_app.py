@@ -10,17 +10,17 @@ from flask import Flask
 from hakken import web
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
-from hakken.details import Details
 from hakken.errors import ModelError, StorageError
 from hakken.files import is_ours, make_private, private_directory
-from hakken.http import HttpClient
 from hakken.living import Current, Fixed, Living
 from hakken.model.mirror import Mirror
 from hakken.model.places import BUCKET_SCHEME, Place
 from hakken.model.pointer import POINTER_NAME
 from hakken.model.store import EMBEDDED
 from hakken.ratings import Preferences, Recommendations, UserList, Username
-from hakken.sources import Sources
+from hakken.sites.client import HttpClient
+from hakken.sites.facts import AnimeFacts
+from hakken.sites.list_sources import ListSources
 from make_recommendations import make_recommendations, mirrored, open_bundle, place_of, read_export
 
 log = logging.getLogger("hakken")
@@ -30,7 +30,7 @@ def create_app(
     settings: Settings | None = None,
     *,
     bundle: ModelBundle | None = None,
-    sources: Sources | None = None,
+    sources: ListSources | None = None,
     details: web.Details | None = None,
 ) -> Flask:
     """Compose the application.
@@ -48,8 +48,8 @@ def create_app(
     settings = settings or Settings.from_environ(os.environ)
     metrics = web.Metrics()
     http = HttpClient.from_settings(settings, metrics)
-    lists = sources or Sources.from_settings(settings, http, metrics)
-    facts = details or Details.from_settings(settings, http, metrics)
+    lists = sources or ListSources.from_settings(settings, http, metrics)
+    facts = details or AnimeFacts.from_settings(settings, http, metrics)
     current = Fixed(bundle) if bundle else _current(settings)
     # One request must not see two versions.
     current_bundle = web.once_per_request(current.bundle)

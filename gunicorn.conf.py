@@ -11,7 +11,6 @@ from hakken.errors import ConfigError
 from hakken.serving import logs, memory, metric_files
 from hakken.serving.limit_storage import check_limit_storage
 from hakken.serving.worker import Worker
-from hakken.sources import mal_source_names
 
 THREADS = "HAKKEN_THREADS"
 
@@ -58,13 +57,15 @@ access_log_format = '%(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'  # no query string
 
 def on_starting(server: Any) -> None:  # noqa: ANN401  # gunicorn's signature
     """Refuse a wrong setting at once and in a sentence, before any worker is started."""
-    from hakken.details import site_named  # noqa: PLC0415  # it loads NumPy, which must find `raw_env`
+    # They load NumPy, which must find `raw_env`.
+    from hakken.sites.facts import facts_site  # noqa: PLC0415  # as said
+    from hakken.sites.list_sources import mal_source_names  # noqa: PLC0415  # as said
 
     try:
         settings = Settings.from_environ(os.environ)
         mal_source_names(settings)
         if settings.facts_from:
-            site_named(settings.facts_from, settings)
+            facts_site(settings.facts_from, settings)
         check_limit_storage(settings)
     except ConfigError as error:
         sys.exit(f"hakken: {error}")

@@ -21,14 +21,15 @@ from hakken.cli.speaking import plain_errors
 from hakken.config import Settings
 from hakken.errors import ModelError
 from hakken.files import cache_directory
-from hakken.http import HttpClient
+from hakken.lists import mal_export
 from hakken.model import store
 from hakken.model.fetching import fetch
 from hakken.model.places import BUCKET_SCHEME, Directory, Place
 from hakken.model.pointer import POINTER_NAME
 from hakken.ratings import Preferences, Recommendations, Site, UserList, Username
 from hakken.recommend import recommend
-from hakken.sources import Sources, mal_export
+from hakken.sites.client import HttpClient
+from hakken.sites.list_sources import ListSources
 
 log = logging.getLogger("hakken")
 
@@ -43,7 +44,7 @@ UNPACKED_RATIO = 5
 def make_recommendations(
     who: Username | UserList,
     bundle: ModelBundle,
-    sources: Sources,
+    sources: ListSources,
     preferences: Preferences,
     today: date | None = None,
 ) -> Recommendations:
@@ -144,7 +145,7 @@ def main(
         else:
             who = Username(username or "", Site(source))
         bundle = open_bundle(settings)
-        sources = Sources.from_settings(settings, HttpClient.from_settings(settings))
+        sources = ListSources.from_settings(settings, HttpClient.from_settings(settings))
         result = make_recommendations(who, bundle, sources, preferences_of(chosen))
     click.echo(FORMATS[form](result, bundle), nl=False)
     if form == "csv":  # CSV has no field for them

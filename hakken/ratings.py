@@ -21,6 +21,8 @@ FEWEST_RATERS = 3
 regulariser's, and the rest two people's."""
 MAX_ANIME_ID = 2**31 - 1
 """Ids are stored as 32-bit integers."""
+MAX_ENTRIES = 50_000
+"""No list is longer, for no site knows as many anime: a source that gives more entries goes round in circles."""
 
 Score = Annotated[int, Meta(ge=-1, le=MAX_SCORE)]
 """As sites and tables have it: 0 and -1 both mean that there is none."""
@@ -89,11 +91,17 @@ class UserList(msgspec.Struct, frozen=True):
     repeats: int = 0
 
     @classmethod
-    def of(cls, ratings: Iterable[Rating], *, skipped: int = 0) -> Self:
-        """Make a list in which each anime stands once; of repeated entries the last counts."""
-        given = tuple(ratings)
-        last = {rating.anime_id: rating for rating in given}
-        return cls(tuple(last.values()), skipped, len(given) - len(last))
+    def of(cls, ratings: Iterable[Rating | None], *, skipped: int = 0) -> Self:
+        """Make a list in which each anime stands once; of repeated entries the last counts.
+
+        Args:
+            ratings: the entries; None stands for one that could not be read.
+            skipped: how many more could not be read.
+        """
+        entries = tuple(ratings)
+        read = [rating for rating in entries if rating is not None]
+        last = {rating.anime_id: rating for rating in read}
+        return cls(tuple(last.values()), skipped + len(entries) - len(read), len(read) - len(last))
 
     def __len__(self) -> int:
         return len(self.ratings)

@@ -7,9 +7,9 @@ import msgspec
 from benchmarks.load.client import Request
 from benchmarks.serving import popular_list
 from hakken.bundle import ModelBundle
+from hakken.lists import encoded_list
 from hakken.model import store
 from hakken.ratings import UserList
-from hakken.sources import carried
 
 N_ENTRIES, N_WANTED = 300, 20
 API = "/api/v1/recommendations"
@@ -29,12 +29,12 @@ def as_json(user_list: UserList) -> Request:
 
 def as_page(user_list: UserList) -> Request:
     """Ask for the page, the list in the address as the page itself has it."""
-    return Request(f"{PAGE}?{urlencode({'list': carried.packed(user_list)})}")
+    return Request(f"{PAGE}?{urlencode({'list': encoded_list.packed(user_list)})}")
 
 
 def all_kinds(user_list: UserList) -> list[Request]:
     """What visitors ask for, of each kind something; recommendations most often."""
-    query = urlencode({"list": carried.packed(user_list)})
+    query = urlencode({"list": encoded_list.packed(user_list)})
     some = ["/", f"/taste?{query}", "/anime/1", "/api/v1/anime?q=monster", "/static/hakken.css", "/readyz"]
     often = [as_json(user_list), as_page(user_list)]
     return [one for path in some for one in (*often, Request(path))]

@@ -15,17 +15,16 @@ from hakken.cli.progress import shown
 from hakken.cli.speaking import plain_errors
 from hakken.cli.stopping import Stop, stoppable
 from hakken.config import Settings
-from hakken.details import site_named
-from hakken.details.base import FactsSite
-from hakken.details.merging import updated_all
-from hakken.details.sweep import fill, gaps, sweep
-from hakken.details.walk import Walk
 from hakken.errors import StorageError
 from hakken.files import written_whole
-from hakken.http import HttpClient
 from hakken.model import store
 from hakken.model.manifest import FILE_NAME
 from hakken.series import relations_of, with_series
+from hakken.sites.base import FactsSite
+from hakken.sites.client import HttpClient
+from hakken.sites.crawl import Crawl, crawl_pages, crawl_titles, gaps
+from hakken.sites.facts import facts_site
+from hakken.sites.merge import updated_all
 
 PATIENCE = 120.0
 """Seconds that one page may take, with the waiting for its turn: nobody is waiting for it."""
@@ -141,7 +140,7 @@ def catalogue(
         else:
             settings = Settings.from_environ(os.environ)
             name = source if source != "auto" else "mal" if settings.mal_client_id else "jikan"
-            _refresh(places, site_named(name, settings), _client(settings), limit, done, stop, restart, quiet)
+            _refresh(places, facts_site(name, settings), _client(settings), limit, done, stop, restart, quiet)
     if not quiet:
         for line in done.summary():
             click.echo(line)
@@ -151,7 +150,7 @@ class _Done:
     """How far the command is."""
 
     def __init__(self) -> None:
-        self.walk: Walk | None = None
+        self.crawl: Crawl | None = None
         self.before = self.after = Catalogue([])
         self.left = 0
         self.written: Places | None = None
@@ -160,20 +159,20 @@ class _Done:
         """What to say when a signal ended it."""
         if self.written:
             return f"Stopped; the catalogue had already been written to {self.written}."
-        if self.walk is None or not self.walk.anime:
+        if self.crawl is None or not self.crawl.anime:
             return "Stopped; nothing was written."
-        alone = f", {len(self.walk.asked):,} of them asked for alone" if self.walk.asked else ""
-        return f"Stopped after {len(self.walk.anime):,} anime{alone}; the same command again goes on from there."
+        alone = f", {len(self.crawl.asked):,} of them asked for alone" if self.crawl.asked else ""
+        return f"Stopped after {len(self.crawl.anime):,} anime{alone}; the same command again goes on from there."
 
     def summary(self) -> Iterator[str]:
         """What it did."""
         new = sum(anime_id not in self.before for anime_id in self.after)
         related = sum(one.relations_asked for one in self.after.values())
         yield f"catalogue   {len(self.after):,} titles, {new:,} of them new; relations known of {related:,}"
-        if self.walk:
-            had = len(self.walk.asked) - self.walk.failed
-            yield f"site        {len(self.walk.anime):,} anime read, {self.walk.skipped:,} entries left out"
-            yield f"gaps        {had:,} titles asked for alone, {self.walk.failed:,} not to be had, {self.left:,} left"
+        if self.crawl:
+            had = len(self.crawl.asked) - self.crawl.failed
+            yield f"site        {len(self.crawl.anime):,} anime read, {self.crawl.skipped:,} entries left out"
+            yield f"gaps        {had:,} titles asked for alone, {self.crawl.failed:,} not to be had, {self.left:,} left"
         yield f"written     {self.written}"
 
 
@@ -192,17 +191,17 @@ def _refresh(
     quiet: bool,
 ) -> None:
     before = places.read()
-    with Walk.at(places.progress, site.name, restart=restart) as walk:
-        done.walk = walk
+    with Crawl.at(places.progress, site.name, restart=restart) as crawl:
+        done.crawl = crawl
         with shown(stop, quiet=quiet) as progress:
-            left = max(0, (walk.total or len(before)) - len(walk.anime))
+            left = max(0, (crawl.total or len(before)) - len(crawl.anime))
             with progress.stage(f"reading {site.name}", left or None, "anime") as advance:
-                sweep(walk, site, http, advance)
-            wanted = gaps(walk, before, limit)
+                crawl_pages(crawl, site, http, advance)
+            wanted = gaps(crawl, before, limit)
             with progress.stage("filling gaps", len(wanted), "titles") as advance:
-                fill(walk, site, http, wanted, advance)
-        done.left = len(gaps(walk, before, len(before) + len(walk.anime) + len(walk.asked)))
-        _finish(places, Catalogue(walk.anime.values()), done, stop, quiet=quiet)
+                crawl_titles(crawl, site, http, wanted, advance)
+        done.left = len(gaps(crawl, before, len(before) + len(crawl.anime) + len(crawl.asked)))
+        _finish(places, Catalogue(crawl.anime.values()), done, stop, quiet=quiet)
         places.progress.unlink(missing_ok=True)
 
 

@@ -9,10 +9,10 @@ from flask.typing import ResponseReturnValue
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue, Int64s, Mask, Related
-from hakken.details import lacking
 from hakken.errors import UnknownTitle
 from hakken.neighbours import AlsoLiked, Neighbour, also_liked, nearest, standing
 from hakken.ratings import MAX_ANIME_ID, Rating, Status
+from hakken.sites.facts import lacking
 from hakken.web.covers import request_missing_facts, with_facts
 from hakken.web.list_request import Kind, read_list_ref
 from hakken.web.responses import cache_publicly

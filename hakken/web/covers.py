@@ -7,9 +7,9 @@ from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
 
 from hakken.catalogue import Anime
-from hakken.details import lacking
 from hakken.errors import ModelError
 from hakken.ratings import MAX_ANIME_ID
+from hakken.sites.facts import lacking
 from hakken.web.external_links import picture_address
 from hakken.web.responses import cache_publicly
 from hakken.web.services import services

@@ -15,9 +15,9 @@ from werkzeug.exceptions import BadRequest, HTTPException
 
 from hakken.config import Settings
 from hakken.errors import BadList, BadOption, BadUsername
+from hakken.lists import encoded_list, picks
 from hakken.ratings import MAX_ANIME_ID, MAX_N, FranchiseRule, Order, Planned, Preferences, Site, UserList, Username
-from hakken.sources import carried, picks
-from hakken.sources.base import checked
+from hakken.sites.base import checked
 
 MB = 1024 * 1024
 FORM_OVERHEAD = 64 * 1024
@@ -234,7 +234,7 @@ def read_form_values(values: MultiDict[str, str]) -> FormValues:
 
 def _readable(text: str) -> str:
     try:
-        carried.unpacked(text)
+        encoded_list.unpacked(text)
     except BadList:
         return ""
     return text

@@ -16,8 +16,8 @@ from flask import Request, current_app, url_for
 from werkzeug.datastructures import MultiDict
 
 from hakken.errors import BadOption
+from hakken.lists import encoded_list, picks
 from hakken.ratings import Order, Preferences, Status, UserList, Username
-from hakken.sources import carried, picks
 from hakken.web.forms import (
     CHOICES,
     MAX_IGNORED,
@@ -72,7 +72,7 @@ class ListRef(NamedTuple):
     @classmethod
     def encoding(cls, user_list: UserList) -> Self:
         """A list that exists only in the page."""
-        return cls(Kind.ENCODED, user_list, {Kind.ENCODED.value: carried.packed(user_list)})
+        return cls(Kind.ENCODED, user_list, {Kind.ENCODED.value: encoded_list.packed(user_list)})
 
     @property
     def pickable(self) -> bool:
@@ -125,7 +125,7 @@ def read_list_ref(values: MultiDict[str, str], request: Request | None = None) -
         return ListRef(Kind.SAMPLE, _read_sample(Path(current_app.root_path, SAMPLE)), {Kind.SAMPLE.value: "1"})
     if Kind.ENCODED.value in values:
         text = values[Kind.ENCODED.value]
-        return ListRef(Kind.ENCODED, carried.unpacked(text), {Kind.ENCODED.value: text})
+        return ListRef(Kind.ENCODED, encoded_list.unpacked(text), {Kind.ENCODED.value: text})
     if "pick" in values:
         return ListRef.encoding(read_picks(values))
     if request is not None and (request.files or "username" not in values):

@@ -11,10 +11,10 @@ from werkzeug.datastructures import MultiDict
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.data_time import in_words
+from hakken.lists import encoded_list, picks
 from hakken.ratings import UserList
 from hakken.search import Titles
 from hakken.serving.memory import release_memory
-from hakken.sources import carried, picks
 from hakken.web.covers import with_facts
 from hakken.web.forms import MAX_LENGTH, FormValues, pick_texts, read_form_values, read_id
 from hakken.web.list_request import ListRef
@@ -120,7 +120,7 @@ def _encoded_picks(values: MultiDict[str, str]) -> list[str]:
     """The picks of a list that a page of results encoded."""
     if "list" not in values:
         return []
-    user_list = carried.unpacked(values["list"])
+    user_list = encoded_list.unpacked(values["list"])
     picks.check_length(user_list)
     return picks.written(user_list)
 

@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from hakken.lists import mal_export
 from hakken.model import store
 from hakken.ratings import Rating, Status, UserList
-from hakken.sources import mal_export
 from tests.golden.oracle import Answer, Entry, Title
 
 HERE = Path(__file__).parent

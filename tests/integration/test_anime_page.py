@@ -16,9 +16,9 @@ from werkzeug.test import TestResponse
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue, Link, Related
 from hakken.config import Settings
+from hakken.lists.encoded_list import packed
 from hakken.neighbours import also_liked, nearest, standing
 from hakken.ratings import Rating, Status, UserList
-from hakken.sources.carried import packed
 from hakken.web.list_request import MAX_LINKED
 from tests.fake_services import FakeServices, silenced, words, words_of
 from tests.models import N_ITEMS

@@ -13,6 +13,7 @@ from hakken import errors
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Link, Related
 from hakken.listing import as_json
+from hakken.lists import encoded_list
 from hakken.neighbours import also_liked, nearest, standing
 from hakken.ratings import (
     MAX_N,
@@ -27,7 +28,6 @@ from hakken.ratings import (
     Username,
 )
 from hakken.recommend import list_notes
-from hakken.sources import carried
 from hakken.taste import profile
 from hakken.web.api.operations import OPERATIONS, Operation
 from hakken.web.forms import CHOICES, preferences_to_fields
@@ -71,7 +71,7 @@ def test_a_list_that_is_sent(client: FlaskClient, fakes: FakeServices) -> None:
     assert preferences == Preferences(n=20, genres=("Action",), adult=True)
 
 
-CARRIED = carried.packed(UserList.of([Rating(1, 9), Rating(199, 0, Status.WATCHING)]))
+CARRIED = encoded_list.packed(UserList.of([Rating(1, 9), Rating(199, 0, Status.WATCHING)]))
 
 
 @pytest.mark.parametrize("way", ["sample=1", "pick=1-9&pick=199", f"list={CARRIED}"])

@@ -16,9 +16,10 @@ from ars_app import create_app
 from hakken import errors
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
-from hakken.http import Deadline, HttpClient
 from hakken.ratings import Rating, Site, UserList
-from hakken.sources import Sources
+from hakken.sites.client import HttpClient
+from hakken.sites.http import Deadline
+from hakken.sites.list_sources import ListSources
 from hakken.web.api.openapi import document
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Whims:
 
     name = "whims"
 
-    def fetch(self, username: str, deadline: Deadline) -> UserList:  # noqa: ARG002  # a source's signature
+    def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:  # noqa: ARG002  # a source's signature
         whim = zlib.crc32(username.encode()) % (2 * len(FAILURES))
         if whim < len(FAILURES):
             raise FAILURES[whim]
@@ -78,7 +79,7 @@ schema.app = curtain
 
 @pytest.fixture(scope="module", autouse=True)
 def app(embedded: ModelBundle) -> Flask:
-    sources = Sources(HttpClient(1.0), {site: [Whims()] for site in Site})
+    sources = ListSources(HttpClient(1.0), {site: [Whims()] for site in Site})
     app = create_app(Settings(facts_source="off"), bundle=embedded, sources=sources)
     curtain.app = app
     return app

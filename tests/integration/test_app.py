@@ -13,11 +13,11 @@ import requests
 from ars_app import create_app
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
-from hakken.http import HttpClient
 from hakken.model import store
 from hakken.ratings import MAX_ANIME_ID, Rating, Site, UserList, Username
-from hakken.sources import Sources
-from hakken.sources.sharing import SharedLists
+from hakken.sites.client import HttpClient
+from hakken.sites.list_cache import ListCache
+from hakken.sites.list_sources import ListSources
 from make_recommendations import read_export
 from tests.exports import SAMPLE
 from tests.fake_services import words
@@ -78,14 +78,14 @@ def test_a_username_that_nobody_can_be_asked_for_is_refused_at_once(embedded: Mo
     assert client.get("/readyz").get_json()["usernames"]["mal"] == []
 
 
-def test_a_titles_page_knows_the_list_that_was_fetched_a_moment_ago(embedded: ModelBundle, tmp_path: Path) -> None:
-    shared = SharedLists(tmp_path)
-    sources = Sources(HttpClient(20), {Site.MAL: []}, shared=shared)
+def test_a_titles_page_knows_the_list_that_was_fetched_a_moment_ago(embedded: ModelBundle) -> None:
+    cache = ListCache()
+    sources = ListSources(HttpClient(20), {Site.MAL: []}, cache=cache)
     client = create_app(Settings(facts_source="off"), bundle=embedded, sources=sources).test_client()
     main = next(one for one in embedded.catalogue.series.values() if len(one) > 1)
     assert "Read it again" in words(client.get(f"/anime/{main[0]}?username=spike"))
     found = UserList.of([Rating(main[0], 9)])
-    shared.fetch(Username("spike"), HttpClient(20).new_deadline(), lambda: found)
+    cache.fetch(Username("spike"), HttpClient(20).new_deadline(), lambda: found)
     page = words(client.get(f"/anime/{main[1]}?username=spike"))
     assert "seen, 9" in page
     assert "Read it again" not in page

@@ -18,15 +18,13 @@ from hakken.bundle import ModelBundle, put_catalogue
 from hakken.catalogue import FILE_NAME, Anime, Catalogue, Related
 from hakken.cli import catalogue as command
 from hakken.cli.main import main
-from hakken.details.base import Page
-from hakken.details.jikan import Jikan
-from hakken.details.merging import CIRCLES
-from hakken.details.walk import Alone, Begun, Walk
-from hakken.errors import BadOption, InvalidResponse, StorageError
-from hakken.http import Answer
+from hakken.errors import BadOption, StorageError
 from hakken.model import store
 from hakken.ratings import FranchiseRule, Order, Preferences, Rating, UserList
 from hakken.recommend import recommend
+from hakken.sites.base import Page
+from hakken.sites.crawl import Alone, Begun, Crawl
+from hakken.sites.merge import SERIES_FIELDS
 from tests.standin import titles
 from tests.standin.faults import Faults, reply
 from tests.standin.server import Standin
@@ -50,7 +48,7 @@ def _pointed_at_the_standin(standin: Standin, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("HAKKEN_CACHE_DIR", standin.cache.name)
     monkeypatch.setenv("HAKKEN_SITE_RATES", "facts=1000/s")
     monkeypatch.setenv("MAL_CLIENT_ID", CLIENT_ID)
-    monkeypatch.setattr("hakken.details.mal.PAGE_SIZE", 40)
+    monkeypatch.setattr("hakken.sites.mal.PAGE_SIZE", 40)
     monkeypatch.setattr(titles, "listed", [*sorted(TITLES), *MORE])
     monkeypatch.setattr("tests.standin.anime.listed", [*sorted(TITLES), *MORE])
 
@@ -278,39 +276,38 @@ def test_restart_begins_anew(out: Path, site: str, standin: Standin) -> None:
 def test_a_line_that_a_killed_run_left_half_written_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "progress"
     page = Page((Anime(anime_id=1, title="One"),), 1, 2, 50)
-    with Walk.at(path, "jikan") as walk:
-        walk.add(page)
-        walk.add(Alone(1, Anime(anime_id=1, title="One", relations=())))
-        walk.add(Alone(2, None))
+    with Crawl.at(path, "jikan") as crawl:
+        crawl.add(page)
+        crawl.add(Alone(1, Anime(anime_id=1, title="One", relations=())))
+        crawl.add(Alone(2, None))
     whole = path.read_bytes()
     lines = whole.splitlines(keepends=True)
     for length in range(len(whole) + 1):
         path.write_bytes(whole[:length])
-        with Walk.at(path, "jikan") as walk:
+        with Crawl.at(path, "jikan") as crawl:
             left = 0
             while left < len(lines) and sum(map(len, lines[: left + 1])) <= length:
                 left += 1
-            assert (walk.skipped, len(walk.asked), walk.failed) == (int(left > 1), max(0, left - 2), int(left > 3))
+            assert (crawl.skipped, len(crawl.asked), crawl.failed) == (int(left > 1), max(0, left - 2), int(left > 3))
         assert path.read_bytes() == b"".join(lines[: max(1, left)])
 
 
 def test_two_at_once_do_not_get_in_each_others_way(tmp_path: Path) -> None:
     path = tmp_path / "progress"
-    with Walk.at(path, "jikan") as walk:
-        walk.add(Page((), 3, 2))
-        with pytest.raises(StorageError, match="Another run"), Walk.at(path, "jikan", restart=True):
+    with Crawl.at(path, "jikan") as crawl:
+        crawl.add(Page((), 3, 2))
+        with pytest.raises(StorageError, match="Another run"), Crawl.at(path, "jikan", restart=True):
             pytest.fail("it began")
-    with Walk.at(path, "jikan") as walk:
-        assert walk.skipped == 3
-    with pytest.raises(BadOption), Walk.at(path, "mal"):
+    with Crawl.at(path, "jikan") as crawl:
+        assert crawl.skipped == 3
+    with pytest.raises(BadOption), Crawl.at(path, "mal"):
         pytest.fail("it began")
     assert msgspec.json.decode(path.read_bytes().splitlines()[0], type=Begun) == Begun("jikan")
 
 
-def test_pages_without_an_end_are_cut_off() -> None:
-    endless = b'{"data": [], "pagination": {"has_next_page": true}}'
-    with pytest.raises(InvalidResponse, match="never ends"):
-        Jikan("http://x").read_page(Answer("x", 200, endless), 4)
+def test_pages_without_an_end_are_cut_off(out: Path, standin: Standin) -> None:
+    standin.fail("jikan", reply(200, b'{"data": [], "pagination": {"has_next_page": true}}'))
+    assert "never ends" in run("--out", out, "--source", "jikan", status=1).stderr
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -376,7 +373,7 @@ def test_a_models_catalogue_is_renewed_and_its_arrays_are_the_same(model: Path, 
     }
     found = Catalogue.read(model / FILE_NAME)
     assert set(found) == {*titled, *TITLES, *MORE}
-    assert found[2] == msgspec.structs.replace(titled[2], **{name: getattr(found[2], name) for name in CIRCLES})
+    assert found[2] == msgspec.structs.replace(titled[2], **{name: getattr(found[2], name) for name in SERIES_FIELDS})
     assert [path.name for path in model.parent.iterdir()] == ["model"]
 
 

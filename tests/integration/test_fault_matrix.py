@@ -30,10 +30,10 @@ from hakken.errors import (
     SiteTimeout,
     UserNotFound,
 )
-from hakken.http import HttpClient
 from hakken.model import store
 from hakken.ratings import UserList, Username
-from hakken.sources import Sources
+from hakken.sites.client import HttpClient
+from hakken.sites.list_sources import ListSources
 from tests.integration.test_sources import FINAL, OUTCOMES
 from tests.standin.faults import Faults
 from tests.standin.server import Standin
@@ -89,7 +89,7 @@ class Cell(NamedTuple):
         return f"`{type(self.reason).__name__}`, {self.status}, {self.seconds:.1f} s"
 
 
-class Watched(Sources):
+class Watched(ListSources):
     """Remembers how a fetch failed."""
 
     error: HakkenError | None = None

@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from hakken.lists.encoded_list import packed, unpacked
 from hakken.ratings import Preferences, Rating, Reason, Recommendation, Recommendations, Status, UserList
-from hakken.sources.carried import packed, unpacked
 from hakken.web.list_request import MAX_ADDRESS
 from tests.fake_services import SAMPLE, FakeServices, Fields, press, upload, words
 

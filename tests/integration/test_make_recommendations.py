@@ -17,11 +17,11 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.cli.output import as_table
 from hakken.config import variable_names
-from hakken.http import HttpClient
 from hakken.listing import as_csv, as_json
 from hakken.model import store
 from hakken.ratings import Preferences, Rating, Recommendation, Recommendations, UserList
-from hakken.sources import Sources
+from hakken.sites.client import HttpClient
+from hakken.sites.list_sources import ListSources
 from tests.standin.server import Standin
 from tests.standin.users import ratings_of
 
@@ -192,7 +192,7 @@ def test_what_is_still_to_come_is_told_for_today(bundle: ModelBundle) -> None:
     )
     told = ModelBundle(bundle.model, Catalogue(facts))
     found = make_recommendations.make_recommendations(
-        UserList.of([Rating(1, 9)]), told, Sources(HttpClient(1.0), {}), Preferences()
+        UserList.of([Rating(1, 9)]), told, ListSources(HttpClient(1.0), {}), Preferences()
     )
     assert [one.series_note for one in found.continues] == ["Season 2 of 2. Announced for 27 November 2026."]
 

@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from hakken import errors
 from hakken.config import Settings
 from hakken.errors import SiteDown
-from hakken.http import HttpClient
 from hakken.ratings import Site, Username
 from hakken.serving import logs
-from hakken.sources import Sources
+from hakken.sites.client import HttpClient
+from hakken.sites.list_sources import ListSources
 from hakken.web import Metrics, Services, register
 from tests.fake_services import ROOT, FakeServices, words
 from tests.serving import served, until, wait_for
@@ -84,7 +84,7 @@ def test_a_worker_that_changes_its_model_is_counted_once() -> None:
 def test_sites_breakers_and_what_was_there_already_are_told_of(standin: Standin) -> None:
     metrics = Metrics()
     chosen = standin.settings()
-    sources = Sources.from_settings(chosen, HttpClient.from_settings(chosen, metrics), metrics)
+    sources = ListSources.from_settings(chosen, HttpClient.from_settings(chosen, metrics), metrics)
     spike = Username("spike", Site.ANILIST)
     for _ in range(2):
         with contextlib.suppress(errors.SourceError):

@@ -11,9 +11,9 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from hakken import errors
+from hakken.lists import picks
+from hakken.lists.encoded_list import packed
 from hakken.ratings import MAX_ANIME_ID, Preferences, Rating, UserList
-from hakken.sources import picks
-from hakken.sources.carried import packed
 from hakken.web.forms import read_form_values
 from tests.fake_services import FakeServices, words
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from hakken.lists.encoded_list import packed
 from hakken.ratings import Rating, UserList
-from hakken.sources.carried import packed
 from tests.fake_services import SAMPLE
 from tests.serving import served, wait_for
 from tests.standin.faults import Faults

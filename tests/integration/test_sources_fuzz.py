@@ -3,28 +3,30 @@
 import json
 import time
 import tracemalloc
-from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hakken.errors import SiteTimeout, SourceError
-from hakken.http import Answer, Deadline, HttpClient
 from hakken.ratings import MAX_ANIME_ID, MAX_SCORE, UserList
-from hakken.sources.anilist import AniList
-from hakken.sources.base import Source
-from hakken.sources.jikan import Jikan
-from hakken.sources.load_json import LoadJson
-from hakken.sources.mal import Mal
+from hakken.sites.anilist import AniList
+from hakken.sites.base import ListSource
+from hakken.sites.http import Answer, Deadline
+from hakken.sites.jikan import Jikan
+from hakken.sites.load_json import LoadJson
+from hakken.sites.mal import Mal
+
+if TYPE_CHECKING:
+    from hakken.sites.client import HttpClient
 
 URL = "http://site.example"
-BUILDERS: dict[str, Callable[[HttpClient], Source]] = {
-    "jikan": lambda http: Jikan(http, URL),
-    "mal": lambda http: Mal(http, URL, "id"),
-    "load_json": lambda http: LoadJson(http, URL),
-    "anilist": lambda http: AniList(http, URL),
+SOURCES: dict[str, ListSource] = {
+    "jikan": Jikan(URL),
+    "mal": Mal(URL, "id"),
+    "load_json": LoadJson(URL),
+    "anilist": AniList(URL),
 }
 GOOD: dict[str, Any] = {
     "jikan": {"data": [{"watching_status": 2, "score": 8, "anime": {"mal_id": 1}}]},
@@ -81,9 +83,9 @@ def twisted(draw: st.DrawFn, value: object) -> object:
 
 def read(name: str, status: int, body: bytes) -> UserList | None:
     """Let a source read it; None for an error of ours."""
-    source = BUILDERS[name](cast("HttpClient", Site(status, body)))
+    http = cast("HttpClient", Site(status, body))
     try:
-        found = source.fetch("somebody", Deadline.after(10))
+        found = SOURCES[name].fetch_list(http, "somebody", Deadline.after(10))
     except SourceError:
         return None
     for rating in found.ratings:
@@ -92,7 +94,7 @@ def read(name: str, status: int, body: bytes) -> UserList | None:
     return found
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", SOURCES)
 @given(status=STATUSES, body=st.binary(max_size=99))
 @example(200, b"")
 @example(200, b"\xff\xfe[\x00]\x00")
@@ -102,20 +104,20 @@ def test_any_bytes(name: str, status: int, body: bytes) -> None:
     read(name, status, body)
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", SOURCES)
 @given(status=STATUSES, value=ANYTHING)
 def test_any_json(name: str, status: int, value: object) -> None:
     read(name, status, json.dumps(value).encode())
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", SOURCES)
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_almost_what_it_should_be(name: str, data: st.DataObject) -> None:
     read(name, data.draw(STATUSES), json.dumps(data.draw(twisted(GOOD[name]))).encode())
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", SOURCES)
 def test_a_large_page_of_nonsense_takes_little_time_and_memory(name: str) -> None:
     """A million entries that are none: as many as 16 MB hold."""
     nonsense = b"[" + b"[[[]]]," * 1_000_000 + b"0]"

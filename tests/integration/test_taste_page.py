@@ -13,8 +13,8 @@ from hakken import errors
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
+from hakken.lists import encoded_list
 from hakken.ratings import Rating, Site, Status, UserList, Username
-from hakken.sources import carried
 from tests.fake_services import SAMPLE, FakeServices, words
 from tests.models import N_ITEMS
 
@@ -136,14 +136,14 @@ def test_the_sample_and_a_list_that_the_address_carries(client: FlaskClient) -> 
     assert "The taste of the sample list" in words(sample)
     assert "on the list 47" in words(sample)
 
-    text = carried.packed(UserList.of([Rating(10, 9), Rating(12, 5)]))
+    text = encoded_list.packed(UserList.of([Rating(10, 9), Rating(12, 5)]))
     page = client.get("/taste", query_string={"list": text})
     assert "Taste from your list" in words(page)
     assert "with a score 2" in words(page)
 
 
 def test_what_an_address_can_hold_is_led_to_it(client: FlaskClient) -> None:
-    packed = carried.packed(UserList.of([Rating(10, 9)]))
+    packed = encoded_list.packed(UserList.of([Rating(10, 9)]))
 
     for answer in (client.get("/taste?pick=10-9"), client.post("/taste", data={"list": packed})):
         assert answer.status_code == 303
@@ -154,7 +154,7 @@ def test_a_list_too_long_for_an_address_comes_in_a_form(client: FlaskClient) -> 
     rng = np.random.default_rng(0)  # what has no order packs badly
     ids, scores = rng.choice(500_000, 4000, replace=False).tolist(), rng.integers(1, 11, 4000).tolist()
     long = UserList.of(Rating(1 + one, score) for one, score in zip(ids, scores, strict=True))
-    packed = carried.packed(long)
+    packed = encoded_list.packed(long)
 
     page = client.post("/taste", data={"list": packed})
 

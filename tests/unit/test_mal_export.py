@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hakken.errors import ExportError, ExportTooLarge, MangaExport, NotAnExport
+from hakken.lists.mal_export import MAX_PACKED, parse
 from hakken.ratings import Rating, Status, UserList
-from hakken.sources.mal_export import MAX_PACKED, parse
 
 MEGABYTE = 2**20
 

@@ -8,10 +8,9 @@ from typing import Annotated, Any, Literal, cast, get_args, get_type_hints
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from hakken.lists.picks import MAX_PICKS
 from hakken.neighbours import N_SHOWN
-from hakken.ratings import AnimeId, Preferences, Rating, Site
-from hakken.sources.base import MAX_ENTRIES
-from hakken.sources.picks import MAX_PICKS
+from hakken.ratings import MAX_ENTRIES, AnimeId, Preferences, Rating, Site
 from hakken.web.forms import CHOICES, DEFAULTS, MAX_LENGTH
 
 Switch = Literal["0", "1", "false", "true"]
@@ -21,7 +20,7 @@ _HINTS = get_type_hints(Preferences, include_extras=True)
 _TYPES = {field: get_args(hint)[0] for field, hint in _HINTS.items()}
 _DESCRIPTIONS = {field: get_args(hint)[1] for field, hint in _HINTS.items()}
 
-# For the document only: usernames are checked by `hakken.sources`.
+# For the document only: usernames are checked by `hakken.sites`.
 _UsernameText = Annotated[str, Meta(extra_json_schema={"pattern": "^[A-Za-z0-9_-]{2,20}$"})]
 
 

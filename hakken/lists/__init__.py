@@ -1,0 +1,1 @@
+"""Lists that need no site: MyAnimeList's export, picked titles, and lists encoded in an address."""

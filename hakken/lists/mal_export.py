@@ -1,0 +1,167 @@
+"""MyAnimeList's own export, a file that the user downloads: no site is asked, so it serves private lists too.
+
+The file comes from a stranger. It is read as a stream, unpacked no further than allowed, and no tree is built of it:
+whatever its size and shape, only the entries found are kept.
+"""
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Literal
+from xml.etree.ElementTree import ParseError
+
+import msgspec
+from defusedxml.ElementTree import DefusedXMLParser
+
+from hakken.errors import ExportTooLarge, MangaExport, NotAnExport
+from hakken.ratings import MAX_ENTRIES, STATUS_OF_CODE, AnimeId, Rating, Score, UserList
+
+MAX_PACKED = 10 * 2**20
+MAX_UNPACKED = 5 * MAX_PACKED
+
+_ROOT = "myanimelist"
+_FIELDS = frozenset({"series_animedb_id", "my_score", "my_status", "user_export_type"})
+_MANGA = "2"
+_DEPTH = 16
+"""Deepest nesting; an export's is 3."""
+_MAX_ELEMENTS = 40 * MAX_ENTRIES
+"""An entry has about 25 fields."""
+_GZIP_MAGIC = b"\x1f\x8b"
+_CHUNK = 2**16
+_MAX_TOKEN = 2**20
+"""Longest tag or comment, in bytes: an older expat reads it anew with each chunk, in quadratic time."""
+
+_CODES = {
+    "watching": 1,
+    "completed": 2,
+    "on-hold": 3,
+    "dropped": 4,
+    "plan to watch": 6,
+}
+
+
+class _Entry(msgspec.Struct):
+    series_animedb_id: AnimeId
+    my_status: Literal[1, 2, 3, 4, 6]
+    my_score: Score = 0
+
+    def rating(self) -> Rating:
+        return Rating(self.series_animedb_id, self.my_score, STATUS_OF_CODE[self.my_status])
+
+
+def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int = MAX_UNPACKED) -> UserList:
+    """Read an export: the whole list or, when the file ends early, none.
+
+    Args:
+        stream: the file, .xml or .xml.gz; which of them is seen from its first bytes.
+        max_packed: most bytes that are read of the file as it came.
+        max_unpacked: most bytes of XML that are read.
+
+    Raises:
+        NotAnExport: the file is something else, truncated, or has what no export has, such as a DTD.
+        MangaExport: the file is the export of a manga list.
+        ExportTooLarge: a limit is passed.
+    """
+    packed = io.BufferedReader(_Capped(stream, max_packed))
+    is_gzip = packed.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
+    unpacked = _Capped(gzip.GzipFile(fileobj=packed) if is_gzip else packed, max_unpacked)
+    export = _Export()
+    parser = DefusedXMLParser(target=export, forbid_dtd=True)
+    try:
+        for chunk in _chunks(unpacked, export):
+            parser.feed(chunk)
+        parser.close()
+    except (ParseError, ValueError, LookupError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        # ValueError and LookupError: what defusedxml forbids, and encodings that expat does not know.
+        raise NotAnExport("The file is not a whole XML export of MyAnimeList.") from error
+    return UserList.of(export.found)
+
+
+def _chunks(unpacked: "_Capped", export: "_Export") -> Iterator[bytes]:
+    silent = 0
+    before = 0
+    while chunk := unpacked.read(_CHUNK):
+        yield chunk
+        silent = silent + len(chunk) if export.events == before else 0
+        before = export.events
+        if silent > _MAX_TOKEN:
+            raise NotAnExport("The file is not an XML export of MyAnimeList.")
+
+
+class _Capped(io.RawIOBase):
+    """A stream that may not give more than a number of bytes."""
+
+    def __init__(self, stream: Any, limit: int) -> None:  # noqa: ANN401  # anything with `read`
+        self._stream = stream
+        self._left = limit
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  # any writable buffer, as in the base class
+        data = self._stream.read(len(buffer))
+        self._left -= len(data)
+        if self._left < 0:
+            raise ExportTooLarge("The file is larger than an export may be.")
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class _Export:
+    """Hears from the parser what the file holds, and remembers the entries only."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self._elements = 0
+        self._path: list[str] = []
+        self._text: list[str] | None = None
+        self._fields: dict[str, str] = {}
+        self.found: list[Rating | None] = []
+
+    def start(self, tag: str, _attributes: dict[str, str]) -> None:
+        self.events += 1
+        self._elements += 1
+        self._path.append(tag)
+        if self._path[0] != _ROOT or len(self._path) > _DEPTH:
+            raise NotAnExport("The file is not an XML export of MyAnimeList.")
+        if self._elements > _MAX_ELEMENTS or len(self.found) > MAX_ENTRIES:
+            raise ExportTooLarge("The file has more entries than a list can have.")
+        match self._path:
+            case [_, "manga"]:
+                raise _manga()
+            case [_, "anime" | "myinfo"]:
+                self._fields = {}
+            case [_, "anime" | "myinfo", field] if field in _FIELDS:
+                self._text = []
+
+    def data(self, text: str) -> None:
+        self.events += 1
+        if self._text is not None:
+            self._text.append(text)
+
+    def end(self, _tag: str) -> None:
+        self.events += 1
+        match self._path:
+            case [_, "anime"]:
+                self.found.append(_rating(self._fields))
+            case [_, "anime" | "myinfo", field] if self._text is not None:
+                self._fields[field] = "".join(self._text).strip()
+                self._text = None
+            case [_, "myinfo"] if self._fields.get("user_export_type") == _MANGA:
+                raise _manga()
+        self._path.pop()
+
+
+def _manga() -> MangaExport:
+    return MangaExport("This is the export of a manga list; please choose the export of an anime list.")
+
+
+def _rating(fields: dict[str, str]) -> Rating | None:
+    given: dict[str, Any] = {field: text for field, text in fields.items() if text}
+    status = given.get("my_status", "").lower()
+    given["my_status"] = _CODES.get(status, status)
+    try:
+        return msgspec.convert(given, _Entry, strict=False).rating()
+    except msgspec.ValidationError:
+        return None

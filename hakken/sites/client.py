@@ -1,0 +1,149 @@
+"""The HTTP client: every request to a site goes through it.
+
+A request passes what is kept on disk (facts only; `http_cache`), then the circuit breaker, the rate limit, and the
+retries of a bounded exchange (`adapter`).
+"""
+
+import http.cookiejar
+import logging
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self, cast
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from hakken import __version__
+from hakken.config import Settings, SiteRate
+from hakken.files import SITES, cache_directory, private_directory
+from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
+from hakken.sites.adapter import SiteAdapter
+from hakken.sites.http import Answer, Deadline, Request, site_error
+from hakken.sites.http_cache import HttpCache
+from hakken.sites.rate_limit import RateLimit
+
+USER_AGENT = f"Hakken/{__version__} (anime recommender)"
+
+
+class HttpClient:
+    """Sends requests; may be shared between threads.
+
+    Args:
+        deadline: seconds that fetching one thing may take in all, pages and fallbacks included.
+        sites: name of a site → base of its addresses.
+        rates: name of a site, or of what is limited like one → how often it may be asked; without any: no limit.
+        directory: where answers and the counts of requests are kept; None: answers nowhere, counts by this process.
+        instrumentation: hears how asking the sites ends.
+    """
+
+    def __init__(
+        self,
+        deadline: float,
+        *,
+        sites: Mapping[str, str] | None = None,
+        rates: Mapping[str, tuple[SiteRate, ...]] | None = None,
+        directory: Path | None = None,
+        instrumentation: Instrumentation = NO_INSTRUMENTATION,
+    ) -> None:
+        for library in ("urllib3", "requests_cache"):
+            # Their warnings hold whole addresses, and with them usernames; what went wrong is in our errors too.
+            logging.getLogger(library).setLevel(logging.ERROR)
+        self._seconds = deadline
+        self._rate_limits = {site: RateLimit(site, some, directory) for site, some in (rates or {}).items()}
+        self._adapters = {
+            base: SiteAdapter(site, self._rate_limits.get(site), instrumentation)
+            for site, base in {"http": "http://", "https": "https://", **(sites or {})}.items()
+        }
+        self._session = self._equipped(requests.Session())
+        self._cache = HttpCache(directory)
+        self._cached_session: requests.Session | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings, instrumentation: Instrumentation = NO_INSTRUMENTATION) -> Self:
+        """Set up the client for the sites that an operator chose, sharing with all others of this machine."""
+        sites = {
+            "jikan": settings.jikan_url,
+            "mal": settings.mal_url,
+            "load_json": settings.load_json_url,
+            "anilist": settings.anilist_url,
+        }
+        directory = private_directory(cache_directory(settings.cache_dir) / SITES)
+        if directory:  # where earlier versions kept lists, for minutes; nobody else would delete the last of them
+            (directory / "lists.sqlite").unlink(missing_ok=True)
+        return cls(
+            settings.deadline, sites=sites, rates=settings.rates, directory=directory, instrumentation=instrumentation
+        )
+
+    def new_deadline(self) -> Deadline:
+        """Start the time that fetching one thing may take."""
+        return Deadline.after(self._seconds)
+
+    def wait_for(self, name: str) -> None:
+        """Wait until what has a rate limit without being a site may be done; raises RateLimited as `RateLimit.wait`."""
+        if name in self._rate_limits:
+            self._rate_limits[name].wait(self.new_deadline())
+
+    def get(self, request: Request, deadline: Deadline, *, keep: bool = False) -> Answer:
+        """Ask for JSON with GET.
+
+        Args:
+            request: what to ask for.
+            deadline: by which there has to be an answer.
+            keep: keep the answer on disk, and answer from there for a week; later the site is asked whether it still
+                holds and, while the site is down, it is given as it is. Not for threads that answer visitors.
+
+        Raises:
+            SiteError: see `hakken.errors` for the kinds; never SiteBlocked, which is the caller's to find.
+        """
+        url, params, headers = request
+        if keep:
+            try:
+                if session := self._keeping_session():
+                    return _ask(session, "GET", url, deadline, params=params, headers=headers)
+            except sqlite3.Error as error:
+                self._cache.failed(error)
+                self._cached_session = None
+        return _ask(self._session, "GET", url, deadline, params=params, headers=headers)
+
+    def post(self, url: str, deadline: Deadline, *, json: object) -> Answer:
+        """Ask for JSON with POST, sending `json`; raises as `get` does."""
+        return _ask(self._session, "POST", url, deadline, json=json)
+
+    def kept(self, request: Request) -> Answer | None:
+        """Give the answer that is kept to a request, however old it is; asks nobody.
+
+        Raises:
+            Exception: of any kind, when what is kept is damaged.
+        """
+        url, params, headers = request
+        prepared = self._session.prepare_request(requests.Request("GET", url, params=params, headers=dict(headers)))
+        found = self._cache.find(prepared)
+        return Answer(_host(url), found.status_code, found.content) if found is not None else None
+
+    def _keeping_session(self) -> requests.Session | None:
+        if self._cached_session is None and (session := self._cache.new_session()):
+            self._cached_session = self._equipped(session)
+        return self._cached_session
+
+    def _equipped(self, session: requests.Session) -> requests.Session:
+        session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})
+        # Requests for different visitors share a session, so a site's cookies are refused.
+        session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
+        for base, adapter in self._adapters.items():
+            session.mount(base, adapter)
+        return session
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or "The site"
+
+
+def _ask(session: requests.Session, method: str, url: str, deadline: Deadline, **arguments: Any) -> Answer:  # noqa: ANN401  # handed on
+    try:
+        response = session.request(method, url, timeout=cast("float", deadline), allow_redirects=False, **arguments)
+    except (OSError, urllib3.exceptions.HTTPError) as error:
+        # What is wrong with an address or a header is found before anything is sent.
+        raise site_error(error, _host(url)) from None
+    return Answer(_host(url), response.status_code, response.content)

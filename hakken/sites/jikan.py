@@ -1,0 +1,172 @@
+"""Jikan v4, the unofficial API of MyAnimeList: https://docs.api.jikan.moe.
+
+Its lists mostly come from an instance of one's own, since the public one no longer gives any.
+"""
+
+from http import HTTPStatus
+from typing import Literal
+
+import msgspec
+from msgspec import Raw
+
+from hakken.catalogue import DATE, Anime, Link, Related
+from hakken.errors import UserNotFound
+from hakken.ratings import STATUS_OF_CODE, AnimeId, Rating, Score, UserList
+from hakken.sites import fields
+from hakken.sites.base import ListPage, Page, about_it, blocked, checked, page_of, read_pages, refusal_in
+from hakken.sites.client import HttpClient
+from hakken.sites.fields import UNKNOWN, Json, plain
+from hakken.sites.http import Answer, Deadline, Request
+
+LIST_PAGE_SIZE = 300
+PAGE_SIZE = 25
+"""The most that the API allows."""
+
+
+class _ListedAnime(msgspec.Struct):
+    mal_id: AnimeId
+
+
+class _ListEntry(msgspec.Struct):
+    watching_status: Literal[1, 2, 3, 4, 6]
+    score: Score
+    anime: _ListedAnime
+
+    def rating(self) -> Rating:
+        return Rating(self.anime.mal_id, self.score, STATUS_OF_CODE[self.watching_status])
+
+
+class _ListPage(msgspec.Struct):
+    data: list[Raw]
+
+
+class _Pagination(msgspec.Struct):
+    has_next_page: bool
+    items: Raw = UNKNOWN
+
+
+class _Page(msgspec.Struct):
+    data: list[Raw]
+    pagination: _Pagination
+
+
+class _Refusal(msgspec.Struct):
+    status: int | str | None = None
+    type: str | None = None
+    message: str | None = None
+    error: str | None = None
+
+    @property
+    def user_unknown(self) -> bool:
+        return any("Resource does not exist" in (text or "") for text in (self.message, self.error))
+
+
+class Jikan:
+    """Lists and facts from a Jikan v4 at the address `url`, as `ListSource` and `FactsSite` have them."""
+
+    name = "jikan"
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+
+    def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
+        """Fetch someone's whole list."""
+        url = f"{self._url}/users/{checked(username)}/animelist"
+
+        def fetch_page(pages: int, _entries: int) -> ListPage:
+            answer = http.get(Request(url, {"page": pages + 1}), deadline)
+            if not answer.ok:
+                # A 404 also stands for what Jikan itself could not fetch; only these words are about the user.
+                refusal = refusal_in(answer, _Refusal)
+                if answer.status == HTTPStatus.NOT_FOUND and refusal and refusal.user_unknown:
+                    raise UserNotFound("MyAnimeList has no user of that name.")
+                raise blocked(answer)
+            entries = answer.decode(_ListPage).data
+            return ListPage(entries, more=len(entries) >= LIST_PAGE_SIZE)
+
+        return read_pages(fetch_page, _ListEntry)
+
+    def about(self, anime_id: int) -> Request:
+        """What to ask for all facts about one anime."""
+        return Request(f"{self._url}/anime/{anime_id}/full")
+
+    def read(self, answer: Answer, anime_id: int) -> Anime | None:
+        """Read the answer to that."""
+        if answer.ok:
+            return about_it(_anime(Json(answer.decode(Raw))["data"]), anime_id, answer)
+        refusal = refusal_in(answer, _Refusal)
+        if answer.status == HTTPStatus.NOT_FOUND and refusal and refusal.status is not None:
+            return None
+        raise blocked(answer, "tell of anime")
+
+    def fetch_page(self, http: HttpClient, position: int | None) -> Page:
+        """Fetch a page of a crawl: by ids, so that nothing moves meanwhile."""
+        number = position or 1
+        params = {"order_by": "mal_id", "sort": "asc", "page": number, "limit": PAGE_SIZE}
+        answer = http.get(Request(f"{self._url}/anime", params), http.new_deadline())
+        if not answer.ok:
+            raise blocked(answer, "tell of anime")
+        page = answer.decode(_Page)
+        total = Json(page.pagination.items)["total"].of(int)
+        following = number + 1 if page.pagination.has_next_page else None
+        return page_of([_anime(Json(entry)) for entry in page.data], following, total, answer)
+
+
+def _anime(data: Json) -> Anime | None:
+    anime_id = data["mal_id"].of(AnimeId)
+    if anime_id is None:
+        return None
+    titles = [(one["type"].text, fields.name_of(one["title"])) for one in data["titles"].entries or ()]
+    by_kind = dict(reversed(titles))  # of several the first
+    title = fields.name_of(data["title"]) or by_kind.get("Default", "")
+    english = fields.unless_same(fields.name_of(data["title_english"]) or by_kind.get("English", ""), title)
+    others = [*fields.names_of(data["title_synonyms"]), *(name for kind, name in titles if kind == "Synonym")]
+    genres = fields.named(data["genres"], data["explicit_genres"], data["themes"], data["demographics"])
+    begun, year = data["aired"]["prop"]["from"], data["year"].of(fields.Year)
+    first_year = begun["year"].of(fields.Year)
+    pictures = data["images"]["jpg"]
+    return Anime(
+        anime_id=anime_id,
+        title=title,
+        title_english=english,
+        title_japanese=fields.name_of(data["title_japanese"]) or by_kind.get("Japanese") or None,
+        synonyms=fields.synonyms(others, title, english),
+        type=fields.kind_of(data["type"]),
+        episodes=data["episodes"].of(fields.Episodes),
+        genres=genres,
+        year=first_year or year,  # a season's year may be the next one
+        start_date=_date(first_year, begun) if first_year else None,
+        made_from=fields.made_from_of(data["source"]),
+        season=fields.season_of(data["season"], year),
+        studios=fields.studios_of(data["studios"]),
+        mean=data["score"].of(fields.Mean),
+        members=data["members"].of(fields.Members),
+        picture=fields.picture_of(pictures["image_url"], pictures["large_image_url"], pictures["small_image_url"]),
+        synopsis=fields.synopsis_of(data["synopsis"]),
+        relations=_relations(data["relations"]),
+        streaming=_streaming(data["streaming"]),
+        adult=fields.is_adult(data["rating"], genres),
+    )
+
+
+def _date(year: int, begun: Json) -> str:
+    """1998-04-03, 1998-04 or 1998: what is not known of a day, Jikan has as null, and in its `from` as 1."""
+    date = str(year)
+    for part in (begun["month"].of(int), begun["day"].of(int)):
+        if part is None or not DATE.fullmatch(f"{date}-{part:02}"):
+            break
+        date = f"{date}-{part:02}"
+    return date
+
+
+def _relations(value: Json) -> tuple[Related, ...] | None:
+    if value.entries is None:
+        return None
+    found = ((entry, one["relation"]) for one in value.entries for entry in one["entry"].entries or ())
+    # And not the manga that it was made from.
+    return fields.related((entry["mal_id"], how) for entry, how in found if entry["type"].text == "anime")
+
+
+def _streaming(value: Json) -> tuple[Link, ...]:
+    found = ((plain(one["name"].text), one["url"].of(fields.Address)) for one in value.entries or ())
+    return tuple(dict.fromkeys(Link(name, url) for name, url in found if name and url))

@@ -1,0 +1,46 @@
+"""The JSON behind MyAnimeList's own list pages: undocumented, so it is asked only where an operator says so."""
+
+from typing import Literal
+
+import msgspec
+
+from hakken.ratings import STATUS_OF_CODE, AnimeId, Rating, Score, UserList
+from hakken.sites.base import ListPage, blocked, checked, read_pages
+from hakken.sites.client import HttpClient
+from hakken.sites.http import Deadline, Request
+
+_ALL_STATUSES = 7
+
+
+class _Entry(msgspec.Struct):
+    anime_id: AnimeId
+    score: Score
+    status: Literal[1, 2, 3, 4, 6]
+
+    def rating(self) -> Rating:
+        return Rating(self.anime_id, self.score, STATUS_OF_CODE[self.status])
+
+
+class LoadJson:
+    """Lists from MyAnimeList's list pages at the address `url`.
+
+    An unknown user, a private list and a refusal look the same here, so none of its answers is final.
+    """
+
+    name = "load_json"
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+
+    def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
+        """Fetch someone's whole list, as `ListSource` has it."""
+        url = f"{self._url}/{checked(username)}/load.json"
+
+        def fetch_page(_pages: int, entries: int) -> ListPage:
+            answer = http.get(Request(url, {"status": _ALL_STATUSES, "offset": entries}), deadline)
+            if not answer.ok:
+                raise blocked(answer)
+            found = answer.decode(list[msgspec.Raw])
+            return ListPage(found, more=bool(found))  # nobody promises a page's length: only an empty one is the end
+
+        return read_pages(fetch_page, _Entry)

@@ -1,0 +1,162 @@
+"""MyAnimeList's official API, version 2; it wants the id of a registered client.
+
+https://myanimelist.net/apiconfig/references/api/v2
+"""
+
+from http import HTTPStatus
+
+import msgspec
+from msgspec import Raw
+
+from hakken.catalogue import DATE, Anime
+from hakken.errors import PrivateList, SiteBlocked, SourceError, UserNotFound
+from hakken.ratings import AnimeId, Rating, Score, Status, UserList
+from hakken.sites import fields
+from hakken.sites.base import ListPage, Page, about_it, blocked, checked, page_of, read_pages, refusal_in
+from hakken.sites.client import HttpClient
+from hakken.sites.fields import Json
+from hakken.sites.http import Answer, Deadline, Request
+
+LIST_PAGE_SIZE = 1000
+PAGE_SIZE = 500
+"""The most that the API allows, of either."""
+FIELDS = (
+    "title,alternative_titles,synopsis,mean,num_list_users,genres,media_type,source,num_episodes,start_date,"
+    "start_season,rating,nsfw,studios,main_picture"
+)
+ONE_ONLY = "related_anime"
+"""What the API tells of a single anime only."""
+
+
+class _Node(msgspec.Struct):
+    id: AnimeId
+
+
+class _ListStatus(msgspec.Struct):
+    status: Status
+    score: Score
+
+
+class _ListEntry(msgspec.Struct):
+    node: _Node
+    list_status: _ListStatus
+
+    def rating(self) -> Rating:
+        return Rating(self.node.id, self.list_status.score, self.list_status.status)
+
+
+class _Paging(msgspec.Struct):
+    next: str | None = None
+
+
+class _Page(msgspec.Struct):
+    """A page of a list, or of the ranking.
+
+    The link to the next one only says that there is one: followed, it could lead our client id elsewhere. What came is
+    counted, not what was asked for, so that shorter pages would lose nothing.
+    """
+
+    data: list[Raw]
+    paging: _Paging
+
+
+class _Refusal(msgspec.Struct):
+    error: str
+
+
+class Mal:
+    """Lists and facts from MyAnimeList's API at the address `url`, as `ListSource` and `FactsSite` have them."""
+
+    name = "mal"
+
+    def __init__(self, url: str, client_id: str) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"X-MAL-CLIENT-ID": client_id}
+
+    def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
+        """Fetch someone's whole list."""
+        url = f"{self._url}/users/{checked(username)}/animelist"
+
+        def fetch_page(_pages: int, entries: int) -> ListPage:
+            params = {"fields": "list_status", "nsfw": "true", "limit": LIST_PAGE_SIZE, "offset": entries}
+            answer = http.get(Request(url, params, self._headers), deadline)
+            if not answer.ok:
+                raise _list_refused(answer)
+            page = answer.decode(_Page)
+            return ListPage(page.data, more=page.paging.next is not None)
+
+        return read_pages(fetch_page, _ListEntry)
+
+    def about(self, anime_id: int) -> Request:
+        """What to ask for all facts about one anime."""
+        return Request(f"{self._url}/anime/{anime_id}", {"fields": f"{FIELDS},{ONE_ONLY}"}, self._headers)
+
+    def read(self, answer: Answer, anime_id: int) -> Anime | None:
+        """Read the answer to that."""
+        if answer.ok:
+            return about_it(_anime(Json(answer.decode(Raw))), anime_id, answer)
+        if answer.status == HTTPStatus.NOT_FOUND and refusal_in(answer, _Refusal) is not None:
+            return None
+        raise _refused(answer, "tell of anime")
+
+    def fetch_page(self, http: HttpClient, position: int | None) -> Page:
+        """Fetch a page of a crawl: of the ranking, which holds all anime; those not for everyone only if told so."""
+        offset = position or 0
+        params = {"ranking_type": "all", "limit": PAGE_SIZE, "offset": offset, "fields": FIELDS, "nsfw": "true"}
+        answer = http.get(Request(f"{self._url}/anime/ranking", params, self._headers), http.new_deadline())
+        if not answer.ok:
+            raise _refused(answer, "tell of anime")
+        page = answer.decode(_Page)
+        following = offset + len(page.data) if page.paging.next is not None else None
+        return page_of([_anime(Json(entry)["node"]) for entry in page.data], following, None, answer)
+
+
+def _list_refused(answer: Answer) -> SourceError:
+    if refusal_in(answer, _Refusal) is not None:  # and not a page of the firewall before the API
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return UserNotFound("MyAnimeList has no user of that name.")
+        if answer.status == HTTPStatus.FORBIDDEN:
+            return PrivateList("This list is private: MyAnimeList shows it to its owner only.")
+    return _refused(answer, "show the list")
+
+
+def _refused(answer: Answer, what: str) -> SiteBlocked:
+    if answer.status == HTTPStatus.UNAUTHORIZED and refusal_in(answer, _Refusal) is not None:
+        return SiteBlocked(f"{answer.host} does not accept this server's MAL_CLIENT_ID.")
+    return blocked(answer, what)
+
+
+def _anime(data: Json) -> Anime | None:
+    anime_id = data["id"].of(AnimeId)
+    if anime_id is None:
+        return None
+    names = data["alternative_titles"]
+    title = fields.name_of(data["title"])
+    english = fields.unless_same(fields.name_of(names["en"]), title)
+    genres = fields.named(data["genres"])
+    season, date = data["start_season"], data["start_date"].text
+    season_year = season["year"].of(fields.Year)
+    relations = data["related_anime"].entries
+    return Anime(
+        anime_id=anime_id,
+        title=title,
+        title_english=english,
+        title_japanese=fields.name_of(names["ja"]) or None,
+        synonyms=fields.synonyms(fields.names_of(names["synonyms"]), title, english),
+        type=fields.kind_of(data["media_type"]),
+        episodes=data["num_episodes"].of(fields.Episodes),
+        genres=genres,
+        year=Json(Raw(date.partition("-")[0].encode())).of(fields.Year) or season_year,
+        start_date=date if DATE.fullmatch(date) else None,  # 1998-04-03, 1998-04 or 1998
+        made_from=fields.made_from_of(data["source"]),
+        season=fields.season_of(season["season"], season_year),
+        studios=fields.studios_of(data["studios"]),
+        mean=data["mean"].of(fields.Mean),
+        members=data["num_list_users"].of(fields.Members),
+        picture=fields.picture_of(data["main_picture"]["medium"], data["main_picture"]["large"]),
+        synopsis=fields.synopsis_of(data["synopsis"]),
+        relations=None
+        if relations is None
+        else fields.related((one["node"]["id"], one["relation_type"]) for one in relations),
+        adult=fields.is_adult(data["rating"], genres) or data["nsfw"].text == "black",
+    )

@@ -1,0 +1,112 @@
+"""Rate limits of the sites, shared by all threads and all workers of a machine."""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import filelock
+from pyrate_limiter import AbstractBucket, InMemoryBucket, Rate, RateItem, SQLiteBucket
+
+from hakken.config import SiteRate
+from hakken.errors import RateLimited
+from hakken.files import check_database
+from hakken.sites.http import Deadline
+
+SLACK_MS = 250
+"""By how much each window is longer than the site's: one request may take that much longer to arrive than the next."""
+BUSY_SECONDS = 0.2
+"""How long to wait for another program that holds the database; Hakken's processes wait for the lock file instead."""
+
+_log = logging.getLogger(__name__)
+
+
+class RateLimit:
+    """Rate limit of one site, counted in an SQLite file of all workers.
+
+    Where that file can't be used, each process counts for itself: a site that answers 429 is better than no list.
+
+    Args:
+        site: its name.
+        rates: how many requests it may get in how many seconds; all of them hold at once.
+        directory: where the file is; None: each process counts for itself.
+    """
+
+    def __init__(self, site: str, rates: Sequence[SiteRate], directory: Path | None = None) -> None:
+        self._site = site
+        self._rates = _binding([Rate(rate.requests, round(1000 * rate.seconds) + SLACK_MS) for rate in rates])
+        self._file = directory / f"rate-{site}.sqlite" if directory else None
+        self._bucket: AbstractBucket | None = None
+        self._threads = threading.Lock()
+
+    def wait(self, deadline: Deadline) -> None:
+        """Wait until the site may be asked, and count the request.
+
+        Raises:
+            RateLimited: it may not be asked before the deadline; raised as soon as that is certain.
+        """
+        while (delay := self._delay(deadline)) > 0:
+            if delay >= deadline.left:
+                raise _out_of_turns(delay)
+            time.sleep(delay)
+
+    def _delay(self, deadline: Deadline) -> float:
+        """Count a request if there is room for it, which returns 0; else return the seconds until there may be."""
+        if not self._threads.acquire(timeout=deadline.left):
+            raise _out_of_turns(1.0)
+        try:
+            with self._file_lock(deadline):
+                return self._put()
+        except filelock.Timeout:
+            raise _out_of_turns(1.0) from None
+        except (sqlite3.Error, OSError) as error:
+            _log.warning("Requests to %s are counted by this process alone: %s", self._site, error)
+            self._file, self._bucket = None, None
+            return self._put()
+        finally:
+            self._threads.release()
+
+    def _file_lock(self, deadline: Deadline) -> AbstractContextManager[object]:
+        """Keep other processes out. The lock of the library's own bucket would be waited for without end."""
+        if self._file is None:
+            return nullcontext()
+        return filelock.FileLock(f"{self._file}.lock", poll_interval=0.01).acquire(timeout=deadline.left)
+
+    def _put(self) -> float:
+        bucket = self._bucket = self._bucket or self._open()
+        now: int = bucket.now()  # type: ignore[no-untyped-call]  # the library's
+        newest = bucket.peek(0)
+        if isinstance(newest, RateItem) and newest.timestamp > now:
+            bucket.flush()  # the clock was set back: what was counted lies in a future that may be days away
+        bucket.leak(now)
+        item = RateItem(self._site, now)
+        if bucket.put(item):
+            return 0.0
+        wait = bucket.waiting(item)
+        return max(1, wait if isinstance(wait, int) else 1) / 1000  # of these buckets it is always a number
+
+    def _open(self) -> AbstractBucket:
+        if self._file is None:
+            return InMemoryBucket(self._rates)
+        check_database(self._file, BUSY_SECONDS)  # the library would wait for five seconds
+        bucket = SQLiteBucket.init_from_file(self._rates, db_path=str(self._file))
+        bucket.conn.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_SECONDS)}")
+        return bucket
+
+
+def _out_of_turns(seconds: float) -> RateLimited:
+    return RateLimited("Too many lists are being fetched just now; please try again in a minute.", seconds)
+
+
+def _binding(rates: Sequence[Rate]) -> list[Rate]:
+    """Leave out rates that others imply, such as ten a second beside five a minute; the library refuses them."""
+    binding: list[Rate] = []
+    for rate in sorted(rates, key=lambda rate: (rate.interval, rate.limit)):
+        while binding and binding[-1].limit >= rate.limit:
+            binding.pop()
+        if not binding or rate.limit / rate.interval <= binding[-1].limit / binding[-1].interval:
+            binding.append(rate)
+    return binding

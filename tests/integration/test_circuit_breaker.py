@@ -1,0 +1,244 @@
+"""Leaving a site alone that has failed, and trying again what may pass."""
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Response
+
+from hakken.config import SiteRate
+from hakken.errors import CircuitOpen, InvalidResponse, RateLimited, SiteBusy, SiteDown, SiteError, SiteTimeout
+from hakken.sites import adapter
+from hakken.sites.adapter import FAILURES
+from hakken.sites.client import HttpClient
+from hakken.sites.http import Deadline, Request
+from tests.standin.faults import Fault, Faults, reply
+from tests.standin.server import Standin
+
+REST = 1
+
+
+@pytest.fixture
+def http(standin: Standin) -> HttpClient:
+    return HttpClient(10, sites={"jikan": standin.jikan_url})
+
+
+@pytest.fixture
+def hasty(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> HttpClient:
+    """Tries again at once, and leaves a site alone for a second."""
+    monkeypatch.setattr(adapter, "BACK_OFF_SECONDS", 0.0)
+    monkeypatch.setattr(adapter, "REST_SECONDS", REST)
+    return HttpClient(10, sites={"jikan": standin.jikan_url})
+
+
+def get(http: HttpClient, standin: Standin, deadline: Deadline | None = None) -> int:
+    url = f"{standin.jikan_url}/users/empty/animelist"
+    return http.get(Request(url), deadline or http.new_deadline()).status
+
+
+def fails(http: HttpClient, standin: Standin, error: type[SiteError], seconds: float = 10.0) -> SiteError:
+    with pytest.raises(error) as caught:
+        get(http, standin, Deadline.after(seconds))
+    assert type(caught.value) is error
+    return caught.value
+
+
+def in_turn(*faults: Fault | None) -> Fault:
+    left = iter(faults)
+
+    def fault() -> Response | None:
+        chosen = next(left, None)
+        return chosen() if chosen else None
+
+    return fault
+
+
+# The breaker
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"), [(Faults.OUT_OF_ORDER, SiteDown), (Faults.RESET, SiteDown), (Faults.BUSY, SiteBusy)]
+)
+def test_a_site_that_fails_in_a_row_costs_the_next_visitor_milliseconds(
+    hasty: HttpClient, standin: Standin, fault: Faults, error: type[SiteError]
+) -> None:
+    standin.fail("jikan", fault)
+    fails(hasty, standin, error)
+    begun = time.monotonic()
+
+    resting = fails(hasty, standin, CircuitOpen)
+
+    assert time.monotonic() - begun < 0.1
+    assert str(resting).startswith("127.0.0.1 has just failed several times, and is left alone")
+    assert resting.retry_after is not None
+    assert len(standin.requests) == FAILURES
+
+
+def test_time_outs_count_too_and_an_answer_starts_the_count_anew(hasty: HttpClient, standin: Standin) -> None:
+    def hang() -> None:
+        time.sleep(0.8)
+
+    standin.fail("jikan", in_turn(hang, hang, None, *[hang] * FAILURES))
+    for error in (SiteTimeout, SiteTimeout, None, *[SiteTimeout] * FAILURES, CircuitOpen):
+        if error:
+            fails(hasty, standin, error, seconds=0.6)
+        else:
+            assert get(hasty, standin) == 200
+
+
+def test_what_is_not_the_sites_weakness_is_no_reason_to_rest(hasty: HttpClient, standin: Standin) -> None:
+    standin.fail("jikan", Faults.REDIRECT)
+    for _ in range(2 * FAILURES):
+        fails(hasty, standin, InvalidResponse)
+
+
+def test_a_site_that_had_no_time_has_not_failed(hasty: HttpClient, standin: Standin) -> None:
+    standin.fail("jikan", lambda: time.sleep(0.4))
+    for _ in range(2 * FAILURES):
+        fails(hasty, standin, SiteTimeout, seconds=0.1)
+
+
+def test_a_turn_that_did_not_come_tells_nothing_of_the_site(standin: Standin) -> None:
+    http = HttpClient(2, sites={"jikan": standin.jikan_url}, rates={"jikan": (SiteRate(1, 60),)})
+    assert get(http, standin) == 200
+    for _ in range(2 * FAILURES):
+        fails(http, standin, RateLimited)
+
+
+def test_after_a_rest_one_at_a_time_tries_it(hasty: HttpClient, standin: Standin) -> None:
+    standin.fail("jikan", Faults.OUT_OF_ORDER)
+    fails(hasty, standin, SiteDown)
+    standin.fail("jikan", lambda: time.sleep(0.3))
+    time.sleep(REST)
+    together = threading.Barrier(4)
+
+    def visit(_: int) -> object:
+        together.wait()
+        try:
+            return get(hasty, standin)
+        except SiteError as error:
+            return type(error)
+
+    with ThreadPoolExecutor(4) as threads:
+        outcomes = list(threads.map(visit, range(4)))
+
+    assert (outcomes.count(200), outcomes.count(CircuitOpen)) == (1, 3)
+    assert len(standin.requests) == FAILURES + 1
+    assert get(hasty, standin) == 200  # it answered
+
+
+def test_one_more_failure_and_it_rests_again(hasty: HttpClient, standin: Standin) -> None:
+    standin.fail("jikan", Faults.OUT_OF_ORDER)
+    fails(hasty, standin, SiteDown)
+    time.sleep(REST)
+    fails(hasty, standin, CircuitOpen)  # of three attempts the first failed, and ended the trial
+    assert len(standin.requests) == FAILURES + 1
+    fails(hasty, standin, CircuitOpen)
+
+
+# Attempts
+
+
+@pytest.mark.parametrize(
+    "passing", [Faults.OUT_OF_ORDER, Faults.GATEWAY_TIMEOUT, Faults.BUSY, Faults.RESET, Faults.CUT_SHORT]
+)
+def test_what_may_pass_is_tried_again(http: HttpClient, standin: Standin, passing: Faults) -> None:
+    standin.fail("jikan", in_turn(passing, passing))
+
+    assert get(http, standin) == 200
+    assert len(standin.requests) == 3
+
+
+@pytest.mark.parametrize("lasting", [Faults.HTML, Faults.FORBIDDEN_HTML, Faults.NOT_FOUND_HTML, Faults.REDIRECT])
+def test_what_will_not_pass_is_not(http: HttpClient, standin: Standin, lasting: Faults) -> None:
+    standin.fail("jikan", lasting)
+    try:
+        get(http, standin)
+    except InvalidResponse:
+        assert lasting is Faults.REDIRECT
+
+    assert len(standin.requests) == 1
+
+
+def test_a_site_that_says_when_is_asked_then(http: HttpClient, standin: Standin) -> None:
+    standin.fail("jikan", in_turn(reply(429, Retry_After="1")))
+    begun = time.monotonic()
+
+    assert get(http, standin) == 200
+    assert 1 <= time.monotonic() - begun < 2
+
+
+def test_a_date_says_when_too(http: HttpClient, standin: Standin) -> None:
+    moment = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 2))
+    standin.fail("jikan", in_turn(reply(429, Retry_After=moment)))
+    begun = time.monotonic()
+
+    assert get(http, standin) == 200
+    assert 0.9 <= time.monotonic() - begun < 3.5
+
+
+def test_nobody_waits_for_what_comes_after_the_deadline(http: HttpClient, standin: Standin) -> None:
+    standin.fail("jikan", Faults.BUSY_FOR_AN_HOUR)
+    begun = time.monotonic()
+
+    for _ in range(2):  # the second is not even asked
+        with pytest.raises(SiteBusy) as caught:
+            get(http, standin)
+        assert caught.value.retry_after == pytest.approx(3600, abs=2)
+
+    assert time.monotonic() - begun < 0.5
+    assert len(standin.requests) == 1
+
+
+@pytest.mark.parametrize("when", ["soon", "-1", "1e9", "9" * 5000, "Mon, 99 Foo 2026 99:99:99 GMT"])
+def test_a_when_that_is_none_counts_as_not_said(http: HttpClient, standin: Standin, when: str) -> None:
+    standin.fail("jikan", in_turn(reply(429, Retry_After=when)))
+
+    assert get(http, standin) == 200
+
+
+def test_attempts_end_with_the_deadline(http: HttpClient, standin: Standin) -> None:
+    standin.fail("jikan", Faults.OUT_OF_ORDER)
+    begun = time.monotonic()
+
+    with pytest.raises(SiteDown):
+        get(http, standin, Deadline.after(0.6))
+
+    assert time.monotonic() - begun < 0.7
+    assert len(standin.requests) in {1, 2}
+
+
+def test_a_busy_queue_is_not_taken_for_a_dead_site(standin: Standin) -> None:
+    """A turn comes every second, and to each visitor when 0.2 s of 0.9 are left; the site always answers in 0.8 s."""
+    rates = {"jikan": (SiteRate(1, 0.75),)}
+    http = HttpClient(0.9, sites={"jikan": standin.jikan_url}, rates=rates)
+    assert get(http, standin) == 200
+    standin.fail("jikan", lambda: time.sleep(0.8))
+    time.sleep(0.3)
+
+    for _ in range(FAILURES + 1):
+        with pytest.raises(SiteTimeout):
+            get(http, standin)
+        time.sleep(0.1)
+
+    assert len(standin.requests) == FAILURES + 2
+
+
+def test_sites_rest_apart(standin: Standin) -> None:
+    http = HttpClient(10, sites={"jikan": standin.jikan_url, "mal": standin.mal_url})
+    standin.fail("jikan", Faults.OUT_OF_ORDER)
+    with pytest.raises(SiteDown):
+        get(http, standin)
+
+    assert http.get(Request(f"{standin.mal_url}/users/empty/animelist"), http.new_deadline()).status == 401
+
+
+def test_pauses_change_nobody_elses_random_numbers(http: HttpClient, standin: Standin) -> None:
+    standin.fail("jikan", in_turn(Faults.OUT_OF_ORDER))
+    before = random.getstate()
+
+    get(http, standin)
+
+    assert random.getstate() == before

@@ -1,0 +1,681 @@
+"""Anime facts from a site: what is read of its answers, what a page gets of them, and that no page ever waits."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hakken.catalogue import Anime, Catalogue, Link, Related
+from hakken.config import Settings
+from hakken.errors import ConfigError, InvalidResponse, RateLimited, SiteBlocked, SiteBusy, SiteDown, SiteError
+from hakken.sites import fetch_queue
+from hakken.sites.base import FactsSite
+from hakken.sites.client import HttpClient
+from hakken.sites.facts import AnimeFacts, lacking
+from hakken.sites.fetch_queue import MAX_QUEUE, FetchQueue
+from hakken.sites.fields import MAX_SYNOPSIS
+from hakken.sites.http import Answer
+from hakken.sites.jikan import Jikan
+from hakken.sites.mal import Mal
+from hakken.sites.merge import filled, updated, updated_all
+from tests.standin.faults import Faults
+from tests.standin.server import Standin
+from tests.standin.sites import CLIENT_ID
+
+SITES: dict[str, FactsSite] = {"jikan": Jikan("http://jikan.invalid"), "mal": Mal("http://mal.invalid", CLIENT_ID)}
+WAIT = 20.0
+
+
+@pytest.fixture(params=["jikan", "mal"])
+def name(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def details(standin: Standin, name: str) -> Iterator[AnimeFacts]:
+    made = make_facts(standin, name)
+    yield made
+    made.queue.close()
+
+
+def make_facts(standin: Standin, name: str, **changes: object) -> AnimeFacts:
+    settings = standin.settings(facts_source=name, **changes)
+    return AnimeFacts.from_settings(settings, HttpClient.from_settings(settings))
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def settle(queue: FetchQueue) -> None:
+    """Wait until nothing waits to be fetched."""
+    until(lambda: not queue._queue and queue._current is None)  # noqa: SLF001  # a test looks inside
+
+
+def fetched(details: AnimeFacts, anime_id: int) -> Anime:
+    details.want([anime_id])
+    settle(details.queue)
+    return details.known(Anime(anime_id=anime_id, title=""))
+
+
+# What is read of an answer
+
+
+def test_all_facts_come_in_the_catalogues_words(details: AnimeFacts, standin: Standin, name: str) -> None:
+    bebop = fetched(details, 1)
+    assert bebop == Anime(
+        anime_id=1,
+        title="Cowboy Bebop",
+        title_japanese="カウボーイビバップ",
+        type="TV",
+        episodes=26,
+        genres=("Action", "Sci-Fi", "Space", "Adult Cast"),
+        year=1998,
+        season="Spring 1998",
+        start_date="1998-04-03",
+        made_from="original",
+        studios=("sunrise",),
+        mean=8.75,
+        members=1_900_000,
+        picture=f"{standin.url}/pictures/anime/1.jpg",
+        synopsis=(
+            "Bounty hunters drift from planet to planet, short of money and fuel. Each is running from something."
+            "\n\nThen an old friend turns up.\n\n[Written by MAL Rewrite]"
+        ),
+        relations=(Related(5, "Side story"), Related(4037, "Summary")),
+        streaming=(
+            (Link("Crunchyroll", "https://stream.invalid/bebop?a=1&b=2"), Link("Netflix", "https://stream.invalid/2"))
+            if name == "jikan"
+            else ()
+        ),
+    )
+    assert requests.get(bebop.picture or "", timeout=5).content.startswith(b"\x89PNG")
+
+
+def test_entities_and_tags_become_text(details: AnimeFacts) -> None:
+    assert fetched(details, 918).title_english == "Gintama & Friends"
+    haruhi = fetched(details, 849)
+    assert haruhi.synonyms == ('Suzumiya "Haruhi"',)
+    assert haruhi.synopsis == "She is bored, and the world had better not be.\n\nNobody dares to tell her & why."
+    assert fetched(details, 30).synopsis == "A boy is called to his father's side, to drive what he is afraid of."
+
+
+def test_what_nobody_knows_stays_unknown(details: AnimeFacts) -> None:
+    assert fetched(details, 7) == Anime(anime_id=7, title="Nothing is known", relations=())
+
+
+def test_an_odd_fact_costs_no_other(details: AnimeFacts) -> None:
+    odd = fetched(details, 43)
+    expected = Anime(
+        anime_id=43,
+        title="86",
+        type="TV",
+        genres=("Sci-Fi",),
+        synopsis="Is still there.",
+        relations=(),
+    )
+    assert odd == expected
+
+
+@pytest.mark.parametrize(
+    ("anime_id", "fact", "value"),
+    [
+        (188, "adult", True),
+        (16498, "adult", False),
+        (4037, "type", "TV Special"),
+        (199, "title_english", "Spirited Away"),
+        (30, "year", 1995),
+        (16498, "made_from", "4-koma manga"),
+        (21, "episodes", None),
+        (30, "studios", ("gainax", "tatsunoko production")),
+    ],
+)
+def test_a_fact(details: AnimeFacts, anime_id: int, fact: str, value: object) -> None:
+    assert getattr(fetched(details, anime_id), fact) == value
+
+
+def read(name: str, body: object, anime_id: int = 1, status: int = 200) -> Anime | None:
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return SITES[name].read(Answer("site", status, text), anime_id)
+
+
+def wrapped(name: str, facts: dict[str, object]) -> object:
+    return {"data": {"mal_id": 1, **facts}} if name == "jikan" else {"id": 1, **facts}
+
+
+def test_a_synopsis_is_not_endless(name: str) -> None:
+    found = read(name, wrapped(name, {"synopsis": "word " * 100_000}))
+    assert found is not None
+    assert found.synopsis is not None
+    assert MAX_SYNOPSIS - 10 < len(found.synopsis) <= MAX_SYNOPSIS
+    assert found.synopsis.endswith("word…")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(1)",
+        "data:image/png;base64,AA",
+        "//cdn.invalid/a.jpg",
+        'https://a"onerror=alert(1)',
+        "https://a b",
+        "https://cdn.myanimelist.net/img/sp/icon/apple-touch-icon-256.png",
+        "https://cdn.myanimelist.net/images/qm_50.gif",
+        "",
+    ],
+)
+def test_what_is_no_picture_is_none(name: str, address: str) -> None:
+    facts = {"images": {"jpg": {"image_url": address}}, "main_picture": {"medium": address}}
+    found = read(name, wrapped(name, facts))
+    assert found is not None
+    assert found.picture is None
+
+
+def test_another_size_takes_the_place_of_one_that_lacks(name: str) -> None:
+    large = "https://cdn.myanimelist.net/l.jpg"
+    facts = {"images": {"jpg": {"image_url": None, "large_image_url": large}}, "main_picture": {"large": large}}
+    found = read(name, wrapped(name, facts))
+    assert found is not None
+    assert found.picture == large
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"null", b"<html>", b'{"data": {"mal_id": 2}, "id": 2}', b'"\xff"', b"[" * 10**6]
+)
+def test_nonsense_is_called_so(name: str, body: bytes) -> None:
+    with pytest.raises(InvalidResponse):
+        read(name, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"<html>", 404), (b"<html>", 403), (b"{}", 404), (b'{"status": 403, "error": "no"}', 403), (b"", 401)],
+)
+def test_a_refusal_that_says_nothing_of_the_anime_is_no_answer(name: str, body: bytes, status: int) -> None:
+    with pytest.raises(SiteBlocked) as caught:
+        read(name, body, status=status)
+    assert str(caught.value).endswith(".")
+
+
+def test_a_client_id_that_is_refused_is_told_of(standin: Standin) -> None:
+    with pytest.raises(SiteBlocked, match="MAL_CLIENT_ID"):
+        read("mal", {"error": "invalid_token", "message": ""}, status=401)
+
+
+class Answers(HttpClient):
+    """Gives one answer to whatever it is asked for."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(1.0)
+        self._answer = Answer("site", status, body)
+
+    def get(self, *_: Any, **__: Any) -> Answer:
+        return self._answer
+
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("https://a/b.jpg"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = {
+    "jikan": "title title_english title_japanese title_synonyms titles type episodes aired rating score members "
+    "source synopsis season year images genres explicit_genres themes demographics studios relations streaming",
+    "mal": "title alternative_titles synopsis mean num_list_users genres media_type num_episodes start_date source "
+    "start_season rating nsfw studios main_picture related_anime",
+}
+INNER = (
+    "name type title relation entry mal_id url jpg image_url prop from year month day season medium node id "
+    "relation_type en"
+)
+shapes = st.dictionaries(
+    st.sampled_from(INNER.split()),
+    json_values | st.dictionaries(st.sampled_from(INNER.split()), json_values, max_size=4),
+    max_size=4,
+)
+odd_values = json_values | shapes | st.lists(shapes | json_values, max_size=3)
+
+
+@pytest.mark.parametrize("site", SITES)
+@given(data=st.data())
+def test_whatever_a_site_answers_is_an_anime_or_an_error_of_ours(site: str, data: st.DataObject) -> None:
+    facts = data.draw(st.dictionaries(st.sampled_from(NAMES[site].split()), odd_values, max_size=8))
+    status = data.draw(st.sampled_from([200, 200, 200, 400, 401, 403, 404]))
+    body = data.draw(st.just(wrapped(site, facts)) | json_values)
+    try:
+        found = read(site, body, status=status)
+    except SiteError:
+        return
+    if found is not None:
+        # It can be written, and read again as the same, as a catalogue or a progress file needs.
+        assert msgspec.json.decode(msgspec.json.encode(found), type=Anime) == found
+        assert abs(found.members or 0) < 2**31
+
+
+@pytest.mark.parametrize("site", SITES)
+@given(data=st.data())
+def test_whatever_a_page_holds_is_a_page_or_an_error_of_ours(site: str, data: st.DataObject) -> None:
+    facts = st.dictionaries(st.sampled_from(NAMES[site].split()), odd_values, max_size=4)
+    entry = facts.map(lambda some: {"mal_id": 1, **some} if site == "jikan" else {"node": {"id": 1, **some}})
+    page = st.fixed_dictionaries(
+        {"data": st.lists(entry | json_values, max_size=3) | json_values},
+        optional={
+            "paging": st.just({"next": "x"}) | st.just({}) | json_values,
+            "pagination": st.fixed_dictionaries({"has_next_page": st.booleans(), "items": json_values}) | json_values,
+        },
+    )
+    body = json.dumps(data.draw(page | json_values)).encode()
+    try:
+        found = SITES[site].fetch_page(Answers(data.draw(st.sampled_from([200, 200, 404])), body), 1)
+    except SiteError:
+        return
+    assert all(one.title for one in found.anime)
+    assert found.following is None or found.following > 1
+
+
+def test_mal_giving_a_shorter_page_than_asked_for_loses_no_entry() -> None:
+    body = b'{"data": [{"node": {"id": 1, "title": "One"}}, {}], "paging": {"next": "x"}}'
+    page = SITES["mal"].fetch_page(Answers(200, body), 500)
+    assert ([one.title for one in page.anime], page.skipped, page.following) == (["One"], 1, 502)
+
+
+@pytest.mark.parametrize(
+    ("fact", "jikan", "mal", "value"),
+    [
+        ("start_date", {"year": 2026, "month": 7, "day": 4}, "2026-07-04", "2026-07-04"),
+        ("start_date", {"year": 2026, "month": 10, "day": None}, "2026-10", "2026-10"),
+        ("start_date", {"year": 2026, "month": None, "day": 4}, "2026", "2026"),
+        ("start_date", {"year": 2026, "month": 13, "day": 1}, "2026", "2026"),
+        ("start_date", {"year": None, "month": 1, "day": 1}, "2026-13-01", None),
+        ("made_from", "Light novel", "light_novel", "light novel"),
+        ("made_from", "4-koma manga", "4_koma_manga", "4-koma manga"),
+        ("made_from", "Original", "original", "original"),
+        ("made_from", "Other", "other", None),
+        ("made_from", "Unknown", "unknown", None),
+        ("made_from", " ", "_", None),
+        ("type", "TV", "tv", "TV"),
+        ("type", "TV Special", "tv_special", "TV Special"),
+        ("type", "CM", "cm", "CM"),
+        ("type", "PV", "pv", "PV"),
+        ("type", "Unknown", "unknown", None),
+    ],
+)
+def test_the_sites_words_for_a_fact_become_the_same(fact: str, jikan: object, mal: str, value: str | None) -> None:
+    names = {"start_date": ("aired", "start_date"), "made_from": ("source", "source"), "type": ("type", "media_type")}
+    jikan = {"from": "x", "prop": {"from": jikan}} if fact == "start_date" else jikan
+    for site, name, words in zip(("jikan", "mal"), names[fact], (jikan, mal), strict=True):
+        found = read(site, wrapped(site, {"title": "x", name: words}))
+        assert found is not None
+        assert getattr(found, fact) == value
+
+
+# Putting facts together
+
+
+FULL = Anime(
+    anime_id=1,
+    title="Old",
+    title_english="English",
+    synonyms=("One", "Two"),
+    type="TV",
+    mean=7.0,
+    members=10,
+    picture="https://a/old.jpg",
+    relations=(),
+    series=5,
+    part=2,
+    kind="film",
+    probable=True,
+    story=6,
+    universe=7,
+)
+SERIES_FIELDS = ("series", "part", "kind", "probable", "story", "universe")
+NEW = Anime(
+    anime_id=1,
+    title="New",
+    title_english="Old",
+    synonyms=("English", "Three", "Old"),
+    mean=8.0,
+    picture="https://a/new.jpg",
+    synopsis="Text.",
+    relations=(Related(2, "Sequel"),),
+    adult=True,
+    series=99,
+    part=98,
+    kind="recap",
+    story=97,
+    universe=96,
+)
+ALONE = Anime(anime_id=1, title="Alone")
+
+
+def test_what_is_filled_in_overwrites_nothing() -> None:
+    both = filled(FULL, NEW)
+    for fact in ("title", "title_english", "synonyms", "type", "mean", "members", "picture", "relations"):
+        assert getattr(both, fact) == getattr(FULL, fact), fact
+    assert (both.synopsis, both.adult) == ("Text.", True)
+
+
+@pytest.mark.parametrize("of", [FULL, NEW, ALONE])
+@pytest.mark.parametrize("more", [FULL, NEW, ALONE])
+def test_what_is_found_of_series_is_nobodys_to_tell(of: Anime, more: Anime) -> None:
+    for both in (filled(of, more), updated(of, more)):
+        assert [getattr(both, fact) for fact in SERIES_FIELDS] == [getattr(of, fact) for fact in SERIES_FIELDS]
+
+
+def test_a_name_that_is_filled_in_is_not_the_title_again() -> None:
+    both = filled(Anime(anime_id=1, title="Old"), NEW)
+    assert both.title_english is None
+    assert both.synonyms == ("English", "Three")
+
+
+def test_what_is_new_goes_before_and_what_is_lacking_is_kept() -> None:
+    both = updated(FULL, NEW)
+    assert (both.title, both.mean, both.picture, both.members, both.type) == ("New", 8.0, "https://a/new.jpg", 10, "TV")
+    assert both.relations == (Related(2, "Sequel"),)
+    assert both.synonyms == ("English", "Three", "One", "Two")
+
+
+INFERRED = (Related(3, "Side story", 0.6), Related(4, "Sequel", 0.9))
+
+
+@pytest.mark.parametrize("asked", [(), (Related(2, "Sequel"),), (Related(2, "Sequel"), Related(3, "Other", 0.5))])
+def test_what_a_site_says_of_relations_goes_before_what_was_inferred(asked: tuple[Related, ...]) -> None:
+    inferred, told = (Anime(anime_id=1, title="One", relations=one) for one in (INFERRED, asked))
+    assert (told.relations_asked, inferred.relations_asked) == (True, False)
+    assert not Anime(anime_id=1, title="One").relations_asked
+    for both in (filled(inferred, told), filled(told, inferred), updated(inferred, told), updated(told, inferred)):
+        assert both.relations == asked
+    assert updated(inferred, Anime(anime_id=1, title="One")).relations == INFERRED
+
+
+anime_of_one = st.builds(
+    lambda **facts: Anime(anime_id=1, title="Title", **facts),
+    title_english=st.sampled_from([None, "E", "Title"]),
+    synonyms=st.sampled_from([(), ("A",), ("B", "C")]),
+    genres=st.sampled_from([(), ("Drama",)]),
+    mean=st.sampled_from([None, 5.0, 6.0]),
+    relations=st.sampled_from([None, (), (Related(2, "Sequel"),), INFERRED]),
+    tags=st.sampled_from([(), ("Space",)]),
+    made_from=st.sampled_from([None, "manga"]),
+    adult=st.booleans(),
+)
+
+
+@given(anime_of_one, anime_of_one)
+def test_nothing_known_is_ever_lost(one: Anime, other: Anime) -> None:
+    unknown = Anime(anime_id=1, title="Title")
+    for both in (filled(one, other), updated(one, other), updated(other, one)):
+        for fact in ("genres", "mean", "relations", "adult", "synonyms", "tags", "made_from"):
+            if getattr(both, fact) == getattr(unknown, fact):
+                assert getattr(one, fact) == getattr(other, fact) == getattr(unknown, fact)
+    assert updated(unknown, one) == filled(one, unknown)
+
+
+def test_a_catalogue_is_updated_title_by_title() -> None:
+    old = Catalogue([FULL, Anime(anime_id=2, title="Kept")])
+    both = updated_all(old, Catalogue([NEW, Anime(anime_id=3, title="Fresh")]))
+    assert [both[anime_id].title for anime_id in both] == ["New", "Kept", "Fresh"]
+
+
+# What a page gets
+
+
+def test_only_what_the_catalogue_lacks_is_filled_in(details: AnimeFacts) -> None:
+    fetched(details, 1)
+    mine = Anime(anime_id=1, title="Mine", mean=1.5, picture="https://cdn.myanimelist.net/mine.jpg")
+    known = details.known(mine)
+    assert (known.title, known.mean, known.picture) == ("Mine", 1.5, "https://cdn.myanimelist.net/mine.jpg")
+    assert known.synopsis
+    assert lacking(mine)
+    assert not lacking(known)
+
+
+def test_nothing_is_known_before_it_was_wanted_and_nobody_is_asked(details: AnimeFacts, standin: Standin) -> None:
+    bare = Anime(anime_id=1, title="Bare")
+    assert details.known(bare) is bare
+    assert standin.requests == []
+    assert fetched(details, 1).synopsis  # seen at once, though a moment ago there was nothing
+
+
+def test_another_worker_finds_on_disk_what_one_fetched(details: AnimeFacts, standin: Standin, name: str) -> None:
+    fetched(details, 1)
+    asked = len(standin.requests)
+    assert make_facts(standin, name).known(Anime(anime_id=1, title="")).synopsis
+    assert len(standin.requests) == asked == 1
+
+
+def test_what_broke_on_disk_is_unknown_and_told_of(
+    details: AnimeFacts, standin: Standin, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(HttpClient):
+        def kept(self, *_: Any, **__: Any) -> Answer:
+            return Answer("site", 200, b'{"data": {"mal_id"')
+
+    class Worse(HttpClient):
+        def kept(self, *_: Any, **__: Any) -> Answer:
+            raise RuntimeError(CLIENT_ID)
+
+    bare = Anime(anime_id=1, title="Bare")
+    for kind in (Broken, Worse):
+        caplog.clear()
+        assert AnimeFacts(kind(1.0), SITES["jikan"]).known(bare) is bare
+        assert "kept of anime 1" in caplog.text
+        assert CLIENT_ID not in caplog.text
+
+
+def test_a_page_of_twenty_costs_no_time(details: AnimeFacts) -> None:
+    twenty = [Anime(anime_id=one, title="x") for one in range(1001, 1021)]
+    details.want(one.anime_id for one in twenty)
+    settle(details.queue)
+    assert all(details.known(one).synopsis for one in twenty)
+    begun = time.perf_counter()
+    for one in twenty:
+        details.known(one)
+    assert time.perf_counter() - begun < 0.01
+
+
+def test_a_page_never_waits(standin: Standin, name: str) -> None:
+    standin.fail(name, Faults.SLOW_HEADERS)
+    details = make_facts(standin, name, deadline=0.5)
+    begun = time.perf_counter()
+    details.want(range(1, 21))
+    details.known(Anime(anime_id=1, title=""))
+    assert time.perf_counter() - begun < 0.2
+    details.queue.close()
+
+
+def test_each_is_asked_for_once(details: AnimeFacts, standin: Standin) -> None:
+    for _ in range(3):
+        details.want([1, 5, 1])
+    settle(details.queue)
+    details.want([5, 1])
+    settle(details.queue)
+    assert [seen.path.split("/")[4] for seen in standin.requests] == ["1", "5"]
+
+
+def test_what_the_site_does_not_know_is_not_asked_for_again(details: AnimeFacts, standin: Standin) -> None:
+    for _ in range(2):
+        details.want([99_999])
+        settle(details.queue)
+    assert len(standin.requests) == 1
+    bare = Anime(anime_id=99_999, title="Bare")
+    assert details.known(bare) is bare
+
+
+@pytest.mark.parametrize("fault", [Faults.FORBIDDEN_HTML, Faults.TRUNCATED_JSON, Faults.WRONG_TYPES, Faults.NOT_UTF8])
+def test_a_failure_is_told_of_kills_nothing_and_is_left_alone_for_a_while(
+    details: AnimeFacts, standin: Standin, name: str, fault: Faults, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "hakken")
+    standin.fail(name, fault)
+    details.want([1])
+    settle(details.queue)
+    asked = len(standin.requests)
+    standin._faults.clear()  # noqa: SLF001  # a test looks inside
+    details.want([1])
+    settle(details.queue)
+    assert len(standin.requests) == asked
+    assert fetched(details, 5).synopsis
+    assert "anime 1 could not be fetched" in caplog.text
+    assert not any(secret in caplog.text for secret in (CLIENT_ID, "http://", "127.0.0.1:", "Traceback"))
+
+
+def test_what_failed_is_asked_for_again_later(
+    details: AnimeFacts, standin: Standin, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standin.fail(name, Faults.FORBIDDEN_HTML)
+    monkeypatch.setattr(fetch_queue, "FAILED_SECONDS", 0.2)
+    details.want([1])
+    settle(details.queue)
+    standin._faults.clear()  # noqa: SLF001  # a test looks inside
+    time.sleep(0.3)
+    assert fetched(details, 1).synopsis
+
+
+def asking_threads() -> int:
+    return sum(one.name == "anime-facts" for one in threading.enumerate())
+
+
+def test_off_means_off(standin: Standin) -> None:
+    before = asking_threads()  # other tests' apps may have theirs
+    settings = standin.settings(facts_source="off")
+    details = AnimeFacts.from_settings(settings, HttpClient.from_settings(settings))
+    bare = Anime(anime_id=1, title="Bare")
+    details.want([1])
+    assert details.known(bare) is bare
+    assert standin.requests == []
+    assert asking_threads() == before
+
+
+def test_mal_without_a_client_id_is_refused_at_start() -> None:
+    with pytest.raises(ConfigError, match="MAL_CLIENT_ID"):
+        AnimeFacts.from_settings(Settings(facts_source="mal"), HttpClient(1.0))
+
+
+# The thread that asks
+
+
+class Site:
+    """Remembers what it was asked for; each answer waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.held = threading.Event()
+        self.errors: list[Exception] = []
+        self.turns: list[Exception] = []
+
+    def fetch(self, anime_id: int) -> None:
+        if self.turns:
+            raise self.turns.pop()
+        self.asked.append(anime_id)
+        assert self.held.wait(WAIT)
+        if self.errors:
+            raise self.errors.pop()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    made = Site()
+    yield made
+    made.held.set()
+
+
+@pytest.fixture
+def asking(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[FetchQueue]:
+    monkeypatch.setattr(fetch_queue, "REST_SECONDS", 0.01)
+    made = FetchQueue(site.fetch)
+    yield made
+    site.held.set()
+    made.close()
+
+
+def test_who_came_last_is_served_first_in_the_order_of_the_page(site: Site, asking: FetchQueue) -> None:
+    asking.want([1, 2, 3])
+    until(lambda: site.asked == [1])
+    asking.want([7, 2, 8, 7])
+    site.held.set()
+    settle(asking)
+    assert site.asked == [1, 7, 2, 8, 3]
+
+
+def test_what_is_too_much_is_dropped_the_oldest_first(site: Site, asking: FetchQueue) -> None:
+    asking.want([1])
+    until(lambda: site.asked == [1])
+    asking.want(range(1000, 1010))
+    asking.want(range(2000, 2000 + MAX_QUEUE))
+    site.held.set()
+    settle(asking)
+    assert site.asked == [1, *range(2000, 2000 + MAX_QUEUE)]
+
+
+def test_of_one_page_that_is_too_long_the_top_is_kept(site: Site, asking: FetchQueue) -> None:
+    asking.want([1])
+    until(lambda: site.asked == [1])
+    asking.want(range(2, 2000))
+    site.held.set()
+    settle(asking)
+    assert site.asked == list(range(1, MAX_QUEUE + 2))
+
+
+@pytest.mark.parametrize(
+    "error", [SiteDown("Down."), SiteBusy("Busy.", 0.05), InvalidResponse("No."), RuntimeError("x"), ValueError()]
+)
+def test_nothing_kills_the_thread(site: Site, asking: FetchQueue, error: Exception) -> None:
+    site.errors.append(error)
+    site.held.set()
+    asking.want([1, 2])
+    settle(asking)
+    assert site.asked == [1, 2]
+
+
+def test_who_has_no_turn_yet_stays_in_its_place(site: Site, asking: FetchQueue) -> None:
+    site.turns = [RateLimited("Not yet."), RateLimited("Not yet.", 0.01)]
+    site.held.set()
+    asking.want([1, 2])
+    settle(asking)
+    assert site.asked == [1, 2]
+
+
+def test_a_site_that_is_down_rests(site: Site, asking: FetchQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch_queue, "REST_SECONDS", 0.4)
+    site.errors.append(SiteDown("Down."))
+    site.held.set()
+    begun = time.monotonic()
+    asking.want([1, 2])
+    settle(asking)
+    assert time.monotonic() - begun >= 0.4
+
+
+def test_it_can_be_closed_at_any_time_and_wants_no_more(site: Site, asking: FetchQueue) -> None:
+    before = asking_threads()
+    site.held.set()
+    asking.want(range(1, 50))
+    asking.close()
+    asking.want([99])
+    settle(asking)
+    assert 99 not in site.asked
+    assert asking_threads() <= before
+
+
+def test_many_who_want_at_once_ask_for_each_once(site: Site, asking: FetchQueue) -> None:
+    site.held.set()
+    threads = [threading.Thread(target=asking.want, args=(range(1, 60),)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    settle(asking)
+    assert sorted(site.asked) == list(range(1, 60))

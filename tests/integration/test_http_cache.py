@@ -1,0 +1,262 @@
+"""Answers that the client keeps on disk."""
+
+import sqlite3
+import time
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Response, request
+
+import hakken.sites.http_cache
+from hakken.config import Settings
+from hakken.errors import SiteDown
+from hakken.sites.client import HttpClient
+from hakken.sites.http import Request
+from tests.standin.faults import Faults, reply
+from tests.standin.server import Standin
+
+CLIENT_ID = "a-client-id-to-hide"
+BODY = b'{"data": {"mal_id": 1, "title": "\xe3\x82\xab"}}'
+
+
+class Etagged:
+    """Answers as a site with ETags does: 304 to who has the current body."""
+
+    def __init__(self) -> None:
+        self.body = BODY
+        self.not_modified = 0
+
+    def __call__(self) -> Response:
+        response = Response(self.body, mimetype="application/json")
+        response.add_etag()
+        response.headers["Set-Cookie"] = "visitor=1"
+        response = response.make_conditional(request)  # type: ignore[assignment]
+        self.not_modified += response.status_code == 304
+        return response
+
+
+@pytest.fixture
+def site(standin: Standin) -> Etagged:
+    site = Etagged()
+    standin.fail("mal", site)
+    return site
+
+
+@pytest.fixture
+def aged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is kept be old after a moment."""
+    monkeypatch.setattr(hakken.sites.http_cache, "FRESH", timedelta(seconds=1))
+
+
+@pytest.fixture
+def http(standin: Standin, tmp_path: Path) -> HttpClient:
+    return client(standin, tmp_path)
+
+
+def client(standin: Standin, directory: Path) -> HttpClient:
+    return HttpClient(5, sites={"mal": standin.mal_url}, directory=directory)
+
+
+def get(http: HttpClient, standin: Standin, anime_id: int = 1) -> bytes:
+    return http.get(about(standin, anime_id), http.new_deadline(), keep=True).body
+
+
+def about(standin: Standin, anime_id: int = 1, client_id: str = CLIENT_ID) -> Request:
+    headers = {"X-MAL-CLIENT-ID": client_id}
+    return Request(f"{standin.mal_url}/anime/{anime_id}", {"fields": "a,b"}, headers)
+
+
+def test_what_is_kept_is_not_asked_for_again(http: HttpClient, standin: Standin, site: Etagged) -> None:
+    assert get(http, standin) == get(http, standin) == BODY
+    assert get(http, standin, 2) == BODY
+    assert len(standin.requests) == 2
+    assert site.not_modified == 0
+
+
+def test_another_process_finds_it(http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path) -> None:
+    get(http, standin)
+
+    assert get(client(standin, tmp_path), standin) == BODY
+    assert len(standin.requests) == 1
+
+
+def test_lists_are_not_kept_so(http: HttpClient, standin: Standin, tmp_path: Path) -> None:
+    for _ in range(2):
+        http.get(Request(f"{standin.jikan_url}/users/empty/animelist"), http.new_deadline())
+
+    assert len(standin.requests) == 2
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("aged")
+def test_what_is_old_is_asked_about_and_may_still_hold(http: HttpClient, standin: Standin, site: Etagged) -> None:
+    get(http, standin)
+    time.sleep(1.5)
+
+    assert get(http, standin) == BODY
+    assert site.not_modified == 1
+    assert get(http, standin) == BODY  # and is fresh again
+    assert len(standin.requests) == 2
+
+
+@pytest.mark.usefixtures("aged")
+def test_what_is_old_is_replaced(http: HttpClient, standin: Standin, site: Etagged) -> None:
+    get(http, standin)
+    site.body = b"{}"
+    time.sleep(1.5)
+
+    assert get(http, standin) == b"{}"
+    assert site.not_modified == 0
+
+
+@pytest.mark.usefixtures("aged")
+@pytest.mark.parametrize("fault", [Faults.OUT_OF_ORDER, Faults.BUSY_FOR_AN_HOUR, Faults.RESET, Faults.HUGE_BODY])
+def test_what_is_old_is_better_than_nothing(http: HttpClient, standin: Standin, site: Etagged, fault: Faults) -> None:
+    get(http, standin)
+    time.sleep(1.5)
+    standin.fail("mal", fault)
+
+    assert get(http, standin) == BODY
+
+
+def test_without_anything_kept_a_site_that_is_down_is_down(http: HttpClient, standin: Standin) -> None:
+    standin.fail("mal", Faults.OUT_OF_ORDER)
+
+    with pytest.raises(SiteDown):
+        get(http, standin)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_a_refusal_is_handed_on_and_not_kept(http: HttpClient, standin: Standin, status: int) -> None:
+    standin.fail("mal", reply(status, "{}"))
+    for _ in range(2):
+        assert http.get(about(standin), http.new_deadline(), keep=True).status == status
+    assert len(standin.requests) == 2
+    assert http.kept(about(standin)) is None
+
+
+def test_what_is_kept_can_be_had_without_asking(http: HttpClient, standin: Standin, site: Etagged) -> None:
+    assert http.kept(about(standin)) is None
+    assert standin.requests == []
+    get(http, standin)
+
+    kept = http.kept(about(standin, client_id="another"))
+
+    assert kept is not None
+    assert (kept.host, kept.status, kept.body) == ("127.0.0.1", 200, BODY)
+    assert len(standin.requests) == 1
+
+
+@pytest.mark.usefixtures("aged")
+def test_so_can_what_is_old(http: HttpClient, standin: Standin, site: Etagged) -> None:
+    get(http, standin)
+    time.sleep(1.5)
+
+    kept = http.kept(about(standin))
+
+    assert kept is not None
+    assert kept.body == BODY
+
+
+def test_lists_that_an_earlier_version_left_on_disk_are_deleted(tmp_path: Path) -> None:
+    settings = Settings(cache_dir=str(tmp_path))
+    HttpClient.from_settings(settings)
+    [directory] = [path for path in tmp_path.rglob("*") if path.is_dir()]
+    (directory / "lists.sqlite").write_bytes(b"someone's list")
+    HttpClient.from_settings(settings)
+    assert not (directory / "lists.sqlite").exists()
+
+
+def test_without_a_directory_nothing_is_kept(standin: Standin, site: Etagged) -> None:
+    http = HttpClient(5)
+
+    assert get(http, standin) == get(http, standin)
+    assert len(standin.requests) == 2
+    assert http.kept(about(standin)) is None
+
+
+def test_no_secret_and_no_cookie_is_on_the_disk(
+    http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path
+) -> None:
+    get(http, standin)
+
+    on_disk = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"/anime/1" in on_disk
+    assert CLIENT_ID.encode() not in on_disk
+    get(http, standin, 2)
+    assert all("Cookie" not in seen.headers for seen in standin.requests)
+
+
+@pytest.fixture
+def damaged(http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path) -> HttpClient:
+    get(http, standin)
+    with sqlite3.connect(tmp_path / "facts.sqlite") as connection:
+        connection.execute("UPDATE responses SET value = 'nonsense'")
+    return http
+
+
+def test_what_is_damaged_is_asked_for_anew(damaged: HttpClient, standin: Standin) -> None:
+    assert get(damaged, standin) == BODY
+    assert len(standin.requests) == 2
+
+
+def test_what_is_damaged_is_no_answer(damaged: HttpClient, standin: Standin) -> None:
+    assert damaged.kept(about(standin)) is None
+
+
+def test_a_file_that_is_no_database_is_replaced(standin: Standin, site: Etagged, tmp_path: Path) -> None:
+    (tmp_path / "facts.sqlite").write_bytes(b"no database" * 1000)
+    http = client(standin, tmp_path)
+
+    assert http.kept(about(standin)) is None
+    assert get(http, standin) == get(http, standin) == BODY
+    assert len(standin.requests) == 1
+
+
+def test_a_file_that_is_damaged_later_costs_no_answer(
+    http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path
+) -> None:
+    get(http, standin)
+    assert http.kept(about(standin))  # so that both sides have it open
+    for path in tmp_path.glob("facts.sqlite*"):
+        with path.open("r+b") as file:
+            file.write(b"x" * path.stat().st_size)
+
+    assert get(http, standin) == BODY
+    assert http.kept(about(standin)) is None
+
+
+def test_where_nothing_can_be_written_nothing_is_kept(standin: Standin, site: Etagged, tmp_path: Path) -> None:
+    (tmp_path / "facts.sqlite").mkdir()
+    http = client(standin, tmp_path)
+
+    assert get(http, standin) == get(http, standin) == BODY
+    assert http.kept(about(standin)) is None
+    assert len(standin.requests) == 2
+
+
+@pytest.mark.parametrize("hold", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_whoever_holds_the_file_holds_up_nobody_who_looks(
+    http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path, hold: str
+) -> None:
+    get(http, standin)
+    with closing(sqlite3.connect(tmp_path / "facts.sqlite", isolation_level=None)) as other:
+        other.execute(hold)
+        for client_of_a_process in (http, client(standin, tmp_path)):
+            begun = time.monotonic()
+            for _ in range(5):
+                client_of_a_process.kept(about(standin))
+            assert time.monotonic() - begun < 1
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("hold", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_whoever_holds_the_file_costs_nobody_an_answer(
+    http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path, hold: str
+) -> None:
+    get(http, standin)
+    with closing(sqlite3.connect(tmp_path / "facts.sqlite", isolation_level=None)) as other:
+        other.execute(hold)
+        assert get(client(standin, tmp_path), standin, 2) == BODY

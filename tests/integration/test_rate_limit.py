@@ -1,0 +1,150 @@
+"""How often a site is asked, by threads and by processes."""
+
+import multiprocessing
+import sqlite3
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hakken.config import SiteRate
+from hakken.errors import RateLimited
+from hakken.sites.http import Deadline
+from hakken.sites.rate_limit import SLACK_MS, RateLimit
+
+RATES = [SiteRate(3, 0.2)]
+WINDOW = 0.2 + SLACK_MS / 1000
+"""Seconds in which there may be three."""
+DAY_LATER = "UPDATE rate_bucket SET item_timestamp = item_timestamp + 86400000"
+
+
+def limit(directory: Path | None, *rates: SiteRate) -> RateLimit:
+    return RateLimit("jikan", rates or RATES, directory)
+
+
+def take(limit: RateLimit, turns: int, seconds: float = 20.0) -> list[float]:
+    """When some turns came, by a clock that all processes share."""
+    moments = []
+    for _ in range(turns):
+        limit.wait(Deadline.after(seconds))
+        moments.append(time.time())
+    return moments
+
+
+def take_in_threads(directory: Path | None, threads: int) -> list[float]:
+    shared = limit(directory)
+    with ThreadPoolExecutor(threads) as pool:
+        return [moment for some in pool.map(lambda _: take(shared, 3), range(threads)) for moment in some]
+
+
+def most_at_once(moments: Sequence[float], seconds: float) -> int:
+    """Slow and plain: the most moments that any window of so many seconds holds."""
+    return max(sum(begin <= moment < begin + seconds for moment in moments) for begin in moments)
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_threads_share_a_limit(tmp_path: Path, *, on_disk: bool) -> None:
+    moments = take_in_threads(tmp_path if on_disk else None, 4)
+
+    assert len(moments) == 12
+    assert most_at_once(moments, WINDOW - 0.2) <= 3
+    assert max(moments) - min(moments) < 3 * WINDOW + 2
+
+
+def test_processes_share_a_limit(tmp_path: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        some = pool.starmap(take_in_threads, [(tmp_path, 2)] * 2)
+    moments = [moment for one in some for moment in one]
+
+    assert len(moments) == 12
+    assert most_at_once(moments, WINDOW - 0.2) <= 3
+
+
+def test_all_of_a_sites_rates_hold() -> None:
+    both = limit(None, SiteRate(100, 0.1), SiteRate(2, 60))
+    take(both, 2)
+    begun = time.monotonic()
+
+    with pytest.raises(RateLimited, match="in a minute") as caught:
+        take(both, 1)
+
+    assert caught.value.retry_after == pytest.approx(60 + SLACK_MS / 1000, abs=1)
+    assert time.monotonic() - begun < 0.5  # said at once, not at the deadline
+
+
+@given(st.lists(st.tuples(st.integers(1, 999), st.sampled_from([1.0, 60.0])), min_size=1, max_size=4))
+def test_rates_may_be_of_any_number_and_order(rates: list[tuple[int, float]]) -> None:
+    fewest = min(number for number, _ in rates)
+
+    assert len(take(limit(None, *(SiteRate(*rate) for rate in rates)), min(fewest, 3))) == min(fewest, 3)
+
+
+def test_sites_are_counted_apart(tmp_path: Path) -> None:
+    for site in ("jikan", "mal"):
+        RateLimit(site, [SiteRate(1, 60)], tmp_path).wait(Deadline.after(1))
+
+
+@pytest.mark.parametrize("disk", ["good", "takes nothing"])
+def test_a_clock_that_was_set_back_blocks_nobody(tmp_path: Path, disk: str) -> None:
+    take(limit(tmp_path), 3)
+    with sqlite3.connect(tmp_path / "rate-jikan.sqlite") as connection:
+        connection.execute(DAY_LATER)
+        if disk != "good":
+            words = "CREATE TRIGGER full BEFORE DELETE ON rate_bucket BEGIN SELECT RAISE(FAIL, 'disk full'); END"
+            connection.execute(words)
+    begun = time.monotonic()
+
+    take(limit(tmp_path), 1)
+
+    assert time.monotonic() - begun < 1
+
+
+def test_turns_that_are_over_are_forgotten(tmp_path: Path) -> None:
+    take(limit(tmp_path), 12)
+
+    with sqlite3.connect(tmp_path / "rate-jikan.sqlite") as connection:
+        (count,) = connection.execute("SELECT count(*) FROM rate_bucket").fetchone()
+    assert count <= 6
+
+
+@pytest.mark.parametrize("spoil", ["damaged", "a directory", "gone", "no lock"])
+def test_a_file_of_no_use_leaves_each_process_its_own_count(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, spoil: str
+) -> None:
+    directory = tmp_path / "sites"
+    if spoil != "gone":
+        directory.mkdir()
+    if spoil == "damaged":
+        (directory / "rate-jikan.sqlite").write_bytes(b"no database" * 1000)
+    if spoil == "a directory":
+        (directory / "rate-jikan.sqlite").mkdir()
+    if spoil == "no lock":
+        (directory / "rate-jikan.sqlite.lock").mkdir()
+
+    moments = take(limit(directory), 6)
+
+    assert most_at_once(moments, WINDOW - 0.2) <= 3
+    assert ("by this process alone" in caplog.text) == (spoil != "gone")
+
+
+def test_whoever_holds_the_database_holds_up_nobody(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "rate-jikan.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        begun = time.monotonic()
+        take(limit(tmp_path), 1, seconds=2)
+        assert time.monotonic() - begun < 1
+
+
+def test_a_process_that_stopped_with_the_lock_is_waited_for_until_the_deadline(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    with FileLock(tmp_path / "rate-jikan.sqlite.lock"), ThreadPoolExecutor(2) as pool:
+        for waiting in [pool.submit(take, limit(tmp_path), 1, 0.5) for _ in range(2)]:
+            with pytest.raises(RateLimited):
+                waiting.result()
+    assert 0.4 < time.monotonic() - begun < 1.5
