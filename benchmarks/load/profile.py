@@ -12,7 +12,7 @@ from hakken.config import Settings
 STAGES: Mapping[str, tuple[str, str]] = {
     "the recommendation itself": ("hakken/recommend/__init__.py", "recommend"),
     "reading the body": ("hakken/web/api/request_parsing.py", "read_body"),
-    "reading the list from the address": ("hakken/sources/carried.py", "unpacked"),
+    "reading the list from the address": ("hakken/lists/encoded_list.py", "unpacked"),
     "filling in the template": ("flask/templating.py", "render_template"),
     "compressing": ("flask_compress/flask_compress.py", "after_request"),
 }
