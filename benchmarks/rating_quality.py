@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import machine
-from hakken.evaluation.protocol import Newcomer, Split, split
+from hakken.evaluation.protocol import Split, TestUser, split
 from hakken.evaluation.reading import read_named
 from hakken.model import Model, Parameters, fold_in, predict
 from hakken.model.arrays import Float64s
@@ -37,7 +37,7 @@ def training_frame(divided: Split) -> pd.DataFrame:
     return frame.assign(watching_status=table.statuses) if np.any(table.statuses != COMPLETED) else frame
 
 
-def errors(model: Model, users: Sequence[Newcomer]) -> Float64s:
+def errors(model: Model, users: Sequence[TestUser]) -> Float64s:
     """Difference between clipped prediction and score, for each held-out score of an anime with a training score."""
     differences = []
     for user in users:

@@ -20,7 +20,7 @@ import msgspec
 from hakken import recommend as recommending
 from hakken.bundle import ModelBundle
 from hakken.cli.options import preference_options, preferences_of
-from hakken.cli.speaking import plain_errors
+from hakken.cli.plain_errors import plain_errors
 from hakken.errors import TableError
 from hakken.files import written_whole
 from hakken.model import fold_in, store

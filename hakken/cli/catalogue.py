@@ -10,10 +10,9 @@ import msgspec
 
 from hakken.bundle import ModelBundle, put_catalogue
 from hakken.catalogue import Catalogue
-from hakken.cli.places import check_writable
-from hakken.cli.progress import shown
-from hakken.cli.speaking import plain_errors
-from hakken.cli.stopping import Stop, stoppable
+from hakken.cli.plain_errors import check_writable, plain_errors
+from hakken.cli.progress_bars import show_progress
+from hakken.cli.signals import StopFlag, stop_on_signal
 from hakken.config import Settings
 from hakken.details import site_named
 from hakken.details.base import FactsSite
@@ -134,7 +133,7 @@ def catalogue(
         raise click.UsageError("Say where the catalogue is to go: --out FILE, --model DIR, or both.")
     places = Places(file, model)
     done = _Done()
-    with stoppable(done.sentence) as stop, plain_errors():
+    with stop_on_signal(done.sentence) as stop, plain_errors():
         places.check()
         if given:
             _finish(places, Catalogue.read(given), done, stop, quiet=quiet)
@@ -187,14 +186,14 @@ def _refresh(
     http: HttpClient,
     limit: int,
     done: _Done,
-    stop: Stop,
+    stop: StopFlag,
     restart: bool,
     quiet: bool,
 ) -> None:
     before = places.read()
     with Walk.at(places.progress, site.name, restart=restart) as walk:
         done.walk = walk
-        with shown(stop, quiet=quiet) as progress:
+        with show_progress(stop, quiet=quiet) as progress:
             left = max(0, (walk.total or len(before)) - len(walk.anime))
             with progress.stage(f"reading {site.name}", left or None, "anime") as advance:
                 sweep(walk, site, http, advance)
@@ -206,9 +205,9 @@ def _refresh(
         places.progress.unlink(missing_ok=True)
 
 
-def _finish(places: Places, found: Catalogue, done: _Done, stop: Stop, *, quiet: bool) -> None:
+def _finish(places: Places, found: Catalogue, done: _Done, stop: StopFlag, *, quiet: bool) -> None:
     """Find the series of what is known now, and write it."""
-    with shown(stop, quiet=quiet) as progress:
+    with show_progress(stop, quiet=quiet) as progress:
         with progress.stage("finding series"):
             done.before = places.read()  # anew, since hours may have passed
             known = updated_all(done.before, found)

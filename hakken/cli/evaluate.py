@@ -5,10 +5,9 @@ from pathlib import Path
 
 import click
 
-from hakken.cli.places import check_writable
-from hakken.cli.progress import shown
-from hakken.cli.speaking import plain_errors
-from hakken.cli.stopping import stoppable
+from hakken.cli.plain_errors import check_writable, plain_errors
+from hakken.cli.progress_bars import show_progress
+from hakken.cli.signals import stop_on_signal
 from hakken.model import Parameters
 
 TABLE = click.Path(exists=True, path_type=Path)
@@ -98,11 +97,11 @@ def evaluate(
     from hakken.evaluation import report as reporting  # noqa: PLC0415  # loads slowly
     from hakken.training.parameters import read_parameters  # noqa: PLC0415  # loads slowly
 
-    with stoppable(stopped) as stop, plain_errors():
+    with stop_on_signal(stopped) as stop, plain_errors():
         parameters = read_parameters(params) if params else Parameters()
         sources = comparison.Sources(ratings, anime, titles, relations, keys)
         each_salt = list(dict.fromkeys(salts))
-        with shown(stop, quiet=quiet) as progress:
+        with show_progress(stop, quiet=quiet) as progress:
             if hide_years:
                 hidden = comparison.evaluate_hidden(sources, hide_years, each_salt, parameters, progress)
             else:

@@ -4,7 +4,7 @@ import click
 import msgspec
 
 from hakken.bundle import ModelBundle
-from hakken.cli.speaking import plain_errors
+from hakken.cli.plain_errors import plain_errors
 from hakken.errors import ArtefactCorrupt
 from hakken.model import store
 

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from hakken.cli.speaking import plain_errors
+from hakken.cli.plain_errors import plain_errors
 from hakken.ratings import MAX_N, FranchiseRule, Order, Planned, Preferences
 
 Command = TypeVar("Command", bound=Callable[..., None])

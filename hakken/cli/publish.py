@@ -3,9 +3,9 @@
 import click
 
 from hakken.bundle import ModelBundle
-from hakken.cli.progress import BYTES, shown
-from hakken.cli.speaking import plain_errors
-from hakken.cli.stopping import stoppable
+from hakken.cli.plain_errors import plain_errors
+from hakken.cli.progress_bars import BYTES, show_progress
+from hakken.cli.signals import stop_on_signal
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew, LessThanServed, PublishedMeanwhile
 from hakken.model import store
 from hakken.model.places import BUCKET_SCHEME, Directory, Place
@@ -56,20 +56,20 @@ def publish(places: tuple[str, ...], rollback: bool, force: bool, quiet: bool) -
     """
     if len(places) != (1 if rollback else 2) or (rollback and force):
         raise click.UsageError("Give a TARGET alone with --rollback, else a DIRECTORY and a TARGET.")
-    with stoppable(lambda: "Stopped; servers go on with the version that was current.") as stop, plain_errors():
+    with stop_on_signal(lambda: "Stopped; servers go on with the version that was current.") as stop, plain_errors():
         try:
             target = _place(places[-1])
             if rollback:
                 before, now = roll_back(target)
                 sentence = f"{now} is the current version at {target} again, and {before} is not."
             else:
-                with shown(stop, quiet=quiet) as progress, progress.stage("checking the model"):
+                with show_progress(stop, quiet=quiet) as progress, progress.stage("checking the model"):
                     artefact = store.open_artefact(places[0])
                     ModelBundle.read(artefact)
                 found = find(target)
                 _compare(artefact, target, found, force, quiet)
                 with (
-                    shown(stop, quiet=quiet) as progress,
+                    show_progress(stop, quiet=quiet) as progress,
                     progress.stage("uploading", bytes_of(artefact), BYTES) as advance,
                 ):
                     sentence = _sentence(publish_to(artefact, target, advance, found), target)

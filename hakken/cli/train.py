@@ -12,10 +12,9 @@ import click
 import msgspec
 from msgspec import inspect
 
-from hakken.cli.places import check_writable
-from hakken.cli.progress import shown
-from hakken.cli.speaking import plain_errors
-from hakken.cli.stopping import Stop, stoppable
+from hakken.cli.plain_errors import check_writable, plain_errors
+from hakken.cli.progress_bars import show_progress
+from hakken.cli.signals import StopFlag, stop_on_signal
 from hakken.data_time import first_moment
 from hakken.model import Parameters, store
 from hakken.model.manifest import FILE_NAME
@@ -116,7 +115,7 @@ def train(
         written = _manifest(out) != before
         return f"Stopped; the model had already been written to {out}." if written else "Stopped; nothing was written."
 
-    with stoppable(sentence) as stop, plain_errors():
+    with stop_on_signal(sentence) as stop, plain_errors():
         if report:
             check_writable(report, "--report")
         sources = (ratings, anime, titles, relations)
@@ -129,7 +128,7 @@ def train(
 
 
 def _train(
-    stop: Stop,
+    stop: StopFlag,
     sources: tuple[Path, Path, Path | None, Path | None],
     data_time: str | None,
     out: Path,
@@ -140,11 +139,11 @@ def _train(
 ) -> "Run":
     from hakken.training import pipeline, tables  # noqa: PLC0415  # loads slowly
     from hakken.training import report as reporting  # noqa: PLC0415  # loads slowly
-    from hakken.training.measuring import Measured  # noqa: PLC0415  # loads slowly
+    from hakken.training.stage_times import StageTimer  # noqa: PLC0415  # loads slowly
 
     ratings, anime, titles, relations = sources
-    with shown(stop, quiet=quiet) as bars:
-        progress = Measured(bars)
+    with show_progress(stop, quiet=quiet) as bars:
+        progress = StageTimer(bars)
         with store.replacing(out) as staged:
             with progress.stage("reading anime"):
                 known = tables.read_anime_table(anime, titles, strict=strict)

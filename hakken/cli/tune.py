@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from hakken.cli.progress import shown
-from hakken.cli.speaking import plain_errors
-from hakken.cli.stopping import stoppable
+from hakken.cli.plain_errors import plain_errors
+from hakken.cli.progress_bars import show_progress
+from hakken.cli.signals import stop_on_signal
 from hakken.errors import TableError
 from hakken.model import Parameters
 
 if TYPE_CHECKING:
-    from hakken.evaluation.tuning import TunedMatch
+    from hakken.evaluation.match_tuning import TunedMatch
     from hakken.training.tuning import Tuned
 
 TABLE = click.Path(exists=True, path_type=Path)
@@ -55,7 +55,7 @@ def tune(
         raise click.UsageError("--titles and --relations go with --anime.")
     # Loading the compiler takes a second, which the other commands should not wait for; here and below.
     from hakken.catalogue import Catalogue  # noqa: PLC0415  # loads slowly
-    from hakken.evaluation import tuning as matching  # noqa: PLC0415  # loads slowly
+    from hakken.evaluation import match_tuning  # noqa: PLC0415  # loads slowly
     from hakken.evaluation.reading import read_named  # noqa: PLC0415  # loads slowly
     from hakken.training import tables, tuning  # noqa: PLC0415  # loads slowly
 
@@ -66,8 +66,8 @@ def tune(
     def stopped() -> str:
         return f"Stopped: {out} is as it was."
 
-    with stoppable(stopped) as stop, plain_errors():
-        with shown(stop, quiet=quiet) as progress:
+    with stop_on_signal(stopped) as stop, plain_errors():
+        with show_progress(stop, quiet=quiet) as progress:
             catalogue = Catalogue([])
             if anime:
                 with progress.stage("reading anime"):
@@ -77,26 +77,26 @@ def tune(
         say(
             f"{ratings}: tuning on {len(scores.scores):,} scores of {scores.n_users:,} of {named.table.n_users:,} users"
         )
-        with shown(stop, quiet=quiet) as progress:
+        with show_progress(stop, quiet=quiet) as progress:
             tuned = tuning.tune(scores, iterations, seed, progress)
             of_ratings = {name: getattr(tuned.parameters, name) for name in tuning.TUNED}
             start = msgspec.structs.replace(Parameters(), **of_ratings)
             try:
-                some = matching.sampled(named, scores.n_users, seed)
-                match = matching.tune_match(some, catalogue, start, iterations, seed=seed, progress=progress)
+                some = match_tuning.sampled(named, scores.n_users, seed)
+                match = match_tuning.tune_match(some, catalogue, start, iterations, seed=seed, progress=progress)
             except TableError as error:
                 click.echo(f"What lists are made with stays as it is by default. {error}", err=True)
-                match = matching.TunedMatch(start, [])
+                match = match_tuning.TunedMatch(start, [])
             tuned = tuned._replace(parameters=match.parameters)
             tuning.save(tuned, out)
-            matching.save(match, out)
+            match_tuning.save(match, out)
     for line in _summary(tuned, match, out):
         say(line)
 
 
 def _summary(tuned: "Tuned", match: "TunedMatch", out: Path) -> Iterator[str]:
     """What was found, and where it is."""
-    from hakken.evaluation import tuning as matching  # noqa: PLC0415  # loads slowly
+    from hakken.evaluation import match_tuning  # noqa: PLC0415  # loads slowly
     from hakken.training import tuning  # noqa: PLC0415  # loads slowly
 
     yield f"RMSE {tuned.rmse:.4f}; {tuned.textbook_rmse:.4f} with the textbook's parameters"
@@ -104,8 +104,8 @@ def _summary(tuned: "Tuned", match: "TunedMatch", out: Path) -> Iterator[str]:
     if match.candidates:
         first, best = match.candidates[0], max(match.candidates, key=lambda one: one.value)
         yield f"NDCG@10 liked, mean of both lists {best.value:.4f}; {first.value:.4f} with the defaults"
-        names += [*matching.WEIGHTS, *matching.MATCH, "trust", *matching.IMPLICIT]
-        files.append(matching.TABLE)
+        names += [*match_tuning.WEIGHTS, *match_tuning.MATCH, "trust", *match_tuning.IMPLICIT]
+        files.append(match_tuning.TABLE)
     for name in names:
         yield f"  {name:<16}{getattr(tuned.parameters, name):>8g}"
     yield f"{out}: {', '.join(files)}"

@@ -9,12 +9,12 @@ import pandas as pd
 
 from hakken.catalogue import Catalogue
 from hakken.evaluation.hidden_years import Years, hide_years
-from hakken.evaluation.judging import Outcome, judge
-from hakken.evaluation.keys import Keys, keys_of, read_keys, with_shows
 from hakken.evaluation.methods import Makers, makers
+from hakken.evaluation.outcomes import Outcome, evaluate_method
 from hakken.evaluation.protocol import split
 from hakken.evaluation.reading import NamedTable, read_named
 from hakken.evaluation.report import Evaluation
+from hakken.evaluation.series_keys import SeriesKeys, keys_of, read_keys, with_shows
 from hakken.model import Parameters
 from hakken.training.progress import SILENT, Advance, Progress
 from hakken.training.tables import in_series, read_anime_table
@@ -28,7 +28,7 @@ class Sources(NamedTuple):
         anime: the anime table; without it there is no catalogue, and discovery is not measured.
         titles: further names and facts.
         relations: how anime are related; without it titles alone tell series.
-        keys: series keys; without them the catalogue's own series judge discovery.
+        keys: series keys; without them the catalogue's own series are used to measure discovery.
     """
 
     ratings: Path
@@ -106,7 +106,7 @@ def compare(
     named: NamedTable,
     salts: Sequence[str],
     made: Makers,
-    keys: Keys | None,
+    keys: SeriesKeys | None,
     progress: Progress = SILENT,
 ) -> Mapping[str, Sequence[Outcome]]:
     """Judge methods on splits; each is let go before the next is made, as some are large.
@@ -119,7 +119,7 @@ def compare(
     for one in splits:
         heard = _OfSplit(progress, one.salt) if len(splits) > 1 else progress
         for name, make in made.items():
-            outcomes[name].append(judge(make(), one, keys, heard))
+            outcomes[name].append(evaluate_method(make(), one, keys, heard))
     return outcomes
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.evaluation.method import Answer, Method
-from hakken.evaluation.protocol import Newcomer, Split
+from hakken.evaluation.protocol import Split, TestUser
 from hakken.model import Parameters, fold_in, predict, store
 from hakken.ratings import MAX_N, FranchiseRule, Planned, Preferences, Recommendation
 from hakken.recommend import recommend
@@ -45,7 +45,7 @@ class Hakken(Method):
             # What is mapped into memory stays readable when its file's name is gone.
             self._bundle = ModelBundle.read(store.open_artefact(place))
 
-    def answer(self, user: Newcomer) -> Answer:
+    def answer(self, user: TestUser) -> Answer:
         """Recommend twice, all titles allowed and by default, and predict as `hakken predict` does."""
         model = self._bundle.model
         default = recommend(user.given, self._bundle, DEFAULT)

@@ -18,7 +18,7 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import metrics
-from hakken.evaluation.protocol import Newcomer, split
+from hakken.evaluation.protocol import TestUser, split
 from hakken.evaluation.reading import NamedTable
 from hakken.model import Model, Parameters
 from hakken.ratings import FranchiseRule, Planned, Preferences
@@ -28,7 +28,7 @@ from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import RatingTable
 
 MEASURES = ("NDCG@10 liked", "NDCG@10")
-Ask = Callable[[Newcomer], list[int]]
+Ask = Callable[[TestUser], list[int]]
 """Ranks the hidden titles for a person: anime ids, best first."""
 
 
@@ -108,14 +108,14 @@ def _asking(
         year_to=years.last,
     )
 
-    def ask(user: Newcomer) -> list[int]:
+    def ask(user: TestUser) -> list[int]:
         found: list[int] = fitted.arrays.anime_ids[rank(user.given, bundle, preferences).best.rows].tolist()
         return found
 
     return ask
 
 
-def _unlisted(ranking: Sequence[int], user: Newcomer) -> list[int]:
+def _unlisted(ranking: Sequence[int], user: TestUser) -> list[int]:
     listed = {rating.anime_id for rating in user.given.ratings}
     return [anime_id for anime_id in ranking if anime_id not in listed][: metrics.TOP]
 
@@ -124,7 +124,7 @@ def _without_members(catalogue: Catalogue) -> Catalogue:
     return Catalogue(msgspec.structs.replace(one, members=None) for one in catalogue.values())
 
 
-def _measured(ask: Ask, users: Sequence[Newcomer], hidden: set[int]) -> dict[str, float]:
+def _measured(ask: Ask, users: Sequence[TestUser], hidden: set[int]) -> dict[str, float]:
     shown = [list(map(str, ask(user))) for user in users]
     liked, watched = (
         metrics.ndcg(shown, [[str(one) for one in ids if one in hidden] for ids in relevant])

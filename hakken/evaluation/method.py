@@ -5,7 +5,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from hakken.evaluation.protocol import Newcomer, Split
+from hakken.evaluation.protocol import Split, TestUser
 from hakken.model import top_n
 from hakken.model.arrays import Float64s
 from hakken.training.progress import SILENT, Progress
@@ -57,11 +57,11 @@ class Method(ABC):
         """
 
     @abstractmethod
-    def answer(self, user: Newcomer) -> Answer:
+    def answer(self, user: TestUser) -> Answer:
         """Answer one of the split's users."""
 
 
-class Rival(Method):
+class ComparisonMethod(Method):
     """A method that gives every training item one number."""
 
     predicts: ClassVar[bool] = False
@@ -74,7 +74,7 @@ class Rival(Method):
         with progress.stage(f"fitting {self.title}"):
             self._fit(split)
 
-    def answer(self, user: Newcomer) -> Answer:
+    def answer(self, user: TestUser) -> Answer:
         """Rank all training items less those on the list; of equal scores the lower anime id comes first."""
         scores = self.scores(user)
         allowed = np.ones(len(scores), dtype=np.bool_)
@@ -87,5 +87,5 @@ class Rival(Method):
         """Train on a split."""
 
     @abstractmethod
-    def scores(self, user: Newcomer) -> Float64s:
+    def scores(self, user: TestUser) -> Float64s:
         """Score the training items for a user, `(n_items,)` float64, higher is better."""

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from hakken.catalogue import Catalogue
+from hakken.evaluation.comparison_methods import COMPARISON_METHODS
 from hakken.evaluation.hakken_method import Hakken
 from hakken.evaluation.method import Method
-from hakken.evaluation.rivals import RIVALS
 from hakken.model import Parameters
 
 Makers = Mapping[str, Callable[[], Method]]
@@ -19,4 +19,4 @@ def makers(parameters: Parameters, catalogue: Catalogue) -> Makers:
         parameters: Hakken's hyper-parameters.
         catalogue: of the titles, for Hakken; may be empty.
     """
-    return {Hakken.name: partial(Hakken, parameters, catalogue), **{rival.name: rival for rival in RIVALS}}
+    return {Hakken.name: partial(Hakken, parameters, catalogue), **{rival.name: rival for rival in COMPARISON_METHODS}}

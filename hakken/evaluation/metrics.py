@@ -11,9 +11,9 @@ import ir_measures
 import numpy as np
 from ir_measures import R, nDCG
 
-from hakken.evaluation.keys import Keys
 from hakken.evaluation.method import Answer
-from hakken.evaluation.protocol import Newcomer
+from hakken.evaluation.protocol import TestUser
+from hakken.evaluation.series_keys import SeriesKeys
 from hakken.model.arrays import Array, Float64s
 from hakken.ratings import MAX_SCORE, MIN_SCORE, Status
 
@@ -93,7 +93,7 @@ def recall(shown: Sequence[Sequence[str]], relevant: Sequence[Iterable[str]]) ->
     return Sums(found, (~np.isnan(values)).astype(np.float64))
 
 
-def lift(shown: Sequence[Sequence[int]], users: Sequence[Newcomer]) -> Sums:
+def lift(shown: Sequence[Sequence[int]], users: Sequence[TestUser]) -> Sums:
     """How far scored hits among the first 10 were rated above the user's own mean of what was given, score points."""
     total, weight = np.zeros(len(users)), np.zeros(len(users))
     for n, (anime_ids, user) in enumerate(zip(shown, users, strict=True)):
@@ -104,7 +104,7 @@ def lift(shown: Sequence[Sequence[int]], users: Sequence[Newcomer]) -> Sums:
 
 
 def rating_errors(
-    answers: Sequence[Answer], users: Sequence[Newcomer], places: Mapping[int, int], loss: Callable[[Array], Array]
+    answers: Sequence[Answer], users: Sequence[TestUser], places: Mapping[int, int], loss: Callable[[Array], Array]
 ) -> Sums | None:
     """Loss of `r_hat`, clipped to 1-10, over the held-out scores of anime that some training user scored.
 
@@ -127,7 +127,7 @@ def rating_errors(
     return Sums(total, weight)
 
 
-def discoveries(answer: Answer, user: Newcomer, keys: Keys) -> list[str]:
+def discoveries(answer: Answer, user: TestUser, keys: SeriesKeys) -> list[str]:
     """The first ten different series that a user is shown.
 
     The default list is judged as it is. Where a method has none, series that the user has an entry of are taken out
@@ -146,17 +146,17 @@ def discoveries(answer: Answer, user: Newcomer, keys: Keys) -> list[str]:
     return list(found)
 
 
-def new_series(anime_ids: Iterable[int], user: Newcomer, keys: Keys) -> set[str]:
-    """Keys of some anime, but for those that the user has an entry of on the list that is given."""
+def new_series(anime_ids: Iterable[int], user: TestUser, keys: SeriesKeys) -> set[str]:
+    """SeriesKeys of some anime, but for those that the user has an entry of on the list that is given."""
     return {keys.key(anime_id) for anime_id in anime_ids} - begun_by(user, keys)
 
 
-def begun_by(user: Newcomer, keys: Keys) -> set[str]:
-    """Keys of what is on the list that is given."""
+def begun_by(user: TestUser, keys: SeriesKeys) -> set[str]:
+    """SeriesKeys of what is on the list that is given."""
     return {keys.key(rating.anime_id) for rating in user.given.ratings}
 
 
-def continued(answers: Sequence[Answer], users: Sequence[Newcomer], keys: Keys) -> Sums | None:
+def continued(answers: Sequence[Answer], users: Sequence[TestUser], keys: SeriesKeys) -> Sums | None:
     """Which share of the first 10 of the default list is of a series that the user has begun; 0 of an empty list.
 
     A planned title begins nothing, and may be shown: planned titles, and those of series that only they would begin,
@@ -178,7 +178,7 @@ def continued(answers: Sequence[Answer], users: Sequence[Newcomer], keys: Keys) 
     return Sums(total, np.ones(len(users)))
 
 
-def next_found(answers: Sequence[Answer], users: Sequence[Newcomer], keys: Keys) -> Sums | None:
+def next_found(answers: Sequence[Answer], users: Sequence[TestUser], keys: SeriesKeys) -> Sums | None:
     """How many of the held-out titles that are the next part of a begun series the method shows as such.
 
     Returns:
@@ -193,7 +193,7 @@ def next_found(answers: Sequence[Answer], users: Sequence[Newcomer], keys: Keys)
     return Sums(total, weight)
 
 
-def next_parts(user: Newcomer, keys: Keys) -> set[int]:
+def next_parts(user: TestUser, keys: SeriesKeys) -> set[int]:
     """Held-out titles that are the next part of a begun series.
 
     That is the earliest show of a series that the user has not seen, where all earlier ones, and one at least, are on

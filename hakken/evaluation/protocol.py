@@ -30,7 +30,7 @@ LIKED = 8
 """A held-out title was liked when it has this score or more."""
 
 
-class Newcomer(NamedTuple):
+class TestUser(NamedTuple):
     """Someone whom no model has seen.
 
     Attributes:
@@ -63,7 +63,7 @@ class Split:
     salt: str
     training: RatingTable
     names: tuple[str, ...]
-    users: tuple[Newcomer, ...]
+    users: tuple[TestUser, ...]
 
     @property
     def n_items(self) -> int:
@@ -110,7 +110,7 @@ def of_users(named: NamedTable, chosen: Array) -> NamedTable:
     return NamedTable(_rows_of(named.table, chosen), tuple(np.array(named.names)[chosen].tolist()))
 
 
-def _test_users(named: NamedTable, chosen: Array, begins: Array, salt: str) -> Iterator[Newcomer]:
+def _test_users(named: NamedTable, chosen: Array, begins: Array, salt: str) -> Iterator[TestUser]:
     table, names = named
     for u in chosen.tolist():
         rows = slice(begins[u], begins[u + 1])
@@ -123,7 +123,7 @@ def _test_users(named: NamedTable, chosen: Array, begins: Array, salt: str) -> I
                 given.append(Rating(anime_id, score, STATUS_OF_CODE.get(code, Status.PLAN_TO_WATCH)))
         user_list = UserList.of(given)
         if held_out and sum(1 for _ in user_list.scored) >= MIN_GIVEN:
-            yield Newcomer(names[u], user_list, held_out)
+            yield TestUser(names[u], user_list, held_out)
 
 
 def _rows_of(table: RatingTable, chosen: Array) -> RatingTable:

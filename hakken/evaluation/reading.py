@@ -6,9 +6,9 @@ from typing import NamedTuple
 from hakken.errors import TableError
 from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import RatingTable, read_ratings
-from hakken.training.tables.batches import opened
-from hakken.training.tables.files import parts_of
-from hakken.training.tables.rows import keep_usable, kind_of
+from hakken.training.tables.part_reader import opened
+from hakken.training.tables.parts import parts_of
+from hakken.training.tables.row_checks import keep_usable, kind_of
 
 
 class NamedTable(NamedTuple):

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from hakken.errors import TableError
-from hakken.evaluation import charts
-from hakken.evaluation.judging import Outcome
-from hakken.evaluation.keys import Keys
+from hakken.evaluation import plots
 from hakken.evaluation.method import Method
 from hakken.evaluation.metrics import MEASURES, Measure
-from hakken.evaluation.results import tabulate
+from hakken.evaluation.outcomes import Outcome
+from hakken.evaluation.result_table import tabulate
+from hakken.evaluation.series_keys import SeriesKeys
 from hakken.training.parameters import write_whole
 from hakken.training.pipeline import training_date
 
@@ -50,7 +50,7 @@ class Evaluation:
     methods: Mapping[str, Method]
     salts: Sequence[str]
     source: str
-    keys: Keys | None
+    keys: SeriesKeys | None
     n_resamples: int
 
     @classmethod
@@ -59,7 +59,7 @@ class Evaluation:
         outcomes: Mapping[str, Sequence[Outcome]],
         methods: Mapping[str, Method],
         source: str,
-        keys: Keys | None,
+        keys: SeriesKeys | None,
         n_resamples: int,
     ) -> "Evaluation":
         """Put outcomes together."""
@@ -74,7 +74,7 @@ def write(evaluation: Evaluation, directory: Path) -> list[Path]:
         TableError: one can't be written.
     """
     folder = directory / FOLDER
-    contents = {folder / name: plot for name, plot in charts.draw(evaluation.outcomes, evaluation.table).items()}
+    contents = {folder / name: plot for name, plot in plots.draw(evaluation.outcomes, evaluation.table).items()}
     contents[folder / TABLE] = evaluation.table.to_csv(index=False, lineterminator="\n").encode()
     contents[directory / PAGE] = page(evaluation).encode()
     try:

@@ -17,7 +17,7 @@ from surprise import AlgoBase, Prediction, Trainset
 
 from hakken.model.arrays import Array, Float64s, Int64s
 from hakken.training.baselines import als_baselines
-from hakken.training.dense import fill_similarities, interpolate, interpolate_pairs, turn
+from hakken.training.knn_kernels import fill_similarities, interpolate, interpolate_pairs, turn
 from hakken.training.matrix import ScoreMatrix
 
 SIM_DEFAULTS = {"name": "pearson_baseline", "user_based": False, "shrinkage": 100, "min_support": 1}

@@ -18,9 +18,9 @@ from hakken.model.arrays import Array, Arrays, Float64s, Int64s, gather, unpack
 from hakken.model.manifest import FILE_NAME
 from hakken.model.store import Artefact
 from hakken.ratings import MAX_SCORE, MIN_SCORE
-from hakken.training import charts
-from hakken.training.measuring import Measured
+from hakken.training import chart_layout
 from hakken.training.pipeline import Fitted
+from hakken.training.stage_times import StageTimer
 from hakken.training.tables import AnimeTable, RatingTable
 
 REPORT_NAME = "index.html"
@@ -48,7 +48,7 @@ class Run:
     titles: AnimeTable
     fitted: Fitted
     artefact: Artefact
-    progress: Measured
+    progress: StageTimer
 
     @property
     def density(self) -> float:
@@ -142,7 +142,7 @@ def render(run: Run, sample: Sample) -> str:
         sizes=manifest.sizes,
         parameters=msgspec.structs.asdict(manifest.parameters),
         size=size_of(run.artefact),
-        frame=charts,
+        frame=chart_layout,
         ratings=_score_bars(scores),
         top_share=float((scores == MAX_SCORE).mean()),
         per_user=_ranks(np.bincount(run.table.users[run.table.scores > 0]), "users, the most active first"),
@@ -189,7 +189,7 @@ def size_text(size: int) -> str:
 class Ranks(NamedTuple):
     """A curve of counts by rank, and three figures of it."""
 
-    chart: charts.Chart
+    chart: chart_layout.Chart
     mean: float
     median: int
     most: int
@@ -197,26 +197,26 @@ class Ranks(NamedTuple):
 
 def _ranks(counts: Array, x_name: str) -> Ranks:
     counts = counts[counts > 0]
-    chart = charts.ranked(counts, x_name, "scores")
+    chart = chart_layout.ranked(counts, x_name, "scores")
     return Ranks(chart, float(counts.mean()), int(np.median(counts)), int(counts.max()))
 
 
-def _score_bars(scores: Array) -> charts.Chart:
+def _score_bars(scores: Array) -> chart_layout.Chart:
     points = range(MIN_SCORE, MAX_SCORE + 1)
     counts = np.bincount(scores, minlength=MAX_SCORE + 1)[MIN_SCORE:]
-    return charts.bars([str(point) for point in points], counts, "score", "ratings")
+    return chart_layout.bars([str(point) for point in points], counts, "score", "ratings")
 
 
-def _similarity_bars(sims: Float64s) -> charts.Chart:
+def _similarity_bars(sims: Float64s) -> chart_layout.Chart:
     edges = np.linspace(0.0, _upper(sims), SIMILARITY_BINS + 1)
-    return charts.histogram(sims, edges, "similarity", "stored pairs")
+    return chart_layout.histogram(sims, edges, "similarity", "stored pairs")
 
 
-def _support_map(sample: Sample) -> charts.Chart:
+def _support_map(sample: Sample) -> chart_layout.Chart:
     edges = np.geomspace(1, max(int(sample.support.max(initial=1)) + 1, 10), SUPPORT_BINS + 1)
     names = ("support: users who scored both", "similarity", "pairs")
     heights = np.linspace(0.0, _upper(sample.sims), SUPPORT_BINS + 1)
-    return charts.density_map(sample.support, sample.sims, edges, heights, names)
+    return chart_layout.density_map(sample.support, sample.sims, edges, heights, names)
 
 
 def _upper(sims: Float64s) -> float:

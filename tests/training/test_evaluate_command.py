@@ -18,7 +18,7 @@ from benchmarks.synthetic import synthetic_entries
 from hakken.catalogue import Catalogue
 from hakken.cli.evaluate import METHODS
 from hakken.cli.main import main
-from hakken.evaluation import charts, comparison, report
+from hakken.evaluation import comparison, plots, report
 from hakken.evaluation.methods import makers
 from hakken.evaluation.metrics import MEASURES
 from hakken.evaluation.report import Evaluation, markdown
@@ -179,7 +179,7 @@ def test_a_report_that_cant_be_written_is_said_in_a_sentence(ratings_csv: Path, 
     assert re.search(r"Error: .*table\.csv can't be written", said)
 
 
-@pytest.mark.parametrize("where", ["judge", "draw"])
+@pytest.mark.parametrize("where", ["evaluate_method", "draw"])
 def test_one_that_is_broken_off_leaves_everything_as_it_was(
     ratings_csv: Path, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -189,7 +189,7 @@ def test_one_that_is_broken_off_leaves_everything_as_it_was(
     def broken_off(*_: object) -> None:
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(comparison if where == "judge" else charts, where, broken_off)
+    monkeypatch.setattr(comparison if where == "evaluate_method" else plots, where, broken_off)
     said = run("--ratings", ratings_csv, *QUICK, "--report", tmp_path, status=143).output
     assert f"Stopped: {tmp_path} is as it was." in said
     assert files_in(tmp_path) == before
@@ -233,19 +233,19 @@ def test_what_is_written_can_be_repeated_and_says_what_was_found(evaluation: Eva
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=80))
 def test_groups_are_in_order_and_keep_equals_together(values: Sequence[int]) -> None:
     numbers = np.array(values)
-    groups = charts.groups_of(numbers)
-    assert set(groups.tolist()) == set(range(int(groups.max()) + 1)) <= set(range(charts.GROUPS))
+    groups = plots.groups_of(numbers)
+    assert set(groups.tolist()) == set(range(int(groups.max()) + 1)) <= set(range(plots.GROUPS))
     for (a, group), (b, other) in itertools.combinations(zip(values, groups.tolist(), strict=True), 2):
         assert (a <= b) if group < other else (a >= b) if group > other else True
         assert group == other or a != b
-    names = charts.names_of(numbers, groups)
+    names = plots.names_of(numbers, groups)
     assert names[0].split("-")[0] == f"{min(values)}"
     assert names[-1].split("-")[-1] == f"{max(values)}"
 
 
 def test_groups_are_of_about_equal_size() -> None:
-    assert np.bincount(charts.groups_of(np.arange(100))).tolist() == [20] * 5
-    assert charts.names_of(np.array([1_000, 7, 7, 2_500]), np.array([1, 0, 0, 1])) == ["7", "1,000-2,500"]
+    assert np.bincount(plots.groups_of(np.arange(100))).tolist() == [20] * 5
+    assert plots.names_of(np.array([1_000, 7, 7, 2_500]), np.array([1, 0, 0, 1])) == ["7", "1,000-2,500"]
 
 
 # What is committed

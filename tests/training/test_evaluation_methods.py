@@ -13,15 +13,28 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.cli.evaluate import METHODS
 from hakken.errors import TableError
+from hakken.evaluation.comparison_methods import surprise_methods
+from hakken.evaluation.comparison_methods.implicit_feedback import (
+    REGULARISATION,
+    Als,
+    Ease,
+    Ease200,
+    ItemKnn,
+    cut,
+    ease_weights,
+)
+from hakken.evaluation.comparison_methods.simple import Baseline, ItemMean, Original, Popularity
+from hakken.evaluation.comparison_methods.surprise_methods import (
+    SurpriseKnnBaseline,
+    SurpriseMethod,
+    SurpriseSvd,
+    SurpriseSvdpp,
+)
 from hakken.evaluation.hakken_method import DEFAULT, RANKING, Hakken
 from hakken.evaluation.method import Method
 from hakken.evaluation.methods import makers
-from hakken.evaluation.protocol import Newcomer, Split, split
+from hakken.evaluation.protocol import Split, TestUser, split
 from hakken.evaluation.reading import read_named
-from hakken.evaluation.rivals import surprises
-from hakken.evaluation.rivals.implicit_feedback import REGULARISATION, Als, Ease, Ease200, ItemKnn, cut, ease_weights
-from hakken.evaluation.rivals.simple import Baseline, ItemMean, Original, Popularity
-from hakken.evaluation.rivals.surprises import SurpriseKnnBaseline, SurpriseRival, SurpriseSvd, SurpriseSvdpp
 from hakken.model import TEXTBOOK, fold_in, predict, store
 from hakken.model.arrays import Array
 from hakken.ratings import Rating, Status, UserList
@@ -29,7 +42,7 @@ from hakken.recommend import recommend
 from hakken.training import train
 from tests import oracle
 from tests.models import PARAMETERS, small_catalogue
-from tests.training.hearing import Heard
+from tests.training.recorded_progress import RecordedProgress
 
 FEW = 4
 """Users that a slow version is worked out for."""
@@ -57,7 +70,7 @@ def matrix(divided: Split) -> Array:
     return whole
 
 
-def row_of(divided: Split, user: Newcomer) -> Array:
+def row_of(divided: Split, user: TestUser) -> Array:
     ids = {rating.anime_id for rating in user.given.ratings}
     return np.array([float(anime_id in ids) for anime_id in divided.training.anime_ids.tolist()])
 
@@ -197,12 +210,12 @@ def test_ease_scores_by_the_weights_of_what_is_on_the_list_and_may_keep_the_larg
 
 @pytest.mark.parametrize("rival", [SurpriseKnnBaseline, SurpriseSvd, SurpriseSvdpp])
 def test_surprises_methods_say_what_surprise_says(
-    divided: Split, rival: type[SurpriseRival], monkeypatch: pytest.MonkeyPatch
+    divided: Split, rival: type[SurpriseMethod], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(surprises, "EPOCHS", 3)
+    monkeypatch.setattr(surprise_methods, "EPOCHS", 3)
     monkeypatch.setattr(rival, "epochs", rival.epochs and 3)
-    monkeypatch.setattr(surprises, "NEIGHBOURS", 10)
-    method, heard, printed = rival(), Heard(), StringIO()
+    monkeypatch.setattr(surprise_methods, "NEIGHBOURS", 10)
+    method, heard, printed = rival(), RecordedProgress(), StringIO()
     with redirect_stdout(printed):
         method.fit(divided, heard)
     assert printed.getvalue() == ""

@@ -13,11 +13,21 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.cli.main import main
 from hakken.errors import TableError
-from hakken.evaluation import metrics, tuning
+from hakken.evaluation import match_tuning, metrics
 from hakken.evaluation.hakken_method import RANKING, Hakken
+from hakken.evaluation.match_tuning import (
+    IMPLICIT,
+    MATCH,
+    SALTS,
+    TRUST,
+    WEIGHTS,
+    Candidate,
+    TunedMatch,
+    sampled,
+    tune_match,
+)
 from hakken.evaluation.protocol import split
 from hakken.evaluation.reading import NamedTable, read_named
-from hakken.evaluation.tuning import IMPLICIT, MATCH, SALTS, TRUST, WEIGHTS, Candidate, TunedMatch, sampled, tune_match
 from hakken.model import Model, Parameters, fold_in, predict
 from hakken.ratings import Preferences
 from hakken.recommend import recommend
@@ -80,8 +90,8 @@ def test_a_candidate_is_worth_what_its_lists_find(named: NamedTable, tuned: Tune
 
 
 def test_lists_are_asked_for_as_they_are_measured_later() -> None:
-    assert tuning.LISTS["liked"] == msgspec.structs.replace(RANKING, n=metrics.TOP)
-    assert tuning.LISTS["discovery_liked"] == Preferences(n=20)
+    assert match_tuning.LISTS["liked"] == msgspec.structs.replace(RANKING, n=metrics.TOP)
+    assert match_tuning.LISTS["discovery_liked"] == Preferences(n=20)
 
 
 def test_the_implicit_term_leaves_less_error_than_none(named: NamedTable, tuned: TunedMatch) -> None:

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hakken.training.tables import csv_blocks
-from hakken.training.tables.gathering import in_order
 from hakken.training.tables.kernels import last_record_end, record_lines, whole_numbers
+from hakken.training.tables.table_builder import in_order
 
 text = st.text(alphabet='a,"\n\r', max_size=40).map(str.encode)
 
@@ -15,7 +15,7 @@ text = st.text(alphabet='a,"\n\r', max_size=40).map(str.encode)
 @given(text)
 def test_the_records_found_are_those_that_are_parsed(data: bytes) -> None:
     parsed = csv_blocks.parse(csv_blocks.Block(data + b"\n", 1, -1), 3, [0])
-    lines = sorted([*parsed.lines.tolist(), *parsed.misshapen.tolist()])
+    lines = sorted([*parsed.lines.tolist(), *parsed.malformed.tolist()])
     assert lines == (record_lines(np.frombuffer(data + b"\n", dtype=np.uint8)) + 1).tolist()
 
 

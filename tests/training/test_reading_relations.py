@@ -16,8 +16,8 @@ from hakken.model.store import EMBEDDED_PATH
 from hakken.series import Relation, relations_of, with_series
 from hakken.series.relations import IN_ORDER, OTHERWISE_RELATED, RETELLINGS, SUMMARIES
 from hakken.training.tables import AnimeTable, in_series
-from hakken.training.tables.faults import N_EXAMPLES
-from hakken.training.tables.relations import STATED, with_stated
+from hakken.training.tables.rejected_rows import N_EXAMPLES
+from hakken.training.tables.relation_table import STATED, with_stated
 from tests.training.reading_tables import FORMATS, TEXT_FORMATS, raw_bytes, write_table
 
 COLUMNS = ["anime_id", "relation", "related_id"]
@@ -244,7 +244,7 @@ def test_stated_relations_go_with_a_table_of_relations_and_never_alone(tmp_path:
 
 
 def test_without_relations_the_table_of_stated_ones_is_not_even_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hakken.training.tables.relations.STATED", Path("nowhere.csv"))
+    monkeypatch.setattr("hakken.training.tables.relation_table.STATED", Path("nowhere.csv"))
     assert in_series(ANIME).catalogue.series == {2: (2, 3)}
 
 

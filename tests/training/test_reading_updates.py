@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from hakken.errors import TableError
-from hakken.training.tables import csv_blocks, read_ratings, reading
-from hakken.training.tables.columns import NO_DAY, days
+from hakken.training.tables import csv_blocks, rating_reader, read_ratings
+from hakken.training.tables.column_values import NO_DAY, days
 from hakken.training.tables.kernels import IMPOSSIBLE
 from tests.training.reading_tables import FORMATS, write_table
 
@@ -188,7 +188,7 @@ def test_a_large_table_agrees_with_pandas_whatever_the_threads(
     frame.loc[frame["user_id"] % 7 == 0, "updated_at"] = ""
     frame.to_csv(tmp_path / "r.csv", index=False)
     monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 1 << 15)
-    monkeypatch.setattr(reading, "MAX_READERS", n_readers)
+    monkeypatch.setattr(rating_reader, "MAX_READERS", n_readers)
     table = read_ratings(tmp_path / "r.csv", strict=True)
     newest = pd.to_datetime(frame["updated_at"], utc=True).groupby(frame["user_id"]).max()
     expected = ((newest - pd.Timestamp(0, tz="UTC")).dt.days.fillna(0)).astype(int)

@@ -15,13 +15,13 @@ from surprise.model_selection import KFold, cross_validate
 
 from hakken.cli.main import main
 from hakken.errors import ConfigError, TableError
-from hakken.evaluation.tuning import MATCH, WEIGHTS
+from hakken.evaluation.match_tuning import MATCH, WEIGHTS
 from hakken.model import TEXTBOOK, Parameters
 from hakken.training import tuning
 from hakken.training.parameters import read_parameters, write_parameters, write_whole
 from hakken.training.tables import RatingTable
 from hakken.training.tuning import N_FOLDS, SPACE, TUNED, LogUniform, Scores, Tuned, save, take_scores, tune
-from tests.training.hearing import Heard
+from tests.training.recorded_progress import RecordedProgress
 
 FILES = ["params.json", "rmse.svg", "table.csv"]
 N_CANDIDATES = 12
@@ -116,7 +116,7 @@ def test_what_is_written_is_what_was_found(tuned: Tuned, tmp_path: Path) -> None
 
 
 def test_progress_hears_of_each_fold_of_each_candidate(scores: Scores) -> None:
-    progress = Heard()
+    progress = RecordedProgress()
     tune(scores, 2, progress=progress)
     assert progress.total == progress.done == 3 * N_FOLDS
 

@@ -8,11 +8,11 @@
 Text comes in blocks of a few megabytes, which all cores parse; what is kept of a block is about ten bytes an entry.
 """
 
-from hakken.training.tables.anime import AnimeTable, read_anime_table
+from hakken.training.tables.anime_table import AnimeTable, read_anime_table
+from hakken.training.tables.rating_reader import read_ratings
 from hakken.training.tables.rating_table import COMPLETED, UNKNOWN_STATUS, RatingTable
-from hakken.training.tables.reading import read_ratings
-from hakken.training.tables.relations import in_series
-from hakken.training.tables.rows import NOT_SCORED
+from hakken.training.tables.relation_table import in_series
+from hakken.training.tables.row_checks import NOT_SCORED
 
 __all__ = [
     "COMPLETED",

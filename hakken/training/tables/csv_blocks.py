@@ -15,9 +15,9 @@ from pyarrow import csv as arrow_csv
 
 from hakken.errors import TableError
 from hakken.model.arrays import Array, Int64s
-from hakken.training.tables.columns import Batch
-from hakken.training.tables.files import Part, readable, unpacked
+from hakken.training.tables.column_values import Batch
 from hakken.training.tables.kernels import LINE_FEED, last_record_end, record_lines
+from hakken.training.tables.parts import Part, readable, unpacked
 
 BLOCK_BYTES = 1 << 23
 MAX_RECORD_BYTES = 2 * BLOCK_BYTES
@@ -84,7 +84,7 @@ class CsvText:
     def _refuse_unfinished(self, data: bytes, end: int, *, open_quote: bool) -> None:
         too_long = len(data) - end > MAX_RECORD_BYTES
         if open_quote or too_long:
-            place = self._part.place(self._line + count_lines(data[:end]))
+            place = self._part.location(self._line + count_lines(data[:end]))
             what = "a quote is opened and never closed" if open_quote else "no row of a table is that long"
             raise TableError(f"{place}: {what}.")
 
@@ -143,8 +143,8 @@ def parse(block: Block, n_fields: int, wanted: list[int]) -> Batch:
             check_utf8=False, include_columns=names, column_types=dict.fromkeys(names, pa.binary())
         ),
     )
-    good, misshapen = _lines(block, len(table), np.array(skipped, dtype=np.int64))
-    return Batch([table.column(name).combine_chunks() for name in names], good, misshapen)
+    good, malformed = _lines(block, len(table), np.array(skipped, dtype=np.int64))
+    return Batch([table.column(name).combine_chunks() for name in names], good, malformed)
 
 
 def _lines(block: Block, n_good: int, skipped: Int64s) -> tuple[Int64s, Int64s]:

@@ -20,7 +20,7 @@ MID_YEAR = 7
 """Month of what has a year alone."""
 
 
-class Keys(NamedTuple):
+class SeriesKeys(NamedTuple):
     """Which titles belong together.
 
     Attributes:
@@ -38,7 +38,7 @@ class Keys(NamedTuple):
         return self.of_anime.get(anime_id) or ALONE.format(anime_id)
 
 
-def read_keys(path: Path) -> Keys:
+def read_keys(path: Path) -> SeriesKeys:
     """Read a table of keys, a CSV file with the columns `anime_id` and `key`.
 
     Raises:
@@ -49,16 +49,16 @@ def read_keys(path: Path) -> Keys:
         of_anime = dict(zip(rows["anime_id"].astype(int).tolist(), rows["key"].tolist(), strict=True))
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise TableError(f"The keys in {path} can't be read: {error}.") from error
-    return Keys(of_anime, f"the keys of {path.name}")
+    return SeriesKeys(of_anime, f"the keys of {path.name}")
 
 
-def keys_of(catalogue: Catalogue) -> Keys:
+def keys_of(catalogue: Catalogue) -> SeriesKeys:
     """Take a catalogue's own series for keys: Hakken is then judged by what it believes itself."""
     of_anime = {anime_id: ALONE.format(catalogue.series_of(anime_id)) for anime_id in catalogue}
-    return Keys(of_anime, "the catalogue's own series, which the default list goes by too")
+    return SeriesKeys(of_anime, "the catalogue's own series, which the default list goes by too")
 
 
-def with_shows(keys: Keys, catalogue: Catalogue) -> Keys:
+def with_shows(keys: SeriesKeys, catalogue: Catalogue) -> SeriesKeys:
     """Say which shows each series has, by their dates alone: Hakken's own viewing order is what is to be judged.
 
     Films are left out, as dates do not say whether a story goes on in one, and so are shows without a year.

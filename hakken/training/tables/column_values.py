@@ -31,12 +31,12 @@ class Batch(NamedTuple):
     Attributes:
         columns: those asked for, `n` long; from CSV they are binary.
         lines: `(n,)` int64, the line on which each row begins or, in Parquet, its number from 1.
-        misshapen: lines of further rows that have another number of fields than the header.
+        malformed: lines of further rows that have another number of fields than the header.
     """
 
     columns: list[pa.Array]
     lines: Int64s
-    misshapen: Int64s
+    malformed: Int64s
 
 
 def listed(columns: Sequence[str]) -> str:

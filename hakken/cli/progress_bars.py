@@ -11,7 +11,7 @@ from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeRemai
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from hakken.cli.stopping import Stop
+from hakken.cli.signals import StopFlag
 
 if TYPE_CHECKING:  # training loads its compiler, which takes a second: this module is at hand without it
     from hakken.training.progress import Advance, Progress
@@ -21,7 +21,7 @@ BYTES = "bytes"
 MILLION = 1_000_000
 
 
-def shown(stop: Stop, *, quiet: bool = False) -> "AbstractContextManager[Progress]":
+def show_progress(stop: StopFlag, *, quiet: bool = False) -> "AbstractContextManager[Progress]":
     """Choose how progress is shown, for as long as the block runs.
 
     Args:
@@ -30,19 +30,19 @@ def shown(stop: Stop, *, quiet: bool = False) -> "AbstractContextManager[Progres
     """
     console = Console(stderr=True)
     if quiet:
-        return nullcontext(Stoppable(Lines(lambda _: None), stop))
+        return nullcontext(StoppableProgress(LineProgress(lambda _: None), stop))
     if not sys.stderr.isatty() or console.is_dumb_terminal:
-        return nullcontext(Stoppable(Lines(lambda line: click.echo(line, err=True)), stop))
+        return nullcontext(StoppableProgress(LineProgress(lambda line: click.echo(line, err=True)), stop))
     return bars(console, stop)
 
 
-class Stoppable:
+class StoppableProgress:
     """Passes stages on, and stops between them and within them once a signal came.
 
     The signal's own exception is lost where it happens to be raised in a callback from compiled code.
     """
 
-    def __init__(self, shown: "Progress", stop: Stop) -> None:
+    def __init__(self, shown: "Progress", stop: StopFlag) -> None:
         self._shown = shown
         self._stop = stop
 
@@ -60,7 +60,7 @@ class Stoppable:
         self._stop.check()
 
 
-class Lines:
+class LineProgress:
     """One plain line for each stage, when it begins."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -72,7 +72,7 @@ class Lines:
         return nullcontext(lambda _: None)
 
 
-class Bars:
+class BarProgress:
     """A bar for each stage, with its rate and the time left."""
 
     def __init__(self, display: RichProgress) -> None:
@@ -95,7 +95,7 @@ class Bars:
 
 
 @contextmanager
-def bars(console: Console, stop: Stop) -> "Iterator[Progress]":
+def bars(console: Console, stop: StopFlag) -> "Iterator[Progress]":
     """Show bars for as long as the block runs."""
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -105,7 +105,7 @@ def bars(console: Console, stop: Stop) -> "Iterator[Progress]":
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     )
     with RichProgress(*columns, console=console) as display:
-        yield Stoppable(Bars(display), stop)
+        yield StoppableProgress(BarProgress(display), stop)
 
 
 class Amount(ProgressColumn):

@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 
 from hakken.ratings import MAX_ANIME_ID
-from hakken.training.tables.batches import check_columns, opened
-from hakken.training.tables.columns import texts
-from hakken.training.tables.files import Part
+from hakken.training.tables.column_values import texts
+from hakken.training.tables.part_reader import check_columns, opened
+from hakken.training.tables.parts import Part
 
 ANIME_ID = re.compile(r"[0-9]{1,10}")
 
@@ -34,7 +34,7 @@ def records(
             rows = (dict(zip(wanted, row, strict=True)) for row in fields)
             records = [
                 *zip(batch.lines.tolist(), rows, strict=True),
-                *((line, {}) for line in batch.misshapen.tolist()),
+                *((line, {}) for line in batch.malformed.tolist()),
             ]
             yield from sorted(records, key=itemgetter(0))
 

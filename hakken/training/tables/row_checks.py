@@ -10,13 +10,13 @@ import pyarrow as pa
 from hakken.errors import TableError
 from hakken.model.arrays import Array, Int8s, Int32s, Int64s
 from hakken.ratings import MAX_ANIME_ID, MAX_SCORE, STATUS_OF_CODE
-from hakken.training.tables.columns import NO_DAY, Batch, days, listed, numbers, texts
-from hakken.training.tables.faults import N_EXAMPLES
+from hakken.training.tables.column_values import NO_DAY, Batch, days, listed, numbers, texts
 from hakken.training.tables.rating_table import COMPLETED, EPOCH, UNKNOWN_STATUS
+from hakken.training.tables.rejected_rows import N_EXAMPLES
 
 NOT_SCORED = -1
 """What some tables write for an entry without a score; others write 0."""
-MISSHAPEN = "wrong number of fields"
+MALFORMED = "wrong number of fields"
 UPDATED = "updated_at"
 """When an entry was last changed: a column that any rating table may have."""
 EARLIEST = (date(1990, 1, 1) - EPOCH).days
@@ -74,7 +74,7 @@ class Labels(NamedTuple):
         return Labels(codes.astype(np.int32), [self.values[code] for code in used.tolist()])
 
 
-class Fault(NamedTuple):
+class Rejection(NamedTuple):
     """Rows of a batch that can't be used for one reason; `lines` are the first few of them."""
 
     reason: str
@@ -82,7 +82,7 @@ class Fault(NamedTuple):
     lines: list[int]
 
 
-class Kept(NamedTuple):
+class UsableRows(NamedTuple):
     """What is kept of a batch of rows.
 
     Attributes:
@@ -94,7 +94,7 @@ class Kept(NamedTuple):
         updated: `(n_users,)` int32, newest day of each of `users.values`, 0 where it is unknown; None where the
             table has no times.
         lines: `(n,)` int64, where they stand.
-        faults: what was left out.
+        rejected: what was left out.
     """
 
     rows: int
@@ -104,7 +104,7 @@ class Kept(NamedTuple):
     statuses: Int8s | None
     updated: Int32s | None
     lines: Int64s
-    faults: list[Fault]
+    rejected: list[Rejection]
 
 
 def kind_of(where: object, columns: Sequence[str]) -> Kind:
@@ -120,13 +120,13 @@ def kind_of(where: object, columns: Sequence[str]) -> Kind:
     return kind._replace(dated=UPDATED in columns)
 
 
-def keep_usable(kind: Kind, batch: Batch) -> Kept:
+def keep_usable(kind: Kind, batch: Batch) -> UsableRows:
     """Test a batch of rows, which has the columns `kind.columns`, and keep those that can be used.
 
     Raises:
         TableError: a column is of a type that can't hold what it should.
     """
-    columns, lines, misshapen = batch
+    columns, lines, malformed = batch
     users = _labels(texts(columns[0]) if kind.named else pa.array(numbers(columns[0])))
     anime_ids, scores = numbers(columns[1]), numbers(columns[2])
     tests = {
@@ -140,24 +140,24 @@ def keep_usable(kind: Kind, batch: Batch) -> Kept:
         tests["impossible status"] = np.isin(statuses, [UNKNOWN_STATUS, *STATUS_OF_CODE])
         # Whoever scored it has watched it.
         statuses = np.where((statuses == UNKNOWN_STATUS) & (scores > 0), COMPLETED, statuses)
-    good, faults = _judge(tests, lines)
-    if len(misshapen):
-        faults.insert(0, Fault(MISSHAPEN, len(misshapen), misshapen[:N_EXAMPLES].tolist()))
+    good, rejected = _judge(tests, lines)
+    if len(malformed):
+        rejected.insert(0, Rejection(MALFORMED, len(malformed), malformed[:N_EXAMPLES].tolist()))
     kept = slice(None) if good.all() else np.flatnonzero(good)
     users = users.take(kept)
     updated = None
     if kind.dated:
         updated, impossible = _newest(users, days(columns[-1])[kept], lines[kept])
-        faults += impossible
-    return Kept(
-        rows=len(lines) + len(misshapen),
+        rejected += impossible
+    return UsableRows(
+        rows=len(lines) + len(malformed),
         users=users,
         items=_labels(pa.array(anime_ids[kept])),
         scores=np.maximum(scores[kept], 0).astype(np.int8),
         statuses=None if statuses is None else statuses[kept].astype(np.int8),
         updated=updated,
         lines=lines[kept],
-        faults=faults,
+        rejected=rejected,
     )
 
 
@@ -190,19 +190,19 @@ def _is_text(name: bytes) -> bool:
         return False
 
 
-def _judge(tests: dict[str, Array], lines: Int64s) -> tuple[Array, list[Fault]]:
+def _judge(tests: dict[str, Array], lines: Int64s) -> tuple[Array, list[Rejection]]:
     """Which rows passed all tests; a row that failed several counts for the first of them."""
     good = np.ones(len(lines), dtype=bool)
-    faults = []
+    rejected = []
     for reason, passed in tests.items():
         failed = good & ~passed
         if failed.any():
-            faults.append(Fault(reason, int(failed.sum()), lines[failed][:N_EXAMPLES].tolist()))
+            rejected.append(Rejection(reason, int(failed.sum()), lines[failed][:N_EXAMPLES].tolist()))
             good &= passed
-    return good, faults
+    return good, rejected
 
 
-def _newest(users: Labels, updated: Int64s, lines: Int64s) -> tuple[Int32s, list[Fault]]:
+def _newest(users: Labels, updated: Int64s, lines: Int64s) -> tuple[Int32s, list[Rejection]]:
     """Each user's newest possible day, `(n_values,)`, and the days that are none."""
     tomorrow = (datetime.now(UTC).date() - EPOCH).days + 1
     possible = (updated >= EARLIEST) & (updated <= tomorrow)

@@ -7,10 +7,10 @@ from itertools import islice
 from hakken.errors import TableError
 
 N_EXAMPLES = 5
-"""Places named for each reason; the rest is only counted."""
+"""RowLocations named for each reason; the rest is only counted."""
 
 
-class Faults:
+class RejectedRows:
     """Counts what is left out, by reason, and keeps the first few places of each; or refuses the first.
 
     Attributes:

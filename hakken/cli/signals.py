@@ -12,11 +12,11 @@ BY_SIGNAL = 128
 """A shell's exit status for a command that a signal ended is this and the signal's number: 130, 143."""
 
 
-class Stopped(BaseException):
+class StopSignal(BaseException):
     """A signal came. No `Exception`: nothing on its way may take it for a failure and go on."""
 
 
-class Stop:
+class StopFlag:
     """Whether a signal came.
 
     Attributes:
@@ -28,27 +28,27 @@ class Stop:
     def check(self) -> None:
         """Go no further if a signal came."""
         if self.number is not None:
-            raise Stopped
+            raise StopSignal
 
 
 @contextmanager
-def stoppable(sentence: Callable[[], str]) -> Iterator[Stop]:
+def stop_on_signal(sentence: Callable[[], str]) -> Iterator[StopFlag]:
     """Let a signal end the block as an error would, so that everything is cleaned up, and then the command.
 
     Args:
         sentence: asked what to say, after the block.
     """
-    stop = Stop()
+    stop = StopFlag()
 
     def note(number: int, _: object) -> None:
         if stop.number is None:  # an impatient second Ctrl-C must not break the cleaning up
             stop.number = number
-            raise Stopped
+            raise StopSignal
 
     before = {number: signal.signal(number, note) for number in SIGNALS if _is_heard(number)}
     try:
         yield stop
-    except Stopped:
+    except StopSignal:
         click.echo(sentence(), err=True)
         raise SystemExit(BY_SIGNAL + (stop.number or 0)) from None
     finally:

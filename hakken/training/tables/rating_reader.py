@@ -10,12 +10,12 @@ from pathlib import Path
 
 from hakken.errors import TableError
 from hakken.training.progress import SILENT, Progress
-from hakken.training.tables.batches import Load, check_columns, opened
-from hakken.training.tables.faults import Faults
-from hakken.training.tables.files import Part, expected_rows, parts_of
-from hakken.training.tables.gathering import Gathered
+from hakken.training.tables.part_reader import Load, check_columns, opened
+from hakken.training.tables.parts import Part, expected_rows, parts_of
 from hakken.training.tables.rating_table import RatingTable
-from hakken.training.tables.rows import Kept, Kind, keep_usable, kind_of
+from hakken.training.tables.rejected_rows import RejectedRows
+from hakken.training.tables.row_checks import Kind, UsableRows, keep_usable, kind_of
+from hakken.training.tables.table_builder import TableBuilder
 
 MAX_READERS = 8
 
@@ -44,26 +44,26 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
         TableError: a part can't be read or lacks a column, no row can be used, or `strict` is not satisfied.
     """
     parts = parts_of(path)
-    faults, gathered = Faults(strict=strict), Gathered()
+    rejected, builder = RejectedRows(strict=strict), TableBuilder()
     with progress.stage("reading", sum(map(expected_rows, parts)), "rows") as advance:
         for part, kept in _kept(parts):
-            for fault in sorted(kept.faults, key=lambda fault: fault.lines[0]):
-                faults.add(fault.reason, fault.how_many, map(part.place, fault.lines))
-            gathered.add(part, kept)
+            for fault in sorted(kept.rejected, key=lambda fault: fault.lines[0]):
+                rejected.add(fault.reason, fault.how_many, map(part.location, fault.lines))
+            builder.add(part, kept)
             advance(kept.rows)
-    if not gathered.rows:
+    if not builder.rows:
         raise TableError(f"The table {path} has a header and no rows.")
-    if not len(gathered):
-        raise TableError(f"The table {path} holds no usable rating: {_in_words(faults)}.")
+    if not len(builder):
+        raise TableError(f"The table {path} holds no usable rating: {_in_words(rejected)}.")
     with progress.stage("ordering"):
-        return gathered.table(faults)
+        return builder.table(rejected)
 
 
-def _in_words(faults: Faults) -> str:
-    return "; ".join(f"{reason}: {count:,}" for reason, count in faults.dropped.most_common())
+def _in_words(rejected: RejectedRows) -> str:
+    return "; ".join(f"{reason}: {count:,}" for reason, count in rejected.dropped.most_common())
 
 
-def _kept(parts: list[Part]) -> Iterator[tuple[Part, Kept]]:
+def _kept(parts: list[Part]) -> Iterator[tuple[Part, UsableRows]]:
     """What is kept of each batch of each part, in their order."""
     kind: Kind | None = None
     for part in parts:
@@ -78,14 +78,14 @@ def _kept(parts: list[Part]) -> Iterator[tuple[Part, Kept]]:
                     yield part, kept
 
 
-def _keep_of(kind: Kind, load: Load) -> Kept:
+def _keep_of(kind: Kind, load: Load) -> UsableRows:
     return keep_usable(kind, load())
 
 
-def _in_order(jobs: Iterator[Callable[[], Kept]]) -> Generator[Kept]:
+def _in_order(jobs: Iterator[Callable[[], UsableRows]]) -> Generator[UsableRows]:
     """Do jobs on all cores and hand out their results in order; few are under way at a time."""
     n_readers = min(os.cpu_count() or 1, MAX_READERS)
-    waiting: deque[Future[Kept]] = deque()
+    waiting: deque[Future[UsableRows]] = deque()
     with ThreadPoolExecutor(n_readers) as pool:
         for job in jobs:
             waiting.append(pool.submit(job))

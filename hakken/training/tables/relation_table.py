@@ -9,11 +9,11 @@ import msgspec
 from hakken.catalogue import Catalogue, Related, spaced
 from hakken.errors import TableError
 from hakken.series import Relation, with_series
-from hakken.training.tables.anime import AnimeTable
-from hakken.training.tables.faults import N_EXAMPLES, Faults
-from hakken.training.tables.files import parts_of
-from hakken.training.tables.records import anime_id_of, records
-from hakken.training.tables.rows import MISSHAPEN
+from hakken.training.tables.anime_table import AnimeTable
+from hakken.training.tables.parts import parts_of
+from hakken.training.tables.rejected_rows import N_EXAMPLES, RejectedRows
+from hakken.training.tables.row_checks import MALFORMED
+from hakken.training.tables.text_rows import anime_id_of, records
 
 RELATION_COLUMNS = ("anime_id", "relation", "related_id")
 STATED = Path(__file__).with_name("stated_relations.csv")
@@ -34,16 +34,16 @@ def in_series(anime: AnimeTable, relations: Path | None = None, *, strict: bool 
     Raises:
         TableError: the relations can't be read, lack a column or hold no usable row, or `strict` is not satisfied.
     """
-    faults = Faults(strict=strict)
+    rejected = RejectedRows(strict=strict)
     known: list[Relation] = []
     if relations:
-        known = list(_relations(relations, faults))
+        known = list(_relations(relations, rejected))
         if not known:
-            why = "".join(f": {reason}" for reason in faults.dropped)
+            why = "".join(f": {reason}" for reason in rejected.dropped)
             raise TableError(f"The table {relations} holds no usable row{why}.")
         known = with_stated(known)
-    dropped = anime.dropped + faults.dropped
-    places = {reason: anime.examples.get(reason, ()) + faults.examples.get(reason, ()) for reason in dropped}
+    dropped = anime.dropped + rejected.dropped
+    places = {reason: anime.examples.get(reason, ()) + rejected.examples.get(reason, ()) for reason in dropped}
     examples = {reason: some[:N_EXAMPLES] for reason, some in places.items()}
     catalogue = _related(with_series(anime.catalogue, known), known)
     return AnimeTable(catalogue, dropped, examples)
@@ -51,7 +51,7 @@ def in_series(anime: AnimeTable, relations: Path | None = None, *, strict: bool 
 
 def with_stated(known: Iterable[Relation]) -> list[Relation]:
     """The same and the stated relations, which go before what was inferred of the same two."""
-    stated = list(_relations(STATED, Faults(strict=True)))
+    stated = list(_relations(STATED, RejectedRows(strict=True)))
     pairs = {frozenset((one.anime_id, one.related_id)) for one in stated}
     of_others = (one for one in known if one.confidence is None or {one.anime_id, one.related_id} not in pairs)
     return [*of_others, *stated]
@@ -68,20 +68,20 @@ def _related(catalogue: Catalogue, known: Iterable[Relation]) -> Catalogue:
     return Catalogue([*catalogue.values(), *changed])
 
 
-def _relations(path: Path, faults: Faults) -> Iterator[Relation]:
+def _relations(path: Path, rejected: RejectedRows) -> Iterator[Relation]:
     for part in parts_of(path):
         for line, fields in records(part, RELATION_COLUMNS, ["confidence"]):
             relation = _relation([field.decode(errors="replace").strip() for field in fields.values()])
             if isinstance(relation, Relation):
                 yield relation
             else:
-                faults.add(relation, 1, [part.place(line)])
+                rejected.add(relation, 1, [part.location(line)])
 
 
 def _relation(texts: list[str]) -> Relation | str:
     """A row's relation, or why it holds none."""
     if not texts:
-        return MISSHAPEN
+        return MALFORMED
     of, kind, to, confidence = [*texts, ""][:4]
     anime_id, related_id = anime_id_of(of), anime_id_of(to)
     if anime_id is None:

@@ -19,10 +19,10 @@ from scipy.optimize import lsq_linear
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.evaluation import metrics
-from hakken.evaluation.keys import keys_of
 from hakken.evaluation.method import Answer
-from hakken.evaluation.protocol import Newcomer, Split, of_users, split
+from hakken.evaluation.protocol import Split, TestUser, of_users, split
 from hakken.evaluation.reading import NamedTable
+from hakken.evaluation.series_keys import keys_of
 from hakken.model import Model, Parameters, fold_in, predict, preference
 from hakken.model.arrays import Float64s
 from hakken.model.prediction import IMPLICIT_RANGE
@@ -242,7 +242,7 @@ class _Fold:
         return Model(self._fitted.arrays, manifest, "unsaved")
 
 
-def _asked(user: Newcomer, bundle: ModelBundle, preferences: Preferences) -> list[int]:
+def _asked(user: TestUser, bundle: ModelBundle, preferences: Preferences) -> list[int]:
     rows = rank(user.given, bundle, preferences).best.rows
     ids: list[int] = bundle.model.arrays.anime_ids[rows].tolist()
     return ids

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
-from hakken.evaluation.judging import Outcome
 from hakken.evaluation.method import Method
 from hakken.evaluation.metrics import MEASURES, Measure, Sums
+from hakken.evaluation.outcomes import Outcome
 from hakken.model.arrays import Float64s, Int64s
 
 CONFIDENCE = 0.95

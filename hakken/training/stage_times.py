@@ -30,7 +30,7 @@ class Stage(NamedTuple):
     peak: int | None
 
 
-class Measured:
+class StageTimer:
     """Passes stages on to someone who shows them, and notes what each took.
 
     Attributes:

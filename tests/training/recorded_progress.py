@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from hakken.training.progress import Advance
 
 
-class Heard:
+class RecordedProgress:
     """Hears of stages, one after the other; what is remembered is of the last, and what was done of all."""
 
     def __init__(self) -> None:

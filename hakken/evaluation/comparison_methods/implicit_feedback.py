@@ -13,8 +13,8 @@ from implicit.utils import ParameterWarning
 from threadpoolctl import threadpool_limits
 
 from hakken.errors import TableError
-from hakken.evaluation.method import Rival
-from hakken.evaluation.protocol import Newcomer, Split
+from hakken.evaluation.method import ComparisonMethod
+from hakken.evaluation.protocol import Split, TestUser
 from hakken.model.arrays import Array, Float64s
 
 NEIGHBOURS = 50
@@ -23,7 +23,7 @@ EASE_REGULARISER = 200.0
 SEED = 0
 
 
-class _OnLists(Rival):
+class _OnLists(ComparisonMethod):
     """What is common to them: a list is a row of ones."""
 
     def _matrix(self, split: Split) -> scipy.sparse.csr_matrix:
@@ -32,7 +32,7 @@ class _OnLists(Rival):
         ones = np.ones(len(table), dtype=np.float32)
         return scipy.sparse.csr_matrix((ones, (table.users, table.items)), (table.n_users, split.n_items))
 
-    def _row(self, user: Newcomer) -> scipy.sparse.csr_matrix:
+    def _row(self, user: TestUser) -> scipy.sparse.csr_matrix:
         """`(1, n_items)` float32 CSR: the same of the list that is given."""
         items = self._split.items_of([rating.anime_id for rating in user.given.ratings])
         ones = np.ones(len(items), dtype=np.float32)
@@ -52,7 +52,7 @@ class ItemKnn(_OnLists):
             model.fit(self._matrix(split), show_progress=False)
         self._similarities = model.similarity.tocsr()
 
-    def scores(self, user: Newcomer) -> Float64s:
+    def scores(self, user: TestUser) -> Float64s:
         """Sum of each item's similarities to what is on the list."""
         return _dense(self._row(user) @ self._similarities.T)
 
@@ -71,7 +71,7 @@ class Als(_OnLists):
             )
             self._model.fit(self._matrix(split), show_progress=False)
 
-    def scores(self, user: Newcomer) -> Float64s:
+    def scores(self, user: TestUser) -> Float64s:
         """`x_u · y_i`, the user's factors solved for with the items' fixed."""
         with threadpool_limits(1, "blas"):  # twice as fast for so small a matrix
             factors = np.ravel(self._model.recalculate_user(0, self._row(user)))
@@ -93,7 +93,7 @@ class Ease(_OnLists):
         if self.keep is not None:
             cut(self._weights, self.keep)
 
-    def scores(self, user: Newcomer) -> Float64s:
+    def scores(self, user: TestUser) -> Float64s:
         """Sum of the weights from what is on the list to each item."""
         items = self._split.items_of([rating.anime_id for rating in user.given.ratings])
         return np.asarray(self._weights[items].sum(axis=0, dtype=np.float64))

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.evaluation.method import Rival
-from hakken.evaluation.protocol import Newcomer, Split
-from hakken.evaluation.rivals.neighbours import all_similarities, interpolated
+from hakken.evaluation.comparison_methods.neighbours import all_similarities, interpolated
+from hakken.evaluation.method import ComparisonMethod
+from hakken.evaluation.protocol import Split, TestUser
 from hakken.model import TEXTBOOK
 from hakken.model.arrays import Float64s, Int64s
 from hakken.training.baselines import als_baselines
@@ -27,7 +27,7 @@ class FoldedIn(NamedTuple):
     residuals: Float64s
 
 
-class Popularity(Rival):
+class Popularity(ComparisonMethod):
     """How many training users have a title on their lists, whoever asks."""
 
     name = "popularity"
@@ -37,12 +37,12 @@ class Popularity(Rival):
     def _fit(self, split: Split) -> None:
         self._counts = np.bincount(split.training.items, minlength=split.n_items).astype(np.float64)
 
-    def scores(self, user: Newcomer) -> Float64s:  # noqa: ARG002  # as every method is asked
+    def scores(self, user: TestUser) -> Float64s:  # noqa: ARG002  # as every method is asked
         """Entries of each item, scored or not."""
         return self._counts
 
 
-class ItemMean(Rival):
+class ItemMean(ComparisonMethod):
     """The mean of a title's scores, whoever asks."""
 
     name = "item-mean"
@@ -57,12 +57,12 @@ class ItemMean(Rival):
         sums = np.bincount(items, given, minlength=split.n_items)
         self._means: Float64s = np.divide(sums, counts, out=np.full(split.n_items, given.mean()), where=counts > 0)
 
-    def scores(self, user: Newcomer) -> Float64s:  # noqa: ARG002  # as every method is asked
+    def scores(self, user: TestUser) -> Float64s:  # noqa: ARG002  # as every method is asked
         """Mean score of each item; that of all scores for one that nobody scored."""
         return self._means
 
 
-class Baseline(Rival):
+class Baseline(ComparisonMethod):
     """`mu + b_u + b_i`: the prediction without neighbours. It ranks by `b_i`."""
 
     name = "baseline"
@@ -73,7 +73,7 @@ class Baseline(Rival):
     def _fit(self, split: Split) -> None:
         self._fit_biases(split)
 
-    def scores(self, user: Newcomer) -> Float64s:
+    def scores(self, user: TestUser) -> Float64s:
         """Baseline of each item."""
         return self._fold_in(user).baseline
 
@@ -84,7 +84,7 @@ class Baseline(Rival):
         b_u, self._b_i = als_baselines(matrix, TEXTBOOK.reg_u, TEXTBOOK.reg_i, TEXTBOOK.n_epochs)
         return matrix, matrix.residuals(b_u, self._b_i)
 
-    def _fold_in(self, user: Newcomer) -> FoldedIn:
+    def _fold_in(self, user: TestUser) -> FoldedIn:
         places = {anime_id: item for item, anime_id in enumerate(self._split.training.anime_ids.tolist())}
         scored = [(places[one.anime_id], one.score) for one in user.given.scored if one.anime_id in places]
         items, scores = np.array(scored, dtype=np.int64).reshape(-1, 2).T
@@ -106,7 +106,7 @@ class Original(Baseline):
     def _fit(self, split: Split) -> None:
         self._sims = all_similarities(*self._fit_biases(split))
 
-    def scores(self, user: Newcomer) -> Float64s:
+    def scores(self, user: TestUser) -> Float64s:
         """`r_hat` of each item."""
         folded = self._fold_in(user)
         # Rows are as good as columns, of a symmetric matrix, and lie together.

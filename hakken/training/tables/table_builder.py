@@ -6,17 +6,17 @@ import numpy as np
 
 from hakken.errors import TableError
 from hakken.model.arrays import Array, Int8s, Int32s, Int64s
-from hakken.training.tables.faults import N_EXAMPLES, Faults
-from hakken.training.tables.files import Part
 from hakken.training.tables.kernels import keys_by_user, sort_and_split
+from hakken.training.tables.parts import Part
 from hakken.training.tables.rating_table import RatingTable
-from hakken.training.tables.rows import Kept
+from hakken.training.tables.rejected_rows import N_EXAMPLES, RejectedRows
+from hakken.training.tables.row_checks import UsableRows
 
 REPEATED = "a later row for the same user and anime"
 MAX_ENTRIES = 2**32
 
 
-class Numbering:
+class ValueNumbers:
     """Numbers distinct values in the order in which they turn up, then in their own order."""
 
     def __init__(self) -> None:
@@ -41,8 +41,8 @@ class Numbering:
         return ranks
 
 
-class Places:
-    """Where each entry stood, as runs of entries on consecutive lines: a table without faults is one run a batch."""
+class RowLocations:
+    """Where each entry stood, as runs of entries on consecutive lines: one run a batch where no row was rejected."""
 
     def __init__(self) -> None:
         self._n_entries = 0
@@ -65,10 +65,10 @@ class Places:
         )
         run = int(np.searchsorted(self._starts[batch], entry, side="right")) - 1
         line = self._lines[batch][run] + entry - self._starts[batch][run]
-        return self._parts[batch].place(int(line))
+        return self._parts[batch].location(int(line))
 
 
-class Order(NamedTuple):
+class SortedEntries(NamedTuple):
     """Entries in the order of users and items.
 
     Attributes:
@@ -84,19 +84,19 @@ class Order(NamedTuple):
     repeated: Array
 
 
-class Gathered:
+class TableBuilder:
     """The entries read so far: 9 bytes each, or 10 where the table has statuses."""
 
     def __init__(self) -> None:
         self.rows = 0
-        self._users, self._items = Numbering(), Numbering()
-        self._places = Places()
+        self._users, self._items = ValueNumbers(), ValueNumbers()
+        self._places = RowLocations()
         self._codes: tuple[list[Int32s], list[Int32s]] = ([], [])
         self._scores: list[Int8s] = []
         self._statuses: list[Int8s] = []
         self._updated = np.zeros(0, dtype=np.int32)
 
-    def add(self, part: Part, kept: Kept) -> None:
+    def add(self, part: Part, kept: UsableRows) -> None:
         """Take over what is kept of the next batch."""
         self.rows += kept.rows
         self._places.add(part, kept.lines)
@@ -113,11 +113,11 @@ class Gathered:
     def __len__(self) -> int:
         return sum(map(len, self._scores))
 
-    def table(self, faults: Faults) -> RatingTable:
+    def table(self, rejected: RejectedRows) -> RatingTable:
         """Put the entries in order, which uses them up: it can be done once.
 
         Raises:
-            TableError: there are too many entries, or a pair is repeated and `faults` are strict.
+            TableError: there are too many entries, or a pair is repeated and `rejected` is strict.
         """
         if len(self) > MAX_ENTRIES:
             raise TableError(f"The table holds more than {MAX_ENTRIES:,} entries, which is more than we can number.")
@@ -126,7 +126,7 @@ class Gathered:
         # Neither array has another name here, so that it is let go as soon as it has been used.
         order = in_order(rank[_joined(users)], self._items.ranks()[_joined(items)], len(self._users))
         first = (self._places.find(int(position)) for position in order.repeated[:N_EXAMPLES])
-        faults.add(REPEATED, len(order.repeated), first)
+        rejected.add(REPEATED, len(order.repeated), first)
         return RatingTable(
             anime_ids=np.array(self._items.sorted(), dtype=np.int32),
             n_users=len(self._users),
@@ -134,14 +134,14 @@ class Gathered:
             items=order.items,
             scores=_joined(self._scores)[order.positions],
             rows=self.rows,
-            dropped=faults.dropped,
-            examples=faults.examples,
+            dropped=rejected.dropped,
+            examples=rejected.examples,
             statuses=_joined(self._statuses)[order.positions] if self._statuses else np.zeros(0, np.int8),
             updated=self._updated[np.argsort(rank)] if len(self._updated) else self._updated,
         )
 
 
-def in_order(users: Int32s, items: Int32s, n_users: int) -> Order:
+def in_order(users: Int32s, items: Int32s, n_users: int) -> SortedEntries:
     """Sort entries by user, then item; of a repeated pair only the last one is kept.
 
     Args:
@@ -160,8 +160,8 @@ def in_order(users: Int32s, items: Int32s, n_users: int) -> Order:
     last = np.append(items[1:] != items[:-1], True)
     last[begins[1:] - 1] = True  # each user's last entry, whatever the next user begins with
     if last.all():
-        return Order(users, items, positions, np.zeros(0, dtype=np.uint32))
-    return Order(users[last], items[last], positions[last], np.sort(positions[~last]))
+        return SortedEntries(users, items, positions, np.zeros(0, dtype=np.uint32))
+    return SortedEntries(users[last], items[last], positions[last], np.sort(positions[~last]))
 
 
 def _joined(chunks: list[Array]) -> Array:

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hakken.evaluation import metrics
-from hakken.evaluation.keys import Keys
 from hakken.evaluation.method import Answer, Method
 from hakken.evaluation.metrics import RECALLED, TOP, Sums
 from hakken.evaluation.protocol import Split
+from hakken.evaluation.series_keys import SeriesKeys
 from hakken.model.arrays import Int64s
 from hakken.training.progress import SILENT, Progress
 
@@ -44,8 +44,10 @@ class Outcome:
     answer_seconds: float
 
 
-def judge(method: Method, split: Split, keys: Keys | None = None, progress: Progress = SILENT) -> Outcome:
-    """Fit a method, ask it for every test user, and judge the answers.
+def evaluate_method(
+    method: Method, split: Split, keys: SeriesKeys | None = None, progress: Progress = SILENT
+) -> Outcome:
+    """Fit a method, ask it for every test user, and measure the answers.
 
     Args:
         method: to be fitted.
@@ -102,7 +104,9 @@ def _ratings(answers: list[Answer], split: Split) -> dict[str, Sums]:
     return {"rmse": squares, "mae": sizes} if squares and sizes else {}
 
 
-def _discovery(answers: list[Answer], discovered: list[list[str]], split: Split, keys: Keys | None) -> dict[str, Sums]:
+def _discovery(
+    answers: list[Answer], discovered: list[list[str]], split: Split, keys: SeriesKeys | None
+) -> dict[str, Sums]:
     if keys is None:
         return {}
     held_out = [metrics.new_series(user.held_out, user, keys) for user in split.users]

@@ -1,10 +1,10 @@
 """What Hakken is compared with: simple rules, and methods of other libraries with settings that suit them."""
 
-from hakken.evaluation.rivals.implicit_feedback import Als, Ease, Ease200, ItemKnn
-from hakken.evaluation.rivals.simple import Baseline, ItemMean, Original, Popularity
-from hakken.evaluation.rivals.surprises import SurpriseKnnBaseline, SurpriseSvd, SurpriseSvdpp
+from hakken.evaluation.comparison_methods.implicit_feedback import Als, Ease, Ease200, ItemKnn
+from hakken.evaluation.comparison_methods.simple import Baseline, ItemMean, Original, Popularity
+from hakken.evaluation.comparison_methods.surprise_methods import SurpriseKnnBaseline, SurpriseSvd, SurpriseSvdpp
 
-RIVALS = (
+COMPARISON_METHODS = (
     Popularity,
     ItemMean,
     Baseline,

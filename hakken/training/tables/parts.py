@@ -28,7 +28,7 @@ class Part(NamedTuple):
     packing: str | None
     is_parquet: bool
 
-    def place(self, number: int) -> str:
+    def location(self, number: int) -> str:
         """Name a row for a person, by its line or, in Parquet, by its number from 1."""
         return f"{self.path.name}, {'row' if self.is_parquet else 'line'} {number}"
 

@@ -11,7 +11,7 @@ from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hakken.evaluation.judging import Outcome
+from hakken.evaluation.outcomes import Outcome
 from hakken.model.arrays import Float64s, Int64s
 
 Outcomes = Mapping[str, Sequence[Outcome]]

@@ -5,7 +5,7 @@ import numpy as np
 
 from hakken.model import TEXTBOOK
 from hakken.model.arrays import Float64s
-from hakken.training.dense import fill_similarities
+from hakken.training.knn_kernels import fill_similarities
 from hakken.training.matrix import ScoreMatrix
 
 ITEMS_AT_ONCE = 1024

@@ -11,8 +11,8 @@ from pyarrow import parquet
 
 from hakken.errors import TableError
 from hakken.training.tables import csv_blocks
-from hakken.training.tables.columns import Batch, listed
-from hakken.training.tables.files import Part, readable
+from hakken.training.tables.column_values import Batch, listed
+from hakken.training.tables.parts import Part, readable
 
 PARQUET_BATCH_ROWS = 1 << 17
 Load = Callable[[], Batch]

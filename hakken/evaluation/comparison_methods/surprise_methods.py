@@ -15,9 +15,9 @@ from io import TextIOBase
 import numpy as np
 import surprise
 
-from hakken.evaluation.method import Rival
-from hakken.evaluation.protocol import Newcomer, Split
-from hakken.evaluation.rivals.neighbours import interpolated
+from hakken.evaluation.comparison_methods.neighbours import interpolated
+from hakken.evaluation.method import ComparisonMethod
+from hakken.evaluation.protocol import Split, TestUser
 from hakken.model.arrays import Float64s, Int64s
 from hakken.model.manifest import TEXTBOOK
 from hakken.ratings import MAX_SCORE, MIN_SCORE
@@ -29,7 +29,7 @@ NEIGHBOURS = 40
 """Surprise's own defaults, both."""
 
 
-class SurpriseRival(Rival):
+class SurpriseMethod(ComparisonMethod):
     """What is common to them: the trainset, and items that it doesn't hold."""
 
     folds_in = False
@@ -56,7 +56,7 @@ class SurpriseRival(Rival):
         self._inner = inner[self._known]
         self._fitted = algorithm
 
-    def scores(self, user: Newcomer) -> Float64s:
+    def scores(self, user: TestUser) -> Float64s:
         """`r_hat` of each item; of one that nobody scored, what is known without it."""
         u = self._trainset.to_inner_uid(user.name)
         r_hat = np.full(self._split.n_items, self._trainset.global_mean + self._fitted.bu[u])
@@ -72,7 +72,7 @@ class SurpriseRival(Rival):
         """What is added to the baseline, `(len(items),)`, score points; inner ids."""
 
 
-class SurpriseKnnBaseline(SurpriseRival):
+class SurpriseKnnBaseline(SurpriseMethod):
     """Item-based KNN-with-baseline."""
 
     name = "knn-baseline"
@@ -91,7 +91,7 @@ class SurpriseKnnBaseline(SurpriseRival):
         return interpolated(np.nan_to_num(fitted.sim[np.ix_(items, rated)]), residuals, NEIGHBOURS)
 
 
-class SurpriseSvd(SurpriseRival):
+class SurpriseSvd(SurpriseMethod):
     """Matrix factorisation with biases, by stochastic gradient descent."""
 
     name = "svd"
@@ -106,7 +106,7 @@ class SurpriseSvd(SurpriseRival):
         return np.asarray(self._fitted.qi[items] @ self._fitted.pu[u])
 
 
-class SurpriseSvdpp(SurpriseRival):
+class SurpriseSvdpp(SurpriseMethod):
     """SVD++: what was rated counts too, whatever the rating."""
 
     name = "svdpp"
