@@ -56,7 +56,6 @@ def tune(
     # Loading the compiler takes a second, which the other commands should not wait for; here and below.
     from hakken.catalogue import Catalogue  # noqa: PLC0415  # loads slowly
     from hakken.evaluation import match_tuning  # noqa: PLC0415  # loads slowly
-    from hakken.evaluation.reading import read_named  # noqa: PLC0415  # loads slowly
     from hakken.training import tables, tuning  # noqa: PLC0415  # loads slowly
 
     def say(text: str) -> None:
@@ -72,17 +71,15 @@ def tune(
             if anime:
                 with progress.stage("reading anime"):
                     catalogue = tables.in_series(tables.read_anime_table(anime, titles), relations).catalogue
-            named = read_named(ratings, progress)
-        scores = tuning.take_scores(named.table, sample_users, seed)
-        say(
-            f"{ratings}: tuning on {len(scores.scores):,} scores of {scores.n_users:,} of {named.table.n_users:,} users"
-        )
+            table = tables.read_ratings(ratings, progress=progress)
+        scores = tuning.take_scores(table, sample_users, seed)
+        say(f"{ratings}: tuning on {len(scores.scores):,} scores of {scores.n_users:,} of {table.n_users:,} users")
         with show_progress(stop, quiet=quiet) as progress:
             tuned = tuning.tune(scores, iterations, seed, progress)
             of_ratings = {name: getattr(tuned.parameters, name) for name in tuning.TUNED}
             start = msgspec.structs.replace(Parameters(), **of_ratings)
             try:
-                some = match_tuning.sampled(named, scores.n_users, seed)
+                some = match_tuning.sampled(table, scores.n_users, seed)
                 match = match_tuning.tune_match(some, catalogue, start, iterations, seed=seed, progress=progress)
             except TableError as error:
                 click.echo(f"What lists are made with stays as it is by default. {error}", err=True)

@@ -12,12 +12,11 @@ from hakken.evaluation.hidden_years import Years, hide_years
 from hakken.evaluation.methods import Makers, makers
 from hakken.evaluation.outcomes import Outcome, evaluate_method
 from hakken.evaluation.protocol import split
-from hakken.evaluation.reading import NamedTable, read_named
 from hakken.evaluation.report import Evaluation
 from hakken.evaluation.series_keys import SeriesKeys, keys_of, read_keys, with_shows
 from hakken.model import Parameters
 from hakken.training.progress import SILENT, Advance, Progress
-from hakken.training.tables import in_series, read_anime_table
+from hakken.training.tables import RatingTable, in_series, read_anime_table, read_ratings
 
 
 class Sources(NamedTuple):
@@ -63,9 +62,9 @@ def evaluate(
     keys, catalogue = None, _catalogue(sources, progress)
     if sources.anime:
         keys = with_shows(read_keys(sources.keys) if sources.keys else keys_of(catalogue), catalogue)
-    named = read_named(sources.ratings, progress)
+    table = read_ratings(sources.ratings, progress=progress)
     made = makers(parameters, catalogue)
-    outcomes = compare(named, salts, {name: made[name] for name in names}, keys, progress)
+    outcomes = compare(table, salts, {name: made[name] for name in names}, keys, progress)
     with progress.stage("resampling"):
         methods = {name: made[name]() for name in names}
         return Evaluation.of(outcomes, methods, f"`{sources.ratings.name}`", keys, n_resamples)
@@ -91,8 +90,8 @@ def evaluate_hidden(
         TableError: a table can't be read or split, or nobody has a title of these years held out.
     """
     catalogue = _catalogue(sources, progress)
-    named = read_named(sources.ratings, progress)
-    return hide_years(named, catalogue, Years(*years), salts, parameters, progress=progress)
+    table = read_ratings(sources.ratings, progress=progress)
+    return hide_years(table, catalogue, Years(*years), salts, parameters, progress=progress)
 
 
 def _catalogue(sources: Sources, progress: Progress) -> Catalogue:
@@ -103,7 +102,7 @@ def _catalogue(sources: Sources, progress: Progress) -> Catalogue:
 
 
 def compare(
-    named: NamedTable,
+    table: RatingTable,
     salts: Sequence[str],
     made: Makers,
     keys: SeriesKeys | None,
@@ -114,7 +113,7 @@ def compare(
     Returns:
         Name of a method → its outcomes, one for each salt.
     """
-    splits = [split(named, salt) for salt in salts]  # all of them first: a salt that can't be used shows at once
+    splits = [split(table, salt) for salt in salts]  # all of them first: a salt that can't be used shows at once
     outcomes: dict[str, list[Outcome]] = {name: [] for name in made}
     for one in splits:
         heard = _OfSplit(progress, one.salt) if len(splits) > 1 else progress

@@ -19,7 +19,6 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import metrics
 from hakken.evaluation.protocol import TestUser, split
-from hakken.evaluation.reading import NamedTable
 from hakken.model import Model, Parameters
 from hakken.ratings import FranchiseRule, Planned, Preferences
 from hakken.recommend import rank
@@ -44,7 +43,7 @@ class Years(NamedTuple):
 
 
 def hide_years(
-    named: NamedTable,
+    table: RatingTable,
     catalogue: Catalogue,
     years: Years,
     salts: Sequence[str],
@@ -55,7 +54,7 @@ def hide_years(
     """Compare Hakken on titles hidden from training with ordering them by members.
 
     Args:
-        named: the table.
+        table: the ratings, with user ids.
         catalogue: of its titles.
         years: of the titles to hide.
         salts: what to split by.
@@ -72,7 +71,7 @@ def hide_years(
     hidden = {one.anime_id for one in catalogue.values() if years.have(one)}
     by_members = sorted(hidden, key=lambda anime_id: (-(catalogue[anime_id].members or 0), anime_id))
     rows = []
-    for divided in [split(named, salt) for salt in salts]:
+    for divided in [split(table, salt) for salt in salts]:
         users = [user for user in divided.users if hidden & user.held_out.keys()]
         if not users:
             raise TableError(f'Nobody whom the salt "{divided.salt}" tests with has a title of these years held out.')
@@ -83,8 +82,8 @@ def hide_years(
             "members": lambda user: _unlisted(by_members, user),
         }
         rows += [{"method": name, **_measured(ask, users, hidden)} for name, ask in methods.items()]
-    table = pd.DataFrame(rows).groupby("method", sort=False)
-    return table[list(MEASURES)].mean().join(table["people"].sum()).reset_index()
+    by_method = pd.DataFrame(rows).groupby("method", sort=False)
+    return by_method[list(MEASURES)].mean().join(by_method["people"].sum()).reset_index()
 
 
 def without_anime(table: RatingTable, anime_ids: Iterable[int]) -> RatingTable:

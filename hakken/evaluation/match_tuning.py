@@ -21,7 +21,6 @@ from hakken.catalogue import Catalogue
 from hakken.evaluation import metrics
 from hakken.evaluation.method import Answer
 from hakken.evaluation.protocol import Split, TestUser, of_users, split
-from hakken.evaluation.reading import NamedTable
 from hakken.evaluation.series_keys import keys_of
 from hakken.model import Model, Parameters, fold_in, predict, preference
 from hakken.model.arrays import Float64s
@@ -33,6 +32,7 @@ from hakken.training import fit
 from hakken.training.parameters import write_whole
 from hakken.training.pipeline import Fitted, with_preference_weights
 from hakken.training.progress import SILENT, Progress
+from hakken.training.tables import RatingTable
 from hakken.training.tuning import LogUniform
 
 SALTS = ("tuning 1", "tuning 2", "tuning 3")
@@ -103,18 +103,18 @@ class TunedMatch(NamedTuple):
         return pd.concat([rows, pd.DataFrame(constants)], axis=1)
 
 
-def sampled(named: NamedTable, n_users: int | None, seed: int) -> NamedTable:
+def sampled(table: RatingTable, n_users: int | None, seed: int) -> RatingTable:
     """All entries of some users of a table, drawn at random; of all where there are no more, or None is asked for."""
-    total = named.table.n_users
+    total = table.n_users
     if n_users is None or n_users >= total:
-        return named
+        return table
     chosen = np.zeros(total, dtype=np.bool_)
     chosen[np.random.default_rng(seed).choice(total, n_users, replace=False)] = True
-    return of_users(named, chosen)
+    return of_users(table, chosen)
 
 
 def tune_match(
-    named: NamedTable,
+    table: RatingTable,
     catalogue: Catalogue,
     start: Parameters,
     n_candidates: int,
@@ -125,7 +125,7 @@ def tune_match(
     """Search for the constants under which lists find what people went on to like.
 
     Args:
-        named: the table; all of it may be learnt from.
+        table: the ratings, with user ids; all of it may be learnt from.
         catalogue: of its titles; may be empty, then nothing is known of series.
         start: where to begin; the parameters of KNN-with-baseline are left as they are.
         n_candidates: candidates to draw, a third of them for the weights; `start` is one more in each stage.
@@ -135,7 +135,7 @@ def tune_match(
     Raises:
         TableError: the table is too small to be split.
     """
-    divided = [split(named, salt) for salt in SALTS]  # all of them first: what can't be split shows at once
+    divided = [split(table, salt) for salt in SALTS]  # all of them first: what can't be split shows at once
     with progress.stage("fitting the splits", len(SALTS), "models") as advance:
         folds = []
         for one in divided:

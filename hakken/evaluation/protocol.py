@@ -14,12 +14,12 @@ It depends on nothing that is drawn, so every program that follows it has the sa
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
 
 from hakken.errors import TableError
-from hakken.evaluation.reading import NamedTable
 from hakken.model.arrays import Array, Int64s
 from hakken.ratings import STATUS_OF_CODE, Rating, Status, UserList
 from hakken.training.tables import UNKNOWN_STATUS, RatingTable
@@ -56,13 +56,11 @@ class Split:
     Attributes:
         salt: what it was divided by.
         training: all rows of the users who are no test users, numbered anew from 0, as are the anime.
-        names: of the training users.
         users: the test users.
     """
 
     salt: str
     training: RatingTable
-    names: tuple[str, ...]
     users: tuple[TestUser, ...]
 
     @property
@@ -83,17 +81,17 @@ def bucket(salt: str, what: str) -> int:
     return zlib.crc32(f"{salt}:{what}".encode()) % BUCKETS
 
 
-def split(named: NamedTable, salt: str) -> Split:
+def split(table: RatingTable, salt: str) -> Split:
     """Divide a table.
 
     Raises:
         TableError: there is no test user, or nobody else to train on.
     """
-    table, names = named
+    names = table.user_names
     scored = np.bincount(table.users[table.scores > 0], minlength=table.n_users)
     is_test = np.array([n >= MIN_SCORED and bucket(salt, name) == 0 for n, name in zip(scored, names, strict=True)])
     begins = np.searchsorted(table.users, np.arange(table.n_users + 1))
-    users = tuple(_test_users(named, np.flatnonzero(is_test), begins, salt))
+    users = tuple(_test_users(table, np.flatnonzero(is_test), begins, salt))
     if not users:
         raise TableError(
             f'The salt "{salt}" makes no test user of this table: that takes {MIN_SCORED} scores, {MIN_GIVEN} of them '
@@ -101,17 +99,11 @@ def split(named: NamedTable, salt: str) -> Split:
         )
     if is_test.all():
         raise TableError(f'The salt "{salt}" makes everyone a test user: nobody is left to train on.')
-    training = of_users(named, ~is_test)
-    return Split(salt, training.table, training.names, users)
+    return Split(salt, of_users(table, ~is_test), users)
 
 
-def of_users(named: NamedTable, chosen: Array) -> NamedTable:
-    """All rows of some users, `(n_users,)` bool, users and anime numbered anew."""
-    return NamedTable(_rows_of(named.table, chosen), tuple(np.array(named.names)[chosen].tolist()))
-
-
-def _test_users(named: NamedTable, chosen: Array, begins: Array, salt: str) -> Iterator[TestUser]:
-    table, names = named
+def _test_users(table: RatingTable, chosen: Array, begins: Array, salt: str) -> Iterator[TestUser]:
+    names = table.user_names
     for u in chosen.tolist():
         rows = slice(begins[u], begins[u + 1])
         anime_ids, scores = table.anime_ids[table.items[rows]].tolist(), table.scores[rows].tolist()
@@ -126,8 +118,8 @@ def _test_users(named: NamedTable, chosen: Array, begins: Array, salt: str) -> I
             yield TestUser(names[u], user_list, held_out)
 
 
-def _rows_of(table: RatingTable, chosen: Array) -> RatingTable:
-    """Take all rows of some users, `(n_users,)` bool, and number users and anime anew."""
+def of_users(table: RatingTable, chosen: Array) -> RatingTable:
+    """Take all rows of some users, `(n_users,)` bool, with users and anime renumbered from 0."""
     rows = chosen[table.users]
     items, numbered = np.unique(table.items[rows], return_inverse=True)
     return RatingTable(
@@ -139,4 +131,5 @@ def _rows_of(table: RatingTable, chosen: Array) -> RatingTable:
         rows=int(rows.sum()),
         statuses=table.statuses[rows],
         updated=table.updated[chosen],
+        user_ids=list(compress(table.user_ids, chosen)),
     )

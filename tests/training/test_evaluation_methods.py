@@ -13,6 +13,7 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.cli.evaluate import METHODS
 from hakken.errors import TableError
+from hakken.evaluation import protocol
 from hakken.evaluation.comparison_methods import surprise_methods
 from hakken.evaluation.comparison_methods.implicit_feedback import (
     REGULARISATION,
@@ -33,13 +34,13 @@ from hakken.evaluation.comparison_methods.surprise_methods import (
 from hakken.evaluation.hakken_method import DEFAULT, RANKING, Hakken
 from hakken.evaluation.method import Method
 from hakken.evaluation.methods import makers
-from hakken.evaluation.protocol import Split, TestUser, split
-from hakken.evaluation.reading import read_named
+from hakken.evaluation.protocol import Split, split
 from hakken.model import TEXTBOOK, fold_in, predict, store
 from hakken.model.arrays import Array
 from hakken.ratings import Rating, Status, UserList
 from hakken.recommend import recommend
 from hakken.training import train
+from hakken.training.tables import read_ratings
 from tests import oracle
 from tests.models import PARAMETERS, small_catalogue
 from tests.training.recorded_progress import RecordedProgress
@@ -58,7 +59,7 @@ def ratings_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def divided(ratings_csv: Path) -> Split:
-    return split(read_named(ratings_csv), "hakken")
+    return split(read_ratings(ratings_csv), "hakken")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def matrix(divided: Split) -> Array:
     return whole
 
 
-def row_of(divided: Split, user: TestUser) -> Array:
+def row_of(divided: Split, user: protocol.TestUser) -> Array:
     ids = {rating.anime_id for rating in user.given.ratings}
     return np.array([float(anime_id in ids) for anime_id in divided.training.anime_ids.tolist()])
 
@@ -236,7 +237,7 @@ def test_surprises_methods_say_what_surprise_says(
 def test_a_title_that_nobody_scored_has_a_prediction_too(tmp_path: Path, ratings_csv: Path) -> None:
     path = tmp_path / "r.csv"
     path.write_text(ratings_csv.read_text() + "1,9999,-1\n2,9999,-1\n3,9999,-1\n")
-    divided = split(read_named(path), "hakken")
+    divided = split(read_ratings(path), "hakken")
     assert divided.training.anime_ids[-1] == 9999
     method = SurpriseSvd()
     method.fit(divided)

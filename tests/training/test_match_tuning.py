@@ -27,11 +27,11 @@ from hakken.evaluation.match_tuning import (
     tune_match,
 )
 from hakken.evaluation.protocol import split
-from hakken.evaluation.reading import NamedTable, read_named
 from hakken.model import Model, Parameters, fold_in, predict
 from hakken.ratings import Preferences
 from hakken.recommend import recommend
 from hakken.training import fit
+from hakken.training.tables import RatingTable
 from tests.models import PARAMETERS, small_catalogue
 from tests.training.evaluation_oracle import ndcg
 
@@ -39,13 +39,8 @@ N_CANDIDATES = 6
 
 
 @pytest.fixture(scope="module")
-def named(ratings_csv: Path) -> NamedTable:
-    return read_named(ratings_csv)
-
-
-@pytest.fixture(scope="module")
-def tuned(named: NamedTable) -> TunedMatch:
-    return tune_match(named, small_catalogue(), PARAMETERS, N_CANDIDATES, seed=1)
+def tuned(table: RatingTable) -> TunedMatch:
+    return tune_match(table, small_catalogue(), PARAMETERS, N_CANDIDATES, seed=1)
 
 
 def test_the_best_of_each_stage_is_where_the_next_begins(tuned: TunedMatch) -> None:
@@ -75,12 +70,12 @@ def test_only_what_a_stage_searches_for_is_changed(tuned: TunedMatch) -> None:
             assert 0.99 * space[name].low <= getattr(one.parameters, name) <= 1.01 * space[name].high
 
 
-def test_a_candidate_is_worth_what_its_lists_find(named: NamedTable, tuned: TunedMatch) -> None:
+def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: TunedMatch) -> None:
     """Asked as the pages ask, and judged by an NDCG that is written out."""
     one: Candidate = tuned.candidates[1]
     found = []
     for salt in SALTS:
-        divided = split(named, salt)
+        divided = split(table, salt)
         method = Hakken(one.parameters, small_catalogue())
         method.fit(divided)
         values = [ndcg(method.answer(user).ranking, set(user.liked)) for user in divided.users if user.liked]
@@ -94,11 +89,11 @@ def test_lists_are_asked_for_as_they_are_measured_later() -> None:
     assert match_tuning.LISTS["discovery_liked"] == Preferences(n=20)
 
 
-def test_the_implicit_term_leaves_less_error_than_none(named: NamedTable, tuned: TunedMatch) -> None:
+def test_the_implicit_term_leaves_less_error_than_none(table: RatingTable, tuned: TunedMatch) -> None:
     def rmse(parameters: Parameters) -> float:
         errors: list[float] = []
         for salt in SALTS:
-            divided = split(named, salt)
+            divided = split(table, salt)
             fitted = fit(divided.training, tuned.parameters)
             manifest = msgspec.structs.replace(fitted.manifest, parameters=parameters)
             model = Model(fitted.arrays, manifest, "unsaved")
@@ -117,33 +112,31 @@ def test_the_implicit_term_leaves_less_error_than_none(named: NamedTable, tuned:
     assert rmse(tuned.parameters) < rmse(msgspec.structs.replace(tuned.parameters, trust=other))
 
 
-def test_a_search_can_be_repeated_and_another_seed_is_another_search(named: NamedTable, tuned: TunedMatch) -> None:
-    again = tune_match(named, small_catalogue(), PARAMETERS, N_CANDIDATES, seed=1)
+def test_a_search_can_be_repeated_and_another_seed_is_another_search(table: RatingTable, tuned: TunedMatch) -> None:
+    again = tune_match(table, small_catalogue(), PARAMETERS, N_CANDIDATES, seed=1)
     pd.testing.assert_frame_equal(again.table, tuned.table)
-    other = tune_match(named, small_catalogue(), PARAMETERS, 1, seed=2)
+    other = tune_match(table, small_catalogue(), PARAMETERS, 1, seed=2)
     assert other.candidates[1].parameters not in [one.parameters for one in tuned.candidates]
 
 
-def test_without_a_catalogue_lists_are_tuned_all_the_same(named: NamedTable) -> None:
-    assert tune_match(named, Catalogue([]), PARAMETERS, 1).candidates[0].value > 0
+def test_without_a_catalogue_lists_are_tuned_all_the_same(table: RatingTable) -> None:
+    assert tune_match(table, Catalogue([]), PARAMETERS, 1).candidates[0].value > 0
 
 
-def test_a_sample_holds_all_entries_of_its_users(named: NamedTable) -> None:
-    some = sampled(named, 50, seed=1)
-    assert some.table.n_users == len(some.names) == 50
-    assert set(some.names) < set(named.names)
-    counts = dict(zip(named.names, np.bincount(named.table.users).tolist(), strict=True))
-    assert dict(zip(some.names, np.bincount(some.table.users).tolist(), strict=True)).items() <= counts.items()
-    assert sampled(named, None, seed=1) is named
-    assert sampled(named, 10**6, seed=1) is named
+def test_a_sample_holds_all_entries_of_its_users(table: RatingTable) -> None:
+    some = sampled(table, 50, seed=1)
+    assert some.n_users == len(some.user_names) == 50
+    assert set(some.user_names) < set(table.user_names)
+    counts = dict(zip(table.user_names, np.bincount(table.users).tolist(), strict=True))
+    assert dict(zip(some.user_names, np.bincount(some.users).tolist(), strict=True)).items() <= counts.items()
+    assert sampled(table, None, seed=1) is table
+    assert sampled(table, 10**6, seed=1) is table
 
 
-def test_a_table_that_cant_be_split_keeps_the_defaults_and_says_so(named: NamedTable, tmp_path: Path) -> None:
-    few = dataclasses.replace(
-        named.table, scores=np.where(named.table.items < 3, named.table.scores, 0).astype(np.int8)
-    )
+def test_a_table_that_cant_be_split_keeps_the_defaults_and_says_so(table: RatingTable, tmp_path: Path) -> None:
+    few = dataclasses.replace(table, scores=np.where(table.items < 3, table.scores, 0).astype(np.int8))
     with pytest.raises(TableError, match="no test user"):
-        tune_match(NamedTable(few, named.names), Catalogue([]), PARAMETERS, 1)
+        tune_match(few, Catalogue([]), PARAMETERS, 1)
     rows = [f"{user},{anime},{6 + (user + anime) % 4}" for user in range(1, 9) for anime in range(1, 9)]
     (tmp_path / "small.csv").write_text("\n".join(["user_id,anime_id,rating", *rows]))
     (tmp_path / "out").mkdir()
@@ -162,10 +155,10 @@ def test_a_titles_table_without_anime_is_refused(ratings_csv: Path, tmp_path: Pa
     assert "go with --anime" in result.output
 
 
-def test_what_is_tuned_is_what_is_served(named: NamedTable) -> None:
+def test_what_is_tuned_is_what_is_served(table: RatingTable) -> None:
     """The search and the pages rank by the same code: a constant that the search changes changes a list."""
-    fitted = fit(named.table, PARAMETERS)
-    user = split(named, SALTS[0]).users[0].given
+    fitted = fit(table, PARAMETERS)
+    user = split(table, SALTS[0]).users[0].given
     lists = set()
     for pull in (0.0, 2.0):
         parameters = msgspec.structs.replace(PARAMETERS, pull=pull)

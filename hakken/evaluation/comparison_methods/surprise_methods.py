@@ -130,11 +130,11 @@ def trainset_of(split: Split) -> surprise.Trainset:
 
 
 def _scores(split: Split) -> Iterator[tuple[str, int, float, None]]:
-    table = split.training
+    table, names = split.training, split.training.user_names
     columns = table.users.tolist(), table.anime_ids[table.items].tolist(), table.scores.tolist()
     for u, anime_id, score in zip(*columns, strict=True):
         if score > 0:
-            yield split.names[u], anime_id, float(score), None
+            yield names[u], anime_id, float(score), None
     for user in split.users:
         for rating in user.given.scored:
             yield user.name, rating.anime_id, float(rating.score), None

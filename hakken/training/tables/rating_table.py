@@ -1,6 +1,7 @@
 """What is left of a rating table once it is read."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -32,6 +33,7 @@ class RatingTable:
         statuses: `(n,)` int8, MyAnimeList's codes (`hakken.ratings.STATUS_OF_CODE`), or `UNKNOWN_STATUS`, which no
             entry with a score has. All are `COMPLETED` in a table made without any.
         updated: `(n_users,)` int32, day of each user's newest update, counted from `EPOCH`; 0 where it is unknown.
+        user_ids: id of each user or, in UTF-8, name, ascending; empty in a table that was not read from a file.
     """
 
     anime_ids: Int32s
@@ -44,6 +46,7 @@ class RatingTable:
     examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
     statuses: Int8s = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
     updated: Int32s = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
+    user_ids: Sequence[int | bytes] = ()
 
     def __post_init__(self) -> None:
         if not len(self.statuses):
@@ -53,6 +56,11 @@ class RatingTable:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    @property
+    def user_names(self) -> list[str]:
+        """Id or name of each user, as text."""
+        return [one.decode() if isinstance(one, bytes) else str(one) for one in self.user_ids]
 
     @property
     def newest(self) -> str | None:

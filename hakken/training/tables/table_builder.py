@@ -138,6 +138,7 @@ class TableBuilder:
             examples=rejected.examples,
             statuses=_joined(self._statuses)[order.positions] if self._statuses else np.zeros(0, np.int8),
             updated=self._updated[np.argsort(rank)] if len(self._updated) else self._updated,
+            user_ids=self._users.sorted(),
         )
 
 
