@@ -13,19 +13,18 @@ from typing import Any, NamedTuple, Self
 
 import numba
 import numpy as np
+from scipy.sparse import csr_array
 from surprise import AlgoBase, Prediction, Trainset
 
 from hakken.model.arrays import Array, Float64s, Int64s
 from hakken.training.baselines import als_baselines
-from hakken.training.knn_kernels import fill_similarities, interpolate, interpolate_pairs, turn
+from hakken.training.knn_kernels import all_similarities, interpolate
 from hakken.training.matrix import ScoreMatrix
 
 SIM_DEFAULTS = {"name": "pearson_baseline", "user_based": False, "shrinkage": 100, "min_support": 1}
 BSL_DEFAULTS = {"method": "als", "reg_u": 15, "reg_i": 10, "n_epochs": 10}
 ONLY = {"name": "pearson_baseline", "user_based": False, "method": "als"}
 """Options that Surprise has more values for: any other one is refused."""
-ITEMS_AT_ONCE = 1024
-"""Compiled code does not hear Ctrl-C: it comes back after so many items."""
 UNKNOWN = -1
 """Inner index of a user or an item that the trainset does not hold."""
 
@@ -35,7 +34,7 @@ class Rows(NamedTuple):
 
     Attributes:
         indptr: `(n_users + 1,)` int64, where each user's row begins.
-        items: `(n,)` uint16, or uint32 where there are more than 65,536 items: item of each entry.
+        items: `(n,)` uint32, item of each entry.
         ratings: `(n,)` float64, on the trainset's scale.
     """
 
@@ -136,24 +135,9 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         """
         if self.verbose:
             print("Computing the pearson_baseline similarity matrix...")  # noqa: T201 - the same
-        m = self._matrix
-        residuals = m.residuals(*self.compute_baselines())
-        sim = np.zeros((m.n_items, m.n_items))
-        for first in range(0, m.n_items, ITEMS_AT_ONCE):
-            fill_similarities(
-                first,
-                min(first + ITEMS_AT_ONCE, m.n_items),
-                numba.get_num_threads(),
-                m.item_indptr,
-                m.item_users,
-                m.item_positions,
-                m.user_indptr,
-                m.user_items,
-                residuals,
-                float(self.sim_options["shrinkage"]),
-                int(self.sim_options["min_support"]),
-                sim,
-            )
+        residuals = self._matrix.residuals(*self.compute_baselines())
+        shrinkage, min_support = float(self.sim_options["shrinkage"]), int(self.sim_options["min_support"])
+        sim = all_similarities(self._matrix, residuals, shrinkage, min_support)
         if self.verbose:
             print("Done computing similarity matrix.")  # noqa: T201 - the same
         return sim
@@ -175,11 +159,8 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         baseline += self.bi[i] if knows_item else 0.0
         if not (knows_user and knows_item):
             return float(baseline)
-        indptr, items, residuals = self._entries
-        heaps = np.empty(self.k), np.empty(self.k, dtype=np.int32)
-        begin, end = int(indptr[u]), int(indptr[u + 1])
-        added, actual_k = interpolate(begin, end, items, residuals, self.sim[i], *self._rule, *heaps)
-        return float(baseline + added), {"actual_k": actual_k}
+        added, counts = self._interpolate(np.array([u]), np.array([i]), 1)
+        return float(baseline + added[0]), {"actual_k": int(counts[0])}
 
     def test(self, testset: Sequence[tuple[Any, Any, float | None]], verbose: bool = False) -> list[Prediction]:
         """Predict all ratings of a testset at once; each is what `predict` says of it, to the last bit.
@@ -195,9 +176,7 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         baseline += np.where(items != UNKNOWN, self.bi[items], 0.0)
         known = np.flatnonzero((users != UNKNOWN) & (items != UNKNOWN))
         known = known[np.argsort(items[known], kind="stable")]
-        added, counts = interpolate_pairs(
-            users[known], items[known], numba.get_num_threads(), *self._entries, self.sim, int(self.k), *self._rule
-        )
+        added, counts = self._interpolate(users[known], items[known], numba.get_num_threads())
         baseline[known] += added
         actual_k = np.full(len(testset), UNKNOWN)
         actual_k[known] = counts
@@ -212,9 +191,9 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
             print(*predictions, sep="\n")  # noqa: T201 - as Surprise does when it is asked to
         return predictions
 
-    @property
-    def _rule(self) -> tuple[int, float, float]:
-        return int(self.min_k), float(self.amplification), float(self.prior)
+    def _interpolate(self, users: Int64s, items: Int64s, n_threads: int) -> tuple[Float64s, Int64s]:
+        k, min_k, amplification, prior = int(self.k), int(self.min_k), float(self.amplification), float(self.prior)
+        return interpolate(users, items, n_threads, *self._entries, self.sim, k, min_k, amplification, prior)
 
 
 def _complete(what: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -247,32 +226,16 @@ def _rows_of(trainset: Trainset) -> Rows:
         raise ValueError("The trainset holds no rating: there is nothing to train from.")
     numbers = chain.from_iterable(chain.from_iterable(ratings))
     pairs = np.fromiter(numbers, np.float64, 2 * int(indptr[-1])).reshape(-1, 2)
-    return Rows(indptr, pairs[:, 0].astype(_unsigned(trainset.n_items)), pairs[:, 1].copy())
+    return Rows(indptr, pairs[:, 0].astype(np.uint32), pairs[:, 1].copy())
 
 
 def _matrix_of(rows: Rows, n_items: int) -> ScoreMatrix:
-    """Sort the ratings by item, and by user and item; the scores of this matrix are float64, on any scale."""
-    indptr, items, ratings = rows
-    item_indptr, places, item_users = turn(indptr, items, n_items)
-    item_ratings: Array = np.empty_like(ratings)
-    item_ratings[places] = ratings
-    user_indptr, positions, user_items = turn(item_indptr, item_users, len(indptr) - 1)
-    user_ratings: Array = np.empty_like(ratings)
-    user_ratings[positions] = item_ratings
-    return ScoreMatrix(
-        mu=float(ratings.mean()),
-        user_indptr=user_indptr,
-        user_items=user_items.astype(items.dtype),
-        user_scores=user_ratings,
-        item_indptr=item_indptr,
-        item_users=item_users,
-        item_scores=item_ratings,
-        item_positions=positions,
-    )
-
-
-def _unsigned(n_items: int) -> type[np.uint16 | np.uint32]:
-    return np.uint16 if n_items <= np.iinfo(np.uint16).max + 1 else np.uint32
+    """Sort the ratings by user and item; the scores of this matrix are float64, on any scale."""
+    n_users = len(rows.indptr) - 1
+    numbered = csr_array((np.arange(len(rows.items)), rows.items, rows.indptr), shape=(n_users, n_items))
+    order = numbered.tocsc().tocsr().data  # counting sorts, which keep repeated pairs
+    users = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(rows.indptr))
+    return ScoreMatrix.of_entries(users, rows.items[order], rows.ratings[order], n_users, n_items)
 
 
 def _inner_ids(to_inner: Callable[[Any], int], raw_ids: list[Any]) -> Int64s:

@@ -1,7 +1,7 @@
-"""The compiled loops of `HakkenKNNBaseline`: sorting a Trainset, all similarities as a square array, predictions.
+"""KNN-with-baseline on a square array of all similarities: compiled loops, and the function that runs the first.
 
-Only scikit-surprise's users need the square array; `hakken train` never makes one. As in `kernels`, each sum is added
-up by one thread in the order of the users, so results do not depend on the number of threads.
+`HakkenKNNBaseline` and the evaluation use the square array; `hakken train` never makes one. As in `kernels`, one thread
+adds up each sum in the order of the users, so results do not depend on the number of threads.
 """
 
 # ruff: noqa: PLR0913, PLR0917 - compiled code takes arrays, not objects
@@ -9,39 +9,35 @@ up by one thread in the order of the users, so results do not depend on the numb
 # mypy: disallow-untyped-decorators=False
 
 import numpy as np
-from numba import njit, prange
+from numba import get_num_threads, njit, prange
 
 from hakken.model.arrays import Array, Float64s, Int32s, Int64s
 from hakken.training.kernels import N_SUMS, PRODUCTS, add_pair_sums, finish_similarity, offer
+from hakken.training.matrix import ScoreMatrix
+
+ITEMS_AT_ONCE = 1024
+"""Compiled code does not react to Ctrl-C: it returns after so many items."""
 
 
-@njit(cache=True)
-def turn(indptr: Int64s, columns: Array, n_columns: int) -> tuple[Int64s, Array, Array]:
-    """Find where each entry of a CSR matrix goes in its transpose (a counting sort); turned twice, rows are in order.
+def all_similarities(matrix: ScoreMatrix, residuals: Float64s, shrinkage: float, min_support: int) -> Float64s:
+    """Compute the shrunk Pearson-baseline similarities of all pairs of items, on all cores.
 
     Args:
-        indptr: `(n_rows + 1,)`, where each row begins.
-        columns: `(n,)`, column of each entry, in any order within a row; repeats are allowed.
-        n_columns: how many columns there are.
+        matrix: the scored entries.
+        residuals: `(n_scored,)`, `r_ui − b_ui` in the matrix's user order, score points.
+        shrinkage: λ, in users.
+        min_support: pairs with fewer common users have similarity 0.
 
     Returns:
-        `(n_columns + 1,)` int64, where each column begins; `(n,)` uint32, place of each entry among the columns;
-        `(n,)` int32, row of each entry, in its new place.
+        `(n_items, n_items)` float64, symmetric, in [-1, 1]; an item's with itself is 1.
     """
-    begins = np.zeros(n_columns + 1, dtype=np.int64)
-    for column in columns:
-        begins[column + 1] += 1
-    begins = np.cumsum(begins)
-    free = begins.copy()
-    places = np.empty(len(columns), dtype=np.uint32)
-    rows = np.empty(len(columns), dtype=np.int32)
-    for row in range(len(indptr) - 1):
-        for p in range(indptr[row], indptr[row + 1]):
-            place = free[columns[p]]
-            free[columns[p]] += 1
-            places[p] = place
-            rows[place] = row
-    return begins, places, rows
+    m = matrix
+    arrays = (m.item_indptr, m.item_users, m.item_positions, m.user_indptr, m.user_items, residuals)
+    sim = np.zeros((m.n_items, m.n_items))
+    for first in range(0, m.n_items, ITEMS_AT_ONCE):
+        last = min(first + ITEMS_AT_ONCE, m.n_items)
+        fill_similarities(first, last, get_num_threads(), *arrays, shrinkage, min_support, sim)
+    return sim
 
 
 @njit(parallel=True, cache=True)
@@ -90,56 +86,8 @@ def fill_similarities(
                     sim[i, j] = sim[j, i] = finish_similarity(sums[j], shrinkage, min_support)
 
 
-@njit(cache=True)
-def interpolate(
-    begin: int,
-    end: int,
-    items: Array,
-    residuals: Float64s,
-    sims: Array,
-    min_k: int,
-    amplification: float,
-    prior: float,
-    heap_sims: Float64s,
-    heap_positions: Int32s,
-) -> tuple[float, int]:
-    """What a user's rated items add to the baseline of one item.
-
-    Σ_{j ∈ N_k(i;u)} w_ij (r_uj − b_uj) / (prior + Σ_{j ∈ N_k(i;u)} w_ij),  w_ij = sim_ij^amplification
-
-    Args:
-        begin: where the user's row begins.
-        end: where it ends.
-        items: `(n,)`, rated item of each entry.
-        residuals: `(n,)`, `r_uj − b_uj` of each entry, score points.
-        sims: `(n_items,)`, the item's similarities.
-        min_k: with fewer neighbours, nothing is added.
-        amplification: exponent on a similarity.
-        prior: added to the sum of the weights.
-        heap_sims: `(k,)`, to work in; of equal similarities the earlier entry is kept, as Surprise does.
-        heap_positions: `(k,)`, to work in.
-
-    Returns:
-        score points, and how many neighbours there are.
-    """
-    size = 0
-    if len(heap_sims) > 0:
-        for q in range(begin, end):
-            sim = sims[items[q]]
-            if sim > 0.0:
-                size = offer(heap_sims, heap_positions, size, sim, q - begin)
-    if size < min_k:
-        return 0.0, size
-    weighted = total = 0.0
-    for n in range(size):
-        weight = heap_sims[n] if amplification == 1.0 else heap_sims[n] ** amplification
-        weighted += weight * residuals[begin + heap_positions[n]]
-        total += weight
-    return (weighted / (prior + total) if total > 0.0 else 0.0), size
-
-
 @njit(parallel=True, cache=True)
-def interpolate_pairs(
+def interpolate(
     users: Int64s,
     wanted: Int64s,
     n_parts: int,
@@ -152,28 +100,44 @@ def interpolate_pairs(
     amplification: float,
     prior: float,
 ) -> tuple[Float64s, Int64s]:
-    """`interpolate` for pairs of a user and an item, which are best in the order of the items: rows stay in cache.
+    """What a user's rated items add to the baseline of one item, for pairs of a user and an item.
+
+    Σ_{j ∈ N_k(i;u)} w_ij (r_uj − b_uj) / (prior + Σ_{j ∈ N_k(i;u)} w_ij),  w_ij = sim_ij^amplification
+
+    Args:
+        users: `(n_pairs,)`.
+        wanted: `(n_pairs,)`, item of each pair; if ascending, similarities are read from the cache.
+        n_parts: threads.
+        user_indptr: `(n_users + 1,)`, where each user's entries begin.
+        items: `(n,)`, rated item of each entry.
+        residuals: `(n,)`, `r_uj − b_uj` of each entry, score points.
+        sim: `(n_items, n_items)` similarities.
+        k: neighbours at most; of equal similarities the earlier entry is kept, as Surprise does.
+        min_k: with fewer neighbours, nothing is added.
+        amplification: exponent on a similarity.
+        prior: added to the sum of the weights.
 
     Returns:
         `(n_pairs,)` float64, score points; `(n_pairs,)` int64, how many neighbours there were.
     """
     n_pairs = len(users)
-    added = np.empty(n_pairs)
-    counts = np.empty(n_pairs, dtype=np.int64)
+    added = np.zeros(n_pairs)
+    counts = np.zeros(n_pairs, dtype=np.int64)
     for part in prange(n_parts):
         heap_sims, heap_positions = np.empty(k), np.empty(k, dtype=np.int32)
         for n in range(n_pairs * part // n_parts, n_pairs * (part + 1) // n_parts):
-            begin, end = user_indptr[users[n]], user_indptr[users[n] + 1]
-            added[n], counts[n] = interpolate(
-                begin,
-                end,
-                items,
-                residuals,
-                sim[wanted[n]],
-                min_k,
-                amplification,
-                prior,
-                heap_sims,
-                heap_positions,
-            )
+            begin, size = user_indptr[users[n]], 0
+            if k > 0:
+                for q in range(begin, user_indptr[users[n] + 1]):
+                    similarity = sim[wanted[n], items[q]]
+                    if similarity > 0.0:
+                        size = offer(heap_sims, heap_positions, size, similarity, q - begin)
+            counts[n] = size
+            weighted = total = 0.0
+            for m in range(size):
+                weight = heap_sims[m] if amplification == 1.0 else heap_sims[m] ** amplification
+                weighted += weight * residuals[begin + heap_positions[m]]
+                total += weight
+            if size >= min_k and total > 0.0:
+                added[n] = weighted / (prior + total)
     return added, counts

@@ -46,12 +46,24 @@ class ScoreMatrix:
             raise TableError("No entry of the rating table has a score: there is nothing to train from.")
         if len(users) > np.iinfo(np.uint32).max:
             raise TableError("The rating table is too large: positions of scores have 32 bits.")
-        n_items = len(table.anime_ids)
-        items = table.items[scored].astype(np.uint16 if n_items <= np.iinfo(np.uint16).max + 1 else np.uint32)
+        return cls.of_entries(users, table.items[scored], scores, table.n_users, len(table.anime_ids))
+
+    @classmethod
+    def of_entries(cls, users: Int32s, items: Array, scores: Array, n_users: int, n_items: int) -> "ScoreMatrix":
+        """Build the matrix of entries that are sorted by user, then item.
+
+        Args:
+            users: `(n,)` int32.
+            items: `(n,)`.
+            scores: `(n,)`.
+            n_users: number of users.
+            n_items: number of items.
+        """
+        items = items.astype(np.uint16 if n_items <= np.iinfo(np.uint16).max + 1 else np.uint32)
         positions = np.argsort(items, kind="stable").astype(np.uint32)
         return cls(
             mu=float(scores.mean(dtype=np.float64)),
-            user_indptr=_indptr(users, table.n_users),
+            user_indptr=_indptr(users, n_users),
             user_items=items,
             user_scores=scores,
             item_indptr=_indptr(items, n_items),

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.evaluation.comparison_methods.neighbours import all_similarities, interpolated
 from hakken.evaluation.method import ComparisonMethod
 from hakken.evaluation.protocol import Split, TestUser
 from hakken.model import TEXTBOOK
 from hakken.model.arrays import Float64s, Int64s
 from hakken.training.baselines import als_baselines
+from hakken.training.knn_kernels import all_similarities
 from hakken.training.matrix import ScoreMatrix
 
 
@@ -104,10 +104,32 @@ class Original(Baseline):
     )
 
     def _fit(self, split: Split) -> None:
-        self._sims = all_similarities(*self._fit_biases(split))
+        self._sims = all_similarities(*self._fit_biases(split), TEXTBOOK.shrinkage, TEXTBOOK.min_support)
+        np.fill_diagonal(self._sims, 0)  # an item is not its own neighbour
 
     def scores(self, user: TestUser) -> Float64s:
         """`r_hat` of each item."""
         folded = self._fold_in(user)
         # Rows are as good as columns, of a symmetric matrix, and lie together.
         return folded.baseline + interpolated(self._sims[folded.items].T, folded.residuals, TEXTBOOK.k)
+
+
+def interpolated(sims: Float64s, residuals: Float64s, k: int) -> Float64s:
+    """`Σ sim_ij (r_uj − b_uj) / Σ sim_ij` over the k most similar rated items, of positive similarities only.
+
+    Args:
+        sims: `(n_items, n_rated)`, similarity of each item to those that a user rated.
+        residuals: `(n_rated,)`, of those ratings, score points.
+        k: neighbours at most; of equal similarities the earlier rating is taken, as Surprise does.
+
+    Returns:
+        `(n_items,)` float64, score points; 0 for an item without a neighbour.
+    """
+    sims = sims.clip(min=0)
+    near = np.broadcast_to(residuals, sims.shape)
+    if sims.shape[1] > k:
+        nearest = np.argsort(-sims, axis=1, kind="stable")[:, :k]
+        sims, near = np.take_along_axis(sims, nearest, axis=1), residuals[nearest]
+    total = sims.sum(axis=1)
+    added: Float64s = np.divide((sims * near).sum(axis=1), total, out=np.zeros(len(sims)), where=total > 0)
+    return added

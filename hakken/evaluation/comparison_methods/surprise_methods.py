@@ -15,7 +15,7 @@ from io import TextIOBase
 import numpy as np
 import surprise
 
-from hakken.evaluation.comparison_methods.neighbours import interpolated
+from hakken.evaluation.comparison_methods.simple import interpolated
 from hakken.evaluation.method import ComparisonMethod
 from hakken.evaluation.protocol import Split, TestUser
 from hakken.model.arrays import Float64s, Int64s
