@@ -1,4 +1,4 @@
-"""How a long command is stopped: by Ctrl-C or SIGTERM, with one sentence and nothing half-written."""
+"""Ctrl-C and SIGTERM end a long command with one sentence, and nothing half-written."""
 
 import signal
 import threading
@@ -9,43 +9,43 @@ import click
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 BY_SIGNAL = 128
-"""A shell's exit status for a command that a signal ended is this and the signal's number: 130, 143."""
+"""Added to the signal's number, this is a shell's exit status for a command that it ended: 130, 143."""
 
 
 class StopSignal(BaseException):
-    """A signal came. No `Exception`: nothing on its way may take it for a failure and go on."""
+    """A signal arrived. Not an `Exception`: no handler may treat it as a failure and continue."""
 
 
 class StopFlag:
-    """Whether a signal came.
+    """Whether a signal arrived.
 
     Attributes:
-        number: of the first signal that came.
+        number: number of the first signal.
     """
 
     number: int | None = None
 
     def check(self) -> None:
-        """Go no further if a signal came."""
+        """Raise `StopSignal` if a signal arrived."""
         if self.number is not None:
             raise StopSignal
 
 
 @contextmanager
 def stop_on_signal(sentence: Callable[[], str]) -> Iterator[StopFlag]:
-    """Let a signal end the block as an error would, so that everything is cleaned up, and then the command.
+    """Let a signal end the block as an error would, so that everything is cleaned up, and then end the command.
 
     Args:
-        sentence: asked what to say, after the block.
+        sentence: called after the block; returns the sentence to print.
     """
     stop = StopFlag()
 
-    def note(number: int, _: object) -> None:
-        if stop.number is None:  # an impatient second Ctrl-C must not break the cleaning up
+    def record(number: int, _: object) -> None:
+        if stop.number is None:  # a second Ctrl-C must not interrupt the cleanup
             stop.number = number
             raise StopSignal
 
-    before = {number: signal.signal(number, note) for number in SIGNALS if _is_heard(number)}
+    before = {number: signal.signal(number, record) for number in SIGNALS if _is_handled(number)}
     try:
         yield stop
     except StopSignal:
@@ -56,6 +56,6 @@ def stop_on_signal(sentence: Callable[[], str]) -> Iterator[StopFlag]:
             signal.signal(number, handler)
 
 
-def _is_heard(number: signal.Signals) -> bool:
-    """Only the main thread may listen; and who started us with a signal ignored wants it ignored."""
+def _is_handled(number: signal.Signals) -> bool:
+    """Only the main thread can handle signals, and a signal that our parent ignores stays ignored."""
     return threading.current_thread() is threading.main_thread() and signal.getsignal(number) is not signal.SIG_IGN

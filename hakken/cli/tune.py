@@ -1,4 +1,4 @@
-"""python -m hakken tune: search for the hyper-parameters that predict a table best, and under which lists are best."""
+"""python -m hakken tune: search for the parameters of the best predictions, and of the best lists."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from hakken.cli.options import DIRECTORY, TABLE, quiet_option
 from hakken.cli.plain_errors import plain_errors
 from hakken.cli.progress_bars import show_progress
 from hakken.cli.signals import stop_on_signal
@@ -17,25 +18,25 @@ if TYPE_CHECKING:
     from hakken.evaluation.match_tuning import TunedMatch
     from hakken.training.tuning import Tuned
 
-TABLE = click.Path(exists=True, path_type=Path)
-
 
 @click.command()
 @click.option("--ratings", type=TABLE, required=True, help="Table of ratings.")
 @click.option("--anime", type=TABLE, help="Table of anime; without it nothing is known of series.")
-@click.option("--titles", type=TABLE, help="Table of further names and facts; goes with --anime.")
-@click.option("--relations", type=TABLE, help="Table of how anime are related; goes with --anime.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Directory to write.")
+@click.option("--titles", type=TABLE, help="Table of further names and facts; requires --anime.")
+@click.option("--relations", type=TABLE, help="Table of related anime; requires --anime.")
+@click.option("--out", type=DIRECTORY, required=True, help="Directory to write.")
 @click.option(
     "--iterations",
     type=click.IntRange(min=1),
     default=40,
     show_default=True,
-    help="Candidates of each of two searches.",
+    help="Candidates of each of the two searches.",
 )
 @click.option("--sample-users", type=click.IntRange(min=1), help="Users to tune on; all, unless the table is large.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of whatever is drawn.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of all random numbers."
+)
+@quiet_option
 def tune(
     ratings: Path,
     anime: Path | None,
@@ -47,13 +48,13 @@ def tune(
     seed: int,
     quiet: bool,
 ) -> None:
-    """Search for hyper-parameters: of predicted ratings, then of lists.
+    """Search for parameters: of predicted ratings, then of lists.
 
-    Writes table.csv, rmse.svg, match.csv and params.json, which `train --params` takes.
+    Writes table.csv, rmse.svg, match.csv and params.json, which `train --params` reads.
     """
     if (titles or relations) and not anime:
         raise click.UsageError("--titles and --relations go with --anime.")
-    # Loading the compiler takes a second, which the other commands should not wait for; here and below.
+    # Loading the compiler takes a second, which other commands should not wait for; here and below.
     from hakken.catalogue import Catalogue  # noqa: PLC0415  # loads slowly
     from hakken.evaluation import match_tuning  # noqa: PLC0415  # loads slowly
     from hakken.training import tables, tuning  # noqa: PLC0415  # loads slowly
@@ -92,7 +93,7 @@ def tune(
 
 
 def _summary(tuned: "Tuned", match: "TunedMatch", out: Path) -> Iterator[str]:
-    """What was found, and where it is."""
+    """Summarise the search."""
     from hakken.evaluation import match_tuning  # noqa: PLC0415  # loads slowly
     from hakken.training import tuning  # noqa: PLC0415  # loads slowly
 

@@ -1,15 +1,18 @@
 """All methods on all splits of one table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from hakken.catalogue import Catalogue
+from hakken.evaluation.comparison_methods import COMPARISON_METHODS
+from hakken.evaluation.hakken_method import Hakken
 from hakken.evaluation.hidden_years import Years, hide_years
-from hakken.evaluation.methods import Makers, makers
+from hakken.evaluation.method import Method
 from hakken.evaluation.outcomes import Outcome, evaluate_method
 from hakken.evaluation.protocol import split
 from hakken.evaluation.report import Evaluation
@@ -17,6 +20,8 @@ from hakken.evaluation.series_keys import SeriesKeys, keys_of, read_keys, with_s
 from hakken.model import Parameters
 from hakken.training.progress import SILENT, Advance, Progress
 from hakken.training.tables import RatingTable, in_series, read_anime_table, read_ratings
+
+Makers = Mapping[str, Callable[[], Method]]
 
 
 class Sources(NamedTuple):
@@ -35,6 +40,16 @@ class Sources(NamedTuple):
     titles: Path | None = None
     relations: Path | None = None
     keys: Path | None = None
+
+
+def makers(parameters: Parameters, catalogue: Catalogue) -> Makers:
+    """Return how each method is made, by name.
+
+    Args:
+        parameters: Hakken's hyper-parameters.
+        catalogue: of the titles, for Hakken; may be empty.
+    """
+    return {Hakken.name: partial(Hakken, parameters, catalogue), **{one.name: one for one in COMPARISON_METHODS}}
 
 
 def evaluate(

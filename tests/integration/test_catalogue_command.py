@@ -469,4 +469,4 @@ def test_the_client_keeps_within_the_sites_limits(monkeypatch: pytest.MonkeyPatc
     begun = time.monotonic()
     run("--out", out, "--source", "mal", "--gaps", "3")  # three pages and three titles, two of them at once
     assert time.monotonic() - begun > 1.9
-    assert command.PATIENCE == 120
+    assert command.PAGE_TIMEOUT == 120

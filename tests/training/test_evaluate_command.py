@@ -19,7 +19,7 @@ from hakken.catalogue import Catalogue
 from hakken.cli.evaluate import METHODS
 from hakken.cli.main import main
 from hakken.evaluation import comparison, plots, report
-from hakken.evaluation.methods import makers
+from hakken.evaluation.comparison import makers
 from hakken.evaluation.metrics import MEASURES
 from hakken.evaluation.report import Evaluation, markdown
 from hakken.model import Parameters

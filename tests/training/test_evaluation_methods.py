@@ -14,6 +14,7 @@ from hakken.catalogue import Catalogue
 from hakken.cli.evaluate import METHODS
 from hakken.errors import TableError
 from hakken.evaluation import protocol
+from hakken.evaluation.comparison import makers
 from hakken.evaluation.comparison_methods import surprise_methods
 from hakken.evaluation.comparison_methods.implicit_feedback import (
     REGULARISATION,
@@ -33,7 +34,6 @@ from hakken.evaluation.comparison_methods.surprise_methods import (
 )
 from hakken.evaluation.hakken_method import DEFAULT, RANKING, Hakken
 from hakken.evaluation.method import Method
-from hakken.evaluation.methods import makers
 from hakken.evaluation.protocol import Split, split
 from hakken.model import TEXTBOOK, fold_in, predict, store
 from hakken.model.arrays import Array
