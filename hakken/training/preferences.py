@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import get_num_threads
 from scipy.linalg import lapack
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, diags_array
 
 from hakken.catalogue import Catalogue
 from hakken.model.arrays import Array, Float32s, Float64s, Int32s, Int64s, index_type
@@ -121,7 +121,7 @@ def preference_weights(
     with progress.stage("attributes"):
         attributes = by_attributes.attributes_of(table.anime_ids, catalogue, learnt)
         siblings = by_attributes.siblings_of(items.series)[:, kept]
-        fit = by_attributes.AttributeFit(attributes.matrix[kept], siblings[kept], watchers[kept], popular[kept])
+        fit = by_attributes.AttributeFit(attributes[kept], siblings[kept], watchers[kept], popular[kept])
     with progress.stage("preferences", len(kept), "anime") as advance:
         blocks = _weights(_inverse(gram, parameters))
         counts = np.minimum(parameters.pref_stored, FEWEST_STORED + watchers[kept])
@@ -130,11 +130,10 @@ def preference_weights(
     solved, of_siblings = fit.solve(parameters.attribute_reg)
     own, share = by_attributes.mixing(watchers, popular, items.judged, parameters.attribute_support)
     own *= 1.0 + parameters.late / reachable.clip(FEWEST_REACHED)
-    weights = _scaled_rows(_at_rows(strongest, kept, len(watchers)), own) + _scaled_rows(siblings, share * of_siblings)
+    own_rows = csr_array((own[kept], (kept, np.arange(len(kept)))), shape=(len(watchers), len(kept)))
+    weights = own_rows @ strongest + diags_array(share * of_siblings) @ siblings
     mixed = by_attributes.packed(share.astype(np.float32), attributes, solved, kept)
-    return PreferenceWeights(
-        watchers, popular, *_stored(weights, kept), **{f"attr_{name}": array for name, array in mixed._asdict().items()}
-    )
+    return PreferenceWeights(watchers, popular, *_stored(weights.tocsr(), kept), **mixed)
 
 
 def is_watched(table: RatingTable) -> Array:
@@ -240,20 +239,6 @@ def _strongest(blocks: Iterator[tuple[int, Float64s]], counts: Int32s, fit: by_a
         (np.concatenate([none, *weights]), np.concatenate([none.astype(np.int32), *columns]), indptr),
         shape=(n_items, n_items),
     )
-
-
-def _at_rows(matrix: csr_array, rows: Int64s, n_rows: int) -> csr_array:
-    """A CSR matrix of `n_rows` rows in which those of another stand at `rows`, ascending; all others are empty."""
-    lengths = np.zeros(n_rows, dtype=np.int64)
-    lengths[rows] = np.diff(matrix.indptr)
-    indptr = np.concatenate(([0], np.cumsum(lengths)))
-    return csr_array((matrix.data, matrix.indices, indptr), shape=(n_rows, matrix.shape[1]))
-
-
-def _scaled_rows(matrix: csr_array, factor: Float64s) -> csr_array:
-    """A CSR matrix, each row times its factor."""
-    data = matrix.data * np.repeat(factor, np.diff(matrix.indptr))
-    return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def _stored(weights: csr_array, kept: Int64s) -> tuple[Int64s, Array, Array, Float32s]:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from hakken.catalogue import Anime, Catalogue, Related
 from hakken.training.attributes import (
     AttributeFit,
-    Attributes,
     attributes_of,
     judged_by_attributes,
     mixing,
@@ -95,15 +95,9 @@ def test_attributes_are_those_that_many_have(data: st.DataObject, anime: list[An
     named = [oracle.attributes(catalogue.anime(anime_id)) for anime_id in ids.tolist()]
     among = [names for names, counts in zip(named, counted.tolist(), strict=True) if counts]
     frequent = sorted(name for name in set().union(*named) if sum(name in names for names in among) >= min_titles)
-    assert found.n == len(frequent)
-    assert found.indices.dtype == np.uint16
-    for row, names in enumerate(named):
-        places = found.indices[found.indptr[row] : found.indptr[row + 1]].tolist()
-        assert places == sorted(places)
-        assert {frequent[place] for place in places} == names & set(frequent)
-        assert len(places) == len(set(places))
+    assert found.has_canonical_format
     dense = [[float(name in names) for name in frequent] for names in named]
-    np.testing.assert_array_equal(found.matrix.toarray(), np.array(dense).reshape(20, len(frequent)))
+    np.testing.assert_array_equal(found.toarray(), np.array(dense).reshape(20, len(frequent)))
 
 
 @given(series=st.lists(st.integers(1, 5), max_size=12))
@@ -131,11 +125,7 @@ def test_the_regression_is_least_squares_however_it_is_added_up(
     np.fill_diagonal(weights, 0.0)
     regulariser = data.draw(st.sampled_from([0.5, 20.0]))
 
-    rows = np.repeat(np.arange(n), a.sum(axis=1).astype(int))
-    indptr = np.concatenate(([0], np.cumsum(a.sum(axis=1)))).astype(np.int64)
-    matrix = Attributes(indptr, np.nonzero(a)[1].astype(np.uint16), n_attributes).matrix
-    assert len(rows) == matrix.nnz
-    fit = AttributeFit(matrix, siblings, watchers.astype(np.int32), popular.astype(np.float32))
+    fit = AttributeFit(csr_array(a), siblings, watchers.astype(np.int32), popular.astype(np.float32))
     cuts = sorted({0, n, *data.draw(st.lists(st.integers(0, n), max_size=3))})
     for first, last in pairwise(cuts):
         fit.add(first, weights[first:last])
@@ -156,8 +146,7 @@ def test_the_regression_is_least_squares_however_it_is_added_up(
 
 def test_a_series_weighs_nothing_where_its_titles_say_less_of_each_other_than_attributes() -> None:
     siblings = siblings_of(np.array([1, 1]))
-    matrix = Attributes(np.zeros(3, dtype=np.int64), np.zeros(0, dtype=np.uint16), 0).matrix
-    fit = AttributeFit(matrix, siblings, np.array([9, 9], dtype=np.int32), np.ones(2, dtype=np.float32))
+    fit = AttributeFit(csr_array((2, 0)), siblings, np.array([9, 9], dtype=np.int32), np.ones(2, dtype=np.float32))
     fit.add(0, np.array([[0.0, -1.0], [-1.0, 0.0]]))
     assert fit.solve(1.0)[1] == 0.0
 
@@ -169,29 +158,28 @@ def test_packing_keeps_each_attribute_within_half_a_step_and_drops_what_decides_
 ) -> None:
     rng = np.random.default_rng(seed)
     a = rng.random((n_items, n_attributes)) < 0.5
-    indptr = np.concatenate(([0], np.cumsum(a.sum(axis=1)))).astype(np.int64)
-    attributes = Attributes(indptr, np.nonzero(a)[1].astype(np.uint16), n_attributes)
     share = np.array(data.draw(st.lists(st.sampled_from([0.0, 0.1, 1.0]), min_size=n_items, max_size=n_items)))
     kept = np.flatnonzero(data.draw(st.lists(st.booleans(), min_size=n_items, max_size=n_items)))
     sizes = np.array([0.0, 1e-6, 1.0, 40.0, 1e4])[:n_attributes, None]
     solved = (sizes * rng.normal(size=(n_attributes, len(kept)))).astype(np.float32)
 
-    found = packed(share.astype(np.float32), attributes, solved, kept)
-    assert found.values.dtype == np.int8
-    assert found.values.shape == (len(kept), n_attributes)
-    assert found.scale.shape == (n_attributes,)
-    assert (found.scale > 0).all()
-    assert np.abs(found.values.astype(int)).max(initial=0) <= 127
+    found = packed(share.astype(np.float32), csr_array(a.astype(np.float64)), solved, kept)
+    assert found["attr_indices"].dtype == np.uint16
+    assert found["attr_values"].dtype == np.int8
+    assert found["attr_values"].shape == (len(kept), n_attributes)
+    assert found["attr_scale"].shape == (n_attributes,)
+    assert (found["attr_scale"] > 0).all()
+    assert np.abs(found["attr_values"].astype(int)).max(initial=0) <= 127
     for item in range(n_items):
-        places = found.indices[found.indptr[item] : found.indptr[item + 1]].tolist()
+        places = found["attr_indices"][found["attr_indptr"][item] : found["attr_indptr"][item + 1]].tolist()
         assert places == (np.flatnonzero(a[item]).tolist() if share[item] else [])
         if item not in kept:
-            assert found.rows[item] == -1
+            assert found["attr_rows"][item] == -1
             continue
         exact = solved[:, kept.tolist().index(item)]
-        stored = found.scale * found.values[found.rows[item]]
-        assert (np.abs(stored - exact) <= 0.501 * found.scale).all()
-    for strongest, scale in zip(np.abs(solved).max(axis=1, initial=0), found.scale.tolist(), strict=True):
+        stored = found["attr_scale"] * found["attr_values"][found["attr_rows"][item]]
+        assert (np.abs(stored - exact) <= 0.501 * found["attr_scale"]).all()
+    for strongest, scale in zip(np.abs(solved).max(axis=1, initial=0), found["attr_scale"].tolist(), strict=True):
         assert strongest == 0 or scale == pytest.approx(strongest / 127)
 
 
