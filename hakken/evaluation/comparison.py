@@ -1,4 +1,4 @@
-"""All methods on all splits of one table."""
+"""Run all methods on all splits of one table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -16,6 +16,7 @@ from hakken.evaluation.method import Method
 from hakken.evaluation.outcomes import Outcome, evaluate_method
 from hakken.evaluation.protocol import split
 from hakken.evaluation.report import Evaluation
+from hakken.evaluation.result_table import tabulate
 from hakken.evaluation.series_keys import SeriesKeys, keys_of, read_keys, with_shows
 from hakken.model import Parameters
 from hakken.training.progress import SILENT, Advance, Progress
@@ -25,13 +26,13 @@ Makers = Mapping[str, Callable[[], Method]]
 
 
 class Sources(NamedTuple):
-    """Where the tables are.
+    """Paths of the tables.
 
     Attributes:
         ratings: the rating table.
         anime: the anime table; without it there is no catalogue, and discovery is not measured.
         titles: further names and facts.
-        relations: how anime are related; without it titles alone tell series.
+        relations: related anime; without it series are derived from titles.
         keys: series keys; without them the catalogue's own series are used to measure discovery.
     """
 
@@ -65,11 +66,11 @@ def evaluate(
 
     Args:
         sources: the tables.
-        salts: what to split by, each once.
-        names: of the methods.
+        salts: salts to split by, without duplicates.
+        names: names of the methods.
         parameters: Hakken's hyper-parameters.
-        n_resamples: of the bootstrap.
-        progress: told of the stages.
+        n_resamples: resamples of the bootstrap.
+        progress: receives the stages.
 
     Raises:
         HakkenError: a table can't be read or split, or a method can't be fitted.
@@ -82,7 +83,8 @@ def evaluate(
     outcomes = compare(table, salts, {name: made[name] for name in names}, keys, progress)
     with progress.stage("resampling"):
         methods = {name: made[name]() for name in names}
-        return Evaluation.of(outcomes, methods, f"`{sources.ratings.name}`", keys, n_resamples)
+        results = tabulate(outcomes, methods, n_resamples)
+    return Evaluation(results, outcomes, methods, salts, f"`{sources.ratings.name}`", keys, n_resamples)
 
 
 def evaluate_hidden(
@@ -92,14 +94,14 @@ def evaluate_hidden(
     parameters: Parameters,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
-    """Read tables and compare Hakken with members on titles hidden from training, see `hide_years`.
+    """Read tables and compare Hakken with an order by members on titles hidden from training, see `hide_years`.
 
     Args:
         sources: the tables; the anime table is needed.
-        years: first and last of the titles to hide.
-        salts: what to split by, each once.
+        years: first and last year of the titles to hide.
+        salts: salts to split by, without duplicates.
         parameters: Hakken's hyper-parameters.
-        progress: told of the stages.
+        progress: receives the stages.
 
     Raises:
         TableError: a table can't be read or split, or nobody has a title of these years held out.
@@ -123,22 +125,22 @@ def compare(
     keys: SeriesKeys | None,
     progress: Progress = SILENT,
 ) -> Mapping[str, Sequence[Outcome]]:
-    """Judge methods on splits; each is let go before the next is made, as some are large.
+    """Evaluate methods on splits; each is freed before the next is made, because some are large.
 
     Returns:
         Name of a method → its outcomes, one for each salt.
     """
-    splits = [split(table, salt) for salt in salts]  # all of them first: a salt that can't be used shows at once
+    splits = [split(table, salt) for salt in salts]  # all of them first: a salt that cannot be used fails at once
     outcomes: dict[str, list[Outcome]] = {name: [] for name in made}
     for one in splits:
-        heard = _OfSplit(progress, one.salt) if len(splits) > 1 else progress
+        reported = _SplitProgress(progress, one.salt) if len(splits) > 1 else progress
         for name, make in made.items():
-            outcomes[name].append(evaluate_method(make(), one, keys, heard))
+            outcomes[name].append(evaluate_method(make(), one, keys, reported))
     return outcomes
 
 
-class _OfSplit:
-    """Says which split a stage belongs to, where there are several."""
+class _SplitProgress:
+    """Adds the salt of a split to the names of its stages."""
 
     def __init__(self, progress: Progress, salt: str) -> None:
         self._progress, self._salt = progress, salt

@@ -1,14 +1,14 @@
-"""The protocol: who is trained on, who is asked, and what is held out. Strong generalisation: what a new visitor gets.
+"""The protocol: training users, test users and held-out entries. Test users are new to the model, as visitors are.
 
 For a salt, `bucket(x) = crc32(f"{salt}:{x}") % 5`.
 
 - Test users are those with at least 20 scores and `bucket(f"{user_id}") == 0`. All rows of all other users are the
   training table, and nothing else is.
-- Of a test user's rows, those with `bucket(f"{user_id}:{anime_id}") == 0` are held out; the rest is the list that is
-  given. Where nobody knows whether an entry was watched or planned, it is not held out, and given as planned. Users
-  with fewer than 5 scores given, or with nothing held out, are left out.
+- Of a test user's rows, those with `bucket(f"{user_id}:{anime_id}") == 0` are held out; the rest is the given list. An
+  entry of unknown status, watched or planned, is not held out, and given as planned. Users with fewer than 5 given
+  scores, or with nothing held out, are left out.
 
-It depends on nothing that is drawn, so every program that follows it has the same split.
+Nothing is drawn at random, so every program that follows the protocol has the same split.
 """
 
 import zlib
@@ -31,12 +31,12 @@ LIKED = 8
 
 
 class TestUser(NamedTuple):
-    """Someone whom no model has seen.
+    """A user who was not in training.
 
     Attributes:
-        name: id or name, as the table has it.
-        given: the list that a method is asked with.
-        held_out: what is kept from it: anime id → score, 0 for an entry without one.
+        name: id or name in the table.
+        given: the list that a method gets.
+        held_out: entries that it does not get: anime id → score, 0 for an entry without one.
     """
 
     name: str
@@ -51,11 +51,11 @@ class TestUser(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A table, divided by one salt.
+    """A table, split by one salt.
 
     Attributes:
-        salt: what it was divided by.
-        training: all rows of the users who are no test users, numbered anew from 0, as are the anime.
+        salt: the salt.
+        training: all rows of the other users; users and anime are renumbered from 0.
         users: the test users.
     """
 
@@ -65,24 +65,24 @@ class Split:
 
     @property
     def n_items(self) -> int:
-        """How many anime the training table holds: what is ranked."""
+        """Number of anime in the training table, which are ranked."""
         return len(self.training.anime_ids)
 
     def items_of(self, anime_ids: list[int]) -> Int64s:
-        """Training items of those of some anime that have one, in the order given; `(≤ len(anime_ids),)` int64."""
+        """Training items of some anime, without those that have none, in the order given; int64."""
         known = self.training.anime_ids
         wanted = np.array(anime_ids, dtype=np.int64)
-        places: Int64s = np.searchsorted(known, wanted).clip(max=len(known) - 1)
-        return np.asarray(places[known[places] == wanted])
+        items: Int64s = np.searchsorted(known, wanted).clip(max=len(known) - 1)
+        return np.asarray(items[known[items] == wanted])
 
 
 def bucket(salt: str, what: str) -> int:
-    """One of five, for good."""
+    """Bucket of a text, 0-4."""
     return zlib.crc32(f"{salt}:{what}".encode()) % BUCKETS
 
 
 def split(table: RatingTable, salt: str) -> Split:
-    """Divide a table.
+    """Split a table.
 
     Raises:
         TableError: there is no test user, or nobody else to train on.
@@ -95,7 +95,7 @@ def split(table: RatingTable, salt: str) -> Split:
     if not users:
         raise TableError(
             f'The salt "{salt}" makes no test user of this table: that takes {MIN_SCORED} scores, {MIN_GIVEN} of them '
-            "on the list that is given, something held out, and luck, which favours one user of five."
+            "in the given list, a held-out entry, and a bucket that one user of five has."
         )
     if is_test.all():
         raise TableError(f'The salt "{salt}" makes everyone a test user: nobody is left to train on.')

@@ -1,4 +1,4 @@
-"""An evaluation on paper: a table, plots, and the page that explains them. `docs/evaluation.md` is such a page."""
+"""Write an evaluation: a table, plots, and the page that explains them, such as `docs/evaluation.md`."""
 
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hakken.errors import TableError
 from hakken.evaluation import plots
 from hakken.evaluation.method import Method
 from hakken.evaluation.metrics import MEASURES, Measure
 from hakken.evaluation.outcomes import Outcome
-from hakken.evaluation.result_table import tabulate
 from hakken.evaluation.series_keys import SeriesKeys
 from hakken.training.parameters import write_whole
 from hakken.training.pipeline import training_date
@@ -25,24 +23,24 @@ from hakken.training.pipeline import training_date
 PAGE, FOLDER, TABLE = "evaluation.md", "evaluation", "table.csv"
 TEMPLATE = Path(__file__).parent / "page.md"
 MARK = "†"
-"""Beside the name of a method that was trained with what test users give."""
+"""Marks a method that was also trained on the given lists of the test users."""
 Row = Mapping[Any, Any]
-"""One of a table, by column."""
+"""A row of the table, by column."""
 LIBRARIES = ("numpy", "scipy", "implicit", "scikit-surprise", "ir-measures")
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What was done, and what came out.
+    """An evaluation and its results.
 
     Attributes:
-        table: one row for each method, see `results.tabulate`.
+        table: one row for each method, see `result_table.tabulate`.
         outcomes: name of a method → its outcomes, one for each salt.
-        methods: name of a method → the method, which need not be fitted.
-        salts: what the table was split by.
-        source: the rating table, for people.
-        keys: what discovery was judged by, if it was.
-        n_resamples: of the bootstrap.
+        methods: name of a method → the method; it need not be fitted.
+        salts: salts that the table was split by.
+        source: description of the rating table.
+        keys: series keys that discovery was measured by, if it was.
+        n_resamples: resamples of the bootstrap.
     """
 
     table: pd.DataFrame
@@ -53,22 +51,9 @@ class Evaluation:
     keys: SeriesKeys | None
     n_resamples: int
 
-    @classmethod
-    def of(
-        cls,
-        outcomes: Mapping[str, Sequence[Outcome]],
-        methods: Mapping[str, Method],
-        source: str,
-        keys: SeriesKeys | None,
-        n_resamples: int,
-    ) -> "Evaluation":
-        """Put outcomes together."""
-        salts = [outcome.salt for outcome in next(iter(outcomes.values()))]
-        return cls(tabulate(outcomes, methods, n_resamples), outcomes, methods, salts, source, keys, n_resamples)
-
 
 def write(evaluation: Evaluation, directory: Path) -> list[Path]:
-    """Write `evaluation.md`, and beside it the folder `evaluation` with `table.csv` and plots; each file whole.
+    """Write `evaluation.md`, and beside it the folder `evaluation` with `table.csv` and plots; each file completely.
 
     Raises:
         TableError: one can't be written.
@@ -77,17 +62,13 @@ def write(evaluation: Evaluation, directory: Path) -> list[Path]:
     contents = {folder / name: plot for name, plot in plots.draw(evaluation.outcomes, evaluation.table).items()}
     contents[folder / TABLE] = evaluation.table.to_csv(index=False, lineterminator="\n").encode()
     contents[directory / PAGE] = page(evaluation).encode()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TableError(f"{folder} can't be written: {error.strerror or error}.") from error
     for path, content in contents.items():
         write_whole(path, content)
     return list(contents)
 
 
 def page(evaluation: Evaluation) -> str:
-    """Write the page: what was measured and how, the table, the plots, and what each method is."""
+    """Write the page: what was measured and how, the table, the plots, and a description of each method."""
     people = evaluation.table["people"].mean()
     keys = evaluation.keys
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -105,10 +86,10 @@ def page(evaluation: Evaluation) -> str:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Write the table as Markdown; a measure that no method has is left out, one that some lack is a dash.
+    """Write the table as Markdown; a metric that no method has is left out, one that some lack is a dash.
 
     Args:
-        table: of `results.tabulate`, or what `table.csv` holds of one.
+        table: the table of `result_table.tabulate`, or read from a `table.csv`.
     """
     columns: list[tuple[str, Callable[[Row], str]]] = [("method", _name)]
     for measure in MEASURES:

@@ -194,10 +194,6 @@ def save(tuned: Tuned, out: Path) -> None:
     Raises:
         TableError: one can't be written.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TableError(f"{out} can't be written: {error.strerror or error}.") from error
     table = tuned.candidates.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
     plot = _plot(tuned)  # before anything is written: it takes a second
     write_whole(out / TABLE, table)

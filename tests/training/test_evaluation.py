@@ -244,10 +244,10 @@ def test_lift_is_of_scored_hits_among_ten_above_the_mean_of_what_was_given() -> 
 def test_rating_errors_are_of_scored_titles_that_somebody_scored_and_clipped() -> None:
     user = asked_user([(1, 5)], {10: 9, 11: 0, 12: 7, 13: 10})
     answer = Answer([], None, np.array([11.0, 3.0, 8.5]))
-    squares = metrics.rating_errors([answer], [user], {10: 0, 11: 1, 12: 2}, np.square)
-    assert squares is not None
-    assert (squares.total.tolist(), squares.weight.tolist()) == ([1 + 1.5**2], [2])
-    assert metrics.rating_errors([Answer([], None, None)], [user], {}, np.square) is None
+    errors = metrics.rating_errors([answer], [user], {10: 0, 11: 1, 12: 2})
+    assert errors is not None
+    assert [(one.total.tolist(), one.weight.tolist()) for one in errors] == [([1 + 1.5**2], [2]), ([1 + 1.5], [2])]
+    assert metrics.rating_errors([Answer([], None, None)], [user], {}) is None
 
 
 def test_discovery_takes_begun_series_out_of_a_ranking_but_not_out_of_a_default_list() -> None:
@@ -381,7 +381,7 @@ def test_the_benchmarks_rating_quality_is_the_evaluations(divided: Split) -> Non
     assert outcome.sums["mae"].weight.sum() == len(differences) > 100
 
 
-# SeriesKeys
+# Keys
 
 
 def test_keys_come_from_a_file_or_from_the_catalogue(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.cli.main import main
 from hakken.errors import TableError
-from hakken.evaluation import match_tuning, metrics
-from hakken.evaluation.hakken_method import RANKING, Hakken
+from hakken.evaluation.hakken_method import Hakken
 from hakken.evaluation.match_tuning import (
     IMPLICIT,
     MATCH,
@@ -82,11 +81,6 @@ def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: Tun
         found.append(np.mean(values))
     assert one.liked == pytest.approx(np.mean(found), abs=1e-9)
     assert one.value == pytest.approx((one.liked + one.discovery_liked) / 2)
-
-
-def test_lists_are_asked_for_as_they_are_measured_later() -> None:
-    assert match_tuning.LISTS["liked"] == msgspec.structs.replace(RANKING, n=metrics.TOP)
-    assert match_tuning.LISTS["discovery_liked"] == Preferences(n=20)
 
 
 def test_the_implicit_term_leaves_less_error_than_none(table: RatingTable, tuned: TunedMatch) -> None:

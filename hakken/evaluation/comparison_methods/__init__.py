@@ -1,4 +1,4 @@
-"""What Hakken is compared with: simple rules, and methods of other libraries with settings that suit them."""
+"""Methods that Hakken is compared with: simple rules, and methods of other libraries with suitable settings."""
 
 from hakken.evaluation.comparison_methods.implicit_feedback import Als, Ease, Ease200, ItemKnn
 from hakken.evaluation.comparison_methods.simple import Baseline, ItemMean, Original, Popularity
@@ -17,4 +17,4 @@ COMPARISON_METHODS = (
     SurpriseSvd,
     SurpriseSvdpp,
 )
-"""All of them, in the order in which they are tried and shown."""
+"""All methods, in the order in which they are run and shown."""

@@ -1,4 +1,4 @@
-"""Rules that need no library: popularity, means, baselines, and what the original Hakken did."""
+"""Simple rules: popularity, means, baselines, and the rule of the original Hakken."""
 
 from typing import NamedTuple
 
@@ -14,12 +14,12 @@ from hakken.training.matrix import ScoreMatrix
 
 
 class FoldedIn(NamedTuple):
-    """What is known of a user whose bias was folded in.
+    """A user whose bias was folded in.
 
     Attributes:
         baseline: `(n_items,)` float64, `b_ui` of each training item, score points.
-        items: `(n_rated,)` int64, training items that they scored.
-        residuals: `(n_rated,)` float64, `r_uj − b_uj` of those, score points.
+        items: `(n_rated,)` int64, training items that the user scored.
+        residuals: `(n_rated,)` float64, `r_uj − b_uj` of these items, score points.
     """
 
     baseline: Float64s
@@ -28,7 +28,7 @@ class FoldedIn(NamedTuple):
 
 
 class Popularity(ComparisonMethod):
-    """How many training users have a title on their lists, whoever asks."""
+    """How many training users have a title on their lists, for every user the same."""
 
     name = "popularity"
     title = "popularity"
@@ -37,13 +37,13 @@ class Popularity(ComparisonMethod):
     def _fit(self, split: Split) -> None:
         self._counts = np.bincount(split.training.items, minlength=split.n_items).astype(np.float64)
 
-    def scores(self, user: TestUser) -> Float64s:  # noqa: ARG002  # as every method is asked
+    def scores(self, user: TestUser) -> Float64s:  # noqa: ARG002  # interface
         """Entries of each item, scored or not."""
         return self._counts
 
 
 class ItemMean(ComparisonMethod):
-    """The mean of a title's scores, whoever asks."""
+    """The mean of a title's scores, for every user the same."""
 
     name = "item-mean"
     title = "item mean"
@@ -57,7 +57,7 @@ class ItemMean(ComparisonMethod):
         sums = np.bincount(items, given, minlength=split.n_items)
         self._means: Float64s = np.divide(sums, counts, out=np.full(split.n_items, given.mean()), where=counts > 0)
 
-    def scores(self, user: TestUser) -> Float64s:  # noqa: ARG002  # as every method is asked
+    def scores(self, user: TestUser) -> Float64s:  # noqa: ARG002  # interface
         """Mean score of each item; that of all scores for one that nobody scored."""
         return self._means
 
@@ -78,15 +78,15 @@ class Baseline(ComparisonMethod):
         return self._fold_in(user).baseline
 
     def _fit_biases(self, split: Split) -> tuple[ScoreMatrix, Float64s]:
-        """Fit the biases; return what they were fitted to and its residuals."""
+        """Fit the biases; return the matrix and its residuals."""
         matrix = ScoreMatrix.of(split.training)
         self._mu = matrix.mu
         b_u, self._b_i = als_baselines(matrix, TEXTBOOK.reg_u, TEXTBOOK.reg_i, TEXTBOOK.n_epochs)
         return matrix, matrix.residuals(b_u, self._b_i)
 
     def _fold_in(self, user: TestUser) -> FoldedIn:
-        places = {anime_id: item for item, anime_id in enumerate(self._split.training.anime_ids.tolist())}
-        scored = [(places[one.anime_id], one.score) for one in user.given.scored if one.anime_id in places]
+        items_by_id = {anime_id: item for item, anime_id in enumerate(self._split.training.anime_ids.tolist())}
+        scored = [(items_by_id[one.anime_id], one.score) for one in user.given.scored if one.anime_id in items_by_id]
         items, scores = np.array(scored, dtype=np.int64).reshape(-1, 2).T
         from_item = scores - self._mu - self._b_i[items]
         b_u = from_item.sum() / (TEXTBOOK.reg_u + len(items))
@@ -94,7 +94,7 @@ class Baseline(ComparisonMethod):
 
 
 class Original(Baseline):
-    """The highest predicted rating comes first, by KNN-with-baseline as the original Hakken had it."""
+    """Order by predicted rating, by KNN-with-baseline as in the original Hakken."""
 
     name = "original"
     title = "original Hakken's rule"
@@ -110,7 +110,7 @@ class Original(Baseline):
     def scores(self, user: TestUser) -> Float64s:
         """`r_hat` of each item."""
         folded = self._fold_in(user)
-        # Rows are as good as columns, of a symmetric matrix, and lie together.
+        # The matrix is symmetric, and rows are contiguous.
         return folded.baseline + interpolated(self._sims[folded.items].T, folded.residuals, TEXTBOOK.k)
 
 
