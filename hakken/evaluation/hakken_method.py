@@ -32,7 +32,7 @@ class Hakken(Method):
 
     name = "hakken"
     title = "Hakken"
-    note = "trained by `hakken train`'s pipeline and asked through `recommend()`, as the pages are"
+    note = "trained by `hakken train`'s pipeline and asked through `recommend()`, as pages are"
 
     def __init__(self, parameters: Parameters, catalogue: Catalogue) -> None:
         self._parameters = parameters

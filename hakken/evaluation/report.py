@@ -77,7 +77,7 @@ def page(evaluation: Evaluation) -> str:
         several="; figures are means over them" if len(evaluation.salts) > 1 else "",
         people=f"{people:,.0f}",
         resamples=f"{evaluation.n_resamples:,}",
-        keys=keys.source if keys else "nothing, so that it was not measured",
+        keys=keys.source if keys else "nothing: discovery was not measured",
         table=markdown(evaluation.table),
         methods="\n".join(_notes(evaluation)),
         made=f"{training_date()[:10]}, Python {platform.python_version()}, "

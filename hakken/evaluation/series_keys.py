@@ -55,7 +55,7 @@ def read_keys(path: Path) -> SeriesKeys:
 def keys_of(catalogue: Catalogue) -> SeriesKeys:
     """Use a catalogue's own series as keys: Hakken is then measured by its own series."""
     of_anime = {anime_id: ALONE.format(catalogue.series_of(anime_id)) for anime_id in catalogue}
-    return SeriesKeys(of_anime, "the catalogue's own series, which the default list goes by too")
+    return SeriesKeys(of_anime, "the catalogue's own series, which the default list also uses")
 
 
 def with_shows(keys: SeriesKeys, catalogue: Catalogue) -> SeriesKeys:

@@ -96,7 +96,7 @@ def test_all_methods_are_compared_and_the_page_holds_the_table(
     assert markdown(table) in page
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page):
         assert target in written, target
-    assert "Series are told by the keys of keys.csv." in page
+    assert "Series are identified by the keys of keys.csv." in page
     assert "$" not in page
     assert "asking Surprise SVD++" in result.stderr
 
@@ -123,7 +123,7 @@ def test_methods_salts_and_resamples_can_be_chosen(ratings_csv: Path, tmp_path: 
     page = (tmp_path / "evaluation.md").read_text()
     assert "salts `s1`, `s2`; figures are means over them" in page
     assert "20 resamples" in page
-    assert "nothing, so that it was not measured" in page
+    assert "nothing: discovery was not measured" in page
     assert result.stderr.count("s2: asking Hakken") == 1
 
 
@@ -141,7 +141,7 @@ def test_hyper_parameters_are_taken_from_a_file(ratings_csv: Path, tmp_path: Pat
 
 def test_without_keys_the_catalogues_own_series_judge(ratings_csv: Path, anime_csv: Path, tmp_path: Path) -> None:
     run("--ratings", ratings_csv, "--anime", anime_csv, *QUICK, "--quiet", "--report", tmp_path)
-    assert "Series are told by the catalogue's own series" in (tmp_path / "evaluation.md").read_text()
+    assert "Series are identified by the catalogue's own series" in (tmp_path / "evaluation.md").read_text()
     assert pd.read_csv(tmp_path / "evaluation" / "table.csv")["discovery"].notna().all()
 
 

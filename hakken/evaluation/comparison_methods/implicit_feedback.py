@@ -62,7 +62,7 @@ class Als(_OnLists):
 
     name = "als"
     title = "ALS"
-    note = f"the library `implicit`: matrix factorisation, {FACTORS} factors; users are folded in by it"
+    note = f"the library `implicit`: matrix factorisation, {FACTORS} factors; it folds in users"
 
     def _fit(self, split: Split) -> None:
         with _implicit_settings():
@@ -83,7 +83,7 @@ class Ease(_OnLists):
 
     name = "ease"
     title = "EASE"
-    note = f"closed form, λ {EASE_REGULARISER:g}, all weights kept"
+    note = f"closed form, λ {EASE_REGULARISER:g}, with all weights"
     keep: int | None = None
     """Weights to keep for each scored item, the largest by absolute value; None: all."""
 
@@ -104,7 +104,7 @@ class Ease200(Ease):
 
     name = "ease-200"
     title = "EASE, top 200"
-    note = "the same, of each title's weights only the 200 largest in size kept: as much as an artefact could hold"
+    note = "the same with only the 200 largest weights of each title, as many as an artefact could hold"
     keep = 200
 
 
