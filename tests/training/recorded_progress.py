@@ -1,23 +1,24 @@
-"""Someone who hears of progress, and remembers how much is done of how much."""
+"""A progress that records what it receives."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from hakken.training.progress import Advance
 
 
 class RecordedProgress:
-    """Hears of stages, one after the other; what is remembered is of the last, and what was done of all."""
+    """Records the total of each stage, and how much of it was done."""
 
     def __init__(self) -> None:
-        self.total: int | None = None
-        self.done = 0
+        self.totals: dict[str, int | None] = {}
+        self.done: Counter[str] = Counter()
 
     @contextmanager
-    def stage(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:  # noqa: ARG002  # as the real one has it
-        """Begin a stage."""
-        self.total = total
-        yield self._advance
+    def stage(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:  # noqa: ARG002  # interface
+        self.totals[name] = total
+        yield partial(self._advance, name)
 
-    def _advance(self, units: int) -> None:
-        self.done += units
+    def _advance(self, name: str, units: int) -> None:
+        self.done[name] += units

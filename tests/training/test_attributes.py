@@ -16,11 +16,9 @@ from hakken.training.attributes import (
     attributes_of,
     judged_by_attributes,
     mixing,
-    packed,
     siblings_of,
 )
 from tests.training import learning_oracle as oracle
-from tests.training.learning import titles
 
 SHOW = Anime(anime_id=5, title="A show", type="TV", genres=("Drama",))
 
@@ -58,11 +56,6 @@ def test_what_another_says_is_its_summary_is_not_judged(relation: str, confidenc
     found = judged_by_attributes(Catalogue([retold, SHOW]))
     assert found.dtype == np.int32
     assert found.tolist() == ([5, 9] if judged else [9])
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_titles_are_judged_as_the_rules_say(seed: int) -> None:
-    assert judged_by_attributes(titles(seed)).tolist() == sorted(oracle.judged(titles(seed)))
 
 
 words = st.sampled_from(["a", "b", "c"])
@@ -152,38 +145,6 @@ def test_a_series_weighs_nothing_where_its_titles_say_less_of_each_other_than_at
 
 
 @settings(max_examples=60)
-@given(data=st.data(), n_items=st.integers(1, 8), n_attributes=st.integers(0, 5), seed=st.integers(0, 10**6))
-def test_packing_keeps_each_attribute_within_half_a_step_and_drops_what_decides_nothing(
-    data: st.DataObject, n_items: int, n_attributes: int, seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
-    a = rng.random((n_items, n_attributes)) < 0.5
-    share = np.array(data.draw(st.lists(st.sampled_from([0.0, 0.1, 1.0]), min_size=n_items, max_size=n_items)))
-    kept = np.flatnonzero(data.draw(st.lists(st.booleans(), min_size=n_items, max_size=n_items)))
-    sizes = np.array([0.0, 1e-6, 1.0, 40.0, 1e4])[:n_attributes, None]
-    solved = (sizes * rng.normal(size=(n_attributes, len(kept)))).astype(np.float32)
-
-    found = packed(share.astype(np.float32), csr_array(a.astype(np.float64)), solved, kept)
-    assert found["attr_indices"].dtype == np.uint16
-    assert found["attr_values"].dtype == np.int8
-    assert found["attr_values"].shape == (len(kept), n_attributes)
-    assert found["attr_scale"].shape == (n_attributes,)
-    assert (found["attr_scale"] > 0).all()
-    assert np.abs(found["attr_values"].astype(int)).max(initial=0) <= 127
-    for item in range(n_items):
-        places = found["attr_indices"][found["attr_indptr"][item] : found["attr_indptr"][item + 1]].tolist()
-        assert places == (np.flatnonzero(a[item]).tolist() if share[item] else [])
-        if item not in kept:
-            assert found["attr_rows"][item] == -1
-            continue
-        exact = solved[:, kept.tolist().index(item)]
-        stored = found["attr_scale"] * found["attr_values"][found["attr_rows"][item]]
-        assert (np.abs(stored - exact) <= 0.501 * found["attr_scale"]).all()
-    for strongest, scale in zip(np.abs(solved).max(axis=1, initial=0), found["attr_scale"].tolist(), strict=True):
-        assert strongest == 0 or scale == pytest.approx(strongest / 127)
-
-
-@settings(max_examples=60)
 @given(support=st.floats(0.5, 50), q=st.floats(1e-4, 1))
 def test_each_watcher_moves_a_title_from_its_attributes_to_its_own_weights(support: float, q: float) -> None:
     """Its own part rises from 0 to 1, what attributes say falls from q to 0, and neither ever turns back."""
@@ -201,11 +162,3 @@ def test_each_watcher_moves_a_title_from_its_attributes_to_its_own_weights(suppo
     np.testing.assert_allclose(own[mixed], expected[mixed])
     assert (own[~mixed] == 1).all()
     assert not share[~mixed].any()
-
-
-def test_what_is_not_judged_is_all_its_own() -> None:
-    own, share = mixing(
-        np.array([0, 9], dtype=np.int32), np.ones(2, dtype=np.float32), np.zeros(2, dtype=np.bool_), 5.0
-    )
-    assert own.tolist() == [1, 1]
-    assert share.tolist() == [0, 0]

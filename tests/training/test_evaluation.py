@@ -185,12 +185,6 @@ def test_what_only_test_users_have_is_not_ranked_and_what_nobody_scored_is_not_p
     assert outcome.found.tolist() == [True, True] + [False] * 8
 
 
-def test_items_are_those_of_the_training_table(divided: Split) -> None:
-    ids = divided.training.anime_ids.tolist()
-    assert divided.items_of([ids[5], 10**6, ids[-1], 0, ids[0]]).tolist() == [5, len(ids) - 1, 0]
-    assert divided.items_of([]).tolist() == []
-
-
 def test_the_training_table_can_be_written_and_split_no_further(divided: Split, ratings_csv: Path) -> None:
     everyone, test_users = pd.read_csv(ratings_csv), {int(user.name) for user in divided.users}
     written = training_frame(divided)
@@ -226,21 +220,6 @@ def test_ndcg_and_recall_are_the_textbooks(cases: list[tuple[list[str], set[str]
             assert sums.total[n] == pytest.approx(expected, abs=1e-9)
 
 
-def test_ndcg_by_hand() -> None:
-    hits_first_and_third = metrics.ndcg([["a", "x", "b"]], [["a", "b", "c"]])
-    assert hits_first_and_third.total[0] == pytest.approx((1 + 1 / 2) / (1 + 1 / math.log2(3) + 1 / 2), abs=1e-9)
-    eleven = [f"r{n}" for n in range(11)]
-    assert metrics.ndcg([eleven[1:]], [eleven]).total.tolist() == pytest.approx([1])  # the ideal list holds ten
-    assert metrics.ndcg([[*map(str, range(10)), "r0"]], [eleven]).total.tolist() == [0]  # the eleventh place is none
-    assert metrics.recall([[str(n) for n in range(20)]], [[str(n) for n in range(40)]]).total.tolist() == [1]
-
-
-def test_lift_is_of_scored_hits_among_ten_above_the_mean_of_what_was_given() -> None:
-    user = asked_user([(1, 5), (2, 7), (3, 0)], {10: 9, 11: 0, 12: 7, 13: 10})
-    sums = metrics.lift([[10, 11, 12, *range(20, 27), 13]], [user])
-    assert (sums.total.tolist(), sums.weight.tolist()) == ([3 + 1], [2])
-
-
 def test_rating_errors_are_of_scored_titles_that_somebody_scored_and_clipped() -> None:
     user = asked_user([(1, 5)], {10: 9, 11: 0, 12: 7, 13: 10})
     answer = Answer([], None, np.array([11.0, 3.0, 8.5]))
@@ -259,34 +238,6 @@ def test_discovery_takes_begun_series_out_of_a_ranking_but_not_out_of_a_default_
     assert metrics.discoveries(Answer([], ranking, None), user, keys) == ["a", "b", "c", "anime 7", *others[:-1]]
     assert metrics.discoveries(Answer([], [], None), user, keys) == []
     assert metrics.new_series(user.held_out, user, keys) == {"b", "anime 7"}
-
-
-def test_what_continues_is_of_the_default_list_and_a_plan_begins_nothing() -> None:
-    keys = SeriesKeys({1: "a", 2: "a", 3: "b", 4: "b", 5: "a"}, "")
-    plans = [Rating(3, 0, Status.PLAN_TO_WATCH), Rating(5, 0, Status.PLAN_TO_WATCH), Rating(9, 8, Status.PLAN_TO_WATCH)]
-    user = protocol.TestUser("1", UserList.of([Rating(1, 5), *plans]), {})
-    ranking = [2, 2, 2]  # no list that anyone gets by default
-    lists = [[5, 3, 9, 4, 2, 50, 51, 52], [*range(50, 60), 2], [3, 4], []]
-    sums = metrics.continued([Answer(ranking, one, None) for one in lists], [user] * 4, keys)
-    assert sums is not None
-    assert sums.total.tolist() == pytest.approx([1 / 4, 0, 0, 0])
-    assert sums.weight.tolist() == [1] * 4
-    assert metrics.continued([Answer(ranking, None, None)], [user], keys) is None
-
-
-def test_the_next_part_of_a_series_is_told_by_dates_and_what_was_seen() -> None:
-    shows = {"a": [1, 2, 3], "b": [11, 12], "c": [21, 22], "d": [31, 32], "e": [41, 42, 43]}
-    keys = SeriesKeys({one: key for key, ids in shows.items() for one in [*ids, ids[0] + 5]}, "", shows)
-    rows = [Rating(1, 5), Rating(3, 5), Rating(16, 5), Rating(12, 5), Rating(21, 5), Rating(26, 0, Status.DROPPED)]
-    rows += [Rating(31, 0, Status.PLAN_TO_WATCH), Rating(41, 5), Rating(42, 0, Status.PLAN_TO_WATCH), Rating(99, 5)]
-    user = protocol.TestUser("1", UserList.of(rows), dict.fromkeys([2, 6, 11, 22, 32, 43, 98], 8))
-    # Not the first of b, the dropped c, the planned d, nor what comes after another that is to be seen, of e.
-    assert metrics.next_parts(user, keys) == {2}
-    answers = [Answer([2], [2], None, one) for one in ([7, 2, 11], [11], [])]
-    sums = metrics.next_found(answers, [user] * 3, keys)
-    assert sums is not None
-    assert (sums.total.tolist(), sums.weight.tolist()) == ([1, 0, 0], [1] * 3)
-    assert metrics.next_found([Answer([2], [2], None)], [user], keys) is None
 
 
 IDS = st.integers(1, 24)
@@ -420,6 +371,9 @@ def test_a_figure_is_the_mean_over_salts_of_each_ones_mean() -> None:
     root = result_table.figure_of(MEASURE["rmse"], [outcome_of("s", {"a": (8, 2), "b": (10, 4)}, "rmse")], 0)
     assert root.value == pytest.approx(math.sqrt(3))
     assert math.isnan(root.low)
+    lone = result_table.figure_of(MEASURE["ndcg"], [outcome_of("s", {"a": (0.5, 1)})], 100)
+    assert lone.value == 0.5
+    assert math.isnan(lone.low)
     assert math.isnan(result_table.figure_of(MEASURE["rmse"], [one], 10).value)
 
 
@@ -441,10 +395,3 @@ def test_a_person_under_two_salts_is_no_two_people() -> None:
     strangers = {f"x{name}": value for name, value in values.items()}
     apart = result_table.figure_of(MEASURE["ndcg"], [outcome_of("s1", values), outcome_of("s2", strangers)], 300)
     assert apart.high - apart.low < 0.85 * (once.high - once.low)
-
-
-def test_a_lone_user_has_no_interval() -> None:
-    figure = result_table.figure_of(MEASURE["ndcg"], [outcome_of("s", {"a": (0.5, 1)})], 100)
-    assert figure.value == 0.5
-    assert math.isnan(figure.low)
-    assert math.isnan(figure.high)

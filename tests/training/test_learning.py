@@ -16,7 +16,7 @@ from hakken.ratings import FranchiseRule, Preferences, Rating, UserList
 from hakken.recommend import recommend
 from hakken.training import fit
 from hakken.training.pipeline import Fitted, with_anime, with_preference_weights
-from hakken.training.preferences import PreferenceWeights, co_watching, liked_matrix, preference_weights
+from hakken.training.preferences import PreferenceWeights, liked_matrix, preference_weights
 from hakken.training.tables import RatingTable
 from tests import oracle
 from tests.training import learning
@@ -100,28 +100,6 @@ def test_how_much_entries_count_is_that_of_the_formula(table: RatingTable, data:
     )
     found = liked_matrix(known, 7.0, parameters)
     np.testing.assert_allclose(found.toarray(), expected_of.liked(known, 7.0, parameters), rtol=1e-12)
-
-
-def test_the_gram_matrix_is_additive_over_users(table: RatingTable) -> None:
-    liked = liked_matrix(table, 7.0, Parameters())
-    parts = co_watching(liked[:150]) + co_watching(liked[150:])
-    np.testing.assert_allclose(parts, co_watching(liked), rtol=1e-12)
-    np.testing.assert_allclose(parts, np.triu(liked.T.toarray() @ liked.toarray()), rtol=1e-12)
-
-
-def test_each_title_keeps_its_strongest_weights_and_no_more(table: RatingTable) -> None:
-    full, cut = (
-        preference_weights(table, 7.0, NOTHING, Parameters(pref_stored=kept, min_watchers=1)) for kept in (10_000, 30)
-    )
-    counts = np.bincount(cut.pref_indices, minlength=len(cut.watchers))
-    assert counts.max() == 30
-    fewest = int(np.argmin(cut.watchers))
-    assert cut.watchers[fewest] < 10
-    assert counts[fewest] <= 20 + cut.watchers[fewest] < 30
-    for title in (fewest, 57, 200):
-        all_of_them = np.sort(np.abs(full.pref_values[full.pref_indices == title].astype(int)))[::-1]
-        kept = np.sort(np.abs(cut.pref_values[cut.pref_indices == title].astype(int)))[::-1].tolist()
-        assert kept == all_of_them[: len(kept)].tolist()
 
 
 # Titles that nobody watched, and their first watchers

@@ -3,15 +3,12 @@
 import dataclasses
 from pathlib import Path
 
-import click.testing
 import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 
-from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
-from hakken.cli.main import main
 from hakken.errors import TableError
 from hakken.evaluation.hakken_method import Hakken
 from hakken.evaluation.match_tuning import (
@@ -27,14 +24,13 @@ from hakken.evaluation.match_tuning import (
 )
 from hakken.evaluation.protocol import split
 from hakken.model import Model, Parameters, fold_in, predict
-from hakken.ratings import Preferences
-from hakken.recommend import recommend
 from hakken.training import fit
 from hakken.training.tables import RatingTable
 from tests.models import PARAMETERS, small_catalogue
+from tests.training.commands import run
 from tests.training.evaluation_oracle import ndcg
 
-N_CANDIDATES = 6
+N_CANDIDATES = 4
 
 
 @pytest.fixture(scope="module")
@@ -135,28 +131,11 @@ def test_a_table_that_cant_be_split_keeps_the_defaults_and_says_so(table: Rating
     (tmp_path / "small.csv").write_text("\n".join(["user_id,anime_id,rating", *rows]))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "match.csv").write_text("of an earlier table")
-    arguments = ["tune", "--ratings", tmp_path / "small.csv", "--out", tmp_path / "out", "--iterations", "1"]
-    result = click.testing.CliRunner().invoke(main, [str(one) for one in arguments])
-    assert result.exit_code == 0, result.output
+    result = run("tune", "--ratings", tmp_path / "small.csv", "--out", tmp_path / "out", "--iterations", "1")
     assert "stays as it is by default" in result.output
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["params.json", "rmse.svg", "table.csv"]
 
 
 def test_a_titles_table_without_anime_is_refused(ratings_csv: Path, tmp_path: Path) -> None:
-    arguments = ["tune", "--ratings", ratings_csv, "--titles", ratings_csv, "--out", tmp_path / "out"]
-    result = click.testing.CliRunner().invoke(main, [str(one) for one in arguments])
-    assert result.exit_code == 2
+    result = run("tune", "--ratings", ratings_csv, "--titles", ratings_csv, "--out", tmp_path / "out", status=2)
     assert "go with --anime" in result.output
-
-
-def test_what_is_tuned_is_what_is_served(table: RatingTable) -> None:
-    """The search and the pages rank by the same code: a constant that the search changes changes a list."""
-    fitted = fit(table, PARAMETERS)
-    user = split(table, SALTS[0]).users[0].given
-    lists = set()
-    for pull in (0.0, 2.0):
-        parameters = msgspec.structs.replace(PARAMETERS, pull=pull)
-        model = Model(fitted.arrays, msgspec.structs.replace(fitted.manifest, parameters=parameters), "unsaved")
-        found = recommend(user, ModelBundle(model, small_catalogue()), Preferences(n=20)).recommendations
-        lists.add(tuple(one.anime_id for one in found))
-    assert len(lists) == 2

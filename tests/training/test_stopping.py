@@ -19,14 +19,6 @@ from hakken.training import report
 from hakken.training.progress import SILENT
 from tests.training.test_train_command import parameters_of, train
 
-
-@pytest.fixture
-def anime_csv(tmp_path: Path) -> Path:
-    path = tmp_path / "anime.csv"
-    path.write_text("anime_id,name,genre,type,episodes,rating,members\n10,Ten,Drama,TV,12,7.5,100\n")
-    return path
-
-
 # What stops it
 
 
@@ -34,7 +26,7 @@ def anime_csv(tmp_path: Path) -> Path:
 def large_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Large enough that comparing its items takes seconds."""
     path = tmp_path_factory.mktemp("large") / "ratings.csv"
-    synthetic_entries(8_000, 4_000, 3_500_000, seed=5).write_csv(path)
+    synthetic_entries(1_500, 4_000, 1_500_000, seed=5).write_csv(path)
     return path
 
 

@@ -4,6 +4,7 @@ import io
 import re
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -19,15 +20,7 @@ from hakken.cli.signals import StopFlag
 from hakken.model import Parameters, store
 from hakken.training import stage_times
 from hakken.training.stage_times import StageTimer
-
-ANIME_HEAD = "anime_id,name,genre,type,episodes,rating,members\n"
-
-
-@pytest.fixture
-def anime_csv(tmp_path: Path) -> Path:
-    path = tmp_path / "anime.csv"
-    path.write_text(ANIME_HEAD + "10,Ten,Drama,TV,12,7.5,100\n")
-    return path
+from tests.training.commands import run
 
 
 @pytest.fixture
@@ -37,11 +30,7 @@ def flawed_csv(ratings_csv: Path, tmp_path: Path) -> Path:
     return path
 
 
-def train(*arguments: str | Path, status: int = 0) -> click.testing.Result:
-    result = click.testing.CliRunner().invoke(main, ["train", *map(str, arguments)])
-    assert result.exit_code == status, result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
+train = partial(run, "train")
 
 
 def parameters_of(out: Path) -> Parameters:

@@ -158,19 +158,6 @@ def test_with_all_neighbours_kept_hakken_equals_scikit_surprise(table: RatingTab
     assert found.predictions < 1e-3
 
 
-def test_similarities_are_symmetric_bounded_and_never_of_an_item_with_itself(table: RatingTable) -> None:
-    matrix = ScoreMatrix.of(table)
-    b_u, b_i = als_baselines(matrix, 15, 10, 10)
-    found = pearson_baseline(matrix, matrix.residuals(b_u, b_i), shrinkage=10, min_support=1, k_stored=EVERYTHING)
-    dense = np.zeros((len(b_i), len(b_i)))
-    rows = np.repeat(np.arange(len(b_i)), np.diff(found.indptr))
-    dense[rows, found.indices] = found.sims
-    np.testing.assert_allclose(dense, dense.T, atol=1e-12)
-    assert found.sims.min() > 0
-    assert found.sims.max() <= 1
-    assert not dense.diagonal().any()
-
-
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_same_table_gives_the_same_bytes_on_any_number_of_threads(
     table: RatingTable, trained: Path, tmp_path: Path, threads: int, monkeypatch: pytest.MonkeyPatch

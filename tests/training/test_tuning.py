@@ -6,14 +6,12 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import click.testing
 import numpy as np
 import pandas as pd
 import pytest
 import surprise
 from surprise.model_selection import KFold, cross_validate
 
-from hakken.cli.main import main
 from hakken.errors import ConfigError, TableError
 from hakken.evaluation.match_tuning import MATCH, WEIGHTS
 from hakken.model import TEXTBOOK, Parameters
@@ -21,6 +19,7 @@ from hakken.training import tuning
 from hakken.training.parameters import read_parameters, write_parameters, write_whole
 from hakken.training.tables import RatingTable
 from hakken.training.tuning import N_FOLDS, SPACE, TUNED, LogUniform, Scores, Tuned, save, take_scores, tune
+from tests.training.commands import run
 from tests.training.recorded_progress import RecordedProgress
 
 FILES = ["params.json", "rmse.svg", "table.csv"]
@@ -38,11 +37,8 @@ def tuned(scores: Scores) -> Tuned:
     return tune(scores, N_CANDIDATES, seed=3)
 
 
-def run(*arguments: str | Path, status: int = 0) -> str:
-    result = click.testing.CliRunner().invoke(main, ["tune", *(str(one) for one in arguments)])
-    assert result.exit_code == status, result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.output
+def tune_command(*arguments: str | Path, status: int = 0) -> str:
+    return run("tune", *arguments, status=status).output
 
 
 def test_the_candidates_are_ranked_and_the_best_is_what_is_found(tuned: Tuned) -> None:
@@ -118,7 +114,7 @@ def test_what_is_written_is_what_was_found(tuned: Tuned, tmp_path: Path) -> None
 def test_progress_hears_of_each_fold_of_each_candidate(scores: Scores) -> None:
     progress = RecordedProgress()
     tune(scores, 2, progress=progress)
-    assert progress.total == progress.done == 3 * N_FOLDS
+    assert progress.totals == progress.done == {"candidates": 3 * N_FOLDS}
 
 
 def test_a_sample_holds_all_scores_of_its_users_and_nothing_unscored(table: RatingTable) -> None:
@@ -211,7 +207,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
 
 def test_the_command_says_what_it_found_and_writes_it(ratings_csv: Path, tmp_path: Path) -> None:
     out = tmp_path / "tuning"
-    said = run("--ratings", ratings_csv, "--out", out, "--iterations", "2", "--sample-users", "60")
+    said = tune_command("--ratings", ratings_csv, "--out", out, "--iterations", "2", "--sample-users", "60")
     assert "of 60 of " in said
     assert "with the textbook's parameters" in said
     assert sorted(path.name for path in out.iterdir()) == ["match.csv", *FILES]
@@ -219,15 +215,15 @@ def test_the_command_says_what_it_found_and_writes_it(ratings_csv: Path, tmp_pat
     for name in (*TUNED, *WEIGHTS, *MATCH):
         assert f"{name:<16}{getattr(found, name):>8g}" in said
     assert "NDCG@10 liked" in said
-    quiet = run("--ratings", ratings_csv, "--out", out, "--iterations", "1", "--sample-users", "60", "--quiet")
+    quiet = tune_command("--ratings", ratings_csv, "--out", out, "--iterations", "1", "--sample-users", "60", "--quiet")
     assert quiet == ""
 
 
 def test_the_command_on_what_is_no_table_or_no_directory(ratings_csv: Path, tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("a,b\n1,2\n")
-    assert "r.csv" in run("--ratings", tmp_path / "r.csv", "--out", tmp_path / "out", status=1)
+    assert "r.csv" in tune_command("--ratings", tmp_path / "r.csv", "--out", tmp_path / "out", status=1)
     few = ("--iterations", "1", "--sample-users", "30", "--quiet")
-    said = run("--ratings", ratings_csv, "--out", tmp_path / "r.csv" / "out", *few, status=1)
+    said = tune_command("--ratings", ratings_csv, "--out", tmp_path / "r.csv" / "out", *few, status=1)
     assert said.startswith("Error: ")
     assert "can't be written" in said
 
@@ -244,7 +240,7 @@ def test_a_search_that_is_broken_off_leaves_everything_as_it_was(
 
         with monkeypatch.context() as patched:
             patched.setattr(tuning, name, broken_off)
-            said = run(
+            said = tune_command(
                 "--ratings", ratings_csv, "--out", tmp_path, "--iterations", "1", "--sample-users", "60", status=130
             )
         assert "is as it was" in said
