@@ -1,20 +1,20 @@
-"""Preference weights from attributes: what a title is like tells who may want it before anyone has rated it.
+"""Preference weights from attributes, which predict who wants a title before anyone has rated it.
 
-Where many people watched a title, its weights w_·i are known. A ridge regression tells how they follow from attributes:
+If many people watched a title, its weights w_·i are known. A ridge regression predicts them from attributes:
 
     V = argmin Σ_i n_i ‖w_·i / q_i − Vᵀ a_i‖² + λ ‖V‖²  =  (AᵀNA + λI)⁻¹ AᵀN (W / q)ᵀ
     g = Σ n_i e_ji / √m_i  /  Σ n_i / m_i  over pairs j ≠ i of one series,  e_·i = w_·i / q_i − Vᵀ a_i
 
-a_i are a title's attributes, 0 or 1: genres, tags, studios, what it was made from, type, a span of years, and one that
-all have. n_i people watched it, weights are taken relative to its popularity q_i, and m_i are the others of its series.
-Every title's weights are then mixed by support,
+a_i are a title's attributes, 0 or 1: genres, tags, studios, source material, type, a span of years, and one that all
+have. n_i people watched it, weights are relative to its popularity q_i, and m_i is the number of other titles of its
+series. The weights of every title are then mixed by support,
 
     w_ji ← s_i · w_ji + (1 − s_i) · q_i · (v_j · a_i + g / √m_i · [j, i of one series])
     s_i = n_i / (n_i + attribute_support)
 
-so that a title that nobody watched is judged by its attributes alone, and its first watchers move it away from them
-smoothly. The idea is that of regression-based latent factor models (Agarwal & Chen, KDD 2009), with weights in the
-place of latent factors.
+so a title that nobody watched has weights from its attributes only, and each watcher moves it away from them smoothly.
+The idea is that of regression-based latent factor models (Agarwal & Chen, KDD 2009), with weights in place of latent
+factors.
 """
 
 from collections import Counter
@@ -28,21 +28,21 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.model.arrays import MIN_TITLES, Array, Float32s, Float64s, Int32s, Int64s
 
 LEAST_SHARE = 0.02
-"""Where attributes decide less of a title's weights, they are left out: nobody would notice."""
+"""Attributes that determine a smaller share of a title's weights are left out; the effect is negligible."""
 PAIRS_AT_ONCE = 50_000
-"""Of titles of one series: each takes as many numbers of memory as there are attributes."""
+"""Pairs of titles of one series; each takes as much memory as there are attributes."""
 YEARS = 3
-"""So many years, from one that they divide, are one attribute."""
+"""Length in years of the span that is one attribute; it begins at a multiple."""
 NOT_SHOWS = frozenset({"Music", "CM", "PV"})
 RETELLINGS = frozenset({"recap", "recaps", "soushuuhen", "digest", "compilation", "summary", "highlights"})
-"""Words of names by which a title retells another."""
+"""Words in the names of titles that retell another."""
 RETOLD = "Summary"
 
 
 def judged_by_attributes(catalogue: Catalogue) -> Int32s:
-    """Which anime may be recommended for their attributes, ascending ids.
+    """Ids of the anime that may be recommended by their attributes, ascending.
 
-    Not those without a genre, titles for adults, music videos, commercials, promotional clips, or what retells another.
+    Titles without a genre, titles for adults, music videos, commercials, promotional clips and retellings are left out.
     """
     retellings = {
         related.anime_id
@@ -99,7 +99,7 @@ def _attributes(anime: Anime) -> Iterator[str]:
 
 
 def siblings_of(series: Int64s) -> csr_array:
-    """Who is of one series: `(n_items, n_items)` CSR, 1/√m_i at j in row i, for m_i others in i's series.
+    """Titles of the same series: `(n_items, n_items)` CSR, 1/√m_i at j in row i, for m_i others in i's series.
 
     Args:
         series: `(n_items,)` id of each item's series.
@@ -117,11 +117,11 @@ def siblings_of(series: Int64s) -> csr_array:
 
 
 class AttributeFit:
-    """Adds the regression's sums up, block by block of titles, and solves it at the end.
+    """Accumulates the sums of the regression, block by block of titles, and solves it.
 
     Args:
         attributes: A of the titles that have weights, `(n, n_attributes)`.
-        siblings: of the same titles, see `siblings_of`.
+        siblings: series of the same titles, see `siblings_of`.
         watchers: `(n,)`.
         popularity: `(n,)`, q_i.
     """
@@ -135,7 +135,7 @@ class AttributeFit:
         self._of_siblings = np.zeros(siblings.nnz)
 
     def add(self, first: int, weights: Float64s) -> None:
-        """Add a block: row k of `weights`, `(n_block, n)` float64, are those of title `first + k`."""
+        """Add a block: row k of `weights`, `(n_block, n)` float64, has the weights of title `first + k`."""
         last = first + len(weights)
         relative = weights / self._popularity[first:last, np.newaxis]
         watchers = self._watchers[first:last, np.newaxis]
@@ -165,14 +165,14 @@ class AttributeFit:
 
 
 def mixing(watchers: Int32s, popularity: Float32s, judged: Array, support: float) -> tuple[Float64s, Float64s]:
-    """How much of each item's weights are its own, s_i, and how much attributes say, (1 − s_i) q_i.
+    """Share of each item's own weights, s_i, and factor of those from attributes, (1 − s_i) q_i.
 
-    They are 1 and 0 where an item may not be judged by attributes, or these would decide next to nothing.
+    They are 1 and 0 if an item may not be recommended by attributes, or if the share of attributes is negligible.
 
     Args:
         watchers: `(n_items,)`, n_i.
         popularity: `(n_items,)`, q_i.
-        judged: `(n_items,)` bool, which may be judged by their attributes.
+        judged: `(n_items,)` bool, which may be recommended by their attributes.
         support: `attribute_support`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Hakken's trainer as a scikit-surprise algorithm: where `surprise.KNNBaseline` stands, this can stand.
+"""Hakken's KNN-with-baseline as a scikit-surprise algorithm, a replacement for `surprise.KNNBaseline`.
 
     r_hat = b_ui + Σ_{j ∈ N_k(i;u)} w_ij (r_uj − b_uj) / (prior + Σ_{j ∈ N_k(i;u)} w_ij),  w_ij = sim_ij^amplification
 
@@ -24,13 +24,13 @@ from hakken.training.matrix import ScoreMatrix
 SIM_DEFAULTS = {"name": "pearson_baseline", "user_based": False, "shrinkage": 100, "min_support": 1}
 BSL_DEFAULTS = {"method": "als", "reg_u": 15, "reg_i": 10, "n_epochs": 10}
 ONLY = {"name": "pearson_baseline", "user_based": False, "method": "als"}
-"""Options that Surprise has more values for: any other one is refused."""
+"""Options for which Surprise has more values, which are refused here."""
 UNKNOWN = -1
-"""Inner index of a user or an item that the trainset does not hold."""
+"""Inner index of a user or an item that is not in the trainset."""
 
 
 class Rows(NamedTuple):
-    """The ratings as the trainset orders them, which is how Surprise decides between equal similarities.
+    """The ratings in the order of the trainset, by which Surprise decides between equal similarities.
 
     Attributes:
         indptr: `(n_users + 1,)` int64, where each user's row begins.
@@ -44,23 +44,23 @@ class Rows(NamedTuple):
 
 
 class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no types
-    """A drop-in for `surprise.KNNBaseline`, item-based with `pearson_baseline`, which are the defaults here.
+    """A replacement for `surprise.KNNBaseline`, item-based with `pearson_baseline`, which are the defaults here.
 
     Arguments, predictions, `details`, `get_neighbors`, `sim`, `bu`, `bi`, `bx` and `by` are Surprise's. `sim` is
-    float64 as there: half the width would save a tenth of the time, and would take another neighbour where two
-    similarities are all but equal. A pair whose residuals are all 0 has similarity 0; Surprise divides by zero there.
+    float64 too: float32 would save a tenth of the time, and choose other neighbours if similarities are almost equal. A
+    pair whose residuals are all 0 has similarity 0; Surprise divides by zero.
 
     Args:
         k: neighbours used for a prediction, at most.
         min_k: with fewer neighbours, the prediction is the baseline.
-        sim_options: `shrinkage` (100) and `min_support` (1); also `name` and `user_based`, which have one value.
-        bsl_options: `reg_u` (15), `reg_i` (10) and `n_epochs` (10); also `method`, which has one value, `als`.
-        verbose: whether to print what is being done.
+        sim_options: `shrinkage` (100) and `min_support` (1); also `name` and `user_based`, with one value each.
+        bsl_options: `reg_u` (15), `reg_i` (10) and `n_epochs` (10); also `method`, with one value, `als`.
+        verbose: whether to print each step.
         amplification: exponent on a similarity when neighbours are weighted, see `hakken.model.Parameters`.
         prior: added to the sum of the weights, see there.
 
     Raises:
-        ValueError: an option that is not one of these, or a value that it can't have. Surprise swallows the first.
+        ValueError: an unknown option, which Surprise ignores, or an invalid value.
     """
 
     bu: Any  # arrays of float64; AlgoBase sets None before a fit
@@ -77,7 +77,7 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         amplification: float = 1.0,
         prior: float = 0.0,
     ) -> None:
-        # Copies: AlgoBase writes to the dictionaries that it is given, and a search gives all candidates the same ones.
+        # Copies: AlgoBase modifies its dictionaries, and a search passes the same ones to all candidates.
         sim_options = _complete("sim_options", sim_options or {}, SIM_DEFAULTS)
         bsl_options = _complete("bsl_options", bsl_options or {}, BSL_DEFAULTS)
         for name in ("min_support", "n_epochs"):
@@ -128,7 +128,7 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         return self.bu, self.bi
 
     def compute_similarities(self) -> Float64s:
-        """Compare all pairs of items, each pair once, on all cores.
+        """Compute the similarities of all pairs of items, on all cores.
 
         Returns:
             `(n_items, n_items)` float64, symmetric, by inner id, in [-1, 1]; an item's with itself is 1.
@@ -146,12 +146,12 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         """Predict one rating; `AlgoBase.predict` calls this.
 
         Args:
-            u: inner id of a user; anything else, AlgoBase gives a string, is one that the trainset does not hold.
-            i: the same of an item.
+            u: inner id of a user; AlgoBase passes a string for one that is not in the trainset.
+            i: the same for an item.
 
         Returns:
-            `r_hat` in score points, not clipped, with `actual_k`, how many neighbours there were; what is known of the
-            baseline, alone, for an unknown user or item.
+            `r_hat` in score points, not clipped, with `actual_k`, the number of neighbours; for an unknown user or item
+            only the known part of the baseline.
         """
         knows_user, knows_item = self.trainset.knows_user(u), self.trainset.knows_item(i)
         baseline = self._matrix.mu
@@ -163,7 +163,7 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         return float(baseline + added[0]), {"actual_k": int(counts[0])}
 
     def test(self, testset: Sequence[tuple[Any, Any, float | None]], verbose: bool = False) -> list[Prediction]:
-        """Predict all ratings of a testset at once; each is what `predict` says of it, to the last bit.
+        """Predict all ratings of a testset at once; each equals that of `predict` to the last bit.
 
         Args:
             testset: triples of a raw user id, a raw item id and a true rating.
@@ -209,7 +209,7 @@ def _complete(what: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) 
 
 
 def _require(name: str, value: object, *, whole: bool = False) -> None:
-    """Refuse what is no number (NumPy's are, truth values are not), below 0, or infinite."""
+    """Refuse values that are not numbers (NumPy's are, booleans are not), below 0, or infinite."""
     number = math.nan
     if isinstance(value, int | np.integer) or (not whole and isinstance(value, float | np.floating)):
         number = float(value)
@@ -218,7 +218,7 @@ def _require(name: str, value: object, *, whole: bool = False) -> None:
 
 
 def _rows_of(trainset: Trainset) -> Rows:
-    """Read a trainset's dictionary of lists of pairs without making an object for any of them."""
+    """Read a trainset's dictionary of lists of pairs without creating an object for each."""
     ratings = [trainset.ur.get(u, ()) for u in range(trainset.n_users)]
     indptr = np.zeros(len(ratings) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, ratings), np.int64, len(ratings)), out=indptr[1:])
@@ -239,7 +239,7 @@ def _matrix_of(rows: Rows, n_items: int) -> ScoreMatrix:
 
 
 def _inner_ids(to_inner: Callable[[Any], int], raw_ids: list[Any]) -> Int64s:
-    """Look each different raw id up once; `(len(raw_ids),)` int64, `UNKNOWN` where there is none."""
+    """Look up each distinct raw id once; `(len(raw_ids),)` int64, `UNKNOWN` for ids that are not in the trainset."""
     inner = {}
     for raw in set(raw_ids):
         try:

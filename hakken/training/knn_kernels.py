@@ -55,13 +55,13 @@ def fill_similarities(
     min_support: int,
     sim: Array,
 ) -> None:
-    """Compare items first..last with every later one, and write what is not 0 to both halves of `sim`.
+    """Compare items first..last with all later ones, and write nonzero similarities to both halves of `sim`.
 
     Args:
         first: first item.
         last: one after the last item.
-        n_parts: threads; items are dealt out in turn, so that popular ones, most of the work, spread over them.
-        item_indptr: `(n_items + 1,)`, with the next two as in `ScoreMatrix`, whose rows are in the order of items.
+        n_parts: threads; they take items in turn, so that popular items, most of the work, are spread over them.
+        item_indptr: `(n_items + 1,)`, as in `ScoreMatrix`, like the next two; its rows are sorted by item.
         item_users: `(n,)`.
         item_positions: `(n,)`.
         user_indptr: `(n_users + 1,)`.
@@ -78,7 +78,7 @@ def fill_similarities(
             sim[i, i] = 1.0
             sums[i:] = 0.0
             for p in range(item_indptr[i], item_indptr[i + 1]):
-                here = item_positions[p]  # rows are ordered by item: what follows are the later ones
+                here = item_positions[p]  # rows are sorted by item: later items follow
                 end = user_indptr[item_users[p] + 1]
                 add_pair_sums(residuals[here], here + 1, end, user_items, residuals, sums)
             for j in range(i + 1, n_items):
@@ -100,7 +100,7 @@ def interpolate(
     amplification: float,
     prior: float,
 ) -> tuple[Float64s, Int64s]:
-    """What a user's rated items add to the baseline of one item, for pairs of a user and an item.
+    """Contribution of a user's rated items to the prediction of an item, for pairs of a user and an item.
 
     Σ_{j ∈ N_k(i;u)} w_ij (r_uj − b_uj) / (prior + Σ_{j ∈ N_k(i;u)} w_ij),  w_ij = sim_ij^amplification
 

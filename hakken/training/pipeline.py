@@ -33,7 +33,7 @@ class Fitted(NamedTuple):
 
     Attributes:
         arrays: what serving needs.
-        manifest: its description, but for the files.
+        manifest: its description, without the files.
         b_u: `(n_users,)` float64, the training users' biases; an artefact does not hold them.
     """
 
@@ -43,13 +43,13 @@ class Fitted(NamedTuple):
 
 
 class FromScores(NamedTuple):
-    """What is learnt from scores alone: KNN-with-baseline.
+    """Result of training on scores: KNN-with-baseline.
 
     Attributes:
         matrix: the scored entries.
         b_u: `(n_users,)` float64, user biases, score points.
         b_i: `(n_items,)` float64, item biases, score points.
-        similarities: the strongest of each item, packed.
+        similarities: the strongest of each item, quantised.
     """
 
     matrix: ScoreMatrix
@@ -64,7 +64,7 @@ def fit_scores(table: RatingTable, parameters: Parameters, progress: Progress = 
     Args:
         table: the ratings.
         parameters: hyper-parameters.
-        progress: told of each stage.
+        progress: receives each stage.
 
     Raises:
         TableError: no entry of the table has a score.
@@ -96,10 +96,9 @@ def fit(
     Args:
         table: the ratings.
         parameters: hyper-parameters.
-        titles: what is known of the anime; those of it that may be judged by their attributes get a row too.
-        progress: told of each stage.
-        data_time: up to when the ratings go, see `hakken.data_time`, where the table does not tell; None where nobody
-            knows.
+        titles: facts of the anime; titles that may be recommended by their attributes get a row too.
+        progress: receives each stage.
+        data_time: data time, see `hakken.data_time`, if the table has none; None if it is unknown.
 
     Raises:
         TableError: no entry of the table has a score.
@@ -141,11 +140,11 @@ def fit(
 
 
 def people_of(matrix: ScoreMatrix, b_u: Float64s) -> People:
-    """Sum up how the training users score: what one visitor is compared with.
+    """Summarise how the training users score, for comparison with a visitor.
 
     Args:
         matrix: the scored entries.
-        b_u: `(n_users,)` user biases, score points; those of users without a score, 0 by definition, are left out.
+        b_u: `(n_users,)` user biases, score points; users without a score, whose bias is 0 by definition, are left out.
     """
     counts = np.bincount(matrix.user_scores, minlength=MAX_SCORE + 1)[MIN_SCORE:]
     quantiles = np.quantile(b_u[np.diff(matrix.user_indptr) > 0], np.linspace(0.0, 1.0, N_QUANTILES))
@@ -155,13 +154,13 @@ def people_of(matrix: ScoreMatrix, b_u: Float64s) -> People:
 def with_preference_weights(
     fitted: Fitted, table: RatingTable, parameters: Parameters, titles: Catalogue = NOTHING_KNOWN
 ) -> Fitted:
-    """The same model with preference weights learnt anew; what the parameters say of the rest is taken as it is.
+    """Train the preference weights of a model again; its other arrays do not change.
 
     Args:
         fitted: a model of the table and the titles.
         table: the ratings.
-        parameters: as of `preference_weights`.
-        titles: what is known of the anime.
+        parameters: see `preference_weights`; all of them are put into the manifest.
+        titles: facts of the anime.
     """
     table = with_anime(table, fitted.arrays.anime_ids)
     weights = preference_weights(table, fitted.manifest.mu, titles, parameters)
@@ -174,7 +173,7 @@ def with_preference_weights(
 
 
 def with_anime(table: RatingTable, anime_ids: Int32s) -> RatingTable:
-    """The same table with some anime among its own, which nobody need have on a list.
+    """Add anime to a table, which need not be on any list.
 
     Args:
         table: the ratings.
@@ -196,19 +195,19 @@ def train(
     *,
     data_time: str | None = None,
 ) -> Artefact:
-    """Train a model and write its artefact; `out` is replaced whole at the very end, or not at all.
+    """Train a model and write its artefact; `out` is replaced completely at the end, or not at all.
 
     Args:
         table: the ratings.
-        titles: the catalogue that goes with the model.
-        out: directory of the artefact; may hold an earlier one.
+        titles: the catalogue of the model.
+        out: directory of the artefact; may contain an earlier one.
         parameters: hyper-parameters.
-        progress: told of each stage.
-        data_time: as of `fit`.
+        progress: receives each stage.
+        data_time: see `fit`.
 
     Raises:
         TableError: no entry of the table has a score.
-        StorageError: `out` is something else than a model, which is found before any work, or can't be written.
+        StorageError: `out` is not a model, which is checked first, or can't be written.
     """
     with replacing(out) as staged:
         artefact = save(fit(table, parameters, titles, progress, data_time), titles, staged, progress)
@@ -220,13 +219,13 @@ def save(fitted: Fitted, titles: Catalogue, directory: Path, progress: Progress 
 
     Args:
         fitted: the model.
-        titles: the catalogue that goes with it.
-        directory: where its files go.
-        progress: told of the stage.
+        titles: the catalogue of the model.
+        directory: directory of its files.
+        progress: receives the stage.
 
     Raises:
-        StorageError: the disk refuses.
-        ArtefactCorrupt: what was written can't be opened.
+        StorageError: the disk refuses the files.
+        ArtefactCorrupt: the artefact that was written can't be opened.
     """
     with progress.stage("writing"):
         try:
@@ -235,15 +234,15 @@ def save(fitted: Fitted, titles: Catalogue, directory: Path, progress: Progress 
             artefact = write_manifest(directory, fitted.manifest)
         except OSError as error:
             raise StorageError(f"The model can't be written: {error.strerror or error}.") from error
-        ModelBundle.read(artefact)  # what can't be opened must not take the place of what can
+        ModelBundle.read(artefact)  # a model that cannot be opened must not replace one that can
     return artefact
 
 
 def training_date() -> str:
-    """Now or, for a build that can be repeated to the byte, `SOURCE_DATE_EPOCH` (reproducible-builds.org).
+    """Now or, for reproducible builds, `SOURCE_DATE_EPOCH` (reproducible-builds.org).
 
     Raises:
-        ConfigError: that variable holds no time.
+        ConfigError: that variable is not a time.
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     try:

@@ -1,4 +1,4 @@
-"""A page by which a person can judge a trained model: where its ratings come from, and what it takes for similar."""
+"""Training report: a page for judging a trained model by its ratings and similarities."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,22 +26,22 @@ from hakken.training.tables import AnimeTable, RatingTable
 REPORT_NAME = "index.html"
 TEMPLATE = "report.html"
 JUDGED, SHOWN = 20, 10
-"""How many of the best-known titles are shown, and how many neighbours of each."""
+"""Best-known titles shown, and neighbours shown of each."""
 SAMPLED = 200
-"""How many of the best-known titles' stored pairs are held against their support."""
+"""Best-known titles whose similarities are drawn against their support."""
 SIMILARITY_BINS, SUPPORT_BINS = 40, 30
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a training run read and made.
+    """Input and output of a training run.
 
     Attributes:
         table: the ratings.
         titles: the anime table.
         fitted: the model.
-        artefact: the same on disk.
-        progress: what each stage took.
+        artefact: the model on disk.
+        progress: cost of each stage.
     """
 
     table: RatingTable
@@ -58,7 +58,7 @@ class Run:
 
 
 class Neighbour(NamedTuple):
-    """A stored neighbour, for a person to judge."""
+    """A stored neighbour, as the page shows it."""
 
     title: str
     url: str
@@ -77,11 +77,11 @@ class Judged(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """The stored neighbours of some items, one item after another.
+    """Stored neighbours of some items, concatenated.
 
     Attributes:
         items: `(n_sampled,)` inner indices, the best-known first.
-        indptr: `(n_sampled + 1,)`, where each one's neighbours begin.
+        indptr: `(n_sampled + 1,)`, where the neighbours of each begin.
         neighbours: `(n,)` inner index `j`.
         sims: `(n,)` float64, `sim_ij` as stored.
         support: `(n,)` n_ij.
@@ -95,17 +95,17 @@ class Sample(NamedTuple):
 
 
 def write_report(run: Run, directory: Path) -> Path:
-    """Write the page, whole or not at all.
+    """Write the page, completely or not at all.
 
     Args:
-        run: what it tells of; its progress is told of the page's own stage.
-        directory: where `index.html` goes; made if it isn't there.
+        run: the run; its progress receives the stage of the report.
+        directory: directory of `index.html`; created if it does not exist.
 
     Returns:
         The page.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: the page can't be written.
     """
     page = directory / REPORT_NAME
     with run.progress.stage("report"):
@@ -132,7 +132,7 @@ def sample_neighbours(arrays: Arrays) -> Sample:
 
 
 def render(run: Run, sample: Sample) -> str:
-    """Write the page as text; it loads nothing and runs nothing."""
+    """Render the page; it loads no resources and runs no scripts."""
     manifest = run.artefact.manifest
     scores = run.table.scores[run.table.scores > 0]
     sims = stored_similarities(run.fitted.arrays)
@@ -167,19 +167,19 @@ def _template() -> Template:
 
 
 def stored_similarities(arrays: Arrays) -> Float64s:
-    """All stored similarities, row after row, float64."""
+    """All stored similarities, row by row, float64."""
     scale = np.repeat(arrays.sim_scale.astype(np.float64), np.diff(arrays.sim_indptr))
     return np.multiply(scale, unpack(arrays.sim_values), out=scale)
 
 
 def size_of(artefact: Artefact) -> int:
-    """Bytes of an artefact's files, its manifest among them."""
+    """Bytes of an artefact's files, including its manifest."""
     files = sum(entry.bytes for entry in artefact.manifest.files.values())
     return files + (artefact.directory / FILE_NAME).stat().st_size
 
 
 def size_text(size: int) -> str:
-    """Write a number of bytes for people."""
+    """Format a number of bytes."""
     for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if size >= factor:
             return f"{size / factor:.{0 if size >= 100 * factor else 1}f} {unit}"
@@ -187,7 +187,7 @@ def size_text(size: int) -> str:
 
 
 class Ranks(NamedTuple):
-    """A curve of counts by rank, and three figures of it."""
+    """A curve of counts by rank, with mean, median and maximum."""
 
     chart: chart_layout.Chart
     mean: float
@@ -220,7 +220,7 @@ def _support_map(sample: Sample) -> chart_layout.Chart:
 
 
 def _upper(sims: Float64s) -> float:
-    """The next twentieth above the highest similarity."""
+    """The highest similarity, rounded up to a multiple of 0.05."""
     return float(np.ceil(sims.max(initial=0.05) * 20 - 1e-9) / 20)
 
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from hakken.catalogue import ADULT_GENRE, DATE, MAX_NAME, Anime, Catalogue, made_from
 from hakken.errors import TableError
 from hakken.ratings import MAX_SCORE, MIN_SCORE
+from hakken.training.tables.part_reader import anime_id_of, records
 from hakken.training.tables.parts import parts_of
 from hakken.training.tables.rejected_rows import RejectedRows
 from hakken.training.tables.row_checks import MALFORMED
-from hakken.training.tables.text_rows import anime_id_of, records
 
 ANIME_COLUMNS = ("anime_id", "name", "genre", "type", "episodes", "rating", "members")
 TITLE_COLUMNS = (

@@ -1,6 +1,6 @@
 """Batches of a table's columns, and columns of whatever type as text, whole numbers or days."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from textwrap import shorten
 from typing import NamedTuple
@@ -37,6 +37,10 @@ class Batch(NamedTuple):
     columns: list[pa.Array]
     lines: Int64s
     malformed: Int64s
+
+
+Load = Callable[[], Batch]
+"""Parses what was read into a batch; may be called on any thread."""
 
 
 def listed(columns: Sequence[str]) -> str:

@@ -6,7 +6,8 @@ only where it is the field's first character, and a doubled one stands for itsel
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from pyarrow import csv as arrow_csv
 
 from hakken.errors import TableError
 from hakken.model.arrays import Array, Int64s
-from hakken.training.tables.column_values import Batch
+from hakken.training.tables.column_values import Batch, Load
 from hakken.training.tables.kernels import LINE_FEED, last_record_end, record_lines
 from hakken.training.tables.parts import Part, readable, unpacked
 
@@ -39,14 +40,14 @@ class Block(NamedTuple):
     n_lines: int
 
 
-class CsvText:
-    """An opened CSV part: its header, then its blocks.
+class CsvPart:
+    """An open CSV part, whose rows can be read once.
 
     Attributes:
-        columns: the header's names.
+        columns: names of all its columns.
 
     Raises:
-        TableError: the header is no text, or the part can't be unpacked.
+        TableError: the header is not text, or the part cannot be decompressed.
     """
 
     def __init__(self, part: Part, raw: pa.NativeFile) -> None:
@@ -61,12 +62,17 @@ class CsvText:
         self._line = 1 + count_lines(header[0])
         self._rest = first[header.end() :]
 
-    def blocks(self) -> Iterator[Block]:
-        """Cut what follows the header into blocks; can be done once.
+    def batches(self, wanted: Sequence[str]) -> Iterator[Load]:
+        """Read some of the columns.
 
         Raises:
-            TableError: the part can't be unpacked, a quote is left open, or a record is longer than a table's can be.
+            TableError: the part cannot be decompressed, a quote is not closed, or a record is too long.
         """
+        indices = [self.columns.index(name) for name in wanted]
+        for block in self._blocks():
+            yield partial(parse, block, len(self.columns), indices)
+
+    def _blocks(self) -> Iterator[Block]:
         at_end = False
         while not at_end:
             more = self._read()

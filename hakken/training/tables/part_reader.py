@@ -1,53 +1,57 @@
-"""A part of a table, opened: its columns, and its rows batch by batch, whatever its format."""
+"""Read one part of a table, CSV or Parquet: its columns, and its rows by batch or one by one."""
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Protocol
+from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
 from hakken.errors import TableError
-from hakken.training.tables import csv_blocks
-from hakken.training.tables.column_values import Batch, listed
+from hakken.ratings import MAX_ANIME_ID
+from hakken.training.tables.column_values import Batch, Load, listed, texts
+from hakken.training.tables.csv_blocks import CsvPart
 from hakken.training.tables.parts import Part, readable
 
 PARQUET_BATCH_ROWS = 1 << 17
-Load = Callable[[], Batch]
-"""Makes a batch of what was read; may be called on any thread."""
+ANIME_ID = re.compile(r"[0-9]{1,10}")
 
 
-class OpenPart(Protocol):
-    """A part whose rows can be read once.
+class ParquetPart:
+    """An open Parquet part, whose rows can be read once.
 
     Attributes:
         columns: names of all its columns.
     """
 
-    columns: list[str]
+    def __init__(self, raw: pa.NativeFile) -> None:
+        self._file = parquet.ParquetFile(raw)
+        self.columns: list[str] = self._file.schema_arrow.names
 
     def batches(self, wanted: Sequence[str]) -> Iterator[Load]:
-        """Read some of the columns.
-
-        Raises:
-            TableError: the part can't be read to its end.
-        """
+        """Read some of the columns."""
+        row = 1
+        for batch in self._file.iter_batches(PARQUET_BATCH_ROWS, columns=list(wanted)):
+            rows = np.arange(row, row + len(batch))
+            row += len(batch)
+            yield partial(Batch, [batch.column(name) for name in wanted], rows, rows[:0])
 
 
 @contextmanager
-def opened(part: Part) -> Iterator[OpenPart]:
+def opened(part: Part) -> Iterator[CsvPart | ParquetPart]:
     """Open a part until the block ends.
 
     Raises:
         TableError: it can't be read, or the block failed to read it.
     """
     with readable(part.path), pa.OSFile(str(part.path)) as raw:
-        yield _Parquet(raw) if part.is_parquet else _Csv(csv_blocks.CsvText(part, raw))
+        yield ParquetPart(raw) if part.is_parquet else CsvPart(part, raw)
 
 
-def check_columns(part: Part, table: OpenPart, wanted: Sequence[str]) -> None:
+def check_columns(part: Part, table: CsvPart | ParquetPart, wanted: Sequence[str]) -> None:
     """Make sure that an opened part has each of the wanted columns once.
 
     Raises:
@@ -63,25 +67,36 @@ def check_columns(part: Part, table: OpenPart, wanted: Sequence[str]) -> None:
         raise TableError(f"The table {part.path} has the column {twice[0]} twice.")
 
 
-class _Csv:
-    def __init__(self, text: csv_blocks.CsvText) -> None:
-        self._text = text
-        self.columns = text.columns
+def records(
+    part: Part, columns: Sequence[str], optional: Collection[str] = ()
+) -> Iterator[tuple[int, dict[str, bytes]]]:
+    """Each row's line and its fields by column; of a row with the wrong number of fields, none.
 
-    def batches(self, wanted: Sequence[str]) -> Iterator[Load]:
-        places = [self.columns.index(name) for name in wanted]
-        for block in self._text.blocks():
-            yield partial(csv_blocks.parse, block, len(self.columns), places)
+    Args:
+        part: a part of a table.
+        columns: those that it must have.
+        optional: those that it may have.
+
+    Raises:
+        TableError: the part can't be read to its end, or lacks a column.
+    """
+    with opened(part) as table:
+        wanted = [*columns, *(name for name in optional if name in table.columns)]
+        check_columns(part, table, wanted)
+        for load in table.batches(wanted):
+            batch = load()
+            fields = zip(*(texts(column).to_pylist() for column in batch.columns), strict=True)
+            rows = (dict(zip(wanted, row, strict=True)) for row in fields)
+            records = [
+                *zip(batch.lines.tolist(), rows, strict=True),
+                *((line, {}) for line in batch.malformed.tolist()),
+            ]
+            yield from sorted(records, key=itemgetter(0))
 
 
-class _Parquet:
-    def __init__(self, raw: pa.NativeFile) -> None:
-        self._file = parquet.ParquetFile(raw)
-        self.columns: list[str] = self._file.schema_arrow.names
-
-    def batches(self, wanted: Sequence[str]) -> Iterator[Load]:
-        row = 1
-        for batch in self._file.iter_batches(PARQUET_BATCH_ROWS, columns=list(wanted)):
-            rows = np.arange(row, row + len(batch))
-            row += len(batch)
-            yield partial(Batch, [batch.column(name) for name in wanted], rows, rows[:0])
+def anime_id_of(text: str) -> int | None:
+    """A MyAnimeList id, which programs that know only fractions write as "1.0"; None where it can be none."""
+    digits = text.removesuffix(".0")
+    if not ANIME_ID.fullmatch(digits) or not 1 <= int(digits) <= MAX_ANIME_ID:
+        return None
+    return int(digits)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from hakken.errors import TableError
 from hakken.training.progress import SILENT, Progress
-from hakken.training.tables.part_reader import Load, check_columns, opened
+from hakken.training.tables.column_values import Load
+from hakken.training.tables.part_reader import check_columns, opened
 from hakken.training.tables.parts import Part, expected_rows, parts_of
 from hakken.training.tables.rating_table import RatingTable
 from hakken.training.tables.rejected_rows import RejectedRows

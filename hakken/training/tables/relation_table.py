@@ -10,10 +10,10 @@ from hakken.catalogue import Catalogue, Related, spaced
 from hakken.errors import TableError
 from hakken.series import Relation, with_series
 from hakken.training.tables.anime_table import AnimeTable
+from hakken.training.tables.part_reader import anime_id_of, records
 from hakken.training.tables.parts import parts_of
 from hakken.training.tables.rejected_rows import N_EXAMPLES, RejectedRows
 from hakken.training.tables.row_checks import MALFORMED
-from hakken.training.tables.text_rows import anime_id_of, records
 
 RELATION_COLUMNS = ("anime_id", "relation", "related_id")
 STATED = Path(__file__).with_name("stated_relations.csv")
