@@ -31,26 +31,26 @@ TITLE_COLUMNS = (
     "tags",
     "start_date",
 )
-"""Beside `anime_id`; a table of titles may lack any of them."""
+"""Beside `anime_id`; all are optional in a table of titles."""
 UNKNOWN = "Unknown"
-"""What the tables write for a fact that the site lacks, where they do not leave it empty."""
+"""Written for a fact that the site lacks, if the field is not empty."""
 ADULT_AGE_RATING = "Rx"
 COUNT = re.compile(r"[0-9]{1,9}")
 SEASONS = frozenset(("winter", "spring", "summer", "fall"))
 MEAN = re.compile(r"[0-9]{1,2}(\.[0-9]*)?")
 PICTURE_HOST = "https://cdn.myanimelist.net/"
 OLD_PICTURE_HOST = "https://myanimelist.net/"
-"""The CDN serves the same paths as the site's older host did."""
+"""The CDN serves the same paths as this older host."""
 
 
 @dataclass(frozen=True, eq=False)
 class AnimeTable:
-    """What is known of the anime, and what could not be used of it.
+    """The anime of a table, and what was left out.
 
     Attributes:
         catalogue: the anime.
-        dropped: why a row was left out, or a fact left unknown → how many.
-        examples: the same reasons → where the first few are, such as "anime.csv, line 17".
+        dropped: reason why a row was left out, or a fact left unknown → count.
+        examples: the same reasons → locations of the first few, such as "anime.csv, line 17".
     """
 
     catalogue: Catalogue
@@ -59,7 +59,7 @@ class AnimeTable:
 
 
 class Row(NamedTuple):
-    """A usable row: where it stands, and its fields by column, entities decoded, "" for what is unknown."""
+    """A usable row: its location, and its fields by column, entities decoded, "" if unknown."""
 
     location: str
     fields: dict[str, str]
@@ -77,7 +77,7 @@ def read_anime_table(anime: Path, titles: Path | None = None, *, strict: bool = 
     Args:
         anime: a file, or a folder of parts.
         titles: the same.
-        strict: refuse a table at the first row or fact that can't be used.
+        strict: reject a table at the first row or fact that can't be used.
 
     Raises:
         TableError: a file can't be read, lacks a column or holds no usable row, or `strict` is not satisfied.
@@ -94,7 +94,7 @@ def read_anime_table(anime: Path, titles: Path | None = None, *, strict: bool = 
 
 
 def _rows(path: Path, columns: Sequence[str], optional: Sequence[str], rejected: RejectedRows) -> dict[int, Row]:
-    """The usable rows of a table by their ids."""
+    """Usable rows of a table by anime id."""
     rows: dict[int, Row] = {}
     for part in parts_of(path):
         for line, fields in records(part, columns, optional):
@@ -113,7 +113,7 @@ def _rows(path: Path, columns: Sequence[str], optional: Sequence[str], rejected:
 
 
 def _cleaned(fields: Mapping[str, bytes]) -> dict[str, str]:
-    """A row's texts, "" for what is unknown; none where it has the wrong number of fields."""
+    """Fields of a row, "" if unknown; empty for a row with the wrong number of fields."""
     cleaned = {name: html.unescape(field.decode(errors="replace")).strip() for name, field in fields.items()}
     return {name: "" if text == UNKNOWN and name != "name" else text for name, text in cleaned.items()}
 
@@ -174,7 +174,7 @@ def _count(row: Row, column: str, what: str, rejected: RejectedRows) -> int | No
 
 
 def _season(text: str, year: int | None) -> str | None:
-    """Such as "Spring 1998"; tables may say the year elsewhere."""
+    """Such as "Spring 1998"; the year may be in another column."""
     return f"{text.capitalize()} {year}" if year and text.lower() in SEASONS else text or None
 
 

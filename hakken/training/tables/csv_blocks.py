@@ -1,7 +1,7 @@
-"""CSV in blocks of whole records, so that all cores can parse it and each record keeps its line number.
+"""CSV in blocks of whole records, which all cores can parse, with the line number of each record.
 
-A record is what stands between two line ends outside quotes; an empty line is none. A quote opens a quoted field
-only where it is the field's first character, and a doubled one stands for itself, as everywhere.
+A record is the text between two line ends outside quotes; empty lines are not records. A quote opens a quoted field
+only as the first character of the field, and a doubled quote is a literal one, as usual.
 """
 
 import csv
@@ -30,9 +30,9 @@ class Block(NamedTuple):
     """Some whole records.
 
     Attributes:
-        data: their text.
-        first_line: number of the line on which the first begins.
-        n_lines: how many lines they stand on.
+        data: text of the records.
+        first_line: line number of the first.
+        n_lines: number of lines.
     """
 
     data: bytes
@@ -106,19 +106,19 @@ def _names(header: bytes, part: Part) -> list[str]:
         if "\0" not in text:
             return [name.strip() for name in next(csv.reader([text]))]
     except (UnicodeDecodeError, csv.Error):
-        pass  # one sentence for whatever makes it no table
+        pass  # one message for all causes
     raise TableError(f"The table {part.path} is neither CSV in UTF-8 nor Parquet.")
 
 
 def _cut(data: bytes) -> tuple[int, bool]:
-    """Where the last whole record ends, and whether what follows it is inside quotes."""
+    """End of the last whole record, and whether the text after it is inside quotes."""
     if b'"' not in data and (end := data.rfind(b"\n") + 1):
         return end, False
     return last_record_end(np.frombuffer(data, dtype=np.uint8))
 
 
 def count_lines(data: bytes) -> int:
-    """Count line ends of any kind: the two characters of Windows, or either of them alone."""
+    """Count line ends: CR LF, LF or CR."""
     line_feeds = int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == LINE_FEED))
     return line_feeds + (data.count(b"\r") - data.count(b"\r\n") if b"\r" in data else 0)
 
@@ -128,8 +128,8 @@ def parse(block: Block, n_fields: int, wanted: list[int]) -> Batch:
 
     Args:
         block: the records.
-        n_fields: how many fields each should have.
-        wanted: positions of the columns to return.
+        n_fields: expected number of fields.
+        wanted: indices of the columns to return.
     """
     skipped: list[int] = []
 
@@ -140,7 +140,7 @@ def parse(block: Block, n_fields: int, wanted: list[int]) -> Batch:
     names = [str(position) for position in wanted]
     table = arrow_csv.read_csv(
         pa.BufferReader(block.data),
-        # One thread and one chunk per block: rows have numbers only then, and the blocks keep all cores busy.
+        # One thread and one chunk per block: only then are rows numbered, and blocks are parsed in parallel.
         read_options=arrow_csv.ReadOptions(
             use_threads=False, block_size=len(block.data) + 1, column_names=[str(i) for i in range(n_fields)]
         ),

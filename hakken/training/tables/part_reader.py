@@ -45,14 +45,14 @@ def opened(part: Part) -> Iterator[CsvPart | ParquetPart]:
     """Open a part until the block ends.
 
     Raises:
-        TableError: it can't be read, or the block failed to read it.
+        TableError: the part can't be read.
     """
     with readable(part.path), pa.OSFile(str(part.path)) as raw:
         yield ParquetPart(raw) if part.is_parquet else CsvPart(part, raw)
 
 
 def check_columns(part: Part, table: CsvPart | ParquetPart, wanted: Sequence[str]) -> None:
-    """Make sure that an opened part has each of the wanted columns once.
+    """Check that an open part has each of the wanted columns once.
 
     Raises:
         TableError: it lacks one, or has one twice.
@@ -70,12 +70,12 @@ def check_columns(part: Part, table: CsvPart | ParquetPart, wanted: Sequence[str
 def records(
     part: Part, columns: Sequence[str], optional: Collection[str] = ()
 ) -> Iterator[tuple[int, dict[str, bytes]]]:
-    """Each row's line and its fields by column; of a row with the wrong number of fields, none.
+    """Read rows one by one: line, and fields by column; no fields for a row with the wrong number of them.
 
     Args:
         part: a part of a table.
-        columns: those that it must have.
-        optional: those that it may have.
+        columns: required columns.
+        optional: optional columns.
 
     Raises:
         TableError: the part can't be read to its end, or lacks a column.
@@ -95,7 +95,7 @@ def records(
 
 
 def anime_id_of(text: str) -> int | None:
-    """A MyAnimeList id, which programs that know only fractions write as "1.0"; None where it can be none."""
+    """Parse a MyAnimeList id, which some programs write as "1.0"; None if it is not a possible id."""
     digits = text.removesuffix(".0")
     if not ANIME_ID.fullmatch(digits) or not 1 <= int(digits) <= MAX_ANIME_ID:
         return None

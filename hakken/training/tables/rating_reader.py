@@ -1,4 +1,4 @@
-"""Reading rating tables: one file or a folder of parts, CSV or Parquet, on all cores."""
+"""Read rating tables on all cores: one file or a folder of parts, CSV or Parquet."""
 
 import os
 from collections import deque
@@ -28,18 +28,18 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
     - the same with `watching_status`, in MyAnimeList's codes;
     - `username, anime_id, my_score, my_status`, as in MyAnimeList's own tables.
 
-    A status may also be 0: without a score, nobody knows whether it was watched or planned; with one, it was watched,
-    and counts as completed. Any of them may have `updated_at`, when the entry was changed: a date or a time in UTC. One
-    that is no time since 1990 leaves it unknown, and is counted; the row stays.
+    A status may also be 0: without a score, it is unknown whether the title was watched or planned; with a score, it
+    counts as completed. All may have `updated_at`, when the entry was changed: a date or a time in UTC. A value that is
+    not a time since 1990 is counted and left unknown; the row is kept.
 
-    Columns may stand in any order, among others. Rows that can't be used are left out and counted, with the lines of
-    the first few; of a repeated pair the last row counts, in the order of the parts' names. What is held in memory
-    grows with the entries kept, not with the text.
+    Columns may be in any order, and there may be others. Rows that can't be used are left out and counted, with the
+    lines of the first few; of repeated pairs the last row is kept, in the order of the parts' names. Memory grows with
+    the number of kept entries, not with the size of the text.
 
     Args:
-        path: a CSV file, plain or packed by gzip or zstd; a Parquet file; or a folder of such parts, of one kind.
-        strict: refuse the table at the first row that can't be used. Repeated pairs show only when all is read.
-        progress: told of the rows read; how many there will be is reckoned from the beginning of each CSV part.
+        path: a CSV file, plain or compressed with gzip or zstd; a Parquet file; or a folder of such parts, of one kind.
+        strict: reject the table at the first row that can't be used; repeated pairs are found at the end.
+        progress: receives the rows read; their total is estimated from the beginning of each CSV part.
 
     Raises:
         TableError: a part can't be read or lacks a column, no row can be used, or `strict` is not satisfied.
@@ -65,7 +65,7 @@ def _in_words(rejected: RejectedRows) -> str:
 
 
 def _kept(parts: list[Part]) -> Iterator[tuple[Part, UsableRows]]:
-    """What is kept of each batch of each part, in their order."""
+    """Usable rows of each batch of each part, in their order."""
     kind: Kind | None = None
     for part in parts:
         with opened(part) as table:
@@ -84,7 +84,7 @@ def _keep_of(kind: Kind, load: Load) -> UsableRows:
 
 
 def _in_order(jobs: Iterator[Callable[[], UsableRows]]) -> Generator[UsableRows]:
-    """Do jobs on all cores and hand out their results in order; few are under way at a time."""
+    """Run jobs on all cores and yield their results in order; few run at a time."""
     n_readers = min(os.cpu_count() or 1, MAX_READERS)
     waiting: deque[Future[UsableRows]] = deque()
     with ThreadPoolExecutor(n_readers) as pool:

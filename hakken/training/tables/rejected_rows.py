@@ -1,4 +1,4 @@
-"""What can't be used of a table: how much, why, and where."""
+"""Rows of a table that can't be used: how many, why, and where."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,39 +7,39 @@ from itertools import islice
 from hakken.errors import TableError
 
 N_EXAMPLES = 5
-"""RowLocations named for each reason; the rest is only counted."""
+"""Locations kept for each reason; further rows are only counted."""
 
 
 class RejectedRows:
-    """Counts what is left out, by reason, and keeps the first few places of each; or refuses the first.
+    """Counts rejected rows by reason, with the locations of the first few; if strict, raises an error for the first.
 
     Attributes:
-        dropped: reason → how many.
+        dropped: reason → count.
     """
 
     def __init__(self, *, strict: bool) -> None:
         self.dropped: Counter[str] = Counter()
         self._strict = strict
-        self._places: dict[str, list[str]] = {}
+        self._locations: dict[str, list[str]] = {}
 
-    def add(self, reason: str, count: int, places: Iterable[str]) -> None:
-        """Note that `count` rows can't be used; `places` are where the first of them are, in their order.
+    def add(self, reason: str, count: int, locations: Iterable[str]) -> None:
+        """Count rows that can't be used; `locations` are those of the first, in their order.
 
         Raises:
-            TableError: such rows are refused, and there is one.
+            TableError: there is such a row, and the table is read strictly.
         """
-        self.note(reason, count, places)
+        self.note(reason, count, locations)
         if count and self._strict:
-            raise TableError(f"{self._places[reason][0]}: {reason}.")
+            raise TableError(f"{self._locations[reason][0]}: {reason}.")
 
-    def note(self, reason: str, count: int, places: Iterable[str]) -> None:
-        """Note the same of rows with which nothing is wrong."""
+    def note(self, reason: str, count: int, locations: Iterable[str]) -> None:
+        """Count rows that are valid but have no effect."""
         if count:
             self.dropped[reason] += count
-            known = self._places.setdefault(reason, [])
-            known.extend(islice(places, N_EXAMPLES - len(known)))
+            known = self._locations.setdefault(reason, [])
+            known.extend(islice(locations, N_EXAMPLES - len(known)))
 
     @property
     def examples(self) -> dict[str, tuple[str, ...]]:
-        """Reason → the first few places, such as "ratings.csv, line 17"."""
-        return {reason: tuple(places) for reason, places in self._places.items()}
+        """Reason → locations of the first few rows, such as "ratings.csv, line 17"."""
+        return {reason: tuple(some) for reason, some in self._locations.items()}
