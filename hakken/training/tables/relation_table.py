@@ -27,8 +27,8 @@ def in_series(anime: AnimeTable, relations: Path | None = None, *, strict: bool 
     Args:
         anime: the anime.
         relations: a table, or a folder of its parts, in the formats of ratings; it may have `confidence`, 0-1, of
-            inferred relations. All relations are used to find series, and are stored in the catalogue for its next update.
-            Without a table, series are derived from titles.
+            inferred relations. All relations are used to find series, and are stored in the catalogue for its next
+            update. Without a table, series are derived from titles.
         strict: reject the table at the first row that can't be used.
 
     Raises:
