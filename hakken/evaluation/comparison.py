@@ -11,7 +11,7 @@ import pandas as pd
 from hakken.catalogue import Catalogue
 from hakken.evaluation.comparison_methods import COMPARISON_METHODS
 from hakken.evaluation.hakken_method import Hakken
-from hakken.evaluation.hidden_years import Years, hide_years
+from hakken.evaluation.hidden_years import hide_years
 from hakken.evaluation.method import Method
 from hakken.evaluation.outcomes import Outcome, evaluate_method
 from hakken.evaluation.protocol import split
@@ -108,7 +108,7 @@ def evaluate_hidden(
     """
     catalogue = _catalogue(sources, progress)
     table = read_ratings(sources.ratings, progress=progress)
-    return hide_years(table, catalogue, Years(*years), salts, parameters, progress=progress)
+    return hide_years(table, catalogue, years, salts, parameters, progress=progress)
 
 
 def _catalogue(sources: Sources, progress: Progress) -> Catalogue:

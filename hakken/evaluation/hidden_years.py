@@ -8,13 +8,12 @@ less.
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
 import pandas as pd
 
-from hakken.catalogue import Anime, Catalogue
+from hakken.catalogue import Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import metrics
 from hakken.evaluation.hakken_method import RANKING, ranked_ids, unsaved
@@ -29,21 +28,10 @@ Ask = Callable[[TestUser], list[int]]
 """Ranks the hidden titles for a user: anime ids, best first."""
 
 
-class Years(NamedTuple):
-    """The years that are hidden, both included."""
-
-    first: int
-    last: int
-
-    def include(self, anime: Anime) -> bool:
-        """Whether a title is of these years."""
-        return anime.year is not None and self.first <= anime.year <= self.last
-
-
 def hide_years(
     table: RatingTable,
     catalogue: Catalogue,
-    years: Years,
+    years: tuple[int, int],
     salts: Sequence[str],
     parameters: Parameters,
     *,
@@ -54,7 +42,7 @@ def hide_years(
     Args:
         table: the ratings, with user ids.
         catalogue: of its titles.
-        years: years of the titles to hide.
+        years: first and last year of the titles to hide.
         salts: salts to split by.
         parameters: Hakken's hyper-parameters.
         progress: receives the stages.
@@ -66,7 +54,8 @@ def hide_years(
     Raises:
         TableError: the table can't be split, or nobody has a title of these years held out.
     """
-    hidden = {one.anime_id for one in catalogue.values() if years.include(one)}
+    first, last = years
+    hidden = {one.anime_id for one in catalogue.values() if one.year and first <= one.year <= last}
     without_members = Catalogue(msgspec.structs.replace(one, members=None) for one in catalogue.values())
     by_members = sorted(hidden, key=lambda anime_id: (-(catalogue[anime_id].members or 0), anime_id))
     rows = []
@@ -93,11 +82,11 @@ def without_anime(table: RatingTable, anime_ids: Iterable[int]) -> RatingTable:
 
 
 def _asking(
-    training: RatingTable, catalogue: Catalogue, parameters: Parameters, years: Years, progress: Progress
+    training: RatingTable, catalogue: Catalogue, parameters: Parameters, years: tuple[int, int], progress: Progress
 ) -> Ask:
     fitted = fit(training, parameters, catalogue, progress)
     bundle = unsaved(fitted, catalogue)
-    preferences = msgspec.structs.replace(RANKING, n=metrics.TOP, year_from=years.first, year_to=years.last)
+    preferences = msgspec.structs.replace(RANKING, n=metrics.TOP, year_from=years[0], year_to=years[1])
     return lambda user: ranked_ids(user, bundle, preferences)
 
 

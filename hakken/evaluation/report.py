@@ -104,12 +104,8 @@ def markdown(table: pd.DataFrame) -> str:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = [cells[0], rule, *cells[1:]]
-    return "".join(f"| {' | '.join(_padded(line, widths))} |\n" for line in lines)
-
-
-def _padded(line: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    for n, (text, width) in enumerate(zip(line, widths, strict=True)):
-        yield text.ljust(width) if n == 0 else text.rjust(width)
+    padded = [[name.ljust(widths[0]), *map(str.rjust, rest, widths[1:])] for name, *rest in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in padded)
 
 
 def _name(row: Row) -> str:

@@ -182,7 +182,7 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         actual_k[known] = counts
         lowest, highest = self.trainset.rating_scale
         predictions = [
-            Prediction(u, i, r_ui, est, _details(n))
+            Prediction(u, i, r_ui, est, ({} if n == UNKNOWN else {"actual_k": n}) | {"was_impossible": False})
             for (u, i, r_ui), est, n in zip(
                 testset, baseline.clip(lowest, highest).tolist(), actual_k.tolist(), strict=True
             )
@@ -247,7 +247,3 @@ def _inner_ids(to_inner: Callable[[Any], int], raw_ids: list[Any]) -> Int64s:
         except ValueError:
             inner[raw] = UNKNOWN
     return np.fromiter(map(inner.__getitem__, raw_ids), np.int64, len(raw_ids))
-
-
-def _details(actual_k: int) -> dict[str, Any]:
-    return {"was_impossible": False} if actual_k == UNKNOWN else {"actual_k": actual_k, "was_impossible": False}

@@ -1,10 +1,10 @@
 """Training report: a page for judging a trained model by its ratings and similarities."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -55,25 +55,6 @@ class Run:
         """Share of all pairs of a user and an anime that have a score."""
         sizes = self.artefact.manifest.sizes
         return sizes.scored / (sizes.users * sizes.items)
-
-
-class Neighbour(NamedTuple):
-    """A stored neighbour, as the page shows it."""
-
-    title: str
-    url: str
-    sim: float
-    support: int
-
-
-class Judged(NamedTuple):
-    """A well-known title and its strongest neighbours."""
-
-    title: str
-    url: str
-    raters: int
-    adult: bool
-    neighbours: Sequence[Neighbour]
 
 
 class Sample(NamedTuple):
@@ -186,19 +167,11 @@ def size_text(size: int) -> str:
     return f"{size} bytes"
 
 
-class Ranks(NamedTuple):
+def _ranks(counts: Array, x_name: str) -> dict[str, Any]:
     """A curve of counts by rank, with mean, median and maximum."""
-
-    chart: chart_layout.Chart
-    mean: float
-    median: int
-    most: int
-
-
-def _ranks(counts: Array, x_name: str) -> Ranks:
     counts = counts[counts > 0]
     chart = chart_layout.ranked(counts, x_name, "scores")
-    return Ranks(chart, float(counts.mean()), int(np.median(counts)), int(counts.max()))
+    return {"chart": chart, "mean": float(counts.mean()), "median": int(np.median(counts)), "most": int(counts.max())}
 
 
 def _score_bars(scores: Array) -> chart_layout.Chart:
@@ -224,15 +197,18 @@ def _upper(sims: Float64s) -> float:
     return float(np.ceil(sims.max(initial=0.05) * 20 - 1e-9) / 20)
 
 
-def _judged(run: Run, sample: Sample) -> Iterator[Judged]:
+def _judged(run: Run, sample: Sample) -> Iterator[dict[str, Any]]:
+    """The best-known titles, each with its strongest neighbours."""
     arrays, titles = run.fitted.arrays, run.titles.catalogue
     ids = arrays.anime_ids.tolist()
+
+    def named(i: int) -> dict[str, Any]:
+        return {"title": titles.title(ids[i]), "url": mal_page(ids[i])}
+
     for n, i in enumerate(sample.items[:JUDGED].tolist()):
         first, last = sample.indptr[n], sample.indptr[n + 1]
         strongest = slice(first, min(last, first + SHOWN))
         rows = zip(sample.neighbours[strongest], sample.sims[strongest], sample.support[strongest], strict=True)
-        neighbours = [
-            Neighbour(titles.title(ids[j]), mal_page(ids[j]), float(sim), int(support)) for j, sim, support in rows
-        ]
+        neighbours = [{**named(j), "sim": float(sim), "support": int(support)} for j, sim, support in rows]
         adult = ids[i] in titles.adult_ids
-        yield Judged(titles.title(ids[i]), mal_page(ids[i]), int(arrays.raters[i]), adult, neighbours)
+        yield {**named(i), "raters": int(arrays.raters[i]), "adult": adult, "neighbours": neighbours}

@@ -61,7 +61,9 @@ class StageTimer:
         began = time.perf_counter()
         with self._shown.stage(name, total, unit) as advance:
             yield advance
-        self.stages.append(Stage(name, time.perf_counter() - began, _peak() if by_stage else None))
+        peak = _peak()
+        self._highest = max(self._highest, peak)  # the system's figure is approximate: read later, it may be lower
+        self.stages.append(Stage(name, time.perf_counter() - began, peak if by_stage else None))
 
 
 def _peak() -> int:

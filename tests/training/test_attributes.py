@@ -1,6 +1,5 @@
 """What titles are like, and what that says of their weights: against the formulas written out."""
 
-import math
 from itertools import pairwise
 
 import msgspec
@@ -91,15 +90,6 @@ def test_attributes_are_those_that_many_have(data: st.DataObject, anime: list[An
     assert found.has_canonical_format
     dense = [[float(name in names) for name in frequent] for names in named]
     np.testing.assert_array_equal(found.toarray(), np.array(dense).reshape(20, len(frequent)))
-
-
-@given(series=st.lists(st.integers(1, 5), max_size=12))
-def test_siblings_are_the_others_of_a_series(series: list[int]) -> None:
-    found = siblings_of(np.array(series, dtype=np.int64)).toarray()
-    assert found.shape == (len(series), len(series))
-    for i, j in np.ndindex(found.shape):
-        kin = i != j and series[i] == series[j]
-        assert found[i, j] == pytest.approx(1 / math.sqrt(series.count(series[i]) - 1) if kin else 0.0)
 
 
 @settings(max_examples=60)

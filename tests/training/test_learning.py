@@ -16,7 +16,7 @@ from hakken.ratings import FranchiseRule, Preferences, Rating, UserList
 from hakken.recommend import recommend
 from hakken.training import fit
 from hakken.training.pipeline import Fitted, with_anime, with_preference_weights
-from hakken.training.preferences import PreferenceWeights, liked_matrix, preference_weights
+from hakken.training.preferences import PreferenceWeights, preference_weights
 from hakken.training.tables import RatingTable
 from tests import oracle
 from tests.training import learning
@@ -69,7 +69,8 @@ def is_learnt(found: PreferenceWeights, wanted: expected_of.Learnt) -> None:
 def test_weights_are_those_of_the_formula(table: RatingTable, late: float, data: st.DataObject) -> None:
     statuses = st.lists(st.sampled_from([0, 1, 2, 3, 4, 6]), min_size=len(table), max_size=len(table))
     known = dataclasses.replace(table, statuses=np.array(data.draw(statuses), dtype=np.int8))
-    parameters = Parameters(pref_reg=0.7, min_watchers=2, late=late)
+    unknown, planned = data.draw(st.sampled_from([0.0, 0.4])), data.draw(st.sampled_from([0.0, 0.3]))
+    parameters = Parameters(pref_reg=0.7, min_watchers=2, late=late, unknown=unknown, planned=planned, liking=0.6)
     found = preference_weights(known, 7.0, NOTHING, parameters)
     is_learnt(found, expected_of.learn(known, 7.0, NOTHING, parameters))
     assert not found.attr_share.any()
@@ -88,18 +89,6 @@ def test_all_that_is_learnt_is_that_of_the_formulas(seed: int, parameters: Param
         own = wanted.weights[np.array(wanted.watchers) == 0]
         assert own.any(), "a title that nobody watched has weights by its series"
     is_learnt(preference_weights(table, 7.0, catalogue, parameters), wanted)
-
-
-@settings(max_examples=60)
-@given(table=rating_tables(), data=st.data())
-def test_how_much_entries_count_is_that_of_the_formula(table: RatingTable, data: st.DataObject) -> None:
-    statuses = st.lists(st.sampled_from([0, 1, 2, 3, 4, 6]), min_size=len(table), max_size=len(table))
-    known = dataclasses.replace(table, statuses=np.array(data.draw(statuses), dtype=np.int8))
-    parameters = Parameters(
-        unknown=data.draw(st.sampled_from([0.0, 0.4])), planned=data.draw(st.sampled_from([0.0, 0.3])), liking=0.6
-    )
-    found = liked_matrix(known, 7.0, parameters)
-    np.testing.assert_allclose(found.toarray(), expected_of.liked(known, 7.0, parameters), rtol=1e-12)
 
 
 # Titles that nobody watched, and their first watchers

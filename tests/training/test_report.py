@@ -155,31 +155,6 @@ def test_the_smallest_table_has_a_report(table: RatingTable) -> None:
 # Writing it
 
 
-def test_it_takes_the_place_of_an_earlier_one_whole(run: Run, tmp_path: Path, page: str) -> None:
-    place = tmp_path / "reports" / "today"
-    place.mkdir(parents=True)
-    (place / "notes.txt").write_text("mine")
-    (place / "index.html").write_text("earlier")
-    assert (
-        write_report(anew(run), place).read_text(encoding="utf-8").partition("<section id=")[0]
-        == page.partition("<section id=")[0]
-    )
-    assert sorted(path.name for path in place.iterdir()) == ["index.html", "notes.txt"]
-
-
-def test_one_that_is_broken_off_leaves_the_earlier_one(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    (tmp_path / "index.html").write_text("earlier")
-    monkeypatch.setattr(Path, "replace", broken)
-    with pytest.raises(KeyboardInterrupt):
-        write_report(anew(run), tmp_path)
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["earlier"]
-
-
 def test_a_place_that_is_none_is_told_of_and_so_is_the_model(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match=r"The model is in .*model, but its report can't be written to .*file"):

@@ -15,9 +15,8 @@ from threadpoolctl import threadpool_limits
 
 import hakken.training.kernels
 from benchmarks.surprise_reference import compare
-from hakken.catalogue import Catalogue
-from hakken.errors import ConfigError, StorageError, TableError
-from hakken.model import TEXTBOOK, Parameters, store
+from hakken.errors import ConfigError, TableError
+from hakken.model import TEXTBOOK, Parameters
 from hakken.model.arrays import QUANTA, unpack
 from hakken.training import fit, train
 from hakken.training.baselines import als_baselines
@@ -230,27 +229,3 @@ def test_a_date_that_is_none_is_refused(table: RatingTable, monkeypatch: pytest.
     monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
     with pytest.raises(ConfigError, match="is no time"):
         fit(table, Parameters())
-
-
-def test_training_leaves_what_is_no_model_alone(table: RatingTable, tmp_path: Path) -> None:
-    (tmp_path / "letters.txt").write_text("dear")
-    with pytest.raises(StorageError, match="is not a model"):
-        train(table, Catalogue([]), tmp_path, Parameters())
-    assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
-
-
-def test_a_run_that_is_broken_off_leaves_the_old_model_and_nothing_else(table: RatingTable, tmp_path: Path) -> None:
-    out = tmp_path / "model"
-    old = train(table, Catalogue([]), out, Parameters(k_stored=3))
-
-    class BrokenOff(Catalogue):
-        def write(self, path: Path) -> None:
-            path.write_bytes(b"half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(table, BrokenOff([]), out, Parameters(k_stored=4))
-    assert store.open_artefact(out) == old
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
-    again = train(table, Catalogue([]), out, Parameters(k_stored=4))
-    assert store.open_artefact(out) == again

@@ -14,9 +14,9 @@ from surprise.model_selection import KFold, cross_validate
 
 from hakken.errors import ConfigError, TableError
 from hakken.evaluation.match_tuning import MATCH, WEIGHTS
-from hakken.model import TEXTBOOK, Parameters
+from hakken.model import TEXTBOOK
 from hakken.training import tuning
-from hakken.training.parameters import read_parameters, write_parameters, write_whole
+from hakken.training.parameters import read_parameters, write_whole
 from hakken.training.tables import RatingTable
 from hakken.training.tuning import N_FOLDS, SPACE, TUNED, LogUniform, Scores, Tuned, save, take_scores, tune
 from tests.training.commands import run
@@ -153,14 +153,6 @@ def test_a_log_uniform_distribution_stays_in_its_bounds_and_favours_no_decade() 
     assert LogUniform(1, 16).values(5) == [1, 2, 4, 8, 16]
     whole = {LogUniform(8, 10, whole=True).rvs(state) for _ in range(200)}
     assert whole == {8, 9, 10}
-
-
-def test_parameters_that_a_file_does_not_name_keep_their_defaults(tmp_path: Path) -> None:
-    path = tmp_path / "params.json"
-    path.write_text('{"k": 33, "shrinkage": 50}')
-    assert read_parameters(path) == Parameters(k=33, shrinkage=50)
-    write_parameters(path, Parameters(prior=0.25))
-    assert read_parameters(path) == Parameters(prior=0.25)
 
 
 @pytest.mark.parametrize(
