@@ -61,7 +61,7 @@ class Targets(NamedTuple):
         if self.model:
             check_writable(self.model.resolve().parent, "--model")
             if not (self.model / FILE_NAME).is_file():
-                words = f"{self.model} is no model's own directory, with a {FILE_NAME} in it."
+                words = f"{self.model} is not the directory of a model: it has no {FILE_NAME}."
                 raise click.BadParameter(words, param_hint="--model")
 
     def read(self) -> Catalogue:
@@ -130,7 +130,7 @@ def catalogue(
     again.
     """
     if not (file or model):
-        raise click.UsageError("Say where the catalogue is to go: --out FILE, --model DIR, or both.")
+        raise click.UsageError("Give the target: --out FILE, --model DIR, or both.")
     targets = Targets(file, model)
     done = _Report()
     with stop_on_signal(done.sentence) as stop, plain_errors():
@@ -162,8 +162,8 @@ class _Report:
             return f"Stopped; the catalogue had already been written to {self.written}."
         if self.walk is None or not self.walk.anime:
             return "Stopped; nothing was written."
-        alone = f", {len(self.walk.asked):,} of them asked for alone" if self.walk.asked else ""
-        return f"Stopped after {len(self.walk.anime):,} anime{alone}; the same command again goes on from there."
+        alone = f", {len(self.walk.asked):,} of them requested one by one" if self.walk.asked else ""
+        return f"Stopped after {len(self.walk.anime):,} anime{alone}; run the same command again to continue."
 
     def summary(self) -> Iterator[str]:
         """Summarise what was done."""
@@ -173,7 +173,7 @@ class _Report:
         if self.walk:
             had = len(self.walk.asked) - self.walk.failed
             yield f"site        {len(self.walk.anime):,} anime read, {self.walk.skipped:,} entries left out"
-            yield f"gaps        {had:,} titles asked for alone, {self.walk.failed:,} not to be had, {self.left:,} left"
+            yield f"gaps        {had:,} titles requested one by one, {self.walk.failed:,} failed, {self.left:,} left"
         yield f"written     {self.written}"
 
 

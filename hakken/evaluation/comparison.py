@@ -104,7 +104,7 @@ def evaluate_hidden(
         progress: receives the stages.
 
     Raises:
-        TableError: a table can't be read or split, or nobody has a title of these years held out.
+        TableError: a table can't be read or split, or no test user has a title of these years held out.
     """
     catalogue = _catalogue(sources, progress)
     table = read_ratings(sources.ratings, progress=progress)

@@ -52,7 +52,7 @@ def hide_years(
         `people`, users with a held-out hidden title, over all salts.
 
     Raises:
-        TableError: the table can't be split, or nobody has a title of these years held out.
+        TableError: the table can't be split, or no test user has a title of these years held out.
     """
     first, last = years
     hidden = {one.anime_id for one in catalogue.values() if one.year and first <= one.year <= last}
@@ -62,7 +62,7 @@ def hide_years(
     for divided in [split(table, salt) for salt in salts]:
         users = [user for user in divided.users if hidden & user.held_out.keys()]
         if not users:
-            raise TableError(f'Nobody whom the salt "{divided.salt}" tests with has a title of these years held out.')
+            raise TableError(f'No test user of the salt "{divided.salt}" has a title of these years held out.')
         training = without_anime(divided.training, hidden)
         methods: dict[str, Ask] = {
             "Hakken": _asking(training, catalogue, parameters, years, progress),

@@ -219,9 +219,9 @@ def _per_user(
 ) -> Float64s:
     """`(n_users,)` float64; NaN for users without relevant items."""
     values = np.full(len(shown), np.nan)
-    judged = {str(n): dict.fromkeys(one, 1) for n, one in enumerate(relevant)}
-    judged = {n: one for n, one in judged.items() if one}
+    gains = {str(n): dict.fromkeys(one, 1) for n, one in enumerate(relevant)}
+    gains = {n: one for n, one in gains.items() if one}
     ranked = {str(n): {what: -float(rank) for rank, what in enumerate(one)} for n, one in enumerate(shown)}
-    for found in ir_measures.iter_calc([measure], judged, ranked) if judged else ():
+    for found in ir_measures.iter_calc([measure], gains, ranked) if gains else ():
         values[int(found.query_id)] = found.value
     return values

@@ -164,7 +164,7 @@ class AttributeFit:
         return solved, max(0.0, above / float((watchers * pairs.data**2).sum()))
 
 
-def mixing(watchers: Int32s, popularity: Float32s, judged: Array, support: float) -> tuple[Float64s, Float64s]:
+def mixing(watchers: Int32s, popularity: Float32s, eligible: Array, support: float) -> tuple[Float64s, Float64s]:
     """Share of each item's own weights, s_i, and factor of those from attributes, (1 − s_i) q_i.
 
     They are 1 and 0 if an item may not be recommended by attributes, or if the share of attributes is negligible.
@@ -172,14 +172,14 @@ def mixing(watchers: Int32s, popularity: Float32s, judged: Array, support: float
     Args:
         watchers: `(n_items,)`, n_i.
         popularity: `(n_items,)`, q_i.
-        judged: `(n_items,)` bool, which may be recommended by their attributes.
+        eligible: `(n_items,)` bool, which may be recommended by their attributes.
         support: `attribute_support`.
 
     Returns:
         Two arrays, `(n_items,)` float64.
     """
     own = watchers / (watchers + support)
-    own[~judged | (1.0 - own < LEAST_SHARE)] = 1.0
+    own[~eligible | (1.0 - own < LEAST_SHARE)] = 1.0
     return own, (1.0 - own) * popularity
 
 

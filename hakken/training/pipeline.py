@@ -13,7 +13,7 @@ from hakken import __version__, catalogue
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.errors import ConfigError, StorageError
-from hakken.model.arrays import Arrays, Float64s, Int32s
+from hakken.model.arrays import Array, Arrays, Float64s, Int32s
 from hakken.model.manifest import N_QUANTILES, Manifest, Parameters, People, Sizes
 from hakken.model.store import Artefact, replacing, write_manifest
 from hakken.ratings import MAX_SCORE, MIN_SCORE
@@ -22,7 +22,7 @@ from hakken.training.baselines import als_baselines
 from hakken.training.matrix import ScoreMatrix
 from hakken.training.preferences import preference_weights
 from hakken.training.progress import SILENT, Progress
-from hakken.training.similarities import Quantised, pearson_baseline, quantise
+from hakken.training.similarities import pearson_baseline, quantise
 from hakken.training.tables import RatingTable
 
 NOTHING_KNOWN = Catalogue([])
@@ -42,29 +42,19 @@ class Fitted(NamedTuple):
     b_u: Float64s
 
 
-class FromScores(NamedTuple):
-    """Result of training on scores: KNN-with-baseline.
-
-    Attributes:
-        matrix: the scored entries.
-        b_u: `(n_users,)` float64, user biases, score points.
-        b_i: `(n_items,)` float64, item biases, score points.
-        similarities: the strongest of each item, quantised.
-    """
-
-    matrix: ScoreMatrix
-    b_u: Float64s
-    b_i: Float64s
-    similarities: Quantised
-
-
-def fit_scores(table: RatingTable, parameters: Parameters, progress: Progress = SILENT) -> FromScores:
+def fit_scores(
+    table: RatingTable, parameters: Parameters, progress: Progress = SILENT
+) -> tuple[ScoreMatrix, Float64s, dict[str, Array]]:
     """Compute biases and similarities.
 
     Args:
         table: the ratings.
         parameters: hyper-parameters.
         progress: receives each stage.
+
+    Returns:
+        The scored entries; `b_u`, `(n_users,)` float64, score points; and, by name, the arrays `b_i`, `raters` and
+        `sim_*` of `hakken.model.arrays.Arrays`.
 
     Raises:
         TableError: no entry of the table has a score.
@@ -81,7 +71,7 @@ def fit_scores(table: RatingTable, parameters: Parameters, progress: Progress = 
         min_similarity=parameters.min_similarity,
         progress=progress,
     )
-    return FromScores(matrix, b_u, b_i, quantise(neighbours, int(matrix.raters.max())))
+    return matrix, b_u, {"b_i": b_i, "raters": matrix.raters, **quantise(neighbours, int(matrix.raters.max()))}
 
 
 def fit(
@@ -105,20 +95,10 @@ def fit(
     """
     n_listed = len(table.anime_ids)
     table = with_anime(table, judged_by_attributes(titles))
-    matrix, b_u, b_i, packed = fit_scores(table, parameters, progress)
+    matrix, b_u, from_scores = fit_scores(table, parameters, progress)
     weights = preference_weights(table, matrix.mu, titles, parameters, progress)
     n_users = int(np.count_nonzero(np.diff(matrix.user_indptr)))
-    arrays = Arrays(
-        anime_ids=table.anime_ids,
-        b_i=b_i,
-        raters=matrix.raters,
-        sim_indptr=packed.indptr,
-        sim_indices=packed.indices,
-        sim_values=packed.values,
-        sim_scale=packed.scale,
-        sim_support=packed.support,
-        **weights._asdict(),
-    )
+    arrays = Arrays(anime_ids=table.anime_ids, **from_scores, **weights)
     manifest = Manifest(
         created=training_date(),
         data_time=table.newest or data_time,
@@ -129,8 +109,8 @@ def fit(
             items=n_listed,
             entries=len(table),
             scored=matrix.n_scored,
-            neighbours=len(packed.indices),
-            preferences=len(weights.pref_indices),
+            neighbours=len(arrays.sim_indices),
+            preferences=len(weights["pref_indices"]),
         ),
         people=people_of(matrix, b_u),
         parameters=parameters,
@@ -164,9 +144,9 @@ def with_preference_weights(
     """
     table = with_anime(table, fitted.arrays.anime_ids)
     weights = preference_weights(table, fitted.manifest.mu, titles, parameters)
-    sizes = msgspec.structs.replace(fitted.manifest.sizes, preferences=len(weights.pref_indices))
+    sizes = msgspec.structs.replace(fitted.manifest.sizes, preferences=len(weights["pref_indices"]))
     return Fitted(
-        dataclasses.replace(fitted.arrays, **weights._asdict()),
+        dataclasses.replace(fitted.arrays, **weights),
         msgspec.structs.replace(fitted.manifest, sizes=sizes, parameters=parameters),
         fitted.b_u,
     )

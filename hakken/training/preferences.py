@@ -23,7 +23,7 @@ from scipy.linalg import lapack
 from scipy.sparse import csr_array, diags_array
 
 from hakken.catalogue import Catalogue
-from hakken.model.arrays import Array, Float32s, Float64s, Int32s, Int64s, index_type
+from hakken.model.arrays import Array, Float64s, Int32s, Int64s, index_type
 from hakken.model.manifest import Parameters
 from hakken.model.preference import USUAL_LENGTH, liking_of, shrunk_mean
 from hakken.ratings import CODE_OF_STATUS, Status
@@ -42,23 +42,6 @@ FEWEST_REACHED = 30
 """Lower bound of the number of people who could have watched a title."""
 
 
-class PreferenceWeights(NamedTuple):
-    """Weights as an artefact stores them, by the names of the arrays; see `hakken.model.arrays.Arrays`."""
-
-    watchers: Int32s
-    popularity: Float32s
-    pref_indptr: Int64s
-    pref_indices: Array
-    pref_values: Array
-    pref_scale: Float32s
-    attr_share: Float32s
-    attr_indptr: Int64s
-    attr_indices: Array
-    attr_rows: Int32s
-    attr_values: Array
-    attr_scale: Float32s
-
-
 class Items(NamedTuple):
     """Facts of the items of a table.
 
@@ -66,13 +49,13 @@ class Items(NamedTuple):
         year: `(n_items,)` int64, 0 if unknown.
         members: `(n_items,)` int64, the site's count, 0 if unknown.
         series: `(n_items,)` int64, id of the series.
-        judged: `(n_items,)` bool, which may be recommended by their attributes.
+        eligible: `(n_items,)` bool, which may be recommended by their attributes.
     """
 
     year: Int64s
     members: Int64s
     series: Int64s
-    judged: Array
+    eligible: Array
 
     @classmethod
     def of(cls, anime_ids: Int32s, catalogue: Catalogue) -> "Items":
@@ -97,7 +80,7 @@ class Items(NamedTuple):
 
 def preference_weights(
     table: RatingTable, mu: float, catalogue: Catalogue, parameters: Parameters, progress: Progress = SILENT
-) -> PreferenceWeights:
+) -> dict[str, Array]:
     """Learn the weights from all entries of a table, scored or not.
 
     Args:
@@ -107,6 +90,9 @@ def preference_weights(
         parameters: `liking`, `unscored`, `unknown`, `planned`, `activity`, `pref_reg`, `dropout`, `min_watchers`,
             `pref_stored`, `late`, `attribute_reg`, `attribute_support`.
         progress: receives each stage.
+
+    Returns:
+        The arrays `watchers`, `popularity`, `pref_*` and `attr_*` of `hakken.model.arrays.Arrays`, by name.
     """
     with progress.stage("liking"):
         watched = is_watched(table)
@@ -128,12 +114,12 @@ def preference_weights(
         strongest = _strongest(blocks, counts, fit)
         advance(len(kept))
     solved, of_siblings = fit.solve(parameters.attribute_reg)
-    own, share = by_attributes.mixing(watchers, popular, items.judged, parameters.attribute_support)
+    own, share = by_attributes.mixing(watchers, popular, items.eligible, parameters.attribute_support)
     own *= 1.0 + parameters.late / reachable.clip(FEWEST_REACHED)
     own_rows = csr_array((own[kept], (kept, np.arange(len(kept)))), shape=(len(watchers), len(kept)))
     weights = own_rows @ strongest + diags_array(share * of_siblings) @ siblings
     mixed = by_attributes.packed(share.astype(np.float32), attributes, solved, kept)
-    return PreferenceWeights(watchers, popular, *_stored(weights.tocsr(), kept), **mixed)
+    return {"watchers": watchers, "popularity": popular, **_stored(weights.tocsr(), kept), **mixed}
 
 
 def is_watched(table: RatingTable) -> Array:
@@ -241,7 +227,7 @@ def _strongest(blocks: Iterator[tuple[int, Float64s]], counts: Int32s, fit: by_a
     )
 
 
-def _stored(weights: csr_array, kept: Int64s) -> tuple[Int64s, Array, Array, Float32s]:
+def _stored(weights: csr_array, kept: Int64s) -> dict[str, Array]:
     """Pack weights into 16 bits, each title's by its strongest, and transpose them.
 
     Args:
@@ -249,7 +235,7 @@ def _stored(weights: csr_array, kept: Int64s) -> tuple[Int64s, Array, Array, Flo
         kept: `(n_kept,)` the item of each column.
 
     Returns:
-        The arrays `pref_indptr`, `pref_indices`, `pref_values` and `pref_scale`.
+        The arrays `pref_*`, by name.
     """
     n_items = weights.shape[0]
     largest = np.abs(weights).max(axis=1).toarray().ravel() if weights.nnz else np.zeros(n_items)
@@ -260,4 +246,5 @@ def _stored(weights: csr_array, kept: Int64s) -> tuple[Int64s, Array, Array, Flo
     watched, title, values = (column[values != 0] for column in (watched, title, values))
     order = np.lexsort((title, watched))
     indptr = np.concatenate(([0], np.cumsum(np.bincount(watched, minlength=n_items)))).astype(np.int64)
-    return indptr, title[order].astype(index_type(n_items)), values[order], scale
+    indices = title[order].astype(index_type(n_items))
+    return {"pref_indptr": indptr, "pref_indices": indices, "pref_values": values[order], "pref_scale": scale}

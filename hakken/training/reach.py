@@ -51,8 +51,10 @@ def list_years(table: RatingTable, watched: Array, years: Int64s) -> Int32s:
     some = counts > 0
     chosen = begins[some] + np.where(counts[some] >= FEW_ENTRIES, NEWEST - 1, 0)
     reached[some] = entry_years[order[chosen]]
-    told = table.updated > 0
-    reached[told] = EPOCH_YEAR + table.updated[told].astype("datetime64[D]").astype("datetime64[Y]").astype(np.int32)
+    has_update = table.updated > 0
+    reached[has_update] = EPOCH_YEAR + table.updated[has_update].astype("datetime64[D]").astype("datetime64[Y]").astype(
+        np.int32
+    )
     return reached
 
 

@@ -15,11 +15,9 @@ from hakken.model.arrays import (
     QUANTA,
     UNPACK_POWER,
     Array,
-    Float32s,
     Float64s,
     Int32s,
     Int64s,
-    UInt16s,
     index_type,
     support_type,
     unpack,
@@ -48,16 +46,6 @@ class Neighbours(NamedTuple):
     indices: Int32s
     sims: Float64s
     support: Int32s
-
-
-class Quantised(NamedTuple):
-    """`Neighbours` as an artefact stores them; see `hakken.model.arrays.Arrays`."""
-
-    indptr: Int64s
-    indices: Array
-    values: UInt16s
-    scale: Float32s
-    support: Array
 
 
 def pearson_baseline(
@@ -112,7 +100,7 @@ def pearson_baseline(
     return Neighbours(indptr, neighbours[stored], sims[stored], support[stored])
 
 
-def quantise(neighbours: Neighbours, most_raters: int) -> Quantised:
+def quantise(neighbours: Neighbours, most_raters: int) -> dict[str, Array]:
     """Pack similarities into 16 bits: `q = round((sim_ij / sim_scale_i)^(4/5))`, the inverse of `unpack`.
 
     The error is below 1e-5, and every positive similarity stays positive: even a weak neighbour determines the
@@ -121,6 +109,9 @@ def quantise(neighbours: Neighbours, most_raters: int) -> Quantised:
     Args:
         neighbours: the similarities.
         most_raters: number of users who scored the most-rated item, an upper bound of the support.
+
+    Returns:
+        The arrays `sim_*` of `hakken.model.arrays.Arrays`, by name.
     """
     indptr, indices, sims, support = neighbours
     n_items = len(indptr) - 1
@@ -130,6 +121,10 @@ def quantise(neighbours: Neighbours, most_raters: int) -> Quantised:
     scale = (strongest / unpack(np.array([QUANTA], dtype=np.uint16))).astype(np.float32)
     quanta = (sims / np.repeat(scale.astype(np.float64), lengths)) ** (1 / UNPACK_POWER)
     values = np.rint(quanta).clip(1, QUANTA).astype(np.uint16)
-    return Quantised(
-        indptr, indices.astype(index_type(n_items)), values, scale, support.astype(support_type(most_raters))
-    )
+    return {
+        "sim_indptr": indptr,
+        "sim_indices": indices.astype(index_type(n_items)),
+        "sim_values": values,
+        "sim_scale": scale,
+        "sim_support": support.astype(support_type(most_raters)),
+    }

@@ -106,7 +106,7 @@ class Tuned(NamedTuple):
         candidates: one row for each candidate, by ascending RMSE. Columns: `rank`; `round`; `rmse`, `rmse_std`, `mae`,
             `mae_std`, score points, mean and standard deviation over the folds; those of `TUNED`; `fit_seconds` and
             `test_seconds`, means over the folds.
-        description: description of the search, for people.
+        description: description of the search.
     """
 
     parameters: Parameters

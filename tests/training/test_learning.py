@@ -1,6 +1,7 @@
 """All that is learnt of what people chose to watch: against a dense, slow version of the whole."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -11,12 +12,12 @@ from hypothesis import strategies as st
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.model import Model, Parameters, fold_in, predict, preference
-from hakken.model.arrays import Arrays, Float64s
+from hakken.model.arrays import Array, Arrays, Float64s
 from hakken.ratings import FranchiseRule, Preferences, Rating, UserList
 from hakken.recommend import recommend
 from hakken.training import fit
 from hakken.training.pipeline import Fitted, with_anime, with_preference_weights
-from hakken.training.preferences import PreferenceWeights, preference_weights
+from hakken.training.preferences import preference_weights
 from hakken.training.tables import RatingTable
 from tests import oracle
 from tests.training import learning
@@ -28,7 +29,7 @@ FEW = Parameters(pref_reg=3.0, min_watchers=3, attribute_reg=4.0, pref_stored=14
 EVERYTHING_KEPT = msgspec.structs.replace(FEW, pref_stored=10**6)
 
 
-def stored(found: PreferenceWeights) -> tuple[Float64s, Float64s]:
+def stored(found: SimpleNamespace) -> tuple[Float64s, Float64s]:
     """The stored weights without attributes, `(n_items, n_items)`, a row being a title; and a step of each, packed."""
     n_items = len(found.watchers)
     weights = np.zeros((n_items, n_items))
@@ -44,8 +45,9 @@ def stored(found: PreferenceWeights) -> tuple[Float64s, Float64s]:
     return weights, scale
 
 
-def is_learnt(found: PreferenceWeights, wanted: expected_of.Learnt) -> None:
+def is_learnt(arrays: dict[str, Array], wanted: expected_of.Learnt) -> None:
     """Hold all arrays against what they should be, within half a step of 16 or of 8 bits."""
+    found = SimpleNamespace(**arrays)
     assert found.watchers.tolist() == wanted.watchers
     np.testing.assert_allclose(found.popularity, wanted.popularity, rtol=1e-4)
     weights, scale = stored(found)
@@ -73,7 +75,7 @@ def test_weights_are_those_of_the_formula(table: RatingTable, late: float, data:
     parameters = Parameters(pref_reg=0.7, min_watchers=2, late=late, unknown=unknown, planned=planned, liking=0.6)
     found = preference_weights(known, 7.0, NOTHING, parameters)
     is_learnt(found, expected_of.learn(known, 7.0, NOTHING, parameters))
-    assert not found.attr_share.any()
+    assert not found["attr_share"].any()
 
 
 @pytest.mark.parametrize("seed", range(3))

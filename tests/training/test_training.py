@@ -182,9 +182,9 @@ def test_packing_keeps_similarities_within_a_hundred_thousandth_and_positive(sim
     ordered = np.array(sorted(sims, reverse=True), dtype=np.float64)
     zeros = np.zeros(len(sims), dtype=np.int32)
     packed = quantise(Neighbours(np.array([0, 0, len(sims)]), zeros, ordered, zeros), most_raters=1)
-    assert (packed.values > 0).all()
-    assert packed.indptr.tolist() == [0, 0, len(sims)]
-    np.testing.assert_allclose(packed.scale[1] * unpack(packed.values), ordered, atol=1e-5)
+    assert (packed["sim_values"] > 0).all()
+    assert packed["sim_indptr"].tolist() == [0, 0, len(sims)]
+    np.testing.assert_allclose(packed["sim_scale"][1] * unpack(packed["sim_values"]), ordered, atol=1e-5)
 
 
 def test_unpacking_is_the_power_that_it_says_it_is() -> None:
@@ -213,8 +213,8 @@ def test_raters_are_those_who_scored(table: RatingTable) -> None:
 def test_the_support_is_stored_as_narrowly_as_it_can_be(most_raters: int, width: str) -> None:
     rows = Neighbours(np.array([0, 1, 1]), *(np.array([one]) for one in (1, 0.5, most_raters)))
     packed = quantise(rows, most_raters)
-    assert packed.support.dtype == width
-    assert packed.support.tolist() == [most_raters]
+    assert packed["sim_support"].dtype == width
+    assert packed["sim_support"].tolist() == [most_raters]
 
 
 def test_a_table_without_a_score_is_refused() -> None:

@@ -90,9 +90,9 @@ class CsvPart:
     def _refuse_unfinished(self, data: bytes, end: int, *, open_quote: bool) -> None:
         too_long = len(data) - end > MAX_RECORD_BYTES
         if open_quote or too_long:
-            place = self._part.location(self._line + count_lines(data[:end]))
+            location = self._part.location(self._line + count_lines(data[:end]))
             what = "a quote is opened and never closed" if open_quote else "no row of a table is that long"
-            raise TableError(f"{place}: {what}.")
+            raise TableError(f"{location}: {what}.")
 
     def _read(self) -> bytes:
         with readable(self._part.path):

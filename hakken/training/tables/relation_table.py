@@ -59,12 +59,12 @@ def with_stated(known: Iterable[Relation]) -> list[Relation]:
 
 def _related(catalogue: Catalogue, known: Iterable[Relation]) -> Catalogue:
     """Add relations to a catalogue; those of anime without any stay unknown."""
-    told: dict[int, dict[Related, None]] = {}
+    by_anime: dict[int, dict[Related, None]] = {}
     for one in known:
         if one.anime_id in catalogue:
             related = Related(one.related_id, spaced(one.kind).capitalize(), one.confidence)
-            told.setdefault(one.anime_id, {})[related] = None
-    changed = (msgspec.structs.replace(catalogue[one], relations=tuple(related)) for one, related in told.items())
+            by_anime.setdefault(one.anime_id, {})[related] = None
+    changed = (msgspec.structs.replace(catalogue[one], relations=tuple(related)) for one, related in by_anime.items())
     return Catalogue([*catalogue.values(), *changed])
 
 
