@@ -1,7 +1,7 @@
 """Write an evaluation: a table, plots, and the page that explains them, such as `docs/evaluation.md`."""
 
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -79,7 +79,10 @@ def page(evaluation: Evaluation) -> str:
         resamples=f"{evaluation.n_resamples:,}",
         keys=keys.source if keys else "nothing: discovery was not measured",
         table=markdown(evaluation.table),
-        methods="\n".join(_notes(evaluation)),
+        methods="\n".join(
+            f"- **{one.title}**{'' if one.folds_in else f' {MARK}'} (`{one.name}`): {one.note}."
+            for one in evaluation.methods.values()
+        ),
         made=f"{training_date()[:10]}, Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
     )
@@ -119,9 +122,3 @@ def _figure(measure: Measure, row: Row) -> str:
         return "–"  # noqa: RUF001  # a dash, for a table
     text = f"{value:{'+' if measure.signed else ''}.{measure.digits}f}"
     return text if np.isnan(low) else f"{text} ±{(high - low) / 2:.{measure.digits}f}"
-
-
-def _notes(evaluation: Evaluation) -> Iterator[str]:
-    for method in evaluation.methods.values():
-        mark = "" if method.folds_in else f" {MARK}"
-        yield f"- **{method.title}**{mark} (`{method.name}`): {method.note}."

@@ -64,13 +64,10 @@ def with_shows(keys: SeriesKeys, catalogue: Catalogue) -> SeriesKeys:
     Films are left out, because dates do not tell whether a film continues a story; so are shows without a year.
     """
     shows = defaultdict(list)
-    for _, anime_id in sorted((_began(one), one.anime_id) for one in catalogue.values() if one.year and _is_show(one)):
-        shows[keys.key(anime_id)].append(anime_id)
+    for one in sorted(catalogue.values(), key=lambda one: (_began(one), one.anime_id)):
+        if one.year and (one.type == "TV" or (one.type == "ONA" and (one.episodes or 0) >= MIN_EPISODES)):
+            shows[keys.key(one.anime_id)].append(one.anime_id)
     return keys._replace(shows=shows)
-
-
-def _is_show(anime: Anime) -> bool:
-    return anime.type == "TV" or (anime.type == "ONA" and (anime.episodes or 0) >= MIN_EPISODES)
 
 
 def _began(anime: Anime) -> str:

@@ -116,7 +116,10 @@ def render(run: Run, sample: Sample) -> str:
     """Render the page; it loads no resources and runs no scripts."""
     manifest = run.artefact.manifest
     scores = run.table.scores[run.table.scores > 0]
+    points = range(MIN_SCORE, MAX_SCORE + 1)
+    counts = np.bincount(scores, minlength=MAX_SCORE + 1)[MIN_SCORE:]
     sims = stored_similarities(run.fitted.arrays)
+    edges = np.linspace(0.0, _upper(sims), SIMILARITY_BINS + 1)
     return _template().render(
         run=run,
         manifest=manifest,
@@ -124,11 +127,11 @@ def render(run: Run, sample: Sample) -> str:
         parameters=msgspec.structs.asdict(manifest.parameters),
         size=size_of(run.artefact),
         frame=chart_layout,
-        ratings=_score_bars(scores),
+        ratings=chart_layout.bars([str(point) for point in points], counts, "score", "ratings"),
         top_share=float((scores == MAX_SCORE).mean()),
         per_user=_ranks(np.bincount(run.table.users[run.table.scores > 0]), "users, the most active first"),
         per_item=_ranks(run.fitted.arrays.raters, "anime, the best-known first"),
-        similarities=_similarity_bars(sims),
+        similarities=chart_layout.histogram(sims, edges, "similarity", "stored pairs"),
         median_sim=float(np.median(sims)) if len(sims) else 0.0,
         support=_support_map(sample),
         sampled=len(sample.items),
@@ -172,17 +175,6 @@ def _ranks(counts: Array, x_name: str) -> dict[str, Any]:
     counts = counts[counts > 0]
     chart = chart_layout.ranked(counts, x_name, "scores")
     return {"chart": chart, "mean": float(counts.mean()), "median": int(np.median(counts)), "most": int(counts.max())}
-
-
-def _score_bars(scores: Array) -> chart_layout.Chart:
-    points = range(MIN_SCORE, MAX_SCORE + 1)
-    counts = np.bincount(scores, minlength=MAX_SCORE + 1)[MIN_SCORE:]
-    return chart_layout.bars([str(point) for point in points], counts, "score", "ratings")
-
-
-def _similarity_bars(sims: Float64s) -> chart_layout.Chart:
-    edges = np.linspace(0.0, _upper(sims), SIMILARITY_BINS + 1)
-    return chart_layout.histogram(sims, edges, "similarity", "stored pairs")
 
 
 def _support_map(sample: Sample) -> chart_layout.Chart:

@@ -160,7 +160,8 @@ def tune(scores: Scores, n_candidates: int, seed: int = 0, progress: Progress = 
         seed: seed of the candidates and of the folds.
         progress: receives each candidate's fit on each fold.
     """
-    data = _dataset(scores)
+    frame = pd.DataFrame({"user": scores.users, "item": scores.items, "rating": scores.scores})
+    data = Dataset.load_from_df(frame, Reader(rating_scale=(1, MAX_SCORE)))
     space = SPACE
     candidates = pd.DataFrame()
     sizes = [len(part) for part in np.array_split(np.arange(n_candidates), min(N_ROUNDS, n_candidates))]
@@ -239,11 +240,6 @@ def _arguments(parameters: Parameters) -> dict[str, Any]:
         "bsl_options": {"reg_u": parameters.reg_u, "reg_i": parameters.reg_i, "n_epochs": parameters.n_epochs},
         "verbose": False,
     }
-
-
-def _dataset(scores: Scores) -> Dataset:
-    frame = pd.DataFrame({"user": scores.users, "item": scores.items, "rating": scores.scores})
-    return Dataset.load_from_df(frame, Reader(rating_scale=(1, MAX_SCORE)))
 
 
 def _tabulate(results: Mapping[str, Any], number: int) -> pd.DataFrame:

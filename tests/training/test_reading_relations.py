@@ -229,9 +229,3 @@ def test_stated_relations_go_with_a_table_of_relations_and_never_alone(tmp_path:
     table = in_series(of_titles, by_a_site, strict=True)
     assert Related(52093, "Sequel") in (table.catalogue[6].relations or ())
     assert table.catalogue.series == {6: (6, 52093)}
-
-
-def test_no_relations_but_stated_ones_are_a_table_without_a_usable_row(tmp_path: Path) -> None:
-    faulty = write_table(tmp_path, "csv", COLUMNS, [["x", "Sequel", "2"]])
-    with pytest.raises(TableError, match=r"holds no usable row: impossible anime id\.$"):
-        in_series(ANIME, faulty)

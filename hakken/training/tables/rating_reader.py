@@ -55,13 +55,10 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
     if not builder.rows:
         raise TableError(f"The table {path} has a header and no rows.")
     if not len(builder):
-        raise TableError(f"The table {path} holds no usable rating: {_in_words(rejected)}.")
+        reasons = "; ".join(f"{reason}: {count:,}" for reason, count in rejected.dropped.most_common())
+        raise TableError(f"The table {path} holds no usable rating: {reasons}.")
     with progress.stage("ordering"):
         return builder.table(rejected)
-
-
-def _in_words(rejected: RejectedRows) -> str:
-    return "; ".join(f"{reason}: {count:,}" for reason, count in rejected.dropped.most_common())
 
 
 def _kept(parts: list[Part]) -> Iterator[tuple[Part, UsableRows]]:
