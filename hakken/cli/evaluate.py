@@ -86,25 +86,25 @@ def evaluate(
         raise click.UsageError("--titles, --relations, --keys and --hide-years go with --anime.")
     if hide_years and (keys or only or without or report):
         raise click.UsageError("--hide-years goes without --keys, --only, --without and --report.")
-    names = _chosen(only, without)
+    names = [name for name in METHODS if name in (only or METHODS) and name not in without]
+    if not names:
+        raise click.UsageError("--only and --without leave no method to try.")
     if report:
         check_writable(report, "--report")
 
-    def stopped() -> str:
-        return f"Stopped: {report} is as it was." if report else "Stopped."
-
+    stopped = f"Stopped: {report} is as it was." if report else "Stopped."
     # Loading libraries takes seconds, which other commands should not wait for.
-    from hakken.evaluation import comparison  # noqa: PLC0415  # loads slowly
+    from hakken.evaluation import comparison, hidden_years  # noqa: PLC0415  # loads slowly
     from hakken.evaluation import report as reporting  # noqa: PLC0415  # loads slowly
     from hakken.training.parameters import read_parameters  # noqa: PLC0415  # loads slowly
 
-    with stop_on_signal(stopped) as stop, plain_errors():
+    with stop_on_signal(lambda: stopped) as stop, plain_errors():
         parameters = read_parameters(params) if params else Parameters()
         sources = comparison.Sources(ratings, anime, titles, relations, keys)
         each_salt = list(dict.fromkeys(salts))
         with show_progress(stop, quiet=quiet) as progress:
             if hide_years:
-                hidden = comparison.evaluate_hidden(sources, hide_years, each_salt, parameters, progress)
+                hidden = hidden_years.hide_years(sources, hide_years, each_salt, parameters, progress)
             else:
                 found = comparison.evaluate(
                     sources, each_salt, names, parameters, n_resamples=resamples, progress=progress
@@ -114,10 +114,3 @@ def evaluate(
         click.echo(hidden.to_string(index=False) if hide_years else reporting.markdown(found.table))
         for path in written:
             click.echo(path)
-
-
-def _chosen(only: tuple[str, ...], without: tuple[str, ...]) -> list[str]:
-    names = [name for name in METHODS if name in (only or METHODS) and name not in without]
-    if not names:
-        raise click.UsageError("--only and --without leave no method to try.")
-    return names

@@ -55,23 +55,17 @@ def tune(
     if (titles or relations) and not anime:
         raise click.UsageError("--titles and --relations go with --anime.")
     # Loading the compiler takes a second, which other commands should not wait for; here and below.
-    from hakken.catalogue import Catalogue  # noqa: PLC0415  # loads slowly
     from hakken.evaluation import match_tuning  # noqa: PLC0415  # loads slowly
+    from hakken.evaluation.comparison import Sources, read_catalogue  # noqa: PLC0415  # loads slowly
     from hakken.training import tables, tuning  # noqa: PLC0415  # loads slowly
 
     def say(text: str) -> None:
         if not quiet:
             click.echo(text)
 
-    def stopped() -> str:
-        return f"Stopped: {out} is as it was."
-
-    with stop_on_signal(stopped) as stop, plain_errors():
+    with stop_on_signal(lambda: f"Stopped: {out} is as it was.") as stop, plain_errors():
         with show_progress(stop, quiet=quiet) as progress:
-            catalogue = Catalogue([])
-            if anime:
-                with progress.stage("reading anime"):
-                    catalogue = tables.in_series(tables.read_anime_table(anime, titles), relations).catalogue
+            catalogue = read_catalogue(Sources(ratings, anime, titles, relations), progress)
             table = tables.read_ratings(ratings, progress=progress)
         scores = tuning.take_scores(table, sample_users, seed)
         say(f"{ratings}: tuning on {len(scores.scores):,} scores of {scores.n_users:,} of {table.n_users:,} users")

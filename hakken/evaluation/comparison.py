@@ -6,12 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
-
 from hakken.catalogue import Catalogue
 from hakken.evaluation.comparison_methods import COMPARISON_METHODS
 from hakken.evaluation.hakken_method import Hakken
-from hakken.evaluation.hidden_years import hide_years
 from hakken.evaluation.method import Method
 from hakken.evaluation.outcomes import Outcome, evaluate_method
 from hakken.evaluation.protocol import split
@@ -75,7 +72,7 @@ def evaluate(
     Raises:
         HakkenError: a table can't be read or split, or a method can't be fitted.
     """
-    keys, catalogue = None, _catalogue(sources, progress)
+    keys, catalogue = None, read_catalogue(sources, progress)
     if sources.anime:
         keys = with_shows(read_keys(sources.keys) if sources.keys else keys_of(catalogue), catalogue)
     table = read_ratings(sources.ratings, progress=progress)
@@ -87,31 +84,12 @@ def evaluate(
     return Evaluation(results, outcomes, methods, salts, f"`{sources.ratings.name}`", keys, n_resamples)
 
 
-def evaluate_hidden(
-    sources: Sources,
-    years: tuple[int, int],
-    salts: Sequence[str],
-    parameters: Parameters,
-    progress: Progress = SILENT,
-) -> pd.DataFrame:
-    """Read tables and compare Hakken with an order by members on titles hidden from training, see `hide_years`.
-
-    Args:
-        sources: the tables; the anime table is needed.
-        years: first and last year of the titles to hide.
-        salts: salts to split by, without duplicates.
-        parameters: Hakken's hyper-parameters.
-        progress: receives the stages.
+def read_catalogue(sources: Sources, progress: Progress) -> Catalogue:
+    """Read the anime of the tables, with series and relations; none without an anime table.
 
     Raises:
-        TableError: a table can't be read or split, or no test user has a title of these years held out.
+        TableError: a table can't be read.
     """
-    catalogue = _catalogue(sources, progress)
-    table = read_ratings(sources.ratings, progress=progress)
-    return hide_years(table, catalogue, years, salts, parameters, progress=progress)
-
-
-def _catalogue(sources: Sources, progress: Progress) -> Catalogue:
     if sources.anime is None:
         return Catalogue([])
     with progress.stage("reading anime"):

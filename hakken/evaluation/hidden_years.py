@@ -16,12 +16,13 @@ import pandas as pd
 from hakken.catalogue import Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import metrics
+from hakken.evaluation.comparison import Sources, read_catalogue
 from hakken.evaluation.hakken_method import RANKING, ranked_ids, unsaved
 from hakken.evaluation.protocol import TestUser, split
 from hakken.model import Parameters
 from hakken.training import fit
 from hakken.training.progress import SILENT, Progress
-from hakken.training.tables import RatingTable
+from hakken.training.tables import RatingTable, read_ratings
 
 MEASURES = ("NDCG@10 liked", "NDCG@10")
 Ask = Callable[[TestUser], list[int]]
@@ -29,19 +30,16 @@ Ask = Callable[[TestUser], list[int]]
 
 
 def hide_years(
-    table: RatingTable,
-    catalogue: Catalogue,
+    sources: Sources,
     years: tuple[int, int],
     salts: Sequence[str],
     parameters: Parameters,
-    *,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """Compare Hakken with an order by members, on titles hidden from training.
 
     Args:
-        table: the ratings, with user ids.
-        catalogue: of its titles.
+        sources: the tables; the anime table is needed.
         years: first and last year of the titles to hide.
         salts: salts to split by.
         parameters: Hakken's hyper-parameters.
@@ -52,8 +50,10 @@ def hide_years(
         `people`, users with a held-out hidden title, over all salts.
 
     Raises:
-        TableError: the table can't be split, or no test user has a title of these years held out.
+        TableError: a table can't be read or split, or no test user has a title of these years held out.
     """
+    catalogue = read_catalogue(sources, progress)
+    table = read_ratings(sources.ratings, progress=progress)
     first, last = years
     hidden = {one.anime_id for one in catalogue.values() if one.year and first <= one.year <= last}
     without_members = Catalogue(msgspec.structs.replace(one, members=None) for one in catalogue.values())

@@ -9,7 +9,7 @@ the neighbors" (TKDD 2010), equations 2-3.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numba
 import numpy as np
@@ -27,20 +27,6 @@ ONLY = {"name": "pearson_baseline", "user_based": False, "method": "als"}
 """Options for which Surprise has more values, which are refused here."""
 UNKNOWN = -1
 """Inner index of a user or an item that is not in the trainset."""
-
-
-class Rows(NamedTuple):
-    """The ratings in the order of the trainset, by which Surprise decides between equal similarities.
-
-    Attributes:
-        indptr: `(n_users + 1,)` int64, where each user's row begins.
-        items: `(n,)` uint32, item of each entry.
-        ratings: `(n,)` float64, on the trainset's scale.
-    """
-
-    indptr: Int64s
-    items: Array
-    ratings: Float64s
 
 
 class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no types
@@ -101,13 +87,13 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
             ValueError: the trainset holds no rating.
         """
         super().fit(trainset)
-        rows = _rows_of(trainset)
-        self._matrix = _matrix_of(rows, trainset.n_items)
+        indptr, items, ratings = _rows_of(trainset)
+        self._matrix = _matrix_of(indptr, items, ratings, trainset.n_items)
         self.n_x, self.n_y, self.xr, self.yr = trainset.n_items, trainset.n_users, trainset.ir, trainset.ur
         self.bu, self.bi = self.compute_baselines()
         self.bx, self.by = self.bi, self.bu
-        per_entry = np.repeat(self._matrix.mu + self.bu, np.diff(rows.indptr)) + self.bi[rows.items]
-        self._entries = rows.indptr, rows.items, rows.ratings - per_entry
+        per_entry = np.repeat(self._matrix.mu + self.bu, np.diff(indptr)) + self.bi[items]
+        self._entries = indptr, items, ratings - per_entry
         self.sim = self.compute_similarities()
         return self
 
@@ -217,8 +203,15 @@ def _require(name: str, value: object, *, whole: bool = False) -> None:
         raise ValueError(f"{name} must be {'a whole' if whole else 'a'} number, 0 or above, not {value!r}.")
 
 
-def _rows_of(trainset: Trainset) -> Rows:
-    """Read a trainset's dictionary of lists of pairs without creating an object for each."""
+def _rows_of(trainset: Trainset) -> tuple[Int64s, Array, Float64s]:
+    """Read a trainset in its order, by which Surprise decides between equal similarities.
+
+    No object is created for each of its pairs.
+
+    Returns:
+        `(n_users + 1,)` int64, where each user's entries begin; of each entry the item, `(n,)` uint32, and the rating,
+        `(n,)` float64, on the trainset's scale.
+    """
     ratings = [trainset.ur.get(u, ()) for u in range(trainset.n_users)]
     indptr = np.zeros(len(ratings) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, ratings), np.int64, len(ratings)), out=indptr[1:])
@@ -226,16 +219,16 @@ def _rows_of(trainset: Trainset) -> Rows:
         raise ValueError("The trainset holds no rating: there is nothing to train from.")
     numbers = chain.from_iterable(chain.from_iterable(ratings))
     pairs = np.fromiter(numbers, np.float64, 2 * int(indptr[-1])).reshape(-1, 2)
-    return Rows(indptr, pairs[:, 0].astype(np.uint32), pairs[:, 1].copy())
+    return indptr, pairs[:, 0].astype(np.uint32), pairs[:, 1].copy()
 
 
-def _matrix_of(rows: Rows, n_items: int) -> ScoreMatrix:
+def _matrix_of(indptr: Int64s, items: Array, ratings: Float64s, n_items: int) -> ScoreMatrix:
     """Sort the ratings by user and item; the scores of this matrix are float64, on any scale."""
-    n_users = len(rows.indptr) - 1
-    numbered = csr_array((np.arange(len(rows.items)), rows.items, rows.indptr), shape=(n_users, n_items))
+    n_users = len(indptr) - 1
+    numbered = csr_array((np.arange(len(items)), items, indptr), shape=(n_users, n_items))
     order = numbered.tocsc().tocsr().data  # counting sorts, which keep repeated pairs
-    users = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(rows.indptr))
-    return ScoreMatrix.of_entries(users, rows.items[order], rows.ratings[order], n_users, n_items)
+    users = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(indptr))
+    return ScoreMatrix.of_entries(users, items[order], ratings[order], n_users, n_items)
 
 
 def _inner_ids(to_inner: Callable[[Any], int], raw_ids: list[Any]) -> Int64s:

@@ -23,15 +23,6 @@ def read_parameters(path: Path) -> Parameters:
         raise ConfigError(f"The parameters in {path} can't be used: {error}.") from error
 
 
-def write_parameters(path: Path, parameters: Parameters) -> None:
-    """Write all `Parameters` as indented JSON, completely or not at all.
-
-    Raises:
-        TableError: the file can't be written.
-    """
-    write_whole(path, msgspec.json.format(msgspec.json.encode(parameters), indent=2) + b"\n")
-
-
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file completely or not at all, and the directories above it.
 

@@ -25,7 +25,7 @@ from hakken.model.arrays import Array
 from hakken.model.manifest import TEXTBOOK, Parameters
 from hakken.ratings import MAX_SCORE
 from hakken.training.knn_baseline import HakkenKNNBaseline
-from hakken.training.parameters import write_parameters, write_whole
+from hakken.training.parameters import write_whole
 from hakken.training.progress import SILENT, Advance, Progress
 from hakken.training.tables import RatingTable
 
@@ -199,7 +199,7 @@ def save(tuned: Tuned, out: Path) -> None:
     plot = _plot(tuned)  # before files are written: it takes a second
     write_whole(out / TABLE, table)
     write_whole(out / PLOT, plot)
-    write_parameters(out / PARAMETERS, tuned.parameters)
+    write_whole(out / PARAMETERS, msgspec.json.format(msgspec.json.encode(tuned.parameters), indent=2) + b"\n")
 
 
 def _reporting(advance: Advance) -> type[HakkenKNNBaseline]:

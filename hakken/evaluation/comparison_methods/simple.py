@@ -1,7 +1,5 @@
 """Simple rules: popularity, means, baselines, and the rule of the original Hakken."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from hakken.evaluation.method import ComparisonMethod
@@ -11,20 +9,6 @@ from hakken.model.arrays import Float64s, Int64s
 from hakken.training.baselines import als_baselines
 from hakken.training.knn_kernels import all_similarities
 from hakken.training.matrix import ScoreMatrix
-
-
-class FoldedIn(NamedTuple):
-    """A user whose bias was folded in.
-
-    Attributes:
-        baseline: `(n_items,)` float64, `b_ui` of each training item, score points.
-        items: `(n_rated,)` int64, training items that the user scored.
-        residuals: `(n_rated,)` float64, `r_uj − b_uj` of these items, score points.
-    """
-
-    baseline: Float64s
-    items: Int64s
-    residuals: Float64s
 
 
 class Popularity(ComparisonMethod):
@@ -75,7 +59,7 @@ class Baseline(ComparisonMethod):
 
     def scores(self, user: TestUser) -> Float64s:
         """Baseline of each item."""
-        return self._fold_in(user).baseline
+        return self._fold_in(user)[0]
 
     def _fit_biases(self, split: Split) -> tuple[ScoreMatrix, Float64s]:
         """Fit the biases; return the matrix and its residuals."""
@@ -84,13 +68,19 @@ class Baseline(ComparisonMethod):
         b_u, self._b_i = als_baselines(matrix, TEXTBOOK.reg_u, TEXTBOOK.reg_i, TEXTBOOK.n_epochs)
         return matrix, matrix.residuals(b_u, self._b_i)
 
-    def _fold_in(self, user: TestUser) -> FoldedIn:
+    def _fold_in(self, user: TestUser) -> tuple[Float64s, Int64s, Float64s]:
+        """Fold in a user's bias.
+
+        Returns:
+            `b_ui` of each training item, `(n_items,)`; the items that the user scored, `(n_rated,)`; and `r_uj − b_uj`
+            of these, `(n_rated,)`; score points.
+        """
         items_by_id = {anime_id: item for item, anime_id in enumerate(self._split.training.anime_ids.tolist())}
         scored = [(items_by_id[one.anime_id], one.score) for one in user.given.scored if one.anime_id in items_by_id]
         items, scores = np.array(scored, dtype=np.int64).reshape(-1, 2).T
         from_item = scores - self._mu - self._b_i[items]
         b_u = from_item.sum() / (TEXTBOOK.reg_u + len(items))
-        return FoldedIn(self._mu + b_u + self._b_i, items, from_item - b_u)
+        return self._mu + b_u + self._b_i, items, from_item - b_u
 
 
 class Original(Baseline):
@@ -109,9 +99,9 @@ class Original(Baseline):
 
     def scores(self, user: TestUser) -> Float64s:
         """`r_hat` of each item."""
-        folded = self._fold_in(user)
+        baseline, items, residuals = self._fold_in(user)
         # The matrix is symmetric, and rows are contiguous.
-        return folded.baseline + interpolated(self._sims[folded.items].T, folded.residuals, TEXTBOOK.k)
+        return baseline + interpolated(self._sims[items].T, residuals, TEXTBOOK.k)
 
 
 def interpolated(sims: Float64s, residuals: Float64s, k: int) -> Float64s:
