@@ -294,9 +294,9 @@ def test_shows_are_in_the_order_of_their_dates_where_they_have_some() -> None:
     assert {key: list(shows) for key, shows in keys.shows.items()} == {"a": [4, 2, 3, 6, 9, 1]}
 
 
-@pytest.mark.parametrize("rival", [Popularity, Baseline])
-def test_a_method_is_judged_as_the_protocol_says(ratings_csv: Path, divided: Split, rival: type[Method]) -> None:
-    method = rival()
+@pytest.mark.parametrize("method_class", [Popularity, Baseline])
+def test_a_method_is_judged_as_the_protocol_says(ratings_csv: Path, divided: Split, method_class: type[Method]) -> None:
+    method = method_class()
     outcome = evaluate_method(method, divided, KEYS)
     shown = {user.name: method.answer(user).ranking for user in divided.users}
     expected = oracle.measures(oracle.divide(ratings_csv, "hakken"), shown, KEYS.of_anime)

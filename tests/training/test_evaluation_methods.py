@@ -67,8 +67,8 @@ def row_of(divided: Split, user: protocol.TestUser) -> Array:
     return np.array([float(anime_id in ids) for anime_id in divided.training.anime_ids.tolist()])
 
 
-def fitted(rival: type[Method], divided: Split) -> Method:
-    method = rival()
+def fitted(method_class: type[Method], divided: Split) -> Method:
+    method = method_class()
     method.fit(divided)
     return method
 
@@ -200,18 +200,18 @@ def test_ease_scores_by_the_weights_of_what_is_on_the_list_and_may_keep_the_larg
 # Surprise
 
 
-@pytest.mark.parametrize("rival", [SurpriseKnnBaseline, SurpriseSvd, SurpriseSvdpp])
+@pytest.mark.parametrize("method_class", [SurpriseKnnBaseline, SurpriseSvd, SurpriseSvdpp])
 def test_surprises_methods_say_what_surprise_says(
-    divided: Split, rival: type[SurpriseMethod], monkeypatch: pytest.MonkeyPatch
+    divided: Split, method_class: type[SurpriseMethod], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(surprise_methods, "EPOCHS", 3)
-    monkeypatch.setattr(rival, "epochs", rival.epochs and 3)
+    monkeypatch.setattr(method_class, "epochs", method_class.epochs and 3)
     monkeypatch.setattr(surprise_methods, "NEIGHBOURS", 10)
-    method, heard, printed = rival(), RecordedProgress(), StringIO()
+    method, recorded, printed = method_class(), RecordedProgress(), StringIO()
     with redirect_stdout(printed):
-        method.fit(divided, heard)
+        method.fit(divided, recorded)
     assert printed.getvalue() == ""
-    assert heard.done.total() == sum(total or 0 for total in heard.totals.values())
+    assert recorded.done.total() == sum(total or 0 for total in recorded.totals.values())
     trainset = method._fitted.trainset  # noqa: SLF001  # Surprise's own
     n_given = sum(1 for user in divided.users for _ in user.given.scored)
     assert trainset.n_ratings == (divided.training.scores > 0).sum() + n_given

@@ -239,11 +239,11 @@ def test_the_format_is_told_by_the_content_where_the_name_says_nothing(tmp_path:
 def test_progress_hears_of_every_row(tmp_path: Path) -> None:
     rows = [[str(row), "1", "11" if row % 3 else "5"] for row in range(1000)]
     for form in FORMATS:
-        heard = RecordedProgress()
-        read_ratings(write_table(tmp_path, form, ["user_id", "anime_id", "rating"], rows), progress=heard)
-        assert heard.done == {"reading": 1000}
-        assert list(heard.totals) == ["reading", "ordering"]
-        assert heard.totals["reading"] == pytest.approx(1000, abs=2)  # each header counts for a row
+        recorded = RecordedProgress()
+        read_ratings(write_table(tmp_path, form, ["user_id", "anime_id", "rating"], rows), progress=recorded)
+        assert recorded.done == {"reading": 1000}
+        assert list(recorded.totals) == ["reading", "ordering"]
+        assert recorded.totals["reading"] == pytest.approx(1000, abs=2)  # each header counts for a row
 
 
 def test_in_a_table_made_without_statuses_all_is_completed_and_no_time_known() -> None:
