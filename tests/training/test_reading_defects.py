@@ -212,4 +212,4 @@ def test_memory_does_not_grow_with_the_text(tmp_path: Path, form: str) -> None:
     told = subprocess.run([sys.executable, "-c", PEAK, *map(str, paths)], capture_output=True, text=True, check=True)
     (kept, peak_kb), (kept_of_long, peak_of_long_kb) = (map(int, line.split()) for line in told.stdout.splitlines())
     assert kept == kept_of_long == 999
-    assert peak_of_long_kb - peak_kb < 12_000  # where the text grew by 36 MB
+    assert peak_of_long_kb - peak_kb < 20_000  # where the text grew by 36 MB, and names would take 80 MB
