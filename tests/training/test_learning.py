@@ -58,6 +58,8 @@ def is_learnt(arrays: dict[str, Array], wanted: expected_of.Learnt) -> None:
     for i, names in enumerate(wanted.attributes):
         said = {frequent[at] for at in found.attr_indices[found.attr_indptr[i] : found.attr_indptr[i + 1]].tolist()}
         assert said == (names if wanted.share[i] else set())
+    strongest = np.abs(found.attr_values.astype(int)).max(axis=0, initial=0)
+    assert set(strongest.tolist()) <= {0, 127}, "each attribute's strongest weight takes all 8 bits"
     for at, name in enumerate(frequent):
         unpacked = np.zeros(len(found.watchers))
         speaks = found.attr_rows >= 0
