@@ -17,7 +17,7 @@ import click
 from hakken.bundle import ModelBundle
 from hakken.cli.options import preference_options, preferences_of
 from hakken.cli.output import FORMATS
-from hakken.cli.speaking import plain_errors
+from hakken.cli.plain_errors import plain_errors
 from hakken.config import Settings
 from hakken.errors import ModelError
 from hakken.files import cache_directory

@@ -14,14 +14,13 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import machine
-from hakken.evaluation.protocol import Newcomer, Split, split
-from hakken.evaluation.reading import read_named
+from hakken.evaluation.protocol import Split, TestUser, split
 from hakken.model import Model, Parameters, fold_in, predict
 from hakken.model.arrays import Float64s
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.training import fit
 from hakken.training.parameters import read_parameters
-from hakken.training.tables import COMPLETED, NOT_SCORED
+from hakken.training.tables import COMPLETED, NOT_SCORED, read_ratings
 
 
 def training_frame(divided: Split) -> pd.DataFrame:
@@ -29,7 +28,7 @@ def training_frame(divided: Split) -> pd.DataFrame:
     table = divided.training
     frame = pd.DataFrame(
         {
-            "user_id": np.array(divided.names)[table.users],
+            "user_id": np.array(divided.training.user_names)[table.users],
             "anime_id": table.anime_ids[table.items],
             "rating": np.where(table.scores > 0, table.scores, NOT_SCORED),
         }
@@ -37,7 +36,7 @@ def training_frame(divided: Split) -> pd.DataFrame:
     return frame.assign(watching_status=table.statuses) if np.any(table.statuses != COMPLETED) else frame
 
 
-def errors(model: Model, users: Sequence[Newcomer]) -> Float64s:
+def errors(model: Model, users: Sequence[TestUser]) -> Float64s:
     """Difference between clipped prediction and score, for each held-out score of an anime with a training score."""
     differences = []
     for user in users:
@@ -56,7 +55,7 @@ def errors(model: Model, users: Sequence[Newcomer]) -> Float64s:
 @click.option("--split-only", type=click.Path(dir_okay=False, path_type=Path), help="Write the training table; stop.")
 def main(ratings: Path, params: Path | None, salt: str, split_only: Path | None) -> None:
     """Measure on the table RATINGS, or only split it."""
-    divided = split(read_named(ratings), salt)
+    divided = split(read_ratings(ratings), salt)
     if split_only:
         training_frame(divided).to_csv(split_only, index=False)
         return

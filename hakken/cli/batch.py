@@ -1,11 +1,10 @@
-"""python -m hakken recommend | predict: many lists at once, one JSON object a line, answers in the order of the input.
+"""python -m hakken recommend | predict: many lists, one JSON object per line, answers in the order of the input.
 
 in    {"user": "7", "ratings": [{"anime_id": 1, "score": 8, "status": "completed"}], "candidates": [5, 6]}
 out   {"user": "7", "recommendations": [{"anime_id": 5, "title": "…", "predicted_rating": 8.31, "match": 0.42, …}]}
       {"user": "7", "predictions": {"5": 8.31, "6": 7.9}, "unknown": [6]}
 
-A "notes" key is there when something about the line is worth saying. A line that can't be read ends the command, and
-the output file stays as it was.
+"notes" is present if there are any. A line that cannot be read ends the command, and the output file does not change.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ import msgspec
 from hakken import recommend as recommending
 from hakken.bundle import ModelBundle
 from hakken.cli.options import preference_options, preferences_of
-from hakken.cli.speaking import plain_errors
+from hakken.cli.plain_errors import plain_errors
 from hakken.errors import TableError
 from hakken.files import written_whole
 from hakken.model import fold_in, store
@@ -76,14 +75,14 @@ def recommend(model: str, source: str, output: str, **chosen: Any) -> None:  # n
 @click.command()
 @_batch_options
 def predict(model: str, source: str, output: str) -> None:
-    """Predict the ratings of each user's candidates; not clipped."""
+    """Predict the ratings of each user's candidates, not clipped to 1-10."""
 
     def answer(line: PairsLine, bundle: ModelBundle) -> dict[str, Any]:
         user_list = UserList.of(line.ratings)
         visitor = fold_in(bundle.model, user_list)
         candidates = list(dict.fromkeys(line.candidates))
         rows, known = bundle.model.rows_of(candidates)
-        known &= bundle.model.arrays.raters[rows] > 0  # of what nobody scored, as little is known
+        known &= bundle.model.arrays.raters[rows] > 0  # a title that nobody scored counts as unknown
         r_hat = predict_rows(bundle.model, visitor, rows)
         r_hat[~known] = bundle.model.mu + visitor.b_u
         unknown = [anime_id for anime_id, is_known in zip(candidates, known, strict=True) if not is_known]
@@ -100,10 +99,10 @@ def _shown(recommendations: Sequence[Recommendation]) -> list[dict[str, Any]]:
 
 
 def _answer_all(
-    line_type: type[L], place: str, source: str, output: str, answer: Callable[[L, ModelBundle], dict[str, Any]]
+    line_type: type[L], model: str, source: str, output: str, answer: Callable[[L, ModelBundle], dict[str, Any]]
 ) -> None:
     with plain_errors():
-        bundle = ModelBundle.read(store.open_artefact(place))
+        bundle = ModelBundle.read(store.open_artefact(model))
         with click.open_file(source, "rb") as lines, _writing(output) as answers:
             for line in _read_lines(lines, line_type):
                 answers.write(msgspec.json.encode(answer(line, bundle)) + b"\n")
@@ -111,11 +110,11 @@ def _answer_all(
 
 @contextmanager
 def _writing(path: str) -> Iterator[IO[bytes]]:
-    """Open a file that takes its place when the block ends well and vanishes when it does not.
+    """Open a file that replaces `path` if the block succeeds, and is removed if it fails.
 
-    Standard output, a pipe or a device can't be replaced, and is written as it goes.
+    Standard output, a pipe or a device cannot be replaced; it is written line by line.
     """
-    target = Path(path).resolve()  # what a link leads to is replaced, not the link
+    target = Path(path).resolve()  # replaces the target of a link, not the link
     if path == "-" or (target.exists() and not target.is_file()):
         with click.open_file(path, "wb") as stream:
             yield stream

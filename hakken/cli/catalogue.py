@@ -1,4 +1,4 @@
-"""python -m hakken catalogue: bring a catalogue up to date, in a file or in a model."""
+"""python -m hakken catalogue: update a catalogue in a file or in a model."""
 
 import os
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ import msgspec
 
 from hakken.bundle import ModelBundle, put_catalogue
 from hakken.catalogue import Catalogue
-from hakken.cli.places import check_writable
-from hakken.cli.progress import shown
-from hakken.cli.speaking import plain_errors
-from hakken.cli.stopping import Stop, stoppable
+from hakken.cli.options import FILE, quiet_option
+from hakken.cli.plain_errors import check_writable, plain_errors
+from hakken.cli.progress_bars import show_progress
+from hakken.cli.signals import StopFlag, stop_on_signal
 from hakken.config import Settings
 from hakken.errors import StorageError
 from hakken.files import written_whole
@@ -26,32 +26,31 @@ from hakken.sites.crawl import Crawl, crawl_pages, crawl_titles, gaps
 from hakken.sites.facts import facts_site
 from hakken.sites.merge import updated_all
 
-PATIENCE = 120.0
-"""Seconds that one page may take, with the waiting for its turn: nobody is waiting for it."""
+PAGE_TIMEOUT = 120.0
+"""Seconds that one page may take, including the wait for the rate limit: no visitor is waiting."""
 GAPS = 1000
 
-FILE = click.Path(dir_okay=False, path_type=Path)
-EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+OUTPUT = click.Path(dir_okay=False, path_type=Path)
 MODEL = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-class Places(NamedTuple):
-    """Where a catalogue comes from, and where it goes."""
+class Targets(NamedTuple):
+    """The file and the model whose catalogue is updated."""
 
     file: Path | None
     model: Path | None
 
     @property
     def progress(self) -> Path:
-        """Where a run that was broken off is kept."""
+        """Path of the progress of an interrupted run."""
         target = (self.file or self.model or Path()).resolve()
         return target.with_name(f".{target.name}.progress.jsonl")
 
     def __str__(self) -> str:
-        return " and ".join(str(place) for place in self if place)
+        return " and ".join(str(path) for path in self if path)
 
     def check(self) -> None:
-        """Say before hours of work that its result has no place to go.
+        """Fail before hours of work whose result could not be written.
 
         Raises:
             click.BadParameter: nothing can be written there.
@@ -61,11 +60,11 @@ class Places(NamedTuple):
         if self.model:
             check_writable(self.model.resolve().parent, "--model")
             if not (self.model / FILE_NAME).is_file():
-                words = f"{self.model} is no model's own directory, with a {FILE_NAME} in it."
+                words = f"{self.model} is not the directory of a model: it has no {FILE_NAME}."
                 raise click.BadParameter(words, param_hint="--model")
 
     def read(self) -> Catalogue:
-        """What is known before.
+        """Read the catalogue as it is now.
 
         Raises:
             ModelError: it can't be read.
@@ -78,7 +77,7 @@ class Places(NamedTuple):
         return known
 
     def write(self, catalogue: Catalogue) -> None:
-        """Write what is known now, each place whole or not at all.
+        """Write the catalogue, each target completely or not at all.
 
         Raises:
             ModelError: it can't be written.
@@ -95,15 +94,15 @@ class Places(NamedTuple):
 
 
 @click.command()
-@click.option("--out", "file", type=FILE, help="Catalogue to write or, where it exists, to bring up to date.")
-@click.option("--model", type=MODEL, help="Model whose catalogue to bring up to date; its arrays stay as they are.")
-@click.option("--from", "given", type=EXISTING, help="Take the facts from this catalogue, and ask no site.")
+@click.option("--out", "file", type=OUTPUT, help="Catalogue file to write or update.")
+@click.option("--model", type=MODEL, help="Model whose catalogue to update; its arrays do not change.")
+@click.option("--from", "given", type=FILE, help="Take facts from this catalogue, without asking a site.")
 @click.option(
     "--source",
     type=click.Choice(["auto", "mal", "jikan"]),
     default="auto",
     show_default=True,
-    help="Whom to ask; auto: mal when there is a MAL_CLIENT_ID, else jikan.",
+    help="Site to ask; auto: mal if there is a MAL_CLIENT_ID, else jikan.",
 )
 @click.option(
     "--gaps",
@@ -111,10 +110,10 @@ class Places(NamedTuple):
     type=click.IntRange(min=0),
     default=GAPS,
     show_default=True,
-    help="How many titles to ask for alone, for relations and what else the site's lists lack; most-watched first.",
+    help="How many titles without relations to request one by one, most-watched first.",
 )
-@click.option("--restart", is_flag=True, help="Begin anew, rather than go on where a run was broken off.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--restart", is_flag=True, help="Start over, in place of continuing an interrupted run.")
+@quiet_option
 def catalogue(
     file: Path | None,
     model: Path | None,
@@ -124,76 +123,73 @@ def catalogue(
     restart: bool,
     quiet: bool,
 ) -> None:
-    """Bring a catalogue up to date with all anime that a site knows, in a file, in a model, or in both.
+    """Update a catalogue with all anime that a site knows, in a file, in a model, or in both.
 
-    What the site says goes before what was known; what it lacks is kept. A run that is broken off goes on where it was
-    when it is started again.
+    Facts of the site replace known ones; facts that it lacks are kept. An interrupted run continues when it is started
+    again.
     """
     if not (file or model):
-        raise click.UsageError("Say where the catalogue is to go: --out FILE, --model DIR, or both.")
-    places = Places(file, model)
-    done = _Done()
-    with stoppable(done.sentence) as stop, plain_errors():
-        places.check()
+        raise click.UsageError("Give the target: --out FILE, --model DIR, or both.")
+    targets = Targets(file, model)
+    done = _Report()
+    with stop_on_signal(done.sentence) as stop, plain_errors():
+        targets.check()
         if given:
-            _finish(places, Catalogue.read(given), done, stop, quiet=quiet)
+            _finish(targets, Catalogue.read(given), done, stop, quiet=quiet)
         else:
             settings = Settings.from_environ(os.environ)
             name = source if source != "auto" else "mal" if settings.mal_client_id else "jikan"
-            _refresh(places, facts_site(name, settings), _client(settings), limit, done, stop, restart, quiet)
+            http = HttpClient.from_settings(msgspec.structs.replace(settings, deadline=PAGE_TIMEOUT))
+            _refresh(targets, facts_site(name, settings), http, limit, done, stop, restart, quiet)
     if not quiet:
         for line in done.summary():
             click.echo(line)
 
 
-class _Done:
-    """How far the command is."""
+class _Report:
+    """How far the command got."""
 
     def __init__(self) -> None:
         self.crawl: Crawl | None = None
         self.before = self.after = Catalogue([])
         self.left = 0
-        self.written: Places | None = None
+        self.written: Targets | None = None
 
     def sentence(self) -> str:
-        """What to say when a signal ended it."""
+        """What to print if a signal ended the command."""
         if self.written:
             return f"Stopped; the catalogue had already been written to {self.written}."
         if self.crawl is None or not self.crawl.anime:
             return "Stopped; nothing was written."
-        alone = f", {len(self.crawl.asked):,} of them asked for alone" if self.crawl.asked else ""
-        return f"Stopped after {len(self.crawl.anime):,} anime{alone}; the same command again goes on from there."
+        alone = f", {len(self.crawl.asked):,} of them requested one by one" if self.crawl.asked else ""
+        return f"Stopped after {len(self.crawl.anime):,} anime{alone}; run the same command again to continue."
 
     def summary(self) -> Iterator[str]:
-        """What it did."""
+        """Summarise what was done."""
         new = sum(anime_id not in self.before for anime_id in self.after)
         related = sum(one.relations_asked for one in self.after.values())
         yield f"catalogue   {len(self.after):,} titles, {new:,} of them new; relations known of {related:,}"
         if self.crawl:
             had = len(self.crawl.asked) - self.crawl.failed
             yield f"site        {len(self.crawl.anime):,} anime read, {self.crawl.skipped:,} entries left out"
-            yield f"gaps        {had:,} titles asked for alone, {self.crawl.failed:,} not to be had, {self.left:,} left"
+            yield f"gaps        {had:,} titles requested one by one, {self.crawl.failed:,} failed, {self.left:,} left"
         yield f"written     {self.written}"
 
 
-def _client(settings: Settings) -> HttpClient:
-    return HttpClient.from_settings(msgspec.structs.replace(settings, deadline=PATIENCE))
-
-
 def _refresh(
-    places: Places,
+    targets: Targets,
     site: FactsSite,
     http: HttpClient,
     limit: int,
-    done: _Done,
-    stop: Stop,
+    done: _Report,
+    stop: StopFlag,
     restart: bool,
     quiet: bool,
 ) -> None:
-    before = places.read()
-    with Crawl.at(places.progress, site.name, restart=restart) as crawl:
+    before = targets.read()
+    with Crawl.at(targets.progress, site.name, restart=restart) as crawl:
         done.crawl = crawl
-        with shown(stop, quiet=quiet) as progress:
+        with show_progress(stop, quiet=quiet) as progress:
             left = max(0, (crawl.total or len(before)) - len(crawl.anime))
             with progress.stage(f"reading {site.name}", left or None, "anime") as advance:
                 crawl_pages(crawl, site, http, advance)
@@ -201,17 +197,17 @@ def _refresh(
             with progress.stage("filling gaps", len(wanted), "titles") as advance:
                 crawl_titles(crawl, site, http, wanted, advance)
         done.left = len(gaps(crawl, before, len(before) + len(crawl.anime) + len(crawl.asked)))
-        _finish(places, Catalogue(crawl.anime.values()), done, stop, quiet=quiet)
-        places.progress.unlink(missing_ok=True)
+        _finish(targets, Catalogue(crawl.anime.values()), done, stop, quiet=quiet)
+        targets.progress.unlink(missing_ok=True)
 
 
-def _finish(places: Places, found: Catalogue, done: _Done, stop: Stop, *, quiet: bool) -> None:
-    """Find the series of what is known now, and write it."""
-    with shown(stop, quiet=quiet) as progress:
+def _finish(targets: Targets, found: Catalogue, done: _Report, stop: StopFlag, *, quiet: bool) -> None:
+    """Find the series of the updated catalogue, and write it."""
+    with show_progress(stop, quiet=quiet) as progress:
         with progress.stage("finding series"):
-            done.before = places.read()  # anew, since hours may have passed
+            done.before = targets.read()  # again: hours may have passed
             known = updated_all(done.before, found)
             done.after = with_series(known, relations_of(known))
         with progress.stage("writing"):
-            places.write(done.after)
-            done.written = places
+            targets.write(done.after)
+            done.written = targets

@@ -1,18 +1,16 @@
-"""python -m hakken evaluate: Hakken beside other methods, for people who were not in training."""
+"""python -m hakken evaluate: compare Hakken with other methods, for people who were not in training."""
 
 import re
 from pathlib import Path
 
 import click
 
-from hakken.cli.places import check_writable
-from hakken.cli.progress import shown
-from hakken.cli.speaking import plain_errors
-from hakken.cli.stopping import stoppable
+from hakken.cli.options import DIRECTORY, FILE, TABLE, quiet_option
+from hakken.cli.plain_errors import check_writable, plain_errors
+from hakken.cli.progress_bars import show_progress
+from hakken.cli.signals import stop_on_signal
 from hakken.model import Parameters
 
-TABLE = click.Path(exists=True, path_type=Path)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 METHODS = (
     "hakken",
     "popularity",
@@ -27,7 +25,7 @@ METHODS = (
     "svd",
     "svdpp",
 )
-"""Names of all methods, in the order of `hakken.evaluation.methods`, which is not loaded for `--help`."""
+"""Names of all methods, in the order of `hakken.evaluation.comparison.makers`, which `--help` need not load."""
 METHOD = click.Choice(METHODS)
 
 
@@ -44,28 +42,30 @@ def _years(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
 @click.command()
 @click.option("--ratings", type=TABLE, required=True, help="Table of ratings, or a folder of its parts.")
 @click.option("--anime", type=TABLE, help="Table of anime; without it discovery is not measured.")
-@click.option("--titles", type=TABLE, help="Table of further names and facts; goes with --anime.")
-@click.option("--relations", type=TABLE, help="Table of how anime are related; goes with --anime.")
+@click.option("--titles", type=TABLE, help="Table of further names and facts; requires --anime.")
+@click.option("--relations", type=TABLE, help="Table of related anime; requires --anime.")
+@click.option("--keys", type=FILE, help="CSV of anime_id,key: series to judge lists by, in place of the catalogue's.")
 @click.option(
-    "--keys", type=FILE, help="Series keys to judge lists by, CSV of anime_id, key; else the catalogue's own."
+    "--salt", "salts", multiple=True, default=["hakken"], help="Salt that the table is split by; may be repeated."
 )
-@click.option("--salt", "salts", multiple=True, default=["hakken"], help="What the table is split by; repeatable.")
-@click.option("--only", type=METHOD, multiple=True, help="A method to try, rather than all; repeatable.")
-@click.option("--without", type=METHOD, multiple=True, help="A method to leave out; repeatable.")
-@click.option("--params", type=FILE, help="Hakken's hyper-parameters as JSON, such as `tune` writes.")
+@click.option("--only", type=METHOD, multiple=True, help="A method to try, in place of all; may be repeated.")
+@click.option("--without", type=METHOD, multiple=True, help="A method to leave out; may be repeated.")
+@click.option("--params", type=FILE, help="JSON file of Hakken's parameters, such as `tune` writes.")
 @click.option(
     "--hide-years",
     callback=_years,
     metavar="FIRST-LAST",
-    help="Hide titles of these years from training, and compare Hakken on them with ordering by members, instead.",
+    help="Hide titles of these years from training, and measure how well they are found, in place of all else.",
 )
-@click.option("--resamples", type=click.IntRange(min=0), default=1000, show_default=True, help="Of the bootstrap.")
+@click.option(
+    "--resamples", type=click.IntRange(min=0), default=1000, show_default=True, help="Resamples of the bootstrap."
+)
 @click.option(
     "--report",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Directory for a page, evaluation.md, and a folder with its table and plots.",
+    type=DIRECTORY,
+    help="Directory for evaluation.md, and a folder with its table and plots.",
 )
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@quiet_option
 def evaluate(
     ratings: Path,
     anime: Path | None,
@@ -81,30 +81,30 @@ def evaluate(
     report: Path | None,
     quiet: bool,
 ) -> None:
-    """Judge recommendations for people who were not in training, beside other methods and libraries."""
+    """Measure recommendations for people who were not in training, beside other methods."""
     if (titles or relations or keys or hide_years) and not anime:
         raise click.UsageError("--titles, --relations, --keys and --hide-years go with --anime.")
     if hide_years and (keys or only or without or report):
         raise click.UsageError("--hide-years goes without --keys, --only, --without and --report.")
-    names = _chosen(only, without)
+    names = [name for name in METHODS if name in (only or METHODS) and name not in without]
+    if not names:
+        raise click.UsageError("--only and --without leave no method to try.")
     if report:
         check_writable(report, "--report")
 
-    def stopped() -> str:
-        return f"Stopped: {report} is as it was." if report else "Stopped."
-
-    # Loading libraries takes seconds, which the other commands should not wait for.
-    from hakken.evaluation import comparison  # noqa: PLC0415  # loads slowly
+    stopped = f"Stopped: {report} is as it was." if report else "Stopped."
+    # Loading libraries takes seconds, which other commands should not wait for.
+    from hakken.evaluation import comparison, hidden_years  # noqa: PLC0415  # loads slowly
     from hakken.evaluation import report as reporting  # noqa: PLC0415  # loads slowly
     from hakken.training.parameters import read_parameters  # noqa: PLC0415  # loads slowly
 
-    with stoppable(stopped) as stop, plain_errors():
+    with stop_on_signal(lambda: stopped) as stop, plain_errors():
         parameters = read_parameters(params) if params else Parameters()
         sources = comparison.Sources(ratings, anime, titles, relations, keys)
         each_salt = list(dict.fromkeys(salts))
-        with shown(stop, quiet=quiet) as progress:
+        with show_progress(stop, quiet=quiet) as progress:
             if hide_years:
-                hidden = comparison.evaluate_hidden(sources, hide_years, each_salt, parameters, progress)
+                hidden = hidden_years.hide_years(sources, hide_years, each_salt, parameters, progress)
             else:
                 found = comparison.evaluate(
                     sources, each_salt, names, parameters, n_resamples=resamples, progress=progress
@@ -114,10 +114,3 @@ def evaluate(
         click.echo(hidden.to_string(index=False) if hide_years else reporting.markdown(found.table))
         for path in written:
             click.echo(path)
-
-
-def _chosen(only: tuple[str, ...], without: tuple[str, ...]) -> list[str]:
-    names = [name for name in METHODS if name in (only or METHODS) and name not in without]
-    if not names:
-        raise click.UsageError("--only and --without leave no method to try.")
-    return names

@@ -1,10 +1,10 @@
-"""python -m hakken inspect: what an artefact is, and whether it is whole."""
+"""python -m hakken inspect: describe an artefact and verify its checksums."""
 
 import click
 import msgspec
 
 from hakken.bundle import ModelBundle
-from hakken.cli.speaking import plain_errors
+from hakken.cli.plain_errors import plain_errors
 from hakken.errors import ArtefactCorrupt
 from hakken.model import store
 
@@ -12,13 +12,13 @@ from hakken.model import store
 @click.command()
 @click.argument("directory")
 def inspect(directory: str) -> None:
-    """Show what the model in DIRECTORY (or the word `embedded`) is, its sizes, and whether every checksum is right."""
+    """Show the model in DIRECTORY (or `embedded`) and its sizes, and verify every checksum."""
     with plain_errors():
-        place, manifest_sha256 = store.locate(directory)
-        artefact = store.read_manifest(place, manifest_sha256)
+        location, manifest_sha256 = store.locate(directory)
+        artefact = store.read_manifest(location, manifest_sha256)
         manifest = artefact.manifest
         click.echo(f"model      {artefact.version}")
-        click.echo(f"place      {place}")
+        click.echo(f"place      {location}")
         click.echo(f"trained    {manifest.created} by Hakken {manifest.hakken_version}")
         click.echo(f"data time  {manifest.data_time or 'unknown'}")
         click.echo(f"schema     {manifest.schema_version}")

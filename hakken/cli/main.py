@@ -1,4 +1,4 @@
-"""The command line: python -m hakken train | tune | evaluate | recommend | predict | inspect | publish | catalogue."""
+"""Command line: python -m hakken train | tune | evaluate | recommend | predict | inspect | publish | catalogue."""
 
 import click
 

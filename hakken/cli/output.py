@@ -1,4 +1,4 @@
-"""Recommendations for a terminal: as a table, or as hakken.listing writes them."""
+"""Recommendations as a table for a terminal, or as `hakken.listing` writes them."""
 
 import io
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from hakken.listing import as_csv, as_json, listed
 from hakken.ratings import Recommendation, Recommendations
 
 WIDE = 200
-"""Columns for a table that goes to a file or a pipe, where nothing needs to be folded."""
+"""Columns of a table that goes to a file or a pipe, where lines need not be folded."""
 
 
 def as_table(result: Recommendations, catalogue: Catalogue) -> str:
-    """A table to read, with the notes under it."""
+    """Format a table, with the notes under it."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("#", justify="right")
     table.add_column("Title", overflow="fold")
@@ -30,7 +30,7 @@ def as_table(result: Recommendations, catalogue: Catalogue) -> str:
         title = f"{row.title}\n  {row.series_note}" if row.series_note else row.title
         table.add_row(str(rank), title, rating, row.type or "", ", ".join(row.genres), row.url)
     text = io.StringIO()
-    # Its own console: titles hold brackets and colons, which are no markup, emoji or highlights here.
+    # Its own console: brackets and colons of titles must not become markup, emoji or highlights.
     terminal = Console()
     width = terminal.width if terminal.is_terminal else WIDE
     console = Console(file=text, width=width, markup=False, emoji=False, highlight=False, no_color=True)
@@ -42,7 +42,7 @@ def as_table(result: Recommendations, catalogue: Catalogue) -> str:
         console.print(f"Hardly rated yet, so judged by genres, studio and the like: {guessed}")
     for note in result.notes:
         console.print(note)
-    return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())  # rich fills lines up with blanks
+    return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())  # rich pads lines with spaces
 
 
 def _continued(one: Recommendation) -> str:

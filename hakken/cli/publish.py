@@ -1,11 +1,12 @@
-"""python -m hakken publish: put a model where servers fetch it from, or take the last one back."""
+"""python -m hakken publish: publish a model for servers, or roll back to the version before."""
 
 import click
 
 from hakken.bundle import ModelBundle
-from hakken.cli.progress import BYTES, shown
-from hakken.cli.speaking import plain_errors
-from hakken.cli.stopping import stoppable
+from hakken.cli.options import quiet_option
+from hakken.cli.plain_errors import plain_errors
+from hakken.cli.progress_bars import BYTES, show_progress
+from hakken.cli.signals import stop_on_signal
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew, LessThanServed, PublishedMeanwhile
 from hakken.model import store
 from hakken.model.places import BUCKET_SCHEME, Directory, Place
@@ -22,65 +23,65 @@ from hakken.model.publishing import (
 from hakken.model.publishing import publish as publish_to
 
 
-class Meanwhile(click.ClickException):
-    """Another publisher was faster: the same command may be tried again."""
+class PublishConflict(click.ClickException):
+    """Another publisher was faster: the command may be tried again."""
 
     exit_code = 3
 
 
-class Behind(click.ClickException):
-    """The model falls behind the one that is served: it takes `--force`."""
+class FallsBehind(click.ClickException):
+    """The model falls behind the one that is served: it needs `--force`."""
 
     exit_code = 4
 
 
-INSIST = "Nothing was uploaded; --force publishes it all the same."
+NEEDS_FORCE = "Nothing was uploaded; --force publishes it all the same."
 
 
 @click.command()
-@click.argument("places", nargs=-1, metavar="[DIRECTORY] TARGET")
-@click.option("--rollback", is_flag=True, help="Make the version before the current one the current one again.")
-@click.option("--force", is_flag=True, help="Publish even what falls behind the model that is served.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-def publish(places: tuple[str, ...], rollback: bool, force: bool, quiet: bool) -> None:
+@click.argument("arguments", nargs=-1, metavar="[DIRECTORY] TARGET")
+@click.option("--rollback", is_flag=True, help="Make the version before the current one current again.")
+@click.option("--force", is_flag=True, help="Publish even a model that falls behind the one that is served.")
+@quiet_option
+def publish(arguments: tuple[str, ...], rollback: bool, force: bool, quiet: bool) -> None:
     """Publish the model in DIRECTORY to TARGET: gs://bucket/prefix, a directory, or its file:// address.
 
-    Its files are uploaded below versions/, where nothing is ever overwritten, and then current.json is moved to it:
-    servers that look there serve it from then on. A run that was interrupted goes on when it is started again. With
-    --rollback, only TARGET is given.
+    The model is compared with the one that is served. If it has fewer people, titles or entries by more than a fifth,
+    or if its data time is older, or unknown where it was known, nothing is uploaded without --force.
 
-    Before that the model is held against the one that is served. If it has fewer people, titles or entries by more than
-    a fifth, or its data are older, or of unknown time where that was known, nothing is uploaded without --force.
+    Its files are uploaded below versions/, where nothing is ever overwritten. Then current.json is changed to name it,
+    and servers that watch TARGET serve it from then on. An interrupted run continues when it is started again. With
+    --rollback, only TARGET is given.
 
     Exit status: 0 done, 1 failed, 2 wrong usage, 3 another publisher was faster, 4 the model falls behind.
     """
-    if len(places) != (1 if rollback else 2) or (rollback and force):
+    if len(arguments) != (1 if rollback else 2) or (rollback and force):
         raise click.UsageError("Give a TARGET alone with --rollback, else a DIRECTORY and a TARGET.")
-    with stoppable(lambda: "Stopped; servers go on with the version that was current.") as stop, plain_errors():
+    with stop_on_signal(lambda: "Stopped; servers go on with the version that was current.") as stop, plain_errors():
         try:
-            target = _place(places[-1])
+            target = _target(arguments[-1])
             if rollback:
                 before, now = roll_back(target)
                 sentence = f"{now} is the current version at {target} again, and {before} is not."
             else:
-                with shown(stop, quiet=quiet) as progress, progress.stage("checking the model"):
-                    artefact = store.open_artefact(places[0])
+                with show_progress(stop, quiet=quiet) as progress, progress.stage("checking the model"):
+                    artefact = store.open_artefact(arguments[0])
                     ModelBundle.read(artefact)
                 found = find(target)
                 _compare(artefact, target, found, force, quiet)
                 with (
-                    shown(stop, quiet=quiet) as progress,
+                    show_progress(stop, quiet=quiet) as progress,
                     progress.stage("uploading", bytes_of(artefact), BYTES) as advance,
                 ):
                     sentence = _sentence(publish_to(artefact, target, advance, found), target)
         except PublishedMeanwhile as error:
-            raise Meanwhile(f"{error} Look what is current there before you try again.") from error
+            raise PublishConflict(f"{error} Look what is current there before you try again.") from error
     if not quiet:
         click.echo(sentence)
 
 
 def _compare(artefact: store.Artefact, target: Place, found: Found, force: bool, quiet: bool) -> None:
-    """Show what the model has beside the one that is served, if there is one, and refuse what falls behind it."""
+    """Compare the model with the one that is served, if there is one, and refuse one that falls behind."""
     if found.pointer is None:
         return
     try:
@@ -90,22 +91,22 @@ def _compare(artefact: store.Artefact, target: Place, found: Found, force: bool,
             for name in after:
                 click.echo(f"{name:<12}{before[name]} → {after[name]}")
         hold_against(served, new)
-    except ArtefactCorrupt as error:  # no server of today can open it, so that any model is better
+    except ArtefactCorrupt as error:  # no server can open it, so any model is better
         if not quiet:
             click.echo(f"What is current there can't be compared: {error}")
-    except ArtefactTooNew as error:  # later servers may have more in it than we can tell
+    except ArtefactTooNew as error:  # it may have more than this version can read
         if not force:
-            raise Behind(f"What is served can't be compared: {error} {INSIST}") from error
+            raise FallsBehind(f"What is served can't be compared: {error} {NEEDS_FORCE}") from error
     except LessThanServed as error:
         if not force:
-            raise Behind(f"{error} {INSIST}") from error
+            raise FallsBehind(f"{error} {NEEDS_FORCE}") from error
 
 
-def _place(target: str) -> Place:
+def _target(target: str) -> Place:
     if not target.startswith(BUCKET_SCHEME):
         return Directory.at(target)
-    # Google's client takes half a second to load, which the other commands should not wait for.
-    from create_gcs_local_file import Bucket  # noqa: PLC0415  # as said
+    # Google's client takes half a second to load, which other commands should not wait for.
+    from create_gcs_local_file import Bucket  # noqa: PLC0415  # loads slowly
 
     return Bucket(target)
 

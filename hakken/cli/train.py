@@ -1,20 +1,20 @@
-"""python -m hakken train: from tables to an artefact."""
+"""python -m hakken train: train a model from tables, and print a summary."""
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 from msgspec import inspect
 
-from hakken.cli.places import check_writable
-from hakken.cli.progress import shown
-from hakken.cli.speaking import plain_errors
-from hakken.cli.stopping import Stop, stoppable
+from hakken.cli.options import DIRECTORY, FILE, TABLE, Command, quiet_option
+from hakken.cli.plain_errors import check_writable, plain_errors
+from hakken.cli.progress_bars import show_progress
+from hakken.cli.signals import StopFlag, stop_on_signal
 from hakken.data_time import first_moment
 from hakken.model import Parameters, store
 from hakken.model.manifest import FILE_NAME
@@ -22,19 +22,16 @@ from hakken.model.manifest import FILE_NAME
 if TYPE_CHECKING:
     from hakken.training.report import Run
 
-Command = TypeVar("Command", bound=Callable[..., None])
-
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-TABLE = click.Path(exists=True, path_type=Path)
-DIRECTORY = click.Path(file_okay=False, path_type=Path)
-A_DAY = timedelta(days=1)
-"""Clocks, and what a table's author calls today, may be ahead of ours by so much."""
+MAX_CLOCK_DIFFERENCE = timedelta(days=1)
+"""How far another clock, or the author's date in another time zone, may be ahead of ours."""
+WIDTH = 12
+"""Width of the first column of the summary."""
 
 
 def parameter_options(command: Command) -> Command:
     """Add one option for each hyper-parameter: its help and range are the field's.
 
-    One that is not given is None.
+    An option that is not given is None.
     """
     kind = inspect.type_info(Parameters)
     fields = kind.fields if isinstance(kind, inspect.StructType) else ()
@@ -57,11 +54,11 @@ def _range(kind: inspect.Type) -> click.IntRange | click.FloatRange:
     if isinstance(kind, inspect.FloatType):
         lowest = kind.gt if kind.ge is None else kind.ge
         return click.FloatRange(min=lowest, max=kind.le, min_open=kind.ge is None)
-    raise TypeError(f"There is no option for a hyper-parameter of the type {kind}.")
+    raise TypeError(f"Hyper-parameters of type {kind} have no option.")
 
 
 def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    """Refuse what compares with no bound (nan) or reaches past all (inf)."""
+    """Reject nan and inf, which pass the range checks."""
     if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is not a number to compute with.")
     return value
@@ -74,7 +71,7 @@ def _data_time(_: click.Context, __: click.Parameter, value: str | None) -> str 
         begins = first_moment(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
-    if begins > datetime.now(UTC) + A_DAY:
+    if begins > datetime.now(UTC) + MAX_CLOCK_DIFFERENCE:
         raise click.BadParameter(f"{value} is in the future.")
     return value
 
@@ -83,18 +80,18 @@ def _data_time(_: click.Context, __: click.Parameter, value: str | None) -> str 
 @click.option("--ratings", type=TABLE, required=True, help="Table of ratings, or a folder of its parts.")
 @click.option("--anime", type=TABLE, required=True, help="Table of anime.")
 @click.option("--titles", type=TABLE, help="Table of further names and facts.")
-@click.option("--relations", type=TABLE, help="Table of how anime are related; else titles tell series.")
+@click.option("--relations", type=TABLE, help="Table of related anime; without it series are derived from titles.")
 @click.option(
     "--data-time",
     callback=_data_time,
-    help="Up to when the ratings go, such as 2026-03 or 2026-03-01, where the table does not tell.",
+    help="Data time, such as 2026, 2026-03 or 2026-03-01, if the table has none.",
 )
 @click.option("--out", type=DIRECTORY, required=True, help="Directory of the model to write or replace.")
-@click.option("--params", type=FILE, help="Hyper-parameters as JSON, such as `tune` writes; options go before it.")
+@click.option("--params", type=FILE, help="JSON file of parameters, such as `tune` writes; options override it.")
 @parameter_options
-@click.option("--strict", is_flag=True, help="Refuse tables with rows that can't be used, rather than leave those out.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--report", type=DIRECTORY, help="Directory for a page, index.html, to judge the model by.")
+@click.option("--strict", is_flag=True, help="Refuse tables with rows that cannot be used.")
+@quiet_option
+@click.option("--report", type=DIRECTORY, help="Directory for a report, index.html.")
 def train(
     ratings: Path,
     anime: Path,
@@ -108,27 +105,25 @@ def train(
     report: Path | None,
     **given: float | None,
 ) -> None:
-    """Train a model and write it to a directory, whole or not at all."""
+    """Train a model and write it to a directory, completely or not at all."""
     before = _manifest(out)
 
     def sentence() -> str:
         written = _manifest(out) != before
         return f"Stopped; the model had already been written to {out}." if written else "Stopped; nothing was written."
 
-    with stoppable(sentence) as stop, plain_errors():
+    with stop_on_signal(sentence) as stop, plain_errors():
         if report:
             check_writable(report, "--report")
         sources = (ratings, anime, titles, relations)
         run = _train(stop, sources, data_time, out, _parameters(params, given), strict, quiet, report)
     if not quiet:
-        # Loading the compiler takes a second, which the other commands should not wait for; here and below.
-        from hakken.cli.summary import summary  # noqa: PLC0415  # loads slowly
-
-        click.echo(summary(run, report), nl=False)
+        for line in _summary(run, report):
+            click.echo(line.rstrip())
 
 
 def _train(
-    stop: Stop,
+    stop: StopFlag,
     sources: tuple[Path, Path, Path | None, Path | None],
     data_time: str | None,
     out: Path,
@@ -137,13 +132,14 @@ def _train(
     quiet: bool,
     report: Path | None,
 ) -> "Run":
+    # Loading the compiler takes a second, which other commands should not wait for; here and below.
     from hakken.training import pipeline, tables  # noqa: PLC0415  # loads slowly
     from hakken.training import report as reporting  # noqa: PLC0415  # loads slowly
-    from hakken.training.measuring import Measured  # noqa: PLC0415  # loads slowly
+    from hakken.training.stage_times import StageTimer  # noqa: PLC0415  # loads slowly
 
     ratings, anime, titles, relations = sources
-    with shown(stop, quiet=quiet) as bars:
-        progress = Measured(bars)
+    with show_progress(stop, quiet=quiet) as bars:
+        progress = StageTimer(bars)
         with store.replacing(out) as staged:
             with progress.stage("reading anime"):
                 known = tables.read_anime_table(anime, titles, strict=strict)
@@ -169,3 +165,43 @@ def _manifest(out: Path) -> bytes | None:
     with contextlib.suppress(OSError):
         return (out / FILE_NAME).read_bytes()
     return None
+
+
+def _summary(run: "Run", report: Path | None) -> Iterator[str]:
+    """Summarise a run: what was read, what was made, and what each stage took."""
+    from hakken.training.report import REPORT_NAME, size_of, size_text  # noqa: PLC0415  # loads slowly
+
+    table, sizes = run.table, run.artefact.manifest.sizes
+    left_out = table.rows - len(table)
+    yield _line("rows", f"{table.rows:,} read, {len(table):,} kept, {left_out:,} left out")
+    yield from _reasons(table.dropped, table.examples)
+    flaws = run.titles.dropped.total()  # rows, and facts of rows that were kept
+    yield _line(
+        "catalogue", f"{len(run.titles.catalogue):,} titles" + (f"; left out of it, {flaws:,}" if flaws else "")
+    )
+    yield from _reasons(run.titles.dropped, run.titles.examples)
+    yield _line("users", f"{sizes.users:,}")
+    yield _line("anime", f"{sizes.items:,}")
+    yield _line("scores", f"{sizes.scored:,}; the other rows kept have none")
+    yield _line("data time", run.artefact.manifest.data_time or "unknown")
+    yield _line("density", f"{run.density:.2%} of all pairs of a user and an anime have a score")
+    yield _line("stages", f"{'':<24}{'seconds':>9}{'peak memory':>14}")
+    for stage in run.progress.stages:
+        yield _line("", f"{stage.name:<24}{stage.seconds:>9.1f}{size_text(stage.peak) if stage.peak else '':>14}")
+    yield _line("", f"{'in all':<24}{run.progress.seconds:>9.1f}{size_text(run.progress.peak):>14}")
+    if any(stage.peak is None for stage in run.progress.stages):
+        yield _line("", "this system tells the peak of the whole run only")
+    yield _line("model", f"{run.artefact.directory}")
+    yield _line("", f"version {run.artefact.version}, {size_text(size_of(run.artefact))}")
+    if report:
+        yield _line("report", f"{report / REPORT_NAME}")
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name:<{WIDTH}}{text}"
+
+
+def _reasons(dropped: Mapping[str, int], examples: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    for reason, count in dropped.items():
+        rows = "; ".join(examples.get(reason, ()))
+        yield _line("", f"{count:>9,}  {reason}" + (f" ({rows})" if rows else ""))

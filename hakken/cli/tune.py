@@ -1,4 +1,4 @@
-"""python -m hakken tune: search for the hyper-parameters that predict a table best, and under which lists are best."""
+"""python -m hakken tune: search for the parameters of the best predictions, and of the best lists."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,35 +7,36 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from hakken.cli.progress import shown
-from hakken.cli.speaking import plain_errors
-from hakken.cli.stopping import stoppable
+from hakken.cli.options import DIRECTORY, TABLE, quiet_option
+from hakken.cli.plain_errors import plain_errors
+from hakken.cli.progress_bars import show_progress
+from hakken.cli.signals import stop_on_signal
 from hakken.errors import TableError
 from hakken.model import Parameters
 
 if TYPE_CHECKING:
-    from hakken.evaluation.tuning import TunedMatch
+    from hakken.evaluation.match_tuning import TunedMatch
     from hakken.training.tuning import Tuned
-
-TABLE = click.Path(exists=True, path_type=Path)
 
 
 @click.command()
 @click.option("--ratings", type=TABLE, required=True, help="Table of ratings.")
 @click.option("--anime", type=TABLE, help="Table of anime; without it nothing is known of series.")
-@click.option("--titles", type=TABLE, help="Table of further names and facts; goes with --anime.")
-@click.option("--relations", type=TABLE, help="Table of how anime are related; goes with --anime.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Directory to write.")
+@click.option("--titles", type=TABLE, help="Table of further names and facts; requires --anime.")
+@click.option("--relations", type=TABLE, help="Table of related anime; requires --anime.")
+@click.option("--out", type=DIRECTORY, required=True, help="Directory to write.")
 @click.option(
     "--iterations",
     type=click.IntRange(min=1),
     default=40,
     show_default=True,
-    help="Candidates of each of two searches.",
+    help="Candidates of each of the two searches.",
 )
 @click.option("--sample-users", type=click.IntRange(min=1), help="Users to tune on; all, unless the table is large.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of whatever is drawn.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of all random numbers."
+)
+@quiet_option
 def tune(
     ratings: Path,
     anime: Path | None,
@@ -47,56 +48,47 @@ def tune(
     seed: int,
     quiet: bool,
 ) -> None:
-    """Search for hyper-parameters: of predicted ratings, then of lists.
+    """Search for parameters: of predicted ratings, then of lists.
 
-    Writes table.csv, rmse.svg, match.csv and params.json, which `train --params` takes.
+    Writes table.csv, rmse.svg, match.csv and params.json, which `train --params` reads.
     """
     if (titles or relations) and not anime:
         raise click.UsageError("--titles and --relations go with --anime.")
-    # Loading the compiler takes a second, which the other commands should not wait for; here and below.
-    from hakken.catalogue import Catalogue  # noqa: PLC0415  # loads slowly
-    from hakken.evaluation import tuning as matching  # noqa: PLC0415  # loads slowly
-    from hakken.evaluation.reading import read_named  # noqa: PLC0415  # loads slowly
+    # Loading the compiler takes a second, which other commands should not wait for; here and below.
+    from hakken.evaluation import match_tuning  # noqa: PLC0415  # loads slowly
+    from hakken.evaluation.comparison import Sources, read_catalogue  # noqa: PLC0415  # loads slowly
     from hakken.training import tables, tuning  # noqa: PLC0415  # loads slowly
 
     def say(text: str) -> None:
         if not quiet:
             click.echo(text)
 
-    def stopped() -> str:
-        return f"Stopped: {out} is as it was."
-
-    with stoppable(stopped) as stop, plain_errors():
-        with shown(stop, quiet=quiet) as progress:
-            catalogue = Catalogue([])
-            if anime:
-                with progress.stage("reading anime"):
-                    catalogue = tables.in_series(tables.read_anime_table(anime, titles), relations).catalogue
-            named = read_named(ratings, progress)
-        scores = tuning.take_scores(named.table, sample_users, seed)
-        say(
-            f"{ratings}: tuning on {len(scores.scores):,} scores of {scores.n_users:,} of {named.table.n_users:,} users"
-        )
-        with shown(stop, quiet=quiet) as progress:
+    with stop_on_signal(lambda: f"Stopped: {out} is as it was.") as stop, plain_errors():
+        with show_progress(stop, quiet=quiet) as progress:
+            catalogue = read_catalogue(Sources(ratings, anime, titles, relations), progress)
+            table = tables.read_ratings(ratings, progress=progress)
+        scores = tuning.take_scores(table, sample_users, seed)
+        say(f"{ratings}: tuning on {len(scores.scores):,} scores of {scores.n_users:,} of {table.n_users:,} users")
+        with show_progress(stop, quiet=quiet) as progress:
             tuned = tuning.tune(scores, iterations, seed, progress)
             of_ratings = {name: getattr(tuned.parameters, name) for name in tuning.TUNED}
             start = msgspec.structs.replace(Parameters(), **of_ratings)
             try:
-                some = matching.sampled(named, scores.n_users, seed)
-                match = matching.tune_match(some, catalogue, start, iterations, seed=seed, progress=progress)
+                some = match_tuning.sampled(table, scores.n_users, seed)
+                match = match_tuning.tune_match(some, catalogue, start, iterations, seed=seed, progress=progress)
             except TableError as error:
                 click.echo(f"What lists are made with stays as it is by default. {error}", err=True)
-                match = matching.TunedMatch(start, [])
+                match = match_tuning.TunedMatch(start, [])
             tuned = tuned._replace(parameters=match.parameters)
             tuning.save(tuned, out)
-            matching.save(match, out)
+            match_tuning.save(match, out)
     for line in _summary(tuned, match, out):
         say(line)
 
 
 def _summary(tuned: "Tuned", match: "TunedMatch", out: Path) -> Iterator[str]:
-    """What was found, and where it is."""
-    from hakken.evaluation import tuning as matching  # noqa: PLC0415  # loads slowly
+    """Summarise the search."""
+    from hakken.evaluation import match_tuning  # noqa: PLC0415  # loads slowly
     from hakken.training import tuning  # noqa: PLC0415  # loads slowly
 
     yield f"RMSE {tuned.rmse:.4f}; {tuned.textbook_rmse:.4f} with the textbook's parameters"
@@ -104,8 +96,8 @@ def _summary(tuned: "Tuned", match: "TunedMatch", out: Path) -> Iterator[str]:
     if match.candidates:
         first, best = match.candidates[0], max(match.candidates, key=lambda one: one.value)
         yield f"NDCG@10 liked, mean of both lists {best.value:.4f}; {first.value:.4f} with the defaults"
-        names += [*matching.WEIGHTS, *matching.MATCH, "trust", *matching.IMPLICIT]
-        files.append(matching.TABLE)
+        names += [*match_tuning.WEIGHTS, *match_tuning.MATCH, "trust", *match_tuning.IMPLICIT]
+        files.append(match_tuning.TABLE)
     for name in names:
         yield f"  {name:<16}{getattr(tuned.parameters, name):>8g}"
     yield f"{out}: {', '.join(files)}"

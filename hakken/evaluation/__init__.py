@@ -1,8 +1,8 @@
-"""How good recommendations are for people who were not in training, beside other methods and libraries.
+"""Quality of recommendations for people who were not in training, beside other methods and libraries.
 
-    RatingTable ─► protocol (split) ─► methods: Hakken, rivals ─► judging (what users are shown, what it is worth)
+    RatingTable ─► protocol (split) ─► Hakken, comparison_methods ─► outcomes (lists of test users, metrics)
                                                                         │
-                  page, table, plots ◄─ report, charts ◄─ results (means over salts, bootstrap intervals) ◄┘
+           page, table, plots ◄─ report, plots ◄─ result_table (means over salts, bootstrap intervals) ◄┘
 
-Only the command line loads it, when it is asked to: it is heavy.
+It takes seconds to load; only the command line loads it, when needed.
 """

@@ -1,34 +1,36 @@
-"""All methods on all splits of one table."""
+"""Run all methods on all splits of one table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
-
 from hakken.catalogue import Catalogue
-from hakken.evaluation.hidden_years import Years, hide_years
-from hakken.evaluation.judging import Outcome, judge
-from hakken.evaluation.keys import Keys, keys_of, read_keys, with_shows
-from hakken.evaluation.methods import Makers, makers
+from hakken.evaluation.comparison_methods import COMPARISON_METHODS
+from hakken.evaluation.hakken_method import Hakken
+from hakken.evaluation.method import Method
+from hakken.evaluation.outcomes import Outcome, evaluate_method
 from hakken.evaluation.protocol import split
-from hakken.evaluation.reading import NamedTable, read_named
 from hakken.evaluation.report import Evaluation
+from hakken.evaluation.result_table import tabulate
+from hakken.evaluation.series_keys import SeriesKeys, keys_of, read_keys, with_shows
 from hakken.model import Parameters
 from hakken.training.progress import SILENT, Advance, Progress
-from hakken.training.tables import in_series, read_anime_table
+from hakken.training.tables import RatingTable, in_series, read_anime_table, read_ratings
+
+Makers = Mapping[str, Callable[[], Method]]
 
 
 class Sources(NamedTuple):
-    """Where the tables are.
+    """Paths of the tables.
 
     Attributes:
         ratings: the rating table.
         anime: the anime table; without it there is no catalogue, and discovery is not measured.
         titles: further names and facts.
-        relations: how anime are related; without it titles alone tell series.
-        keys: series keys; without them the catalogue's own series judge discovery.
+        relations: related anime; without it series are derived from titles.
+        keys: series keys; without them the catalogue's own series are used to measure discovery.
     """
 
     ratings: Path
@@ -36,6 +38,16 @@ class Sources(NamedTuple):
     titles: Path | None = None
     relations: Path | None = None
     keys: Path | None = None
+
+
+def makers(parameters: Parameters, catalogue: Catalogue) -> Makers:
+    """Return how each method is made, by name.
+
+    Args:
+        parameters: Hakken's hyper-parameters.
+        catalogue: of the titles, for Hakken; may be empty.
+    """
+    return {Hakken.name: partial(Hakken, parameters, catalogue), **{one.name: one for one in COMPARISON_METHODS}}
 
 
 def evaluate(
@@ -51,51 +63,33 @@ def evaluate(
 
     Args:
         sources: the tables.
-        salts: what to split by, each once.
-        names: of the methods.
+        salts: salts to split by, without duplicates.
+        names: names of the methods.
         parameters: Hakken's hyper-parameters.
-        n_resamples: of the bootstrap.
-        progress: told of the stages.
+        n_resamples: resamples of the bootstrap.
+        progress: receives the stages.
 
     Raises:
         HakkenError: a table can't be read or split, or a method can't be fitted.
     """
-    keys, catalogue = None, _catalogue(sources, progress)
+    keys, catalogue = None, read_catalogue(sources, progress)
     if sources.anime:
         keys = with_shows(read_keys(sources.keys) if sources.keys else keys_of(catalogue), catalogue)
-    named = read_named(sources.ratings, progress)
+    table = read_ratings(sources.ratings, progress=progress)
     made = makers(parameters, catalogue)
-    outcomes = compare(named, salts, {name: made[name] for name in names}, keys, progress)
+    outcomes = compare(table, salts, {name: made[name] for name in names}, keys, progress)
     with progress.stage("resampling"):
         methods = {name: made[name]() for name in names}
-        return Evaluation.of(outcomes, methods, f"`{sources.ratings.name}`", keys, n_resamples)
+        results = tabulate(outcomes, methods, n_resamples)
+    return Evaluation(results, outcomes, methods, salts, f"`{sources.ratings.name}`", keys, n_resamples)
 
 
-def evaluate_hidden(
-    sources: Sources,
-    years: tuple[int, int],
-    salts: Sequence[str],
-    parameters: Parameters,
-    progress: Progress = SILENT,
-) -> pd.DataFrame:
-    """Read tables and compare Hakken with members on titles hidden from training, see `hide_years`.
-
-    Args:
-        sources: the tables; the anime table is needed.
-        years: first and last of the titles to hide.
-        salts: what to split by, each once.
-        parameters: Hakken's hyper-parameters.
-        progress: told of the stages.
+def read_catalogue(sources: Sources, progress: Progress) -> Catalogue:
+    """Read the anime of the tables, with series and relations; none without an anime table.
 
     Raises:
-        TableError: a table can't be read or split, or nobody has a title of these years held out.
+        TableError: a table can't be read.
     """
-    catalogue = _catalogue(sources, progress)
-    named = read_named(sources.ratings, progress)
-    return hide_years(named, catalogue, Years(*years), salts, parameters, progress=progress)
-
-
-def _catalogue(sources: Sources, progress: Progress) -> Catalogue:
     if sources.anime is None:
         return Catalogue([])
     with progress.stage("reading anime"):
@@ -103,28 +97,28 @@ def _catalogue(sources: Sources, progress: Progress) -> Catalogue:
 
 
 def compare(
-    named: NamedTable,
+    table: RatingTable,
     salts: Sequence[str],
     made: Makers,
-    keys: Keys | None,
+    keys: SeriesKeys | None,
     progress: Progress = SILENT,
 ) -> Mapping[str, Sequence[Outcome]]:
-    """Judge methods on splits; each is let go before the next is made, as some are large.
+    """Evaluate methods on splits; each is freed before the next is made, because some are large.
 
     Returns:
         Name of a method → its outcomes, one for each salt.
     """
-    splits = [split(named, salt) for salt in salts]  # all of them first: a salt that can't be used shows at once
+    splits = [split(table, salt) for salt in salts]  # all of them first: a salt that cannot be used fails at once
     outcomes: dict[str, list[Outcome]] = {name: [] for name in made}
     for one in splits:
-        heard = _OfSplit(progress, one.salt) if len(splits) > 1 else progress
+        reported = _SplitProgress(progress, one.salt) if len(splits) > 1 else progress
         for name, make in made.items():
-            outcomes[name].append(judge(make(), one, keys, heard))
+            outcomes[name].append(evaluate_method(make(), one, keys, reported))
     return outcomes
 
 
-class _OfSplit:
-    """Says which split a stage belongs to, where there are several."""
+class _SplitProgress:
+    """Adds the salt of a split to the names of its stages."""
 
     def __init__(self, progress: Progress, salt: str) -> None:
         self._progress, self._salt = progress, salt

@@ -1,23 +1,25 @@
-"""Hakken itself, the whole way: fitted, written as an artefact, opened, and asked as the commands and the pages ask."""
+"""Hakken as a compared method: trained, written as an artefact, opened, and asked as commands and pages ask it."""
 
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.evaluation.method import Answer, Method
-from hakken.evaluation.protocol import Newcomer, Split
-from hakken.model import Parameters, fold_in, predict, store
+from hakken.evaluation.protocol import Split, TestUser
+from hakken.model import Model, Parameters, fold_in, predict, store
 from hakken.ratings import MAX_N, FranchiseRule, Planned, Preferences, Recommendation
-from hakken.recommend import recommend
+from hakken.recommend import rank, recommend
 from hakken.training import pipeline
 from hakken.training.progress import SILENT, Progress
 
 RANKING = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True, planned=Planned.HIDE)
-"""What ranking is measured with: every title may be shown but those on the list, planned ones too."""
+"""Preferences for measuring rankings: every title may be shown but those on the list, planned ones included."""
 DEFAULT = Preferences(n=MAX_N)
-"""What discovery and series are measured with: what a visitor gets who chooses nothing but a long list."""
+"""Preferences for measuring discovery and series: the defaults, with a long list."""
 
 
 class Hakken(Method):
@@ -25,12 +27,12 @@ class Hakken(Method):
 
     Args:
         parameters: hyper-parameters.
-        catalogue: of the titles; empty where only ranking and ratings are measured.
+        catalogue: of the titles; may be empty if only rankings and ratings are measured.
     """
 
     name = "hakken"
     title = "Hakken"
-    note = "trained by `hakken train`'s pipeline and asked through `recommend()`, as the pages are"
+    note = "trained by `hakken train`'s pipeline and asked through `recommend()`, as pages are"
 
     def __init__(self, parameters: Parameters, catalogue: Catalogue) -> None:
         self._parameters = parameters
@@ -39,13 +41,13 @@ class Hakken(Method):
     def fit(self, split: Split, progress: Progress = SILENT) -> None:
         """Train, write the artefact and open it."""
         with tempfile.TemporaryDirectory() as scratch:
-            place = Path(scratch)
+            directory = Path(scratch)
             fitted = pipeline.fit(split.training, self._parameters, self._catalogue, progress)
-            pipeline.save(fitted, self._catalogue, place, progress)
-            # What is mapped into memory stays readable when its file's name is gone.
-            self._bundle = ModelBundle.read(store.open_artefact(place))
+            pipeline.save(fitted, self._catalogue, directory, progress)
+            # Memory-mapped arrays stay readable after their files are deleted.
+            self._bundle = ModelBundle.read(store.open_artefact(directory))
 
-    def answer(self, user: Newcomer) -> Answer:
+    def answer(self, user: TestUser) -> Answer:
         """Recommend twice, all titles allowed and by default, and predict as `hakken predict` does."""
         model = self._bundle.model
         default = recommend(user.given, self._bundle, DEFAULT)
@@ -55,6 +57,18 @@ class Hakken(Method):
             r_hat=predict(model, fold_in(model, user.given)),
             continues=_ids(default.continues),
         )
+
+
+def unsaved(fitted: pipeline.Fitted, catalogue: Catalogue, parameters: Parameters | None = None) -> ModelBundle:
+    """A bundle of a model that was not written to disk, with other hyper-parameters if given."""
+    manifest = msgspec.structs.replace(fitted.manifest, parameters=parameters or fitted.manifest.parameters)
+    return ModelBundle(Model(fitted.arrays, manifest, "unsaved"), catalogue)
+
+
+def ranked_ids(user: TestUser, bundle: ModelBundle, preferences: Preferences) -> list[int]:
+    """Anime ids that a user is shown, best first."""
+    ids: list[int] = bundle.model.arrays.anime_ids[rank(user.given, bundle, preferences).best.rows].tolist()
+    return ids
 
 
 def _ids(shown: Iterable[Recommendation]) -> list[int]:

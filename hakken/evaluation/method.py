@@ -1,28 +1,28 @@
-"""What every compared method is to the comparison: something that is fitted to a split and then asked, user by user."""
+"""Interface of the compared methods: fitted to a split, then asked for each user."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from hakken.evaluation.protocol import Newcomer, Split
+from hakken.evaluation.protocol import Split, TestUser
 from hakken.model import top_n
 from hakken.model.arrays import Float64s
 from hakken.training.progress import SILENT, Progress
 
 
 class Answer(NamedTuple):
-    """What a method says to one user.
+    """Answer of a method for one user.
 
     Attributes:
-        ranking: anime ids, best first, without those of the list that was given: all titles, or as many as the method
-            shows, 20 or more unless there are fewer.
-        default_list: anime ids of what the method shows when nothing is chosen, where it has a way of its own to keep
-            off what the user began already; else None.
-        r_hat: `(n_items,)` predicted ratings of the training items, score points, not clipped; None where the method
+        ranking: anime ids, best first, without those of the given list: all titles, or as many as the method shows, at
+            least 20 unless there are fewer.
+        default_list: anime ids that the method shows by default, if it has its own way to leave out begun series; else
+            None.
+        r_hat: `(n_items,)` predicted ratings of the training items, score points, not clipped; None if the method
             predicts none.
-        continues: anime ids of what the method shows apart from its default list, as the next parts of begun series;
-            None where it does not.
+        continues: anime ids that the method shows as the next parts of begun series, apart from its default list; None
+            if it does not.
     """
 
     ranking: list[int]
@@ -35,11 +35,11 @@ class Method(ABC):
     """One method.
 
     Attributes:
-        name: on the command line and in `table.csv`.
-        title: in tables and plots.
-        note: what it is, with its settings, for the page.
-        folds_in: whether it can be asked by someone who was not in training. One that can't is trained with the rows
-            that test users give added, and marked so.
+        name: name on the command line and in `table.csv`.
+        title: name in tables and plots.
+        note: description with its settings, for the page.
+        folds_in: whether it can answer for a user who was not in training. A method that cannot is also trained on the
+            given lists of the test users, and is marked.
     """
 
     name: ClassVar[str]
@@ -52,20 +52,20 @@ class Method(ABC):
         """Train on a split.
 
         Args:
-            split: only its training table may be learnt from; where the method can't fold in, what users give too.
-            progress: told of stages.
+            split: only its training table may be used; if the method cannot fold in, the given lists too.
+            progress: receives the stages.
         """
 
     @abstractmethod
-    def answer(self, user: Newcomer) -> Answer:
-        """Answer one of the split's users."""
+    def answer(self, user: TestUser) -> Answer:
+        """Answer for one of the split's users."""
 
 
-class Rival(Method):
-    """A method that gives every training item one number."""
+class ComparisonMethod(Method):
+    """A method that scores every training item."""
 
     predicts: ClassVar[bool] = False
-    """Whether that number is a rating."""
+    """Whether that score is a rating."""
     _split: Split
 
     def fit(self, split: Split, progress: Progress = SILENT) -> None:
@@ -74,8 +74,8 @@ class Rival(Method):
         with progress.stage(f"fitting {self.title}"):
             self._fit(split)
 
-    def answer(self, user: Newcomer) -> Answer:
-        """Rank all training items less those on the list; of equal scores the lower anime id comes first."""
+    def answer(self, user: TestUser) -> Answer:
+        """Rank all training items that are not on the list; of equal scores the lower anime id comes first."""
         scores = self.scores(user)
         allowed = np.ones(len(scores), dtype=np.bool_)
         allowed[self._split.items_of([rating.anime_id for rating in user.given.ratings])] = False
@@ -87,5 +87,5 @@ class Rival(Method):
         """Train on a split."""
 
     @abstractmethod
-    def scores(self, user: Newcomer) -> Float64s:
+    def scores(self, user: TestUser) -> Float64s:
         """Score the training items for a user, `(n_items,)` float64, higher is better."""

@@ -1,19 +1,19 @@
-"""What answers are worth. NDCG and recall are those of ir-measures, which is trec_eval underneath.
+"""Metrics. NDCG and recall are computed by ir-measures, that is by trec_eval.
 
-Every measure is kept as two sums for each user, so that it can be put together for any selection of users: the measure
-is the sum of `total` over the sum of `weight`, or the root of that.
+A metric is stored as two sums per user, so that it can be computed for any subset of users: it is the sum of `total`
+over the sum of `weight`, or the root of that.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import ir_measures
 import numpy as np
 from ir_measures import R, nDCG
 
-from hakken.evaluation.keys import Keys
 from hakken.evaluation.method import Answer
-from hakken.evaluation.protocol import Newcomer
+from hakken.evaluation.protocol import TestUser
+from hakken.evaluation.series_keys import SeriesKeys
 from hakken.model.arrays import Array, Float64s
 from hakken.ratings import MAX_SCORE, MIN_SCORE, Status
 
@@ -22,7 +22,7 @@ NDCG_TOP, RECALL = nDCG @ TOP, R @ RECALLED
 
 
 class Sums(NamedTuple):
-    """A measure, user by user.
+    """A metric, by user.
 
     Attributes:
         total: `(n_users,)` float64.
@@ -32,16 +32,21 @@ class Sums(NamedTuple):
     total: Float64s
     weight: Float64s
 
+    @property
+    def mean(self) -> float:
+        """Mean over users; 0 if all are left out."""
+        return float(self.total.sum() / max(1.0, self.weight.sum()))
+
 
 class Measure(NamedTuple):
-    """A measure for people.
+    """How a metric is shown.
 
     Attributes:
         name: column in `table.csv`.
         title: column on the page.
-        digits: after the point.
+        digits: decimals.
         root: whether it is the root of a mean.
-        signed: whether to show a plus.
+        signed: whether to show a plus sign.
     """
 
     name: str
@@ -51,7 +56,7 @@ class Measure(NamedTuple):
     signed: bool = False
 
     def of(self, total: Array, weight: Array) -> Array:
-        """Put summed-up sums together, shape as given; not a number where nobody counts."""
+        """Compute the metric from sums over users, shape as given; NaN where all users are left out."""
         mean: Array = np.divide(total, weight, out=np.full(np.shape(total), np.nan), where=np.asarray(weight) > 0)
         return np.asarray(np.sqrt(mean)) if self.root else mean
 
@@ -68,7 +73,7 @@ MEASURES = (
     Measure("rmse", "RMSE", root=True),
     Measure("mae", "MAE"),
 )
-"""All of them; which of them a method has depends on what it answers, and on whether there are keys."""
+"""All metrics; which of them a method has depends on what it answers, and on whether there are keys."""
 
 
 def ndcg(shown: Sequence[Sequence[str]], relevant: Sequence[Iterable[str]]) -> Sums:
@@ -77,15 +82,15 @@ def ndcg(shown: Sequence[Sequence[str]], relevant: Sequence[Iterable[str]]) -> S
     Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques" (ACM TOIS 2002).
 
     Args:
-        shown: for each user what is shown, best first, each once; beyond the tenth it doesn't matter.
-        relevant: for each user what should be; users for whom there is nothing are left out.
+        shown: for each user the ranking, best first, without duplicates; only the first ten count.
+        relevant: for each user the relevant items; users without any are left out.
     """
     values = _per_user(NDCG_TOP, shown, relevant)
     return Sums(np.nan_to_num(values), (~np.isnan(values)).astype(np.float64))
 
 
 def recall(shown: Sequence[Sequence[str]], relevant: Sequence[Iterable[str]]) -> Sums:
-    """Hits among the first 20, as a share of those that 20 places have room for: the protocol's Recall@20."""
+    """Hits among the first 20, as a share of the most that 20 ranks can hold: the protocol's Recall@20."""
     wanted = [set(one) for one in relevant]
     values = _per_user(RECALL, shown, wanted)
     sizes = np.array([len(one) for one in wanted], dtype=np.float64)
@@ -93,8 +98,8 @@ def recall(shown: Sequence[Sequence[str]], relevant: Sequence[Iterable[str]]) ->
     return Sums(found, (~np.isnan(values)).astype(np.float64))
 
 
-def lift(shown: Sequence[Sequence[int]], users: Sequence[Newcomer]) -> Sums:
-    """How far scored hits among the first 10 were rated above the user's own mean of what was given, score points."""
+def lift(shown: Sequence[Sequence[int]], users: Sequence[TestUser]) -> Sums:
+    """Scored hits among the first 10: difference to the mean of the user's given scores, score points."""
     total, weight = np.zeros(len(users)), np.zeros(len(users))
     for n, (anime_ids, user) in enumerate(zip(shown, users, strict=True)):
         own_mean = np.mean([rating.score for rating in user.given.scored])
@@ -104,34 +109,33 @@ def lift(shown: Sequence[Sequence[int]], users: Sequence[Newcomer]) -> Sums:
 
 
 def rating_errors(
-    answers: Sequence[Answer], users: Sequence[Newcomer], places: Mapping[int, int], loss: Callable[[Array], Array]
-) -> Sums | None:
-    """Loss of `r_hat`, clipped to 1-10, over the held-out scores of anime that some training user scored.
+    answers: Sequence[Answer], users: Sequence[TestUser], items: Mapping[int, int]
+) -> tuple[Sums, Sums] | None:
+    """Errors of `r_hat`, clipped to 1-10, over the held-out scores of anime that some training user scored.
 
     Args:
         answers: one for each user.
-        users: who was asked.
-        places: anime id → training item, of those that some training user scored.
-        loss: of differences in score points.
+        users: the test users.
+        items: anime id → training item, of those that some training user scored.
 
     Returns:
-        None if no ratings were predicted.
+        Squared and absolute errors, score points; None if the method predicts no ratings.
     """
-    total, weight = np.zeros(len(users)), np.zeros(len(users))
+    squared, absolute, weight = np.zeros(len(users)), np.zeros(len(users)), np.zeros(len(users))
     for n, (answer, user) in enumerate(zip(answers, users, strict=True)):
         if answer.r_hat is None:
             return None
-        wanted = {places[one]: score for one, score in user.held_out.items() if score and one in places}
+        wanted = {items[one]: score for one, score in user.held_out.items() if score and one in items}
         differences = answer.r_hat[list(wanted)].clip(MIN_SCORE, MAX_SCORE) - np.array(list(wanted.values()))
-        total[n], weight[n] = loss(differences).sum(), len(differences)
-    return Sums(total, weight)
+        squared[n], absolute[n], weight[n] = np.square(differences).sum(), np.abs(differences).sum(), len(differences)
+    return Sums(squared, weight), Sums(absolute, weight)
 
 
-def discoveries(answer: Answer, user: Newcomer, keys: Keys) -> list[str]:
+def discoveries(answer: Answer, user: TestUser, keys: SeriesKeys) -> list[str]:
     """The first ten different series that a user is shown.
 
-    The default list is judged as it is. Where a method has none, series that the user has an entry of are taken out
-    of its ranking, which is the best that could be done for it.
+    The default list is measured as it is. If a method has none, series that the user has an entry of are removed from
+    its ranking, which is the best that could be done for it.
     """
     if answer.default_list is not None:
         shown = (keys.key(anime_id) for anime_id in answer.default_list)
@@ -146,21 +150,21 @@ def discoveries(answer: Answer, user: Newcomer, keys: Keys) -> list[str]:
     return list(found)
 
 
-def new_series(anime_ids: Iterable[int], user: Newcomer, keys: Keys) -> set[str]:
-    """Keys of some anime, but for those that the user has an entry of on the list that is given."""
+def new_series(anime_ids: Iterable[int], user: TestUser, keys: SeriesKeys) -> set[str]:
+    """Keys of some anime, without series that the user has an entry of in the given list."""
     return {keys.key(anime_id) for anime_id in anime_ids} - begun_by(user, keys)
 
 
-def begun_by(user: Newcomer, keys: Keys) -> set[str]:
-    """Keys of what is on the list that is given."""
+def begun_by(user: TestUser, keys: SeriesKeys) -> set[str]:
+    """Keys of the given list."""
     return {keys.key(rating.anime_id) for rating in user.given.ratings}
 
 
-def continued(answers: Sequence[Answer], users: Sequence[Newcomer], keys: Keys) -> Sums | None:
-    """Which share of the first 10 of the default list is of a series that the user has begun; 0 of an empty list.
+def continued(answers: Sequence[Answer], users: Sequence[TestUser], keys: SeriesKeys) -> Sums | None:
+    """Share of the first 10 of the default list that belongs to a series that the user has begun; 0 of an empty list.
 
-    A planned title begins nothing, and may be shown: planned titles, and those of series that only they would begin,
-    are taken out before the 10 are counted.
+    A planned title does not begin a series, and may be shown: planned titles, and titles of series of which only
+    planned titles are listed, are removed before the 10 are counted.
 
     Returns:
         None if the method has no default list.
@@ -178,11 +182,11 @@ def continued(answers: Sequence[Answer], users: Sequence[Newcomer], keys: Keys) 
     return Sums(total, np.ones(len(users)))
 
 
-def next_found(answers: Sequence[Answer], users: Sequence[Newcomer], keys: Keys) -> Sums | None:
-    """How many of the held-out titles that are the next part of a begun series the method shows as such.
+def next_found(answers: Sequence[Answer], users: Sequence[TestUser], keys: SeriesKeys) -> Sums | None:
+    """Share of the held-out titles that are the next part of a begun series which the method shows as such.
 
     Returns:
-        None if the method doesn't show what continues.
+        None if the method does not show continuations.
     """
     total, weight = np.zeros(len(users)), np.zeros(len(users))
     for n, (answer, user) in enumerate(zip(answers, users, strict=True)):
@@ -193,11 +197,11 @@ def next_found(answers: Sequence[Answer], users: Sequence[Newcomer], keys: Keys)
     return Sums(total, weight)
 
 
-def next_parts(user: Newcomer, keys: Keys) -> set[int]:
+def next_parts(user: TestUser, keys: SeriesKeys) -> set[int]:
     """Held-out titles that are the next part of a begun series.
 
-    That is the earliest show of a series that the user has not seen, where all earlier ones, and one at least, are on
-    the list that is given. A series of which something was dropped is not to be gone on with.
+    That is the earliest show of a series that the user has not seen, if all earlier ones, and at least one, were seen.
+    Series with a dropped entry have no next part.
     """
     seen = {rating.anime_id for rating in user.given.seen}
     dropped = {keys.key(rating.anime_id) for rating in user.given.ratings if rating.status is Status.DROPPED}
@@ -213,11 +217,11 @@ def next_parts(user: Newcomer, keys: Keys) -> set[int]:
 def _per_user(
     measure: ir_measures.Measure, shown: Sequence[Sequence[str]], relevant: Sequence[Iterable[str]]
 ) -> Float64s:
-    """`(n_users,)` float64; not a number for users for whom nothing is relevant."""
+    """`(n_users,)` float64; NaN for users without relevant items."""
     values = np.full(len(shown), np.nan)
-    judged = {str(n): dict.fromkeys(one, 1) for n, one in enumerate(relevant)}
-    judged = {n: one for n, one in judged.items() if one}
+    gains = {str(n): dict.fromkeys(one, 1) for n, one in enumerate(relevant)}
+    gains = {n: one for n, one in gains.items() if one}
     ranked = {str(n): {what: -float(rank) for rank, what in enumerate(one)} for n, one in enumerate(shown)}
-    for found in ir_measures.iter_calc([measure], judged, ranked) if judged else ():
+    for found in ir_measures.iter_calc([measure], gains, ranked) if gains else ():
         values[int(found.query_id)] = found.value
     return values

@@ -1,25 +1,25 @@
-"""The protocol: who is trained on, who is asked, and what is held out. Strong generalisation: what a new visitor gets.
+"""The protocol: training users, test users and held-out entries. Test users are new to the model, as visitors are.
 
 For a salt, `bucket(x) = crc32(f"{salt}:{x}") % 5`.
 
 - Test users are those with at least 20 scores and `bucket(f"{user_id}") == 0`. All rows of all other users are the
   training table, and nothing else is.
-- Of a test user's rows, those with `bucket(f"{user_id}:{anime_id}") == 0` are held out; the rest is the list that is
-  given. Where nobody knows whether an entry was watched or planned, it is not held out, and given as planned. Users
-  with fewer than 5 scores given, or with nothing held out, are left out.
+- Of a test user's rows, those with `bucket(f"{user_id}:{anime_id}") == 0` are held out; the rest is the given list. An
+  entry of unknown status, watched or planned, is not held out, and given as planned. Users with fewer than 5 given
+  scores, or with nothing held out, are left out.
 
-It depends on nothing that is drawn, so every program that follows it has the same split.
+Nothing is drawn at random, so every program that follows the protocol has the same split.
 """
 
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
 
 from hakken.errors import TableError
-from hakken.evaluation.reading import NamedTable
 from hakken.model.arrays import Array, Int64s
 from hakken.ratings import STATUS_OF_CODE, Rating, Status, UserList
 from hakken.training.tables import UNKNOWN_STATUS, RatingTable
@@ -30,13 +30,13 @@ LIKED = 8
 """A held-out title was liked when it has this score or more."""
 
 
-class Newcomer(NamedTuple):
-    """Someone whom no model has seen.
+class TestUser(NamedTuple):
+    """A user who was not in training.
 
     Attributes:
-        name: id or name, as the table has it.
-        given: the list that a method is asked with.
-        held_out: what is kept from it: anime id → score, 0 for an entry without one.
+        name: id or name in the table.
+        given: the list that a method gets.
+        held_out: entries that it does not get: anime id → score, 0 for an entry without one.
     """
 
     name: str
@@ -51,67 +51,59 @@ class Newcomer(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A table, divided by one salt.
+    """A table, split by one salt.
 
     Attributes:
-        salt: what it was divided by.
-        training: all rows of the users who are no test users, numbered anew from 0, as are the anime.
-        names: of the training users.
+        salt: the salt.
+        training: all rows of the other users; users and anime are renumbered from 0.
         users: the test users.
     """
 
     salt: str
     training: RatingTable
-    names: tuple[str, ...]
-    users: tuple[Newcomer, ...]
+    users: tuple[TestUser, ...]
 
     @property
     def n_items(self) -> int:
-        """How many anime the training table holds: what is ranked."""
+        """Number of anime in the training table, which are ranked."""
         return len(self.training.anime_ids)
 
     def items_of(self, anime_ids: list[int]) -> Int64s:
-        """Training items of those of some anime that have one, in the order given; `(≤ len(anime_ids),)` int64."""
+        """Training items of some anime, without those that have none, in the order given; int64."""
         known = self.training.anime_ids
         wanted = np.array(anime_ids, dtype=np.int64)
-        places: Int64s = np.searchsorted(known, wanted).clip(max=len(known) - 1)
-        return np.asarray(places[known[places] == wanted])
+        items: Int64s = np.searchsorted(known, wanted).clip(max=len(known) - 1)
+        return np.asarray(items[known[items] == wanted])
 
 
 def bucket(salt: str, what: str) -> int:
-    """One of five, for good."""
+    """Bucket of a text, 0-4."""
     return zlib.crc32(f"{salt}:{what}".encode()) % BUCKETS
 
 
-def split(named: NamedTable, salt: str) -> Split:
-    """Divide a table.
+def split(table: RatingTable, salt: str) -> Split:
+    """Split a table.
 
     Raises:
         TableError: there is no test user, or nobody else to train on.
     """
-    table, names = named
+    names = table.user_names
     scored = np.bincount(table.users[table.scores > 0], minlength=table.n_users)
     is_test = np.array([n >= MIN_SCORED and bucket(salt, name) == 0 for n, name in zip(scored, names, strict=True)])
     begins = np.searchsorted(table.users, np.arange(table.n_users + 1))
-    users = tuple(_test_users(named, np.flatnonzero(is_test), begins, salt))
+    users = tuple(_test_users(table, np.flatnonzero(is_test), begins, salt))
     if not users:
         raise TableError(
             f'The salt "{salt}" makes no test user of this table: that takes {MIN_SCORED} scores, {MIN_GIVEN} of them '
-            "on the list that is given, something held out, and luck, which favours one user of five."
+            "in the given list, a held-out entry, and a bucket that one user of five has."
         )
     if is_test.all():
         raise TableError(f'The salt "{salt}" makes everyone a test user: nobody is left to train on.')
-    training = of_users(named, ~is_test)
-    return Split(salt, training.table, training.names, users)
+    return Split(salt, of_users(table, ~is_test), users)
 
 
-def of_users(named: NamedTable, chosen: Array) -> NamedTable:
-    """All rows of some users, `(n_users,)` bool, users and anime numbered anew."""
-    return NamedTable(_rows_of(named.table, chosen), tuple(np.array(named.names)[chosen].tolist()))
-
-
-def _test_users(named: NamedTable, chosen: Array, begins: Array, salt: str) -> Iterator[Newcomer]:
-    table, names = named
+def _test_users(table: RatingTable, chosen: Array, begins: Array, salt: str) -> Iterator[TestUser]:
+    names = table.user_names
     for u in chosen.tolist():
         rows = slice(begins[u], begins[u + 1])
         anime_ids, scores = table.anime_ids[table.items[rows]].tolist(), table.scores[rows].tolist()
@@ -123,11 +115,11 @@ def _test_users(named: NamedTable, chosen: Array, begins: Array, salt: str) -> I
                 given.append(Rating(anime_id, score, STATUS_OF_CODE.get(code, Status.PLAN_TO_WATCH)))
         user_list = UserList.of(given)
         if held_out and sum(1 for _ in user_list.scored) >= MIN_GIVEN:
-            yield Newcomer(names[u], user_list, held_out)
+            yield TestUser(names[u], user_list, held_out)
 
 
-def _rows_of(table: RatingTable, chosen: Array) -> RatingTable:
-    """Take all rows of some users, `(n_users,)` bool, and number users and anime anew."""
+def of_users(table: RatingTable, chosen: Array) -> RatingTable:
+    """Take all rows of some users, `(n_users,)` bool, with users and anime renumbered from 0."""
     rows = chosen[table.users]
     items, numbered = np.unique(table.items[rows], return_inverse=True)
     return RatingTable(
@@ -139,4 +131,5 @@ def _rows_of(table: RatingTable, chosen: Array) -> RatingTable:
         rows=int(rows.sum()),
         statuses=table.statuses[rows],
         updated=table.updated[chosen],
+        user_ids=list(compress(table.user_ids, chosen)),
     )

@@ -1,7 +1,7 @@
-"""An evaluation on paper: a table, plots, and the page that explains them. `docs/evaluation.md` is such a page."""
+"""Write an evaluation: a table, plots, and the page that explains them, such as `docs/evaluation.md`."""
 
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -12,37 +12,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hakken.errors import TableError
-from hakken.evaluation import charts
-from hakken.evaluation.judging import Outcome
-from hakken.evaluation.keys import Keys
+from hakken.evaluation import plots
 from hakken.evaluation.method import Method
 from hakken.evaluation.metrics import MEASURES, Measure
-from hakken.evaluation.results import tabulate
+from hakken.evaluation.outcomes import Outcome
+from hakken.evaluation.series_keys import SeriesKeys
 from hakken.training.parameters import write_whole
 from hakken.training.pipeline import training_date
 
 PAGE, FOLDER, TABLE = "evaluation.md", "evaluation", "table.csv"
 TEMPLATE = Path(__file__).parent / "page.md"
 MARK = "†"
-"""Beside the name of a method that was trained with what test users give."""
+"""Marks a method that was also trained on the given lists of the test users."""
 Row = Mapping[Any, Any]
-"""One of a table, by column."""
+"""A row of the table, by column."""
 LIBRARIES = ("numpy", "scipy", "implicit", "scikit-surprise", "ir-measures")
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What was done, and what came out.
+    """An evaluation and its results.
 
     Attributes:
-        table: one row for each method, see `results.tabulate`.
+        table: one row for each method, see `result_table.tabulate`.
         outcomes: name of a method → its outcomes, one for each salt.
-        methods: name of a method → the method, which need not be fitted.
-        salts: what the table was split by.
-        source: the rating table, for people.
-        keys: what discovery was judged by, if it was.
-        n_resamples: of the bootstrap.
+        methods: name of a method → the method; it need not be fitted.
+        salts: salts that the table was split by.
+        source: description of the rating table.
+        keys: series keys that discovery was measured by, if it was.
+        n_resamples: resamples of the bootstrap.
     """
 
     table: pd.DataFrame
@@ -50,44 +48,27 @@ class Evaluation:
     methods: Mapping[str, Method]
     salts: Sequence[str]
     source: str
-    keys: Keys | None
+    keys: SeriesKeys | None
     n_resamples: int
-
-    @classmethod
-    def of(
-        cls,
-        outcomes: Mapping[str, Sequence[Outcome]],
-        methods: Mapping[str, Method],
-        source: str,
-        keys: Keys | None,
-        n_resamples: int,
-    ) -> "Evaluation":
-        """Put outcomes together."""
-        salts = [outcome.salt for outcome in next(iter(outcomes.values()))]
-        return cls(tabulate(outcomes, methods, n_resamples), outcomes, methods, salts, source, keys, n_resamples)
 
 
 def write(evaluation: Evaluation, directory: Path) -> list[Path]:
-    """Write `evaluation.md`, and beside it the folder `evaluation` with `table.csv` and plots; each file whole.
+    """Write `evaluation.md`, and beside it the folder `evaluation` with `table.csv` and plots; each file completely.
 
     Raises:
         TableError: one can't be written.
     """
     folder = directory / FOLDER
-    contents = {folder / name: plot for name, plot in charts.draw(evaluation.outcomes, evaluation.table).items()}
+    contents = {folder / name: plot for name, plot in plots.draw(evaluation.outcomes, evaluation.table).items()}
     contents[folder / TABLE] = evaluation.table.to_csv(index=False, lineterminator="\n").encode()
     contents[directory / PAGE] = page(evaluation).encode()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TableError(f"{folder} can't be written: {error.strerror or error}.") from error
     for path, content in contents.items():
         write_whole(path, content)
     return list(contents)
 
 
 def page(evaluation: Evaluation) -> str:
-    """Write the page: what was measured and how, the table, the plots, and what each method is."""
+    """Write the page: what was measured and how, the table, the plots, and a description of each method."""
     people = evaluation.table["people"].mean()
     keys = evaluation.keys
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -96,19 +77,22 @@ def page(evaluation: Evaluation) -> str:
         several="; figures are means over them" if len(evaluation.salts) > 1 else "",
         people=f"{people:,.0f}",
         resamples=f"{evaluation.n_resamples:,}",
-        keys=keys.source if keys else "nothing, so that it was not measured",
+        keys=keys.source if keys else "nothing: discovery was not measured",
         table=markdown(evaluation.table),
-        methods="\n".join(_notes(evaluation)),
+        methods="\n".join(
+            f"- **{one.title}**{'' if one.folds_in else f' {MARK}'} (`{one.name}`): {one.note}."
+            for one in evaluation.methods.values()
+        ),
         made=f"{training_date()[:10]}, Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
     )
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Write the table as Markdown; a measure that no method has is left out, one that some lack is a dash.
+    """Write the table as Markdown; a metric that no method has is left out, one that some lack is a dash.
 
     Args:
-        table: of `results.tabulate`, or what `table.csv` holds of one.
+        table: the table of `result_table.tabulate`, or read from a `table.csv`.
     """
     columns: list[tuple[str, Callable[[Row], str]]] = [("method", _name)]
     for measure in MEASURES:
@@ -123,12 +107,8 @@ def markdown(table: pd.DataFrame) -> str:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = [cells[0], rule, *cells[1:]]
-    return "".join(f"| {' | '.join(_padded(line, widths))} |\n" for line in lines)
-
-
-def _padded(line: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    for n, (text, width) in enumerate(zip(line, widths, strict=True)):
-        yield text.ljust(width) if n == 0 else text.rjust(width)
+    padded = [[name.ljust(widths[0]), *map(str.rjust, rest, widths[1:])] for name, *rest in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in padded)
 
 
 def _name(row: Row) -> str:
@@ -142,9 +122,3 @@ def _figure(measure: Measure, row: Row) -> str:
         return "–"  # noqa: RUF001  # a dash, for a table
     text = f"{value:{'+' if measure.signed else ''}.{measure.digits}f}"
     return text if np.isnan(low) else f"{text} ±{(high - low) / 2:.{measure.digits}f}"
-
-
-def _notes(evaluation: Evaluation) -> Iterator[str]:
-    for method in evaluation.methods.values():
-        mark = "" if method.folds_in else f" {MARK}"
-        yield f"- **{method.title}**{mark} (`{method.name}`): {method.note}."

@@ -1,4 +1,4 @@
-"""What only training needs: reading tables, baselines, similarities, tuning. Never imported by a web worker."""
+"""Training: reading tables, baselines, similarities, preference weights, tuning. Web workers never import it."""
 
 from hakken.training.knn_baseline import HakkenKNNBaseline
 from hakken.training.pipeline import Fitted, fit, train

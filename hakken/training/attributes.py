@@ -1,25 +1,25 @@
-"""Preference weights from attributes: what a title is like tells who may want it before anyone has rated it.
+"""Preference weights from attributes, which predict who wants a title before anyone has rated it.
 
-Where many people watched a title, its weights w_·i are known. A ridge regression tells how they follow from attributes:
+If many people watched a title, its weights w_·i are known. A ridge regression predicts them from attributes:
 
     V = argmin Σ_i n_i ‖w_·i / q_i − Vᵀ a_i‖² + λ ‖V‖²  =  (AᵀNA + λI)⁻¹ AᵀN (W / q)ᵀ
     g = Σ n_i e_ji / √m_i  /  Σ n_i / m_i  over pairs j ≠ i of one series,  e_·i = w_·i / q_i − Vᵀ a_i
 
-a_i are a title's attributes, 0 or 1: genres, tags, studios, what it was made from, type, a span of years, and one that
-all have. n_i people watched it, weights are taken relative to its popularity q_i, and m_i are the others of its series.
-Every title's weights are then mixed by support,
+a_i are a title's attributes, 0 or 1: genres, tags, studios, source material, type, a span of years, and one that all
+have. n_i people watched it, weights are relative to its popularity q_i, and m_i is the number of other titles of its
+series. The weights of every title are then mixed by support,
 
     w_ji ← s_i · w_ji + (1 − s_i) · q_i · (v_j · a_i + g / √m_i · [j, i of one series])
     s_i = n_i / (n_i + attribute_support)
 
-so that a title that nobody watched is judged by its attributes alone, and its first watchers move it away from them
-smoothly. The idea is that of regression-based latent factor models (Agarwal & Chen, KDD 2009), with weights in the
-place of latent factors.
+so a title that nobody watched has weights from its attributes only, and each watcher moves it away from them smoothly.
+The idea is that of regression-based latent factor models (Agarwal & Chen, KDD 2009), with weights in place of latent
+factors.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -28,41 +28,21 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.model.arrays import MIN_TITLES, Array, Float32s, Float64s, Int32s, Int64s
 
 LEAST_SHARE = 0.02
-"""Where attributes decide less of a title's weights, they are left out: nobody would notice."""
+"""Attributes that determine a smaller share of a title's weights are left out; the effect is negligible."""
 PAIRS_AT_ONCE = 50_000
-"""Of titles of one series: each takes as many numbers of memory as there are attributes."""
+"""Pairs of titles of one series; each takes as much memory as there are attributes."""
 YEARS = 3
-"""So many years, from one that they divide, are one attribute."""
+"""Length in years of the span that is one attribute; it begins at a multiple."""
 NOT_SHOWS = frozenset({"Music", "CM", "PV"})
 RETELLINGS = frozenset({"recap", "recaps", "soushuuhen", "digest", "compilation", "summary", "highlights"})
-"""Words of names by which a title retells another."""
+"""Words in the names of titles that retell another."""
 RETOLD = "Summary"
 
 
-class Attributes(NamedTuple):
-    """Attributes of items: CSR, a row is an item, all values are 1.
-
-    Attributes:
-        indptr: `(n_items + 1,)` int64.
-        indices: `(n,)` uint16, ascending within a row.
-        n: how many attributes there are.
-    """
-
-    indptr: Int64s
-    indices: Array
-    n: int
-
-    @property
-    def matrix(self) -> csr_array:
-        """A, `(n_items, n)` float64."""
-        ones = np.ones(len(self.indices))
-        return csr_array((ones, self.indices.astype(np.int32), self.indptr), shape=(len(self.indptr) - 1, self.n))
-
-
 def judged_by_attributes(catalogue: Catalogue) -> Int32s:
-    """Which anime may be recommended for their attributes, ascending ids.
+    """Ids of the anime that may be recommended by their attributes, ascending.
 
-    Not those without a genre, titles for adults, music videos, commercials, promotional clips, or what retells another.
+    Titles without a genre, titles for adults, music videos, commercials, promotional clips and retellings are left out.
     """
     retellings = {
         related.anime_id
@@ -84,28 +64,32 @@ def judged_by_attributes(catalogue: Catalogue) -> Int32s:
     )
 
 
-def attributes_of(anime_ids: Int32s, catalogue: Catalogue, counted: Array, min_titles: int = MIN_TITLES) -> Attributes:
-    """Read the attributes of items, those that many of them have.
+def attributes_of(anime_ids: Int32s, catalogue: Catalogue, counted: Array, min_titles: int = MIN_TITLES) -> csr_array:
+    """Collect the attributes of items, those that many of them have.
 
     Args:
         anime_ids: `(n_items,)`.
         catalogue: their facts.
-        counted: `(n_items,)` bool, the items among which an attribute has to be frequent.
-        min_titles: how many of those have to have it, at least.
+        counted: `(n_items,)` bool, the items among which an attribute must be frequent.
+        min_titles: how many of those must have it, at least.
+
+    Returns:
+        A, `(n_items, n_attributes)` float64 CSR, columns in the order of the attributes' names.
     """
-    named = [tuple(_attributes(catalogue.anime(anime_id))) for anime_id in anime_ids.tolist()]
+    named = [set(_attributes(catalogue.anime(anime_id))) for anime_id in anime_ids.tolist()]
     counts = Counter(name for names, counts in zip(named, counted.tolist(), strict=True) if counts for name in names)
-    places = {name: at for at, name in enumerate(sorted(name for name, n in counts.items() if n >= min_titles))}
-    rows = [sorted(places[name] for name in names if name in places) for names in named]
-    indptr = np.concatenate(([0], np.cumsum([len(row) for row in rows]))).astype(np.int64)
-    return Attributes(indptr, np.array([at for row in rows for at in row], dtype=np.uint16), len(places))
+    columns = {name: at for at, name in enumerate(sorted(name for name, n in counts.items() if n >= min_titles))}
+    rows = [sorted(columns[name] for name in names if name in columns) for names in named]
+    indptr = np.cumsum([0, *map(len, rows)])
+    indices = np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=indptr[-1])
+    return csr_array((np.ones(len(indices)), indices, indptr), shape=(len(rows), len(columns)))
 
 
 def _attributes(anime: Anime) -> Iterator[str]:
     yield "any"
-    yield from {f"genre {name}" for name in anime.genres}
-    yield from {f"tag {name}" for name in anime.tags}
-    yield from {f"studio {name}" for name in anime.studios}
+    yield from (f"genre {name}" for name in anime.genres)
+    yield from (f"tag {name}" for name in anime.tags)
+    yield from (f"studio {name}" for name in anime.studios)
     if anime.made_from:
         yield f"made from {anime.made_from}"
     if anime.type:
@@ -115,32 +99,29 @@ def _attributes(anime: Anime) -> Iterator[str]:
 
 
 def siblings_of(series: Int64s) -> csr_array:
-    """Who is of one series: `(n_items, n_items)` CSR, 1/√m_i at j in row i, for m_i others in i's series.
+    """Titles of the same series: `(n_items, n_items)` CSR, 1/√m_i at j in row i, for m_i others in i's series.
 
     Args:
         series: `(n_items,)` id of each item's series.
     """
     n_items = len(series)
-    order = np.argsort(series, kind="stable")
-    begins = np.flatnonzero(np.diff(series[order], prepend=-1))
-    rows: list[Sequence[int]] = [()] * n_items
-    for members in np.split(order, begins[1:]):
-        if len(members) > 1:
-            ascending = np.sort(members).tolist()
-            for i in ascending:
-                rows[i] = [j for j in ascending if j != i]
-    lengths = np.array([len(row) for row in rows], dtype=np.int64)
-    values = np.repeat(1.0 / np.sqrt(lengths.clip(1)), lengths)
-    columns = np.array([j for row in rows for j in row], dtype=np.int32)
-    return csr_array((values, columns, np.concatenate(([0], np.cumsum(lengths)))), shape=(n_items, n_items))
+    series_of = np.unique(series, return_inverse=True)[1]
+    members = csr_array((np.ones(n_items), (np.arange(n_items), series_of)), shape=(n_items, n_items))
+    pairs = (members @ members.T).tocsr()
+    pairs.setdiag(0.0)
+    pairs.eliminate_zeros()
+    pairs.sort_indices()
+    lengths = np.diff(pairs.indptr)
+    pairs.data = np.repeat(1.0 / np.sqrt(lengths.clip(1)), lengths)
+    return pairs
 
 
 class AttributeFit:
-    """Adds the regression's sums up, block by block of titles, and solves it at the end.
+    """Accumulates the sums of the regression, block by block of titles, and solves it.
 
     Args:
         attributes: A of the titles that have weights, `(n, n_attributes)`.
-        siblings: of the same titles, see `siblings_of`.
+        siblings: series of the same titles, see `siblings_of`.
         watchers: `(n,)`.
         popularity: `(n,)`, q_i.
     """
@@ -154,7 +135,7 @@ class AttributeFit:
         self._of_siblings = np.zeros(siblings.nnz)
 
     def add(self, first: int, weights: Float64s) -> None:
-        """Add a block: row k of `weights`, `(n_block, n)` float64, are those of title `first + k`."""
+        """Add a block: row k of `weights`, `(n_block, n)` float64, has the weights of title `first + k`."""
         last = first + len(weights)
         relative = weights / self._popularity[first:last, np.newaxis]
         watchers = self._watchers[first:last, np.newaxis]
@@ -183,56 +164,47 @@ class AttributeFit:
         return solved, max(0.0, above / float((watchers * pairs.data**2).sum()))
 
 
-def mixing(watchers: Int32s, popularity: Float32s, judged: Array, support: float) -> tuple[Float64s, Float64s]:
-    """How much of each item's weights are its own, s_i, and how much attributes say, (1 − s_i) q_i.
+def mixing(watchers: Int32s, popularity: Float32s, eligible: Array, support: float) -> tuple[Float64s, Float64s]:
+    """Share of each item's own weights, s_i, and factor of those from attributes, (1 − s_i) q_i.
 
-    They are 1 and 0 where an item may not be judged by attributes, or these would decide next to nothing.
+    They are 1 and 0 if an item may not be recommended by attributes, or if the share of attributes is negligible.
 
     Args:
         watchers: `(n_items,)`, n_i.
         popularity: `(n_items,)`, q_i.
-        judged: `(n_items,)` bool, which may be judged by their attributes.
+        eligible: `(n_items,)` bool, which may be recommended by their attributes.
         support: `attribute_support`.
 
     Returns:
         Two arrays, `(n_items,)` float64.
     """
     own = watchers / (watchers + support)
-    own[~judged | (1.0 - own < LEAST_SHARE)] = 1.0
+    own[~eligible | (1.0 - own < LEAST_SHARE)] = 1.0
     return own, (1.0 - own) * popularity
 
 
-class Mixed(NamedTuple):
-    """What attributes say of the items, as an artefact stores it; see `hakken.model.arrays.Arrays`."""
-
-    share: Float32s
-    indptr: Int64s
-    indices: Array
-    rows: Int32s
-    values: Array
-    scale: Float32s
-
-
-def packed(share: Float32s, attributes: Attributes, solved: Float32s, kept: Int64s) -> Mixed:
-    """Pack V into 8 bits, each attribute's by its strongest, and leave out attributes of items they decide nothing of.
+def packed(share: Float32s, attributes: csr_array, solved: Float32s, kept: Int64s) -> dict[str, Array]:
+    """Pack V into 8 bits, each attribute's by its strongest, and leave out the attributes of items with share 0.
 
     Args:
         share: `(n_items,)`, see `mixing`.
-        attributes: of all items.
+        attributes: A of all items.
         solved: V, `(n_attributes, n_kept)`.
         kept: `(n_kept,)` int64, the items that V's columns are.
+
+    Returns:
+        The arrays `attr_*` of `hakken.model.arrays.Arrays`, by name.
     """
-    lengths = np.where(share > 0, np.diff(attributes.indptr), 0)
-    chosen = np.repeat(share > 0, np.diff(attributes.indptr))
+    lengths = np.diff(attributes.indptr)
     largest = np.abs(solved).max(axis=1, initial=0.0)
     scale = np.where(largest > 0, largest / np.iinfo(np.int8).max, 1.0).astype(np.float32)
     rows = np.full(len(share), -1, dtype=np.int32)
     rows[kept] = np.arange(len(kept))
-    return Mixed(
-        share=share,
-        indptr=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
-        indices=attributes.indices[chosen],
-        rows=rows,
-        values=np.rint(solved / scale[:, np.newaxis]).T.astype(np.int8, order="C"),
-        scale=scale,
-    )
+    return {
+        "attr_share": share,
+        "attr_indptr": np.concatenate(([0], np.cumsum(np.where(share > 0, lengths, 0)))).astype(np.int64),
+        "attr_indices": attributes.indices[np.repeat(share > 0, lengths)].astype(np.uint16),
+        "attr_rows": rows,
+        "attr_values": np.rint(solved / scale[:, np.newaxis]).T.astype(np.int8, order="C"),
+        "attr_scale": scale,
+    }

@@ -2,8 +2,8 @@
 
     min Σ (r_ui − mu − b_u − b_i)² + reg_u Σ b_u² + reg_i Σ b_i²
 
-Koren, "Factor in the neighbors" (TKDD 2010), section 2.1; the order of the steps is Surprise's: items, then users, so
-that a user's bias is exactly what folding that user in gives.
+Koren, "Factor in the neighbors" (TKDD 2010), section 2.1; the steps have Surprise's order: items, then users, so
+that folding in a training user gives exactly that user's bias.
 """
 
 import numpy as np

@@ -1,9 +1,9 @@
-"""The compiled loops of training.
+"""Compiled loops of training.
 
-Every sum is added up by one thread in the order of the users, and which neighbours are kept does not depend on the
-order in which they are found: the same input gives the same bytes on any number of threads.
+One thread computes each sum, in the order of the users, and which neighbours are kept does not depend on the order in
+which they are found: equal input gives equal bytes on any number of threads.
 
-Item indices are unsigned: a compiled loop needs no test for a negative one, which doubles its speed.
+Item indices are unsigned: compiled loops then need no test for negative ones, which doubles their speed.
 """
 
 import numpy as np
@@ -37,9 +37,9 @@ def update_biases(
 
 @njit(cache=True)
 def add_pair_sums(x: float, begin: int, end: int, user_items: Array, residuals: Float64s, sums: Array) -> None:
-    """Add what one user, who rated item i with residual x, says about i and each item j of a stretch of their row.
+    """Add the products of one user, who rated item i with residual x, for i and each item j of a part of their row.
 
-    `sums` is `(n_items, 4)`, one row for each j: what an update touches lies side by side.
+    `sums` is `(n_items, 4)`, a row for each j, so that one update touches adjacent numbers.
     """
     xx = x * x
     for q in range(begin, end):
@@ -55,35 +55,14 @@ def add_pair_sums(x: float, begin: int, end: int, user_items: Array, residuals: 
 def finish_similarity(sums: Float64s, shrinkage: float, min_support: int) -> float:
     """Shrunk Pearson-baseline correlation of one pair from its four sums.
 
-    sim_ij = (n_ij − 1) / (n_ij − 1 + λ) · Σxy / √(Σx² · Σy²); 0 below the minimum support or without any deviation.
+    sim_ij = (n_ij − 1) / (n_ij − 1 + λ) · Σxy / √(Σx² · Σy²); 0 below the minimum support, or if all deviations are 0.
     """
     support = sums[SUPPORT]
     norm = np.sqrt(sums[SQUARES_I] * sums[SQUARES_J])
-    if support < max(min_support, 2) or norm == 0.0:  # one common user is no correlation
+    if support < max(min_support, 2) or norm == 0.0:  # one common user gives no correlation
         return 0.0
     sim: float = (support - 1.0) / (support - 1.0 + shrinkage) * sums[PRODUCTS] / norm
     return sim
-
-
-@njit(parallel=True, cache=True)
-def pair_sums(
-    items: Array,
-    item_indptr: Int64s,
-    item_users: Int32s,
-    item_positions: Array,
-    user_indptr: Int64s,
-    user_items: Array,
-    residuals: Float64s,
-) -> Array:
-    """The four sums of each of some items with every item, `(len(items), n_items, 4)`, from one part of the users."""
-    sums = np.zeros((len(items), len(item_indptr) - 1, N_SUMS))
-    for block in prange(len(items)):
-        i = items[block]
-        for p in range(item_indptr[i], item_indptr[i + 1]):
-            u = item_users[p]
-            x = residuals[item_positions[p]]
-            add_pair_sums(x, user_indptr[u], user_indptr[u + 1], user_items, residuals, sums[block])
-    return sums
 
 
 @njit(cache=True)
@@ -93,27 +72,27 @@ def _is_better(sim: float, j: int, other_sim: float, other_j: int) -> bool:
 
 @njit(cache=True)
 def labelled(j: int, support: float) -> int:
-    """Write a neighbour and the pair's n_ij as one whole number, `j · 2^32 + n_ij`, which is ordered as `j` is.
+    """Encode a neighbour and the pair's n_ij as one integer, `j · 2^32 + n_ij`, which has the order of `j`.
 
-    So n_ij travels through the heaps with its `j`: they compare and move as many numbers as without it.
+    Heaps then carry n_ij along without comparing or moving more numbers.
     """
     return (j << SUPPORT_BITS) + int(support)
 
 
 @njit(cache=True)
 def offer(sims: Float64s, items: Array, size: int, sim: float, j: int) -> int:
-    """Keep a neighbour in a heap whose root is the worst one kept, unless the heap is full of better ones.
+    """Add a neighbour to a heap whose root is the worst one, unless the heap is full of better ones.
 
-    Of equal similarities the lower `j` is better. `j` may be any whole number that stands for the neighbour.
+    Of equal similarities the lower `j` is better. `j` may be any integer that identifies the neighbour.
 
     Returns:
-        The heap's new size.
+        New size of the heap.
     """
     if size == len(sims):
         if not _is_better(sim, j, sims[0], items[0]):
             return size
         at = 0
-        while True:  # the new one sinks from the root
+        while True:  # sift down from the root
             child = 2 * at + 1
             if child >= size:
                 break
@@ -126,7 +105,7 @@ def offer(sims: Float64s, items: Array, size: int, sim: float, j: int) -> int:
     else:
         at = size
         size += 1
-        while at > 0:  # the new one rises from the end
+        while at > 0:  # sift up from the end
             parent = (at - 1) // 2
             if not _is_better(sims[parent], items[parent], sim, j):
                 break
@@ -152,10 +131,10 @@ def find_neighbours(
     heap_labels: Array,
     heap_sizes: Array,
 ) -> None:
-    """Compare items first..last with every later one, and offer each positive similarity to both items' heaps.
+    """Compare items first..last with all later ones, and offer each positive similarity to the heaps of both items.
 
-    Each thread has heaps of its own, `heap_*[part]`, and sums that stay in its cache; items are dealt out in turn, so
-    that popular ones, which are most of the work, spread over the threads.
+    Each thread has its own heaps, `heap_*[part]`, and sums that fit its cache. Threads take items in turn, so that
+    popular items, which are most of the work, are spread over them.
     """
     n_items = len(item_indptr) - 1
     n_parts = len(heap_sizes)
@@ -165,7 +144,7 @@ def find_neighbours(
             sums[i:] = 0.0
             for p in range(item_indptr[i], item_indptr[i + 1]):
                 u = item_users[p]
-                here = item_positions[p]  # rows are ordered by item: what follows are the later ones
+                here = item_positions[p]  # rows are sorted by item: later items follow
                 add_pair_sums(residuals[here], here + 1, user_indptr[u + 1], user_items, residuals, sums)
             for j in range(i + 1, n_items):
                 if sums[j, PRODUCTS] > 0.0:
@@ -186,7 +165,7 @@ def sort_neighbours(heap_sims: Array, heap_labels: Array, heap_sizes: Array) -> 
 
     Returns:
         counts `(n_items,)` int32; and padded to `(n_items, k_stored)`, neighbours `j` int32, `sim_ij` float64 and
-        `n_ij` int32, by falling similarity, of equal ones the lower `j` first.
+        `n_ij` int32, by descending similarity, then ascending `j`.
     """
     n_parts, n_items, k_stored = heap_sims.shape
     counts = np.zeros(n_items, dtype=np.int32)
@@ -205,7 +184,7 @@ def sort_neighbours(heap_sims: Array, heap_labels: Array, heap_sizes: Array) -> 
             end += size
         by_item = np.argsort(labels)
         negated, labels = negated[by_item], labels[by_item]
-        order = np.argsort(negated, kind="mergesort")  # stable: of equal ones the lower j stays first
+        order = np.argsort(negated, kind="mergesort")  # stable: the lower j of equal ones stays first
         count = min(found, k_stored)
         counts[i] = count
         for rank in range(count):
@@ -229,7 +208,7 @@ def add_co_watching(
     liking: Float64s,
     gram: Float64s,
 ) -> None:
-    """Add Σ_u x_ui x_uj to G for items i of first..last and every j from i on; items are dealt out in turn.
+    """Add Σ_u x_ui x_uj to G for items i of first..last and every j ≥ i; threads take items in turn.
 
     The arguments are as in `hakken.training.matrix.ScoreMatrix`, `liking` being `x_ui` in the order of the users.
     """
@@ -237,7 +216,7 @@ def add_co_watching(
         for i in range(first + part, last, n_parts):
             row = gram[i]
             for p in range(item_indptr[i], item_indptr[i + 1]):
-                here = item_positions[p]  # rows are ordered by item: what follows are the later ones
+                here = item_positions[p]  # rows are sorted by item: later items follow
                 x = liking[here]
                 for q in range(here, user_indptr[item_users[p] + 1]):
                     row[user_items[q]] += x * liking[q]

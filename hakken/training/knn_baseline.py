@@ -1,4 +1,4 @@
-"""Hakken's trainer as a scikit-surprise algorithm: where `surprise.KNNBaseline` stands, this can stand.
+"""Hakken's KNN-with-baseline as a scikit-surprise algorithm, a replacement for `surprise.KNNBaseline`.
 
     r_hat = b_ui + Σ_{j ∈ N_k(i;u)} w_ij (r_uj − b_uj) / (prior + Σ_{j ∈ N_k(i;u)} w_ij),  w_ij = sim_ij^amplification
 
@@ -9,59 +9,44 @@ the neighbors" (TKDD 2010), equations 2-3.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numba
 import numpy as np
+from scipy.sparse import csr_array
 from surprise import AlgoBase, Prediction, Trainset
 
 from hakken.model.arrays import Array, Float64s, Int64s
 from hakken.training.baselines import als_baselines
-from hakken.training.dense import fill_similarities, interpolate, interpolate_pairs, turn
+from hakken.training.knn_kernels import all_similarities, interpolate
 from hakken.training.matrix import ScoreMatrix
 
 SIM_DEFAULTS = {"name": "pearson_baseline", "user_based": False, "shrinkage": 100, "min_support": 1}
 BSL_DEFAULTS = {"method": "als", "reg_u": 15, "reg_i": 10, "n_epochs": 10}
 ONLY = {"name": "pearson_baseline", "user_based": False, "method": "als"}
-"""Options that Surprise has more values for: any other one is refused."""
-ITEMS_AT_ONCE = 1024
-"""Compiled code does not hear Ctrl-C: it comes back after so many items."""
+"""Options for which Surprise has more values, which are refused here."""
 UNKNOWN = -1
-"""Inner index of a user or an item that the trainset does not hold."""
-
-
-class Rows(NamedTuple):
-    """The ratings as the trainset orders them, which is how Surprise decides between equal similarities.
-
-    Attributes:
-        indptr: `(n_users + 1,)` int64, where each user's row begins.
-        items: `(n,)` uint16, or uint32 where there are more than 65,536 items: item of each entry.
-        ratings: `(n,)` float64, on the trainset's scale.
-    """
-
-    indptr: Int64s
-    items: Array
-    ratings: Float64s
+"""Inner index of a user or an item that is not in the trainset."""
 
 
 class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no types
-    """A drop-in for `surprise.KNNBaseline`, item-based with `pearson_baseline`, which are the defaults here.
+    """A replacement for `surprise.KNNBaseline`, item-based with `pearson_baseline`, which are the defaults here.
 
     Arguments, predictions, `details`, `get_neighbors`, `sim`, `bu`, `bi`, `bx` and `by` are Surprise's. `sim` is
-    float64 as there: half the width would save a tenth of the time, and would take another neighbour where two
-    similarities are all but equal. A pair whose residuals are all 0 has similarity 0; Surprise divides by zero there.
+    float64 too: float32 would save a tenth of the time, and choose other neighbours if similarities are almost equal. A
+    pair whose residuals are all 0 has similarity 0; Surprise divides by zero.
 
     Args:
         k: neighbours used for a prediction, at most.
         min_k: with fewer neighbours, the prediction is the baseline.
-        sim_options: `shrinkage` (100) and `min_support` (1); also `name` and `user_based`, which have one value.
-        bsl_options: `reg_u` (15), `reg_i` (10) and `n_epochs` (10); also `method`, which has one value, `als`.
-        verbose: whether to print what is being done.
+        sim_options: `shrinkage` (100) and `min_support` (1); also `name` and `user_based`, with one value each.
+        bsl_options: `reg_u` (15), `reg_i` (10) and `n_epochs` (10); also `method`, with one value, `als`.
+        verbose: whether to print each step.
         amplification: exponent on a similarity when neighbours are weighted, see `hakken.model.Parameters`.
         prior: added to the sum of the weights, see there.
 
     Raises:
-        ValueError: an option that is not one of these, or a value that it can't have. Surprise swallows the first.
+        ValueError: an unknown option, which Surprise ignores, or an invalid value.
     """
 
     bu: Any  # arrays of float64; AlgoBase sets None before a fit
@@ -78,7 +63,7 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         amplification: float = 1.0,
         prior: float = 0.0,
     ) -> None:
-        # Copies: AlgoBase writes to the dictionaries that it is given, and a search gives all candidates the same ones.
+        # Copies: AlgoBase modifies its dictionaries, and a search passes the same ones to all candidates.
         sim_options = _complete("sim_options", sim_options or {}, SIM_DEFAULTS)
         bsl_options = _complete("bsl_options", bsl_options or {}, BSL_DEFAULTS)
         for name in ("min_support", "n_epochs"):
@@ -102,13 +87,13 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
             ValueError: the trainset holds no rating.
         """
         super().fit(trainset)
-        rows = _rows_of(trainset)
-        self._matrix = _matrix_of(rows, trainset.n_items)
+        indptr, items, ratings = _rows_of(trainset)
+        self._matrix = _matrix_of(indptr, items, ratings, trainset.n_items)
         self.n_x, self.n_y, self.xr, self.yr = trainset.n_items, trainset.n_users, trainset.ir, trainset.ur
         self.bu, self.bi = self.compute_baselines()
         self.bx, self.by = self.bi, self.bu
-        per_entry = np.repeat(self._matrix.mu + self.bu, np.diff(rows.indptr)) + self.bi[rows.items]
-        self._entries = rows.indptr, rows.items, rows.ratings - per_entry
+        per_entry = np.repeat(self._matrix.mu + self.bu, np.diff(indptr)) + self.bi[items]
+        self._entries = indptr, items, ratings - per_entry
         self.sim = self.compute_similarities()
         return self
 
@@ -129,31 +114,16 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         return self.bu, self.bi
 
     def compute_similarities(self) -> Float64s:
-        """Compare all pairs of items, each pair once, on all cores.
+        """Compute the similarities of all pairs of items, on all cores.
 
         Returns:
             `(n_items, n_items)` float64, symmetric, by inner id, in [-1, 1]; an item's with itself is 1.
         """
         if self.verbose:
             print("Computing the pearson_baseline similarity matrix...")  # noqa: T201 - the same
-        m = self._matrix
-        residuals = m.residuals(*self.compute_baselines())
-        sim = np.zeros((m.n_items, m.n_items))
-        for first in range(0, m.n_items, ITEMS_AT_ONCE):
-            fill_similarities(
-                first,
-                min(first + ITEMS_AT_ONCE, m.n_items),
-                numba.get_num_threads(),
-                m.item_indptr,
-                m.item_users,
-                m.item_positions,
-                m.user_indptr,
-                m.user_items,
-                residuals,
-                float(self.sim_options["shrinkage"]),
-                int(self.sim_options["min_support"]),
-                sim,
-            )
+        residuals = self._matrix.residuals(*self.compute_baselines())
+        shrinkage, min_support = float(self.sim_options["shrinkage"]), int(self.sim_options["min_support"])
+        sim = all_similarities(self._matrix, residuals, shrinkage, min_support)
         if self.verbose:
             print("Done computing similarity matrix.")  # noqa: T201 - the same
         return sim
@@ -162,12 +132,12 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         """Predict one rating; `AlgoBase.predict` calls this.
 
         Args:
-            u: inner id of a user; anything else, AlgoBase gives a string, is one that the trainset does not hold.
-            i: the same of an item.
+            u: inner id of a user; AlgoBase passes a string for one that is not in the trainset.
+            i: the same for an item.
 
         Returns:
-            `r_hat` in score points, not clipped, with `actual_k`, how many neighbours there were; what is known of the
-            baseline, alone, for an unknown user or item.
+            `r_hat` in score points, not clipped, with `actual_k`, the number of neighbours; for an unknown user or item
+            only the known part of the baseline.
         """
         knows_user, knows_item = self.trainset.knows_user(u), self.trainset.knows_item(i)
         baseline = self._matrix.mu
@@ -175,14 +145,11 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         baseline += self.bi[i] if knows_item else 0.0
         if not (knows_user and knows_item):
             return float(baseline)
-        indptr, items, residuals = self._entries
-        heaps = np.empty(self.k), np.empty(self.k, dtype=np.int32)
-        begin, end = int(indptr[u]), int(indptr[u + 1])
-        added, actual_k = interpolate(begin, end, items, residuals, self.sim[i], *self._rule, *heaps)
-        return float(baseline + added), {"actual_k": actual_k}
+        added, counts = self._interpolate(np.array([u]), np.array([i]), 1)
+        return float(baseline + added[0]), {"actual_k": int(counts[0])}
 
     def test(self, testset: Sequence[tuple[Any, Any, float | None]], verbose: bool = False) -> list[Prediction]:
-        """Predict all ratings of a testset at once; each is what `predict` says of it, to the last bit.
+        """Predict all ratings of a testset at once; each equals that of `predict` to the last bit.
 
         Args:
             testset: triples of a raw user id, a raw item id and a true rating.
@@ -195,15 +162,13 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         baseline += np.where(items != UNKNOWN, self.bi[items], 0.0)
         known = np.flatnonzero((users != UNKNOWN) & (items != UNKNOWN))
         known = known[np.argsort(items[known], kind="stable")]
-        added, counts = interpolate_pairs(
-            users[known], items[known], numba.get_num_threads(), *self._entries, self.sim, int(self.k), *self._rule
-        )
+        added, counts = self._interpolate(users[known], items[known], numba.get_num_threads())
         baseline[known] += added
         actual_k = np.full(len(testset), UNKNOWN)
         actual_k[known] = counts
         lowest, highest = self.trainset.rating_scale
         predictions = [
-            Prediction(u, i, r_ui, est, _details(n))
+            Prediction(u, i, r_ui, est, ({} if n == UNKNOWN else {"actual_k": n}) | {"was_impossible": False})
             for (u, i, r_ui), est, n in zip(
                 testset, baseline.clip(lowest, highest).tolist(), actual_k.tolist(), strict=True
             )
@@ -212,9 +177,9 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
             print(*predictions, sep="\n")  # noqa: T201 - as Surprise does when it is asked to
         return predictions
 
-    @property
-    def _rule(self) -> tuple[int, float, float]:
-        return int(self.min_k), float(self.amplification), float(self.prior)
+    def _interpolate(self, users: Int64s, items: Int64s, n_threads: int) -> tuple[Float64s, Int64s]:
+        k, min_k, amplification, prior = int(self.k), int(self.min_k), float(self.amplification), float(self.prior)
+        return interpolate(users, items, n_threads, *self._entries, self.sim, k, min_k, amplification, prior)
 
 
 def _complete(what: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,7 +195,7 @@ def _complete(what: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) 
 
 
 def _require(name: str, value: object, *, whole: bool = False) -> None:
-    """Refuse what is no number (NumPy's are, truth values are not), below 0, or infinite."""
+    """Refuse values that are not numbers (NumPy's are, booleans are not), below 0, or infinite."""
     number = math.nan
     if isinstance(value, int | np.integer) or (not whole and isinstance(value, float | np.floating)):
         number = float(value)
@@ -238,8 +203,15 @@ def _require(name: str, value: object, *, whole: bool = False) -> None:
         raise ValueError(f"{name} must be {'a whole' if whole else 'a'} number, 0 or above, not {value!r}.")
 
 
-def _rows_of(trainset: Trainset) -> Rows:
-    """Read a trainset's dictionary of lists of pairs without making an object for any of them."""
+def _rows_of(trainset: Trainset) -> tuple[Int64s, Array, Float64s]:
+    """Read a trainset in its order, by which Surprise decides between equal similarities.
+
+    No object is created for each of its pairs.
+
+    Returns:
+        `(n_users + 1,)` int64, where each user's entries begin; of each entry the item, `(n,)` uint32, and the rating,
+        `(n,)` float64, on the trainset's scale.
+    """
     ratings = [trainset.ur.get(u, ()) for u in range(trainset.n_users)]
     indptr = np.zeros(len(ratings) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, ratings), np.int64, len(ratings)), out=indptr[1:])
@@ -247,36 +219,20 @@ def _rows_of(trainset: Trainset) -> Rows:
         raise ValueError("The trainset holds no rating: there is nothing to train from.")
     numbers = chain.from_iterable(chain.from_iterable(ratings))
     pairs = np.fromiter(numbers, np.float64, 2 * int(indptr[-1])).reshape(-1, 2)
-    return Rows(indptr, pairs[:, 0].astype(_unsigned(trainset.n_items)), pairs[:, 1].copy())
+    return indptr, pairs[:, 0].astype(np.uint32), pairs[:, 1].copy()
 
 
-def _matrix_of(rows: Rows, n_items: int) -> ScoreMatrix:
-    """Sort the ratings by item, and by user and item; the scores of this matrix are float64, on any scale."""
-    indptr, items, ratings = rows
-    item_indptr, places, item_users = turn(indptr, items, n_items)
-    item_ratings: Array = np.empty_like(ratings)
-    item_ratings[places] = ratings
-    user_indptr, positions, user_items = turn(item_indptr, item_users, len(indptr) - 1)
-    user_ratings: Array = np.empty_like(ratings)
-    user_ratings[positions] = item_ratings
-    return ScoreMatrix(
-        mu=float(ratings.mean()),
-        user_indptr=user_indptr,
-        user_items=user_items.astype(items.dtype),
-        user_scores=user_ratings,
-        item_indptr=item_indptr,
-        item_users=item_users,
-        item_scores=item_ratings,
-        item_positions=positions,
-    )
-
-
-def _unsigned(n_items: int) -> type[np.uint16 | np.uint32]:
-    return np.uint16 if n_items <= np.iinfo(np.uint16).max + 1 else np.uint32
+def _matrix_of(indptr: Int64s, items: Array, ratings: Float64s, n_items: int) -> ScoreMatrix:
+    """Sort the ratings by user and item; the scores of this matrix are float64, on any scale."""
+    n_users = len(indptr) - 1
+    numbered = csr_array((np.arange(len(items)), items, indptr), shape=(n_users, n_items))
+    order = numbered.tocsc().tocsr().data  # counting sorts, which keep repeated pairs
+    users = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(indptr))
+    return ScoreMatrix.of_entries(users, items[order], ratings[order], n_users, n_items)
 
 
 def _inner_ids(to_inner: Callable[[Any], int], raw_ids: list[Any]) -> Int64s:
-    """Look each different raw id up once; `(len(raw_ids),)` int64, `UNKNOWN` where there is none."""
+    """Look up each distinct raw id once; `(len(raw_ids),)` int64, `UNKNOWN` for ids that are not in the trainset."""
     inner = {}
     for raw in set(raw_ids):
         try:
@@ -284,7 +240,3 @@ def _inner_ids(to_inner: Callable[[Any], int], raw_ids: list[Any]) -> Int64s:
         except ValueError:
             inner[raw] = UNKNOWN
     return np.fromiter(map(inner.__getitem__, raw_ids), np.int64, len(raw_ids))
-
-
-def _details(actual_k: int) -> dict[str, Any]:
-    return {"was_impossible": False} if actual_k == UNKNOWN else {"actual_k": actual_k, "was_impossible": False}

@@ -11,7 +11,7 @@ from hakken.training.tables import RatingTable
 
 @dataclass(frozen=True, eq=False)
 class ScoreMatrix:
-    """All scored entries, in the order of users and items (CSR) and, turned, in that of items and users (CSC).
+    """All scored entries, sorted by user and item (CSR) and, transposed, by item and user (CSC).
 
     Attributes:
         mu: mean score.
@@ -19,9 +19,9 @@ class ScoreMatrix:
         user_items: `(n_scored,)` uint16, or uint32 where there are more than 65,536 items: item of each entry.
         user_scores: `(n_scored,)` int8, score points.
         item_indptr: `(n_items + 1,)` int64, where each item's column begins.
-        item_users: `(n_scored,)` int32, user of each entry, turned.
-        item_scores: `(n_scored,)` int8, turned.
-        item_positions: `(n_scored,)` uint32, where in the user order each turned entry stands.
+        item_users: `(n_scored,)` int32, user of each entry, transposed.
+        item_scores: `(n_scored,)` int8, transposed.
+        item_positions: `(n_scored,)` uint32, index of each transposed entry in the user order.
     """
 
     mu: float
@@ -35,10 +35,10 @@ class ScoreMatrix:
 
     @classmethod
     def of(cls, table: RatingTable) -> "ScoreMatrix":
-        """Take the scored entries of a table; unscored ones play no part in a prediction.
+        """Build the matrix of a table's scored entries; predictions do not use the others.
 
         Raises:
-            TableError: there is none, or there are more than 32-bit positions reach.
+            TableError: there are none, or too many for 32-bit positions.
         """
         scored = table.scores > 0
         users, scores = table.users[scored], table.scores[scored]
@@ -46,12 +46,24 @@ class ScoreMatrix:
             raise TableError("No entry of the rating table has a score: there is nothing to train from.")
         if len(users) > np.iinfo(np.uint32).max:
             raise TableError("The rating table is too large: positions of scores have 32 bits.")
-        n_items = len(table.anime_ids)
-        items = table.items[scored].astype(np.uint16 if n_items <= np.iinfo(np.uint16).max + 1 else np.uint32)
+        return cls.of_entries(users, table.items[scored], scores, table.n_users, len(table.anime_ids))
+
+    @classmethod
+    def of_entries(cls, users: Int32s, items: Array, scores: Array, n_users: int, n_items: int) -> "ScoreMatrix":
+        """Build the matrix of entries that are sorted by user, then item.
+
+        Args:
+            users: `(n,)` int32.
+            items: `(n,)`.
+            scores: `(n,)`.
+            n_users: number of users.
+            n_items: number of items.
+        """
+        items = items.astype(np.uint16 if n_items <= np.iinfo(np.uint16).max + 1 else np.uint32)
         positions = np.argsort(items, kind="stable").astype(np.uint32)
         return cls(
             mu=float(scores.mean(dtype=np.float64)),
-            user_indptr=_indptr(users, table.n_users),
+            user_indptr=_indptr(users, n_users),
             user_items=items,
             user_scores=scores,
             item_indptr=_indptr(items, n_items),
@@ -62,22 +74,22 @@ class ScoreMatrix:
 
     @property
     def n_users(self) -> int:
-        """How many rows there are, some of them maybe empty."""
+        """Number of rows; some may be empty."""
         return len(self.user_indptr) - 1
 
     @property
     def n_items(self) -> int:
-        """How many columns there are, some of them maybe empty."""
+        """Number of columns; some may be empty."""
         return len(self.item_indptr) - 1
 
     @property
     def n_scored(self) -> int:
-        """How many entries have a score."""
+        """Number of scored entries."""
         return len(self.user_scores)
 
     @property
     def raters(self) -> Int32s:
-        """`(n_items,)` int32: how many users scored each item."""
+        """`(n_items,)` int32: number of users who scored each item."""
         return np.diff(self.item_indptr).astype(np.int32)
 
     def residuals(self, b_u: Float64s, b_i: Float64s) -> Float64s:

@@ -1,4 +1,4 @@
-"""Hyper-parameters as a file: what `hakken tune` finds, and `hakken train --params` takes."""
+"""Hyper-parameters as a file: `hakken tune` writes it, `hakken train --params` reads it."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from hakken.model.manifest import Parameters
 
 
 def read_parameters(path: Path) -> Parameters:
-    """Read `Parameters` from JSON; what the file does not name keeps its default.
+    """Read `Parameters` from JSON; parameters that the file does not name keep their defaults.
 
     Raises:
-        ConfigError: the file can't be read, names a parameter that there isn't, or gives one an impossible value.
+        ConfigError: the file can't be read, names an unknown parameter, or gives one an impossible value.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=Parameters)
@@ -23,22 +23,14 @@ def read_parameters(path: Path) -> Parameters:
         raise ConfigError(f"The parameters in {path} can't be used: {error}.") from error
 
 
-def write_parameters(path: Path, parameters: Parameters) -> None:
-    """Write `Parameters` as JSON, for people to read too: all of them, whole or not at all.
-
-    Raises:
-        TableError: the file can't be written.
-    """
-    write_whole(path, msgspec.json.format(msgspec.json.encode(parameters), indent=2) + b"\n")
-
-
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all.
+    """Write a file completely or not at all, and the directories above it.
 
     Raises:
         TableError: the file can't be written.
     """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as file:
             file.write(content)
     except OSError as error:

@@ -13,7 +13,7 @@ from hakken import __version__, catalogue
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.errors import ConfigError, StorageError
-from hakken.model.arrays import Arrays, Float64s, Int32s
+from hakken.model.arrays import Array, Arrays, Float64s, Int32s
 from hakken.model.manifest import N_QUANTILES, Manifest, Parameters, People, Sizes
 from hakken.model.store import Artefact, replacing, write_manifest
 from hakken.ratings import MAX_SCORE, MIN_SCORE
@@ -22,7 +22,7 @@ from hakken.training.baselines import als_baselines
 from hakken.training.matrix import ScoreMatrix
 from hakken.training.preferences import preference_weights
 from hakken.training.progress import SILENT, Progress
-from hakken.training.similarities import Quantised, pearson_baseline, quantise
+from hakken.training.similarities import pearson_baseline, quantise
 from hakken.training.tables import RatingTable
 
 NOTHING_KNOWN = Catalogue([])
@@ -33,7 +33,7 @@ class Fitted(NamedTuple):
 
     Attributes:
         arrays: what serving needs.
-        manifest: its description, but for the files.
+        manifest: its description, without the files.
         b_u: `(n_users,)` float64, the training users' biases; an artefact does not hold them.
     """
 
@@ -42,29 +42,19 @@ class Fitted(NamedTuple):
     b_u: Float64s
 
 
-class FromScores(NamedTuple):
-    """What is learnt from scores alone: KNN-with-baseline.
-
-    Attributes:
-        matrix: the scored entries.
-        b_u: `(n_users,)` float64, user biases, score points.
-        b_i: `(n_items,)` float64, item biases, score points.
-        similarities: the strongest of each item, packed.
-    """
-
-    matrix: ScoreMatrix
-    b_u: Float64s
-    b_i: Float64s
-    similarities: Quantised
-
-
-def fit_scores(table: RatingTable, parameters: Parameters, progress: Progress = SILENT) -> FromScores:
+def fit_scores(
+    table: RatingTable, parameters: Parameters, progress: Progress = SILENT
+) -> tuple[ScoreMatrix, Float64s, dict[str, Array]]:
     """Compute biases and similarities.
 
     Args:
         table: the ratings.
         parameters: hyper-parameters.
-        progress: told of each stage.
+        progress: receives each stage.
+
+    Returns:
+        The scored entries; `b_u`, `(n_users,)` float64, score points; and, by name, the arrays `b_i`, `raters` and
+        `sim_*` of `hakken.model.arrays.Arrays`.
 
     Raises:
         TableError: no entry of the table has a score.
@@ -81,7 +71,7 @@ def fit_scores(table: RatingTable, parameters: Parameters, progress: Progress = 
         min_similarity=parameters.min_similarity,
         progress=progress,
     )
-    return FromScores(matrix, b_u, b_i, quantise(neighbours, int(matrix.raters.max())))
+    return matrix, b_u, {"b_i": b_i, "raters": matrix.raters, **quantise(neighbours, int(matrix.raters.max()))}
 
 
 def fit(
@@ -96,30 +86,19 @@ def fit(
     Args:
         table: the ratings.
         parameters: hyper-parameters.
-        titles: what is known of the anime; those of it that may be judged by their attributes get a row too.
-        progress: told of each stage.
-        data_time: up to when the ratings go, see `hakken.data_time`, where the table does not tell; None where nobody
-            knows.
+        titles: facts of the anime; titles that may be recommended by their attributes get a row too.
+        progress: receives each stage.
+        data_time: data time, see `hakken.data_time`, if the table has none; None if it is unknown.
 
     Raises:
         TableError: no entry of the table has a score.
     """
     n_listed = len(table.anime_ids)
     table = with_anime(table, judged_by_attributes(titles))
-    matrix, b_u, b_i, packed = fit_scores(table, parameters, progress)
+    matrix, b_u, from_scores = fit_scores(table, parameters, progress)
     weights = preference_weights(table, matrix.mu, titles, parameters, progress)
     n_users = int(np.count_nonzero(np.diff(matrix.user_indptr)))
-    arrays = Arrays(
-        anime_ids=table.anime_ids,
-        b_i=b_i,
-        raters=matrix.raters,
-        sim_indptr=packed.indptr,
-        sim_indices=packed.indices,
-        sim_values=packed.values,
-        sim_scale=packed.scale,
-        sim_support=packed.support,
-        **weights._asdict(),
-    )
+    arrays = Arrays(anime_ids=table.anime_ids, **from_scores, **weights)
     manifest = Manifest(
         created=training_date(),
         data_time=table.newest or data_time,
@@ -130,8 +109,8 @@ def fit(
             items=n_listed,
             entries=len(table),
             scored=matrix.n_scored,
-            neighbours=len(packed.indices),
-            preferences=len(weights.pref_indices),
+            neighbours=len(arrays.sim_indices),
+            preferences=len(weights["pref_indices"]),
         ),
         people=people_of(matrix, b_u),
         parameters=parameters,
@@ -141,11 +120,11 @@ def fit(
 
 
 def people_of(matrix: ScoreMatrix, b_u: Float64s) -> People:
-    """Sum up how the training users score: what one visitor is compared with.
+    """Summarise how the training users score, for comparison with a visitor.
 
     Args:
         matrix: the scored entries.
-        b_u: `(n_users,)` user biases, score points; those of users without a score, 0 by definition, are left out.
+        b_u: `(n_users,)` user biases, score points; users without a score, whose bias is 0 by definition, are left out.
     """
     counts = np.bincount(matrix.user_scores, minlength=MAX_SCORE + 1)[MIN_SCORE:]
     quantiles = np.quantile(b_u[np.diff(matrix.user_indptr) > 0], np.linspace(0.0, 1.0, N_QUANTILES))
@@ -155,26 +134,26 @@ def people_of(matrix: ScoreMatrix, b_u: Float64s) -> People:
 def with_preference_weights(
     fitted: Fitted, table: RatingTable, parameters: Parameters, titles: Catalogue = NOTHING_KNOWN
 ) -> Fitted:
-    """The same model with preference weights learnt anew; what the parameters say of the rest is taken as it is.
+    """Train the preference weights of a model again; its other arrays do not change.
 
     Args:
         fitted: a model of the table and the titles.
         table: the ratings.
-        parameters: as of `preference_weights`.
-        titles: what is known of the anime.
+        parameters: see `preference_weights`; all of them are put into the manifest.
+        titles: facts of the anime.
     """
     table = with_anime(table, fitted.arrays.anime_ids)
     weights = preference_weights(table, fitted.manifest.mu, titles, parameters)
-    sizes = msgspec.structs.replace(fitted.manifest.sizes, preferences=len(weights.pref_indices))
+    sizes = msgspec.structs.replace(fitted.manifest.sizes, preferences=len(weights["pref_indices"]))
     return Fitted(
-        dataclasses.replace(fitted.arrays, **weights._asdict()),
+        dataclasses.replace(fitted.arrays, **weights),
         msgspec.structs.replace(fitted.manifest, sizes=sizes, parameters=parameters),
         fitted.b_u,
     )
 
 
 def with_anime(table: RatingTable, anime_ids: Int32s) -> RatingTable:
-    """The same table with some anime among its own, which nobody need have on a list.
+    """Add anime to a table, which need not be on any list.
 
     Args:
         table: the ratings.
@@ -196,19 +175,19 @@ def train(
     *,
     data_time: str | None = None,
 ) -> Artefact:
-    """Train a model and write its artefact; `out` is replaced whole at the very end, or not at all.
+    """Train a model and write its artefact; `out` is replaced completely at the end, or not at all.
 
     Args:
         table: the ratings.
-        titles: the catalogue that goes with the model.
-        out: directory of the artefact; may hold an earlier one.
+        titles: the catalogue of the model.
+        out: directory of the artefact; may contain an earlier one.
         parameters: hyper-parameters.
-        progress: told of each stage.
-        data_time: as of `fit`.
+        progress: receives each stage.
+        data_time: see `fit`.
 
     Raises:
         TableError: no entry of the table has a score.
-        StorageError: `out` is something else than a model, which is found before any work, or can't be written.
+        StorageError: `out` is not a model, which is checked first, or can't be written.
     """
     with replacing(out) as staged:
         artefact = save(fit(table, parameters, titles, progress, data_time), titles, staged, progress)
@@ -220,13 +199,13 @@ def save(fitted: Fitted, titles: Catalogue, directory: Path, progress: Progress 
 
     Args:
         fitted: the model.
-        titles: the catalogue that goes with it.
-        directory: where its files go.
-        progress: told of the stage.
+        titles: the catalogue of the model.
+        directory: directory of its files.
+        progress: receives the stage.
 
     Raises:
-        StorageError: the disk refuses.
-        ArtefactCorrupt: what was written can't be opened.
+        StorageError: the disk refuses the files.
+        ArtefactCorrupt: the artefact that was written can't be opened.
     """
     with progress.stage("writing"):
         try:
@@ -235,15 +214,15 @@ def save(fitted: Fitted, titles: Catalogue, directory: Path, progress: Progress 
             artefact = write_manifest(directory, fitted.manifest)
         except OSError as error:
             raise StorageError(f"The model can't be written: {error.strerror or error}.") from error
-        ModelBundle.read(artefact)  # what can't be opened must not take the place of what can
+        ModelBundle.read(artefact)  # a model that cannot be opened must not replace one that can
     return artefact
 
 
 def training_date() -> str:
-    """Now or, for a build that can be repeated to the byte, `SOURCE_DATE_EPOCH` (reproducible-builds.org).
+    """Now or, for reproducible builds, `SOURCE_DATE_EPOCH` (reproducible-builds.org).
 
     Raises:
-        ConfigError: that variable holds no time.
+        ConfigError: that variable is not a time.
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     try:

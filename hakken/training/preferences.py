@@ -3,15 +3,15 @@
     min ‖X − XW‖² + Σ_i (λ + δ G_ii) ‖w_i·‖²,  diag(W) = 0,  G = XᵀX
     P = (G + diag(λ + δ G_ii))⁻¹,  w_ji = −P_ji / P_ii  (j ≠ i),  δ = dropout / (1 − dropout)
 
-X is users × anime; an entry says how much it was liked (`hakken.model.preference`), times (n_u / 100)^−activity:
-the n_u entries of one list add n_u² products to G, so that the longest would drown the others. Steck, "Embarrassingly
+X is users × anime; an entry is how much it was liked (`hakken.model.preference`), times (n_u / 100)^−activity:
+the n_u entries of one list add n_u² products to G, so the longest would otherwise dominate. Steck, "Embarrassingly
 shallow autoencoders for sparse data" (WWW 2019); dropout: Steck, "Autoencoders that don't overfit towards the identity"
 (NeurIPS 2020). Of each title `i` the `pref_stored` strongest weights are kept, fewer where few people watched it.
 
-Titles that fewer than `min_watchers` people watched get no weights of their own: nothing dependable is known of them.
-The others' are raised by (N_i + late) / N_i where N_i people could have watched title i (docs/time.md). All that may be
-judged by attributes are mixed with what these and their series say, the more the fewer people watched
-(`hakken.training.attributes`).
+Titles that fewer than `min_watchers` people watched get no weights of their own, which would not be reliable. Those of
+the others are multiplied by (N_i + late) / N_i, if N_i people could have watched title i (docs/time.md). Weights of
+titles that may be recommended by attributes are mixed with weights from attributes and series, the more the fewer
+people watched (`hakken.training.attributes`).
 """
 
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import get_num_threads
 from scipy.linalg import lapack
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, diags_array
 
 from hakken.catalogue import Catalogue
-from hakken.model.arrays import Array, Float32s, Float64s, Int32s, Int64s, index_type
+from hakken.model.arrays import Array, Float64s, Int32s, Int64s, index_type
 from hakken.model.manifest import Parameters
 from hakken.model.preference import USUAL_LENGTH, liking_of, shrunk_mean
 from hakken.ratings import CODE_OF_STATUS, Status
@@ -35,48 +35,31 @@ from hakken.training.similarities import ITEMS_AT_ONCE
 from hakken.training.tables import UNKNOWN_STATUS, RatingTable
 
 QUANTA = 2**15 - 1
-"""A stored value of this much is its title's strongest weight."""
+"""Stored value of a title's strongest weight."""
 FEWEST_STORED = 20
-"""A title keeps as many weights as people watched it, and so many more."""
+"""A title keeps as many weights as people watched it, plus this number."""
 FEWEST_REACHED = 30
-"""The number of those who could have watched a title is taken to be at least so large."""
-
-
-class PreferenceWeights(NamedTuple):
-    """Weights as an artefact stores them, by the names of the arrays; see `hakken.model.arrays.Arrays`."""
-
-    watchers: Int32s
-    popularity: Float32s
-    pref_indptr: Int64s
-    pref_indices: Array
-    pref_values: Array
-    pref_scale: Float32s
-    attr_share: Float32s
-    attr_indptr: Int64s
-    attr_indices: Array
-    attr_rows: Int32s
-    attr_values: Array
-    attr_scale: Float32s
+"""Lower bound of the number of people who could have watched a title."""
 
 
 class Items(NamedTuple):
-    """What is known of the items of a table, beside who watched them.
+    """Facts of the items of a table.
 
     Attributes:
-        year: `(n_items,)` int64, 0 where it is unknown.
-        members: `(n_items,)` int64, the site's count; 0 where it is unknown.
+        year: `(n_items,)` int64, 0 if unknown.
+        members: `(n_items,)` int64, the site's count, 0 if unknown.
         series: `(n_items,)` int64, id of the series.
-        judged: `(n_items,)` bool, which may be judged by their attributes.
+        eligible: `(n_items,)` bool, which may be recommended by their attributes.
     """
 
     year: Int64s
     members: Int64s
     series: Int64s
-    judged: Array
+    eligible: Array
 
     @classmethod
     def of(cls, anime_ids: Int32s, catalogue: Catalogue) -> "Items":
-        """Look some anime up."""
+        """Look up the facts of some anime."""
         columns = catalogue.columns
         known = np.isin(anime_ids, columns.ids)
         positions = np.searchsorted(columns.ids, anime_ids[known])
@@ -97,16 +80,19 @@ class Items(NamedTuple):
 
 def preference_weights(
     table: RatingTable, mu: float, catalogue: Catalogue, parameters: Parameters, progress: Progress = SILENT
-) -> PreferenceWeights:
+) -> dict[str, Array]:
     """Learn the weights from all entries of a table, scored or not.
 
     Args:
-        table: the ratings; titles that nobody has on a list may be among its anime.
+        table: the ratings; its anime may include titles that are on no list.
         mu: mean score.
         catalogue: years, members, series and attributes of the titles; may lack any.
         parameters: `liking`, `unscored`, `unknown`, `planned`, `activity`, `pref_reg`, `dropout`, `min_watchers`,
             `pref_stored`, `late`, `attribute_reg`, `attribute_support`.
-        progress: told of each stage.
+        progress: receives each stage.
+
+    Returns:
+        The arrays `watchers`, `popularity`, `pref_*` and `attr_*` of `hakken.model.arrays.Arrays`, by name.
     """
     with progress.stage("liking"):
         watched = is_watched(table)
@@ -121,29 +107,28 @@ def preference_weights(
     with progress.stage("attributes"):
         attributes = by_attributes.attributes_of(table.anime_ids, catalogue, learnt)
         siblings = by_attributes.siblings_of(items.series)[:, kept]
-        fit = by_attributes.AttributeFit(attributes.matrix[kept], siblings[kept], watchers[kept], popular[kept])
+        fit = by_attributes.AttributeFit(attributes[kept], siblings[kept], watchers[kept], popular[kept])
     with progress.stage("preferences", len(kept), "anime") as advance:
         blocks = _weights(_inverse(gram, parameters))
         counts = np.minimum(parameters.pref_stored, FEWEST_STORED + watchers[kept])
         strongest = _strongest(blocks, counts, fit)
         advance(len(kept))
     solved, of_siblings = fit.solve(parameters.attribute_reg)
-    own, share = by_attributes.mixing(watchers, popular, items.judged, parameters.attribute_support)
+    own, share = by_attributes.mixing(watchers, popular, items.eligible, parameters.attribute_support)
     own *= 1.0 + parameters.late / reachable.clip(FEWEST_REACHED)
-    weights = _scaled_rows(_at_rows(strongest, kept, len(watchers)), own) + _scaled_rows(siblings, share * of_siblings)
+    own_rows = csr_array((own[kept], (kept, np.arange(len(kept)))), shape=(len(watchers), len(kept)))
+    weights = own_rows @ strongest + diags_array(share * of_siblings) @ siblings
     mixed = by_attributes.packed(share.astype(np.float32), attributes, solved, kept)
-    return PreferenceWeights(
-        watchers, popular, *_stored(weights, kept), **{f"attr_{name}": array for name, array in mixed._asdict().items()}
-    )
+    return {"watchers": watchers, "popularity": popular, **_stored(weights.tocsr(), kept), **mixed}
 
 
 def is_watched(table: RatingTable) -> Array:
-    """`(n,)` bool, which entries of a table were certainly watched."""
+    """`(n,)` bool: which entries of a table were certainly watched."""
     return ~np.isin(table.statuses, (UNKNOWN_STATUS, CODE_OF_STATUS[Status.PLAN_TO_WATCH]))
 
 
 def liked_matrix(table: RatingTable, mu: float, parameters: Parameters) -> csr_array:
-    """X, `(n_users, n_items)` float64 CSR: how much each entry was liked and counts."""
+    """X, `(n_users, n_items)` float64 CSR: how much each entry was liked, weighted."""
     users, scores, watched = table.users, table.scores, is_watched(table)
     scored = watched & (scores > 0)
     count = np.bincount(users[scored], minlength=table.n_users)
@@ -156,16 +141,16 @@ def liked_matrix(table: RatingTable, mu: float, parameters: Parameters) -> csr_a
     liking *= ((lengths.clip(1) / USUAL_LENGTH) ** -parameters.activity)[users]
     counts = liking != 0
     users, items, liking = users[counts], table.items[counts], liking[counts]
-    indptr = np.concatenate(([0], np.cumsum(np.bincount(users, minlength=table.n_users))))  # in the order of users
+    indptr = np.concatenate(([0], np.cumsum(np.bincount(users, minlength=table.n_users))))  # entries are sorted by user
     return csr_array((liking, items, indptr), shape=(table.n_users, len(table.anime_ids)))
 
 
 def co_watching(liked: csr_array, progress: Progress = SILENT) -> Float64s:
-    """G = XᵀX, of which that of all users is the sum of those of their parts.
+    """Compute G = XᵀX, which is additive over users.
 
     Args:
-        liked: X, `(n_users, n_items)`, each user's entries by rising item.
-        progress: told of each item.
+        liked: X, `(n_users, n_items)`, each user's entries by ascending item.
+        progress: receives each item.
 
     Returns:
         `(n_items, n_items)` float64, the upper triangle; zeros below.
@@ -187,24 +172,24 @@ def co_watching(liked: csr_array, progress: Progress = SILENT) -> Float64s:
 
 
 def _inverse(gram: Float64s, parameters: Parameters) -> Float64s:
-    """P by Cholesky's decomposition, in the upper triangle; takes the place of `gram`, which has but that."""
+    """P by Cholesky decomposition, in the upper triangle; overwrites `gram`, of which only that triangle is used."""
     if not len(gram):
         return gram
     diagonal = np.einsum("ii->i", gram)
     diagonal *= 1.0 + parameters.dropout / (1.0 - parameters.dropout)
     diagonal += parameters.pref_reg
-    # Handed over turned, the array is in LAPACK's own order, and needs no copy.
+    # The transposed array has LAPACK's order, and is not copied.
     factor, failed = lapack.dpotrf(gram.T, lower=True, overwrite_a=True)
     if not failed:
         inverse, failed = lapack.dpotri(factor, lower=True, overwrite_c=True)
     if failed:
-        raise np.linalg.LinAlgError("G is not positive definite, in spite of its regulariser")
+        raise np.linalg.LinAlgError("G is not positive definite despite its regulariser")
     result: Float64s = inverse.T
     return result
 
 
 def _weights(inverse: Float64s) -> Iterator[tuple[int, Float64s]]:
-    """W's columns as rows, block by block: the first of each and `(n_block, n)` float64, of P's upper triangle."""
+    """W's columns as rows, block by block: index of the first and `(n_block, n)` float64, from P's upper triangle."""
     n_items = len(inverse)
     for first in range(0, n_items, ITEMS_AT_ONCE):
         last = min(first + ITEMS_AT_ONCE, n_items)
@@ -220,9 +205,9 @@ def _weights(inverse: Float64s) -> Iterator[tuple[int, Float64s]]:
 
 
 def _strongest(blocks: Iterator[tuple[int, Float64s]], counts: Int32s, fit: by_attributes.AttributeFit) -> csr_array:
-    """W's rows turned, `(n, n)` CSR: for each title its `counts` strongest weights, whatever their sign.
+    """Transpose of W, `(n, n)` CSR: for each title its `counts` strongest weights, positive or negative.
 
-    All of them are shown to `fit` on the way.
+    All weights are passed to `fit`.
     """
     n_items = len(counts)
     columns: list[Array] = []
@@ -242,29 +227,15 @@ def _strongest(blocks: Iterator[tuple[int, Float64s]], counts: Int32s, fit: by_a
     )
 
 
-def _at_rows(matrix: csr_array, rows: Int64s, n_rows: int) -> csr_array:
-    """A CSR matrix of `n_rows` rows in which those of another stand at `rows`, ascending; all others are empty."""
-    lengths = np.zeros(n_rows, dtype=np.int64)
-    lengths[rows] = np.diff(matrix.indptr)
-    indptr = np.concatenate(([0], np.cumsum(lengths)))
-    return csr_array((matrix.data, matrix.indices, indptr), shape=(n_rows, matrix.shape[1]))
-
-
-def _scaled_rows(matrix: csr_array, factor: Float64s) -> csr_array:
-    """A CSR matrix, each row times its factor."""
-    data = matrix.data * np.repeat(factor, np.diff(matrix.indptr))
-    return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
-
-
-def _stored(weights: csr_array, kept: Int64s) -> tuple[Int64s, Array, Array, Float32s]:
-    """Pack weights into 16 bits, each title's by its strongest, and turn them.
+def _stored(weights: csr_array, kept: Int64s) -> dict[str, Array]:
+    """Pack weights into 16 bits, each title's by its strongest, and transpose them.
 
     Args:
-        weights: `(n_items, n_kept)` CSR; rows are titles, columns what was watched.
+        weights: `(n_items, n_kept)` CSR; rows are titles, columns watched titles.
         kept: `(n_kept,)` the item of each column.
 
     Returns:
-        The arrays `pref_indptr`, `pref_indices`, `pref_values` and `pref_scale`.
+        The arrays `pref_*`, by name.
     """
     n_items = weights.shape[0]
     largest = np.abs(weights).max(axis=1).toarray().ravel() if weights.nnz else np.zeros(n_items)
@@ -275,4 +246,5 @@ def _stored(weights: csr_array, kept: Int64s) -> tuple[Int64s, Array, Array, Flo
     watched, title, values = (column[values != 0] for column in (watched, title, values))
     order = np.lexsort((title, watched))
     indptr = np.concatenate(([0], np.cumsum(np.bincount(watched, minlength=n_items)))).astype(np.int64)
-    return indptr, title[order].astype(index_type(n_items)), values[order], scale
+    indices = title[order].astype(index_type(n_items))
+    return {"pref_indptr": indptr, "pref_indices": indices, "pref_values": values[order], "pref_scale": scale}

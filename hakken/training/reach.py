@@ -1,13 +1,13 @@
-"""Who could have watched what: a person of 2016 could not watch what came in 2021.
+"""Who could have watched which titles: a list of 2016 cannot contain a title of 2021.
 
-    T_u = the date on which u's list was last changed or, without one, the year of its third newest watched title
+    T_u = date of the last change of u's list or, without one, the year of its third newest watched title
     N_i = |{u : T_u ≥ year_i}|, at least as many as watched i
     q_i = (n_i + m · q̂_i) / (N_i + m),  log q̂_i = c + d · log(members_i + 10)
 
 n_i are the people who watched title i, `members` is the site's own count. c and d are fitted to (n_i + 1) / (N_i + 1)
 over titles that many watched: d is the ratio of the standard deviations of the two logarithms, the reduced major
-axis, since both are noisy. Members decide where few could have watched a title, and nothing where many could. The
-derivation is in docs/time.md.
+axis, since both are noisy. Members dominate if few people could have watched a title, and have no effect if many could.
+The derivation is in docs/time.md.
 """
 
 import numpy as np
@@ -16,31 +16,31 @@ from hakken.model.arrays import Array, Float32s, Float64s, Int32s, Int64s
 from hakken.training.tables import RatingTable
 
 NEWEST = 3
-"""The third newest title dates a list: one or two may be slips."""
+"""The third newest title dates a list: one or two may be errors."""
 FEW_ENTRIES = 20
 """A list with fewer dated titles is dated by its newest."""
 PRIOR_PEOPLE = 20.0
-"""m: a title's own count weighs as much as what its members say where so many could have watched it."""
+"""m: number of people who could have watched a title at which its own count and its members have equal weight."""
 MANY_WATCHERS = 20
-"""Popularity is read from members as it is for titles that at least so many watched."""
+"""The relation of popularity and members is fitted to titles that at least so many people watched."""
 MEMBERS_OFFSET = 10.0
 EPOCH_YEAR = 1970
 STEEPEST = 2.0
-"""Popularity is expected to grow with the square of the members at most: a few titles alike may say anything."""
+"""Upper bound of the slope: a few similar titles could give any."""
 ROUNDED = 1e-9
-"""Spread of sizes, as logarithms, up to which all are the same but for rounding."""
+"""Standard deviation of the logarithms up to which sizes are equal but for rounding."""
 
 
 def list_years(table: RatingTable, watched: Array, years: Int64s) -> Int32s:
-    """The year that each list reaches, T_u.
+    """Year that each list reaches, T_u.
 
     Args:
         table: the ratings.
         watched: `(n,)` bool, which of its entries were watched.
-        years: `(n_items,)` year of each item, 0 where it is unknown.
+        years: `(n_items,)` year of each item, 0 if unknown.
 
     Returns:
-        `(n_users,)` int32; 0 for a list that nothing dates, which is taken to reach undated titles only.
+        `(n_users,)` int32; 0 for a list without any date, which reaches undated titles only.
     """
     dated = watched & (years[table.items] > 0)
     users, entry_years = table.users[dated], years[table.items[dated]]
@@ -51,18 +51,20 @@ def list_years(table: RatingTable, watched: Array, years: Int64s) -> Int32s:
     some = counts > 0
     chosen = begins[some] + np.where(counts[some] >= FEW_ENTRIES, NEWEST - 1, 0)
     reached[some] = entry_years[order[chosen]]
-    told = table.updated > 0
-    reached[told] = EPOCH_YEAR + table.updated[told].astype("datetime64[D]").astype("datetime64[Y]").astype(np.int32)
+    has_update = table.updated > 0
+    reached[has_update] = EPOCH_YEAR + table.updated[has_update].astype("datetime64[D]").astype("datetime64[Y]").astype(
+        np.int32
+    )
     return reached
 
 
 def reach(reached: Int32s, years: Int64s, watchers: Int32s) -> Int32s:
-    """How many people could have watched each item, N_i.
+    """Number of people who could have watched each item, N_i.
 
     Args:
         reached: `(n_users,)`, T_u.
-        years: `(n_items,)` year of each item; one of unknown year is within everyone's reach.
-        watchers: `(n_items,)`, n_i; whoever watched a title could.
+        years: `(n_items,)` year of each item; everyone could have watched one of unknown year.
+        watchers: `(n_items,)`, n_i, a lower bound.
 
     Returns:
         `(n_items,)` int32.
@@ -72,12 +74,12 @@ def reach(reached: Int32s, years: Int64s, watchers: Int32s) -> Int32s:
 
 
 def popularity(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float32s:
-    """The part of those who could have watched each item that did, q_i.
+    """Share of the people who could have watched each item and did, q_i.
 
     Args:
         watchers: `(n_items,)`, n_i.
         reachable: `(n_items,)`, N_i.
-        members: `(n_items,)` the site's count, 0 where it is unknown.
+        members: `(n_items,)` the site's count, 0 if unknown.
 
     Returns:
         `(n_items,)` float32, in (0, 1].
@@ -87,7 +89,7 @@ def popularity(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float32s
 
 
 def _expected(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float64s:
-    """q̂_i: what the site's members say of a popularity; where they say nothing, what is usual."""
+    """q̂_i: popularity predicted from the site's members; the mean if they are unknown."""
     known = members > 0
     telling = known & (watchers >= MANY_WATCHERS)
     observed = (watchers + 1.0) / (reachable + 1.0)
@@ -97,7 +99,7 @@ def _expected(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float64s:
     centred = size - size[telling].mean()
     level = np.log(observed[telling]).mean()
     spread = float(size[telling].std())
-    # Of titles that are all alike the mean is rounded, and so they spread a little: that would be no slope.
+    # The mean of equal sizes is rounded, so that their deviation is not exactly 0.
     slope = min(float(np.log(observed[telling]).std()) / spread, STEEPEST) if spread > ROUNDED else 0.0
     usual = np.log(observed[known]).mean()
     expected: Float64s = np.exp(np.minimum(np.where(known, level + slope * centred, usual), 0.0))

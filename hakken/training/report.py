@@ -1,10 +1,10 @@
-"""A page by which a person can judge a trained model: where its ratings come from, and what it takes for similar."""
+"""Training report: a page for judging a trained model by its ratings and similarities."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,37 +18,37 @@ from hakken.model.arrays import Array, Arrays, Float64s, Int64s, gather, unpack
 from hakken.model.manifest import FILE_NAME
 from hakken.model.store import Artefact
 from hakken.ratings import MAX_SCORE, MIN_SCORE
-from hakken.training import charts
-from hakken.training.measuring import Measured
+from hakken.training import chart_layout
 from hakken.training.pipeline import Fitted
+from hakken.training.stage_times import StageTimer
 from hakken.training.tables import AnimeTable, RatingTable
 
 REPORT_NAME = "index.html"
 TEMPLATE = "report.html"
 JUDGED, SHOWN = 20, 10
-"""How many of the best-known titles are shown, and how many neighbours of each."""
+"""Best-known titles shown, and neighbours shown of each."""
 SAMPLED = 200
-"""How many of the best-known titles' stored pairs are held against their support."""
+"""Best-known titles whose similarities are drawn against their support."""
 SIMILARITY_BINS, SUPPORT_BINS = 40, 30
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a training run read and made.
+    """Input and output of a training run.
 
     Attributes:
         table: the ratings.
         titles: the anime table.
         fitted: the model.
-        artefact: the same on disk.
-        progress: what each stage took.
+        artefact: the model on disk.
+        progress: cost of each stage.
     """
 
     table: RatingTable
     titles: AnimeTable
     fitted: Fitted
     artefact: Artefact
-    progress: Measured
+    progress: StageTimer
 
     @property
     def density(self) -> float:
@@ -57,31 +57,12 @@ class Run:
         return sizes.scored / (sizes.users * sizes.items)
 
 
-class Neighbour(NamedTuple):
-    """A stored neighbour, for a person to judge."""
-
-    title: str
-    url: str
-    sim: float
-    support: int
-
-
-class Judged(NamedTuple):
-    """A well-known title and its strongest neighbours."""
-
-    title: str
-    url: str
-    raters: int
-    adult: bool
-    neighbours: Sequence[Neighbour]
-
-
 class Sample(NamedTuple):
-    """The stored neighbours of some items, one item after another.
+    """Stored neighbours of some items, concatenated.
 
     Attributes:
         items: `(n_sampled,)` inner indices, the best-known first.
-        indptr: `(n_sampled + 1,)`, where each one's neighbours begin.
+        indptr: `(n_sampled + 1,)`, where the neighbours of each begin.
         neighbours: `(n,)` inner index `j`.
         sims: `(n,)` float64, `sim_ij` as stored.
         support: `(n,)` n_ij.
@@ -95,17 +76,17 @@ class Sample(NamedTuple):
 
 
 def write_report(run: Run, directory: Path) -> Path:
-    """Write the page, whole or not at all.
+    """Write the page, completely or not at all.
 
     Args:
-        run: what it tells of; its progress is told of the page's own stage.
-        directory: where `index.html` goes; made if it isn't there.
+        run: the run; its progress receives the stage of the report.
+        directory: directory of `index.html`; created if it does not exist.
 
     Returns:
         The page.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: the page can't be written.
     """
     page = directory / REPORT_NAME
     with run.progress.stage("report"):
@@ -132,22 +113,25 @@ def sample_neighbours(arrays: Arrays) -> Sample:
 
 
 def render(run: Run, sample: Sample) -> str:
-    """Write the page as text; it loads nothing and runs nothing."""
+    """Render the page; it loads no resources and runs no scripts."""
     manifest = run.artefact.manifest
     scores = run.table.scores[run.table.scores > 0]
+    points = range(MIN_SCORE, MAX_SCORE + 1)
+    counts = np.bincount(scores, minlength=MAX_SCORE + 1)[MIN_SCORE:]
     sims = stored_similarities(run.fitted.arrays)
+    edges = np.linspace(0.0, _upper(sims), SIMILARITY_BINS + 1)
     return _template().render(
         run=run,
         manifest=manifest,
         sizes=manifest.sizes,
         parameters=msgspec.structs.asdict(manifest.parameters),
         size=size_of(run.artefact),
-        frame=charts,
-        ratings=_score_bars(scores),
+        frame=chart_layout,
+        ratings=chart_layout.bars([str(point) for point in points], counts, "score", "ratings"),
         top_share=float((scores == MAX_SCORE).mean()),
         per_user=_ranks(np.bincount(run.table.users[run.table.scores > 0]), "users, the most active first"),
         per_item=_ranks(run.fitted.arrays.raters, "anime, the best-known first"),
-        similarities=_similarity_bars(sims),
+        similarities=chart_layout.histogram(sims, edges, "similarity", "stored pairs"),
         median_sim=float(np.median(sims)) if len(sims) else 0.0,
         support=_support_map(sample),
         sampled=len(sample.items),
@@ -167,72 +151,56 @@ def _template() -> Template:
 
 
 def stored_similarities(arrays: Arrays) -> Float64s:
-    """All stored similarities, row after row, float64."""
+    """All stored similarities, row by row, float64."""
     scale = np.repeat(arrays.sim_scale.astype(np.float64), np.diff(arrays.sim_indptr))
     return np.multiply(scale, unpack(arrays.sim_values), out=scale)
 
 
 def size_of(artefact: Artefact) -> int:
-    """Bytes of an artefact's files, its manifest among them."""
+    """Bytes of an artefact's files, including its manifest."""
     files = sum(entry.bytes for entry in artefact.manifest.files.values())
     return files + (artefact.directory / FILE_NAME).stat().st_size
 
 
 def size_text(size: int) -> str:
-    """Write a number of bytes for people."""
+    """Format a number of bytes."""
     for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if size >= factor:
             return f"{size / factor:.{0 if size >= 100 * factor else 1}f} {unit}"
     return f"{size} bytes"
 
 
-class Ranks(NamedTuple):
-    """A curve of counts by rank, and three figures of it."""
-
-    chart: charts.Chart
-    mean: float
-    median: int
-    most: int
-
-
-def _ranks(counts: Array, x_name: str) -> Ranks:
+def _ranks(counts: Array, x_name: str) -> dict[str, Any]:
+    """A curve of counts by rank, with mean, median and maximum."""
     counts = counts[counts > 0]
-    chart = charts.ranked(counts, x_name, "scores")
-    return Ranks(chart, float(counts.mean()), int(np.median(counts)), int(counts.max()))
+    chart = chart_layout.ranked(counts, x_name, "scores")
+    return {"chart": chart, "mean": float(counts.mean()), "median": int(np.median(counts)), "most": int(counts.max())}
 
 
-def _score_bars(scores: Array) -> charts.Chart:
-    points = range(MIN_SCORE, MAX_SCORE + 1)
-    counts = np.bincount(scores, minlength=MAX_SCORE + 1)[MIN_SCORE:]
-    return charts.bars([str(point) for point in points], counts, "score", "ratings")
-
-
-def _similarity_bars(sims: Float64s) -> charts.Chart:
-    edges = np.linspace(0.0, _upper(sims), SIMILARITY_BINS + 1)
-    return charts.histogram(sims, edges, "similarity", "stored pairs")
-
-
-def _support_map(sample: Sample) -> charts.Chart:
+def _support_map(sample: Sample) -> chart_layout.Chart:
     edges = np.geomspace(1, max(int(sample.support.max(initial=1)) + 1, 10), SUPPORT_BINS + 1)
     names = ("support: users who scored both", "similarity", "pairs")
     heights = np.linspace(0.0, _upper(sample.sims), SUPPORT_BINS + 1)
-    return charts.density_map(sample.support, sample.sims, edges, heights, names)
+    return chart_layout.density_map(sample.support, sample.sims, edges, heights, names)
 
 
 def _upper(sims: Float64s) -> float:
-    """The next twentieth above the highest similarity."""
+    """The highest similarity, rounded up to a multiple of 0.05."""
     return float(np.ceil(sims.max(initial=0.05) * 20 - 1e-9) / 20)
 
 
-def _judged(run: Run, sample: Sample) -> Iterator[Judged]:
+def _judged(run: Run, sample: Sample) -> Iterator[dict[str, Any]]:
+    """The best-known titles, each with its strongest neighbours."""
     arrays, titles = run.fitted.arrays, run.titles.catalogue
     ids = arrays.anime_ids.tolist()
+
+    def named(i: int) -> dict[str, Any]:
+        return {"title": titles.title(ids[i]), "url": mal_page(ids[i])}
+
     for n, i in enumerate(sample.items[:JUDGED].tolist()):
         first, last = sample.indptr[n], sample.indptr[n + 1]
         strongest = slice(first, min(last, first + SHOWN))
         rows = zip(sample.neighbours[strongest], sample.sims[strongest], sample.support[strongest], strict=True)
-        neighbours = [
-            Neighbour(titles.title(ids[j]), mal_page(ids[j]), float(sim), int(support)) for j, sim, support in rows
-        ]
+        neighbours = [{**named(j), "sim": float(sim), "support": int(support)} for j, sim, support in rows]
         adult = ids[i] in titles.adult_ids
-        yield Judged(titles.title(ids[i]), mal_page(ids[i]), int(arrays.raters[i]), adult, neighbours)
+        yield {**named(i), "raters": int(arrays.raters[i]), "adult": adult, "neighbours": neighbours}

@@ -1,4 +1,4 @@
-"""Similarities of items: shrunk Pearson-baseline correlation, of which each item keeps its strongest.
+"""Similarities of items: shrunk Pearson-baseline correlation; each item keeps its strongest.
 
     sim_ij = (n_ij − 1) / (n_ij − 1 + λ) · Σ x_ui x_uj / √(Σ x_ui² · Σ x_uj²),  x_ui = r_ui − b_ui
 
@@ -15,29 +15,25 @@ from hakken.model.arrays import (
     QUANTA,
     UNPACK_POWER,
     Array,
-    Float32s,
     Float64s,
     Int32s,
     Int64s,
-    UInt16s,
     index_type,
     support_type,
     unpack,
 )
-from hakken.training.kernels import find_neighbours, finish_similarity, pair_sums, sort_neighbours
+from hakken.training.kernels import find_neighbours, sort_neighbours
 from hakken.training.matrix import ScoreMatrix
 from hakken.training.progress import SILENT, Progress
 
 ITEMS_AT_ONCE = 256
-"""Compiled code does not hear Ctrl-C: it comes back after so many items."""
-
-
+"""Compiled code does not react to Ctrl-C: it returns after so many items."""
 ALWAYS_STORED = 20
-"""Neighbours that are kept however little similar they are: pages show the nearest."""
+"""Neighbours that are kept even if their similarity is low, because pages show the nearest."""
 
 
 class Neighbours(NamedTuple):
-    """Each item's strongest positive neighbours: CSR rows by falling similarity, of equal ones the lower `j` first.
+    """Each item's strongest positive neighbours: CSR rows by descending similarity, then ascending `j`.
 
     Attributes:
         indptr: `(n_items + 1,)` int64.
@@ -52,16 +48,6 @@ class Neighbours(NamedTuple):
     support: Int32s
 
 
-class Quantised(NamedTuple):
-    """`Neighbours` as an artefact stores them; see `hakken.model.arrays.Arrays`."""
-
-    indptr: Int64s
-    indices: Array
-    values: UInt16s
-    scale: Float32s
-    support: Array
-
-
 def pearson_baseline(
     matrix: ScoreMatrix,
     residuals: Float64s,
@@ -72,16 +58,16 @@ def pearson_baseline(
     min_similarity: float = 0.0,
     progress: Progress = SILENT,
 ) -> Neighbours:
-    """Compute the similarities of all pairs; only the strongest of each item are ever held.
+    """Compute the similarities of all pairs; only the strongest of each item are kept in memory.
 
     Args:
         matrix: the scored entries.
         residuals: `(n_scored,)`, `r_ui − b_ui` in the matrix's user order.
         shrinkage: λ, in users.
         min_support: pairs with fewer common users have similarity 0.
-        k_stored: neighbours kept per item; more than there are items means all.
-        min_similarity: what is less similar is kept only where it is among the `ALWAYS_STORED` nearest.
-        progress: told of each item.
+        k_stored: neighbours kept per item; all if there are fewer items.
+        min_similarity: less similar neighbours are kept only among the `ALWAYS_STORED` nearest.
+        progress: receives each item.
     """
     n_items, n_parts = matrix.n_items, numba.get_num_threads()
     k_stored = max(1, min(k_stored, n_items - 1))
@@ -94,7 +80,11 @@ def pearson_baseline(
             find_neighbours(
                 first,
                 last,
-                *_turned(matrix),
+                matrix.item_indptr,
+                matrix.item_users,
+                matrix.item_positions,
+                matrix.user_indptr,
+                matrix.user_items,
                 residuals,
                 shrinkage,
                 min_support,
@@ -110,52 +100,31 @@ def pearson_baseline(
     return Neighbours(indptr, neighbours[stored], sims[stored], support[stored])
 
 
-# With mu and all b_i fixed, what a pair's similarity is made of is additive over users: parts of the users may be
-# counted on other machines or on other days, and merged. These three are that seam, for a block of items at a time.
-
-
-def count_pairs(matrix: ScoreMatrix, residuals: Float64s, items: Int64s) -> Array:
-    """Make the sums of some items with every item from one part of the users.
-
-    Returns:
-        `(len(items), n_items, 4)` float64: n_ij, Σ x_ui x_uj, Σ x_ui² and Σ x_uj² over the part's users who rated both.
-    """
-    return pair_sums(items, *_turned(matrix), residuals)
-
-
-def merge_pairs(one: Array, other: Array) -> Array:
-    """Merge the sums of two parts of the users, of which no user is in both."""
-    return one + other
-
-
-def finish_pairs(sums: Array, *, shrinkage: float, min_support: int) -> Float64s:
-    """Turn sums into similarities, `(len(items), n_items)` float64; an item's with itself is its shrunk 1."""
-    flat = sums.reshape(-1, sums.shape[-1])
-    return np.array([finish_similarity(pair, shrinkage, min_support) for pair in flat]).reshape(sums.shape[:-1])
-
-
-def _turned(matrix: ScoreMatrix) -> tuple[Int64s, Int32s, Array, Int64s, Array]:
-    return matrix.item_indptr, matrix.item_users, matrix.item_positions, matrix.user_indptr, matrix.user_items
-
-
-def quantise(neighbours: Neighbours, most_raters: int) -> Quantised:
+def quantise(neighbours: Neighbours, most_raters: int) -> dict[str, Array]:
     """Pack similarities into 16 bits: `q = round((sim_ij / sim_scale_i)^(4/5))`, the inverse of `unpack`.
 
-    The error is below 1e-5, and every positive similarity stays positive: an item's only neighbour, however weak,
-    carries its whole prediction.
+    The error is below 1e-5, and every positive similarity stays positive: even a weak neighbour determines the
+    prediction if it is the only one.
 
     Args:
         neighbours: the similarities.
-        most_raters: of the item that most users scored; no pair has a larger support.
+        most_raters: number of users who scored the most-rated item, an upper bound of the support.
+
+    Returns:
+        The arrays `sim_*` of `hakken.model.arrays.Arrays`, by name.
     """
     indptr, indices, sims, support = neighbours
     n_items = len(indptr) - 1
     lengths = np.diff(indptr)
     strongest = np.zeros(n_items)
-    strongest[lengths > 0] = sims[indptr[:-1][lengths > 0]]  # rows are ordered by falling similarity
+    strongest[lengths > 0] = sims[indptr[:-1][lengths > 0]]  # rows are sorted by descending similarity
     scale = (strongest / unpack(np.array([QUANTA], dtype=np.uint16))).astype(np.float32)
     quanta = (sims / np.repeat(scale.astype(np.float64), lengths)) ** (1 / UNPACK_POWER)
     values = np.rint(quanta).clip(1, QUANTA).astype(np.uint16)
-    return Quantised(
-        indptr, indices.astype(index_type(n_items)), values, scale, support.astype(support_type(most_raters))
-    )
+    return {
+        "sim_indptr": indptr,
+        "sim_indices": indices.astype(index_type(n_items)),
+        "sim_values": values,
+        "sim_scale": scale,
+        "sim_support": support.astype(support_type(most_raters)),
+    }

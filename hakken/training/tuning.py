@@ -1,7 +1,7 @@
-"""Tuning: a random search over the hyper-parameters of KNN-with-baseline, by cross-validation inside one table.
+"""Tune the hyper-parameters of KNN-with-baseline by random search, with cross-validation on one table.
 
-The search is scikit-surprise's, over `HakkenKNNBaseline`, and goes from coarse to fine: each round draws from a smaller
-space around the best candidate so far. All rounds share their folds. Why random: Bergstra & Bengio, "Random search for
+The search is scikit-surprise's, over `HakkenKNNBaseline`, from coarse to fine: each round draws from a smaller space
+around the best candidate so far. All rounds use the same folds. Random search: Bergstra & Bengio, "Random search for
 hyper-parameter optimization" (JMLR 2012).
 """
 
@@ -25,21 +25,21 @@ from hakken.model.arrays import Array
 from hakken.model.manifest import TEXTBOOK, Parameters
 from hakken.ratings import MAX_SCORE
 from hakken.training.knn_baseline import HakkenKNNBaseline
-from hakken.training.parameters import write_parameters, write_whole
+from hakken.training.parameters import write_whole
 from hakken.training.progress import SILENT, Advance, Progress
 from hakken.training.tables import RatingTable
 
 N_FOLDS = 3
 N_ROUNDS = 3
 NARROWING = 0.4
-"""How much of each distribution's width, in logarithms, is left to the next round."""
+"""Width of each distribution in the next round, relative to this one, in logarithms."""
 MOST_SCORES = 2_000_000
-"""A table with more scores is tuned on a sample of its users, if nothing else is asked for."""
+"""A table with more scores is tuned on a sample of its users by default."""
 TABLE, PLOT, PARAMETERS = "table.csv", "rmse.svg", "params.json"
 
 
 class LogUniform(NamedTuple):
-    """A distribution whose logarithm is uniform, cut to three significant digits.
+    """A log-uniform distribution, rounded to three significant digits.
 
     Attributes:
         low: least value.
@@ -52,21 +52,21 @@ class LogUniform(NamedTuple):
     whole: bool = False
 
     def rvs(self, random_state: np.random.RandomState) -> float:
-        """Draw a value; the name is SciPy's, which is what Surprise's search asks for."""
+        """Draw a value; Surprise's search requires SciPy's name for it."""
         return self.at(random_state.uniform(0.0, 1.0))
 
     def values(self, count: int = 15) -> list[float]:
-        """Some values at even distances, where a search takes lists only."""
+        """Values at equal distances, where a search takes lists only."""
         return [self.at(n / (count - 1)) for n in range(count)]
 
     def around(self, best: float) -> "LogUniform":
-        """The part of this distribution around its value, `NARROWING` as wide unless cut off at an end."""
+        """Narrow the distribution around a value, `NARROWING` as wide unless cut off at an end."""
         factor = (self.high / self.low) ** (NARROWING / 2)
         middle = min(max(best, self.low), self.high)
         return self._replace(low=max(self.low, middle / factor), high=min(self.high, middle * factor))
 
     def at(self, part: float) -> float:
-        """The value below which this part of the distribution lies."""
+        """Quantile of the distribution."""
         value = self.low * (self.high / self.low) ** part
         return round(value) if self.whole else float(f"{value:.3g}")
 
@@ -89,7 +89,7 @@ class Scores(NamedTuple):
         users: `(n,)` integers, user of each entry.
         items: `(n,)` integers, item of each entry.
         scores: `(n,)` int8, 1-10.
-        n_users: how many different users there are.
+        n_users: number of distinct users.
     """
 
     users: Array
@@ -99,14 +99,14 @@ class Scores(NamedTuple):
 
 
 class Tuned(NamedTuple):
-    """What a search found.
+    """Result of a search.
 
     Attributes:
-        parameters: the textbook's, with the candidate of the least mean RMSE in their place.
-        candidates: one row for each candidate, by rising RMSE. Columns: `rank`; `round`; `rmse`, `rmse_std`, `mae`,
+        parameters: the textbook's, with the values of the candidate with the lowest mean RMSE.
+        candidates: one row for each candidate, by ascending RMSE. Columns: `rank`; `round`; `rmse`, `rmse_std`, `mae`,
             `mae_std`, score points, mean and standard deviation over the folds; those of `TUNED`; `fit_seconds` and
             `test_seconds`, means over the folds.
-        description: what it was searched on, for people.
+        description: description of the search.
     """
 
     parameters: Parameters
@@ -127,12 +127,12 @@ class Tuned(NamedTuple):
 
 
 def take_scores(table: RatingTable, n_users: int | None = None, seed: int = 0) -> Scores:
-    """Take the scored entries of a table, or of some of its users: all that each has scored.
+    """Take the scored entries of a table, or of some of its users.
 
     Args:
         table: the ratings.
-        n_users: users to draw at random; None: all, or so many that about `MOST_SCORES` are left.
-        seed: of the draw.
+        n_users: users to draw at random; None: all, or as many as have about `MOST_SCORES`.
+        seed: seed of the draw.
 
     Raises:
         TableError: there are fewer scores than folds.
@@ -152,15 +152,16 @@ def take_scores(table: RatingTable, n_users: int | None = None, seed: int = 0) -
 
 
 def tune(scores: Scores, n_candidates: int, seed: int = 0, progress: Progress = SILENT) -> Tuned:
-    """Search for the hyper-parameters with the least RMSE.
+    """Search for the hyper-parameters with the lowest RMSE.
 
     Args:
         scores: what to tune on.
-        n_candidates: candidates to draw, in all rounds together; the textbook's parameters are always one more.
-        seed: of the candidates and of the folds.
-        progress: told of each candidate's fit on each fold.
+        n_candidates: candidates to draw in all rounds; the textbook's parameters are tried too.
+        seed: seed of the candidates and of the folds.
+        progress: receives each candidate's fit on each fold.
     """
-    data = _dataset(scores)
+    frame = pd.DataFrame({"user": scores.users, "item": scores.items, "rating": scores.scores})
+    data = Dataset.load_from_df(frame, Reader(rating_scale=(1, MAX_SCORE)))
     space = SPACE
     candidates = pd.DataFrame()
     sizes = [len(part) for part in np.array_split(np.arange(n_candidates), min(N_ROUNDS, n_candidates))]
@@ -172,7 +173,7 @@ def tune(scores: Scores, n_candidates: int, seed: int = 0, progress: Progress = 
                 n_iter=size,
                 measures=["rmse", "mae"],
                 cv=KFold(N_FOLDS, random_state=seed),
-                n_jobs=1,  # the algorithm itself keeps all cores busy
+                n_jobs=1,  # the algorithm itself uses all cores
                 random_state=seed + number,
             )
             if number == 0:
@@ -189,24 +190,20 @@ def tune(scores: Scores, n_candidates: int, seed: int = 0, progress: Progress = 
 
 
 def save(tuned: Tuned, out: Path) -> None:
-    """Write `table.csv`, `rmse.svg` and `params.json` into a directory; each file whole or not at all.
+    """Write `table.csv`, `rmse.svg` and `params.json` into a directory; each file completely or not at all.
 
     Raises:
         TableError: one can't be written.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TableError(f"{out} can't be written: {error.strerror or error}.") from error
     table = tuned.candidates.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
-    plot = _plot(tuned)  # before anything is written: it takes a second
+    plot = _plot(tuned)  # before files are written: it takes a second
     write_whole(out / TABLE, table)
     write_whole(out / PLOT, plot)
-    write_parameters(out / PARAMETERS, tuned.parameters)
+    write_whole(out / PARAMETERS, msgspec.json.format(msgspec.json.encode(tuned.parameters), indent=2) + b"\n")
 
 
 def _reporting(advance: Advance) -> type[HakkenKNNBaseline]:
-    """Make the algorithm say when a fold is done: Surprise's search has no other way to tell."""
+    """Make the algorithm report each fold; Surprise's search has no other way."""
 
     class Reporting(HakkenKNNBaseline):
         def test(self, testset: Sequence[tuple[Any, Any, float | None]], verbose: bool = False) -> list[Prediction]:
@@ -218,7 +215,7 @@ def _reporting(advance: Advance) -> type[HakkenKNNBaseline]:
 
 
 def _distributions(space: Mapping[str, LogUniform]) -> dict[str, Any]:
-    """The space in the form of Surprise's search, which takes no distributions within its two dictionaries."""
+    """The space for Surprise's search, which takes no distributions within its two dictionaries."""
     return {
         "k": space["k"],
         "amplification": space["amplification"],
@@ -234,7 +231,7 @@ def _distributions(space: Mapping[str, LogUniform]) -> dict[str, Any]:
 
 
 def _arguments(parameters: Parameters) -> dict[str, Any]:
-    """A candidate of the same form: arguments of `HakkenKNNBaseline`."""
+    """A candidate as arguments of `HakkenKNNBaseline`."""
     return {
         "k": parameters.k,
         "amplification": parameters.amplification,
@@ -243,11 +240,6 @@ def _arguments(parameters: Parameters) -> dict[str, Any]:
         "bsl_options": {"reg_u": parameters.reg_u, "reg_i": parameters.reg_i, "n_epochs": parameters.n_epochs},
         "verbose": False,
     }
-
-
-def _dataset(scores: Scores) -> Dataset:
-    frame = pd.DataFrame({"user": scores.users, "item": scores.items, "rating": scores.scores})
-    return Dataset.load_from_df(frame, Reader(rating_scale=(1, MAX_SCORE)))
 
 
 def _tabulate(results: Mapping[str, Any], number: int) -> pd.DataFrame:
@@ -270,7 +262,7 @@ def _ranked(candidates: pd.DataFrame) -> pd.DataFrame:
 
 
 def _plot(tuned: Tuned) -> bytes:
-    """Draw RMSE against each parameter as SVG, one point for each candidate; the same search gives the same bytes."""
+    """Draw RMSE against each parameter as SVG, a point for each candidate; equal searches give equal bytes."""
     rows = tuned.candidates
     with rc_context({"svg.hashsalt": "hakken", "svg.fonttype": "none"}):
         figure = Figure(figsize=(11, 6.4), layout="constrained")

@@ -250,7 +250,7 @@ def test_one_title_that_cant_be_had_costs_no_other(out: Path, standin: Standin) 
 
     standin.fail("jikan", in_turn, after=5)
     said = run("--out", out, "--source", "jikan", "--gaps", "2")
-    assert "1 titles asked for alone, 1 not to be had" in said.stdout
+    assert "1 titles requested one by one, 1 failed" in said.stdout
     assert Catalogue.read(out)[9253].relations == ()
 
 
@@ -332,7 +332,7 @@ def test_a_signal_stops_it_and_says_how_far_it_is(
     process.send_signal(number)
     said, complaint = process.communicate(timeout=30)
     n_read = 2 * 25 - len(UNREADABLE)
-    assert complaint.endswith(f"Stopped after {n_read} anime; the same command again goes on from there.\n"), complaint
+    assert complaint.endswith(f"Stopped after {n_read} anime; run the same command again to continue.\n"), complaint
     assert (said, process.returncode) == ("", status)
     assert not out.exists()
     assert progress_of(out).exists()
@@ -466,4 +466,4 @@ def test_the_client_keeps_within_the_sites_limits(monkeypatch: pytest.MonkeyPatc
     begun = time.monotonic()
     run("--out", out, "--source", "mal", "--gaps", "3")  # three pages and three titles, two of them at once
     assert time.monotonic() - begun > 1.9
-    assert command.PATIENCE == 120
+    assert command.PAGE_TIMEOUT == 120

@@ -1,4 +1,4 @@
-"""The small table that the stored model was trained on."""
+"""The small table that the stored model was trained on, and tables that commands read."""
 
 from pathlib import Path
 
@@ -25,5 +25,20 @@ def ratings_csv(entries: Entries, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
+def small_ratings_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A smaller table, for tests that fit all methods or compute slow versions."""
+    path = tmp_path_factory.mktemp("tables") / "small.csv"
+    synthetic_entries(150, 80, 4_000, seed=3).frame().to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
 def table(ratings_csv: Path) -> RatingTable:
     return read_ratings(ratings_csv)
+
+
+@pytest.fixture
+def anime_csv(tmp_path: Path) -> Path:
+    path = tmp_path / "anime.csv"
+    path.write_text("anime_id,name,genre,type,episodes,rating,members\n10,Ten,Drama,TV,12,7.5,100\n")
+    return path

@@ -44,5 +44,12 @@ def write_table(
     return path
 
 
+def location(form: str, row: int) -> str:
+    """Where the row with index `row`, of two or more, is."""
+    if form == "folder":
+        return f"part-0.csv, line {row + 2}"
+    return f"ratings.{form}, row {row + 1}" if form == "parquet" else f"ratings.{form}, line {row + 2}"
+
+
 def _encoded(text: str) -> bytes:
     return text.encode().replace("\xff".encode(), b"\xff")

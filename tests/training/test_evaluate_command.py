@@ -4,38 +4,29 @@ import itertools
 import re
 import signal
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import click.testing
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.synthetic import synthetic_entries
 from hakken.catalogue import Catalogue
 from hakken.cli.evaluate import METHODS
-from hakken.cli.main import main
-from hakken.evaluation import charts, comparison, report
-from hakken.evaluation.methods import makers
+from hakken.evaluation import comparison, plots, report
+from hakken.evaluation.comparison import makers
 from hakken.evaluation.metrics import MEASURES
 from hakken.evaluation.report import Evaluation, markdown
 from hakken.model import Parameters
 from tests.models import ADULT_ID, N_ITEMS
+from tests.training.commands import run
 
 DOCS = Path(__file__).parents[2] / "docs"
 PLOTS = ["coverage.svg", "list-length.svg", "ndcg-lift.svg", "popularity.svg"]
 QUICK = ("--only", "hakken", "--only", "popularity", "--resamples", "20")
-
-
-@pytest.fixture(scope="module")
-def ratings_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Smaller than the one that other tests share: all methods are fitted to it."""
-    path = tmp_path_factory.mktemp("tables") / "ratings.csv"
-    synthetic_entries(150, 80, 4_000, seed=3).frame().to_csv(path, index=False)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +45,9 @@ def keys_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def evaluation(ratings_csv: Path, anime_csv: Path, keys_csv: Path) -> Evaluation:
+def evaluation(small_ratings_csv: Path, anime_csv: Path, keys_csv: Path) -> Evaluation:
     return comparison.evaluate(
-        comparison.Sources(ratings_csv, anime_csv, keys=keys_csv),
+        comparison.Sources(small_ratings_csv, anime_csv, keys=keys_csv),
         ["hakken", "s1"],
         ["hakken", "popularity", "svd"],
         Parameters(min_raters=1),
@@ -64,11 +55,7 @@ def evaluation(ratings_csv: Path, anime_csv: Path, keys_csv: Path) -> Evaluation
     )
 
 
-def run(*arguments: str | Path, status: int = 0) -> click.testing.Result:
-    result = click.testing.CliRunner().invoke(main, ["evaluate", *(str(one) for one in arguments)])
-    assert result.exit_code == status, result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
+evaluate = partial(run, "evaluate")
 
 
 def files_in(directory: Path) -> dict[str, bytes]:
@@ -79,10 +66,10 @@ def files_in(directory: Path) -> dict[str, bytes]:
 
 
 def test_all_methods_are_compared_and_the_page_holds_the_table(
-    ratings_csv: Path, anime_csv: Path, keys_csv: Path, tmp_path: Path
+    small_ratings_csv: Path, anime_csv: Path, keys_csv: Path, tmp_path: Path
 ) -> None:
-    tables = ("--ratings", ratings_csv, "--anime", anime_csv, "--keys", keys_csv)
-    result = run(*tables, "--resamples", "20", "--report", tmp_path / "deep" / "report")
+    tables = ("--ratings", small_ratings_csv, "--anime", anime_csv, "--keys", keys_csv)
+    result = evaluate(*tables, "--resamples", "20", "--report", tmp_path / "deep" / "report")
     written = files_in(tmp_path / "deep" / "report")
     assert sorted(written) == sorted(["evaluation.md", *(f"evaluation/{name}" for name in ("table.csv", *PLOTS))])
     table = pd.read_csv(tmp_path / "deep" / "report" / "evaluation" / "table.csv")
@@ -96,26 +83,36 @@ def test_all_methods_are_compared_and_the_page_holds_the_table(
     assert markdown(table) in page
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page):
         assert target in written, target
-    assert "Series are told by the keys of keys.csv." in page
+    assert "Series are identified by the keys of keys.csv." in page
     assert "$" not in page
     assert "asking Surprise SVD++" in result.stderr
 
 
 def test_with_dates_what_continues_is_measured_too(
-    ratings_csv: Path, anime_csv: Path, keys_csv: Path, tmp_path: Path
+    small_ratings_csv: Path, anime_csv: Path, keys_csv: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "titles.csv").write_text(
         "anime_id,year\n" + "".join(f"{n},{1950 + n}\n" for n in range(1, N_ITEMS + 1))
     )
-    tables = ("--ratings", ratings_csv, "--anime", anime_csv, "--titles", tmp_path / "titles.csv", "--keys", keys_csv)
-    assert "next found" in run(*tables, *QUICK, "--report", tmp_path).stdout
+    tables = (
+        "--ratings",
+        small_ratings_csv,
+        "--anime",
+        anime_csv,
+        "--titles",
+        tmp_path / "titles.csv",
+        "--keys",
+        keys_csv,
+    )
+    assert "next found" in evaluate(*tables, *QUICK, "--report", tmp_path).stdout
     table = pd.read_csv(tmp_path / "evaluation" / "table.csv")
     assert table["next_found"].notna().tolist() == [True, False]
 
 
-def test_methods_salts_and_resamples_can_be_chosen(ratings_csv: Path, tmp_path: Path) -> None:
-    result = run("--ratings", ratings_csv, *QUICK, "--salt", "s1", "--salt", "s2", "--salt", "s1", "--only", "als",
-                 "--without", "popularity", "--report", tmp_path)  # fmt: skip
+def test_methods_salts_and_resamples_can_be_chosen(small_ratings_csv: Path, tmp_path: Path) -> None:
+    salts = ("--salt", "s1", "--salt", "s2", "--salt", "s1")
+    methods = ("--only", "als", "--without", "popularity")
+    result = evaluate("--ratings", small_ratings_csv, *QUICK, *salts, *methods, "--report", tmp_path)
     table = pd.read_csv(tmp_path / "evaluation" / "table.csv")
     assert table["method"].tolist() == ["hakken", "als"]
     assert table["discovery"].isna().all()
@@ -123,25 +120,25 @@ def test_methods_salts_and_resamples_can_be_chosen(ratings_csv: Path, tmp_path: 
     page = (tmp_path / "evaluation.md").read_text()
     assert "salts `s1`, `s2`; figures are means over them" in page
     assert "20 resamples" in page
-    assert "nothing, so that it was not measured" in page
+    assert "nothing: discovery was not measured" in page
     assert result.stderr.count("s2: asking Hakken") == 1
 
 
-def test_hyper_parameters_are_taken_from_a_file(ratings_csv: Path, tmp_path: Path) -> None:
+def test_hyper_parameters_are_taken_from_a_file(small_ratings_csv: Path, tmp_path: Path) -> None:
     (tmp_path / "params.json").write_text('{"reg_u": 500, "reg_i": 500, "prior": 100, "min_raters": 1}')
     tables = []
     for number, more in enumerate(((), ("--params", tmp_path / "params.json"))):
         out = tmp_path / f"{number}"
         quiet = ("--only", "hakken", "--resamples", "0", "--quiet", *more)
-        assert run("--ratings", ratings_csv, *quiet, "--report", out).output == ""
+        assert evaluate("--ratings", small_ratings_csv, *quiet, "--report", out).output == ""
         tables.append(pd.read_csv(out / "evaluation" / "table.csv"))
     assert tables[0]["rmse"][0] < tables[1]["rmse"][0]
     assert tables[0]["rmse_low"].isna().all()
 
 
-def test_without_keys_the_catalogues_own_series_judge(ratings_csv: Path, anime_csv: Path, tmp_path: Path) -> None:
-    run("--ratings", ratings_csv, "--anime", anime_csv, *QUICK, "--quiet", "--report", tmp_path)
-    assert "Series are told by the catalogue's own series" in (tmp_path / "evaluation.md").read_text()
+def test_without_keys_the_catalogues_own_series_judge(small_ratings_csv: Path, anime_csv: Path, tmp_path: Path) -> None:
+    evaluate("--ratings", small_ratings_csv, "--anime", anime_csv, *QUICK, "--quiet", "--report", tmp_path)
+    assert "Series are identified by the catalogue's own series" in (tmp_path / "evaluation.md").read_text()
     assert pd.read_csv(tmp_path / "evaluation" / "table.csv")["discovery"].notna().all()
 
 
@@ -156,32 +153,60 @@ def test_without_keys_the_catalogues_own_series_judge(ratings_csv: Path, anime_c
     ],
 )
 def test_what_cant_be_done_is_said_in_a_sentence(
-    ratings_csv: Path, arguments: tuple[str, ...], status: int, sentence: str
+    small_ratings_csv: Path, arguments: tuple[str, ...], status: int, sentence: str
 ) -> None:
-    assert sentence in run("--ratings", ratings_csv, *arguments, status=status).output
+    assert sentence in evaluate("--ratings", small_ratings_csv, *arguments, status=status).output
 
 
 def test_a_table_without_test_users_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     path.write_text("user_id,anime_id,rating\n" + "".join(f"{u},1,7\n" for u in range(50)))
-    said = run("--ratings", path, "--report", tmp_path / "out", status=1).output
+    said = evaluate("--ratings", path, "--report", tmp_path / "out", status=1).output
     assert 'Error: The salt "hakken" makes no test user of this table' in said
     assert not (tmp_path / "out").exists()
 
 
-def test_a_report_that_cant_be_written_is_said_in_a_sentence(ratings_csv: Path, tmp_path: Path) -> None:
+def test_a_report_that_cant_be_written_is_said_in_a_sentence(small_ratings_csv: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    said = run("--ratings", ratings_csv, "--report", tmp_path / "file" / "x", status=2).output
+    said = evaluate("--ratings", small_ratings_csv, "--report", tmp_path / "file" / "x", status=2).output
     assert "Nothing can be written to" in said
     (tmp_path / "evaluation").mkdir()
     (tmp_path / "evaluation" / "table.csv").mkdir()
-    said = run("--ratings", ratings_csv, *QUICK, "--quiet", "--report", tmp_path, status=1).output
+    said = evaluate("--ratings", small_ratings_csv, *QUICK, "--quiet", "--report", tmp_path, status=1).output
     assert re.search(r"Error: .*table\.csv can't be written", said)
 
 
-@pytest.mark.parametrize("where", ["judge", "draw"])
+def test_titles_of_hidden_years_are_found_by_their_attributes_only(small_ratings_csv: Path, tmp_path: Path) -> None:
+    """Titles of one genre are the favourites of some people; those of 2020 are hidden, and ranked by it."""
+    rng = np.random.default_rng(0)
+    facts = [f"{n},Anime {n},{'Action' if n % 2 else 'Drama'},TV,12,7.5,1000" for n in range(1, 241)]
+    (tmp_path / "anime.csv").write_text("\n".join(["anime_id,name,genre,type,episodes,rating,members", *facts]))
+    years = [f"{n},{2020 if n > 200 else 2000 + n % 20}" for n in range(1, 241)]
+    (tmp_path / "titles.csv").write_text("\n".join(["anime_id,year", *years]))
+    rows = [
+        f"{user},{anime_id},{rng.integers(7, 11)}"
+        for user in range(150)
+        for anime_id in range(1, 241)
+        if anime_id % 2 == user % 2 and rng.random() < 0.6
+    ]
+    (tmp_path / "ratings.csv").write_text("\n".join(["user_id,anime_id,rating", *rows]))
+    tables = [one for name in ("ratings", "anime", "titles") for one in (f"--{name}", tmp_path / f"{name}.csv")]
+    said = evaluate(*tables, "--hide-years", "2020", "--quiet").output
+    assert said == ""
+    head, *lines = evaluate(*tables, "--hide-years", "2020-2021").stdout.splitlines()
+    assert head.split() == ["method", "NDCG@10", "liked", "NDCG@10", "people"]
+    found = {" ".join(line.split()[:-3]): [float(figure) for figure in line.split()[-3:]] for line in lines}
+    assert list(found) == ["Hakken", "Hakken without members", "members"]
+    for liked, ndcg, people in (found["Hakken"], found["Hakken without members"]):
+        assert min(liked, ndcg) > 0.15
+        assert people > 20
+    assert found["members"][1] < 0.6 * found["Hakken"][1]
+    assert "a title of these years" in evaluate(*tables, "--hide-years", "1950", status=1).output
+
+
+@pytest.mark.parametrize("where", ["evaluate_method", "draw"])
 def test_one_that_is_broken_off_leaves_everything_as_it_was(
-    ratings_csv: Path, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+    small_ratings_csv: Path, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     report.write(evaluation, tmp_path)
     before = files_in(tmp_path)
@@ -189,8 +214,8 @@ def test_one_that_is_broken_off_leaves_everything_as_it_was(
     def broken_off(*_: object) -> None:
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(comparison if where == "judge" else charts, where, broken_off)
-    said = run("--ratings", ratings_csv, *QUICK, "--report", tmp_path, status=143).output
+    monkeypatch.setattr(comparison if where == "evaluate_method" else plots, where, broken_off)
+    said = evaluate("--ratings", small_ratings_csv, *QUICK, "--report", tmp_path, status=143).output
     assert f"Stopped: {tmp_path} is as it was." in said
     assert files_in(tmp_path) == before
 
@@ -233,19 +258,19 @@ def test_what_is_written_can_be_repeated_and_says_what_was_found(evaluation: Eva
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=80))
 def test_groups_are_in_order_and_keep_equals_together(values: Sequence[int]) -> None:
     numbers = np.array(values)
-    groups = charts.groups_of(numbers)
-    assert set(groups.tolist()) == set(range(int(groups.max()) + 1)) <= set(range(charts.GROUPS))
+    groups = plots.groups_of(numbers)
+    assert set(groups.tolist()) == set(range(int(groups.max()) + 1)) <= set(range(plots.GROUPS))
     for (a, group), (b, other) in itertools.combinations(zip(values, groups.tolist(), strict=True), 2):
         assert (a <= b) if group < other else (a >= b) if group > other else True
         assert group == other or a != b
-    names = charts.names_of(numbers, groups)
+    names = plots.names_of(numbers, groups)
     assert names[0].split("-")[0] == f"{min(values)}"
     assert names[-1].split("-")[-1] == f"{max(values)}"
 
 
 def test_groups_are_of_about_equal_size() -> None:
-    assert np.bincount(charts.groups_of(np.arange(100))).tolist() == [20] * 5
-    assert charts.names_of(np.array([1_000, 7, 7, 2_500]), np.array([1, 0, 0, 1])) == ["7", "1,000-2,500"]
+    assert np.bincount(plots.groups_of(np.arange(100))).tolist() == [20] * 5
+    assert plots.names_of(np.array([1_000, 7, 7, 2_500]), np.array([1, 0, 0, 1])) == ["7", "1,000-2,500"]
 
 
 # What is committed

@@ -14,32 +14,32 @@ from hypothesis import strategies as st
 from benchmarks.rating_quality import errors, training_frame
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import TableError
-from hakken.evaluation import metrics, results
-from hakken.evaluation.judging import Outcome, judge
-from hakken.evaluation.keys import Keys, keys_of, read_keys, with_shows
+from hakken.evaluation import metrics, protocol, result_table
+from hakken.evaluation.comparison_methods.simple import Baseline, Popularity
 from hakken.evaluation.method import Answer, Method
 from hakken.evaluation.metrics import MEASURES, Sums
-from hakken.evaluation.protocol import Newcomer, Split, bucket, split
-from hakken.evaluation.reading import read_named
-from hakken.evaluation.rivals.simple import Baseline, Popularity
+from hakken.evaluation.outcomes import Outcome, evaluate_method
+from hakken.evaluation.protocol import Split, bucket, split
+from hakken.evaluation.series_keys import SeriesKeys, keys_of, read_keys, with_shows
 from hakken.model import Model
 from hakken.ratings import Rating, Status, UserList
 from hakken.training import fit
 from hakken.training.progress import SILENT, Progress
+from hakken.training.tables import read_ratings
 from tests.models import N_ITEMS, PARAMETERS
 from tests.training import evaluation_oracle as oracle
 
 MEASURE = {measure.name: measure for measure in MEASURES}
-KEYS = Keys({anime_id: f"series {anime_id // 3}" for anime_id in range(1, N_ITEMS + 1)}, "thirds")
+KEYS = SeriesKeys({anime_id: f"series {anime_id // 3}" for anime_id in range(1, N_ITEMS + 1)}, "thirds")
 
 
 @pytest.fixture(scope="module")
 def divided(ratings_csv: Path) -> Split:
-    return split(read_named(ratings_csv), "hakken")
+    return split(read_ratings(ratings_csv), "hakken")
 
 
-def newcomer(given_scores: Sequence[tuple[int, int]], held_out: dict[int, int]) -> Newcomer:
-    return Newcomer("1", UserList.of(Rating(*one) for one in given_scores), held_out)
+def asked_user(given_scores: Sequence[tuple[int, int]], held_out: dict[int, int]) -> protocol.TestUser:
+    return protocol.TestUser("1", UserList.of(Rating(*one) for one in given_scores), held_out)
 
 
 def value_of(name: str, outcome: Outcome) -> float:
@@ -62,13 +62,13 @@ def test_buckets_are_those_of_crc32() -> None:
 @pytest.mark.parametrize("salt", ["hakken", "s1"])
 def test_a_split_is_what_the_protocol_says(ratings_csv: Path, salt: str) -> None:
     expected = oracle.divide(ratings_csv, salt)
-    found = split(read_named(ratings_csv), salt)
+    found = split(read_ratings(ratings_csv), salt)
     table = found.training
     rows: oracle.Rows = {}
     for u, item, score in zip(table.users.tolist(), table.items.tolist(), table.scores.tolist(), strict=True):
-        rows.setdefault(found.names[u], {})[int(table.anime_ids[item])] = score
+        rows.setdefault(found.training.user_names[u], {})[int(table.anime_ids[item])] = score
     assert rows == {user: {a: max(r, 0) for a, r in theirs.items()} for user, theirs in expected.training.items()}
-    assert table.n_users == len(found.names) == len(rows)
+    assert table.n_users == len(found.training.user_names) == len(rows)
     assert np.bincount(table.items).min() > 0  # what only test users have is not ranked
     assert 20 < len(found.users) < 100
     assert {user.name for user in found.users} == set(expected.given)
@@ -88,7 +88,7 @@ def test_users_with_names_and_statuses_are_split_too(ratings_csv: Path, tmp_path
         path, index=False
     )
     expected = oracle.divide(path, "hakken", "username", "my_score")
-    found = split(read_named(path), "hakken")
+    found = split(read_ratings(path), "hakken")
     assert {user.name: user.held_out for user in found.users} == {
         user: {a: max(r, 0) for a, r in rows.items()} for user, rows in expected.held_out.items()
     }
@@ -109,7 +109,7 @@ def test_what_nobody_knows_to_be_watched_is_given_as_planned_and_never_held_out(
         for user, anime_id, score in zip(frame["user_id"], frame["anime_id"], frame["rating"], strict=True)
         if anime_id % 4 == 0 and score < 1
     }
-    plain, found = (split(read_named(path), "hakken") for path in (ratings_csv, tmp_path / "r.csv"))
+    plain, found = (split(read_ratings(path), "hakken") for path in (ratings_csv, tmp_path / "r.csv"))
     assert {user.name for user in found.users} <= {user.name for user in plain.users}
     before = {user.name: user.held_out for user in plain.users}
     n_spared = 0
@@ -120,7 +120,10 @@ def test_what_nobody_knows_to_be_watched_is_given_as_planned_and_never_held_out(
         planned = {one.anime_id for one in user.given.ratings if one.status is Status.PLAN_TO_WATCH}
         assert planned == {anime_id for name, anime_id in unknown if name == user.name}
     assert n_spared > 0
-    days = [date(2026, 3, int(name) % 28 + 1).toordinal() - date(1970, 1, 1).toordinal() for name in found.names]
+    days = [
+        date(2026, 3, int(name) % 28 + 1).toordinal() - date(1970, 1, 1).toordinal()
+        for name in found.training.user_names
+    ]
     assert found.training.updated.tolist() == days
 
 
@@ -137,7 +140,7 @@ def test_a_table_that_cant_be_split_is_refused(tmp_path: Path, users: list[int],
     rows = [f"{user},{anime_id},7\n" for user in chosen for anime_id in range(1, n_scores + 1)]
     path.write_text("user_id,anime_id,rating\n" + "".join(rows))
     with pytest.raises(TableError, match=reason):
-        split(read_named(path), "s")
+        split(read_ratings(path), "s")
 
 
 def hand_made(directory: Path, n_given: int, n_held_out: int, n_unscored: int = 0) -> Path:
@@ -160,7 +163,7 @@ def hand_made(directory: Path, n_given: int, n_held_out: int, n_unscored: int = 
     [(5, 15, 0, True), (4, 16, 9, False), (20, 0, 0, False), (19, 1, 0, True), (5, 14, 9, False)],
 )
 def test_who_is_asked_at_the_edges(tmp_path: Path, n_given: int, n_held_out: int, n_unscored: int, asked: bool) -> None:
-    named = read_named(hand_made(tmp_path, n_given, n_held_out, n_unscored))
+    named = read_ratings(hand_made(tmp_path, n_given, n_held_out, n_unscored))
     if not asked:
         with pytest.raises(TableError, match="no test user"):
             split(named, "s")
@@ -170,22 +173,16 @@ def test_who_is_asked_at_the_edges(tmp_path: Path, n_given: int, n_held_out: int
 
 
 def test_what_only_test_users_have_is_not_ranked_and_what_nobody_scored_is_not_predicted(tmp_path: Path) -> None:
-    divided = split(read_named(hand_made(tmp_path, 12, 10)), "s")
+    divided = split(read_ratings(hand_made(tmp_path, 12, 10)), "s")
     [user] = divided.users
     held_out = list(user.held_out)
     assert divided.n_items == 8  # six that the others scored, and two that the user has held out
-    outcome = judge(Baseline(), divided)
+    outcome = evaluate_method(Baseline(), divided)
     assert outcome.sums["rmse"].weight.tolist() == [1]  # of the two one has no score but the user's own
     assert outcome.sums["recall"].total.tolist() == [2 / 10]
     assert outcome.sums["ndcg"].total.tolist() == pytest.approx([oracle.ndcg(held_out[:2], held_out)])
     assert outcome.popularity.tolist() == [1, 1] + [0] * 8
     assert outcome.found.tolist() == [True, True] + [False] * 8
-
-
-def test_items_are_those_of_the_training_table(divided: Split) -> None:
-    ids = divided.training.anime_ids.tolist()
-    assert divided.items_of([ids[5], 10**6, ids[-1], 0, ids[0]]).tolist() == [5, len(ids) - 1, 0]
-    assert divided.items_of([]).tolist() == []
 
 
 def test_the_training_table_can_be_written_and_split_no_further(divided: Split, ratings_csv: Path) -> None:
@@ -223,67 +220,24 @@ def test_ndcg_and_recall_are_the_textbooks(cases: list[tuple[list[str], set[str]
             assert sums.total[n] == pytest.approx(expected, abs=1e-9)
 
 
-def test_ndcg_by_hand() -> None:
-    hits_first_and_third = metrics.ndcg([["a", "x", "b"]], [["a", "b", "c"]])
-    assert hits_first_and_third.total[0] == pytest.approx((1 + 1 / 2) / (1 + 1 / math.log2(3) + 1 / 2), abs=1e-9)
-    eleven = [f"r{n}" for n in range(11)]
-    assert metrics.ndcg([eleven[1:]], [eleven]).total.tolist() == pytest.approx([1])  # the ideal list holds ten
-    assert metrics.ndcg([[*map(str, range(10)), "r0"]], [eleven]).total.tolist() == [0]  # the eleventh place is none
-    assert metrics.recall([[str(n) for n in range(20)]], [[str(n) for n in range(40)]]).total.tolist() == [1]
-
-
-def test_lift_is_of_scored_hits_among_ten_above_the_mean_of_what_was_given() -> None:
-    user = newcomer([(1, 5), (2, 7), (3, 0)], {10: 9, 11: 0, 12: 7, 13: 10})
-    sums = metrics.lift([[10, 11, 12, *range(20, 27), 13]], [user])
-    assert (sums.total.tolist(), sums.weight.tolist()) == ([3 + 1], [2])
-
-
 def test_rating_errors_are_of_scored_titles_that_somebody_scored_and_clipped() -> None:
-    user = newcomer([(1, 5)], {10: 9, 11: 0, 12: 7, 13: 10})
+    user = asked_user([(1, 5)], {10: 9, 11: 0, 12: 7, 13: 10})
     answer = Answer([], None, np.array([11.0, 3.0, 8.5]))
-    squares = metrics.rating_errors([answer], [user], {10: 0, 11: 1, 12: 2}, np.square)
-    assert squares is not None
-    assert (squares.total.tolist(), squares.weight.tolist()) == ([1 + 1.5**2], [2])
-    assert metrics.rating_errors([Answer([], None, None)], [user], {}, np.square) is None
+    errors = metrics.rating_errors([answer], [user], {10: 0, 11: 1, 12: 2})
+    assert errors is not None
+    assert [(one.total.tolist(), one.weight.tolist()) for one in errors] == [([1 + 1.5**2], [2]), ([1 + 1.5], [2])]
+    assert metrics.rating_errors([Answer([], None, None)], [user], {}) is None
 
 
 def test_discovery_takes_begun_series_out_of_a_ranking_but_not_out_of_a_default_list() -> None:
-    keys = Keys({1: "a", 2: "a", 3: "b", 4: "b", 5: "c"}, "")
-    user = newcomer([(1, 5)], {2: 9, 3: 9, 4: 9, 7: 8})
+    keys = SeriesKeys({1: "a", 2: "a", 3: "b", 4: "b", 5: "c"}, "")
+    user = asked_user([(1, 5)], {2: 9, 3: 9, 4: 9, 7: 8})
     ranking = [2, 4, 3, 5, 7, *range(50, 70)]
     others = [f"anime {n}" for n in range(50, 57)]
     assert metrics.discoveries(Answer(ranking, None, None), user, keys) == ["b", "c", "anime 7", *others]
     assert metrics.discoveries(Answer([], ranking, None), user, keys) == ["a", "b", "c", "anime 7", *others[:-1]]
     assert metrics.discoveries(Answer([], [], None), user, keys) == []
     assert metrics.new_series(user.held_out, user, keys) == {"b", "anime 7"}
-
-
-def test_what_continues_is_of_the_default_list_and_a_plan_begins_nothing() -> None:
-    keys = Keys({1: "a", 2: "a", 3: "b", 4: "b", 5: "a"}, "")
-    plans = [Rating(3, 0, Status.PLAN_TO_WATCH), Rating(5, 0, Status.PLAN_TO_WATCH), Rating(9, 8, Status.PLAN_TO_WATCH)]
-    user = Newcomer("1", UserList.of([Rating(1, 5), *plans]), {})
-    ranking = [2, 2, 2]  # no list that anyone gets by default
-    lists = [[5, 3, 9, 4, 2, 50, 51, 52], [*range(50, 60), 2], [3, 4], []]
-    sums = metrics.continued([Answer(ranking, one, None) for one in lists], [user] * 4, keys)
-    assert sums is not None
-    assert sums.total.tolist() == pytest.approx([1 / 4, 0, 0, 0])
-    assert sums.weight.tolist() == [1] * 4
-    assert metrics.continued([Answer(ranking, None, None)], [user], keys) is None
-
-
-def test_the_next_part_of_a_series_is_told_by_dates_and_what_was_seen() -> None:
-    shows = {"a": [1, 2, 3], "b": [11, 12], "c": [21, 22], "d": [31, 32], "e": [41, 42, 43]}
-    keys = Keys({one: key for key, ids in shows.items() for one in [*ids, ids[0] + 5]}, "", shows)
-    rows = [Rating(1, 5), Rating(3, 5), Rating(16, 5), Rating(12, 5), Rating(21, 5), Rating(26, 0, Status.DROPPED)]
-    rows += [Rating(31, 0, Status.PLAN_TO_WATCH), Rating(41, 5), Rating(42, 0, Status.PLAN_TO_WATCH), Rating(99, 5)]
-    user = Newcomer("1", UserList.of(rows), dict.fromkeys([2, 6, 11, 22, 32, 43, 98], 8))
-    # Not the first of b, the dropped c, the planned d, nor what comes after another that is to be seen, of e.
-    assert metrics.next_parts(user, keys) == {2}
-    answers = [Answer([2], [2], None, one) for one in ([7, 2, 11], [11], [])]
-    sums = metrics.next_found(answers, [user] * 3, keys)
-    assert sums is not None
-    assert (sums.total.tolist(), sums.weight.tolist()) == ([1, 0, 0], [1] * 3)
-    assert metrics.next_found([Answer([2], [2], None)], [user], keys) is None
 
 
 IDS = st.integers(1, 24)
@@ -314,8 +268,10 @@ def test_series_figures_are_those_of_the_oracle(data: st.DataObject) -> None:
         for a, one in catalogue.items()
         if one.year and (one.type == "TV" or (one.type == "ONA" and one.episodes == 6))
     }
-    keys = with_shows(Keys(of_anime, ""), catalogue)
-    user = Newcomer("1", UserList.of(Rating(a, 0, status) for a, status in rows.items()), dict.fromkeys(hidden, 0))
+    keys = with_shows(SeriesKeys(of_anime, ""), catalogue)
+    user = protocol.TestUser(
+        "1", UserList.of(Rating(a, 0, status) for a, status in rows.items()), dict.fromkeys(hidden, 0)
+    )
     shown, following = data.draw(st.lists(IDS, unique=True)), data.draw(st.lists(IDS, unique=True))
     answer = Answer([], shown, None, following)
     continued, found = (of([answer], [user], keys) for of in (metrics.continued, metrics.next_found))
@@ -334,14 +290,14 @@ def test_shows_are_in_the_order_of_their_dates_where_they_have_some() -> None:
     rows = [show(1, "2016-10-02"), show(2, None, "Winter 2016"), show(3, "2016-04"), show(4, "2015-12-31", year=2015)]
     rows += [show(5, year=None), show(6), Anime(anime_id=7, title="A", type="Movie", year=2016)]
     rows += [Anime(anime_id=n + 3, title="A", type="ONA", episodes=n, year=2016) for n in (5, 6)]
-    keys = with_shows(Keys(dict.fromkeys(range(1, 10), "a"), ""), Catalogue(rows))
+    keys = with_shows(SeriesKeys(dict.fromkeys(range(1, 10), "a"), ""), Catalogue(rows))
     assert {key: list(shows) for key, shows in keys.shows.items()} == {"a": [4, 2, 3, 6, 9, 1]}
 
 
-@pytest.mark.parametrize("rival", [Popularity, Baseline])
-def test_a_method_is_judged_as_the_protocol_says(ratings_csv: Path, divided: Split, rival: type[Method]) -> None:
-    method = rival()
-    outcome = judge(method, divided, KEYS)
+@pytest.mark.parametrize("method_class", [Popularity, Baseline])
+def test_a_method_is_judged_as_the_protocol_says(ratings_csv: Path, divided: Split, method_class: type[Method]) -> None:
+    method = method_class()
+    outcome = evaluate_method(method, divided, KEYS)
     shown = {user.name: method.answer(user).ranking for user in divided.users}
     expected = oracle.measures(oracle.divide(ratings_csv, "hakken"), shown, KEYS.of_anime)
     assert set(expected) == {name for name in outcome.sums if name not in {"rmse", "mae"}}  # no list by default
@@ -362,13 +318,13 @@ def test_the_benchmarks_rating_quality_is_the_evaluations(divided: Split) -> Non
         def fit(self, divided: Split, progress: Progress = SILENT) -> None:  # noqa: ARG002  # as the real one has it
             self.model = Model(*fit(divided.training, PARAMETERS)[:2], "unsaved")
 
-        def answer(self, user: Newcomer) -> Answer:
+        def answer(self, user: protocol.TestUser) -> Answer:
             from hakken.model import fold_in, predict  # noqa: PLC0415  # only where it is needed
 
             return Answer([1], None, predict(self.model, fold_in(self.model, user.given)))
 
     method = Fitted()
-    outcome = judge(method, divided)
+    outcome = evaluate_method(method, divided)
     assert set(outcome.sums) == {"ndcg", "ndcg_liked", "recall", "lift", "rmse", "mae"}
     differences = errors(method.model, divided.users)
     assert value_of("rmse", outcome) == pytest.approx(np.sqrt((differences**2).mean()), abs=1e-9)
@@ -409,37 +365,33 @@ def outcome_of(salt: str, values: dict[str, tuple[float, float]], measure: str =
 def test_a_figure_is_the_mean_over_salts_of_each_ones_mean() -> None:
     one = outcome_of("s1", {"a": (1, 1), "b": (0, 0), "c": (0, 1)})
     other = outcome_of("s2", {"c": (0.2, 1), "d": (0.4, 1), "e": (0.6, 1), "f": (0.4, 1)})
-    figure = results.figure_of(MEASURE["ndcg"], [one, other], 500)
+    figure = result_table.figure_of(MEASURE["ndcg"], [one, other], 500)
     assert figure.value == pytest.approx((0.5 + 0.4) / 2)
     assert figure.low < figure.value < figure.high
-    root = results.figure_of(MEASURE["rmse"], [outcome_of("s", {"a": (8, 2), "b": (10, 4)}, "rmse")], 0)
+    root = result_table.figure_of(MEASURE["rmse"], [outcome_of("s", {"a": (8, 2), "b": (10, 4)}, "rmse")], 0)
     assert root.value == pytest.approx(math.sqrt(3))
     assert math.isnan(root.low)
-    assert math.isnan(results.figure_of(MEASURE["rmse"], [one], 10).value)
+    lone = result_table.figure_of(MEASURE["ndcg"], [outcome_of("s", {"a": (0.5, 1)})], 100)
+    assert lone.value == 0.5
+    assert math.isnan(lone.low)
+    assert math.isnan(result_table.figure_of(MEASURE["rmse"], [one], 10).value)
 
 
 def test_an_interval_is_that_of_the_normal_law_where_many_are_asked_and_can_be_repeated() -> None:
     values = np.random.default_rng(1).random(900)
     outcome = outcome_of("s", {f"{n}": (value, 1) for n, value in enumerate(values)})
-    figure = results.figure_of(MEASURE["ndcg"], [outcome], 2_000)
+    figure = result_table.figure_of(MEASURE["ndcg"], [outcome], 2_000)
     half = 1.96 * values.std() / math.sqrt(len(values))
     assert (figure.high - figure.low) / 2 == pytest.approx(half, rel=0.07)
-    assert figure == results.figure_of(MEASURE["ndcg"], [outcome], 2_000)
+    assert figure == result_table.figure_of(MEASURE["ndcg"], [outcome], 2_000)
 
 
 def test_a_person_under_two_salts_is_no_two_people() -> None:
     values = {f"{n}": (value, 1.0) for n, value in enumerate(np.random.default_rng(2).random(300).tolist())}
     shuffled = dict(reversed(values.items()))
-    once = results.figure_of(MEASURE["ndcg"], [outcome_of("s1", values)], 300)
-    twice = results.figure_of(MEASURE["ndcg"], [outcome_of("s1", values), outcome_of("s2", shuffled)], 300)
+    once = result_table.figure_of(MEASURE["ndcg"], [outcome_of("s1", values)], 300)
+    twice = result_table.figure_of(MEASURE["ndcg"], [outcome_of("s1", values), outcome_of("s2", shuffled)], 300)
     assert tuple(twice) == pytest.approx(tuple(once))
     strangers = {f"x{name}": value for name, value in values.items()}
-    apart = results.figure_of(MEASURE["ndcg"], [outcome_of("s1", values), outcome_of("s2", strangers)], 300)
+    apart = result_table.figure_of(MEASURE["ndcg"], [outcome_of("s1", values), outcome_of("s2", strangers)], 300)
     assert apart.high - apart.low < 0.85 * (once.high - once.low)
-
-
-def test_a_lone_user_has_no_interval() -> None:
-    figure = results.figure_of(MEASURE["ndcg"], [outcome_of("s", {"a": (0.5, 1)})], 100)
-    assert figure.value == 0.5
-    assert math.isnan(figure.low)
-    assert math.isnan(figure.high)

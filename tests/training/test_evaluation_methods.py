@@ -8,44 +8,49 @@ import msgspec
 import numpy as np
 import pytest
 
-from benchmarks.synthetic import synthetic_entries
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.cli.evaluate import METHODS
 from hakken.errors import TableError
+from hakken.evaluation import protocol
+from hakken.evaluation.comparison import makers
+from hakken.evaluation.comparison_methods import surprise_methods
+from hakken.evaluation.comparison_methods.implicit_feedback import (
+    REGULARISATION,
+    Als,
+    Ease,
+    Ease200,
+    ItemKnn,
+    cut,
+    ease_weights,
+)
+from hakken.evaluation.comparison_methods.simple import Baseline, ItemMean, Original, Popularity
+from hakken.evaluation.comparison_methods.surprise_methods import (
+    SurpriseKnnBaseline,
+    SurpriseMethod,
+    SurpriseSvd,
+    SurpriseSvdpp,
+)
 from hakken.evaluation.hakken_method import DEFAULT, RANKING, Hakken
 from hakken.evaluation.method import Method
-from hakken.evaluation.methods import makers
-from hakken.evaluation.protocol import Newcomer, Split, split
-from hakken.evaluation.reading import read_named
-from hakken.evaluation.rivals import surprises
-from hakken.evaluation.rivals.implicit_feedback import REGULARISATION, Als, Ease, Ease200, ItemKnn, cut, ease_weights
-from hakken.evaluation.rivals.simple import Baseline, ItemMean, Original, Popularity
-from hakken.evaluation.rivals.surprises import SurpriseKnnBaseline, SurpriseRival, SurpriseSvd, SurpriseSvdpp
+from hakken.evaluation.protocol import Split, split
 from hakken.model import TEXTBOOK, fold_in, predict, store
 from hakken.model.arrays import Array
 from hakken.ratings import Rating, Status, UserList
 from hakken.recommend import recommend
 from hakken.training import train
+from hakken.training.tables import read_ratings
 from tests import oracle
 from tests.models import PARAMETERS, small_catalogue
-from tests.training.hearing import Heard
+from tests.training.recorded_progress import RecordedProgress
 
 FEW = 4
 """Users that a slow version is worked out for."""
 
 
 @pytest.fixture(scope="module")
-def ratings_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Smaller than the one that other tests share: slow versions are worked out on it."""
-    path = tmp_path_factory.mktemp("tables") / "ratings.csv"
-    synthetic_entries(150, 80, 4_000, seed=3).frame().to_csv(path, index=False)
-    return path
-
-
-@pytest.fixture(scope="module")
-def divided(ratings_csv: Path) -> Split:
-    return split(read_named(ratings_csv), "hakken")
+def divided(small_ratings_csv: Path) -> Split:
+    return split(read_ratings(small_ratings_csv), "hakken")
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +62,13 @@ def matrix(divided: Split) -> Array:
     return whole
 
 
-def row_of(divided: Split, user: Newcomer) -> Array:
+def row_of(divided: Split, user: protocol.TestUser) -> Array:
     ids = {rating.anime_id for rating in user.given.ratings}
     return np.array([float(anime_id in ids) for anime_id in divided.training.anime_ids.tolist()])
 
 
-def fitted(rival: type[Method], divided: Split) -> Method:
-    method = rival()
+def fitted(method_class: type[Method], divided: Split) -> Method:
+    method = method_class()
     method.fit(divided)
     return method
 
@@ -195,18 +200,18 @@ def test_ease_scores_by_the_weights_of_what_is_on_the_list_and_may_keep_the_larg
 # Surprise
 
 
-@pytest.mark.parametrize("rival", [SurpriseKnnBaseline, SurpriseSvd, SurpriseSvdpp])
+@pytest.mark.parametrize("method_class", [SurpriseKnnBaseline, SurpriseSvd, SurpriseSvdpp])
 def test_surprises_methods_say_what_surprise_says(
-    divided: Split, rival: type[SurpriseRival], monkeypatch: pytest.MonkeyPatch
+    divided: Split, method_class: type[SurpriseMethod], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(surprises, "EPOCHS", 3)
-    monkeypatch.setattr(rival, "epochs", rival.epochs and 3)
-    monkeypatch.setattr(surprises, "NEIGHBOURS", 10)
-    method, heard, printed = rival(), Heard(), StringIO()
+    monkeypatch.setattr(surprise_methods, "EPOCHS", 3)
+    monkeypatch.setattr(method_class, "epochs", method_class.epochs and 3)
+    monkeypatch.setattr(surprise_methods, "NEIGHBOURS", 10)
+    method, recorded, printed = method_class(), RecordedProgress(), StringIO()
     with redirect_stdout(printed):
-        method.fit(divided, heard)
+        method.fit(divided, recorded)
     assert printed.getvalue() == ""
-    assert heard.done == (heard.total or 0)
+    assert recorded.done.total() == sum(total or 0 for total in recorded.totals.values())
     trainset = method._fitted.trainset  # noqa: SLF001  # Surprise's own
     n_given = sum(1 for user in divided.users for _ in user.given.scored)
     assert trainset.n_ratings == (divided.training.scores > 0).sum() + n_given
@@ -220,10 +225,10 @@ def test_surprises_methods_say_what_surprise_says(
         assert method.answer(user).r_hat == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_title_that_nobody_scored_has_a_prediction_too(tmp_path: Path, ratings_csv: Path) -> None:
+def test_a_title_that_nobody_scored_has_a_prediction_too(tmp_path: Path, small_ratings_csv: Path) -> None:
     path = tmp_path / "r.csv"
-    path.write_text(ratings_csv.read_text() + "1,9999,-1\n2,9999,-1\n3,9999,-1\n")
-    divided = split(read_named(path), "hakken")
+    path.write_text(small_ratings_csv.read_text() + "1,9999,-1\n2,9999,-1\n3,9999,-1\n")
+    divided = split(read_ratings(path), "hakken")
     assert divided.training.anime_ids[-1] == 9999
     method = SurpriseSvd()
     method.fit(divided)

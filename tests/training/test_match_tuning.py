@@ -3,39 +3,40 @@
 import dataclasses
 from pathlib import Path
 
-import click.testing
 import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 
-from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
-from hakken.cli.main import main
 from hakken.errors import TableError
-from hakken.evaluation import metrics, tuning
-from hakken.evaluation.hakken_method import RANKING, Hakken
+from hakken.evaluation import match_tuning
+from hakken.evaluation.hakken_method import Hakken, unsaved
+from hakken.evaluation.match_tuning import (
+    IMPLICIT,
+    MATCH,
+    SALTS,
+    TRUST,
+    WEIGHTS,
+    Candidate,
+    TunedMatch,
+    sampled,
+    tune_match,
+)
 from hakken.evaluation.protocol import split
-from hakken.evaluation.reading import NamedTable, read_named
-from hakken.evaluation.tuning import IMPLICIT, MATCH, SALTS, TRUST, WEIGHTS, Candidate, TunedMatch, sampled, tune_match
-from hakken.model import Model, Parameters, fold_in, predict
-from hakken.ratings import Preferences
-from hakken.recommend import recommend
+from hakken.model import Parameters, fold_in, predict
 from hakken.training import fit
+from hakken.training.tables import RatingTable
 from tests.models import PARAMETERS, small_catalogue
+from tests.training.commands import run
 from tests.training.evaluation_oracle import ndcg
 
-N_CANDIDATES = 6
+N_CANDIDATES = 4
 
 
 @pytest.fixture(scope="module")
-def named(ratings_csv: Path) -> NamedTable:
-    return read_named(ratings_csv)
-
-
-@pytest.fixture(scope="module")
-def tuned(named: NamedTable) -> TunedMatch:
-    return tune_match(named, small_catalogue(), PARAMETERS, N_CANDIDATES, seed=1)
+def tuned(table: RatingTable) -> TunedMatch:
+    return tune_match(table, small_catalogue(), PARAMETERS, N_CANDIDATES, seed=1)
 
 
 def test_the_best_of_each_stage_is_where_the_next_begins(tuned: TunedMatch) -> None:
@@ -65,12 +66,12 @@ def test_only_what_a_stage_searches_for_is_changed(tuned: TunedMatch) -> None:
             assert 0.99 * space[name].low <= getattr(one.parameters, name) <= 1.01 * space[name].high
 
 
-def test_a_candidate_is_worth_what_its_lists_find(named: NamedTable, tuned: TunedMatch) -> None:
+def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: TunedMatch) -> None:
     """Asked as the pages ask, and judged by an NDCG that is written out."""
     one: Candidate = tuned.candidates[1]
     found = []
     for salt in SALTS:
-        divided = split(named, salt)
+        divided = split(table, salt)
         method = Hakken(one.parameters, small_catalogue())
         method.fit(divided)
         values = [ndcg(method.answer(user).ranking, set(user.liked)) for user in divided.users if user.liked]
@@ -79,19 +80,14 @@ def test_a_candidate_is_worth_what_its_lists_find(named: NamedTable, tuned: Tune
     assert one.value == pytest.approx((one.liked + one.discovery_liked) / 2)
 
 
-def test_lists_are_asked_for_as_they_are_measured_later() -> None:
-    assert tuning.LISTS["liked"] == msgspec.structs.replace(RANKING, n=metrics.TOP)
-    assert tuning.LISTS["discovery_liked"] == Preferences(n=20)
+def test_the_implicit_term_leaves_less_error_than_none(table: RatingTable, tuned: TunedMatch) -> None:
+    splits = [split(table, salt) for salt in SALTS]
+    models = [fit(divided.training, tuned.parameters) for divided in splits]
 
-
-def test_the_implicit_term_leaves_less_error_than_none(named: NamedTable, tuned: TunedMatch) -> None:
     def rmse(parameters: Parameters) -> float:
         errors: list[float] = []
-        for salt in SALTS:
-            divided = split(named, salt)
-            fitted = fit(divided.training, tuned.parameters)
-            manifest = msgspec.structs.replace(fitted.manifest, parameters=parameters)
-            model = Model(fitted.arrays, manifest, "unsaved")
+        for divided, fitted in zip(splits, models, strict=True):
+            model = unsaved(fitted, Catalogue([]), parameters).model
             for user in divided.users:
                 scores = {anime_id: score for anime_id, score in user.held_out.items() if score}
                 rows, known = model.rows_of(list(scores))
@@ -101,65 +97,46 @@ def test_the_implicit_term_leaves_less_error_than_none(named: NamedTable, tuned:
 
     none = msgspec.structs.replace(tuned.parameters, **dict.fromkeys(IMPLICIT, 0.0))
     turned = msgspec.structs.replace(tuned.parameters, implicit_offset=-tuned.parameters.implicit_offset - 0.1)
-    assert rmse(tuned.parameters) < rmse(none)
-    assert rmse(tuned.parameters) < rmse(turned)
     other = next(value for value in TRUST if abs(value - tuned.parameters.trust) > 0.15)
-    assert rmse(tuned.parameters) < rmse(msgspec.structs.replace(tuned.parameters, trust=other))
+    best = rmse(tuned.parameters)
+    for worse in (none, turned, msgspec.structs.replace(tuned.parameters, trust=other)):
+        assert best < rmse(worse)
 
 
-def test_a_search_can_be_repeated_and_another_seed_is_another_search(named: NamedTable, tuned: TunedMatch) -> None:
-    again = tune_match(named, small_catalogue(), PARAMETERS, N_CANDIDATES, seed=1)
-    pd.testing.assert_frame_equal(again.table, tuned.table)
-    other = tune_match(named, small_catalogue(), PARAMETERS, 1, seed=2)
-    assert other.candidates[1].parameters not in [one.parameters for one in tuned.candidates]
+def test_a_search_can_be_repeated_and_another_seed_is_another_search(
+    table: RatingTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a catalogue, too."""
+    monkeypatch.setattr(match_tuning, "SALTS", SALTS[:1])
+    one, again, other = (tune_match(table, Catalogue([]), PARAMETERS, 2, seed=seed) for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(again.table, one.table)
+    assert one.candidates[0].value > 0
+    assert other.candidates[1].parameters not in [candidate.parameters for candidate in one.candidates]
 
 
-def test_without_a_catalogue_lists_are_tuned_all_the_same(named: NamedTable) -> None:
-    assert tune_match(named, Catalogue([]), PARAMETERS, 1).candidates[0].value > 0
+def test_a_sample_holds_all_entries_of_its_users(table: RatingTable) -> None:
+    some = sampled(table, 50, seed=1)
+    assert some.n_users == len(some.user_names) == 50
+    assert set(some.user_names) < set(table.user_names)
+    counts = dict(zip(table.user_names, np.bincount(table.users).tolist(), strict=True))
+    assert dict(zip(some.user_names, np.bincount(some.users).tolist(), strict=True)).items() <= counts.items()
+    assert sampled(table, None, seed=1) is table
+    assert sampled(table, 10**6, seed=1) is table
 
 
-def test_a_sample_holds_all_entries_of_its_users(named: NamedTable) -> None:
-    some = sampled(named, 50, seed=1)
-    assert some.table.n_users == len(some.names) == 50
-    assert set(some.names) < set(named.names)
-    counts = dict(zip(named.names, np.bincount(named.table.users).tolist(), strict=True))
-    assert dict(zip(some.names, np.bincount(some.table.users).tolist(), strict=True)).items() <= counts.items()
-    assert sampled(named, None, seed=1) is named
-    assert sampled(named, 10**6, seed=1) is named
-
-
-def test_a_table_that_cant_be_split_keeps_the_defaults_and_says_so(named: NamedTable, tmp_path: Path) -> None:
-    few = dataclasses.replace(
-        named.table, scores=np.where(named.table.items < 3, named.table.scores, 0).astype(np.int8)
-    )
+def test_a_table_that_cant_be_split_keeps_the_defaults_and_says_so(table: RatingTable, tmp_path: Path) -> None:
+    few = dataclasses.replace(table, scores=np.where(table.items < 3, table.scores, 0).astype(np.int8))
     with pytest.raises(TableError, match="no test user"):
-        tune_match(NamedTable(few, named.names), Catalogue([]), PARAMETERS, 1)
+        tune_match(few, Catalogue([]), PARAMETERS, 1)
     rows = [f"{user},{anime},{6 + (user + anime) % 4}" for user in range(1, 9) for anime in range(1, 9)]
     (tmp_path / "small.csv").write_text("\n".join(["user_id,anime_id,rating", *rows]))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "match.csv").write_text("of an earlier table")
-    arguments = ["tune", "--ratings", tmp_path / "small.csv", "--out", tmp_path / "out", "--iterations", "1"]
-    result = click.testing.CliRunner().invoke(main, [str(one) for one in arguments])
-    assert result.exit_code == 0, result.output
+    result = run("tune", "--ratings", tmp_path / "small.csv", "--out", tmp_path / "out", "--iterations", "1")
     assert "stays as it is by default" in result.output
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["params.json", "rmse.svg", "table.csv"]
 
 
 def test_a_titles_table_without_anime_is_refused(ratings_csv: Path, tmp_path: Path) -> None:
-    arguments = ["tune", "--ratings", ratings_csv, "--titles", ratings_csv, "--out", tmp_path / "out"]
-    result = click.testing.CliRunner().invoke(main, [str(one) for one in arguments])
-    assert result.exit_code == 2
+    result = run("tune", "--ratings", ratings_csv, "--titles", ratings_csv, "--out", tmp_path / "out", status=2)
     assert "go with --anime" in result.output
-
-
-def test_what_is_tuned_is_what_is_served(named: NamedTable) -> None:
-    """The search and the pages rank by the same code: a constant that the search changes changes a list."""
-    fitted = fit(named.table, PARAMETERS)
-    user = split(named, SALTS[0]).users[0].given
-    lists = set()
-    for pull in (0.0, 2.0):
-        parameters = msgspec.structs.replace(PARAMETERS, pull=pull)
-        model = Model(fitted.arrays, msgspec.structs.replace(fitted.manifest, parameters=parameters), "unsaved")
-        found = recommend(user, ModelBundle(model, small_catalogue()), Preferences(n=20)).recommendations
-        lists.add(tuple(one.anime_id for one in found))
-    assert len(lists) == 2

@@ -9,7 +9,7 @@ from pyarrow import parquet
 from hakken.catalogue import MAX_NAME
 from hakken.errors import TableError
 from hakken.training.tables import read_anime_table
-from tests.training.reading_tables import FORMATS, TEXT_FORMATS, raw_bytes, write_table
+from tests.training.reading_tables import FORMATS, TEXT_FORMATS, location, raw_bytes, write_table
 
 ANIME = ["anime_id", "name", "genre", "type", "episodes", "rating", "members"]
 TITLES = [
@@ -72,13 +72,6 @@ def one_field(directory: Path, form: str, column: str, text: str) -> tuple[Path,
     return anime, write_table(directory, form, TITLES, [list(fields.values()), ["2", *[""] * 12]])
 
 
-def place(form: str, row: int) -> str:
-    """Where the row that was given as number `row`, from 0, of two or more stands."""
-    if form == "folder":
-        return f"part-0.csv, line {row + 2}"
-    return f"ratings.{form}, row {row + 1}" if form == "parquet" else f"ratings.{form}, line {row + 2}"
-
-
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize(("row", "reason"), ROW_DEFECTS)
 def test_a_row_that_can_not_be_used_is_left_out_counted_and_named_or_refused(
@@ -88,8 +81,8 @@ def test_a_row_that_can_not_be_used_is_left_out_counted_and_named_or_refused(
     table = read_anime_table(path)
     assert list(table.catalogue) == [1]
     assert table.dropped == {reason: 1}
-    assert table.examples == {reason: (place(form, 0),)}
-    with pytest.raises(TableError, match=f"{place(form, 0)}: {reason}"):
+    assert table.examples == {reason: (location(form, 0),)}
+    with pytest.raises(TableError, match=f"{location(form, 0)}: {reason}"):
         read_anime_table(path, strict=True)
 
 
@@ -103,8 +96,8 @@ def test_an_impossible_fact_is_left_unknown_counted_and_named_or_refused(
     assert getattr(table.catalogue[1], FIELD.get(column, column)) is None
     assert table.catalogue[1].title == "Good"
     assert table.dropped == {reason: 1}
-    assert table.examples == {reason: (place(form, 0),)}
-    with pytest.raises(TableError, match=f"{place(form, 0)}: {reason}"):
+    assert table.examples == {reason: (location(form, 0),)}
+    with pytest.raises(TableError, match=f"{location(form, 0)}: {reason}"):
         read_anime_table(anime, titles, strict=True)
 
 
@@ -149,6 +142,40 @@ def test_titles_may_lack_any_column_but_the_id(tmp_path: Path, form: str) -> Non
         read_anime_table(anime, write_table(tmp_path, form, TITLES[1:], [[""] * 12]))
 
 
+def test_the_catalogue_decodes_entities_and_keeps_missing_fields_missing(tmp_path: Path) -> None:
+    anime, titles = tmp_path / "a.csv", tmp_path / "t.csv"
+    anime.write_text(
+        ",".join(ANIME)
+        + "\n"
+        + '1,Gintama&#039;,"Action, Comedy",TV,Unknown,9.1,100\n'
+        + "2,Secret,Hentai,OVA,2,,50\n"
+        + "3,Bare,,,,,7\n",
+    )
+    titles.write_text(
+        ",".join(TITLES[:10])
+        + "\n"
+        + '1,Gin &amp; Tama,銀魂,"GT, Silver Soul",2006.0,Spring 2006,sunrise|bandai,PG-13,'
+        + "https://myanimelist.net/images/anime/1.jpg,Gin Tama | Gintama&#039;\n"
+        + "3,,,,,,,Rx - Hentai,http://evil.example/x.jpg,\n",
+    )
+    catalogue = read_anime_table(anime, titles).catalogue
+    gintama, secret, bare = catalogue[1], catalogue[2], catalogue[3]
+    assert gintama.title == "Gintama'"
+    assert gintama.title_english == "Gin & Tama"
+    assert gintama.title_japanese == "銀魂"
+    assert gintama.synonyms == ("GT", "Silver Soul", "Gin Tama")
+    assert (gintama.episodes, gintama.year, gintama.season) == (None, 2006, "Spring 2006")
+    assert gintama.genres == ("Action", "Comedy")
+    assert gintama.studios == ("sunrise", "bandai")
+    assert gintama.picture == "https://cdn.myanimelist.net/images/anime/1.jpg"
+    assert not gintama.adult
+    assert secret.adult
+    assert secret.mean is None
+    assert (bare.type, bare.genres, bare.episodes, bare.year, bare.picture) == (None, (), None, None, None)
+    assert bare.adult
+    assert catalogue.adult_ids == (2, 3)
+
+
 def test_names_are_cut(tmp_path: Path) -> None:
     long = "x" * 8000
     table = write_table(tmp_path, "csv", ANIME, [["1", long, *GOOD[2:]]], "anime")
@@ -170,7 +197,7 @@ def test_of_several_rows_for_one_anime_the_last_counts(tmp_path: Path, form: str
     path = write_table(tmp_path, form, ANIME, [GOOD, ["1.0", "Better", *GOOD[2:]]])
     table = read_anime_table(path)
     assert table.catalogue[1].title == "Better"
-    assert table.examples == {"a later row for the same anime": (place(form, 0),)}
+    assert table.examples == {"a later row for the same anime": (location(form, 0),)}
     with pytest.raises(TableError, match="a later row for the same anime"):
         read_anime_table(path, strict=True)
 

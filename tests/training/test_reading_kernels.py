@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hakken.training.tables import csv_blocks
-from hakken.training.tables.gathering import in_order
 from hakken.training.tables.kernels import last_record_end, record_lines, whole_numbers
 
 text = st.text(alphabet='a,"\n\r', max_size=40).map(str.encode)
@@ -15,7 +14,7 @@ text = st.text(alphabet='a,"\n\r', max_size=40).map(str.encode)
 @given(text)
 def test_the_records_found_are_those_that_are_parsed(data: bytes) -> None:
     parsed = csv_blocks.parse(csv_blocks.Block(data + b"\n", 1, -1), 3, [0])
-    lines = sorted([*parsed.lines.tolist(), *parsed.misshapen.tolist()])
+    lines = sorted([*parsed.lines.tolist(), *parsed.malformed.tolist()])
     assert lines == (record_lines(np.frombuffer(data + b"\n", dtype=np.uint8)) + 1).tolist()
 
 
@@ -41,15 +40,3 @@ def test_whole_numbers_are_read_as_python_reads_them(words: list[str]) -> None:
         digits = whole[1:] if whole[:1] in {"+", "-"} else whole
         possible = digits.isdecimal() and len(digits) <= 18 and not rest.strip("0")
         assert number == (int(whole) if possible else np.iinfo(np.int64).min), (word, point)
-
-
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5)), min_size=1, max_size=60))
-def test_entries_are_put_in_order_and_the_last_of_a_pair_counts(pairs: list[tuple[int, int]]) -> None:
-    users = {user: u for u, user in enumerate(sorted({user for user, _ in pairs}))}
-    numbered = [(users[user], item) for user, item in pairs]
-    u, i = (np.array(column, dtype=np.int32) for column in zip(*numbered, strict=True))
-    order = in_order(u, i, len(users))
-    last = {pair: position for position, pair in enumerate(numbered)}
-    assert list(zip(order.users.tolist(), order.items.tolist(), strict=True)) == sorted(last)
-    assert order.positions.tolist() == [last[pair] for pair in sorted(last)]
-    assert order.repeated.tolist() == sorted(set(range(len(pairs))) - set(last.values()))

@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -14,8 +13,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from hakken.errors import TableError
-from hakken.training.tables import csv_blocks, read_ratings, reading
-from hakken.training.tables.columns import NO_DAY, days
+from hakken.training.tables import read_ratings
+from hakken.training.tables.column_values import NO_DAY, days
 from hakken.training.tables.kernels import IMPOSSIBLE
 from tests.training.reading_tables import FORMATS, write_table
 
@@ -173,27 +172,6 @@ def test_days_are_read_as_python_reads_them(texts: list[str]) -> None:
         missing = IMPOSSIBLE if text else NO_DAY
         expected.append((moment.date() - EPOCH).days if moment else missing)
     assert days(pa.array(texts, pa.string())).tolist() == expected
-
-
-@pytest.mark.parametrize("n_readers", [1, 4])
-def test_a_large_table_agrees_with_pandas_whatever_the_threads(
-    tmp_path: Path, n_readers: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rng = np.random.default_rng(5)
-    n = 100_000
-    moments = pd.to_datetime(rng.integers(800_000_000, 1_770_000_000, n), unit="s", utc=True)
-    frame = pd.DataFrame({"user_id": rng.integers(0, 3000, n), "anime_id": np.arange(n) + 1, "rating": 7})
-    frame["updated_at"] = moments.strftime("%Y-%m-%dT%H:%M:%SZ")
-    frame.loc[rng.random(n) < 0.5, "updated_at"] = ""
-    frame.loc[frame["user_id"] % 7 == 0, "updated_at"] = ""
-    frame.to_csv(tmp_path / "r.csv", index=False)
-    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 1 << 15)
-    monkeypatch.setattr(reading, "MAX_READERS", n_readers)
-    table = read_ratings(tmp_path / "r.csv", strict=True)
-    newest = pd.to_datetime(frame["updated_at"], utc=True).groupby(frame["user_id"]).max()
-    expected = ((newest - pd.Timestamp(0, tz="UTC")).dt.days.fillna(0)).astype(int)
-    assert table.updated.tolist() == expected.tolist()
-    assert table.newest == newest.max().date().isoformat()
 
 
 def test_parts_must_agree_on_whether_there_are_times(tmp_path: Path) -> None:

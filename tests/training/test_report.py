@@ -15,10 +15,10 @@ from hakken.errors import StorageError
 from hakken.model import Parameters
 from hakken.model.manifest import FileEntry
 from hakken.model.store import Artefact
-from hakken.training import charts, fit, train
+from hakken.training import chart_layout, fit, train
 from hakken.training import report as reporting
-from hakken.training.measuring import Measured, Stage
 from hakken.training.report import Run, Sample, render, sample_neighbours, write_report
+from hakken.training.stage_times import Stage, StageTimer
 from hakken.training.tables import AnimeTable, RatingTable
 from tests.models import N_ITEMS, small_catalogue
 from tests.training.strategies import rating_tables
@@ -29,7 +29,7 @@ SECTIONS = ("What was read", "The ratings", "The similarities", "The strongest n
 CHARTS = ("Histogram of scores", "Scores per user", "Scores per anime", "Histogram of the stored", "Map of similarity")
 
 
-class Stopped(Measured):
+class Stopped(StageTimer):
     """Whose clock stands still."""
 
     seconds, peak = 12.3, 456_000_000
@@ -155,31 +155,6 @@ def test_the_smallest_table_has_a_report(table: RatingTable) -> None:
 # Writing it
 
 
-def test_it_takes_the_place_of_an_earlier_one_whole(run: Run, tmp_path: Path, page: str) -> None:
-    place = tmp_path / "reports" / "today"
-    place.mkdir(parents=True)
-    (place / "notes.txt").write_text("mine")
-    (place / "index.html").write_text("earlier")
-    assert (
-        write_report(anew(run), place).read_text(encoding="utf-8").partition("<section id=")[0]
-        == page.partition("<section id=")[0]
-    )
-    assert sorted(path.name for path in place.iterdir()) == ["index.html", "notes.txt"]
-
-
-def test_one_that_is_broken_off_leaves_the_earlier_one(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    (tmp_path / "index.html").write_text("earlier")
-    monkeypatch.setattr(Path, "replace", broken)
-    with pytest.raises(KeyboardInterrupt):
-        write_report(anew(run), tmp_path)
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["earlier"]
-
-
 def test_a_place_that_is_none_is_told_of_and_so_is_the_model(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match=r"The model is in .*model, but its report can't be written to .*file"):
@@ -193,7 +168,7 @@ def test_a_place_that_is_none_is_told_of_and_so_is_the_model(run: Run, tmp_path:
     ("number", "text"), [(0, "0"), (0.25, "0.25"), (999, "999"), (1_000, "1k"), (1_250_000, "1.25M"), (35_400, "35.4k")]
 )
 def test_numbers_are_written_short(number: float, text: str) -> None:
-    assert charts.short(number) == text
+    assert chart_layout.short(number) == text
 
 
 @pytest.mark.parametrize(
@@ -204,21 +179,21 @@ def test_sizes_are_written_for_people(size: int, text: str) -> None:
 
 
 def test_ticks_are_round_and_inside() -> None:
-    even = charts.Scale(0, 132_000, (charts.BOTTOM, charts.TOP))
+    even = chart_layout.Scale(0, 132_000, (chart_layout.BOTTOM, chart_layout.TOP))
     assert [tick.text for tick in even.ticks()] == ["0", "50k", "100k"]
-    powers = charts.Scale(1, 20_000, (charts.LEFT, charts.RIGHT), log=True)
+    powers = chart_layout.Scale(1, 20_000, (chart_layout.LEFT, chart_layout.RIGHT), log=True)
     assert [tick.text for tick in powers.ticks()] == ["1", "10", "100", "1k", "10k"]
-    assert powers(1) == charts.LEFT
-    assert powers(20_000) == charts.RIGHT
-    assert even(132_000) == charts.TOP
+    assert powers(1) == chart_layout.LEFT
+    assert powers(20_000) == chart_layout.RIGHT
+    assert even(132_000) == chart_layout.TOP
 
 
 def test_a_map_holds_every_point_once() -> None:
     x, y = np.array([1, 5, 5, 900]), np.array([0.1, 0.4, 0.4, 0.2])
-    chart = charts.density_map(x, y, np.geomspace(1, 1000, 11), np.linspace(0, 0.5, 6), ("x", "y", "pairs"))
+    chart = chart_layout.density_map(x, y, np.geomspace(1, 1000, 11), np.linspace(0, 0.5, 6), ("x", "y", "pairs"))
     assert sorted(re.findall(r": (\d+) pairs", " ".join(box.says for box in chart.boxes))) == ["1", "1", "2"]
     assert max(box.strength for box in chart.boxes) == 1
-    assert min(box.strength for box in chart.boxes) > charts.FAINTEST
+    assert min(box.strength for box in chart.boxes) > chart_layout.FAINTEST
 
 
 # In a browser

@@ -11,21 +11,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.synthetic import synthetic_entries
-from hakken.cli import progress
-from hakken.cli.stopping import Stop, Stopped, stoppable
+from hakken.cli import progress_bars
+from hakken.cli.signals import StopFlag, StopSignal, stop_on_signal
 from hakken.errors import StorageError
 from hakken.model import store
 from hakken.training import report
 from hakken.training.progress import SILENT
 from tests.training.test_train_command import parameters_of, train
-
-
-@pytest.fixture
-def anime_csv(tmp_path: Path) -> Path:
-    path = tmp_path / "anime.csv"
-    path.write_text("anime_id,name,genre,type,episodes,rating,members\n10,Ten,Drama,TV,12,7.5,100\n")
-    return path
-
 
 # What stops it
 
@@ -34,7 +26,7 @@ def anime_csv(tmp_path: Path) -> Path:
 def large_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Large enough that comparing its items takes seconds."""
     path = tmp_path_factory.mktemp("large") / "ratings.csv"
-    synthetic_entries(8_000, 4_000, 3_500_000, seed=5).write_csv(path)
+    synthetic_entries(1_500, 4_000, 1_500_000, seed=5).write_csv(path)
     return path
 
 
@@ -111,7 +103,7 @@ def test_a_second_ctrl_c_does_not_break_the_cleaning_up(capsys: pytest.CaptureFi
             cleaned.append("all")
 
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(SystemExit) as ended, stoppable(lambda: "Stopped."):
+    with pytest.raises(SystemExit) as ended, stop_on_signal(lambda: "Stopped."):
         work()
     assert ended.value.code == 130
     assert cleaned == ["all"]
@@ -120,14 +112,14 @@ def test_a_second_ctrl_c_does_not_break_the_cleaning_up(capsys: pytest.CaptureFi
 
 
 def test_a_signal_whose_exception_got_lost_stops_it_at_the_next_step() -> None:
-    def work(stop: Stop) -> None:
-        with progress.Stoppable(SILENT, stop).stage("similarities") as advance:
-            with suppress(Stopped):  # as a callback from compiled code does
+    def work(stop: StopFlag) -> None:
+        with progress_bars.StoppableProgress(SILENT, stop).stage("similarities") as advance:
+            with suppress(StopSignal):  # as a callback from compiled code does
                 signal.raise_signal(signal.SIGTERM)
             advance(1)
             pytest.fail("it went on")
 
-    with pytest.raises(SystemExit) as ended, stoppable(lambda: "Stopped.") as stop:
+    with pytest.raises(SystemExit) as ended, stop_on_signal(lambda: "Stopped.") as stop:
         work(stop)
     assert ended.value.code == 143
 
@@ -135,7 +127,7 @@ def test_a_signal_whose_exception_got_lost_stops_it_at_the_next_step() -> None:
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with stoppable(lambda: "Stopped."):
+        with stop_on_signal(lambda: "Stopped."):
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)

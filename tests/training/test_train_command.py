@@ -4,6 +4,7 @@ import io
 import re
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,21 +14,13 @@ import pytest
 import time_machine
 from rich.console import Console
 
-from hakken.cli import progress
+from hakken.cli import progress_bars
 from hakken.cli.main import main
-from hakken.cli.stopping import Stop
+from hakken.cli.signals import StopFlag
 from hakken.model import Parameters, store
-from hakken.training import measuring
-from hakken.training.measuring import Measured
-
-ANIME_HEAD = "anime_id,name,genre,type,episodes,rating,members\n"
-
-
-@pytest.fixture
-def anime_csv(tmp_path: Path) -> Path:
-    path = tmp_path / "anime.csv"
-    path.write_text(ANIME_HEAD + "10,Ten,Drama,TV,12,7.5,100\n")
-    return path
+from hakken.training import stage_times
+from hakken.training.stage_times import StageTimer
+from tests.training.commands import run
 
 
 @pytest.fixture
@@ -37,11 +30,7 @@ def flawed_csv(ratings_csv: Path, tmp_path: Path) -> Path:
     return path
 
 
-def train(*arguments: str | Path, status: int = 0) -> click.testing.Result:
-    result = click.testing.CliRunner().invoke(main, ["train", *map(str, arguments)])
-    assert result.exit_code == status, result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
+train = partial(run, "train")
 
 
 def parameters_of(out: Path) -> Parameters:
@@ -241,7 +230,7 @@ def test_quiet_says_nothing(flawed_csv: Path, anime_csv: Path, tmp_path: Path) -
 def test_bars_show_amount_rate_and_time() -> None:
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=100, color_system=None)
-    with progress.bars(console, Stop()) as shown:
+    with progress_bars.bars(console, StopFlag()) as shown:
         with shown.stage("sorting"):
             pass
         with shown.stage("similarities", 4_000, "anime") as advance:
@@ -262,7 +251,7 @@ def test_bars_are_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def has_bars() -> bool:
         monkeypatch.setattr(sys, "stderr", text := Terminal())
-        with progress.shown(Stop()) as shown, shown.stage("sorting"):
+        with progress_bars.show_progress(StopFlag()) as shown, shown.stage("sorting"):
             pass
         return "━" in text.getvalue()
 
@@ -276,7 +265,7 @@ def test_bars_are_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_stage_knows_its_own_peak_not_that_of_the_one_before() -> None:
-    measured = Measured()
+    measured = StageTimer()
     with measured.stage("much"):
         much = bytearray(300_000_000)
         much[::4096] = b"x" * len(much[::4096])
@@ -293,8 +282,8 @@ def test_a_stage_knows_its_own_peak_not_that_of_the_one_before() -> None:
 def test_where_the_system_knows_no_peak_of_a_stage_nothing_is_made_up(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ratings_csv: Path, anime_csv: Path
 ) -> None:
-    monkeypatch.setattr(measuring, "STATUS", tmp_path / "nowhere" / "status")
-    monkeypatch.setattr(measuring, "CLEAR", tmp_path / "nowhere" / "clear_refs")
+    monkeypatch.setattr(stage_times, "STATUS", tmp_path / "nowhere" / "status")
+    monkeypatch.setattr(stage_times, "CLEAR", tmp_path / "nowhere" / "clear_refs")
     said = train("--ratings", ratings_csv, "--anime", anime_csv, "--out", tmp_path / "model").stdout
     assert "this system tells the peak of the whole run only" in said
     assert re.search(r"similarities +[\d.]+\n", said)

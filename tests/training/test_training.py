@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,14 @@ from threadpoolctl import threadpool_limits
 
 import hakken.training.kernels
 from benchmarks.surprise_reference import compare
-from hakken.catalogue import Catalogue
-from hakken.errors import ConfigError, StorageError, TableError
-from hakken.model import TEXTBOOK, Parameters, store
+from hakken.errors import ConfigError, TableError
+from hakken.model import TEXTBOOK, Parameters
 from hakken.model.arrays import QUANTA, unpack
 from hakken.training import fit, train
 from hakken.training.baselines import als_baselines
 from hakken.training.kernels import add_pair_sums, finish_similarity, offer
 from hakken.training.matrix import ScoreMatrix
-from hakken.training.similarities import (
-    Neighbours,
-    count_pairs,
-    finish_pairs,
-    merge_pairs,
-    pearson_baseline,
-    quantise,
-)
+from hakken.training.similarities import Neighbours, pearson_baseline, quantise
 from hakken.training.tables import RatingTable
 from tests import oracle
 from tests.models import PARAMETERS, small_catalogue
@@ -105,26 +96,6 @@ def test_weak_similarities_are_stored_only_of_the_nearest(
         assert found.support[kept].tolist() == everyone.support[row].tolist()[:n_kept]
 
 
-@settings(max_examples=40)
-@given(table=rating_tables(), parts=st.integers(1, 3), min_support=st.integers(1, 3))
-def test_sums_of_pairs_are_additive_over_users(table: RatingTable, parts: int, min_support: int) -> None:
-    matrix = ScoreMatrix.of(table)
-    b_u, b_i = als_baselines(matrix, 15, 10, 5)
-    items = np.arange(matrix.n_items)
-    merged = np.zeros((matrix.n_items, matrix.n_items, 4))
-    for part in range(parts):
-        # A part of the users, counted with the mean and the item biases of all.
-        theirs = dataclasses.replace(table, scores=np.where(table.users % parts == part, table.scores, 0))
-        if (theirs.scores > 0).any():
-            counted = dataclasses.replace(ScoreMatrix.of(theirs), mu=matrix.mu)
-            merged = merge_pairs(merged, count_pairs(counted, counted.residuals(b_u, b_i), items))
-    found = finish_pairs(merged, shrinkage=10.0, min_support=min_support)
-    scores = oracle.scores_of(table)
-    for i, j in itertools.permutations(range(matrix.n_items), 2):
-        expected = oracle.similarity(scores, b_u.tolist(), b_i.tolist(), i, j, 10.0, min_support)
-        assert found[i, j] == pytest.approx(expected, abs=1e-9)
-
-
 MUTATIONS = [
     (finish_similarity, "support - 1.0 + shrinkage", "support + shrinkage"),
     (finish_similarity, "(support - 1.0) /", "support /"),
@@ -186,19 +157,6 @@ def test_with_all_neighbours_kept_hakken_equals_scikit_surprise(table: RatingTab
     assert found.predictions < 1e-3
 
 
-def test_similarities_are_symmetric_bounded_and_never_of_an_item_with_itself(table: RatingTable) -> None:
-    matrix = ScoreMatrix.of(table)
-    b_u, b_i = als_baselines(matrix, 15, 10, 10)
-    found = pearson_baseline(matrix, matrix.residuals(b_u, b_i), shrinkage=10, min_support=1, k_stored=EVERYTHING)
-    dense = np.zeros((len(b_i), len(b_i)))
-    rows = np.repeat(np.arange(len(b_i)), np.diff(found.indptr))
-    dense[rows, found.indices] = found.sims
-    np.testing.assert_allclose(dense, dense.T, atol=1e-12)
-    assert found.sims.min() > 0
-    assert found.sims.max() <= 1
-    assert not dense.diagonal().any()
-
-
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_same_table_gives_the_same_bytes_on_any_number_of_threads(
     table: RatingTable, trained: Path, tmp_path: Path, threads: int, monkeypatch: pytest.MonkeyPatch
@@ -224,9 +182,9 @@ def test_packing_keeps_similarities_within_a_hundred_thousandth_and_positive(sim
     ordered = np.array(sorted(sims, reverse=True), dtype=np.float64)
     zeros = np.zeros(len(sims), dtype=np.int32)
     packed = quantise(Neighbours(np.array([0, 0, len(sims)]), zeros, ordered, zeros), most_raters=1)
-    assert (packed.values > 0).all()
-    assert packed.indptr.tolist() == [0, 0, len(sims)]
-    np.testing.assert_allclose(packed.scale[1] * unpack(packed.values), ordered, atol=1e-5)
+    assert (packed["sim_values"] > 0).all()
+    assert packed["sim_indptr"].tolist() == [0, 0, len(sims)]
+    np.testing.assert_allclose(packed["sim_scale"][1] * unpack(packed["sim_values"]), ordered, atol=1e-5)
 
 
 def test_unpacking_is_the_power_that_it_says_it_is() -> None:
@@ -255,8 +213,8 @@ def test_raters_are_those_who_scored(table: RatingTable) -> None:
 def test_the_support_is_stored_as_narrowly_as_it_can_be(most_raters: int, width: str) -> None:
     rows = Neighbours(np.array([0, 1, 1]), *(np.array([one]) for one in (1, 0.5, most_raters)))
     packed = quantise(rows, most_raters)
-    assert packed.support.dtype == width
-    assert packed.support.tolist() == [most_raters]
+    assert packed["sim_support"].dtype == width
+    assert packed["sim_support"].tolist() == [most_raters]
 
 
 def test_a_table_without_a_score_is_refused() -> None:
@@ -271,27 +229,3 @@ def test_a_date_that_is_none_is_refused(table: RatingTable, monkeypatch: pytest.
     monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
     with pytest.raises(ConfigError, match="is no time"):
         fit(table, Parameters())
-
-
-def test_training_leaves_what_is_no_model_alone(table: RatingTable, tmp_path: Path) -> None:
-    (tmp_path / "letters.txt").write_text("dear")
-    with pytest.raises(StorageError, match="is not a model"):
-        train(table, Catalogue([]), tmp_path, Parameters())
-    assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
-
-
-def test_a_run_that_is_broken_off_leaves_the_old_model_and_nothing_else(table: RatingTable, tmp_path: Path) -> None:
-    out = tmp_path / "model"
-    old = train(table, Catalogue([]), out, Parameters(k_stored=3))
-
-    class BrokenOff(Catalogue):
-        def write(self, path: Path) -> None:
-            path.write_bytes(b"half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(table, BrokenOff([]), out, Parameters(k_stored=4))
-    assert store.open_artefact(out) == old
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
-    again = train(table, Catalogue([]), out, Parameters(k_stored=4))
-    assert store.open_artefact(out) == again

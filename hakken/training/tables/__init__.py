@@ -1,18 +1,18 @@
-"""Reading the tables that a model is made from. Nothing is dropped without being counted.
+"""Reading the tables that a model is trained on. Rows that are left out are always counted.
 
-    files ─► csv_blocks ─┐
-                         ├─► rows (tests, codes) ─► gathering (numbering, order) ─► RatingTable
-    files ─► Parquet ────┘
-    files ─► records ─► anime, relations ─► AnimeTable
+    parts ─► csv_blocks ─┐
+                         ├─► row_checks (checks, codes) ─► table_builder (numbering, sorting) ─► RatingTable
+    parts ─► Parquet ────┘
+    parts ─► part_reader ─► anime_table, relation_table ─► AnimeTable
 
-Text comes in blocks of a few megabytes, which all cores parse; what is kept of a block is about ten bytes an entry.
+CSV is read in blocks of a few megabytes, which all cores parse; an entry takes about ten bytes of memory.
 """
 
-from hakken.training.tables.anime import AnimeTable, read_anime_table
+from hakken.training.tables.anime_table import AnimeTable, read_anime_table
+from hakken.training.tables.rating_reader import read_ratings
 from hakken.training.tables.rating_table import COMPLETED, UNKNOWN_STATUS, RatingTable
-from hakken.training.tables.reading import read_ratings
-from hakken.training.tables.relations import in_series
-from hakken.training.tables.rows import NOT_SCORED
+from hakken.training.tables.relation_table import in_series
+from hakken.training.tables.row_checks import NOT_SCORED
 
 __all__ = [
     "COMPLETED",

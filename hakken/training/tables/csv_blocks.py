@@ -1,12 +1,13 @@
-"""CSV in blocks of whole records, so that all cores can parse it and each record keeps its line number.
+"""CSV in blocks of whole records, which all cores can parse, with the line number of each record.
 
-A record is what stands between two line ends outside quotes; an empty line is none. A quote opens a quoted field
-only where it is the field's first character, and a doubled one stands for itself, as everywhere.
+A record is the text between two line ends outside quotes; empty lines are not records. A quote opens a quoted field
+only as the first character of the field, and a doubled quote is a literal one, as usual.
 """
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +16,9 @@ from pyarrow import csv as arrow_csv
 
 from hakken.errors import TableError
 from hakken.model.arrays import Array, Int64s
-from hakken.training.tables.columns import Batch
-from hakken.training.tables.files import Part, readable, unpacked
+from hakken.training.tables.column_values import Batch, Load
 from hakken.training.tables.kernels import LINE_FEED, last_record_end, record_lines
+from hakken.training.tables.parts import Part, readable, unpacked
 
 BLOCK_BYTES = 1 << 23
 MAX_RECORD_BYTES = 2 * BLOCK_BYTES
@@ -29,9 +30,9 @@ class Block(NamedTuple):
     """Some whole records.
 
     Attributes:
-        data: their text.
-        first_line: number of the line on which the first begins.
-        n_lines: how many lines they stand on.
+        data: text of the records.
+        first_line: line number of the first.
+        n_lines: number of lines.
     """
 
     data: bytes
@@ -39,14 +40,14 @@ class Block(NamedTuple):
     n_lines: int
 
 
-class CsvText:
-    """An opened CSV part: its header, then its blocks.
+class CsvPart:
+    """An open CSV part, whose rows can be read once.
 
     Attributes:
-        columns: the header's names.
+        columns: names of all its columns.
 
     Raises:
-        TableError: the header is no text, or the part can't be unpacked.
+        TableError: the header is not text, or the part cannot be decompressed.
     """
 
     def __init__(self, part: Part, raw: pa.NativeFile) -> None:
@@ -61,12 +62,17 @@ class CsvText:
         self._line = 1 + count_lines(header[0])
         self._rest = first[header.end() :]
 
-    def blocks(self) -> Iterator[Block]:
-        """Cut what follows the header into blocks; can be done once.
+    def batches(self, wanted: Sequence[str]) -> Iterator[Load]:
+        """Read some of the columns.
 
         Raises:
-            TableError: the part can't be unpacked, a quote is left open, or a record is longer than a table's can be.
+            TableError: the part cannot be decompressed, a quote is not closed, or a record is too long.
         """
+        indices = [self.columns.index(name) for name in wanted]
+        for block in self._blocks():
+            yield partial(parse, block, len(self.columns), indices)
+
+    def _blocks(self) -> Iterator[Block]:
         at_end = False
         while not at_end:
             more = self._read()
@@ -84,9 +90,9 @@ class CsvText:
     def _refuse_unfinished(self, data: bytes, end: int, *, open_quote: bool) -> None:
         too_long = len(data) - end > MAX_RECORD_BYTES
         if open_quote or too_long:
-            place = self._part.place(self._line + count_lines(data[:end]))
+            location = self._part.location(self._line + count_lines(data[:end]))
             what = "a quote is opened and never closed" if open_quote else "no row of a table is that long"
-            raise TableError(f"{place}: {what}.")
+            raise TableError(f"{location}: {what}.")
 
     def _read(self) -> bytes:
         with readable(self._part.path):
@@ -100,19 +106,19 @@ def _names(header: bytes, part: Part) -> list[str]:
         if "\0" not in text:
             return [name.strip() for name in next(csv.reader([text]))]
     except (UnicodeDecodeError, csv.Error):
-        pass  # one sentence for whatever makes it no table
+        pass  # one message for all causes
     raise TableError(f"The table {part.path} is neither CSV in UTF-8 nor Parquet.")
 
 
 def _cut(data: bytes) -> tuple[int, bool]:
-    """Where the last whole record ends, and whether what follows it is inside quotes."""
+    """End of the last whole record, and whether the text after it is inside quotes."""
     if b'"' not in data and (end := data.rfind(b"\n") + 1):
         return end, False
     return last_record_end(np.frombuffer(data, dtype=np.uint8))
 
 
 def count_lines(data: bytes) -> int:
-    """Count line ends of any kind: the two characters of Windows, or either of them alone."""
+    """Count line ends: CR LF, LF or CR."""
     line_feeds = int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == LINE_FEED))
     return line_feeds + (data.count(b"\r") - data.count(b"\r\n") if b"\r" in data else 0)
 
@@ -122,8 +128,8 @@ def parse(block: Block, n_fields: int, wanted: list[int]) -> Batch:
 
     Args:
         block: the records.
-        n_fields: how many fields each should have.
-        wanted: positions of the columns to return.
+        n_fields: expected number of fields.
+        wanted: indices of the columns to return.
     """
     skipped: list[int] = []
 
@@ -134,7 +140,7 @@ def parse(block: Block, n_fields: int, wanted: list[int]) -> Batch:
     names = [str(position) for position in wanted]
     table = arrow_csv.read_csv(
         pa.BufferReader(block.data),
-        # One thread and one chunk per block: rows have numbers only then, and the blocks keep all cores busy.
+        # One thread and one chunk per block: only then are rows numbered, and blocks are parsed in parallel.
         read_options=arrow_csv.ReadOptions(
             use_threads=False, block_size=len(block.data) + 1, column_names=[str(i) for i in range(n_fields)]
         ),
@@ -143,8 +149,8 @@ def parse(block: Block, n_fields: int, wanted: list[int]) -> Batch:
             check_utf8=False, include_columns=names, column_types=dict.fromkeys(names, pa.binary())
         ),
     )
-    good, misshapen = _lines(block, len(table), np.array(skipped, dtype=np.int64))
-    return Batch([table.column(name).combine_chunks() for name in names], good, misshapen)
+    good, malformed = _lines(block, len(table), np.array(skipped, dtype=np.int64))
+    return Batch([table.column(name).combine_chunks() for name in names], good, malformed)
 
 
 def _lines(block: Block, n_good: int, skipped: Int64s) -> tuple[Int64s, Int64s]:

@@ -1,4 +1,4 @@
-"""The compiled loops of reading: finding records, reading whole numbers, putting entries in order."""
+"""Compiled loops of reading: finding records, parsing integers, sorting entries."""
 
 import numpy as np
 from numba import njit, prange
@@ -6,9 +6,9 @@ from numba import njit, prange
 from hakken.model.arrays import Array, Int32s, Int64s
 
 IMPOSSIBLE = np.iinfo(np.int64).min
-"""Stands for a field that holds no whole number."""
+"""Represents a field that is not an integer."""
 MAX_DIGITS = 18
-"""Any number of so many digits has 64 bits."""
+"""Any number with so many digits fits 64 bits."""
 POSITION_BITS = np.uint64(32)
 POSITION_MASK = np.uint64(2**32 - 1)
 
@@ -18,7 +18,7 @@ FIELD_START, IN_FIELD, IN_QUOTES, AFTER_QUOTE = range(4)
 
 @njit(nogil=True, cache=True)
 def _next_state(state: int, byte: int) -> int:
-    """Where a byte leads: to the start of a field, into it, between quotes, or behind what may be the closing one."""
+    """State after a byte: at the start of a field, in it, in quotes, or after a possible closing quote."""
     if state == IN_QUOTES:
         return AFTER_QUOTE if byte == QUOTE else IN_QUOTES
     if byte == QUOTE:
@@ -36,8 +36,8 @@ def last_record_end(data: Array) -> tuple[int, bool]:
         data: `(n,)` uint8, text that begins with a record.
 
     Returns:
-        The position behind the last line end outside quotes, or 0; and whether the text ends inside quotes. A carriage
-        return at the very end is not taken for a line end, since a line feed may follow.
+        The index after the last line end outside quotes, or 0; and whether the text ends inside quotes. A final
+        carriage return does not count as a line end, since a line feed may follow.
     """
     state, end = FIELD_START, 0
     for p in range(len(data)):
@@ -52,7 +52,7 @@ def last_record_end(data: Array) -> tuple[int, bool]:
 
 @njit(nogil=True, cache=True)
 def record_lines(data: Array) -> Int64s:
-    """The line, counted from 0, on which each record of `(n,)` uint8 text begins; empty lines are no records."""
+    """First line, from 0, of each record of `(n,)` uint8 text; empty lines are not records."""
     lines = np.empty(len(data) // 2 + 1, dtype=np.int64)
     n_records, line = 0, 0
     state, between = FIELD_START, True
@@ -86,7 +86,7 @@ def _whole_number(data: Array, begin: int, end: int) -> int:
         p += 1
     if p == begin or p - begin > MAX_DIGITS:
         return IMPOSSIBLE
-    if p < end and data[p] == POINT:  # "8.0" is what some programs make of 8
+    if p < end and data[p] == POINT:  # some programs write 8 as "8.0"
         p += 1
         while p < end and data[p] == ZERO:
             p += 1
@@ -97,14 +97,14 @@ def _whole_number(data: Array, begin: int, end: int) -> int:
 
 @njit(nogil=True, cache=True)
 def whole_numbers(data: Array, offsets: Int32s) -> Int64s:
-    """Read whole numbers from text.
+    """Parse integers.
 
     Args:
-        data: uint8, the texts, one behind the other.
-        offsets: `(n + 1,)` int32, where each begins.
+        data: uint8, the texts, concatenated.
+        offsets: `(n + 1,)` int32, start of each.
 
     Returns:
-        `(n,)` int64; `IMPOSSIBLE` for any text that is no whole number of at most 18 digits.
+        `(n,)` int64; `IMPOSSIBLE` for text that is not an integer of at most 18 digits.
     """
     numbers = np.empty(len(offsets) - 1, dtype=np.int64)
     for row in range(len(numbers)):
@@ -114,15 +114,15 @@ def whole_numbers(data: Array, offsets: Int32s) -> Int64s:
 
 @njit(cache=True)
 def keys_by_user(users: Int32s, items: Int32s, begins: Int64s) -> Array:
-    """Gather each user's entries.
+    """Group entries by user.
 
     Args:
         users: `(n,)` int32.
         items: `(n,)` int32.
-        begins: `(n_users + 1,)` int64, where the entries of each user are to stand.
+        begins: `(n_users + 1,)` int64, start of each user's entries in the result.
 
     Returns:
-        `(n,)` uint64, item × 2^32 + position, the position being the entry's row in `users` and `items`.
+        `(n,)` uint64, item × 2^32 + position, where the position is the entry's index in `users` and `items`.
     """
     keys = np.empty(len(users), dtype=np.uint64)
     free = begins.copy()
@@ -137,7 +137,7 @@ def keys_by_user(users: Int32s, items: Int32s, begins: Int64s) -> Array:
 def sort_and_split(keys: Array, begins: Int64s, items: Int32s, positions: Array) -> None:
     """Sort each user's keys, in place, and split them into `(n,)` int32 items and `(n,)` uint32 positions.
 
-    No key repeats, so the order depends on nothing but the keys: a repeated pair stays in the order of its rows.
+    Keys are unique, so the result is deterministic: repeated pairs stay in the order of their rows.
     """
     for user in prange(len(begins) - 1):
         own = keys[begins[user] : begins[user + 1]]

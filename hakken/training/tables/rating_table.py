@@ -1,6 +1,7 @@
-"""What is left of a rating table once it is read."""
+"""A rating table in memory."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -10,10 +11,10 @@ from hakken.model.arrays import Int8s, Int32s
 from hakken.ratings import CODE_OF_STATUS, Status
 
 UNKNOWN_STATUS = 0
-"""Of an entry without a score: watched or planned, nobody knows."""
+"""Status of an entry without a score that was watched or planned."""
 COMPLETED = CODE_OF_STATUS[Status.COMPLETED]
 EPOCH = date(1970, 1, 1)
-"""Days are counted from here."""
+"""Day 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,16 +23,17 @@ class RatingTable:
 
     Attributes:
         anime_ids: `(n_items,)` int32, ascending, MyAnimeList id of each item.
-        n_users: how many users have an entry.
+        n_users: number of users with an entry.
         users: `(n,)` int32, user of each entry; entries are sorted by user, then item.
         items: `(n,)` int32, item of each entry.
         scores: `(n,)` int8, 1-10, or 0 for an entry without a score.
-        rows: rows that the table held.
-        dropped: why rows were left out → how many.
-        examples: why rows were left out → where the first few of them are, such as "ratings.csv, line 17".
+        rows: number of rows that were read.
+        dropped: reason why rows were left out → count.
+        examples: reason why rows were left out → locations of the first few, such as "ratings.csv, line 17".
         statuses: `(n,)` int8, MyAnimeList's codes (`hakken.ratings.STATUS_OF_CODE`), or `UNKNOWN_STATUS`, which no
-            entry with a score has. All are `COMPLETED` in a table made without any.
-        updated: `(n_users,)` int32, day of each user's newest update, counted from `EPOCH`; 0 where it is unknown.
+            entry with a score has. All are `COMPLETED` if the table has no statuses.
+        updated: `(n_users,)` int32, day of each user's newest update, counted from `EPOCH`; 0 if unknown.
+        user_ids: id of each user or, in UTF-8, name, ascending; empty in a table that was not read from a file.
     """
 
     anime_ids: Int32s
@@ -44,6 +46,7 @@ class RatingTable:
     examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
     statuses: Int8s = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
     updated: Int32s = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
+    user_ids: Sequence[int | bytes] = ()
 
     def __post_init__(self) -> None:
         if not len(self.statuses):
@@ -55,7 +58,12 @@ class RatingTable:
         return len(self.users)
 
     @property
+    def user_names(self) -> list[str]:
+        """Id or name of each user, as text."""
+        return [one.decode() if isinstance(one, bytes) else str(one) for one in self.user_ids]
+
+    @property
     def newest(self) -> str | None:
-        """The newest update of all, such as "2026-03-01"; None where no time is known."""
+        """The newest update, such as "2026-03-01"; None if no time is known."""
         day = int(self.updated.max(initial=0))
         return (EPOCH + timedelta(days=day)).isoformat() if day else None

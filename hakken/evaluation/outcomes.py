@@ -1,4 +1,4 @@
-"""One method on one split: everyone is asked, and what is answered is judged."""
+"""Run one method on one split, and measure its answers."""
 
 import time
 from dataclasses import dataclass
@@ -7,29 +7,29 @@ import numpy as np
 import numpy.typing as npt
 
 from hakken.evaluation import metrics
-from hakken.evaluation.keys import Keys
 from hakken.evaluation.method import Answer, Method
 from hakken.evaluation.metrics import RECALLED, TOP, Sums
 from hakken.evaluation.protocol import Split
+from hakken.evaluation.series_keys import SeriesKeys
 from hakken.model.arrays import Int64s
 from hakken.training.progress import SILENT, Progress
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a method did on a split.
+    """Result of a method on a split.
 
     Attributes:
-        name: of the method.
-        salt: of the split.
+        name: name of the method.
+        salt: salt of the split.
         people: `(n_users,)` names of the test users.
-        sums: name of a measure → its sums by user.
-        items: how many different titles stand in all top tens.
-        lengths: `(n_users,)` how many entries each user gave.
-        popularity: `(n_held_out,)` entries in the training table of each held-out title; user after user.
+        sums: name of a metric → its sums by user.
+        items: number of different titles in all top tens.
+        lengths: `(n_users,)` entries in each user's given list.
+        popularity: `(n_held_out,)` entries of each held-out title in the training table; user after user.
         found: `(n_held_out,)` bool, whether it is among the user's first 20.
-        fit_seconds: what fitting took.
-        answer_seconds: what one user took, on average.
+        fit_seconds: time to fit.
+        answer_seconds: mean time per user.
     """
 
     name: str
@@ -44,14 +44,16 @@ class Outcome:
     answer_seconds: float
 
 
-def judge(method: Method, split: Split, keys: Keys | None = None, progress: Progress = SILENT) -> Outcome:
-    """Fit a method, ask it for every test user, and judge the answers.
+def evaluate_method(
+    method: Method, split: Split, keys: SeriesKeys | None = None, progress: Progress = SILENT
+) -> Outcome:
+    """Fit a method, get its answer for every test user, and measure the answers.
 
     Args:
-        method: to be fitted.
-        split: what to fit it to, and whom to ask it for.
-        keys: what discovery and series are judged by; without them they are not.
-        progress: told of the stages.
+        method: the method, not yet fitted.
+        split: training table and test users.
+        keys: series keys; without them discovery and series are not measured.
+        progress: receives the stages.
 
     Raises:
         HakkenError: the method can't be fitted to this table.
@@ -96,13 +98,14 @@ def _ranking(answers: list[Answer], split: Split) -> dict[str, Sums]:
 def _ratings(answers: list[Answer], split: Split) -> dict[str, Sums]:
     table = split.training
     raters = np.bincount(table.items[table.scores > 0], minlength=split.n_items)
-    places = {anime_id: item for item, anime_id in enumerate(table.anime_ids.tolist()) if raters[item]}
-    squares = metrics.rating_errors(answers, split.users, places, np.square)
-    sizes = metrics.rating_errors(answers, split.users, places, np.abs)
-    return {"rmse": squares, "mae": sizes} if squares and sizes else {}
+    items = {anime_id: item for item, anime_id in enumerate(table.anime_ids.tolist()) if raters[item]}
+    errors = metrics.rating_errors(answers, split.users, items)
+    return dict(zip(("rmse", "mae"), errors, strict=True)) if errors else {}
 
 
-def _discovery(answers: list[Answer], discovered: list[list[str]], split: Split, keys: Keys | None) -> dict[str, Sums]:
+def _discovery(
+    answers: list[Answer], discovered: list[list[str]], split: Split, keys: SeriesKeys | None
+) -> dict[str, Sums]:
     if keys is None:
         return {}
     held_out = [metrics.new_series(user.held_out, user, keys) for user in split.users]

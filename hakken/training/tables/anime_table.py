@@ -11,10 +11,10 @@ from typing import NamedTuple
 from hakken.catalogue import ADULT_GENRE, DATE, MAX_NAME, Anime, Catalogue, made_from
 from hakken.errors import TableError
 from hakken.ratings import MAX_SCORE, MIN_SCORE
-from hakken.training.tables.faults import Faults
-from hakken.training.tables.files import parts_of
-from hakken.training.tables.records import anime_id_of, records
-from hakken.training.tables.rows import MISSHAPEN
+from hakken.training.tables.part_reader import anime_id_of, records
+from hakken.training.tables.parts import parts_of
+from hakken.training.tables.rejected_rows import RejectedRows
+from hakken.training.tables.row_checks import MALFORMED
 
 ANIME_COLUMNS = ("anime_id", "name", "genre", "type", "episodes", "rating", "members")
 TITLE_COLUMNS = (
@@ -31,26 +31,26 @@ TITLE_COLUMNS = (
     "tags",
     "start_date",
 )
-"""Beside `anime_id`; a table of titles may lack any of them."""
+"""Beside `anime_id`; all are optional in a table of titles."""
 UNKNOWN = "Unknown"
-"""What the tables write for a fact that the site lacks, where they do not leave it empty."""
+"""Written for a fact that the site lacks, if the field is not empty."""
 ADULT_AGE_RATING = "Rx"
 COUNT = re.compile(r"[0-9]{1,9}")
 SEASONS = frozenset(("winter", "spring", "summer", "fall"))
 MEAN = re.compile(r"[0-9]{1,2}(\.[0-9]*)?")
 PICTURE_HOST = "https://cdn.myanimelist.net/"
 OLD_PICTURE_HOST = "https://myanimelist.net/"
-"""The CDN serves the same paths as the site's older host did."""
+"""The CDN serves the same paths as this older host."""
 
 
 @dataclass(frozen=True, eq=False)
 class AnimeTable:
-    """What is known of the anime, and what could not be used of it.
+    """The anime of a table, and what was left out.
 
     Attributes:
         catalogue: the anime.
-        dropped: why a row was left out, or a fact left unknown → how many.
-        examples: the same reasons → where the first few are, such as "anime.csv, line 17".
+        dropped: reason why a row was left out, or a fact left unknown → count.
+        examples: the same reasons → locations of the first few, such as "anime.csv, line 17".
     """
 
     catalogue: Catalogue
@@ -59,9 +59,9 @@ class AnimeTable:
 
 
 class Row(NamedTuple):
-    """A usable row: where it stands, and its fields by column, entities decoded, "" for what is unknown."""
+    """A usable row: its location, and its fields by column, entities decoded, "" if unknown."""
 
-    place: str
+    location: str
     fields: dict[str, str]
 
 
@@ -77,50 +77,50 @@ def read_anime_table(anime: Path, titles: Path | None = None, *, strict: bool = 
     Args:
         anime: a file, or a folder of parts.
         titles: the same.
-        strict: refuse a table at the first row or fact that can't be used.
+        strict: reject a table at the first row or fact that can't be used.
 
     Raises:
         TableError: a file can't be read, lacks a column or holds no usable row, or `strict` is not satisfied.
     """
-    faults = Faults(strict=strict)
-    rows = _rows(anime, ANIME_COLUMNS, (), faults)
-    facts = _rows(titles, ANIME_COLUMNS[:1], TITLE_COLUMNS, faults) if titles else {}
-    lone = [row.place for anime_id, row in facts.items() if anime_id not in rows]
-    faults.note("facts about an anime that the anime table lacks", len(lone), lone)
+    rejected = RejectedRows(strict=strict)
+    rows = _rows(anime, ANIME_COLUMNS, (), rejected)
+    facts = _rows(titles, ANIME_COLUMNS[:1], TITLE_COLUMNS, rejected) if titles else {}
+    lone = [row.location for anime_id, row in facts.items() if anime_id not in rows]
+    rejected.note("facts about an anime that the anime table lacks", len(lone), lone)
     catalogue = Catalogue(
-        _anime(anime_id, row, facts.get(anime_id, NO_FACTS), faults) for anime_id, row in rows.items()
+        _anime(anime_id, row, facts.get(anime_id, NO_FACTS), rejected) for anime_id, row in rows.items()
     )
-    return AnimeTable(catalogue, faults.dropped, faults.examples)
+    return AnimeTable(catalogue, rejected.dropped, rejected.examples)
 
 
-def _rows(path: Path, columns: Sequence[str], optional: Sequence[str], faults: Faults) -> dict[int, Row]:
-    """The usable rows of a table by their ids."""
+def _rows(path: Path, columns: Sequence[str], optional: Sequence[str], rejected: RejectedRows) -> dict[int, Row]:
+    """Usable rows of a table by anime id."""
     rows: dict[int, Row] = {}
     for part in parts_of(path):
         for line, fields in records(part, columns, optional):
-            row = Row(part.place(line), _cleaned(fields))
+            row = Row(part.location(line), _cleaned(fields))
             if reason := _why_unusable(row.fields):
-                faults.add(reason, 1, [row.place])
+                rejected.add(reason, 1, [row.location])
                 continue
             anime_id = int(row.fields["anime_id"].removesuffix(".0"))
             if anime_id in rows:
-                faults.add("a later row for the same anime", 1, [rows[anime_id].place])
+                rejected.add("a later row for the same anime", 1, [rows[anime_id].location])
             rows[anime_id] = row
     if not rows:
-        why = "".join(f": {reason}" for reason in faults.dropped)
+        why = "".join(f": {reason}" for reason in rejected.dropped)
         raise TableError(f"The table {path} holds no usable row{why}.")
     return rows
 
 
 def _cleaned(fields: Mapping[str, bytes]) -> dict[str, str]:
-    """A row's texts, "" for what is unknown; none where it has the wrong number of fields."""
+    """Fields of a row, "" if unknown; empty for a row with the wrong number of fields."""
     cleaned = {name: html.unescape(field.decode(errors="replace")).strip() for name, field in fields.items()}
     return {name: "" if text == UNKNOWN and name != "name" else text for name, text in cleaned.items()}
 
 
 def _why_unusable(fields: dict[str, str]) -> str | None:
     if not fields:
-        return MISSHAPEN
+        return MALFORMED
     if any("\N{REPLACEMENT CHARACTER}" in text for text in fields.values()):
         return "text that is not in UTF-8"
     if anime_id_of(fields["anime_id"]) is None:
@@ -128,11 +128,11 @@ def _why_unusable(fields: dict[str, str]) -> str | None:
     return "no title" if fields.get("name") == "" else None
 
 
-def _anime(anime_id: int, row: Row, facts: Row, faults: Faults) -> Anime:
+def _anime(anime_id: int, row: Row, facts: Row, rejected: RejectedRows) -> Anime:
     title, genres = row.fields["name"][:MAX_NAME], _words(row.fields["genre"], ",")
     more = facts.fields
     english = more.get("title_english", "")[:MAX_NAME] or None
-    year = _count(facts, "year", "year", faults)
+    year = _count(facts, "year", "year", rejected)
     return Anime(
         anime_id=anime_id,
         title=title,
@@ -140,15 +140,15 @@ def _anime(anime_id: int, row: Row, facts: Row, faults: Faults) -> Anime:
         title_japanese=more.get("title_japanese", "")[:MAX_NAME] or None,
         synonyms=_synonyms(more, known={title, english or title}),
         type=row.fields["type"] or None,
-        episodes=_count(row, "episodes", "number of episodes", faults),
+        episodes=_count(row, "episodes", "number of episodes", rejected),
         genres=genres,
         year=year,
         season=_season(more.get("season", ""), year),
-        start_date=_date(facts, faults),
+        start_date=_date(facts, rejected),
         studios=_words(more.get("studios", ""), "|"),
-        mean=_mean(row, faults),
-        members=_count(row, "members", "number of members", faults),
-        picture=_picture(facts, faults),
+        mean=_mean(row, rejected),
+        members=_count(row, "members", "number of members", rejected),
+        picture=_picture(facts, rejected),
         made_from=made_from(more.get("source", "")),
         tags=tuple(dict.fromkeys(_words(more.get("tags", ""), "|"))),
         adult=ADULT_GENRE in genres or more.get("age_rating", "").startswith(ADULT_AGE_RATING),
@@ -164,46 +164,46 @@ def _words(text: str, separator: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(separator) if word.strip())
 
 
-def _count(row: Row, column: str, what: str, faults: Faults) -> int | None:
+def _count(row: Row, column: str, what: str, rejected: RejectedRows) -> int | None:
     text = row.fields.get(column, "")
     digits = text.removesuffix(".0")
     if COUNT.fullmatch(digits):
         return int(digits)
-    _leave_unknown(f"impossible {what}", text, row, faults)
+    _leave_unknown(f"impossible {what}", text, row, rejected)
     return None
 
 
 def _season(text: str, year: int | None) -> str | None:
-    """Such as "Spring 1998"; tables may say the year elsewhere."""
+    """Such as "Spring 1998"; the year may be in another column."""
     return f"{text.capitalize()} {year}" if year and text.lower() in SEASONS else text or None
 
 
-def _date(facts: Row, faults: Faults) -> str | None:
+def _date(facts: Row, rejected: RejectedRows) -> str | None:
     text = facts.fields.get("start_date", "")
     if DATE.fullmatch(text):
         return text
-    _leave_unknown("impossible start date", text, facts, faults)
+    _leave_unknown("impossible start date", text, facts, rejected)
     return None
 
 
-def _mean(row: Row, faults: Faults) -> float | None:
+def _mean(row: Row, rejected: RejectedRows) -> float | None:
     text = row.fields["rating"]
     if MEAN.fullmatch(text) and MIN_SCORE <= float(text) <= MAX_SCORE:
         return float(text)
-    _leave_unknown("impossible mean score", text, row, faults)
+    _leave_unknown("impossible mean score", text, row, rejected)
     return None
 
 
-def _picture(facts: Row, faults: Faults) -> str | None:
+def _picture(facts: Row, rejected: RejectedRows) -> str | None:
     address = facts.fields.get("image_url", "")
     if address.startswith(OLD_PICTURE_HOST):
         return PICTURE_HOST + address.removeprefix(OLD_PICTURE_HOST)
     if address.startswith(PICTURE_HOST):
         return address
-    _leave_unknown("picture on another site", address, facts, faults)
+    _leave_unknown("picture on another site", address, facts, rejected)
     return None
 
 
-def _leave_unknown(reason: str, text: str, row: Row, faults: Faults) -> None:
+def _leave_unknown(reason: str, text: str, row: Row, rejected: RejectedRows) -> None:
     if text:
-        faults.add(f"{reason}, left unknown", 1, [row.place])
+        rejected.add(f"{reason}, left unknown", 1, [row.location])

@@ -1,4 +1,4 @@
-"""Methods that learn from what is on people's lists, whatever its score: item-kNN, ALS and EASE."""
+"""Methods that learn from the entries of lists, not from scores: item-kNN, ALS and EASE."""
 
 import warnings
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from implicit.utils import ParameterWarning
 from threadpoolctl import threadpool_limits
 
 from hakken.errors import TableError
-from hakken.evaluation.method import Rival
-from hakken.evaluation.protocol import Newcomer, Split
+from hakken.evaluation.method import ComparisonMethod
+from hakken.evaluation.protocol import Split, TestUser
 from hakken.model.arrays import Array, Float64s
 
 NEIGHBOURS = 50
@@ -23,8 +23,8 @@ EASE_REGULARISER = 200.0
 SEED = 0
 
 
-class _OnLists(Rival):
-    """What is common to them: a list is a row of ones."""
+class _OnLists(ComparisonMethod):
+    """Base of these methods: a list is a row of ones."""
 
     def _matrix(self, split: Split) -> scipy.sparse.csr_matrix:
         """`(n_users, n_items)` float32 CSR: 1 where the training user has the item on their list."""
@@ -32,8 +32,8 @@ class _OnLists(Rival):
         ones = np.ones(len(table), dtype=np.float32)
         return scipy.sparse.csr_matrix((ones, (table.users, table.items)), (table.n_users, split.n_items))
 
-    def _row(self, user: Newcomer) -> scipy.sparse.csr_matrix:
-        """`(1, n_items)` float32 CSR: the same of the list that is given."""
+    def _row(self, user: TestUser) -> scipy.sparse.csr_matrix:
+        """`(1, n_items)` float32 CSR: the same for the given list."""
         items = self._split.items_of([rating.anime_id for rating in user.given.ratings])
         ones = np.ones(len(items), dtype=np.float32)
         return scipy.sparse.csr_matrix((ones, (np.zeros(len(items), dtype=np.int32), items)), (1, self._split.n_items))
@@ -48,12 +48,12 @@ class ItemKnn(_OnLists):
 
     def _fit(self, split: Split) -> None:
         model = CosineRecommender(K=NEIGHBOURS + 1)  # an item is its own nearest neighbour
-        with _unbothered():
+        with _implicit_settings():
             model.fit(self._matrix(split), show_progress=False)
         self._similarities = model.similarity.tocsr()
 
-    def scores(self, user: Newcomer) -> Float64s:
-        """Sum of each item's similarities to what is on the list."""
+    def scores(self, user: TestUser) -> Float64s:
+        """Sum of each item's similarities to the items on the list."""
         return _dense(self._row(user) @ self._similarities.T)
 
 
@@ -62,17 +62,17 @@ class Als(_OnLists):
 
     name = "als"
     title = "ALS"
-    note = f"the library `implicit`: matrix factorisation, {FACTORS} factors; users are folded in by it"
+    note = f"the library `implicit`: matrix factorisation, {FACTORS} factors; it folds in users"
 
     def _fit(self, split: Split) -> None:
-        with _unbothered():
+        with _implicit_settings():
             self._model = AlternatingLeastSquares(
                 factors=FACTORS, regularization=REGULARISATION, iterations=ITERATIONS, random_state=SEED
             )
             self._model.fit(self._matrix(split), show_progress=False)
 
-    def scores(self, user: Newcomer) -> Float64s:
-        """`x_u · y_i`, the user's factors solved for with the items' fixed."""
+    def scores(self, user: TestUser) -> Float64s:
+        """`x_u · y_i`, the user's factors, computed with the items' fixed."""
         with threadpool_limits(1, "blas"):  # twice as fast for so small a matrix
             factors = np.ravel(self._model.recalculate_user(0, self._row(user)))
         return np.asarray(self._model.item_factors @ factors, dtype=np.float64)
@@ -83,9 +83,9 @@ class Ease(_OnLists):
 
     name = "ease"
     title = "EASE"
-    note = f"closed form, λ {EASE_REGULARISER:g}, all weights kept"
+    note = f"closed form, λ {EASE_REGULARISER:g}, with all weights"
     keep: int | None = None
-    """How many weights to keep for each item that is scored, the largest in size; None: all."""
+    """Weights to keep for each scored item, the largest by absolute value; None: all."""
 
     def _fit(self, split: Split) -> None:
         matrix = self._matrix(split)
@@ -93,26 +93,26 @@ class Ease(_OnLists):
         if self.keep is not None:
             cut(self._weights, self.keep)
 
-    def scores(self, user: Newcomer) -> Float64s:
-        """Sum of the weights from what is on the list to each item."""
+    def scores(self, user: TestUser) -> Float64s:
+        """Sum of the weights from the items on the list to each item."""
         items = self._split.items_of([rating.anime_id for rating in user.given.ratings])
         return np.asarray(self._weights[items].sum(axis=0, dtype=np.float64))
 
 
 class Ease200(Ease):
-    """EASE as something small could hold it."""
+    """EASE, reduced to the size of an artefact."""
 
     name = "ease-200"
     title = "EASE, top 200"
-    note = "the same, of each title's weights only the 200 largest in size kept: as much as an artefact could hold"
+    note = "the same with only the 200 largest weights of each title, as many as an artefact could hold"
     keep = 200
 
 
 def ease_weights(gram: Array, reg: float) -> Array:
-    """Solve EASE; float32 is enough for it, and halves a square of all items.
+    """Solve EASE; float32 is precise enough, and halves the memory of the square matrix.
 
     Args:
-        gram: `(n_items, n_items)` float32, XᵀX in C order; it is used up.
+        gram: `(n_items, n_items)` float32, XᵀX in C order; it is overwritten.
         reg: λ.
 
     Returns:
@@ -128,7 +128,7 @@ def ease_weights(gram: Array, reg: float) -> Array:
     if failed:
         raise TableError("EASE can't be solved for this table: its sums of products are not positive definite.")
     inverse, _ = scipy.linalg.lapack.spotri(factor, lower=0, overwrite_c=1)
-    for i in range(1, len(inverse)):  # only one half is worked out
+    for i in range(1, len(inverse)):  # LAPACK computes only one half
         inverse[i, :i] = inverse[:i, i]
     inverse /= -inverse[diagonal].copy()
     inverse[diagonal] = 0
@@ -143,8 +143,8 @@ def cut(weights: Array, keep: int) -> None:
 
 
 @contextmanager
-def _unbothered() -> Iterator[None]:
-    """`implicit` asks for BLAS without threads of its own; and it warns of the matrix that it made itself."""
+def _implicit_settings() -> Iterator[None]:
+    """Limit BLAS to one thread, as `implicit` requires, and ignore its warning about a matrix that it made itself."""
     with threadpool_limits(1, "blas"), warnings.catch_warnings():
         warnings.simplefilter("ignore", ParameterWarning)
         yield

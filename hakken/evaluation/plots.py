@@ -1,4 +1,4 @@
-"""The plots of an evaluation, as SVG; the same outcomes give the same bytes."""
+"""Plots of an evaluation, as SVG; equal outcomes give equal bytes."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -11,13 +11,13 @@ from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hakken.evaluation.judging import Outcome
+from hakken.evaluation.outcomes import Outcome
 from hakken.model.arrays import Float64s, Int64s
 
 Outcomes = Mapping[str, Sequence[Outcome]]
 GROUPS = 5
 HIGHLIGHT = "hakken"
-COLOURS = colormaps["tab20"].colors  # type: ignore[attr-defined]  # a listed colour map has them
+COLOURS = colormaps["tab20"].colors  # type: ignore[attr-defined]  # a ListedColormap has it
 MARKS = "osD^vP*Xp<>h"
 
 
@@ -26,7 +26,7 @@ def draw(outcomes: Outcomes, table: pd.DataFrame) -> dict[str, bytes]:
 
     Args:
         outcomes: name of a method → its outcomes, one for each salt.
-        table: what `results.tabulate` made of them.
+        table: their table, see `result_table.tabulate`.
 
     Returns:
         File name → content.
@@ -55,10 +55,10 @@ def draw(outcomes: Outcomes, table: pd.DataFrame) -> dict[str, bytes]:
 
 
 def groups_of(values: Int64s) -> Int64s:
-    """Sort values into at most `GROUPS` groups of about equal size, equal values into the same one.
+    """Divide values into at most `GROUPS` groups of about equal size; equal values are in the same group.
 
     Returns:
-        `(n,)` int64, the group of each, from 0, every one of which occurs.
+        `(n,)` int64, group of each value; all numbers from 0 occur.
     """
     edges = np.quantile(values, np.linspace(0, 1, GROUPS + 1)[1:-1], method="lower")
     return np.unique(np.searchsorted(edges, values, side="left"), return_inverse=True)[1].astype(np.int64)
@@ -109,11 +109,11 @@ def _ndcg_and_lift(table: pd.DataFrame) -> bytes:
 def _coverage(table: pd.DataFrame) -> bytes:
     with _style():
         figure, panel = _panel()
-        places = np.arange(len(table))[::-1]
+        positions = np.arange(len(table))[::-1]
         colours = [_look(n, name)["color"] for n, name in enumerate(table["method"])]
-        bars = panel.barh(places, table["items"], color=colours)
+        bars = panel.barh(positions, table["items"], color=colours)
         panel.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=8)
-        panel.set_yticks(places, table["title"].tolist())
+        panel.set_yticks(positions, table["title"].tolist())
         panel.set_xlabel("different titles in all top tens")
         panel.margins(x=0.1)
         return _svg(figure, None)
@@ -145,7 +145,7 @@ def _panel() -> tuple[Figure, Axes]:
 
 
 def _look(n: int, name: str) -> dict[str, Any]:
-    """Colour and mark of the n-th method; Hakken's own stands out."""
+    """Colour and marker of the n-th method; Hakken is highlighted."""
     if name == HIGHLIGHT:
         return {"color": "#c44e52", "marker": "*", "markersize": 13, "linewidth": 2.4, "zorder": 5}
     return {"color": COLOURS[n % len(COLOURS)], "marker": MARKS[n % len(MARKS)], "markersize": 6, "linewidth": 1.2}

@@ -1,4 +1,4 @@
-"""Series keys, by which lists are judged: titles with the same key are taken for one show."""
+"""Series keys, by which lists are measured: titles with the same key count as one show."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,20 +13,20 @@ from hakken.errors import TableError
 
 COLUMNS = ["anime_id", "key"]
 ALONE = "anime {}"
-"""Key of what begins with an anime, where no table gives one."""
+"""Key of an anime without a key in the table."""
 MIN_EPISODES = 6
-"""What is shown on the net alone is a show from this length on."""
+"""An ONA with at least so many episodes is a show."""
 MID_YEAR = 7
-"""Month of what has a year alone."""
+"""Month of a title with a year only."""
 
 
-class Keys(NamedTuple):
+class SeriesKeys(NamedTuple):
     """Which titles belong together.
 
     Attributes:
         of_anime: anime id → key.
-        source: where they are from, for people.
-        shows: key → ids of its shows, in the order in which they began; see `with_shows`.
+        source: description of their origin, for the page.
+        shows: key → ids of its shows, by date; see `with_shows`.
     """
 
     of_anime: Mapping[int, str]
@@ -34,11 +34,11 @@ class Keys(NamedTuple):
     shows: Mapping[str, Sequence[int]] = MappingProxyType({})
 
     def key(self, anime_id: int) -> str:
-        """A title's key; one that is not in the table stands alone."""
+        """Key of a title; one that is not in the table is a series of its own."""
         return self.of_anime.get(anime_id) or ALONE.format(anime_id)
 
 
-def read_keys(path: Path) -> Keys:
+def read_keys(path: Path) -> SeriesKeys:
     """Read a table of keys, a CSV file with the columns `anime_id` and `key`.
 
     Raises:
@@ -49,30 +49,27 @@ def read_keys(path: Path) -> Keys:
         of_anime = dict(zip(rows["anime_id"].astype(int).tolist(), rows["key"].tolist(), strict=True))
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise TableError(f"The keys in {path} can't be read: {error}.") from error
-    return Keys(of_anime, f"the keys of {path.name}")
+    return SeriesKeys(of_anime, f"the keys of {path.name}")
 
 
-def keys_of(catalogue: Catalogue) -> Keys:
-    """Take a catalogue's own series for keys: Hakken is then judged by what it believes itself."""
+def keys_of(catalogue: Catalogue) -> SeriesKeys:
+    """Use a catalogue's own series as keys: Hakken is then measured by its own series."""
     of_anime = {anime_id: ALONE.format(catalogue.series_of(anime_id)) for anime_id in catalogue}
-    return Keys(of_anime, "the catalogue's own series, which the default list goes by too")
+    return SeriesKeys(of_anime, "the catalogue's own series, which the default list also uses")
 
 
-def with_shows(keys: Keys, catalogue: Catalogue) -> Keys:
-    """Say which shows each series has, by their dates alone: Hakken's own viewing order is what is to be judged.
+def with_shows(keys: SeriesKeys, catalogue: Catalogue) -> SeriesKeys:
+    """Add the shows of each series in the order of their dates; Hakken's viewing order is what is measured by it.
 
-    Films are left out, as dates do not say whether a story goes on in one, and so are shows without a year.
+    Films are left out, because dates do not tell whether a film continues a story; so are shows without a year.
     """
     shows = defaultdict(list)
-    for _, anime_id in sorted((_began(one), one.anime_id) for one in catalogue.values() if one.year and _is_show(one)):
-        shows[keys.key(anime_id)].append(anime_id)
+    for one in sorted(catalogue.values(), key=lambda one: (_began(one), one.anime_id)):
+        if one.year and (one.type == "TV" or (one.type == "ONA" and (one.episodes or 0) >= MIN_EPISODES)):
+            shows[keys.key(one.anime_id)].append(one.anime_id)
     return keys._replace(shows=shows)
 
 
-def _is_show(anime: Anime) -> bool:
-    return anime.type == "TV" or (anime.type == "ONA" and (anime.episodes or 0) >= MIN_EPISODES)
-
-
 def _began(anime: Anime) -> str:
-    """The first episode's date, or its season's first month; both sort as text."""
+    """Date of the first episode, or first month of its season; both sort as text."""
     return anime.start_date or f"{anime.year}-{anime.first_month or MID_YEAR:02}"

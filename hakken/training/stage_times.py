@@ -1,4 +1,4 @@
-"""What each stage took: seconds, and the peak of the process's resident memory."""
+"""Seconds and peak resident memory of each stage."""
 
 import resource
 import sys
@@ -13,16 +13,16 @@ from hakken.training.progress import SILENT, Advance, Progress
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
 RESET_PEAK = "5"
-"""Written to `clear_refs`, lets the peak begin anew from what is resident now (Linux, proc(5))."""
+"""Written to `clear_refs`, resets the peak to what is resident now (Linux, proc(5))."""
 
 
 class Stage(NamedTuple):
-    """What one stage took.
+    """Cost of one stage.
 
     Attributes:
-        name: as it was announced.
+        name: name of the stage.
         seconds: from its beginning to its end.
-        peak: most memory resident at once while it ran, bytes; None where the system tells it of the whole run only.
+        peak: peak resident memory while it ran, bytes; None if the system reports only the peak of the whole run.
     """
 
     name: str
@@ -30,11 +30,11 @@ class Stage(NamedTuple):
     peak: int | None
 
 
-class Measured:
-    """Passes stages on to someone who shows them, and notes what each took.
+class StageTimer:
+    """Forwards stages, and records the cost of each.
 
     Attributes:
-        stages: those that have ended, in that order.
+        stages: the stages that ended, in that order.
     """
 
     def __init__(self, shown: Progress = SILENT) -> None:
@@ -42,38 +42,28 @@ class Measured:
         self._shown = shown
         self._began = time.perf_counter()
         self._highest = 0
-        self._open: list[int] = []
 
     @property
     def seconds(self) -> float:
-        """Since measuring began."""
+        """Seconds since measuring began."""
         return time.perf_counter() - self._began
 
     @property
     def peak(self) -> int:
-        """Most memory resident at once so far, between stages too, bytes."""
-        self._look()
-        return self._highest
+        """Peak resident memory so far, between stages too, bytes."""
+        return max(self._highest, _peak())
 
     @contextmanager
     def stage(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
-        """Begin a stage; one within another counts for both."""
-        self._look()
+        """Begin a stage; stages must not be nested."""
+        self._highest = self.peak
         by_stage = _reset_peak()
-        self._open.append(0)
         began = time.perf_counter()
-        try:
-            with self._shown.stage(name, total, unit) as advance:
-                yield advance
-        finally:
-            self._look()
-            peak = self._open.pop()
+        with self._shown.stage(name, total, unit) as advance:
+            yield advance
+        peak = _peak()
+        self._highest = max(self._highest, peak)  # the system's figure is approximate: read later, it may be lower
         self.stages.append(Stage(name, time.perf_counter() - began, peak if by_stage else None))
-
-    def _look(self) -> None:
-        now = _peak()
-        self._highest = max(self._highest, now)
-        self._open = [max(one, now) for one in self._open]
 
 
 def _peak() -> int:
@@ -86,7 +76,7 @@ def _peak() -> int:
 
 
 def _reset_peak() -> bool:
-    """Let the peak begin anew, if the system can."""
+    """Reset the peak, if the system can."""
     try:
         CLEAR.write_text(RESET_PEAK)
     except OSError:

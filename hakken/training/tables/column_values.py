@@ -1,6 +1,6 @@
-"""Batches of a table's columns, and columns of whatever type as text, whole numbers or days."""
+"""Batches of a table's columns, and conversion of columns to text, integers or days."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from textwrap import shorten
 from typing import NamedTuple
@@ -15,9 +15,9 @@ from hakken.training.tables.kernels import IMPOSSIBLE, whole_numbers
 from hakken.training.tables.rating_table import EPOCH
 
 MAX_EXACT = 2.0**53
-"""Beyond it, a floating-point number no longer says which whole number was meant."""
+"""Larger floating-point numbers do not identify an integer."""
 NO_DAY = np.iinfo(np.int64).max
-"""Stands for a date that is missing."""
+"""Represents a missing date."""
 A_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
 A_TIME = r"([T ]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?(Z|\+00:00)?)?$"
 A_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
@@ -29,23 +29,27 @@ class Batch(NamedTuple):
     """Some consecutive rows.
 
     Attributes:
-        columns: those asked for, `n` long; from CSV they are binary.
-        lines: `(n,)` int64, the line on which each row begins or, in Parquet, its number from 1.
-        misshapen: lines of further rows that have another number of fields than the header.
+        columns: the requested columns, of length `n`; binary if read from CSV.
+        lines: `(n,)` int64, the first line of each row or, in Parquet, its number from 1.
+        malformed: lines of other rows, whose number of fields differs from the header.
     """
 
     columns: list[pa.Array]
     lines: Int64s
-    misshapen: Int64s
+    malformed: Int64s
+
+
+Load = Callable[[], Batch]
+"""Parses what was read into a batch; may be called on any thread."""
 
 
 def listed(columns: Sequence[str]) -> str:
-    """Name columns for a person who should recognise their table, however odd it is."""
+    """Format column names for an error message, shortened if there are many."""
     return shorten(", ".join(columns), MAX_LISTED, placeholder=" …")
 
 
 def texts(column: pa.Array) -> pa.Array:
-    """A column as a binary array; what is missing is empty.
+    """Convert a column to a binary array; missing values are empty.
 
     Raises:
         TableError: the column holds neither text nor numbers.
@@ -59,7 +63,7 @@ def texts(column: pa.Array) -> pa.Array:
 
 
 def numbers(column: pa.Array) -> Int64s:
-    """Whole numbers, `(n,)` int64; `IMPOSSIBLE` for what is none or is missing.
+    """Convert a column to integers, `(n,)` int64; `IMPOSSIBLE` for other and missing values.
 
     Raises:
         TableError: the column holds neither numbers nor text.
@@ -67,7 +71,7 @@ def numbers(column: pa.Array) -> Int64s:
     column = _plain(column)
     if _is_text(column.type):
         return whole_numbers(*_buffers(texts(column)))
-    if pa.types.is_uint64(column.type):  # what does not fit must not come out negative
+    if pa.types.is_uint64(column.type):  # larger values must not become negative
         column = pc.min_element_wise(column, pa.scalar(np.iinfo(np.int64).max, pa.uint64()), skip_nulls=False)
     if pa.types.is_integer(column.type):
         whole: Int64s = pc.fill_null(column.cast(pa.int64()), IMPOSSIBLE).to_numpy()
@@ -82,12 +86,12 @@ def numbers(column: pa.Array) -> Int64s:
 
 
 def days(column: pa.Array) -> Int64s:
-    """Days of dates or UTC times, counted from `EPOCH`, `(n,)` int64.
+    """Convert dates or UTC times to days since `EPOCH`, `(n,)` int64.
 
     Text may be a date ("2026-03-01") or a time of such a day ("2026-03-01T12:34:56Z", with or without a fraction).
 
     Returns:
-        `NO_DAY` for what is missing, `IMPOSSIBLE` for text that is none of these.
+        `NO_DAY` for missing values, `IMPOSSIBLE` for other text.
 
     Raises:
         TableError: the column holds neither dates, times nor text.
@@ -109,7 +113,7 @@ def days(column: pa.Array) -> Int64s:
 
 
 def _days_of(texts: pa.Array) -> Int64s:
-    """The same of a binary array. There are far fewer days than rows, so that each is read once."""
+    """The same for a binary array; each distinct day is parsed once."""
     well_formed = pc.match_substring_regex(texts, A_DATE + A_TIME).to_numpy(zero_copy_only=False)
     written = pc.binary_slice(texts, 0, len("2026-03-01")).dictionary_encode()
     values = written.dictionary.to_pylist()
@@ -142,11 +146,11 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _buffers(texts: pa.Array) -> tuple[Array, Array]:
-    """A binary array's bytes and its `(n + 1,)` int32 offsets into them, uncopied."""
+    """A binary array's bytes and its `(n + 1,)` int32 offsets into them, not copied."""
     _, offsets, data = texts.buffers()
     ends = np.frombuffer(offsets or bytes(4), dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
     text = np.frombuffer(data or b"", dtype=np.uint8)
-    # Compiled code tells writable arrays from others: one sort, one compilation.
+    # Read-only, so that compiled code is not also compiled for writable arrays.
     text.setflags(write=False)
     ends.setflags(write=False)
     return text, ends

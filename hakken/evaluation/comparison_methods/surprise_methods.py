@@ -1,8 +1,8 @@
-"""scikit-surprise's SVD, SVD++ and KNNBaseline. None of them can fold a user in.
+"""scikit-surprise's SVD, SVD++ and KNNBaseline, none of which can fold in a user.
 
-They are trained with the rows that test users give added, which tells them of those users' tastes as well as of what
-everyone thinks of the titles. Surprise predicts pair by pair, in minutes for a whole catalogue; scores are computed
-here from its fitted arrays, a user at a time, and equal its `estimate`.
+They are also trained on the given lists of the test users, which tell them more about the titles too. Surprise
+predicts pair by pair and takes minutes for a whole catalogue, so scores are computed here from its fitted arrays, for
+one user at a time; they equal its `estimate`.
 """
 
 import math
@@ -15,9 +15,9 @@ from io import TextIOBase
 import numpy as np
 import surprise
 
-from hakken.evaluation.method import Rival
-from hakken.evaluation.protocol import Newcomer, Split
-from hakken.evaluation.rivals.neighbours import interpolated
+from hakken.evaluation.comparison_methods.simple import interpolated
+from hakken.evaluation.method import ComparisonMethod
+from hakken.evaluation.protocol import Split, TestUser
 from hakken.model.arrays import Float64s, Int64s
 from hakken.model.manifest import TEXTBOOK
 from hakken.ratings import MAX_SCORE, MIN_SCORE
@@ -26,19 +26,19 @@ from hakken.training.progress import SILENT, Advance, Progress
 SEED = 0
 EPOCHS = 20
 NEIGHBOURS = 40
-"""Surprise's own defaults, both."""
+"""Both are Surprise's defaults."""
 
 
-class SurpriseRival(Rival):
-    """What is common to them: the trainset, and items that it doesn't hold."""
+class SurpriseMethod(ComparisonMethod):
+    """Base of these methods: the trainset, and items that are not in it."""
 
     folds_in = False
     predicts = True
     epochs: int | None = None
-    """How many rounds a fit has that can be heard of."""
+    """Epochs of a fit that are reported as progress."""
 
     def fit(self, split: Split, progress: Progress = SILENT) -> None:
-        """Train on a split and what its users give; each epoch is progress, and a chance to be stopped."""
+        """Train on a split and the given lists; each epoch is reported, and may stop the run."""
         self._split = split
         with (
             progress.stage(f"fitting {self.title}", self.epochs, "epochs") as advance,
@@ -56,8 +56,8 @@ class SurpriseRival(Rival):
         self._inner = inner[self._known]
         self._fitted = algorithm
 
-    def scores(self, user: Newcomer) -> Float64s:
-        """`r_hat` of each item; of one that nobody scored, what is known without it."""
+    def scores(self, user: TestUser) -> Float64s:
+        """`r_hat` of each item; mean and user bias for an item that nobody scored."""
         u = self._trainset.to_inner_uid(user.name)
         r_hat = np.full(self._split.n_items, self._trainset.global_mean + self._fitted.bu[u])
         r_hat[self._known] += self._fitted.bi[self._inner] + self._beyond_biases(u, self._inner)
@@ -65,14 +65,14 @@ class SurpriseRival(Rival):
 
     @abstractmethod
     def _algorithm(self) -> surprise.AlgoBase:
-        """Make Surprise's algorithm, not yet fitted."""
+        """Create Surprise's algorithm, not yet fitted."""
 
     @abstractmethod
     def _beyond_biases(self, u: int, items: Int64s) -> Float64s:
-        """What is added to the baseline, `(len(items),)`, score points; inner ids."""
+        """Difference of `r_hat` to the baseline, `(len(items),)`, score points; inner ids."""
 
 
-class SurpriseKnnBaseline(SurpriseRival):
+class SurpriseKnnBaseline(SurpriseMethod):
     """Item-based KNN-with-baseline."""
 
     name = "knn-baseline"
@@ -87,11 +87,11 @@ class SurpriseKnnBaseline(SurpriseRival):
         fitted = self._fitted
         rated, ratings = (np.array(column) for column in zip(*self._trainset.ur[u], strict=True))
         residuals = ratings - self._trainset.global_mean - fitted.bu[u] - fitted.bi[rated]
-        # Not a number where all residuals of a pair are 0: such a pair is no neighbour.
+        # NaN if all residuals of a pair are 0: such a pair is not a neighbour.
         return interpolated(np.nan_to_num(fitted.sim[np.ix_(items, rated)]), residuals, NEIGHBOURS)
 
 
-class SurpriseSvd(SurpriseRival):
+class SurpriseSvd(SurpriseMethod):
     """Matrix factorisation with biases, by stochastic gradient descent."""
 
     name = "svd"
@@ -106,8 +106,8 @@ class SurpriseSvd(SurpriseRival):
         return np.asarray(self._fitted.qi[items] @ self._fitted.pu[u])
 
 
-class SurpriseSvdpp(SurpriseRival):
-    """SVD++: what was rated counts too, whatever the rating."""
+class SurpriseSvdpp(SurpriseMethod):
+    """SVD++: which items were rated counts too."""
 
     name = "svdpp"
     title = "Surprise SVD++"
@@ -124,30 +124,30 @@ class SurpriseSvdpp(SurpriseRival):
 
 
 def trainset_of(split: Split) -> surprise.Trainset:
-    """The training scores and those that test users give; raw ids are users' names and anime ids."""
+    """The training scores and the given scores of test users; raw ids are users' names and anime ids."""
     reader = surprise.Reader(rating_scale=(MIN_SCORE, MAX_SCORE))
     return surprise.Dataset(reader).construct_trainset(list(_scores(split)))
 
 
 def _scores(split: Split) -> Iterator[tuple[str, int, float, None]]:
-    table = split.training
+    table, names = split.training, split.training.user_names
     columns = table.users.tolist(), table.anime_ids[table.items].tolist(), table.scores.tolist()
     for u, anime_id, score in zip(*columns, strict=True):
         if score > 0:
-            yield split.names[u], anime_id, float(score), None
+            yield names[u], anime_id, float(score), None
     for user in split.users:
         for rating in user.given.scored:
             yield user.name, rating.anime_id, float(rating.score), None
 
 
 class _Epochs(TextIOBase):
-    """Hears what a verbose fit prints: compiled code tells of its progress, and can be stopped, in no other way."""
+    """Reads what a verbose fit prints: the only way to get the progress of its compiled code, and to stop it."""
 
     def __init__(self, advance: Advance) -> None:
         self._advance = advance
 
     def write(self, text: str, /) -> int:
-        """Take a printed piece of a line."""
+        """Receive a printed part of a line."""
         if re.search(r"processing epoch (\d+)", text, re.IGNORECASE):
             self._advance(1)
         return len(text)

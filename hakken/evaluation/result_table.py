@@ -1,4 +1,4 @@
-"""Outcomes put together: means over salts, and how sure they are."""
+"""Summarise outcomes: means over salts, and their confidence intervals."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
-from hakken.evaluation.judging import Outcome
 from hakken.evaluation.method import Method
 from hakken.evaluation.metrics import MEASURES, Measure, Sums
+from hakken.evaluation.outcomes import Outcome
 from hakken.model.arrays import Float64s, Int64s
 
 CONFIDENCE = 0.95
@@ -20,7 +20,7 @@ DIGITS = 6
 
 
 class Figure(NamedTuple):
-    """A measure's mean over salts, and the ends of its confidence interval."""
+    """Mean of a metric over salts, and the ends of its confidence interval."""
 
     value: float
     low: float
@@ -35,10 +35,10 @@ def tabulate(
     Args:
         outcomes: name of a method → its outcomes, one for each salt.
         methods: name of a method → the method.
-        n_resamples: of the bootstrap.
+        n_resamples: resamples of the bootstrap.
 
     Returns:
-        Columns: `method`, `title`; `folds_in`, whether it can be asked by someone who was not in training; for each of
+        Columns: `method`, `title`; `folds_in`, whether it can answer for someone who was not in training; for each of
         `MEASURES` its value, and with `_low` and `_high` the ends of its interval, empty where it was not measured;
         `items`, different titles in all top tens; `people`, test users, both means over salts; `fit_seconds` and
         `answer_ms`, milliseconds a user.
@@ -54,19 +54,18 @@ def tabulate(
         row["fit_seconds"] = np.mean([outcome.fit_seconds for outcome in each])
         row["answer_ms"] = 1000 * np.mean([outcome.answer_seconds for outcome in each])
         rows.append(row)
-    return pd.DataFrame(rows).round(DIGITS)  # so that a file holds it exactly
+    return pd.DataFrame(rows).round(DIGITS)  # so that a file holds the values exactly
 
 
 def figure_of(measure: Measure, outcomes: Sequence[Outcome], n_resamples: int) -> Figure:
-    """A measure's mean over the salts, with the percentile interval of a bootstrap over people.
+    """Mean of a metric over the salts, with the percentile interval of a bootstrap over people.
 
-    Someone who is a test user of several salts is drawn with all that they said in each of them: what one person likes
-    is no independent observation in each.
+    Someone who is a test user under several salts is resampled with all of their lists, which are not independent.
 
     Args:
-        measure: which.
-        outcomes: of one method, one for each salt.
-        n_resamples: how often to draw; 0 leaves the interval out.
+        measure: the metric.
+        outcomes: outcomes of one method, one for each salt.
+        n_resamples: number of resamples; 0 leaves the interval out.
     """
     found = [outcome.sums.get(measure.name) for outcome in outcomes]
     sums = [one for one in found if one is not None]
@@ -75,19 +74,19 @@ def figure_of(measure: Measure, outcomes: Sequence[Outcome], n_resamples: int) -
     total, weight = _by_person([outcome.people for outcome in outcomes], sums)
 
     def mean_of(people: Int64s, axis: int = -1) -> Float64s:
-        del axis  # SciPy names the last one
+        del axis  # SciPy passes the last one
         return np.asarray(measure.of(total[people].sum(axis=-2), weight[people].sum(axis=-2)).mean(axis=-1))
 
     everyone = np.arange(len(total))
     value = float(mean_of(everyone))
-    if not n_resamples or len(everyone) < 2 or np.isnan(value):  # noqa: PLR2004  # one person can't be drawn from
+    if not n_resamples or len(everyone) < 2 or np.isnan(value):  # noqa: PLR2004  # one person cannot be resampled
         return Figure(value, np.nan, np.nan)
     return Figure(value, *_interval(mean_of, len(everyone), n_resamples))
 
 
 def _interval(mean_of: Callable[..., Float64s], n_people: int, n_resamples: int) -> tuple[float, float]:
     with warnings.catch_warnings():
-        # Of few people some draws, or all of them, hold nobody who counts: they are left out, and SciPy warns of them.
+        # With few people, resamples may hold only people who are left out: they are skipped, and SciPy warns of them.
         warnings.simplefilter("ignore", RuntimeWarning)
         drawn = scipy.stats.bootstrap(
             (np.arange(n_people),),
@@ -103,10 +102,10 @@ def _interval(mean_of: Callable[..., Float64s], n_people: int, n_resamples: int)
 
 
 def _by_person(people: Sequence[Sequence[str]], sums: Sequence[Sums]) -> tuple[Float64s, Float64s]:
-    """`(n_people, n_salts)` totals and weights; 0 where someone is no test user of a salt."""
-    places = {name: n for n, name in enumerate(dict.fromkeys(name for names in people for name in names))}
-    total, weight = np.zeros((len(places), len(sums))), np.zeros((len(places), len(sums)))
+    """`(n_people, n_salts)` totals and weights; 0 where someone is not a test user of a salt."""
+    rows_of = {name: n for n, name in enumerate(dict.fromkeys(name for names in people for name in names))}
+    total, weight = np.zeros((len(rows_of), len(sums))), np.zeros((len(rows_of), len(sums)))
     for salt, (names, one) in enumerate(zip(people, sums, strict=True)):
-        rows = [places[name] for name in names]
+        rows = [rows_of[name] for name in names]
         total[rows, salt], weight[rows, salt] = one
     return total, weight

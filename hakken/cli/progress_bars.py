@@ -1,4 +1,4 @@
-"""How a long command shows where it is, on stderr: bars at a terminal, one line a stage elsewhere, or nothing."""
+"""Progress of a long command on stderr: bars on a terminal, one line per stage elsewhere, or nothing."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -11,38 +11,38 @@ from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeRemai
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from hakken.cli.stopping import Stop
+from hakken.cli.signals import StopFlag
 
-if TYPE_CHECKING:  # training loads its compiler, which takes a second: this module is at hand without it
+if TYPE_CHECKING:  # importing hakken.training loads its compiler, which takes a second
     from hakken.training.progress import Advance, Progress
 
 BYTES = "bytes"
-"""The one unit that is shown in millions."""
+"""The only unit that is shown in millions."""
 MILLION = 1_000_000
 
 
-def shown(stop: Stop, *, quiet: bool = False) -> "AbstractContextManager[Progress]":
-    """Choose how progress is shown, for as long as the block runs.
+def show_progress(stop: StopFlag, *, quiet: bool = False) -> "AbstractContextManager[Progress]":
+    """Show progress while the block runs.
 
     Args:
-        stop: looked at wherever progress is made.
+        stop: checked whenever progress is reported.
         quiet: show nothing.
     """
     console = Console(stderr=True)
     if quiet:
-        return nullcontext(Stoppable(Lines(lambda _: None), stop))
+        return nullcontext(StoppableProgress(LineProgress(lambda _: None), stop))
     if not sys.stderr.isatty() or console.is_dumb_terminal:
-        return nullcontext(Stoppable(Lines(lambda line: click.echo(line, err=True)), stop))
+        return nullcontext(StoppableProgress(LineProgress(lambda line: click.echo(line, err=True)), stop))
     return bars(console, stop)
 
 
-class Stoppable:
-    """Passes stages on, and stops between them and within them once a signal came.
+class StoppableProgress:
+    """Forwards stages, and stops between and within them once a signal arrived.
 
-    The signal's own exception is lost where it happens to be raised in a callback from compiled code.
+    The signal's own exception is lost if it is raised in a callback from compiled code.
     """
 
-    def __init__(self, shown: "Progress", stop: Stop) -> None:
+    def __init__(self, shown: "Progress", stop: StopFlag) -> None:
         self._shown = shown
         self._stop = stop
 
@@ -60,19 +60,19 @@ class Stoppable:
         self._stop.check()
 
 
-class Lines:
-    """One plain line for each stage, when it begins."""
+class LineProgress:
+    """One line for each stage, when it begins."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
 
     def stage(self, name: str, total: int | None = None, unit: str = "") -> "AbstractContextManager[Advance]":  # noqa: ARG002  # no bar
         """Begin a stage."""
-        self._say(name)  # a total may be reckoned: what there really was stands in the summary
+        self._say(name)  # without the total, which may be an estimate
         return nullcontext(lambda _: None)
 
 
-class Bars:
+class BarProgress:
     """A bar for each stage, with its rate and the time left."""
 
     def __init__(self, display: RichProgress) -> None:
@@ -90,13 +90,13 @@ class Bars:
             self._display.advance(task, units)
 
         yield advance
-        in_all = done or total or 1  # a total may only be reckoned; and a full bar stands still
+        in_all = done or total or 1  # the total may be an estimate; a complete bar does not pulse
         self._display.update(task, total=in_all, completed=in_all, unit=unit if done or total else "")
 
 
 @contextmanager
-def bars(console: Console, stop: Stop) -> "Iterator[Progress]":
-    """Show bars for as long as the block runs."""
+def bars(console: Console, stop: StopFlag) -> "Iterator[Progress]":
+    """Show bars while the block runs."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
@@ -105,14 +105,14 @@ def bars(console: Console, stop: Stop) -> "Iterator[Progress]":
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     )
     with RichProgress(*columns, console=console) as display:
-        yield Stoppable(Bars(display), stop)
+        yield StoppableProgress(BarProgress(display), stop)
 
 
 class Amount(ProgressColumn):
-    """How much is done, and of how much."""
+    """Amount done, and total."""
 
     def render(self, task: Task) -> Text:
-        """Such as "1,024/12,294 anime"; nothing for work that isn't counted."""
+        """Such as "1,024/12,294 anime"; empty for work that is not counted."""
         unit = task.fields["unit"]
         if task.total is None or not unit:
             return Text()
@@ -120,10 +120,10 @@ class Amount(ProgressColumn):
 
 
 class Rate(ProgressColumn):
-    """How much is done in a second."""
+    """Amount done per second."""
 
     def render(self, task: Task) -> Text:
-        """Such as "1,024 anime/s"; nothing for work that isn't counted."""
+        """Such as "1,024 anime/s"; empty for work that is not counted."""
         unit, speed = task.fields["unit"], task.speed
         if task.finished_time and task.total:
             speed = task.total / task.finished_time

@@ -1,6 +1,6 @@
-"""Where everything in a chart stands. A template draws it: this module knows no markup.
+"""Layout of charts, which a template draws as SVG.
 
-Coordinates are those of an SVG of `WIDTH` × `HEIGHT` units, from its upper left corner.
+Coordinates are in an SVG of `WIDTH` × `HEIGHT` units, from the upper left corner.
 """
 
 import math
@@ -13,11 +13,11 @@ from hakken.model.arrays import Array, Float64s, Int64s
 
 WIDTH, HEIGHT = 440, 280
 LEFT, RIGHT, TOP, BOTTOM = 54, 428, 20, 232
-"""The edges of the plot itself; ticks and names stand outside."""
+"""Edges of the plot area; ticks and names are outside."""
 FAINTEST = 0.12
-"""Strength of the weakest cell of a map that is not empty: it must be seen."""
+"""Opacity of the weakest nonempty cell of a map, which must be visible."""
 MOST_POINTS = 240
-"""Points of a curve: more would not be seen."""
+"""Points of a curve; more would not be visible."""
 
 
 class Tick(NamedTuple):
@@ -28,7 +28,7 @@ class Tick(NamedTuple):
 
 
 class Box(NamedTuple):
-    """A bar or a cell; `strength` in 0-1 is how much colour it has, `says` what a pointer over it is told."""
+    """A bar or a cell; `strength` is its opacity, 0-1, and `says` its tooltip."""
 
     x: float
     y: float
@@ -39,7 +39,7 @@ class Box(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A chart: boxes, a line over them or instead of them, and two axes."""
+    """A chart: boxes, a line, or both, and two axes."""
 
     x_name: str
     y_name: str
@@ -51,7 +51,7 @@ class Chart(NamedTuple):
 
 
 class Scale:
-    """Turns values into coordinates, evenly or by their logarithm."""
+    """Maps values to coordinates, linearly or by logarithm."""
 
     def __init__(self, low: float, high: float, edges: tuple[float, float], *, log: bool = False) -> None:
         self._turn: Callable[[float], float] = math.log10 if log else float
@@ -59,13 +59,13 @@ class Scale:
         self._edges = edges
 
     def __call__(self, value: float) -> float:
-        """Give the coordinate of a value."""
+        """Return the coordinate of a value."""
         low, high = self._turn(self.low), self._turn(self.high)
         begin, end = self._edges
         return round(begin + (self._turn(value) - low) / (high - low) * (end - begin), 1)
 
     def ticks(self) -> list[Tick]:
-        """Choose round values: the powers of ten, or about five even steps."""
+        """Choose round values: powers of ten, or about five equal steps."""
         if self.log:
             powers = range(math.ceil(math.log10(self.low)), math.floor(math.log10(self.high) + 1e-9) + 1)
             return [Tick(self(10**power), short(10**power)) for power in powers]
@@ -75,7 +75,7 @@ class Scale:
 
 
 def short(number: float) -> str:
-    """Write a number in few characters: 1.2M, 35k, 0.25."""
+    """Format a number in few characters: 1.2M, 35k, 0.25."""
     for factor, letter in ((1e6, "M"), (1e3, "k")):
         if number >= factor:
             return f"{number / factor:.3g}{letter}"
@@ -86,10 +86,10 @@ def bars(names: Sequence[str], counts: Int64s, x_name: str, y_name: str) -> Char
     """One bar for each name, with its share above it.
 
     Args:
-        names: of the bars.
+        names: names of the bars.
         counts: `(len(names),)`.
-        x_name: what the names are.
-        y_name: what is counted.
+        x_name: name of the names' axis.
+        y_name: name of the counts.
     """
     up = Scale(0, float(counts.max(initial=1)) * 1.02, (BOTTOM, TOP))
     step = (RIGHT - LEFT) / len(names)
@@ -104,17 +104,17 @@ def bars(names: Sequence[str], counts: Int64s, x_name: str, y_name: str) -> Char
 
 
 def histogram(values: Float64s, edges: Float64s, x_name: str, y_name: str) -> Chart:
-    """How many values lie between one edge and the next, counts by their logarithm.
+    """Histogram with a logarithmic axis of counts.
 
     Args:
         values: `(n,)`, in any order.
         edges: `(n_bins + 1,)`, ascending.
-        x_name: what the values are.
-        y_name: what is counted.
+        x_name: name of the values.
+        y_name: name of the counts.
     """
     counts = np.histogram(values, edges)[0]
     across = Scale(float(edges[0]), float(edges[-1]), (LEFT, RIGHT))
-    up = Scale(0.5, float(counts.max(initial=1)), (BOTTOM, TOP), log=True)  # one value is a bar too
+    up = Scale(0.5, float(counts.max(initial=1)), (BOTTOM, TOP), log=True)  # a count of one is visible too
     boxes = []
     for low, high, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True):
         if count:
@@ -125,12 +125,12 @@ def histogram(values: Float64s, edges: Float64s, x_name: str, y_name: str) -> Ch
 
 
 def ranked(counts: Array, x_name: str, y_name: str) -> Chart:
-    """Counts in falling order against their rank, both by their logarithm; zeros are left out.
+    """Counts in descending order against their rank, on logarithmic axes; zeros are left out.
 
     Args:
         counts: `(n,)`, in any order.
-        x_name: what is ranked.
-        y_name: what is counted.
+        x_name: name of the ranked things.
+        y_name: name of the counts.
     """
     falling = np.sort(counts[counts > 0])[::-1]
     ranks = np.unique(np.geomspace(1, max(len(falling), 1), MOST_POINTS).astype(np.int64))[: len(falling)]
@@ -141,14 +141,14 @@ def ranked(counts: Array, x_name: str, y_name: str) -> Chart:
 
 
 def density_map(x: Array, y: Float64s, x_edges: Float64s, y_edges: Float64s, names: tuple[str, str, str]) -> Chart:
-    """How many points lie where, x by its logarithm; over it the middle (median) y of each column.
+    """Density of points, with a logarithmic x axis, and a line of the median y of each column.
 
     Args:
         x: `(n,)`, positive.
         y: `(n,)`.
         x_edges: ascending, positive.
         y_edges: ascending.
-        names: of x, of y, and of what the points are.
+        names: names of x, of y, and of the points.
     """
     across = Scale(float(x_edges[0]), float(x_edges[-1]), (LEFT, RIGHT), log=True)
     up = Scale(float(y_edges[0]), float(y_edges[-1]), (BOTTOM, TOP))
@@ -176,7 +176,7 @@ def _medians(x: Array, y: Float64s, x_edges: Float64s, across: Scale, up: Scale)
 
 
 def _share(share: float) -> str:
-    return "<1%" if 0 < share < 0.005 else f"{share:.0%}"  # noqa: PLR2004  # what would be rounded to nothing
+    return "<1%" if 0 < share < 0.005 else f"{share:.0%}"  # noqa: PLR2004  # would be rounded to 0%
 
 
 def _line(points: Sequence[tuple[float, float]]) -> str:

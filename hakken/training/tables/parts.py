@@ -1,4 +1,4 @@
-"""The files of a table: one, or a folder of parts; plain, packed or Parquet."""
+"""Files of a table: one, or a folder of parts; CSV, compressed CSV or Parquet."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ class Part(NamedTuple):
     """One file of a table.
 
     Attributes:
-        path: where it is.
+        path: path of the file.
         packing: "gzip" or "zstd", or None for plain text.
         is_parquet: whether it is Parquet; otherwise it is CSV.
     """
@@ -28,18 +28,18 @@ class Part(NamedTuple):
     packing: str | None
     is_parquet: bool
 
-    def place(self, number: int) -> str:
-        """Name a row for a person, by its line or, in Parquet, by its number from 1."""
+    def location(self, number: int) -> str:
+        """Describe the location of a row by its line or, in Parquet, by its number from 1."""
         return f"{self.path.name}, {'row' if self.is_parquet else 'line'} {number}"
 
 
 def parts_of(path: Path) -> list[Part]:
     """List the files of a table, in the order of their names.
 
-    In a folder, files whose names begin with a dot or an underscore are other programs' notes and no parts.
+    In a folder, files whose names begin with a dot or an underscore are ignored: other programs write them.
 
     Raises:
-        TableError: there is no such file, it is empty, or a folder holds no part or something that is none.
+        TableError: there is no such file, it is empty, or a folder has no parts or other files.
     """
     if not path.is_dir():
         return [_part(path)]
@@ -71,7 +71,7 @@ def _part(path: Path) -> Part:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn what the libraries say about a file that can't be read into one sentence.
+    """Convert libraries' errors about a file that can't be read to one sentence.
 
     Raises:
         TableError: the block failed on the file.
@@ -81,18 +81,18 @@ def readable(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise TableError(f"There is no table {path}.") from error
     except (pa.ArrowException, OSError) as error:
-        # Only the system's own errors have a text made for people; the others all mean bytes that make no sense.
+        # Only errors of the system have a readable text; all others mean invalid content.
         why = error.strerror if isinstance(error, OSError) and error.strerror else "it is cut off or damaged"
         raise TableError(f"The table {path} can't be read: {why}.") from error
 
 
 def unpacked(part: Part, raw: pa.NativeFile) -> pa.NativeFile:
-    """The bytes of an opened part's text."""
+    """Stream of an open part's text."""
     return pa.CompressedInputStream(raw, part.packing) if part.packing else raw
 
 
 def expected_rows(part: Part) -> int:
-    """About how many rows a part holds: exact for Parquet, else reckoned from the first megabyte.
+    """Number of rows of a part: exact for Parquet, else estimated from the first megabyte.
 
     Raises:
         TableError: the part can't be read.
@@ -101,6 +101,6 @@ def expected_rows(part: Part) -> int:
         if part.is_parquet:
             return int(parquet.read_metadata(part.path).num_rows)
         with pa.OSFile(str(part.path)) as raw:
-            text = unpacked(part, raw)  # which closes the file when it goes
+            text = unpacked(part, raw)  # closes the file when it is freed
             sample = text.read(SAMPLE_BYTES)
             return int(sample.count(b"\n") * raw.size() / max(raw.tell(), 1))

@@ -1,4 +1,4 @@
-"""Batches of rows: which kind of table they belong to, which of them can be used, and what is kept of them."""
+"""Recognise the kind of a rating table, check its rows, and encode the usable ones."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -10,27 +10,27 @@ import pyarrow as pa
 from hakken.errors import TableError
 from hakken.model.arrays import Array, Int8s, Int32s, Int64s
 from hakken.ratings import MAX_ANIME_ID, MAX_SCORE, STATUS_OF_CODE
-from hakken.training.tables.columns import NO_DAY, Batch, days, listed, numbers, texts
-from hakken.training.tables.faults import N_EXAMPLES
+from hakken.training.tables.column_values import NO_DAY, Batch, days, listed, numbers, texts
 from hakken.training.tables.rating_table import COMPLETED, EPOCH, UNKNOWN_STATUS
+from hakken.training.tables.rejected_rows import N_EXAMPLES
 
 NOT_SCORED = -1
-"""What some tables write for an entry without a score; others write 0."""
-MISSHAPEN = "wrong number of fields"
+"""Written by some tables for an entry without a score; others write 0."""
+MALFORMED = "wrong number of fields"
 UPDATED = "updated_at"
-"""When an entry was last changed: a column that any rating table may have."""
+"""Optional column of any rating table: when the entry was last changed."""
 EARLIEST = (date(1990, 1, 1) - EPOCH).days
-"""No list was kept before."""
+"""Earlier dates are impossible."""
 
 
 class Kind(NamedTuple):
-    """A rating table that we know by its columns. The anime column is `anime_id` in each.
+    """A kind of rating table, recognised by its columns. The anime column is always `anime_id`.
 
     Attributes:
         user: column of the users' ids or names.
         score: column of the scores.
-        status: column of MyAnimeList's status codes, where the table has one.
-        named: whether users have names; otherwise they have numbers.
+        status: column of MyAnimeList's status codes, if the table has one.
+        named: whether users have names in place of numbers.
         dated: whether the table has the column `UPDATED`.
     """
 
@@ -42,7 +42,7 @@ class Kind(NamedTuple):
 
     @property
     def columns(self) -> list[str]:
-        """The columns to read: user, anime, score and, where there are any, status and update time."""
+        """Columns to read: user, anime, score and, if present, status and update time."""
         optional = [*([self.status] if self.status else []), *([UPDATED] if self.dated else [])]
         return [self.user, "anime_id", self.score, *optional]
 
@@ -52,49 +52,49 @@ KINDS = (
     Kind("user_id", "rating", "watching_status"),
     Kind("user_id", "rating", None),
 )
-"""Those with more columns first, so that none is overlooked."""
+"""Kinds with more columns first, because the first match is taken."""
 
 
 class Labels(NamedTuple):
-    """A column as codes: `values[codes[p]]` is what row p holds.
+    """A dictionary-encoded column: `values[codes[p]]` is the value of row p.
 
     Attributes:
         codes: `(n,)` int32.
-        values: what they stand for, each of which occurs.
+        values: distinct values, all of which occur.
     """
 
     codes: Array
     values: list[int | bytes]
 
     def take(self, rows: slice | Array) -> "Labels":
-        """Those of some rows, without the values that only others have."""
+        """Select rows, and drop values that do not occur in them."""
         if isinstance(rows, slice):
             return self
         used, codes = np.unique(self.codes[rows], return_inverse=True)
         return Labels(codes.astype(np.int32), [self.values[code] for code in used.tolist()])
 
 
-class Fault(NamedTuple):
-    """Rows of a batch that can't be used for one reason; `lines` are the first few of them."""
+class Rejection(NamedTuple):
+    """Rows of a batch that can't be used for one reason; `lines` are those of the first few."""
 
     reason: str
     how_many: int
     lines: list[int]
 
 
-class Kept(NamedTuple):
-    """What is kept of a batch of rows.
+class UsableRows(NamedTuple):
+    """Usable rows of a batch.
 
     Attributes:
-        rows: how many there were.
-        users: the users of the usable rows.
-        items: their anime.
+        rows: number of rows in the batch.
+        users: users of the usable rows.
+        items: anime of the usable rows.
         scores: `(n,)` int8, 0-10.
-        statuses: `(n,)` int8, or None where the table has none.
-        updated: `(n_users,)` int32, newest day of each of `users.values`, 0 where it is unknown; None where the
-            table has no times.
-        lines: `(n,)` int64, where they stand.
-        faults: what was left out.
+        statuses: `(n,)` int8, or None if the table has none.
+        updated: `(n_users,)` int32, newest day of each of `users.values`, 0 if unknown; None if the table has
+            no times.
+        lines: `(n,)` int64, their lines.
+        rejected: rows that were left out.
     """
 
     rows: int
@@ -104,14 +104,14 @@ class Kept(NamedTuple):
     statuses: Int8s | None
     updated: Int32s | None
     lines: Int64s
-    faults: list[Fault]
+    rejected: list[Rejection]
 
 
 def kind_of(where: object, columns: Sequence[str]) -> Kind:
-    """Recognise a table by its columns, in whatever order and among whatever others.
+    """Recognise a table by its columns, in any order and among any others.
 
     Raises:
-        TableError: it is none that we know.
+        TableError: the table is of no known kind.
     """
     kind = next((kind for kind in KINDS if set(kind.columns) <= set(columns)), None)
     if kind is None:
@@ -120,13 +120,13 @@ def kind_of(where: object, columns: Sequence[str]) -> Kind:
     return kind._replace(dated=UPDATED in columns)
 
 
-def keep_usable(kind: Kind, batch: Batch) -> Kept:
-    """Test a batch of rows, which has the columns `kind.columns`, and keep those that can be used.
+def keep_usable(kind: Kind, batch: Batch) -> UsableRows:
+    """Check a batch of rows, with the columns `kind.columns`, and keep the usable ones.
 
     Raises:
-        TableError: a column is of a type that can't hold what it should.
+        TableError: a column has the wrong type.
     """
-    columns, lines, misshapen = batch
+    columns, lines, malformed = batch
     users = _labels(texts(columns[0]) if kind.named else pa.array(numbers(columns[0])))
     anime_ids, scores = numbers(columns[1]), numbers(columns[2])
     tests = {
@@ -138,26 +138,26 @@ def keep_usable(kind: Kind, batch: Batch) -> Kept:
     if kind.status:
         statuses = numbers(columns[3])
         tests["impossible status"] = np.isin(statuses, [UNKNOWN_STATUS, *STATUS_OF_CODE])
-        # Whoever scored it has watched it.
+        # A scored title was watched.
         statuses = np.where((statuses == UNKNOWN_STATUS) & (scores > 0), COMPLETED, statuses)
-    good, faults = _judge(tests, lines)
-    if len(misshapen):
-        faults.insert(0, Fault(MISSHAPEN, len(misshapen), misshapen[:N_EXAMPLES].tolist()))
+    good, rejected = _judge(tests, lines)
+    if len(malformed):
+        rejected.insert(0, Rejection(MALFORMED, len(malformed), malformed[:N_EXAMPLES].tolist()))
     kept = slice(None) if good.all() else np.flatnonzero(good)
     users = users.take(kept)
     updated = None
     if kind.dated:
         updated, impossible = _newest(users, days(columns[-1])[kept], lines[kept])
-        faults += impossible
-    return Kept(
-        rows=len(lines) + len(misshapen),
+        rejected += impossible
+    return UsableRows(
+        rows=len(lines) + len(malformed),
         users=users,
         items=_labels(pa.array(anime_ids[kept])),
         scores=np.maximum(scores[kept], 0).astype(np.int8),
         statuses=None if statuses is None else statuses[kept].astype(np.int8),
         updated=updated,
         lines=lines[kept],
-        faults=faults,
+        rejected=rejected,
     )
 
 
@@ -179,7 +179,7 @@ def _name_tests(users: Labels) -> dict[str, Array]:
 
 
 def _of_values(labels: Labels, passed: list[bool]) -> Array:
-    """What is true of each row, from what is true of each distinct value: there are far fewer of them."""
+    """Result of a check for each row, from that of each distinct value, of which there are far fewer."""
     return np.array(passed, dtype=bool)[labels.codes]
 
 
@@ -190,20 +190,20 @@ def _is_text(name: bytes) -> bool:
         return False
 
 
-def _judge(tests: dict[str, Array], lines: Int64s) -> tuple[Array, list[Fault]]:
-    """Which rows passed all tests; a row that failed several counts for the first of them."""
+def _judge(tests: dict[str, Array], lines: Int64s) -> tuple[Array, list[Rejection]]:
+    """Rows that passed all tests; a row that failed several is counted for the first."""
     good = np.ones(len(lines), dtype=bool)
-    faults = []
+    rejected = []
     for reason, passed in tests.items():
         failed = good & ~passed
         if failed.any():
-            faults.append(Fault(reason, int(failed.sum()), lines[failed][:N_EXAMPLES].tolist()))
+            rejected.append(Rejection(reason, int(failed.sum()), lines[failed][:N_EXAMPLES].tolist()))
             good &= passed
-    return good, faults
+    return good, rejected
 
 
-def _newest(users: Labels, updated: Int64s, lines: Int64s) -> tuple[Int32s, list[Fault]]:
-    """Each user's newest possible day, `(n_values,)`, and the days that are none."""
+def _newest(users: Labels, updated: Int64s, lines: Int64s) -> tuple[Int32s, list[Rejection]]:
+    """Each user's newest possible day, `(n_values,)`, and the impossible days."""
     tomorrow = (datetime.now(UTC).date() - EPOCH).days + 1
     possible = (updated >= EARLIEST) & (updated <= tomorrow)
     newest = np.zeros(len(users.values), dtype=np.int32)

@@ -1,10 +1,10 @@
-"""Tuning what is learnt from watching: the preference weights, the match, and the implicit term of a predicted rating.
+"""Tune what is learnt from watching: preference weights, match, and the implicit term of predicted ratings.
 
-A random search, coarse to fine as in `hakken.training.tuning`, inside one table: the table is split as the protocol
-splits it, by salts of its own, and what counts is how well the two kinds of lists find what the hidden rows hold that
-was liked: the mean of NDCG@10 liked over all titles, and of the default list over new series. First the weights
-are searched for, then, with the best of them, the match's constants; the implicit term follows by least squares, for
-each of some values of `trust`.
+This is a random search from coarse to fine, as in `hakken.training.tuning`, on splits of one table by the protocol with
+salts of its own. The objective is how well the two kinds of lists find held-out titles that were liked: the mean of
+NDCG@10 liked over all titles, and over new series for the default list. The search first chooses the weights, then,
+with the best of them, the constants of the match. The implicit term follows by least squares, for several values of
+`trust`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,25 +19,25 @@ from scipy.optimize import lsq_linear
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.evaluation import metrics
-from hakken.evaluation.keys import keys_of
+from hakken.evaluation.hakken_method import RANKING, ranked_ids, unsaved
 from hakken.evaluation.method import Answer
-from hakken.evaluation.protocol import Newcomer, Split, of_users, split
-from hakken.evaluation.reading import NamedTable
-from hakken.model import Model, Parameters, fold_in, predict, preference
+from hakken.evaluation.protocol import Split, of_users, split
+from hakken.evaluation.series_keys import keys_of
+from hakken.model import Parameters, fold_in, predict, preference
 from hakken.model.arrays import Float64s
 from hakken.model.prediction import IMPLICIT_RANGE
 from hakken.model.preference import USUAL_LENGTH
-from hakken.ratings import FranchiseRule, Planned, Preferences
-from hakken.recommend import rank
+from hakken.ratings import Preferences
 from hakken.training import fit
 from hakken.training.parameters import write_whole
 from hakken.training.pipeline import Fitted, with_preference_weights
 from hakken.training.progress import SILENT, Progress
+from hakken.training.tables import RatingTable
 from hakken.training.tuning import LogUniform
 
 SALTS = ("tuning 1", "tuning 2", "tuning 3")
 LISTS = {
-    "liked": Preferences(n=metrics.TOP, franchise=FranchiseRule.ALL, adult=True, planned=Planned.HIDE),
+    "liked": msgspec.structs.replace(RANKING, n=metrics.TOP),
     "discovery_liked": Preferences(n=2 * metrics.TOP),
 }
 WEIGHTS: Mapping[str, LogUniform] = {
@@ -65,12 +65,12 @@ TABLE = "match.csv"
 
 
 class Candidate(NamedTuple):
-    """One candidate and what it is worth.
+    """A candidate and its quality.
 
     Attributes:
         stage: "weights" or "match".
-        round: 0 for the one that the stage began with.
-        value: mean of the two measures.
+        round: 0 for the start of the stage.
+        value: mean of the two metrics.
         liked: NDCG@10 liked, all titles, mean over the splits.
         discovery_liked: the same of the default list over new series.
         parameters: the candidate.
@@ -85,11 +85,11 @@ class Candidate(NamedTuple):
 
 
 class TunedMatch(NamedTuple):
-    """What the search found.
+    """Result of the search.
 
     Attributes:
-        parameters: those it began with, the best found in their place.
-        candidates: in the order they were tried; none where there was no search.
+        parameters: the start, with the best values found.
+        candidates: in the order in which they were tried; none if there was no search.
     """
 
     parameters: Parameters
@@ -97,24 +97,24 @@ class TunedMatch(NamedTuple):
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row for each candidate: all of `Candidate`, its constants in columns of their own."""
+        """A row for each candidate, with its constants in columns."""
         constants = [{name: getattr(one.parameters, name) for name in (*WEIGHTS, *MATCH)} for one in self.candidates]
         rows = pd.DataFrame([one._asdict() for one in self.candidates]).drop(columns="parameters")
         return pd.concat([rows, pd.DataFrame(constants)], axis=1)
 
 
-def sampled(named: NamedTable, n_users: int | None, seed: int) -> NamedTable:
-    """All entries of some users of a table, drawn at random; of all where there are no more, or None is asked for."""
-    total = named.table.n_users
+def sampled(table: RatingTable, n_users: int | None, seed: int) -> RatingTable:
+    """All entries of `n_users` users drawn at random; the whole table if it has no more users, or for None."""
+    total = table.n_users
     if n_users is None or n_users >= total:
-        return named
+        return table
     chosen = np.zeros(total, dtype=np.bool_)
     chosen[np.random.default_rng(seed).choice(total, n_users, replace=False)] = True
-    return of_users(named, chosen)
+    return of_users(table, chosen)
 
 
 def tune_match(
-    named: NamedTable,
+    table: RatingTable,
     catalogue: Catalogue,
     start: Parameters,
     n_candidates: int,
@@ -122,20 +122,20 @@ def tune_match(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> TunedMatch:
-    """Search for the constants under which lists find what people went on to like.
+    """Search for the constants whose lists find most of what people went on to like.
 
     Args:
-        named: the table; all of it may be learnt from.
-        catalogue: of its titles; may be empty, then nothing is known of series.
-        start: where to begin; the parameters of KNN-with-baseline are left as they are.
-        n_candidates: candidates to draw, a third of them for the weights; `start` is one more in each stage.
-        seed: of the draws.
-        progress: told of each candidate.
+        table: the ratings, with user ids; all of it is used.
+        catalogue: of its titles; if it is empty, nothing is known of series.
+        start: start of the search; the parameters of KNN-with-baseline do not change.
+        n_candidates: candidates to draw, a third of them for the weights; each stage also tries its start.
+        seed: seed of the draws.
+        progress: receives each candidate.
 
     Raises:
         TableError: the table is too small to be split.
     """
-    divided = [split(named, salt) for salt in SALTS]  # all of them first: what can't be split shows at once
+    divided = [split(table, salt) for salt in SALTS]  # all of them first: a table that cannot be split fails at once
     with progress.stage("fitting the splits", len(SALTS), "models") as advance:
         folds = []
         for one in divided:
@@ -165,7 +165,7 @@ def tune_match(
 
 
 def save(tuned: TunedMatch, out: Path) -> None:
-    """Write `match.csv` into a directory that is there; without candidates, take away what an earlier search left.
+    """Write `match.csv`; without candidates, remove that of an earlier search.
 
     Raises:
         TableError: it can't be written.
@@ -177,13 +177,13 @@ def save(tuned: TunedMatch, out: Path) -> None:
 
 
 def _best(tried: list[Candidate]) -> Candidate:
-    return max(tried, key=lambda one: one.value)  # of equal ones the first
+    return max(tried, key=lambda one: one.value)  # the first of equal ones
 
 
 def _draw(
     space: Mapping[str, LogUniform], start: Parameters, n: int, tried: list[Candidate], rng: np.random.Generator
 ) -> Iterator[tuple[int, Parameters]]:
-    """Rounds and candidates: the start, then draws from ever smaller spaces around the best that was tried so far."""
+    """Rounds and candidates: the start, then draws from ever smaller spaces around the best candidate so far."""
     yield 0, start
     for number, size in enumerate(map(len, np.array_split(np.arange(n), N_ROUNDS)), start=1):
         best = _best(tried).parameters
@@ -194,7 +194,7 @@ def _draw(
 
 
 class _Fold:
-    """One split, and the model of its training users, whose weights are learnt anew only when they change."""
+    """A split, and the model of its training users, whose weights are trained again only when they change."""
 
     def __init__(self, divided: Split, catalogue: Catalogue, start: Parameters) -> None:
         self._split = divided
@@ -203,29 +203,25 @@ class _Fold:
         self._fitted: Fitted = fit(divided.training, start, catalogue)
 
     def measure(self, parameters: Parameters) -> tuple[float, float]:
-        """What is liked of what the two lists show: over all titles, and over new series by default."""
-        bundle, users = ModelBundle(self._model(parameters), self._catalogue), self._split.users
-        everything, default = ([_asked(user, bundle, chosen) for user in users] for chosen in LISTS.values())
+        """NDCG@10 liked of the two lists: over all titles, and over new series by default."""
+        bundle, users = self._bundle(parameters), self._split.users
+        everything, default = ([ranked_ids(user, bundle, chosen) for user in users] for chosen in LISTS.values())
         liked = metrics.ndcg([list(map(str, one)) for one in everything], [map(str, user.liked) for user in users])
         discovered = [
             metrics.discoveries(Answer([], one, None), user, self._keys)
             for one, user in zip(default, users, strict=True)
         ]
         new = [metrics.new_series(user.liked, user, self._keys) for user in users]
-        found = (liked, metrics.ndcg(discovered, new))
-        one, other = (float(sums.total.sum() / max(1.0, sums.weight.sum())) for sums in found)
-        return one, other
+        return liked.mean, metrics.ndcg(discovered, new).mean
 
     def residuals(self, parameters: Parameters) -> Float64s:
-        """Of each held-out score, `(n, 3)`: what neighbours leave of it, p_ui within its range, and ln(n_u / 100)."""
-        model = self._model(parameters)
-        none = msgspec.structs.replace(parameters, **dict.fromkeys(IMPLICIT, 0.0))
-        plain = Model(model.arrays, msgspec.structs.replace(model.manifest, parameters=none), model.version)
+        """For each held-out score, `(n, 3)`: residual after the neighbours, clipped p_ui, and ln(n_u / 100)."""
+        plain = self._bundle(msgspec.structs.replace(parameters, **dict.fromkeys(IMPLICIT, 0.0))).model
         found = [np.zeros((0, 3))]
         for user in self._split.users:
             scores = {anime_id: score for anime_id, score in user.held_out.items() if score}
-            rows, known = model.rows_of(list(scores))
-            known &= model.arrays.raters[rows] > 0
+            rows, known = plain.rows_of(list(scores))
+            known &= plain.arrays.raters[rows] > 0
             visitor = fold_in(plain, user.given)
             if n_watched := visitor.taste.n_watched:
                 left = np.array(list(scores.values()), dtype=np.float64) - predict(plain, visitor, rows)
@@ -234,22 +230,15 @@ class _Fold:
                 found.append(np.column_stack((left, wanted, length))[known])
         return np.concatenate(found)
 
-    def _model(self, parameters: Parameters) -> Model:
+    def _bundle(self, parameters: Parameters) -> ModelBundle:
         before = self._fitted.manifest.parameters
         if any(getattr(before, name) != getattr(parameters, name) for name in WEIGHTS):
             self._fitted = with_preference_weights(self._fitted, self._split.training, parameters, self._catalogue)
-        manifest = msgspec.structs.replace(self._fitted.manifest, parameters=parameters)
-        return Model(self._fitted.arrays, manifest, "unsaved")
-
-
-def _asked(user: Newcomer, bundle: ModelBundle, preferences: Preferences) -> list[int]:
-    rows = rank(user.given, bundle, preferences).best.rows
-    ids: list[int] = bundle.model.arrays.anime_ids[rows].tolist()
-    return ids
+        return unsaved(self._fitted, self._catalogue, parameters)
 
 
 def _least_squares(residuals: Float64s) -> tuple[float, dict[str, Any]]:
-    """What the best implicit term leaves of some residuals, and that term; no part of it may be turned around."""
+    """Squared error that the best implicit term leaves, and that term; slope and length effect cannot be negative."""
     left, wanted, length = residuals.T
     design = np.column_stack((np.ones(len(left)), wanted, -length))
     found = lsq_linear(design, left, bounds=([-np.inf, 0.0, 0.0], np.inf))
