@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from hakken.catalogue import FILE_NAME, Anime, Catalogue, Columns
+from hakken.catalogue import FILE_NAME, Anime, Catalogue, CatalogueColumns
 from hakken.errors import StorageError
 from hakken.model import Model
 from hakken.model.arrays import MIN_TITLES, Arrays, Int32s, Int64s
@@ -25,7 +25,7 @@ NO_PART = np.iinfo(np.int32).max
 Kind = TypeVar("Kind", np.bool_, np.int64)
 
 
-class Places:
+class AnimeIndex:
     """All anime that the catalogue or the model knows, numbered by their ids: a list may hold any of them.
 
     Attributes:
@@ -35,7 +35,7 @@ class Places:
         part: `(n_places,)` int32, each place in its series' viewing order; `NO_PART` for specials and the like.
     """
 
-    def __init__(self, model: Model, columns: Columns) -> None:
+    def __init__(self, model: Model, columns: CatalogueColumns) -> None:
         known = model.arrays.anime_ids
         self.ids: Int64s = np.union1d(known, columns.ids).astype(np.int64)
         self.of_row: Int64s = np.searchsorted(self.ids, known)
@@ -57,22 +57,22 @@ class Places:
         return np.unique(group, return_inverse=True)[1].astype(np.int64)
 
     def of(self, anime_ids: Int64s) -> Int64s:
-        """Places of those of some anime that have one, in the order given."""
+        """AnimeIndex of those of some anime that have one, in the order given."""
         places: Int64s = np.searchsorted(self.ids, anime_ids)
         places[places == len(self.ids)] = 0
         return places[self.ids[places] == anime_ids] if len(self.ids) else places[:0]
 
 
-class Groups:
+class SeriesIndex:
     """Series, stories or universes as arrays: who belongs together, and in which order to watch it.
 
     Attributes:
         of_row: `(n_items,)` int64, the group of each of the model's rows, numbered from 0.
-        part_of_row: `(n_items,)` int32, `Places.part` of each row.
+        part_of_row: `(n_items,)` int32, `AnimeIndex.part` of each row.
         comes_later: `(n_items,)` bool, which rows are not where their series begins.
     """
 
-    def __init__(self, model: Model, places: Places, of_described: Int64s) -> None:
+    def __init__(self, model: Model, places: AnimeIndex, of_described: Int64s) -> None:
         self._places = places
         self._group = places.groups(of_described)
         self._size = int(self._group.max(initial=-1)) + 1
@@ -138,7 +138,7 @@ class Facts:
         self._catalogue = catalogue
 
     @property
-    def _columns(self) -> Columns:
+    def _columns(self) -> CatalogueColumns:
         return self._catalogue.columns
 
     @cached_property
@@ -193,9 +193,9 @@ class Facts:
         return frozenset(attribute for attribute, count in counts.items() if count >= MIN_TITLES)
 
     @cached_property
-    def places(self) -> Places:
+    def anime_index(self) -> AnimeIndex:
         """All anime that are known of, with or without a row."""
-        return Places(self._model, self._columns)
+        return AnimeIndex(self._model, self._columns)
 
     @cached_property
     def beside(self) -> Mask:
@@ -210,19 +210,19 @@ class Facts:
         return alone & self.types.get("movie", np.False_)
 
     @cached_property
-    def series(self) -> Groups:
+    def series(self) -> SeriesIndex:
         """What one would call one show."""
-        return Groups(self._model, self.places, self._columns.series)
+        return SeriesIndex(self._model, self.anime_index, self._columns.series)
 
     @cached_property
-    def stories(self) -> Groups:
+    def stories(self) -> SeriesIndex:
         """Series and other tellings of the same."""
-        return Groups(self._model, self.places, self._columns.story)
+        return SeriesIndex(self._model, self.anime_index, self._columns.story)
 
     @cached_property
-    def universes(self) -> Groups:
+    def universes(self) -> SeriesIndex:
         """What is related in any way."""
-        return Groups(self._model, self.places, self._columns.universe)
+        return SeriesIndex(self._model, self.anime_index, self._columns.universe)
 
     def _of_rows(self, column: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
         """A column by the model's rows; 0 where the catalogue lacks one."""

@@ -167,7 +167,7 @@ def mal_page(anime_id: int) -> str:
     return f"https://myanimelist.net/anime/{anime_id}"
 
 
-class Columns(NamedTuple):
+class CatalogueColumns(NamedTuple):
     """What titles are chosen and grouped by: of all of a catalogue's, in the order of their ids, `(n,)` int64 each.
 
     Attributes:
@@ -241,13 +241,13 @@ class Catalogue(Mapping[int, Anime]):
         return self.get(anime_id) or Anime(anime_id=anime_id, title=f"MyAnimeList #{anime_id}")
 
     @cached_property
-    def columns(self) -> Columns:
+    def columns(self) -> CatalogueColumns:
         """What titles are chosen and grouped by, of all of them.
 
         Raises:
             ArtefactCorrupt: a line is not an anime.
         """
-        return Columns.of(self.values())
+        return CatalogueColumns.of(self.values())
 
     @cached_property
     def adult_ids(self) -> tuple[int, ...]:

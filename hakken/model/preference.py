@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hakken.model.arrays import Array, Float32s, Float64s, Int64s, Model, gather
-from hakken.model.columns import Bools, Columns
+from hakken.model.list_columns import Bools, ListColumns
 from hakken.model.manifest import Parameters
 from hakken.ratings import MIN_SCORE
 
@@ -90,7 +90,7 @@ def shrunk_mean(total: Array | float, count: Array | float, mu: float) -> Array 
     return (total + MEAN_PRIOR * mu) / (count + MEAN_PRIOR)
 
 
-def taste_of(model: Model, columns: Columns, rows: Int64s, known: Bools) -> Taste:
+def taste_of(model: Model, columns: ListColumns, rows: Int64s, known: Bools) -> Taste:
     """Read a taste from the entries of a list.
 
     Args:

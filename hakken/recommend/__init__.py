@@ -10,14 +10,14 @@ import msgspec
 import numpy as np
 
 from hakken.bundle import Mask, ModelBundle
-from hakken.model import Columns
+from hakken.model import ListColumns
 from hakken.ratings import FranchiseRule, Order, Preferences, Recommendations, UserList
 from hakken.recommend.filters import candidates as find_candidates
 from hakken.recommend.notes import list_notes, notes_on, what_is_left
 from hakken.recommend.reasons import described
 from hakken.recommend.scoring import Scored, Scorer
-from hakken.recommend.series import Watched, new_only, next_entries
-from hakken.recommend.telling import Teller
+from hakken.recommend.series_notes import SeriesNotes
+from hakken.recommend.series_rules import Watched, new_only, next_entries
 
 __all__ = ["list_notes", "rank", "recommend"]
 
@@ -39,7 +39,7 @@ class Ranking(NamedTuple):
     taken: dict[str, int]
     scorer: Scorer
     candidates: Mask
-    columns: Columns
+    columns: ListColumns
 
 
 def recommend(
@@ -62,9 +62,10 @@ def recommend(
     """
     best, continues, taken, scorer, candidates, columns = rank(user_list, bundle, preferences)
     both = Scored(np.concatenate((best.rows, continues.rows)), np.concatenate((best.score, continues.score)))
-    teller = Teller(columns, bundle, candidates, today)
+    series_notes = SeriesNotes(columns, bundle, candidates, today)
     all_of_them = tuple(
-        msgspec.structs.replace(one, series_note=teller.note(one.anime_id)) for one in described(bundle, scorer, both)
+        msgspec.structs.replace(one, series_note=series_notes.note(one.anime_id))
+        for one in described(bundle, scorer, both)
     )
     found = all_of_them[: len(best.rows)]
     telling = bundle.model.telling_rows_of(preferences.like)[1]
@@ -86,14 +87,14 @@ def recommend(
 
 def rank(user_list: UserList, bundle: ModelBundle, preferences: Preferences) -> Ranking:
     """Find what `recommend` would recommend, without describing it; the arguments and errors are the same."""
-    columns = Columns.of(user_list)
+    columns = ListColumns.of(user_list)
     passed, taken = find_candidates(columns, bundle, preferences)
     candidates = passed
     scorer = Scorer(bundle, columns.without(preferences.ignored), preferences)
     following = np.zeros_like(candidates)
     if preferences.franchise is not FranchiseRule.ALL:
         facts = bundle.facts
-        watched = Watched.of(columns, facts.places, preferences.hidden)
+        watched = Watched.of(columns, facts.anime_index, preferences.hidden)
         following = next_entries(watched, facts.series, candidates)
         unrelated = preferences.franchise is FranchiseRule.UNRELATED
         fresh = new_only(watched, facts, candidates, scorer.before, unrelated=unrelated, asked=bool(preferences.types))

@@ -7,12 +7,12 @@ import numpy as np
 
 from hakken.bundle import Mask, ModelBundle
 from hakken.errors import BadOption
-from hakken.model import Columns, Model
+from hakken.model import ListColumns, Model
 from hakken.model.arrays import Int64s
 from hakken.ratings import FEWEST_RATERS, Order, Planned, Preferences
 
 
-def candidates(columns: Columns, bundle: ModelBundle, preferences: Preferences) -> tuple[Mask, dict[str, int]]:
+def candidates(columns: ListColumns, bundle: ModelBundle, preferences: Preferences) -> tuple[Mask, dict[str, int]]:
     """Find the titles that may be recommended.
 
     Returns:
@@ -38,7 +38,7 @@ def rows_among(model: Model, anime_ids: Int64s) -> Mask:
     return among
 
 
-def _filters(columns: Columns, bundle: ModelBundle, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
+def _filters(columns: ListColumns, bundle: ModelBundle, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
     facts, model = bundle.facts, bundle.model
     if not preferences.adult:
         yield "adult titles hidden", ~facts.adult
@@ -63,7 +63,7 @@ def _filters(columns: Columns, bundle: ModelBundle, preferences: Preferences) ->
         yield f"at least {preferences.min_members:,} members", facts.members >= preferences.min_members
 
 
-def _by_title(columns: Columns, model: Model, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
+def _by_title(columns: ListColumns, model: Model, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
     if preferences.hidden:
         yield "hidden one by one", ~rows_among(model, np.array(preferences.hidden, dtype=np.int64))
     if preferences.planned is not Planned.SHOW:

@@ -5,7 +5,7 @@ import numpy as np
 from hakken.bundle import ModelBundle
 from hakken.model.arrays import Float64s, Int64s
 from hakken.ratings import FEWEST_RATERS, MAX_SCORE, MIN_SCORE, Reason, Recommendation
-from hakken.recommend.scoring import Scored, Scorer, Shares
+from hakken.recommend.scoring import Contributions, Scored, Scorer
 
 N_REASONS = 3
 
@@ -14,12 +14,12 @@ def described(bundle: ModelBundle, scorer: Scorer, chosen: Scored) -> tuple[Reco
     """Write recommendations, with their reasons, from titles and their scores."""
     model, catalogue = bundle.model, bundle.catalogue
     arrays = model.arrays
-    shares = scorer.shares(chosen.rows)
+    contributions = scorer.contributions(chosen.rows)
     taste = scorer.taste
     # What follows the visitor's own entries is what more is wanted of, which is no plan of theirs.
     planned = np.zeros(len(taste.rows), dtype=np.bool_)
     planned[: len(scorer.visitor.taste.rows)] = scorer.visitor.taste.planned
-    title, entry, share = largest(shares)
+    title, entry, share = largest(contributions)
     told = zip(
         title.tolist(),
         arrays.anime_ids[taste.rows[entry]].tolist(),
@@ -44,10 +44,10 @@ def described(bundle: ModelBundle, scorer: Scorer, chosen: Scored) -> tuple[Reco
         )
         for anime_id, rating, match, support, neighbours, why, by_attributes in zip(
             arrays.anime_ids[chosen.rows].tolist(),
-            shares.r_hat.clip(MIN_SCORE, MAX_SCORE).tolist(),
+            contributions.r_hat.clip(MIN_SCORE, MAX_SCORE).tolist(),
             chosen.score.tolist(),
             arrays.raters[chosen.rows].tolist(),
-            shares.neighbours.tolist(),
+            contributions.neighbours.tolist(),
             reasons,
             model.mostly_by_attributes[chosen.rows].tolist(),
             strict=True,
@@ -55,16 +55,20 @@ def described(bundle: ModelBundle, scorer: Scorer, chosen: Scored) -> tuple[Reco
     )
 
 
-def largest(shares: Shares) -> tuple[Int64s, Int64s, Float64s]:
-    """The up to three largest shares of each title, whatever their sign: titles, entries and amounts, largest first."""
-    strength = np.abs(shares.amount)
+def largest(contributions: Contributions) -> tuple[Int64s, Int64s, Float64s]:
+    """The up to three contributions of each title that are largest in absolute value, by falling value.
+
+    Returns:
+        Positions of titles, positions of entries, and amounts: `(n,)` each.
+    """
+    strength = np.abs(contributions.amount)
     # Where attributes count, each entry speaks for each title: most are left out before any are sorted.
-    of_entry = np.zeros((len(shares.rest), max(N_REASONS, shares.entry.max(initial=0) + 1)))
-    of_entry[shares.title, shares.entry] = strength
+    of_entry = np.zeros((len(contributions.rest), max(N_REASONS, contributions.entry.max(initial=0) + 1)))
+    of_entry[contributions.title, contributions.entry] = strength
     least = np.partition(of_entry, -N_REASONS, axis=1)[:, -N_REASONS]
-    chosen = np.flatnonzero((strength > 0) & (strength >= least[shares.title]))
-    order = chosen[np.lexsort((shares.entry[chosen], -strength[chosen], shares.title[chosen]))]
-    titles = shares.title[order]
+    chosen = np.flatnonzero((strength > 0) & (strength >= least[contributions.title]))
+    order = chosen[np.lexsort((contributions.entry[chosen], -strength[chosen], contributions.title[chosen]))]
+    titles = contributions.title[order]
     place = np.arange(len(order)) - np.searchsorted(titles, titles)
     order = order[place < N_REASONS]
-    return shares.title[order], shares.entry[order], shares.amount[order]
+    return contributions.title[order], contributions.entry[order], contributions.amount[order]

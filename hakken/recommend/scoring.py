@@ -5,7 +5,7 @@
 
 p_ui is the preference, q_i the part of those who could have watched the title that did, `popularity` the visitor's
 choice from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it
-(`hakken.recommend.series`), and r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty
+(`hakken.recommend.series_rules`), and r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty
 list has p_ui = 0 and b_u = 0, and gets what many people watch and like. In p_ui, and nowhere else, a title of which
 the visitor wants more counts as if it were many entries.
 
@@ -19,12 +19,12 @@ from typing import NamedTuple
 import numpy as np
 
 from hakken.bundle import Mask, ModelBundle
-from hakken.model import Columns, Model, fold_in, predict, preference, top_n
+from hakken.model import ListColumns, Model, fold_in, predict, preference, top_n
 from hakken.model.arrays import Float64s, Int64s
-from hakken.model.prediction import IMPLICIT_RANGE, Neighbourhood, implicit_term, neighbourhood, neighbours_say
+from hakken.model.prediction import IMPLICIT_RANGE, Neighbourhood, implicit_term, neighbour_term, neighbourhood
 from hakken.model.preference import Parts, Taste, parts_of
 from hakken.ratings import Order, Preferences
-from hakken.recommend.series import Watched, order_factor
+from hakken.recommend.series_rules import Watched, order_factor
 
 SHORTLIST = 250
 """Titles, at least, that the match is made for in full."""
@@ -50,7 +50,7 @@ class Scored(NamedTuple):
     score: Float64s
 
 
-class Shares(NamedTuple):
+class Contributions(NamedTuple):
     """What a visitor's entries add to the scores of some titles; one part for each title and entry that has any.
 
     Attributes:
@@ -85,7 +85,7 @@ class Scorer:
             popular each title is.
     """
 
-    def __init__(self, bundle: ModelBundle, columns: Columns, preferences: Preferences) -> None:
+    def __init__(self, bundle: ModelBundle, columns: ListColumns, preferences: Preferences) -> None:
         model = self._model = bundle.model
         parameters = model.manifest.parameters
         self.visitor = fold_in(model, columns)
@@ -98,7 +98,7 @@ class Scorer:
             if preferences.like:
                 self.taste = leaning(model, self.visitor.taste, preferences.like)
                 liked = preference(model, self.taste)
-            watched = Watched.of(columns, bundle.facts.places)
+            watched = Watched.of(columns, bundle.facts.anime_index)
             factor = order_factor(watched, bundle.facts.series, parameters.skipped, parameters.ahead)
             factor *= model.standing
             if preferences.popularity:
@@ -136,10 +136,10 @@ class Scorer:
 
     def _matches(self, rows: Int64s) -> Float64s:
         pull = self._model.manifest.parameters.pull
-        matches: Float64s = self.before[rows] * np.exp(pull * neighbours_say(self._model, self.visitor, rows))
+        matches: Float64s = self.before[rows] * np.exp(pull * neighbour_term(self._model, self.visitor, rows))
         return matches
 
-    def shares(self, rows: Int64s) -> Shares:
+    def contributions(self, rows: Int64s) -> Contributions:
         """Take the scores of some titles apart; the amounts of each title and its rest add up to its score."""
         model, n = self._model, len(rows)
         near = neighbourhood(model, self.visitor, rows)
@@ -152,7 +152,7 @@ class Scorer:
         else:
             factor = self._factor[rows] * np.exp(model.manifest.parameters.pull * say)
             parts, rest = parts._replace(amount=parts.amount * factor[parts.title]), self._everyone[rows] * factor
-        return Shares(parts.title, parts.entry, parts.amount, rest, spoke, r_hat)
+        return Contributions(parts.title, parts.entry, parts.amount, rest, spoke, r_hat)
 
     def _parts_of_rating(self, near: Neighbourhood, parts: Parts) -> tuple[Parts, Float64s]:
         """Parts and rest of predicted ratings, where an entry may speak by its score and by having been watched."""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hakken.catalogue import Anime, Catalogue
-from hakken.search.index import Beginnings, Places, Texts, Words
+from hakken.search.index import PackedStrings, Places, PrefixIndex, WordIndex
 from hakken.search.spelling import PARTICLES, PARTS, SHORT_FOR, head, initials, is_unspaced, plain, solid
 
 Scores = npt.NDArray[np.float64]
@@ -63,8 +63,8 @@ class Titles:
         self._enough = LIKE_ENOUGH + LESS_KNOWN * (self._popularity.max(initial=0.0) - self._popularity)
         self._names, self._title_of = _all_names(catalogue, self._ids)
         # A title is told from its remakes by its year: "fruits basket 2019".
-        self._words = Words(self._names, columns.year[order][self._title_of])
-        self._beginnings = Beginnings(self._names)
+        self._words = WordIndex(self._names, columns.year[order][self._title_of])
+        self._beginnings = PrefixIndex(self._names)
         self._short: dict[str, list[int]] = {}
         for place, anime_id in enumerate(self._ids[:ABBREVIATED_LONG].tolist()):
             for short in dict.fromkeys(_abbreviations(catalogue[anime_id], place)):
@@ -194,7 +194,7 @@ class Titles:
         return tuple(map(self._catalogue.__getitem__, self._ids[places].tolist()))
 
 
-def _all_names(catalogue: Catalogue, anime_ids: npt.NDArray[np.int64]) -> tuple[Texts, Places]:
+def _all_names(catalogue: Catalogue, anime_ids: npt.NDArray[np.int64]) -> tuple[PackedStrings, Places]:
     """The plain names of some titles, one title's after another's, and which of the titles each is of."""
     names: list[str] = []
     n_names = []
@@ -202,7 +202,7 @@ def _all_names(catalogue: Catalogue, anime_ids: npt.NDArray[np.int64]) -> tuple[
         some = dict.fromkeys(_names(catalogue[anime_id]))
         names += some
         n_names.append(len(some))
-    return Texts(names), np.repeat(np.arange(len(n_names), dtype=np.int32), n_names)
+    return PackedStrings(names), np.repeat(np.arange(len(n_names), dtype=np.int32), n_names)
 
 
 def _names(anime: Anime) -> Iterator[str]:

@@ -23,7 +23,7 @@ LAST = chr(0x10FFFF)
 SEPARATOR = "\n"
 
 
-class Texts:
+class PackedStrings:
     """Many texts, none with a line break, in one block of memory: a `str` takes 50 bytes more than its letters."""
 
     def __init__(self, texts: Iterable[str]) -> None:
@@ -41,7 +41,7 @@ class Texts:
         return iter(self._bytes.decode().split(SEPARATOR)[:-1])
 
 
-class Words:
+class WordIndex:
     """Which names each word is in.
 
     Args:
@@ -49,7 +49,7 @@ class Words:
         years: `(n_names,)`, a further word for each of them; 0 for none.
     """
 
-    def __init__(self, names: Texts, years: npt.NDArray[np.int64]) -> None:
+    def __init__(self, names: PackedStrings, years: npt.NDArray[np.int64]) -> None:
         self._n_names = len(names)
         dated = np.flatnonzero(years)
         words = chain(chain.from_iterable(map(str.split, names)), map(str, years[dated].tolist()))
@@ -65,7 +65,7 @@ class Words:
         order = np.argsort(number_of, kind="stable")
         self._names: Places = places[order]
         self._begins = np.searchsorted(number_of[order], np.arange(len(distinct) + 1)).astype(np.int32)
-        self._words = Texts(distinct)
+        self._words = PackedStrings(distinct)
         sounds = [with_short_vowels(word) for word in distinct]
         self._lengths = np.fromiter(map(len, sounds), dtype=np.int32)
         codes, begins = codes_of(sounds)
@@ -124,14 +124,14 @@ class Words:
         return self._names[self._begins[first] : self._begins[last]]
 
 
-class Beginnings:
+class PrefixIndex:
     """Which of some names are, begin with, or hold what was typed, wherever the spaces are.
 
     Args:
         names: plain names.
     """
 
-    def __init__(self, names: Texts) -> None:
+    def __init__(self, names: PackedStrings) -> None:
         solids = [*map(solid, names)]
         order: Places = np.array(sorted(range(len(solids)), key=solids.__getitem__), dtype=np.int32)
         self._order = order

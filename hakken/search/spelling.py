@@ -19,9 +19,9 @@ SHORT_FOR = {
 """Abbreviations that can't be made from names → words that are in the names of what they stand for."""
 
 PARTICLES = frozenset(("a", "an", "and", "in", "of", "the", "to", "with", "no", "wa", "wo", "ga", "ni", "de"))
-"""Words that say nothing alone, and that abbreviations often leave out."""
+"""WordIndex that say nothing alone, and that abbreviations often leave out."""
 PARTS = frozenset(("anime", "cour", "film", "movie", "ona", "ova", "part", "season", "series", "tv"))
-"""Words, beside numbers, that say which part of a story is meant. A title may be known by a name without them."""
+"""WordIndex, beside numbers, that say which part of a story is meant. A title may be known by a name without them."""
 
 _SIGNS = str.maketrans(
     {

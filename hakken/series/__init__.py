@@ -1,6 +1,6 @@
 """Series: which anime are one show, where a newcomer begins, and what to watch next.
 
-    titles (taken apart) ─► likeness ─► ties ─┬─► grouping (series, stories, universes) ─► order (parts)
+    titles (taken apart) ─► likeness ─► title_links ─┬─► grouping (series, stories, universes) ─► order (parts)
                                    relations ─┘
 
 A *series* is what one would call one show, with its seasons, films and specials. A *story* holds other tellings of the
@@ -18,11 +18,11 @@ from contextlib import contextmanager
 import msgspec
 
 from hakken.catalogue import Anime, Catalogue
-from hakken.series.grouping import circles
-from hakken.series.likeness import Named
-from hakken.series.order import Told, entries
+from hakken.series.grouping import find_groups
+from hakken.series.order import EntryRelations, entries
 from hakken.series.relations import Relation, relations_of
-from hakken.series.ties import ties
+from hakken.series.similarity import AnimeTitles
+from hakken.series.title_links import title_links
 
 __all__ = ["Relation", "relations_of", "with_series"]
 
@@ -51,10 +51,10 @@ def _no_garbage() -> Iterator[None]:
 
 
 def _placed(anime: Mapping[int, Anime], known: Collection[Relation]) -> Iterable[Anime]:
-    named = {anime_id: Named.of(its) for anime_id, its in anime.items()}
+    named = {anime_id: AnimeTitles.of(its) for anime_id, its in anime.items()}
     titles = {anime_id: one.titles[0] for anime_id, one in named.items()}
-    found = circles(anime, titles, known, ties(named.values()))
-    told = Told.of(known, anime)
+    found = find_groups(anime, titles, known, title_links(named.values()))
+    told = EntryRelations.of(known, anime)
     placed: dict[int, Anime] = {}
     for members in _circle(found.series):
         series = entries([anime[one] for one in members], titles, told)

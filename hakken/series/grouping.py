@@ -1,6 +1,6 @@
 """Who belongs together: what relations say for certain, and what titles make likely.
 
-Three circles, each within the next:
+Three find_groups, each within the next:
 
 - a *series* is what one would call one show: its seasons, films and specials;
 - a *story* is a series and other tellings of the same: remakes, and what a site calls alternative versions;
@@ -19,8 +19,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 from hakken.catalogue import Anime
-from hakken.series.forest import Forest
-from hakken.series.likeness import Closeness, Tie, genres_in_common, tags_in_common
+from hakken.series.air_span import AirSpan, is_show
+from hakken.series.disjoint_sets import DisjointSets
 from hakken.series.relations import (
     IN_ORDER,
     OTHER_IS_PART,
@@ -30,8 +30,8 @@ from hakken.series.relations import (
     Relation,
     parents,
 )
-from hakken.series.spans import Span, is_show
-from hakken.series.titles import Title
+from hakken.series.similarity import Closeness, TitleLink, genres_in_common, tags_in_common
+from hakken.series.title_parts import ParsedTitle
 
 SIDEWAYS = frozenset(("gaiden", "alternative", "alternate", "vigilante", "vigilantes", "generations"))
 """Words of a title that tell of another show beside the one that it names."""
@@ -56,7 +56,7 @@ BESIDE = frozenset(("Special", "TV Special", "Music", "CM", "PV"))
 """Types of what may be of two universes."""
 
 
-class Circles(NamedTuple):
+class Groups(NamedTuple):
     """What belongs together: an id of each anime's circle, the same for all that are in it.
 
     Attributes:
@@ -72,18 +72,21 @@ class Circles(NamedTuple):
     universe: Mapping[int, int]
 
 
-def circles(
-    anime: Mapping[int, Anime], titles: Mapping[int, Title], relations: Collection[Relation], ties: Iterable[Tie]
-) -> Circles:
+def find_groups(
+    anime: Mapping[int, Anime],
+    titles: Mapping[int, ParsedTitle],
+    relations: Collection[Relation],
+    title_links: Iterable[TitleLink],
+) -> Groups:
     """Find what belongs together.
 
     Args:
         anime: by their ids.
         titles: theirs, taken apart.
         relations: what is known of how anime are related, in any order; may name others, through which they are.
-        ties: what their titles say.
+        title_links: what their titles say.
     """
-    grouping = _Grouping(anime, titles, relations, ties)
+    grouping = _Grouping(anime, titles, relations, title_links)
     grouping.join_by_relations()
     grouping.join_by_titles(Closeness.SAME, Closeness.COUNTED)
     certain = grouping.series.roots(anime)
@@ -91,13 +94,13 @@ def circles(
     grouping.join_by_titles(Closeness.LOOSE)
     grouping.join_of_one_name()
     series = grouping.series.roots(anime)
-    wider = Forest()
+    wider = DisjointSets()
     for anime_id, root in series.items():
         wider.join(anime_id, root)
     grouping.join_stories(wider)
     story = wider.roots(anime)
     grouping.join_universes(wider)
-    return Circles(certain, series, story, wider.roots(anime))
+    return Groups(certain, series, story, wider.roots(anime))
 
 
 class _Grouping:
@@ -106,14 +109,14 @@ class _Grouping:
     def __init__(
         self,
         anime: Mapping[int, Anime],
-        titles: Mapping[int, Title],
+        titles: Mapping[int, ParsedTitle],
         relations: Collection[Relation],
-        ties: Iterable[Tie],
+        title_links: Iterable[TitleLink],
     ) -> None:
         self._anime = anime
         self._relations = sorted({*relations}, key=_place)
         self._titles = {anime_id: titles[anime_id] for anime_id, its in anime.items() if is_show(its)}
-        self._ties = sorted(map(self._weighed, ties), key=self._place)
+        self._ties = sorted(map(self._weighed, title_links), key=self._place)
         self._tied: defaultdict[int, set[int]] = defaultdict(set)
         for tie in self._ties:
             if tie.closeness < Closeness.LOOSE:
@@ -121,11 +124,11 @@ class _Grouping:
                 self._tied[tie.other].add(tie.one)
         self._named_alike = {pair for tie in self._ties for pair in ((tie.one, tie.other), (tie.other, tie.one))}
         self._named = {anime_id for anime_id, _ in self._named_alike}
-        self._joined: set[Tie] = set()
+        self._joined: set[TitleLink] = set()
         sequels = [one for one in self._relations if one.word in IN_ORDER and self._is_sure(one)]
         self._related = {anime_id for one in relations for anime_id in (one.anime_id, one.related_id)}
         self._ordered = {anime_id for one in sequels for anime_id in (one.anime_id, one.related_id)}
-        self.series = Forest()
+        self.series = DisjointSets()
 
     def join_by_relations(self) -> None:
         """Join what relations say is of one series, and keep apart what they say is not, or tells it anew."""
@@ -159,11 +162,11 @@ class _Grouping:
                 self._joined.add(tie)
 
     @cached_property
-    def _spans(self) -> dict[int, Span]:
+    def _spans(self) -> dict[int, AirSpan]:
         """Of each set, by its root; made when relations have joined what they join, and kept up by titles."""
-        spans: dict[int, Span] = {}
+        spans: dict[int, AirSpan] = {}
         for anime_id, its in self._anime.items():
-            span = Span(its, related=anime_id in self._related, ordered=anime_id in self._ordered)
+            span = AirSpan(its, related=anime_id in self._related, ordered=anime_id in self._ordered)
             root = self.series.root(anime_id)
             if root in spans:
                 spans[root].add(span)
@@ -181,10 +184,10 @@ class _Grouping:
                     self.series.join(*pair)
 
     def _agrees(self, one: int, other: int) -> bool:
-        """Whether no title ties what is no show of the two to something else instead."""
+        """Whether no title title_links what is no show of the two to something else instead."""
         return (one, other) in self._named_alike or self._named.isdisjoint({one, other} - self._titles.keys())
 
-    def join_stories(self, wider: Forest) -> None:
+    def join_stories(self, wider: DisjointSets) -> None:
         """Join other tellings."""
         for one in self._relations:
             pair = (one.anime_id, one.related_id)
@@ -194,7 +197,7 @@ class _Grouping:
             if self._is_remade(tie) or (tie.closeness < Closeness.LOOSE and self._tells_anew(tie)):
                 wider.join(tie.one, tie.other)
 
-    def join_universes(self, wider: Forest) -> None:
+    def join_universes(self, wider: DisjointSets) -> None:
         """Join what is related otherwise, directly: what two of them meet in does not make them one."""
         known = [one for one in self._relations if self._are_known(one.anime_id, one.related_id)]
         between = {child for child, of in parents(known).items() if len({self.series.root(one) for one in of}) > 1}
@@ -210,11 +213,11 @@ class _Grouping:
             return relation.is_dependable or (relation.anime_id, relation.related_id) in self._named_alike
         return relation.word in OTHERWISE_RELATED or relation.word in PART_OF_OTHER | OTHER_IS_PART
 
-    def _weighed(self, tie: Tie) -> Tie:
+    def _weighed(self, tie: TitleLink) -> TitleLink:
         """The same tie, and whether it is between a show and another beside it."""
         return tie._replace(closeness=Closeness.BESIDE) if self._is_beside(tie) else tie
 
-    def _is_beside(self, tie: Tie) -> bool:
+    def _is_beside(self, tie: TitleLink) -> bool:
         if not self._are_shows(tie.one, tie.other):
             return False
         one, other = self._titles[tie.one], self._titles[tie.other]
@@ -228,7 +231,7 @@ class _Grouping:
         first, second = self._titles[one].number, self._titles[other].number
         return bool(first and second and abs(first - second) > MOST_LEFT_OUT + 1)
 
-    def _place(self, tie: Tie) -> tuple[int, int, int, int]:
+    def _place(self, tie: TitleLink) -> tuple[int, int, int, int]:
         """The closest first, and of equally close ones those that came soonest after each other."""
         one, other = self._anime[tie.one].year, self._anime[tie.other].year
         return tie.closeness, abs(one - other) if one and other else SOON, tie.one, tie.other
@@ -268,23 +271,23 @@ class _Grouping:
         """Whether there is a show in the set of each."""
         return all(not self._titles.keys().isdisjoint(self.series.members(anime_id)) for anime_id in anime_ids)
 
-    def _is_remade(self, tie: Tie) -> bool:
+    def _is_remade(self, tie: TitleLink) -> bool:
         """Whether of two shows of one title, without a number or the like, one came years after the other."""
         if tie.closeness > Closeness.COUNTED or not self._are_shows(tie.one, tie.other):
             return False
         if tie.closeness is Closeness.COUNTED and any(any(self._titles[one].ends) for one in (tie.one, tie.other)):
             return False
-        one, other = (Span(self._anime[anime_id], related=False, ordered=False) for anime_id in (tie.one, tie.other))
+        one, other = (AirSpan(self._anime[anime_id], related=False, ordered=False) for anime_id in (tie.one, tie.other))
         return one.years_to(other) > (REMADE_AFTER if tie.closeness is Closeness.SAME else SOON_COUNTED)
 
-    def _tells_anew(self, tie: Tie) -> bool:
+    def _tells_anew(self, tie: TitleLink) -> bool:
         """Whether two shows of one name are so alike that they tell the same."""
         return (
             self._are_shows(tie.one, tie.other)
             and tags_in_common(self._anime[tie.one], self._anime[tie.other]) >= SAME_TAGS
         )
 
-    def _most_years(self, tie: Tie, *spans: Span) -> int:
+    def _most_years(self, tie: TitleLink, *spans: AirSpan) -> int:
         """Years that may lie between what a tie joins; -1 if it may not."""
         if tie.closeness <= Closeness.COUNTED:
             return SOON_COUNTED

@@ -5,11 +5,11 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 from hakken.catalogue import Anime
-from hakken.series.forest import Forest
-from hakken.series.likeness import EXTRA_TYPES, genres_in_common
+from hakken.series.air_span import is_show
+from hakken.series.disjoint_sets import DisjointSets
 from hakken.series.relations import IN_ORDER, OTHER_IS_PART, PART_OF_OTHER, SUMMARIES, Relation
-from hakken.series.spans import is_show
-from hakken.series.titles import Kind, Title
+from hakken.series.similarity import EXTRA_TYPES, genres_in_common
+from hakken.series.title_parts import ParsedTitle, PrefixKind
 
 
 class Part(StrEnum):
@@ -51,7 +51,7 @@ MID_YEAR = 7
 UNDATED = 9999.0
 
 
-class Told(NamedTuple):
+class EntryRelations(NamedTuple):
     """What relations say of single entries.
 
     Attributes:
@@ -70,7 +70,7 @@ class Told(NamedTuple):
     def of(cls, relations: Iterable[Relation], anime: Mapping[int, Anime]) -> Self:
         """Sort relations by what they say; what is only likely the sequel of a film may tell a show again."""
         found: dict[str, set[int]] = {"in_order": set(), "sure": set(), "beside": set(), "recaps": set()}
-        chains = Forest()
+        chains = DisjointSets()
         for one in relations:
             if one.word in IN_ORDER:
                 both = (one.anime_id, one.related_id)
@@ -99,7 +99,7 @@ class Entries(NamedTuple):
     parts: dict[int, Part]
 
 
-def entries(members: Sequence[Anime], titles: Mapping[int, Title], told: Told) -> Entries:
+def entries(members: Sequence[Anime], titles: Mapping[int, ParsedTitle], told: EntryRelations) -> Entries:
     """Put the entries of a series in order.
 
     Args:
@@ -144,7 +144,7 @@ def entries(members: Sequence[Anime], titles: Mapping[int, Title], told: Told) -
     return Entries([one.anime_id for one in main], parts)
 
 
-def _part(anime: Anime, title: Title, told: Told, *, has_show: bool, has_tv: bool) -> Part:  # noqa: PLR0911  # a table
+def _part(anime: Anime, title: ParsedTitle, told: EntryRelations, *, has_show: bool, has_tv: bool) -> Part:  # noqa: PLR0911  # a table
     """What an entry is; which of those that may be main ones is another question."""
     words = set(title.words[1:])
     if anime.type in EXTRA_KINDS or words & EXTRA_WORDS:
@@ -188,17 +188,17 @@ def _date(anime: Anime) -> float:
     return (anime.year or UNDATED) + ((anime.first_month or MID_YEAR) - 1) / 12
 
 
-def _entry(works: Sequence[Anime], dates: dict[int, float], titles: Mapping[int, Title]) -> Anime:
+def _entry(works: Sequence[Anime], dates: dict[int, float], titles: Mapping[int, ParsedTitle]) -> Anime:
     """The earliest show, or work where there is none; but what it is named after goes before it.
 
     A film or OVA goes before a show only where it came before it, and the show has a longer name.
     """
     out = [work for work in works if _is_out(work)] or works
     entry = next((work for work in out if is_show(work)), out[0])
-    beginnings = {stem.key: stem.kind for stem in titles[entry.anime_id].stems()[:-1]}
+    beginnings = {prefix.key: prefix.kind for prefix in titles[entry.anime_id].prefixes()[:-1]}
     for work in works:
         kind = beginnings.get("".join(titles[work.anime_id].words))
-        earlier = kind is not Kind.WHOLE and dates[work.anime_id] < dates[entry.anime_id]
+        earlier = kind is not PrefixKind.WHOLE and dates[work.anime_id] < dates[entry.anime_id]
         if kind and (is_show(work) == is_show(entry) or earlier):
             return work
     return entry

@@ -10,13 +10,13 @@ this person thinks of it beyond that.
 import numpy as np
 
 from hakken.bundle import ModelBundle
-from hakken.model import Columns, fold_in
+from hakken.model import ListColumns, fold_in
 from hakken.model.arrays import Int64s
 from hakken.ratings import MAX_SCORE, MIN_SCORE, Status, UserList
 from hakken.taste.leanings import Listed, genre_leanings, year_spans
 from hakken.taste.opinions import unusual_opinions
 from hakken.taste.profile import Counts, Generosity, Leaning, Opinion, Profile, ScoreShare, Span
-from hakken.taste.words import generosity_in_words, notes_on
+from hakken.taste.sentences import generosity_in_words, notes_on
 
 __all__ = ["Counts", "Generosity", "Leaning", "Opinion", "Profile", "ScoreShare", "Span", "profile"]
 
@@ -28,7 +28,7 @@ def profile(user_list: UserList, bundle: ModelBundle) -> Profile:
         user_list: their list; planned titles count nowhere but among the statuses, unless they have a score.
         bundle: model and catalogue.
     """
-    columns = Columns.of(user_list)
+    columns = ListColumns.of(user_list)
     visitor = fold_in(bundle.model, columns)
     listed = Listed.of(columns, bundle, visitor)
     scores = columns.scores[columns.scored]

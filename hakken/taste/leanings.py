@@ -13,9 +13,9 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from hakken.bundle import ModelBundle
-from hakken.model import Columns, Visitor
+from hakken.model import ListColumns, Visitor
 from hakken.model.arrays import Array, Float64s, Int64s
-from hakken.model.columns import Bools
+from hakken.model.list_columns import Bools
 from hakken.taste.profile import Leaning, Span
 
 LEAN_PRIOR = 30.0
@@ -52,7 +52,7 @@ class Listed(NamedTuple):
     residual: Float64s
 
     @classmethod
-    def of(cls, columns: Columns, bundle: ModelBundle, visitor: Visitor) -> Self:
+    def of(cls, columns: ListColumns, bundle: ModelBundle, visitor: Visitor) -> Self:
         """Look a list's entries up."""
         rows, known = bundle.model.learnt_rows_of(columns.anime_ids)
         year = np.zeros(len(rows), dtype=np.int64)

@@ -16,8 +16,8 @@ from hakken.errors import (
     RefusedAsTooNew,
     StorageError,
 )
-from hakken.living import News
 from hakken.ratings import Site
+from hakken.served_model import ModelStatus
 from hakken.web.services import services
 
 health = Blueprint("health", __name__)
@@ -66,7 +66,7 @@ def ready() -> ResponseReturnValue:
     return {"status": "ready", "model": described, "latest": _latest(news), **asked}
 
 
-def _latest(news: News) -> dict[str, Any]:
+def _latest(news: ModelStatus) -> dict[str, Any]:
     """When the latest version was last looked for, and why it is not served, if it is not."""
     return {
         "looked": _written(news.looked),

@@ -9,8 +9,8 @@ from flask import current_app, has_request_context, request
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.config import Settings
-from hakken.living import News
 from hakken.ratings import Preferences, Recommendations, UserList, Username
+from hakken.served_model import ModelStatus
 
 EXTENSION = "hakken"
 """Where an application keeps its services."""
@@ -49,7 +49,7 @@ class Services:
     bundle: Callable[[], ModelBundle]
     parse_export: Callable[[BinaryIO], UserList]
     details: Details
-    news: Callable[[], News] = News
+    news: Callable[[], ModelStatus] = ModelStatus
     find: Callable[[Username], UserList | None] = lambda _: None
 
 

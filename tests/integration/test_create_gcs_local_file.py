@@ -11,7 +11,7 @@ import click.testing
 import pytest
 
 import create_gcs_local_file
-from create_gcs_local_file import NO_BACKGROUND, fetch, place_of
+from create_gcs_local_file import NO_BACKGROUND, fetch, open_store
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactTooNew, StorageError
@@ -71,7 +71,7 @@ def test_a_persons_own_credentials_need_no_project(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "person.json"))
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     monkeypatch.setenv("PATH", "")  # no command of Google's that would know one
-    assert str(place_of(f"gs://{BUCKET}/p")) == f"gs://{BUCKET}/p"
+    assert str(open_store(f"gs://{BUCKET}/p")) == f"gs://{BUCKET}/p"
 
 
 def test_what_is_there_already_is_not_fetched_again_but_mended_when_damaged(

@@ -131,7 +131,7 @@ def test_facts_by_the_models_rows_are_those_of_each(given_anime: list[Anime], bu
 
 
 def _check_groups(model: Model, catalogue: Catalogue, facts: Facts) -> None:
-    places = facts.places
+    places = facts.anime_index
     assert places.ids.tolist() == sorted({*catalogue, *model.arrays.anime_ids.tolist()})
     for part, one in zip(places.part.tolist(), map(catalogue.get, places.ids.tolist()), strict=True):
         begins = one is None or one.series in {None, one.anime_id}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hakken.bundle import ModelBundle
 from hakken.model import Model, fold_in, predict, preference, top_n
 from hakken.model.arrays import unpack
-from hakken.model.prediction import implicit_term, neighbours_say
+from hakken.model.prediction import implicit_term, neighbour_term
 from hakken.ratings import Rating, Status, UserList
 from tests import oracle
 from tests.models import N_ITEMS
@@ -98,7 +98,7 @@ def test_entries_without_a_score_do_not_feed_the_neighbours(bundle: ModelBundle)
     unscored = [Rating(30, 0), Rating(40, -1, Status.DROPPED), Rating(50, 0, Status.PLAN_TO_WATCH)]
     one, other = (fold_in(model, UserList.of(entries)) for entries in (scored, scored + unscored))
     assert one.trust < other.trust  # a longer list is trusted more, whatever it holds
-    np.testing.assert_allclose(neighbours_say(model, one) / one.trust, neighbours_say(model, other) / other.trust)
+    np.testing.assert_allclose(neighbour_term(model, one) / one.trust, neighbour_term(model, other) / other.trust)
 
 
 def with_planned(model: Model, planned: float) -> Model:

@@ -12,12 +12,12 @@ from benchmarks.serving import popular_list
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption
-from hakken.model import Columns, Model, fold_in, predict, preference
+from hakken.model import ListColumns, Model, fold_in, predict, preference
 from hakken.model.preference import parts_of
 from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
 from hakken.recommend import rank, recommend, scoring
 from hakken.recommend.reasons import largest
-from hakken.recommend.series import Watched, order_factor
+from hakken.recommend.series_rules import Watched, order_factor
 from tests import oracle
 from tests.models import N_ITEMS
 from tests.strategies import preference_models, tastes, user_lists
@@ -73,14 +73,14 @@ def test_a_dropped_title_counts_against(bundle: ModelBundle) -> None:
 @pytest.mark.parametrize("order", list(Order))
 def test_shares_and_the_rest_add_up_to_the_score(bundle: ModelBundle, user_list: UserList, order: Order) -> None:
     preferences = msgspec.structs.replace(ALL, order=order, popularity=0.3)
-    scorer = scoring.Scorer(bundle, Columns.of(user_list), preferences)
+    scorer = scoring.Scorer(bundle, ListColumns.of(user_list), preferences)
     [scored] = scorer.best([np.ones(bundle.model.n_items, dtype=np.bool_)], bundle.model.n_items)
-    shares = scorer.shares(scored.rows)
-    added = np.bincount(shares.title, shares.amount, minlength=len(scored.rows))
-    np.testing.assert_allclose(added + shares.rest, scored.score, atol=1e-6)  # attributes add up in 32 bits
-    pairs = list(zip(shares.title.tolist(), shares.entry.tolist(), strict=True))
+    contributions = scorer.contributions(scored.rows)
+    added = np.bincount(contributions.title, contributions.amount, minlength=len(scored.rows))
+    np.testing.assert_allclose(added + contributions.rest, scored.score, atol=1e-6)  # attributes add up in 32 bits
+    pairs = list(zip(contributions.title.tolist(), contributions.entry.tolist(), strict=True))
     assert len(pairs) == len(set(pairs))
-    np.testing.assert_allclose(shares.r_hat, predict(bundle.model, scorer.visitor, scored.rows), atol=1e-9)
+    np.testing.assert_allclose(contributions.r_hat, predict(bundle.model, scorer.visitor, scored.rows), atol=1e-9)
 
 
 def test_reasons_are_the_largest_shares(bundle: ModelBundle) -> None:
@@ -106,7 +106,9 @@ def test_the_largest_shares_are_those_of_a_full_sort(amounts: list[list[float]])
     parts = [(title, entry, one) for title, row in enumerate(amounts) for entry, one in enumerate(row)]
     title, entry = (np.array([part[at] for part in parts], dtype=np.int64) for at in (0, 1))
     none = np.zeros(len(amounts))
-    shares = scoring.Shares(title, entry, np.array([part[2] for part in parts]), none, none.astype(np.int64), none)
+    contributions = scoring.Contributions(
+        title, entry, np.array([part[2] for part in parts]), none, none.astype(np.int64), none
+    )
     expected = [
         part
         for at in range(len(amounts))
@@ -114,7 +116,7 @@ def test_the_largest_shares_are_those_of_a_full_sort(amounts: list[list[float]])
             :3
         ]
     ]
-    found = zip(*(column.tolist() for column in largest(shares)), strict=True)
+    found = zip(*(column.tolist() for column in largest(contributions)), strict=True)
     assert list(found) == expected
 
 
@@ -220,7 +222,9 @@ def test_nothing_that_is_related_is_shown_where_that_is_asked_for(bundle: ModelB
 
 def test_the_watching_order_lowers_what_comes_later_and_lifts_what_was_skipped(bundle: ModelBundle) -> None:
     told = with_facts(bundle)
-    watched = Watched.of(Columns.of(UserList.of([Rating(2, 9), Rating(13, 8), Rating(20, 9)])), told.facts.places)
+    watched = Watched.of(
+        ListColumns.of(UserList.of([Rating(2, 9), Rating(13, 8), Rating(20, 9)])), told.facts.anime_index
+    )
     factor = order_factor(watched, told.facts.series, skipped=1.5, ahead=0.65)
     of_anime = dict(zip(told.model.arrays.anime_ids.tolist(), factor.tolist(), strict=True))
     begun = {2, 3, 4, 13, 14, 15, 16, 17, 18, 19, 20}  # the rest of a series of which an early entry was seen

@@ -454,7 +454,7 @@ def test_a_match_with_a_wish_is_still_the_sum_of_its_parts(
 ) -> None:
     scorer = rank(user_list, bundle, Preferences(n=20, like=tuple(like))).scorer
     [best] = scorer.best([np.ones(bundle.model.n_items, dtype=np.bool_)], 20)
-    shares = scorer.shares(best.rows)
+    shares = scorer.contributions(best.rows)
     total = np.bincount(shares.title, shares.amount, minlength=len(best.rows)) + shares.rest
     np.testing.assert_allclose(total, best.score, rtol=1e-6)
 

@@ -12,7 +12,7 @@ from rapidfuzz.distance import OSA
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.search import Titles
-from hakken.search.index import Texts, Words
+from hakken.search.index import PackedStrings, WordIndex
 from hakken.search.spelling import initials, plain, with_short_vowels
 
 QUERIES = Path(__file__).parent / "search_queries.csv"
@@ -249,7 +249,7 @@ def test_words_that_are_alike_are_those_that_a_slow_search_finds(more: list[str]
     names = [*WORDS, *more]
 
     found: dict[str, float] = {}
-    for likeness, places in Words(Texts(names), np.zeros(len(names), dtype=np.int64)).alike(word):
+    for likeness, places in WordIndex(PackedStrings(names), np.zeros(len(names), dtype=np.int64)).alike(word):
         found |= {names[place]: likeness for place in places}
 
     assert found == pytest.approx({name: like for name in names if (like := slowly_alike(word, name)) > 0})
@@ -272,7 +272,7 @@ def slowly_alike(word: str, name: str) -> float:
 @example([""])
 @example(["", "進撃", "", "\0 a\r\u2028b", "\U0010ffff"])
 def test_texts_in_one_block_are_what_they_were(texts: list[str]) -> None:
-    block = Texts(iter(texts))
+    block = PackedStrings(iter(texts))
 
     assert (list(block), len(block)) == (texts, len(texts))
     assert [block[place] for place in range(len(texts))] == texts

@@ -13,7 +13,7 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Recommendations, Status, UserList
 from hakken.recommend import recommend
-from hakken.recommend.telling import coming
+from hakken.recommend.series_notes import coming
 from hakken.series import Relation, with_series
 
 TODAY = date(2026, 11, 26)

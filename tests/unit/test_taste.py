@@ -14,7 +14,7 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.ratings import Rating, Status, UserList
 from hakken.taste import Profile, profile
-from hakken.taste.words import generosity_in_words
+from hakken.taste.sentences import generosity_in_words
 from tests.models import N_ITEMS
 from tests.strategies import user_lists
 

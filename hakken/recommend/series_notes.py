@@ -9,8 +9,8 @@ import numpy as np
 from hakken.bundle import Mask, ModelBundle
 from hakken.catalogue import Anime
 from hakken.data_time import in_words
-from hakken.model import Columns
-from hakken.series.titles import Title
+from hakken.model import ListColumns
+from hakken.series.title_parts import ParsedTitle
 
 SHOWS = frozenset(("TV", "ONA"))
 PIECES = frozenset(("part", "cour"))
@@ -20,7 +20,7 @@ FIRST_YEAR = 1900
 """An earlier year of a first episode is a mistake."""
 
 
-class Teller:
+class SeriesNotes:
     """Says in a sentence or two what a visitor should know of a title's series.
 
     Args:
@@ -30,7 +30,7 @@ class Teller:
         today: the day for which it is said what is still to come; None: nothing is said of that.
     """
 
-    def __init__(self, columns: Columns, bundle: ModelBundle, candidates: Mask, today: date | None) -> None:
+    def __init__(self, columns: ListColumns, bundle: ModelBundle, candidates: Mask, today: date | None) -> None:
         self._bundle = bundle
         self._catalogue = bundle.catalogue
         self._candidates = candidates
@@ -142,7 +142,7 @@ def _says(anime: Anime, place: int) -> bool | None:
 
 @lru_cache(maxsize=4096)  # the same titles come up in most lists
 def _numbers_of(text: str) -> tuple[tuple[int, ...], bool]:
-    title = Title.of(text)
+    title = ParsedTitle.of(text)
     return title.numbers, not PIECES.isdisjoint(title.words)
 
 

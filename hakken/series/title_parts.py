@@ -58,7 +58,7 @@ LONGEST = 200
 _FIRST_CJK = "\u3000"
 
 
-class Break(IntEnum):
+class Separator(IntEnum):
     """What stands before a word, beside a space."""
 
     NONE = 0
@@ -68,7 +68,7 @@ class Break(IntEnum):
     """What sets a subtitle apart."""
 
 
-class Kind(IntEnum):
+class PrefixKind(IntEnum):
     """How a beginning is set apart from the rest of its title."""
 
     WORDS = 1
@@ -79,7 +79,7 @@ class Kind(IntEnum):
     """Nothing but markers follow."""
 
 
-class Stem(msgspec.Struct, frozen=True, gc=False):
+class Prefix(msgspec.Struct, frozen=True, gc=False):
     """A beginning of a title.
 
     Attributes:
@@ -89,11 +89,11 @@ class Stem(msgspec.Struct, frozen=True, gc=False):
     """
 
     key: str
-    kind: Kind
+    kind: PrefixKind
     words: int
 
 
-class Ending(msgspec.Struct, frozen=True, gc=False):
+class Suffix(msgspec.Struct, frozen=True, gc=False):
     """What a title ends in.
 
     Attributes:
@@ -104,10 +104,10 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
 
     key: str
     words: int
-    before: Break
+    before: Separator
 
 
-class Title(NamedTuple):
+class ParsedTitle(NamedTuple):
     """A title, taken apart; the lists are as long as there are words, `whole` one longer.
 
     Attributes:
@@ -118,7 +118,7 @@ class Title(NamedTuple):
     """
 
     words: list[str]
-    breaks: list[Break]
+    breaks: list[Separator]
     ends: list[int]
     whole: list[bool]
 
@@ -147,29 +147,29 @@ class Title(NamedTuple):
             return 1
         return max((number for number in self.numbers if number < FIRST_YEAR), default=None)
 
-    def stems(self) -> list[Stem]:
+    def prefixes(self) -> list[Prefix]:
         """The beginnings by which it may be known, from short to long."""
         words, breaks, ends, whole = self
         n = len(words)
         set_apart = [False] * n + [True]  # from there, markers and then a break
         for at in range(n - 1, 0, -1):
             if end := ends[at]:
-                set_apart[at] = set_apart[end] or breaks[end] > Break.NONE
+                set_apart[at] = set_apart[end] or breaks[end] > Separator.NONE
         found, key = [], ""
         for at in range(1, n + 1):
             key += words[at - 1]
             if whole[at]:
-                found.append(Stem(key, Kind.WHOLE, at))
-            elif set_apart[at] or ends[at] or breaks[at] > (Break.NONE if at > 1 else Break.STOP):
-                found.append(Stem(key, Kind.HEAD, at))
+                found.append(Prefix(key, PrefixKind.WHOLE, at))
+            elif set_apart[at] or ends[at] or breaks[at] > (Separator.NONE if at > 1 else Separator.STOP):
+                found.append(Prefix(key, PrefixKind.HEAD, at))
             elif words[at - 1] not in PARTICLES and words[at] not in PARTICLES:
-                found.append(Stem(key, Kind.WORDS, at))
+                found.append(Prefix(key, PrefixKind.WORDS, at))
         return found
 
-    def endings(self) -> list[Ending]:
+    def suffixes(self) -> list[Suffix]:
         """What it ends in, from the second word on; markers at its end are left out, and no ending begins with one."""
         words, breaks, ends, whole = self
-        found: list[Ending] = []
+        found: list[Suffix] = []
         if "vs" in words:  # two stories meet, and stay two
             return found
         for end in range(2, len(words) + 1):
@@ -177,7 +177,7 @@ class Title(NamedTuple):
             for first in range(end - 1 if whole[end] else 0, 0, -1):
                 key = words[first] + key
                 if not ends[first]:
-                    found.append(Ending(key, end - first, breaks[first]))
+                    found.append(Suffix(key, end - first, breaks[first]))
         return found
 
 
@@ -188,21 +188,21 @@ def weight(key: str) -> int:
     return sum(3 if character > _FIRST_CJK else 1 for character in key)
 
 
-def _words(text: str) -> tuple[list[str], list[Break]]:
+def _words(text: str) -> tuple[list[str], list[Separator]]:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)[:LONGEST]  # a single sign may have become many words
     words: list[str] = []
-    breaks: list[Break] = []
-    before = Break.NONE
+    breaks: list[Separator] = []
+    before = Separator.NONE
     for word, part, _ in _WORDS.findall(_DROPPED.sub("", text.casefold())):
         if word:
-            breaks.append(before if words else Break.NONE)
+            breaks.append(before if words else Separator.NONE)
             words.append(word)
-            before = Break.NONE
+            before = Separator.NONE
         elif part:
-            before = Break.PART
+            before = Separator.PART
         elif not before:
-            before = Break.STOP
+            before = Separator.STOP
     return words, breaks
 
 

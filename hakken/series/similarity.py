@@ -8,7 +8,7 @@ from itertools import chain
 from typing import NamedTuple, Self
 
 from hakken.catalogue import ADULT_GENRE, Anime
-from hakken.series.titles import LONGEST, Kind, Stem, Title
+from hakken.series.title_parts import LONGEST, ParsedTitle, Prefix, PrefixKind
 
 EXTRA_TYPES = frozenset(("Special", "Music"))
 SAYS_NOTHING = frozenset((ADULT_GENRE,))  # those who have it are compared among themselves
@@ -35,7 +35,7 @@ class Closeness(IntEnum):
     """Words, and a word or number that tells of another show beside the first."""
 
 
-class Tie(NamedTuple):
+class TitleLink(NamedTuple):
     """Two anime that belong together, as far as their titles tell.
 
     Attributes:
@@ -49,7 +49,7 @@ class Tie(NamedTuple):
     closeness: Closeness
 
 
-class Named(NamedTuple):
+class AnimeTitles(NamedTuple):
     """An anime and what it is called, taken apart.
 
     Attributes:
@@ -66,41 +66,43 @@ class Named(NamedTuple):
     undated: str
     genres: frozenset[str]
     studios: frozenset[str]
-    titles: list[Title]
-    beginnings: list[Stem]
-    japanese: list[Stem]
+    titles: list[ParsedTitle]
+    beginnings: list[Prefix]
+    japanese: list[Prefix]
 
     @classmethod
     def of(cls, anime: Anime) -> Self:
         """Take an anime's titles apart."""
         english = [anime.title_english] if anime.title_english else []
-        titles = [Title.of(text) for text in (anime.title, *english)]
+        titles = [ParsedTitle.of(text) for text in (anime.title, *english)]
         return cls(
             anime,
             EDITION.sub("", anime.title[:LONGEST].casefold()),
             _genres(anime),
             frozenset(anime.studios),
             titles,
-            beginnings=[stem for title in titles for stem in title.stems()],
-            japanese=Title.of(anime.title_japanese).stems() if anime.title_japanese else [],
+            beginnings=[prefix for title in titles for prefix in title.prefixes()],
+            japanese=ParsedTitle.of(anime.title_japanese).prefixes() if anime.title_japanese else [],
         )
 
 
-class Called(dict[str, list[Named]]):
+class TitleIndex(dict[str, list[AnimeTitles]]):
     """Who is called what, markers left out; by the main, the English and the Japanese title.
 
     What more than `MANY` are called is no name.
     """
 
-    def __init__(self, known: Iterable[Named]) -> None:
-        called: defaultdict[str, list[Named]] = defaultdict(list)
+    def __init__(self, known: Iterable[AnimeTitles]) -> None:
+        called: defaultdict[str, list[AnimeTitles]] = defaultdict(list)
         for one in known:
-            for key in {stem.key for stem in chain(one.beginnings, one.japanese) if stem.kind is Kind.WHOLE}:
+            for key in {
+                prefix.key for prefix in chain(one.beginnings, one.japanese) if prefix.kind is PrefixKind.WHOLE
+            }:
                 called[key].append(one)
         super().__init__((key, named) for key, named in called.items() if len(named) <= MANY)
 
 
-def likeness(one: Named, other: Named) -> float:
+def likeness(one: AnimeTitles, other: AnimeTitles) -> float:
     """How much two anime have in common beside their titles: 0 to 1 for genres, and a bonus for a common studio."""
     genres = _share(one.genres, other.genres)
     return (UNKNOWN_GENRES if genres is None else genres) + STUDIO_BONUS * same_studio(one, other)
@@ -127,14 +129,14 @@ def _share(mine: frozenset[str], yours: frozenset[str]) -> float | None:
     return len(mine & yours) / max(len(mine | yours), 2)  # one common genre says little
 
 
-def same_studio(one: Named, other: Named) -> bool:
+def same_studio(one: AnimeTitles, other: AnimeTitles) -> bool:
     """Whether a studio worked on both."""
     return not one.studios.isdisjoint(other.studios)
 
 
 def tied(
-    one: Named, others: Iterable[Named], least: float, closeness: Closeness, *, one_studio: bool = False
-) -> Iterator[Tie]:
+    one: AnimeTitles, others: Iterable[AnimeTitles], least: float, closeness: Closeness, *, one_studio: bool = False
+) -> Iterator[TitleLink]:
     """Ties to those that are alike enough.
 
     What is for adults only is never tied to what is not: it mostly parodies it, under the same name.
@@ -148,4 +150,4 @@ def tied(
         ):
             same = closeness is Closeness.COUNTED and one.undated == other.undated
             one_id, other_id = sorted((one.anime.anime_id, other.anime.anime_id))
-            yield Tie(one_id, other_id, Closeness.SAME if same else closeness)
+            yield TitleLink(one_id, other_id, Closeness.SAME if same else closeness)

@@ -14,7 +14,7 @@ def is_show(anime: Anime) -> bool:
     return anime.type == "TV" or (anime.type in SOLD and (anime.episodes or 0) >= LONG_ENOUGH)
 
 
-class Span:
+class AirSpan:
     """Of a set of anime: when its shows ran or, where there are none, the rest came out; and which relations are known.
 
     Args:
@@ -30,7 +30,7 @@ class Span:
         if anime.year and self.has_show:
             self.last = anime.year + (ENDLESS if anime.episodes is None else anime.episodes // EPISODES_A_YEAR)
 
-    def add(self, other: "Span") -> None:
+    def add(self, other: "AirSpan") -> None:
         """Make it that of both sets."""
         spans = [span for span in (self, other) if span.has_show >= (self.has_show or other.has_show) and span.first]
         self.has_show |= other.has_show
@@ -39,7 +39,7 @@ class Span:
         self.first = min((span.first for span in spans if span.first), default=None)
         self.last = max((span.last for span in spans if span.last), default=None)
 
-    def years_to(self, other: "Span") -> int:
+    def years_to(self, other: "AirSpan") -> int:
         """Years between the two, 0 where they overlap or one has no year."""
         if not (self.first and self.last and other.first and other.last):
             return 0

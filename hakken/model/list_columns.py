@@ -11,7 +11,7 @@ from hakken.ratings import MIN_SCORE, Status, UserList
 Bools = npt.NDArray[np.bool_]
 
 
-class Columns(NamedTuple):
+class ListColumns(NamedTuple):
     """The entries of a list, each column `(n,)`, in the list's order.
 
     Attributes:

@@ -4,13 +4,13 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from hakken.bundle import Facts, Groups, Mask, Places, firsts
-from hakken.model import Columns
+from hakken.bundle import AnimeIndex, Facts, Mask, SeriesIndex, firsts
+from hakken.model import ListColumns
 from hakken.model.arrays import Float64s, Int64s
 
 
 class Watched(NamedTuple):
-    """What a visitor has seen, by `hakken.bundle.Places`.
+    """What a visitor has seen, by `hakken.bundle.AnimeIndex`.
 
     Attributes:
         seen: `(n_seen,)` int64.
@@ -23,7 +23,7 @@ class Watched(NamedTuple):
     hidden: Int64s
 
     @classmethod
-    def of(cls, columns: Columns, places: Places, hidden: tuple[int, ...] = ()) -> Self:
+    def of(cls, columns: ListColumns, places: AnimeIndex, hidden: tuple[int, ...] = ()) -> Self:
         """Look a list's anime up, and what is hidden by its id."""
         return cls(
             places.of(columns.seen_ids),
@@ -65,7 +65,7 @@ def new_only(
     return chosen
 
 
-def _best(rows: Int64s, groups: Groups, scores: Float64s) -> Int64s:
+def _best(rows: Int64s, groups: SeriesIndex, scores: Float64s) -> Int64s:
     """Of some rows the best of each group; most are the only one of theirs, and need not be sorted."""
     group = groups.of_row[rows]
     crowded = np.bincount(group, minlength=len(groups))[group] > 1
@@ -74,7 +74,7 @@ def _best(rows: Int64s, groups: Groups, scores: Float64s) -> Int64s:
     return np.concatenate((rows[~crowded], several[firsts(groups.of_row[several])]))
 
 
-def next_entries(watched: Watched, groups: Groups, candidates: Mask) -> Mask:
+def next_entries(watched: Watched, groups: SeriesIndex, candidates: Mask) -> Mask:
     """Leave, of the candidates, `(n_items,)`, the next unseen main entry of each started group.
 
     A group of which something was dropped, or is hidden, is not gone on with.
@@ -86,7 +86,7 @@ def next_entries(watched: Watched, groups: Groups, candidates: Mask) -> Mask:
     return chosen & candidates
 
 
-def order_factor(watched: Watched, series: Groups, skipped: float, ahead: float) -> Float64s:
+def order_factor(watched: Watched, series: SeriesIndex, skipped: float, ahead: float) -> Float64s:
     """What the watching order makes of each title's match, `(n_items,)` float64: 1, `skipped` or `ahead`.
 
     Args:

@@ -15,8 +15,8 @@ from operator import eq
 import msgspec
 
 from hakken.catalogue import Anime
-from hakken.series.likeness import EXTRA_TYPES, MANY, Called, Closeness, Named, Tie, likeness, tied
-from hakken.series.titles import Kind, Stem, Title, weight
+from hakken.series.similarity import EXTRA_TYPES, MANY, AnimeTitles, Closeness, TitleIndex, TitleLink, likeness, tied
+from hakken.series.title_parts import ParsedTitle, Prefix, PrefixKind, weight
 
 LONG, SHORT = 8, 4
 """Weights from which a key of several words, and one of a single word, say enough to look at what else is in common."""
@@ -43,11 +43,11 @@ class Opening(msgspec.Struct, frozen=True, gc=False):
         return self.words > MANY_WORDS and weight(self.key) >= 2 * LONG
 
 
-def ties(named: Iterable[Named]) -> Iterable[Tie]:
+def title_links(named: Iterable[AnimeTitles]) -> Iterable[TitleLink]:
     """Every two anime that their titles tie together, directly or through a third, and how closely at the most."""
     known = list(named)
-    called = Called(known)
-    closest: dict[tuple[int, int], Tie] = {}
+    called = TitleIndex(known)
+    closest: dict[tuple[int, int], TitleLink] = {}
     for tie in chain(
         _by_beginning(known, called),
         _by_japanese(known, called),
@@ -61,72 +61,72 @@ def ties(named: Iterable[Named]) -> Iterable[Tie]:
     return closest.values()
 
 
-def _by_beginning(known: list[Named], called: Called) -> Iterator[Tie]:
+def _by_beginning(known: list[AnimeTitles], called: TitleIndex) -> Iterator[TitleLink]:
     """Titles that begin with the whole of another one."""
     common = _common_first_words(known, called)
     for one in known:
-        for stem in one.beginnings:
-            bases = called.get(stem.key)
-            if bases and (stem.words > 1 or stem.kind > Kind.WORDS or stem.key not in common):
-                yield from tied(one, bases, _asked_of_beginning(one.anime, stem), _closeness(stem))
+        for prefix in one.beginnings:
+            bases = called.get(prefix.key)
+            if bases and (prefix.words > 1 or prefix.kind > PrefixKind.WORDS or prefix.key not in common):
+                yield from tied(one, bases, _asked_of_beginning(one.anime, prefix), _closeness(prefix))
 
 
-def _closeness(stem: Stem) -> Closeness:
+def _closeness(prefix: Prefix) -> Closeness:
     """Of a title with a beginning to one that this is the whole of."""
-    return Closeness.COUNTED if stem.kind is Kind.WHOLE else Closeness.BEGUN
+    return Closeness.COUNTED if prefix.kind is PrefixKind.WHOLE else Closeness.BEGUN
 
 
-def _asked_of_beginning(anime: Anime, stem: Stem) -> float:
+def _asked_of_beginning(anime: Anime, prefix: Prefix) -> float:
     """How much two anime must have in common of which one begins with the whole title of the other."""
-    heavy = weight(stem.key)
-    if stem.words > 1:
-        return 0.0 if stem.kind > Kind.WORDS or heavy > SHORT else NEVER
-    if stem.kind is Kind.WORDS:
+    heavy = weight(prefix.key)
+    if prefix.words > 1:
+        return 0.0 if prefix.kind > PrefixKind.WORDS or heavy > SHORT else NEVER
+    if prefix.kind is PrefixKind.WORDS:
         return 0.25 if heavy > LONG else 0.45 if heavy >= SHORT else NEVER
-    if stem.kind is Kind.WHOLE and anime.type in EXTRA_TYPES:
+    if prefix.kind is PrefixKind.WHOLE and anime.type in EXTRA_TYPES:
         return 0.01  # a special has few genres of its own
-    if stem.kind is Kind.HEAD and heavy >= LONG - 1:
+    if prefix.kind is PrefixKind.HEAD and heavy >= LONG - 1:
         return 0.2
     return 0.25 if heavy >= SHORT - 1 else 0.5
 
 
-def _common_first_words(known: list[Named], called: Called) -> set[str]:
+def _common_first_words(known: list[AnimeTitles], called: TitleIndex) -> set[str]:
     """First words that titles have in common which have nothing else in common, such as "Captain"."""
     return {
-        stem.key
+        prefix.key
         for one in known
         if one.anime.type in FULL_WORKS
-        for stem in one.beginnings
-        if stem.words == 1 and stem.kind is Kind.WORDS
-        for base in called.get(stem.key, ())
+        for prefix in one.beginnings
+        if prefix.words == 1 and prefix.kind is PrefixKind.WORDS
+        for base in called.get(prefix.key, ())
         if likeness(one, base) < NOTHING_IN_COMMON
     }
 
 
-def _by_japanese(known: list[Named], called: Called) -> Iterator[Tie]:
+def _by_japanese(known: list[AnimeTitles], called: TitleIndex) -> Iterator[TitleLink]:
     """The same in Japanese, which has no spaces: what is not set apart must be long, and nothing is trusted blindly."""
     for one in known:
-        for stem in one.japanese:
-            bases = called.get(stem.key)
-            if bases and weight(stem.key) >= (SHORT if stem.kind > Kind.WORDS else LONG + SHORT):
-                yield from tied(one, bases, 0.3, _closeness(stem))
+        for prefix in one.japanese:
+            bases = called.get(prefix.key)
+            if bases and weight(prefix.key) >= (SHORT if prefix.kind > PrefixKind.WORDS else LONG + SHORT):
+                yield from tied(one, bases, 0.3, _closeness(prefix))
 
 
-def _by_synonym(known: list[Named], called: Called) -> Iterator[Tie]:
+def _by_synonym(known: list[AnimeTitles], called: TitleIndex) -> Iterator[TitleLink]:
     """Synonyms hold other stories' names, and scraps of names that held a comma."""
     for one in known:
-        for stem in chain.from_iterable(Title.of(text).stems() for text in one.anime.synonyms):
-            bases = called.get(stem.key) if stem.kind > Kind.WORDS else None
-            if bases and weight(stem.key) >= (LONG - 2 if stem.words > 1 else LONG - 1):
+        for prefix in chain.from_iterable(ParsedTitle.of(text).prefixes() for text in one.anime.synonyms):
+            bases = called.get(prefix.key) if prefix.kind > PrefixKind.WORDS else None
+            if bases and weight(prefix.key) >= (LONG - 2 if prefix.words > 1 else LONG - 1):
                 yield from tied(one, bases, 0.45, Closeness.BEGUN)
 
 
-def _by_common_head(known: list[Named]) -> Iterator[Tie]:
+def _by_common_head(known: list[AnimeTitles]) -> Iterator[TitleLink]:
     """Titles that differ in their subtitles only, where none goes without."""
-    heads: defaultdict[Opening, list[Named]] = defaultdict(list)
+    heads: defaultdict[Opening, list[AnimeTitles]] = defaultdict(list)
     for one in known:
-        stems = (stem for stem in chain(one.beginnings, one.japanese) if stem.kind is Kind.HEAD)
-        for head in {Opening(stem.key, stem.words) for stem in stems if weight(stem.key) >= SHORT}:
+        prefixes = (prefix for prefix in chain(one.beginnings, one.japanese) if prefix.kind is PrefixKind.HEAD)
+        for head in {Opening(prefix.key, prefix.words) for prefix in prefixes if weight(prefix.key) >= SHORT}:
             heads[head].append(one)
     for head, found in heads.items():
         if len(found) <= MANY:
@@ -134,9 +134,9 @@ def _by_common_head(known: list[Named]) -> Iterator[Tie]:
                 yield from tied(one, [other], 0.0 if head.words >= MANY_WORDS else 0.25, Closeness.LOOSE)
 
 
-def _by_common_words(known: list[Named]) -> Iterator[Tie]:
+def _by_common_words(known: list[AnimeTitles]) -> Iterator[TitleLink]:
     """Titles that begin with the same words, mostly of one studio: "Seikai no Monshou", "Seikai no Senki"."""
-    openings: defaultdict[Opening, list[Named]] = defaultdict(list)
+    openings: defaultdict[Opening, list[AnimeTitles]] = defaultdict(list)
     for one in known:
         for opening in {opening for title in one.titles for opening in _openings(title)}:
             openings[opening].append(one)
@@ -145,7 +145,7 @@ def _by_common_words(known: list[Named]) -> Iterator[Tie]:
             yield from _of_one_opening(opening, found)
 
 
-def _openings(title: Title) -> Iterator[Opening]:
+def _openings(title: ParsedTitle) -> Iterator[Opening]:
     key = ""
     for n_words, word in enumerate(title.words[:-1], start=1):
         key += word
@@ -153,8 +153,8 @@ def _openings(title: Title) -> Iterator[Opening]:
             yield Opening(key, n_words)
 
 
-def _of_one_opening(opening: Opening, found: list[Named]) -> Iterator[Tie]:
-    by_studio: defaultdict[str, list[Named]] = defaultdict(list)
+def _of_one_opening(opening: Opening, found: list[AnimeTitles]) -> Iterator[TitleLink]:
+    by_studio: defaultdict[str, list[AnimeTitles]] = defaultdict(list)
     for one in found:
         for studio in [ANY] if opening.is_unmistakable else one.studios:
             by_studio[studio].append(one)
@@ -165,7 +165,7 @@ def _of_one_opening(opening: Opening, found: list[Named]) -> Iterator[Tie]:
                     yield from tied(one, [other], _asked_of_opening(opening, one, other), Closeness.LOOSE)
 
 
-def _asked_of_opening(opening: Opening, one: Named, other: Named) -> float:
+def _asked_of_opening(opening: Opening, one: AnimeTitles, other: AnimeTitles) -> float:
     """How much two anime must have in common that begin with the same words."""
     if opening.is_unmistakable:
         return 0.0
@@ -177,10 +177,10 @@ def _asked_of_opening(opening: Opening, one: Named, other: Named) -> float:
     return 0.9 if same_places > 1 else 1.0
 
 
-def _by_ending(known: list[Named], called: Called) -> Iterator[Tie]:
+def _by_ending(known: list[AnimeTitles], called: TitleIndex) -> Iterator[TitleLink]:
     """Titles of one studio of which one ends in the whole of the other: "Boruto: Naruto the Movie"."""
     for one, title in ((named, title) for named in known for title in named.titles):
-        for ending in title.endings():
+        for ending in title.suffixes():
             bases = called.get(ending.key)
             if bases and weight(ending.key) >= (LONG - 2 if ending.before or ending.words > 1 else LONG - 1):
                 yield from tied(one, bases, 0.8 if ending.before else 1.0, Closeness.LOOSE, one_studio=True)

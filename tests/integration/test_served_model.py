@@ -21,19 +21,19 @@ import pytest
 from flask.testing import FlaskClient
 
 from ars_app import create_app
-from create_gcs_local_file import place_of
+from create_gcs_local_file import open_store
 from hakken import web
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.errors import ArtefactRefused, ModelError, ModelPending, StorageError
-from hakken.living import Living
 from hakken.model import manifest as manifests
 from hakken.model import store
-from hakken.model.fetching import locked
-from hakken.model.mirror import Mirror
-from hakken.model.places import Directory, Place
-from hakken.model.publishing import publish, roll_back
 from hakken.model.store import Artefact
+from hakken.registry.fetch import locked, make_current
+from hakken.registry.publish import publish, roll_back
+from hakken.registry.storage import DirectoryStore, ObjectStore
+from hakken.registry.sync import Mirror
+from hakken.served_model import ReloadingModel
 from make_recommendations import make_recommendations
 from tests.integration.bucket import BUCKET, Faults
 from tests.models import versions_of
@@ -47,33 +47,33 @@ def versions(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Ar
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Directory:
+def there(tmp_path: Path) -> DirectoryStore:
     """A place that nothing was published to."""
-    return Directory(tmp_path / "there")
+    return DirectoryStore(tmp_path / "there")
 
 
 class Machine:
     """A machine whose workers serve what a place offers."""
 
-    def __init__(self, root: Path, place: Place) -> None:
+    def __init__(self, root: Path, place: ObjectStore) -> None:
         self.root = root
         self.place = place
-        self.workers: list[Living] = []
+        self.workers: list[ReloadingModel] = []
         self.reachable = True
 
-    def find(self) -> Place:
+    def find(self) -> ObjectStore:
         if not self.reachable:
             raise StorageError("The bucket is gone.")
         return self.place
 
-    def worker(self) -> Living:
+    def worker(self) -> ReloadingModel:
         """One more worker; it looks when it is told, and once at start."""
-        living = Living(Mirror(self.root, self.find, ModelBundle.read), 0, web.warm)
-        living.start(patient=True)
-        while living.news().looked is None:
+        model = ReloadingModel(Mirror(self.root, self.find, ModelBundle.read), 0, web.warm)
+        model.start(patient=True)
+        while model.status().looked is None:
             time.sleep(0.001)
-        self.workers.append(living)
-        return living
+        self.workers.append(model)
+        return model
 
     def serve_each(self, versions: list[Artefact]) -> None:
         """Have some versions published, and served by a worker each, one after another."""
@@ -83,15 +83,15 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, there: Directory) -> Machine:
+def machine(tmp_path: Path, there: DirectoryStore) -> Machine:
     return Machine(tmp_path / "here", there)
 
 
-def served(living: Living) -> str:
-    return living.bundle().model.version
+def served(model: ReloadingModel) -> str:
+    return model.bundle().model.version
 
 
-def spoil(place: Directory, artefact: Artefact, name: str = "sim_values.npy") -> Path:
+def spoil(place: DirectoryStore, artefact: Artefact, name: str = "sim_values.npy") -> Path:
     """Change a byte of a published file, as a failing disk would."""
     path = place.root / "versions" / artefact.version / name
     content = bytearray(path.read_bytes())
@@ -104,61 +104,61 @@ def spoil(place: Directory, artefact: Artefact, name: str = "sim_values.npy") ->
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of all files that are copied from directories from now on."""
     copied: list[str] = []
-    copy = Directory.copy
+    copy = DirectoryStore.download
 
-    def noted(self: Directory, name: str, into: IO[bytes], start: int) -> None:
+    def noted(self: DirectoryStore, name: str, into: IO[bytes], start: int) -> None:
         copied.append(name)
         copy(self, name, into, start)
 
-    monkeypatch.setattr(Directory, "copy", noted)
+    monkeypatch.setattr(DirectoryStore, "download", noted)
     return copied
 
 
 def test_a_new_version_is_served_after_a_look_and_a_rollback_is_followed(
-    machine: Machine, there: Directory, versions: list[Artefact]
+    machine: Machine, there: DirectoryStore, versions: list[Artefact]
 ) -> None:
     publish(versions[0], there)
     worker = machine.worker()
     for one in versions[1:3]:
         publish(one, there)
-        worker.look()
+        worker.check()
         assert served(worker) == one.version
-        assert worker.news().failed is None
+        assert worker.status().failed is None
     roll_back(there)
-    worker.look()
+    worker.check()
     assert served(worker) == versions[1].version
     assert served(machine.worker()) == versions[1].version
 
 
 def test_a_version_is_fetched_once_for_all_workers(
-    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+    machine: Machine, there: DirectoryStore, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(versions[0], there)
     workers = [machine.worker() for _ in range(4)]
     copied = watched(monkeypatch)
     publish(versions[1], there)
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(Living.look, workers))
+        list(threads.map(ReloadingModel.check, workers))
     assert {served(one) for one in workers} == {versions[1].version}
     assert len(copied) == len(versions[1].manifest.files)
 
 
 def test_what_a_request_would_wait_for_is_ready_before_the_swap(
-    machine: Machine, there: Directory, versions: list[Artefact]
+    machine: Machine, there: DirectoryStore, versions: list[Artefact]
 ) -> None:
     publish(versions[0], there)
     worker = machine.worker()
     publish(versions[1], there)
-    worker.look()
+    worker.check()
     model = worker.bundle().model
     assert {"weights", "row_priors", "standing", "sim_windows", "weights_by_title"} <= set(vars(model))
-    assert {"adult", "year", "types", "genres", "places"} <= set(vars(worker.bundle().facts))
+    assert {"adult", "year", "types", "genres", "anime_index"} <= set(vars(worker.bundle().facts))
     assert {"series", "stories", "universes", "beside", "lone_films"} <= set(vars(worker.bundle().facts))
 
 
 def test_a_bad_version_is_refused_told_once_and_never_tried_twice(
     machine: Machine,
-    there: Directory,
+    there: DirectoryStore,
     versions: list[Artefact],
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -168,30 +168,32 @@ def test_a_bad_version_is_refused_told_once_and_never_tried_twice(
     publish(versions[1], there)
     path = spoil(there, versions[1])
     for worker in workers:
-        worker.look()
+        worker.check()
     copied = watched(monkeypatch)
     for worker in (*workers, *workers, machine.worker()):
-        worker.look()
-        assert isinstance(worker.news().failed, ArtefactRefused)
+        worker.check()
+        assert isinstance(worker.status().failed, ArtefactRefused)
         assert served(worker) == versions[0].version
     assert not copied
     assert caplog.text.count("not what the manifest says") == 1
     # Someone mends the file: these are other bytes.
     path.unlink()
     shutil.copy(versions[1].directory / path.name, path)
-    workers[0].look()
+    workers[0].check()
     assert served(workers[0]) == versions[1].version
 
 
-def test_a_new_version_after_a_bad_one_is_served(machine: Machine, there: Directory, versions: list[Artefact]) -> None:
+def test_a_new_version_after_a_bad_one_is_served(
+    machine: Machine, there: DirectoryStore, versions: list[Artefact]
+) -> None:
     publish(versions[0], there)
     worker = machine.worker()
     publish(versions[1], there)
     spoil(there, versions[1])
-    worker.look()
+    worker.check()
     publish(versions[2], there)
-    worker.look()
-    assert (served(worker), worker.news().failed) == (versions[2].version, None)
+    worker.check()
+    assert (served(worker), worker.status().failed) == (versions[2].version, None)
 
 
 def too_new(directory: Path) -> Artefact:
@@ -211,13 +213,13 @@ def not_a_model(directory: Path) -> Artefact:
 
 @pytest.mark.parametrize("made", [too_new, not_a_model])
 def test_what_is_whole_and_cant_be_served_is_refused_for_good(
-    machine: Machine, there: Directory, versions: list[Artefact], tmp_path: Path, made: Any, caplog: Any
+    machine: Machine, there: DirectoryStore, versions: list[Artefact], tmp_path: Path, made: Any, caplog: Any
 ) -> None:
     publish(versions[0], there)
     workers = [machine.worker() for _ in range(2)]
     publish(made(Path(shutil.copytree(versions[1].directory, tmp_path / "made"))), there)
     for worker in (*workers, *workers):
-        worker.look()
+        worker.check()
         assert served(worker) == versions[0].version
     assert caplog.text.count("The latest model can't be served") == 1
     assert (machine.root / "refused.json").exists()
@@ -225,22 +227,22 @@ def test_what_is_whole_and_cant_be_served_is_refused_for_good(
 
 
 def test_what_another_hakken_refused_is_looked_at_again(
-    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+    machine: Machine, there: DirectoryStore, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(versions[0], there)
     with monkeypatch.context() as patched:
-        patched.setattr("hakken.model.mirror.HERE", "0.0.1/1")
-        living = Living(Mirror(machine.root, machine.find, _refuse_all), 0)
-        living.start(patient=True)
+        patched.setattr("hakken.registry.sync.READER", "0.0.1/1")
+        model = ReloadingModel(Mirror(machine.root, machine.find, _refuse_all), 0)
+        model.start(patient=True)
         with pytest.raises(ModelError):
-            living.bundle()
+            model.bundle()
     assert served(machine.worker()) == versions[0].version
 
 
 @pytest.mark.parametrize("made", [too_new, not_a_model])
 def test_what_another_hakken_took_and_this_one_cant_use_is_opened_once(
     machine: Machine,
-    there: Directory,
+    there: DirectoryStore,
     versions: list[Artefact],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -252,26 +254,26 @@ def test_what_another_hakken_took_and_this_one_cant_use_is_opened_once(
     theirs = made(Path(shutil.copytree(versions[1].directory, tmp_path / "made")))
     publish(theirs, there)
     shutil.copytree(theirs.directory, machine.root / "versions" / theirs.version)
-    store.point_to(machine.root, theirs)
+    make_current(machine.root, theirs, None)
     workers = [machine.worker() for _ in range(2)]
     monkeypatch.setattr(ModelBundle, "read", lambda _: pytest.fail("It was opened before."))
     copied = watched(monkeypatch)
     for worker in (*workers, *workers):
-        worker.look()
-        assert isinstance(worker.news().failed, ArtefactRefused)
+        worker.check()
+        assert isinstance(worker.status().failed, ArtefactRefused)
         assert served(worker) == versions[0].version
     assert not copied
     assert caplog.text.count("The latest model can't be served") == 1
     assert "fetched again" not in caplog.text
     monkeypatch.undo()
     publish(versions[2], there)
-    workers[0].look()
-    assert (served(workers[0]), workers[0].news().failed) == (versions[2].version, None)
+    workers[0].check()
+    assert (served(workers[0]), workers[0].status().failed) == (versions[2].version, None)
 
 
 def test_what_fails_in_the_same_way_is_told_once_until_it_goes_well(
     machine: Machine,
-    there: Directory,
+    there: DirectoryStore,
     versions: list[Artefact],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -283,35 +285,35 @@ def test_what_fails_in_the_same_way_is_told_once_until_it_goes_well(
     def unreachable(*_: Any, **__: Any) -> None:
         raise StorageError(f"The bucket could not be read: <Connection at 0x7f{next(looks):x}>, after {next(looks)} ms")
 
-    def mistaken(_: Living) -> None:
+    def mistaken(_: ReloadingModel) -> None:
         raise KeyError(f"<Thing at 0x7F{next(looks):X}>")
 
     for follow, told in ((fails_with(StorageError("No memory.")), "No memory"), (mistaken, "Traceback")):
         caplog.clear()
         with monkeypatch.context() as patched:
-            patched.setattr(Mirror, "bring", unreachable)
-            patched.setattr(Living, "_follow", follow)
+            patched.setattr(Mirror, "sync", unreachable)
+            patched.setattr(ReloadingModel, "_follow", follow)
             for _ in range(3):
-                worker.look()
+                worker.check()
         assert caplog.text.count("The bucket could not be read") == 1
         assert caplog.text.count(told) == 1
-        worker.look()
-        assert worker.news().failed is None
+        worker.check()
+        assert worker.status().failed is None
 
 
 def test_damage_that_was_mended_is_told_once(
-    machine: Machine, there: Directory, versions: list[Artefact], caplog: pytest.LogCaptureFixture
+    machine: Machine, there: DirectoryStore, versions: list[Artefact], caplog: pytest.LogCaptureFixture
 ) -> None:
     publish(versions[0], there)
     machine.worker()
-    spoil(Directory(machine.root), versions[0])
+    spoil(DirectoryStore(machine.root), versions[0])
     there.root.rename(there.root.with_name("gone"))
     worker = machine.worker()
-    worker.look()
+    worker.check()
     assert "fetched again" not in caplog.text
     there.root.with_name("gone").rename(there.root)
     for one in (worker, worker, machine.worker()):
-        one.look()
+        one.check()
     assert caplog.text.count("was damaged, and was fetched again") == 1
 
 
@@ -334,7 +336,7 @@ PASSING = [
 @pytest.mark.parametrize(("where", "error"), PASSING)
 def test_a_machine_that_fails_for_a_moment_refuses_no_version(
     machine: Machine,
-    there: Directory,
+    there: DirectoryStore,
     versions: list[Artefact],
     monkeypatch: pytest.MonkeyPatch,
     where: str,
@@ -345,18 +347,18 @@ def test_a_machine_that_fails_for_a_moment_refuses_no_version(
     publish(versions[1], there)
     with monkeypatch.context() as patched:
         patched.setattr(where, fails_with(error))
-        worker.look()
-        assert isinstance(worker.news().failed, StorageError)
+        worker.check()
+        assert isinstance(worker.status().failed, StorageError)
         assert served(worker) == versions[0].version
     assert not (machine.root / "refused.json").exists()
-    worker.look()
-    assert (served(worker), worker.news().failed) == (versions[1].version, None)
+    worker.check()
+    assert (served(worker), worker.status().failed) == (versions[1].version, None)
 
 
 @pytest.mark.parametrize(("where", "error"), PASSING)
 def test_a_machine_that_fails_at_start_serves_as_soon_as_it_can(
     machine: Machine,
-    there: Directory,
+    there: DirectoryStore,
     versions: list[Artefact],
     monkeypatch: pytest.MonkeyPatch,
     where: str,
@@ -369,12 +371,12 @@ def test_a_machine_that_fails_at_start_serves_as_soon_as_it_can(
         worker = machine.worker()
         with pytest.raises(StorageError):
             worker.bundle()
-    worker.look()
-    assert (served(worker), worker.news().failed) == (versions[0].version, None)
+    worker.check()
+    assert (served(worker), worker.status().failed) == (versions[0].version, None)
 
 
 def test_a_file_that_cant_be_read_at_start_leads_to_the_version_before(
-    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+    machine: Machine, there: DirectoryStore, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.serve_each(versions[:2])
     digest = hashlib.file_digest
@@ -390,7 +392,7 @@ def test_a_file_that_cant_be_read_at_start_leads_to_the_version_before(
 
 
 def test_a_directory_that_cant_be_looked_into_for_a_moment_refuses_no_version(
-    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+    machine: Machine, there: DirectoryStore, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(versions[0], there)
     worker = machine.worker()
@@ -412,10 +414,10 @@ def test_a_directory_that_cant_be_looked_into_for_a_moment_refuses_no_version(
     with monkeypatch.context() as patched:
         patched.setattr(os, "stat", stale)
         patched.setattr(os.path, "isfile", lambda path: not fails(path) and is_file(path))
-        worker.look()
+        worker.check()
     assert not failures
-    assert isinstance(worker.news().failed, StorageError)
-    worker.look()
+    assert isinstance(worker.status().failed, StorageError)
+    worker.check()
     assert served(worker) == versions[1].version
 
 
@@ -426,7 +428,7 @@ def _refuse_all(artefact: Artefact) -> None:
 
 
 def test_a_pointer_to_a_missing_version_changes_nothing_and_is_followed_when_it_comes(
-    machine: Machine, there: Directory, versions: list[Artefact], caplog: pytest.LogCaptureFixture
+    machine: Machine, there: DirectoryStore, versions: list[Artefact], caplog: pytest.LogCaptureFixture
 ) -> None:
     publish(versions[0], there)
     worker = machine.worker()
@@ -434,49 +436,49 @@ def test_a_pointer_to_a_missing_version_changes_nothing_and_is_followed_when_it_
     moved = there.root / "versions" / versions[1].version
     moved.rename(there.root / "elsewhere")
     for _ in range(3):
-        worker.look()
+        worker.check()
         assert served(worker) == versions[0].version
     assert caplog.text.count("There is no version") == 1
     (there.root / "elsewhere").rename(moved)
-    worker.look()
-    assert (served(worker), worker.news().failed) == (versions[1].version, None)
+    worker.check()
+    assert (served(worker), worker.status().failed) == (versions[1].version, None)
 
 
 def test_a_bucket_that_answers_damaged_bytes_for_a_while_is_recovered_from(
     bucket: Any, faults: Faults, versions: list[Artefact], tmp_path: Path
 ) -> None:
-    place = place_of(URI)
+    place = open_store(URI)
     publish(versions[0], place)
     machine = Machine(tmp_path / "here", place)
     worker = machine.worker()
     publish(versions[1], place)
     faults.changed = {"pref_values.npy": lambda content: bytes(len(content))}
-    worker.look()
-    assert isinstance(worker.news().failed, StorageError)
+    worker.check()
+    assert isinstance(worker.status().failed, StorageError)
     assert served(worker) == versions[0].version
     faults.clear()
-    worker.look()
+    worker.check()
     assert served(worker) == versions[1].version
 
 
 def test_the_last_good_one_survives_a_restart_without_the_bucket(
-    machine: Machine, there: Directory, versions: list[Artefact]
+    machine: Machine, there: DirectoryStore, versions: list[Artefact]
 ) -> None:
     machine.serve_each(versions[:2])
     machine.reachable = False
     restarted = machine.worker()
     assert served(restarted) == versions[1].version
-    assert isinstance(restarted.news().failed, StorageError)
+    assert isinstance(restarted.status().failed, StorageError)
     shutil.rmtree(there.root)
     machine.reachable = True
     assert served(machine.worker()) == versions[1].version
 
 
 def test_a_file_that_was_damaged_before_a_restart_is_never_served(
-    machine: Machine, there: Directory, versions: list[Artefact]
+    machine: Machine, there: DirectoryStore, versions: list[Artefact]
 ) -> None:
     machine.serve_each(versions[:2])
-    spoil(Directory(machine.root), versions[1])
+    spoil(DirectoryStore(machine.root), versions[1])
     machine.reachable = False
     assert served(machine.worker()) == versions[0].version, "the one before is whole"
     machine.reachable = True
@@ -484,13 +486,13 @@ def test_a_file_that_was_damaged_before_a_restart_is_never_served(
 
 
 def test_a_restart_does_not_bring_back_what_was_taken_back(
-    machine: Machine, there: Directory, versions: list[Artefact]
+    machine: Machine, there: DirectoryStore, versions: list[Artefact]
 ) -> None:
     machine.serve_each(versions[:2])
     roll_back(there)
     for worker in machine.workers:
-        worker.look()
-    spoil(Directory(machine.root), versions[0])
+        worker.check()
+    spoil(DirectoryStore(machine.root), versions[0])
     machine.reachable = False
     with pytest.raises(StorageError, match="The bucket is gone"):
         machine.worker().bundle()
@@ -499,39 +501,39 @@ def test_a_restart_does_not_bring_back_what_was_taken_back(
 
 
 def test_a_machine_that_came_later_forgets_what_was_taken_back_too(
-    machine: Machine, there: Directory, versions: list[Artefact]
+    machine: Machine, there: DirectoryStore, versions: list[Artefact]
 ) -> None:
     for one in versions[:3]:
         publish(one, there)
     worker = machine.worker()
     roll_back(there)
-    worker.look()
+    worker.check()
     assert [one.version for one in Mirror(machine.root, machine.find, ModelBundle.read).versions()] == [
         versions[1].version
     ]
 
 
 def test_a_file_that_is_damaged_between_fetching_and_opening_is_fetched_again(
-    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+    machine: Machine, there: DirectoryStore, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(versions[0], there)
     worker = machine.worker()
     publish(versions[1], there)
-    bring = Mirror.bring
+    bring = Mirror.sync
 
     def and_spoil(self: Mirror, **options: bool) -> None:
         bring(self, **options)
-        monkeypatch.setattr(Mirror, "bring", bring)
-        spoil(Directory(machine.root), versions[1], "b_i.npy")
+        monkeypatch.setattr(Mirror, "sync", bring)
+        spoil(DirectoryStore(machine.root), versions[1], "b_i.npy")
 
-    monkeypatch.setattr(Mirror, "bring", and_spoil)
-    worker.look()
+    monkeypatch.setattr(Mirror, "sync", and_spoil)
+    worker.check()
     assert served(worker) == versions[1].version
     assert store.verify(machine.root / "versions" / versions[1].version)
 
 
 def test_a_recycled_worker_never_goes_back_in_time(
-    machine: Machine, there: Directory, versions: list[Artefact]
+    machine: Machine, there: DirectoryStore, versions: list[Artefact]
 ) -> None:
     publish(versions[0], there)
     slow = machine.worker()
@@ -540,12 +542,12 @@ def test_a_recycled_worker_never_goes_back_in_time(
     assert served(slow) == versions[0].version
     there.root.rename(there.root.with_name("gone"))
     assert served(machine.worker()) == versions[1].version
-    slow.look()
+    slow.check()
     assert served(slow) == versions[1].version, "what another worker fetched is served though the bucket is gone"
 
 
 def test_a_worker_that_read_the_pointer_too_early_does_not_turn_it_back(
-    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+    machine: Machine, there: DirectoryStore, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(versions[0], there)
     slow = machine.worker()
@@ -559,22 +561,22 @@ def test_a_worker_that_read_the_pointer_too_early_does_not_turn_it_back(
         check(self, *known)
 
     monkeypatch.setattr(Mirror, "_check_refused", others_go_on)
-    slow.look()
+    slow.check()
     assert served(slow) == versions[2].version
 
 
-def test_what_a_worker_serves_is_kept_for_it(machine: Machine, there: Directory, versions: list[Artefact]) -> None:
+def test_what_a_worker_serves_is_kept_for_it(machine: Machine, there: DirectoryStore, versions: list[Artefact]) -> None:
     publish(versions[0], there)
     slow = machine.worker()
     for one in versions[1:]:
         publish(one, there)
         machine.worker()
     assert (machine.root / "versions" / versions[0].version).exists()
-    slow.look()
+    slow.check()
     for worker in machine.workers:
-        worker.look()
+        worker.check()
     publish(versions[0], there)
-    slow.look()
+    slow.check()
     assert {path.name for path in (machine.root / "versions").iterdir()} == {
         versions[0].version,
         versions[3].version,
@@ -589,11 +591,11 @@ def test_without_any_version_the_reason_is_told(machine: Machine) -> None:
             worker.bundle()
     asked = threading.Event()
 
-    def silent() -> Place:
+    def silent() -> ObjectStore:
         asked.wait()
         return machine.find()
 
-    pending = Living(Mirror(machine.root, silent, ModelBundle.read), 0)
+    pending = ReloadingModel(Mirror(machine.root, silent, ModelBundle.read), 0)
     pending.start(patient=False)
     with pytest.raises(ModelPending):
         pending.bundle()
@@ -601,32 +603,32 @@ def test_without_any_version_the_reason_is_told(machine: Machine) -> None:
 
 
 def test_a_start_waits_for_nobody_where_a_version_is_kept(
-    machine: Machine, there: Directory, versions: list[Artefact]
+    machine: Machine, there: DirectoryStore, versions: list[Artefact]
 ) -> None:
     publish(versions[0], there)
     machine.worker()
     publish(versions[1], there)
     with locked(machine.root):
-        living = Living(Mirror(machine.root, machine.find, ModelBundle.read), 0)
+        model = ReloadingModel(Mirror(machine.root, machine.find, ModelBundle.read), 0)
         begun = time.monotonic()
-        living.start(patient=True)
+        model.start(patient=True)
         assert time.monotonic() - begun < 5
-        assert served(living) == versions[0].version
-    eventually(lambda: served(living) == versions[1].version)
+        assert served(model) == versions[0].version
+    eventually(lambda: served(model) == versions[1].version)
 
 
 def test_a_start_without_any_version_does_not_wait_for_ever(
-    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+    machine: Machine, there: DirectoryStore, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(versions[0], there)
-    monkeypatch.setattr("hakken.living.PATIENCE", 0.2)
+    monkeypatch.setattr("hakken.served_model.PATIENCE", 0.2)
     with locked(machine.root):
-        living = Living(Mirror(machine.root, machine.find, ModelBundle.read), 0)
-        living.start(patient=True)
+        model = ReloadingModel(Mirror(machine.root, machine.find, ModelBundle.read), 0)
+        model.start(patient=True)
         with pytest.raises(ModelPending):
-            living.bundle()
-    eventually(lambda: living.news().loaded is not None)
-    assert served(living) == versions[0].version
+            model.bundle()
+    eventually(lambda: model.status().loaded is not None)
+    assert served(model) == versions[0].version
 
 
 def eventually(true: Callable[[], bool]) -> None:
@@ -637,51 +639,51 @@ def eventually(true: Callable[[], bool]) -> None:
 
 
 def test_it_looks_by_itself_as_often_as_it_is_told(
-    machine: Machine, there: Directory, versions: list[Artefact]
+    machine: Machine, there: DirectoryStore, versions: list[Artefact]
 ) -> None:
     publish(versions[0], there)
-    living = Living(Mirror(machine.root, machine.find, ModelBundle.read), 0.05)
-    living.start(patient=False)
+    model = ReloadingModel(Mirror(machine.root, machine.find, ModelBundle.read), 0.05)
+    model.start(patient=False)
     try:
         for one in versions[:3]:
             publish(one, there)
             end = time.monotonic() + 10
-            while time.monotonic() < end and (living.news().loaded is None or served(living) != one.version):
+            while time.monotonic() < end and (model.status().loaded is None or served(model) != one.version):
                 time.sleep(0.01)
-            assert served(living) == one.version
+            assert served(model) == one.version
     finally:
-        living.close()
+        model.close()
 
 
 def test_a_mistake_of_ours_does_not_end_the_looking(
-    machine: Machine, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch, caplog: Any
+    machine: Machine, there: DirectoryStore, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     publish(versions[0], there)
     worker = machine.worker()
     publish(versions[1], there)
     with monkeypatch.context() as patched:
-        patched.setattr(Mirror, "bring", lambda _: 1 / 0)
-        worker.look()
+        patched.setattr(Mirror, "sync", lambda _: 1 / 0)
+        worker.check()
     assert "ZeroDivisionError" in caplog.text
-    assert (served(worker), type(worker.news().failed)) == (versions[0].version, ModelError)
-    worker.look()
-    assert (served(worker), worker.news().failed) == (versions[1].version, None)
+    assert (served(worker), type(worker.status().failed)) == (versions[0].version, ModelError)
+    worker.check()
+    assert (served(worker), worker.status().failed) == (versions[1].version, None)
 
 
 @pytest.fixture
 def swapped(
-    tmp_path: Path, there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[FlaskClient, Living]]:
+    tmp_path: Path, there: DirectoryStore, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[FlaskClient, ReloadingModel]]:
     """The composed application on a directory of versions, and its model, to be told when to look."""
     publish(versions[0], there)
-    made: list[Living] = []
-    start = Living.start
+    made: list[ReloadingModel] = []
+    start = ReloadingModel.start
 
-    def noted(self: Living, *, patient: bool) -> None:
+    def noted(self: ReloadingModel, *, patient: bool) -> None:
         made.append(self)
         start(self, patient=patient)
 
-    monkeypatch.setattr(Living, "start", noted)
+    monkeypatch.setattr(ReloadingModel, "start", noted)
     settings = Settings(model=str(there), cache_dir=str(tmp_path / "cache"), model_poll=0, facts_source="off")
     yield create_app(settings).test_client(), made[0]
     made[0].close()
@@ -696,15 +698,18 @@ def letters(text: str) -> set[str]:
 
 
 def test_a_request_in_flight_finishes_wholly_on_the_version_it_began_with(
-    swapped: tuple[FlaskClient, Living], there: Directory, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+    swapped: tuple[FlaskClient, ReloadingModel],
+    there: DirectoryStore,
+    versions: list[Artefact],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    client, living = swapped
+    client, model = swapped
     use_case = make_recommendations
 
     def and_swap(*asked: Any) -> Any:
         found = use_case(*asked)
         publish(versions[1], there)
-        living.look()
+        model.check()
         return found
 
     with monkeypatch.context() as patched:
@@ -716,9 +721,9 @@ def test_a_request_in_flight_finishes_wholly_on_the_version_it_began_with(
 
 
 def test_under_swaps_every_answer_is_wholly_from_one_version(
-    swapped: tuple[FlaskClient, Living], there: Directory, versions: list[Artefact]
+    swapped: tuple[FlaskClient, ReloadingModel], there: DirectoryStore, versions: list[Artefact]
 ) -> None:
-    client, living = swapped
+    client, model = swapped
     over = threading.Event()
     app = client.application
 
@@ -736,7 +741,7 @@ def test_under_swaps_every_answer_is_wholly_from_one_version(
         end, swaps = time.monotonic() + 3, 0
         while time.monotonic() < end or swaps < 6:
             publish(versions[swaps % 4], there)
-            living.look()
+            model.check()
             swaps += 1
         over.set()
         seen = [one for visitor in visitors for one in visitor.result()]
@@ -756,14 +761,14 @@ def resident() -> int:
 
 
 def test_thirty_swaps_leave_no_more_behind_than_one(
-    swapped: tuple[FlaskClient, Living], there: Directory, versions: list[Artefact]
+    swapped: tuple[FlaskClient, ReloadingModel], there: DirectoryStore, versions: list[Artefact]
 ) -> None:
-    client, living = swapped
+    client, model = swapped
     figures, old = [], []
     for turn in range(32):
-        old.append(weakref.ref(living.bundle()))
+        old.append(weakref.ref(model.bundle()))
         publish(versions[(turn + 1) % 4], there)
-        living.look()
+        model.check()
         for page in PAGES:
             assert client.get(page, follow_redirects=True).status_code == 200
         assert sum(one() is not None for one in old) <= 1, "and that only until the next look"
@@ -775,7 +780,7 @@ def test_thirty_swaps_leave_no_more_behind_than_one(
 
 
 def test_what_only_circles_hold_on_to_is_gone_a_look_later(
-    machine: Machine, there: Directory, versions: list[Artefact]
+    machine: Machine, there: DirectoryStore, versions: list[Artefact]
 ) -> None:
     publish(versions[0], there)
     worker = machine.worker()
@@ -786,33 +791,33 @@ def test_what_only_circles_hold_on_to_is_gone_a_look_later(
         old = weakref.ref(worker.bundle())
         del circle
         publish(versions[1], there)
-        worker.look()
+        worker.check()
         assert old() is not None
-        worker.look()
+        worker.check()
         assert old() is None
     finally:
         gc.enable()
 
 
 def test_what_is_left_of_a_request_does_not_hold_on_to_the_model(
-    swapped: tuple[FlaskClient, Living], there: Directory, versions: list[Artefact]
+    swapped: tuple[FlaskClient, ReloadingModel], there: DirectoryStore, versions: list[Artefact]
 ) -> None:
-    client, living = swapped
-    old = weakref.ref(living.bundle())
+    client, model = swapped
+    old = weakref.ref(model.bundle())
     gc.disable()
     try:
         client.get("/recommendations?sample=1")
         publish(versions[1], there)
-        living.look()
+        model.check()
         assert old() is None
     finally:
         gc.enable()
 
 
 def test_readyz_tells_version_age_and_whether_the_last_look_failed(
-    swapped: tuple[FlaskClient, Living], there: Directory, versions: list[Artefact]
+    swapped: tuple[FlaskClient, ReloadingModel], there: DirectoryStore, versions: list[Artefact]
 ) -> None:
-    client, living = swapped
+    client, model = swapped
     ready = client.get("/readyz").get_json()
     assert ready["model"]["version"] == versions[0].version
     assert ready["model"]["trained"] == versions[0].manifest.created
@@ -820,7 +825,7 @@ def test_readyz_tells_version_age_and_whether_the_last_look_failed(
     assert ready["latest"].keys() == {"looked", "failed", "reason"}
     assert (ready["latest"]["failed"], ready["latest"]["reason"]) == (False, None)
     shutil.rmtree(there.root)
-    living.look()
+    model.check()
     ready = client.get("/readyz").get_json()
     assert ready["status"] == "ready"
     reason = "There is no model where the settings say. This server goes on with the version that it has."
@@ -829,7 +834,7 @@ def test_readyz_tells_version_age_and_whether_the_last_look_failed(
 
 
 def test_where_nothing_can_be_kept_a_directory_is_served_all_the_same(
-    there: Directory, versions: list[Artefact], caplog: pytest.LogCaptureFixture
+    there: DirectoryStore, versions: list[Artefact], caplog: pytest.LogCaptureFixture
 ) -> None:
     publish(versions[0], there)
     client = create_app(Settings(model=str(there), cache_dir="/proc/none", model_poll=0)).test_client()
@@ -838,31 +843,31 @@ def test_where_nothing_can_be_kept_a_directory_is_served_all_the_same(
 
 
 def test_where_nothing_more_can_be_kept_the_last_model_is_served_until_it_can(
-    swapped: tuple[FlaskClient, Living],
-    there: Directory,
+    swapped: tuple[FlaskClient, ReloadingModel],
+    there: DirectoryStore,
     versions: list[Artefact],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     publish(versions[1], there)
-    made: list[Living] = []
-    start = Living.start
+    made: list[ReloadingModel] = []
+    start = ReloadingModel.start
 
-    def noted(self: Living, **options: bool) -> None:
+    def noted(self: ReloadingModel, **options: bool) -> None:
         made.append(self)
         start(self, **options)
 
-    monkeypatch.setattr(Living, "start", noted)
+    monkeypatch.setattr(ReloadingModel, "start", noted)
     settings = Settings(model=str(there), cache_dir=str(tmp_path / "cache"), model_poll=0, facts_source="off")
     with monkeypatch.context() as patched:
         patched.setattr(Path, "chmod", fails_with(OSError(errno.EROFS, "Read-only file system")))
         client = create_app(settings).test_client()
-        made[0].look()
+        made[0].check()
     ready = client.get("/readyz").get_json()
     assert ready["model"]["version"] == versions[0].version
     assert ready["latest"]["failed"]
-    assert isinstance(made[0].news().failed, StorageError)
-    made[0].look()
+    assert isinstance(made[0].status().failed, StorageError)
+    made[0].check()
     assert client.get("/readyz").get_json()["model"]["version"] == versions[1].version
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 
-class Forest:
+class DisjointSets:
     """Disjoint sets of ids; each id is one of its own until it is joined."""
 
     def __init__(self) -> None:
