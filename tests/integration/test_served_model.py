@@ -621,7 +621,7 @@ def test_a_start_without_any_version_does_not_wait_for_ever(
     machine: Machine, there: DirectoryStore, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(versions[0], there)
-    monkeypatch.setattr("hakken.served_model.PATIENCE", 0.2)
+    monkeypatch.setattr("hakken.served_model.START_TIMEOUT", 0.2)
     with locked(machine.root):
         model = ReloadingModel(Mirror(machine.root, machine.find, ModelBundle.read), 0)
         model.start(patient=True)

@@ -249,7 +249,7 @@ def test_words_that_are_alike_are_those_that_a_slow_search_finds(more: list[str]
     names = [*WORDS, *more]
 
     found: dict[str, float] = {}
-    for likeness, places in WordIndex(PackedStrings(names), np.zeros(len(names), dtype=np.int64)).alike(word):
+    for likeness, places in WordIndex(PackedStrings(names), np.zeros(len(names), dtype=np.int64)).similar(word):
         found |= {names[place]: likeness for place in places}
 
     assert found == pytest.approx({name: like for name in names if (like := slowly_alike(word, name)) > 0})
