@@ -57,7 +57,7 @@ class AnimeIndex:
         return np.unique(group, return_inverse=True)[1].astype(np.int64)
 
     def of(self, anime_ids: Int64s) -> Int64s:
-        """AnimeIndex of those of some anime that have one, in the order given."""
+        """Positions of those of some anime that have one, in the order given."""
         places: Int64s = np.searchsorted(self.ids, anime_ids)
         places[places == len(self.ids)] = 0
         return places[self.ids[places] == anime_ids] if len(self.ids) else places[:0]

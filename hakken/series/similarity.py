@@ -1,4 +1,4 @@
-"""Names of anime, and how much two anime have in common beside them."""
+"""Parsed titles of anime, and how similar two anime are beside their titles."""
 
 import re
 from collections import defaultdict
@@ -11,12 +11,12 @@ from hakken.catalogue import ADULT_GENRE, Anime
 from hakken.series.title_parts import LONGEST, ParsedTitle, Prefix, PrefixKind
 
 EXTRA_TYPES = frozenset(("Special", "Music"))
-SAYS_NOTHING = frozenset((ADULT_GENRE,))  # those who have it are compared among themselves
+IGNORED_GENRES = frozenset((ADULT_GENRE,))  # titles that have it are only compared with each other
 STUDIO_BONUS = 0.3
 UNKNOWN_GENRES = 0.25
-"""Likeness of two anime of which it can't be said."""
+"""Similarity of two anime of which one has no genres."""
 MANY = 80
-"""What more titles have in common is no name."""
+"""A key that more titles share is no name of a series."""
 EDITION = re.compile(r"\s*\((?:tv|\d{4})\)$")
 
 
@@ -28,19 +28,19 @@ class Closeness(IntEnum):
     COUNTED = 2
     """All but a number, a season, "OVA" or the like."""
     BEGUN = 3
-    """One begins with the whole of the other."""
+    """One has the whole other one as a prefix."""
     LOOSE = 4
-    """Some words: rather of one universe than of one series."""
+    """Some words: more likely one universe than one series."""
     BESIDE = 5
-    """Words, and a word or number that tells of another show beside the first."""
+    """Words, and a word or number that marks a spin-off."""
 
 
 class TitleLink(NamedTuple):
-    """Two anime that belong together, as far as their titles tell.
+    """Two anime that may belong together by their titles.
 
     Attributes:
-        one: id of an anime.
-        other: of the other.
+        one: id of the one.
+        other: id of the other.
         closeness: how much the titles have in common.
     """
 
@@ -50,16 +50,16 @@ class TitleLink(NamedTuple):
 
 
 class AnimeTitles(NamedTuple):
-    """An anime and what it is called, taken apart.
+    """An anime and its parsed titles.
 
     Attributes:
         anime: the anime.
-        undated: its main title in small letters, without a type or year in brackets.
-        genres: those that say something.
-        studios: which worked on it.
+        undated: its main title in lower case, without a type or year in brackets.
+        genres: those that are compared.
+        studios: that worked on it.
         titles: the main title and, where there is one, the English one.
-        beginnings: of those.
-        japanese: beginnings of the title in Japanese script.
+        prefixes: of those.
+        japanese: prefixes of the title in Japanese script.
     """
 
     anime: Anime
@@ -67,12 +67,12 @@ class AnimeTitles(NamedTuple):
     genres: frozenset[str]
     studios: frozenset[str]
     titles: list[ParsedTitle]
-    beginnings: list[Prefix]
+    prefixes: list[Prefix]
     japanese: list[Prefix]
 
     @classmethod
     def of(cls, anime: Anime) -> Self:
-        """Take an anime's titles apart."""
+        """Parse an anime's titles."""
         english = [anime.title_english] if anime.title_english else []
         titles = [ParsedTitle.of(text) for text in (anime.title, *english)]
         return cls(
@@ -81,46 +81,41 @@ class AnimeTitles(NamedTuple):
             _genres(anime),
             frozenset(anime.studios),
             titles,
-            beginnings=[prefix for title in titles for prefix in title.prefixes()],
+            prefixes=[prefix for title in titles for prefix in title.prefixes()],
             japanese=ParsedTitle.of(anime.title_japanese).prefixes() if anime.title_japanese else [],
         )
 
 
 class TitleIndex(dict[str, list[AnimeTitles]]):
-    """Who is called what, markers left out; by the main, the English and the Japanese title.
-
-    What more than `MANY` are called is no name.
-    """
+    """Key of a whole title without markers → the anime with it as main, English or Japanese title, `MANY` at most."""
 
     def __init__(self, known: Iterable[AnimeTitles]) -> None:
         called: defaultdict[str, list[AnimeTitles]] = defaultdict(list)
         for one in known:
-            for key in {
-                prefix.key for prefix in chain(one.beginnings, one.japanese) if prefix.kind is PrefixKind.WHOLE
-            }:
+            for key in {prefix.key for prefix in chain(one.prefixes, one.japanese) if prefix.kind is PrefixKind.WHOLE}:
                 called[key].append(one)
         super().__init__((key, named) for key, named in called.items() if len(named) <= MANY)
 
 
-def likeness(one: AnimeTitles, other: AnimeTitles) -> float:
-    """How much two anime have in common beside their titles: 0 to 1 for genres, and a bonus for a common studio."""
+def similarity(one: AnimeTitles, other: AnimeTitles) -> float:
+    """Similarity of two anime beside their titles: 0 to 1 for genres, and a bonus for a common studio."""
     genres = _share(one.genres, other.genres)
     return (UNKNOWN_GENRES if genres is None else genres) + STUDIO_BONUS * same_studio(one, other)
 
 
 def genres_in_common(one: Anime, other: Anime) -> float | None:
-    """Share of their genres that two anime have in common, or None where it can't be said."""
+    """Share of their genres that two anime have in common; None where one has none."""
     return _share(_genres(one), _genres(other))
 
 
 def tags_in_common(one: Anime, other: Anime) -> float:
-    """Cosine of the tags of two anime, each counted alike: 0 to 1; 0 where one has none."""
+    """Cosine similarity of the tags of two anime, all with equal weight: 0 to 1; 0 where one has none."""
     mine, yours = {*one.tags}, {*other.tags}
     return len(mine & yours) / (len(mine) * len(yours)) ** 0.5 if mine and yours else 0.0
 
 
 def _genres(anime: Anime) -> frozenset[str]:
-    return frozenset(anime.genres) - SAYS_NOTHING
+    return frozenset(anime.genres) - IGNORED_GENRES
 
 
 def _share(mine: frozenset[str], yours: frozenset[str]) -> float | None:
@@ -130,22 +125,22 @@ def _share(mine: frozenset[str], yours: frozenset[str]) -> float | None:
 
 
 def same_studio(one: AnimeTitles, other: AnimeTitles) -> bool:
-    """Whether a studio worked on both."""
+    """Whether they have a studio in common."""
     return not one.studios.isdisjoint(other.studios)
 
 
-def tied(
+def links_between(
     one: AnimeTitles, others: Iterable[AnimeTitles], least: float, closeness: Closeness, *, one_studio: bool = False
 ) -> Iterator[TitleLink]:
-    """Ties to those that are alike enough.
+    """Links of an anime to those of several others that are similar enough.
 
-    What is for adults only is never tied to what is not: it mostly parodies it, under the same name.
+    Titles for adults are never linked to others, most of which they parody under the same name.
     """
     for other in others:
         if (
             other is not one
             and other.anime.adult == one.anime.adult
-            and likeness(one, other) >= least
+            and similarity(one, other) >= least
             and (not one_studio or same_studio(one, other))
         ):
             same = closeness is Closeness.COUNTED and one.undated == other.undated

@@ -40,7 +40,7 @@ def test_twice_as_many_titles_are_compared_at_most_twice_as_often(
         compared.append((one, other))
         return 1.0
 
-    monkeypatch.setattr(similarity, "likeness", counted)
+    monkeypatch.setattr(similarity, "similarity", counted)
     found = []
     for n in (N, 2 * N):
         compared.clear()
