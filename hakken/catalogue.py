@@ -1,11 +1,10 @@
-"""The catalogue: what is known about each anime. A fact it lacks is left out; nothing is guessed.
+"""The catalogue: the facts about each anime. Unknown facts are left out; nothing is guessed.
 
 On disk it is gzipped JSON Lines, one anime a line, without the fields that are unknown.
 """
 
 import gzip
 import re
-import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -25,24 +24,20 @@ FILE_NAME = "catalogue.jsonl.gz"
 ADULT_GENRE = "Hentai"
 FIRST_MONTHS = {"winter": 1, "spring": 4, "summer": 7, "fall": 10}
 MAX_NAME = 300
-"""Characters of a name that are read."""
-BESIDE = frozenset(("side story", "special", "recap", "extra"))
-"""Kinds of entries that are no recommendations of their own."""
+"""Longest name, in characters; the rest is cut off."""
+SECONDARY_KINDS = frozenset(("side story", "special", "recap", "extra"))
+"""Kinds of series entries that are not recommended on their own."""
 LIKELY = 0.5
-"""Confidence from which on an inferred relation is rather true than not."""
+"""Confidence from which on an inferred relation is more likely true than not."""
 DATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
-"""1998-04-03, 1998-04 or 1998: not all is known of every day."""
-GZIP, GZIP_HEADER = b"\x1f\x8b\x08\x00", 10
-"""How a file without a name in its header begins, and how long that is."""
-MAX_SIZE = 2**28
-"""Bytes of text that memory is kept free for at once, whatever a file says of its size."""
+"""1998-04-03, 1998-04 or 1998."""
 
 Int64s = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
 class Related(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One way in which an anime is related to another.
+    """A relation of an anime to another.
 
     Attributes:
         anime_id: MyAnimeList id of the other.
@@ -56,7 +51,7 @@ class Related(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def likely(self) -> bool:
-        """Whether it is sure enough to be told to people; otherwise it only tells what may be of one series."""
+        """Whether it is sure enough to be shown; otherwise it is only used to find series."""
         return self.confidence is None or self.confidence >= LIKELY
 
 
@@ -65,7 +60,7 @@ class Link(msgspec.Struct, frozen=True):
 
     Attributes:
         name: of the service.
-        url: as the site gave it; whoever shows it looks first whether it may be shown.
+        url: as the site gave it; unchecked: check it before showing it.
     """
 
     name: str
@@ -90,19 +85,19 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         studios: in lower case.
         mean: the site's mean score, 1-10.
         members: how many people have it on their lists at the site.
-        picture: address of a cover; whoever shows it looks first whether it may be shown.
-        synopsis: what it is about, in plain text.
-        relations: how it is related to others; None where nobody has asked, empty where there are none.
+        picture: address of a cover; unchecked: check it before showing it.
+        synopsis: plain text.
+        relations: to other anime; None where no site was asked, empty where there are none.
         streaming: where it can be watched.
         made_from: what it was made from, in MyAnimeList's words in lower case: original, manga, light novel …
-        tags: what it has in it, the most characteristic first, such as "Time Travel".
+        tags: such as "Time Travel", the most characteristic first.
         adult: for adults only.
         series: id of the anime with which its series begins; None where it stands alone. See hakken.series.
         part: 1, 2, 3 … for the main entries of the series in viewing order; None for specials, recaps and the like.
-        kind: what it is in its series: main, film, side story, special, recap or extra; None where nobody looked.
-        probable: whether only its titles make it likely that it belongs to its series.
-        story: id of the series that its story was first told in; None where there is no other telling.
-        universe: the same of what is related otherwise; None where nothing is.
+        kind: within its series: main, film, side story, special, recap or extra; None where it was not computed.
+        probable: whether it belongs to its series only by the likelihood of titles.
+        story: id of the series that first told its story; None where there is no retelling.
+        universe: id of the first series of its universe; None where it has none.
     """
 
     anime_id: AnimeId
@@ -126,23 +121,23 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     made_from: str | None = None
     tags: tuple[str, ...] = ()
     adult: bool = False
-    series: AnimeId | None = msgspec.field(default=None, name="franchise")  # as models of schema 3 have it
+    series: AnimeId | None = msgspec.field(default=None, name="franchise")  # its name in models of schema 3
     part: int | None = None
     kind: str | None = None
     probable: bool = False
     story: AnimeId | None = None
-    universe: AnimeId | None = msgspec.field(default=None, name="saga")  # the same
+    universe: AnimeId | None = msgspec.field(default=None, name="saga")  # as above
 
     @property
     def relations_asked(self) -> bool:
-        """Whether a site told how it is related; what was only inferred is less than what a site says."""
+        """Whether its relations come from a site, rather than being unknown or only inferred."""
         return self.relations is not None and not (
             self.relations and all(one.confidence is not None for one in self.relations)
         )
 
     @property
     def first_month(self) -> int | None:
-        """The month, 1-12, with which the season begins in which it was first shown; None: nobody knows."""
+        """First month, 1-12, of the season in which it was first shown; None where that is unknown."""
         return FIRST_MONTHS.get((self.season or "").partition(" ")[0].lower())
 
     @property
@@ -152,12 +147,12 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def spaced(words: str) -> str:
-    """Words that a site may have joined by underscores, such as "light_novel"."""
+    """Replace underscores by spaces, as in "light_novel"."""
     return " ".join(words.replace("_", " ").split())
 
 
 def made_from(words: str) -> str | None:
-    """What an anime was made from, in the catalogue's words; None for words that say nothing."""
+    """What an anime was made from, in the catalogue's words; None for "other" and "unknown"."""
     name = spaced(words).lower().replace("4 koma", "4-koma")
     return None if name in {"", "other", "unknown"} else name
 
@@ -168,19 +163,19 @@ def mal_page(anime_id: int) -> str:
 
 
 class CatalogueColumns(NamedTuple):
-    """What titles are chosen and grouped by: of all of a catalogue's, in the order of their ids, `(n,)` int64 each.
+    """Facts that titles are filtered and grouped by, in the order of their ids, `(n,)` int64 each.
 
     Attributes:
         ids: MyAnimeList ids, ascending.
         year: 0 where it is unknown, as members and part.
         members: how many people have it on their lists at the site.
         series: id of the anime with which its series begins: its own where it stands alone.
-        story: the same of its story; that of its series where this is told once.
-        universe: the same of its universe; that of its story where there is nothing else.
+        story: id of its story: that of its series where there is no retelling.
+        universe: id of its universe: that of its story where it has none.
         part: in the series' viewing order.
         adult: `(n,)` bool, for adults only.
         probable: `(n,)` bool, see `Anime`.
-        beside: `(n,)` bool, what is no recommendation of its own: specials, recaps, music videos and the like.
+        beside: `(n,)` bool, not recommended on its own: specials, recaps, music videos and the like.
         types: each type → the positions of its anime.
         genres: each genre → the same.
     """
@@ -200,13 +195,13 @@ class CatalogueColumns(NamedTuple):
 
     @classmethod
     def of(cls, anime: Iterable[Anime]) -> Self:
-        """Take them out of some anime, which stand in the order of their ids."""
+        """Collect the facts of some anime, ordered by id."""
         rows: list[tuple[int, ...]] = []
         types: dict[str, list[int]] = {}
         genres: dict[str, list[int]] = {}
         for position, one in enumerate(anime):
-            circles = (one.series, one.story, one.universe, one.part)
-            facts = (one.year, one.members, *circles, one.adult, one.probable, one.kind in BESIDE)
+            groups = (one.series, one.story, one.universe, one.part)
+            facts = (one.year, one.members, *groups, one.adult, one.probable, one.kind in SECONDARY_KINDS)
             rows.append((one.anime_id, *(fact or 0 for fact in facts)))
             if one.type:
                 types.setdefault(one.type, []).append(position)
@@ -226,9 +221,9 @@ def _arrays(positions: Mapping[str, list[int]]) -> dict[str, Int64s]:
 
 
 class Catalogue(Mapping[int, Anime]):
-    """Anime by MyAnimeList id, in the order of their ids.
+    """Anime by MyAnimeList id, ordered by id.
 
-    They are held as they stand in a file, a third of the size, and each is read when it is asked for, in 2 µs.
+    Held as encoded lines, a third of the size; each is decoded on access, in 2 µs.
     """
 
     def __init__(self, anime: Iterable[Anime]) -> None:
@@ -237,12 +232,12 @@ class Catalogue(Mapping[int, Anime]):
         self._titles: dict[int, str] = {}
 
     def anime(self, anime_id: int) -> Anime:
-        """What is known of an anime: of one that is not in the catalogue, a name that says its id."""
+        """An anime; for one that the catalogue lacks, only a title made of its id."""
         return self.get(anime_id) or Anime(anime_id=anime_id, title=f"MyAnimeList #{anime_id}")
 
     @cached_property
     def columns(self) -> CatalogueColumns:
-        """What titles are chosen and grouped by, of all of them.
+        """The facts that titles are filtered and grouped by, of all of them.
 
         Raises:
             ArtefactCorrupt: a line is not an anime.
@@ -256,46 +251,40 @@ class Catalogue(Mapping[int, Anime]):
 
     @cached_property
     def series(self) -> Mapping[int, tuple[int, ...]]:
-        """Each series of several anime, by where it begins → its main entries in viewing order.
-
-        Those that a catalogue lacks are left out of it.
-        """
-        return self._main_entries(self.columns.series)
+        """Each series of several anime, by its first entry → its main entries in the catalogue, in viewing order."""
+        ids, part, series = self.columns.ids, self.columns.part, self.columns.series
+        main = np.flatnonzero(part)
+        main = main[np.lexsort((part[main], series[main]))]
+        names, begins = np.unique(series[main], return_index=True)
+        entries = np.split(ids[main], begins[1:])
+        return {name: tuple(one.tolist()) for name, one in zip(names.tolist(), entries, strict=False)}
 
     def series_of(self, anime_id: int) -> int:
-        """The series of an anime: where it begins. One that stands alone, or that nobody knows, is its own."""
+        """Id of an anime's series: its first entry. One that stands alone or is unknown has its own id."""
         return self._group_of(anime_id, self.columns.series)
 
     def story_of(self, anime_id: int) -> int:
-        """The same of its story; a series that is told once is its own."""
+        """Id of an anime's story."""
         return self._group_of(anime_id, self.columns.story)
 
     def universe_of(self, anime_id: int) -> int:
-        """The same of its universe; a story that is in none is its own."""
+        """Id of an anime's universe."""
         return self._group_of(anime_id, self.columns.universe)
 
     def _group_of(self, anime_id: int, groups: Int64s) -> int:
         return int(groups[np.searchsorted(self.columns.ids, anime_id)]) if anime_id in self._lines else anime_id
 
-    def _main_entries(self, groups: Int64s) -> Mapping[int, tuple[int, ...]]:
-        ids, part = self.columns.ids, self.columns.part
-        main = np.flatnonzero(part)
-        main = main[np.lexsort((part[main], groups[main]))]
-        names, begins = np.unique(groups[main], return_index=True)
-        entries = np.split(ids[main], begins[1:])
-        return {name: tuple(one.tolist()) for name, one in zip(names.tolist(), entries, strict=False)}
-
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a catalogue file; what its lines say, beside the ids, is not looked at yet.
+        """Read a catalogue file; of its lines only the ids are decoded yet.
 
         Raises:
-            ArtefactCorrupt: the file is missing, is not gzip, or a line is not about an anime.
+            ArtefactCorrupt: the file is missing or not gzip, or a line has no id.
             StorageError: it can't be read just now.
         """
         catalogue = cls(())
         try:
-            text = _unpacked(path.read_bytes())
+            text = gzip.decompress(path.read_bytes())
             ids = [one.anime_id for one in msgspec.json.Decoder(_Line).decode_lines(text)]
             catalogue._lines = dict(sorted(zip(ids, text.splitlines(), strict=True), key=itemgetter(0)))
         except OSError as error:
@@ -314,7 +303,7 @@ class Catalogue(Mapping[int, Anime]):
 
     def title(self, anime_id: int) -> str:
         """The anime's title or, for one the catalogue lacks, its id in words."""
-        # Kept, since a list of recommendations names a hundred titles: reading them took a sixth of its time.
+        # Cached: a list of recommendations names a hundred titles, and decoding them took a sixth of its time.
         if anime_id not in self._titles:
             self._titles[anime_id] = self.anime(anime_id).title
         return self._titles[anime_id]
@@ -335,18 +324,8 @@ class Catalogue(Mapping[int, Anime]):
         return len(self._lines)
 
 
-def _unpacked(data: bytes) -> bytes:
-    """What is in a gzip file. Told the size, which stands at its end, zlib takes a third less time."""
-    if data.startswith(GZIP) and len(data) >= GZIP_HEADER + 8:
-        checksum, size = struct.unpack("<II", data[-8:])
-        text = zlib.decompress(memoryview(data)[GZIP_HEADER:], -zlib.MAX_WBITS, min(max(size, 1), MAX_SIZE))
-        if len(text) == size and zlib.crc32(text) == checksum:
-            return text
-    return gzip.decompress(data)  # it may be of several parts, or damaged
-
-
 class _Line(msgspec.Struct):
-    """Of which anime a line is."""
+    """The part of a line that is decoded at once."""
 
     anime_id: AnimeId
 

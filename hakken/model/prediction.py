@@ -1,4 +1,4 @@
-"""Prediction: fold the visitor in, then aggregate neighbours. Notation as in docs/algorithm.md.
+"""Prediction: fold the visitor in, then aggregate neighbours; and ranking. Notation as in docs/algorithm.md.
 
     b_u   = Σ_{j ∈ R(u)} (r_uj − mu − b_j) / (reg_u + |R(u)|)
     b_ui  = mu + b_u + b_i
@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hakken.model.arrays import Float32s, Float64s, Int64s, Model
-from hakken.model.list_columns import ListColumns
+from hakken.model.list_columns import Bools, ListColumns
 from hakken.model.preference import USUAL_LENGTH, Taste, preference, taste_of
 from hakken.ratings import UserList
 
@@ -196,3 +196,22 @@ def select_neighbours(model: Model, visitor: Visitor, rows: Int64s | None) -> Se
     # Weights and priors are in units of their row's scale, which cancels out.
     weight = model.weights[arrays.sim_values[position]]
     return SelectedNeighbours(title, rated_position[arrays.sim_indices[position]], weight, model.row_priors[rows])
+
+
+def top_n(score: Float64s, allowed: Bools, n: int) -> Int64s:
+    """Find the best candidates.
+
+    Args:
+        score: `(n_items,)`, higher is better.
+        allowed: `(n_items,)`, False for items that may not be in the list.
+        n: how many to find.
+
+    Returns:
+        `(min(n, candidates),)` inner indices, best first; of equal scores the lower index comes first.
+    """
+    candidates = np.flatnonzero(allowed)
+    if len(candidates) > n:
+        # The n-th best score lets in its ties too; the sort below then decides among them.
+        threshold = -np.partition(-score[candidates], n - 1)[n - 1]
+        candidates = candidates[score[candidates] >= threshold]
+    return candidates[np.argsort(-score[candidates], kind="stable")][:n]

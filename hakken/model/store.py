@@ -87,7 +87,7 @@ def read_current(root: Path) -> CurrentVersion | None:
 
 
 def verify(directory: Path, manifest_sha256: str | None = None) -> Artefact:
-    """Check an artefact's manifest and the size and checksum of each of its files.
+    """Verify an artefact's manifest and the size and checksum of each of its files.
 
     Args:
         directory: where the artefact is.
@@ -98,12 +98,18 @@ def verify(directory: Path, manifest_sha256: str | None = None) -> Artefact:
     """
     artefact = read_manifest(directory, manifest_sha256)
     for name, entry in artefact.manifest.files.items():
-        check_file(directory / name, entry)
+        path = directory / name
+        if not is_file(path):
+            raise ArtefactCorrupt(f"The model's file {path} is missing.")
+        if describe_file(path) != entry:
+            raise ArtefactCorrupt(
+                f"The model's file {path} is not what the manifest says: it is damaged or was changed."
+            )
     return artefact
 
 
 def read_manifest(directory: Path, manifest_sha256: str | None = None) -> Artefact:
-    """Read an artefact's manifest without a look at its other files; as `verify` otherwise."""
+    """Read an artefact's manifest without verifying its other files; as `verify` otherwise."""
     path = directory / manifests.FILE_NAME
     if not is_file(path):
         raise ArtefactMissing(f"There is no model at {directory}: no {manifests.FILE_NAME} in it.")
@@ -121,19 +127,6 @@ def check_manifest(text: bytes, sha256: str | None) -> None:
     """
     if sha256 is not None and hashlib.sha256(text).hexdigest() != sha256:
         raise ArtefactCorrupt(f"The model's manifest is not the one that {CURRENT_NAME} names.")
-
-
-def check_file(path: Path, entry: FileEntry) -> None:
-    """Compare a file with its manifest entry.
-
-    Raises:
-        ArtefactCorrupt: it is missing, or of another size or content.
-        StorageError: it can't be read just now.
-    """
-    if not is_file(path):
-        raise ArtefactCorrupt(f"The model's file {path} is missing.")
-    if describe_file(path) != entry:
-        raise ArtefactCorrupt(f"The model's file {path} is not what the manifest says: it is damaged or was changed.")
 
 
 def describe_file(path: Path) -> FileEntry:
@@ -164,7 +157,8 @@ def replacing(target: Path) -> Iterator[Path]:
     """
     if target.name in {"", ".."} or target.is_mount():
         raise StorageError(f"{target} can't be replaced as a whole: choose a named directory within it.")
-    if target.exists() and not _is_ours(target):
+    is_model = target.is_dir() and ((target / manifests.FILE_NAME).exists() or not any(target.iterdir()))
+    if target.exists() and not is_model:
         raise StorageError(f"{target} exists and is not a model: it is left alone. Choose another place.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -186,16 +180,12 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> Artefact:
-    """Write the manifest of the files in a directory, last of all: in today's schema, with their checksums."""
+    """Write the manifest of the files in a directory, after all of them: in the current schema, with checksums."""
     files = {path.name: describe_file(path) for path in sorted(directory.iterdir())}
     download_file = msgspec.structs.replace(manifest, schema_version=manifests.SCHEMA_VERSION, files=files)
     text = manifests.encode(download_file)
     (directory / manifests.FILE_NAME).write_bytes(text)
     return Artefact(directory, download_file, manifests.version_of(download_file, text))
-
-
-def _is_ours(target: Path) -> bool:
-    return target.is_dir() and ((target / manifests.FILE_NAME).exists() or not any(target.iterdir()))
 
 
 def _make_staging(target: Path) -> tuple[Path, int]:

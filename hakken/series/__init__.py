@@ -4,7 +4,7 @@
                                relations ─┘
 
 A *series* is what one would call one show, with its seasons, films and specials. A *story* also holds retellings, such
-as "Fullmetal Alchemist" and "Fullmetal Alchemist: Brotherhood". A *universe* is wider, and may be begun anywhere, such as
+as "Fullmetal Alchemist" and "Fullmetal Alchemist: Brotherhood". A *universe* is wider, and may be begun anywhere:
 all of Gundam.
 
 Pure, and computed once, when a model is trained; the results are stored in the catalogue.
