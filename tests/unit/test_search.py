@@ -113,28 +113,11 @@ def test_romaji_is_found_without_its_long_vowels() -> None:
     assert [one.anime_id for one in titles.search("kuchu odori no shonen", 2)] == [1]
 
 
-def test_titles_for_adults_come_only_where_they_are_asked_for() -> None:
-    assert 8 not in [one.anime_id for one in TITLES.search("monster", 10)]
-    assert 8 in [one.anime_id for one in TITLES.search("monster", 10, adult=True)]
-
-
-def test_no_more_are_found_than_are_asked_for() -> None:
-    assert [one.anime_id for one in TITLES.search("monster", 2)] == [3, 2]
-
-
 def test_an_empty_catalogue_has_nothing() -> None:
     titles = Titles(Catalogue([]))
 
     assert titles.search("monster", 10) == ()
     assert titles.well_known(10, known_to=np.array([1], dtype=np.int32), without=()) == ()
-
-
-def test_the_well_known_are_one_of_each_series_and_none_for_adults() -> None:
-    everything, two = np.array([*SHELF], dtype=np.int32), np.array([5, 6], dtype=np.int32)
-
-    assert [one.anime_id for one in TITLES.well_known(3, known_to=everything, without=())] == [7, 1, 2]
-    assert [one.anime_id for one in TITLES.well_known(3, known_to=everything, without=(5, 7))] == [2, 3, 4]
-    assert [one.anime_id for one in TITLES.well_known(3, known_to=two, without=())] == [5, 6]
 
 
 @given(st.integers(0, 9), st.sets(st.integers(1, 12)), st.lists(st.integers(1, 12)))

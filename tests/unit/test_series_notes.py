@@ -136,12 +136,6 @@ def test_what_goes_beside_is_no_recommendation_unless_asked_for(bundle: ModelBun
     assert found == {11: "Its series begins with Show, which the filters leave out.", 20: None}
 
 
-def test_an_entry_that_the_model_does_not_know_is_not_passed_over(bundle: ModelBundle) -> None:
-    told = told_of(bundle, SEASONS[0], entry(NO_ROW, "Show 2nd Season", 2), SEASONS[2])
-    assert continued(asked(told, 10)) == {}
-    assert continued(asked(told, 10, NO_ROW)) == {12: "Season 3 of 3."}
-
-
 def test_what_likely_continues_is_in_continue_and_says_so(bundle: ModelBundle) -> None:
     likely = entry(12, "Show: Beyond", 3, probable=True)
     told = told_of(bundle, *SEASONS[:2], likely)

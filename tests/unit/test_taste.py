@@ -161,34 +161,6 @@ def rated(*pairs: tuple[int, int]) -> UserList:
     return UserList.of(Rating(anime_id, score) for anime_id, score in pairs)
 
 
-def test_three_titles_do_not_top_sixty(told: ModelBundle) -> None:
-    """The same residual in both: the more titles speak, the more it counts."""
-    arrays, mu = told.model.arrays, told.model.mu
-    usual = {one: round(mu + float(arrays.b_i[one - 1])) for one in range(1, N_ITEMS - 3)}
-    drama = [one for one in usual if one % 3 == 0 and one % 2]
-    space = [one for one in usual if one % 40 == 0][:3]
-    raised = {one: min(10, usual[one] + 2) for one in (*drama, *space)}
-    found = {one.name: one for one in profile(rated(*(usual | raised).items()), told).genres}
-    assert found["Slice of Life"].titles < 10
-    assert found["Drama"].titles > 60
-    assert found["Drama"].lean > found["Slice of Life"].lean > 0
-    assert found["Drama"].clear
-    assert not found["Slice of Life"].clear
-
-
-def test_a_generous_rater_leans_no_more_than_a_strict_one(told: ModelBundle) -> None:
-    """Who gives everything two points more is more generous, and has the same taste but for b_u's own shrinkage."""
-    scores = np.random.default_rng(5).integers(3, 7, N_ITEMS - 4).tolist()
-    strict = profile(rated(*zip(range(1, N_ITEMS - 3), scores, strict=True)), told)
-    generous = profile(rated(*((i, score + 3) for i, score in enumerate(scores, start=1))), told)
-    assert strict.generosity
-    assert generous.generosity
-    assert generous.generosity.b_u == pytest.approx(strict.generosity.b_u + 3, abs=0.05)
-    assert generous.generosity.share > strict.generosity.share
-    assert [(one.name, one.titles) for one in generous.genres] == [(one.name, one.titles) for one in strict.genres]
-    assert [one.lean for one in generous.genres] == pytest.approx([one.lean for one in strict.genres], abs=0.02)
-
-
 @pytest.mark.parametrize(
     ("user_list", "note"),
     [

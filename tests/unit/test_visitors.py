@@ -33,12 +33,6 @@ def answered(bundle: ModelBundle, entries: list[Rating]) -> Recommendations:
     return result
 
 
-def test_an_empty_list(embedded: ModelBundle) -> None:
-    result = answered(embedded, [])
-    assert not result.personal
-    assert any("The list is empty" in note for note in result.notes)
-
-
 @pytest.mark.parametrize("n", [1, 3])
 def test_a_few_scores(embedded: ModelBundle, n: int) -> None:
     entries = [Rating(anime_id, 9) for anime_id in known(embedded, n)]
