@@ -2,7 +2,7 @@
 
 from tests.backstage import app_with, backstage, client, client_without_mal
 from tests.integration.bucket import bucket, emulator, faults
-from tests.models import bundle, embedded, trained
+from tests.models import bundle, embedded, trained, versions
 from tests.programs import embedded_client
 from tests.standin.fixtures import standin, standin_server
 
@@ -20,4 +20,5 @@ __all__ = [
     "standin",
     "standin_server",
     "trained",
+    "versions",
 ]

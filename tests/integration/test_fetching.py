@@ -25,15 +25,9 @@ from hakken.registry.fetch import PARTIAL_NAME, fetch, held, locked
 from hakken.registry.publish import publish, roll_back
 from hakken.registry.storage import DirectoryStore, ObjectStore
 from tests.integration.bucket import BUCKET, Faults
-from tests.models import versions_of
 from tests.serving import ROOT
 
 URI = f"gs://{BUCKET}/p"
-
-
-@pytest.fixture(scope="module")
-def versions(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Artefact]:
-    return versions_of(trained, tmp_path_factory.mktemp("versions"), 4)
 
 
 @pytest.fixture(params=["bucket", "directory"])
@@ -72,34 +66,6 @@ def test_a_fetch_that_is_cut_off_at_any_file_goes_on_where_it_was(
     assert {name: whole[name] for name in files} == dict.fromkeys(files, 1), "no byte is asked for twice"
     ranges = {one.name.rpartition("/")[2]: one.range for one in faults.seen if one.range}
     assert ranges == {name: f"bytes={entry.bytes // 2}-" for name, entry in files.items()}
-
-
-def test_a_directory_that_fails_on_the_way_is_gone_on_with_too(
-    versions: list[Artefact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place, copy = DirectoryStore(tmp_path / "there"), DirectoryStore.download
-    publish(versions[0], place)
-    asked = []
-
-    def failing(self: DirectoryStore, name: str, into: IO[bytes], start: int) -> None:
-        asked.append((name.rpartition("/")[2], start))
-        if name.endswith("sim_values.npy") and not start:
-            into.write((self.root / name).read_bytes()[:1000])
-            raise StorageError("No.")
-        copy(self, name, into, start)
-
-    monkeypatch.setattr(DirectoryStore, "download", failing)
-    with pytest.raises(StorageError):
-        fetch(place, tmp_path / "here")
-    fetch(place, tmp_path / "here")
-    assert Counter(name for name, _ in asked) == {
-        name: 1 + (name == "sim_values.npy") for name in place_files(versions)
-    }
-    assert ("sim_values.npy", 1000) in asked
-
-
-def place_files(versions: list[Artefact]) -> list[str]:
-    return list(versions[0].manifest.files)
 
 
 @pytest.mark.parametrize("left", [b"x" * 500, b"", b"y" * 10_000_000])

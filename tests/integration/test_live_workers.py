@@ -17,15 +17,9 @@ from hakken.model.store import Artefact
 from hakken.registry.publish import publish, roll_back
 from hakken.registry.storage import DirectoryStore
 from tests.integration.bucket import BUCKET, Faults
-from tests.models import versions_of
 from tests.serving import served, until, wait_for
 
 URI = f"gs://{BUCKET}/p"
-
-
-@pytest.fixture(scope="module")
-def versions(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Artefact]:
-    return versions_of(trained, tmp_path_factory.mktemp("versions"), 2)
 
 
 @pytest.fixture
@@ -58,7 +52,7 @@ def all_serve(address: str, wanted: str) -> Callable[[], bool]:
 def test_two_workers_follow_a_bucket_that_is_asked_once_and_fail_no_request(
     bucket: Any, faults: Faults, versions: list[Artefact], tmp_path: Path
 ) -> None:
-    first, second = versions
+    first, second = versions[:2]
     publish(first, open_store(URI))
     with served("ars_app:create_app()", **environment(URI, tmp_path, WEB_CONCURRENCY="2")) as (address, process):
         wait_for(address)
