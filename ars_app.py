@@ -19,7 +19,7 @@ from hakken.model.store import EMBEDDED
 from hakken.ratings import Preferences, Recommendations, UserList, Username
 from hakken.registry.storage import BUCKET_SCHEME, ObjectStore
 from hakken.registry.sync import Mirror
-from hakken.served_model import FixedModel, ReloadingModel, ServedModel
+from hakken.served_model import FixedModel, ReloadingModel
 from hakken.sources import Sources
 from make_recommendations import make_recommendations, mirror_directory, open_bundle, open_store, read_export
 
@@ -67,7 +67,7 @@ def create_app(
     return app
 
 
-def _current(settings: Settings) -> ServedModel:
+def _current(settings: Settings) -> FixedModel | ReloadingModel:
     try:
         if settings.model == EMBEDDED:
             bundle = open_bundle(settings)

@@ -1,7 +1,7 @@
-"""One anime among the others. Pure: no file, no network, no clock.
+"""Neighbours and ranks of one anime. Pure: no file, no network, no clock.
 
-What is *nearest* goes by how people scored, by `sim`; what is *also liked* by what they chose to watch and liked, by
-the preference weights. Of an anime that the model learnt from nobody neither is known, and both are empty.
+*Nearest* anime are found by `sim`, from how people scored; *also liked* ones by the preference weights, from what they
+chose to watch and liked. An anime that the model did not learn from users has neither.
 """
 
 import msgspec
@@ -14,7 +14,7 @@ N_SHOWN = 10
 
 
 class Neighbour(msgspec.Struct, frozen=True):
-    """An anime that was scored alike.
+    """An anime that was scored similarly.
 
     Attributes:
         anime_id: MyAnimeList id.
@@ -44,19 +44,19 @@ class AlsoLiked(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where an anime stands among all that the model learnt from people. Of equal ones, all have the best rank of them.
+    """Ranks of an anime among all that the model learnt from users. Equal ones share the best rank.
 
     Attributes:
-        titles: how many there are.
+        titles: number of those anime.
         watchers: training users who have it on their lists.
         watchers_rank: from 1, the most watched.
         members: people who have it on their lists at the site; None where that is unknown.
         members_rank: the same among titles whose members are known; None where its own are not.
-        members_of: how many those are.
+        members_of: number of those titles.
         raters: training users who scored it.
         b_i: item bias, score points: how much higher it is scored than the average title by the same people.
         rating_rank: by bias, among titles with at least `min_raters` raters; None where it has fewer.
-        rating_of: how many those are.
+        rating_of: number of those titles.
         better_than: the part of those, 0-1, that have a lower bias; None where it has no rank.
     """
 
@@ -76,12 +76,12 @@ class Standing(msgspec.Struct, frozen=True):
 def nearest(
     anime_id: int, bundle: ModelBundle, n: int = N_SHOWN, *, adult: bool | None = None
 ) -> tuple[Neighbour, ...]:
-    """Find the anime that were scored most alike.
+    """Find the anime that were scored most similarly.
 
     Args:
         anime_id: MyAnimeList id.
         bundle: model and catalogue.
-        n: how many, at most.
+        n: largest number of results.
         adult: whether titles for adults may be among them; by default, only if the anime itself is one.
 
     Returns:
@@ -103,7 +103,7 @@ def nearest(
 def also_liked(
     anime_id: int, bundle: ModelBundle, n: int = N_SHOWN, *, adult: bool | None = None
 ) -> tuple[AlsoLiked, ...]:
-    """Find what speaks loudest for itself to those who watched and liked an anime; the arguments are `nearest`'s.
+    """Find the anime with the largest preference weights of another; same arguments as `nearest`.
 
     Returns:
         By falling weight, of equal ones the lower id first; only what has a positive weight and was watched by enough.
@@ -116,14 +116,14 @@ def also_liked(
     rows = arrays.pref_indices[entries]
     weights: Float64s = arrays.pref_scale[rows].astype(np.float64) * arrays.pref_values[entries]
     best = np.lexsort((rows, -weights))
-    # What hardly anyone watched nobody can have liked: its weights come from its series.
+    # Hardly watched titles have weights from attributes only, which is not "liked by people".
     seen = ~bundle.model.mostly_by_attributes[rows[best]]
     best = best[(weights[best] > 0) & seen & _allowed(anime_id, bundle, rows[best], adult)][:n]
     return tuple(map(AlsoLiked, *_named(bundle, rows[best]), weights[best].tolist()))
 
 
 def standing(anime_id: int, bundle: ModelBundle) -> Standing | None:
-    """Say where an anime stands; None for one that the model learnt from nobody."""
+    """Compute an anime's ranks; None for one that the model did not learn from users."""
     [row], [learnt] = bundle.model.learnt_rows_of([anime_id])
     if not learnt:
         return None

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from hakken.bundle import ModelBundle
 from hakken.errors import ArtefactRefused, ModelError, ModelPending
@@ -49,20 +49,6 @@ class ModelStatus(NamedTuple):
     failed: ModelError | None = None
 
 
-class ServedModel(Protocol):
-    """Gives the current model."""
-
-    def bundle(self) -> ModelBundle:
-        """The current model. Two calls may give two versions.
-
-        Raises:
-            ModelError: why there is none.
-        """
-
-    def status(self) -> ModelStatus:
-        """Its state."""
-
-
 class FixedModel:
     """A model that is never replaced, or the reason why there is none."""
 
@@ -71,13 +57,17 @@ class FixedModel:
         self._status = ModelStatus(loaded=None if isinstance(found, ModelError) else datetime.now(UTC))
 
     def bundle(self) -> ModelBundle:
-        """See `ServedModel`."""
+        """The model.
+
+        Raises:
+            ModelError: why there is none.
+        """
         if isinstance(self._found, ModelError):
             raise _without_traceback(self._found)
         return self._found
 
     def status(self) -> ModelStatus:
-        """See `ServedModel`."""
+        """Its state."""
         return self._status
 
 
@@ -141,7 +131,11 @@ class ReloadingModel:
             self._first_check.wait(START_TIMEOUT)
 
     def bundle(self) -> ModelBundle:
-        """See `ServedModel`."""
+        """The current model. Two calls may give two versions.
+
+        Raises:
+            ModelError: why there is none.
+        """
         if self._pid != os.getpid():  # threads do not survive a fork
             with self._starting:
                 if self._pid != os.getpid():
@@ -152,7 +146,7 @@ class ReloadingModel:
         return loaded.bundle
 
     def status(self) -> ModelStatus:
-        """See `ServedModel`."""
+        """Its state."""
         loaded = self._loaded
         return ModelStatus(loaded and loaded.loaded, self._looked, self._failed)
 

@@ -1,4 +1,4 @@
-"""The manifest: what an artefact is, and the checksum of every file in it."""
+"""The manifest: description of an artefact, with the checksum of each of its files."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from hakken.ratings import MAX_SCORE
 FILE_NAME = "manifest.json"
 SCHEMA_VERSION = 4
 OLDEST_SCHEMA_VERSION = 3
-"""What is older has to be trained again."""
+"""Older models must be trained again."""
 
 PARAMETERS_OF_SCHEMA_3: Mapping[str, float] = {
     "min_similarity": 0.0,
@@ -25,9 +25,9 @@ PARAMETERS_OF_SCHEMA_3: Mapping[str, float] = {
     "attribute_reg": 10_000.0,
     "attribute_support": 5.0,
 }
-"""The parameters that schema 3 did not have, each with the value that serves a model of schema 3 as it was served then.
+"""The parameters that schema 3 lacks, each with the value that serves its models as before.
 
-One whose default does so stands here too: a test wants to see that each was thought of.
+Parameters whose default does so are listed too; a test checks that none is forgotten.
 """
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -50,7 +50,7 @@ class FileEntry(msgspec.Struct, frozen=True):
 
 
 class Sizes(msgspec.Struct, frozen=True):
-    """How much an artefact was made from, and how much it holds.
+    """Sizes of the training data and of the artefact.
 
     Attributes:
         users: users with at least one scored entry.
@@ -74,7 +74,7 @@ N_QUANTILES = 21
 
 
 class People(msgspec.Struct, frozen=True):
-    """How the training users score, so that one person's scores can be held against everyone's.
+    """How the training users score, to compare one person's scores with.
 
     Attributes:
         scores: how often each of the scores 1, 2 … 10 was given.
@@ -97,14 +97,13 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         min_support: pairs of items rated by fewer users than this get similarity 0.
         k_stored: neighbours kept per item.
         min_similarity: neighbours that are less similar are kept only where they are among an item's 20 nearest, since
-            with amplification they say nothing.
+            with amplification others have no weight.
         pref_stored: preference weights kept per item, at most; an item that few people watched keeps fewer.
         k: neighbours used for a prediction, at most.
-        amplification: exponent on a similarity when neighbours are weighted; above 1, the strongest speak louder.
+        amplification: exponent on a similarity when neighbours are weighted; above 1, the most similar weigh more.
         prior: added to the sum of the weights, so that few or weak neighbours move a prediction less.
-        trust: exponent by which neighbours say more to someone with a longer list.
-        min_raters: titles that fewer training users scored are left out of the order by predicted rating, since three
-            raters are no verdict.
+        trust: exponent by which neighbours weigh more for someone with a longer list.
+        min_raters: titles that fewer training users scored are left out of the order by predicted rating.
         liking: how much more an entry counts for each score point above its user's mean; see hakken.model.preference.
         unscored: how much an entry without a score counts.
         unknown: how much an entry without a score counts of which nobody knows whether it was watched or planned.
@@ -113,10 +112,10 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         pref_reg: λ of the preference weights.
         dropout: share of entries that training of the preference weights does without, on average.
         min_watchers: titles that fewer training users have on their lists get no preference weights.
-        late: people who could have watched a title at whose number its preference weights are doubled, since few people
-            leave them too small; see docs/time.md.
+        late: number of people who could have watched a title at which its preference weights are doubled, since few
+            people make them too small; see docs/time.md.
         attribute_reg: λ of the regression of preference weights on attributes; see hakken.training.attributes.
-        attribute_support: watchers of a title at whose number its own weights and its attributes' count alike.
+        attribute_support: number of watchers of a title at which its own weights and its attributes' weigh the same.
         novelty: exponent by which the match of a widely watched title is lowered.
         pull: how much each score point of a predicted rating above the baseline raises the match.
         quality: how much each score point of an anime's own bias raises the match.
@@ -176,7 +175,7 @@ TEXTBOOK = Parameters(
     implicit_offset=0.0,
     implicit_length=0.0,
 )
-"""The formula as it was published, with the original Hakken's settings: what others are compared by."""
+"""The formula as published, with the original Hakken's settings: the baseline of comparisons."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,7 +184,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         schema_version: layout of the artefact.
         created: when it was trained, UTC, such as 2026-11-23T21:16:35Z.
-        data_time: up to when the lists go that it was trained on, see `hakken.data_time`; None where nobody knows.
+        data_time: when the newest list that it was trained on was read, see `hakken.data_time`; None: unknown.
         hakken_version: the code that trained it.
         mu: mean of all training ratings, score points.
         sizes: see `Sizes`.
@@ -249,7 +248,7 @@ def decode(text: bytes) -> Manifest:
 
 
 def decode_files(text: bytes) -> dict[str, FileEntry]:
-    """Read which files a manifest names, whatever its schema version: this part is to be the same in all.
+    """Read which files a manifest names, whatever its schema version: this part must stay the same in all.
 
     Raises:
         ArtefactCorrupt: it names none.
@@ -261,7 +260,7 @@ def decode_files(text: bytes) -> dict[str, FileEntry]:
 
 
 def encode(manifest: Manifest) -> bytes:
-    """Write a manifest, for people to read too."""
+    """Encode a manifest, readable for people too."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
 
 

@@ -118,15 +118,13 @@ class Scorer:
 
         All lists are scored together: much of the time of `neighbour_term` does not depend on the number of titles.
         """
-        shortlists = [self._shortlist(candidates, n) for candidates in lists]
-        scores = np.split(self._score(np.concatenate(shortlists)), np.cumsum([len(rows) for rows in shortlists])[:-1])
-        return [_best(rows, score, n) for rows, score in zip(shortlists, scores, strict=True)]
-
-    def _shortlist(self, candidates: Mask, n: int) -> Int64s:
-        """The candidates to score, ascending, so that of equal scores the lower row comes first."""
         if self._order is Order.PREDICTED_RATING:
-            return np.flatnonzero(candidates)
-        return np.sort(top_n(self.prescore, candidates, max(SHORTLIST, 5 * n)))
+            shortlists = [np.flatnonzero(candidates) for candidates in lists]
+        else:  # ascending, so that of equal scores the lower row comes first
+            shortlists = [np.sort(top_n(self.prescore, one, max(SHORTLIST, 5 * n))) for one in lists]
+        scores = np.split(self._score(np.concatenate(shortlists)), np.cumsum([len(rows) for rows in shortlists])[:-1])
+        best = [top_n(score, np.ones(len(score), dtype=np.bool_), n) for score in scores]
+        return [Scored(rows[at], score[at]) for rows, score, at in zip(shortlists, scores, best, strict=True)]
 
     def _score(self, rows: Int64s) -> Float64s:
         if self._order is Order.PREDICTED_RATING:
@@ -158,9 +156,9 @@ class Scorer:
         cut = np.divide(total.clip(*IMPLICIT_RANGE), total, out=np.ones(n), where=total != 0)
         slope = model.manifest.parameters.implicit_slope if taste.n_watched else 0.0
         watching = parts.amount * cut[parts.title] * slope
-        place = np.full(model.n_items, -1)
-        place[taste.rows] = np.arange(len(taste.rows))
-        entry = place[self.visitor.rows[near.rated]]
+        position = np.full(model.n_items, -1)
+        position[taste.rows] = np.arange(len(taste.rows))
+        entry = position[self.visitor.rows[near.rated]]
         listed = entry >= 0
         # A scored title that is only planned may be missing from the taste: its contribution goes to the rest.
         planned = np.bincount(near.title[~listed], near.amount[~listed], minlength=n)
@@ -172,11 +170,6 @@ class Scorer:
         both, which = np.unique(titles * width + entries, return_inverse=True)
         amount = np.bincount(which, amounts, minlength=len(both)).astype(np.float64)
         return Parts(both % width, both // width, amount), rest
-
-
-def _best(rows: Int64s, score: Float64s, n: int) -> Scored:
-    chosen = top_n(score, np.ones(len(score), dtype=np.bool_), n)
-    return Scored(rows[chosen], score[chosen])
 
 
 def boosted_taste(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste:

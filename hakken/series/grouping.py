@@ -194,8 +194,10 @@ class _Grouping:
             if one.word in RETELLINGS or (one.is_of_one_name and self._are_shows(*pair)):
                 wider.join(*pair)
         for link in self._links:
-            if self._is_remade(link) or (link.closeness < Closeness.LOOSE and self._has_same_tags(link)):
-                wider.join(link.one, link.other)
+            pair = (link.one, link.other)
+            is_close = link.closeness < Closeness.LOOSE and self._are_shows(*pair)
+            if self._is_remade(link) or (is_close and tags_in_common(*map(self._anime.__getitem__, pair)) >= SAME_TAGS):
+                wider.join(*pair)
 
     def join_universes(self, wider: DisjointSets) -> None:
         """Join what is directly related otherwise: a title that two universes share does not join them."""
@@ -282,13 +284,6 @@ class _Grouping:
             AirSpan(self._anime[anime_id], related=False, ordered=False) for anime_id in (link.one, link.other)
         )
         return one.years_to(other) > (REMADE_AFTER if link.closeness is Closeness.SAME else MAX_GAP_COUNTED)
-
-    def _has_same_tags(self, link: TitleLink) -> bool:
-        """Whether two shows of one name are so similar that one is a remake."""
-        return (
-            self._are_shows(link.one, link.other)
-            and tags_in_common(self._anime[link.one], self._anime[link.other]) >= SAME_TAGS
-        )
 
     def _most_years(self, link: TitleLink, *spans: AirSpan) -> int:
         """Most years between what a link joins; -1 if it must not."""
