@@ -109,12 +109,6 @@ def test_a_disk_that_refuses_is_a_storage_error(bucket: Any, trained: Path, tmp_
         fetch(f"gs://{BUCKET}/p", tmp_path / "file")
 
 
-def test_the_app_serves_what_the_setting_names(bucket: Any, trained: Path, tmp_path: Path) -> None:
-    version = publish(bucket, trained, "p/")
-    bundle = open_bundle(Settings(model=f"gs://{BUCKET}/p", cache_dir=str(tmp_path)))
-    assert bundle.model.version == version
-
-
 def test_without_the_bucket_the_version_fetched_last_is_served(
     bucket: Any, trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -185,14 +185,6 @@ def test_a_note_says_what_there_is_too_little_of(user_list: UserList, note: str,
         assert all(span.lean is None for span in found.years)
 
 
-@pytest.mark.parametrize("quiet", [UserList(), rated((1, 0))])
-def test_without_a_score_there_is_nothing_to_compare(quiet: UserList, told: ModelBundle) -> None:
-    found = profile(quiet, told)
-    assert found.mean is None
-    assert found.generosity is None
-    assert {one.share for one in found.scores} == {0.0}
-
-
 def test_enough_different_scores_need_no_note(told: ModelBundle) -> None:
     assert profile(rated(*((one, 5 + one % 4) for one in range(1, 30))), told).notes == ()
 
