@@ -80,8 +80,11 @@ class SeriesNotes:
             word = "Film"
         elif (
             anime.type in SHOWS
-            and _says(anime, place)
-            and all(one.type in SHOWS and _says(one, at) is not False for at, one in enumerate(others, start=1))
+            and _numbers_itself(anime.title, place)
+            and all(
+                one.type in SHOWS and _numbers_itself(one.title, at) is not False
+                for at, one in enumerate(others, start=1)
+            )
         ):
             word = "Season"
         else:
@@ -109,7 +112,9 @@ class SeriesNotes:
         return "" if self._candidates[row] else ", which the filters leave out"
 
     def _naming(self, words: str, anime_id: int, more: str = "") -> str:
-        return _sentence(f"{words} {self._catalogue.title(anime_id)}{more}")
+        """A sentence that names a title, which may end the sentence with its own punctuation."""
+        text = f"{words} {self._catalogue.title(anime_id)}{more}"
+        return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def coming(anime: Anime, today: date | None) -> str | None:
@@ -134,18 +139,10 @@ def coming(anime: Anime, today: date | None) -> str | None:
     return f"Airing since {in_words(began[:MONTH])}." if weeks < anime.episodes else None
 
 
-def _says(anime: Anime, place: int) -> bool | None:
-    """Whether a title numbers itself as this season; None where it has no number."""
-    numbers, pieces = _numbers_of(anime.title)
-    return numbers == (place,) and not pieces if numbers else None
-
-
 @lru_cache(maxsize=4096)  # the same titles come up in most lists
-def _numbers_of(text: str) -> tuple[tuple[int, ...], bool]:
-    title = ParsedTitle.of(text)
-    return title.numbers, not SUB_SEASON_WORDS.isdisjoint(title.words)
-
-
-def _sentence(text: str) -> str:
-    """End with a full stop, unless a title at the end has its own punctuation."""
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+def _numbers_itself(title: str, part: int) -> bool | None:
+    """Whether a title has the number of this season; None where it has no number."""
+    parsed = ParsedTitle.of(title)
+    if not parsed.numbers:
+        return None
+    return parsed.numbers == (part,) and SUB_SEASON_WORDS.isdisjoint(parsed.words)

@@ -22,6 +22,7 @@ from hakken.catalogue import Anime
 from hakken.series.air_span import AirSpan, is_show
 from hakken.series.disjoint_sets import DisjointSets
 from hakken.series.relations import (
+    FAIRLY_SURE,
     IN_ORDER,
     OTHER_IS_PART,
     OTHERWISE_RELATED,
@@ -249,7 +250,8 @@ class _Grouping:
             two_shows = relation.confidence is None and all(
                 anime_id in self._anime and self._anime[anime_id].type == "TV" for anime_id in pair
             )
-            return relation.is_within_series and relation.is_fairly_sure and not two_shows
+            is_fairly_sure = relation.confidence is None or relation.confidence >= FAIRLY_SURE
+            return relation.is_within_series and is_fairly_sure and not two_shows
         return relation.is_dependable and not (
             relation.confidence and self._are_shows(*pair) and self._skips_numbers(*pair)
         )

@@ -193,7 +193,8 @@ def _entry(works: Sequence[Anime], dates: dict[int, float], titles: Mapping[int,
 
     A film or OVA comes first only where it is earlier than the show, and the show has a longer name.
     """
-    out = [work for work in works if _is_out(work)] or works
+    # An announced anime has neither a year nor a number of episodes in the catalogue.
+    out = [work for work in works if work.year or work.episodes] or works
     entry = next((work for work in out if is_show(work)), out[0])
     beginnings = {prefix.key: prefix.kind for prefix in titles[entry.anime_id].prefixes()[:-1]}
     for work in works:
@@ -202,11 +203,6 @@ def _entry(works: Sequence[Anime], dates: dict[int, float], titles: Mapping[int,
         if kind and (is_show(work) == is_show(entry) or earlier):
             return work
     return entry
-
-
-def _is_out(anime: Anime) -> bool:
-    """Whether it has aired; an announced anime has neither a year nor a number of episodes in the catalogue."""
-    return bool(anime.year or anime.episodes)
 
 
 def _is_long_runner(members: Sequence[Anime]) -> bool:

@@ -45,11 +45,6 @@ class Relation(NamedTuple):
         return self.confidence is None or self.confidence >= DEPENDABLE
 
     @property
-    def is_fairly_sure(self) -> bool:
-        """Whether a site tells it, or it was inferred with some confidence."""
-        return self.confidence is None or self.confidence >= FAIRLY_SURE
-
-    @property
     def is_of_one_name(self) -> bool:
         """Whether another kind with the same name was inferred: a special, a film, a retelling."""
         return self.word == "other" and self.confidence is not None and ONE_NAME <= self.confidence < FAIRLY_SURE

@@ -77,12 +77,8 @@ def _by_prefix(known: list[AnimeTitles], index: TitleIndex) -> Iterator[TitleLin
         for prefix in one.prefixes:
             bases = index.get(prefix.key)
             if bases and (prefix.words > 1 or prefix.kind > PrefixKind.WORDS or prefix.key not in common):
-                yield from links_between(one, bases, _least_for_prefix(one.anime, prefix), _closeness(prefix))
-
-
-def _closeness(prefix: Prefix) -> Closeness:
-    """Closeness of a title with a prefix to one that this is the whole of."""
-    return Closeness.COUNTED if prefix.kind is PrefixKind.WHOLE else Closeness.BEGUN
+                closeness = Closeness.COUNTED if prefix.kind is PrefixKind.WHOLE else Closeness.BEGUN
+                yield from links_between(one, bases, _least_for_prefix(one.anime, prefix), closeness)
 
 
 def _least_for_prefix(anime: Anime, prefix: Prefix) -> float:
@@ -118,7 +114,8 @@ def _by_japanese(known: list[AnimeTitles], index: TitleIndex) -> Iterator[TitleL
         for prefix in one.japanese:
             bases = index.get(prefix.key)
             if bases and weight(prefix.key) >= (SHORT if prefix.kind > PrefixKind.WORDS else LONG + SHORT):
-                yield from links_between(one, bases, 0.3, _closeness(prefix))
+                closeness = Closeness.COUNTED if prefix.kind is PrefixKind.WHOLE else Closeness.BEGUN
+                yield from links_between(one, bases, 0.3, closeness)
 
 
 def _by_synonym(known: list[AnimeTitles], index: TitleIndex) -> Iterator[TitleLink]:
