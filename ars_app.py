@@ -12,16 +12,16 @@ from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.errors import ModelError, StorageError
 from hakken.files import is_ours, make_private, private_directory
-from hakken.living import Current, Fixed, Living
-from hakken.model.mirror import Mirror
-from hakken.model.places import BUCKET_SCHEME, Place
-from hakken.model.pointer import POINTER_NAME
+from hakken.model.current_version import CURRENT_NAME
 from hakken.model.store import EMBEDDED
 from hakken.ratings import Preferences, Recommendations, UserList, Username
+from hakken.registry.storage import BUCKET_SCHEME, ObjectStore
+from hakken.registry.sync import Mirror
+from hakken.served_model import FixedModel, ReloadingModel
 from hakken.sites.client import HttpClient
 from hakken.sites.facts import AnimeFacts
 from hakken.sites.list_sources import ListSources
-from make_recommendations import make_recommendations, mirrored, open_bundle, place_of, read_export
+from make_recommendations import make_recommendations, mirror_directory, open_bundle, open_store, read_export
 
 log = logging.getLogger("hakken")
 
@@ -50,7 +50,7 @@ def create_app(
     http = HttpClient.from_settings(settings, metrics)
     lists = sources or ListSources.from_settings(settings, http, metrics)
     facts = details or AnimeFacts.from_settings(settings, http, metrics)
-    current = Fixed(bundle) if bundle else _current(settings)
+    current = FixedModel(bundle) if bundle else _current(settings)
     # One request must not see two versions.
     current_bundle = web.once_per_request(current.bundle)
 
@@ -62,46 +62,46 @@ def create_app(
 
     app = Flask(__name__)
     parse = partial(read_export, settings=settings)
-    services = web.Services(settings, use_case, lists.fetch, current_bundle, parse, facts, current.news, lists.find)
+    services = web.Services(settings, use_case, lists.fetch, current_bundle, parse, facts, current.status, lists.find)
     web.register(app, services, metrics)
     return app
 
 
-def _current(settings: Settings) -> Current:
+def _current(settings: Settings) -> FixedModel | ReloadingModel:
     try:
         if settings.model == EMBEDDED:
             bundle = open_bundle(settings)
             bundle.warm()  # a worker gets several requests at once, and each would wait
-            return Fixed(bundle)
+            return FixedModel(bundle)
         mirror = _mirror(settings)
     except ModelError as error:
         log.error("The model %s can't be served: %s", settings.model, error)  # noqa: TRY400  # a sentence, no traceback
-        return Fixed(error)
-    living = Living(mirror, settings.model_poll, web.warm)
+        return FixedModel(error)
+    model = ReloadingModel(mirror, settings.model_poll, web.warm)
     # A bucket may be slow, and meanwhile pages should say so; a directory is not.
-    living.start(patient=not settings.model.startswith(BUCKET_SCHEME))
-    return living
+    model.start(patient=not settings.model.startswith(BUCKET_SCHEME))
+    return model
 
 
 def _mirror(settings: Settings) -> Mirror:
-    chosen = mirrored(settings)
+    chosen = mirror_directory(settings)
     try:
         _check_writable(chosen)
     except StorageError as error:
         # Serve the last good model rather than none, or a copy for each worker.
-        if is_ours(chosen / POINTER_NAME):
+        if is_ours(chosen / CURRENT_NAME):
             log.warning("Serving the model that was fetched last: %s", error)
-            return Mirror(chosen, partial(_storage_if_writable, chosen, settings.model), ModelBundle.read)
+            return Mirror(chosen, partial(_store_if_writable, chosen, settings.model), ModelBundle.read)
     root = private_directory(chosen)
     if root is None:
         raise StorageError("There is no writable directory for models.")
-    return Mirror(root, partial(place_of, settings.model), ModelBundle.read)
+    return Mirror(root, partial(open_store, settings.model), ModelBundle.read)
 
 
-def _storage_if_writable(root: Path, model: str) -> Place:
-    """The storage to fetch versions from, as soon as they can be stored here."""
+def _store_if_writable(root: Path, model: str) -> ObjectStore:
+    """The store to fetch versions from, as soon as they can be stored here."""
     _check_writable(root)
-    return place_of(model)
+    return open_store(model)
 
 
 def _check_writable(root: Path) -> None:

@@ -1,10 +1,10 @@
-"""The only file that talks to Google Cloud Storage: it moves bytes, and fetches a model to a local directory.
+"""The only file that uses Google Cloud Storage: it moves bytes, and fetches a model to a local directory.
 
     python create_gcs_local_file.py gs://bucket/prefix DIR
 
 A bucket holds PREFIX/current.json, which names a version, and PREFIX/versions/V/ with that version's files; a prefix
-that holds manifest.json itself is read directly. What a version is, how it is fetched whole and how it is published is
-`hakken.model`'s business, which does the same with a directory.
+that holds manifest.json itself is read directly. `hakken.registry` knows what a version is and how it is fetched and
+published; it does the same with a directory.
 """
 
 import base64
@@ -24,15 +24,15 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.exceptions import RequestException
 
 from hakken.errors import ArtefactCorrupt, HakkenError, PublishedMeanwhile, StorageError
-from hakken.model import fetching
-from hakken.model.places import BUCKET_SCHEME, Directory, Place, Seal
+from hakken.registry import fetch as registry
+from hakken.registry.storage import BUCKET_SCHEME, Checksum, DirectoryStore, ObjectStore
 
 TIMEOUT = (5.0, 30.0)
 """Seconds for connecting, and for each read."""
 NO_BACKGROUND = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
-"""Google's client would else ask for the bucket's own facts in a thread of its own, for traces that we do not make."""
+"""Keeps Google's client from requesting the bucket's metadata in a thread, for traces that we don't make."""
 RETRY = DEFAULT_RETRY.with_timeout(30.0)
-"""Google's own default would try for two minutes."""
+"""Google's default retries for two minutes."""
 
 
 def fetch(uri: str, into: Path, client: storage.Client | None = None, *, version: str | None = None) -> Path:
@@ -49,26 +49,26 @@ def fetch(uri: str, into: Path, client: storage.Client | None = None, *, version
 
     Raises:
         ArtefactMissing: nothing is there.
-        ArtefactCorrupt: what is there is not what its manifest says.
+        ArtefactCorrupt: a file does not match its manifest.
         ArtefactTooNew: a later Hakken wrote it.
         StorageError: the bucket or the local disk could not be used.
     """
-    return fetching.fetch(place_of(uri, client), into, version).directory
+    return registry.fetch(open_store(uri, client), into, version).directory
 
 
-def place_of(uri: str, client: storage.Client | None = None) -> Place:
-    """The place that an address means.
+def open_store(uri: str, client: storage.Client | None = None) -> ObjectStore:
+    """The object store at an address.
 
     Raises:
-        StorageError: it means none, or there is no way to it.
+        StorageError: the address is invalid, or the bucket can't be used.
     """
-    return Bucket(uri, client) if uri.startswith(BUCKET_SCHEME) else Directory.at(uri)
+    return Bucket(uri, client) if uri.startswith(BUCKET_SCHEME) else DirectoryStore.at(uri)
 
 
 class Bucket:
-    """A prefix in a bucket of Google Cloud Storage; what its methods promise stands in `hakken.model.places`.
+    """A prefix in a bucket of Google Cloud Storage; see `hakken.registry.storage.ObjectStore`.
 
-    Its seals are CRC32C, which Google keeps of every object, however it was uploaded.
+    Its checksums are CRC32C, which Google keeps of every object, however it was uploaded.
     """
 
     def __init__(self, uri: str, client: storage.Client | None = None) -> None:
@@ -77,29 +77,29 @@ class Bucket:
             raise StorageError(f"{uri} is no bucket: write {BUCKET_SCHEME}bucket/prefix.")
         self._uri = uri
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        with self._trouble("read"):
+        with self._storage_errors("read"):
             self._bucket = (client or _client()).bucket(name)
 
     def __str__(self) -> str:
         return self._uri
 
-    def mark(self, name: str) -> str | None:
+    def generation(self, name: str) -> str | None:
         """The object's generation."""
         blob = self._found(name)
         return None if blob is None else str(blob.generation)
 
     def read(self, name: str) -> bytes | None:
-        """See `Place`."""
-        with self._trouble("read"):
+        """See `ObjectStore`."""
+        with self._storage_errors("read"):
             try:
                 content: bytes = self._blob(name).download_as_bytes(timeout=TIMEOUT, retry=RETRY, raw_download=True)
             except NotFound:
                 return None
             return content
 
-    def copy(self, name: str, into: IO[bytes], start: int) -> None:
-        """See `Place`."""
-        with self._trouble("read"):
+    def download(self, name: str, into: IO[bytes], start: int) -> None:
+        """See `ObjectStore`."""
+        with self._storage_errors("read"):
             try:
                 self._blob(name).download_to_file(
                     into, start=start or None, timeout=TIMEOUT, retry=RETRY, raw_download=True
@@ -107,33 +107,33 @@ class Bucket:
             except NotFound as error:
                 raise ArtefactCorrupt(f"The model at {self} lacks {name}, which its manifest names.", name) from error
 
-    def describe(self, name: str) -> Seal | None:
-        """See `Place`."""
+    def checksum(self, name: str) -> Checksum | None:
+        """See `ObjectStore`."""
         blob = self._found(name)
-        return None if blob is None else Seal(int(blob.size), str(blob.crc32c))
+        return None if blob is None else Checksum(int(blob.size), str(blob.crc32c))
 
-    def seal(self, path: Path) -> Seal:
-        """See `Place`."""
+    def checksum_of(self, path: Path) -> Checksum:
+        """See `ObjectStore`."""
         checksum, size = google_crc32c.Checksum(), 0
-        with self._trouble("read"), path.open("rb") as file:
+        with self._storage_errors("read"), path.open("rb") as file:
             for chunk in checksum.consume(file, 2**20):
                 size += len(chunk)
-        return Seal(size, base64.b64encode(checksum.digest()).decode())
+        return Checksum(size, base64.b64encode(checksum.digest()).decode())
 
-    def put(self, name: str, path: Path) -> None:
-        """See `Place`."""
+    def upload(self, name: str, path: Path) -> None:
+        """See `ObjectStore`."""
         # One that has come to be there, by another publisher or an attempt of ours that seemed to fail, stays.
-        with self._trouble("written"), suppress(PreconditionFailed):
+        with self._storage_errors("written"), suppress(PreconditionFailed):
             self._blob(name).upload_from_filename(str(path), if_generation_match=0, timeout=TIMEOUT, retry=RETRY)
 
-    def swap(self, name: str, content: bytes, mark: str | None) -> None:
-        """See `Place`."""
+    def compare_and_swap(self, name: str, content: bytes, generation: str | None) -> None:
+        """See `ObjectStore`."""
         blob = self._blob(name)
         blob.cache_control = "no-store"  # or readers of a public bucket would get the old one for an hour
-        with self._trouble("written"):
+        with self._storage_errors("written"):
             try:
                 blob.upload_from_string(
-                    content, "application/json", if_generation_match=int(mark or 0), timeout=TIMEOUT, retry=RETRY
+                    content, "application/json", if_generation_match=int(generation or 0), timeout=TIMEOUT, retry=RETRY
                 )
             except PreconditionFailed as error:
                 if self.read(name) != content:  # an attempt of ours may have got through, and only its answer not
@@ -143,11 +143,11 @@ class Bucket:
         return self._bucket.blob(self._prefix + name)
 
     def _found(self, name: str) -> storage.Blob | None:
-        with self._trouble("read"):
+        with self._storage_errors("read"):
             return self._bucket.get_blob(self._prefix + name, timeout=TIMEOUT, retry=RETRY)
 
     @contextmanager
-    def _trouble(self, done: str) -> Iterator[None]:
+    def _storage_errors(self, done: str) -> Iterator[None]:
         try:
             yield
         except DataCorruption as error:

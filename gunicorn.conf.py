@@ -1,4 +1,4 @@
-"""How gunicorn serves Hakken; it reads this file by itself. PORT and WEB_CONCURRENCY are gunicorn's own settings."""
+"""Configuration of gunicorn, which reads this file by itself. PORT and WEB_CONCURRENCY are its own settings."""
 
 import gc
 import os
@@ -19,28 +19,29 @@ def _settings() -> Settings:
     try:
         return Settings.from_environ(os.environ)
     except ConfigError:
-        return Settings()  # on_starting says what is wrong, and ends
+        return Settings()  # on_starting reports the error and exits
 
 
 _chosen = _settings()
 
 worker_class = Worker
 if "WEB_CONCURRENCY" not in os.environ:
-    # One a core, for the work is arithmetic; two at least, so that one serves while the other is replaced.
+    # One per core, since the work is computing; two at least, so that one serves while the other is replaced.
     workers = max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 threads = _chosen.threads
 raw_env = [
-    # Requests run side by side: a BLAS with threads would fight them for the cores. Set before NumPy is loaded.
+    # Requests run in parallel, and BLAS threads would compete for the cores. Set before NumPy is loaded.
     f"{name}=1"
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     if name not in os.environ
 ]
-# Each worker opens the model itself, so that one that is replaced later has the newest, not that of the first hour; the
-# code is loaded before they are forked, see `when_ready`.
+# Each worker opens the model itself, so that a worker started later has the newest one; the code is loaded before they
+# are forked, see `when_ready`.
 preload_app = False
-max_requests, max_requests_jitter = 20_000, 5_000  # what leaks is given back; not by all workers at once
-graceful_timeout = int(_chosen.request_deadline) + 10  # what is in hand is answered or cut off by then
-timeout = 30  # the thread that accepts reports every second, whatever requests do
+# This limits the effect of memory leaks; the jitter keeps workers from restarting together.
+max_requests, max_requests_jitter = 20_000, 5_000
+graceful_timeout = int(_chosen.request_deadline) + 10  # requests are answered or cut off by then
+timeout = 30  # the accepting thread reports every second, independent of requests
 keepalive = 5
 _memory = "/dev/shm"  # noqa: S108  # gunicorn makes a file without a name there
 worker_tmp_dir = _memory if os.access(_memory, os.W_OK) else None  # a worker's report must not wait for a disk
@@ -50,7 +51,7 @@ logconfig_dict = logs.configuration(
 )
 limit_request_line = 8190  # an address may hold 200 picks, 100 titles to leave out, and all other choices
 control_socket_disable = True  # it would write to a home that a server may not have
-forwarded_allow_ips = ""  # whom to believe about visitors is HAKKEN_PROXIES' business, not gunicorn's
+forwarded_allow_ips = ""  # HAKKEN_PROXIES decides which proxies are trusted, not gunicorn
 worker_connections = memory.room_for(1000)
 access_log_format = '%(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'  # no query string, for it holds the username
 
@@ -69,7 +70,7 @@ def on_starting(server: Any) -> None:  # noqa: ANN401  # gunicorn's signature
         check_limit_storage(settings)
     except ConfigError as error:
         sys.exit(f"hakken: {error}")
-    os.register_at_fork(after_in_parent=_hear_again)
+    os.register_at_fork(after_in_parent=_unblock_sigterm)
     Worker.waiting, Worker.seconds = settings.waiting, settings.request_deadline
     try:
         metric_files.make_directory()
@@ -77,15 +78,15 @@ def on_starting(server: Any) -> None:  # noqa: ANN401  # gunicorn's signature
         server.log.warning("No directory for metrics can be made (%s): each worker counts for itself.", error.strerror)
 
 
-def _hear_again() -> None:
+def _unblock_sigterm() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
-    """Keep the garbage collector from what is here already: what it touches is shared with workers no more.
+    """Exclude existing objects from garbage collection, which would unshare their memory pages.
 
-    And keep SIGTERM back, which a new worker would take for its starter's: told to stop before it hears signals itself,
-    it would hear nothing, and be killed when `graceful_timeout` is over.
+    Also block SIGTERM until the worker handles signals itself: until then it has inherited the master's handler, would
+    ignore the signal, and be killed after `graceful_timeout`.
     """
     gc.freeze()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -97,9 +98,9 @@ def when_ready(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signa
 
 
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401  # gunicorn's signature
-    """Tell the application how many threads there really are, for gunicorn's own options go before ours."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until it hears signals itself there is nobody to answer
-    _hear_again()
+    """Tell the application the effective number of threads, since gunicorn's own options override ours."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until it handles signals itself, it has no request to finish
+    _unblock_sigterm()
     os.environ[THREADS] = str(max(worker.cfg.threads, 2))
     memory.use_one_malloc_arena()
     memory.collect_less_often()
@@ -107,10 +108,10 @@ def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401  # gunicorn's s
 
 
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
-    """Keep what an ended worker has counted."""
+    """Keep the counters of an ended worker."""
     metric_files.merge_ended_worker(worker.pid)
 
 
 def on_exit(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
-    """Leave nothing behind."""
+    """Remove the directory of the counters."""
     metric_files.remove_directory()

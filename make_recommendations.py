@@ -23,11 +23,11 @@ from hakken.errors import ModelError
 from hakken.files import cache_directory
 from hakken.lists import mal_export
 from hakken.model import store
-from hakken.model.fetching import fetch
-from hakken.model.places import BUCKET_SCHEME, Directory, Place
-from hakken.model.pointer import POINTER_NAME
+from hakken.model.current_version import CURRENT_NAME
 from hakken.ratings import Preferences, Recommendations, Site, UserList, Username
 from hakken.recommend import recommend
+from hakken.registry.fetch import fetch
+from hakken.registry.storage import BUCKET_SCHEME, DirectoryStore, ObjectStore
 from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListSources
 
@@ -65,24 +65,24 @@ def make_recommendations(
     return recommend(user_list, bundle, preferences, today or datetime.now(UTC).date())
 
 
-def place_of(model: str) -> Place:
-    """The storage that a setting names: a bucket or a directory.
+def open_store(model: str) -> ObjectStore:
+    """The object store that a setting names: a bucket, or a directory.
 
     Raises:
-        StorageError: it names none, or it can't be accessed.
+        StorageError: the address is invalid, or the bucket can't be used.
     """
     if not model.startswith(BUCKET_SCHEME):
-        return Directory.at(model)
-    # Importing Google's client takes half a second, which a model on disk should not wait for.
-    from create_gcs_local_file import Bucket  # noqa: PLC0415  # see above
+        return DirectoryStore.at(model)
+    # Google's client takes half a second to load, which a model on disk should not wait for.
+    from create_gcs_local_file import Bucket  # noqa: PLC0415  # as said
 
     return Bucket(model)
 
 
-def mirrored(settings: Settings) -> Path:
-    """The directory of the versions that this machine has fetched of the model that is served."""
+def mirror_directory(settings: Settings) -> Path:
+    """Where this machine keeps the versions that it has fetched of the model that is served."""
     model = settings.model
-    name = quote(model if model.startswith(BUCKET_SCHEME) else str(Directory.at(model)), safe="")
+    name = quote(model if model.startswith(BUCKET_SCHEME) else str(DirectoryStore.at(model)), safe="")
     if len(name) > MAX_NAME_LENGTH:
         name = f"{name[:MAX_NAME_LENGTH]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
     return cache_directory(settings.cache_dir) / "models" / name
@@ -99,12 +99,12 @@ def open_bundle(settings: Settings) -> ModelBundle:
     if settings.model == store.EMBEDDED:
         return ModelBundle.read(store.open_artefact(store.EMBEDDED))
     if not settings.model.startswith(BUCKET_SCHEME):
-        return ModelBundle.read(store.open_artefact(Directory.at(settings.model).root))
-    versions = mirrored(settings)
+        return ModelBundle.read(store.open_artefact(DirectoryStore.at(settings.model).root))
+    versions = mirror_directory(settings)
     try:
-        fetch(place_of(settings.model), versions, accept=ModelBundle.read)
+        fetch(open_store(settings.model), versions, accept=ModelBundle.read)
     except ModelError as error:
-        if not (versions / POINTER_NAME).exists():
+        if not (versions / CURRENT_NAME).exists():
             raise
         log.error("Serving the model fetched last, since %s", error)  # noqa: TRY400  # a sentence, no traceback
     return ModelBundle.read(store.open_artefact(versions))

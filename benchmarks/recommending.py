@@ -20,12 +20,12 @@ from benchmarks import machine
 from benchmarks.serving import popular_list, report, times
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
-from hakken.model import Columns, Manifest, Model, Parameters, store
+from hakken.model import ListColumns, Manifest, Model, Parameters, store
 from hakken.model.arrays import FEW_WATCHERS, QUANTA, Array, Arrays, Float64s, Int64s, index_type, unpack
 from hakken.model.manifest import Sizes
 from hakken.ratings import FranchiseRule, Order, Preferences, UserList
 from hakken.recommend import recommend
-from hakken.recommend.series import Watched, order_factor
+from hakken.recommend.series_rules import Watched, order_factor
 from hakken.training.attributes import LEAST_SHARE
 
 N_ITEMS, K_STORED, N_USERS, MU = 14_000, 200, 100_000, 7.6
@@ -204,7 +204,7 @@ def _beside_the_loop(bundle: ModelBundle, runs: int) -> None:
     user_list = popular_list(bundle, LENGTHS[0])
     preferences = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True)
     parameters = bundle.model.manifest.parameters
-    watched = Watched.of(Columns.of(user_list), bundle.facts.places)
+    watched = Watched.of(ListColumns.of(user_list), bundle.facts.anime_index)
     factor = order_factor(watched, bundle.facts.series, parameters.skipped, parameters.ahead)
     order = dict(zip(bundle.model.arrays.anime_ids.tolist(), factor.tolist(), strict=True))
     loop = Straightforward(bundle.model)

@@ -1,4 +1,4 @@
-"""What recommendations are made from: a model and the catalogue that goes with it."""
+"""The model bundle: a model and its catalogue, and the catalogue's facts as arrays by the model's rows."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from hakken.catalogue import FILE_NAME, Anime, Catalogue, Columns
+from hakken.catalogue import FILE_NAME, Anime, Catalogue, CatalogueColumns
 from hakken.errors import StorageError
 from hakken.model import Model
 from hakken.model.arrays import MIN_TITLES, Arrays, Int32s, Int64s
@@ -25,17 +25,17 @@ NO_PART = np.iinfo(np.int32).max
 Kind = TypeVar("Kind", np.bool_, np.int64)
 
 
-class Places:
-    """All anime that the catalogue or the model knows, numbered by their ids: a list may hold any of them.
+class AnimeIndex:
+    """All anime in the catalogue or the model, by ascending id; a *position* is an index into this order.
 
     Attributes:
-        ids: `(n_places,)` int64, MyAnimeList ids, ascending.
-        of_row: `(n_items,)` int64, place of each of the model's rows.
-        row: `(n_places,)` int64, the model's row of each place, -1 where it has none.
-        part: `(n_places,)` int32, each place in its series' viewing order; `NO_PART` for specials and the like.
+        ids: `(n_anime,)` int64, MyAnimeList ids, ascending.
+        of_row: `(n_items,)` int64, position of each of the model's rows.
+        row: `(n_anime,)` int64, the model's row of each anime, -1 where it has none.
+        part: `(n_anime,)` int32, place in its series' viewing order; `NO_PART` for specials and the like.
     """
 
-    def __init__(self, model: Model, columns: Columns) -> None:
+    def __init__(self, model: Model, columns: CatalogueColumns) -> None:
         known = model.arrays.anime_ids
         self.ids: Int64s = np.union1d(known, columns.ids).astype(np.int64)
         self.of_row: Int64s = np.searchsorted(self.ids, known)
@@ -47,7 +47,7 @@ class Places:
         self.part[self._described] = np.where(alone, 1, np.where(columns.part > 0, columns.part, NO_PART))
 
     def groups(self, of_described: Int64s) -> Int64s:
-        """The group of each place, numbered from 0; a place that the catalogue lacks is one of its own.
+        """`(n_anime,)` int64: the group of each anime, numbered from 0; one that the catalogue lacks is its own group.
 
         Args:
             of_described: `(len(catalogue),)` int64, ids of the groups of the catalogue's anime.
@@ -57,45 +57,45 @@ class Places:
         return np.unique(group, return_inverse=True)[1].astype(np.int64)
 
     def of(self, anime_ids: Int64s) -> Int64s:
-        """Places of those of some anime that have one, in the order given."""
-        places: Int64s = np.searchsorted(self.ids, anime_ids)
-        places[places == len(self.ids)] = 0
-        return places[self.ids[places] == anime_ids] if len(self.ids) else places[:0]
+        """Positions of some anime, in the order given; unknown ids are left out."""
+        positions: Int64s = np.searchsorted(self.ids, anime_ids)
+        positions[positions == len(self.ids)] = 0
+        return positions[self.ids[positions] == anime_ids] if len(self.ids) else positions[:0]
 
 
-class Groups:
-    """Series, stories or universes as arrays: who belongs together, and in which order to watch it.
+class SeriesIndex:
+    """Series, stories or universes as arrays: which anime belong together, and in which order to watch them.
 
     Attributes:
         of_row: `(n_items,)` int64, the group of each of the model's rows, numbered from 0.
-        part_of_row: `(n_items,)` int32, `Places.part` of each row.
-        comes_later: `(n_items,)` bool, which rows are not where their series begins.
+        part_of_row: `(n_items,)` int32, `AnimeIndex.part` of each row.
+        comes_later: `(n_items,)` bool, rows that are not the first entry of their series.
     """
 
-    def __init__(self, model: Model, places: Places, of_described: Int64s) -> None:
-        self._places = places
-        self._group = places.groups(of_described)
+    def __init__(self, model: Model, index: AnimeIndex, of_described: Int64s) -> None:
+        self._index = index
+        self._group = index.groups(of_described)
         self._size = int(self._group.max(initial=-1)) + 1
-        self.of_row: Int64s = self._group[places.of_row]
-        self.part_of_row: Int32s = places.part[places.of_row]
+        self.of_row: Int64s = self._group[index.of_row]
+        self.part_of_row: Int32s = index.part[index.of_row]
         self.comes_later: Mask = self.part_of_row > 1
-        # Rows by group and, within one, in watching order; then by watchers.
+        # Rows by group, within one in watching order, then by watchers.
         self._order: Int64s = np.lexsort((-model.arrays.watchers, self.part_of_row, self.of_row))
         self._group_in_order: Int64s = self.of_row[self._order]
-        main = np.flatnonzero(places.part < NO_PART)
-        self._main: Int64s = main[np.lexsort((places.part[main], self._group[main]))]
+        main = np.flatnonzero(index.part < NO_PART)
+        self._main: Int64s = main[np.lexsort((index.part[main], self._group[main]))]
 
     def __len__(self) -> int:
         return self._size
 
-    def any_of(self, places: Int64s) -> Mask:
-        """Which groups any of some places belongs to, `(n_groups,)` bool."""
+    def any_of(self, positions: Int64s) -> Mask:
+        """The groups of the anime at some positions, `(n_groups,)` bool."""
         touched = np.zeros(len(self), dtype=np.bool_)
-        touched[self._group[places]] = True
+        touched[self._group[positions]] = True
         return touched
 
     def first_rows(self, candidates: Mask, groups: Mask) -> Int64s:
-        """Inner indices of the candidate that comes first in each of some groups.
+        """Inner index of the first candidate of each of some groups.
 
         Args:
             candidates: `(n_items,)`.
@@ -104,41 +104,41 @@ class Groups:
         left = np.flatnonzero(candidates[self._order] & groups[self._group_in_order])
         return self._order[left[firsts(self._group_in_order[left])]]
 
-    def last_part(self, places: Int64s) -> Int32s:
-        """The latest main entry of each group that some places hold, `(n_groups,)` int32; 0 where there is none."""
-        main = places[self._places.part[places] < NO_PART]
+    def last_part(self, positions: Int64s) -> Int32s:
+        """The latest part among some positions, by group, `(n_groups,)` int32; 0 where there is none."""
+        main = positions[self._index.part[positions] < NO_PART]
         last = np.zeros(len(self), dtype=np.int32)
-        np.maximum.at(last, self._group[main], self._places.part[main])
+        np.maximum.at(last, self._group[main], self._index.part[main])
         return last
 
     def next_rows(self, seen: Int64s, groups: Mask) -> Int64s:
-        """Inner indices, ascending, of the next main entry of some groups that is not among the seen places.
+        """Inner indices, ascending, of the next main entry of some groups that is not at a seen position.
 
-        An entry that the model does not know is not passed over: nothing is next in its group.
+        An entry without a row is not skipped: its group then has no next entry.
         """
         unseen = np.ones(len(self._group), dtype=np.bool_)
         unseen[seen] = False
         left = self._main[unseen[self._main] & groups[self._group[self._main]]]
-        rows = self._places.row[left[firsts(self._group[left])]]
+        rows = self._index.row[left[firsts(self._group[left])]]
         return np.sort(rows[rows >= 0])
 
 
 def firsts(groups: Int64s) -> Mask:
-    """Which entries, `(n,)`, are the first of their group, where each group's entries stand side by side."""
+    """Which entries, `(n,)` bool, are the first of their group, where each group's entries are contiguous."""
     first = np.ones(len(groups), dtype=np.bool_)
     first[1:] = groups[1:] != groups[:-1]
     return first
 
 
 class Facts:
-    """What the catalogue knows of the model's rows, as arrays; each is made when it is first asked for."""
+    """The catalogue's facts by the model's rows, as arrays; each is computed on first access."""
 
     def __init__(self, model: Model, catalogue: Catalogue) -> None:
         self._model = model
         self._catalogue = catalogue
 
     @property
-    def _columns(self) -> Columns:
+    def _columns(self) -> CatalogueColumns:
         return self._catalogue.columns
 
     @cached_property
@@ -180,9 +180,9 @@ class Facts:
 
     @cached_property
     def attributes(self) -> frozenset[tuple[str, str]]:
-        """What titles are judged by that hardly anyone watched, beside type, years and series; as `attributes_of`.
+        """The attributes by which hardly watched titles are judged, beside type, years and series; see `attributes_of`.
 
-        It is what enough of the titles have that weights were learnt for: of studios, only the large ones.
+        They are those that enough titles with learnt weights have: of studios, only the large ones.
         """
         model = self._model
         if not model.mostly_by_attributes.any():
@@ -193,36 +193,36 @@ class Facts:
         return frozenset(attribute for attribute, count in counts.items() if count >= MIN_TITLES)
 
     @cached_property
-    def places(self) -> Places:
-        """All anime that are known of, with or without a row."""
-        return Places(self._model, self._columns)
+    def anime_index(self) -> AnimeIndex:
+        """All anime, with or without a row."""
+        return AnimeIndex(self._model, self._columns)
 
     @cached_property
     def beside(self) -> Mask:
-        """`(n_items,)` bool: specials, recaps, music videos and the like, no recommendations of their own."""
+        """`(n_items,)` bool: specials, recaps, music videos and the like, not recommended on their own."""
         return self._of_rows(self._columns.beside)
 
     @cached_property
     def lone_films(self) -> Mask:
-        """`(n_items,)` bool: films that are all of their series."""
+        """`(n_items,)` bool: films that are their whole series."""
         columns = self._columns
         alone = self._of_rows((columns.series == columns.ids) & (columns.part == 0))
         return alone & self.types.get("movie", np.False_)
 
     @cached_property
-    def series(self) -> Groups:
-        """What one would call one show."""
-        return Groups(self._model, self.places, self._columns.series)
+    def series(self) -> SeriesIndex:
+        """Series: what one would call one show."""
+        return SeriesIndex(self._model, self.anime_index, self._columns.series)
 
     @cached_property
-    def stories(self) -> Groups:
-        """Series and other tellings of the same."""
-        return Groups(self._model, self.places, self._columns.story)
+    def stories(self) -> SeriesIndex:
+        """Stories: series and retellings of the same."""
+        return SeriesIndex(self._model, self.anime_index, self._columns.story)
 
     @cached_property
-    def universes(self) -> Groups:
-        """What is related in any way."""
-        return Groups(self._model, self.places, self._columns.universe)
+    def universes(self) -> SeriesIndex:
+        """Universes: what is related in any way."""
+        return SeriesIndex(self._model, self.anime_index, self._columns.universe)
 
     def _of_rows(self, column: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
         """A column by the model's rows; 0 where the catalogue lacks one."""
@@ -243,7 +243,7 @@ class Facts:
 
 
 def attributes_of(anime: Anime) -> set[tuple[str, str]]:
-    """What can be told of a title without anyone's having watched it: the fact's name in `Anime`, and its value."""
+    """The attributes of a title that don't depend on viewers: pairs of the fact's name in `Anime` and its value."""
     made_from = (anime.made_from,) if anime.made_from else ()
     several = {"genres": anime.genres, "studios": anime.studios, "tags": anime.tags, "made_from": made_from}
     return {(name, value) for name, values in several.items() for value in values}
@@ -251,7 +251,7 @@ def attributes_of(anime: Anime) -> set[tuple[str, str]]:
 
 @dataclass(frozen=True, eq=False)
 class ModelBundle:
-    """Model and catalogue of one artefact; they are opened, and one day replaced, together."""
+    """Model and catalogue of one artefact, opened and replaced together."""
 
     model: Model
     catalogue: Catalogue
@@ -263,10 +263,10 @@ class ModelBundle:
 
     @classmethod
     def read(cls, artefact: Artefact) -> Self:
-        """Open what a verified artefact holds.
+        """Open a verified artefact.
 
         Raises:
-            ArtefactCorrupt: its files are whole, yet can't be used.
+            ArtefactCorrupt: its files are intact, yet unusable.
             StorageError: they can't be read just now, or there is too little memory.
         """
         try:
@@ -275,7 +275,7 @@ class ModelBundle:
             raise StorageError(f"There is too little memory to open the model in {artefact.directory}.") from error
 
     def warm(self) -> None:
-        """Make all that is else made when it is first asked for, so that nobody has to wait for it."""
+        """Compute all that is else computed on first access, so that no request waits for it."""
         for one in (self.model, self.catalogue, self.facts):
             for name, value in vars(type(one)).items():
                 if isinstance(value, cached_property):
@@ -283,10 +283,10 @@ class ModelBundle:
 
 
 def put_catalogue(directory: Path, catalogue: Catalogue) -> Artefact:
-    """Give an artefact another catalogue, whole or not at all; its arrays stay as they are, to the byte.
+    """Replace an artefact's catalogue, completely or not at all; its arrays stay the same to the byte.
 
-    Its version changes with its manifest, though not the date on which it was trained. One of an earlier schema becomes
-    one of today's, with the arrays and parameters that it lacks as they are taken to be when it is opened.
+    Its version changes with its manifest, though not the date on which it was trained. An artefact of an earlier schema
+    is converted to the current one, with the arrays and parameters that opening it assumes.
 
     Args:
         directory: the artefact's own, which is replaced.
@@ -313,7 +313,7 @@ def put_catalogue(directory: Path, catalogue: Catalogue) -> Artefact:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Let a file that nobody ever changes have a second name or, where a disk knows none, a second self."""
+    """Hard-link a file, which is never changed, or copy it where the disk has no hard links."""
     try:
         os.link(source, target)
     except OSError:

@@ -1,11 +1,10 @@
-"""The catalogue: what is known about each anime. A fact it lacks is left out; nothing is guessed.
+"""The catalogue: the facts about each anime. Unknown facts are left out; nothing is guessed.
 
 On disk it is gzipped JSON Lines, one anime a line, without the fields that are unknown.
 """
 
 import gzip
 import re
-import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -26,24 +25,20 @@ FILE_NAME = "catalogue.jsonl.gz"
 ADULT_GENRE = "Hentai"
 FIRST_MONTHS = {"winter": 1, "spring": 4, "summer": 7, "fall": 10}
 MAX_NAME = 300
-"""Characters of a name that are read."""
-BESIDE = frozenset(("side story", "special", "recap", "extra"))
-"""Kinds of entries that are no recommendations of their own."""
+"""Longest name, in characters; the rest is cut off."""
+SECONDARY_KINDS = frozenset(("side story", "special", "recap", "extra"))
+"""Kinds of series entries that are not recommended on their own."""
 LIKELY = 0.5
-"""Confidence from which on an inferred relation is rather true than not."""
+"""Confidence from which on an inferred relation is more likely true than not."""
 DATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
-"""1998-04-03, 1998-04 or 1998: not all is known of every day."""
-GZIP, GZIP_HEADER = b"\x1f\x8b\x08\x00", 10
-"""How a file without a name in its header begins, and how long that is."""
-MAX_SIZE = 2**28
-"""Bytes of text that memory is kept free for at once, whatever a file says of its size."""
+"""1998-04-03, 1998-04 or 1998."""
 
 Int64s = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
 class Related(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One way in which an anime is related to another."""
+    """A relation of an anime to another."""
 
     anime_id: Annotated[AnimeId, Meta(description="MyAnimeList id of the other.")]
     relation: Annotated[str, Meta(description='What the other is to it, in MyAnimeList\'s words, such as "Sequel".')]
@@ -54,7 +49,7 @@ class Related(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def likely(self) -> bool:
-        """Whether it is sure enough to be told to people; otherwise it only tells what may be of one series."""
+        """Whether it is sure enough to be shown; otherwise it is only used to find series."""
         return self.confidence is None or self.confidence >= LIKELY
 
 
@@ -62,7 +57,7 @@ class Link(msgspec.Struct, frozen=True):
     """Where an anime can be watched."""
 
     name: Annotated[str, Meta(description="Of the service.")]
-    url: Annotated[str, Meta(description="As the site gave it; whoever shows it looks first whether it may be shown.")]
+    url: Annotated[str, Meta(description="As the site gave it; unchecked: check it before showing it.")]
 
 
 class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -82,11 +77,13 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     studios: Annotated[tuple[str, ...], Meta(description="In lower case.")] = ()
     mean: Annotated[float | None, Meta(description="The site's mean score, 1-10.")] = None
     members: Annotated[int | None, Meta(description="How many people have it on their lists at the site.")] = None
-    picture: Annotated[str | None, Meta(description="Address of a cover.")] = None  # as a site gave it: unchecked
-    synopsis: Annotated[str | None, Meta(description="What it is about, in plain text.")] = None
+    picture: Annotated[str | None, Meta(description="Address of a cover; unchecked: check it before showing it.")] = (
+        None
+    )
+    synopsis: Annotated[str | None, Meta(description="Plain text.")] = None
     relations: Annotated[
         tuple[Related, ...] | None,
-        Meta(description="How it is related to others; null where nobody has asked, empty where there are none."),
+        Meta(description="To other anime; null where no site was asked, empty where there are none."),
     ] = None
     streaming: Annotated[tuple[Link, ...], Meta(description="Where it can be watched.")] = ()
     made_from: Annotated[
@@ -95,16 +92,14 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             description="What it was made from, in MyAnimeList's words in lower case: original, manga, light novel …."
         ),
     ] = None
-    tags: Annotated[
-        tuple[str, ...], Meta(description='What it has in it, the most characteristic first, such as "Time Travel".')
-    ] = ()
+    tags: Annotated[tuple[str, ...], Meta(description='Such as "Time Travel", the most characteristic first.')] = ()
     adult: Annotated[bool, Meta(description="For adults only.")] = False
     series: Annotated[
         AnimeId | None,
         Meta(
             description="Id of the anime with which its series begins; null where it stands alone. See hakken.series."
         ),
-    ] = msgspec.field(default=None, name="franchise")  # as models of schema 3 have it
+    ] = msgspec.field(default=None, name="franchise")  # its name in models of schema 3
     part: Annotated[
         int | None,
         Meta(
@@ -115,31 +110,31 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: Annotated[
         str | None,
         Meta(
-            description="What it is in its series: main, film, side story, special, recap or extra; null where nobody "
-            "looked."
+            description="Within its series: main, film, side story, special, recap or extra; null where it was not "
+            "computed."
         ),
     ] = None
     probable: Annotated[
-        bool, Meta(description="Whether only its titles make it likely that it belongs to its series.")
+        bool, Meta(description="Whether it belongs to its series only by the likelihood of titles.")
     ] = False
     story: Annotated[
         AnimeId | None,
-        Meta(description="Id of the series that its story was first told in; null where there is no other telling."),
+        Meta(description="Id of the series that first told its story; null where there is no retelling."),
     ] = None
     universe: Annotated[
-        AnimeId | None, Meta(description="The same of what is related otherwise; null where nothing is.")
-    ] = msgspec.field(default=None, name="saga")  # the same
+        AnimeId | None, Meta(description="Id of the first series of its universe; null where it has none.")
+    ] = msgspec.field(default=None, name="saga")  # as above
 
     @property
     def relations_asked(self) -> bool:
-        """Whether a site told how it is related; what was only inferred is less than what a site says."""
+        """Whether its relations come from a site, rather than being unknown or only inferred."""
         return self.relations is not None and not (
             self.relations and all(one.confidence is not None for one in self.relations)
         )
 
     @property
     def first_month(self) -> int | None:
-        """The month, 1-12, with which the season begins in which it was first shown; None: nobody knows."""
+        """First month, 1-12, of the season in which it was first shown; None where that is unknown."""
         return FIRST_MONTHS.get((self.season or "").partition(" ")[0].lower())
 
     @property
@@ -149,12 +144,12 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def spaced(words: str) -> str:
-    """Words that a site may have joined by underscores, such as "light_novel"."""
+    """Replace underscores by spaces, as in "light_novel"."""
     return " ".join(words.replace("_", " ").split())
 
 
 def made_from(words: str) -> str | None:
-    """What an anime was made from, in the catalogue's words; None for words that say nothing."""
+    """What an anime was made from, in the catalogue's words; None for "other" and "unknown"."""
     name = spaced(words).lower().replace("4 koma", "4-koma")
     return None if name in {"", "other", "unknown"} else name
 
@@ -164,20 +159,20 @@ def mal_page(anime_id: int) -> str:
     return f"https://myanimelist.net/anime/{anime_id}"
 
 
-class Columns(NamedTuple):
-    """What titles are chosen and grouped by: of all of a catalogue's, in the order of their ids, `(n,)` int64 each.
+class CatalogueColumns(NamedTuple):
+    """Facts that titles are filtered and grouped by, in the order of their ids, `(n,)` int64 each.
 
     Attributes:
         ids: MyAnimeList ids, ascending.
         year: 0 where it is unknown, as members and part.
         members: how many people have it on their lists at the site.
         series: id of the anime with which its series begins: its own where it stands alone.
-        story: the same of its story; that of its series where this is told once.
-        universe: the same of its universe; that of its story where there is nothing else.
+        story: id of its story: that of its series where there is no retelling.
+        universe: id of its universe: that of its story where it has none.
         part: in the series' viewing order.
         adult: `(n,)` bool, for adults only.
         probable: `(n,)` bool, see `Anime`.
-        beside: `(n,)` bool, what is no recommendation of its own: specials, recaps, music videos and the like.
+        beside: `(n,)` bool, not recommended on its own: specials, recaps, music videos and the like.
         types: each type → the positions of its anime.
         genres: each genre → the same.
     """
@@ -197,13 +192,13 @@ class Columns(NamedTuple):
 
     @classmethod
     def of(cls, anime: Iterable[Anime]) -> Self:
-        """Take them out of some anime, which stand in the order of their ids."""
+        """Collect the facts of some anime, ordered by id."""
         rows: list[tuple[int, ...]] = []
         types: dict[str, list[int]] = {}
         genres: dict[str, list[int]] = {}
         for position, one in enumerate(anime):
-            circles = (one.series, one.story, one.universe, one.part)
-            facts = (one.year, one.members, *circles, one.adult, one.probable, one.kind in BESIDE)
+            groups = (one.series, one.story, one.universe, one.part)
+            facts = (one.year, one.members, *groups, one.adult, one.probable, one.kind in SECONDARY_KINDS)
             rows.append((one.anime_id, *(fact or 0 for fact in facts)))
             if one.type:
                 types.setdefault(one.type, []).append(position)
@@ -223,9 +218,9 @@ def _arrays(positions: Mapping[str, list[int]]) -> dict[str, Int64s]:
 
 
 class Catalogue(Mapping[int, Anime]):
-    """Anime by MyAnimeList id, in the order of their ids.
+    """Anime by MyAnimeList id, ordered by id.
 
-    They are held as they stand in a file, a third of the size, and each is read when it is asked for, in 2 µs.
+    Held as encoded lines, a third of the size; each is decoded on access, in 2 µs.
     """
 
     def __init__(self, anime: Iterable[Anime]) -> None:
@@ -234,17 +229,17 @@ class Catalogue(Mapping[int, Anime]):
         self._titles: dict[int, str] = {}
 
     def anime(self, anime_id: int) -> Anime:
-        """What is known of an anime: of one that is not in the catalogue, a name that says its id."""
+        """An anime; for one that the catalogue lacks, only a title made of its id."""
         return self.get(anime_id) or Anime(anime_id=anime_id, title=f"MyAnimeList #{anime_id}")
 
     @cached_property
-    def columns(self) -> Columns:
-        """What titles are chosen and grouped by, of all of them.
+    def columns(self) -> CatalogueColumns:
+        """The facts that titles are filtered and grouped by, of all of them.
 
         Raises:
             ArtefactCorrupt: a line is not an anime.
         """
-        return Columns.of(self.values())
+        return CatalogueColumns.of(self.values())
 
     @cached_property
     def adult_ids(self) -> tuple[int, ...]:
@@ -253,46 +248,40 @@ class Catalogue(Mapping[int, Anime]):
 
     @cached_property
     def series(self) -> Mapping[int, tuple[int, ...]]:
-        """Each series of several anime, by where it begins → its main entries in viewing order.
-
-        Those that a catalogue lacks are left out of it.
-        """
-        return self._main_entries(self.columns.series)
+        """Each series of several anime, by its first entry → its main entries in the catalogue, in viewing order."""
+        ids, part, series = self.columns.ids, self.columns.part, self.columns.series
+        main = np.flatnonzero(part)
+        main = main[np.lexsort((part[main], series[main]))]
+        names, begins = np.unique(series[main], return_index=True)
+        entries = np.split(ids[main], begins[1:])
+        return {name: tuple(one.tolist()) for name, one in zip(names.tolist(), entries, strict=False)}
 
     def series_of(self, anime_id: int) -> int:
-        """The series of an anime: where it begins. One that stands alone, or that nobody knows, is its own."""
+        """Id of an anime's series: its first entry. One that stands alone or is unknown has its own id."""
         return self._group_of(anime_id, self.columns.series)
 
     def story_of(self, anime_id: int) -> int:
-        """The same of its story; a series that is told once is its own."""
+        """Id of an anime's story."""
         return self._group_of(anime_id, self.columns.story)
 
     def universe_of(self, anime_id: int) -> int:
-        """The same of its universe; a story that is in none is its own."""
+        """Id of an anime's universe."""
         return self._group_of(anime_id, self.columns.universe)
 
     def _group_of(self, anime_id: int, groups: Int64s) -> int:
         return int(groups[np.searchsorted(self.columns.ids, anime_id)]) if anime_id in self._lines else anime_id
 
-    def _main_entries(self, groups: Int64s) -> Mapping[int, tuple[int, ...]]:
-        ids, part = self.columns.ids, self.columns.part
-        main = np.flatnonzero(part)
-        main = main[np.lexsort((part[main], groups[main]))]
-        names, begins = np.unique(groups[main], return_index=True)
-        entries = np.split(ids[main], begins[1:])
-        return {name: tuple(one.tolist()) for name, one in zip(names.tolist(), entries, strict=False)}
-
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a catalogue file; what its lines say, beside the ids, is not looked at yet.
+        """Read a catalogue file; of its lines only the ids are decoded yet.
 
         Raises:
-            ArtefactCorrupt: the file is missing, is not gzip, or a line is not about an anime.
+            ArtefactCorrupt: the file is missing or not gzip, or a line has no id.
             StorageError: it can't be read just now.
         """
         catalogue = cls(())
         try:
-            text = _unpacked(path.read_bytes())
+            text = gzip.decompress(path.read_bytes())
             ids = [one.anime_id for one in msgspec.json.Decoder(_Line).decode_lines(text)]
             catalogue._lines = dict(sorted(zip(ids, text.splitlines(), strict=True), key=itemgetter(0)))
         except OSError as error:
@@ -311,7 +300,7 @@ class Catalogue(Mapping[int, Anime]):
 
     def title(self, anime_id: int) -> str:
         """The anime's title or, for one the catalogue lacks, its id in words."""
-        # Kept, since a list of recommendations names a hundred titles: reading them took a sixth of its time.
+        # Cached: a list of recommendations names a hundred titles, and decoding them took a sixth of its time.
         if anime_id not in self._titles:
             self._titles[anime_id] = self.anime(anime_id).title
         return self._titles[anime_id]
@@ -332,18 +321,8 @@ class Catalogue(Mapping[int, Anime]):
         return len(self._lines)
 
 
-def _unpacked(data: bytes) -> bytes:
-    """What is in a gzip file. Told the size, which stands at its end, zlib takes a third less time."""
-    if data.startswith(GZIP) and len(data) >= GZIP_HEADER + 8:
-        checksum, size = struct.unpack("<II", data[-8:])
-        text = zlib.decompress(memoryview(data)[GZIP_HEADER:], -zlib.MAX_WBITS, min(max(size, 1), MAX_SIZE))
-        if len(text) == size and zlib.crc32(text) == checksum:
-            return text
-    return gzip.decompress(data)  # it may be of several parts, or damaged
-
-
 class _Line(msgspec.Struct):
-    """Of which anime a line is."""
+    """The part of a line that is decoded at once."""
 
     anime_id: AnimeId
 

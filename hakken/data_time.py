@@ -1,4 +1,4 @@
-"""The time of the data: up to when the lists go that a model was trained on, as far as it is known.
+"""Data time: when the newest list that a model was trained on was read, as precisely as it is known.
 
 It is a year, a month, a day or a second, UTC: 2026, 2026-03, 2026-03-01 or 2026-03-01T12:00:00Z.
 """
@@ -13,7 +13,7 @@ _DAY = len("2026-03-01")
 
 
 def first_moment(text: str) -> datetime:
-    """The time as a moment, UTC; of a year, a month or a day, where it begins.
+    """A data time as a moment, UTC: the beginning of the year, month, day or second.
 
     Raises:
         ValueError: it has another form, or there is no such day.
@@ -33,7 +33,7 @@ def is_earlier(one: str, other: str) -> bool:
 
 
 def in_words(text: str) -> str:
-    """A time as a person says it, to the day at most: 2026, March 2026, 1 March 2026."""
+    """A data time for people, to the day at most: 2026, March 2026, 1 March 2026."""
     year, *rest = text[:_DAY].split("-")
     if not rest:
         return year

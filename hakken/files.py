@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever finds half of one, and places to keep what can be fetched again."""
+"""Writing files completely or not at all, and cache directories."""
 
 import atexit
 import logging
@@ -16,47 +16,46 @@ from platformdirs import user_cache_path
 from hakken.errors import ArtefactCorrupt, StorageError
 
 SITES = "sites"
-"""In the cache directory: what was had from sites, and how often they were asked."""
+"""Subdirectory of the cache directory for the HTTP cache and rate limits of sites."""
 
 _log = logging.getLogger(__name__)
 
 
 def cache_directory(chosen: str) -> Path:
-    """Where what can be fetched again is kept: where an operator says, or the user's cache directory."""
+    """The cache directory: the one that the operator chose, or the user's."""
     return Path(chosen) if chosen else user_cache_path("hakken")
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file; where nobody may look, or under a name that is too long, there is none."""
+    """Whether there is a file; False too where access is denied or the name is too long."""
     return os.path.isfile(path)  # noqa: PTH113  # Path's own raises there
 
 
 def unread(what: str, error: OSError) -> ArtefactCorrupt | StorageError:
-    """What it means that a file of a model can't be read: the file's fault for good, or the machine's for now.
+    """The error for a file of a model that can't be read: corrupt if it is missing or invalid, else a storage error.
 
-    A disk or a network that fails, too many open files, too little memory, a right that is lacking: none of them says
-    anything against the model.
+    A failing disk or network, too many open files, too little memory or a missing permission say nothing about the
+    model.
 
     Args:
         what: the file, as the beginning of a sentence.
         error: what reading it failed with.
     """
     missing = isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError)
-    if missing or error.errno is None:  # without a number it is not the system that complains, but a reader of formats
+    if missing or error.errno is None:  # an error without a number comes from a decoder, not from the system
         return ArtefactCorrupt(f"{what} can't be read: {error.strerror or error}.")
     return StorageError(f"{what} could not be read just now: {error.strerror}.")
 
 
 def is_ours(path: Path) -> bool:
-    """Whether there is a file that we can read, and that nobody but us or the machine's own administrator wrote."""
+    """Whether there is a readable file that belongs to us or to root."""
     return is_file(path) and os.access(path, os.R_OK) and path.stat().st_uid in {0, os.geteuid()}
 
 
 def private_directory(path: Path) -> Path | None:
-    """Make a directory that no other user of the machine can look into.
+    """Make a directory that no other user can read.
 
-    Where it can't be made or written to, a temporary one takes its place for as long as this process lives; None where
-    there is no place for that either.
+    Where that fails, make a temporary one that is removed when the process ends; None where that fails too.
     """
     try:
         make_private(path)
@@ -73,7 +72,7 @@ def private_directory(path: Path) -> Path | None:
 
 
 def make_private(path: Path) -> None:
-    """Make a directory that no other user of the machine can look into.
+    """Make a directory that no other user can read.
 
     Raises:
         OSError: it can't be made, or written to.
@@ -85,7 +84,7 @@ def make_private(path: Path) -> None:
 
 
 def check_database(file: Path, patience: float) -> None:
-    """Make sure that a file of SQLite's can be written to now; it is made where there is none.
+    """Check that an SQLite file can be written to; it is created where there is none.
 
     Args:
         file: to try.
@@ -101,10 +100,10 @@ def check_database(file: Path, patience: float) -> None:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file under another name; it takes its own when the block ends well, and vanishes when it does not.
+    """Open a file under a temporary name; it is renamed when the block succeeds, and removed when it raises.
 
     Raises:
-        OSError: it can't be written. What stood there is untouched.
+        OSError: it can't be written. An existing file is untouched.
     """
     staged = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -1,7 +1,7 @@
-"""One anime among the others. Pure: no file, no network, no clock.
+"""Neighbours and ranks of one anime. Pure: no file, no network, no clock.
 
-What is *nearest* goes by how people scored, by `sim`; what is *also liked* by what they chose to watch and liked, by
-the preference weights. Of an anime that the model learnt from nobody neither is known, and both are empty.
+*Nearest* anime are found by `sim`, from how people scored; *also liked* ones by the preference weights, from what they
+chose to watch and liked. An anime that the model did not learn from users has neither.
 """
 
 from typing import Annotated
@@ -17,7 +17,7 @@ N_SHOWN = 10
 
 
 class Neighbour(msgspec.Struct, frozen=True):
-    """An anime that was scored alike."""
+    """An anime that was scored similarly."""
 
     anime_id: Annotated[int, Meta(description="MyAnimeList id.")]
     title: Annotated[str, Meta(description="As the catalogue has it.")]
@@ -40,9 +40,9 @@ class AlsoLiked(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where an anime stands among all that the model learnt from people; ties share the best rank."""
+    """Ranks of an anime among all that the model learnt from users. Equal ones share the best rank."""
 
-    titles: Annotated[int, Meta(description="How many there are.")]
+    titles: Annotated[int, Meta(description="Number of those anime.")]
     watchers: Annotated[int, Meta(description="Training users who have it on their lists.")]
     watchers_rank: Annotated[int, Meta(description="From 1, the most watched.")]
     members: Annotated[
@@ -51,7 +51,7 @@ class Standing(msgspec.Struct, frozen=True):
     members_rank: Annotated[
         int | None, Meta(description="The same among titles whose members are known; null where its own are not.")
     ]
-    members_of: Annotated[int, Meta(description="How many those are.")]
+    members_of: Annotated[int, Meta(description="Number of those titles.")]
     raters: Annotated[int, Meta(description="Training users who scored it.")]
     b_i: Annotated[
         float,
@@ -64,7 +64,7 @@ class Standing(msgspec.Struct, frozen=True):
         int | None,
         Meta(description="By bias, among titles with at least `min_raters` raters; null where it has fewer."),
     ]
-    rating_of: Annotated[int, Meta(description="How many those are.")]
+    rating_of: Annotated[int, Meta(description="Number of those titles.")]
     better_than: Annotated[
         float | None, Meta(description="The part of those, 0-1, that have a lower bias; null where it has no rank.")
     ]
@@ -73,12 +73,12 @@ class Standing(msgspec.Struct, frozen=True):
 def nearest(
     anime_id: int, bundle: ModelBundle, n: int = N_SHOWN, *, adult: bool | None = None
 ) -> tuple[Neighbour, ...]:
-    """Find the anime that were scored most alike.
+    """Find the anime that were scored most similarly.
 
     Args:
         anime_id: MyAnimeList id.
         bundle: model and catalogue.
-        n: how many, at most.
+        n: largest number of results.
         adult: whether titles for adults may be among them; by default, only if the anime itself is one.
 
     Returns:
@@ -100,7 +100,7 @@ def nearest(
 def also_liked(
     anime_id: int, bundle: ModelBundle, n: int = N_SHOWN, *, adult: bool | None = None
 ) -> tuple[AlsoLiked, ...]:
-    """Find what speaks loudest for itself to those who watched and liked an anime; the arguments are `nearest`'s.
+    """Find the anime with the largest preference weights of another; same arguments as `nearest`.
 
     Returns:
         By falling weight, of equal ones the lower id first; only what has a positive weight and was watched by enough.
@@ -113,14 +113,14 @@ def also_liked(
     rows = arrays.pref_indices[entries]
     weights: Float64s = arrays.pref_scale[rows].astype(np.float64) * arrays.pref_values[entries]
     best = np.lexsort((rows, -weights))
-    # What hardly anyone watched nobody can have liked: its weights come from its series.
+    # Hardly watched titles have weights from attributes only, which is not "liked by people".
     seen = ~bundle.model.mostly_by_attributes[rows[best]]
     best = best[(weights[best] > 0) & seen & _allowed(anime_id, bundle, rows[best], adult)][:n]
     return tuple(map(AlsoLiked, *_named(bundle, rows[best]), weights[best].tolist()))
 
 
 def standing(anime_id: int, bundle: ModelBundle) -> Standing | None:
-    """Say where an anime stands; None for one that the model learnt from nobody."""
+    """Compute an anime's ranks; None for one that the model did not learn from users."""
     [row], [learnt] = bundle.model.learnt_rows_of([anime_id])
     if not learnt:
         return None

@@ -1,4 +1,4 @@
-"""Ratings, lists and recommendations: the values that flow through Hakken, and the rules for status and score.
+"""Ratings, lists, preferences and recommendations: the types that all parts of Hakken share.
 
 Scores are MyAnimeList's whole points 1-10; 0 (in some tables -1) means "on the list, not scored".
 """
@@ -68,12 +68,12 @@ class Rating(msgspec.Struct, frozen=True):
 
     @property
     def scored(self) -> bool:
-        """Whether the entry feeds the prediction."""
+        """Whether the entry has a score."""
         return self.score >= MIN_SCORE
 
     @property
     def seen(self) -> bool:
-        """Whether the anime is off the table: everything on a list but what is only planned."""
+        """Whether the anime is never recommended: true for all but planned entries."""
         return self.status is not Status.PLAN_TO_WATCH
 
 
@@ -83,7 +83,7 @@ class UserList(msgspec.Struct, frozen=True):
     Attributes:
         ratings: the entries, in the order the source gave them.
         skipped: entries that the source held but that could not be read.
-        repeats: how many entries were overruled by a later one for the same anime.
+        repeats: number of entries that were replaced by a later one for the same anime.
     """
 
     ratings: tuple[Rating, ...] = ()
@@ -108,7 +108,7 @@ class UserList(msgspec.Struct, frozen=True):
 
     @property
     def scored(self) -> Iterator[Rating]:
-        """The entries with a score, which are what a prediction is made from."""
+        """The entries with a score."""
         return (rating for rating in self.ratings if rating.scored)
 
     @property
@@ -132,7 +132,7 @@ class Order(StrEnum):
 
 
 class FranchiseRule(StrEnum):
-    """What a list may hold of what the visitor has seen something of."""
+    """Which titles a list may hold of series that the visitor has begun."""
 
     NEW = "new"
     """No title of a series that they have begun."""
@@ -143,12 +143,12 @@ class FranchiseRule(StrEnum):
 
 
 class Planned(StrEnum):
-    """What becomes of titles that the visitor plans to watch."""
+    """How titles that the visitor plans to watch are treated."""
 
     SHOW = "show"
     HIDE = "hide"
     ONLY = "only"
-    """All others are left out: which of those to watch next?"""
+    """All others are left out."""
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -212,7 +212,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """What one entry of the visitor's own list says of a title."""
+    """The contribution of one entry of the visitor's own list to a title's score."""
 
     anime_id: Annotated[int, Meta(description="The entry's MyAnimeList id.")]
     title: Annotated[str, Meta(description="As the catalogue has it.")]
@@ -266,7 +266,7 @@ class Recommendation(msgspec.Struct, frozen=True):
 
 
 class Recommendations(msgspec.Struct, frozen=True):
-    """A ranked list and what the reader should know about how it came to be.
+    """A ranked list and notes on it.
 
     Attributes:
         recommendations: best first.

@@ -45,6 +45,12 @@ def embedded() -> ModelBundle:
     return ModelBundle.read(store.open_artefact(store.EMBEDDED))
 
 
+@pytest.fixture(scope="session")
+def versions(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Artefact]:
+    """Four versions of the small model. Not to be changed."""
+    return versions_of(trained, tmp_path_factory.mktemp("versions"), 4)
+
+
 def versions_of(trained: Path, root: Path, number: int) -> list[Artefact]:
     """Versions of a small model that are told apart by every title: "A 1", "B 1" and so on; genres go with them."""
     made = []

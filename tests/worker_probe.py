@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_info
 
 from ars_app import create_app
 from hakken.config import Settings
-from hakken.model import manifest, mirror
+from hakken.model import manifest
+from hakken.registry import sync
 from hakken.serving.logs import QuietAccessLogger
 from hakken.serving.worker import Worker
 
@@ -26,7 +27,7 @@ def create_probed_app() -> Flask:
 def create_schema_3_app() -> Flask:
     """The real application of a Hakken that reads schema 3 and no later one, as those before it did."""
     manifest.SCHEMA_VERSION = 3
-    mirror.HERE = "0.0.1/3"
+    sync.READER = "0.0.1/3"
     return create_app()
 
 

@@ -9,18 +9,18 @@ from hakken.cli.progress_bars import BYTES, show_progress
 from hakken.cli.signals import stop_on_signal
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew, LessThanServed, PublishedMeanwhile
 from hakken.model import store
-from hakken.model.places import BUCKET_SCHEME, Directory, Place
-from hakken.model.publishing import (
-    Figures,
-    Found,
-    Published,
-    bytes_of,
-    find,
-    hold_against,
+from hakken.registry.publish import (
+    PublishResult,
+    RemoteState,
+    VersionStatistics,
+    check_no_regression,
+    read_state,
     roll_back,
-    served_figures,
+    served_statistics,
+    total_bytes,
 )
-from hakken.model.publishing import publish as publish_to
+from hakken.registry.publish import publish as publish_to
+from hakken.registry.storage import BUCKET_SCHEME, DirectoryStore, ObjectStore
 
 
 class PublishConflict(click.ClickException):
@@ -67,31 +67,31 @@ def publish(arguments: tuple[str, ...], rollback: bool, force: bool, quiet: bool
                 with show_progress(stop, quiet=quiet) as progress, progress.stage("checking the model"):
                     artefact = store.open_artefact(arguments[0])
                     ModelBundle.read(artefact)
-                found = find(target)
-                _compare(artefact, target, found, force, quiet)
+                state = read_state(target)
+                _compare(artefact, target, state, force, quiet)
                 with (
                     show_progress(stop, quiet=quiet) as progress,
-                    progress.stage("uploading", bytes_of(artefact), BYTES) as advance,
+                    progress.stage("uploading", total_bytes(artefact), BYTES) as advance,
                 ):
-                    sentence = _sentence(publish_to(artefact, target, advance, found), target)
+                    sentence = _sentence(publish_to(artefact, target, advance, state), target)
         except PublishedMeanwhile as error:
             raise PublishConflict(f"{error} Look what is current there before you try again.") from error
     if not quiet:
         click.echo(sentence)
 
 
-def _compare(artefact: store.Artefact, target: Place, found: Found, force: bool, quiet: bool) -> None:
-    """Compare the model with the one that is served, if there is one, and refuse one that falls behind."""
-    if found.pointer is None:
+def _compare(artefact: store.Artefact, target: ObjectStore, state: RemoteState, force: bool, quiet: bool) -> None:
+    """Show what the model has beside the one that is served, if there is one, and refuse what falls behind it."""
+    if state.current is None:
         return
     try:
-        served, new = served_figures(target, found.pointer.named), Figures.of(artefact.manifest)
+        served, new = served_statistics(target, state.current.ref), VersionStatistics.of(artefact.manifest)
         if not quiet:
             before, after = served.written(), new.written()
             for name in after:
                 click.echo(f"{name:<12}{before[name]} → {after[name]}")
-        hold_against(served, new)
-    except ArtefactCorrupt as error:  # no server can open it, so any model is better
+        check_no_regression(served, new)
+    except ArtefactCorrupt as error:  # no server of today can open it, so that any model is better
         if not quiet:
             click.echo(f"What is current there can't be compared: {error}")
     except ArtefactTooNew as error:  # it may have more than this version can read
@@ -102,16 +102,16 @@ def _compare(artefact: store.Artefact, target: Place, found: Found, force: bool,
             raise FallsBehind(f"{error} {NEEDS_FORCE}") from error
 
 
-def _target(target: str) -> Place:
+def _target(target: str) -> ObjectStore:
     if not target.startswith(BUCKET_SCHEME):
-        return Directory.at(target)
-    # Google's client takes half a second to load, which other commands should not wait for.
-    from create_gcs_local_file import Bucket  # noqa: PLC0415  # loads slowly
+        return DirectoryStore.at(target)
+    # Google's client takes half a second to load, which the other commands should not wait for.
+    from create_gcs_local_file import Bucket  # noqa: PLC0415  # as said
 
     return Bucket(target)
 
 
-def _sentence(done: Published, target: Place) -> str:
+def _sentence(done: PublishResult, target: ObjectStore) -> str:
     if not done.moved:
         return f"{done.version} was the current version at {target} already."
     return f"{done.version} is the current version at {target}; {done.uploaded} files were uploaded."

@@ -1,15 +1,14 @@
 """What serving needs: the arrays, the artefact they are stored in, preference, prediction and ranking. NumPy only."""
 
 from hakken.model.arrays import Model
-from hakken.model.columns import Columns
+from hakken.model.list_columns import ListColumns
 from hakken.model.manifest import TEXTBOOK, Manifest, Parameters, People
-from hakken.model.prediction import Visitor, fold_in, predict
+from hakken.model.prediction import Visitor, fold_in, predict, top_n
 from hakken.model.preference import preference
-from hakken.model.ranking import top_n
 
 __all__ = [
     "TEXTBOOK",
-    "Columns",
+    "ListColumns",
     "Manifest",
     "Model",
     "Parameters",

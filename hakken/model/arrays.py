@@ -26,11 +26,11 @@ Int16s = npt.NDArray[np.int16]
 QUANTA = 2**16 - 1
 """A stored value of this much is its row's strongest similarity."""
 FEW_WATCHERS = 20.0
-"""Added to a title's watchers in a model of schema 3, so that one more or less decides nothing of its popularity."""
+"""Added to a title's watchers in a model of schema 3: it smooths the popularity of titles with few of them."""
 MIN_TITLES = 60
-"""An attribute that fewer watched titles have tells too little, and is none."""
+"""Least number of watched titles with an attribute; rarer attributes are ignored."""
 UNPACK_POWER = 1.25
-"""Steps grow with the similarity: 1e-6 near 0, where a weak neighbour's relative error counts, 2e-5 near 1."""
+"""Quantisation steps grow with the similarity: 1e-6 near 0, to keep the relative error low, 2e-5 near 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,20 +53,20 @@ class Arrays:
         sim_values: `(n_neighbours,)` uint16, packed similarity, see `unpack`.
         sim_scale: `(n_items,)` float32, similarity of a packed 1.
         sim_support: `(n_neighbours,)` uint16, or int32 where an anime has more than 65,535 raters and a pair might
-            too: n_ij, how many training users scored both. No prediction reads it: it takes no memory until someone
-            looks at an anime.
+            too: n_ij, how many training users scored both. No prediction reads it: it is paged in when an anime is
+            looked at.
         watchers: `(n_items,)` int32, how many training users watched the anime, scored or not.
         popularity: `(n_items,)` float32, q_i: the part of those who could have watched the anime that did, see
             docs/time.md.
         pref_indptr: `(n_items + 1,)` int64, where each row of the preference weights begins; a row is what was watched.
-        pref_indices: `(n_weights,)`, of `sim_indices`' type: the titles `i` that it speaks for or against.
+        pref_indices: `(n_weights,)`, of `sim_indices`' type: the titles `i` that the weights are for.
         pref_values: `(n_weights,)` int16, packed weights, `w_ji = pref_scale[i] · pref_values[p]`.
         pref_scale: `(n_items,)` float32, weight of a packed 1, of each title `i`.
-        attr_share: `(n_items,)` float32, c_i, how much attributes count for each title `i`; 0 where not at all.
+        attr_share: `(n_items,)` float32, c_i, weight of the attributes of each title `i`; 0 where they have none.
         attr_indptr: `(n_items + 1,)` int64, where the attributes of each title begin; none where `attr_share` is 0.
-        attr_indices: `(n_attributes_of_titles,)` uint16, which attributes a title has, ascending within it.
+        attr_indices: `(n_attributes_of_titles,)` uint16, the attributes of each title, ascending.
         attr_rows: `(n_items,)` int32, row of each watched anime in `attr_values`; -1 for one that has none.
-        attr_values: `(n_rows, n_attributes)` int8, packed: how much having watched `j` speaks for titles with an
+        attr_values: `(n_rows, n_attributes)` int8, packed weights of a watched title `j` for an
             attribute, `v_ja = attr_scale[a] · attr_values[attr_rows[j], a]`; see `hakken.model.preference`.
         attr_scale: `(n_attributes,)` float32, what a packed 1 is, of each attribute.
     """
@@ -114,38 +114,31 @@ class Arrays:
         return arrays
 
     def problem(self) -> str | None:
-        """Say what does not fit together, if anything."""
-        n_items, n_neighbours, n_weights = self.anime_ids.size, self.sim_indices.size, self.pref_indices.size
-        wanted = {
-            "anime_ids": ("int32", n_items),
-            "b_i": ("float64", n_items),
-            "raters": ("int32", n_items),
-            "sim_indptr": ("int64", n_items + 1),
-            "sim_indices": (index_type(n_items), n_neighbours),
-            "sim_values": ("uint16", n_neighbours),
-            "sim_scale": ("float32", n_items),
-            "sim_support": ("int32" if self.sim_support.dtype == "int32" else "uint16", n_neighbours),  # either will do
-            "watchers": ("int32", n_items),
-            "popularity": ("float32", n_items),
-            "pref_indptr": ("int64", n_items + 1),
-            "pref_indices": (index_type(n_items), n_weights),
-            "pref_values": ("int16", n_weights),
-            "pref_scale": ("float32", n_items),
-            "attr_share": ("float32", n_items),
-            "attr_indptr": ("int64", n_items + 1),
-            "attr_indices": ("uint16", self.attr_indices.size),
-            "attr_rows": ("int32", n_items),
-            "attr_values": ("int8", *self.attr_values.shape[:1], self.attr_scale.size),
-            "attr_scale": ("float32", self.attr_scale.size),
+        """The first inconsistency in types, shapes or values, if there is one."""
+        n, n_neighbours, n_weights = self.anime_ids.size, self.sim_indices.size, self.pref_indices.size
+        n_attributes, index, support = self.attr_scale.size, index_type(n), self.sim_support.dtype.name
+        wanted: dict[str, tuple[str, tuple[int, ...]]] = {
+            **dict.fromkeys(("anime_ids", "raters", "watchers", "attr_rows"), ("int32", (n,))),
+            **dict.fromkeys(("popularity", "sim_scale", "pref_scale", "attr_share"), ("float32", (n,))),
+            **dict.fromkeys(("sim_indptr", "pref_indptr", "attr_indptr"), ("int64", (n + 1,))),
+            "b_i": ("float64", (n,)),
+            "sim_indices": (index, (n_neighbours,)),
+            "sim_values": ("uint16", (n_neighbours,)),
+            "sim_support": (support if support == "int32" else "uint16", (n_neighbours,)),  # either will do
+            "pref_indices": (index, (n_weights,)),
+            "pref_values": ("int16", (n_weights,)),
+            "attr_indices": ("uint16", (self.attr_indices.size,)),
+            "attr_values": ("int8", (*self.attr_values.shape[:1], n_attributes)),
+            "attr_scale": ("float32", (n_attributes,)),
         }
-        for name, (dtype, *shape) in wanted.items():
-            array = getattr(self, name)
-            if array.dtype != dtype or array.shape != tuple(shape):
-                return f"{name} is {array.dtype}{array.shape}, not {dtype}{tuple(shape)}"
+        for name in self.__dataclass_fields__:
+            array, (dtype, shape) = getattr(self, name), wanted[name]
+            if array.dtype != dtype or array.shape != shape:
+                return f"{name} is {array.dtype}{array.shape}, not {dtype}{shape}"
         return self._problem_of_values()
 
     def _problem_of_values(self) -> str | None:
-        """The same of arrays that have the right types and lengths."""
+        """The same for arrays of the right types and shapes."""
         problems = {
             "anime_ids are not ascending": (np.diff(self.anime_ids) <= 0).any(),
             "attr_rows point past attr_values": (
@@ -171,7 +164,7 @@ class TitleWeights(NamedTuple):
 
     Attributes:
         indptr: `(n_items + 1,)` int64, where each title's begin.
-        watched: `(n_weights,)`, of `pref_indices`' type, ascending within a title: what was watched.
+        watched: `(n_weights,)`, of `pref_indices`' type, ascending within a title: watched titles `j`.
         values: `(n_weights,)` int16, packed as `pref_values`.
     """
 
@@ -181,7 +174,7 @@ class TitleWeights(NamedTuple):
 
 
 class AttributeTitles(NamedTuple):
-    """The titles whose weights go by their attributes, those with most attributes first.
+    """The titles with attribute weights, those with most attributes first.
 
     Attributes:
         rows: `(n,)` int64, inner indices.
@@ -195,7 +188,7 @@ class AttributeTitles(NamedTuple):
     share: Float32s
 
     def sums(self, of_attribute: Float32s) -> Float32s:
-        """The sum of a value of each attribute, `(n_attributes,)`, over the attributes of each title, `(n,)`."""
+        """Sum a value of each attribute, `(n_attributes,)`, over the attributes of each title: `(n,)`."""
         total = np.zeros(len(self.rows), dtype=np.float32)
         for attributes in self.nth:
             total[: len(attributes)] += of_attribute.take(attributes)
@@ -229,8 +222,7 @@ class Model:
     def weights(self) -> Float32s:
         """`(65536,)` float32: the weight `sim^amplification` of a packed similarity, in units of its row's strongest.
 
-        There are only so many packed values, and a table that stays in cache is read ten times faster than a power is
-        taken.
+        A table of all packed values, which stays in cache, is ten times faster than computing powers.
         """
         packed = unpack(np.arange(QUANTA + 1, dtype=np.uint16)) / STRONGEST
         return (packed**self.manifest.parameters.amplification).astype(np.float32)
@@ -249,12 +241,12 @@ class Model:
 
     @cached_property
     def log_popularity(self) -> Float64s:
-        """`(n_items,)` float64: natural logarithm of `popularity`; a power of it is taken at every request."""
+        """`(n_items,)` float64: natural logarithm of `popularity`, of which every request computes a power."""
         return np.log(self.popularity)
 
     @cached_property
     def standing(self) -> Float64s:
-        """`(n_items,)` float64: what each anime's own popularity and bias make of a match, whoever asks.
+        """`(n_items,)` float64: the factor of each anime's popularity and bias on its match, the same for all visitors.
 
         q_i^−novelty · exp(quality · b_i), see `hakken.recommend.scoring`.
         """
@@ -270,8 +262,8 @@ class Model:
         return sliding_window_view(self.arrays.sim_indices, width)
 
     @cached_property
-    def weights_by_title(self) -> "TitleWeights":
-        """The preference weights in the order of the titles that they speak for; made when asked for, in 50 ms."""
+    def weights_by_title(self) -> TitleWeights:
+        """The preference weights ordered by the titles that they are for; computed on first access, in 50 ms."""
         arrays = self.arrays
         order = np.argsort(arrays.pref_indices, kind="stable")
         rows = np.arange(self.n_items, dtype=arrays.pref_indices.dtype)
@@ -280,8 +272,8 @@ class Model:
         return TitleWeights(np.concatenate(([0], np.cumsum(lengths))), watched, arrays.pref_values[order])
 
     @cached_property
-    def by_attributes(self) -> "AttributeTitles":
-        """The titles whose weights go by their attributes, wholly or in part."""
+    def by_attributes(self) -> AttributeTitles:
+        """The titles with attribute weights."""
         arrays = self.arrays
         lengths = np.diff(arrays.attr_indptr)
         rows = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
@@ -292,7 +284,7 @@ class Model:
 
     @cached_property
     def mostly_by_attributes(self) -> npt.NDArray[np.bool_]:
-        """`(n_items,)` bool: the titles whose weights are at least half their attributes'."""
+        """`(n_items,)` bool: the titles whose weights come at least half from attributes."""
         arrays, support = self.arrays, self.manifest.parameters.attribute_support
         return (arrays.attr_share > 0) & (arrays.watchers <= support)
 
@@ -322,27 +314,27 @@ class Model:
         return rows, known
 
     def learnt_rows_of(self, anime_ids: npt.ArrayLike) -> tuple[Int64s, npt.NDArray[np.bool_]]:
-        """Find inner indices of anime that the model learnt from people; any other is new to it.
+        """Find inner indices of anime that the model learnt from users; any other is new to it.
 
-        New is what has no row, and what has one although nobody in training watched or scored it.
+        New are anime without a row, and those that no training user watched or scored.
 
         Args and returns: as `rows_of`.
         """
         rows, learnt = self.rows_of(anime_ids)
-        # Who scores what they only plan to watch is a rater, and no watcher.
+        # A user who scores a planned title is a rater, but no watcher.
         learnt[learnt] = (self.arrays.watchers[rows[learnt]] > 0) | (self.arrays.raters[rows[learnt]] > 0)
         return rows, learnt
 
-    def telling_rows_of(self, anime_ids: npt.ArrayLike) -> tuple[Int64s, npt.NDArray[np.bool_]]:
-        """Find inner indices of anime that say something of other titles: enough people watched them.
+    def informative_rows_of(self, anime_ids: npt.ArrayLike) -> tuple[Int64s, npt.NDArray[np.bool_]]:
+        """Find inner indices of anime that have weights for other titles, since enough users watched them.
 
         Args and returns: as `rows_of`.
         """
-        rows, telling = self.rows_of(anime_ids)
-        found, arrays = rows[telling], self.arrays
+        rows, informative = self.rows_of(anime_ids)
+        found, arrays = rows[informative], self.arrays
         has_weights = arrays.pref_indptr[found + 1] > arrays.pref_indptr[found]
-        telling[telling] = has_weights | (arrays.attr_rows[found] >= 0)
-        return rows, telling
+        informative[informative] = has_weights | (arrays.attr_rows[found] >= 0)
+        return rows, informative
 
 
 def unpack(values: UInt16s) -> Float64s:
@@ -356,10 +348,10 @@ STRONGEST = float(unpack(np.array([QUANTA], dtype=np.uint16))[0])
 
 
 def gather(indptr: Int64s, rows: Int64s) -> tuple[Int64s, Int64s]:
-    """Cut some rows, `(n,)`, out of a CSR matrix.
+    """Select some rows, `(n,)`, of a CSR matrix.
 
     Returns:
-        The cut's own `indptr`, `(n + 1,)`, and the position of each of its entries in the whole matrix.
+        The selection's own `indptr`, `(n + 1,)`, and the position of each of its entries in the whole matrix.
     """
     lengths = indptr[rows + 1] - indptr[rows]
     cut = np.concatenate(([0], np.cumsum(lengths)))
@@ -377,7 +369,7 @@ def support_type(most_raters: int) -> str:
 
 
 def _as_in_schema_3(artefact: Artefact) -> dict[str, Array]:
-    """The arrays that schema 3 did not have, with which its models are served as they were: without attributes."""
+    """The arrays that schema 3 lacks, such that its models are served as before: without attributes."""
     watchers = _map(artefact.path("watchers.npy"))
     n_items = watchers.size
     return {
@@ -398,5 +390,5 @@ def _map(path: Path) -> Array:
         raise unread(f"The model's file {path}", error) from error
     except (ValueError, EOFError) as error:
         raise ArtefactCorrupt(f"The model's file {path} can't be read: {error}.") from error
-    # A plain view: indexing a memmap makes Python-level subclass objects at every step of a prediction.
+    # A plain view: indexing a memmap creates a Python-level subclass object each time.
     return np.asarray(array)

@@ -1,4 +1,4 @@
-"""The manifest: what an artefact is, and the checksum of every file in it."""
+"""The manifest: description of an artefact, with the checksum of each of its files."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from hakken.ratings import MAX_SCORE
 FILE_NAME = "manifest.json"
 SCHEMA_VERSION = 4
 OLDEST_SCHEMA_VERSION = 3
-"""What is older has to be trained again."""
+"""Older models must be trained again."""
 
 PARAMETERS_OF_SCHEMA_3: Mapping[str, float] = {
     "min_similarity": 0.0,
@@ -25,9 +25,9 @@ PARAMETERS_OF_SCHEMA_3: Mapping[str, float] = {
     "attribute_reg": 10_000.0,
     "attribute_support": 5.0,
 }
-"""The parameters that schema 3 did not have, each with the value that serves a model of schema 3 as it was served then.
+"""The parameters that schema 3 lacks, each with the value that serves its models as before.
 
-One whose default does so stands here too: a test wants to see that each was thought of.
+Parameters whose default does so are listed too; a test checks that none is forgotten.
 """
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -50,7 +50,7 @@ class FileEntry(msgspec.Struct, frozen=True):
 
 
 class Sizes(msgspec.Struct, frozen=True):
-    """How much an artefact was made from, and how much it holds."""
+    """Sizes of the training data and of the artefact."""
 
     users: Annotated[Count, Meta(description="Users with at least one scored entry.")]
     items: Annotated[Count, Meta(description="Anime with any entry, scored or not.")]
@@ -65,7 +65,7 @@ N_QUANTILES = 21
 
 
 class People(msgspec.Struct, frozen=True):
-    """How the training users score, so that one person's scores can be held against everyone's.
+    """How the training users score, to compare one person's scores with.
 
     Attributes:
         scores: how often each of the scores 1, 2 … 10 was given.
@@ -93,7 +93,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Meta(ge=0, le=1),
         Meta(
             description="Neighbours that are less similar are kept only where they are among an item's 20 nearest, "
-            "since with amplification they say nothing."
+            "since with amplification others have no weight."
         ),
     ] = 0.1
     pref_stored: Annotated[
@@ -104,7 +104,9 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     amplification: Annotated[
         float,
         Meta(gt=0, le=10),
-        Meta(description="Exponent on a similarity when neighbours are weighted; above 1, the strongest speak louder."),
+        Meta(
+            description="Exponent on a similarity when neighbours are weighted; above 1, the most similar weigh more."
+        ),
     ] = 2.8
     prior: Annotated[
         Regulariser,
@@ -113,14 +115,11 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     trust: Annotated[
         float,
         Meta(ge=0, le=1),
-        Meta(description="Exponent by which neighbours say more to someone with a longer list."),
+        Meta(description="Exponent by which neighbours weigh more for someone with a longer list."),
     ] = 0.04
     min_raters: Annotated[
         Positive,
-        Meta(
-            description="Titles that fewer training users scored are left out of the order by predicted rating, since "
-            "three raters are no verdict."
-        ),
+        Meta(description="Titles that fewer training users scored are left out of the order by predicted rating."),
     ] = 50
     liking: Annotated[
         float,
@@ -160,8 +159,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     late: Annotated[
         Regulariser,
         Meta(
-            description="People who could have watched a title at whose number its preference weights are doubled, "
-            "since few people leave them too small; see docs/time.md."
+            description="Number of people who could have watched a title at which its preference weights are doubled, "
+            "since few people make them too small; see docs/time.md."
         ),
     ] = 160.0
     attribute_reg: Annotated[
@@ -172,7 +171,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     attribute_support: Annotated[
         float,
         Meta(gt=0, le=1e9),
-        Meta(description="Watchers of a title at whose number its own weights and its attributes' count alike."),
+        Meta(description="Number of watchers of a title at which its own weights and its attributes' weigh the same."),
     ] = 5.0
     novelty: Annotated[
         float, Meta(ge=0, le=2), Meta(description="Exponent by which the match of a widely watched title is lowered.")
@@ -231,7 +230,7 @@ TEXTBOOK = Parameters(
     implicit_offset=0.0,
     implicit_length=0.0,
 )
-"""The formula as it was published, with the original Hakken's settings: what others are compared by."""
+"""The formula as published, with the original Hakken's settings: the baseline of comparisons."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -240,7 +239,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         schema_version: layout of the artefact.
         created: when it was trained, UTC, such as 2026-11-23T21:16:35Z.
-        data_time: up to when the lists go that it was trained on, see `hakken.data_time`; None where nobody knows.
+        data_time: when the newest list that it was trained on was read, see `hakken.data_time`; None: unknown.
         hakken_version: the code that trained it.
         mu: mean of all training ratings, score points.
         sizes: see `Sizes`.
@@ -304,7 +303,7 @@ def decode(text: bytes) -> Manifest:
 
 
 def decode_files(text: bytes) -> dict[str, FileEntry]:
-    """Read which files a manifest names, whatever its schema version: this part is to be the same in all.
+    """Read which files a manifest names, whatever its schema version: this part must stay the same in all.
 
     Raises:
         ArtefactCorrupt: it names none.
@@ -316,7 +315,7 @@ def decode_files(text: bytes) -> dict[str, FileEntry]:
 
 
 def encode(manifest: Manifest) -> bytes:
-    """Write a manifest, for people to read too."""
+    """Encode a manifest, readable for people too."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
 
 

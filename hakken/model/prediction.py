@@ -1,4 +1,4 @@
-"""Prediction: fold the visitor in, then aggregate neighbours. Notation as in docs/algorithm.md.
+"""Prediction: fold the visitor in, then aggregate neighbours; and ranking. Notation as in docs/algorithm.md.
 
     b_u   = Σ_{j ∈ R(u)} (r_uj − mu − b_j) / (reg_u + |R(u)|)
     b_ui  = mu + b_u + b_i
@@ -10,8 +10,8 @@
 
 n_u is how many anime the person has watched; the last line is for people with n_u > 0. p_ui is the preference
 (`hakken.model.preference`): people rate higher what people like them chose to watch. It grows with the length of a
-list, which says nothing of ratings and is taken out again. The neighbours of a long list are closer, and so more to be
-trusted.
+list, which says nothing about ratings and is subtracted again. The neighbours of a long list are closer, so they are
+trusted more.
 N_k(i;u) are the at most k rated items with the highest positive similarity to i. With amplification 1, prior 0, trust 0
 and no implicit term this is Surprise's `KNNBaseline`: Koren, "Factor in the neighbors" (TKDD 2010), equations 2-3. Case
 amplification: Breese, Heckerman & Kadie, "Empirical analysis of predictive algorithms" (UAI 1998).
@@ -21,13 +21,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.model.arrays import Float64s, Int64s, Model
-from hakken.model.columns import Columns
+from hakken.model.arrays import Float32s, Float64s, Int64s, Model
+from hakken.model.list_columns import Bools, ListColumns
 from hakken.model.preference import USUAL_LENGTH, Taste, preference, taste_of
 from hakken.ratings import UserList
 
 IMPLICIT_RANGE = (-0.2, 1.5)
-"""Preferences beyond say no more about a rating."""
+"""Preferences outside this range say no more about a rating."""
 
 
 class Visitor(NamedTuple):
@@ -50,12 +50,12 @@ class Visitor(NamedTuple):
     taste: Taste
 
 
-def fold_in(model: Model, listed: UserList | Columns) -> Visitor:
+def fold_in(model: Model, listed: UserList | ListColumns) -> Visitor:
     """Estimate a user's bias with all item biases fixed: for a training user, exactly the trained one.
 
     Nothing is learnt from anime that are new to the model.
     """
-    columns = Columns.of(listed) if isinstance(listed, UserList) else listed
+    columns = ListColumns.of(listed) if isinstance(listed, UserList) else listed
     rows, learnt = model.learnt_rows_of(columns.anime_ids)
     taste = taste_of(model, columns, rows, learnt)
     new = columns.anime_ids[~learnt & ~columns.planned]
@@ -87,7 +87,7 @@ def predict(model: Model, visitor: Visitor, rows: Int64s | None = None, wanted: 
 
 
 def implicit_term(model: Model, visitor: Visitor, wanted: Float64s) -> Float64s:
-    """What preferences `p_ui` add to predicted ratings, of the same shape, score points."""
+    """The implicit term of r_hat from preferences `p_ui`, of the same shape, score points."""
     n_watched = visitor.taste.n_watched
     if not n_watched:
         return np.zeros(len(wanted))
@@ -109,11 +109,11 @@ def predict_from_neighbours(model: Model, visitor: Visitor, rows: Int64s | None 
         `(n,)` float64, r_hat in score points. An anime without a rated neighbour gets its baseline.
     """
     b_i = model.arrays.b_i if rows is None else model.arrays.b_i[rows]
-    return model.mu + visitor.b_u + b_i + neighbours_say(model, visitor, rows)
+    return model.mu + visitor.b_u + b_i + neighbour_term(model, visitor, rows)
 
 
-def neighbours_say(model: Model, visitor: Visitor, rows: Int64s | None = None) -> Float64s:
-    """What rated neighbours add to the baselines: the weighted mean of their residuals, with the prior, times t_u.
+def neighbour_term(model: Model, visitor: Visitor, rows: Int64s | None = None) -> Float64s:
+    """The second term of r_hat: the weighted mean of the residuals of rated neighbours, with the prior, times t_u.
 
     Args:
         model: the model.
@@ -123,14 +123,14 @@ def neighbours_say(model: Model, visitor: Visitor, rows: Int64s | None = None) -
     Returns:
         `(n,)` float64, score points; 0 for an anime without a rated neighbour.
     """
-    prior, spoken = _spoken(model, visitor, rows)
-    weighted = np.bincount(spoken.row, spoken.weight * visitor.residuals[spoken.rated], minlength=len(prior))
-    total = np.bincount(spoken.row, spoken.weight, minlength=len(prior))
+    title, rated, weight, prior = select_neighbours(model, visitor, rows)
+    weighted = np.bincount(title, weight * visitor.residuals[rated], minlength=len(prior))
+    total = np.bincount(title, weight, minlength=len(prior))
     return visitor.trust * np.divide(weighted, prior + total, out=np.zeros(len(prior)), where=total > 0)
 
 
 class Neighbourhood(NamedTuple):
-    """What rated neighbours say of some titles: what `predict_from_neighbours` adds up, taken apart.
+    """The predictions of some titles from neighbours, split into one part for each title and neighbour.
 
     Attributes:
         baseline: `(n,)` float64, b_ui.
@@ -146,43 +146,72 @@ class Neighbourhood(NamedTuple):
 
 
 def neighbourhood(model: Model, visitor: Visitor, rows: Int64s) -> Neighbourhood:
-    """Take the predictions from neighbours apart; `baseline` and the amounts of a title add up to its prediction."""
-    prior, spoken = _spoken(model, visitor, rows)
-    total = prior + np.bincount(spoken.row, spoken.weight, minlength=len(prior))
-    amount = visitor.trust * spoken.weight * visitor.residuals[spoken.rated] / total[spoken.row]
-    return Neighbourhood(model.mu + visitor.b_u + model.arrays.b_i[rows], spoken.row, spoken.rated, amount)
+    """Split the predictions from neighbours; `baseline` and the amounts of a title add up to its prediction."""
+    title, rated, weight, prior = select_neighbours(model, visitor, rows)
+    total = prior + np.bincount(title, weight, minlength=len(prior))
+    amount = visitor.trust * weight * visitor.residuals[rated] / total[title]
+    return Neighbourhood(model.mu + visitor.b_u + model.arrays.b_i[rows], title, rated, amount)
 
 
-class _Spoken(NamedTuple):
-    row: Int64s
+class SelectedNeighbours(NamedTuple):
+    """N_k(i;u) of some titles; one entry for each title and neighbour.
+
+    Attributes:
+        title: `(n_selected,)` int64, position within the titles asked for.
+        rated: `(n_selected,)` int64, position within the visitor's `rows`.
+        weight: `(n_selected,)` float32, w_ij in units of the title's scale.
+        prior: `(n,)` float64, the prior of each title in the same units.
+    """
+
+    title: Int64s
     rated: Int64s
-    weight: Float64s
+    weight: Float32s
+    prior: Float64s
 
 
-def _spoken(model: Model, visitor: Visitor, rows: Int64s | None) -> tuple[Float64s, _Spoken]:
-    """Priors, and N_k(i;u) of each title with their weights."""
+def select_neighbours(model: Model, visitor: Visitor, rows: Int64s | None) -> SelectedNeighbours:
+    """Select the neighbours that predict some titles, `(n,)` inner indices; None: all titles."""
     arrays = model.arrays
     if rows is None:
         rows = np.arange(model.n_items)
-    place = np.full(model.n_items, -1)
-    place[visitor.rows] = np.arange(len(visitor.rows))
-    # All rows are looked at through windows as wide as the widest: copying those is ten times faster than gathering
+    rated_position = np.full(model.n_items, -1)
+    rated_position[visitor.rows] = np.arange(len(visitor.rows))
+    # Every row is read through a window as wide as the widest row: copying those is ten times faster than gathering
     # entry by entry. Near the end of the array a window begins before its row; a shorter row ends before its window.
     windows = model.sim_windows
     begins, ends = arrays.sim_indptr[rows], arrays.sim_indptr[rows + 1]
     at = np.minimum(begins, max(0, len(windows) - 1))
-    is_rated = (place >= 0).take(windows[at]) if len(windows) else np.zeros((len(rows), 0), dtype=np.bool_)
+    is_rated = (rated_position >= 0).take(windows[at]) if len(windows) else np.zeros((len(rows), 0), dtype=np.bool_)
     cut = np.flatnonzero((at < begins) | (ends - at < windows.shape[1]))
     column, low, high = np.arange(windows.shape[1]), (begins - at)[cut, np.newaxis], (ends - at)[cut, np.newaxis]
     is_rated[cut] &= (column >= low) & (column < high)
     found, count = np.flatnonzero(is_rated), np.count_nonzero(is_rated, axis=1)
     each = np.arange(len(rows))
-    row = np.repeat(each, count)
+    title = np.repeat(each, count)
     # Each row is ordered by falling similarity, so its first k rated entries are N_k(i;u).
     if count.max(initial=0) > model.manifest.parameters.k:
         nearest = np.arange(len(found)) < np.repeat(np.cumsum(count) - count + model.manifest.parameters.k, count)
-        found, row = found[nearest], row[nearest]
-    position = found + (at - each * windows.shape[1])[row]
-    # Weights and prior are in units of their row's scale, which cancels out.
+        found, title = found[nearest], title[nearest]
+    position = found + (at - each * windows.shape[1])[title]
+    # Weights and priors are in units of their row's scale, which cancels out.
     weight = model.weights[arrays.sim_values[position]]
-    return model.row_priors[rows], _Spoken(row, place[arrays.sim_indices[position]], weight)
+    return SelectedNeighbours(title, rated_position[arrays.sim_indices[position]], weight, model.row_priors[rows])
+
+
+def top_n(score: Float64s, allowed: Bools, n: int) -> Int64s:
+    """Find the best candidates.
+
+    Args:
+        score: `(n_items,)`, higher is better.
+        allowed: `(n_items,)`, False for items that may not be in the list.
+        n: how many to find.
+
+    Returns:
+        `(min(n, candidates),)` inner indices, best first; of equal scores the lower index comes first.
+    """
+    candidates = np.flatnonzero(allowed)
+    if len(candidates) > n:
+        # The n-th best score lets in its ties too; the sort below then decides among them.
+        threshold = -np.partition(-score[candidates], n - 1)[n - 1]
+        candidates = candidates[score[candidates] >= threshold]
+    return candidates[np.argsort(-score[candidates], kind="stable")][:n]

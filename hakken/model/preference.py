@@ -1,17 +1,17 @@
-"""Preference: how much someone's list speaks for each title, from what people chose to watch and liked.
+"""Preference: a score of each title for someone's list, from what people chose to watch and liked (implicit feedback).
 
     p_ui = Σ_{j ∈ L(u), j ≠ i} x_uj · (w_ji + c_i · Σ_{a ∈ A(i)} v_ja)
 
-L(u) are the entries of the list, w the preference weights and x_uj how much an entry was liked:
+L(u) are the entries of the list, w the preference weights and x_uj the liking of an entry:
 
     x_uj = 1 + liking · (r_uj − m_u)   scored, at least 0;  m_u = (Σ r_uj + 5 mu) / (|R(u)| + 5)
     x_uj = unscored                    not scored
-    x_uj = planned                     planned, which tells an interest too
-    x_uj = min(liking · (r_uj − m_u), 0) − 1/4   dropped: it counts against, less or more
+    x_uj = planned                     planned, which shows an interest too
+    x_uj = min(liking · (r_uj − m_u), 0) − 1/4   dropped
 
-v_ja is how much having watched j speaks for titles with attribute a, A(i) are the attributes of i, and c_i is how much
-they count: much where few people watched i, nothing where many did. All are those of `hakken.training.preferences` and
-`hakken.training.attributes`. Rows of `w` and `v` are what was watched, so that a list of 300 titles touches 300 rows.
+v_ja is the weight of watched title j for attribute a, A(i) are the attributes of i, and c_i is their weight: large if
+few people watched i, 0 if many did. All are learnt by `hakken.training.preferences` and
+`hakken.training.attributes`. Rows of `w` and `v` are watched titles, so a list of 300 titles reads 300 rows.
 """
 
 from typing import NamedTuple
@@ -19,27 +19,27 @@ from typing import NamedTuple
 import numpy as np
 
 from hakken.model.arrays import Array, Float32s, Float64s, Int64s, Model, gather
-from hakken.model.columns import Bools, Columns
+from hakken.model.list_columns import Bools, ListColumns
 from hakken.model.manifest import Parameters
 from hakken.ratings import MIN_SCORE
 
 USUAL_LENGTH = 100.0
-"""Anime on a list that counts for what it is, whatever exponent the lengths of lists are weighed by."""
+"""Length of a list that has weight 1, whatever the exponent on lengths."""
 MEAN_PRIOR = 5.0
 """Scores of the average rater that are added to a person's own before their mean is taken."""
 LONG_LIST = 4
-"""A list of more than this part of all titles, 1 in so many, is summed up title by title."""
+"""A list longer than n_items divided by this is summed title by title."""
 TITLES_AT_ONCE = 1000
-"""So many titles' weights stay in the processor's cache."""
+"""Number of titles whose weights stay in the processor's cache."""
 DROPPED = -0.25
-"""What a dropped entry without a score counts."""
+"""x_uj of a dropped entry without a score."""
 
 
 class Taste(NamedTuple):
-    """What someone watched or plans to watch, and how much each counts.
+    """What someone watched or plans to watch, and how much they like it.
 
     Attributes:
-        rows: `(n,)` int64, inner indices of the entries that the model learnt from people.
+        rows: `(n,)` int64, inner indices of the entries that the model learnt from users.
         scores: `(n,)` int64, 1-10; less where there is none.
         liking: `(n,)` float64, x_uj.
         planned: `(n,)` bool, which of them are only planned.
@@ -57,7 +57,7 @@ class Taste(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """What each entry of a taste adds to the preference for some titles.
+    """What each entry of a taste contributes to the preference for some titles.
 
     Attributes:
         entry: `(n_parts,)` int64, positions within the taste.
@@ -71,7 +71,7 @@ class Parts(NamedTuple):
 
 
 def liking_of(scores: Array, dropped: Array, means: Array | float, parameters: Parameters) -> Float64s:
-    """How much entries were liked, x_uj.
+    """x_uj of entries.
 
     Args:
         scores: `(n,)`, 1-10, less where there is none.
@@ -86,18 +86,18 @@ def liking_of(scores: Array, dropped: Array, means: Array | float, parameters: P
 
 
 def shrunk_mean(total: Array | float, count: Array | float, mu: float) -> Array | float:
-    """m_u: the mean of someone's scores, near `mu` while there are few."""
+    """m_u: the mean of someone's scores, shrunk towards `mu`."""
     return (total + MEAN_PRIOR * mu) / (count + MEAN_PRIOR)
 
 
-def taste_of(model: Model, columns: Columns, rows: Int64s, known: Bools) -> Taste:
+def taste_of(model: Model, columns: ListColumns, rows: Int64s, known: Bools) -> Taste:
     """Read a taste from the entries of a list.
 
     Args:
         model: the model.
         columns: the list.
         rows: `(n,)` int64, inner index of each of its entries, as `Model.learnt_rows_of` gives them.
-        known: `(n,)` bool, which of those mean something.
+        known: `(n,)` bool, which of those are valid.
     """
     parameters = model.manifest.parameters
     chosen = known if parameters.planned else known & ~columns.planned
@@ -123,7 +123,7 @@ def preference(model: Model, taste: Taste) -> Float64s:
         values, liking = _attribute_values(model, taste), taste.liking.astype(np.float32)
         of_attribute = (liking @ values) * arrays.attr_scale
         total[titles.rows] += titles.share * titles.sums(of_attribute)
-        # A planned title may be recommended, and does not speak for itself.
+        # A planned title may be recommended: its own contribution is subtracted.
         cut, positions = gather(arrays.attr_indptr, taste.rows)
         entry = np.repeat(np.arange(len(taste.rows)), np.diff(cut))
         attribute = arrays.attr_indices[positions]
@@ -133,7 +133,7 @@ def preference(model: Model, taste: Taste) -> Float64s:
 
 
 def _attribute_values(model: Model, taste: Taste) -> Float32s:
-    """v_ja of each entry of a taste in units of `attr_scale`, `(n, n_attributes)` float32; 0 where it says nothing."""
+    """v_ja of each entry of a taste in units of `attr_scale`, `(n, n_attributes)` float32; 0 where it has none."""
     arrays = model.arrays
     rows = arrays.attr_rows[taste.rows]
     says = rows >= 0
@@ -143,7 +143,7 @@ def _attribute_values(model: Model, taste: Taste) -> Float32s:
 
 
 def _by_title(model: Model, taste: Taste) -> Float64s:
-    """The same sums, title by title over all weights: faster where most of them count."""
+    """The same sums, title by title over all weights: faster for long lists."""
     indptr, watched, values = model.weights_by_title
     liking = np.zeros(model.n_items)
     liking[taste.rows] = taste.liking
@@ -158,25 +158,25 @@ def _by_title(model: Model, taste: Taste) -> Float64s:
 
 
 def parts_of(model: Model, taste: Taste, rows: Int64s) -> Parts:
-    """Take the preference for some titles, `(n,)` inner indices, apart."""
+    """Split the preference for some titles, `(n,)` inner indices, into the parts of entries."""
     indptr, watched, values = model.weights_by_title
     cut, positions = gather(indptr, rows)
-    place = np.full(model.n_items, -1)
-    place[taste.rows] = np.arange(len(taste.rows))
-    entry = place.take(watched.take(positions))
+    position = np.full(model.n_items, -1)
+    position[taste.rows] = np.arange(len(taste.rows))
+    entry = position.take(watched.take(positions))
     counts = entry >= 0
     title, entry = np.repeat(np.arange(len(rows)), np.diff(cut))[counts], entry[counts]
     weights = np.zeros((len(rows), len(taste.rows)))
     weights[title, entry] = values.take(positions[counts]) * model.arrays.pref_scale[rows[title]]
     _add_attributes(model, taste, rows, weights)
-    listed = np.flatnonzero(place[rows] >= 0)
-    weights[listed, place[rows[listed]]] = 0.0  # none speaks for itself
+    listed = np.flatnonzero(position[rows] >= 0)
+    weights[listed, position[rows[listed]]] = 0.0  # none contributes to itself
     title, entry = np.nonzero(weights)
     return Parts(entry, title, weights[title, entry] * taste.liking[entry])
 
 
 def _add_attributes(model: Model, taste: Taste, rows: Int64s, weights: Float64s) -> None:
-    """Add what attributes make of the weights of some titles, `(n,)` inner indices, to `weights`, `(n, n_entries)`."""
+    """Add the attribute weights of some titles, `(n,)` inner indices, to `weights`, `(n, n_entries)`."""
     arrays = model.arrays
     begins, lengths = arrays.attr_indptr[rows], arrays.attr_indptr[rows + 1] - arrays.attr_indptr[rows]
     if not lengths.any():
@@ -184,7 +184,7 @@ def _add_attributes(model: Model, taste: Taste, rows: Int64s, weights: Float64s)
     values = np.ascontiguousarray(_attribute_values(model, taste).T)
     # Attribute by attribute: a product of matrices would round differently with the number of titles.
     for nth in range(lengths.max()):
-        places = np.flatnonzero(lengths > nth)
-        attributes = arrays.attr_indices[begins[places] + nth]
-        scale = arrays.attr_scale[attributes] * arrays.attr_share[rows[places]]
-        weights[places] += values[attributes] * scale[:, np.newaxis]
+        having = np.flatnonzero(lengths > nth)
+        attributes = arrays.attr_indices[begins[having] + nth]
+        scale = arrays.attr_scale[attributes] * arrays.attr_share[rows[having]]
+        weights[having] += values[attributes] * scale[:, np.newaxis]

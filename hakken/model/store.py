@@ -1,8 +1,8 @@
 """The artefact store: a directory of plain files whose manifest says what they are.
 
-An artefact is written beside its place and moved there whole, so a reader finds the old one or the new one, never a
-part. A directory is an artefact when it holds `manifest.json`; a directory of versions, laid out like a bucket, names
-its current one in `current.json`:
+An artefact is written to a staging directory beside its target and moved there whole, so a reader finds the old one or
+the new one, never a part. A directory is an artefact when it holds `manifest.json`; a directory of versions, laid out
+like a bucket, names its current one in `current.json`:
 
     ROOT/current.json            {"version": V, "manifest_sha256": H}
     ROOT/versions/V/manifest.json and its files
@@ -22,41 +22,41 @@ from typing import NamedTuple
 import msgspec
 
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
-from hakken.files import is_file, unread, written_whole
+from hakken.files import is_file, unread
 from hakken.model import manifest as manifests
+from hakken.model.current_version import CURRENT_NAME, VERSIONS_NAME, CurrentVersion, decode_current
 from hakken.model.manifest import FileEntry, Manifest
-from hakken.model.pointer import POINTER_NAME, VERSIONS_NAME, Named, Pointer, decode_pointer, encode_pointer
 
 EMBEDDED = "embedded"
 EMBEDDED_PATH = Path(__file__).parent.parent / "embedded"
 _STAGED = ".staged-"
 _NEW, _OLD = "new", "old"
-"""In a staging directory: what is to take the place, and what stood there, until it is swept away."""
+"""In a staging directory: the new artefact, and the old one until it is removed."""
 
 
 class Artefact(NamedTuple):
-    """An artefact's place and description."""
+    """An artefact: its directory, manifest and version."""
 
     directory: Path
     manifest: Manifest
     version: str
 
     def path(self, name: str) -> Path:
-        """Where one of its files is.
+        """The path of one of its files.
 
         Raises:
-            ArtefactCorrupt: the manifest does not name it, so that nobody has checked it.
+            ArtefactCorrupt: the manifest does not name it, so it was never verified.
         """
         if name not in self.manifest.files:
             raise ArtefactCorrupt(f"The model in {self.directory} lacks {name}: its manifest does not name it.")
         return self.directory / name
 
 
-def open_artefact(place: str | Path) -> Artefact:
-    """Find an artefact and check it.
+def open_artefact(model: str | Path) -> Artefact:
+    """Find an artefact and verify it.
 
     Args:
-        place: the word `embedded`, an artefact's directory, or a directory of versions.
+        model: the word `embedded`, an artefact's directory, or a directory of versions.
 
     Raises:
         ArtefactMissing: there is none.
@@ -64,68 +64,52 @@ def open_artefact(place: str | Path) -> Artefact:
         ArtefactTooNew: a later Hakken wrote it.
         StorageError: a file can't be read just now.
     """
-    return verify(*locate(place))
+    return verify(*locate(model))
 
 
-def locate(place: str | Path) -> tuple[Path, str | None]:
-    """Find the directory that `place` means and, where a pointer led there, its manifest's checksum."""
-    directory = EMBEDDED_PATH if str(place) == EMBEDDED else Path(place)
-    pointer = None if is_file(directory / manifests.FILE_NAME) else read_pointer(directory)
-    if pointer is None:
+def locate(model: str | Path) -> tuple[Path, str | None]:
+    """The directory that `open_artefact` opens, and its manifest's checksum where `current.json` gave one."""
+    directory = EMBEDDED_PATH if str(model) == EMBEDDED else Path(model)
+    current = None if is_file(directory / manifests.FILE_NAME) else read_current(directory)
+    if current is None:
         return directory, None
-    return directory / VERSIONS_NAME / pointer.version, pointer.manifest_sha256
+    return directory / VERSIONS_NAME / current.version, current.manifest_sha256
 
 
-def read_pointer(root: Path) -> Pointer | None:
-    """The pointer of a directory of versions, if it has one.
+def read_current(root: Path) -> CurrentVersion | None:
+    """The current version of a directory of versions, if it has one.
 
     Raises:
-        ArtefactCorrupt: it is none.
+        ArtefactCorrupt: `current.json` can't be decoded.
         StorageError: it can't be read just now.
     """
-    return decode_pointer(_read(root / POINTER_NAME)) if is_file(root / POINTER_NAME) else None
-
-
-def read_pointer_or_none(root: Path) -> Pointer | None:
-    """The same; None where it can't be read, for those who would replace it anyway."""
-    try:
-        return read_pointer(root)
-    except (ArtefactCorrupt, StorageError):
-        return None
-
-
-def point_to(root: Path, artefact: Artefact, theirs: Pointer | None = None) -> None:
-    """Make a version the current one of a directory of versions; a reader finds the old pointer or the new one.
-
-    Args:
-        root: the directory.
-        artefact: the version.
-        theirs: the pointer of the place that the directory follows, where it has one.
-    """
-    digest = describe_file(artefact.directory / manifests.FILE_NAME).sha256
-    new = Pointer.following(read_pointer_or_none(root), Named(artefact.version, digest), theirs)
-    with written_whole(root / POINTER_NAME) as file:
-        file.write(encode_pointer(new))
+    return decode_current(_read(root / CURRENT_NAME)) if is_file(root / CURRENT_NAME) else None
 
 
 def verify(directory: Path, manifest_sha256: str | None = None) -> Artefact:
-    """Check an artefact's manifest and the size and checksum of each of its files.
+    """Verify an artefact's manifest and the size and checksum of each of its files.
 
     Args:
         directory: where the artefact is.
-        manifest_sha256: the manifest's own checksum, where a pointer gave one.
+        manifest_sha256: the manifest's own checksum, where `current.json` gave one.
 
     Raises:
         ArtefactMissing, ArtefactCorrupt, ArtefactTooNew, StorageError: as `open_artefact`.
     """
     artefact = read_manifest(directory, manifest_sha256)
     for name, entry in artefact.manifest.files.items():
-        check_file(directory / name, entry)
+        path = directory / name
+        if not is_file(path):
+            raise ArtefactCorrupt(f"The model's file {path} is missing.")
+        if describe_file(path) != entry:
+            raise ArtefactCorrupt(
+                f"The model's file {path} is not what the manifest says: it is damaged or was changed."
+            )
     return artefact
 
 
 def read_manifest(directory: Path, manifest_sha256: str | None = None) -> Artefact:
-    """Read an artefact's manifest without a look at its other files; as `verify` otherwise."""
+    """Read an artefact's manifest without verifying its other files; as `verify` otherwise."""
     path = directory / manifests.FILE_NAME
     if not is_file(path):
         raise ArtefactMissing(f"There is no model at {directory}: no {manifests.FILE_NAME} in it.")
@@ -136,26 +120,13 @@ def read_manifest(directory: Path, manifest_sha256: str | None = None) -> Artefa
 
 
 def check_manifest(text: bytes, sha256: str | None) -> None:
-    """Hold a manifest against the checksum that a pointer gave, if it gave one.
+    """Compare a manifest with the checksum that `current.json` gave, if it gave one.
 
     Raises:
         ArtefactCorrupt: it is another manifest.
     """
     if sha256 is not None and hashlib.sha256(text).hexdigest() != sha256:
-        raise ArtefactCorrupt(f"The model's manifest is not the one that {POINTER_NAME} names.")
-
-
-def check_file(path: Path, entry: FileEntry) -> None:
-    """Hold one file against its manifest entry.
-
-    Raises:
-        ArtefactCorrupt: it is missing, or of another size or content.
-        StorageError: it can't be read just now.
-    """
-    if not is_file(path):
-        raise ArtefactCorrupt(f"The model's file {path} is missing.")
-    if describe_file(path) != entry:
-        raise ArtefactCorrupt(f"The model's file {path} is not what the manifest says: it is damaged or was changed.")
+        raise ArtefactCorrupt(f"The model's manifest is not the one that {CURRENT_NAME} names.")
 
 
 def describe_file(path: Path) -> FileEntry:
@@ -175,18 +146,19 @@ def describe_file(path: Path) -> FileEntry:
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Give an empty directory that takes `target`'s place when the block ends well, and vanishes when it does not.
+    """Give an empty directory that replaces `target` when the block succeeds, and is removed when it raises.
 
-    It stands in a staging directory beside `target`, `.NAME.staged-XXXXXXXX`, which is locked for as long as its
-    process lives. One without a lock was left by a process that was killed: it is cleared here, after the old artefact
-    that it may have set aside is put back.
+    It is in a staging directory beside `target`, `.NAME.staged-XXXXXXXX`, which is locked for as long as its process
+    lives. One without a lock was left by a killed process: it is removed here, after the old artefact that it may hold
+    is moved back.
 
     Raises:
-        StorageError: `target` is something else than an artefact, or the disk refuses.
+        StorageError: `target` is something else than an artefact, or the disk failed.
     """
     if target.name in {"", ".."} or target.is_mount():
         raise StorageError(f"{target} can't be replaced as a whole: choose a named directory within it.")
-    if target.exists() and not _is_ours(target):
+    is_model = target.is_dir() and ((target / manifests.FILE_NAME).exists() or not any(target.iterdir()))
+    if target.exists() and not is_model:
         raise StorageError(f"{target} exists and is not a model: it is left alone. Choose another place.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -208,24 +180,20 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> Artefact:
-    """Write the manifest of the files in a directory, last of all: in today's schema, with their checksums."""
+    """Write the manifest of the files in a directory, after all of them: in the current schema, with checksums."""
     files = {path.name: describe_file(path) for path in sorted(directory.iterdir())}
-    complete = msgspec.structs.replace(manifest, schema_version=manifests.SCHEMA_VERSION, files=files)
-    text = manifests.encode(complete)
+    download_file = msgspec.structs.replace(manifest, schema_version=manifests.SCHEMA_VERSION, files=files)
+    text = manifests.encode(download_file)
     (directory / manifests.FILE_NAME).write_bytes(text)
-    return Artefact(directory, complete, manifests.version_of(complete, text))
-
-
-def _is_ours(target: Path) -> bool:
-    return target.is_dir() and ((target / manifests.FILE_NAME).exists() or not any(target.iterdir()))
+    return Artefact(directory, download_file, manifests.version_of(download_file, text))
 
 
 def _make_staging(target: Path) -> tuple[Path, int]:
-    """Make a locked staging directory; the lock goes with the process, however it ends."""
+    """Make a locked staging directory; the lock is released with the process, however it ends."""
     while True:
         staging = Path(tempfile.mkdtemp(prefix=f".{target.name}{_STAGED}", dir=target.parent))
         lock = os.open(staging, os.O_RDONLY)
-        with suppress(OSError):  # some network disks lock no directory; there, nothing is ever taken for left over
+        with suppress(OSError):  # some network disks lock no directory; there, none is ever taken for left over
             fcntl.flock(lock, fcntl.LOCK_EX)
         if staging.exists():
             return staging, lock
@@ -241,7 +209,7 @@ def _clear_leftovers(target: Path) -> None:
             lock = os.open(staging, os.O_RDONLY)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _put_back(staging, target)
+                _restore_old(staging, target)
                 _remove(staging)
             finally:
                 os.close(lock)
@@ -258,12 +226,12 @@ def _move_into_place(staging: Path, target: Path) -> None:
             target.rename(staging / _OLD)
         new.rename(target)
     except BaseException:  # Ctrl-C too: between the two there is no model at all
-        _put_back(staging, target)
+        _restore_old(staging, target)
         raise
     _sync(target.parent)
 
 
-def _put_back(staging: Path, target: Path) -> None:
+def _restore_old(staging: Path, target: Path) -> None:
     if (staging / _OLD).exists() and not target.exists():
         (staging / _OLD).rename(target)
 

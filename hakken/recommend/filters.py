@@ -1,4 +1,4 @@
-"""Who may be in a list: what is seen, and what the visitor filtered away, counted filter by filter."""
+"""Candidates: unseen titles that pass the visitor's filters, with a count of what each filter removed."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -7,38 +7,38 @@ import numpy as np
 
 from hakken.bundle import Mask, ModelBundle
 from hakken.errors import BadOption
-from hakken.model import Columns, Model
+from hakken.model import ListColumns, Model
 from hakken.model.arrays import Int64s
 from hakken.ratings import FEWEST_RATERS, Order, Planned, Preferences
 
 
-def candidates(columns: Columns, bundle: ModelBundle, preferences: Preferences) -> tuple[Mask, dict[str, int]]:
+def candidates(columns: ListColumns, bundle: ModelBundle, preferences: Preferences) -> tuple[Mask, dict[str, int]]:
     """Find the titles that may be recommended.
 
     Returns:
-        `(n_items,)` bool, and how many unseen titles each filter took of those that the filters before it left.
+        `(n_items,)` bool, and how many unseen titles each filter removed that had passed the ones before.
 
     Raises:
         BadOption: the catalogue knows no such type or genre.
     """
     allowed = ~rows_among(bundle.model, columns.seen_ids)
-    taken = {}
+    removed = {}
     for name, passes in _filters(columns, bundle, preferences):
-        left = allowed & passes
-        taken[name] = int(np.count_nonzero(allowed & ~passes))
-        allowed = left
-    return allowed, {name: count for name, count in taken.items() if count}
+        if count := int(np.count_nonzero(allowed & ~passes)):
+            removed[name] = count
+        allowed = allowed & passes
+    return allowed, removed
 
 
 def rows_among(model: Model, anime_ids: Int64s) -> Mask:
-    """Which of the model's rows are among some anime, `(n_items,)` bool."""
+    """The rows of some anime, `(n_items,)` bool."""
     rows, known = model.rows_of(anime_ids)
     among = np.zeros(model.n_items, dtype=np.bool_)
     among[rows[known]] = True
     return among
 
 
-def _filters(columns: Columns, bundle: ModelBundle, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
+def _filters(columns: ListColumns, bundle: ModelBundle, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
     facts, model = bundle.facts, bundle.model
     if not preferences.adult:
         yield "adult titles hidden", ~facts.adult
@@ -63,7 +63,7 @@ def _filters(columns: Columns, bundle: ModelBundle, preferences: Preferences) ->
         yield f"at least {preferences.min_members:,} members", facts.members >= preferences.min_members
 
 
-def _by_title(columns: Columns, model: Model, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
+def _by_title(columns: ListColumns, model: Model, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
     if preferences.hidden:
         yield "hidden one by one", ~rows_among(model, np.array(preferences.hidden, dtype=np.int64))
     if preferences.planned is not Planned.SHOW:

@@ -1,4 +1,4 @@
-"""What the reader of a list should know: plain sentences."""
+"""Notes on a list of recommendations, in plain sentences."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,9 +12,9 @@ ALIKE = "so these are titles like those of which more was asked for."
 BY_PLANS = "so these go by what you plan to watch."
 
 FEW = 5
-"""With fewer scored titles, a note says on how little the list rests."""
+"""With fewer scored titles, a note says so."""
 NAMED = 3
-"""How many titles a note names, at most."""
+"""Most titles that a note names."""
 
 
 def notes_on(
@@ -27,17 +27,16 @@ def notes_on(
     ignoring: bool,
     data_time: str | None = None,
 ) -> list[str]:
-    """What a list was good for, and how it was read.
+    """Notes on what the recommendations are based on, and on how the list was read.
 
     Args:
-        user_list: all of it.
-        visitor: what is left of it, folded in.
-        catalogue: names titles.
-        personal: whether anything of the visitor's orders the list.
-        leaning: whether there are titles to go by of which more was asked for.
-        ignoring: whether entries are left out.
-        data_time: up to when the lists go that the model was trained on: a year, month, day or second, as ISO 8601 has
-            it; None: nobody knows.
+        user_list: the whole list.
+        visitor: the list without ignored entries, folded in.
+        catalogue: gives titles' names.
+        personal: whether the list influences the order.
+        leaning: whether the order follows titles of which more was asked for.
+        ignoring: whether entries are ignored.
+        data_time: of the model, see `hakken.data_time`; None where it is unknown.
     """
     notes = []
     taste = visitor.taste
@@ -64,12 +63,12 @@ def notes_on(
 
 
 def new_titles(anime_ids: Sequence[int], catalogue: Catalogue, data_time: str | None = None) -> str:
-    """Say that watched titles are new to the model and what comes of it, and name the best-known of them.
+    """A note on watched titles that are new to the model, naming the best-known of them.
 
     Args:
-        anime_ids: MyAnimeList ids, at least one; a title that the catalogue lacks has no name, and is only counted.
-        catalogue: names titles.
-        data_time: as `notes_on`; where it is known, titles that came out later are told apart.
+        anime_ids: MyAnimeList ids, at least one; titles that the catalogue lacks are only counted.
+        catalogue: gives titles' names.
+        data_time: as `notes_on`; where it is known, titles that came out later are named separately.
     """
     anime = [one for anime_id in anime_ids if (one := catalogue.get(anime_id))]
     anime.sort(key=lambda one: (-(one.members or 0), one.anime_id))
@@ -86,7 +85,7 @@ def new_titles(anime_ids: Sequence[int], catalogue: Catalogue, data_time: str | 
 
 
 def _first_named(anime: Sequence[Anime], count: int) -> str:
-    """Titles of the first few of so many anime, and how many more there are."""
+    """The first few titles of `count` anime, and how many more there are."""
     titles = [one.title for one in anime[:NAMED]]
     more = count - len(titles)
     *before, last = [*titles, f"{more:,} more"] if more else titles
@@ -94,7 +93,7 @@ def _first_named(anime: Sequence[Anime], count: int) -> str:
 
 
 def _came_out_after(anime: Anime, data_time: str) -> bool:
-    """Whether it certainly did, by its season or, where that is unknown, by its year."""
+    """Whether it certainly did, by its season or, where that is unknown, its year."""
     if anime.year is None:
         return False
     month = anime.first_month
@@ -103,7 +102,7 @@ def _came_out_after(anime: Anime, data_time: str) -> bool:
 
 
 def list_notes(user_list: UserList) -> list[str]:
-    """What the reader should know about how a list was read."""
+    """Notes on how a list was read."""
     notes = []
     if user_list.skipped:
         notes.append(f"{counted(user_list.skipped, 'entry', 'entries')} of the list could not be read and left out.")
@@ -112,13 +111,13 @@ def list_notes(user_list: UserList) -> list[str]:
     return notes
 
 
-def what_is_left(found: int, taken: Mapping[str, int]) -> str:
-    """Why a list is short."""
+def shortage(found: int, removed: Mapping[str, int]) -> str:
+    """A note on why a list is short."""
     left = f"Only {counted(found, 'title is', 'titles are')}" if found else "No title is"
-    filters = ", ".join(f"{name} {count:,}" for name, count in taken.items())
+    filters = ", ".join(f"{name} {count:,}" for name, count in removed.items())
     return f"{left} left to recommend" + (f". Taken out: {filters}." if filters else ": the list holds all others.")
 
 
 def counted(count: int, one: str, many: str) -> str:
-    """A number with its noun."""
+    """A number with its noun in singular or plural."""
     return f"{count:,} {one if count == 1 else many}"

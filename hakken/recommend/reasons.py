@@ -1,70 +1,59 @@
-"""Recommendations in words: titles, predicted ratings, and what of the visitor's own list speaks for and against."""
+"""Descriptions of recommendations: names, predicted ratings, and the entries that contribute most to the score."""
 
 import numpy as np
 
 from hakken.bundle import ModelBundle
 from hakken.model.arrays import Float64s, Int64s
 from hakken.ratings import FEWEST_RATERS, MAX_SCORE, MIN_SCORE, Reason, Recommendation
-from hakken.recommend.scoring import Scored, Scorer, Shares
+from hakken.recommend.scoring import Contributions, Scored, Scorer
 
 N_REASONS = 3
 
 
 def described(bundle: ModelBundle, scorer: Scorer, chosen: Scored) -> tuple[Recommendation, ...]:
-    """Write recommendations, with their reasons, from titles and their scores."""
-    model, catalogue = bundle.model, bundle.catalogue
-    arrays = model.arrays
-    shares = scorer.shares(chosen.rows)
-    taste = scorer.taste
-    # What follows the visitor's own entries is what more is wanted of, which is no plan of theirs.
+    """Describe scored titles: names, predicted ratings and reasons."""
+    model, catalogue, taste = bundle.model, bundle.catalogue, scorer.taste
+    ids, raters = model.arrays.anime_ids, model.arrays.raters[chosen.rows].tolist()
+    found = scorer.contributions(chosen.rows)
+    # After the visitor's own entries come titles of which more is wanted, which are not planned.
     planned = np.zeros(len(taste.rows), dtype=np.bool_)
     planned[: len(scorer.visitor.taste.rows)] = scorer.visitor.taste.planned
-    title, entry, share = largest(shares)
-    told = zip(
-        title.tolist(),
-        arrays.anime_ids[taste.rows[entry]].tolist(),
-        taste.scores[entry].clip(0).tolist(),
-        share.tolist(),
-        planned[entry].tolist(),
-        strict=True,
-    )
+    title, entry, share = largest(found)
+    columns = (title, ids[taste.rows[entry]], taste.scores[entry].clip(0), share, planned[entry])
     reasons: list[list[Reason]] = [[] for _ in chosen.rows]
-    for place, anime_id, score, part, is_planned in told:
-        reasons[place].append(Reason(anime_id, catalogue.title(anime_id), score, part, is_planned))
+    for at, anime_id, score, part, is_planned in zip(*(column.tolist() for column in columns), strict=True):
+        reasons[at].append(Reason(anime_id, catalogue.title(anime_id), score, part, is_planned))
+    ratings = found.r_hat.clip(MIN_SCORE, MAX_SCORE).tolist()
+    matches, neighbours = chosen.score.tolist(), found.neighbours.tolist()
+    by_attributes = model.mostly_by_attributes[chosen.rows].tolist()
     return tuple(
         Recommendation(
             anime_id=anime_id,
             title=catalogue.title(anime_id),
-            predicted_rating=round(rating, 2) if support >= FEWEST_RATERS else None,
-            match=match,
-            support=support,
-            neighbours=neighbours,
-            reasons=tuple(why),
-            by_attributes=by_attributes,
+            predicted_rating=round(ratings[at], 2) if raters[at] >= FEWEST_RATERS else None,
+            match=matches[at],
+            support=raters[at],
+            neighbours=neighbours[at],
+            reasons=tuple(reasons[at]),
+            by_attributes=by_attributes[at],
         )
-        for anime_id, rating, match, support, neighbours, why, by_attributes in zip(
-            arrays.anime_ids[chosen.rows].tolist(),
-            shares.r_hat.clip(MIN_SCORE, MAX_SCORE).tolist(),
-            chosen.score.tolist(),
-            arrays.raters[chosen.rows].tolist(),
-            shares.neighbours.tolist(),
-            reasons,
-            model.mostly_by_attributes[chosen.rows].tolist(),
-            strict=True,
-        )
+        for at, anime_id in enumerate(ids[chosen.rows].tolist())
     )
 
 
-def largest(shares: Shares) -> tuple[Int64s, Int64s, Float64s]:
-    """The up to three largest shares of each title, whatever their sign: titles, entries and amounts, largest first."""
-    strength = np.abs(shares.amount)
-    # Where attributes count, each entry speaks for each title: most are left out before any are sorted.
-    of_entry = np.zeros((len(shares.rest), max(N_REASONS, shares.entry.max(initial=0) + 1)))
-    of_entry[shares.title, shares.entry] = strength
+def largest(contributions: Contributions) -> tuple[Int64s, Int64s, Float64s]:
+    """The up to three contributions of each title that are largest in absolute value, by falling value.
+
+    Returns:
+        Positions of titles, positions of entries, and amounts: `(n,)` each.
+    """
+    strength = np.abs(contributions.amount)
+    # With attributes, every entry contributes to every title: most are dropped before sorting.
+    of_entry = np.zeros((len(contributions.rest), max(N_REASONS, contributions.entry.max(initial=0) + 1)))
+    of_entry[contributions.title, contributions.entry] = strength
     least = np.partition(of_entry, -N_REASONS, axis=1)[:, -N_REASONS]
-    chosen = np.flatnonzero((strength > 0) & (strength >= least[shares.title]))
-    order = chosen[np.lexsort((shares.entry[chosen], -strength[chosen], shares.title[chosen]))]
-    titles = shares.title[order]
-    place = np.arange(len(order)) - np.searchsorted(titles, titles)
-    order = order[place < N_REASONS]
-    return shares.title[order], shares.entry[order], shares.amount[order]
+    chosen = np.flatnonzero((strength > 0) & (strength >= least[contributions.title]))
+    order = chosen[np.lexsort((contributions.entry[chosen], -strength[chosen], contributions.title[chosen]))]
+    titles = contributions.title[order]
+    order = order[np.arange(len(order)) - np.searchsorted(titles, titles) < N_REASONS]
+    return contributions.title[order], contributions.entry[order], contributions.amount[order]

@@ -1,16 +1,16 @@
-"""The score that a list is ordered by, and what each entry of the visitor's list adds to it.
+"""The score that a list is ordered by, and what each entry of the visitor's list contributes to it.
 
     match_ui = (p_ui + everyone · q_i) · q_i^(0.4 · popularity − novelty) · exp(quality · b_i) · order_ui
                · exp(pull · (r_hat_ui − b_ui))
 
 p_ui is the preference, q_i the part of those who could have watched the title that did, `popularity` the visitor's
-choice from -1 to 1, b_i the title's bias, order_ui what the watching order makes of it
-(`hakken.recommend.series`), and r_hat − b_ui what the scores of similar titles say beyond the baseline. An empty
-list has p_ui = 0 and b_u = 0, and gets what many people watch and like. In p_ui, and nowhere else, a title of which
-the visitor wants more counts as if it were many entries.
+choice from -1 to 1, b_i the title's bias, order_ui the factor of the watching order
+(`hakken.recommend.series_rules`), and r_hat − b_ui the neighbour term of `hakken.model.prediction`. An empty list has
+p_ui = 0 and b_u = 0, and gets what many people watch and like. In p_ui, and nowhere else, a title of which the visitor
+wants more counts like many entries.
 
-Only the last factor is costly. It is made for a shortlist, the best by all others: for 300 lists of the public ratings
-each of the best 20 was among the first 99 by those, and for 99 lists of 100 among the first 52.
+Only the last factor is costly. It is computed for a shortlist, the best by all others: for 300 lists of the public
+ratings each of the best 20 was among the first 99 by those, and for 99 lists of 100 among the first 52.
 """
 
 from collections.abc import Sequence
@@ -19,23 +19,21 @@ from typing import NamedTuple
 import numpy as np
 
 from hakken.bundle import Mask, ModelBundle
-from hakken.model import Columns, Model, fold_in, predict, preference, top_n
+from hakken.model import ListColumns, Model, fold_in, predict, preference, top_n
 from hakken.model.arrays import Float64s, Int64s
-from hakken.model.prediction import IMPLICIT_RANGE, Neighbourhood, implicit_term, neighbourhood, neighbours_say
+from hakken.model.prediction import IMPLICIT_RANGE, Neighbourhood, implicit_term, neighbour_term, neighbourhood
 from hakken.model.preference import Parts, Taste, parts_of
 from hakken.ratings import Order, Preferences
-from hakken.recommend.series import Watched, order_factor
+from hakken.recommend.series_rules import Watched, order_factor
 
 SHORTLIST = 250
-"""Titles, at least, that the match is made for in full."""
+"""Least number of titles for which the full match is computed."""
 SLIDER = 0.4
 """Exponent of a title's popularity at the ends of the slider."""
-
-
-LEANING = 0.1
-"""How much a title counts of which more is wanted: this part of all that was liked, on top of its own, and at least…"""
-LEANING_LEAST = 8.0
-"""… as much as so many liked entries."""
+BOOST = 0.1
+"""Added to the liking of a title of which more is wanted, as a share of the sum of all liking…"""
+MIN_BOOST = 8.0
+"""… and at least this much."""
 
 
 class Scored(NamedTuple):
@@ -50,15 +48,15 @@ class Scored(NamedTuple):
     score: Float64s
 
 
-class Shares(NamedTuple):
-    """What a visitor's entries add to the scores of some titles; one part for each title and entry that has any.
+class Contributions(NamedTuple):
+    """What the entries of a visitor's list contribute to the scores of some titles, one element each.
 
     Attributes:
         title: `(n_parts,)` int64, position within the titles asked for; ascending.
         entry: `(n_parts,)` int64, position within the visitor's taste.
         amount: `(n_parts,)` float64, units of the score.
-        rest: `(n,)` float64, what no entry of the list adds: popularity, or the baseline.
-        neighbours: `(n,)` int64, how many scored entries the predicted rating rests on.
+        rest: `(n,)` float64, what no entry contributes: popularity, or the baseline.
+        neighbours: `(n,)` int64, how many scored entries the predicted rating is based on.
         r_hat: `(n,)` float64, the predicted rating, neither rounded nor clipped, score points.
     """
 
@@ -71,76 +69,72 @@ class Shares(NamedTuple):
 
 
 class Scorer:
-    """Scores titles for one visitor, and says what of their own list a score is made of.
+    """Scores titles for one visitor, and splits scores into the contributions of their entries.
 
     Args:
         bundle: model and catalogue.
-        columns: the visitor's list, without the entries that are to say nothing.
-        preferences: order, popularity and what more is wanted of.
+        columns: the visitor's list, without ignored entries.
+        preferences: order, popularity and titles of which more is wanted.
 
     Attributes:
         visitor: the list, folded in.
-        taste: what the match goes by: the visitor's, leaning towards what more is wanted of.
-        before: `(n_items,)` float64, the match but for its costly factor or, where no list by match is wanted, how
-            popular each title is.
+        taste: what the match is computed from: the visitor's, boosted for titles of which more is wanted.
+        prescore: `(n_items,)` float64, the match without its costly factor; in the order by predicted rating, the
+            popularity of each title.
     """
 
-    def __init__(self, bundle: ModelBundle, columns: Columns, preferences: Preferences) -> None:
+    def __init__(self, bundle: ModelBundle, columns: ListColumns, preferences: Preferences) -> None:
         model = self._model = bundle.model
         parameters = model.manifest.parameters
         self.visitor = fold_in(model, columns)
         self._order = preferences.order
-        self.before = model.popularity
+        self.prescore = model.popularity
         self._wanted = preference(model, self.visitor.taste)
         self.taste = self.visitor.taste
         if self._order is Order.MATCH:
             liked = self._wanted
             if preferences.like:
-                self.taste = leaning(model, self.visitor.taste, preferences.like)
+                self.taste = boosted_taste(model, self.visitor.taste, preferences.like)
                 liked = preference(model, self.taste)
-            watched = Watched.of(columns, bundle.facts.places)
+            watched = Watched.of(columns, bundle.facts.anime_index)
             factor = order_factor(watched, bundle.facts.series, parameters.skipped, parameters.ahead)
             factor *= model.standing
             if preferences.popularity:
                 factor *= np.exp(SLIDER * preferences.popularity * model.log_popularity)
             self._factor: Float64s = factor
             self._everyone: Float64s = parameters.everyone * model.popularity
-            self.before = (liked + self._everyone) * factor
+            self.prescore = (liked + self._everyone) * factor
 
     @property
     def personal(self) -> bool:
-        """Whether anything of the visitor's orders the list, rather than what many people watch and like."""
+        """Whether the visitor's list influences the order, rather than only what many people watch and like."""
         if self._order is Order.MATCH:
             return len(self.taste.rows) > 0
-        # A rating is predicted from scores and from what was watched, not from plans.
+        # Ratings are predicted from scores and watched titles, not from plans.
         return self.visitor.taste.n_watched > 0 or len(self.visitor.rows) > 0
 
     def best(self, lists: Sequence[Mask], n: int) -> list[Scored]:
-        """The best `n` of each list's candidates, `(n_items,)` bool; fewer only when there are no more.
+        """The best `n` of the candidates of each list, `(n_items,)` bool; fewer only when there are no more.
 
-        What the scores of neighbours say is found for all lists at once: much of that time is the same for few titles.
+        All lists are scored together: much of the time of `neighbour_term` does not depend on the number of titles.
         """
-        score_of = self._ratings if self._order is Order.PREDICTED_RATING else self._matches
-        shortlists = [self._shortlist(candidates, n) for candidates in lists]
-        scores = np.split(score_of(np.concatenate(shortlists)), np.cumsum([len(rows) for rows in shortlists])[:-1])
-        return [_best(rows, score, n) for rows, score in zip(shortlists, scores, strict=True)]
-
-    def _shortlist(self, candidates: Mask, n: int) -> Int64s:
-        """Those that are worth a score, ascending, so that of equal ones the lower comes first."""
         if self._order is Order.PREDICTED_RATING:
-            return np.flatnonzero(candidates)
-        return np.sort(top_n(self.before, candidates, max(SHORTLIST, 5 * n)))
+            shortlists = [np.flatnonzero(candidates) for candidates in lists]
+        else:  # ascending, so that of equal scores the lower row comes first
+            shortlists = [np.sort(top_n(self.prescore, one, max(SHORTLIST, 5 * n))) for one in lists]
+        scores = np.split(self._score(np.concatenate(shortlists)), np.cumsum([len(rows) for rows in shortlists])[:-1])
+        best = [top_n(score, np.ones(len(score), dtype=np.bool_), n) for score in scores]
+        return [Scored(rows[at], score[at]) for rows, score, at in zip(shortlists, scores, best, strict=True)]
 
-    def _ratings(self, rows: Int64s) -> Float64s:
-        return predict(self._model, self.visitor, rows, self._wanted)
-
-    def _matches(self, rows: Int64s) -> Float64s:
+    def _score(self, rows: Int64s) -> Float64s:
+        if self._order is Order.PREDICTED_RATING:
+            return predict(self._model, self.visitor, rows, self._wanted)
         pull = self._model.manifest.parameters.pull
-        matches: Float64s = self.before[rows] * np.exp(pull * neighbours_say(self._model, self.visitor, rows))
+        matches: Float64s = self.prescore[rows] * np.exp(pull * neighbour_term(self._model, self.visitor, rows))
         return matches
 
-    def shares(self, rows: Int64s) -> Shares:
-        """Take the scores of some titles apart; the amounts of each title and its rest add up to its score."""
+    def contributions(self, rows: Int64s) -> Contributions:
+        """Split the scores of some titles; the amounts of each title and its rest add up to its score."""
         model, n = self._model, len(rows)
         near = neighbourhood(model, self.visitor, rows)
         parts = parts_of(model, self.taste, rows)
@@ -152,21 +146,21 @@ class Scorer:
         else:
             factor = self._factor[rows] * np.exp(model.manifest.parameters.pull * say)
             parts, rest = parts._replace(amount=parts.amount * factor[parts.title]), self._everyone[rows] * factor
-        return Shares(parts.title, parts.entry, parts.amount, rest, spoke, r_hat)
+        return Contributions(parts.title, parts.entry, parts.amount, rest, spoke, r_hat)
 
     def _parts_of_rating(self, near: Neighbourhood, parts: Parts) -> tuple[Parts, Float64s]:
-        """Parts and rest of predicted ratings, where an entry may speak by its score and by having been watched."""
+        """Parts and rest of predicted ratings, to which an entry may contribute by its score and by being watched."""
         model, taste, n = self._model, self.visitor.taste, len(near.baseline)
-        # Beyond the range in which a preference counts, all its parts count less by the same factor.
+        # A preference outside the range is clipped: all its parts are scaled by the same factor.
         total = np.bincount(parts.title, parts.amount, minlength=n)
         cut = np.divide(total.clip(*IMPLICIT_RANGE), total, out=np.ones(n), where=total != 0)
         slope = model.manifest.parameters.implicit_slope if taste.n_watched else 0.0
         watching = parts.amount * cut[parts.title] * slope
-        place = np.full(model.n_items, -1)
-        place[taste.rows] = np.arange(len(taste.rows))
-        entry = place[self.visitor.rows[near.rated]]
+        position = np.full(model.n_items, -1)
+        position[taste.rows] = np.arange(len(taste.rows))
+        entry = position[self.visitor.rows[near.rated]]
         listed = entry >= 0
-        # A scored title that is only planned may be no entry of the taste: what it says is in the rest.
+        # A scored title that is only planned may be missing from the taste: its contribution goes to the rest.
         planned = np.bincount(near.title[~listed], near.amount[~listed], minlength=n)
         rest = near.baseline + planned + implicit_term(model, self.visitor, np.zeros(n))
         titles = np.concatenate((parts.title, near.title[listed]))
@@ -178,33 +172,28 @@ class Scorer:
         return Parts(both % width, both // width, amount), rest
 
 
-def _best(rows: Int64s, score: Float64s, n: int) -> Scored:
-    chosen = top_n(score, np.ones(len(score), dtype=np.bool_), n)
-    return Scored(rows[chosen], score[chosen])
+def boosted_taste(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste:
+    """A taste in which some titles count like many entries.
 
-
-def leaning(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste:
-    """A taste in which some titles count as if they were many entries.
-
-    x_uj of each grows by max(LEANING_LEAST, LEANING · Σ max(x_uk, 0)), the sum being over the taste's own entries.
+    x_uj of each grows by max(MIN_BOOST, BOOST · Σ max(x_uk, 0)), the sum being over the taste's own entries.
 
     Args:
         model: the model.
         taste: a visitor's.
-        anime_ids: `(n,)` MyAnimeList ids; those that say nothing of other titles do nothing.
+        anime_ids: `(n,)` MyAnimeList ids; those without weights for other titles are left out.
 
     Returns:
-        The taste's entries, and after them, by ascending row, those titles that are none of them, without a score.
+        The taste's entries, and after them, by ascending row, those titles that are not among them, without a score.
     """
-    rows, telling = model.telling_rows_of(anime_ids)
-    wanted = np.unique(rows[telling])
+    rows, informative = model.informative_rows_of(anime_ids)
+    wanted = np.unique(rows[informative])
     new = wanted[~np.isin(wanted, taste.rows)]
-    leant = Taste(
+    boosted = Taste(
         np.concatenate((taste.rows, new)),
         np.concatenate((taste.scores, np.zeros(len(new), dtype=np.int64))),
         np.concatenate((taste.liking, np.zeros(len(new)))),
         np.concatenate((taste.planned, np.ones(len(new), dtype=np.bool_))),
     )
-    much = max(LEANING_LEAST, LEANING * float(taste.liking.clip(0).sum()))
-    leant.liking[np.isin(leant.rows, wanted)] += much
-    return leant
+    boost = max(MIN_BOOST, BOOST * float(taste.liking.clip(0).sum()))
+    boosted.liking[np.isin(boosted.rows, wanted)] += boost
+    return boosted

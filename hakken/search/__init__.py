@@ -1,57 +1,57 @@
-"""Finding titles by what people call them: by any of their names, with typos; or finding none, where none is known.
+"""Title search: by any of a title's names, tolerating typos; empty where no title is similar enough.
 
-*As typed*: names that are what was typed, wherever the spaces are; abbreviations, also before other words, as in "aot
-season 2"; names that hold all of the words, or begin with what was typed. *Mistyped*, only where that finds nothing:
-names whose likeness to what was typed reaches a threshold; see `Titles._mistyped`. Titles are ranked by popularity,
-which a closer match outweighs; see `Match`.
+*Exact*: names equal to the query whatever its spaces; abbreviations, also before other words, as in "aot season 2";
+names that hold all of its words, or begin with it. *Fuzzy*, only where no exact match is found: names whose similarity
+to the query reaches a threshold; see `Titles._fuzzy`. Titles are ranked by popularity, which a closer match outweighs;
+see `Match`.
 """
 
 from collections.abc import Iterator, Sequence
 from enum import Enum
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
 from hakken.catalogue import Anime, Catalogue
-from hakken.search.index import Beginnings, Places, Texts, Words
+from hakken.model.arrays import Float64s, Int32s, Int64s
+from hakken.search.index import PackedStrings, PrefixIndex, WordIndex
 from hakken.search.spelling import PARTICLES, PARTS, SHORT_FOR, head, initials, is_unspaced, plain, solid
 
-Scores = npt.NDArray[np.float64]
-
-NEVER = -np.inf
-"""Score of what is not found."""
-LIKE_ENOUGH = 0.78
-"""Least likeness of what is taken for a mistyped name of the best known title: a typo in five letters."""
+NO_MATCH = -np.inf
+"""Score of a title that does not match."""
+MIN_SIMILARITY = 0.78
+"""Least similarity for a fuzzy match of the best-known title: a typo in five letters."""
 LESS_KNOWN = 0.045
-"""How much more is asked of a title with a tenth of its members: fewer mean it, and more titles look like anything."""
-TYPO_COSTS = 10.0
-"""What a likeness of 0 would cost, in powers of ten of members: a typo in ten letters is made up for by one."""
+"""Added to `MIN_SIMILARITY` for each power of ten fewer members: fewer people mean such a title, and there are more."""
+TYPO_COST = 10.0
+"""Score lost at a similarity of 0, in powers of ten of members: a typo in ten letters is offset by one."""
 PART_WEIGHT, NUMBER_WEIGHT = 1.0, 3.0
-"""What words that say which part of a story is meant count, beside 2 for "no" and 10 for words of one name only."""
-BEGUN_FROM = 3
-"""Letters from which on a word that is not the last may be the beginning of one."""
+"""Weights of words that say which part of a story is meant; "no" has 2, a word that occurs in one name has 10."""
+MIN_PREFIX = 3
+"""Letters from which on a word that is not the last may be an incomplete one."""
 ABBREVIATED = {2: 100, 3: 1000}
 ABBREVIATED_LONG = 2000
-"""Letters of an abbreviation → of how many titles there are such, the best known: few shorten what few people know."""
+"""Letters of an abbreviation → how many titles have such, the best known: less known ones are rarely abbreviated."""
 
 
 class Match(float, Enum):
-    """How a name matches what was typed: worth as many powers of ten in members, as popularity is counted."""
+    """How a name matches the query, with the score: powers of ten in members, as popularity is counted."""
 
     CALLED = 1.5
     """It is the whole name."""
     SHORTENED = 1.0
-    """It is an abbreviation of it."""
+    """It is an abbreviation of the name."""
     PHRASE = 0.5
     """The name holds it."""
     BEGUN = 0.0
-    """The name holds it but for the end of its last word."""
+    """The name holds it, its last word being incomplete."""
     SCATTERED = -0.5
     """The name has its words, in another order or with others in between."""
 
 
 class Titles:
-    """The titles of a catalogue by all of their names. Made once for each catalogue: it takes a part of a second."""
+    """Search index of a catalogue's titles. Build it once for each catalogue: that takes a part of a second."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
@@ -59,150 +59,140 @@ class Titles:
         # By falling popularity, so that what comes first wins every tie.
         order = np.argsort(-columns.members, kind="stable")
         self._ids, self._adult, self._series = columns.ids[order], columns.adult[order], columns.series[order]
-        self._popularity: Scores = np.log10(1 + columns.members[order])
-        self._enough = LIKE_ENOUGH + LESS_KNOWN * (self._popularity.max(initial=0.0) - self._popularity)
-        self._names, self._title_of = _all_names(catalogue, self._ids)
-        # A title is told from its remakes by its year: "fruits basket 2019".
-        self._words = Words(self._names, columns.year[order][self._title_of])
-        self._beginnings = Beginnings(self._names)
-        self._short: dict[str, list[int]] = {}
-        for place, anime_id in enumerate(self._ids[:ABBREVIATED_LONG].tolist()):
-            for short in dict.fromkeys(_abbreviations(catalogue[anime_id], place)):
-                self._short.setdefault(short, []).append(place)
+        self._popularity: Float64s = np.log10(1 + columns.members[order])
+        self._threshold = MIN_SIMILARITY + LESS_KNOWN * (self._popularity.max(initial=0.0) - self._popularity)
+        names = [dict.fromkeys(_names(catalogue[anime_id])) for anime_id in self._ids.tolist()]
+        self._names = PackedStrings(chain.from_iterable(names))
+        # The title of each name, as a position in `_ids`.
+        self._title_of: Int32s = np.repeat(np.arange(len(names), dtype=np.int32), [*map(len, names)])
+        # The year distinguishes a title from its remakes: "fruits basket 2019".
+        self._words = WordIndex(self._names, columns.year[order][self._title_of])
+        self._whole = PrefixIndex(self._names)
+        self._abbreviations: dict[str, list[int]] = {}
+        for rank, anime_id in enumerate(self._ids[:ABBREVIATED_LONG].tolist()):
+            anime = catalogue[anime_id]
+            found = chain.from_iterable(map(initials, filter(None, (anime.title, anime.title_english))))
+            for short in dict.fromkeys(found):
+                if rank < ABBREVIATED.get(len(short), ABBREVIATED_LONG):
+                    self._abbreviations.setdefault(short, []).append(rank)
 
     def search(self, text: str, limit: int, *, adult: bool = False) -> tuple[Anime, ...]:
-        """The titles that `text` most likely means, the likeliest first; none where no title is like it.
+        """The titles that `text` most likely means, the likeliest first; none where no title is similar enough.
 
         Args:
-            text: as someone typed it.
-            limit: how many there may be.
-            adult: whether titles for adults may be among them.
+            text: as typed.
+            limit: largest number of results.
+            adult: whether titles for adults are included.
         """
         words = " ".join(SHORT_FOR.get(word, word) for word in plain(text).split())
         if not words:
             return ()
-        for way in (self._typed_or_short, self._mistyped):
-            scores = way(words)
+        for score in (self._exact_or_abbreviated, self._fuzzy):
+            scores = score(words)
             if not adult:
-                scores[self._adult] = NEVER
-            titles = np.flatnonzero(scores > NEVER)
+                scores[self._adult] = NO_MATCH
+            titles = np.flatnonzero(scores > NO_MATCH)
             if len(titles):
                 ranked = titles[np.argsort(-(scores + self._popularity)[titles], kind="stable")]
                 return self._anime(ranked[:limit])
         return ()
 
-    def _typed_or_short(self, words: str) -> Scores:
-        """How well each title matches as typed, or with the first of several words written out: `(n_titles,)`."""
-        scores = self._typed(words)
+    def _exact_or_abbreviated(self, words: str) -> Float64s:
+        """Exact scores of the query, also with the first of several words written out: `(n_titles,)`."""
+        scores = self._exact(words)
         first, _, rest = words.partition(" ")
-        places = [*self._short.get(first, []), *self._title_of[self._beginnings.called(first)].tolist()]
-        if rest and places:
-            [meant] = self._anime(np.array([min(places)]))
+        titles = [*self._abbreviations.get(first, []), *self._title_of[self._whole.equal(first)].tolist()]
+        if rest and titles:
+            [meant] = self._anime(np.array([min(titles)]))
             for name in filter(None, (meant.title, meant.title_english)):
-                scores = np.maximum(scores, self._typed(f"{plain(head(name))} {rest}"))
+                scores = np.maximum(scores, self._exact(f"{plain(head(name))} {rest}"))
         return scores
 
-    def _typed(self, words: str) -> Scores:
-        """How well each title's names match what was typed, letter by letter: `(n_titles,)`, `Match` or `NEVER`."""
-        scores = np.full(len(self._ids), NEVER)
+    def _exact(self, words: str) -> Float64s:
+        """The best `Match` of each title's names with the query, or `NO_MATCH`: `(n_titles,)`."""
+        scores = np.full(len(self._ids), NO_MATCH)
         text = solid(words)
-        matches = [*self._with_words(words), (Match.CALLED, self._beginnings.called(text))]
-        if len(text) > BEGUN_FROM:
-            matches.append((Match.BEGUN, self._beginnings.begun(text)))
+        matches = [*self._with_words(words), (Match.CALLED, self._whole.equal(text))]
+        if len(text) > MIN_PREFIX:
+            matches.append((Match.BEGUN, self._whole.beginning(text)))
         if is_unspaced(text) and len(text) > 1:
-            matches.append((Match.BEGUN, self._beginnings.holding(text)))
+            matches.append((Match.BEGUN, self._whole.holding(text)))
         for match, names in matches:
             np.maximum.at(scores, self._title_of[names], match)
-        short = self._short.get(words, [])
+        short = self._abbreviations.get(words, [])
         scores[short] = np.maximum(scores[short], Match.SHORTENED)
         return scores
 
-    def _with_words(self, words: str) -> Iterator[tuple[Match, Places]]:
-        """The names that hold all words, any of which may be only the beginning of one of theirs."""
+    def _with_words(self, words: str) -> Iterator[tuple[Match, Int32s]]:
+        """The names that hold all words, any of which may be incomplete."""
         *others, last = words.split()
         if not others:
-            yield Match.BEGUN, self._begun(last)
+            yield Match.BEGUN, self._with_prefix(last)
             yield Match.PHRASE, self._words.having(last)
             return
         held = np.ones(len(self._names), dtype=np.bool_)
         for word in others:
-            held &= self._mask(self._begun(word) if len(word) >= BEGUN_FROM else self._words.having(word))
-        held &= self._mask(self._begun(last))
+            held &= self._mask(self._with_prefix(word) if len(word) >= MIN_PREFIX else self._words.having(word))
+        held &= self._mask(self._with_prefix(last))
         found = np.flatnonzero(held).astype(np.int32)
-        names = [f" {self._names[place]} " for place in found.tolist()]
+        names = [f" {self._names[index]} " for index in found.tolist()]
         begun = np.array([f" {words}" in name for name in names], dtype=np.bool_)
         whole = np.array([f" {words} " in name for name in names], dtype=np.bool_)
         yield Match.PHRASE, found[whole]
         yield Match.BEGUN, found[begun]
-        if not _says_little(words):
+        if not _is_vague(words):
             yield Match.SCATTERED, found
 
-    def _begun(self, word: str) -> Places:
-        """The names that have a word that begins so; a number is whole."""
-        return self._words.having(word) if word.isdigit() else self._words.having_begun(word)
+    def _with_prefix(self, word: str) -> Int32s:
+        """The names that have a word that begins with this one; a number must be complete."""
+        return self._words.having(word) if word.isdigit() else self._words.having_prefix(word)
 
-    def _mask(self, names: Places) -> npt.NDArray[np.bool_]:
+    def _mask(self, names: Int32s) -> npt.NDArray[np.bool_]:
         mask = np.zeros(len(self._names), dtype=np.bool_)
         mask[names] = True
         return mask
 
-    def _mistyped(self, words: str) -> Scores:
-        """How well each title's names match what may be mistyped: `(n_titles,)`, negative or `NEVER`.
+    def _fuzzy(self, words: str) -> Float64s:
+        """Score of each title's names where the query may have typos: `(n_titles,)`, negative or `NO_MATCH`.
 
-        The likeness of a name to what was typed is the mean, over the words that were typed, of the likeness of the
-        likest word in the name, 0 where there is none; words that few names have count more, and those that only say
-        which part of a story is meant count little. It has to reach `LIKE_ENOUGH`, more for titles that are less known.
+        The similarity of a name to the query is the weighted mean, over the query's words, of the similarity of the
+        most similar word in the name, 0 where there is none; rare words weigh more, and those that only say which part
+        of a story is meant weigh little. It has to reach `MIN_SIMILARITY`, more for less known titles.
         """
-        scores = np.full(len(self._ids), NEVER)
-        if _says_little(words):
+        scores = np.full(len(self._ids), NO_MATCH)
+        if _is_vague(words):
             return scores
-        likeness, total = np.zeros(len(self._names)), 0.0
+        similarity, total = np.zeros(len(self._names)), 0.0
         for word in dict.fromkeys(words.split()):
-            weight = self._weight(word)
+            is_part, is_number = word in PARTS, word.isdigit()
+            weight = PART_WEIGHT if is_part else NUMBER_WEIGHT if is_number else self._words.weight(word)
             best = np.zeros(len(self._names))
-            for like, names in self._words.alike(word):
-                best[names] = like
-            if len(word) >= BEGUN_FROM:
-                best[self._begun(word)] = 1
-            likeness += weight * best
+            for value, names in self._words.similar(word):
+                best[names] = value
+            if len(word) >= MIN_PREFIX:
+                best[self._with_prefix(word)] = 1
+            similarity += weight * best
             total += weight
-        likeness /= total
-        found = np.flatnonzero(likeness >= self._enough[self._title_of])
-        np.maximum.at(scores, self._title_of[found], TYPO_COSTS * (likeness[found] - 1))
+        similarity /= total
+        found = np.flatnonzero(similarity >= self._threshold[self._title_of])
+        np.maximum.at(scores, self._title_of[found], TYPO_COST * (similarity[found] - 1))
         return scores
 
-    def _weight(self, word: str) -> float:
-        if word in PARTS:
-            return PART_WEIGHT
-        return NUMBER_WEIGHT if word.isdigit() else self._words.weight(word)
-
-    def well_known(self, limit: int, *, known_to: Places, without: Sequence[int]) -> tuple[Anime, ...]:
-        """The titles that most people have on their lists, one of each series and none for adults.
+    def well_known(self, limit: int, *, known_to: Int32s, without: Sequence[int]) -> tuple[Anime, ...]:
+        """The titles with the most members, one of each series and none for adults.
 
         Args:
-            limit: how many there may be.
-            known_to: `(n,)`, ids of those that may be among them.
+            limit: largest number of results.
+            known_to: `(n,)`, ids of the titles to choose from.
             without: ids of titles whose series are left out.
         """
         left_out = [self._catalogue.series_of(anime_id) for anime_id in without]
-        places = np.flatnonzero(~self._adult & np.isin(self._ids, known_to) & ~np.isin(self._series, left_out))
-        firsts = np.sort(np.unique(self._series[places], return_index=True)[1])
-        return self._anime(places[firsts[:limit]])
+        titles = np.flatnonzero(~self._adult & np.isin(self._ids, known_to) & ~np.isin(self._series, left_out))
+        firsts = np.sort(np.unique(self._series[titles], return_index=True)[1])
+        return self._anime(titles[firsts[:limit]])
 
-    def _anime(self, places: npt.NDArray[np.intp]) -> tuple[Anime, ...]:
-        """The titles at some places, as the catalogue has them."""
-        return tuple(map(self._catalogue.__getitem__, self._ids[places].tolist()))
-
-
-def _all_names(catalogue: Catalogue, anime_ids: npt.NDArray[np.int64]) -> tuple[Texts, Places]:
-    """The plain names of some titles, one title's after another's, and which of the titles each is of."""
-    names: list[str] = []
-    n_names = []
-    for anime_id in anime_ids.tolist():
-        some = dict.fromkeys(_names(catalogue[anime_id]))
-        names += some
-        n_names.append(len(some))
-    return Texts(names), np.repeat(np.arange(len(n_names), dtype=np.int32), n_names)
+    def _anime(self, titles: Int64s) -> tuple[Anime, ...]:
+        return tuple(map(self._catalogue.__getitem__, self._ids[titles].tolist()))
 
 
 def _names(anime: Anime) -> Iterator[str]:
@@ -211,15 +201,7 @@ def _names(anime: Anime) -> Iterator[str]:
             yield words
 
 
-def _abbreviations(anime: Anime, place: int) -> Iterator[str]:
-    """What a title may be shortened to, if it is known well enough for that."""
-    for name in filter(None, (anime.title, anime.title_english)):
-        for short in initials(name):
-            if place < ABBREVIATED.get(len(short), ABBREVIATED_LONG):
-                yield short
-
-
-def _says_little(words: str) -> bool:
+def _is_vague(words: str) -> bool:
     """Whether all but one of several words are particles: "the office" is not just any name with "the" and "office"."""
     several = words.split()
     return len(several) > 1 and sum(word not in PARTICLES for word in several) == 1

@@ -1,4 +1,4 @@
-"""How names are written when they are compared, and what people shorten them to."""
+"""Normalisation of names for comparison, and their abbreviations."""
 
 import re
 import unicodedata
@@ -8,18 +8,18 @@ from rapidfuzz import utils
 
 SHORT_FOR = {
     "7ds": "nanatsu no taizai",  # The Seven Deadly Sins, with a digit
-    "dmc": "detroit metal city",  # too few people know it for its initials
-    "eva": "evangelion",  # would be anything that begins so
+    "dmc": "detroit metal city",  # not well known enough for its initials to be indexed
+    "eva": "evangelion",  # as a prefix it would match other titles
     "jjba": "jojo no kimyou na bouken",  # JoJo counts as two words
     "logh": "ginga eiyuu densetsu",  # Legend of the Galactic Heroes, "of" and "the" left out, yet its l, g and h kept
     "pmmm": "mahou shoujo madoka magica",  # Puella Magi Madoka Magica, which is not among its names
     "quints": "quintessential quintuplets",  # half a word
     "ygo": "yu gi oh",  # as many letters as words, which are three of the series' names
 }
-"""Abbreviations that can't be made from names → words that are in the names of what they stand for."""
+"""Abbreviations that can't be derived from names → words that are in the names of what they stand for."""
 
 PARTICLES = frozenset(("a", "an", "and", "in", "of", "the", "to", "with", "no", "wa", "wo", "ga", "ni", "de"))
-"""Words that say nothing alone, and that abbreviations often leave out."""
+"""Words that distinguish no title, and that abbreviations often leave out."""
 PARTS = frozenset(("anime", "cour", "film", "movie", "ona", "ova", "part", "season", "series", "tv"))
 """Words, beside numbers, that say which part of a story is meant. A title may be known by a name without them."""
 
@@ -47,13 +47,13 @@ _LATIN = re.compile("[a-z0-9]+")
 
 
 def plain(text: str) -> str:
-    """A name as it is compared: without accents, capitals, widths and signs, one space between words.
+    """Normalise a name: without accents, capitals, widths and signs, one space between words.
 
     "2nd Season" and "S2" become "2 season" and "season 2".
     """
     if not text.isascii():
         bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
-        # Taken apart and put together again: what is written in other scripts stays as long as it was.
+        # Decomposed and composed again, so that other scripts keep their length.
         text = unicodedata.normalize("NFC", bare).translate(_SIGNS)
     # "Howl's" is typed without the apostrophe as well, "iDOLM@STER" with a letter.
     words = utils.default_process(text.replace("'", "").replace("&", " and ").replace("@", "a"))
@@ -65,30 +65,30 @@ def plain(text: str) -> str:
 
 
 def solid(words: str) -> str:
-    """A plain name without its spaces, since people differ in where they put them: "full metal", "re zero"."""
+    """A plain name without spaces, which people put differently: "full metal", "re zero"."""
     return words.replace(" ", "")
 
 
 def with_short_vowels(word: str) -> str:
-    """A plain word as those write romaji who leave out how long a vowel is: "haikyu", "shippuden", "tokyo"."""
+    """A plain word in romaji without vowel lengths, which many leave out: "haikyu", "shippuden", "tokyo"."""
     return _LONG_VOWEL.sub(lambda vowel: vowel[0][0], word)
 
 
 def is_unspaced(text: str) -> bool:
-    """Whether a text is in a script that puts no spaces between words."""
+    """Whether a text is in a script without spaces between words."""
     return not text.isascii() and _UNSPACED.search(text) is not None
 
 
 def head(name: str) -> str:
-    """What a name begins with, before a subtitle, a season or the like: of "Steins;Gate 0", "Steins;Gate"."""
+    """The part of a name before a subtitle, a season or the like: of "Steins;Gate 0", "Steins;Gate"."""
     return _NEXT_PART.split(name, maxsplit=1)[0]
 
 
 def initials(name: str) -> Iterator[str]:
-    """What a name in Latin letters may be shortened to, in plain letters; nothing of fewer than two.
+    """The abbreviations of a name in Latin letters, in plain letters, of two letters or more.
 
-    They are the initials of all of its words, of its head, and of each part that a colon sets apart; with particles,
-    as in "kny", and without, as in "fsn". Numbers stay whole: "mp100".
+    They are the initials of all of its words, of its head, and of each part between colons; with particles, as in
+    "kny", and without, as in "fsn". Numbers stay whole: "mp100".
 
     Args:
         name: as the catalogue has it.

@@ -1,87 +1,79 @@
-"""Series: which anime are one show, where a newcomer begins, and what to watch next.
+"""Series: which anime belong to one show, where a newcomer begins, and what to watch next.
 
-    titles (taken apart) ─► likeness ─► ties ─┬─► grouping (series, stories, universes) ─► order (parts)
-                                   relations ─┘
+    parsed titles ─► similarity ─► links ─┬─► grouping (series, stories, universes) ─► order (parts)
+                               relations ─┘
 
-A *series* is what one would call one show, with its seasons, films and specials. A *story* holds other tellings of the
-same as well, such as "Fullmetal Alchemist" and "Fullmetal Alchemist: Brotherhood". A *universe* is wider, and may be
-begun anywhere: all of Gundam.
+A *series* is what one would call one show, with its seasons, films and specials. A *story* also holds retellings, such
+as "Fullmetal Alchemist" and "Fullmetal Alchemist: Brotherhood". A *universe* is wider, and may be begun anywhere:
+all of Gundam.
 
-Pure, and computed once, when a model is trained; what comes out is written in the catalogue.
+Pure, and computed once, when a model is trained; the results are stored in the catalogue.
 """
 
 import gc
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 
 import msgspec
 
 from hakken.catalogue import Anime, Catalogue
-from hakken.series.grouping import circles
-from hakken.series.likeness import Named
-from hakken.series.order import Told, entries
+from hakken.series.grouping import find_groups
+from hakken.series.order import EntryRelations, order_entries
 from hakken.series.relations import Relation, relations_of
-from hakken.series.ties import ties
+from hakken.series.similarity import AnimeTitles
+from hakken.series.title_links import title_links
 
 __all__ = ["Relation", "relations_of", "with_series"]
 
 
 def with_series(catalogue: Catalogue, relations: Iterable[Relation] = ()) -> Catalogue:
-    """The catalogue with each anime's series, story and universe and its part in the series, whatever was there before.
+    """The catalogue with each anime's series, story and universe and its part in the series computed anew.
 
     Args:
         catalogue: the anime.
-        relations: what is known of how anime are related, in any order and of any kind; it goes before titles.
+        relations: known relations between anime, in any order and of any kind; they take precedence over titles.
     """
-    with _no_garbage():
-        return Catalogue(_placed(dict(catalogue), list(relations)))
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Don't look for garbage: a fourth of the time would go by looking through a million small objects in vain."""
-    looking = gc.isenabled()
-    gc.disable()
+    was_enabled = gc.isenabled()
+    gc.disable()  # a quarter of the time would be spent on scanning a million small objects that are no garbage
     try:
-        yield
+        return Catalogue(_grouped(dict(catalogue), list(relations)))
     finally:
-        if looking:
+        if was_enabled:
             gc.enable()
 
 
-def _placed(anime: Mapping[int, Anime], known: Collection[Relation]) -> Iterable[Anime]:
-    named = {anime_id: Named.of(its) for anime_id, its in anime.items()}
-    titles = {anime_id: one.titles[0] for anime_id, one in named.items()}
-    found = circles(anime, titles, known, ties(named.values()))
-    told = Told.of(known, anime)
-    placed: dict[int, Anime] = {}
-    for members in _circle(found.series):
-        series = entries([anime[one] for one in members], titles, told)
+def _grouped(anime: Mapping[int, Anime], known: Collection[Relation]) -> Iterable[Anime]:
+    parsed = {anime_id: AnimeTitles.of(its) for anime_id, its in anime.items()}
+    titles = {anime_id: one.titles[0] for anime_id, one in parsed.items()}
+    found = find_groups(anime, titles, known, title_links(parsed.values()))
+    told = EntryRelations.of(known, anime)
+    result: dict[int, Anime] = {}
+    for members in _members(found.series):
+        series = order_entries([anime[one] for one in members], titles, told)
         begin = series.main[0]
-        places = {anime_id: place for place, anime_id in enumerate(series.main, start=1)}
+        parts = {anime_id: part for part, anime_id in enumerate(series.main, start=1)}
         for one in members:
-            placed[one] = msgspec.structs.replace(
+            result[one] = msgspec.structs.replace(
                 anime[one],
                 series=begin if len(members) > 1 else None,
-                part=places.get(one) if len(members) > 1 else None,
+                part=parts.get(one) if len(members) > 1 else None,
                 kind=series.parts[one],
                 probable=found.certain[one] != found.certain[begin],
                 story=None,
                 universe=None,
             )
-    for name, of in (("story", found.story), ("universe", found.universe)):
-        for members in _circle(of):
-            first = min({placed[one].series or one for one in members}, key=lambda one: (anime[one].year or 9999, one))
-            if len({placed[one].series or one for one in members}) > 1:
+    for name, group_of in (("story", found.story), ("universe", found.universe)):
+        for members in _members(group_of):
+            first = min({result[one].series or one for one in members}, key=lambda one: (anime[one].year or 9999, one))
+            if len({result[one].series or one for one in members}) > 1:
                 for one in members:
-                    placed[one] = msgspec.structs.replace(placed[one], **{name: first})
-    return placed.values()
+                    result[one] = msgspec.structs.replace(result[one], **{name: first})
+    return result.values()
 
 
-def _circle(of: Mapping[int, int]) -> Iterator[list[int]]:
-    """The members of each circle, by their ids."""
+def _members(group_of: Mapping[int, int]) -> Iterator[list[int]]:
+    """The members of each group, ordered by id."""
     found: defaultdict[int, list[int]] = defaultdict(list)
-    for anime_id in sorted(of):
-        found[of[anime_id]].append(anime_id)
+    for anime_id in sorted(group_of):
+        found[group_of[anime_id]].append(anime_id)
     yield from found.values()

@@ -1,58 +1,58 @@
-"""What each entry of a series is, and in which order to watch the main ones."""
+"""The kind of each entry of a series, and the watching order of the main ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Self
 
 from hakken.catalogue import Anime
-from hakken.series.forest import Forest
-from hakken.series.likeness import EXTRA_TYPES, genres_in_common
+from hakken.series.air_span import is_show
+from hakken.series.disjoint_sets import DisjointSets
 from hakken.series.relations import IN_ORDER, OTHER_IS_PART, PART_OF_OTHER, SUMMARIES, Relation
-from hakken.series.spans import is_show
-from hakken.series.titles import Kind, Title
+from hakken.series.similarity import EXTRA_TYPES, genres_in_common
+from hakken.series.title_parts import ParsedTitle, PrefixKind
 
 
 class Part(StrEnum):
-    """What an entry of a series is."""
+    """The kind of an entry of a series."""
 
     MAIN = "main"
-    """A season, or what else the story goes on in."""
+    """A season, or another entry that continues the story."""
     FILM = "film"
-    """A film that the story goes on in."""
+    """A film that continues the story."""
     SIDE = "side story"
     SPECIAL = "special"
     RECAP = "recap"
-    """It tells again what was told."""
+    """A summary of other entries."""
     EXTRA = "extra"
-    """A music video, a commercial, a preview: nothing to be recommended."""
+    """A music video, a commercial, a preview: never recommended."""
 
 
 MAIN_PARTS = frozenset((Part.MAIN, Part.FILM))
 NEVER_MAIN = frozenset((Part.RECAP, Part.EXTRA))
-"""What is no recommendation of its own, even where there is nothing else of a series."""
+"""Never a main entry, even where a series has nothing else."""
 EXTRA_KINDS = frozenset(("Music", "CM", "PV"))
 RECAP_WORDS = frozenset(("recap", "recaps", "soushuuhen", "digest", "総集編"))
 EXTRA_WORDS = frozenset(("pv", "cm", "pilot", "preview", "trailer", "drama", "omake"))
 SPECIAL_WORDS = frozenset(("mini", "special", "specials", "episode", "bonus", "extra", "extras", "特別編", "番外編"))
 OF_THE_STORY = 0.2
-"""Share of genres that a main entry has in common with the first."""
+"""Least share of genres that a main entry has in common with the first."""
 MIN_EPISODES = 6
-"""What came out beside a show, other than films, is a story of its own if it is as long as this."""
-BROADCAST = frozenset(("TV", "TV Special", "Movie"))
-"""What may be a main entry however short it is."""
-FOLLOWED = 0.1
-"""Share of a series' watchers from which on a film goes on with it; what tells a show again draws fewer."""
+"""Episodes from which on an entry beside a show, other than a film, may be a main one."""
+ANY_LENGTH = frozenset(("TV", "TV Special", "Movie"))
+"""Types that may be main entries however short they are."""
+MIN_FOLLOWERS = 0.1
+"""Share of a series' members from which on a film may continue it; compilation films have fewer."""
 LONG_RUNNER = 100
-"""Films beside a show of so many episodes are outings, not the story."""
+"""Films of a show with so many episodes do not continue its story."""
 MANY_FILMS = 3
-"""With more films than this, a show of unknown length is a long one."""
+"""With more films than this, a show of unknown length is taken for a long one."""
 MID_YEAR = 7
-"""Month of what has a year alone."""
+"""Month assumed where only the year is known."""
 UNDATED = 9999.0
 
 
-class Told(NamedTuple):
-    """What relations say of single entries.
+class EntryRelations(NamedTuple):
+    """What relations tell of single anime.
 
     Attributes:
         in_order: ids of sequels and prequels of shows, and of what certainly goes on with those.
@@ -68,9 +68,9 @@ class Told(NamedTuple):
 
     @classmethod
     def of(cls, relations: Iterable[Relation], anime: Mapping[int, Anime]) -> Self:
-        """Sort relations by what they say; what is only likely the sequel of a film may tell a show again."""
+        """Collect ids from relations; an inferred sequel of a film is left out, since it may retell a show."""
         found: dict[str, set[int]] = {"in_order": set(), "sure": set(), "beside": set(), "recaps": set()}
-        chains = Forest()
+        chains = DisjointSets()
         for one in relations:
             if one.word in IN_ORDER:
                 both = (one.anime_id, one.related_id)
@@ -87,36 +87,36 @@ class Told(NamedTuple):
         return cls(**{name: frozenset(ids) for name, ids in found.items()})
 
 
-class Entries(NamedTuple):
+class OrderedSeries(NamedTuple):
     """The entries of a series.
 
     Attributes:
         main: ids of its main entries and films in watching order; the first is where a newcomer begins.
-        parts: what each of its anime is.
+        parts: the kind of each of its anime.
     """
 
     main: list[int]
     parts: dict[int, Part]
 
 
-def entries(members: Sequence[Anime], titles: Mapping[int, Title], told: Told) -> Entries:
+def order_entries(members: Sequence[Anime], titles: Mapping[int, ParsedTitle], told: EntryRelations) -> OrderedSeries:
     """Put the entries of a series in order.
 
     Args:
         members: its anime, at least one, in the order of their ids.
-        titles: their titles, taken apart.
-        told: what relations say of them.
+        titles: their parsed titles.
+        told: what relations tell of them.
     """
-    if len(members) == 1:  # two of three are alone
+    if len(members) == 1:  # a shortcut for two of three anime
         [alone] = members
         kind = _part(alone, titles[alone.anime_id], told, has_show=False, has_tv=False)
-        return Entries([alone.anime_id], {alone.anime_id: _of_first(alone, kind)})
+        return OrderedSeries([alone.anime_id], {alone.anime_id: _of_first(alone, kind)})
     dates = _dates(members)
     shows = [anime for anime in members if is_show(anime)]
     has_show = bool(shows)
     has_tv = any(anime.type == "TV" for anime in members)
-    followed = FOLLOWED * max((show.members or 0 for show in shows), default=0)
-    outings = _films_are_outings(members)
+    min_members = MIN_FOLLOWERS * max((show.members or 0 for show in shows), default=0)
+    long_runner = _is_long_runner(members)
 
     def order(anime: Anime) -> tuple[float, bool, tuple[int, ...], int]:
         return dates[anime.anime_id], not is_show(anime), titles[anime.anime_id].numbers, anime.anime_id
@@ -125,8 +125,8 @@ def entries(members: Sequence[Anime], titles: Mapping[int, Title], told: Told) -
     last = max((dates[show.anime_id] for show in shows), default=UNDATED)
     for one in members:
         if parts[one.anime_id] is Part.FILM and one.anime_id not in told.in_order:
-            draws_few = one.members is not None and one.members < followed
-            aside = outings or draws_few or (has_show and dates[one.anime_id] < last)
+            has_few = one.members is not None and one.members < min_members
+            aside = long_runner or has_few or (has_show and dates[one.anime_id] < last)
             parts[one.anime_id] = Part.SIDE if aside else Part.FILM
     works = [one for one in members if parts[one.anime_id] in MAIN_PARTS] or list(members)
     entry = _entry(sorted(works, key=order), dates, titles)
@@ -141,11 +141,11 @@ def entries(members: Sequence[Anime], titles: Mapping[int, Title], told: Told) -
             parts[one.anime_id] = Part.SIDE
         else:
             main.append(one)
-    return Entries([one.anime_id for one in main], parts)
+    return OrderedSeries([one.anime_id for one in main], parts)
 
 
-def _part(anime: Anime, title: Title, told: Told, *, has_show: bool, has_tv: bool) -> Part:  # noqa: PLR0911  # a table
-    """What an entry is; which of those that may be main ones is another question."""
+def _part(anime: Anime, title: ParsedTitle, told: EntryRelations, *, has_show: bool, has_tv: bool) -> Part:  # noqa: PLR0911  # a table
+    """The kind of an entry by itself; which of the possible main ones are main is decided afterwards."""
     words = set(title.words[1:])
     if anime.type in EXTRA_KINDS or words & EXTRA_WORDS:
         return Part.EXTRA
@@ -153,25 +153,25 @@ def _part(anime: Anime, title: Title, told: Told, *, has_show: bool, has_tv: boo
         return Part.RECAP
     main = Part.FILM if anime.type == "Movie" else Part.MAIN
     short = has_show and anime.type != "Movie" and not is_show(anime) and (anime.episodes or 0) < MIN_EPISODES
-    if anime.anime_id in told.sure and anime.type in BROADCAST:
+    if anime.anime_id in told.sure and anime.type in ANY_LENGTH:
         return main
     beside_tv = has_tv and (anime.type == "OVA" or (anime.type == "ONA" and not is_show(anime)))
     if anime.anime_id in (told.sure if beside_tv else told.in_order) and anime.type not in EXTRA_TYPES and not short:
         return main
     if anime.type in EXTRA_TYPES or words & SPECIAL_WORDS:
         return Part.SPECIAL
-    if anime.type == "Movie":  # of which relations are wrong as often as right
+    if anime.type == "Movie":  # inferred relations of films are as often wrong as right
         return Part.FILM
     return Part.SIDE if anime.anime_id in told.beside or short or beside_tv else main
 
 
 def _of_first(anime: Anime, part: Part) -> Part:
-    """What the first entry of a series is, which would be something else beside others."""
+    """The kind of the first entry of a series, which would have another kind beside others."""
     return part if part in NEVER_MAIN else Part.FILM if anime.type == "Movie" else Part.MAIN
 
 
 def _dates(members: Sequence[Anime]) -> dict[int, float]:
-    """When each began, in years; where nobody knows, when the one before it did, by their ids, or the one after."""
+    """Start of each in years; where it is unknown, that of the one before by id, or else of the one after."""
     known = {anime.anime_id: _date(anime) for anime in members if anime.year}
     first = next(iter(known.values()), UNDATED)
     dates: dict[int, float] = {}
@@ -188,28 +188,25 @@ def _date(anime: Anime) -> float:
     return (anime.year or UNDATED) + ((anime.first_month or MID_YEAR) - 1) / 12
 
 
-def _entry(works: Sequence[Anime], dates: dict[int, float], titles: Mapping[int, Title]) -> Anime:
-    """The earliest show, or work where there is none; but what it is named after goes before it.
+def _entry(works: Sequence[Anime], dates: dict[int, float], titles: Mapping[int, ParsedTitle]) -> Anime:
+    """The earliest show, or entry where there is no show; but an entry that it is named after comes first.
 
-    A film or OVA goes before a show only where it came before it, and the show has a longer name.
+    A film or OVA comes first only where it is earlier than the show, and the show has a longer name.
     """
-    out = [work for work in works if _is_out(work)] or works
+    # An announced anime has neither a year nor a number of episodes in the catalogue.
+    out = [work for work in works if work.year or work.episodes] or works
     entry = next((work for work in out if is_show(work)), out[0])
-    beginnings = {stem.key: stem.kind for stem in titles[entry.anime_id].stems()[:-1]}
+    beginnings = {prefix.key: prefix.kind for prefix in titles[entry.anime_id].prefixes()[:-1]}
     for work in works:
         kind = beginnings.get("".join(titles[work.anime_id].words))
-        earlier = kind is not Kind.WHOLE and dates[work.anime_id] < dates[entry.anime_id]
+        earlier = kind is not PrefixKind.WHOLE and dates[work.anime_id] < dates[entry.anime_id]
         if kind and (is_show(work) == is_show(entry) or earlier):
             return work
     return entry
 
 
-def _is_out(anime: Anime) -> bool:
-    """Whether it has been shown; what is only announced has neither a year, here, nor a number of episodes."""
-    return bool(anime.year or anime.episodes)
-
-
-def _films_are_outings(members: Sequence[Anime]) -> bool:
+def _is_long_runner(members: Sequence[Anime]) -> bool:
+    """Whether a series has a show so long that its films do not continue the story."""
     films = sum(anime.type == "Movie" for anime in members)
     shows = [anime.episodes for anime in members if is_show(anime)]
     return any((films > MANY_FILMS) if episodes is None else episodes >= LONG_RUNNER for episodes in shows)

@@ -1,4 +1,4 @@
-"""What sites say of how two anime are related."""
+"""Relations between anime, as sites tell them or as they were inferred."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -14,18 +14,18 @@ RETELLINGS = frozenset(("alternativeversion", "alternative"))
 SUMMARIES = frozenset(("summary", "compilation"))
 OTHERWISE_RELATED = frozenset(("spinoff", "alternativesetting", "other"))
 DEPENDABLE, FAIRLY_SURE = 0.8, 0.7
-"""Confidence from which on an inferred sequel, and a side story, are of one series, whatever else is said."""
+"""Confidence from which on an inferred sequel, and a side story, belong to the series whatever else is known."""
 ONE_NAME = 0.35
-"""Confidence from which on something else is at least of the same name."""
+"""Confidence from which on an inferred relation of another kind at least means the same name."""
 
 
 class Relation(NamedTuple):
-    """That `related_id` is a sequel, side story, … of `anime_id`.
+    """`related_id` is a sequel, side story, … of `anime_id`.
 
     Attributes:
-        anime_id: whose relation it is.
+        anime_id: MyAnimeList id.
         kind: in a site's words, such as "Side story" or "SPIN_OFF".
-        related_id: to whom.
+        related_id: MyAnimeList id of the other.
         confidence: how sure that is, 0-1, where it was inferred.
     """
 
@@ -36,32 +36,27 @@ class Relation(NamedTuple):
 
     @property
     def word(self) -> str:
-        """The kind in small letters without spaces or the like, as the sets above have it."""
+        """The kind in lower case, letters only, as in the sets above."""
         return _word(self.kind)
 
     @property
     def is_dependable(self) -> bool:
-        """Whether a site says so, or it was inferred with little doubt."""
+        """Whether a site tells it, or it was inferred with high confidence."""
         return self.confidence is None or self.confidence >= DEPENDABLE
 
     @property
-    def is_fairly_sure(self) -> bool:
-        """Whether a site says so, or it was inferred with some doubt."""
-        return self.confidence is None or self.confidence >= FAIRLY_SURE
-
-    @property
     def is_of_one_name(self) -> bool:
-        """Whether it was inferred to be something else of the same name: a special, a film, another telling."""
+        """Whether another kind with the same name was inferred: a special, a film, a retelling."""
         return self.word == "other" and self.confidence is not None and ONE_NAME <= self.confidence < FAIRLY_SURE
 
     @property
-    def keeps_apart(self) -> bool:
-        """Whether it says that the two are not of one series."""
+    def separates(self) -> bool:
+        """Whether it means that the two belong to different series."""
         return self.word in RETELLINGS | OTHERWISE_RELATED and not self.is_of_one_name
 
     @property
     def is_within_series(self) -> bool:
-        """Whether it says that the two are of one series."""
+        """Whether it means that the two belong to one series."""
         return self.word in IN_ORDER | PART_OF_OTHER | OTHER_IS_PART
 
 
@@ -71,17 +66,17 @@ def _word(kind: str) -> str:
 
 
 def relations_of(catalogue: Catalogue) -> Iterator[Relation]:
-    """The relations that a catalogue holds, to find its series by again."""
+    """The relations in a catalogue, to compute its series from."""
     for anime in catalogue.values():
         for related in anime.relations or ():
             yield Relation(anime.anime_id, related.relation, related.anime_id, related.confidence)
         if anime.relations is not None and not anime.relations:
-            # That it has none is known too: so titles alone can't put it among others of whom the same is known.
+            # It is known to have none: then its title alone can't link it to others of which the same is known.
             yield Relation(anime.anime_id, "none", anime.anime_id)
 
 
 def parents(relations: Iterable[Relation]) -> dict[int, set[int]]:
-    """Of what each side story or summary is one."""
+    """Each side story or summary → what it belongs to."""
     found: defaultdict[int, set[int]] = defaultdict(set)
     for one in relations:
         if one.word in OTHER_IS_PART:

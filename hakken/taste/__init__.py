@@ -1,38 +1,36 @@
-"""What a list says about the taste of whoever keeps it. Pure: no file, no network, no clock.
+"""Taste profile of a list. Pure: no file, no network, no clock.
 
 list ─► columns ─► fold-in (b_u, residuals) ─► genres and years ─► profile
                                            └─► opinions, generosity
 
-A residual, r_ui − b_ui, has the rater's own leaning and what people think of the title taken out: what is left is what
-this person thinks of it beyond that.
+A residual, r_ui − b_ui, is what someone thinks of a title beyond their own generosity and the title's general rating.
 """
 
 import numpy as np
 
 from hakken.bundle import ModelBundle
-from hakken.model import Columns, fold_in
+from hakken.model import ListColumns, fold_in
 from hakken.model.arrays import Int64s
 from hakken.ratings import MAX_SCORE, MIN_SCORE, Status, UserList
-from hakken.taste.leanings import Listed, genre_leanings, year_spans
-from hakken.taste.opinions import unusual_opinions
+from hakken.taste.leanings import Listed, genre_leanings, unusual_opinions, year_spans
 from hakken.taste.profile import Counts, Generosity, Leaning, Opinion, Profile, ScoreShare, Span
-from hakken.taste.words import generosity_in_words, notes_on
+from hakken.taste.sentences import generosity_in_words, notes_on
 
 __all__ = ["Counts", "Generosity", "Leaning", "Opinion", "Profile", "ScoreShare", "Span", "profile"]
 
 
 def profile(user_list: UserList, bundle: ModelBundle) -> Profile:
-    """Sum up someone's taste.
+    """Compute a taste profile.
 
     Args:
         user_list: their list; planned titles count nowhere but among the statuses, unless they have a score.
         bundle: model and catalogue.
     """
-    columns = Columns.of(user_list)
+    columns = ListColumns.of(user_list)
     visitor = fold_in(bundle.model, columns)
     listed = Listed.of(columns, bundle, visitor)
     scores = columns.scores[columns.scored]
-    # Of someone who gives every title the same, residuals tell only which titles others like.
+    # If all scores are the same, residuals only tell which titles others like.
     telling = len(np.unique(listed.compared)) > 1
     above, below = unusual_opinions(visitor, listed, bundle) if telling else ((), ())
     counts = _counts(user_list, listed)
@@ -62,7 +60,7 @@ def _counts(user_list: UserList, listed: Listed) -> Counts:
 
 
 def _score_shares(scores: Int64s, bundle: ModelBundle) -> tuple[ScoreShare, ...]:
-    """The visitor's histogram beside everyone's; `scores` is `(n_scored,)`, 1-10."""
+    """The histogram of scores, `(n_scored,)`, 1-10, beside everyone's."""
     counts = np.bincount(scores, minlength=MAX_SCORE + 1)[MIN_SCORE:].tolist()
     everyone = bundle.model.manifest.people.scores
     own, others = max(1, sum(counts)), max(1, sum(everyone))

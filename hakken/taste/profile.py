@@ -1,4 +1,4 @@
-"""The values that a profile is made of; an API can serve them as they are."""
+"""The types of a profile, which the API serves as they are."""
 
 from typing import Annotated
 

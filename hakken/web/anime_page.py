@@ -129,7 +129,7 @@ def page(anime_id: int) -> ResponseReturnValue:
         anime=one,
         standing=standing(anime_id, bundle),
         min_raters=bundle.model.manifest.parameters.min_raters,
-        tells=bool(bundle.model.telling_rows_of([anime_id])[1].all()),
+        tells=bool(bundle.model.informative_rows_of([anime_id])[1].all()),
         nearest=_near(nearest(anime_id, bundle, adult=adult), bundle),
         also_liked=_near(also_liked(anime_id, bundle, adult=adult), bundle),
         judged_by=_judged_by(anime_id, bundle),

@@ -16,7 +16,6 @@ from hakken.errors import (
     RefusedAsTooNew,
     StorageError,
 )
-from hakken.living import News
 from hakken.ratings import Site
 from hakken.web.services import services
 
@@ -66,7 +65,7 @@ def ready() -> ResponseReturnValue:
     return {"status": "ready", "model": loaded, "latest": _latest(news), **sites}
 
 
-def _latest(news: News) -> dict[str, Any]:
+def _latest(news: ModelStatus) -> dict[str, Any]:
     """When the latest version was last checked for, and why it is not served, if it is not."""
     return {
         "looked": _timestamp(news.looked),

@@ -9,8 +9,8 @@ from flask import current_app, g, has_request_context
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.config import Settings
-from hakken.living import News
 from hakken.ratings import Preferences, Recommendations, UserList, Username
+from hakken.served_model import ModelStatus
 
 EXTENSION = "hakken"
 """Key of the services in `Flask.extensions`."""
@@ -47,7 +47,7 @@ class Services:
     bundle: Callable[[], ModelBundle]
     parse_export: Callable[[BinaryIO], UserList]
     details: Details
-    news: Callable[[], News] = News
+    news: Callable[[], ModelStatus] = ModelStatus
     find: Callable[[Username], UserList | None] = lambda _: None
 
 

@@ -1,8 +1,8 @@
 """Whole answers once more: slow, obvious, by plain loops over an artefact's files, sharing no code with `hakken`.
 
 The formulas are those of docs/algorithm.md and of the docstrings of `hakken.model.prediction`,
-`hakken.model.preference`, `hakken.recommend.scoring` and `hakken.recommend.series`; candidates are what the default
-filters leave.
+`hakken.model.preference`, `hakken.recommend.scoring` and `hakken.recommend.series_rules`; candidates are what the
+default filters leave.
 """
 
 import gzip

@@ -187,7 +187,7 @@ def test_every_page_is_linked_from_the_index() -> None:
 COMPOSERS = {
     "ars_app": {"hakken", "make_recommendations", "flask"},
     "make_recommendations": {"hakken", "create_gcs_local_file", "click", "platformdirs"},
-    "create_gcs_local_file": {"hakken.errors", "hakken.model", "click", "google", "google_crc32c", "requests"},
+    "create_gcs_local_file": {"hakken.errors", "hakken.registry", "click", "google", "google_crc32c", "requests"},
 }
 """What the top-level files may import beside the standard library; import-linter reads packages only."""
 

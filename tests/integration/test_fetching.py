@@ -14,32 +14,28 @@ import click.testing
 import pytest
 
 import create_gcs_local_file
-from create_gcs_local_file import main, place_of
+from create_gcs_local_file import main, open_store
 from hakken.bundle import ModelBundle
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
-from hakken.model import fetching, gathering, store
-from hakken.model.fetching import PARTIAL_NAME, fetch, held, locked
-from hakken.model.places import Directory, Place
-from hakken.model.publishing import publish, roll_back
+from hakken.model import store
 from hakken.model.store import Artefact
+from hakken.registry import download
+from hakken.registry import fetch as fetching
+from hakken.registry.fetch import PARTIAL_NAME, fetch, held, locked
+from hakken.registry.publish import publish, roll_back
+from hakken.registry.storage import DirectoryStore, ObjectStore
 from tests.integration.bucket import BUCKET, Faults
-from tests.models import versions_of
 from tests.serving import ROOT
 
 URI = f"gs://{BUCKET}/p"
 
 
-@pytest.fixture(scope="module")
-def versions(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Artefact]:
-    return versions_of(trained, tmp_path_factory.mktemp("versions"), 4)
-
-
 @pytest.fixture(params=["bucket", "directory"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     if request.param == "bucket":
         request.getfixturevalue("bucket")
-        return place_of(URI)
-    return Directory(tmp_path / "published")
+        return open_store(URI)
+    return DirectoryStore(tmp_path / "published")
 
 
 @pytest.fixture(autouse=True)
@@ -55,54 +51,26 @@ def test_a_fetch_that_is_cut_off_at_any_file_goes_on_where_it_was(
     bucket: Any, faults: Faults, versions: list[Artefact], tmp_path: Path
 ) -> None:
     files = versions[0].manifest.files
-    publish(versions[0], place_of(URI))
+    publish(versions[0], open_store(URI))
     faults.seen.clear()
     for number, name in enumerate(files):
         faults.cut = {name: files[name].bytes // 2}
         with pytest.raises(StorageError, match="could not be read"):
-            fetch(place_of(URI), tmp_path)
+            fetch(open_store(URI), tmp_path)
         assert not (tmp_path / "current.json").exists()
         gathered = [path.name for path in (tmp_path / PARTIAL_NAME / versions[0].version).iterdir()]
         assert sorted(gathered) == sorted([*list(files)[:number], f"{name}.part"])
     faults.cut = {}
-    assert store.verify(fetch(place_of(URI), tmp_path).directory).version == versions[0].version
+    assert store.verify(fetch(open_store(URI), tmp_path).directory).version == versions[0].version
     whole = Counter(one.name.rpartition("/")[2] for one in faults.seen if one.range is None and one.method == "GET")
     assert {name: whole[name] for name in files} == dict.fromkeys(files, 1), "no byte is asked for twice"
     ranges = {one.name.rpartition("/")[2]: one.range for one in faults.seen if one.range}
     assert ranges == {name: f"bytes={entry.bytes // 2}-" for name, entry in files.items()}
 
 
-def test_a_directory_that_fails_on_the_way_is_gone_on_with_too(
-    versions: list[Artefact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place, copy = Directory(tmp_path / "there"), Directory.copy
-    publish(versions[0], place)
-    asked = []
-
-    def failing(self: Directory, name: str, into: IO[bytes], start: int) -> None:
-        asked.append((name.rpartition("/")[2], start))
-        if name.endswith("sim_values.npy") and not start:
-            into.write((self.root / name).read_bytes()[:1000])
-            raise StorageError("No.")
-        copy(self, name, into, start)
-
-    monkeypatch.setattr(Directory, "copy", failing)
-    with pytest.raises(StorageError):
-        fetch(place, tmp_path / "here")
-    fetch(place, tmp_path / "here")
-    assert Counter(name for name, _ in asked) == {
-        name: 1 + (name == "sim_values.npy") for name in place_files(versions)
-    }
-    assert ("sim_values.npy", 1000) in asked
-
-
-def place_files(versions: list[Artefact]) -> list[str]:
-    return list(versions[0].manifest.files)
-
-
 @pytest.mark.parametrize("left", [b"x" * 500, b"", b"y" * 10_000_000])
 def test_a_part_that_is_no_part_of_it_is_fetched_anew(
-    place: Place, versions: list[Artefact], tmp_path: Path, left: bytes
+    place: ObjectStore, versions: list[Artefact], tmp_path: Path, left: bytes
 ) -> None:
     publish(versions[0], place)
     part = tmp_path / "here" / PARTIAL_NAME / versions[0].version
@@ -117,19 +85,19 @@ def test_a_part_that_is_no_part_of_it_is_fetched_anew(
 def test_a_server_that_knows_no_ranges_is_fetched_from_all_the_same(
     versions: list[Artefact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, copy = Directory(tmp_path / "there"), Directory.copy
+    place, copy = DirectoryStore(tmp_path / "there"), DirectoryStore.download
     publish(versions[0], place)
     part = tmp_path / "here" / PARTIAL_NAME / versions[0].version / "sim_values.npy.part"
     part.parent.mkdir(parents=True)
     part.write_bytes((versions[0].directory / "sim_values.npy").read_bytes()[:700])
-    monkeypatch.setattr(Directory, "copy", lambda self, name, into, _: copy(self, name, into, 0))
+    monkeypatch.setattr(DirectoryStore, "download", lambda self, name, into, _: copy(self, name, into, 0))
     assert fetch(place, tmp_path / "here").version == versions[0].version
 
 
 def test_damage_on_the_way_is_not_the_models_fault(
     bucket: Any, faults: Faults, versions: list[Artefact], tmp_path: Path
 ) -> None:
-    publish(versions[0], place_of(URI))
+    publish(versions[0], open_store(URI))
     for hashed, change in (
         (True, lambda content: bytes([content[0] ^ 1]) + content[1:]),
         (False, lambda content: content[:-1] + bytes([content[-1] ^ 1])),
@@ -138,19 +106,19 @@ def test_damage_on_the_way_is_not_the_models_fault(
         faults.hashed = hashed
         faults.changed = {"sim_values.npy": change}
         with pytest.raises(StorageError, match="damaged on the way"):
-            fetch(place_of(URI), tmp_path)
+            fetch(open_store(URI), tmp_path)
     faults.clear()
-    assert fetch(place_of(URI), tmp_path).version == versions[0].version
+    assert fetch(open_store(URI), tmp_path).version == versions[0].version
 
 
 @pytest.mark.parametrize("change", [lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b + b"x", lambda b: b[:-5]])
 def test_damage_at_the_place_is_told_by_the_files_name(
-    place: Place, versions: list[Artefact], tmp_path: Path, request: pytest.FixtureRequest, change: Any
+    place: ObjectStore, versions: list[Artefact], tmp_path: Path, request: pytest.FixtureRequest, change: Any
 ) -> None:
     publish(versions[0], place)
     name = f"versions/{versions[0].version}/sim_values.npy"
     content = change(place.read(name))
-    if isinstance(place, Directory):
+    if isinstance(place, DirectoryStore):
         (place.root / name).unlink()
         (place.root / name).write_bytes(content)
     else:
@@ -162,19 +130,19 @@ def test_damage_at_the_place_is_told_by_the_files_name(
 
 
 def test_a_pointer_to_a_version_that_is_not_there_is_told(
-    place: Place, versions: list[Artefact], tmp_path: Path
+    place: ObjectStore, versions: list[Artefact], tmp_path: Path
 ) -> None:
     publish(versions[0], place)
     fetch(place, tmp_path / "here")
-    place.swap(
-        "current.json", b'{"version": "none", "manifest_sha256": "%s"}' % (b"0" * 64), place.mark("current.json")
+    place.compare_and_swap(
+        "current.json", b'{"version": "none", "manifest_sha256": "%s"}' % (b"0" * 64), place.generation("current.json")
     )
     with pytest.raises(ArtefactMissing, match="no version none"):
         fetch(place, tmp_path / "here")
     assert store.open_artefact(tmp_path / "here").version == versions[0].version
 
 
-def test_a_certain_version_can_be_fetched(place: Place, versions: list[Artefact], tmp_path: Path) -> None:
+def test_a_certain_version_can_be_fetched(place: ObjectStore, versions: list[Artefact], tmp_path: Path) -> None:
     for one in versions[:2]:
         publish(one, place)
     here, first, second = tmp_path / "here", versions[0].version, versions[1].version
@@ -193,11 +161,11 @@ def test_a_certain_version_can_be_fetched(place: Place, versions: list[Artefact]
 def test_a_version_under_anothers_name_is_refused(tmp_path: Path, versions: list[Artefact]) -> None:
     shutil.copytree(versions[0].directory, tmp_path / "there" / "versions" / versions[1].version)
     with pytest.raises(ArtefactCorrupt, match="is another's"):
-        fetch(Directory(tmp_path / "there"), tmp_path / "here", versions[1].version)
+        fetch(DirectoryStore(tmp_path / "there"), tmp_path / "here", versions[1].version)
 
 
 def test_what_is_installed_is_read_only_and_the_last_two_are_kept(
-    place: Place, versions: list[Artefact], tmp_path: Path
+    place: ObjectStore, versions: list[Artefact], tmp_path: Path
 ) -> None:
     here = tmp_path / "here"
     for one in versions[:3]:
@@ -213,7 +181,7 @@ def test_what_is_installed_is_read_only_and_the_last_two_are_kept(
 
 
 def test_a_version_that_someone_holds_is_kept_until_they_let_go(tmp_path: Path, versions: list[Artefact]) -> None:
-    place, here = Directory(tmp_path / "there"), tmp_path / "here"
+    place, here = DirectoryStore(tmp_path / "there"), tmp_path / "here"
     publish(versions[0], place)
     first = fetch(place, here)
     with held(first.directory) as is_held:
@@ -233,7 +201,7 @@ def test_a_version_that_someone_holds_is_kept_until_they_let_go(tmp_path: Path, 
 
 
 def test_what_a_killed_run_left_is_cleared(tmp_path: Path, versions: list[Artefact]) -> None:
-    place, here = Directory(tmp_path / "there"), tmp_path / "here"
+    place, here = DirectoryStore(tmp_path / "there"), tmp_path / "here"
     publish(versions[0], place)
     (here / "versions" / ".other.staged-abcdefgh" / "new").mkdir(parents=True)
     (here / PARTIAL_NAME / "other").mkdir(parents=True)
@@ -243,7 +211,7 @@ def test_what_a_killed_run_left_is_cleared(tmp_path: Path, versions: list[Artefa
 
 
 def test_an_installed_version_without_its_manifest_is_mended(
-    place: Place, versions: list[Artefact], tmp_path: Path
+    place: ObjectStore, versions: list[Artefact], tmp_path: Path
 ) -> None:
     here = tmp_path / "here"
     publish(versions[0], place)
@@ -256,7 +224,7 @@ def test_an_installed_version_without_its_manifest_is_mended(
 
 
 def test_a_version_without_its_manifest_does_not_count_as_kept(tmp_path: Path, versions: list[Artefact]) -> None:
-    place, here = Directory(tmp_path / "there"), tmp_path / "here"
+    place, here = DirectoryStore(tmp_path / "there"), tmp_path / "here"
     for one in versions[:2]:
         publish(one, place)
         fetch(place, here)
@@ -269,7 +237,7 @@ def test_a_version_without_its_manifest_does_not_count_as_kept(tmp_path: Path, v
 def test_whoever_is_killed_while_removing_leaves_no_half_version(
     tmp_path: Path, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, here = Directory(tmp_path / "there"), tmp_path / "here"
+    place, here = DirectoryStore(tmp_path / "there"), tmp_path / "here"
     for one in versions[:2]:
         publish(one, place)
         fetch(place, here)
@@ -296,19 +264,19 @@ def test_whoever_is_killed_while_removing_leaves_no_half_version(
 def test_a_file_that_comes_too_slowly_is_left_for_later(
     tmp_path: Path, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(versions[0], Directory(tmp_path / "there"))
-    monkeypatch.setattr(gathering, "HEAD_START", -1e9)
+    publish(versions[0], DirectoryStore(tmp_path / "there"))
+    monkeypatch.setattr(download, "GRACE_SECONDS", -1e9)
     with pytest.raises(StorageError, match="too slowly"):
-        fetch(Directory(tmp_path / "there"), tmp_path / "here")
+        fetch(DirectoryStore(tmp_path / "there"), tmp_path / "here")
 
 
 def test_too_little_room_is_said_before_anything_is_fetched(
     tmp_path: Path, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = Directory(tmp_path / "there")
+    place = DirectoryStore(tmp_path / "there")
     publish(versions[0], place)
-    monkeypatch.setattr(Directory, "copy", lambda *_: pytest.fail("nothing is to be copied"))
-    monkeypatch.setattr(fetching, "SPARE", 10**15)
+    monkeypatch.setattr(DirectoryStore, "download", lambda *_: pytest.fail("nothing is to be copied"))
+    monkeypatch.setattr(fetching, "MIN_FREE_BYTES", 10**15)
     with pytest.raises(StorageError, match=r"The model needs [\d,]+ MB of the disk .* MB are free"):
         fetch(place, tmp_path / "here")
 
@@ -318,18 +286,19 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from hakken.errors import StorageError
-from hakken.model import fetching, store
-from hakken.model.places import Directory
+from hakken.model import store
+from hakken.registry import fetch as fetching
+from hakken.registry.storage import DirectoryStore
 
-place, here = Directory(Path(sys.argv[1])), Path(sys.argv[2])
-fetching.SPARE = -(10**15)  # or it would be said beforehand
+place, here = DirectoryStore(Path(sys.argv[1])), Path(sys.argv[2])
+fetching.MIN_FREE_BYTES = -(10**15)  # or it would be said beforehand
 good = fetching.fetch(place, here).version
 filler = (here / "filler").open("wb", buffering=0)
 with suppress(OSError):
     while filler.write(bytes(4096)):
         pass
 filler.close()
-place.swap("current.json", Path(sys.argv[3]).read_bytes(), place.mark("current.json"))
+place.compare_and_swap("current.json", Path(sys.argv[3]).read_bytes(), place.generation("current.json"))
 for attempt in range(2):
     try:
         fetching.fetch(place, here)
@@ -345,7 +314,7 @@ assert fetching.fetch(place, here).version != good
 
 
 def test_a_disk_that_is_really_full_harms_nothing(tmp_path: Path, versions: list[Artefact]) -> None:
-    there, here = Directory(tmp_path / "there"), tmp_path / "small"
+    there, here = DirectoryStore(tmp_path / "there"), tmp_path / "small"
     for one in versions[:2]:
         publish(one, there)
     (tmp_path / "second.json").write_bytes(there.read("current.json") or b"")
@@ -376,32 +345,32 @@ def test_a_disk_that_is_really_full_harms_nothing(tmp_path: Path, versions: list
 def test_another_process_that_is_still_fetching_is_told_of(
     tmp_path: Path, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(versions[0], Directory(tmp_path / "there"))
-    monkeypatch.setattr(fetching, "PATIENCE", 0.05)
+    publish(versions[0], DirectoryStore(tmp_path / "there"))
+    monkeypatch.setattr(fetching, "LOCK_TIMEOUT", 0.05)
     with locked(tmp_path / "here"), pytest.raises(StorageError, match=r"^Another process is still fetching to .*here"):
-        fetch(Directory(tmp_path / "there"), tmp_path / "here")
+        fetch(DirectoryStore(tmp_path / "there"), tmp_path / "here")
 
 
 def test_a_directory_is_not_fetched_to_itself(tmp_path: Path, versions: list[Artefact]) -> None:
-    publish(versions[0], Directory(tmp_path))
+    publish(versions[0], DirectoryStore(tmp_path))
     with pytest.raises(StorageError, match="to itself"):
-        fetch(Directory(tmp_path), tmp_path)
+        fetch(DirectoryStore(tmp_path), tmp_path)
 
 
 def test_many_interruptions_in_any_place_end_in_the_same_bytes(
     tmp_path: Path, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, copy, dice = Directory(tmp_path / "there"), Directory.copy, random.Random(7)
+    place, copy, dice = DirectoryStore(tmp_path / "there"), DirectoryStore.download, random.Random(7)
     publish(versions[0], place)
 
-    def flaky(self: Directory, name: str, into: IO[bytes], start: int) -> None:
+    def flaky(self: DirectoryStore, name: str, into: IO[bytes], start: int) -> None:
         if dice.random() < 0.5:
             content = (self.root / name).read_bytes()[start:]
             into.write(content[: dice.randrange(len(content) + 1)])
             raise StorageError("Again.")
         copy(self, name, into, start)
 
-    monkeypatch.setattr(Directory, "copy", flaky)
+    monkeypatch.setattr(DirectoryStore, "download", flaky)
     for _ in range(200):
         try:
             fetch(place, tmp_path / "here")
@@ -414,16 +383,16 @@ def test_many_interruptions_in_any_place_end_in_the_same_bytes(
 def test_a_file_that_never_ends_is_not_written_without_end(
     tmp_path: Path, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(versions[0], Directory(tmp_path / "there"))
+    publish(versions[0], DirectoryStore(tmp_path / "there"))
     written = 0
 
-    def endless(_: Directory, __: str, into: IO[bytes], ___: int) -> None:
+    def endless(_: DirectoryStore, __: str, into: IO[bytes], ___: int) -> None:
         nonlocal written
         while written < 100_000_000:
             into.write(bytes(10_000))
             written += 10_000
 
-    monkeypatch.setattr(Directory, "copy", endless)
+    monkeypatch.setattr(DirectoryStore, "download", endless)
     with pytest.raises(StorageError, match="damaged on the way"):
-        fetch(Directory(tmp_path / "there"), tmp_path / "here")
+        fetch(DirectoryStore(tmp_path / "there"), tmp_path / "here")
     assert written < 1_000_000

@@ -12,20 +12,14 @@ from typing import Any
 import pytest
 import requests
 
-from create_gcs_local_file import fetch, place_of
-from hakken.model.places import Directory
-from hakken.model.publishing import publish, roll_back
+from create_gcs_local_file import fetch, open_store
 from hakken.model.store import Artefact
+from hakken.registry.publish import publish, roll_back
+from hakken.registry.storage import DirectoryStore
 from tests.integration.bucket import BUCKET, Faults
-from tests.models import versions_of
 from tests.serving import served, until, wait_for
 
 URI = f"gs://{BUCKET}/p"
-
-
-@pytest.fixture(scope="module")
-def versions(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Artefact]:
-    return versions_of(trained, tmp_path_factory.mktemp("versions"), 2)
 
 
 @pytest.fixture
@@ -58,8 +52,8 @@ def all_serve(address: str, wanted: str) -> Callable[[], bool]:
 def test_two_workers_follow_a_bucket_that_is_asked_once_and_fail_no_request(
     bucket: Any, faults: Faults, versions: list[Artefact], tmp_path: Path
 ) -> None:
-    first, second = versions
-    publish(first, place_of(URI))
+    first, second = versions[:2]
+    publish(first, open_store(URI))
     with served("ars_app:create_app()", **environment(URI, tmp_path, WEB_CONCURRENCY="2")) as (address, process):
         wait_for(address)
         until(all_serve(address, first.version))
@@ -68,11 +62,11 @@ def test_two_workers_follow_a_bucket_that_is_asked_once_and_fail_no_request(
             visiting = visitors.submit(visit, address, over)
             try:
                 faults.seen.clear()
-                publish(second, place_of(URI))
+                publish(second, open_store(URI))
                 until(lambda: mapped_by(process.pid) == [{second.version}] * 2)
                 fetched = Counter(one.name for one in faults.seen if one.method == "GET" and one.name.endswith(".npy"))
                 assert set(fetched.values()) == {1}
-                roll_back(place_of(URI))
+                roll_back(open_store(URI))
                 until(all_serve(address, first.version))
             finally:
                 over.append(True)
@@ -96,7 +90,7 @@ def visit(address: str, over: list[bool]) -> set[int]:
 def test_a_directory_is_followed_too_and_whoever_forked_the_workers(
     option: str, versions: list[Artefact], tmp_path: Path
 ) -> None:
-    there = Directory(tmp_path / "there")
+    there = DirectoryStore(tmp_path / "there")
     publish(versions[0], there)
     told = environment(there.root.as_uri(), tmp_path, GUNICORN_CMD_ARGS=option)
     with served("ars_app:create_app()", **told) as (address, _):
@@ -120,7 +114,7 @@ def test_a_silent_bucket_delays_nothing(silent: str, tmp_path: Path) -> None:
 def test_a_silent_bucket_does_not_keep_the_last_model_from_being_served(
     bucket: Any, silent: str, versions: list[Artefact], tmp_path: Path
 ) -> None:
-    publish(versions[0], place_of(URI))
+    publish(versions[0], open_store(URI))
     fetch(URI, tmp_path / "cache" / "models" / "gs%3A%2F%2Fmodels%2Fp")
     told = environment(URI, tmp_path, STORAGE_EMULATOR_HOST=silent)
     with served("ars_app:create_app()", **told) as (address, _):

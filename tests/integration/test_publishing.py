@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import create_gcs_local_file
-from create_gcs_local_file import Bucket, place_of
+from create_gcs_local_file import Bucket, open_store
 from hakken.cli.main import main
 from hakken.errors import (
     ArtefactCorrupt,
@@ -30,44 +30,42 @@ from hakken.errors import (
     StorageError,
 )
 from hakken.model import store
-from hakken.model.fetching import fetch
-from hakken.model.places import Directory, Place
-from hakken.model.pointer import MAX_PREVIOUS, decode_pointer
-from hakken.model.publishing import Figures, bytes_of, hold_against, publish, roll_back
+from hakken.model.current_version import MAX_PREVIOUS, decode_current
 from hakken.model.store import Artefact
+from hakken.registry.fetch import fetch
+from hakken.registry.publish import VersionStatistics, check_no_regression, publish, roll_back, total_bytes
+from hakken.registry.storage import DirectoryStore, ObjectStore
 from tests.integration.bucket import BUCKET, Faults
 from tests.models import versions_of
 
 
-@pytest.fixture(scope="module")
-def versions(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Artefact]:
-    return versions_of(trained, tmp_path_factory.mktemp("versions"), 3)
-
-
 @pytest.fixture(params=["bucket", "directory", "file"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     if request.param == "bucket":
         request.getfixturevalue("bucket")
-        return place_of(f"gs://{BUCKET}/some/prefix/")
+        return open_store(f"gs://{BUCKET}/some/prefix/")
     root = tmp_path / "published here"
-    return place_of(str(root) if request.param == "directory" else root.as_uri())
+    return open_store(str(root) if request.param == "directory" else root.as_uri())
 
 
-def current(place: Place) -> dict[str, Any]:
+def current(place: ObjectStore) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(place.read("current.json") or b"{}")
     return found
 
 
 def test_what_is_published_can_be_fetched_and_has_the_layout_that_is_documented(
-    place: Place, versions: list[Artefact], tmp_path: Path
+    place: ObjectStore, versions: list[Artefact], tmp_path: Path
 ) -> None:
     first = versions[0]
     told: list[int] = []
     done = publish(first, place, told.append)
     assert done == (first.version, len(first.manifest.files) + 1, True)
-    assert sum(told) == bytes_of(first)
+    assert sum(told) == total_bytes(first)
     digest = store.describe_file(first.directory / "manifest.json").sha256
     assert current(place) == {"version": first.version, "manifest_sha256": digest}
+    mark = place.generation("current.json")
+    assert publish(first, place) == (first.version, 0, False), "what is current already is left as it is"
+    assert place.generation("current.json") == mark
     fetched = fetch(place, tmp_path / "here")
     for path in first.directory.iterdir():
         content = path.read_bytes()
@@ -75,20 +73,13 @@ def test_what_is_published_can_be_fetched_and_has_the_layout_that_is_documented(
         assert (fetched.directory / path.name).read_bytes() == content
 
 
-def test_what_is_current_already_is_left_as_it_is(place: Place, versions: list[Artefact]) -> None:
-    publish(versions[0], place)
-    mark = place.mark("current.json")
-    assert publish(versions[0], place) == (versions[0].version, 0, False)
-    assert place.mark("current.json") == mark
-
-
 def test_a_rollback_goes_back_one_version_at_a_time_and_forgets_what_it_took_back(
-    place: Place, versions: list[Artefact]
+    place: ObjectStore, versions: list[Artefact]
 ) -> None:
-    names = [one.version for one in versions]
+    names = [one.version for one in versions[:3]]
     with pytest.raises(NothingBefore, match="Nothing was published"):
         roll_back(place)
-    for one in versions:
+    for one in versions[:3]:
         publish(one, place)
     assert roll_back(place) == (names[2], names[1])
     assert roll_back(place) == (names[1], names[0])
@@ -100,22 +91,22 @@ def test_a_rollback_goes_back_one_version_at_a_time_and_forgets_what_it_took_bac
 
 
 def test_only_some_versions_are_remembered(tmp_path: Path, versions: list[Artefact]) -> None:
-    place = Directory(tmp_path)
+    place = DirectoryStore(tmp_path)
     for turn in range(3 * MAX_PREVIOUS):
         publish(versions[turn % 3], place)
-    pointer = decode_pointer(place.read("current.json") or b"")
+    pointer = decode_current(place.read("current.json") or b"")
     assert [one.version for one in pointer.previous] == [versions[1].version, versions[0].version]
 
 
 def test_a_version_before_that_is_no_longer_whole_is_not_gone_back_to(
     bucket: Any, versions: list[Artefact], tmp_path: Path
 ) -> None:
-    for place in (place_of(f"gs://{BUCKET}/p"), Directory(tmp_path)):
-        for one in versions:
+    for place in (open_store(f"gs://{BUCKET}/p"), DirectoryStore(tmp_path)):
+        for one in versions[:3]:
             publish(one, place)
         spoilt = [f"versions/{versions[1].version}/b_i.npy", f"versions/{versions[1].version}/manifest.json"]
         for name, said in zip(spoilt, ["lacks b_i.npy", "no longer at"], strict=True):
-            if isinstance(place, Directory):
+            if isinstance(place, DirectoryStore):
                 (place.root / name).unlink()
             else:
                 bucket.blob(f"p/{name}").delete()
@@ -126,15 +117,15 @@ def test_a_version_before_that_is_no_longer_whole_is_not_gone_back_to(
 
 def test_what_is_there_is_never_overwritten(bucket: Any, versions: list[Artefact], tmp_path: Path) -> None:
     name = f"versions/{versions[0].version}/b_i.npy"
-    for place in (place_of(f"gs://{BUCKET}/p"), Directory(tmp_path)):
-        if isinstance(place, Directory):
+    for place in (open_store(f"gs://{BUCKET}/p"), DirectoryStore(tmp_path)):
+        if isinstance(place, DirectoryStore):
             (tmp_path / name).parent.mkdir(parents=True)
             (tmp_path / name).write_bytes(b"other")
         else:
             bucket.blob(f"p/{name}").upload_from_string(b"other")
         with pytest.raises(ArtefactCorrupt, match="is never overwritten"):
             publish(versions[0], place)
-        place.put(name, versions[0].directory / "b_i.npy")
+        place.upload(name, versions[0].directory / "b_i.npy")
         assert place.read(name) == b"other"
         assert not current(place)
 
@@ -144,7 +135,7 @@ def test_an_interrupted_publication_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr(create_gcs_local_file, "RETRY", create_gcs_local_file.RETRY.with_timeout(0.0))
     names = [*versions[0].manifest.files, "manifest.json", "current.json"]
-    place = place_of(f"gs://{BUCKET}/p")
+    place = open_store(f"gs://{BUCKET}/p")
     for number, name in enumerate(names):
         faults.status = {("POST", name): 503}
         faults.seen.clear()
@@ -157,32 +148,18 @@ def test_an_interrupted_publication_goes_on_where_it_was(
     assert current(place)["version"] == versions[0].version
 
 
-def test_a_directory_that_refuses_a_file_leaves_the_pointer_and_goes_on(
-    tmp_path: Path, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("begun", [False, True])
+def test_of_two_publishers_at_once_the_second_is_refused(
+    place: ObjectStore, versions: list[Artefact], begun: bool
 ) -> None:
-    place, put = Directory(tmp_path), Directory.put
-    names = [*versions[0].manifest.files, "manifest.json"]
-    for number, broken in enumerate(names):
-
-        def failing(self: Directory, name: str, path: Path, broken: str = broken) -> None:
-            if path.name == broken:
-                raise StorageError("No.")
-            put(self, name, path)
-
-        monkeypatch.setattr(Directory, "put", failing)
-        with pytest.raises(StorageError):
-            publish(versions[0], place)
-        assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == sorted(names[:number])
-    monkeypatch.setattr(Directory, "put", put)
-    assert publish(versions[0], place).uploaded == 1
-
-
-def test_of_two_publishers_at_once_the_second_is_refused(place: Place, versions: list[Artefact]) -> None:
-    faster, slower, before = versions
-    publish(before, place)
+    """The very first of all too."""
+    faster, slower, before = versions[:3]
+    if begun:
+        publish(before, place)
+    at_first = current(place)
 
     def interpose(_: int) -> None:
-        if current(place)["version"] == before.version:
+        if current(place) == at_first:
             publish(faster, place)
 
     with pytest.raises(PublishedMeanwhile, match="in the meantime"):
@@ -191,29 +168,19 @@ def test_of_two_publishers_at_once_the_second_is_refused(place: Place, versions:
     assert publish(slower, place) == (slower.version, 0, True)
 
 
-def test_the_very_first_publishers_are_kept_apart_too(place: Place, versions: list[Artefact]) -> None:
-    def interpose(_: int) -> None:
-        if not current(place):
-            publish(versions[0], place)
-
-    with pytest.raises(PublishedMeanwhile):
-        publish(versions[1], place, interpose)
-    assert current(place)["version"] == versions[0].version
-
-
 def test_a_rollback_that_comes_too_late_is_refused(
-    place: Place, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
+    place: ObjectStore, versions: list[Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for one in versions[:2]:
         publish(one, place)
-    swap = type(place).swap
+    swap = type(place).compare_and_swap
 
-    def late(self: Place, name: str, content: bytes, mark: str | None) -> None:
-        monkeypatch.setattr(type(place), "swap", swap)
+    def late(self: ObjectStore, name: str, content: bytes, mark: str | None) -> None:
+        monkeypatch.setattr(type(place), "compare_and_swap", swap)
         publish(versions[2], place)
         swap(self, name, content, mark)
 
-    monkeypatch.setattr(type(place), "swap", late)
+    monkeypatch.setattr(type(place), "compare_and_swap", late)
     with pytest.raises(PublishedMeanwhile):
         roll_back(place)
     assert current(place)["version"] == versions[2].version
@@ -225,13 +192,13 @@ def test_publishers_that_race_leave_the_last_winners_pointer(tmp_path: Path, ver
     def race(one: Artefact) -> str | None:
         together.wait()
         try:
-            return publish(one, Directory(tmp_path)).version
+            return publish(one, DirectoryStore(tmp_path)).version
         except PublishedMeanwhile:
             return None
 
     with ThreadPoolExecutor(3) as threads:
-        won = [one for one in threads.map(race, versions) if one]
-    pointer = decode_pointer((tmp_path / "current.json").read_bytes())
+        won = [one for one in threads.map(race, versions[:3]) if one]
+    pointer = decode_current((tmp_path / "current.json").read_bytes())
     assert won
     assert sorted(won) == sorted([pointer.version, *(one.version for one in pointer.previous)])
 
@@ -241,7 +208,7 @@ def test_an_upload_whose_answer_was_lost_counts(
 ) -> None:
     monkeypatch.setattr(create_gcs_local_file, "RETRY", create_gcs_local_file.RETRY.with_timeout(5).with_delay(0.01))
     faults.stored_unheard = True
-    place = place_of(f"gs://{BUCKET}/p")
+    place = open_store(f"gs://{BUCKET}/p")
     assert publish(versions[0], place).moved
     assert current(place)["version"] == versions[0].version
 
@@ -251,7 +218,7 @@ def test_a_place_that_holds_a_model_itself_takes_no_versions(
 ) -> None:
     bucket.blob("plain/manifest.json").upload_from_string("{}")
     (tmp_path / "manifest.json").write_text("{}")
-    for place in (Bucket(f"gs://{BUCKET}/plain"), Directory(tmp_path)):
+    for place in (Bucket(f"gs://{BUCKET}/plain"), DirectoryStore(tmp_path)):
         for attempt in (lambda place=place: publish(versions[0], place), lambda place=place: roll_back(place)):
             with pytest.raises(PublishError, match="holds a model itself"):
                 attempt()
@@ -260,14 +227,14 @@ def test_a_place_that_holds_a_model_itself_takes_no_versions(
 def test_the_pointer_is_never_cached_between_a_public_bucket_and_its_readers(
     bucket: Any, versions: list[Artefact]
 ) -> None:
-    publish(versions[0], place_of(f"gs://{BUCKET}/p"))
+    publish(versions[0], open_store(f"gs://{BUCKET}/p"))
     assert bucket.get_blob("p/current.json").cache_control == "no-store"
 
 
 def test_a_pointer_that_cant_be_read_is_not_written_over(tmp_path: Path, versions: list[Artefact]) -> None:
     (tmp_path / "current.json").write_text("{")
     with pytest.raises(ArtefactCorrupt, match=r"current\.json"):
-        publish(versions[0], Directory(tmp_path))
+        publish(versions[0], DirectoryStore(tmp_path))
 
 
 # Held against what is served
@@ -285,12 +252,12 @@ def remade(artefact: Artefact, root: Path, data_time: str | None = None, **sizes
 @given(st.integers(0, 10**9), st.integers(0, 10**9), st.sampled_from(["people", "titles", "entries"]))
 def test_a_fall_by_more_than_a_fifth_falls_behind(served: int, new: int, name: str) -> None:
     same = {"people": 100, "titles": 200, "entries": 300}
-    before, after = (Figures(**{**same, name: figure}, data_time="2026-03") for figure in (served, new))
+    before, after = (VersionStatistics(**{**same, name: figure}, data_time="2026-03") for figure in (served, new))
     if Fraction(served - new) > Fraction(served, 5):
         with pytest.raises(LessThanServed, match=f"{name} from {served:,} to {new:,}\\.$"):
-            hold_against(before, after)
+            check_no_regression(before, after)
     else:
-        hold_against(before, after)
+        check_no_regression(before, after)
 
 
 @pytest.mark.parametrize(
@@ -309,16 +276,16 @@ def test_a_fall_by_more_than_a_fifth_falls_behind(served: int, new: int, name: s
     ],
 )
 def test_older_data_fall_behind_and_so_do_those_of_unknown_time(served: str | None, new: str | None, told: str) -> None:
-    before, after = (Figures(1, 1, 1, time) for time in (served, new))
+    before, after = (VersionStatistics(1, 1, 1, time) for time in (served, new))
     if told:
         with pytest.raises(LessThanServed, match=f"data time {told}"):
-            hold_against(before, after)
+            check_no_regression(before, after)
     else:
-        hold_against(before, after)
+        check_no_regression(before, after)
 
 
 def test_the_command_shows_both_and_refuses_what_falls_behind(
-    place: Place, versions: list[Artefact], tmp_path: Path
+    place: ObjectStore, versions: list[Artefact], tmp_path: Path
 ) -> None:
     root = tmp_path / "remade"
     root.mkdir()
@@ -326,7 +293,7 @@ def test_the_command_shows_both_and_refuses_what_falls_behind(
     big = remade(versions[0], root, "2026-03", users=70_000, items=10_000, entries=9_000_000)
     small = remade(versions[1], root, "2026-02-28", users=55_999, items=8_000, entries=9_000_001)
     assert "→" not in run(big.directory, target).stdout, "there is nothing to compare with"
-    mark = place.mark("current.json")
+    mark = place.generation("current.json")
     told = (
         "Error: The model falls behind the one that is served: people from 70,000 to 55,999, data time from March 2026 "
         "to 28 February 2026. Nothing was uploaded; --force publishes it all the same.\n"
@@ -342,9 +309,9 @@ def test_the_command_shows_both_and_refuses_what_falls_behind(
     assert refused.stderr == f"checking the model\n{told}"
     quiet = run("--quiet", small.directory, target)
     assert (quiet.exit_code, quiet.output) == (4, told)
-    assert place.mark("current.json") == mark
+    assert place.generation("current.json") == mark
     assert place.read(f"versions/{small.version}/manifest.json") is None
-    assert place.describe(f"versions/{small.version}/b_i.npy") is None
+    assert place.checksum(f"versions/{small.version}/b_i.npy") is None
     forced = run("--force", small.directory, target)
     assert (forced.exit_code, forced.stdout.startswith(table)) == (0, True)
     assert current(place)["version"] == small.version
@@ -353,7 +320,7 @@ def test_the_command_shows_both_and_refuses_what_falls_behind(
     assert current(place)["version"] == small.version
 
 
-def changed(place: Directory, version: str, text: bytes | None) -> None:
+def changed(place: DirectoryStore, version: str, text: bytes | None) -> None:
     """Put another manifest in the place of a version's; the pointer agrees."""
     path = place.root / "versions" / version / "manifest.json"
     path.unlink()
@@ -374,7 +341,7 @@ def changed(place: Directory, version: str, text: bytes | None) -> None:
 def test_what_no_server_of_today_can_read_is_told_and_replaced(
     versions: list[Artefact], tmp_path: Path, text: bytes | None, told: str
 ) -> None:
-    place = Directory(tmp_path / "there")
+    place = DirectoryStore(tmp_path / "there")
     publish(versions[0], place)
     changed(place, versions[0].version, text)
     done = run(versions[1].directory, place.root)
@@ -385,7 +352,7 @@ def test_what_no_server_of_today_can_read_is_told_and_replaced(
 
 
 def test_what_a_later_hakken_published_takes_force(versions: list[Artefact], tmp_path: Path) -> None:
-    place = Directory(tmp_path / "there")
+    place = DirectoryStore(tmp_path / "there")
     publish(versions[0], place)
     changed(place, versions[0].version, b'{"schema_version": 99}')
     refused = run(versions[1].directory, place.root)
@@ -400,16 +367,16 @@ def test_what_a_later_hakken_published_takes_force(versions: list[Artefact], tmp
 def test_a_manifest_that_cant_be_had_just_now_is_a_failure(
     versions: list[Artefact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = Directory(tmp_path / "there")
+    place = DirectoryStore(tmp_path / "there")
     publish(versions[0], place)
-    read = Directory.read
+    read = DirectoryStore.read
 
-    def fails(self: Directory, name: str) -> bytes | None:
+    def fails(self: DirectoryStore, name: str) -> bytes | None:
         if name.endswith(f"{versions[0].version}/manifest.json"):
             raise StorageError("Not now.")
         return read(self, name)
 
-    monkeypatch.setattr(Directory, "read", fails)
+    monkeypatch.setattr(DirectoryStore, "read", fails)
     done = run("--force", versions[1].directory, place.root)
     assert (done.exit_code, "Not now." in done.stderr) == (1, True)
     assert current(place)["version"] == versions[0].version
@@ -418,13 +385,15 @@ def test_a_manifest_that_cant_be_had_just_now_is_a_failure(
 def test_who_publishes_between_the_comparison_and_the_upload_is_not_overwritten(
     versions: list[Artefact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = Directory(tmp_path / "there")
+    place = DirectoryStore(tmp_path / "there")
     publish(versions[0], place)
 
-    def and_another(served: Figures, new: Figures) -> None:
+    def and_another(served: VersionStatistics, new: VersionStatistics) -> None:
         publish(versions[2], place)
 
-    monkeypatch.setattr(sys.modules["hakken.cli.publish"], "hold_against", and_another)  # the command has its name
+    monkeypatch.setattr(
+        sys.modules["hakken.cli.publish"], "check_no_regression", and_another
+    )  # the command has its name
     done = run(versions[1].directory, place.root)
     assert done.exit_code == 3
     assert current(place)["version"] == versions[2].version
@@ -438,7 +407,7 @@ def run(*arguments: str | Path) -> click.testing.Result:
 
 
 def test_the_command_publishes_and_takes_back(bucket: Any, versions: list[Artefact], tmp_path: Path) -> None:
-    first, second, _ = versions
+    first, second = versions[:2]
     n_files = len(first.manifest.files) + 1  # and the manifest
     for target in (f"gs://{BUCKET}/p", tmp_path / "there"):
         done = run(first.directory, target)
@@ -483,7 +452,7 @@ def test_the_command_tells_another_publisher_from_failure(
         return swap
 
     for error, status in ((PublishedMeanwhile("Too late."), 3), (StorageError("No."), 1)):
-        monkeypatch.setattr(Directory, "swap", fail(error))
+        monkeypatch.setattr(DirectoryStore, "compare_and_swap", fail(error))
         done = run(versions[0].directory, tmp_path / "there")
         assert done.exit_code == status
         assert str(error) in done.output

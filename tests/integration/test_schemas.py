@@ -20,11 +20,11 @@ from hakken.cli.main import main
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew
 from hakken.model import Parameters, fold_in, manifest, preference, store
 from hakken.model.manifest import SCHEMA_VERSION
-from hakken.model.places import Directory
-from hakken.model.publishing import publish, roll_back
 from hakken.model.store import Artefact
 from hakken.ratings import Preferences, Rating, Recommendation, Status, UserList
 from hakken.recommend import recommend
+from hakken.registry.publish import publish, roll_back
+from hakken.registry.storage import DirectoryStore
 from make_recommendations import main as recommend_command
 from tests.fake_services import SAMPLE
 from tests.serving import served, until, wait_for
@@ -189,7 +189,7 @@ def test_commands_say_that_a_model_is_too_new(trained: Path, tmp_path: Path, mon
 
 
 def test_a_rollback_goes_to_an_older_and_to_a_newer_schema(old: Path, trained: Path, tmp_path: Path) -> None:
-    place = Directory(tmp_path / "there")
+    place = DirectoryStore(tmp_path / "there")
     new = later(Path(shutil.copytree(trained, tmp_path / "newer")))
     before, now = store.open_artefact(old), store.open_artefact(trained)
     for one in (new, before, now):
@@ -207,7 +207,7 @@ def test_a_rollback_goes_to_an_older_and_to_a_newer_schema(old: Path, trained: P
 
 @pytest.mark.parametrize("files", [None, [], {"../b_i.npy": {"bytes": 0, "sha256": "0" * 64}}])
 def test_a_rollback_needs_a_list_of_files_all_the_same(old: Path, trained: Path, tmp_path: Path, files: object) -> None:
-    place = Directory(tmp_path / "there")
+    place = DirectoryStore(tmp_path / "there")
     new = later(Path(shutil.copytree(trained, tmp_path / "newer")))
     described = json.loads((new.directory / "manifest.json").read_text()) | {"files": files}
     (new.directory / "manifest.json").write_text(json.dumps(described))
@@ -253,17 +253,17 @@ def has_looked_since(server: Server, looked: str | None) -> bool:
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Directory:
-    return Directory(tmp_path / "there")
+def there(tmp_path: Path) -> DirectoryStore:
+    return DirectoryStore(tmp_path / "there")
 
 
 @pytest.fixture
-def environment(there: Directory) -> dict[str, str]:
+def environment(there: DirectoryStore) -> dict[str, str]:
     return {"HAKKEN_MODEL": str(there), "HAKKEN_MODEL_POLL": "0.2", "HAKKEN_FACTS_SOURCE": "off"}
 
 
 def test_servers_of_both_schemas_follow_what_they_can_read_through_publications_and_rollbacks(
-    there: Directory, environment: dict[str, str], old: Path, trained: Path, tmp_path: Path
+    there: DirectoryStore, environment: dict[str, str], old: Path, trained: Path, tmp_path: Path
 ) -> None:
     before, now = store.open_artefact(old), store.open_artefact(trained)
     again = Path(shutil.copytree(old, tmp_path / "schema 3, again"))
@@ -300,7 +300,7 @@ def test_servers_of_both_schemas_follow_what_they_can_read_through_publications_
 
 
 def test_a_server_without_any_version_says_that_what_is_there_is_too_new(
-    there: Directory, environment: dict[str, str], trained: Path, tmp_path: Path
+    there: DirectoryStore, environment: dict[str, str], trained: Path, tmp_path: Path
 ) -> None:
     publish(store.open_artefact(trained), there)
     app = "tests.worker_probe:create_schema_3_app()"

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hakken.bundle import ModelBundle
+from hakken.catalogue import FILE_NAME, Catalogue
 from hakken.model import Model, Parameters, fold_in, predict, store
 from hakken.model.arrays import Arrays, Float64s, unpack
 from hakken.neighbours import nearest
@@ -17,10 +19,11 @@ from hakken.series import relations_of, with_series
 from hakken.training import fit, train
 from hakken.training.tables import RatingTable
 from tests import oracle
+from tests.golden import entries_of
+from tests.golden.oracle import Stored, Visitor
 from tests.models import N_ITEMS, PARAMETERS, SMALL, small_catalogue
 from tests.strategies import user_lists
 from tests.training.strategies import rating_tables
-from tests.unit.test_prediction import expected_prediction
 
 
 @settings(max_examples=60)
@@ -33,7 +36,11 @@ def test_rows_of_any_length_are_read_to_their_end_and_no_further(
     model = Model(fitted.arrays, fitted.manifest, "unsaved")
     user_list = data.draw(user_lists(table.anime_ids.tolist()))
     r_hat = predict(model, fold_in(model, user_list))
-    expected = [expected_prediction(model, user_list, row) for row in range(model.n_items)]
+    with TemporaryDirectory() as name:
+        fitted.arrays.save(Path(name))
+        Catalogue(()).write(Path(name) / FILE_NAME)
+        store.write_manifest(Path(name), fitted.manifest)
+        expected = Visitor(Stored(Path(name)), entries_of(user_list)).r_hat
     assert r_hat.tolist() == pytest.approx(expected, abs=1e-6)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hakken.bundle import NO_PART, Facts, ModelBundle
-from hakken.catalogue import BESIDE, Anime, Catalogue, Link, Related, made_from
+from hakken.catalogue import SECONDARY_KINDS, Anime, Catalogue, Link, Related, made_from
 from hakken.errors import ArtefactCorrupt
 from hakken.model import Model
 from hakken.web.filter_choices import filter_choices
@@ -116,7 +116,7 @@ def test_facts_by_the_models_rows_are_those_of_each(given_anime: list[Anime], bu
     assert facts.year.tolist() == [(one.year or 0) if one else 0 for one in each]
     assert facts.members.tolist() == [(one.members or 0) if one else 0 for one in each]
     assert facts.adult.tolist() == [one is not None and one.adult for one in each]
-    assert facts.beside.tolist() == [one is not None and one.kind in BESIDE for one in each]
+    assert facts.beside.tolist() == [one is not None and one.kind in SECONDARY_KINDS for one in each]
     assert facts.lone_films.tolist() == [one is not None and is_lone_film(one) for one in each]
     for masks, values in (
         (facts.types, [({one.type.lower()} if one.type else set()) if one else set() for one in each]),
@@ -131,7 +131,7 @@ def test_facts_by_the_models_rows_are_those_of_each(given_anime: list[Anime], bu
 
 
 def _check_groups(model: Model, catalogue: Catalogue, facts: Facts) -> None:
-    places = facts.places
+    places = facts.anime_index
     assert places.ids.tolist() == sorted({*catalogue, *model.arrays.anime_ids.tolist()})
     for part, one in zip(places.part.tolist(), map(catalogue.get, places.ids.tolist()), strict=True):
         begins = one is None or one.series in {None, one.anime_id}

@@ -124,8 +124,3 @@ def test_nobody_also_liked_what_hardly_anyone_watched(grown: ModelBundle, with_f
         assert after == tuple(one for one in before if one.anime_id not in few)
         told += len(before) - len(after)
     assert told > 10
-
-
-def test_they_are_plain_data(grown: ModelBundle) -> None:
-    for one in (*nearest(1, grown), *also_liked(1, grown), standing(1, grown)):
-        assert msgspec.json.decode(msgspec.json.encode(one), type=type(one)) == one

@@ -12,7 +12,7 @@ from rapidfuzz.distance import OSA
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.search import Titles
-from hakken.search.index import Texts, Words
+from hakken.search.index import PackedStrings, WordIndex
 from hakken.search.spelling import initials, plain, with_short_vowels
 
 QUERIES = Path(__file__).parent / "search_queries.csv"
@@ -113,28 +113,11 @@ def test_romaji_is_found_without_its_long_vowels() -> None:
     assert [one.anime_id for one in titles.search("kuchu odori no shonen", 2)] == [1]
 
 
-def test_titles_for_adults_come_only_where_they_are_asked_for() -> None:
-    assert 8 not in [one.anime_id for one in TITLES.search("monster", 10)]
-    assert 8 in [one.anime_id for one in TITLES.search("monster", 10, adult=True)]
-
-
-def test_no_more_are_found_than_are_asked_for() -> None:
-    assert [one.anime_id for one in TITLES.search("monster", 2)] == [3, 2]
-
-
 def test_an_empty_catalogue_has_nothing() -> None:
     titles = Titles(Catalogue([]))
 
     assert titles.search("monster", 10) == ()
     assert titles.well_known(10, known_to=np.array([1], dtype=np.int32), without=()) == ()
-
-
-def test_the_well_known_are_one_of_each_series_and_none_for_adults() -> None:
-    everything, two = np.array([*SHELF], dtype=np.int32), np.array([5, 6], dtype=np.int32)
-
-    assert [one.anime_id for one in TITLES.well_known(3, known_to=everything, without=())] == [7, 1, 2]
-    assert [one.anime_id for one in TITLES.well_known(3, known_to=everything, without=(5, 7))] == [2, 3, 4]
-    assert [one.anime_id for one in TITLES.well_known(3, known_to=two, without=())] == [5, 6]
 
 
 @given(st.integers(0, 9), st.sets(st.integers(1, 12)), st.lists(st.integers(1, 12)))
@@ -249,7 +232,7 @@ def test_words_that_are_alike_are_those_that_a_slow_search_finds(more: list[str]
     names = [*WORDS, *more]
 
     found: dict[str, float] = {}
-    for likeness, places in Words(Texts(names), np.zeros(len(names), dtype=np.int64)).alike(word):
+    for likeness, places in WordIndex(PackedStrings(names), np.zeros(len(names), dtype=np.int64)).similar(word):
         found |= {names[place]: likeness for place in places}
 
     assert found == pytest.approx({name: like for name in names if (like := slowly_alike(word, name)) > 0})
@@ -272,7 +255,7 @@ def slowly_alike(word: str, name: str) -> float:
 @example([""])
 @example(["", "進撃", "", "\0 a\r\u2028b", "\U0010ffff"])
 def test_texts_in_one_block_are_what_they_were(texts: list[str]) -> None:
-    block = Texts(iter(texts))
+    block = PackedStrings(iter(texts))
 
     assert (list(block), len(block)) == (texts, len(texts))
     assert [block[place] for place in range(len(texts))] == texts

@@ -540,14 +540,3 @@ def test_what_a_site_states_goes_before_titles(case: tuple[list[Anime], list[Rel
 
 
 # The catalogue
-
-
-def test_the_catalogue_keeps_series_and_opens_without(tmp_path: Path) -> None:
-    told_ = with_series(Catalogue([anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto: Aki", 2012), anime(3, "Aki")]))
-    told_.write(tmp_path / "new")
-    again = Catalogue.read(tmp_path / "new")
-    assert list(again.values()) == list(told_.values())
-    assert again.series == told_.series == {1: (1, 2)}
-    Catalogue([anime(1, "Kaze no Oto")]).write(tmp_path / "old")
-    old = Catalogue.read(tmp_path / "old")
-    assert (old.series, old.series_of(1), old.universe_of(5)) == ({}, 1, 5)

@@ -13,7 +13,7 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Recommendations, Status, UserList
 from hakken.recommend import recommend
-from hakken.recommend.telling import coming
+from hakken.recommend.series_notes import coming
 from hakken.series import Relation, with_series
 
 TODAY = date(2026, 11, 26)
@@ -134,12 +134,6 @@ def test_what_goes_beside_is_no_recommendation_unless_asked_for(bundle: ModelBun
     assert new(asked(told, year_from=2010), (10, 11, 20)) == {}
     found = new(asked(told, types=("Special", "Music")), (10, 11, 20))
     assert found == {11: "Its series begins with Show, which the filters leave out.", 20: None}
-
-
-def test_an_entry_that_the_model_does_not_know_is_not_passed_over(bundle: ModelBundle) -> None:
-    told = told_of(bundle, SEASONS[0], entry(NO_ROW, "Show 2nd Season", 2), SEASONS[2])
-    assert continued(asked(told, 10)) == {}
-    assert continued(asked(told, 10, NO_ROW)) == {12: "Season 3 of 3."}
 
 
 def test_what_likely_continues_is_in_continue_and_says_so(bundle: ModelBundle) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from hakken.catalogue import Anime
-from hakken.series import likeness
-from hakken.series.likeness import Closeness, Named, Tie
-from hakken.series.ties import ties
-from hakken.series.titles import LONGEST, Title
+from hakken.series import similarity
+from hakken.series.similarity import AnimeTitles, Closeness, TitleLink
+from hakken.series.title_links import title_links
+from hakken.series.title_parts import LONGEST, ParsedTitle
 
 N = 300
 LIGATURE = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}"
@@ -36,27 +36,27 @@ def test_twice_as_many_titles_are_compared_at_most_twice_as_often(
 ) -> None:
     compared = []
 
-    def counted(one: Named, other: Named) -> float:
+    def counted(one: AnimeTitles, other: AnimeTitles) -> float:
         compared.append((one, other))
         return 1.0
 
-    monkeypatch.setattr(likeness, "likeness", counted)
+    monkeypatch.setattr(similarity, "similarity", counted)
     found = []
     for n in (N, 2 * N):
         compared.clear()
-        ties(Named.of(named(number)) for number in range(1, n + 1))
+        title_links(AnimeTitles.of(named(number)) for number in range(1, n + 1))
         found.append(len(compared))
     assert found[1] <= 2 * found[0] + N
 
 
 @pytest.mark.parametrize("piece", ["x", "x ", "2 ", "x: ", " (", "- ", LIGATURE])
 def test_a_long_title_is_taken_apart_into_no_more_than_one_of_the_greatest_length(piece: str) -> None:
-    title = Title.of("x " + piece * 8000)
+    title = ParsedTitle.of("x " + piece * 8000)
     assert len("".join(title.words)) <= LONGEST
-    assert title == Title.of(("x " + piece * 8000)[:LONGEST])
+    assert title == ParsedTitle.of(("x " + piece * 8000)[:LONGEST])
 
 
 def test_titles_that_differ_where_nobody_looks_are_the_same() -> None:
     begin = "x" * LONGEST
-    found = ties([Named.of(anime(1, begin + " one")), Named.of(anime(2, begin + " other"))])
-    assert [*found] == [Tie(1, 2, Closeness.SAME)]
+    found = title_links([AnimeTitles.of(anime(1, begin + " one")), AnimeTitles.of(anime(2, begin + " other"))])
+    assert [*found] == [TitleLink(1, 2, Closeness.SAME)]

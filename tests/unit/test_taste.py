@@ -14,7 +14,7 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.ratings import Rating, Status, UserList
 from hakken.taste import Profile, profile
-from hakken.taste.words import generosity_in_words
+from hakken.taste.sentences import generosity_in_words
 from tests.models import N_ITEMS
 from tests.strategies import user_lists
 
@@ -161,34 +161,6 @@ def rated(*pairs: tuple[int, int]) -> UserList:
     return UserList.of(Rating(anime_id, score) for anime_id, score in pairs)
 
 
-def test_three_titles_do_not_top_sixty(told: ModelBundle) -> None:
-    """The same residual in both: the more titles speak, the more it counts."""
-    arrays, mu = told.model.arrays, told.model.mu
-    usual = {one: round(mu + float(arrays.b_i[one - 1])) for one in range(1, N_ITEMS - 3)}
-    drama = [one for one in usual if one % 3 == 0 and one % 2]
-    space = [one for one in usual if one % 40 == 0][:3]
-    raised = {one: min(10, usual[one] + 2) for one in (*drama, *space)}
-    found = {one.name: one for one in profile(rated(*(usual | raised).items()), told).genres}
-    assert found["Slice of Life"].titles < 10
-    assert found["Drama"].titles > 60
-    assert found["Drama"].lean > found["Slice of Life"].lean > 0
-    assert found["Drama"].clear
-    assert not found["Slice of Life"].clear
-
-
-def test_a_generous_rater_leans_no_more_than_a_strict_one(told: ModelBundle) -> None:
-    """Who gives everything two points more is more generous, and has the same taste but for b_u's own shrinkage."""
-    scores = np.random.default_rng(5).integers(3, 7, N_ITEMS - 4).tolist()
-    strict = profile(rated(*zip(range(1, N_ITEMS - 3), scores, strict=True)), told)
-    generous = profile(rated(*((i, score + 3) for i, score in enumerate(scores, start=1))), told)
-    assert strict.generosity
-    assert generous.generosity
-    assert generous.generosity.b_u == pytest.approx(strict.generosity.b_u + 3, abs=0.05)
-    assert generous.generosity.share > strict.generosity.share
-    assert [(one.name, one.titles) for one in generous.genres] == [(one.name, one.titles) for one in strict.genres]
-    assert [one.lean for one in generous.genres] == pytest.approx([one.lean for one in strict.genres], abs=0.02)
-
-
 @pytest.mark.parametrize(
     ("user_list", "note"),
     [
@@ -211,14 +183,6 @@ def test_a_note_says_what_there_is_too_little_of(user_list: UserList, note: str,
         assert not found.above
         assert not found.below
         assert all(span.lean is None for span in found.years)
-
-
-@pytest.mark.parametrize("quiet", [UserList(), rated((1, 0))])
-def test_without_a_score_there_is_nothing_to_compare(quiet: UserList, told: ModelBundle) -> None:
-    found = profile(quiet, told)
-    assert found.mean is None
-    assert found.generosity is None
-    assert {one.share for one in found.scores} == {0.0}
 
 
 def test_enough_different_scores_need_no_note(told: ModelBundle) -> None:

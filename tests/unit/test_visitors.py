@@ -33,12 +33,6 @@ def answered(bundle: ModelBundle, entries: list[Rating]) -> Recommendations:
     return result
 
 
-def test_an_empty_list(embedded: ModelBundle) -> None:
-    result = answered(embedded, [])
-    assert not result.personal
-    assert any("The list is empty" in note for note in result.notes)
-
-
 @pytest.mark.parametrize("n", [1, 3])
 def test_a_few_scores(embedded: ModelBundle, n: int) -> None:
     entries = [Rating(anime_id, 9) for anime_id in known(embedded, n)]
@@ -50,13 +44,6 @@ def test_a_few_scores(embedded: ModelBundle, n: int) -> None:
     assert [one.anime_id for one in other.recommendations] != [one.anime_id for one in result.recommendations]
 
 
-def test_nothing_scored(embedded: ModelBundle) -> None:
-    result = answered(embedded, [Rating(anime_id) for anime_id in known(embedded, 60)])
-    assert result.personal
-    assert any("has a score on the list" in note for note in result.notes)
-    assert all(one.reasons for one in result.recommendations)
-
-
 @pytest.mark.parametrize("score", [1, 5, 10])
 def test_all_scores_equal(embedded: ModelBundle, score: int) -> None:
     """Someone who gives everything the same score says by watching what they like."""
@@ -64,14 +51,6 @@ def test_all_scores_equal(embedded: ModelBundle, score: int) -> None:
     equal = [one.anime_id for one in answered(embedded, [Rating(one, score) for one in ids]).recommendations]
     unscored = [one.anime_id for one in answered(embedded, [Rating(one) for one in ids]).recommendations]
     assert len(set(equal) & set(unscored)) >= TOP // 2
-
-
-def test_only_titles_that_the_model_does_not_know(embedded: ModelBundle) -> None:
-    result = answered(embedded, [Rating(900_000 + n, 8) for n in range(30)])
-    assert not result.personal
-    assert any("No watched title that we know" in note for note in result.notes)
-    [new] = [note for note in result.notes if "new to the model" in note]
-    assert new == "30 watched titles are new to the model: they count as seen, but nothing is learnt from them."
 
 
 def test_only_dropped_titles(embedded: ModelBundle) -> None:

@@ -1,21 +1,21 @@
-"""The series rules: one title of each series that is new to the visitor, and what follows what they began."""
+"""Series rules: one title of each series that is new to the visitor, and the next entries of series they began."""
 
 from typing import NamedTuple, Self
 
 import numpy as np
 
-from hakken.bundle import Facts, Groups, Mask, Places, firsts
-from hakken.model import Columns
+from hakken.bundle import AnimeIndex, Facts, Mask, SeriesIndex, firsts
+from hakken.model import ListColumns
 from hakken.model.arrays import Float64s, Int64s
 
 
 class Watched(NamedTuple):
-    """What a visitor has seen, by `hakken.bundle.Places`.
+    """What a visitor has seen, as positions in `hakken.bundle.AnimeIndex`.
 
     Attributes:
         seen: `(n_seen,)` int64.
-        dropped: `(n_dropped,)` int64, which of them they gave up.
-        hidden: `(n_hidden,)` int64, what they do not want to be shown.
+        dropped: `(n_dropped,)` int64, those of them that were dropped.
+        hidden: `(n_hidden,)` int64, titles that must not be recommended.
     """
 
     seen: Int64s
@@ -23,31 +23,30 @@ class Watched(NamedTuple):
     hidden: Int64s
 
     @classmethod
-    def of(cls, columns: Columns, places: Places, hidden: tuple[int, ...] = ()) -> Self:
-        """Look a list's anime up, and what is hidden by its id."""
+    def of(cls, columns: ListColumns, index: AnimeIndex, hidden: tuple[int, ...] = ()) -> Self:
+        """Look up a list's anime and hidden ids."""
         return cls(
-            places.of(columns.seen_ids),
-            places.of(columns.anime_ids[columns.dropped]),
-            places.of(np.array(hidden, dtype=np.int64)),
+            index.of(columns.seen_ids),
+            index.of(columns.anime_ids[columns.dropped]),
+            index.of(np.array(hidden, dtype=np.int64)),
         )
 
 
 def new_only(
     watched: Watched, facts: Facts, candidates: Mask, scores: Float64s, *, unrelated: bool, asked: bool
 ) -> Mask:
-    """Leave, of the candidates, what begins a series that is new to the visitor.
+    """Keep the candidates that are first in a series that is new to the visitor.
 
-    Of each series that is the first of the candidates in viewing order; of a begun universe, and of a story that is
-    told several times, the best one. Of a series of which something is hidden nothing is left, or its next title would
-    come up in the hidden one's place.
+    Of each series, the first candidate in viewing order; of a begun universe, and of a story with retellings, the best
+    one. A series with a hidden title is left out, or its next title would appear instead of the hidden one.
 
     Args:
         watched: what the visitor has seen.
-        facts: what belongs together.
+        facts: series, stories and universes.
         candidates: `(n_items,)`.
         scores: `(n_items,)`, by which the best is chosen.
-        unrelated: leave nothing of a begun universe, and one title of each other.
-        asked: types are chosen, so that specials, recaps and the like may be recommended.
+        unrelated: keep nothing of a begun universe, and one title of each other.
+        asked: types were chosen, so that specials, recaps and the like may be recommended.
     """
     series, stories, universes = facts.series, facts.stories, facts.universes
     begun = series.any_of(watched.seen) | series.any_of(watched.hidden)
@@ -56,7 +55,7 @@ def new_only(
     if unrelated:
         rows = _best(rows[~known], universes, scores)
     else:
-        # A story may be told anew for who knows the other telling; a lone film would only tell it shorter.
+        # A retelling of a known story may be recommended, but not a lone film, which would only shorten it.
         retold = stories.any_of(watched.seen)[stories.of_row[rows]] & facts.lone_films[rows]
         rows, known = rows[~retold], known[~retold]
         rows = _best(np.concatenate((_best(rows[known], universes, scores), rows[~known])), stories, scores)
@@ -65,8 +64,8 @@ def new_only(
     return chosen
 
 
-def _best(rows: Int64s, groups: Groups, scores: Float64s) -> Int64s:
-    """Of some rows the best of each group; most are the only one of theirs, and need not be sorted."""
+def _best(rows: Int64s, groups: SeriesIndex, scores: Float64s) -> Int64s:
+    """The best of some rows in each group; most are alone in theirs, and need not be sorted."""
     group = groups.of_row[rows]
     crowded = np.bincount(group, minlength=len(groups))[group] > 1
     several = rows[crowded]
@@ -74,10 +73,10 @@ def _best(rows: Int64s, groups: Groups, scores: Float64s) -> Int64s:
     return np.concatenate((rows[~crowded], several[firsts(groups.of_row[several])]))
 
 
-def next_entries(watched: Watched, groups: Groups, candidates: Mask) -> Mask:
-    """Leave, of the candidates, `(n_items,)`, the next unseen main entry of each started group.
+def next_entries(watched: Watched, groups: SeriesIndex, candidates: Mask) -> Mask:
+    """Keep, of the candidates, `(n_items,)`, the next unseen main entry of each begun group.
 
-    A group of which something was dropped, or is hidden, is not gone on with.
+    A group of which an entry was dropped, or is hidden, is not continued.
     """
     stopped = groups.any_of(watched.dropped) | groups.any_of(watched.hidden)
     rows = groups.next_rows(watched.seen, groups.any_of(watched.seen) & ~stopped)
@@ -86,14 +85,14 @@ def next_entries(watched: Watched, groups: Groups, candidates: Mask) -> Mask:
     return chosen & candidates
 
 
-def order_factor(watched: Watched, series: Groups, skipped: float, ahead: float) -> Float64s:
-    """What the watching order makes of each title's match, `(n_items,)` float64: 1, `skipped` or `ahead`.
+def order_factor(watched: Watched, series: SeriesIndex, skipped: float, ahead: float) -> Float64s:
+    """order_ui: the factor of the watching order on each title's match, `(n_items,)` float64: 1, `skipped` or `ahead`.
 
     Args:
         watched: what the visitor has seen.
-        series: in whose order things are watched.
+        series: groups and watching order.
         skipped: factor for an entry of which a later one was seen.
-        ahead: factor for what is not the entry point of a series of which nothing was seen.
+        ahead: factor for an entry, not the first, of a series of which nothing was seen.
     """
     unbegun = ~series.any_of(watched.seen)
     factor = np.where(unbegun[series.of_row] & series.comes_later, ahead, 1.0)

@@ -1,23 +1,23 @@
-"""A profile in plain sentences."""
+"""Sentences of a taste profile."""
 
 from hakken.ratings import UserList
 from hakken.taste.profile import Counts
 
 FEW = 10
-"""With fewer scored titles, a note says on how little the profile rests."""
+"""With fewer scored titles, a note says so."""
 SAME = 0.05
-"""A difference of fewer score points is none: it would be written as 0.0."""
+"""Smaller differences, in score points, would be written as 0.0 and count as none."""
 
 
 def generosity_in_words(b_u: float, share: float, compared: int) -> str:
-    """Say how someone scores.
+    """A sentence on how someone scores.
 
     Args:
         b_u: user bias, score points.
         share: the part of people, 0-1, who score lower.
-        compared: how many scores that rests on: of few, only what they say of themselves is said.
+        compared: number of scores; with few, the comparison with other people is left out.
     """
-    # b_u is drawn towards 0, the more the fewer scores there are: an estimate, and said as one.
+    # b_u is an estimate, shrunk towards 0 where there are few scores.
     begin = "So far, you seem to" if compared < FEW else "You seem to"
     if abs(b_u) < SAME:
         return f"{begin} rate titles just as people on average rate the same ones."
@@ -30,7 +30,7 @@ def generosity_in_words(b_u: float, share: float, compared: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A part of all people, 0-1, in words; neither nobody nor everyone, who were not asked."""
+    """A share of people, 0-1, in words; never "nobody" or "everyone"."""
     whole = round(100 * share)
     if whole < 1:
         return "hardly anyone"
@@ -38,12 +38,12 @@ def percent(share: float) -> str:
 
 
 def notes_on(user_list: UserList, counts: Counts, *, telling: bool) -> list[str]:
-    """What there is too little of.
+    """Notes on what the profile lacks.
 
     Args:
         user_list: the list.
         counts: what it holds.
-        telling: whether the scores that are compared differ.
+        telling: whether the compared scores differ.
     """
     if not counts.entries:
         why = "Nothing on the list could be read" if user_list.skipped else "The list is empty"

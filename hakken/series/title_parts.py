@@ -1,7 +1,7 @@
-"""Titles taken apart: into words, and into the beginnings by which other titles of the same story may be called.
+"""Parsing titles: into words, and into prefixes that may be the titles of other anime of the same story.
 
-"Psycho-Pass 2: Mondai" would begin with "Psycho-Pass"; what follows is a marker, "2", and a subtitle, "Mondai".
-A title's *key* is its words run together, so that it matters less how it is spelt: "Mushi-Shi".
+"Psycho-Pass 2: Mondai" has the prefix "Psycho-Pass"; then come a marker, "2", and a subtitle, "Mondai".
+A title's *key* is its words without spaces, so that spelling variants such as "Mushi-Shi" matter less.
 """
 
 import re
@@ -27,22 +27,22 @@ _MARKER = re.compile(
     r"|第 \d+(?: [期部シリーズ]+)?|\d+ 期|シーズン|セカンドシーズン|サードシーズン|劇場版|総集編|特別編|番外編)"
     r"(?= |$)"
 )
-"""What says which part or which edition of a story a title is, in words parted by single spaces."""
+"""Markers: they say which part or edition of a story a title is. Matches words separated by single spaces."""
 
 FILM_OF = frozenset(("gekijouban", "eiga", "the", "劇場版", "映画"))
-"""Words before a title that begin no name: the film of it."""
+"""Words before a title that are not part of its name: "the film of"."""
 OPENINGS = FILM_OF | frozenset(("zoku", "shin", "motto", "続", "新"))
-"""The same, and those that may begin one: more of it, a new one."""
+"""The same, and words that may also begin a name: "more of", "new"."""
 
 PARTICLES = frozenset(
     ("no", "to", "ga", "wo", "wa", "ni", "de", "na", "and", "of", "the", "e", "kara", "demo", "mo", "s")
 ) | frozenset("のとはがをに")
-"""Words that tie what is before them to what follows: nothing ends there."""
+"""Words that connect what is before and after them: no prefix ends there."""
 
 _QUOTES = r"'\u2018\u2019\u02bc\u0060\u00b4\"\u201c\u201d°"
 _DASH = r"[-\u2013\u2014]"
 _DROPPED = re.compile(rf"[-\u2010.{_QUOTES}](?:(?<=[{_QUOTES}])|(?<=[^\W_].)(?=[^\W_]))")
-"""What says nothing: quotation marks, and hyphens and points inside a word."""
+"""Characters that are ignored: quotation marks, and hyphens and points inside a word."""
 _WORDS = re.compile(
     r"(?P<word>[0-9a-z\u00e0-\u024f]+|[^\W_0-9a-z\u00e0-\u024f]+|[+√])"  # first, as what is found most often
     rf"|(?P<part>[:;](?=\s)|\s{_DASH}+|{_DASH}+\s|[~〜/()\[\]【】「」『』〈〉《》])|(?P<stop>[!?.,…♪♥♡☆★]+(?=\s|$))"
@@ -54,85 +54,85 @@ _NUMBER_WORDS = {
 }
 FIRST_YEAR = 1900
 LONGEST = 200
-"""Characters of a title that are looked at: the beginnings of a title take the square of its length."""
+"""Characters of a title that are read: its prefixes take time quadratic in its length."""
 _FIRST_CJK = "\u3000"
 
 
-class Break(IntEnum):
-    """What stands before a word, beside a space."""
+class Separator(IntEnum):
+    """What separates a word from the one before, beside a space."""
 
     NONE = 0
     STOP = 1
-    """The end of a sentence or exclamation, which many names hold inside: "Love Live! Sunshine!!"."""
+    """The end of a sentence or exclamation, which many names contain: "Love Live! Sunshine!!"."""
     PART = 2
-    """What sets a subtitle apart."""
+    """A separator before a subtitle."""
 
 
-class Kind(IntEnum):
-    """How a beginning is set apart from the rest of its title."""
+class PrefixKind(IntEnum):
+    """How a prefix is separated from the rest of its title."""
 
     WORDS = 1
-    """Not at all: it ends between two words."""
+    """By a space only."""
     HEAD = 2
-    """By a subtitle or a marker that follows."""
+    """By a subtitle or a marker."""
     WHOLE = 3
-    """Nothing but markers follow."""
+    """Only markers follow."""
 
 
-class Stem(msgspec.Struct, frozen=True, gc=False):
-    """A beginning of a title.
+class Prefix(msgspec.Struct, frozen=True, gc=False):
+    """A prefix of a title.
 
     Attributes:
-        key: its words, run together.
-        kind: how it is set apart.
-        words: how many words it has.
+        key: its words without spaces.
+        kind: how it is separated.
+        words: number of words.
     """
 
     key: str
-    kind: Kind
+    kind: PrefixKind
     words: int
 
 
-class Ending(msgspec.Struct, frozen=True, gc=False):
-    """What a title ends in.
+class Suffix(msgspec.Struct, frozen=True, gc=False):
+    """A suffix of a title.
 
     Attributes:
-        key: its words, run together.
-        words: how many words it has.
-        before: what stands before it.
+        key: its words without spaces.
+        words: number of words.
+        before: what separates it from the rest.
     """
 
     key: str
     words: int
-    before: Break
+    before: Separator
 
 
-class Title(NamedTuple):
-    """A title, taken apart; the lists are as long as there are words, `whole` one longer.
+class ParsedTitle(NamedTuple):
+    """A parsed title; the lists have an element for each word, `whole` one more.
 
     Attributes:
-        words: in lower case, without punctuation, decoration, and what stands before the name.
-        breaks: what stands before each, beside a space.
-        ends: after how many words the marker ends that begins there, or 0.
-        whole: whether nothing but markers follow from there on.
+        words: in lower case, without punctuation, decoration, and words before the name.
+        separators: what separates each from the one before.
+        ends: index of the word after the marker that begins there, or 0.
+        whole: whether only markers follow from there on.
     """
 
     words: list[str]
-    breaks: list[Break]
+    separators: list[Separator]
     ends: list[int]
     whole: list[bool]
 
     @classmethod
     def of(cls, text: str, openings: frozenset[str] = OPENINGS) -> Self:
-        """Take a title apart; `openings` are the words left out where it begins with them."""
-        words, breaks = _words(text[:LONGEST])
+        """Parse a title; leading words that are in `openings` are left out."""
+        words, separators = _words(text[:LONGEST])
         while len(words) > 1 and words[0] in openings:
-            del words[0], breaks[0]
+            del words[0], separators[0]
         ends = _markers(words)
         whole = [False] * len(words) + [True]
         for at in range(len(words) - 1, 0, -1):
             whole[at] = ends[at] > 0 and whole[ends[at]]
-        return cls(words, breaks, ends, whole)
+        return cls(words, separators, ends, whole)
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -142,68 +142,68 @@ class Title(NamedTuple):
 
     @property
     def number(self) -> int | None:
-        """Which season or part it is: 1 where it does not say, None where it says so in words, such as "Final"."""
+        """Its season or part: 1 where it has no marker, None where its markers have no number, such as "Final"."""
         if not any(self.ends):
             return 1
         return max((number for number in self.numbers if number < FIRST_YEAR), default=None)
 
-    def stems(self) -> list[Stem]:
-        """The beginnings by which it may be known, from short to long."""
-        words, breaks, ends, whole = self
+    def prefixes(self) -> list[Prefix]:
+        """Its prefixes that may be titles, from short to long."""
+        words, separators, ends, whole = self
         n = len(words)
-        set_apart = [False] * n + [True]  # from there, markers and then a break
+        separated = [False] * n + [True]  # from there on: markers, then a separator
         for at in range(n - 1, 0, -1):
             if end := ends[at]:
-                set_apart[at] = set_apart[end] or breaks[end] > Break.NONE
+                separated[at] = separated[end] or separators[end] > Separator.NONE
         found, key = [], ""
         for at in range(1, n + 1):
             key += words[at - 1]
             if whole[at]:
-                found.append(Stem(key, Kind.WHOLE, at))
-            elif set_apart[at] or ends[at] or breaks[at] > (Break.NONE if at > 1 else Break.STOP):
-                found.append(Stem(key, Kind.HEAD, at))
+                found.append(Prefix(key, PrefixKind.WHOLE, at))
+            elif separated[at] or ends[at] or separators[at] > (Separator.NONE if at > 1 else Separator.STOP):
+                found.append(Prefix(key, PrefixKind.HEAD, at))
             elif words[at - 1] not in PARTICLES and words[at] not in PARTICLES:
-                found.append(Stem(key, Kind.WORDS, at))
+                found.append(Prefix(key, PrefixKind.WORDS, at))
         return found
 
-    def endings(self) -> list[Ending]:
-        """What it ends in, from the second word on; markers at its end are left out, and no ending begins with one."""
-        words, breaks, ends, whole = self
-        found: list[Ending] = []
-        if "vs" in words:  # two stories meet, and stay two
+    def suffixes(self) -> list[Suffix]:
+        """Its suffixes from the second word on, without markers at the end; none begins with a marker."""
+        words, separators, ends, whole = self
+        found: list[Suffix] = []
+        if "vs" in words:  # a crossover of two stories, which belong to two series
             return found
         for end in range(2, len(words) + 1):
             key = ""
             for first in range(end - 1 if whole[end] else 0, 0, -1):
                 key = words[first] + key
                 if not ends[first]:
-                    found.append(Ending(key, end - first, breaks[first]))
+                    found.append(Suffix(key, end - first, separators[first]))
         return found
 
 
 def weight(key: str) -> int:
-    """How much a key says: its length in letters, where a Chinese or Japanese character counts as three."""
+    """How distinctive a key is: its length in letters, where a Chinese or Japanese character counts as three."""
     if key.isascii():
         return len(key)
     return sum(3 if character > _FIRST_CJK else 1 for character in key)
 
 
-def _words(text: str) -> tuple[list[str], list[Break]]:
+def _words(text: str) -> tuple[list[str], list[Separator]]:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)[:LONGEST]  # a single sign may have become many words
     words: list[str] = []
-    breaks: list[Break] = []
-    before = Break.NONE
+    separators: list[Separator] = []
+    before = Separator.NONE
     for word, part, _ in _WORDS.findall(_DROPPED.sub("", text.casefold())):
         if word:
-            breaks.append(before if words else Break.NONE)
+            separators.append(before if words else Separator.NONE)
             words.append(word)
-            before = Break.NONE
+            before = Separator.NONE
         elif part:
-            before = Break.PART
+            before = Separator.PART
         elif not before:
-            before = Break.STOP
-    return words, breaks
+            before = Separator.STOP
+    return words, separators
 
 
 def _number(word: str) -> int | None:

@@ -1,4 +1,4 @@
-"""What to say of a title's series: what it continues, what else of it was seen, where it begins, when it comes out."""
+"""Notes on a title's series: what it continues, what else of it was seen, where it begins, when it comes out."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -9,34 +9,34 @@ import numpy as np
 from hakken.bundle import Mask, ModelBundle
 from hakken.catalogue import Anime
 from hakken.data_time import in_words
-from hakken.model import Columns
-from hakken.series.titles import Title
+from hakken.model import ListColumns
+from hakken.series.title_parts import ParsedTitle
 
 SHOWS = frozenset(("TV", "ONA"))
-PIECES = frozenset(("part", "cour"))
-"""Words for less than a season."""
+SUB_SEASON_WORDS = frozenset(("part", "cour"))
+"""Words for parts of a season."""
 MONTH = len("2026-10")
 FIRST_YEAR = 1900
-"""An earlier year of a first episode is a mistake."""
+"""Earlier years of a first episode are mistakes in the data."""
 
 
-class Teller:
-    """Says in a sentence or two what a visitor should know of a title's series.
+class SeriesNotes:
+    """Writes notes on titles' series for one visitor, of a sentence or two.
 
     Args:
         columns: the visitor's list.
         bundle: model and catalogue.
-        candidates: `(n_items,)` bool, what the filters left.
-        today: the day for which it is said what is still to come; None: nothing is said of that.
+        candidates: `(n_items,)` bool, what passed the filters.
+        today: date for notes on announced and airing titles; None: without these notes.
     """
 
-    def __init__(self, columns: Columns, bundle: ModelBundle, candidates: Mask, today: date | None) -> None:
+    def __init__(self, columns: ListColumns, bundle: ModelBundle, candidates: Mask, today: date | None) -> None:
         self._bundle = bundle
         self._catalogue = bundle.catalogue
         self._candidates = candidates
         self._today = today
         facts = self._catalogue.columns
-        # What names a series or universe best comes first: what was not dropped, begins its series, is well known.
+        # Seen entries, those that name a series best first: not dropped, first of their series, with the most members.
         listed = np.searchsorted(facts.ids, columns.anime_ids)
         listed[listed == len(facts.ids)] = 0
         known = (facts.ids[listed] == columns.anime_ids) if len(facts.ids) else np.zeros(len(listed), dtype=np.bool_)
@@ -47,12 +47,12 @@ class Teller:
         for anime_id, series in zip(facts.ids[seen].tolist(), facts.series[seen].tolist(), strict=True):
             self._seen_of.setdefault(series, []).append(anime_id)
         self._surely_begun = frozenset(facts.series[seen[~facts.probable[seen]]].tolist())
-        named = seen[::-1]  # so that the best one stays
-        self._telling = dict(zip(facts.story[named].tolist(), facts.ids[named].tolist(), strict=True))
-        self._beside = dict(zip(facts.universe[named].tolist(), facts.ids[named].tolist(), strict=True))
+        named = seen[::-1]  # the last one given for a key stays, which is the best
+        self._seen_of_story = dict(zip(facts.story[named].tolist(), facts.ids[named].tolist(), strict=True))
+        self._seen_of_universe = dict(zip(facts.universe[named].tolist(), facts.ids[named].tolist(), strict=True))
 
     def note(self, anime_id: int) -> str | None:
-        """What to say of a title that is recommended; None where there is nothing."""
+        """The note on a recommended title; None where there is nothing to say."""
         anime = self._catalogue.get(anime_id)
         if anime is None:
             return None
@@ -62,7 +62,7 @@ class Teller:
         return " ".join(filter(None, said)) or None
 
     def _continued(self, anime: Anime, series: int) -> str | None:
-        """Which part of a begun series a title is or, where that is only likely, what it continues."""
+        """The part of a begun series that a title is or, where that is only likely, what it continues."""
         entries = self._catalogue.series.get(series, ())
         place = entries.index(anime.anime_id) + 1 if anime.anime_id in entries else 0
         if not anime.probable and series in self._surely_begun:
@@ -74,14 +74,17 @@ class Teller:
         return self._naming("Probably belongs with", seen[0])
 
     def _counted(self, anime: Anime, place: int, entries: Sequence[int]) -> str:
-        """Which of the main entries one is; they are called seasons only where all titles count seasons alike."""
+        """The number of a main entry; entries are called seasons only where no title numbers them differently."""
         others = (self._catalogue[one] for one in entries)
         if anime.type == "Movie" and all(one.type == "Movie" for one in others):
             word = "Film"
         elif (
             anime.type in SHOWS
-            and _says(anime, place)
-            and all(one.type in SHOWS and _says(one, at) is not False for at, one in enumerate(others, start=1))
+            and _numbers_itself(anime.title, place)
+            and all(
+                one.type in SHOWS and _numbers_itself(one.title, at) is not False
+                for at, one in enumerate(others, start=1)
+            )
         ):
             word = "Season"
         else:
@@ -89,12 +92,12 @@ class Teller:
         return f"{word} {place} of {len(entries)}."
 
     def _new(self, anime: Anime, series: int) -> list[str | None]:
-        """What was seen beside a series that is new to the visitor, and where it begins."""
+        """Of a series that is new to the visitor: what they saw of its story or universe, and where it begins."""
         said: list[str | None] = []
         story = anime.story or series
-        if telling := self._telling.get(story):
+        if telling := self._seen_of_story.get(story):
             said.append(self._naming("Another telling of", telling))
-        elif beside := self._beside.get(anime.universe or story):
+        elif beside := self._seen_of_universe.get(anime.universe or story):
             said.append(self._naming("Same universe as", beside))
         first = self._catalogue.get(series)
         if series != anime.anime_id and first and (anime.adult or not first.adult):
@@ -109,17 +112,19 @@ class Teller:
         return "" if self._candidates[row] else ", which the filters leave out"
 
     def _naming(self, words: str, anime_id: int, more: str = "") -> str:
-        return _sentence(f"{words} {self._catalogue.title(anime_id)}{more}")
+        """A sentence that names a title, which may end the sentence with its own punctuation."""
+        text = f"{words} {self._catalogue.title(anime_id)}{more}"
+        return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def coming(anime: Anime, today: date | None) -> str | None:
-    """Whether a title is only announced, or still being shown, as far as its date tells.
+    """A note on whether a title is only announced or still airing, as far as its start date tells.
 
-    A show on television has an episode a week: with so many episodes it can't be over yet.
+    A television show is assumed to air an episode a week.
 
     Args:
-        anime: of which a year, month or day of the first episode may be known.
-        today: None: nobody asks.
+        anime: whose start date may be a year, month or day.
+        today: None: no note.
     """
     began = anime.start_date
     if today is None or not began:
@@ -134,18 +139,10 @@ def coming(anime: Anime, today: date | None) -> str | None:
     return f"Airing since {in_words(began[:MONTH])}." if weeks < anime.episodes else None
 
 
-def _says(anime: Anime, place: int) -> bool | None:
-    """Whether a title says that it is a season of a number; None: it says nothing of a number."""
-    numbers, pieces = _numbers_of(anime.title)
-    return numbers == (place,) and not pieces if numbers else None
-
-
 @lru_cache(maxsize=4096)  # the same titles come up in most lists
-def _numbers_of(text: str) -> tuple[tuple[int, ...], bool]:
-    title = Title.of(text)
-    return title.numbers, not PIECES.isdisjoint(title.words)
-
-
-def _sentence(text: str) -> str:
-    """A title may end a sentence itself."""
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+def _numbers_itself(title: str, part: int) -> bool | None:
+    """Whether a title has the number of this season; None where it has no number."""
+    parsed = ParsedTitle.of(title)
+    if not parsed.numbers:
+        return None
+    return parsed.numbers == (part,) and SUB_SEASON_WORDS.isdisjoint(parsed.words)

@@ -1,4 +1,4 @@
-"""A list as arrays: read once for each visitor, and then asked in many ways."""
+"""A list as arrays."""
 
 from typing import NamedTuple, Self
 
@@ -11,13 +11,13 @@ from hakken.ratings import MIN_SCORE, Status, UserList
 Bools = npt.NDArray[np.bool_]
 
 
-class Columns(NamedTuple):
+class ListColumns(NamedTuple):
     """The entries of a list, each column `(n,)`, in the list's order.
 
     Attributes:
         anime_ids: int64, MyAnimeList ids.
         scores: int64, 1-10; less where there is none.
-        planned: bool, only planned; all others are seen.
+        planned: bool, plan to watch; all others are seen.
         dropped: bool.
     """
 
@@ -28,7 +28,7 @@ class Columns(NamedTuple):
 
     @classmethod
     def of(cls, user_list: UserList) -> Self:
-        """Read a list."""
+        """Convert a list."""
         entries = user_list.ratings
         planned, dropped = Status.PLAN_TO_WATCH, Status.DROPPED  # looked up once: an enum's members are slow to find
         return cls(
@@ -40,16 +40,16 @@ class Columns(NamedTuple):
 
     @property
     def seen_ids(self) -> Int64s:
-        """`(n_seen,)` ids of what is never recommended."""
+        """`(n_seen,)` ids of seen anime, which are never recommended."""
         return self.anime_ids[~self.planned]
 
     @property
     def scored(self) -> Bools:
-        """`(n,)` which entries have a score."""
+        """`(n,)` bool, which entries have a score."""
         return self.scores >= MIN_SCORE
 
     def without(self, anime_ids: tuple[int, ...]) -> Self:
-        """The same without the entries of some anime."""
+        """A copy without the entries of some anime."""
         if not anime_ids:
             return self
         kept = ~np.isin(self.anime_ids, anime_ids)

@@ -1,0 +1,148 @@
+"""Parsed titles of anime, and how similar two anime are beside their titles."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+from itertools import chain
+from typing import NamedTuple, Self
+
+from hakken.catalogue import ADULT_GENRE, Anime
+from hakken.series.title_parts import LONGEST, ParsedTitle, Prefix, PrefixKind
+
+EXTRA_TYPES = frozenset(("Special", "Music"))
+IGNORED_GENRES = frozenset((ADULT_GENRE,))  # titles that have it are only compared with each other
+STUDIO_BONUS = 0.3
+UNKNOWN_GENRES = 0.25
+"""Similarity of two anime of which one has no genres."""
+MANY = 80
+"""A key that more titles share is no name of a series."""
+EDITION = re.compile(r"\s*\((?:tv|\d{4})\)$")
+
+
+class Closeness(IntEnum):
+    """What the titles of two anime have in common."""
+
+    SAME = 1
+    """All of it, but for a type or year in brackets."""
+    COUNTED = 2
+    """All but a number, a season, "OVA" or the like."""
+    BEGUN = 3
+    """One has the whole other one as a prefix."""
+    LOOSE = 4
+    """Some words: more likely one universe than one series."""
+    BESIDE = 5
+    """Words, and a word or number that marks a spin-off."""
+
+
+class TitleLink(NamedTuple):
+    """Two anime that may belong together by their titles.
+
+    Attributes:
+        one: id of the one.
+        other: id of the other.
+        closeness: how much the titles have in common.
+    """
+
+    one: int
+    other: int
+    closeness: Closeness
+
+
+class AnimeTitles(NamedTuple):
+    """An anime and its parsed titles.
+
+    Attributes:
+        anime: the anime.
+        undated: its main title in lower case, without a type or year in brackets.
+        genres: those that are compared.
+        studios: that worked on it.
+        titles: the main title and, where there is one, the English one.
+        prefixes: of those.
+        japanese: prefixes of the title in Japanese script.
+    """
+
+    anime: Anime
+    undated: str
+    genres: frozenset[str]
+    studios: frozenset[str]
+    titles: list[ParsedTitle]
+    prefixes: list[Prefix]
+    japanese: list[Prefix]
+
+    @classmethod
+    def of(cls, anime: Anime) -> Self:
+        """Parse an anime's titles."""
+        english = [anime.title_english] if anime.title_english else []
+        titles = [ParsedTitle.of(text) for text in (anime.title, *english)]
+        return cls(
+            anime,
+            EDITION.sub("", anime.title[:LONGEST].casefold()),
+            _genres(anime),
+            frozenset(anime.studios),
+            titles,
+            prefixes=[prefix for title in titles for prefix in title.prefixes()],
+            japanese=ParsedTitle.of(anime.title_japanese).prefixes() if anime.title_japanese else [],
+        )
+
+
+class TitleIndex(dict[str, list[AnimeTitles]]):
+    """Key of a whole title without markers → the anime with it as main, English or Japanese title, `MANY` at most."""
+
+    def __init__(self, known: Iterable[AnimeTitles]) -> None:
+        called: defaultdict[str, list[AnimeTitles]] = defaultdict(list)
+        for one in known:
+            for key in {prefix.key for prefix in chain(one.prefixes, one.japanese) if prefix.kind is PrefixKind.WHOLE}:
+                called[key].append(one)
+        super().__init__((key, named) for key, named in called.items() if len(named) <= MANY)
+
+
+def similarity(one: AnimeTitles, other: AnimeTitles) -> float:
+    """Similarity of two anime beside their titles: 0 to 1 for genres, and a bonus for a common studio."""
+    genres = _share(one.genres, other.genres)
+    return (UNKNOWN_GENRES if genres is None else genres) + STUDIO_BONUS * same_studio(one, other)
+
+
+def genres_in_common(one: Anime, other: Anime) -> float | None:
+    """Share of their genres that two anime have in common; None where one has none."""
+    return _share(_genres(one), _genres(other))
+
+
+def tags_in_common(one: Anime, other: Anime) -> float:
+    """Cosine similarity of the tags of two anime, all with equal weight: 0 to 1; 0 where one has none."""
+    mine, yours = {*one.tags}, {*other.tags}
+    return len(mine & yours) / (len(mine) * len(yours)) ** 0.5 if mine and yours else 0.0
+
+
+def _genres(anime: Anime) -> frozenset[str]:
+    return frozenset(anime.genres) - IGNORED_GENRES
+
+
+def _share(mine: frozenset[str], yours: frozenset[str]) -> float | None:
+    if not mine or not yours:
+        return None
+    return len(mine & yours) / max(len(mine | yours), 2)  # one common genre says little
+
+
+def same_studio(one: AnimeTitles, other: AnimeTitles) -> bool:
+    """Whether they have a studio in common."""
+    return not one.studios.isdisjoint(other.studios)
+
+
+def links_between(
+    one: AnimeTitles, others: Iterable[AnimeTitles], least: float, closeness: Closeness, *, one_studio: bool = False
+) -> Iterator[TitleLink]:
+    """Links of an anime to those of several others that are similar enough.
+
+    Titles for adults are never linked to others, most of which they parody under the same name.
+    """
+    for other in others:
+        if (
+            other is not one
+            and other.anime.adult == one.anime.adult
+            and similarity(one, other) >= least
+            and (not one_studio or same_studio(one, other))
+        ):
+            same = closeness is Closeness.COUNTED and one.undated == other.undated
+            one_id, other_id = sorted((one.anime.anime_id, other.anime.anime_id))
+            yield TitleLink(one_id, other_id, Closeness.SAME if same else closeness)

@@ -1,0 +1,195 @@
+"""Links between anime by their titles.
+
+A title that has the whole of another as a prefix, followed by a colon or a season number, is hardly ever another story;
+one that merely shares its first word mostly is. So the weaker a link is, the more similar the two must be in genres and
+studios: the thresholds were tuned on the three thousand best-known titles. Which first words are common is counted in
+the catalogue. There is no list of titles.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import chain, combinations
+from operator import eq
+
+import msgspec
+
+from hakken.catalogue import Anime
+from hakken.series.similarity import (
+    EXTRA_TYPES,
+    MANY,
+    AnimeTitles,
+    Closeness,
+    TitleIndex,
+    TitleLink,
+    links_between,
+    similarity,
+)
+from hakken.series.title_parts import ParsedTitle, Prefix, PrefixKind, weight
+
+LONG, SHORT = 8, 4
+"""Least weights of keys, of several words and of a single word, for which the other criteria are considered."""
+DISSIMILAR = 0.15
+FULL_WORKS = frozenset(("TV", "Movie"))
+"""Types that are compared to find common first words: others may be parodies, dissimilar to what they parody."""
+NEVER = math.inf
+ANY = ""
+"""In place of a studio: any."""
+MANY_WORDS = 3
+A_FEW_STUDIOS = 3
+"""A first word that more studios use is a common word."""
+
+
+class Opening(msgspec.Struct, frozen=True, gc=False):
+    """First words of titles: the key, and the number of words."""
+
+    key: str
+    words: int
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether no other story begins like this."""
+        return self.words > MANY_WORDS and weight(self.key) >= 2 * LONG
+
+
+def title_links(named: Iterable[AnimeTitles]) -> Iterable[TitleLink]:
+    """All pairs of anime that are linked by their titles, each with its closest link."""
+    known = list(named)
+    index = TitleIndex(known)
+    closest: dict[tuple[int, int], TitleLink] = {}
+    for tie in chain(
+        _by_prefix(known, index),
+        _by_japanese(known, index),
+        _by_synonym(known, index),
+        _by_common_head(known),
+        _by_common_words(known),
+        _by_suffix(known, index),
+    ):
+        if closest.setdefault(pair := (tie.one, tie.other), tie).closeness > tie.closeness:
+            closest[pair] = tie
+    return closest.values()
+
+
+def _by_prefix(known: list[AnimeTitles], index: TitleIndex) -> Iterator[TitleLink]:
+    """Titles that have the whole of another as a prefix."""
+    common = _common_first_words(known, index)
+    for one in known:
+        for prefix in one.prefixes:
+            bases = index.get(prefix.key)
+            if bases and (prefix.words > 1 or prefix.kind > PrefixKind.WORDS or prefix.key not in common):
+                closeness = Closeness.COUNTED if prefix.kind is PrefixKind.WHOLE else Closeness.BEGUN
+                yield from links_between(one, bases, _least_for_prefix(one.anime, prefix), closeness)
+
+
+def _least_for_prefix(anime: Anime, prefix: Prefix) -> float:
+    """Least similarity of two anime of which one has the other's whole title as a prefix."""
+    heavy = weight(prefix.key)
+    if prefix.words > 1:
+        return 0.0 if prefix.kind > PrefixKind.WORDS or heavy > SHORT else NEVER
+    if prefix.kind is PrefixKind.WORDS:
+        return 0.25 if heavy > LONG else 0.45 if heavy >= SHORT else NEVER
+    if prefix.kind is PrefixKind.WHOLE and anime.type in EXTRA_TYPES:
+        return 0.01  # a special has few genres of its own
+    if prefix.kind is PrefixKind.HEAD and heavy >= LONG - 1:
+        return 0.2
+    return 0.25 if heavy >= SHORT - 1 else 0.5
+
+
+def _common_first_words(known: list[AnimeTitles], index: TitleIndex) -> set[str]:
+    """First words shared by dissimilar anime, such as "Captain"."""
+    return {
+        prefix.key
+        for one in known
+        if one.anime.type in FULL_WORKS
+        for prefix in one.prefixes
+        if prefix.words == 1 and prefix.kind is PrefixKind.WORDS
+        for base in index.get(prefix.key, ())
+        if similarity(one, base) < DISSIMILAR
+    }
+
+
+def _by_japanese(known: list[AnimeTitles], index: TitleIndex) -> Iterator[TitleLink]:
+    """The same in Japanese, which has no spaces: unseparated prefixes must be long, and none is trusted blindly."""
+    for one in known:
+        for prefix in one.japanese:
+            bases = index.get(prefix.key)
+            if bases and weight(prefix.key) >= (SHORT if prefix.kind > PrefixKind.WORDS else LONG + SHORT):
+                closeness = Closeness.COUNTED if prefix.kind is PrefixKind.WHOLE else Closeness.BEGUN
+                yield from links_between(one, bases, 0.3, closeness)
+
+
+def _by_synonym(known: list[AnimeTitles], index: TitleIndex) -> Iterator[TitleLink]:
+    """Synonyms that have the whole of another title as a prefix; some are other stories' names, or parts of names."""
+    for one in known:
+        for prefix in chain.from_iterable(ParsedTitle.of(text).prefixes() for text in one.anime.synonyms):
+            bases = index.get(prefix.key) if prefix.kind > PrefixKind.WORDS else None
+            if bases and weight(prefix.key) >= (LONG - 2 if prefix.words > 1 else LONG - 1):
+                yield from links_between(one, bases, 0.45, Closeness.BEGUN)
+
+
+def _by_common_head(known: list[AnimeTitles]) -> Iterator[TitleLink]:
+    """Titles that differ only in their subtitles, where none has no subtitle."""
+    heads: defaultdict[Opening, list[AnimeTitles]] = defaultdict(list)
+    for one in known:
+        prefixes = (prefix for prefix in chain(one.prefixes, one.japanese) if prefix.kind is PrefixKind.HEAD)
+        for head in {Opening(prefix.key, prefix.words) for prefix in prefixes if weight(prefix.key) >= SHORT}:
+            heads[head].append(one)
+    for head, found in heads.items():
+        if len(found) <= MANY:
+            for one, other in combinations(found, 2):
+                yield from links_between(one, [other], 0.0 if head.words >= MANY_WORDS else 0.25, Closeness.LOOSE)
+
+
+def _by_common_words(known: list[AnimeTitles]) -> Iterator[TitleLink]:
+    """Titles with the same first words, mostly of one studio: "Seikai no Monshou", "Seikai no Senki"."""
+    openings: defaultdict[Opening, list[AnimeTitles]] = defaultdict(list)
+    for one in known:
+        for opening in {opening for title in one.titles for opening in _openings(title)}:
+            openings[opening].append(one)
+    for opening, found in openings.items():
+        if len(found) > 1:
+            yield from _of_one_opening(opening, found)
+
+
+def _openings(title: ParsedTitle) -> Iterator[Opening]:
+    key = ""
+    for n_words, word in enumerate(title.words[:-1], start=1):
+        key += word
+        if weight(key) >= SHORT:
+            yield Opening(key, n_words)
+
+
+def _of_one_opening(opening: Opening, found: list[AnimeTitles]) -> Iterator[TitleLink]:
+    by_studio: defaultdict[str, list[AnimeTitles]] = defaultdict(list)
+    for one in found:
+        for studio in [ANY] if opening.is_unique else one.studios:
+            by_studio[studio].append(one)
+    if opening.words > 1 or len(by_studio) <= A_FEW_STUDIOS:
+        for of_studio in by_studio.values():
+            if len(of_studio) <= MANY:
+                for one, other in combinations(of_studio, 2):
+                    yield from links_between(one, [other], _least_for_opening(opening, one, other), Closeness.LOOSE)
+
+
+def _least_for_opening(opening: Opening, one: AnimeTitles, other: AnimeTitles) -> float:
+    """Least similarity of two anime with the same first words."""
+    if opening.is_unique:
+        return 0.0
+    if opening.words >= MANY_WORDS and weight(opening.key) >= LONG + SHORT:
+        return 0.6
+    same_places = max(
+        sum(map(eq, mine.words, yours.words)) for mine, yours in zip(one.titles, other.titles, strict=False)
+    )
+    return 0.9 if same_places > 1 else 1.0
+
+
+def _by_suffix(known: list[AnimeTitles], index: TitleIndex) -> Iterator[TitleLink]:
+    """Titles of one studio of which one has the whole other one as a suffix: "Boruto: Naruto the Movie"."""
+    for one, title in ((named, title) for named in known for title in named.titles):
+        for suffix in title.suffixes():
+            bases = index.get(suffix.key)
+            if bases and weight(suffix.key) >= (LONG - 2 if suffix.before or suffix.words > 1 else LONG - 1):
+                yield from links_between(one, bases, 0.8 if suffix.before else 1.0, Closeness.LOOSE, one_studio=True)
+        first = title.words[0] if title.words else ""
+        for at in range(1, len(first) - LONG + 1):  # "Bakemonogatari"
+            yield from links_between(one, index.get(first[at:], ()), 0.6, Closeness.LOOSE, one_studio=True)
