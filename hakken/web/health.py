@@ -17,6 +17,7 @@ from hakken.errors import (
     StorageError,
 )
 from hakken.ratings import Site
+from hakken.served_model import ModelStatus
 from hakken.web.services import services
 
 health = Blueprint("health", __name__)
