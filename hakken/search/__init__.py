@@ -61,10 +61,17 @@ class Titles:
         self._ids, self._adult, self._series = columns.ids[order], columns.adult[order], columns.series[order]
         self._popularity: Float64s = np.log10(1 + columns.members[order])
         self._threshold = MIN_SIMILARITY + LESS_KNOWN * (self._popularity.max(initial=0.0) - self._popularity)
-        names = [dict.fromkeys(_names(catalogue[anime_id])) for anime_id in self._ids.tolist()]
-        self._names = PackedStrings(chain.from_iterable(names))
+        counts: list[int] = []
+
+        def names() -> Iterator[str]:  # a title at a time: all of them as strings would take 30 MB more
+            for anime_id in self._ids.tolist():
+                own = dict.fromkeys(_names(catalogue[anime_id]))
+                counts.append(len(own))
+                yield from own
+
+        self._names = PackedStrings(names())
         # The title of each name, as a position in `_ids`.
-        self._title_of: Int32s = np.repeat(np.arange(len(names), dtype=np.int32), [*map(len, names)])
+        self._title_of: Int32s = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         # The year distinguishes a title from its remakes: "fruits basket 2019".
         self._words = WordIndex(self._names, columns.year[order][self._title_of])
         self._whole = PrefixIndex(self._names)
