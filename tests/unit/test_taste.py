@@ -55,7 +55,7 @@ class Plain:
         self.b_u = total / (model.manifest.parameters.reg_u + len(known))
         self.expected = {one: model.mu + self.b_u + float(arrays.b_i[row]) for one, row in known.items()}
         self.raters = {one: int(arrays.raters[row]) for one, row in known.items()}
-        self.telling = len(set(self.scores.values())) > 1
+        self.telling = len({self.scores[one] for one in known}) > 1  # scores of unknown titles are not compared
 
     def lean(self, titles: set[int]) -> float | None:
         spoken = [self.scores[one] - self.expected[one] for one in titles if one in self.expected]
