@@ -65,6 +65,27 @@ def finish_similarity(sums: Float64s, shrinkage: float, min_support: int) -> flo
     return sim
 
 
+@njit(parallel=True, cache=True)
+def pair_sums(
+    items: Array,
+    item_indptr: Int64s,
+    item_users: Int32s,
+    item_positions: Array,
+    user_indptr: Int64s,
+    user_items: Array,
+    residuals: Float64s,
+) -> Array:
+    """The four sums of each of some items with every item, `(len(items), n_items, 4)`, from one part of the users."""
+    sums = np.zeros((len(items), len(item_indptr) - 1, N_SUMS))
+    for block in prange(len(items)):
+        i = items[block]
+        for p in range(item_indptr[i], item_indptr[i + 1]):
+            u = item_users[p]
+            x = residuals[item_positions[p]]
+            add_pair_sums(x, user_indptr[u], user_indptr[u + 1], user_items, residuals, sums[block])
+    return sums
+
+
 @njit(cache=True)
 def _is_better(sim: float, j: int, other_sim: float, other_j: int) -> bool:
     return sim > other_sim or (sim == other_sim and j < other_j)

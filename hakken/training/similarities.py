@@ -22,7 +22,7 @@ from hakken.model.arrays import (
     support_type,
     unpack,
 )
-from hakken.training.kernels import find_neighbours, sort_neighbours
+from hakken.training.kernels import find_neighbours, finish_similarity, pair_sums, sort_neighbours
 from hakken.training.matrix import ScoreMatrix
 from hakken.training.progress import SILENT, Progress
 
@@ -80,11 +80,7 @@ def pearson_baseline(
             find_neighbours(
                 first,
                 last,
-                matrix.item_indptr,
-                matrix.item_users,
-                matrix.item_positions,
-                matrix.user_indptr,
-                matrix.user_items,
+                *_by_item_and_user(matrix),
                 residuals,
                 shrinkage,
                 min_support,
@@ -98,6 +94,34 @@ def pearson_baseline(
     stored = (rank < counts[:, np.newaxis]) & ((rank < ALWAYS_STORED) | (sims >= min_similarity))
     indptr = np.concatenate(([0], np.cumsum(np.count_nonzero(stored, axis=1)))).astype(np.int64)
     return Neighbours(indptr, neighbours[stored], sims[stored], support[stored])
+
+
+# With mu and all b_i fixed, what a pair's similarity is made of is additive over users: parts of the users may be
+# counted on other machines or on other days, and merged. These three are that seam, for a block of items at a time.
+
+
+def count_pairs(matrix: ScoreMatrix, residuals: Float64s, items: Int64s) -> Array:
+    """Make the sums of some items with every item from one part of the users.
+
+    Returns:
+        `(len(items), n_items, 4)` float64: n_ij, Σ x_ui x_uj, Σ x_ui² and Σ x_uj² over the part's users who rated both.
+    """
+    return pair_sums(items, *_by_item_and_user(matrix), residuals)
+
+
+def merge_pairs(one: Array, other: Array) -> Array:
+    """Merge the sums of two parts of the users, of which no user is in both."""
+    return one + other
+
+
+def finish_pairs(sums: Array, *, shrinkage: float, min_support: int) -> Float64s:
+    """Turn sums into similarities, `(len(items), n_items)` float64; an item's with itself is its shrunk 1."""
+    flat = sums.reshape(-1, sums.shape[-1])
+    return np.array([finish_similarity(pair, shrinkage, min_support) for pair in flat]).reshape(sums.shape[:-1])
+
+
+def _by_item_and_user(matrix: ScoreMatrix) -> tuple[Int64s, Int32s, Array, Int64s, Array]:
+    return matrix.item_indptr, matrix.item_users, matrix.item_positions, matrix.user_indptr, matrix.user_items
 
 
 def quantise(neighbours: Neighbours, most_raters: int) -> dict[str, Array]:

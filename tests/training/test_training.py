@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,14 @@ from hakken.training import fit, train
 from hakken.training.baselines import als_baselines
 from hakken.training.kernels import add_pair_sums, finish_similarity, offer
 from hakken.training.matrix import ScoreMatrix
-from hakken.training.similarities import Neighbours, pearson_baseline, quantise
+from hakken.training.similarities import (
+    Neighbours,
+    count_pairs,
+    finish_pairs,
+    merge_pairs,
+    pearson_baseline,
+    quantise,
+)
 from hakken.training.tables import RatingTable
 from tests import oracle
 from tests.models import PARAMETERS, small_catalogue
@@ -94,6 +102,26 @@ def test_weak_similarities_are_stored_only_of_the_nearest(
         assert found.sims[kept].tolist() == sims[:n_kept]
         assert found.indices[kept].tolist() == everyone.indices[row].tolist()[:n_kept]
         assert found.support[kept].tolist() == everyone.support[row].tolist()[:n_kept]
+
+
+@settings(max_examples=40)
+@given(table=rating_tables(), parts=st.integers(1, 3), min_support=st.integers(1, 3))
+def test_sums_of_pairs_are_additive_over_users(table: RatingTable, parts: int, min_support: int) -> None:
+    matrix = ScoreMatrix.of(table)
+    b_u, b_i = als_baselines(matrix, 15, 10, 5)
+    items = np.arange(matrix.n_items)
+    merged = np.zeros((matrix.n_items, matrix.n_items, 4))
+    for part in range(parts):
+        # A part of the users, counted with the mean and the item biases of all.
+        theirs = dataclasses.replace(table, scores=np.where(table.users % parts == part, table.scores, 0))
+        if (theirs.scores > 0).any():
+            counted = dataclasses.replace(ScoreMatrix.of(theirs), mu=matrix.mu)
+            merged = merge_pairs(merged, count_pairs(counted, counted.residuals(b_u, b_i), items))
+    found = finish_pairs(merged, shrinkage=10.0, min_support=min_support)
+    scores = oracle.scores_of(table)
+    for i, j in itertools.permutations(range(matrix.n_items), 2):
+        expected = oracle.similarity(scores, b_u.tolist(), b_i.tolist(), i, j, 10.0, min_support)
+        assert found[i, j] == pytest.approx(expected, abs=1e-9)
 
 
 MUTATIONS = [
