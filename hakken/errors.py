@@ -93,7 +93,7 @@ class UnknownTitle(InputError):
 
 
 class SourceError(HakkenError):
-    """A list could not be had."""
+    """A list could not be fetched."""
 
 
 class NoListSource(SourceError):

@@ -204,9 +204,9 @@ def crawl_titles(
 
     Args:
         crawl: what each gave is added to it.
-        site: whom to ask.
+        site: the site to ask.
         http: asks it, as often as it allows.
-        anime_ids: of whom.
+        anime_ids: the anime to ask for.
         advance: told of each.
 
     Raises:

@@ -58,7 +58,7 @@ class AnimeFacts:
 
     Args:
         http: asks the site, and keeps what it answered.
-        site: whom to ask; None: nobody, and nothing is known beyond the catalogue.
+        site: the site to ask; None: no site, so that nothing beyond the catalogue is known.
         instrumentation: hears whether facts were there already.
     """
 
@@ -80,7 +80,7 @@ class AnimeFacts:
     def from_settings(
         cls, settings: Settings, http: HttpClient, instrumentation: Instrumentation = NO_INSTRUMENTATION
     ) -> Self:
-        """Set up whom the settings name; nobody where they say `off`.
+        """Set up the site that the settings name; none where they say `off`.
 
         Raises:
             ConfigError: what they name lacks what it needs.

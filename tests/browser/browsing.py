@@ -14,6 +14,7 @@ from tests.conftest import NO_BROWSER
 from tests.serving import served, wait_for
 from tests.standin import faults
 from tests.standin.__main__ import environment
+from tests.standin.fixtures import standin_server
 from tests.standin.server import Standin
 
 CHROMIUM = shutil.which("chromium")
@@ -84,13 +85,8 @@ def browser() -> Iterator[Browser]:
         yield chromium
 
 
-@pytest.fixture(scope="session")
-def stage() -> Iterator[Standin]:
-    """The sites that the app asks which the browser looks at. It lives as long as that app, unlike `standin`."""
-    server = Standin()
-    server.start()
-    yield server
-    server.stop()
+stage = standin_server
+"""The sites that the app asks which the browser looks at. It lives as long as that app, unlike `standin`."""
 
 
 @pytest.fixture(scope="session")

@@ -54,12 +54,12 @@ def uploaded(content: bytes) -> Visit:
 PAGES: dict[str, Visit] = {
     "home": at("/"),
     "api": at("/api/v1/"),
-    "results": at("/recommendations?sample=1"),
+    "results": at("/recommendations?sample=1&n=6"),
     "results of a username, with choices": at(
         "/recommendations?username=visitor-1&source=mal&type=TV&genre=Action&ignore=1&n=4"
     ),
     "results of an export": uploaded(SAMPLE.read_bytes()),
-    "results as a table": at("/recommendations?sample=1&view=table"),
+    "results as a table": at("/recommendations?sample=1&n=6&view=table"),
     "results of picks": at("/recommendations?pick=1-9&pick=5-8&n=4"),
     "results, none": at("/recommendations?sample=1&type=Music&genre=Drama&year_to=1930"),
     "picks": at("/picks?pick=1-9&pick=5-0"),

@@ -157,8 +157,3 @@ def publish(bucket: Any, directory: Path, prefix: str) -> str:
     pointer = {"version": artefact.version, "manifest_sha256": digest}
     bucket.blob(prefix + "current.json").upload_from_string(json.dumps(pointer))
     return artefact.version
-
-
-def left_in(directory: Path) -> list[str]:
-    found = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
-    return sorted(found - {".lock"})

@@ -16,7 +16,6 @@ from flask import Response
 
 from hakken.bundle import ModelBundle, put_catalogue
 from hakken.catalogue import FILE_NAME, Anime, Catalogue, Related
-from hakken.cli import catalogue as command
 from hakken.cli.main import main
 from hakken.errors import BadOption, StorageError
 from hakken.model import store
@@ -459,11 +458,3 @@ def test_titles_without_ratings_are_known_and_never_recommended(model: Path, bun
     rated = [one.predicted_rating for one in everything.recommendations if one.predicted_rating is not None]
     assert rated
     assert np.isfinite(rated).all()
-
-
-def test_the_client_keeps_within_the_sites_limits(monkeypatch: pytest.MonkeyPatch, out: Path) -> None:
-    monkeypatch.setenv("HAKKEN_SITE_RATES", "mal=2/s")
-    begun = time.monotonic()
-    run("--out", out, "--source", "mal", "--gaps", "3")  # three pages and three titles, two of them at once
-    assert time.monotonic() - begun > 1.9
-    assert command.PAGE_TIMEOUT == 120

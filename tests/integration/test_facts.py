@@ -476,17 +476,6 @@ def test_what_broke_on_disk_is_unknown_and_told_of(
         assert CLIENT_ID not in caplog.text
 
 
-def test_a_page_of_twenty_costs_no_time(details: AnimeFacts) -> None:
-    twenty = [Anime(anime_id=one, title="x") for one in range(1001, 1021)]
-    details.want(one.anime_id for one in twenty)
-    settle(details.queue)
-    assert all(details.known(one).synopsis for one in twenty)
-    begun = time.perf_counter()
-    for one in twenty:
-        details.known(one)
-    assert time.perf_counter() - begun < 0.01
-
-
 def test_a_page_never_waits(standin: Standin, name: str) -> None:
     standin.fail(name, Faults.SLOW_HEADERS)
     details = make_facts(standin, name, deadline=0.5)

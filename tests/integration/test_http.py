@@ -128,25 +128,6 @@ def test_every_request_names_the_project(standin: Standin, http: HttpClient) -> 
         assert seen.headers["Accept"] == "application/json"
 
 
-def test_get_sends_parameters_and_headers(standin: Standin, http: HttpClient) -> None:
-    http.get(Request(standin.jikan_url, {"q": "a&b=ü", "page": 2}, {"X-Key": "1"}), http.new_deadline())
-
-    (seen,) = standin.requests
-    assert seen.args == {"q": "a&b=ü", "page": "2"}
-    assert seen.headers["X-Key"] == "1"
-
-
-def test_post_sends_json_and_gives_the_answer(standin: Standin, http: HttpClient) -> None:
-    question = {"query": "", "variables": {"name": "empty"}}
-
-    answer = http.post(standin.anilist_url, http.new_deadline(), json=question)
-
-    assert standin.requests[0].json == question
-    assert answer.decode(object) == {
-        "data": {"MediaListCollection": {"lists": [{"entries": [], "isCustomList": True}] * 2}}
-    }
-
-
 class KeepsAlive(BaseHTTPRequestHandler):
     """Keeps its connections, which the stand-in's server can't do."""
 
@@ -284,16 +265,11 @@ class Shape(msgspec.Struct):
 
 @pytest.mark.parametrize("kind", [Shape, list[msgspec.Raw], list[Shape]])
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b'{"size": "1"}', b"null", b"<html>", b"[" * 10**6, b"[" * 10**6 + b"]" * 10**6]
+    "body", [b"", b"{", b'{"size": "1"}', b"null", b"<html>", b'{"size": 1, "name": "\xff"}', b"[" * 10**6]
 )
 def test_a_body_of_another_shape_is_nonsense(body: bytes, kind: type) -> None:
     with pytest.raises(InvalidResponse, match=r"^site\.example gave an answer that can't be read\.$"):
         Answer("site.example", 200, body).decode(kind)
-
-
-def test_a_body_that_is_not_utf_8_is_nonsense() -> None:
-    with pytest.raises(InvalidResponse):
-        Answer("site.example", 200, b'{"size": 1, "name": "\xff"}').decode(Shape)
 
 
 def test_a_body_of_the_right_shape_is_decoded() -> None:
@@ -303,29 +279,14 @@ def test_a_body_of_the_right_shape_is_decoded() -> None:
 # Ways to fail
 
 
-def test_a_closed_port_is_down(http: HttpClient) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-    with pytest.raises(SiteDown):
-        http.get(Request(f"http://127.0.0.1:{port}/secret?name=secret"), http.new_deadline())
-
-
-def test_a_site_that_accepts_and_says_nothing_times_out() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        http = HttpClient(DEADLINE)
-
-        with pytest.raises(SiteTimeout):
-            http.get(Request(f"http://127.0.0.1:{server.getsockname()[1]}/"), http.new_deadline())
-
-
-def test_a_handshake_that_never_comes_times_out() -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_site_that_accepts_and_says_nothing_times_out(scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         http = HttpClient(DEADLINE)
         begun = time.monotonic()
 
         with pytest.raises(SiteTimeout):
-            http.get(Request(f"https://127.0.0.1:{server.getsockname()[1]}/"), http.new_deadline())
+            http.get(Request(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/"), http.new_deadline())
 
         assert time.monotonic() - begun < DEADLINE + 1
 

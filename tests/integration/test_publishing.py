@@ -48,6 +48,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     return open_store(str(root) if request.param == "directory" else root.as_uri())
 
 
+@pytest.fixture
+def there(versions: list[Artefact], tmp_path: Path) -> DirectoryStore:
+    """A directory with a version."""
+    store = DirectoryStore(tmp_path / "there")
+    publish(versions[0], store)
+    return store
+
+
 def current(place: ObjectStore) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(place.read("current.json") or b"{}")
     return found
@@ -339,36 +347,30 @@ def changed(place: DirectoryStore, version: str, text: bytes | None) -> None:
     ],
 )
 def test_what_no_server_of_today_can_read_is_told_and_replaced(
-    versions: list[Artefact], tmp_path: Path, text: bytes | None, told: str
+    versions: list[Artefact], there: DirectoryStore, text: bytes | None, told: str
 ) -> None:
-    place = DirectoryStore(tmp_path / "there")
-    publish(versions[0], place)
-    changed(place, versions[0].version, text)
-    done = run(versions[1].directory, place.root)
+    changed(there, versions[0].version, text)
+    done = run(versions[1].directory, there.root)
     assert done.exit_code == 0
     assert "What is current there can't be compared: " in done.stdout
     assert told in done.stdout
-    assert current(place)["version"] == versions[1].version
+    assert current(there)["version"] == versions[1].version
 
 
-def test_what_a_later_hakken_published_takes_force(versions: list[Artefact], tmp_path: Path) -> None:
-    place = DirectoryStore(tmp_path / "there")
-    publish(versions[0], place)
-    changed(place, versions[0].version, b'{"schema_version": 99}')
-    refused = run(versions[1].directory, place.root)
+def test_what_a_later_hakken_published_takes_force(versions: list[Artefact], there: DirectoryStore) -> None:
+    changed(there, versions[0].version, b'{"schema_version": 99}')
+    refused = run(versions[1].directory, there.root)
     assert refused.exit_code == 4
     assert "can't be compared: The model has schema version 99" in refused.stderr
     assert refused.stderr.endswith("Nothing was uploaded; --force publishes it all the same.\n")
-    assert not (place.root / "versions" / versions[1].version).exists()
-    assert run("--force", "--quiet", versions[1].directory, place.root).output == ""
-    assert current(place)["version"] == versions[1].version
+    assert not (there.root / "versions" / versions[1].version).exists()
+    assert run("--force", "--quiet", versions[1].directory, there.root).output == ""
+    assert current(there)["version"] == versions[1].version
 
 
 def test_a_manifest_that_cant_be_had_just_now_is_a_failure(
-    versions: list[Artefact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    versions: list[Artefact], there: DirectoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = DirectoryStore(tmp_path / "there")
-    publish(versions[0], place)
     read = DirectoryStore.read
 
     def fails(self: DirectoryStore, name: str) -> bytes | None:
@@ -377,26 +379,24 @@ def test_a_manifest_that_cant_be_had_just_now_is_a_failure(
         return read(self, name)
 
     monkeypatch.setattr(DirectoryStore, "read", fails)
-    done = run("--force", versions[1].directory, place.root)
+    done = run("--force", versions[1].directory, there.root)
     assert (done.exit_code, "Not now." in done.stderr) == (1, True)
-    assert current(place)["version"] == versions[0].version
+    assert current(there)["version"] == versions[0].version
 
 
 def test_who_publishes_between_the_comparison_and_the_upload_is_not_overwritten(
-    versions: list[Artefact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    versions: list[Artefact], there: DirectoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = DirectoryStore(tmp_path / "there")
-    publish(versions[0], place)
 
     def and_another(served: VersionStatistics, new: VersionStatistics) -> None:
-        publish(versions[2], place)
+        publish(versions[2], there)
 
     monkeypatch.setattr(
         sys.modules["hakken.cli.publish"], "check_no_regression", and_another
     )  # the command has its name
-    done = run(versions[1].directory, place.root)
+    done = run(versions[1].directory, there.root)
     assert done.exit_code == 3
-    assert current(place)["version"] == versions[2].version
+    assert current(there)["version"] == versions[2].version
 
 
 # The command

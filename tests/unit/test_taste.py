@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import time
 
 import msgspec
 import numpy as np
@@ -248,15 +247,3 @@ def test_a_profile_is_plain_data_and_does_not_depend_on_the_order_of_the_list(
     assert turned.counts == found.counts
     assert [one.name for one in turned.genres] == [one.name for one in found.genres]
     assert [one.watched for one in turned.years] == [one.watched for one in found.years]
-
-
-def test_five_thousand_entries_take_milliseconds(embedded: ModelBundle) -> None:
-    ids = embedded.model.arrays.anime_ids.tolist()[:5000]
-    user_list = rated(*((one, 1 + n % 10) for n, one in enumerate(ids)))
-    profile(user_list, embedded)
-    times = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        profile(user_list, embedded)
-        times.append(time.perf_counter() - begin)
-    assert min(times) < 0.05, times
