@@ -32,7 +32,7 @@ class AnimeIndex:
         ids: `(n_anime,)` int64, MyAnimeList ids, ascending.
         of_row: `(n_items,)` int64, position of each of the model's rows.
         row: `(n_anime,)` int64, the model's row of each anime, -1 where it has none.
-        part: `(n_anime,)` int32, place in its series' viewing order; `NO_PART` for specials and the like.
+        part: `(n_anime,)` int32, position in its series' viewing order; `NO_PART` for specials and the like.
     """
 
     def __init__(self, model: Model, columns: CatalogueColumns) -> None:

@@ -2,11 +2,11 @@
 
     HakkenError
     ├── ConfigError              a setting is unknown or ill-typed
-    ├── InputError               what a person typed can't be used
+    ├── InputError               input can't be used
     │   ├── BadUsername
     │   ├── BadOption            a choice about the list, the site
-    │   ├── BadList              a list that a page or an address carries
-    │   ├── BadBody              what a program sent is not JSON
+    │   ├── BadList              a list encoded in a page or an address
+    │   ├── BadBody              the body of a request is not JSON
     │   └── UnknownTitle         an anime that neither catalogue nor model has
     ├── SourceError              a list could not be fetched
     │   ├── NoListSource         no source of a site's lists is set up
@@ -17,16 +17,16 @@
     │   │   │   └── CircuitOpen  left alone for a moment, after it failed several times
     │   │   ├── SiteTimeout      no whole answer within the deadline
     │   │   ├── SiteBusy         429: too many requests
-    │   │   │   └── RateLimited  we would ask too often, so the site was not asked
-    │   │   ├── SiteBlocked      refused us, for whatever reason it keeps to itself
+    │   │   │   └── RateLimited  our rate limit allows no request before the deadline
+    │   │   ├── SiteBlocked      refused without a reason
     │   │   └── InvalidResponse  an answer that can't be read
     │   ├── AllSourcesFailed     every source of a site was tried
-    │   ├── TooManyFetches       too many visitors are waiting for the sites already
+    │   ├── TooManyFetches       too many threads are fetching lists already
     │   └── ExportError          an uploaded file can't be used
     │       ├── NotAnExport      not MyAnimeList's XML, truncated, or hostile
     │       ├── MangaExport      the export of a manga list
     │       └── ExportTooLarge   larger than we read, packed or unpacked
-    ├── ServerBusy               more requests come than can be answered
+    ├── ServerBusy               more requests arrive than can be answered
     ├── ModelError               the arrays to predict from can't be used
     │   ├── ArtefactMissing
     │   ├── ArtefactCorrupt      a checksum, a shape or the manifest is wrong
@@ -69,7 +69,7 @@ class ConfigError(HakkenError):
 
 
 class InputError(HakkenError):
-    """What a person typed can't be used."""
+    """Input of a person or a program can't be used."""
 
 
 class BadUsername(InputError):
@@ -81,11 +81,11 @@ class BadOption(InputError):
 
 
 class BadList(InputError):
-    """The list that a page or an address carries was cut short, changed, or written by another version."""
+    """The list encoded in a page or an address was cut short, changed, or written by another version."""
 
 
 class BadBody(InputError):
-    """What a program sent is not the JSON that it is said to be."""
+    """The body of a request is not valid JSON."""
 
 
 class UnknownTitle(InputError):
@@ -137,11 +137,11 @@ class SiteBusy(SiteError):
 
 
 class RateLimited(SiteBusy, public_name="OutOfTurns"):
-    """Before the deadline, the site may not be asked once more: too many others are waiting to ask it."""
+    """The rate limit of the site allows no more requests before the deadline, so it was not asked."""
 
 
 class SiteBlocked(SiteError):
-    """The site refused us and keeps the reason to itself (401, 403, an unexplained 404)."""
+    """The site refused the request without a reason (401, 403, an unexplained 404)."""
 
 
 class InvalidResponse(SiteError, public_name="SiteNonsense"):
@@ -161,7 +161,7 @@ class AllSourcesFailed(SourceError):
 
 
 class TooManyFetches(SourceError, public_name="Crowded"):
-    """So many visitors are waiting for the sites that one more would leave nobody to serve the others."""
+    """Too many threads of this worker are fetching lists already; the others have to stay free."""
 
 
 class ExportError(SourceError):
@@ -181,7 +181,7 @@ class ExportTooLarge(ExportError):
 
 
 class ServerBusy(HakkenError, public_name="FullHouse"):
-    """More requests come than can be answered, so that one more would only wait."""
+    """More requests arrive than can be answered; one more would only wait."""
 
 
 class ModelError(HakkenError):
@@ -189,14 +189,14 @@ class ModelError(HakkenError):
 
 
 class ArtefactMissing(ModelError):
-    """There is no artefact at the place named."""
+    """There is no artefact at the address."""
 
 
 class ArtefactCorrupt(ModelError):
     """A checksum, a shape or the manifest itself is wrong.
 
     Attributes:
-        name: of the one file that shows it, in the place that a model is fetched from, where it is known.
+        name: of the damaged file in the store that the model is fetched from, where it is known.
     """
 
     def __init__(self, message: str, name: str | None = None) -> None:
@@ -213,7 +213,7 @@ class ArtefactRefused(ModelError):
 
 
 class RefusedAsTooNew(ArtefactRefused):
-    """The version was refused since a later Hakken wrote it, whose layout this one does not know."""
+    """The version was refused because a later Hakken wrote it, with a layout that this one does not know."""
 
 
 class ModelPending(ModelError):
@@ -221,19 +221,19 @@ class ModelPending(ModelError):
 
 
 class StorageError(ModelError):
-    """The place that a model is fetched from or published to, or the disk here, could not be used."""
+    """The bucket, the directory or the local disk could not be used."""
 
 
 class PublishError(ModelError):
-    """A version can't be published at that place, or taken back there."""
+    """A version can't be published, or rolled back."""
 
 
 class LessThanServed(PublishError):
-    """A version was made from much less than the one that is served, or from older lists; it takes `--force`."""
+    """A version was trained on much less than the one that is served, or on older lists; it needs `--force`."""
 
 
 class PublishedMeanwhile(PublishError):
-    """Another publisher moved the pointer in the meantime; nothing of theirs was overwritten."""
+    """Another publisher changed the current version meanwhile; nothing of theirs was overwritten."""
 
 
 class NothingBefore(PublishError):

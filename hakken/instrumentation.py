@@ -1,51 +1,51 @@
-"""Whom those parts tell what happened that know nothing of metrics: who asks sites, who keeps things, who computes."""
+"""Instrumentation interface, independent of Prometheus."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol
 
 Stage = Literal["wait", "fetch", "recommend", "render"]
-"""What the time of an answer goes to: waiting for a place, fetching a list, ranking, writing the page."""
+"""Parts of a response: waiting for a slot, fetching a list, ranking, rendering the page."""
 Store = Literal["lists", "facts"]
-"""Where something may be found that was had before."""
+"""Caches: of lists, of facts about titles."""
 
 
 class Instrumentation(Protocol):
-    """Hears what happened. It raises nothing, is quick, and may be told by several threads at once."""
+    """Receives events. Its methods raise nothing, return at once, and may be called by several threads at once."""
 
     def stage(self, name: Stage) -> AbstractContextManager[None]:
-        """Take the time of a part of an answer."""
+        """Measure the time of a part of a response."""
 
     def site_asked(self, site: str, outcome: str, seconds: float) -> None:
-        """Hear how asking a site ended.
+        """Record the outcome of a request to a site.
 
         Args:
-            site: its name, as rates have it.
-            outcome: `ok`, `refused` for most of the 4xx, or the kind of `SiteError`.
-            seconds: that it took, the wait for our turn included.
+            site: its name, as in `HAKKEN_SITE_RATES`.
+            outcome: `ok`, `refused` for most of the 4xx, or the `public_name` of the error.
+            seconds: its duration, including the wait for the rate limit.
         """
 
-    def circuit_changed(self, site: str, *, resting: bool) -> None:
-        """Hear whether a site is left alone, since it failed."""
+    def circuit_changed(self, site: str, *, is_open: bool) -> None:
+        """Record whether the circuit breaker of a site is open."""
 
     def looked_up(self, store: Store, *, found: bool) -> None:
-        """Hear whether something was there already."""
+        """Record a cache hit or miss."""
 
 
 class NoInstrumentation:
-    """Hears nothing."""
+    """Ignores all events."""
 
     def stage(self, name: Stage) -> AbstractContextManager[None]:  # noqa: ARG002  # as the protocol has it
-        """Take no time."""
+        """Measure nothing."""
         return nullcontext()
 
     def site_asked(self, site: str, outcome: str, seconds: float) -> None:
-        """Forget it."""
+        """Ignore it."""
 
-    def circuit_changed(self, site: str, *, resting: bool) -> None:
-        """Forget it."""
+    def circuit_changed(self, site: str, *, is_open: bool) -> None:
+        """Ignore it."""
 
     def looked_up(self, store: Store, *, found: bool) -> None:
-        """Forget it."""
+        """Ignore it."""
 
 
 NO_INSTRUMENTATION = NoInstrumentation()

@@ -64,23 +64,23 @@ class SeriesNotes:
     def _continued(self, anime: Anime, series: int) -> str | None:
         """The part of a begun series that a title is or, where that is only likely, what it continues."""
         entries = self._catalogue.series.get(series, ())
-        place = entries.index(anime.anime_id) + 1 if anime.anime_id in entries else 0
+        position = entries.index(anime.anime_id) + 1 if anime.anime_id in entries else 0
         if not anime.probable and series in self._surely_begun:
-            return self._counted(anime, place, entries) if place and len(entries) > 1 else None
+            return self._counted(anime, position, entries) if position and len(entries) > 1 else None
         seen = self._seen_of[series]
-        before = [one for one in entries[: max(place - 1, 0)] if one in seen]
+        before = [one for one in entries[: max(position - 1, 0)] if one in seen]
         if before:
             return self._naming("Probably continues", before[-1])
         return self._naming("Probably belongs with", seen[0])
 
-    def _counted(self, anime: Anime, place: int, entries: Sequence[int]) -> str:
+    def _counted(self, anime: Anime, position: int, entries: Sequence[int]) -> str:
         """The number of a main entry; entries are called seasons only where no title numbers them differently."""
         others = (self._catalogue[one] for one in entries)
         if anime.type == "Movie" and all(one.type == "Movie" for one in others):
             word = "Film"
         elif (
             anime.type in SHOWS
-            and _numbers_itself(anime.title, place)
+            and _numbers_itself(anime.title, position)
             and all(
                 one.type in SHOWS and _numbers_itself(one.title, at) is not False
                 for at, one in enumerate(others, start=1)
@@ -89,7 +89,7 @@ class SeriesNotes:
             word = "Season"
         else:
             word = "Part"
-        return f"{word} {place} of {len(entries)}."
+        return f"{word} {position} of {len(entries)}."
 
     def _new(self, anime: Anime, series: int) -> list[str | None]:
         """Of a series that is new to the visitor: what they saw of its story or universe, and where it begins."""

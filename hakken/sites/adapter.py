@@ -110,8 +110,8 @@ class SiteAdapter(HTTPAdapter):
             return response
         finally:
             self._instrumentation.site_asked(self._site, outcome, time.perf_counter() - begun)
-            resting = self._circuit.state != "closed" or self._busy_until > time.monotonic()
-            self._instrumentation.circuit_changed(self._site, resting=resting)
+            is_open = self._circuit.state != "closed" or self._busy_until > time.monotonic()
+            self._instrumentation.circuit_changed(self._site, is_open=is_open)
 
     @contextmanager
     def _admitted(self, host: str) -> Iterator[None]:
@@ -122,12 +122,12 @@ class SiteAdapter(HTTPAdapter):
             SiteBusy: the site asked to be left alone for longer.
         """
         if self._circuit.opened:
-            raise _resting(host, max(1.0, self._circuit.open_remaining))
+            raise _circuit_open(host, max(1.0, self._circuit.open_remaining))
         if (wait := self._busy_until - time.monotonic()) > 0:
             check_status(HTTPStatus.TOO_MANY_REQUESTS, host, wait)
         is_trial = self._circuit.state == "half_open"
         if is_trial and not self._trial.acquire(blocking=False):
-            raise _resting(host, 1.0)
+            raise _circuit_open(host, 1.0)
         try:
             yield
         except SiteBusy as error:
@@ -183,7 +183,7 @@ def _pause(state: tenacity.RetryCallState) -> float:
     return (pause if asked_for is None else asked_for) + _random.uniform(0, pause / 2)
 
 
-def _resting(host: str, seconds: float) -> CircuitOpen:
+def _circuit_open(host: str, seconds: float) -> CircuitOpen:
     return CircuitOpen(f"{host} has just failed several times, and is left alone for a moment.", seconds)
 
 

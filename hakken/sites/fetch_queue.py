@@ -87,7 +87,7 @@ class FetchQueue:
         try:
             self._fetch(one)
         except RateLimited as error:
-            with self._change:  # which says nothing of the thing: it stays in its place unless there is no room
+            with self._change:  # this says nothing about the thing itself: it is queued again if there is room
                 if len(self._queue) < MAX_QUEUE:
                     self._queue[one] = None
             return _rest(error)

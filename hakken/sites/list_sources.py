@@ -112,10 +112,10 @@ class ListSources:
     def _ask(self, username: Username, deadline: Deadline) -> UserList:
         sources = self._sources[username.site]
         tried: list[tuple[str, SiteError]] = []
-        for place, source in enumerate(sources):
+        for index, source in enumerate(sources):
             try:
                 # Each has an even share of what is left, or the first to hang would leave nothing to the next.
-                return source.fetch_list(self._http, username.name, deadline.share(len(sources) - place))
+                return source.fetch_list(self._http, username.name, deadline.share(len(sources) - index))
             except SiteError as error:
                 _log.warning("The source %s failed: %s", source.name, error)
                 tried.append((source.name, error))

@@ -1,4 +1,4 @@
-"""Merging what two places know about one anime. Nothing that is known is ever lost to what is not."""
+"""Merging the facts of two sources about one anime: an unknown fact never replaces a known one."""
 
 from typing import Any
 

@@ -117,9 +117,9 @@ class Metrics:
         self._site_requests.labels(site, outcome).inc()
         self._site_seconds.labels(site).observe(seconds)
 
-    def circuit_changed(self, site: str, *, resting: bool) -> None:
+    def circuit_changed(self, site: str, *, is_open: bool) -> None:
         """Set whether this worker's circuit for a site is open."""
-        self._circuit_open.labels(site).set(int(resting))
+        self._circuit_open.labels(site).set(int(is_open))
 
     def looked_up(self, store: Store, *, found: bool) -> None:
         """Count a cache look-up."""
