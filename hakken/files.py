@@ -27,19 +27,19 @@ def cache_directory(chosen: str) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file; False too where access is denied or the name is too long."""
-    return os.path.isfile(path)  # noqa: PTH113  # Path's own raises there
+    """Whether the path is a file; also False if access is denied or the name is too long."""
+    return os.path.isfile(path)  # noqa: PTH113  # Path.is_file raises in these cases
 
 
 def unread(what: str, error: OSError) -> ArtefactCorrupt | StorageError:
-    """The error for a file of a model that can't be read: corrupt if it is missing or invalid, else a storage error.
+    """Make the error for a model file that can't be read: corrupt if it is missing or invalid, else a storage error.
 
-    A failing disk or network, too many open files, too little memory or a missing permission say nothing about the
-    model.
+    A disk or network failure, too many open files, too little memory or a missing permission do not mean that the model
+    is corrupt.
 
     Args:
-        what: the file, as the beginning of a sentence.
-        error: what reading it failed with.
+        what: names the file; the message starts with it.
+        error: the error raised by reading the file.
     """
     missing = isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError)
     if missing or error.errno is None:  # an error without a number comes from a decoder, not from the system
@@ -48,14 +48,14 @@ def unread(what: str, error: OSError) -> ArtefactCorrupt | StorageError:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether there is a readable file that belongs to us or to root."""
+    """Whether the path is a readable file owned by the current user or by root."""
     return is_file(path) and os.access(path, os.R_OK) and path.stat().st_uid in {0, os.geteuid()}
 
 
 def private_directory(path: Path) -> Path | None:
-    """Make a directory that no other user can read.
+    """Create a directory that no other user can read.
 
-    Where that fails, make a temporary one that is removed when the process ends; None where that fails too.
+    If that fails, create a temporary one that is deleted when the process ends; return None if that fails too.
     """
     try:
         make_private(path)
@@ -65,17 +65,17 @@ def private_directory(path: Path) -> Path | None:
         return path
     try:
         instead = Path(tempfile.mkdtemp(prefix="hakken-"))
-    except OSError:  # which FileNotFoundError is, of a machine without any place for temporary files
+    except OSError:  # FileNotFoundError if the machine has no usable temporary directory
         return None
     atexit.register(shutil.rmtree, instead, ignore_errors=True)
     return instead
 
 
 def make_private(path: Path) -> None:
-    """Make a directory that no other user can read.
+    """Create a directory that no other user can read.
 
     Raises:
-        OSError: it can't be made, or written to.
+        OSError: it can't be created or written to.
     """
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o700)
@@ -84,14 +84,14 @@ def make_private(path: Path) -> None:
 
 
 def check_database(file: Path, patience: float) -> None:
-    """Check that an SQLite file can be written to; it is created where there is none.
+    """Check that an SQLite file can be written to; create it if there is none.
 
     Args:
-        file: to try.
-        patience: seconds to wait for others who are writing.
+        file: the database file.
+        patience: seconds to wait while another connection is writing.
 
     Raises:
-        sqlite3.Error: it can't.
+        sqlite3.Error: it can't be written to.
     """
     with closing(sqlite3.connect(file, timeout=patience, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -100,17 +100,17 @@ def check_database(file: Path, patience: float) -> None:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file under a temporary name; it is renamed when the block succeeds, and removed when it raises.
+    """Open a file under a temporary name; rename it if the block succeeds, delete it if the block raises.
 
     Raises:
-        OSError: it can't be written. An existing file is untouched.
+        OSError: it can't be written. An existing file is unchanged.
     """
     staged = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with staged.open("wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())  # or a power cut may leave the new name with nothing in it
+            os.fsync(file.fileno())  # otherwise a power cut may leave an empty file under the new name
         staged.replace(path)
     finally:
         staged.unlink(missing_ok=True)

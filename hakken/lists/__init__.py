@@ -1,1 +1,1 @@
-"""Lists that need no site: MyAnimeList's export, picked titles, and lists encoded in an address."""
+"""Lists that need no site: MyAnimeList's export, picked titles, and lists encoded in a URL."""

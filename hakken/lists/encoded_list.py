@@ -1,11 +1,11 @@
-"""Lists that travel in the page: an uploaded or picked list as one field, so that the server keeps nothing of it.
+"""Lists encoded in a page: an uploaded or picked list as one form field, so that the server stores nothing of it.
 
-A text is the version, "1", and in base64url (RFC 4648, without padding) a DEFLATE stream (RFC 1951) of MessagePack:
+A text is the version, "1", and, in base64url (RFC 4648, no padding), a DEFLATE stream (RFC 1951) of MessagePack:
 
     [first id and the gaps between ids, scores, statuses, entries that could not be read, repeats]
 
-with the entries by ascending id, scores and statuses one byte each, and statuses as MyAnimeList's numbers. Columns of
-alike values pack well: 300 entries take about 800 characters.
+with the entries sorted by id, scores and statuses of one byte each, and statuses as MyAnimeList's numbers. Columns of
+similar values compress well: 300 entries take about 800 characters.
 """
 
 import base64
@@ -30,14 +30,14 @@ from hakken.ratings import (
 
 VERSION = "1"
 MAX_UNPACKED = 2**19
-"""Bytes that a list may have when it is unpacked: room for `MAX_ENTRIES`, and no more for a text made to swell."""
+"""Maximum bytes of a decompressed list: enough for `MAX_ENTRIES`, and a limit for a compression bomb."""
 
 _Gap = Annotated[int, msgspec.Meta(ge=1, le=MAX_ANIME_ID)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
 
 
 class _Columns(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
-    """A list as it is packed; the gap before the first id is the id itself."""
+    """The encoded columns of a list; the gap before the first id is the id itself."""
 
     gaps: Annotated[tuple[_Gap, ...], msgspec.Meta(max_length=MAX_ENTRIES)]
     scores: bytes
@@ -47,7 +47,7 @@ class _Columns(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 
 
 def packed(user_list: UserList) -> str:
-    """Write a list as a text that an address or a form can hold: letters, digits, `-` and `_`."""
+    """Encode a list as a text that is safe in a URL or a form: letters, digits, `-` and `_`."""
     ratings = sorted(user_list.ratings, key=lambda one: one.anime_id)
     ids = [0, *(one.anime_id for one in ratings)]
     columns = _Columns(
@@ -63,10 +63,10 @@ def packed(user_list: UserList) -> str:
 
 
 def unpacked(text: str) -> UserList:
-    """Read a list that `packed` wrote.
+    """Decode a list that `packed` encoded.
 
     Raises:
-        BadList: it was cut short or changed, is of a later version, or unpacks to more than any list needs.
+        BadList: it was truncated or changed, has a later version, or is larger than `MAX_UNPACKED` when decompressed.
     """
     version, body = text[:1], text[1:]
     if version != VERSION:

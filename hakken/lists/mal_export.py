@@ -1,7 +1,7 @@
-"""MyAnimeList's own export, a file that the user downloads: no site is asked, so it serves private lists too.
+"""MyAnimeList's own export, a file that the user downloads: no site is asked, so it works for private lists too.
 
-The file comes from a stranger. It is read as a stream, unpacked no further than allowed, and no tree is built of it:
-whatever its size and shape, only the entries found are kept.
+The file is not trusted. It is read as a stream, decompressed up to a limit, and no tree is built from it: whatever its
+size and structure, only the entries found are held in memory.
 """
 
 import gzip
@@ -30,7 +30,7 @@ _MAX_ELEMENTS = 40 * MAX_ENTRIES
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 2**16
 _MAX_TOKEN = 2**20
-"""Longest tag or comment, in bytes: an older expat reads it anew with each chunk, in quadratic time."""
+"""Longest tag or comment, in bytes: older versions of expat parse it again with each chunk, in quadratic time."""
 
 _CODES = {
     "watching": 1,
@@ -51,17 +51,17 @@ class _Entry(msgspec.Struct):
 
 
 def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int = MAX_UNPACKED) -> UserList:
-    """Read an export: the whole list or, when the file ends early, none.
+    """Parse an export: the whole list or, if the file is truncated, an error.
 
     Args:
-        stream: the file, .xml or .xml.gz; which of them is seen from its first bytes.
-        max_packed: most bytes that are read of the file as it came.
-        max_unpacked: most bytes of XML that are read.
+        stream: the file, .xml or .xml.gz, which is detected from its first bytes.
+        max_packed: maximum bytes read from the file itself.
+        max_unpacked: maximum bytes of XML, after decompression.
 
     Raises:
-        NotAnExport: the file is something else, truncated, or has what no export has, such as a DTD.
+        NotAnExport: the file is something else, is truncated, or contains what no export does, such as a DTD.
         MangaExport: the file is the export of a manga list.
-        ExportTooLarge: a limit is passed.
+        ExportTooLarge: a limit is exceeded.
     """
     packed = io.BufferedReader(_Capped(stream, max_packed))
     is_gzip = packed.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
@@ -73,7 +73,7 @@ def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int =
             parser.feed(chunk)
         parser.close()
     except (ParseError, ValueError, LookupError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        # ValueError and LookupError: what defusedxml forbids, and encodings that expat does not know.
+        # ValueError and LookupError: constructs forbidden by defusedxml, and encodings unknown to expat.
         raise NotAnExport("The file is not a whole XML export of MyAnimeList.") from error
     return UserList.of(export.found)
 
@@ -90,7 +90,7 @@ def _chunks(unpacked: "_Capped", export: "_Export") -> Iterator[bytes]:
 
 
 class _Capped(io.RawIOBase):
-    """A stream that may not give more than a number of bytes."""
+    """A stream that raises ExportTooLarge after `limit` bytes."""
 
     def __init__(self, stream: Any, limit: int) -> None:  # noqa: ANN401  # anything with `read`
         self._stream = stream
@@ -109,7 +109,7 @@ class _Capped(io.RawIOBase):
 
 
 class _Export:
-    """Hears from the parser what the file holds, and remembers the entries only."""
+    """Parser target that collects the entries only."""
 
     def __init__(self) -> None:
         self.events = 0

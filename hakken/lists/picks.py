@@ -1,6 +1,6 @@
-"""Titles that someone picked on the page: no site is asked and no account is needed, for the address has them all.
+"""Titles picked on the page: no site is asked and no account is needed, since the URL contains all of them.
 
-A pick is a text such as "1-9": the MyAnimeList id, and a score; score 0, or none, means seen but not scored.
+A pick is a text such as "1-9": the MyAnimeList id and a score; score 0, or none, means seen but not scored.
 """
 
 import re
@@ -10,16 +10,16 @@ from hakken.errors import BadOption
 from hakken.ratings import MAX_ANIME_ID, Rating, UserList
 
 MAX_PICKS = 200
-"""How many titles can be picked: an address has to hold them."""
+"""Maximum number of picks, limited by the length of a URL."""
 
 _PICK = re.compile(r"([0-9]{1,10})(?:-(10|[0-9])?)?")
 
 
 def parse(texts: Iterable[str]) -> UserList:
-    """Read picks; of those for the same anime the last counts.
+    """Parse picks; of several for the same anime the last counts.
 
     Raises:
-        BadOption: one can't be read, or there are too many.
+        BadOption: a pick is invalid, or there are too many.
     """
     user_list = UserList.of(map(_rating, texts))
     check_length(user_list)
@@ -27,22 +27,22 @@ def parse(texts: Iterable[str]) -> UserList:
 
 
 def check_length(user_list: UserList) -> None:
-    """Refuse a list that is too long to be one of picks.
+    """Check that a list is short enough to be written as picks.
 
     Raises:
-        BadOption: it is.
+        BadOption: it is longer than `MAX_PICKS`.
     """
     if len(user_list) > MAX_PICKS:
         raise BadOption(f"At most {MAX_PICKS} titles can be picked.")
 
 
 def written(user_list: UserList) -> list[str]:
-    """Write picks as `parse` reads them."""
+    """Write a list as picks, which `parse` reads."""
     return [f"{rating.anime_id}-{rating.score}" for rating in user_list.ratings]
 
 
 def readable(text: str) -> bool:
-    """Whether a text is a pick."""
+    """Whether a text is a valid pick."""
     pick = _PICK.fullmatch(text.strip())
     return pick is not None and 1 <= int(pick[1]) <= MAX_ANIME_ID
 

@@ -1,1 +1,1 @@
-"""Sites that know lists and facts: one module for each site, and the HTTP client that all of them share."""
+"""Sites that provide lists and facts: one module per site, and the HTTP client that they share."""

@@ -1,8 +1,8 @@
-"""Sending the requests to one site: circuit breaker, rate limit, retries, deadline and size limit.
+"""Transport adapter for one site: circuit breaker, rate limit, retries, deadline and size limit.
 
-A read timeout, in requests and urllib3, bounds each read from the socket; a site that sends one byte now and then would
-hold a visitor for hours, and a look-up of its host has no timeout at all. So a request is sent in a thread of its own,
-which is waited for no longer than until the deadline, and its socket is shut down then.
+The read timeout of requests and urllib3 bounds each read from the socket, so a site that sends one byte now and then
+could block a visitor for hours, and a DNS lookup has no timeout at all. So each request is sent in its own thread; the
+caller waits for it no longer than until the deadline, and then the socket is shut down.
 """
 
 import random
@@ -29,32 +29,32 @@ from hakken.sites.http import Deadline, check_status, retry_after, site_error
 from hakken.sites.rate_limit import RateLimit
 
 MAX_BODY = 16 * 2**20
-"""Largest answer that is read, in bytes after unpacking; 1,000 entries of a list come to about 1 MB."""
+"""Largest response body that is read, in bytes after decompression; 1,000 list entries take about 1 MB."""
 CONNECT_SECONDS = 3.0
-"""For connecting to one address of a host."""
+"""Timeout for connecting to one address of a host."""
 READ_SECONDS = 10.0
-"""For the headers of an answer, and for each silence after them."""
+"""Timeout for the response headers, and for each read of the body."""
 ATTEMPTS = 3
 BACK_OFF_SECONDS = 0.4
-"""Before the second attempt; doubled for the third."""
+"""Pause before the second attempt; doubled before the third."""
 FAILURES = 3
-"""So many in a row, and a site is left alone."""
+"""Consecutive failures after which the circuit opens."""
 REST_SECONDS = 30
 FAIR_SECONDS = 0.5
-"""A site that is given less than this to answer proves nothing by failing."""
+"""With less time than this left, a request is not retried, and its failure does not count for the circuit."""
 
 _CHUNK = 2**16
 _random = random.SystemRandom()
-"""Of its own, so that a thread in the background changes no other's random numbers."""
+"""A separate generator, so that background threads do not change the random numbers of other code."""
 
 
 class SiteAdapter(HTTPAdapter):
-    """What a session sends all requests to one site through; may be shared between threads.
+    """Transport adapter through which a session sends all requests to one site; thread-safe.
 
     Args:
         site: its name.
-        rate_limit: how often it may be asked; None: without a limit.
-        instrumentation: hears how asking the site ends.
+        rate_limit: its rate limit; None: no limit.
+        instrumentation: records the outcome of each request.
     """
 
     def __init__(
@@ -69,24 +69,24 @@ class SiteAdapter(HTTPAdapter):
         self._busy_until = 0.0
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401, ARG002  # as in the base class
-        """Send a request, several times if need be, and read its whole answer.
+        """Send a request, with retries, and read the whole response.
 
         Args:
-            request: what is sent.
-            args: of the base class; a session gives none.
-            kwargs: of the base class, but that `timeout` is a `Deadline`: a session hands it on as it is.
+            request: the request to send.
+            args: of the base class; a session passes none.
+            kwargs: of the base class, except that `timeout` is a `Deadline`, which a session passes on unchanged.
 
         Returns:
-            An answer whose status is 200, most of the 4xx or, if asked for, 304.
+            A response with status 200, most of the 4xx or, for a conditional request, 304.
 
         Raises:
-            SiteError: see `hakken.errors` for the kinds; never SiteBlocked, which is the caller's to find.
+            SiteError: see `hakken.errors` for the kinds; never SiteBlocked, which the caller raises.
         """
         deadline: Deadline = kwargs.pop("timeout")
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_temporary),
             wait=_pause,
-            # An attempt that would have no time proves nothing, and would hide how the one before it failed.
+            # An attempt with too little time would only time out, and hide the error of the one before it.
             stop=lambda state: state.attempt_number >= ATTEMPTS or state.upcoming_sleep + FAIR_SECONDS >= deadline.left,
             reraise=True,
         )
@@ -95,7 +95,7 @@ class SiteAdapter(HTTPAdapter):
     def _attempt(self, request: requests.PreparedRequest, deadline: Deadline, **kwargs: object) -> requests.Response:
         host = urlsplit(request.url or "").hostname or "The site"
         begun = time.perf_counter()
-        outcome = "mistake"  # of ours, unless it turns out otherwise
+        outcome = "mistake"  # recorded for an error that is not a SiteError: a bug of ours
         try:
             with self._admitted(host):
                 if self._rate_limit:
@@ -115,11 +115,11 @@ class SiteAdapter(HTTPAdapter):
 
     @contextmanager
     def _admitted(self, host: str) -> Iterator[None]:
-        """Let a request to the site through, unless the site is to be left alone.
+        """Allow a request, unless the circuit is open or the site's `Retry-After` has not passed.
 
         Raises:
-            CircuitOpen: the site failed several times in a row; after a while, one visitor at a time tries it again.
-            SiteBusy: the site asked to be left alone for longer.
+            CircuitOpen: the site failed several times in a row; after a pause, one request at a time is let through.
+            SiteBusy: the time that the site gave in `Retry-After` has not passed.
         """
         if self._circuit.opened:
             raise _circuit_open(host, max(1.0, self._circuit.open_remaining))
@@ -142,9 +142,9 @@ class SiteAdapter(HTTPAdapter):
         self, request: requests.PreparedRequest, host: str, deadline: Deadline, kwargs: dict[str, Any]
     ) -> requests.Response:
         if not deadline.left:
-            raise SiteTimeout(f"{host} was not asked, since no time was left.")
+            raise SiteTimeout(f"No request was sent to {host}, because no time was left.")
         kwargs["timeout"] = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS, total=deadline.left)
-        kwargs["stream"] = True  # or the base class reads the body in its own way
+        kwargs["stream"] = True  # otherwise the base class reads the body itself, without our limits
         send = super().send
 
         def exchange() -> requests.Response:
@@ -158,11 +158,11 @@ class SiteAdapter(HTTPAdapter):
         try:
             return _wait_for(exchange, deadline)
         except (OSError, urllib3.exceptions.HTTPError) as error:  # requests' errors are OSErrors
-            # Their words hold the whole address, and with it the username: not even the chain is passed on.
+            # Their messages contain the whole URL, and with it the username, so the cause is not chained.
             raise site_error(error, host) from None
 
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> urllib3.HTTPConnectionPool:  # noqa: ANN401  # handed on
-        """Let the pool, of a proxy too, make connections whose headers are bounded."""
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> urllib3.HTTPConnectionPool:  # noqa: ANN401  # passed on
+        """Make the pool, also that of a proxy, use connections that bound the time of the headers."""
         pool = cast("urllib3.HTTPConnectionPool", super().get_connection_with_tls_context(*args, **kwargs))
         pool.ConnectionCls = _SecureConnection if pool.scheme == "https" else _Connection
         return pool
@@ -173,9 +173,9 @@ def _is_temporary(error: BaseException) -> bool:
 
 
 def _pause(state: tenacity.RetryCallState) -> float:
-    """Seconds before the next attempt: what the site asks for or, if it does not say, more each time.
+    """Seconds before the next attempt: the site's `Retry-After` or, without one, exponential back-off.
 
-    Up to half of the usual pause is added at random, so that those who failed together do not come again together.
+    A random jitter of up to half the back-off is added, so that requests that failed together do not retry together.
     """
     error = state.outcome.exception() if state.outcome else None
     pause = BACK_OFF_SECONDS * 2 ** (state.attempt_number - 1)
@@ -202,20 +202,20 @@ def _body(response: requests.Response, host: str) -> bytes:
 
 
 def _wait_for(exchange: Callable[[], requests.Response], deadline: Deadline) -> requests.Response:
-    """Wait for an exchange, which runs in a thread of its own, no longer than until the deadline.
+    """Run an exchange in its own thread, and wait for it no longer than until the deadline.
 
-    Nothing can break off a look-up of a host: one that takes too long goes on for nobody, and ends by itself.
+    A DNS lookup can't be cancelled: one that takes too long continues in its thread, and its result is discarded.
 
     Raises:
         TimeoutError: the deadline has passed.
-        Exception: what the exchange raises.
+        Exception: whatever the exchange raises.
     """
     future: Future[requests.Response] = Future()
 
     def run() -> None:
         try:
             future.set_result(exchange())
-        except Exception as error:  # noqa: BLE001  # raised by the one who waits
+        except Exception as error:  # noqa: BLE001  # raised again in the waiting thread
             future.set_exception(error)
 
     threading.Thread(target=run, name="hakken-request", daemon=True).start()
@@ -224,16 +224,16 @@ def _wait_for(exchange: Callable[[], requests.Response], deadline: Deadline) -> 
 
 @contextmanager
 def _cut_off_after(seconds: float, shutdown: Callable[[], object]) -> Iterator[None]:
-    """Shut a socket down if reading from it takes longer, so that no read lasts for as long as a site sends something.
+    """Shut a socket down after some seconds, so that a site that keeps sending single bytes can't prolong a read.
 
     Raises:
-        TimeoutError: it took longer.
+        TimeoutError: the block took longer.
     """
     is_late = threading.Event()
 
     def cut_off() -> None:
         is_late.set()
-        with suppress(OSError, RuntimeError, ValueError):  # it is closed already
+        with suppress(OSError, RuntimeError, ValueError):  # the socket is closed already
             shutdown()
 
     timer = threading.Timer(seconds, cut_off)
@@ -248,7 +248,7 @@ def _cut_off_after(seconds: float, shutdown: Callable[[], object]) -> Iterator[N
 
 
 class _Connection(HTTPConnection):
-    """Bounds the time of an answer's headers as a whole; urllib3 bounds each of their reads."""
+    """Bounds the total time for the response headers; urllib3 bounds only each read."""
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as in urllib3 itself
         with _cut_off_after(self.timeout or READ_SECONDS, lambda: self.sock.shutdown(socket.SHUT_RDWR)):

@@ -1,4 +1,4 @@
-"""AniList's GraphQL API; its entries count where AniList knows the anime's MyAnimeList id."""
+"""AniList's GraphQL API; entries without a MyAnimeList id are skipped."""
 
 from typing import Annotated, Literal
 
@@ -21,7 +21,7 @@ query ($name: String) {
 _STATUS = {
     "CURRENT": Status.WATCHING,
     "COMPLETED": Status.COMPLETED,
-    "REPEATING": Status.COMPLETED,  # who watches it again has watched it once
+    "REPEATING": Status.COMPLETED,  # whoever is watching it again has completed it before
     "PAUSED": Status.ON_HOLD,
     "DROPPED": Status.DROPPED,
     "PLANNING": Status.PLAN_TO_WATCH,
@@ -33,7 +33,7 @@ class _Media(msgspec.Struct):
 
 
 class _Entry(msgspec.Struct):
-    score: Annotated[float, msgspec.Meta(ge=-1, le=MAX_SCORE)]  # whole points, though of GraphQL's type Float
+    score: Annotated[float, msgspec.Meta(ge=-1, le=MAX_SCORE)]  # whole points, although its GraphQL type is Float
     status: Literal["CURRENT", "COMPLETED", "REPEATING", "PAUSED", "DROPPED", "PLANNING"]
     media: _Media
 
@@ -67,7 +67,7 @@ class _Refusal(msgspec.Struct):
 
 
 class AniList:
-    """Lists from AniList's API at the address `url`."""
+    """Lists from AniList's API at `url`."""
 
     name = "anilist"
 
@@ -75,15 +75,15 @@ class AniList:
         self._url = url
 
     def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
-        """Fetch someone's whole list, as `ListSource` has it."""
+        """Fetch someone's whole list; see `ListSource`."""
         query = {"query": QUERY, "variables": {"name": checked(username)}}
         answer = http.post(self._url, deadline, json=query)
         refusal = refusal_in(answer, _Refusal)
         if refusal or not answer.ok:
             raise _refused(answer, refusal)
         lists = answer.decode(_Answer).data.MediaListCollection.lists
-        # A custom list holds entries of the others once more, to the last byte. It can't just be left out, since an
-        # entry may be hidden from the others.
+        # A custom list repeats entries of the status lists, byte for byte. It can't be ignored, because an entry may be
+        # hidden from the status lists.
         entries = dict.fromkeys(bytes(entry) for one in lists for entry in one.entries)
         return UserList.of(decoded(map(msgspec.Raw, entries), _Entry))
 
@@ -94,7 +94,7 @@ def _refused(answer: Answer, refusal: _Refusal | None) -> SourceError:
             return PrivateList("This list is private: AniList shows it to its owner only.")
         if "not found" in error.message.lower():
             return UserNotFound("AniList has no user of that name.")
-        check_status(error.status or answer.status, answer.host)  # GraphQL may put it here, under a status of 200
+        check_status(error.status or answer.status, answer.host)  # GraphQL may report it here, with HTTP status 200
     if answer.ok:
         return InvalidResponse(f"{answer.host} gave an answer that can't be read.")
     return blocked(answer)

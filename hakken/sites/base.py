@@ -1,4 +1,4 @@
-"""What a site's module offers, lists or facts, and what all of them do alike: pages, entries, refusals."""
+"""Interfaces of the site modules, for lists and for facts, and their shared code: pages, entries, refusals."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +14,7 @@ from hakken.sites.client import HttpClient
 from hakken.sites.http import Answer, Deadline, Request
 
 MAX_POSITION = 200_000
-"""No site knows as many anime: a crawl that comes this far goes round in circles."""
+"""No site has as many anime: a crawl that gets this far is in a loop."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{2,20}")
 
@@ -22,57 +22,57 @@ T = TypeVar("T")
 
 
 class ListSource(Protocol):
-    """A site that knows the lists of its users, or of another site's."""
+    """A site that provides the lists of its users, or of another site's users."""
 
     @property
     def name(self) -> str:
-        """The source's name, as settings and messages have it."""
+        """The source's name in settings and messages."""
 
     def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
         """Fetch someone's whole list: all of it or, if a page can't be read, none.
 
         Raises:
-            BadUsername: the site can't have such a user.
+            BadUsername: not a valid username of the site.
             SourceError: the list could not be fetched; see `hakken.errors` for the kinds.
         """
 
 
 class FactsSite(Protocol):
-    """A site that knows facts about anime."""
+    """A site that provides facts about anime."""
 
     @property
     def name(self) -> str:
-        """The site's name, as settings and messages have it."""
+        """The site's name in settings and messages."""
 
     def about(self, anime_id: int) -> Request:
-        """What to ask for all facts about one anime."""
+        """Make the request for all facts about one anime."""
 
     def read(self, answer: Answer, anime_id: int) -> Anime | None:
-        """Read the answer to that; None where the site says that it knows no such anime.
+        """Read the response to `about`; None if the site says that there is no such anime.
 
-        What the answer lacks, or has of an impossible kind, is left unknown; even the title, which is then empty.
+        Fields that are missing or invalid stay unknown, even the title, which is then empty.
 
         Raises:
-            InvalidResponse: it can't be read, or is about another anime.
-            SiteBlocked: the site refused and did not say why.
+            InvalidResponse: the response can't be read, or is about another anime.
+            SiteBlocked: the site refused the request without a reason.
         """
 
     def fetch_page(self, http: HttpClient, position: int | None) -> "Page":
-        """Fetch a page of a crawl, the first where there is no position; entries that can't be read are counted.
+        """Fetch one page of a crawl, the first if `position` is None; entries that can't be read are counted.
 
         Raises:
-            SiteError: it could not be fetched, or can't be read.
+            SiteError: the page could not be fetched or read.
         """
 
 
 class Page(msgspec.Struct, frozen=True, tag="page"):
-    """What one page of a crawl through a site's anime gave.
+    """One page of a crawl through a site's anime.
 
     Attributes:
         anime: those that could be read, each with a title.
-        skipped: entries that could not.
+        skipped: number of entries that could not be read.
         following: position of the next page; None after the last.
-        total: how many anime there are in all, where the site says so.
+        total: number of anime on the site, if it says so.
     """
 
     anime: tuple[Anime, ...]
@@ -82,10 +82,10 @@ class Page(msgspec.Struct, frozen=True, tag="page"):
 
 
 class Entry(Protocol):
-    """An entry of a list as a site has it."""
+    """A list entry in the format of a site."""
 
     def rating(self) -> Rating:
-        """The same as a rating."""
+        """Convert it to a rating."""
 
 
 class ListPage(NamedTuple):
@@ -96,10 +96,10 @@ class ListPage(NamedTuple):
 
 
 def checked(username: str) -> str:
-    """Return a username without the white space around it, safe to put into an address.
+    """Return a username without surrounding white space, safe to use in a URL.
 
     Raises:
-        BadUsername: neither MyAnimeList nor AniList gives out such a name.
+        BadUsername: the name is valid neither on MyAnimeList nor on AniList.
     """
     name = username.strip()
     if not _NAME.fullmatch(name):
@@ -108,14 +108,14 @@ def checked(username: str) -> str:
 
 
 def read_pages(fetch_page: Callable[[int, int], ListPage], entry_type: type[Entry]) -> UserList:
-    """Read a list page after page, to the last.
+    """Read all pages of a list.
 
     Args:
-        fetch_page: fetches the page after so many pages, and so many entries.
-        entry_type: what an entry is decoded to.
+        fetch_page: fetches the next page, given the numbers of pages and of entries read so far.
+        entry_type: type that an entry is decoded to.
 
     Raises:
-        InvalidResponse: the pages never end.
+        InvalidResponse: the list never ends.
     """
     found: list[Rating | None] = []
     pages = 0
@@ -130,7 +130,7 @@ def read_pages(fetch_page: Callable[[int, int], ListPage], entry_type: type[Entr
 
 
 def decoded(entries: Iterable[msgspec.Raw], entry_type: type[Entry]) -> Iterator[Rating | None]:
-    """Decode entries one by one, so that one that can't be read, which gives None, costs no other."""
+    """Decode entries one by one; one that can't be read gives None and does not affect the others."""
     decoder = msgspec.json.Decoder(entry_type)
     for entry in entries:
         try:
@@ -140,21 +140,21 @@ def decoded(entries: Iterable[msgspec.Raw], entry_type: type[Entry]) -> Iterator
 
 
 def about_it(found: Anime | None, anime_id: int, answer: Answer) -> Anime:
-    """What was found, if it is about the anime that was asked for.
+    """Return the anime found, if it is the one that was requested.
 
     Raises:
-        InvalidResponse: it is not.
+        InvalidResponse: it is another one, or none.
     """
     if found is None or found.anime_id != anime_id:
-        raise InvalidResponse(f"{answer.host} gave an answer about something else than it was asked.")
+        raise InvalidResponse(f"{answer.host} gave an answer about another anime than requested.")
     return found
 
 
 def page_of(found: list[Anime | None], following: int | None, total: int | None, answer: Answer) -> Page:
-    """Make a page of what its entries gave, those without a title among them left out.
+    """Make a page of its decoded entries; those without a title are counted as skipped.
 
     Raises:
-        InvalidResponse: the pages never end.
+        InvalidResponse: the list never ends.
     """
     if following is not None and (not found or following > MAX_POSITION):
         raise InvalidResponse(f"{answer.host} gave a list of anime that never ends.")
@@ -163,7 +163,7 @@ def page_of(found: list[Anime | None], following: int | None, total: int | None,
 
 
 def refusal_in(answer: Answer, kind: type[T]) -> T | None:
-    """Decode a refusal's body; None when it is not the API's own, such as a page of a firewall."""
+    """Decode the body of a refusal; None if it does not come from the API, such as the page of a firewall."""
     try:
         return answer.decode(kind)
     except InvalidResponse:
@@ -171,5 +171,5 @@ def refusal_in(answer: Answer, kind: type[T]) -> T | None:
 
 
 def blocked(answer: Answer, what: str = "show the list") -> SiteBlocked:
-    """Make the error of a refusal that does not say whether the user, or the anime, exists."""
+    """Make the error for a refusal that does not say whether the user, or the anime, exists."""
     return SiteBlocked(f"{answer.host} refused to {what} and did not say why (status {answer.status}).")

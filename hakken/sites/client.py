@@ -1,7 +1,7 @@
-"""The HTTP client: every request to a site goes through it.
+"""The HTTP client for all requests to sites.
 
-A request passes what is kept on disk (facts only; `http_cache`), then the circuit breaker, the rate limit, and the
-retries of a bounded exchange (`adapter`).
+A request passes the HTTP cache on disk (facts only; `http_cache`), then the circuit breaker, the rate limit, the
+retries, the deadline and the size limit (`adapter`).
 """
 
 import http.cookiejar
@@ -28,14 +28,14 @@ USER_AGENT = f"Hakken/{__version__} (anime recommender)"
 
 
 class HttpClient:
-    """Sends requests; may be shared between threads.
+    """Sends requests to sites; thread-safe.
 
     Args:
-        deadline: seconds that fetching one thing may take in all, pages and fallbacks included.
-        sites: name of a site → base of its addresses.
-        rates: name of a site, or of what is limited like one → how often it may be asked; without any: no limit.
-        directory: where answers and the counts of requests are kept; None: answers nowhere, counts by this process.
-        instrumentation: hears how asking the sites ends.
+        deadline: seconds that one fetch may take in total, including all pages and fallback sources.
+        sites: name of a site → base URL.
+        rates: name of a site, or of another rate limit → its rates; one without an entry has no limit.
+        directory: for the HTTP cache and the request counts; None: no cache, and counts in this process only.
+        instrumentation: records the outcome of each request.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class HttpClient:
         instrumentation: Instrumentation = NO_INSTRUMENTATION,
     ) -> None:
         for library in ("urllib3", "requests_cache"):
-            # Their warnings hold whole addresses, and with them usernames; what went wrong is in our errors too.
+            # Their warnings contain whole URLs, and with them usernames; our errors also say what went wrong.
             logging.getLogger(library).setLevel(logging.ERROR)
         self._seconds = deadline
         self._rate_limits = {site: RateLimit(site, some, directory) for site, some in (rates or {}).items()}
@@ -62,7 +62,7 @@ class HttpClient:
 
     @classmethod
     def from_settings(cls, settings: Settings, instrumentation: Instrumentation = NO_INSTRUMENTATION) -> Self:
-        """Set up the client for the sites that an operator chose, sharing with all others of this machine."""
+        """Set up the client from the settings; it shares its cache and rate limits with all others on this machine."""
         sites = {
             "jikan": settings.jikan_url,
             "mal": settings.mal_url,
@@ -70,32 +70,32 @@ class HttpClient:
             "anilist": settings.anilist_url,
         }
         directory = private_directory(cache_directory(settings.cache_dir) / SITES)
-        if directory:  # where earlier versions kept lists, for minutes; nobody else would delete the last of them
+        if directory:  # earlier versions cached lists here for minutes, and nothing else would delete the last ones
             (directory / "lists.sqlite").unlink(missing_ok=True)
         return cls(
             settings.deadline, sites=sites, rates=settings.rates, directory=directory, instrumentation=instrumentation
         )
 
     def new_deadline(self) -> Deadline:
-        """Start the time that fetching one thing may take."""
+        """Start the deadline of one fetch."""
         return Deadline.after(self._seconds)
 
     def wait_for(self, name: str) -> None:
-        """Wait until what has a rate limit without being a site may be done; raises RateLimited as `RateLimit.wait`."""
+        """Wait for a rate limit that is not a site's own; raises RateLimited as `RateLimit.wait` does."""
         if name in self._rate_limits:
             self._rate_limits[name].wait(self.new_deadline())
 
     def get(self, request: Request, deadline: Deadline, *, keep: bool = False) -> Answer:
-        """Ask for JSON with GET.
+        """Send a GET request for JSON.
 
         Args:
-            request: what to ask for.
-            deadline: by which there has to be an answer.
-            keep: keep the answer on disk, and answer from there for a week; later the site is asked whether it still
-                holds and, while the site is down, it is given as it is. Not for threads that answer visitors.
+            request: the request to send.
+            deadline: time limit for the response.
+            keep: use the HTTP cache on disk: a response is fresh for a week, then revalidated and, while the site is
+                down, served stale. Not for threads that serve visitors.
 
         Raises:
-            SiteError: see `hakken.errors` for the kinds; never SiteBlocked, which is the caller's to find.
+            SiteError: see `hakken.errors` for the kinds; never SiteBlocked, which the caller raises.
         """
         url, params, headers = request
         if keep:
@@ -108,14 +108,14 @@ class HttpClient:
         return _ask(self._session, "GET", url, deadline, params=params, headers=headers)
 
     def post(self, url: str, deadline: Deadline, *, json: object) -> Answer:
-        """Ask for JSON with POST, sending `json`; raises as `get` does."""
+        """Send `json` in a POST request for JSON; raises as `get` does."""
         return _ask(self._session, "POST", url, deadline, json=json)
 
     def kept(self, request: Request) -> Answer | None:
-        """Give the answer that is kept to a request, however old it is; asks nobody.
+        """Return the cached response to a request, however old it is; sends no request.
 
         Raises:
-            Exception: of any kind, when what is kept is damaged.
+            Exception: of any kind, if the cache entry is damaged.
         """
         url, params, headers = request
         prepared = self._session.prepare_request(requests.Request("GET", url, params=params, headers=dict(headers)))
@@ -140,10 +140,10 @@ def _host(url: str) -> str:
     return urlsplit(url).hostname or "The site"
 
 
-def _ask(session: requests.Session, method: str, url: str, deadline: Deadline, **arguments: Any) -> Answer:  # noqa: ANN401  # handed on
+def _ask(session: requests.Session, method: str, url: str, deadline: Deadline, **arguments: Any) -> Answer:  # noqa: ANN401  # passed on
     try:
         response = session.request(method, url, timeout=cast("float", deadline), allow_redirects=False, **arguments)
     except (OSError, urllib3.exceptions.HTTPError) as error:
-        # What is wrong with an address or a header is found before anything is sent.
+        # An invalid URL or header is detected before the adapter is called.
         raise site_error(error, _host(url)) from None
     return Answer(_host(url), response.status_code, response.content)

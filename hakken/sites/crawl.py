@@ -1,7 +1,7 @@
-"""A crawl through all anime of a site, kept on disk page by page, so that one that was broken off goes on.
+"""A crawl through all anime of a site, saved to disk page by page, so that an interrupted crawl can be resumed.
 
-Its file of JSON Lines lies beside the catalogue: how the crawl began, then each page, then each title that was asked
-for alone.
+Its JSON Lines file is stored beside the catalogue: how the crawl began, then each page, then each title that was
+fetched individually.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ from hakken.sites.client import HttpClient
 from hakken.sites.merge import updated, updated_all
 
 MAX_FAILURES = 5
-"""When so many titles in a row could not be fetched, it is the site that fails, and not they."""
+"""When so many titles in a row could not be fetched, the site is failing, not the titles."""
 
 
 class Begun(msgspec.Struct, frozen=True, tag="begun"):
@@ -31,7 +31,7 @@ class Begun(msgspec.Struct, frozen=True, tag="begun"):
 
 
 class Alone(msgspec.Struct, frozen=True, tag="alone"):
-    """A title that was asked for alone, and what came; None where it could not be fetched."""
+    """A title that was fetched individually, and the result; None if it could not be fetched or is unknown."""
 
     anime_id: AnimeId
     anime: Anime | None
@@ -42,15 +42,15 @@ _decoder = msgspec.json.Decoder(Line)
 
 
 class Crawl:
-    """What a crawl has given so far; each addition is on disk before it counts.
+    """The results of a crawl so far; each addition is written to disk before it is counted.
 
     Attributes:
-        anime: what was found, by id; of repeated ones the last counts.
-        skipped: entries that could not be read.
-        position: of the next page; None before the first and after the last.
+        anime: anime found, by id; the last page that has an anime counts.
+        skipped: number of entries that could not be read.
+        position: position of the next page; None before the first and after the last.
         is_done: whether the last page was read.
-        total: how many anime the site has in all, where it said so.
-        asked: the titles that were asked for alone.
+        total: number of anime on the site, if it said so.
+        asked: ids of the titles that were fetched individually.
         failed: how many of them could not be fetched.
     """
 
@@ -69,15 +69,15 @@ class Crawl:
     @classmethod
     @contextmanager
     def at(cls, path: Path, site: str, *, restart: bool = False) -> Iterator[Self]:
-        """Open the file of a crawl that was broken off, or begin a new one.
+        """Open the file of an interrupted crawl, or begin a new one.
 
         Args:
-            path: of the file. Nobody else may write to it meanwhile.
-            site: whose anime are read.
-            restart: begin anew, whatever is there.
+            path: path of the file, which is locked meanwhile.
+            site: name of the site to crawl.
+            restart: discard an interrupted crawl and begin anew.
 
         Raises:
-            BadOption: the crawl that was broken off was of another site.
+            BadOption: the interrupted crawl was of another site.
             StorageError: the file can't be used, or another crawl is using it.
         """
         try:
@@ -86,12 +86,12 @@ class Crawl:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    raise StorageError(f"Another run is at work on {path}: let it finish first.") from None
+                    raise StorageError(f"Another run is using {path}: let it finish first.") from None
                 lines = _read(file, keep=not restart)
                 match lines:
                     case [Begun(site=before), *_] if before != site:
                         raise BadOption(
-                            f"An earlier run with {before} was broken off: go on with --source {before}, "
+                            f"An earlier run with {before} was interrupted: resume it with --source {before}, "
                             "or begin anew with --restart."
                         )
                 crawl = cls(file, lines)
@@ -102,10 +102,10 @@ class Crawl:
             raise StorageError(f"{path} can't be written: {error.strerror or error}.") from error
 
     def add(self, line: Line) -> None:
-        """Count what came, once it is on disk.
+        """Write a line to disk, then count it.
 
         Raises:
-            OSError: the disk refuses.
+            OSError: it can't be written.
         """
         self._file.write(msgspec.json.encode(line) + b"\n")
         self._file.flush()
@@ -113,7 +113,7 @@ class Crawl:
         self._count(line)
 
     def over(self, catalogue: Catalogue) -> Catalogue:
-        """A catalogue brought up to date with all that was found."""
+        """Return a catalogue updated with everything that was found."""
         return updated_all(catalogue, Catalogue(self.anime.values()))
 
     def _count(self, line: Line) -> None:
@@ -133,7 +133,7 @@ class Crawl:
 
 
 def _read(file: BinaryIO, *, keep: bool) -> list[Line]:
-    """The lines of a file, which from the first on that is not whole, where a run was killed, is cut off."""
+    """Read the lines of a file; truncate it before the first incomplete line, which a killed run leaves."""
     lines: list[Line] = []
     end = 0
     file.seek(0)
@@ -151,16 +151,16 @@ def _read(file: BinaryIO, *, keep: bool) -> list[Line]:
 
 
 def crawl_pages(crawl: Crawl, site: FactsSite, http: HttpClient, advance: Callable[[int], None]) -> None:
-    """Read all pages that are left.
+    """Fetch all remaining pages.
 
     Args:
-        crawl: what was read so far; each page is added to it.
-        site: whose anime they are.
-        http: asks it, as often as it allows.
-        advance: told of each page how many entries it had.
+        crawl: the crawl so far; each page is added to it.
+        site: the site to crawl.
+        http: sends the requests, within the site's rate limit.
+        advance: called with the number of entries of each page.
 
     Raises:
-        SiteError: a page could not be fetched. Those before it are kept.
+        SiteError: a page could not be fetched. Earlier pages are kept.
     """
     while not crawl.is_done:
         page = site.fetch_page(http, crawl.position)
@@ -169,15 +169,15 @@ def crawl_pages(crawl: Crawl, site: FactsSite, http: HttpClient, advance: Callab
 
 
 def gaps(crawl: Crawl, before: Catalogue, limit: int) -> list[int]:
-    """Ids of the anime to ask for alone, those that most people watch first.
+    """Ids of the anime to fetch individually, the most watched first.
 
-    That is each of which no site was asked how it is related, since lists don't tell; and of those that the site's list
-    lacks, each without a picture or a synopsis. Once in a run.
+    These are all anime whose relations no site was asked for, since the pages of a crawl lack them, and, of those that
+    the crawl did not find, all without a picture or a synopsis. Each is fetched once in a run.
 
     Args:
-        crawl: what was read so far.
-        before: what was known before.
-        limit: how many a run may ask for in all.
+        crawl: the crawl so far.
+        before: the catalogue before the crawl.
+        limit: maximum number of anime that a run may fetch individually, in total.
     """
     lacking = [
         one
@@ -193,24 +193,24 @@ def _lacks(anime: Anime, crawl: Crawl) -> bool:
 
 
 def _rank(anime: Anime) -> tuple[bool, int, int]:
-    """What was never asked for goes before what the site may just not have."""
+    """Sort key; facts never requested come before facts that the site may not have."""
     return anime.relations_asked, -(anime.members or 0), anime.anime_id
 
 
 def crawl_titles(
     crawl: Crawl, site: FactsSite, http: HttpClient, anime_ids: Iterable[int], advance: Callable[[int], None]
 ) -> None:
-    """Ask for some anime alone; one that can't be fetched is counted.
+    """Fetch some anime individually; one that can't be fetched is counted.
 
     Args:
-        crawl: what each gave is added to it.
+        crawl: the crawl so far; each result is added to it.
         site: the site to ask.
-        http: asks it, as often as it allows.
-        anime_ids: the anime to ask for.
-        advance: told of each.
+        http: sends the requests, within the site's rate limit.
+        anime_ids: ids of the anime to fetch.
+        advance: called with the number of anime done since the last call.
 
     Raises:
-        SiteError: several in a row could not be fetched. Those before them are kept.
+        SiteError: `MAX_FAILURES` in a row could not be fetched. Earlier results are kept.
     """
     failures: list[int] = []
     for anime_id in anime_ids:
@@ -221,7 +221,7 @@ def crawl_titles(
             if len(failures) == MAX_FAILURES:
                 raise
             continue
-        for failed in failures:  # which are not the site's failures, then; else the next run asks for them again
+        for failed in failures:  # the site works, so these titles failed; otherwise the next run retries them
             crawl.add(Alone(failed, None))
         crawl.add(Alone(anime_id, found))
         advance(1 + len(failures))

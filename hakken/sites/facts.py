@@ -1,9 +1,9 @@
-"""Facts about anime that the catalogue lacks, such as a picture and a synopsis, from a site that knows them.
+"""Facts about anime that the catalogue lacks, such as a picture and a synopsis, fetched from a site.
 
     page ─► known (memory, HTTP cache) ─► the anime, filled in
          └► want ─► fetch queue (a thread) ─► jikan | mal ─► HTTP cache, found by the next `known`
 
-A page waits for none of it. What the catalogue has is never asked for and never overwritten.
+Pages never wait for a fetch. Facts that the catalogue has are never requested and never overwritten.
 """
 
 import logging
@@ -25,26 +25,26 @@ from hakken.sites.mal import Mal
 from hakken.sites.merge import filled
 
 RATE = "facts"
-"""What `HAKKEN_SITE_RATES` calls the asking for single titles."""
+"""Name in `HAKKEN_SITE_RATES` of the rate limit for fetching facts."""
 MAX_FOUND = 2048
-"""Anime whose facts are held in memory, of about 2 kB each; that there are none takes 1/25 of the room."""
+"""Anime whose facts are held in memory, about 2 kB each; a record that there are none counts 1/25 of that."""
 FOUND_SECONDS = 3600.0
 NOTHING_SECONDS = 20.0
-"""After so long, disk is looked at again for what another worker may have fetched."""
+"""After this time the disk is read again, since another worker may have fetched the facts."""
 
 _log = logging.getLogger(__name__)
 
 
 def lacking(anime: Anime) -> bool:
-    """Whether there is anything about an anime that is worth asking for."""
+    """Whether an anime lacks facts that are worth fetching: its picture or its synopsis."""
     return anime.picture is None or anime.synopsis is None
 
 
 def facts_site(name: str, settings: Settings) -> FactsSite:
-    """Set up the site of facts that is called so, `mal` or `jikan`.
+    """Set up the site of that name, `mal` or `jikan`, as a source of facts.
 
     Raises:
-        ConfigError: it lacks what it needs.
+        ConfigError: a setting that the site needs is missing.
     """
     if name == Jikan.name:
         return Jikan(settings.jikan_url)
@@ -54,12 +54,12 @@ def facts_site(name: str, settings: Settings) -> FactsSite:
 
 
 class AnimeFacts:
-    """What is known about anime beyond the catalogue; may be shared between threads.
+    """Facts about anime beyond the catalogue; thread-safe.
 
     Args:
-        http: asks the site, and keeps what it answered.
-        site: the site to ask; None: no site, so that nothing beyond the catalogue is known.
-        instrumentation: hears whether facts were there already.
+        http: sends the requests, and caches the responses.
+        site: the site to ask; None: none, so that only the facts in the catalogue are known.
+        instrumentation: records cache hits and misses.
     """
 
     def __init__(
@@ -73,26 +73,26 @@ class AnimeFacts:
             ttu=lambda _, found, now: now + (FOUND_SECONDS if found else NOTHING_SECONDS),
             getsizeof=lambda found: 25 if found else 1,
         )
-        self._lock = threading.Lock()  # of what is held
+        self._lock = threading.Lock()  # guards _held
         self.queue = FetchQueue(self._fetch)
 
     @classmethod
     def from_settings(
         cls, settings: Settings, http: HttpClient, instrumentation: Instrumentation = NO_INSTRUMENTATION
     ) -> Self:
-        """Set up the site that the settings name; none where they say `off`.
+        """Set up with the site that the settings name; with none if they say `off`.
 
         Raises:
-            ConfigError: what they name lacks what it needs.
+            ConfigError: a setting that the site needs is missing.
         """
         name = settings.facts_from
         return cls(http, facts_site(name, settings) if name else None, instrumentation)
 
     def known(self, anime: Anime) -> Anime:
-        """An anime with what the catalogue lacks filled in from facts that were fetched before; asks nobody.
+        """Fill in the facts that an anime lacks from those fetched before; sends no request.
 
         Args:
-            anime: as the catalogue has it; its facts go before others.
+            anime: the anime from the catalogue, whose facts take precedence.
         """
         if self._site is None:
             return anime
@@ -104,23 +104,23 @@ class AnimeFacts:
         return filled(anime, more) if more else anime
 
     def want(self, anime_ids: Iterable[int]) -> None:
-        """Have the facts of some anime fetched soon, one at a time and the first of them first; returns at once."""
+        """Queue some anime for their facts to be fetched soon, one at a time and in this order; returns at once."""
         if self._site is not None:
             self.queue.want(anime_ids)
 
     def _kept(self, site: FactsSite, anime_id: int) -> Anime | None:
-        """What is kept on disk of an anime; it is remembered, and so is that there is nothing."""
+        """Read the facts in the HTTP cache on disk; the result, or that there is none, is held in memory."""
         try:
             answer = self._http.kept(site.about(anime_id))
             found = site.read(answer, anime_id) if answer else None
-        except Exception as error:  # noqa: BLE001  # whatever became of the disk, a page must not fail for a picture
-            _log.warning("What is kept of anime %d can't be used (%s).", anime_id, type(error).__name__)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with the disk, a page must not fail for a picture
+            _log.warning("The facts kept of anime %d can't be used (%s).", anime_id, type(error).__name__)
             found = None
         self._hold(anime_id, found)
         return found
 
     def _fetch(self, anime_id: int) -> None:
-        """Ask for an anime, and remember what came."""
+        """Fetch the facts about an anime, and hold them in memory."""
         if self._site is not None:
             self._http.wait_for(RATE)
             answer = self._http.get(self._site.about(anime_id), self._http.new_deadline(), keep=True)

@@ -1,7 +1,7 @@
-"""A request to a site, its deadline, its answer, and the errors that stand for every way to fail.
+"""A request to a site, its deadline, its response, and the errors for all kinds of failure.
 
-What a 403 or a 404 means differs from site to site, so the site's own module decides about those. What means the same
-everywhere is decided here: 429 is busy, 5xx is down, a redirect is nonsense, and a library's errors are ours.
+The meaning of a 403 or a 404 differs between sites, so each site's module handles them. What means the same everywhere
+is handled here: 429 is SiteBusy, 5xx SiteDown, a redirect InvalidResponse, and errors of libraries become ours.
 """
 
 import time
@@ -16,7 +16,7 @@ import urllib3
 from hakken.errors import InvalidResponse, SiteBusy, SiteDown, SiteError, SiteTimeout
 
 MAX_RETRY_AFTER = 3600.0
-"""Seconds; a site that asks to be left alone for longer is asked again after this."""
+"""Seconds; a longer `Retry-After` is cut to this."""
 
 _UNREADABLE = (
     requests.exceptions.ContentDecodingError,
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class Deadline(msgspec.Struct, frozen=True):
-    """The moment by which something must be done, however many requests it takes."""
+    """The time by which something must be done, however many requests it takes."""
 
     moment: float
     clock: Callable[[], float] = time.monotonic
@@ -48,12 +48,12 @@ class Deadline(msgspec.Struct, frozen=True):
         return max(0.0, self.moment - self.clock())
 
     def share(self, among: int) -> "Deadline":
-        """Set a nearer deadline for the first of several that divide what is left between them."""
+        """Make an earlier deadline after `1 / among` of the time left, for the first of several tasks that share it."""
         return Deadline.after(self.left / among, self.clock)
 
 
 class Request(NamedTuple):
-    """What to ask a site for with GET."""
+    """A GET request to a site."""
 
     url: str
     params: Mapping[str, object] = {}
@@ -61,7 +61,7 @@ class Request(NamedTuple):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a site answered. Its status is 200 or, 429 excepted, a 4xx."""
+    """A site's response. Its status is 200 or a 4xx other than 429."""
 
     host: str
     status: int
@@ -69,45 +69,45 @@ class Answer(msgspec.Struct, frozen=True):
 
     @property
     def ok(self) -> bool:
-        """Whether the site gave what it was asked for."""
+        """Whether the request succeeded."""
         return self.status == HTTPStatus.OK
 
     def decode(self, kind: type[T]) -> T:
         """Decode the body, which must be JSON of the given shape.
 
         Raises:
-            InvalidResponse: it is not.
+            InvalidResponse: the body is something else.
         """
         try:
             return msgspec.json.decode(self.body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            # A decoder's own words may quote the answer, and with it a username: they are not passed on.
+            # The decoder's message may quote the body, and with it a username, so the cause is not chained.
             raise InvalidResponse(f"{self.host} gave an answer that can't be read.") from None
 
 
 def check_status(status: int, host: str, retry_after: float | None = None) -> None:
-    """Raise what a status means whichever site gave it. What is left are 200 and most of the 4xx.
+    """Raise the error for a status that means the same on every site; 200 and most of the 4xx pass.
 
     Args:
-        status: of the answer.
-        host: who gave it.
-        retry_after: seconds after which the site says that it may be asked again.
+        status: status code of the response.
+        host: host name, for the message.
+        retry_after: seconds after which the site allows another request, where it says so.
 
     Raises:
         SiteBusy: for a 429.
         SiteDown: for a 5xx.
-        InvalidResponse: for what answers no question of ours, such as a redirect: none of the addresses has moved.
+        InvalidResponse: for any other status, such as a redirect, which is unexpected at these URLs.
     """
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         raise SiteBusy(f"{host} asks for fewer requests; please try again in a minute.", retry_after)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise SiteDown(f"{host} is out of order (status {status}).", retry_after)
+        raise SiteDown(f"{host} reports a server error (status {status}).", retry_after)
     if status != HTTPStatus.OK and status < HTTPStatus.BAD_REQUEST:
-        raise InvalidResponse(f"{host} gave no answer to what we asked (status {status}).")
+        raise InvalidResponse(f"{host} gave an unexpected answer (status {status}).")
 
 
 def retry_after(response: requests.Response) -> float | None:
-    """Seconds after which a site says that it may be asked again; None when it does not say, or not so that we know."""
+    """Value of the `Retry-After` header in seconds; None if it is missing or invalid."""
     text = response.headers.get("Retry-After")
     try:
         return min(urllib3.Retry().parse_retry_after(text), MAX_RETRY_AFTER) if text else None
@@ -116,7 +116,7 @@ def retry_after(response: requests.Response) -> float | None:
 
 
 def site_error(error: Exception, host: str) -> SiteError:
-    """Convert an error of requests, urllib3 or the socket."""
+    """Convert an error of requests, urllib3 or the socket to one of ours."""
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return SiteTimeout(f"{host} did not answer in time.")
     if isinstance(error, _UNREADABLE):

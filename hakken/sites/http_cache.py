@@ -1,6 +1,6 @@
-"""HTTP cache of anime facts on disk: requests-cache, in an SQLite file of all workers.
+"""HTTP cache of anime facts on disk: requests-cache, in an SQLite file shared by all workers.
 
-A file that can't be opened, read or written only means that nothing is kept.
+If the file can't be opened, read or written, nothing is cached; no request fails.
 """
 
 import hashlib
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from requests_cache.backends.sqlite import SQLiteCache
 
 FRESH = timedelta(days=7)
-"""How long an answer is given without asking the site."""
+"""How long a response is served without a request to the site."""
 STALE = timedelta(days=365)
-"""How long after that it is still given when its site is down."""
+"""How long after that it is still served while the site is down."""
 SECRET_HEADERS = ("X-MAL-CLIENT-ID",)
-"""Neither kept nor told apart by."""
+"""Neither stored nor part of the cache key."""
 WRITE_SECONDS = 1.0
-"""How long to wait for another worker that writes, before anything is kept."""
+"""How long opening the file for writing waits for another worker that is writing."""
 READ_SECONDS = 0.05
-"""How long to wait for one, where a visitor waits."""
+"""How long reading waits for it, since a visitor is waiting."""
 
 _log = logging.getLogger(__name__)
 
 
 class HttpCache:
-    """Opens the cache's file for writing and, apart from that, for reading; may be shared between threads.
+    """Opens the cache file, for writing and for reading separately; thread-safe.
 
     Args:
-        directory: where the file is; None: nothing is kept.
+        directory: directory of the file; None: nothing is cached.
     """
 
     def __init__(self, directory: Path | None) -> None:
@@ -47,13 +47,13 @@ class HttpCache:
         self._reader: SQLiteCache | None = None
 
     def new_session(self) -> "CachedSession | None":
-        """Make a session that keeps what it gets; None where nothing can be kept now.
+        """Make a session that caches responses; None if the file can't be used now.
 
-        The library waits without end for others who write, so no thread that answers visitors may use it.
+        The library waits for other writers without a timeout, so no thread that serves visitors may use the session.
         """
         if self._file is None:
             return None
-        from requests_cache import CachedSession  # noqa: PLC0415  # takes 0.1 s to load, and few processes need it
+        from requests_cache import CachedSession  # noqa: PLC0415  # importing it takes 0.1 s, and few processes need it
 
         try:
             cache = _open(self._file, WRITE_SECONDS)
@@ -70,10 +70,10 @@ class HttpCache:
         )
 
     def find(self, request: requests.PreparedRequest) -> requests.Response | None:
-        """Find the answer that is kept, however old it is; a writer is hardly waited for.
+        """Find the cached response, however old it is; waits at most `READ_SECONDS` for a writer.
 
         Raises:
-            Exception: of any kind, when the entry is damaged.
+            Exception: of any kind, if the entry is damaged.
         """
         if self._file is None or not is_file(self._file):
             return None
@@ -87,8 +87,8 @@ class HttpCache:
         return found
 
     def failed(self, error: sqlite3.Error) -> None:
-        """Log that the file can't be used; a damaged one is deleted, so that the next start begins anew."""
-        _log.warning("No answers of sites can be kept just now: %s", error)
+        """Log that the file can't be used; delete it if it is damaged, so that a new one is created."""
+        _log.warning("The HTTP cache can't be used: %s", error)
         if self._file and not isinstance(error, sqlite3.OperationalError):
             self._reader = None
             with suppress(OSError):
@@ -98,10 +98,10 @@ class HttpCache:
 def _open(file: Path, seconds: float) -> "SQLiteCache":
     from requests_cache.backends.sqlite import SQLiteCache  # noqa: PLC0415  # as in new_session
 
-    check_database(file, seconds)  # or the library would try for as long as it takes
+    check_database(file, seconds)  # otherwise the library would wait without a timeout
     return SQLiteCache(file, serializer="json", wal=True, busy_timeout=round(1000 * seconds))
 
 
 def _key(request: requests.PreparedRequest, **_: object) -> str:
-    """What an answer is kept under: the question alone, whoever asks it."""
+    """The cache key: method and URL, whatever the headers."""
     return hashlib.sha256(f"{request.method} {request.url}".encode()).hexdigest()

@@ -1,6 +1,6 @@
 """Jikan v4, the unofficial API of MyAnimeList: https://docs.api.jikan.moe.
 
-Its lists mostly come from an instance of one's own, since the public one no longer gives any.
+Lists usually come from a self-hosted instance, since the public one no longer provides any.
 """
 
 from http import HTTPStatus
@@ -20,7 +20,7 @@ from hakken.sites.http import Answer, Deadline, Request
 
 LIST_PAGE_SIZE = 300
 PAGE_SIZE = 25
-"""The most that the API allows."""
+"""The maximum that the API allows."""
 
 
 class _ListedAnime(msgspec.Struct):
@@ -62,7 +62,7 @@ class _Refusal(msgspec.Struct):
 
 
 class Jikan:
-    """Lists and facts from a Jikan v4 at the address `url`, as `ListSource` and `FactsSite` have them."""
+    """Lists and facts from a Jikan v4 instance at `url`; see `ListSource` and `FactsSite`."""
 
     name = "jikan"
 
@@ -76,7 +76,7 @@ class Jikan:
         def fetch_page(pages: int, _entries: int) -> ListPage:
             answer = http.get(Request(url, {"page": pages + 1}), deadline)
             if not answer.ok:
-                # A 404 also stands for what Jikan itself could not fetch; only these words are about the user.
+                # Jikan also answers 404 if it could not fetch a list itself; only this message means an unknown user.
                 refusal = refusal_in(answer, _Refusal)
                 if answer.status == HTTPStatus.NOT_FOUND and refusal and refusal.user_unknown:
                     raise UserNotFound("MyAnimeList has no user of that name.")
@@ -87,25 +87,25 @@ class Jikan:
         return read_pages(fetch_page, _ListEntry)
 
     def about(self, anime_id: int) -> Request:
-        """What to ask for all facts about one anime."""
+        """Make the request for all facts about one anime."""
         return Request(f"{self._url}/anime/{anime_id}/full")
 
     def read(self, answer: Answer, anime_id: int) -> Anime | None:
-        """Read the answer to that."""
+        """Read the response to `about`."""
         if answer.ok:
             return about_it(_anime(Json(answer.decode(Raw))["data"]), anime_id, answer)
         refusal = refusal_in(answer, _Refusal)
         if answer.status == HTTPStatus.NOT_FOUND and refusal and refusal.status is not None:
             return None
-        raise blocked(answer, "tell of anime")
+        raise blocked(answer, "provide facts about anime")
 
     def fetch_page(self, http: HttpClient, position: int | None) -> Page:
-        """Fetch a page of a crawl: by ids, so that nothing moves meanwhile."""
+        """Fetch one page of a crawl, sorted by id, so that entries do not move between pages meanwhile."""
         number = position or 1
         params = {"order_by": "mal_id", "sort": "asc", "page": number, "limit": PAGE_SIZE}
         answer = http.get(Request(f"{self._url}/anime", params), http.new_deadline())
         if not answer.ok:
-            raise blocked(answer, "tell of anime")
+            raise blocked(answer, "provide facts about anime")
         page = answer.decode(_Page)
         total = Json(page.pagination.items)["total"].of(int)
         following = number + 1 if page.pagination.has_next_page else None
@@ -117,7 +117,7 @@ def _anime(data: Json) -> Anime | None:
     if anime_id is None:
         return None
     titles = [(one["type"].text, fields.name_of(one["title"])) for one in data["titles"].entries or ()]
-    by_kind = dict(reversed(titles))  # of several the first
+    by_kind = dict(reversed(titles))  # the first of each kind
     title = fields.name_of(data["title"]) or by_kind.get("Default", "")
     english = fields.unless_same(fields.name_of(data["title_english"]) or by_kind.get("English", ""), title)
     others = [*fields.names_of(data["title_synonyms"]), *(name for kind, name in titles if kind == "Synonym")]
@@ -134,7 +134,7 @@ def _anime(data: Json) -> Anime | None:
         type=fields.kind_of(data["type"]),
         episodes=data["episodes"].of(fields.Episodes),
         genres=genres,
-        year=first_year or year,  # a season's year may be the next one
+        year=first_year or year,  # the year of the season may be the following one
         start_date=_date(first_year, begun) if first_year else None,
         made_from=fields.made_from_of(data["source"]),
         season=fields.season_of(data["season"], year),
@@ -150,7 +150,7 @@ def _anime(data: Json) -> Anime | None:
 
 
 def _date(year: int, begun: Json) -> str:
-    """1998-04-03, 1998-04 or 1998: what is not known of a day, Jikan has as null, and in its `from` as 1."""
+    """1998-04-03, 1998-04 or 1998: an unknown month or day is null here, but 1 in Jikan's `aired.from`."""
     date = str(year)
     for part in (begun["month"].of(int), begun["day"].of(int)):
         if part is None or not DATE.fullmatch(f"{date}-{part:02}"):
@@ -163,7 +163,7 @@ def _relations(value: Json) -> tuple[Related, ...] | None:
     if value.entries is None:
         return None
     found = ((entry, one["relation"]) for one in value.entries for entry in one["entry"].entries or ())
-    # And not the manga that it was made from.
+    # Leave out manga, such as the source of an adaptation.
     return fields.related((entry["mal_id"], how) for entry, how in found if entry["type"].text == "anime")
 
 

@@ -1,4 +1,4 @@
-"""Lists that were fetched within the last minutes, and one fetch for all who ask for the same list at once."""
+"""Cache of the lists fetched in the last minutes; concurrent requests for the same list share one fetch."""
 
 import hashlib
 import threading
@@ -13,16 +13,16 @@ from hakken.sites.http import Deadline
 
 FRESH_SECONDS = 300.0
 MAX_RATINGS = 200_000
-"""In all lists together, of about 100 bytes each."""
+"""Ratings in all cached lists together, about 100 bytes each."""
 
 
 class ListCache:
-    """Lists of one worker, in memory; may be shared between threads.
+    """Lists of one worker, in memory; thread-safe.
 
-    Names are kept as hashes only, and a list no longer than it is given, also when nobody asks again.
+    Usernames are stored only as hashes. Expired lists are deleted by a timer, even without further requests.
 
     Args:
-        seconds: for which a list is given again.
+        seconds: time to live of a list.
     """
 
     def __init__(self, seconds: float = FRESH_SECONDS) -> None:
@@ -32,21 +32,21 @@ class ListCache:
         self._is_timed = False
 
     def find(self, who: Username) -> UserList | None:
-        """The list that was fetched for someone within the last minutes, if one was."""
+        """Return someone's cached list; None if there is none."""
         with self._lock:
             return self._lists.get(_key(who))
 
     def fetch(self, who: Username, deadline: Deadline, fetch: Callable[[], UserList]) -> UserList:
-        """Fetch a list, unless another thread is fetching it already: then what comes of that is the answer here too.
+        """Fetch a list or, if another thread is fetching it already, wait for that fetch and share its result or error.
 
         Args:
-            who: whose list.
-            deadline: until when to wait for the other.
-            fetch: fetches it.
+            who: the user whose list is fetched.
+            deadline: limits the wait for the other thread.
+            fetch: fetches the list.
 
         Raises:
-            SiteTimeout: the other took too long.
-            SourceError: the list could not be fetched; what `fetch` raises, here or there.
+            SiteTimeout: the other thread took too long.
+            SourceError: the list could not be fetched; raised by `fetch`, in this thread or the other.
         """
         key = _key(who)
         with self._lock:
@@ -91,5 +91,5 @@ class ListCache:
 
 
 def _key(who: Username) -> str:
-    # Sites take a name in capitals for the same.
+    # Usernames are case-insensitive on all sites.
     return hashlib.sha256(f"{who.site} {who.name.strip().lower()}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Fetching a list by username: the sources of each site's lists, asked in turn."""
+"""Fetching a list by username, from the sources for its site, in order."""
 
 import logging
 import threading
@@ -30,23 +30,23 @@ NO_MAL_SOURCE = (
     "MyAnimeList usernames can't be looked up: set MAL_CLIENT_ID, or name a source in HAKKEN_LIST_SOURCES. Without "
     "either, MyAnimeList's export (--file) and AniList usernames (--source anilist) work."
 )
-"""For the operator, who is the one at a terminal; visitors of a server are told what they can do themselves."""
+"""For the operator, at a terminal; a server's pages tell visitors instead what they can do themselves."""
 
 SEATS = 4
-"""Half of a worker's usual threads."""
+"""Default number of concurrent fetches: half of a worker's default threads."""
 
 _log = logging.getLogger(__name__)
 
 
 class ListSources:
-    """The sources of each site's lists, in the order in which they are asked; may be shared between threads.
+    """The sources of each site's lists, in the order in which they are tried; thread-safe.
 
     Args:
-        http: asks them, and gives each fetch its deadline.
+        http: sends the requests, and sets the deadline of each fetch.
         sources: site → its sources.
-        cache: lists of the last minutes.
-        seats: how many threads may wait for sites at once.
-        instrumentation: hears how long it takes, and whether a list was there already.
+        cache: cache of the lists fetched in the last minutes.
+        seats: maximum number of threads that wait for sites at once.
+        instrumentation: records the duration of fetches, and cache hits and misses.
     """
 
     def __init__(
@@ -68,26 +68,26 @@ class ListSources:
     def from_settings(
         cls, settings: Settings, http: HttpClient, instrumentation: Instrumentation = NO_INSTRUMENTATION
     ) -> Self:
-        """Set up the sources that an operator chose.
+        """Set up the sources from the settings.
 
         Raises:
-            ConfigError: a source is unknown, or lacks what it needs.
+            ConfigError: a source is unknown, or a setting that it needs is missing.
         """
         mal = [_MAL_SOURCES[name](settings) for name in mal_source_names(settings)]
         sources: dict[Site, Sequence[ListSource]] = {Site.MAL: mal, Site.ANILIST: [AniList(settings.anilist_url)]}
         return cls(http, sources, seats=max(1, settings.threads // 2), instrumentation=instrumentation)
 
     def fetch(self, username: Username) -> UserList:
-        """Fetch someone's whole list from the first source that can give it, all within one deadline.
+        """Fetch someone's whole list from the first source that can provide it, within one deadline in total.
 
         Raises:
-            BadUsername: the site can't have such a user.
-            NoListSource: no source of the site's lists is set up; said at once.
-            TooManyFetches: too many threads are waiting already; said at once.
+            BadUsername: not a valid username of the site.
+            NoListSource: no source of the site's lists is set up; raised at once.
+            TooManyFetches: too many threads are waiting for sites already; raised at once.
             UserNotFound: the site itself says that it has no such user.
             PrivateList: the site itself says that the list is private.
             SiteTimeout: another visitor's fetch of the same list took too long.
-            AllSourcesFailed: none of the sources could answer.
+            AllSourcesFailed: all sources failed.
         """
         checked(username.name)
         if not self._sources[username.site]:
@@ -106,7 +106,7 @@ class ListSources:
                 self._seats.release()
 
     def find(self, username: Username) -> UserList | None:
-        """The list that was fetched for someone within the last minutes, if one was; no site is asked."""
+        """Return someone's cached list; None if there is none. Sends no request."""
         return self._cache.find(username)
 
     def _ask(self, username: Username, deadline: Deadline) -> UserList:
@@ -114,7 +114,7 @@ class ListSources:
         tried: list[tuple[str, SiteError]] = []
         for index, source in enumerate(sources):
             try:
-                # Each has an even share of what is left, or the first to hang would leave nothing to the next.
+                # Each source gets an equal share of the time left, so that one that hangs leaves time for the next.
                 return source.fetch_list(self._http, username.name, deadline.share(len(sources) - index))
             except SiteError as error:
                 _log.warning("The source %s failed: %s", source.name, error)
@@ -123,10 +123,10 @@ class ListSources:
 
 
 def mal_source_names(settings: Settings) -> tuple[str, ...]:
-    """Names of the sources to ask for a MyAnimeList username, in order.
+    """Names of the sources to try for a MyAnimeList username, in order.
 
     Raises:
-        ConfigError: one is unknown, or lacks what it needs.
+        ConfigError: a source is unknown, or a setting that it needs is missing.
     """
     names = settings.mal_sources
     for name in names:

@@ -1,4 +1,4 @@
-"""The JSON behind MyAnimeList's own list pages: undocumented, so it is asked only where an operator says so."""
+"""The JSON behind MyAnimeList's list pages: undocumented, so it is used only if the operator selects it."""
 
 from typing import Literal
 
@@ -22,9 +22,9 @@ class _Entry(msgspec.Struct):
 
 
 class LoadJson:
-    """Lists from MyAnimeList's list pages at the address `url`.
+    """Lists from MyAnimeList's list pages at `url`.
 
-    An unknown user, a private list and a refusal look the same here, so none of its answers is final.
+    Unknown users, private lists and blocked requests can't be told apart here, so no error is final.
     """
 
     name = "load_json"
@@ -33,7 +33,7 @@ class LoadJson:
         self._url = url.rstrip("/")
 
     def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
-        """Fetch someone's whole list, as `ListSource` has it."""
+        """Fetch someone's whole list; see `ListSource`."""
         url = f"{self._url}/{checked(username)}/load.json"
 
         def fetch_page(_pages: int, entries: int) -> ListPage:
@@ -41,6 +41,6 @@ class LoadJson:
             if not answer.ok:
                 raise blocked(answer)
             found = answer.decode(list[msgspec.Raw])
-            return ListPage(found, more=bool(found))  # nobody promises a page's length: only an empty one is the end
+            return ListPage(found, more=bool(found))  # the page size is undocumented: only an empty page is the end
 
         return read_pages(fetch_page, _Entry)

@@ -1,4 +1,4 @@
-"""MyAnimeList's official API, version 2; it wants the id of a registered client.
+"""MyAnimeList's official API, version 2; it requires the id of a registered client.
 
 https://myanimelist.net/apiconfig/references/api/v2
 """
@@ -19,13 +19,13 @@ from hakken.sites.http import Answer, Deadline, Request
 
 LIST_PAGE_SIZE = 1000
 PAGE_SIZE = 500
-"""The most that the API allows, of either."""
+"""Both are the maximum that the API allows."""
 FIELDS = (
     "title,alternative_titles,synopsis,mean,num_list_users,genres,media_type,source,num_episodes,start_date,"
     "start_season,rating,nsfw,studios,main_picture"
 )
 ONE_ONLY = "related_anime"
-"""What the API tells of a single anime only."""
+"""A field that the API provides only in requests for a single anime."""
 
 
 class _Node(msgspec.Struct):
@@ -52,8 +52,8 @@ class _Paging(msgspec.Struct):
 class _Page(msgspec.Struct):
     """A page of a list, or of the ranking.
 
-    The link to the next one only says that there is one: followed, it could lead our client id elsewhere. What came is
-    counted, not what was asked for, so that shorter pages would lose nothing.
+    The link to the next page only shows that there is one: following it could send our client id to another host. The
+    next offset counts the entries received, not those requested, so that short pages lose nothing.
     """
 
     data: list[Raw]
@@ -65,7 +65,7 @@ class _Refusal(msgspec.Struct):
 
 
 class Mal:
-    """Lists and facts from MyAnimeList's API at the address `url`, as `ListSource` and `FactsSite` have them."""
+    """Lists and facts from MyAnimeList's API at `url`; see `ListSource` and `FactsSite`."""
 
     name = "mal"
 
@@ -88,31 +88,31 @@ class Mal:
         return read_pages(fetch_page, _ListEntry)
 
     def about(self, anime_id: int) -> Request:
-        """What to ask for all facts about one anime."""
+        """Make the request for all facts about one anime."""
         return Request(f"{self._url}/anime/{anime_id}", {"fields": f"{FIELDS},{ONE_ONLY}"}, self._headers)
 
     def read(self, answer: Answer, anime_id: int) -> Anime | None:
-        """Read the answer to that."""
+        """Read the response to `about`."""
         if answer.ok:
             return about_it(_anime(Json(answer.decode(Raw))), anime_id, answer)
         if answer.status == HTTPStatus.NOT_FOUND and refusal_in(answer, _Refusal) is not None:
             return None
-        raise _refused(answer, "tell of anime")
+        raise _refused(answer, "provide facts about anime")
 
     def fetch_page(self, http: HttpClient, position: int | None) -> Page:
-        """Fetch a page of a crawl: of the ranking, which holds all anime; those not for everyone only if told so."""
+        """Fetch one page of a crawl: of the ranking, which has all anime, including adult ones only with `nsfw`."""
         offset = position or 0
         params = {"ranking_type": "all", "limit": PAGE_SIZE, "offset": offset, "fields": FIELDS, "nsfw": "true"}
         answer = http.get(Request(f"{self._url}/anime/ranking", params, self._headers), http.new_deadline())
         if not answer.ok:
-            raise _refused(answer, "tell of anime")
+            raise _refused(answer, "provide facts about anime")
         page = answer.decode(_Page)
         following = offset + len(page.data) if page.paging.next is not None else None
         return page_of([_anime(Json(entry)["node"]) for entry in page.data], following, None, answer)
 
 
 def _list_refused(answer: Answer) -> SourceError:
-    if refusal_in(answer, _Refusal) is not None:  # and not a page of the firewall before the API
+    if refusal_in(answer, _Refusal) is not None:  # it comes from the API, not from a firewall in front of it
         if answer.status == HTTPStatus.NOT_FOUND:
             return UserNotFound("MyAnimeList has no user of that name.")
         if answer.status == HTTPStatus.FORBIDDEN:

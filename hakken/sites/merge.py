@@ -12,14 +12,14 @@ _UNKNOWN: dict[str, object] = {
     for field in msgspec.structs.fields(Anime)
     if field.default is not msgspec.NODEFAULT and field.name not in SERIES_FIELDS
 }
-"""What a fact is where it is unknown; for a flag, which can't be told from what is known not to be so, it is False."""
+"""Value of each unknown fact; for a flag it is False, so an unknown flag equals one known to be false."""
 
 
 def filled(anime: Anime, more: Anime) -> Anime:
-    """An anime, and of what it lacks all that somebody else knows; no fact of its own is overwritten.
+    """Fill in the facts that an anime lacks from another source; known facts are not overwritten.
 
-    Inferred relations give way to those that a site tells. What is found of series is nobody's to tell, and stays as
-    they are.
+    Relations from a site replace inferred ones. The fields of `SERIES_FIELDS` are computed here and come from no site,
+    so they are unchanged.
     """
     added: dict[str, Any] = {
         name: getattr(more, name) for name, unknown in _UNKNOWN.items() if getattr(anime, name) == unknown
@@ -36,9 +36,9 @@ def filled(anime: Anime, more: Anime) -> Anime:
 
 
 def updated(old: Anime, new: Anime) -> Anime:
-    """An anime as it is known now: new facts go before old ones, and what is not known anew stays.
+    """Update an anime: new facts replace old ones, and old facts without a new value are kept.
 
-    Names are kept as well: people, and other tables, may still know an anime by an older one.
+    Old names are kept as synonyms, since people and other tables may still use them.
     """
     both = filled(new, old)
     names = dict.fromkeys((*both.synonyms, *old.synonyms))
@@ -51,6 +51,6 @@ def updated(old: Anime, new: Anime) -> Anime:
 
 
 def updated_all(old: Catalogue, new: Catalogue) -> Catalogue:
-    """A catalogue with all anime that either has, those of both `updated`."""
+    """Merge two catalogues: all anime of either, those in both `updated`."""
     changed = (updated(old[one.anime_id], one) if one.anime_id in old else one for one in new.values())
     return Catalogue([*old.values(), *changed])

@@ -1,4 +1,4 @@
-"""Rate limits of the sites, shared by all threads and all workers of a machine."""
+"""Rate limits of the sites, shared by all threads and workers of a machine."""
 
 import logging
 import sqlite3
@@ -17,22 +17,22 @@ from hakken.files import check_database
 from hakken.sites.http import Deadline
 
 SLACK_MS = 250
-"""By how much each window is longer than the site's: one request may take that much longer to arrive than the next."""
+"""Added to each window of a rate, since one request may take that much longer to arrive than the next."""
 BUSY_SECONDS = 0.2
-"""How long to wait for another program that holds the database; Hakken's processes wait for the lock file instead."""
+"""How long to wait for another program's lock on the database; Hakken's processes wait for the lock file instead."""
 
 _log = logging.getLogger(__name__)
 
 
 class RateLimit:
-    """Rate limit of one site, counted in an SQLite file of all workers.
+    """Rate limit of one site, counted in an SQLite file shared by all workers.
 
-    Where that file can't be used, each process counts for itself: a site that answers 429 is better than no list.
+    If the file can't be used, each process counts its own requests: some 429 responses are better than no list.
 
     Args:
         site: its name.
-        rates: how many requests it may get in how many seconds; all of them hold at once.
-        directory: where the file is; None: each process counts for itself.
+        rates: maximum numbers of requests, each in a number of seconds; all of them apply.
+        directory: directory of the file; None: each process counts its own requests.
     """
 
     def __init__(self, site: str, rates: Sequence[SiteRate], directory: Path | None = None) -> None:
@@ -43,10 +43,10 @@ class RateLimit:
         self._threads = threading.Lock()
 
     def wait(self, deadline: Deadline) -> None:
-        """Wait until the site may be asked, and count the request.
+        """Wait until the rate limit allows a request, and count it.
 
         Raises:
-            RateLimited: it may not be asked before the deadline; raised as soon as that is certain.
+            RateLimited: it allows none before the deadline; raised as soon as that is certain.
         """
         while (delay := self._delay(deadline)) > 0:
             if delay >= deadline.left:
@@ -54,7 +54,7 @@ class RateLimit:
             time.sleep(delay)
 
     def _delay(self, deadline: Deadline) -> float:
-        """Count a request if there is room for it, which returns 0; else return the seconds until there may be."""
+        """Count a request and return 0 if the limit allows it, else return the seconds until it may."""
         if not self._threads.acquire(timeout=deadline.left):
             raise _out_of_turns(1.0)
         try:
@@ -70,7 +70,7 @@ class RateLimit:
             self._threads.release()
 
     def _file_lock(self, deadline: Deadline) -> AbstractContextManager[object]:
-        """Keep other processes out. The lock of the library's own bucket would be waited for without end."""
+        """Exclude other processes. The lock of the library's own bucket has no timeout."""
         if self._file is None:
             return nullcontext()
         return filelock.FileLock(f"{self._file}.lock", poll_interval=0.01).acquire(timeout=deadline.left)
@@ -80,13 +80,13 @@ class RateLimit:
         now: int = bucket.now()  # type: ignore[no-untyped-call]  # the library's
         newest = bucket.peek(0)
         if isinstance(newest, RateItem) and newest.timestamp > now:
-            bucket.flush()  # the clock was set back: what was counted lies in a future that may be days away
+            bucket.flush()  # the clock was set back: the counted requests lie in the future, perhaps by days
         bucket.leak(now)
         item = RateItem(self._site, now)
         if bucket.put(item):
             return 0.0
         wait = bucket.waiting(item)
-        return max(1, wait if isinstance(wait, int) else 1) / 1000  # of these buckets it is always a number
+        return max(1, wait if isinstance(wait, int) else 1) / 1000  # always a number for these buckets
 
     def _open(self) -> AbstractBucket:
         if self._file is None:
@@ -102,7 +102,7 @@ def _out_of_turns(seconds: float) -> RateLimited:
 
 
 def _binding(rates: Sequence[Rate]) -> list[Rate]:
-    """Leave out rates that others imply, such as ten a second beside five a minute; the library refuses them."""
+    """Leave out rates that others imply, such as ten a second next to five a minute; the library rejects them."""
     binding: list[Rate] = []
     for rate in sorted(rates, key=lambda rate: (rate.interval, rate.limit)):
         while binding and binding[-1].limit >= rate.limit:
