@@ -251,7 +251,8 @@ class _Connection(HTTPConnection):
     """Bounds the total time for the response headers; urllib3 bounds only each read."""
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as in urllib3 itself
-        with _cut_off_after(self.timeout or READ_SECONDS, lambda: self.sock.shutdown(socket.SHUT_RDWR)):
+        sock = self.sock  # which urllib3 forgets when it closes the connection
+        with _cut_off_after(self.timeout or READ_SECONDS, lambda: sock.shutdown(socket.SHUT_RDWR)):
             return super().getresponse()
 
 

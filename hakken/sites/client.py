@@ -8,6 +8,7 @@ import http.cookiejar
 import logging
 import sqlite3
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
@@ -71,7 +72,8 @@ class HttpClient:
         }
         directory = private_directory(cache_directory(settings.cache_dir) / SITES)
         if directory:  # earlier versions cached lists here for minutes, and nothing else would delete the last ones
-            (directory / "lists.sqlite").unlink(missing_ok=True)
+            with suppress(OSError):
+                (directory / "lists.sqlite").unlink()
         return cls(
             settings.deadline, sites=sites, rates=settings.rates, directory=directory, instrumentation=instrumentation
         )

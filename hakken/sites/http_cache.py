@@ -89,7 +89,7 @@ class HttpCache:
     def failed(self, error: sqlite3.Error) -> None:
         """Log that the file can't be used; delete it if it is damaged, so that a new one is created."""
         _log.warning("The HTTP cache can't be used: %s", error)
-        if self._file and not isinstance(error, sqlite3.OperationalError):
+        if self._file and type(error) is sqlite3.DatabaseError:
             self._reader = None
             with suppress(OSError):
                 self._file.unlink()
