@@ -87,7 +87,9 @@ def test_two_hundred_visitors_cost_each_worker_twenty_fetches(roomy: Served, sta
     asked = Counter(seen.path for seen in standin.requests)
     assert set(asked) == {f"/jikan/v4/users/visitor-{number}/animelist" for number in range(NAMES)}
     assert max(asked.values()) <= WORKERS
-    assert most_at_once([seen.moment for seen in standin.requests], 1.0) <= LIMIT
+    # A request counts when its turn is taken; on a busy machine it arrives up to two seconds later. Four turns' windows
+    # of 1.25 s hold 4 s, five hold 6 s; if each worker counted for itself, all first 20 would come within 4 s.
+    assert most_at_once([seen.moment for seen in standin.requests], 4.0) <= 5 * LIMIT
     roomy.process.terminate()
     assert roomy.process.stdout
     assert "alone" not in roomy.process.stdout.read()
