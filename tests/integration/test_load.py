@@ -158,7 +158,7 @@ def test_what_the_app_is_held_against_answers_the_same_request() -> None:
 
 @pytest.mark.short_load
 def test_versions_are_swapped_under_load() -> None:
-    done = swap(seconds=20.0, every=1.0, rate=15.0)
+    done = swap(seconds=20.0, every=1.0, rate=8.0)
     assert set(done.answers.statuses) == {200}
     assert done.published >= 1
     assert done.served >= max(1, done.published - 1)  # a busy machine may be late once
