@@ -56,11 +56,11 @@ worker_connections = memory.room_for(1000)
 access_log_format = '%(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'  # no query string, for it holds the username
 
 
-def on_starting(server: Any) -> None:  # noqa: ANN401  # gunicorn's signature
+def on_starting(server: Any) -> None:
     """Refuse a wrong setting at once and in a sentence, before any worker is started."""
     # They load NumPy, which must find `raw_env`.
-    from hakken.sites.facts import facts_site  # noqa: PLC0415  # as said
-    from hakken.sites.list_sources import mal_source_names  # noqa: PLC0415  # as said
+    from hakken.sites.facts import facts_site  # noqa: PLC0415  # loads NumPy
+    from hakken.sites.list_sources import mal_source_names  # noqa: PLC0415  # loads NumPy
 
     try:
         settings = Settings.from_environ(os.environ)
@@ -82,7 +82,7 @@ def _unblock_sigterm() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
-def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
+def pre_fork(server: Any, worker: Any) -> None:
     """Exclude existing objects from garbage collection, which would unshare their memory pages.
 
     Also block SIGTERM until the worker handles signals itself: until then it has inherited the master's handler, would
@@ -92,12 +92,12 @@ def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001  # gunic
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 
-def when_ready(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
+def when_ready(server: Any) -> None:
     """Load the code, which takes most of a start's time; whoever comes meanwhile waits at the socket."""
     memory.preload("ars_app")
 
 
-def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401  # gunicorn's signature
+def post_fork(server: Any, worker: Any) -> None:
     """Tell the application the effective number of threads, since gunicorn's own options override ours."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until it handles signals itself, it has no request to finish
     _unblock_sigterm()
@@ -107,11 +107,11 @@ def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401  # gunicorn's s
     worker.of_systemd = server.systemd
 
 
-def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
+def child_exit(server: Any, worker: Any) -> None:
     """Keep the counters of an ended worker."""
     metric_files.merge_ended_worker(worker.pid)
 
 
-def on_exit(server: Any) -> None:  # noqa: ANN401, ARG001  # gunicorn's signature
+def on_exit(server: Any) -> None:
     """Remove the directory of the counters."""
     metric_files.remove_directory()

@@ -254,7 +254,7 @@ def _pause(model: ReloadingModel | None) -> None:
 
 def _resume(model: ReloadingModel | None) -> None:
     if model is not None:
-        model._checking.release()  # noqa: SLF001  # as said
+        model._checking.release()  # noqa: SLF001  # its own, acquired by `_pause`
 
 
 def _without_traceback(error: ModelError) -> ModelError:

@@ -149,7 +149,7 @@ def _activated(listener: socket.socket) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="hakken-chaos-") as cache, tempfile.TemporaryFile() as log:
         environment = {**os.environ, **UNHURRIED, "WEB_CONCURRENCY": str(WORKERS), "HAKKEN_CACHE_DIR": cache}
         process = subprocess.Popen(
-            ["bash", "-c", f"{command} exec {sys.executable} -m hakken.serving '{APP}'"],  # noqa: S607  # found by PATH, wherever a machine has it
+            ["bash", "-c", f"{command} exec {sys.executable} -m hakken.serving '{APP}'"],
             cwd=ROOT,
             env=environment,
             pass_fds=[listener.fileno()],

@@ -106,7 +106,7 @@ def _target(target: str) -> ObjectStore:
     if not target.startswith(BUCKET_SCHEME):
         return DirectoryStore.at(target)
     # Google's client takes half a second to load, which the other commands should not wait for.
-    from create_gcs_local_file import Bucket  # noqa: PLC0415  # as said
+    from create_gcs_local_file import Bucket  # noqa: PLC0415  # takes 0.5 s to load
 
     return Bucket(target)
 

@@ -96,7 +96,7 @@ class HttpCache:
 
 
 def _open(file: Path, seconds: float) -> "SQLiteCache":
-    from requests_cache.backends.sqlite import SQLiteCache  # noqa: PLC0415  # as in new_session
+    from requests_cache.backends.sqlite import SQLiteCache  # noqa: PLC0415  # takes 0.1 s to load
 
     check_database(file, seconds)  # otherwise the library would wait without a timeout
     return SQLiteCache(file, serializer="json", wal=True, busy_timeout=round(1000 * seconds))

@@ -4,10 +4,6 @@
 adds up each sum in the order of the users, so results do not depend on the number of threads.
 """
 
-# ruff: noqa: PLR0913, PLR0917 - compiled code takes arrays, not objects
-# Numba's decorators carry no types:
-# mypy: disallow-untyped-decorators=False
-
 import numpy as np
 from numba import get_num_threads, njit, prange
 
@@ -31,11 +27,10 @@ def all_similarities(matrix: ScoreMatrix, residuals: Float64s, shrinkage: float,
     Returns:
         `(n_items, n_items)` float64, symmetric, in [-1, 1]; an item's with itself is 1.
     """
-    m = matrix
-    arrays = (m.item_indptr, m.item_users, m.item_positions, m.user_indptr, m.user_items, residuals)
-    sim = np.zeros((m.n_items, m.n_items))
-    for first in range(0, m.n_items, ITEMS_AT_ONCE):
-        last = min(first + ITEMS_AT_ONCE, m.n_items)
+    n_items, arrays = matrix.n_items, (*matrix.both_orders, residuals)
+    sim = np.zeros((n_items, n_items))
+    for first in range(0, n_items, ITEMS_AT_ONCE):
+        last = min(first + ITEMS_AT_ONCE, n_items)
         fill_similarities(first, last, get_num_threads(), *arrays, shrinkage, min_support, sim)
     return sim
 

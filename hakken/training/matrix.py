@@ -33,6 +33,11 @@ class ScoreMatrix:
     item_scores: Int8s
     item_positions: Array
 
+    @property
+    def both_orders(self) -> tuple[Int64s, Int32s, Array, Int64s, Array]:
+        """What kernels need to go from an item to its users and from each to their items, in their order."""
+        return self.item_indptr, self.item_users, self.item_positions, self.user_indptr, self.user_items
+
     @classmethod
     def of(cls, table: RatingTable) -> "ScoreMatrix":
         """Build the matrix of a table's scored entries; predictions do not use the others.

@@ -80,7 +80,7 @@ def pearson_baseline(
             find_neighbours(
                 first,
                 last,
-                *_by_item_and_user(matrix),
+                *matrix.both_orders,
                 residuals,
                 shrinkage,
                 min_support,
@@ -106,7 +106,7 @@ def count_pairs(matrix: ScoreMatrix, residuals: Float64s, items: Int64s) -> Arra
     Returns:
         `(len(items), n_items, 4)` float64: n_ij, Σ x_ui x_uj, Σ x_ui² and Σ x_uj² over the part's users who rated both.
     """
-    return pair_sums(items, *_by_item_and_user(matrix), residuals)
+    return pair_sums(items, *matrix.both_orders, residuals)
 
 
 def merge_pairs(one: Array, other: Array) -> Array:
@@ -118,10 +118,6 @@ def finish_pairs(sums: Array, *, shrinkage: float, min_support: int) -> Float64s
     """Turn sums into similarities, `(len(items), n_items)` float64; an item's with itself is its shrunk 1."""
     flat = sums.reshape(-1, sums.shape[-1])
     return np.array([finish_similarity(pair, shrinkage, min_support) for pair in flat]).reshape(sums.shape[:-1])
-
-
-def _by_item_and_user(matrix: ScoreMatrix) -> tuple[Int64s, Int32s, Array, Int64s, Array]:
-    return matrix.item_indptr, matrix.item_users, matrix.item_positions, matrix.user_indptr, matrix.user_items
 
 
 def quantise(neighbours: Neighbours, most_raters: int) -> dict[str, Array]:
