@@ -31,20 +31,20 @@ def profile(user_list: UserList, bundle: ModelBundle) -> Profile:
     listed = Listed.of(columns, bundle, visitor)
     scores = columns.scores[columns.scored]
     # If all scores are the same, residuals only tell which titles others like.
-    telling = len(np.unique(listed.compared)) > 1
-    above, below = unusual_opinions(visitor, listed, bundle) if telling else ((), ())
+    scores_differ = len(np.unique(listed.compared)) > 1
+    above, below = unusual_opinions(visitor, listed, bundle) if scores_differ else ((), ())
     counts = _counts(user_list, listed)
     return Profile(
         counts=counts,
         mean=float(scores.mean()) if len(scores) else None,
         scores=_score_shares(scores, bundle),
         generosity=_generosity(visitor.b_u, counts.compared, bundle),
-        genres=genre_leanings(visitor, listed, bundle) if telling else (),
-        years=year_spans(listed, telling=telling),
+        genres=genre_leanings(visitor, listed, bundle) if scores_differ else (),
+        years=year_spans(listed, scores_differ=scores_differ),
         undated=int(np.count_nonzero(listed.watched & (listed.year == 0))),
         above=above,
         below=below,
-        notes=tuple(notes_on(user_list, counts, telling=telling)),
+        notes=tuple(notes_on(user_list, counts, scores_differ=scores_differ)),
     )
 
 

@@ -87,12 +87,12 @@ def genre_leanings(visitor: Visitor, listed: Listed, bundle: ModelBundle) -> tup
     return tuple(sorted(found, key=lambda one: (-one.lean, one.name)))
 
 
-def year_spans(listed: Listed, *, telling: bool) -> tuple[Span, ...]:
+def year_spans(listed: Listed, *, scores_differ: bool) -> tuple[Span, ...]:
     """Watched titles by years, from the first span with any to the last.
 
     Args:
         listed: the list.
-        telling: whether its scores differ, so that residuals are meaningful.
+        scores_differ: whether its scores differ, so that residuals are meaningful.
     """
     dated = listed.watched & (listed.year > 0)
     number = np.maximum((listed.year - FIRST_SPAN) // SPAN, -1)[dated]
@@ -100,16 +100,18 @@ def year_spans(listed: Listed, *, telling: bool) -> tuple[Span, ...]:
         return ()
     scores, scored, residual = listed.scores[dated], listed.scored[dated], listed.residual[dated]
     return tuple(
-        _span(span, scores[number == span], scored[number == span], residual[number == span], telling=telling)
+        _span(
+            span, scores[number == span], scored[number == span], residual[number == span], scores_differ=scores_differ
+        )
         for span in range(int(number.min()), int(number.max()) + 1)
     )
 
 
-def _span(number: int, scores: Int64s, scored: Bools, residual: Float64s, *, telling: bool) -> Span:
-    given, spoken = scores[scored], residual[~np.isnan(residual)]
+def _span(number: int, scores: Int64s, scored: Bools, residual: Float64s, *, scores_differ: bool) -> Span:
+    given, known = scores[scored], residual[~np.isnan(residual)]
     first = FIRST_SPAN + SPAN * number
-    enough = telling and len(spoken) >= MIN_TITLES
-    lean, clear = shrunk(spoken) if enough else (None, False)
+    enough = scores_differ and len(known) >= MIN_TITLES
+    lean, clear = shrunk(known) if enough else (None, False)
     return Span(
         first=first if number >= 0 else None,
         last=first + SPAN - 1,

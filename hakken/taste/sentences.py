@@ -37,13 +37,13 @@ def percent(share: float) -> str:
     return "nearly everyone" if whole > 99 else f"{whole} % of them"  # noqa: PLR2004  # of a hundred
 
 
-def notes_on(user_list: UserList, counts: Counts, *, telling: bool) -> list[str]:
+def notes_on(user_list: UserList, counts: Counts, *, scores_differ: bool) -> list[str]:
     """Notes on what the profile lacks.
 
     Args:
         user_list: the list.
         counts: what it holds.
-        telling: whether the compared scores differ.
+        scores_differ: whether the compared scores differ.
     """
     if not counts.entries:
         why = "Nothing on the list could be read" if user_list.skipped else "The list is empty"
@@ -53,7 +53,7 @@ def notes_on(user_list: UserList, counts: Counts, *, telling: bool) -> list[str]
     if not counts.compared:
         return ["No title that we know has a score on the list, so nothing can be compared with what others gave."]
     notes = []
-    if not telling and counts.compared > 1:
+    if not scores_differ and counts.compared > 1:
         notes.append("All scores that can be compared are the same: they don't tell what is liked more than the rest.")
     elif counts.compared < FEW:
         count = "one scored title" if counts.compared == 1 else f"{counts.compared} scored titles"

@@ -91,16 +91,16 @@ def popularity(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float32s
 def _expected(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float64s:
     """q̂_i: popularity predicted from the site's members; the mean if they are unknown."""
     known = members > 0
-    telling = known & (watchers >= MANY_WATCHERS)
+    well_known = known & (watchers >= MANY_WATCHERS)
     observed = (watchers + 1.0) / (reachable + 1.0)
-    if not telling.any():
+    if not well_known.any():
         return np.full(len(watchers), np.exp(np.log(observed).mean()))
     size = np.log(members + MEMBERS_OFFSET)
-    centred = size - size[telling].mean()
-    level = np.log(observed[telling]).mean()
-    spread = float(size[telling].std())
+    centred = size - size[well_known].mean()
+    level = np.log(observed[well_known]).mean()
+    spread = float(size[well_known].std())
     # The mean of equal sizes is rounded, so that their deviation is not exactly 0.
-    slope = min(float(np.log(observed[telling]).std()) / spread, STEEPEST) if spread > ROUNDED else 0.0
+    slope = min(float(np.log(observed[well_known]).std()) / spread, STEEPEST) if spread > ROUNDED else 0.0
     usual = np.log(observed[known]).mean()
     expected: Float64s = np.exp(np.minimum(np.where(known, level + slope * centred, usual), 0.0))
     return expected
