@@ -152,14 +152,16 @@ class FakeServices:
             raise self.failure
         return self.answer
 
-    def fetch(self, who: Username) -> UserList:
+    def fetch(self, who: Username | UserList) -> UserList:
+        if isinstance(who, UserList):
+            return who
         self.asked.append((who, Preferences()))
         if self.failure:
             raise self.failure
         return self.list
 
-    def find(self, _: Username) -> UserList | None:
-        return self.kept
+    def find(self, who: Username | UserList) -> UserList | None:
+        return who if isinstance(who, UserList) else self.kept
 
     def bundle(self) -> ModelBundle:
         if self.model_failure:

@@ -16,6 +16,7 @@ from hakken.listing import as_json
 from hakken.lists import encoded_list
 from hakken.neighbours import also_liked, nearest, standing
 from hakken.ratings import (
+    CHOICES,
     MAX_N,
     FranchiseRule,
     Order,
@@ -30,7 +31,7 @@ from hakken.ratings import (
 from hakken.recommend import list_notes
 from hakken.taste import profile
 from hakken.web.api.operations import OPERATIONS, Operation
-from hakken.web.forms import CHOICES, preferences_to_fields
+from hakken.web.forms import preferences_to_fields
 from tests.api_client import JSON, PROBLEM, ask, said
 from tests.fake_services import MADE, FakeServices, words
 from tests.fake_services import bundle as made_up_bundle

@@ -15,6 +15,7 @@ from hakken import errors
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.ratings import (
+    CHOICES,
     FranchiseRule,
     Order,
     Planned,
@@ -25,7 +26,7 @@ from hakken.ratings import (
     Site,
     Username,
 )
-from hakken.web.forms import CHOICES, preferences_to_fields, read_preferences
+from hakken.web.forms import preferences_to_fields, read_preferences
 from tests.fake_services import EVIL, SAMPLE, FakeServices, Fields, buttons, press, words
 
 CHOSEN: list[tuple[str, Preferences]] = [

@@ -1,52 +1,56 @@
-"""The operations of the API: parameters and bodies, answers, possible problems and caching.
+"""The operations of the API. Routes, the OpenAPI document and its page are all made from them, so that they agree.
 
-Both the routes and the OpenAPI document are made from these, so that the document is right.
+All of them raise `ModelError` where there is no model. Those about one title raise `UnknownTitle`; those about a list,
+any error that the pages have: `BadOption` where an option is unknown to the catalogue, and the errors of fetching it.
 """
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 from flask import Response, request
+from msgspec import UNSET
+from werkzeug.datastructures import MultiDict
 
 from hakken import errors
-from hakken.listing import Listing, readable
-from hakken.ratings import MAX_ANIME_ID
-from hakken.taste import Profile
-from hakken.web.api import examples, views
-from hakken.web.api.request_parsing import JSON, read_body, read_query
-from hakken.web.api.request_types import (
+from hakken.listing import Listing, listing, readable
+from hakken.neighbours import also_liked, nearest, standing
+from hakken.ratings import MAX_ANIME_ID, UserList
+from hakken.recommend import list_notes
+from hakken.taste import Profile, profile
+from hakken.web.anime_page import title_of
+from hakken.web.api.request_parsing import (
+    JSON,
     ListBody,
+    ListQuery,
     NeighboursQuery,
     NoQuery,
     RecommendationsBody,
     RecommendationsQuery,
     SearchQuery,
-    TasteQuery,
+    is_on,
+    preferences_of,
+    read_body,
+    read_query,
 )
-from hakken.web.api.response_types import Facts, FoundTitles, ModelFacts, Neighbours
+from hakken.web.api.response_types import Facts, FoundTitle, FoundTitles, ModelFacts, Neighbours
+from hakken.web.error_pages import FAILURES
+from hakken.web.list_request import ListRef, read_list_ref
+from hakken.web.picks_page import not_found_phrase, title_index
 from hakken.web.responses import cache_publicly
+from hakken.web.services import services
+
+View = TypeVar("View", bound=Callable[..., msgspec.Struct])
 
 ROOT = "/api/v1"
 CACHED_FOR = 300
 """Seconds for which anyone may cache what says nothing about a person; a new model shows that much later."""
-
-BY_NAME: tuple[type[Exception], ...] = (
-    errors.BadUsername,
-    errors.NoListSource,
-    errors.UserNotFound,
-    errors.PrivateList,
-    errors.SiteDown,
-    errors.SiteTimeout,
-    errors.SiteBusy,
-    errors.SiteBlocked,
-    errors.InvalidResponse,
-    errors.AllSourcesFailed,
-    errors.RateLimited,
-    errors.TooManyFetches,
-    errors.BadList,
-)
+LIST_PARAMETERS = ("username", "sample", "pick", "list")
+"""The parameters of which exactly one has to name a list."""
+FETCHING = [one for one in FAILURES if issubclass(one, errors.SourceError) and not issubclass(one, errors.ExportError)]
+BY_NAME = (errors.BadUsername, *FETCHING, errors.BadList)
 """Problems where a list is fetched, or encoded in an address."""
 
 
@@ -55,34 +59,33 @@ class Operation:
     """One operation of the API.
 
     Attributes:
-        name: its `operationId`.
+        view: makes the answer from the query or body and the path's parameters; its docstring is the documentation.
         path: below `ROOT`, with parameters in braces.
-        summary: in a few words.
-        description: what else to know, in plain sentences.
-        view: makes the answer from the query or body and the path's parameters.
-        answer: type of the answer.
-        example: an answer.
         query: type of the query parameters.
         body: type of the body; an operation with one is a POST.
-        example_query: parameters for an example, including those of the path, name → value.
-        example_body: a body for an example.
+        example: parameters for an example, including those of the path, name → value; or a body for one.
         problems: kinds of errors it may have, beside those that all operations may have.
         cacheable: whether anyone may cache the answer: it depends on nothing but the address.
     """
 
-    name: str
-    path: str
-    summary: str
-    description: str
     view: Callable[..., msgspec.Struct]
-    answer: type[msgspec.Struct]
-    example: msgspec.Struct
+    path: str
     query: type[msgspec.Struct] = NoQuery
     body: type[msgspec.Struct] | None = None
-    example_query: Mapping[str, Any] = field(default_factory=dict)
-    example_body: Mapping[str, Any] | None = None
+    example: Mapping[str, Any]
     problems: tuple[type[Exception], ...] = ()
     cacheable: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its `operationId`, and the name of its route."""
+        return re.sub("_(.)", lambda found: found[1].upper(), self.view.__name__)
+
+    @property
+    def answer(self) -> type[msgspec.Struct]:
+        """Type of the answer."""
+        answer: type[msgspec.Struct] = get_type_hints(self.view)["return"]
+        return answer
 
     @property
     def method(self) -> str:
@@ -104,121 +107,146 @@ class Operation:
         query = read_query(self.query, request.args)
         given = query if self.body is None else read_body(self.body, request)
         response = Response(readable(self.view(given, **path)), mimetype=JSON)
-        return cache_publicly(response, CACHED_FOR) if self.cacheable else forbid_caching(response)
+        if self.cacheable:
+            return cache_publicly(response, CACHED_FOR)
+        # Not even the browser may keep an answer about a person: a list changes while its owner watches, and others may
+        # read a disk. To ask for a list again within minutes costs no site a request, since the server caches it.
+        response.cache_control.private = response.cache_control.no_store = True
+        return response
 
 
-def forbid_caching(response: Response) -> Response:
-    """Let nobody cache an answer about a person.
-
-    Not even the browser: a list changes while its owner watches, and others may read a disk. To ask for a list again
-    within minutes costs no site a request, since the server caches it.
-    """
-    response.cache_control.private = True
-    response.cache_control.no_store = True
-    return response
+OPERATIONS: list[Operation] = []
 
 
-OPERATIONS = (
-    Operation(
-        name="recommend",
-        path="/recommendations",
-        summary="Recommend to someone whose list is on a site",
-        description="The options are those of the page, by the same names; a list is given by repeating its name. With "
-        "`sample=1` no site is asked.",
-        view=views.recommend_by_name,
-        answer=Listing,
-        example=examples.LISTING,
-        query=RecommendationsQuery,
-        example_query={"sample": "1", "n": 3, "genre": ["Action"]},
-        problems=BY_NAME,
-    ),
-    Operation(
-        name="recommendToList",
-        path="/recommendations",
-        summary="Recommend from a list that is sent",
-        description="No site is asked, and nothing of the list is kept. A score of 0 means that there is none; without "
-        "a status an entry is completed. Whole numbers have no fraction: 9, not 9.0.",
-        view=views.recommend_to_list,
-        answer=Listing,
-        example=examples.LISTING,
-        body=RecommendationsBody,
-        example_body={
-            "ratings": [{"anime_id": 1535, "score": 9}, {"anime_id": 9253, "score": 10, "status": "watching"}],
-            "n": 3,
-            "year_from": 2000,
-        },
-    ),
-    Operation(
-        name="searchAnime",
-        path="/anime",
-        summary="Find titles by any of their names",
-        description="Any name, abbreviation or part of a name will do. What more people know comes first, where names "
-        "match alike; names that look alike are given only where none matches. No title, and a note, says that "
-        "nothing like it is known.",
-        view=views.search,
-        answer=FoundTitles,
-        example=examples.FOUND,
-        query=SearchQuery,
-        example_query={"q": "cowbyo bebop", "limit": 3},
-        cacheable=True,
-    ),
-    Operation(
-        name="getAnime",
-        path="/anime/{anime_id}",
-        summary="What this server knows of a title",
-        description="Pictures are named only where they are of the hosts that this server's pages show pictures from.",
-        view=views.facts,
-        answer=Facts,
-        example=examples.FACTS,
-        example_query={"anime_id": 1},
-        problems=(errors.UnknownTitle,),
-        cacheable=True,
-    ),
-    Operation(
-        name="getNeighbours",
-        path="/anime/{anime_id}/neighbours",
-        summary="Which titles are near one",
-        description="What is nearest goes by how people scored, what is also liked by what they chose to watch.",
-        view=views.neighbours,
-        answer=Neighbours,
-        example=examples.NEIGHBOURS,
-        query=NeighboursQuery,
-        example_query={"anime_id": 1, "limit": 3},
-        problems=(errors.UnknownTitle,),
-        cacheable=True,
-    ),
-    Operation(
-        name="getTaste",
-        path="/taste",
-        summary="What a list on a site says about its owner's taste",
-        description="Scores are held against what people in general gave the same titles. With `sample=1` no site is "
-        "asked.",
-        view=views.taste_by_name,
-        answer=Profile,
-        example=examples.TASTE,
-        query=TasteQuery,
-        example_query={"sample": "1"},
-        problems=BY_NAME,
-    ),
-    Operation(
-        name="tasteOfList",
-        path="/taste",
-        summary="What a list that is sent says about its owner's taste",
-        description="No site is asked, and nothing of the list is kept.",
-        view=views.taste_of_list,
-        answer=Profile,
-        example=examples.TASTE,
-        body=ListBody,
-        example_body={"ratings": [{"anime_id": 1535, "score": 9}, {"anime_id": 269, "score": 6}]},
-    ),
-    Operation(
-        name="getModel",
-        path="/model",
-        summary="What lists are made with",
-        description="Lists change when the version does, and when the list that they are made from does.",
-        view=views.model,
-        answer=ModelFacts,
-        example=examples.MODEL,
-        cacheable=True,
-    ),
+def _operation(path: str, **facts: Any) -> Callable[[View], View]:  # noqa: ANN401  # the fields of Operation
+    """Make a view an operation."""
+
+    def add(view: View) -> View:
+        OPERATIONS.append(Operation(view=view, path=path, **facts))
+        return view
+
+    return add
+
+
+@_operation(
+    "/recommendations",
+    query=RecommendationsQuery,
+    example={"sample": "1", "n": 3, "genre": ["Action"]},
+    problems=BY_NAME,
 )
+def recommend(query: ListQuery) -> Listing:
+    """Recommend to someone whose list is on a site.
+
+    The options are those of the page, by the same names; a list is given by repeating its name. With `sample=1` no site
+    is asked.
+    """
+    preferences = preferences_of(query)
+    return listing(services().recommend(_list_ref(query).who, preferences), services().bundle())
+
+
+@_operation(
+    "/recommendations",
+    body=RecommendationsBody,
+    example={
+        "ratings": [{"anime_id": 1535, "score": 9}, {"anime_id": 9253, "score": 10, "status": "watching"}],
+        "n": 3,
+        "year_from": 2000,
+    },
+)
+def recommend_to_list(body: ListBody) -> Listing:
+    """Recommend from a list that is sent.
+
+    No site is asked, and nothing of the list is kept. A score of 0 means that there is none; without a status an entry
+    is completed. Whole numbers have no fraction: 9, not 9.0.
+    """
+    found = services().recommend(UserList.of(body.ratings), preferences_of(body))
+    return listing(found, services().bundle())
+
+
+@_operation("/anime", query=SearchQuery, example={"q": "cowbyo bebop", "limit": 3}, cacheable=True)
+def search_anime(query: SearchQuery) -> FoundTitles:
+    """Find titles by any of their names.
+
+    Any name, abbreviation or part of a name will do. What more people know comes first, where names match alike; names
+    that look alike are given only where none matches. No title, and a note, says that nothing like it is known.
+    """
+    bundle = services().bundle()
+    found = title_index(bundle).search(query.q, query.limit, adult=is_on(query.adult))
+    notes = () if found else (f"“{query.q}” is {not_found_phrase(bundle)}.",)
+    return FoundTitles(tuple(map(FoundTitle.of, found)), notes)
+
+
+@_operation("/anime/{anime_id}", example={"anime_id": 1}, problems=(errors.UnknownTitle,), cacheable=True)
+def get_anime(_: NoQuery, anime_id: int) -> Facts:
+    """What this server knows of a title.
+
+    Pictures are named only where they are of the hosts that this server's pages show pictures from.
+    """
+    bundle = services().bundle()
+    return Facts.of(title_of(anime_id, bundle), bundle)
+
+
+@_operation(
+    "/anime/{anime_id}/neighbours",
+    query=NeighboursQuery,
+    example={"anime_id": 1, "limit": 3},
+    problems=(errors.UnknownTitle,),
+    cacheable=True,
+)
+def get_neighbours(query: NeighboursQuery, anime_id: int) -> Neighbours:
+    """Which titles are near one.
+
+    What is nearest goes by how people scored, what is also liked by what they chose to watch.
+    """
+    bundle = services().bundle()
+    title_of(anime_id, bundle)  # raises where the title is unknown
+    adult = None if query.adult is UNSET else is_on(query.adult)
+    return Neighbours(
+        nearest=nearest(anime_id, bundle, query.limit, adult=adult),
+        also_liked=also_liked(anime_id, bundle, query.limit, adult=adult),
+        standing=standing(anime_id, bundle),
+    )
+
+
+@_operation("/taste", query=ListQuery, example={"sample": "1"}, problems=BY_NAME)
+def get_taste(query: ListQuery) -> Profile:
+    """What a list on a site says about its owner's taste.
+
+    Scores are held against what people in general gave the same titles. With `sample=1` no site is asked.
+    """
+    return _taste(_list_ref(query).fetched())
+
+
+@_operation(
+    "/taste", body=ListBody, example={"ratings": [{"anime_id": 1535, "score": 9}, {"anime_id": 269, "score": 6}]}
+)
+def taste_of_list(body: ListBody) -> Profile:
+    """What a list that is sent says about its owner's taste.
+
+    No site is asked, and nothing of the list is kept.
+    """
+    return _taste(UserList.of(body.ratings))
+
+
+@_operation("/model", example={}, cacheable=True)
+def get_model(_: NoQuery) -> ModelFacts:
+    """What lists are made with.
+
+    Lists change when the version does, and when the list that they are made from does.
+    """
+    return ModelFacts.of(services().bundle().model)
+
+
+def _list_ref(query: ListQuery) -> ListRef:
+    """The list that a query names; raises BadOption where it names none, or several."""
+    given = {name: value for name in LIST_PARAMETERS if (value := getattr(query, name)) not in (UNSET, ())}
+    if len(given) != 1:
+        raise errors.BadOption(
+            f"Exactly one of {', '.join(f'`{name}`' for name in LIST_PARAMETERS)} has to say whose list is meant."
+        )
+    return read_list_ref(MultiDict(given | {"source": query.source.value}))
+
+
+def _taste(user_list: UserList) -> Profile:
+    found = profile(user_list, services().bundle())
+    return msgspec.structs.replace(found, notes=(*found.notes, *list_notes(user_list)))

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Link
-from hakken.listing import ModelName
+from hakken.listing import EnglishTitle, Episodes, ModelName, Page, Type, Year
 from hakken.model import Model, Parameters
 from hakken.model.manifest import Sizes
 from hakken.neighbours import AlsoLiked, Neighbour, Standing
@@ -20,11 +20,11 @@ class FoundTitle(msgspec.Struct, frozen=True, kw_only=True):
 
     anime_id: Annotated[int, Meta(description="MyAnimeList id.")]
     title: Annotated[str, Meta(description="The main (romanised) title.")]
-    title_english: Annotated[str | None, Meta(description="The English title, where it differs from `title`.")]
-    type: Annotated[str | None, Meta(description="TV, Movie, OVA, Special, ONA or Music.")]
-    year: Annotated[int | None, Meta(description="Of the first episode.")]
-    episodes: Annotated[int | None, Meta(description="How many there are.")]
-    url: Annotated[str, Meta(description="The title's page on MyAnimeList.")]
+    title_english: EnglishTitle
+    type: Type
+    year: Year
+    episodes: Episodes
+    url: Page
 
     @classmethod
     def of(cls, anime: Anime) -> Self:
@@ -48,7 +48,7 @@ class FoundTitles(msgspec.Struct, frozen=True):
 class Facts(Anime, frozen=True, kw_only=True, omit_defaults=False):
     """All that this server knows of one title; a fact that it lacks is null, or empty."""
 
-    url: Annotated[str, Meta(description="The title's page on MyAnimeList.")]
+    url: Page
     recommendable: Annotated[
         bool,
         Meta(
@@ -97,6 +97,5 @@ class ModelFacts(ModelName, frozen=True, kw_only=True):
     @classmethod
     def of(cls, model: Model) -> Self:
         """The facts of a model."""
-        manifest = model.manifest
-        shared = (name for name in cls.__struct_fields__ if name != "version")
-        return cls(version=model.version, **{name: getattr(manifest, name) for name in shared})
+        shared = {name: getattr(model.manifest, name) for name in cls.__struct_fields__ if name != "version"}
+        return cls(version=model.version, **shared)
