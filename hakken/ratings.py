@@ -274,14 +274,6 @@ class Preferences(
             raise BadOption("The first year must not be after the last.")
 
 
-_KINDS: Mapping[Any, type] = {
-    inspect.IntType: int,
-    inspect.FloatType: float,
-    inspect.BoolType: bool,
-    inspect.StrType: str,
-}
-
-
 class Choice(NamedTuple):
     """A field of `Preferences` as forms, commands and the API need it.
 
@@ -308,10 +300,9 @@ class Choice(NamedTuple):
         info: Any = declared.type
         most = getattr(info, "max_length", 0)
         info = getattr(info, "item_type", info)
-        if isinstance(info, inspect.UnionType):  # with None
-            info = info.types[0]
-        kind = info.cls if isinstance(info, inspect.EnumType) else _KINDS[type(info)]
-        bounds = (info.ge, info.le) if kind in {int, float} else None
+        info = getattr(info, "types", [info])[0]  # a number or None
+        kind = int if isinstance(info, inspect.IntType) else str if most else type(field.default)
+        bounds = (info.ge, info.le) if hasattr(info, "ge") else None
         about = {**(declared.extra or {}), **(declared.extra_json_schema or {})}
         return cls(field.encode_name, kind, field.default, about, bounds, most)
 

@@ -2,9 +2,10 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from flask import Flask, Response, current_app, render_template, request
@@ -31,14 +32,6 @@ RESPONSIBLE = {
     "ours": "This is our fault; you did nothing wrong.",
 }
 """Who can fix a failure."""
-OTHER_WAYS = "Or upload your MyAnimeList export, or pick a few titles by hand: both need no other site."
-SOURCES = {
-    "mal": "MyAnimeList's official API",
-    "jikan": "Jikan, an unofficial API for MyAnimeList",
-    "load_json": "MyAnimeList's list pages",
-    "anilist": "AniList",
-}
-"""Names of the sources for visitors, by their names in settings."""
 
 
 class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,11 +43,11 @@ class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         advice: what to do about it, each in a sentence or two.
         responsible: who can fix it.
         happened: what happened; empty where the error's own message says it.
-        other_ways: whether the advice ends with the ways that need no site, of which the upload is the best next step.
-        upload_first: whether the upload is the best next step.
+        upload_first: whether the upload, which needs no site, is the best next step.
+        other_ways: whether it is, and the page says so.
         form: whether trying again makes sense, so that the page has the form.
         choices: whether the cause is a preference, not the list.
-        title: the heading for a program; by default the page's own.
+        title: the heading for a program, where the page's own doesn't suit it.
     """
 
     status: int
@@ -62,21 +55,16 @@ class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     advice: tuple[str, ...]
     responsible: Literal["yours", "sites", "nobodys", "not_set_up", "ours"] = "yours"
     happened: str = ""
-    other_ways: bool = False
     upload_first: bool = False
+    other_ways: bool = False
     form: bool = True
     choices: bool = False
     title: str = ""
 
-    def __post_init__(self) -> None:
-        given: dict[str, Any] = {"title": self.title or self.heading}
-        if self.other_ways:
-            given |= {"advice": (*self.advice, OTHER_WAYS), "upload_first": True}
-        for name, value in given.items():
-            msgspec.structs.force_setattr(self, name, value)
 
-
-def _read_failures() -> dict[type[Exception], Failure]:
+@lru_cache(maxsize=1)
+def failures() -> dict[type[Exception], Failure]:
+    """All failures by the class of their error."""
     texts = Path(__file__).with_name("failures.toml").read_bytes()
     by_name = msgspec.toml.decode(texts, type=dict[str, Failure])
     found = {getattr(errors, name, None) or getattr(exceptions, name): one for name, one in by_name.items()}
@@ -85,10 +73,6 @@ def _read_failures() -> dict[type[Exception], Failure]:
         RequestEntityTooLarge: found[errors.ExportTooLarge],
         InternalServerError: found[errors.HakkenError],
     }
-
-
-FAILURES = _read_failures()
-"""All failures by the class of their error."""
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -123,15 +107,21 @@ def problem_name(kind: type[Exception]) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", getattr(kind, "public_name", kind.__name__)).lower()
 
 
-def problem_type(kind: type[Exception]) -> str:
-    """The `type` of the problem that a kind of error is."""
+def problem_of(kind: type[Exception], detail: str, tried: Sequence[Tried] = ()) -> Problem:
+    """The problem that a kind of error is."""
+    failure = failures()[kind]
+    title = failure.title or failure.heading
+    return Problem(type=_type_of(kind), title=title, status=failure.status, detail=detail, tried=tuple(tried))
+
+
+def _type_of(kind: type[Exception]) -> str:
     return f"{EXPLAINED}#{problem_name(kind)}"
 
 
 def register_error_pages(app: Flask) -> None:
     """Answer every failure with a page, or a problem, of its own."""
-    app.register_error_handler(errors.HakkenError, _on_hakken_error)
-    app.register_error_handler(HTTPException, _on_http_error)
+    app.register_error_handler(errors.HakkenError, _respond)
+    app.register_error_handler(HTTPException, _respond)
 
 
 def kind_of(error: Exception) -> type[Exception]:
@@ -140,75 +130,51 @@ def kind_of(error: Exception) -> type[Exception]:
     if isinstance(error, errors.AllSourcesFailed) and len(kinds := {type(why) for _, why in error.tried}) == 1:
         # All sources, or the only one, failed in the same way: that failure's page says more.
         kind = kinds.pop()
-    others = InternalServerError if (getattr(error, "code", None) or 500) >= 500 else BadRequest  # noqa: PLR2004  # classes of status
-    return next((each for each in kind.__mro__ if each in FAILURES), others)
+    others = BadRequest if str(getattr(error, "code", "")).startswith("4") else InternalServerError
+    return next((each for each in kind.__mro__ if each in failures()), others)
 
 
-def _on_hakken_error(error: errors.HakkenError) -> ResponseReturnValue:
-    kind = kind_of(error)
-    failure = FAILURES[kind]
-    unexpected = kind is errors.HakkenError
-    if failure.responsible == "ours":
-        current_app.logger.error("%s: %s", type(error).__name__, error, exc_info=error if unexpected else None)
-    return _respond(
-        failure,
-        InternalServerError if unexpected else kind,
-        failure.happened or str(error),
-        headers=_retry_after(error),
-        form_values=lambda: read_form_values(request.values) if failure.form else FormValues(),
-        tried=error.tried if isinstance(error, errors.AllSourcesFailed) else (),
-    )
-
-
-def _retry_after(error: errors.HakkenError) -> dict[str, str]:
-    """The header that says when to try again, where a site said so; of several sites, the earliest."""
-    failed = [why for _, why in error.tried] if isinstance(error, errors.AllSourcesFailed) else [error]
-    times = [getattr(why, "retry_after", None) for why in failed]
-    known = [seconds for seconds in times if seconds is not None and math.isfinite(seconds)]
-    return {"Retry-After": str(max(1, math.ceil(min(known))))} if known else {}
-
-
-def _on_http_error(error: HTTPException) -> ResponseReturnValue:
-    """Respond to an error that Flask or Werkzeug raised, with the headers it came with, such as Allow."""
-    kind = kind_of(error)
-    failure = FAILURES[kind]
-    limit = services().settings.max_upload_mb
-    happened = failure.happened or f"A file may have at most {limit} MB, and what was sent is larger."
-    # Without the form's values: reading them may be what failed.
-    return _respond(failure, kind, happened, status=error.code, headers=dict(error.get_headers(request.environ)))
-
-
-def _respond(
-    failure: Failure,
-    kind: type[Exception],
-    happened: str,
-    *,
-    headers: Mapping[str, str],
-    status: int | None = None,
-    form_values: Callable[[], FormValues] = FormValues,
-    tried: Sequence[tuple[str, errors.SiteError]] = (),
-) -> ResponseReturnValue:
+def _respond(error: errors.HakkenError | HTTPException) -> ResponseReturnValue:
     """Write a problem where a program asked, otherwise a page."""
-    status = status or failure.status
+    kind = kind_of(error)
+    failure = failures()[kind]
+    tried = error.tried if isinstance(error, errors.AllSourcesFailed) else ()
+    status, happened = failure.status, failure.happened or str(error)
+    if isinstance(error, HTTPException):
+        status, headers = error.code or status, dict(error.get_headers(request.environ))  # such as Allow
+        if isinstance(error, RequestEntityTooLarge):
+            limit = services().settings.max_upload_mb
+            happened = f"A file may have at most {limit} MB, and what was sent is larger."
+    else:
+        headers = _retry_after([why for _, why in tried] or [error])
+        if failure.responsible == "ours":
+            trace = error if kind is errors.HakkenError else None  # any other is expected
+            current_app.logger.error("%s: %s", type(error).__name__, error, exc_info=trace)
     if request.path.startswith(API):
-        problem = Problem(
-            type=problem_type(kind),
-            title=failure.title,
-            status=status,
-            detail=happened,
-            tried=tuple(Tried(name, problem_type(type(why)), str(why)) for name, why in tried),
+        problem = problem_of(
+            InternalServerError if kind is errors.HakkenError else kind,
+            happened,
+            [Tried(name, _type_of(type(why)), str(why)) for name, why in tried],
         )
-        response = Response(readable(problem), status, headers)
-        response.content_type = MEDIA_TYPE
+        answer = readable(msgspec.structs.replace(problem, status=status))
+        response = Response(answer, status, headers, content_type=MEDIA_TYPE)
         response.cache_control.no_store = True
         return response
-    named = [(SOURCES.get(name, name), str(why)) for name, why in tried]
+    # To read a form's values may be what failed with an error of Werkzeug's.
+    readable_form = failure.form and isinstance(error, errors.HakkenError)
     page = render_template(
         "error.html",
         failure=failure,
         responsible=RESPONSIBLE[failure.responsible],
         happened=happened,
-        tried=named,
-        form_values=form_values(),
+        tried=tried,
+        form_values=read_form_values(request.values) if readable_form else FormValues(),
     )
-    return page, status, dict(headers)
+    return page, status, headers
+
+
+def _retry_after(failed: Sequence[Exception]) -> dict[str, str]:
+    """The header that says when to try again, where a site said so; of several sites, the earliest."""
+    times = [getattr(why, "retry_after", None) for why in failed]
+    known = [seconds for seconds in times if seconds is not None and math.isfinite(seconds)]
+    return {"Retry-After": str(max(1, math.ceil(min(known))))} if known else {}

@@ -23,7 +23,7 @@ from hakken.ratings import (
     UserList,
     Username,
 )
-from hakken.web.error_pages import FAILURES, RESPONSIBLE, kind_of
+from hakken.web.error_pages import RESPONSIBLE, failures, kind_of
 from hakken.web.template_filters import judged_by, studio
 from tests.fake_services import BARE, BEBOP, CDN, MADE, SAMPLE, SPIRITED, FakeServices, item, upload, words, words_of
 
@@ -456,7 +456,7 @@ def test_each_failure_has_a_page(
     assert page.status_code == status
     assert "This is what's wrong." in words(page)
     assert advice in words(page)
-    assert RESPONSIBLE[FAILURES[kind].responsible] in words(page)
+    assert RESPONSIBLE[failures()[kind].responsible] in words(page)
     assert 'id="username"' in page.text
     assert 'id="export"' in page.text
     assert 'content="noindex"' in page.text

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from functools import partial
 from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
@@ -10,15 +11,17 @@ from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
 from hakken.listing import readable
+from hakken.ratings import MAX_ANIME_ID
 from hakken.web.api.openapi import Schema, document, example_of, problems_of
 from hakken.web.api.operations import CACHED_FOR, OPERATIONS, ROOT
 from hakken.web.api.request_parsing import JSON
-from hakken.web.error_pages import FAILURES, RESPONSIBLE, problem_name
+from hakken.web.error_pages import RESPONSIBLE, failures, problem_name
 from hakken.web.responses import cache_publicly
 
 api = Blueprint("api", __name__, url_prefix=ROOT)
-for _operation in OPERATIONS:
-    api.add_url_rule(_operation.rule, _operation.name, _operation.respond, methods=[_operation.method])
+for _one in OPERATIONS:
+    _rule = _one.path.replace("{anime_id}", f"<int(min=1, max={MAX_ANIME_ID}):anime_id>")
+    api.add_url_rule(_rule, _one.name, _one.respond, methods=[_one.method])
 
 
 def register_api(app: Flask) -> None:
@@ -46,33 +49,29 @@ def openapi() -> Response:
 @api.get("/")
 def about() -> ResponseReturnValue:
     """Show the document as a page."""
-    possible = {kind for operation in OPERATIONS for kind in problems_of(operation)}
     problems = {
         problem_name(kind): (example_of(kind), RESPONSIBLE[failure.responsible])
-        for kind, failure in FAILURES.items()
-        if kind in possible or issubclass(kind, HTTPException)
+        for kind, failure in failures().items()
+        if issubclass(kind, HTTPException) or any(kind in problems_of(one) for one in OPERATIONS)
     }
     bodies = {one.body.__name__ for one in OPERATIONS if one.body}
+    pretty = partial(json.dumps, indent=2, ensure_ascii=False)
     return render_template(
-        "api.html", openapi=document(), bodies=bodies, problems=problems, root=ROOT, curl=_curl, pretty=_pretty
+        "api.html", openapi=document(), bodies=bodies, problems=problems, root=ROOT, curl=_curl, pretty=pretty
     )
 
 
 def _curl(path: str, operation: Schema) -> str:
     """A command that sends the example of an operation."""
-    address = f"{request.root_url.rstrip('/')}{path}"
     examples = {one["name"]: one["example"] for one in operation["parameters"] if "example" in one}
-    for name in [name for name in examples if f"{{{name}}}" in address]:
-        address = address.replace(f"{{{name}}}", str(examples.pop(name)))
-    command = f"curl {shlex.quote(address + (f'?{urlencode(examples, doseq=True)}' if examples else ''))}"
+    address = request.root_url.rstrip("/") + path.format(**examples)
+    if query := {name: value for name, value in examples.items() if f"{{{name}}}" not in path}:
+        address = f"{address}?{urlencode(query, doseq=True)}"
+    command = f"curl {shlex.quote(address)}"
     if "requestBody" not in operation:
         return command
     data = shlex.quote(json.dumps(operation["requestBody"]["content"][JSON]["example"]))
     return f"{command} -H 'Content-Type: application/json' \\\n  -d {data}"
-
-
-def _pretty(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 @api.get("/problems")

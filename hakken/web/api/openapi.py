@@ -1,24 +1,17 @@
 """The API's OpenAPI document, made from the operations and their structs: what is checked is what is documented."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from werkzeug.exceptions import (
-    BadRequest,
-    InternalServerError,
-    RequestEntityTooLarge,
-    RequestTimeout,
-    TooManyRequests,
-    UnsupportedMediaType,
-)
+from werkzeug import exceptions as http
 
 from hakken import errors
 from hakken.web.api.operations import CACHED_FOR, OPERATIONS, ROOT, Operation
-from hakken.web.api.request_parsing import JSON, TitlePath
-from hakken.web.error_pages import FAILURES, MEDIA_TYPE, Problem, problem_name, problem_type
+from hakken.web.api.request_parsing import JSON, ListQuery, TitlePath
+from hakken.web.error_pages import MEDIA_TYPE, Problem, failures, problem_name, problem_of
 
 Schema = dict[str, Any]
 Struct = type[msgspec.Struct]
@@ -29,9 +22,8 @@ ABOUT = (
     "that is unknown is refused, for a typo would silently change the answer; a parameter without a value counts as "
     "left out. Failures are problems as RFC 9457 has them. Pages of other origins may GET all of it."
 )
-ANY_QUERY = (errors.BadOption, TooManyRequests, InternalServerError)
-ANY_MODEL = (errors.ModelError, errors.ServerBusy)
-ANY_BODY = (errors.BadBody, BadRequest, RequestTimeout, RequestEntityTooLarge, UnsupportedMediaType)
+ALWAYS = (errors.BadOption, http.TooManyRequests, http.InternalServerError, errors.ModelError, errors.ServerBusy)
+BODY = (errors.BadBody, http.BadRequest, http.RequestTimeout, http.RequestEntityTooLarge, http.UnsupportedMediaType)
 WITHOUT_DEFAULTS = frozenset(("Problem", "Related"))
 """Schemas of answers that leave out what they lack; all others are written in full."""
 
@@ -50,10 +42,7 @@ def document() -> Schema:
     schemas |= sent
     paths: dict[str, Schema] = {}
     for operation in OPERATIONS:
-        parameters = [*_parameters(TitlePath, "path", schemas)] if "{anime_id}" in operation.path else []
-        parameters += _parameters(operation.query, "query", schemas)
-        described = _described(operation, parameters)
-        paths.setdefault(f"{ROOT}{operation.path}", {})[operation.method.lower()] = described
+        paths.setdefault(ROOT + operation.path, {})[operation.method.lower()] = _described(operation, schemas)
     made: Schema = {
         "openapi": "3.1.0",
         "info": {
@@ -69,18 +58,21 @@ def document() -> Schema:
     return as_json
 
 
-def problems_of(operation: Operation) -> tuple[type[Exception], ...]:
+def problems_of(operation: Operation) -> list[type[Exception]]:
     """All kinds of errors that an operation may have."""
-    return (*ANY_QUERY, *(ANY_BODY if operation.body else ()), *operation.problems, *ANY_MODEL)
+    found: list[type[Exception]] = [*ALWAYS, *(BODY if operation.body else ())]
+    if issubclass(operation.query, ListQuery):  # a list is fetched, or encoded in the address
+        fetching = [kind for kind in failures() if issubclass(kind, errors.SourceError)]
+        found += [kind for kind in fetching if not issubclass(kind, errors.ExportError)]
+        found += [errors.BadUsername, errors.BadList]
+    return [*found, errors.UnknownTitle] if "{anime_id}" in operation.path else found
 
 
 def example_of(kind: type[Exception]) -> Problem:
     """A problem as it may look; its detail is what the kind of problem is, in a sentence or two."""
-    failure = FAILURES[kind]
-    explained = failure.happened or "The body is larger than an uploaded file may be."
     if issubclass(kind, errors.HakkenError):
-        explained = _in_one_line((kind.__doc__ or "").partition("Attributes:")[0])
-    return Problem(type=problem_type(kind), title=failure.title, status=failure.status, detail=explained)
+        return problem_of(kind, _in_one_line((kind.__doc__ or "").partition("Attributes:")[0]))
+    return problem_of(kind, failures()[kind].happened or "The body is larger than an uploaded file may be.")
 
 
 def _in_one_line(text: str) -> str:
@@ -95,54 +87,47 @@ def _schemas(kinds: Sequence[Struct]) -> dict[str, Schema]:
     return schemas
 
 
-def _parameters(kind: Struct, location: str, schemas: dict[str, Schema]) -> list[Schema]:
+def _parameters(kind: Struct, location: str, operation: Operation, schemas: dict[str, Schema]) -> Iterator[Schema]:
     """The fields of a struct as parameters in "query" or "path"; the schemas of types in them join the others."""
     found = _schemas([kind])
     schema = found.pop(kind.__name__)
     schemas |= found
-    parameters = []
     for name, one in schema["properties"].items():
-        required = name in schema["required"]
-        parameter = {"name": name, "in": location, "required": required}
-        if not required:
+        parameter = {"name": name, "in": location, "required": name in schema["required"]}
+        if not parameter["required"]:
             parameter["allowEmptyValue"] = True
-        parameters.append(parameter | {"description": one.pop("description"), "schema": one})
-    return parameters
+        if operation.body is None and name in operation.example:
+            parameter["example"] = operation.example[name]
+        yield parameter | {"description": one.pop("description"), "schema": one}
 
 
-def _described(operation: Operation, parameters: list[Schema]) -> Schema:
+def _described(operation: Operation, schemas: dict[str, Schema]) -> Schema:
     summary, _, description = (operation.view.__doc__ or "").partition("\n")
+    parameters = [*_parameters(TitlePath, "path", operation, schemas)] if "{anime_id}" in operation.path else []
     described: Schema = {
         "operationId": operation.name,
         "summary": summary.rstrip("."),
         "description": _in_one_line(description),
-        "parameters": parameters,
+        "parameters": [*parameters, *_parameters(operation.query, "query", operation, schemas)],
     }
-    if operation.body is None:
-        for one in parameters:
-            if one["name"] in operation.example:
-                one["example"] = operation.example[one["name"]]
-    else:
+    if operation.body is not None:
         content = {"schema": _reference(operation.body), "example": operation.example}
         described["requestBody"] = {"required": True, "content": {JSON: content}}
-    by_status: dict[int, list[type[Exception]]] = {}
-    for kind in problems_of(operation):
-        by_status.setdefault(FAILURES[kind].status, []).append(kind)
-    problems = {str(status): _problem_response(status, kinds) for status, kinds in sorted(by_status.items())}
-    return described | {"responses": _answers(operation) | problems}
-
-
-def _answers(operation: Operation) -> Schema:
     caching = f"Anyone may keep it for {CACHED_FOR} seconds." if operation.cacheable else "Nobody may keep it."
     answer: Schema = {
         "description": (operation.answer.__doc__ or "").partition("\n")[0],
         "headers": {"Cache-Control": _header(caching)},
         "content": {JSON: {"schema": _reference(operation.answer), "example": _examples()[operation.answer.__name__]}},
     }
-    if not operation.cacheable:
-        return {"200": answer}
-    answer["headers"]["ETag"] = _header("Changes when the answer does.")
-    return {"200": answer, "304": {"description": "The answer is still the one that has the ETag in If-None-Match."}}
+    responses = {"200": answer}
+    if operation.cacheable:
+        answer["headers"]["ETag"] = _header("Changes when the answer does.")
+        responses["304"] = {"description": "The answer is still the one that has the ETag in If-None-Match."}
+    by_status: dict[int, list[type[Exception]]] = {}
+    for kind in problems_of(operation):
+        by_status.setdefault(failures()[kind].status, []).append(kind)
+    problems = {str(status): _problem_response(status, kinds) for status, kinds in sorted(by_status.items())}
+    return described | {"responses": responses | problems}
 
 
 @lru_cache(maxsize=1)

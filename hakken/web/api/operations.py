@@ -7,17 +7,18 @@ any error that the pages have: `BadOption` where an option is unknown to the cat
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
 from flask import Response, request
 from msgspec import UNSET
 from werkzeug.datastructures import MultiDict
 
-from hakken import errors
+from hakken.catalogue import Link
+from hakken.errors import BadOption
 from hakken.listing import Listing, listing, readable
 from hakken.neighbours import also_liked, nearest, standing
-from hakken.ratings import MAX_ANIME_ID, UserList
+from hakken.ratings import UserList
 from hakken.recommend import list_notes
 from hakken.taste import Profile, profile
 from hakken.web.anime_page import title_of
@@ -36,44 +37,35 @@ from hakken.web.api.request_parsing import (
     read_query,
 )
 from hakken.web.api.response_types import Facts, FoundTitle, FoundTitles, ModelFacts, Neighbours
-from hakken.web.error_pages import FAILURES
+from hakken.web.external_links import picture_address, watch_links
 from hakken.web.list_request import ListRef, read_list_ref
 from hakken.web.picks_page import not_found_phrase, title_index
 from hakken.web.responses import cache_publicly
 from hakken.web.services import services
 
-View = TypeVar("View", bound=Callable[..., msgspec.Struct])
-
 ROOT = "/api/v1"
 CACHED_FOR = 300
 """Seconds for which anyone may cache what says nothing about a person; a new model shows that much later."""
-LIST_PARAMETERS = ("username", "sample", "pick", "list")
-"""The parameters of which exactly one has to name a list."""
-FETCHING = [one for one in FAILURES if issubclass(one, errors.SourceError) and not issubclass(one, errors.ExportError)]
-BY_NAME = (errors.BadUsername, *FETCHING, errors.BadList)
-"""Problems where a list is fetched, or encoded in an address."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Operation:
     """One operation of the API.
 
     Attributes:
         view: makes the answer from the query or body and the path's parameters; its docstring is the documentation.
         path: below `ROOT`, with parameters in braces.
+        example: parameters, including those of the path, name → value; or a body.
         query: type of the query parameters.
         body: type of the body; an operation with one is a POST.
-        example: parameters for an example, including those of the path, name → value; or a body for one.
-        problems: kinds of errors it may have, beside those that all operations may have.
         cacheable: whether anyone may cache the answer: it depends on nothing but the address.
     """
 
     view: Callable[..., msgspec.Struct]
     path: str
+    example: Mapping[str, Any]
     query: type[msgspec.Struct] = NoQuery
     body: type[msgspec.Struct] | None = None
-    example: Mapping[str, Any]
-    problems: tuple[type[Exception], ...] = ()
     cacheable: bool = False
 
     @property
@@ -91,11 +83,6 @@ class Operation:
     def method(self) -> str:
         """Its HTTP method."""
         return "GET" if self.body is None else "POST"
-
-    @property
-    def rule(self) -> str:
-        """Its path as Flask has it."""
-        return self.path.replace("{anime_id}", f"<int(min=1, max={MAX_ANIME_ID}):anime_id>")
 
     def respond(self, **path: int) -> Response:
         """Respond to the current request.
@@ -115,25 +102,6 @@ class Operation:
         return response
 
 
-OPERATIONS: list[Operation] = []
-
-
-def _operation(path: str, **facts: Any) -> Callable[[View], View]:  # noqa: ANN401  # the fields of Operation
-    """Make a view an operation."""
-
-    def add(view: View) -> View:
-        OPERATIONS.append(Operation(view=view, path=path, **facts))
-        return view
-
-    return add
-
-
-@_operation(
-    "/recommendations",
-    query=RecommendationsQuery,
-    example={"sample": "1", "n": 3, "genre": ["Action"]},
-    problems=BY_NAME,
-)
 def recommend(query: ListQuery) -> Listing:
     """Recommend to someone whose list is on a site.
 
@@ -144,15 +112,6 @@ def recommend(query: ListQuery) -> Listing:
     return listing(services().recommend(_list_ref(query).who, preferences), services().bundle())
 
 
-@_operation(
-    "/recommendations",
-    body=RecommendationsBody,
-    example={
-        "ratings": [{"anime_id": 1535, "score": 9}, {"anime_id": 9253, "score": 10, "status": "watching"}],
-        "n": 3,
-        "year_from": 2000,
-    },
-)
 def recommend_to_list(body: ListBody) -> Listing:
     """Recommend from a list that is sent.
 
@@ -163,7 +122,6 @@ def recommend_to_list(body: ListBody) -> Listing:
     return listing(found, services().bundle())
 
 
-@_operation("/anime", query=SearchQuery, example={"q": "cowbyo bebop", "limit": 3}, cacheable=True)
 def search_anime(query: SearchQuery) -> FoundTitles:
     """Find titles by any of their names.
 
@@ -173,26 +131,25 @@ def search_anime(query: SearchQuery) -> FoundTitles:
     bundle = services().bundle()
     found = title_index(bundle).search(query.q, query.limit, adult=is_on(query.adult))
     notes = () if found else (f"“{query.q}” is {not_found_phrase(bundle)}.",)
-    return FoundTitles(tuple(map(FoundTitle.of, found)), notes)
+    return FoundTitles(msgspec.convert(found, tuple[FoundTitle, ...], from_attributes=True), notes)
 
 
-@_operation("/anime/{anime_id}", example={"anime_id": 1}, problems=(errors.UnknownTitle,), cacheable=True)
 def get_anime(_: NoQuery, anime_id: int) -> Facts:
     """What this server knows of a title.
 
     Pictures are named only where they are of the hosts that this server's pages show pictures from.
     """
     bundle = services().bundle()
-    return Facts.of(title_of(anime_id, bundle), bundle)
+    anime = title_of(anime_id, bundle)
+    shown = msgspec.structs.asdict(anime) | {
+        "picture": picture_address(anime.picture, services().settings.pictures_from),
+        "relations": anime.relations and tuple(related for related in anime.relations if related.likely),
+        "streaming": tuple(Link(one.service, one.url) for one in watch_links(anime.streaming)),
+    }
+    known = bundle.model.rows_of([anime_id])[1]
+    return Facts(**shown, url=anime.url, recommendable=bool(known.all()))
 
 
-@_operation(
-    "/anime/{anime_id}/neighbours",
-    query=NeighboursQuery,
-    example={"anime_id": 1, "limit": 3},
-    problems=(errors.UnknownTitle,),
-    cacheable=True,
-)
 def get_neighbours(query: NeighboursQuery, anime_id: int) -> Neighbours:
     """Which titles are near one.
 
@@ -208,7 +165,6 @@ def get_neighbours(query: NeighboursQuery, anime_id: int) -> Neighbours:
     )
 
 
-@_operation("/taste", query=ListQuery, example={"sample": "1"}, problems=BY_NAME)
 def get_taste(query: ListQuery) -> Profile:
     """What a list on a site says about its owner's taste.
 
@@ -217,9 +173,6 @@ def get_taste(query: ListQuery) -> Profile:
     return _taste(_list_ref(query).fetched())
 
 
-@_operation(
-    "/taste", body=ListBody, example={"ratings": [{"anime_id": 1535, "score": 9}, {"anime_id": 269, "score": 6}]}
-)
 def taste_of_list(body: ListBody) -> Profile:
     """What a list that is sent says about its owner's taste.
 
@@ -228,25 +181,62 @@ def taste_of_list(body: ListBody) -> Profile:
     return _taste(UserList.of(body.ratings))
 
 
-@_operation("/model", example={}, cacheable=True)
 def get_model(_: NoQuery) -> ModelFacts:
     """What lists are made with.
 
     Lists change when the version does, and when the list that they are made from does.
     """
-    return ModelFacts.of(services().bundle().model)
+    model = services().bundle().model
+    told = {name: getattr(model.manifest, name) for name in ModelFacts.__struct_fields__ if name != "version"}
+    return ModelFacts(version=model.version, **told)
 
 
 def _list_ref(query: ListQuery) -> ListRef:
     """The list that a query names; raises BadOption where it names none, or several."""
-    given = {name: value for name in LIST_PARAMETERS if (value := getattr(query, name)) not in (UNSET, ())}
+    names = ("username", "sample", "pick", "list")
+    given = {name: value for name in names if (value := getattr(query, name)) not in (UNSET, ())}
     if len(given) != 1:
-        raise errors.BadOption(
-            f"Exactly one of {', '.join(f'`{name}`' for name in LIST_PARAMETERS)} has to say whose list is meant."
-        )
+        raise BadOption("Exactly one of `username`, `sample`, `pick`, `list` has to say whose list is meant.")
     return read_list_ref(MultiDict(given | {"source": query.source.value}))
 
 
 def _taste(user_list: UserList) -> Profile:
     found = profile(user_list, services().bundle())
     return msgspec.structs.replace(found, notes=(*found.notes, *list_notes(user_list)))
+
+
+OPERATIONS = (
+    Operation(
+        recommend,
+        "/recommendations",
+        {"sample": "1", "n": 3, "genre": ["Action"]},
+        query=RecommendationsQuery,
+    ),
+    Operation(
+        recommend_to_list,
+        "/recommendations",
+        {
+            "ratings": [{"anime_id": 1535, "score": 9}, {"anime_id": 9253, "score": 10, "status": "watching"}],
+            "n": 3,
+            "year_from": 2000,
+        },
+        body=RecommendationsBody,
+    ),
+    Operation(search_anime, "/anime", {"q": "cowbyo bebop", "limit": 3}, query=SearchQuery, cacheable=True),
+    Operation(get_anime, "/anime/{anime_id}", {"anime_id": 1}, cacheable=True),
+    Operation(
+        get_neighbours,
+        "/anime/{anime_id}/neighbours",
+        {"anime_id": 1, "limit": 3},
+        query=NeighboursQuery,
+        cacheable=True,
+    ),
+    Operation(get_taste, "/taste", {"sample": "1"}, query=ListQuery),
+    Operation(
+        taste_of_list,
+        "/taste",
+        {"ratings": [{"anime_id": 1535, "score": 9}, {"anime_id": 269, "score": 6}]},
+        body=ListBody,
+    ),
+    Operation(get_model, "/model", {}, cacheable=True),
+)

@@ -133,11 +133,12 @@ def preferences_of(options: msgspec.Struct) -> Preferences:
     Raises:
         BadOption: two of them don't go together.
     """
-    chosen: dict[str, Any] = {}
-    for one in msgspec.structs.fields(Preferences):
-        value = getattr(options, one.name)
-        if value is not UNSET:
-            chosen[one.name] = is_on(value) if value in get_args(Switch) else value
+    chosen: dict[str, Any] = {field: getattr(options, field) for field in Preferences.__struct_fields__}
+    for field, value in tuple(chosen.items()):
+        if value is UNSET:
+            del chosen[field]
+        elif value in get_args(Switch):
+            chosen[field] = is_on(value)
     return Preferences(**chosen)
 
 

@@ -1,18 +1,15 @@
 """What the API answers, beside lists and taste: titles, neighbours and the model."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from hakken.bundle import ModelBundle
-from hakken.catalogue import Anime, Link
+from hakken.catalogue import Anime
 from hakken.listing import EnglishTitle, Episodes, ModelName, Page, Type, Year
-from hakken.model import Model, Parameters
+from hakken.model import Parameters
 from hakken.model.manifest import Sizes
 from hakken.neighbours import AlsoLiked, Neighbour, Standing
-from hakken.web.external_links import picture_address, watch_links
-from hakken.web.services import services
 
 
 class FoundTitle(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,11 +22,6 @@ class FoundTitle(msgspec.Struct, frozen=True, kw_only=True):
     year: Year
     episodes: Episodes
     url: Page
-
-    @classmethod
-    def of(cls, anime: Anime) -> Self:
-        """The facts of a search result."""
-        return cls(**{name: getattr(anime, name) for name in cls.__struct_fields__})
 
 
 class FoundTitles(msgspec.Struct, frozen=True):
@@ -55,17 +47,6 @@ class Facts(Anime, frozen=True, kw_only=True, omit_defaults=False):
             description="Whether the model knows the title, if only by its attributes, so that it can be recommended."
         ),
     ]
-
-    @classmethod
-    def of(cls, anime: Anime, bundle: ModelBundle) -> Self:
-        """The facts of a title; its external addresses are checked as for the pages."""
-        shown = msgspec.structs.asdict(anime) | {
-            "picture": picture_address(anime.picture, services().settings.pictures_from),
-            "relations": anime.relations and tuple(related for related in anime.relations if related.likely),
-            "streaming": tuple(Link(one.service, one.url) for one in watch_links(anime.streaming)),
-        }
-        _, rows = bundle.model.rows_of([anime.anime_id])
-        return cls(**shown, url=anime.url, recommendable=bool(rows.all()))
 
 
 class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,9 +74,3 @@ class ModelFacts(ModelName, frozen=True, kw_only=True):
     mu: Annotated[float, Meta(description="Mean of all ratings that it was trained on.")]
     sizes: Annotated[Sizes, Meta(description="How much it was made from, and how much it holds.")]
     parameters: Annotated[Parameters, Meta(description="Its hyper-parameters.")]
-
-    @classmethod
-    def of(cls, model: Model) -> Self:
-        """The facts of a model."""
-        shared = {name: getattr(model.manifest, name) for name in cls.__struct_fields__ if name != "version"}
-        return cls(version=model.version, **shared)
