@@ -5,6 +5,7 @@ import re
 from io import BytesIO
 from urllib.parse import parse_qsl, urlsplit
 
+import click
 import msgspec
 import pytest
 from flask.testing import FlaskClient
@@ -13,6 +14,7 @@ from werkzeug.datastructures import MultiDict
 from ars_app import create_app
 from hakken import errors
 from hakken.bundle import ModelBundle
+from hakken.cli.options import preference_options, preferences_of
 from hakken.config import Settings
 from hakken.ratings import (
     CHOICES,
@@ -99,6 +101,21 @@ def test_every_preference_can_be_written_and_read_again() -> None:
     for popularity in (-1.0, 1e-05, 0.35, 1.0):
         given = Preferences(popularity=popularity)
         assert read_preferences(MultiDict(preferences_to_fields(given))) == given
+
+
+def test_every_preference_is_an_option_of_the_commands() -> None:
+    found: list[Preferences] = []
+    command = click.command()(preference_options(lambda **chosen: found.append(preferences_of(chosen))))
+    arguments: list[str] = []
+    for field, choice in CHOICES.items():
+        value = getattr(EVERYTHING, field)
+        name = "-n" if field == "n" else f"--{choice.name.replace('_', '-')}"
+        for one in value if choice.most else (value,):
+            arguments += [name] if one is True else [name, str(one)]
+
+    for given in ([], arguments, ["--no-franchise", "--hide-planned"]):
+        command.main(given, standalone_mode=False)
+    assert found == [Preferences(), EVERYTHING, Preferences(franchise=FranchiseRule.ALL, planned=Planned.HIDE)]
 
 
 IDS = "must be a whole number from 1 to 2147483647."
