@@ -49,10 +49,11 @@ def openapi() -> Response:
 @api.get("/")
 def about() -> ResponseReturnValue:
     """Show the document as a page."""
+    possible = {kind for one in OPERATIONS for kind in problems_of(one)}
     problems = {
         problem_name(kind): (example_of(kind), RESPONSIBLE[failure.responsible])
         for kind, failure in failures().items()
-        if issubclass(kind, HTTPException) or any(kind in problems_of(one) for one in OPERATIONS)
+        if issubclass(kind, HTTPException) or kind in possible
     }
     bodies = {one.body.__name__ for one in OPERATIONS if one.body}
     pretty = partial(json.dumps, indent=2, ensure_ascii=False)

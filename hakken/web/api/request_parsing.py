@@ -3,6 +3,7 @@
 msgspec validates by these structs, and the OpenAPI document is made from them.
 """
 
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
@@ -148,7 +149,7 @@ def read_query(kind: type[S], values: MultiDict[str, str]) -> S:
     Raises:
         BadOption: one is unknown, given twice or out of its range, or one that is needed is missing.
     """
-    repeatable = {one.encode_name: one.default == () for one in msgspec.structs.fields(kind)}
+    repeatable = _repeatable(kind)
     given: dict[str, str | list[str]] = {}
     for name, texts in values.lists():
         stated = [text for text in texts if text]
@@ -162,6 +163,12 @@ def read_query(kind: type[S], values: MultiDict[str, str]) -> S:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         raise BadOption(_sentence(error)) from error
+
+
+@lru_cache(maxsize=16)
+def _repeatable(kind: type[msgspec.Struct]) -> dict[str, bool]:
+    """Each parameter, and whether it may be repeated."""
+    return {one.encode_name: one.default == () for one in msgspec.structs.fields(kind)}
 
 
 def read_body(kind: type[S], request: Request) -> S:
