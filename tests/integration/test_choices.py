@@ -3,7 +3,7 @@
 import html
 import re
 from io import BytesIO
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import click
 import msgspec
@@ -11,11 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 
-from ars_app import create_app
 from hakken import errors
-from hakken.bundle import ModelBundle
 from hakken.cli.options import preference_options, preferences_of
-from hakken.config import Settings
 from hakken.ratings import (
     CHOICES,
     FranchiseRule,
@@ -31,26 +28,6 @@ from hakken.ratings import (
 from hakken.web.forms import preferences_to_fields, read_preferences
 from tests.fake_services import EVIL, SAMPLE, FakeServices, Fields, buttons, press, words
 
-CHOSEN: list[tuple[str, Preferences]] = [
-    ("order=predicted_rating", Preferences(order=Order.PREDICTED_RATING)),
-    ("popularity=-0.35", Preferences(popularity=-0.35)),
-    ("popularity=1", Preferences(popularity=1.0)),
-    ("popularity=.5", Preferences(popularity=0.5)),
-    ("type=TV&type=Movie&type=TV&type=", Preferences(types=("TV", "Movie"))),
-    ("genre=Action&genre=+Space+", Preferences(genres=("Action", "Space"))),
-    ("without_genre=Action", Preferences(without_genres=("Action",))),
-    ("year_from=1995&year_to=2005", Preferences(year_from=1995, year_to=2005)),
-    ("year_to=2005", Preferences(year_to=2005)),
-    ("min_members=5000", Preferences(min_members=5000)),
-    ("adult=1", Preferences(adult=True)),
-    ("rated_only=1", Preferences(rated_only=True)),
-    ("rated_only=0", Preferences()),
-    *((f"adult=0&planned={one.value}", Preferences(planned=one)) for one in Planned),
-    *((f"franchise={rule.value}", Preferences(franchise=rule)) for rule in FranchiseRule),
-    ("ignore=1&ignore=199&ignore=1", Preferences(ignored=(1, 199))),
-    ("hide=7&hide=1&like=199", Preferences(hidden=(7, 1), like=(199,))),
-    ("&".join(f"{choice.name}=+&{choice.name}=" for choice in CHOICES.values()), Preferences()),
-]
 EVERYTHING = Preferences(
     n=25,
     order=Order.PREDICTED_RATING,
@@ -69,6 +46,17 @@ EVERYTHING = Preferences(
     hidden=(7,),
     like=(666,),
 )
+CHOSEN = [
+    (urlencode(preferences_to_fields(EVERYTHING), doseq=True), EVERYTHING),
+    ("popularity=.5", Preferences(popularity=0.5)),
+    ("type=TV&type=Movie&type=TV&type=", Preferences(types=("TV", "Movie"))),
+    ("genre=Action&genre=+Space+", Preferences(genres=("Action", "Space"))),
+    ("rated_only=0&adult=0", Preferences()),
+    *((f"planned={one.value}", Preferences(planned=one)) for one in Planned),
+    *((f"franchise={rule.value}", Preferences(franchise=rule)) for rule in FranchiseRule),
+    ("ignore=1&ignore=199&ignore=1", Preferences(ignored=(1, 199))),
+    ("&".join(f"{choice.name}=+&{choice.name}=" for choice in CHOICES.values()), Preferences()),
+]
 TYPES = ["TV", "Movie", "OVA"]
 GENRES = ["&lt;b&gt;", "Action", "Hentai", "Space"]
 REASONS = (Reason(199, "Sen <i>", 9, 4.5), Reason(666, EVIL.title, 0, 2.0), Reason(7, "×××Bare", 3, -0.5))
@@ -173,16 +161,12 @@ def test_everything_chosen_survives_in_the_form_after_an_upload_and_a_failure(
     assert '<details class="choices" open>' in named.text
 
 
-def test_nothing_chosen_leaves_the_panel_closed(client: FlaskClient) -> None:
+def test_nothing_chosen_leaves_the_panel_closed_and_the_start_page_has_none(client: FlaskClient) -> None:
     for path in ("/recommendations?sample=1", "/recommendations?sample=1&n=5&ignore=1&hide=7&order=match&popularity=0"):
         page = client.get(path, follow_redirects=True)
         assert '<details class="choices">' in page.text
         assert '<details class="choices" open>' not in page.text
-
-
-def test_the_start_page_asks_no_more_than_it_needs(client: FlaskClient) -> None:
     page = client.get("/")
-
     assert '<details class="choices"' not in page.text
     assert set(Fields(page, "by-username").sent) == {"username", "source", "n"}
     assert read_preferences(Fields(page, "by-username").sent) == Preferences()
@@ -347,11 +331,8 @@ def test_how_sure_a_predicted_rating_is(
     assert f"Predicted rating 9.13 {word} " in words(client.get("/recommendations?sample=1")) + " "
 
 
-# The same with the embedded model: what reaches the list
-
-
-def test_a_genre_that_there_is_not(embedded: ModelBundle) -> None:
-    page = create_app(Settings(), bundle=embedded).test_client().get("/recommendations?sample=1&genre=Dramma")
+def test_a_genre_that_there_is_not(embedded_client: FlaskClient) -> None:
+    page = embedded_client.get("/recommendations?sample=1&genre=Dramma")
 
     assert page.status_code == 400
     assert 'There is no genre "Dramma"; did you mean drama?' in words(page)
