@@ -93,8 +93,14 @@ def bundle(data_time: str | None = "2026-03") -> ModelBundle:
     anime = [BEBOP, BARE, SPIRITED, EVIL, ADULT]
     rows = len(anime)
     small, short, single = np.uint16, np.int32, np.float32
-    by_row = {"b_i": float, "raters": short, "sim_scale": single, "watchers": short, "pref_scale": single}
-    of_pairs = {"sim_indices": small, "sim_values": small, "sim_support": small, "pref_indices": small}
+    by_row: dict[str, Any] = {
+        "b_i": float,
+        "raters": short,
+        "sim_scale": single,
+        "watchers": short,
+        "pref_scale": single,
+    }
+    of_pairs: dict[str, Any] = {"sim_indices": small, "sim_values": small, "sim_support": small, "pref_indices": small}
     of_pairs |= {"pref_values": np.int16, "attr_indices": small, "attr_scale": single}
     arrays: dict[str, Any] = {f"{name}_indptr": np.zeros(rows + 1, dtype=np.int64) for name in ("sim", "pref", "attr")}
     arrays |= {name: np.zeros(rows, dtype=kind) for name, kind in by_row.items()}

@@ -63,6 +63,10 @@ def test_everything_is_described() -> None:
     for place, part in described(document()):
         assert re.fullmatch(r"[^\n]+\.", part["description"]), place
         assert not {"Attributes:", "None"} & set(part["description"].split()), place
+    schemas = document()["components"]["schemas"]
+    assert schemas["Related"]["required"] == ["anime_id", "relation"], "what it lacks is left out"
+    assert schemas["Problem"]["required"] == ["type", "title", "status", "detail"]
+    assert set(schemas["Listed"]["required"]) == set(schemas["Listed"]["properties"]), "all others are whole"
 
 
 def test_the_page_has_it_all(client: FlaskClient) -> None:
@@ -97,7 +101,8 @@ def test_the_commands_of_the_page_are_answered(embedded_client: FlaskClient, pre
 
     assert len(commands) == len(OPERATIONS)
     for _, address, *rest in commands:
-        path = address.removeprefix(f"http://hakken.example{prefix}")
+        assert address.startswith(root := f"http://hakken.example{prefix}/api/")
+        path = "/api/" + address.removeprefix(root)
         if rest:
             assert rest[:3] == ["-H", "Content-Type: application/json", "-d"]
             assert embedded_client.post(path, data=rest[3], content_type=JSON).status_code == 200
