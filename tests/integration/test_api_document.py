@@ -101,8 +101,8 @@ def test_the_commands_of_the_page_are_answered(embedded_client: FlaskClient, pre
 
     assert len(commands) == len(OPERATIONS)
     for _, address, *rest in commands:
-        assert address.startswith(root := f"http://hakken.example{prefix}/api/")
-        path = "/api/" + address.removeprefix(root)
+        path = address.removeprefix(f"http://hakken.example{prefix}")
+        assert path.startswith("/api/")
         if rest:
             assert rest[:3] == ["-H", "Content-Type: application/json", "-d"]
             assert embedded_client.post(path, data=rest[3], content_type=JSON).status_code == 200
