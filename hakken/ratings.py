@@ -175,24 +175,16 @@ class Planned(StrEnum):
     """All others are left out."""
 
 
+_NAMES = {"types": "type", "genres": "genre", "without_genres": "without_genre", "ignored": "ignore", "hidden": "hide"}
+"""Fields of `Preferences` whose name for visitors and programs is another."""
+
+
 def _option(label: str, description: str) -> Meta:
     """About a field of `Preferences`; the label begins the message about a value that can't be used."""
     return Meta(description=description, extra={"label": label})
 
 
-class Preferences(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename={
-        "types": "type",
-        "genres": "genre",
-        "without_genres": "without_genre",
-        "ignored": "ignore",
-        "hidden": "hide",
-    },
-):
+class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_NAMES):
     """What a visitor may choose about their recommendations."""
 
     # Forms, commands and the API are made from these fields, by way of `CHOICES`.

@@ -22,8 +22,8 @@ from hakken.web.services import services
 API = "/api/"
 """Path under which all failures are problems, not pages."""
 MEDIA_TYPE = "application/problem+json"
-EXPLAINED = "/api/v1/problems"
-"""Where each kind of problem is explained, by its name."""
+EXPLAINED = "/api/v1/problems#"
+"""Where a kind of problem is explained, of which the name follows; the `type` of problems."""
 RESPONSIBLE = {
     "yours": "You can fix this.",
     "sites": "Neither you nor we did anything wrong: the other site has to fix it.",
@@ -111,11 +111,9 @@ def problem_of(kind: type[Exception], detail: str, tried: Sequence[Tried] = ()) 
     """The problem that a kind of error is."""
     failure = failures()[kind]
     title = failure.title or failure.heading
-    return Problem(type=_type_of(kind), title=title, status=failure.status, detail=detail, tried=tuple(tried))
-
-
-def _type_of(kind: type[Exception]) -> str:
-    return f"{EXPLAINED}#{problem_name(kind)}"
+    return Problem(
+        type=EXPLAINED + problem_name(kind), title=title, status=failure.status, detail=detail, tried=tuple(tried)
+    )
 
 
 def register_error_pages(app: Flask) -> None:
@@ -154,7 +152,7 @@ def _respond(error: errors.HakkenError | HTTPException) -> ResponseReturnValue:
         problem = problem_of(
             InternalServerError if kind is errors.HakkenError else kind,
             happened,
-            [Tried(name, _type_of(type(why)), str(why)) for name, why in tried],
+            [Tried(name, EXPLAINED + problem_name(type(why)), str(why)) for name, why in tried],
         )
         answer = readable(msgspec.structs.replace(problem, status=status))
         response = Response(answer, status, headers, content_type=MEDIA_TYPE)

@@ -16,6 +16,8 @@ from hakken.web.error_pages import MEDIA_TYPE, Problem, failures, problem_name, 
 Schema = dict[str, Any]
 Struct = type[msgspec.Struct]
 
+EXAMPLES = Path(__file__).with_name("examples.json")
+"""An example of each type of answer, by its name."""
 REFERENCE = "#/components/schemas/{name}"
 ABOUT = (
     "Recommendations of anime, and what they are made from, for programs. Nothing needs a key. A parameter or field "
@@ -113,11 +115,12 @@ def _described(operation: Operation, schemas: dict[str, Schema]) -> Schema:
     if operation.body is not None:
         content = {"schema": _reference(operation.body), "example": operation.example}
         described["requestBody"] = {"required": True, "content": {JSON: content}}
+    example = msgspec.json.decode(EXAMPLES.read_bytes())[operation.answer.__name__]
     caching = f"Anyone may keep it for {CACHED_FOR} seconds." if operation.cacheable else "Nobody may keep it."
     answer: Schema = {
         "description": (operation.answer.__doc__ or "").partition("\n")[0],
         "headers": {"Cache-Control": _header(caching)},
-        "content": {JSON: {"schema": _reference(operation.answer), "example": _examples()[operation.answer.__name__]}},
+        "content": {JSON: {"schema": _reference(operation.answer), "example": example}},
     }
     responses = {"200": answer}
     if operation.cacheable:
@@ -128,13 +131,6 @@ def _described(operation: Operation, schemas: dict[str, Schema]) -> Schema:
         by_status.setdefault(failures()[kind].status, []).append(kind)
     problems = {str(status): _problem_response(status, kinds) for status, kinds in sorted(by_status.items())}
     return described | {"responses": responses | problems}
-
-
-@lru_cache(maxsize=1)
-def _examples() -> Schema:
-    """An example of each type of answer, by its name."""
-    examples: Schema = msgspec.json.decode(Path(__file__).with_name("examples.json").read_bytes())
-    return examples
 
 
 def _problem_response(status: int, kinds: Sequence[type[Exception]]) -> Schema:

@@ -24,6 +24,7 @@ from hakken.taste import Profile, profile
 from hakken.web.anime_page import title_of
 from hakken.web.api.request_parsing import (
     JSON,
+    ON,
     ListBody,
     ListQuery,
     NeighboursQuery,
@@ -31,7 +32,6 @@ from hakken.web.api.request_parsing import (
     RecommendationsBody,
     RecommendationsQuery,
     SearchQuery,
-    is_on,
     preferences_of,
     read_body,
     read_query,
@@ -129,7 +129,7 @@ def search_anime(query: SearchQuery) -> FoundTitles:
     that look alike are given only where none matches. No title, and a note, says that nothing like it is known.
     """
     bundle = services().bundle()
-    found = title_index(bundle).search(query.q, query.limit, adult=is_on(query.adult))
+    found = title_index(bundle).search(query.q, query.limit, adult=query.adult in ON)
     notes = () if found else (f"“{query.q}” is {not_found_phrase(bundle)}.",)
     return FoundTitles(msgspec.convert(found, tuple[FoundTitle, ...], from_attributes=True), notes)
 
@@ -157,7 +157,7 @@ def get_neighbours(query: NeighboursQuery, anime_id: int) -> Neighbours:
     """
     bundle = services().bundle()
     title_of(anime_id, bundle)  # raises where the title is unknown
-    adult = None if query.adult is UNSET else is_on(query.adult)
+    adult = None if query.adult is UNSET else query.adult in ON
     return Neighbours(
         nearest=nearest(anime_id, bundle, query.limit, adult=adult),
         also_liked=also_liked(anime_id, bundle, query.limit, adult=adult),

@@ -22,7 +22,8 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 JSON = "application/json"
 Switch = Literal["0", "1", "false", "true"]
-"""Yes or no in an address: pages use 1, most programs true."""
+ON = frozenset(("1", "true"))
+"""Yes or no in an address, and its values for yes: pages use 1, most programs true."""
 Limit = Annotated[int, Meta(ge=1, le=50)]
 
 
@@ -123,11 +124,6 @@ class TitlePath(msgspec.Struct, frozen=True):
     anime_id: Annotated[AnimeId, Meta(description="Its MyAnimeList id.")]
 
 
-def is_on(switch: Switch) -> bool:
-    """The value of a switch."""
-    return switch in {"1", "true"}
-
-
 def preferences_of(options: msgspec.Struct) -> Preferences:
     """The preferences that options state.
 
@@ -139,7 +135,7 @@ def preferences_of(options: msgspec.Struct) -> Preferences:
         if value is UNSET:
             del chosen[field]
         elif value in get_args(Switch):
-            chosen[field] = is_on(value)
+            chosen[field] = value in ON
     return Preferences(**chosen)
 
 
