@@ -90,13 +90,11 @@ def as_csv(result: Recommendations, catalogue: Catalogue) -> str:
     Cells that a spreadsheet would run are escaped.
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, ["section", "rank", *Listed.__struct_fields__])  # lines end as RFC 4180 has it
-    writer.writeheader()
+    writer = csv.writer(text)  # lines end as RFC 4180 has it
+    writer.writerow(["section", "rank", *Listed.__struct_fields__])
     for section, part in (("recommendations", result.recommendations), ("continue", result.continues)):
         for rank, one in enumerate(part, start=1):
-            row = msgspec.structs.asdict(listed(one, catalogue))
-            cells = {name: _cell(value) for name, value in row.items()}
-            writer.writerow({"section": section, "rank": rank} | cells)
+            writer.writerow([section, rank, *map(_cell, msgspec.structs.astuple(listed(one, catalogue)))])
     return text.getvalue()
 
 

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -107,13 +108,11 @@ def problem_name(kind: type[Exception]) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", getattr(kind, "public_name", kind.__name__)).lower()
 
 
-def problem_of(kind: type[Exception], detail: str, tried: Sequence[Tried] = ()) -> Problem:
+def problem_of(kind: type[Exception], detail: str, tried: tuple[Tried, ...] = ()) -> Problem:
     """The problem that a kind of error is."""
     failure = failures()[kind]
-    title = failure.title or failure.heading
-    return Problem(
-        type=EXPLAINED + problem_name(kind), title=title, status=failure.status, detail=detail, tried=tuple(tried)
-    )
+    title, name = failure.title or failure.heading, EXPLAINED + problem_name(kind)
+    return Problem(type=name, title=title, status=failure.status, detail=detail, tried=tried)
 
 
 def register_error_pages(app: Flask) -> None:
@@ -128,7 +127,8 @@ def kind_of(error: Exception) -> type[Exception]:
     if isinstance(error, errors.AllSourcesFailed) and len(kinds := {type(why) for _, why in error.tried}) == 1:
         # All sources, or the only one, failed in the same way: that failure's page says more.
         kind = kinds.pop()
-    others = BadRequest if str(getattr(error, "code", "")).startswith("4") else InternalServerError
+    code = getattr(error, "code", None) or HTTPStatus.INTERNAL_SERVER_ERROR
+    others = InternalServerError if code >= HTTPStatus.INTERNAL_SERVER_ERROR else BadRequest
     return next((each for each in kind.__mro__ if each in failures()), others)
 
 
@@ -152,7 +152,7 @@ def _respond(error: errors.HakkenError | HTTPException) -> ResponseReturnValue:
         problem = problem_of(
             InternalServerError if kind is errors.HakkenError else kind,
             happened,
-            [Tried(name, EXPLAINED + problem_name(type(why)), str(why)) for name, why in tried],
+            tuple(Tried(name, EXPLAINED + problem_name(type(why)), str(why)) for name, why in tried),
         )
         answer = readable(msgspec.structs.replace(problem, status=status))
         response = Response(answer, status, headers, content_type=MEDIA_TYPE)

@@ -23,6 +23,7 @@ FORM_OVERHEAD = 64 * 1024
 SINGLE = ("ignore", "hide", "like")
 """Fields of choices about single titles, by their ids."""
 A_TITLE = CHOICES["hidden"]._replace(about={"label": "The id of a title"})
+"""How the id of a button's title is read."""
 NUMBERS: Mapping[type, str] = {int: r"[0-9]{1,10}", float: r"-?([0-9]{1,9}|[0-9]{0,9}\.[0-9]{1,9})"}
 """How numbers are written: `int` and `float` also take "+5", "1_0", "nan" and other scripts' digits."""
 

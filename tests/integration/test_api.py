@@ -346,15 +346,6 @@ def test_what_was_tried_is_told(client: FlaskClient, fakes: FakeServices) -> Non
     assert len(problem["tried"]) == 1
 
 
-def test_a_mistake_of_ours_tells_nothing_of_itself(client: FlaskClient, fakes: FakeServices) -> None:
-    fakes.failure = ValueError("secret detail")
-    answer = client.get("/api/v1/recommendations?username=spike")
-
-    assert (answer.status_code, answer.content_type) == (500, PROBLEM)
-    assert said(answer)["type"] == "/api/v1/problems#internal-server-error"
-    assert "secret" not in answer.text
-
-
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
 def test_without_a_model(client: FlaskClient, fakes: FakeServices, operation: Operation) -> None:
     fakes.failure = fakes.model_failure = errors.ArtefactMissing("There is no model at /srv/secret.")
