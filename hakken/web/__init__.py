@@ -14,7 +14,7 @@ from hakken.web.api import register_api
 from hakken.web.covers import covers
 from hakken.web.error_pages import register_error_pages
 from hakken.web.external_links import watch_links
-from hakken.web.filter_choices import ORDERS, PLANNED, RULES, current_filter_choices, filter_choices
+from hakken.web.filter_choices import current_filter_choices, filter_choices
 from hakken.web.forms import InMemoryRequest, body_limit
 from hakken.web.guard.concurrency_limit import ConcurrencyLimit, refuse_when_busy
 from hakken.web.guard.rate_limit import limit_requests, trust_proxies
@@ -62,9 +62,6 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
     app.jinja_env.globals.update(
         settings=services.settings,
         options=CHOICES,
-        orders=ORDERS,
-        rules=RULES,
-        planned=PLANNED,
         filter_choices=current_filter_choices,
         fits_address=fits_address,
         request_id=request_id,

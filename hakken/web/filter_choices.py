@@ -1,4 +1,4 @@
-"""What a visitor can choose from, in words: orders, rules for series and planned titles, types and genres."""
+"""The types and genres that a visitor can choose from."""
 
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -7,49 +7,7 @@ from cachetools import cached
 
 from hakken.bundle import ModelBundle
 from hakken.errors import ModelError
-from hakken.ratings import FranchiseRule, Order, Planned
 from hakken.web.services import services
-
-
-class ChoiceText(NamedTuple):
-    """One value of a choice in words.
-
-    Attributes:
-        label: in the form.
-        sentence: its effect on a list, as the page above it says; empty where nothing needs saying.
-        impersonal: the same of a list that doesn't depend on the visitor.
-    """
-
-    label: str
-    sentence: str = ""
-    impersonal: str = ""
-
-
-ORDERS = {
-    Order.MATCH: ChoiceText(
-        "Best match first",
-        "What people who like what you like chose to watch and enjoyed, best match first",
-        "What many people watch and like, best first",
-    ),
-    Order.PREDICTED_RATING: ChoiceText(
-        "Highest predicted rating first",
-        "What you would rate highest, of what enough people have rated",
-        "What people rate highest, of what enough of them have rated",
-    ),
-}
-RULES = {
-    FranchiseRule.NEW: ChoiceText("New series, one title of each", "one title of each series that is new to you"),
-    FranchiseRule.UNRELATED: ChoiceText(
-        "Nothing related to what I have seen",
-        "one title of each series, and nothing that looks related to what you have seen",
-    ),
-    FranchiseRule.ALL: ChoiceText("All titles, begun series too", "also of series that you have begun"),
-}
-PLANNED = {
-    Planned.SHOW: ChoiceText("May be in the list"),
-    Planned.HIDE: ChoiceText("Is left out", "without what you plan to watch"),
-    Planned.ONLY: ChoiceText("Is all there is in the list", "only what you plan to watch"),
-}
 
 
 class Genre(NamedTuple):

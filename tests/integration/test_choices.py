@@ -200,7 +200,7 @@ def test_what_is_offered_is_what_the_catalogue_has(client: FlaskClient) -> None:
 
     for name, values in (("type", TYPES), ("genre", GENRES), ("without_genre", GENRES)):
         assert re.findall(rf'name="{name}" type="checkbox" value="([^"]*)"', page.text) == values
-    for choice in (*Order, *FranchiseRule):
+    for choice in (*Order, *FranchiseRule, *Planned):
         assert f'<option value="{choice.value}"' in page.text
     # The stylesheet shows genres that only titles for adults have with those, or when they are chosen.
     ticks = re.findall(r'<span class="tick([^"]*)">\s*<input [^>]*value="([^"]*)"( checked)?', page.text)
