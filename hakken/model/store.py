@@ -133,9 +133,11 @@ def describe_file(path: Path) -> FileEntry:
     """Size and checksum of a file.
 
     Raises:
-        ArtefactCorrupt: there is none.
+        ArtefactCorrupt: there is none, or it is no regular file.
         StorageError: it can't be read just now.
     """
+    if path.exists() and not is_file(path):  # a pipe or a device may have no end
+        raise ArtefactCorrupt(f"The model's file {path} is no regular file.")
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
