@@ -13,7 +13,7 @@ from hakken import web
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.errors import ArtefactCorrupt, HakkenError, StorageError
-from hakken.lists.mal_export import read_export
+from hakken.lists import mal_export
 from hakken.model import store
 from hakken.ratings import Preferences, Recommendations, UserList, Username
 from hakken.served_model import FixedModel, serve_model
@@ -65,7 +65,7 @@ def create_app(
             return make_recommendations(user_list, bundle, lists, preferences)
 
     app = Flask(__name__)
-    parse = partial(read_export, max_mb=settings.max_upload_mb)
+    parse = partial(mal_export.parse, max_packed=settings.max_upload_mb * 2**20)
     services = web.Services(settings, use_case, lists.fetch, current_bundle, parse, facts, current.status, lists.find)
     web.register(app, services, metrics)
     return app
@@ -80,7 +80,7 @@ def try_version(directory: Path) -> None:
     """
     bundle = ModelBundle.read(store.read_manifest(directory))
     web.warm(bundle)
-    anime_ids = [anime.anime_id for anime in bundle.catalogue]  # each is decoded
+    anime_ids = [bundle.catalogue[anime_id].anime_id for anime_id in bundle.catalogue]  # each is decoded
     with tempfile.TemporaryDirectory() as cache:
         client = create_app(Settings(cache_dir=cache, facts_source="off"), bundle=bundle).test_client()
         for path in (*TRIED, *(f"/anime/{anime_id}" for anime_id in anime_ids[:1])):

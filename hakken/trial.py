@@ -31,9 +31,10 @@ def try_version(artefact: Artefact) -> None:
         StorageError: it could not be tried: there are too few processes or too little memory.
     """
     command = [sys.executable, str(APPLICATION), str(artefact.directory)]
+    environment = os.environ | ONE_THREAD
     refusal = f"The version {artefact.version} can't be served"
     try:
-        done = subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603  # ours
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
         raise ArtefactCorrupt(f"{refusal}: trying it took longer than {SECONDS} seconds.") from error
     except OSError as error:

@@ -22,13 +22,15 @@ from typing import NamedTuple
 import msgspec
 
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
-from hakken.files import is_file, unread
+from hakken.files import is_file, sync, unread
 from hakken.model import manifest as manifests
 from hakken.model.current_version import CURRENT_NAME, VERSIONS_NAME, CurrentVersion, decode_current
 from hakken.model.manifest import FileEntry, Manifest
 
 EMBEDDED = "embedded"
 EMBEDDED_PATH = Path(__file__).parent.parent / "embedded"
+MAX_SMALL_BYTES = 2**20
+"""Largest manifest or pointer."""
 _STAGED = ".staged-"
 _NEW, _OLD = "new", "old"
 """In a staging directory: the new artefact, and the old one until it is removed."""
@@ -221,8 +223,8 @@ def _move_into_place(staging: Path, target: Path) -> None:
     new = staging / _NEW
     new.chmod(0o755)  # a server may run as another user, whatever our umask
     for path in new.iterdir():
-        _sync(path)
-    _sync(new)
+        sync(path)
+    sync(new)
     try:
         if target.exists():
             target.rename(staging / _OLD)
@@ -230,7 +232,7 @@ def _move_into_place(staging: Path, target: Path) -> None:
     except BaseException:  # Ctrl-C too: between the two there is no model at all
         _restore_old(staging, target)
         raise
-    _sync(target.parent)
+    sync(target.parent)
 
 
 def _restore_old(staging: Path, target: Path) -> None:
@@ -246,16 +248,12 @@ def _remove(directory: Path) -> None:
         raise
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_SMALL_BYTES + 1)
     except OSError as error:
         raise unread(f"The model's file {path}", error) from error
+    if len(content) > MAX_SMALL_BYTES:
+        raise ArtefactCorrupt(f"{path} has more than {MAX_SMALL_BYTES:,} bytes, as no model's.")
+    return content

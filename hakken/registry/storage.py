@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from hakken.errors import ArtefactCorrupt, PublishedMeanwhile, StorageError
 from hakken.files import written_whole
-from hakken.model.store import describe_file
+from hakken.model.store import MAX_SMALL_BYTES, describe_file
 
 BUCKET_SCHEME = "gs://"
 FILE_SCHEME = "file://"
@@ -27,8 +27,6 @@ READ_ONLY = 0o444
 LOCK_NAME = ".lock"
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for another publisher, who holds the lock for milliseconds."""
-MAX_SMALL_BYTES = 2**20
-"""Largest manifest or pointer."""
 GRACE_SECONDS, MIN_BYTES_PER_SECOND = 60.0, 50_000.0
 """A download may take this many seconds, plus its size at this rate; a slower one is given up for now."""
 
@@ -134,7 +132,7 @@ def read_small(remote: ObjectStore, name: str) -> bytes | None:
     if not into.fill(remote, name):
         return None
     if into.overflowed:
-        raise ArtefactCorrupt(f"{name} at {remote} is larger than any model's: more than {MAX_SMALL_BYTES:,} bytes.", name)
+        raise ArtefactCorrupt(f"{name} at {remote} has more than {MAX_SMALL_BYTES:,} bytes, as no model's.", name)
     return content.getvalue()
 
 

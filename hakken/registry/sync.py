@@ -1,9 +1,9 @@
 """A local directory of versions that follows an object store: fetched, checked and tried once for a whole machine.
 
-    ROOT/current.json    names the version that is served, and those before it
-    ROOT/versions/V/     its files, read-only: replaced, never written to, so a worker that has mapped one keeps using it
-    ROOT/.partial/V/     a version that is being fetched; what is whole there is not fetched again
-    ROOT/refused.json    the versions that were found unusable, so that no worker tries one twice
+ROOT/current.json    names the version that is served, and those before it
+ROOT/versions/V/     its files, read-only: replaced, never written to, so a worker that has mapped one keeps using it
+ROOT/.partial/V/     a version that is being fetched; what is whole there is not fetched again
+ROOT/refused.json    the versions that were found unusable, so that no worker tries one twice
 """
 
 import errno
@@ -254,16 +254,21 @@ def _install(remote: ObjectStore, found: AvailableVersion, into: Path, accept: A
     """
     text, manifest = _read_manifest(remote, found)
     version = manifests.version_of(manifest, text)
-    target, part = into / VERSIONS_NAME / version, into / PARTIAL_NAME / version
-    artefact, damage = Artefact(target, manifest, version), None
-    with _storage_errors(into, part):
+    artefact = Artefact(into / VERSIONS_NAME / version, manifest, version)
+    part = artefact._replace(directory=into / PARTIAL_NAME / version)
+    damage: Exception | None = None
+    with _storage_errors(into, part.directory):
         try:
-            store.verify(target, found.manifest_sha256)
-        except ArtefactMissing:
-            _download(remote, found.base, part, text, artefact, accept)
-        except (ArtefactCorrupt, StorageError) as error:  # fetching again mends unreadable files too
-            _download(remote, found.base, part, text, artefact, accept)
-            damage = error
+            store.verify(artefact.directory, found.manifest_sha256)
+        except (ArtefactMissing, ArtefactCorrupt, StorageError) as error:  # fetching again mends unreadable files too
+            damage = None if isinstance(error, ArtefactMissing) else error
+            try:
+                _download(remote, found.base, part, text)
+                accept(part)
+            except ArtefactCorrupt:
+                shutil.rmtree(part.directory, ignore_errors=True)  # there is nothing to go on with
+                raise
+            _move_into_place(part, artefact.directory)
         else:
             accept(artefact)  # another release of Hakken may have installed what this one can't use
         _make_current(into, VersionRef(version, found.manifest_sha256), found.current)
@@ -282,25 +287,21 @@ def _read_manifest(remote: ObjectStore, found: AvailableVersion) -> tuple[bytes,
     return text, manifests.decode(text)
 
 
-def _download(remote: ObjectStore, base: str, part: Path, text: bytes, wanted: Artefact, accept: Accept) -> None:
-    """Download a version to `part`, try it there, and move it to its place."""
-    target, manifest, version = wanted
-    _prepare(part, manifest)
-    try:
-        for name, entry in manifest.files.items():
-            _download_file(remote, base + name, part / name, entry)
-        (part / manifests.FILE_NAME).write_bytes(text)
-        accept(Artefact(part, manifest, version))
-    except ArtefactCorrupt:
-        shutil.rmtree(part, ignore_errors=True)  # there is nothing to go on with
-        raise
+def _download(remote: ObjectStore, base: str, part: Artefact, text: bytes) -> None:
+    _prepare(part.directory, part.manifest)
+    for name, entry in part.manifest.files.items():
+        _download_file(remote, base + name, part.directory / name, entry)
+    (part.directory / manifests.FILE_NAME).write_bytes(text)
+
+
+def _move_into_place(part: Artefact, target: Path) -> None:
     if target.exists() and not is_file(target / manifests.FILE_NAME):
         _set_aside(target)  # `replacing` refuses to replace a directory without a manifest
     with store.replacing(target) as staged:
-        for name in (*manifest.files, manifests.FILE_NAME):
-            (part / name).chmod(READ_ONLY)
-            (part / name).rename(staged / name)
-    shutil.rmtree(part, ignore_errors=True)
+        for name in (*part.manifest.files, manifests.FILE_NAME):
+            (part.directory / name).chmod(READ_ONLY)
+            (part.directory / name).rename(staged / name)
+    shutil.rmtree(part.directory, ignore_errors=True)
 
 
 def _prepare(part: Path, manifest: Manifest) -> None:

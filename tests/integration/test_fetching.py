@@ -20,10 +20,10 @@ from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
 from hakken.model import store
 from hakken.model.store import Artefact
 from hakken.registry import download
-from hakken.registry import fetch as fetching
-from hakken.registry.fetch import PARTIAL_NAME, fetch, held, locked
+from hakken.registry import sync as fetching
 from hakken.registry.publish import publish, roll_back
 from hakken.registry.storage import DirectoryStore, ObjectStore
+from hakken.registry.sync import PARTIAL_NAME, fetch, held, locked
 from tests.integration.bucket import BUCKET, Faults
 from tests.serving import ROOT
 
@@ -287,7 +287,7 @@ from contextlib import suppress
 from pathlib import Path
 from hakken.errors import StorageError
 from hakken.model import store
-from hakken.registry import fetch as fetching
+from hakken.registry import sync as fetching
 from hakken.registry.storage import DirectoryStore
 
 place, here = DirectoryStore(Path(sys.argv[1])), Path(sys.argv[2])

@@ -32,9 +32,9 @@ from hakken.errors import (
 from hakken.model import store
 from hakken.model.current_version import MAX_PREVIOUS, decode_current
 from hakken.model.store import Artefact
-from hakken.registry.fetch import fetch
 from hakken.registry.publish import VersionStatistics, check_no_regression, publish, roll_back, total_bytes
 from hakken.registry.storage import DirectoryStore, ObjectStore
+from hakken.registry.sync import fetch
 from tests.integration.bucket import BUCKET, Faults
 from tests.models import versions_of
 

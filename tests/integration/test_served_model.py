@@ -29,10 +29,9 @@ from hakken.errors import ArtefactRefused, ModelError, ModelPending, StorageErro
 from hakken.model import manifest as manifests
 from hakken.model import store
 from hakken.model.store import Artefact
-from hakken.registry.fetch import locked, make_current
 from hakken.registry.publish import publish, roll_back
 from hakken.registry.storage import DirectoryStore, ObjectStore
-from hakken.registry.sync import Mirror
+from hakken.registry.sync import Mirror, locked, make_current
 from hakken.served_model import ReloadingModel
 from make_recommendations import make_recommendations
 from tests.integration.bucket import BUCKET, Faults
