@@ -20,7 +20,7 @@ from hakken.served_model import FixedModel, serve_model
 from hakken.sites.client import HttpClient
 from hakken.sites.facts import AnimeFacts
 from hakken.sites.list_sources import ListSources
-from hakken.trial import limit_process
+from hakken.trial import PASSED, limit_process
 from make_recommendations import make_recommendations
 
 TRIED = (
@@ -94,13 +94,14 @@ def main(directory: Path) -> str | int | None:
     limit_process(directory)
     try:
         try_version(directory)
-    except StorageError as error:
+    except (StorageError, OSError) as error:  # a full disk, too many open files: not the version's fault
         print(error, file=sys.stderr)  # noqa: T201  # for the process that started this one
         return os.EX_TEMPFAIL
     except HakkenError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001  # whatever it is, no worker may meet it
         return f"{type(error).__name__}: {error}"
+    print(PASSED)  # noqa: T201  # the same
     return None
 
 

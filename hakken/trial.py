@@ -19,6 +19,11 @@ SECONDS = 120
 """In which a version must be opened and give its pages."""
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Each thread of BLAS takes memory, and none is needed."""
+METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the directory in which a server's processes count requests: those of a trial are no visitor's."""
+PASSED = "The version can be served."
+"""What the child prints at the end. Its exit status is not enough: a server that starts workers may collect it first,
+and Python then takes it for 0."""
 SPARE_BYTES = 2**30
 """Memory that the child may use beside four times the size of the version's files."""
 
@@ -31,7 +36,7 @@ def try_version(artefact: Artefact) -> None:
         StorageError: it could not be tried: there are too few processes or too little memory.
     """
     command = [sys.executable, str(APPLICATION), str(artefact.directory)]
-    environment = os.environ | ONE_THREAD
+    environment = {name: value for name, value in os.environ.items() if name != METRICS_VARIABLE} | ONE_THREAD
     refusal = f"The version {artefact.version} can't be served"
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
@@ -47,6 +52,8 @@ def try_version(artefact: Artefact) -> None:
         raise ArtefactCorrupt(f"{refusal}: it ended a process that tried it ({signal.strsignal(-done.returncode)}).")
     if done.returncode:
         raise ArtefactCorrupt(f"{refusal}: {done.stderr.strip().rpartition(chr(10))[2]}")
+    if PASSED not in done.stdout:
+        raise StorageError(f"The version {artefact.version} can't be tried: how its process ended is unknown.")
 
 
 def limit_process(directory: Path) -> None:

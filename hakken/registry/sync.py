@@ -202,7 +202,7 @@ def fetch(remote: ObjectStore, into: Path, version: str | None = None, accept: A
         remote: where from.
         into: local directory of versions.
         version: which; by default the remote's current one.
-        accept: called before the version is installed.
+        accept: called before the version is made the current one, unless it is that already.
 
     Raises:
         ArtefactMissing: there is none.
@@ -213,7 +213,9 @@ def fetch(remote: ObjectStore, into: Path, version: str | None = None, accept: A
     if str(remote) == str(into.absolute()):
         raise StorageError(f"{into} can't be fetched to itself.")
     with locked(into):
-        return _install(remote, find_available(remote, version), into, accept)
+        found, current = find_available(remote, version), _read_current_or_none(into)
+        is_current = current is not None and current.manifest_sha256 == found.manifest_sha256
+        return _install(remote, found, into, (lambda _: None) if is_current else accept)
 
 
 def find_available(remote: ObjectStore, version: str | None = None) -> AvailableVersion:

@@ -190,6 +190,13 @@ def test_what_has_no_end_is_no_file(
         ("import os; os.kill(os.getpid(), 9)", StorageError, "was killed"),
         ("import time; time.sleep(60)", ArtefactCorrupt, "longer than 1 seconds"),
         ("raise OverflowError('too large')", ArtefactCorrupt, "OverflowError: too large"),
+        ("import os; os._exit(0)", StorageError, "how its process ended is unknown"),
+        (
+            "import ars_app, pathlib; ars_app.try_version = lambda _: open('/proc/none', 'w'); "
+            "sys.exit(ars_app.main(pathlib.Path(sys.argv[1])))",
+            StorageError,
+            "No such file or directory: '/proc/none'",
+        ),
         (
             "import pathlib, hakken.trial as t; t.limit_process(pathlib.Path('.')); bytearray(2**40)",
             ArtefactCorrupt,
@@ -213,5 +220,17 @@ def test_whatever_becomes_of_the_trial_is_one_sentence(  # the table's columns, 
         try_version(versions[0])
 
 
-def test_what_is_whole_passes(versions: list[Artefact]) -> None:
+def test_what_is_whole_passes_and_no_visit_is_counted(
+    versions: list[Artefact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     try_version(versions[0])
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_the_current_version_already_is_not_tried_again(versions: list[Artefact], tmp_path: Path) -> None:
+    there, tried = DirectoryStore(tmp_path / "there"), []
+    for turn in (0, 0, 1, 1):
+        publish(versions[turn], there)
+        fetch(there, tmp_path / "here", accept=tried.append)
+    assert [one.version for one in tried] == [one.version for one in versions[:2]]
