@@ -41,8 +41,10 @@ def command(make_recommendations: Callable[..., Recommendations]) -> click.Comma
             raise click.UsageError("Give either a USERNAME or --file.")
         with plain_errors():
             settings = Settings.from_environ(os.environ)
-            who: Username | UserList = Username(username or "", Site(source))
-            if export is not None:
+            who: Username | UserList
+            if export is None:
+                who = Username(username or "", Site(source))
+            else:
                 with export.open("rb") as file:
                     who = mal_export.parse(file, max_packed=settings.max_upload_mb * 2**20)
             bundle = open_bundle(settings)

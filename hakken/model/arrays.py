@@ -140,9 +140,8 @@ class Arrays:
     def _problem_of_values(self) -> str | None:
         """The same for arrays of the right types and shapes."""
         problems = {
-            "anime_ids are not positive and ascending": not (
-                (self.anime_ids > 0).all() and (self.anime_ids[1:] > self.anime_ids[:-1]).all()
-            ),
+            "anime_ids are not ascending": not (self.anime_ids[1:] > self.anime_ids[:-1]).all(),
+            "anime_ids are not positive": not (self.anime_ids > 0).all(),
             "attr_rows point past attr_values": (
                 (self.attr_rows < -1) | (self.attr_rows >= len(self.attr_values))
             ).any(),
@@ -154,11 +153,11 @@ class Arrays:
             # Compared, not subtracted: differences of values that are far apart wrap around.
             cuts = indptr[0] == 0 and indptr[-1] == len(indices) and (indptr[1:] >= indptr[:-1]).all()
             problems[f"{name}_indptr does not cut {name}_indices into rows"] = not cuts
-            problems[f"a row of {name}_indices is longer than there are columns"] = bool(
-                cuts and (np.diff(indptr) > n_columns).any()
-            )
             problems[f"{name}_indices point past the last column"] = bool(
                 indices.size and (indices.min() < 0 or indices.max() >= n_columns)
+            )
+            problems[f"a row of {name}_indices is longer than there are columns"] = bool(
+                cuts and (np.diff(indptr) > n_columns).any()
             )
         for name in ("b_i", "popularity", "sim_scale", "pref_scale", "attr_share", "attr_scale"):
             values = getattr(self, name)
