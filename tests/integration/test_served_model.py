@@ -226,7 +226,9 @@ def test_what_another_hakken_took_and_this_one_cant_use_is_opened_once(
     theirs = made(Path(shutil.copytree(machine.versions[1].directory, tmp_path / "made")))
     publish(theirs, machine.place)
     shutil.copytree(theirs.directory, machine.root / "versions" / theirs.version)
-    shutil.copy(machine.place.root / "current.json", machine.root)
+    current = machine.place.read("current.json")
+    assert current
+    (machine.root / "current.json").write_bytes(current)
     workers = [machine.worker() for _ in range(2)]
     monkeypatch.setattr(ModelBundle, "read", lambda _: pytest.fail("It was opened before."))
     copied = watched(monkeypatch)
