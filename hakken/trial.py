@@ -9,6 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from hakken.errors import ArtefactCorrupt, StorageError
@@ -57,8 +58,8 @@ def try_version(artefact: Artefact) -> None:
 
 
 def limit_process(directory: Path) -> None:
-    """Limit memory and time of this process to what a version in a directory may need."""
+    """Limit memory and time of this process to what a version in a directory may need; lower limits stay."""
     size = sum(path.stat().st_size for path in directory.iterdir())
-    limit = SPARE_BYTES + 4 * size
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    for kind, limit in ((resource.RLIMIT_DATA, SPARE_BYTES + 4 * size), (resource.RLIMIT_CPU, SECONDS)):
+        with suppress(ValueError):  # less is allowed already, or a sandbox forbids it: a trial without it is one too
+            resource.setrlimit(kind, (limit, limit))

@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -138,9 +139,9 @@ def describe_file(path: Path) -> FileEntry:
         ArtefactCorrupt: there is none, or it is no regular file.
         StorageError: it can't be read just now.
     """
-    if path.exists() and not is_file(path):  # a pipe or a device may have no end
-        raise ArtefactCorrupt(f"The model's file {path} is no regular file.")
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may have no end
+            raise ArtefactCorrupt(f"The model's file {path} is no regular file.")
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
             return FileEntry(file.tell(), digest.hexdigest())
@@ -186,10 +187,10 @@ def replacing(target: Path) -> Iterator[Path]:
 def write_manifest(directory: Path, manifest: Manifest) -> Artefact:
     """Write the manifest of the files in a directory, after all of them: in the current schema, with checksums."""
     files = {path.name: describe_file(path) for path in sorted(directory.iterdir())}
-    download_file = msgspec.structs.replace(manifest, schema_version=manifests.SCHEMA_VERSION, files=files)
-    text = manifests.encode(download_file)
+    described = msgspec.structs.replace(manifest, schema_version=manifests.SCHEMA_VERSION, files=files)
+    text = manifests.encode(described)
     (directory / manifests.FILE_NAME).write_bytes(text)
-    return Artefact(directory, download_file, manifests.version_of(download_file, text))
+    return Artefact(directory, described, manifests.version_of(described, text))
 
 
 def _make_staging(target: Path) -> tuple[Path, int]:

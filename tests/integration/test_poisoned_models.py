@@ -183,6 +183,15 @@ def test_what_has_no_end_is_no_file(
         assert (done.exit_code, done.stderr[:7]) == (1, "Error: ")
 
 
+LOWER_LIMIT = """
+import resource
+from hakken.trial import limit_process
+resource.setrlimit(resource.RLIMIT_CPU, (9, 9))
+limit_process(HERE)
+sys.exit(str(resource.getrlimit(resource.RLIMIT_CPU)))
+"""
+
+
 @pytest.mark.parametrize(
     ("program", "error", "sentence"),
     [
@@ -192,16 +201,12 @@ def test_what_has_no_end_is_no_file(
         ("raise OverflowError('too large')", ArtefactCorrupt, "OverflowError: too large"),
         ("import os; os._exit(0)", StorageError, "how its process ended is unknown"),
         (
-            "import ars_app, pathlib; ars_app.try_version = lambda _: open('/proc/none', 'w'); "
-            "sys.exit(ars_app.main(pathlib.Path(sys.argv[1])))",
+            "import ars_app as a; a.try_version = lambda _: open('/proc/none', 'w'); sys.exit(a.main(HERE))",
             StorageError,
             "No such file or directory: '/proc/none'",
         ),
-        (
-            "import pathlib, hakken.trial as t; t.limit_process(pathlib.Path('.')); bytearray(2**40)",
-            ArtefactCorrupt,
-            "MemoryError",
-        ),
+        ("import hakken.trial as t; t.limit_process(HERE); bytearray(2**40)", ArtefactCorrupt, "MemoryError"),
+        (LOWER_LIMIT, ArtefactCorrupt, r"\(9, 9\)"),
     ],
 )
 def test_whatever_becomes_of_the_trial_is_one_sentence(  # the table's columns, and fixtures
@@ -213,7 +218,8 @@ def test_whatever_becomes_of_the_trial_is_one_sentence(  # the table's columns, 
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     application = tmp_path / "application.py"
-    application.write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{program}\n")
+    start = f"import sys, pathlib; sys.path.insert(0, {str(ROOT)!r}); HERE = pathlib.Path(sys.argv[1])"
+    application.write_text(f"{start}\n{program}\n")
     monkeypatch.setattr("hakken.trial.APPLICATION", application)
     monkeypatch.setattr("hakken.trial.SECONDS", 1 if "sleep" in program else 30)
     with pytest.raises(error, match=sentence):
@@ -229,7 +235,8 @@ def test_what_is_whole_passes_and_no_visit_is_counted(
 
 
 def test_what_is_the_current_version_already_is_not_tried_again(versions: list[Artefact], tmp_path: Path) -> None:
-    there, tried = DirectoryStore(tmp_path / "there"), []
+    there = DirectoryStore(tmp_path / "there")
+    tried: list[Artefact] = []
     for turn in (0, 0, 1, 1):
         publish(versions[turn], there)
         fetch(there, tmp_path / "here", accept=tried.append)
