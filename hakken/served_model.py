@@ -35,8 +35,8 @@ from hakken.trial import try_version
 JITTER = 0.25
 """Random variation of the poll interval: workers and machines that started together should not poll together."""
 
-START_TIMEOUT = 10.0
-"""Seconds to wait for a first model. gunicorn gives a worker 30 to start before it replaces it."""
+START_TIMEOUT = 20.0
+"""Seconds to wait for a first model, which is fetched and tried. gunicorn replaces a worker that has not started in 30."""
 
 MAX_NAME_LENGTH = 200
 """Characters of a directory's name that all file systems allow."""
