@@ -36,7 +36,7 @@ JITTER = 0.25
 """Random variation of the poll interval: workers and machines that started together should not poll together."""
 
 START_TIMEOUT = 20.0
-"""Seconds to wait for a first model, which is fetched and tried. gunicorn replaces a worker that has not started in 30."""
+"""Seconds to wait for a first model to be fetched and tried. gunicorn replaces a worker that takes 30 to start."""
 
 MAX_NAME_LENGTH = 200
 """Characters of a directory's name that all file systems allow."""
