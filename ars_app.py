@@ -16,11 +16,11 @@ from hakken.errors import ArtefactCorrupt, HakkenError, StorageError
 from hakken.lists import mal_export
 from hakken.model import store
 from hakken.ratings import Preferences, Recommendations, UserList, Username
+from hakken.registry.trial import PASSED, limit_process
 from hakken.served_model import FixedModel, serve_model
 from hakken.sites.client import HttpClient
 from hakken.sites.facts import AnimeFacts
 from hakken.sites.list_sources import ListSources
-from hakken.trial import PASSED, limit_process
 from make_recommendations import make_recommendations
 
 TRIED = (
@@ -90,7 +90,7 @@ def try_version(directory: Path) -> None:
 
 
 def main(directory: Path) -> str | int | None:
-    """The command line: what `sys.exit` says of a version, see `hakken.trial`."""
+    """The command line: what `sys.exit` says of a version, see `hakken.registry.trial`."""
     limit_process(directory)
     try:
         try_version(directory)

@@ -26,7 +26,7 @@ from requests.exceptions import RequestException
 from hakken.errors import HakkenError, PublishedMeanwhile, StorageError
 from hakken.registry import sync
 from hakken.registry.storage import BUCKET_SCHEME, Checksum, open_store, read_small
-from hakken.trial import try_version
+from hakken.registry.trial import try_version
 
 TIMEOUT = (5.0, 30.0)
 """Seconds for connecting, and for each read."""

@@ -20,7 +20,7 @@ from hakken.registry.publish import (
 )
 from hakken.registry.publish import publish as publish_to
 from hakken.registry.storage import ObjectStore, open_store
-from hakken.trial import try_version
+from hakken.registry.trial import try_version
 
 
 class PublishConflict(click.ClickException):

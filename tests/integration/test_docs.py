@@ -190,7 +190,7 @@ COMPOSERS = {
     "ars_app": {"hakken", "make_recommendations", "flask"},
     "make_recommendations": {"hakken"},
     "create_gcs_local_file": {
-        *("hakken.errors", "hakken.registry", "hakken.trial", "click", "google", "google_crc32c", "requests"),
+        *("hakken.errors", "hakken.registry", "click", "google", "google_crc32c", "requests"),
     },
 }
 """What the top-level files may import beside the standard library; import-linter reads packages only."""

@@ -19,11 +19,12 @@ from hakken.config import Settings
 from hakken.errors import ArtefactCorrupt, StorageError
 from hakken.model import store
 from hakken.model.store import Artefact
+from hakken.registry.opening import mirror_directory
 from hakken.registry.publish import publish
 from hakken.registry.storage import DirectoryStore
 from hakken.registry.sync import fetch
-from hakken.served_model import ReloadingModel, mirror_directory, serve_model
-from hakken.trial import try_version
+from hakken.registry.trial import try_version
+from hakken.served_model import ReloadingModel, serve_model
 from tests.serving import until
 
 ROOT = Path(__file__).parents[2]
@@ -185,7 +186,7 @@ def test_what_has_no_end_is_no_file(
 
 LOWER_LIMIT = """
 import resource
-from hakken.trial import limit_process
+from hakken.registry.trial import limit_process
 resource.setrlimit(resource.RLIMIT_CPU, (9, 9))
 limit_process(HERE)
 sys.exit(str(resource.getrlimit(resource.RLIMIT_CPU)))
@@ -205,7 +206,7 @@ sys.exit(str(resource.getrlimit(resource.RLIMIT_CPU)))
             StorageError,
             "No such file or directory: '/proc/none'",
         ),
-        ("import hakken.trial as t; t.limit_process(HERE); bytearray(2**40)", ArtefactCorrupt, "MemoryError"),
+        ("import hakken.registry.trial as t; t.limit_process(HERE); bytearray(2**40)", ArtefactCorrupt, "MemoryError"),
         (LOWER_LIMIT, ArtefactCorrupt, r"\(9, 9\)"),
     ],
 )
@@ -220,8 +221,8 @@ def test_whatever_becomes_of_the_trial_is_one_sentence(  # the table's columns, 
     application = tmp_path / "application.py"
     start = f"import sys, pathlib; sys.path.insert(0, {str(ROOT)!r}); HERE = pathlib.Path(sys.argv[1])"
     application.write_text(f"{start}\n{program}\n")
-    monkeypatch.setattr("hakken.trial.APPLICATION", application)
-    monkeypatch.setattr("hakken.trial.SECONDS", 1 if "sleep" in program else 30)
+    monkeypatch.setattr("hakken.registry.trial.APPLICATION", application)
+    monkeypatch.setattr("hakken.registry.trial.SECONDS", 1 if "sleep" in program else 30)
     with pytest.raises(error, match=sentence):
         try_version(versions[0])
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from hakken.errors import ArtefactCorrupt, StorageError
 from hakken.model.store import Artefact
 
-APPLICATION = Path(__file__).parent.parent / "ars_app.py"
+APPLICATION = Path(__file__).parents[2] / "ars_app.py"
 SECONDS = 120
 """In which a version must be opened and give its pages."""
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
