@@ -12,7 +12,7 @@ from hakken.training.tables.anime_table import AnimeTable, read_anime_table
 from hakken.training.tables.rating_reader import read_ratings
 from hakken.training.tables.rating_table import COMPLETED, UNKNOWN_STATUS, RatingTable
 from hakken.training.tables.relation_table import in_series
-from hakken.training.tables.row_checks import NOT_SCORED
+from hakken.training.tables.values import NOT_SCORED
 
 __all__ = [
     "COMPLETED",
