@@ -34,6 +34,7 @@ END = "\0end"
 """Each field of a row that is added to CSV; a quote that is never closed swallows it."""
 DISTINCT = pa.dictionary(pa.int32(), pa.binary())
 MAX_LISTED = 300
+NO_OTHERS: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class Batch(NamedTuple):
@@ -52,11 +53,13 @@ class OpenPart(NamedTuple):
     """A part whose rows can be read once.
 
     Attributes:
+        path: path of the file.
         names: names of all its columns, as they are written.
         batches: reads the columns with these indices.
         malformed: numbers of the rows read so far whose number of fields differs from the header.
     """
 
+    path: Path
     names: list[str]
     batches: Callable[[list[int]], Iterator[Batch]]
     malformed: list[int]
@@ -68,6 +71,31 @@ class OpenPart(NamedTuple):
 
     def __str__(self) -> str:
         return shorten(", ".join(self.names), MAX_LISTED, placeholder=" …")
+
+    def choose(
+        self, required: Iterable[str], optional: Iterable[str] = (), known_as: Mapping[str, Sequence[str]] = NO_OTHERS
+    ) -> dict[str, int]:
+        """Find columns: their indices by name.
+
+        Args:
+            required: columns that have to be there.
+            optional: further columns.
+            known_as: names of a column that may have others; the first that is not another column is taken.
+
+        Raises:
+            TableError: the part lacks a required column, or has a column twice.
+        """
+        chosen: dict[str, int] = {}
+        for column in (*required, *optional):
+            for name in known_as.get(column, (column,)):
+                if self.columns.count(name) > 1:
+                    raise TableError(f"The table {self.path} has the column {name} twice.")
+                if name in self.columns and self.columns.index(name) not in chosen.values():
+                    chosen[column] = self.columns.index(name)
+                    break
+        if missing := [column for column in required if column not in chosen]:
+            raise TableError(f"The table {self.path} lacks the columns {', '.join(missing)}; it has {self}.")
+        return chosen
 
 
 class Part(NamedTuple):
@@ -93,7 +121,7 @@ class Part(NamedTuple):
         with _readable(self.path):
             if self.is_parquet:
                 with parquet.ParquetFile(self.path) as file:
-                    yield _open_parquet(file)
+                    yield _open_parquet(self.path, file)
             else:
                 header = _header(self)
                 with self.text() as text:
@@ -176,7 +204,7 @@ def _readable(path: Path) -> Iterator[None]:
         raise TableError(f"The table {path} can't be read: {why}.") from error
 
 
-def _open_parquet(file: parquet.ParquetFile) -> OpenPart:
+def _open_parquet(path: Path, file: parquet.ParquetFile) -> OpenPart:
     names: list[str] = file.schema_arrow.names
 
     def batches(wanted: list[int]) -> Iterator[Batch]:
@@ -185,7 +213,7 @@ def _open_parquet(file: parquet.ParquetFile) -> OpenPart:
             yield Batch([batch.column(names[one]) for one in wanted], np.arange(n_read, n_read + len(batch)))
             n_read += len(batch)
 
-    return OpenPart(names, batches, [])
+    return OpenPart(path, names, batches, [])
 
 
 class Header(NamedTuple):
@@ -262,7 +290,7 @@ def _open_csv(part: Part, header: Header, text: pa.NativeFile) -> OpenPart:
         n_read, is_whole = 0, False
         try:
             for batch in reader:
-                is_whole = batch.column(0)[-1].as_py() == END.encode()
+                is_whole = len(batch) > 0 and batch.column(0)[-1].as_py() == END.encode()
                 good = batch.slice(0, len(batch) - is_whole)
                 rows = np.arange(n_read, n_read + len(good))
                 n_read += len(good)
@@ -274,7 +302,7 @@ def _open_csv(part: Part, header: Header, text: pa.NativeFile) -> OpenPart:
         if not is_whole:
             raise TableError(f"{part.path.name}, line {_last_line(part)}: a quote is opened and never closed.")
 
-    return OpenPart(header.names, batches, malformed)
+    return OpenPart(part.path, header.names, batches, malformed)
 
 
 def _lines(part: Part) -> Iterator[int]:
@@ -294,36 +322,3 @@ def _lines(part: Part) -> Iterator[int]:
 
 def _last_line(part: Part) -> int:
     return deque(_lines(part), maxlen=1).pop()
-
-
-def choose_columns(
-    part: Part,
-    table: OpenPart,
-    required: Iterable[str],
-    optional: Iterable[str] = (),
-    known_as: Mapping[str, Sequence[str]] = MappingProxyType({}),
-) -> dict[str, int]:
-    """Find columns, whatever the case of their names: their indices by name.
-
-    Args:
-        part: the part.
-        table: the same, open.
-        required: columns that have to be there.
-        optional: further columns.
-        known_as: names of a column that may have others; the first that is not another column is taken.
-
-    Raises:
-        TableError: the part lacks a required column, or has a column twice.
-    """
-    chosen: dict[str, int] = {}
-    for column in (*required, *optional):
-        for name in known_as.get(column, (column,)):
-            places = [place for place, one in enumerate(table.columns) if one == name]
-            if len(places) > 1:
-                raise TableError(f"The table {part.path} has the column {name} twice.")
-            if places and places[0] not in chosen.values():
-                chosen[column] = places[0]
-                break
-    if missing := [column for column in required if column not in chosen]:
-        raise TableError(f"The table {part.path} lacks the columns {', '.join(missing)}; it has {table}.")
-    return chosen

@@ -15,7 +15,7 @@ from hakken.errors import TableError
 from hakken.model.arrays import Array, Int32s, Int64s
 from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import values
-from hakken.training.tables.parts import Batch, OpenPart, Part, choose_columns, parts_of
+from hakken.training.tables.parts import Batch, OpenPart, Part, parts_of
 from hakken.training.tables.rating_table import COMPLETED, UNKNOWN_STATUS, RatingTable
 from hakken.training.tables.rejected_rows import MALFORMED, RejectedRows
 from hakken.training.tables.values import Labels, Parsed, parsed
@@ -98,11 +98,11 @@ def _read(parts: list[Part], builder: "_Builder") -> Iterator[int]:
     first: Kind = {}
     for part in parts:
         with part.opened() as table:
-            kind = _kind_of(part, table)
+            kind = _kind_of(table)
             first = first or kind
             if kind != first:
                 raise TableError(f"{part.path.name} is another kind of rating table than {parts[0].path.name}.")
-            wanted = list(choose_columns(part, table, kind.values()).values())
+            wanted = list(table.choose(kind.values()).values())
             begin = builder.rejected.begin(part)
             with closing(_read_ahead(table.batches(wanted))) as batches:
                 for batch in batches:
@@ -112,11 +112,11 @@ def _read(parts: list[Part], builder: "_Builder") -> Iterator[int]:
             yield len(table.malformed)
 
 
-def _kind_of(part: Part, table: OpenPart) -> Kind:
+def _kind_of(table: OpenPart) -> Kind:
     kind = next((kind for kind in KINDS if {*kind.values()} <= {*table.columns}), None)
     if kind is None:
         wanted = "; or ".join(", ".join(kind.values()) for kind in reversed(KINDS))
-        raise TableError(f"The table {part.path} has the columns {table}. A rating table has {wanted}.")
+        raise TableError(f"The table {table.path} has the columns {table}. A rating table has {wanted}.")
     return kind | {"days": UPDATED} if UPDATED in table.columns else kind
 
 

@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from hakken.errors import TableError
 from hakken.model.arrays import Array
-from hakken.training.tables.parts import Part, choose_columns, parts_of
+from hakken.training.tables.parts import NO_OTHERS, Part, parts_of
 from hakken.training.tables.values import texts
 
 N_EXAMPLES = 5
@@ -68,16 +67,11 @@ def records(
     rejected: RejectedRows,
     required: Iterable[str],
     optional: Iterable[str] = (),
-    known_as: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    known_as: Mapping[str, Sequence[str]] = NO_OTHERS,
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Read rows of a table one by one: place, and fields by column; what is not UTF-8 becomes U+FFFD.
 
-    Args:
-        path: a file, or a folder of parts.
-        rejected: counts rows with the wrong number of fields.
-        required: as in `choose_columns`; and so are the others.
-        optional: see there.
-        known_as: see there.
+    Columns are chosen as by `OpenPart.choose`. Rows with the wrong number of fields are rejected.
 
     Raises:
         TableError: the table can't be read to its end, or lacks a column.
@@ -85,7 +79,7 @@ def records(
     for part in parts_of(path):
         begin = rejected.begin(part)
         with part.opened() as table:
-            chosen = choose_columns(part, table, required, optional, known_as)
+            chosen = table.choose(required, optional, known_as)
             for batch in table.batches(list(chosen.values())):
                 fields = zip(*map(texts, batch.columns), strict=True)
                 for row, of_row in zip(batch.rows.tolist(), fields, strict=True):

@@ -27,11 +27,12 @@ MAX_EXACT = 2.0**53
 MAX_USER_ID = 2**64 - 1
 A_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
 A_TIME = r"([T ]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?(Z|\+00:00)?)?$"
-TICKS_PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+SECONDS_PER_DAY = 86_400
 EARLIEST = (date(1990, 1, 1) - EPOCH).days
 """Earlier dates are impossible."""
 IMPOSSIBLE_TIME = "impossible update time, left unknown"
 
+TEXT = frozenset((pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.binary_view()))
 Parsed = int | bytes | str
 """A parsed value: a number or text in UTF-8; or, as a str, the reason why it can't be used."""
 
@@ -91,7 +92,7 @@ def texts(column: pa.Array) -> list[bytes]:
         TableError: the column holds neither text nor numbers.
     """
     column = _plain(column)
-    column = column if _is_text(column.type) else column.cast(pa.string()).cast(pa.binary())
+    column = column if column.type in TEXT else column.cast(pa.string()).cast(pa.binary())
     found: list[bytes] = pc.fill_null(column, b"").to_pylist()
     return found
 
@@ -121,7 +122,7 @@ user_id = partial(whole_number, 0, MAX_USER_ID)
 
 def username(value: object) -> bytes | str | None:
     """Parse a name."""
-    name = value if isinstance(value, bytes) else str(value or "").encode()
+    name = value if isinstance(value, bytes) else str("" if value is None else value).encode()
     try:
         is_text = "\0" not in name.decode()
     except UnicodeDecodeError:
@@ -157,19 +158,14 @@ def days(column: pa.Array) -> Labels:
         TableError: the column holds neither dates, times nor text.
     """
     column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-    kind = column.type
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        ticks = 1 if pa.types.is_date32(kind) else TICKS_PER_DAY["ms" if pa.types.is_date64(kind) else kind.unit]
-        moments = column.cast(pa.int32() if ticks == 1 else pa.int64())
-        missing = pc.is_null(moments).to_numpy(zero_copy_only=False)
-        whole_days = pc.fill_null(moments, 0).to_numpy().astype(np.int64) // ticks
-        column = pa.array(whole_days, mask=missing)
-    elif _is_text(kind):
+    if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
+        column = pc.divide(column.cast(pa.timestamp("s"), safe=False).cast(pa.int64()), SECONDS_PER_DAY)
+    elif column.type in TEXT:
         text = column.cast(pa.binary())
         is_time = pc.match_substring_regex(text, f"{A_DATE}{A_TIME}|^$")
         column = pc.if_else(is_time, pc.binary_slice(text, 0, len("2026-03-01")), b"?")
-    elif not pa.types.is_null(kind):
-        raise TableError(f"A table's update times must be dates, times or text, not {kind}.")
+    elif not pa.types.is_null(column.type):
+        raise TableError(f"A table's update times must be dates, times or text, not {column.type}.")
     return parsed(column, partial(_day, (datetime.now(UTC).date() - EPOCH).days + 1), IMPOSSIBLE_TIME)
 
 
@@ -188,13 +184,8 @@ def _plain(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
-    if _is_text(kind) or pa.types.is_null(kind):
+    if kind in TEXT or pa.types.is_null(kind):
         return column.cast(pa.binary())
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         raise TableError(f"A table's columns must hold text or numbers, not {kind}.")
     return column
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_string, pa.types.is_large_string)
-    return any(test(kind) for test in (*tests, pa.types.is_string_view, pa.types.is_binary_view))
