@@ -38,7 +38,7 @@ def scores_of(directory: Path, text: str | bytes) -> list[int]:
         ("anime-2016", {"mean": 8.1, "members": 12345, "genres": ("Action", "Comedy")}),
         (
             "anime-2020",
-            {"mean": 8.78, "members": 1251960, "season": "Spring 1998", "year": 1998, "studios": ("sunrise",)},
+            {"mean": 8.78, "members": 1251960, "season": "Spring 1998", "year": 1998, "studios": ("sunrise", "bones")},
         ),
         ("anime-dataset-2023", {"mean": 8.75, "episodes": 26, "season": "Spring 1998", "title_japanese": "T"}),
         ("anime-45M", {"mean": 7.63, "title_english": "Title E 1", "synonyms": ("A", "B"), "studios": ("david",)}),

@@ -130,7 +130,7 @@ def _read_ahead(batches: Iterator[Batch]) -> Generator[Batch]:
 
 
 class _Builder:
-    """The entries read so far: 17 bytes each, and up to 3 more for statuses and update times."""
+    """The entries read so far: 17 bytes each, and up to 5 more for statuses and update times."""
 
     def __init__(self) -> None:
         self.n_read = 0
