@@ -162,9 +162,10 @@ def test_a_folder_without_parts_or_with_something_else_is_refused(tmp_path: Path
     assert "no part of a table: more, notes.txt." in refused(tmp_path)
 
 
-def test_parts_must_be_of_one_kind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("others", [CODED, [*NUMBERS, "updated_at"], NAMES])
+def test_parts_must_be_of_one_kind(tmp_path: Path, others: list[str]) -> None:
     write_table(tmp_path, "csv", NUMBERS, [GOOD[3]], name="a")
-    write_table(tmp_path, "parquet", CODED, [GOOD[4]], name="b")
+    write_table(tmp_path, "parquet", others, [GOOD[4]], name="b")
     assert refused(tmp_path) == "b.parquet is another kind of rating table than a.csv."
 
 

@@ -154,11 +154,3 @@ def test_days_are_read_as_python_reads_them(texts: list[str]) -> None:
         expected.append(day(text) if possible else LEFT_UNKNOWN if text else 0)
     found = days(pa.array(texts, pa.string()))
     assert [found.values[code] for code in found.codes] == expected
-
-
-def test_parts_must_agree_on_whether_there_are_times(tmp_path: Path) -> None:
-    columns, rows = table_of("numbers", [(1, 1, "2020-02-02")])
-    write_table(tmp_path, "csv", columns, rows, name="a")
-    write_table(tmp_path, "csv", columns[1:], [row[1:] for row in rows], name="b")
-    with pytest.raises(TableError, match=r"b\.csv is another kind of rating table than a\.csv"):
-        read_ratings(tmp_path)

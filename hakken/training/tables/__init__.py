@@ -3,9 +3,9 @@
     parts (columns, batches) ─► values (parsed) ─► rating_reader (checked, numbered, sorted) ─► RatingTable
     parts ─► rejected_rows.records ─► anime_table, relation_table ─► AnimeTable
 
-Batches of a few megabytes are read by pyarrow, and each distinct value of a batch is parsed once. Rows are numbered; the
-lines of the few that are named are found by reading the text again. DuckDB is not faster, tells no line of a value that
-is out of range, and a wrong one below a field of several lines.
+pyarrow reads batches of a few megabytes, and each distinct value of a batch is parsed once. Rows are numbered; the lines
+of the few that are named are found by reading the text again. DuckDB is not faster. It tells no line of a value that is
+out of range, and a wrong one below a field of several lines.
 """
 
 from hakken.training.tables.anime_table import AnimeTable, read_anime_table
