@@ -3,7 +3,7 @@
     parts (columns, batches) ─► values (parsed) ─► rating_reader (checked, numbered, sorted) ─► RatingTable
     parts ─► rejected_rows.records ─► anime_table, relation_table ─► AnimeTable
 
-pyarrow reads batches of a few megabytes, and each distinct value of a batch is parsed once. Rows are numbered; the lines
+pyarrow reads batches of megabytes, and each distinct value of a batch is parsed once. Rows are numbered; the lines
 of the few that are named are found by reading the text again. DuckDB is not faster. It tells no line of a value that is
 out of range, and a wrong one below a field of several lines.
 """
