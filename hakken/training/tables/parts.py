@@ -298,9 +298,9 @@ def _open_csv(part: Part, header: Header, text: pa.NativeFile) -> OpenPart:
                 before = np.array(malformed, dtype=np.int64) - np.arange(len(malformed))
                 yield Batch(good.columns, rows + np.searchsorted(before, rows, side="right"))
         except pa.ArrowInvalid as error:
-            raise TableError(f"{part.path.name}, line {_last_line(part)}: no row of a table is that long.") from error
+            raise _endless(part, "no row of a table is that long") from error
         if not is_whole:
-            raise TableError(f"{part.path.name}, line {_last_line(part)}: a quote is opened and never closed.")
+            raise _endless(part, "a quote is opened and never closed")
 
     return OpenPart(part.path, header.names, batches, malformed)
 
@@ -320,5 +320,6 @@ def _lines(part: Part) -> Iterator[int]:
             yield line
 
 
-def _last_line(part: Part) -> int:
-    return deque(_lines(part), maxlen=1).pop()
+def _endless(part: Part, why: str) -> TableError:
+    """Error of a row that is too long to read, or has no end."""
+    return TableError(f"{part.path.name}, line {deque(_lines(part), maxlen=1).pop()}: {why}.")

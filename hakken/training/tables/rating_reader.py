@@ -108,7 +108,8 @@ def _read(parts: list[Part], builder: "_Builder") -> Iterator[int]:
                 for batch in batches:
                     builder.add(kind, batch.columns, begin + batch.rows)
                     yield len(batch.rows)
-            builder.add_malformed(begin + np.array(table.malformed, dtype=np.int64))
+            builder.rejected.add(MALFORMED, [begin + row for row in table.malformed])
+            builder.n_read += len(table.malformed)
             yield len(table.malformed)
 
 
@@ -137,11 +138,6 @@ class _Builder:
         self.rejected = RejectedRows()
         self._known: dict[str, dict[Parsed, int]] = {"users": {}, "items": {}}
         self._chunks = defaultdict[str, list[Array]](list)
-
-    def add_malformed(self, places: Int64s) -> None:
-        """Count rows with the wrong number of fields."""
-        self.n_read += len(places)
-        self.rejected.add(MALFORMED, places)
 
     def add(self, kind: Kind, columns: list[pa.Array], places: Int64s) -> None:
         """Check rows, and keep the usable ones; a row with several faults is counted for the first."""
