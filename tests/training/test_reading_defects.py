@@ -62,12 +62,12 @@ def test_a_row_that_can_not_be_used_is_counted_and_named_or_refused(
 
 
 @pytest.mark.parametrize("form", TEXT_FORMATS)
-@pytest.mark.parametrize("line", ["1,1", "1,1,5,", "1", "1;1;5", '"1,1,5"', "1,1,5,2"])
+@pytest.mark.parametrize("line", ["1,1", "1,1,5,", "1", "1;1;5", '"1,1,5"', "1,1,5,2", "\xff,1"])
 def test_a_row_with_the_wrong_number_of_fields_is_counted_and_named_or_refused(
     tmp_path: Path, form: str, line: str
 ) -> None:
     path = tmp_path / f"ratings.{form}"
-    path.write_bytes(raw_bytes(form, f"user_id,anime_id,rating\n6,70,7\n\n{line}\n7,70,7\n".encode()))
+    path.write_bytes(raw_bytes(form, f"user_id,anime_id,rating\n6,70,7\n\n{line}\n7,70,7\n".encode("latin-1")))
     table = read_ratings(path)
     assert table.dropped == {"wrong number of fields": 1}
     assert table.examples == {"wrong number of fields": (f"ratings.{form}, line 4",)}

@@ -27,6 +27,8 @@ PARQUET_BATCH_ROWS = 1 << 19
 SAMPLE_BYTES, BLOCK_BYTES = 1 << 20, 1 << 23
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 SEPARATORS = ",;\t"
+ANY_BYTES = "latin-1"
+"""Decodes any bytes, and encodes them again."""
 SEPARATOR_LINE = re.compile(rb'"?sep=([,;\t])"?', re.IGNORECASE)
 """The first line of a table that Excel shall read."""
 LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -280,7 +282,11 @@ def _open_csv(part: Part, header: Header, text: pa.NativeFile) -> OpenPart:
             pa.PythonFile(_WithEnd(text, end), mode="r"),
             # Only one thread numbers the rows.
             arrow_csv.ReadOptions(
-                use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows=header.n_lines
+                use_threads=False,
+                block_size=BLOCK_BYTES,
+                column_names=names,
+                skip_rows=header.n_lines,
+                encoding=ANY_BYTES,  # or pyarrow fails on a malformed row that is not UTF-8
             ),
             arrow_csv.ParseOptions(delimiter=header.separator, newlines_in_values=True, invalid_row_handler=skip),
             arrow_csv.ConvertOptions(
@@ -296,7 +302,9 @@ def _open_csv(part: Part, header: Header, text: pa.NativeFile) -> OpenPart:
                 n_read += len(good)
                 # As many malformed rows are before row `rows[p]` as are before the good row that takes its place.
                 before = np.array(malformed, dtype=np.int64) - np.arange(len(malformed))
-                yield Batch(good.columns, rows + np.searchsorted(before, rows, side="right"))
+                yield Batch(
+                    [_as_written(column) for column in good.columns], rows + np.searchsorted(before, rows, side="right")
+                )
         except pa.ArrowInvalid as error:
             raise _endless(part, "no row of a table is that long") from error
         if not is_whole:
@@ -305,11 +313,18 @@ def _open_csv(part: Part, header: Header, text: pa.NativeFile) -> OpenPart:
     return OpenPart(part.path, header.names, batches, malformed)
 
 
+def _as_written(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    if bytes(column.dictionary.buffers()[2] or b"").isascii():
+        return column
+    texts = [text.decode().encode(ANY_BYTES) for text in column.dictionary.to_pylist()]
+    return pa.DictionaryArray.from_arrays(column.indices, pa.array(texts, pa.binary()))
+
+
 def _lines(part: Part) -> Iterator[int]:
     """Line at which each row begins; the last is one that is too long to read, if there is such a row."""
     header = _header(part)
     with part.text() as text:
-        reader = csv.reader(io.TextIOWrapper(text, "latin-1", newline=""), delimiter=header.separator)
+        reader = csv.reader(io.TextIOWrapper(text, ANY_BYTES, newline=""), delimiter=header.separator)
         line = 1
         try:
             for fields in reader:
