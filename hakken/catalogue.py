@@ -210,11 +210,14 @@ class CatalogueColumns(NamedTuple):
         story = np.where(story > 0, story, series)
         universe = np.where(universe > 0, universe, story)
         switches = (adult > 0, probable > 0, beside > 0)
-        return cls(ids, year, members, series, story, universe, part, *switches, _arrays(types), _arrays(genres))
+        named = ({name: np.array(its, dtype=np.int64) for name, its in some.items()} for some in (types, genres))
+        return cls(ids, year, members, series, story, universe, part, *switches, *named)
 
-
-def _arrays(positions: Mapping[str, list[int]]) -> dict[str, Int64s]:
-    return {name: np.array(where, dtype=np.int64) for name, where in positions.items()}
+    @property
+    def alone(self) -> Mask:
+        """`(n,)` bool: the whole series."""
+        alone: Mask = (self.series == self.ids) & (self.part == 0)
+        return alone
 
 
 class Catalogue(Mapping[int, Anime]):

@@ -71,6 +71,6 @@ def order_factor(seen: Int64s, series: SeriesIndex, skipped: float, ahead: float
         ahead: factor for an entry, not the first, of a series of which nothing was seen.
     """
     unbegun = ~series.any_of(seen)
-    factor = np.where(unbegun[series.of_row] & series.comes_later, ahead, 1.0)
+    factor = np.where(unbegun[series.of_row] & (series.part_of_row > 1), ahead, 1.0)
     factor[series.part_of_row < series.last_part(seen)[series.of_row]] = skipped
     return factor

@@ -144,7 +144,6 @@ def _check_groups(model: Model, catalogue: Catalogue, facts: Facts) -> None:
         same = groups.of_row[:, None] == groups.of_row
         assert np.array_equal(same, expected[:, None] == expected)
         assert groups.part_of_row.tolist() == [parts[one] for one in ids_of_rows]
-        assert groups.comes_later.tolist() == [parts[one] > 1 for one in ids_of_rows]
 
 
 @pytest.mark.parametrize(
