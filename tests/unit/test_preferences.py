@@ -18,7 +18,6 @@ from hakken.model.preference import parts_of
 from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
 from hakken.recommend import rank, recommend, scoring
 from hakken.recommend.reasons import largest
-from hakken.recommend.series_rules import order_factor
 from tests import oracle
 from tests.models import N_ITEMS
 from tests.strategies import preference_models, tastes, user_lists
@@ -148,23 +147,6 @@ def with_facts(bundle: ModelBundle) -> ModelBundle:
     return ModelBundle(bundle.model, catalogue)
 
 
-def test_a_new_series_shows_its_entry_point_and_a_started_one_continues(bundle: ModelBundle) -> None:
-    told = with_facts(bundle)
-    user_list = UserList.of([Rating(9, 9), Rating(13, 8), Rating(17, 7), Rating(18, 2, Status.DROPPED), Rating(21, 8)])
-    result = recommend(user_list, told, Preferences(n=100, adult=True))
-    shown = [one.anime_id for one in result.recommendations]
-    catalogue = told.catalogue
-    begun = {catalogue.series_of(anime_id) for anime_id in (9, 13, 17, 21)}
-    assert not begun & {catalogue.series_of(anime_id) for anime_id in shown}
-    assert all(catalogue.series_of(anime_id) == anime_id for anime_id in shown)
-    assert {one.anime_id for one in result.continues} == {10, 14, 22}  # nothing of what was dropped
-    matches = [one.match for one in result.continues]
-    assert matches == sorted(matches, reverse=True)
-    free = recommend(user_list, told, Preferences(n=100, adult=True, franchise=FranchiseRule.ALL))
-    assert not free.continues
-    assert len(free.recommendations) == 100
-
-
 def test_nothing_that_is_related_is_shown_where_that_is_asked_for(bundle: ModelBundle) -> None:
     told = with_facts(bundle)
     user_list = UserList.of([Rating(9, 9), Rating(33, 8), Rating(34, 8)])
@@ -178,17 +160,6 @@ def test_nothing_that_is_related_is_shown_where_that_is_asked_for(bundle: ModelB
     assert {one.anime_id for one in result.continues} == {10, 35}
     new = recommend(user_list, told, Preferences(n=100, adult=True))
     assert {13, 37} <= {one.anime_id for one in new.recommendations}
-
-
-def test_the_watching_order_lowers_what_comes_later_and_lifts_what_was_skipped(bundle: ModelBundle) -> None:
-    told = with_facts(bundle)
-    seen = told.facts.anime_index.of(np.array([2, 13, 20]))
-    factor = order_factor(seen, told.facts.series, skipped=1.5, ahead=0.65)
-    of_anime = dict(zip(told.model.arrays.anime_ids.tolist(), factor.tolist(), strict=True))
-    begun = {2, 3, 4, 13, 14, 15, 16, 17, 18, 19, 20}  # the rest of a series of which an early entry was seen
-    assert {one: of_anime[one] for one in begun} == dict.fromkeys(begun, 1.0)
-    assert of_anime[1] == 1.5
-    assert [of_anime[one] for one in (5, 6, 7, 8, 25, 26, 28)] == [1.0, 0.65, 0.65, 0.65, 1.0, 0.65, 0.65]
 
 
 STRANGE = 70_000
