@@ -76,8 +76,8 @@ def nearest(
     Returns:
         By falling similarity, of equal ones the lower id first.
     """
-    row = _row(anime_id, bundle)
-    if row is None:
+    [row], [known] = bundle.model.rows_of([anime_id])
+    if not known:
         return ()
     arrays = bundle.model.arrays
     entries = np.arange(arrays.sim_indptr[row], arrays.sim_indptr[row + 1])  # rows are in this very order
@@ -97,8 +97,8 @@ def also_liked(
     Returns:
         By falling weight, of equal ones the lower id first; only what has a positive weight and was watched by enough.
     """
-    row = _row(anime_id, bundle)
-    if row is None:
+    [row], [known] = bundle.model.rows_of([anime_id])
+    if not known:
         return ()
     arrays = bundle.model.arrays
     entries = np.arange(arrays.pref_indptr[row], arrays.pref_indptr[row + 1])
@@ -116,10 +116,9 @@ def standing(anime_id: int, bundle: ModelBundle) -> Standing | None:
     [row], [learnt] = bundle.model.learnt_rows_of([anime_id])
     if not learnt:
         return None
-    model, arrays, members = bundle.model, bundle.model.arrays, bundle.facts.members
-    judged = arrays.raters >= model.manifest.parameters.min_raters
-    known, among = int(members[row]), int(np.count_nonzero(judged))
-    is_judged = bool(judged[row])
+    arrays, members = bundle.model.arrays, bundle.facts.members
+    judged = arrays.raters >= bundle.model.manifest.parameters.min_raters
+    biases, bias, known = arrays.b_i[judged], arrays.b_i[row], int(members[row])
     return Standing(
         titles=int(np.count_nonzero((arrays.watchers > 0) | (arrays.raters > 0))),
         watchers=int(arrays.watchers[row]),
@@ -128,16 +127,11 @@ def standing(anime_id: int, bundle: ModelBundle) -> Standing | None:
         members_rank=_rank(members, row) if known else None,
         members_of=int(np.count_nonzero(members)),
         raters=int(arrays.raters[row]),
-        b_i=float(arrays.b_i[row]),
-        rating_rank=1 + int(np.count_nonzero(arrays.b_i[judged] > arrays.b_i[row])) if is_judged else None,
-        rating_of=among,
-        better_than=float(np.count_nonzero(arrays.b_i[judged] < arrays.b_i[row])) / among if is_judged else None,
+        b_i=float(bias),
+        rating_rank=1 + int(np.count_nonzero(biases > bias)) if judged[row] else None,
+        rating_of=len(biases),
+        better_than=int(np.count_nonzero(biases < bias)) / len(biases) if judged[row] else None,
     )
-
-
-def _row(anime_id: int, bundle: ModelBundle) -> int | None:
-    rows, known = bundle.model.rows_of([anime_id])
-    return int(rows[0]) if known[0] else None
 
 
 def _allowed(anime_id: int, bundle: ModelBundle, rows: Array, adult: bool | None) -> Array:
