@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -166,42 +166,6 @@ class Arrays:
         return next((problem for problem, found in problems.items() if found), None)
 
 
-class TitleWeights(NamedTuple):
-    """Preference weights by title: CSR, a row is the title `i`.
-
-    Attributes:
-        indptr: `(n_items + 1,)` int64, where each title's begin.
-        watched: `(n_weights,)`, of `pref_indices`' type, ascending within a title: watched titles `j`.
-        values: `(n_weights,)` int16, packed as `pref_values`.
-    """
-
-    indptr: Int64s
-    watched: Array
-    values: Int16s
-
-
-class AttributeTitles(NamedTuple):
-    """The titles with attribute weights, those with most attributes first.
-
-    Attributes:
-        rows: `(n,)` int64, inner indices.
-        nth: the first attribute of each title, then the second of those that have two, and so on: `(n_j,)` int64 each,
-            columns of `attr_values`. A few long sums are three times faster than many short ones.
-        share: `(n,)` float32, `attr_share` of each.
-    """
-
-    rows: Int64s
-    nth: tuple[Int64s, ...]
-    share: Float32s
-
-    def sums(self, of_attribute: Float32s) -> Float32s:
-        """Sum a value of each attribute, `(n_attributes,)`, over the attributes of each title: `(n,)`."""
-        total = np.zeros(len(self.rows), dtype=np.float32)
-        for attributes in self.nth:
-            total[: len(attributes)] += of_attribute.take(attributes)
-        return total
-
-
 @dataclass(frozen=True, eq=False)
 class Model:
     """Arrays and the manifest that describes them.
@@ -263,31 +227,35 @@ class Model:
     @cached_property
     def sim_windows(self) -> Array:
         """Views of `sim_indices`, as wide as its widest row, beginning at each entry: `(n_windows, width)`, no copy."""
-        width = int(np.diff(self.arrays.sim_indptr).max(initial=0))
-        if not width:
-            return np.zeros((0, 0), dtype=self.arrays.sim_indices.dtype)
-        return sliding_window_view(self.arrays.sim_indices, width)
+        return sliding_window_view(self.arrays.sim_indices, int(np.diff(self.arrays.sim_indptr).max(initial=0)))
 
     @cached_property
-    def weights_by_title(self) -> TitleWeights:
-        """The preference weights ordered by the titles that they are for; computed on first access, in 50 ms."""
+    def weights_by_title(self) -> tuple[Int64s, Array, Int16s]:
+        """The preference weights as CSR of which a row is the title `i`; computed on first access, in 50 ms.
+
+        `(n_items + 1,)` int64, where each title's begin; `(n_weights,)`, of `pref_indices`' type, watched titles `j`,
+        ascending within a title; `(n_weights,)` int16, packed as `pref_values`.
+        """
         arrays = self.arrays
         order = np.argsort(arrays.pref_indices, kind="stable")
         rows = np.arange(self.n_items, dtype=arrays.pref_indices.dtype)
         watched = np.repeat(rows, np.diff(arrays.pref_indptr))[order]
         lengths = np.bincount(arrays.pref_indices, minlength=self.n_items)
-        return TitleWeights(np.concatenate(([0], np.cumsum(lengths))), watched, arrays.pref_values[order])
+        return np.concatenate(([0], np.cumsum(lengths))), watched, arrays.pref_values[order]
 
     @cached_property
-    def by_attributes(self) -> AttributeTitles:
-        """The titles with attribute weights."""
+    def by_attributes(self) -> tuple[Int64s, tuple[Int64s, ...]]:
+        """The titles with attribute weights, those with most attributes first: `(n,)` int64, inner indices.
+
+        And their attributes, columns of `attr_values`: the first of each title, then the second of those that have two,
+        and so on: `(n_j,)` int64 each. A few long sums are three times faster than many short ones.
+        """
         arrays = self.arrays
         lengths = np.diff(arrays.attr_indptr)
         rows = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
         lengths, begins = lengths[rows], arrays.attr_indptr[rows]
         nth = (begins[lengths > j] + j for j in range(lengths.max(initial=0)))
-        indices = tuple(arrays.attr_indices[positions].astype(np.int64) for positions in nth)
-        return AttributeTitles(rows, indices, arrays.attr_share[rows])
+        return rows, tuple(arrays.attr_indices[positions].astype(np.int64) for positions in nth)
 
     @cached_property
     def mostly_by_attributes(self) -> npt.NDArray[np.bool_]:

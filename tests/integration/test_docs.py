@@ -111,10 +111,11 @@ def test_the_error_tree_is_drawn_as_it_is() -> None:
     parents: dict[str, str] = {}
     path: list[str] = []
     for line in (errors.__doc__ or "").splitlines():
-        drawn = re.match(r" {4}(?P<branches>(?:[│├└─ ]{4})*)(?P<name>[A-Z]\w+)", line)
-        if drawn:
-            path[len(drawn["branches"]) // 4 :] = [drawn["name"]]
-            parents[drawn["name"]] = path[-2] if len(path) > 1 else "Exception"
+        if drawn := re.match(r" {4}(?P<branches>(?:[│├└─ ]{4})*)(?P<names>[A-Z]\w+(?:, [A-Z]\w+)*)$", line):
+            del path[len(drawn["branches"]) // 4 :]
+            names = drawn["names"].split(", ")
+            parents |= dict.fromkeys(names, path[-1] if path else "Exception")
+            path.append(names[0])
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
     assert parents == {kind.__name__: kind.__bases__[0].__name__ for kind in kinds}
 

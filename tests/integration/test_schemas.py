@@ -93,7 +93,7 @@ def test_a_model_of_the_schema_before_recommends_what_it_did() -> None:
     assert bundle.model.manifest.data_time is None
     arrays, sizes = bundle.model.arrays, bundle.model.manifest.sizes
     np.testing.assert_allclose(bundle.model.popularity, (arrays.watchers + 20) / sizes.users, rtol=1e-7)
-    assert not len(bundle.model.by_attributes.rows)
+    assert not len(bundle.model.by_attributes[0])
     assert not arrays.attr_share.any()
 
 
