@@ -5,7 +5,7 @@ is handled here: 429 is SiteBusy, 5xx SiteDown, a redirect InvalidResponse, and 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple, Self, TypeVar
 
@@ -31,25 +31,24 @@ _UNREADABLE = (
 T = TypeVar("T")
 
 
-class Deadline(msgspec.Struct, frozen=True):
-    """The time by which something must be done, however many requests it takes."""
+class Deadline(NamedTuple):
+    """The time, by the monotonic clock, by which something must be done, however many requests it takes."""
 
     moment: float
-    clock: Callable[[], float] = time.monotonic
 
     @classmethod
-    def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Self:
+    def after(cls, seconds: float) -> Self:
         """Set a deadline so many seconds from now."""
-        return cls(clock() + seconds, clock)
+        return cls(time.monotonic() + seconds)
 
     @property
     def left(self) -> float:
         """Seconds left; 0 once it has passed."""
-        return max(0.0, self.moment - self.clock())
+        return max(0.0, self.moment - time.monotonic())
 
     def share(self, among: int) -> "Deadline":
         """Make an earlier deadline after `1 / among` of the time left, for the first of several tasks that share it."""
-        return Deadline.after(self.left / among, self.clock)
+        return Deadline.after(self.left / among)
 
 
 class Request(NamedTuple):
@@ -60,7 +59,7 @@ class Request(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(NamedTuple):
     """A site's response. Its status is 200 or a 4xx other than 429."""
 
     host: str
@@ -73,11 +72,7 @@ class Answer(msgspec.Struct, frozen=True):
         return self.status == HTTPStatus.OK
 
     def decode(self, kind: type[T]) -> T:
-        """Decode the body, which must be JSON of the given shape.
-
-        Raises:
-            InvalidResponse: the body is something else.
-        """
+        """Decode the body; raises InvalidResponse unless it is JSON of the given shape."""
         try:
             return msgspec.json.decode(self.body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -16,8 +16,7 @@ from hakken.config import Settings
 from hakken.model import store
 from hakken.ratings import MAX_ANIME_ID, Rating, Site, UserList, Username
 from hakken.sites.client import HttpClient
-from hakken.sites.list_cache import ListCache
-from hakken.sites.list_sources import ListSources
+from hakken.sites.list_sources import ListCache, ListSources
 from make_recommendations import read_export
 from tests.exports import SAMPLE
 from tests.fake_services import words

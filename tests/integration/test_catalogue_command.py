@@ -12,7 +12,7 @@ import click.testing
 import msgspec
 import numpy as np
 import pytest
-from flask import Response
+from flask import Response, request
 
 from hakken.bundle import ModelBundle, put_catalogue
 from hakken.catalogue import FILE_NAME, Anime, Catalogue, Related
@@ -251,6 +251,19 @@ def test_one_title_that_cant_be_had_costs_no_other(out: Path, standin: Standin) 
     said = run("--out", out, "--source", "jikan", "--gaps", "2")
     assert "1 titles requested one by one, 1 failed" in said.stdout
     assert Catalogue.read(out)[9253].relations == ()
+
+
+def test_the_titles_that_stopped_a_run_do_not_stop_the_next(out: Path, standin: Standin) -> None:
+    most_watched = {16498, 9253, 21, 1, 199}
+
+    def refuse() -> Response | None:
+        return reply(404, "<html>")() if set(request.path.split("/")) & set(map(str, most_watched)) else None
+
+    standin.fail("jikan", refuse)
+    run("--out", out, "--source", "jikan", "--gaps", "7", status=1)
+    assert set(alone(standin)) == most_watched
+    said = run("--out", out, "--source", "jikan", "--gaps", "7")
+    assert "2 titles requested one by one, 5 failed" in said.stdout
 
 
 def test_another_site_does_not_go_on_with_it(out: Path, standin: Standin) -> None:

@@ -16,11 +16,9 @@ from hypothesis import strategies as st
 from hakken.catalogue import Anime, Catalogue, Link, Related
 from hakken.config import Settings
 from hakken.errors import ConfigError, InvalidResponse, RateLimited, SiteBlocked, SiteBusy, SiteDown, SiteError
-from hakken.sites import fetch_queue
-from hakken.sites.base import FactsSite
+from hakken.sites import facts
 from hakken.sites.client import HttpClient
-from hakken.sites.facts import AnimeFacts, lacking
-from hakken.sites.fetch_queue import MAX_QUEUE, FetchQueue
+from hakken.sites.facts import MAX_QUEUE, AnimeFacts, FactsSite, FetchQueue, lacking
 from hakken.sites.fields import MAX_SYNOPSIS
 from hakken.sites.http import Answer
 from hakken.sites.jikan import Jikan
@@ -533,7 +531,7 @@ def test_what_failed_is_asked_for_again_later(
     details: AnimeFacts, standin: Standin, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     standin.fail(name, Faults.FORBIDDEN_HTML)
-    monkeypatch.setattr(fetch_queue, "FAILED_SECONDS", 0.2)
+    monkeypatch.setattr(facts, "FAILED_SECONDS", 0.2)
     details.want([1])
     settle(details.queue)
     standin._faults.clear()  # noqa: SLF001  # a test looks inside
@@ -591,7 +589,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def asking(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[FetchQueue]:
-    monkeypatch.setattr(fetch_queue, "REST_SECONDS", 0.01)
+    monkeypatch.setattr(facts, "REST_SECONDS", 0.01)
     made = FetchQueue(site.fetch)
     yield made
     site.held.set()
@@ -646,7 +644,7 @@ def test_who_has_no_turn_yet_stays_in_its_place(site: Site, asking: FetchQueue) 
 
 
 def test_a_site_that_is_down_rests(site: Site, asking: FetchQueue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch_queue, "REST_SECONDS", 0.4)
+    monkeypatch.setattr(facts, "REST_SECONDS", 0.4)
     site.errors.append(SiteDown("Down."))
     site.held.set()
     begun = time.monotonic()

@@ -47,9 +47,15 @@ def http(monkeypatch: pytest.MonkeyPatch) -> HttpClient:
 # Deadlines
 
 
-def test_a_deadline_runs_out_and_no_further() -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    deadline = Deadline.after(10, clock)
+    monkeypatch.setattr(time, "monotonic", clock)
+    return clock
+
+
+def test_a_deadline_runs_out_and_no_further(clock: Clock) -> None:
+    deadline = Deadline.after(10)
     assert deadline.left == 10
     clock.now += 7
     assert deadline.left == 3
@@ -57,9 +63,8 @@ def test_a_deadline_runs_out_and_no_further() -> None:
     assert deadline.left == 0
 
 
-def test_a_share_is_of_what_is_left() -> None:
-    clock = Clock()
-    deadline = Deadline.after(10, clock)
+def test_a_share_is_of_what_is_left(clock: Clock) -> None:
+    deadline = Deadline.after(10)
     clock.now += 4
 
     assert deadline.share(3).left == pytest.approx(2)
