@@ -77,7 +77,7 @@ class Answer(NamedTuple):
             return msgspec.json.decode(self.body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             # The decoder's message may quote the body, and with it a username, so the cause is not chained.
-            raise InvalidResponse(f"{self.host} gave an answer that can't be read.") from None
+            raise unreadable(self.host) from None
 
 
 def check_status(status: int, host: str, retry_after: float | None = None) -> None:
@@ -110,10 +110,15 @@ def retry_after(response: requests.Response) -> float | None:
         return None
 
 
+def unreadable(host: str) -> InvalidResponse:
+    """Make the error for a response that is not what the site's API sends."""
+    return InvalidResponse(f"{host} gave an answer that can't be read.")
+
+
 def site_error(error: Exception, host: str) -> SiteError:
     """Convert an error of requests, urllib3 or the socket to one of ours."""
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return SiteTimeout(f"{host} did not answer in time.")
     if isinstance(error, _UNREADABLE):
-        return InvalidResponse(f"{host} gave an answer that can't be read.")
+        return unreadable(host)
     return SiteDown(f"{host} could not be reached or broke off its answer.")
