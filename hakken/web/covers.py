@@ -10,10 +10,9 @@ from hakken.catalogue import Anime
 from hakken.errors import ModelError
 from hakken.ratings import MAX_ANIME_ID
 from hakken.sites.facts import lacking
-from hakken.web.external_links import picture_address
 from hakken.web.responses import cache_publicly
 from hakken.web.services import services
-from hakken.web.template_filters import initial
+from hakken.web.template_filters import initial, picture_address
 
 covers = Blueprint("covers", __name__)
 

@@ -15,8 +15,7 @@ from werkzeug.test import TestResponse
 from hakken import errors
 from hakken.catalogue import Link
 from hakken.config import Settings, origin_of
-from hakken.web.external_links import SERVICES, picture_address, watch_links
-from hakken.web.template_filters import initial
+from hakken.web.template_filters import SERVICES, initial, picture_address, watch_links
 from tests.fake_services import CDN, ROOT, FakeServices
 
 ORIGINS = Settings().pictures_from

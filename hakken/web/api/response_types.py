@@ -11,8 +11,8 @@ from hakken.listing import ModelName
 from hakken.model import Model, Parameters
 from hakken.model.manifest import Sizes
 from hakken.neighbours import AlsoLiked, Neighbour, Standing
-from hakken.web.external_links import picture_address, watch_links
 from hakken.web.services import services
+from hakken.web.template_filters import picture_address, watch_links
 
 
 class FoundTitle(msgspec.Struct, frozen=True, kw_only=True):
