@@ -56,7 +56,7 @@ def create_app(
 
     def use_case(who: Username | UserList, preferences: Preferences) -> Recommendations:
         bundle = current_bundle()  # first: without it, no site need be asked
-        user_list = lists.fetch(who) if isinstance(who, Username) else who
+        user_list = lists.fetch(who)
         with metrics.stage("recommend"):
             return make_recommendations(user_list, bundle, lists, preferences)
 

@@ -58,11 +58,9 @@ def make_recommendations(
         today: titles that start later are marked as announced; by default the current date, UTC.
 
     Raises:
-        BadUsername: the site can't have such a user.
         SourceError: the list could not be fetched.
     """
-    user_list = sources.fetch(who) if isinstance(who, Username) else who
-    return recommend(user_list, bundle, preferences, today or datetime.now(UTC).date())
+    return recommend(sources.fetch(who), bundle, preferences, today or datetime.now(UTC).date())
 
 
 def open_store(model: str) -> ObjectStore:

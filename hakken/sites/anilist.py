@@ -6,7 +6,7 @@ import msgspec
 
 from hakken.errors import PrivateList, SourceError, UserNotFound
 from hakken.ratings import MAX_SCORE, AnimeId, Rating, Status, UserList
-from hakken.sites.base import blocked, checked, decoded, refusal_in
+from hakken.sites.base import blocked, decoded, refusal_in
 from hakken.sites.client import HttpClient
 from hakken.sites.fields import Json
 from hakken.sites.http import Answer, Deadline, check_status, unreadable
@@ -65,7 +65,7 @@ class AniList:
 
     def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
         """Fetch someone's whole list; see `ListSource`."""
-        query = {"query": QUERY, "variables": {"name": checked(username)}}
+        query = {"query": QUERY, "variables": {"name": username}}
         answer = http.post(self._url, deadline, json=query)
         refusal = refusal_in(answer, _Refusal)
         if refusal or not answer.ok:

@@ -1,22 +1,18 @@
 """What the site modules share: the interface of a source of lists, and pages, entries and refusals."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
-from urllib.parse import quote
 
 import msgspec
 
 from hakken.catalogue import Anime
-from hakken.errors import BadUsername, InvalidResponse, SiteBlocked
+from hakken.errors import InvalidResponse, SiteBlocked
 from hakken.ratings import MAX_ENTRIES, Rating, UserList
 from hakken.sites.client import HttpClient
 from hakken.sites.http import Answer, Deadline
 
 MAX_POSITION = 200_000
 """No site has as many anime: a crawl that gets this far is in a loop."""
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{2,20}")
 
 T = TypeVar("T")
 
@@ -32,7 +28,6 @@ class ListSource(Protocol):
         """Fetch someone's whole list: all of it or, if a page can't be read, none.
 
         Raises:
-            BadUsername: not a valid username of the site.
             SourceError: the list could not be fetched; see `hakken.errors` for the kinds.
         """
 
@@ -58,18 +53,6 @@ class Entry(Protocol):
 
     def rating(self) -> Rating:
         """Convert it to a rating."""
-
-
-def checked(username: str) -> str:
-    """Return a username without surrounding white space, safe to use in a URL.
-
-    Raises:
-        BadUsername: the name is valid neither on MyAnimeList nor on AniList.
-    """
-    name = username.strip()
-    if not _NAME.fullmatch(name):
-        raise BadUsername("A username has 2 to 20 characters, which are the letters a-z, digits, - and _.")
-    return quote(name, safe="")
 
 
 def read_pages(fetch_page: Callable[[int, int], tuple[list[msgspec.Raw], bool]], entry_type: type[Entry]) -> UserList:

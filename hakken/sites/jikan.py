@@ -13,7 +13,7 @@ from hakken.catalogue import DATE, Anime, Link, Related
 from hakken.errors import UserNotFound
 from hakken.ratings import STATUS_OF_CODE, AnimeId, Rating, Score, UserList
 from hakken.sites import fields
-from hakken.sites.base import Page, about_it, blocked, checked, page_of, read_pages, refusal_in
+from hakken.sites.base import Page, about_it, blocked, page_of, read_pages, refusal_in
 from hakken.sites.client import HttpClient
 from hakken.sites.fields import UNKNOWN, Json, plain
 from hakken.sites.http import Answer, Deadline, Request
@@ -71,7 +71,7 @@ class Jikan:
 
     def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
         """Fetch someone's whole list; see `ListSource`."""
-        url = f"{self._url}/users/{checked(username)}/animelist"
+        url = f"{self._url}/users/{username}/animelist"
 
         def fetch_page(pages: int, _entries: int) -> tuple[list[Raw], bool]:
             answer = http.get(Request(url, {"page": pages + 1}), deadline)

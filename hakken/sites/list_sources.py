@@ -23,7 +23,7 @@ from hakken.errors import (
 from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 from hakken.ratings import Site, UserList, Username
 from hakken.sites.anilist import AniList
-from hakken.sites.base import ListSource, checked
+from hakken.sites.base import ListSource
 from hakken.sites.client import HttpClient
 from hakken.sites.http import Deadline
 from hakken.sites.jikan import Jikan
@@ -165,11 +165,12 @@ class ListSources:
         sources: dict[Site, Sequence[ListSource]] = {Site.MAL: mal, Site.ANILIST: [AniList(settings.anilist_url)]}
         return cls(http, sources, seats=max(1, settings.threads // 2), instrumentation=instrumentation)
 
-    def fetch(self, username: Username) -> UserList:
+    def fetch(self, username: Username | UserList) -> UserList:
         """Fetch someone's whole list from the first source that can provide it, within one deadline in total.
 
+        A list is returned as it is, so that callers need not tell it from a username.
+
         Raises:
-            BadUsername: not a valid username of the site.
             NoListSource: no source of the site's lists is set up; raised at once.
             TooManyFetches: too many threads are waiting for sites already; raised at once.
             UserNotFound: the site itself says that it has no such user.
@@ -177,7 +178,8 @@ class ListSources:
             SiteTimeout: another visitor's fetch of the same list took too long.
             AllSourcesFailed: all sources failed.
         """
-        checked(username.name)
+        if isinstance(username, UserList):
+            return username
         if not self._sources[username.site]:
             raise NoListSource(NO_MAL_SOURCE)
         with self._instrumentation.stage("fetch"):
@@ -193,9 +195,9 @@ class ListSources:
             finally:
                 self._seats.release()
 
-    def find(self, username: Username) -> UserList | None:
-        """Return someone's cached list; None if there is none. Sends no request."""
-        return self._cache.find(username)
+    def find(self, username: Username | UserList) -> UserList | None:
+        """Return someone's cached list, or the list itself; None if there is none. Sends no request."""
+        return username if isinstance(username, UserList) else self._cache.find(username)
 
     def _ask(self, username: Username, deadline: Deadline) -> UserList:
         sources = self._sources[username.site]

@@ -12,7 +12,7 @@ from hakken.catalogue import DATE, Anime
 from hakken.errors import PrivateList, SiteBlocked, SourceError, UserNotFound
 from hakken.ratings import AnimeId, Rating, Score, Status, UserList
 from hakken.sites import fields
-from hakken.sites.base import Page, about_it, blocked, checked, page_of, read_pages, refusal_in
+from hakken.sites.base import Page, about_it, blocked, page_of, read_pages, refusal_in
 from hakken.sites.client import HttpClient
 from hakken.sites.fields import Json
 from hakken.sites.http import Answer, Deadline, Request
@@ -75,7 +75,7 @@ class Mal:
 
     def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
         """Fetch someone's whole list; see `ListSource`."""
-        url = f"{self._url}/users/{checked(username)}/animelist"
+        url = f"{self._url}/users/{username}/animelist"
 
         def fetch_page(_pages: int, entries: int) -> tuple[list[Raw], bool]:
             params = {"fields": "list_status", "nsfw": "true", "limit": LIST_PAGE_SIZE, "offset": entries}

@@ -17,11 +17,8 @@ from werkzeug.datastructures import MultiDict
 
 from hakken.errors import BadOption
 from hakken.lists import encoded_list, picks
-from hakken.ratings import Order, Preferences, Status, UserList, Username
+from hakken.ratings import CHOICES, MAX_IGNORED, MAX_LIKED, Order, Preferences, Status, UserList, Username
 from hakken.web.forms import (
-    CHOICES,
-    MAX_IGNORED,
-    MAX_LIKED,
     FormValues,
     preferences_to_fields,
     read_picks,
@@ -85,18 +82,13 @@ class ListRef(NamedTuple):
         """The list itself, for which a site may have to be asked.
 
         Raises:
-            BadUsername: the site can't have such a user.
             SourceError: the list could not be fetched.
         """
-        return services().fetch(self.who) if isinstance(self.who, Username) else self.who
+        return services().fetch(self.who)
 
     def if_cached(self) -> UserList | None:
-        """The list, if no site has to be asked for it.
-
-        Raises:
-            BadUsername: the site can't have such a user.
-        """
-        return services().find(self.who) if isinstance(self.who, Username) else self.who
+        """The list, if no site has to be asked for it."""
+        return services().find(self.who)
 
     @property
     def linked(self) -> Mapping[str, str]:

@@ -12,11 +12,11 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.data_time import in_words
 from hakken.lists import encoded_list, picks
-from hakken.ratings import UserList
+from hakken.ratings import MAX_LENGTH, UserList
 from hakken.search import Titles
 from hakken.serving.memory import release_memory
 from hakken.web.covers import with_facts
-from hakken.web.forms import MAX_LENGTH, FormValues, pick_texts, read_form_values, read_id
+from hakken.web.forms import FormValues, pick_texts, read_form_values, read_id
 from hakken.web.list_request import ListRef
 from hakken.web.services import services
 

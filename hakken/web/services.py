@@ -33,22 +33,22 @@ class Services:
     Attributes:
         settings: the operator's.
         recommend: the use case. Raises any `HakkenError` that a visitor can meet.
-        fetch: gets a list by username. Raises `BadUsername` and the kinds of `SourceError`.
+        fetch: gets a list by username, or returns a list as it is. Raises the kinds of `SourceError`.
         bundle: the current model and catalogue. Raises `ModelError` when none could be opened.
         parse_export: parses MyAnimeList's export. Raises the kinds of `ExportError`.
         details: facts about titles beside the catalogue.
         news: status of the current model.
-        find: the cached list of a username, if there is one; asks no site.
+        find: the cached list of a username, if there is one, or a list as it is; asks no site.
     """
 
     settings: Settings
     recommend: Callable[[Username | UserList, Preferences], Recommendations]
-    fetch: Callable[[Username], UserList]
+    fetch: Callable[[Username | UserList], UserList]
     bundle: Callable[[], ModelBundle]
     parse_export: Callable[[BinaryIO], UserList]
     details: Details
     news: Callable[[], ModelStatus] = ModelStatus
-    find: Callable[[Username], UserList | None] = lambda _: None
+    find: Callable[[Username | UserList], UserList | None] = lambda _: None
 
 
 def once_per_request(bundle: Callable[[], ModelBundle]) -> Callable[[], ModelBundle]:

@@ -96,7 +96,7 @@ class Watched(ListSources):
 
     error: HakkenError | None = None
 
-    def fetch(self, username: Username) -> UserList:
+    def fetch(self, username: Username | UserList) -> UserList:
         try:
             return super().fetch(username)
         except HakkenError as error:

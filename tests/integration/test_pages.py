@@ -23,7 +23,7 @@ from hakken.ratings import (
     UserList,
     Username,
 )
-from hakken.web.failures import FAILURES, kind_of
+from hakken.web.error_pages import RESPONSIBLE, failures, kind_of
 from hakken.web.template_filters import judged_by, studio
 from tests.fake_services import BARE, BEBOP, CDN, MADE, SAMPLE, SPIRITED, FakeServices, item, upload, words, words_of
 
@@ -446,7 +446,7 @@ def test_each_failure_has_a_page(
     assert page.status_code == status
     assert "This is what's wrong." in words(page)
     assert advice in words(page)
-    assert FAILURES[kind].responsible in words(page)
+    assert RESPONSIBLE[failures()[kind].responsible] in words(page)
     assert 'id="username"' in page.text
     assert 'id="export"' in page.text
     assert 'content="noindex"' in page.text
@@ -528,15 +528,17 @@ def test_every_kind_of_error_has_an_entry_or_inherits_one_on_purpose(kind: type[
     assert kind_of(error) is INHERITED.get(kind, kind)
 
 
-def test_a_mistake_of_ours_is_a_plain_page(client: FlaskClient, fakes: FakeServices) -> None:
+def test_a_mistake_of_ours_tells_nothing_of_itself(client: FlaskClient, fakes: FakeServices) -> None:
     fakes.failure = ValueError("secret detail")
 
-    page = client.get("/recommendations?username=spike")
+    page, answer = client.get("/recommendations?username=spike"), client.get("/api/v1/recommendations?username=spike")
 
-    assert page.status_code == 500
+    assert page.status_code == answer.status_code == 500
     assert "Something went wrong here" in words(page)
-    assert "secret detail" not in page.text
-    assert "Traceback" not in page.text
+    assert answer.get_json()["type"] == "/api/v1/problems#internal-server-error"
+    for each in (page, answer):
+        assert "secret detail" not in each.text
+        assert "Traceback" not in each.text
 
 
 def test_there_is_no_such_page_or_it_does_not_take_the_method(client: FlaskClient) -> None:
