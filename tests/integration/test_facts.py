@@ -262,27 +262,6 @@ def test_whatever_a_site_answers_is_an_anime_or_an_error_of_ours(site: str, data
         assert abs(found.members or 0) < 2**31
 
 
-@pytest.mark.parametrize("site", SITES)
-@given(data=st.data())
-def test_whatever_a_page_holds_is_a_page_or_an_error_of_ours(site: str, data: st.DataObject) -> None:
-    facts = st.dictionaries(st.sampled_from(NAMES[site].split()), odd_values, max_size=4)
-    entry = facts.map(lambda some: {"mal_id": 1, **some} if site == "jikan" else {"node": {"id": 1, **some}})
-    page = st.fixed_dictionaries(
-        {"data": st.lists(entry | json_values, max_size=3) | json_values},
-        optional={
-            "paging": st.just({"next": "x"}) | st.just({}) | json_values,
-            "pagination": st.fixed_dictionaries({"has_next_page": st.booleans(), "items": json_values}) | json_values,
-        },
-    )
-    body = json.dumps(data.draw(page | json_values)).encode()
-    try:
-        found = SITES[site].fetch_page(Answers(data.draw(st.sampled_from([200, 200, 404])), body), 1)
-    except SiteError:
-        return
-    assert all(one.title for one in found.anime)
-    assert found.following is None or found.following > 1
-
-
 def test_mal_giving_a_shorter_page_than_asked_for_loses_no_entry() -> None:
     body = b'{"data": [{"node": {"id": 1, "title": "One"}}, {}], "paging": {"next": "x"}}'
     page = SITES["mal"].fetch_page(Answers(200, body), 500)
