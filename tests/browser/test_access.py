@@ -1,6 +1,7 @@
 """Every page can be used by everyone: axe finds nothing, nothing is wider than the screen, the console stays empty.
 
-That the console stays empty, and the policy of the page with it, is what every tab looks after. A new page gets a line in `PAGES`. Its pictures are kept under `build/screenshots`, to be looked at.
+That the console stays empty, and the policy of the page with it, is what every tab looks after. A new page gets a line
+in `PAGES`. Its pictures are kept under `build/screenshots`, to be looked at.
 """
 
 import re

@@ -201,7 +201,7 @@ def test_mal_without_a_client_id_is_refused_in_a_sentence(out: Path, monkeypatch
 # Where it goes on
 
 
-@pytest.mark.parametrize("fault", [Faults.TRUNCATED_JSON, Faults.REDIRECT, Faults.NOT_FOUND_HTML])
+@pytest.mark.parametrize("fault", [Faults.TRUNCATED_JSON, Faults.WRONG_TYPES, Faults.REDIRECT, Faults.NOT_FOUND_HTML])
 def test_a_page_that_fails_ends_it_and_the_next_run_goes_on_there(
     out: Path, site: str, standin: Standin, fault: Faults
 ) -> None:
