@@ -1,5 +1,6 @@
 """python -m hakken catalogue: what it reads, what it keeps, where it goes on, and what a model becomes of it."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -420,30 +421,21 @@ def test_where_a_disk_knows_no_second_names_files_are_copied(model: Path, monkey
 
 def test_titles_without_ratings_are_known_and_never_recommended(model: Path, bundle: ModelBundle) -> None:
     known_ids = set(bundle.model.arrays.anime_ids.tolist())
-    strangers = [
-        Anime(
-            anime_id=50_000 + n, title=f"Stranger {n}", type="TV", genres=("Drama",), members=10**6, mean=9.9, year=2020
-        )
-        for n in range(50)
-    ]
+    new = [Anime(anime_id=50_000 + n, title=f"Stranger {n}", type="TV", members=10**6, mean=9.9) for n in range(50)]
     # Some of them belong to what the model knows, before and after it.
-    related = [
-        Anime(anime_id=60_000 + n, title=f"Related {n}", type="TV", year=1990, relations=(Related(n + 1, "Sequel"),))
-        for n in range(20)
-    ]
+    new += [Anime(anime_id=60_000 + n, title=f"Related {n}", relations=(Related(n + 1, "Sequel"),)) for n in range(20)]
     path = model.parent / "more.gz"
-    Catalogue([*strangers, *related]).write(path)
+    Catalogue(new).write(path)
     run("--model", model, "--from", path)
     renewed = ModelBundle.read(store.open_artefact(model))
-    assert {one.anime_id for one in strangers + related} <= set(renewed.catalogue)
+    assert {one.anime_id for one in new} <= set(renewed.catalogue)
     listed = UserList.of([Rating(n, 8) for n in range(1, 30)] + [Rating(50_000, 10), Rating(60_005, 9)])
-    for order in Order:
-        for rule in FranchiseRule:
-            for some in (listed, UserList.of([Rating(50_001, 10)]), UserList.of([])):
-                made = recommend(some, renewed, Preferences(n=100, order=order, franchise=rule, adult=True))
-                got = [one.anime_id for one in (*made.recommendations, *made.continues)]
-                assert got or some is listed
-                assert set(got) <= known_ids
+    lists = (listed, UserList.of([Rating(50_001, 10)]), UserList.of([]))
+    for order, rule, some in itertools.product(Order, FranchiseRule, lists):
+        made = recommend(some, renewed, Preferences(n=100, order=order, franchise=rule, adult=True))
+        got = [one.anime_id for one in (*made.recommendations, *made.continues)]
+        assert got or some is listed
+        assert set(got) <= known_ids
     everything = recommend(UserList.of([]), renewed, Preferences(n=100, franchise=FranchiseRule.ALL))
     rated = [one.predicted_rating for one in everything.recommendations if one.predicted_rating is not None]
     assert rated

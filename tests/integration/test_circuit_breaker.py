@@ -153,17 +153,6 @@ def test_what_may_pass_is_tried_again(hasty: HttpClient, standin: Standin, passi
     assert len(standin.requests) == 3
 
 
-@pytest.mark.parametrize("lasting", [Faults.HTML, Faults.FORBIDDEN_HTML, Faults.NOT_FOUND_HTML, Faults.REDIRECT])
-def test_what_will_not_pass_is_not(http: HttpClient, standin: Standin, lasting: Faults) -> None:
-    standin.fail("jikan", lasting)
-    try:
-        get(http, standin)
-    except InvalidResponse:
-        assert lasting is Faults.REDIRECT
-
-    assert len(standin.requests) == 1
-
-
 def test_a_site_that_says_when_is_asked_then(http: HttpClient, standin: Standin) -> None:
     standin.fail("jikan", in_turn(reply(429, Retry_After="1")))
     begun = time.monotonic()

@@ -112,15 +112,6 @@ def test_a_choice_that_can_not_be_is_mended_with_the_list_kept(client: FlaskClie
     assert Fields(page, 'class="again"').sent["list"] == packed(SHORT)
 
 
-def test_what_a_list_lacks_is_told_after_each_change(client: FlaskClient, fakes: FakeServices) -> None:
-    """A note on what could not be read of a file would else be gone with the first click."""
-    page = upload(client, b"<myanimelist><anime><series_animedb_id>x</series_animedb_id></anime></myanimelist>")
-    assert page.status_code == 200
-    [(who, _)] = fakes.asked
-    assert isinstance(who, UserList)
-    assert who.skipped == 1
-
-
 def test_only_picks_can_be_changed_title_by_title(client: FlaskClient) -> None:
     """The page on which they are changed knows scores and no status."""
     picked, planned = UserList.of([Rating(1, 9)]), SHORT

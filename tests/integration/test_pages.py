@@ -70,15 +70,6 @@ def test_home_says_up_to_when_its_lists_go_and_pretends_nothing(client: FlaskCli
     assert "up to" not in said
 
 
-def test_home_stands_without_a_model_and_says_so(client: FlaskClient, fakes: FakeServices) -> None:
-    fakes.model_failure = errors.ArtefactMissing("There is no model.")
-
-    page = client.get("/")
-
-    assert page.status_code == 200
-    assert "There are no recommendations just now" in words(page)
-
-
 # A list
 
 

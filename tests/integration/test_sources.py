@@ -4,8 +4,6 @@ import re
 import time
 import traceback
 from collections.abc import Callable
-from io import BytesIO
-from xml.etree.ElementTree import Element, SubElement, tostring
 
 import pytest
 from flask import Response
@@ -26,7 +24,6 @@ from hakken.errors import (
     SiteTimeout,
     UserNotFound,
 )
-from hakken.lists import mal_export
 from hakken.ratings import Rating, Site, Status, Username
 from hakken.sites.anilist import AniList
 from hakken.sites.base import ListSource
@@ -441,31 +438,3 @@ def test_the_public_jikan_is_asked_where_the_operator_names_it(standin: Standin)
 
 
 # ListSources that ask no site
-
-
-def exported(user: str) -> bytes:
-    """A user's list as MyAnimeList exports it."""
-    names = {1: "Watching", 2: "Completed", 3: "On-Hold", 4: "Dropped", 6: "Plan to Watch"}
-    root = Element("myanimelist")
-    SubElement(SubElement(root, "myinfo"), "user_export_type").text = "1"
-    for entry in USERS[user]:
-        anime = SubElement(root, "anime")
-        fields = entry and {
-            "series_animedb_id": entry.anime_id,
-            "series_title": entry.title,
-            "my_score": entry.score,
-            "my_status": names.get(entry.code, "Unheard of"),
-            "my_rewatching": int(entry.rewatching),
-        }
-        for name, value in (fields or {}).items():
-            SubElement(anime, name).text = "" if value is None else str(value)
-    text: str = tostring(root, encoding="unicode")
-    return text.encode()
-
-
-@pytest.mark.parametrize("user", ["everything", "empty", "long-list", "even-list"])
-def test_an_export_says_what_the_sites_say(user: str) -> None:
-    found = mal_export.parse(BytesIO(exported(user)))
-
-    assert set(found.ratings) == ratings_of(user)
-    assert (found.skipped, found.repeats) == (0, 0)
