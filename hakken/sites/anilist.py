@@ -6,7 +6,7 @@ import msgspec
 
 from hakken.errors import PrivateList, SourceError, UserNotFound
 from hakken.ratings import MAX_SCORE, AnimeId, Rating, Status, UserList
-from hakken.sites.base import blocked, decoded, refusal_in
+from hakken.sites.base import blocked, decoded
 from hakken.sites.client import HttpClient
 from hakken.sites.fields import Json
 from hakken.sites.http import Answer, Deadline, check_status, unreadable
@@ -51,10 +51,6 @@ class _Error(msgspec.Struct):
     status: int | None = None
 
 
-class _Refusal(msgspec.Struct):
-    errors: Annotated[list[_Error], msgspec.Meta(min_length=1)]
-
-
 class AniList:
     """Lists from AniList's API at `url`."""
 
@@ -67,9 +63,9 @@ class AniList:
         """Fetch someone's whole list; see `ListSource`."""
         query = {"query": QUERY, "variables": {"name": username}}
         answer = http.post(self._url, deadline, json=query)
-        refusal = refusal_in(answer, _Refusal)
-        if refusal or not answer.ok:
-            raise _refused(answer, refusal)
+        errors = Json(answer.body)["errors"].of(list[_Error])
+        if errors or not answer.ok:
+            raise _refused(answer, errors or [])
         lists = Json(answer.decode(msgspec.Raw))["data"]["MediaListCollection"]["lists"].of(list[_List])
         if lists is None:
             raise unreadable(answer.host)
@@ -79,8 +75,8 @@ class AniList:
         return UserList.of(decoded(map(msgspec.Raw, entries), _Entry))
 
 
-def _refused(answer: Answer, refusal: _Refusal | None) -> SourceError:
-    for error in refusal.errors if refusal else ():
+def _refused(answer: Answer, errors: list[_Error]) -> SourceError:
+    for error in errors:
         if error.message == "Private User":
             return PrivateList("This list is private: AniList shows it to its owner only.")
         if "not found" in error.message.lower():

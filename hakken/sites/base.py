@@ -1,7 +1,7 @@
 """What the site modules share: the interface of a source of lists, and pages, entries and refusals."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
@@ -13,8 +13,6 @@ from hakken.sites.http import Answer, Deadline
 
 MAX_POSITION = 200_000
 """No site has as many anime: a crawl that gets this far is in a loop."""
-
-T = TypeVar("T")
 
 
 class ListSource(Protocol):
@@ -101,14 +99,6 @@ def page_of(found: list[Anime | None], following: int | None, total: int | None,
         raise InvalidResponse(f"{answer.host} gave a list of anime that never ends.")
     anime = tuple(one for one in found if one is not None and one.title)
     return Page(anime, len(found) - len(anime), following, total)
-
-
-def refusal_in(answer: Answer, kind: type[T]) -> T | None:
-    """Decode the body of a refusal; None if it does not come from the API, such as the page of a firewall."""
-    try:
-        return answer.decode(kind)
-    except InvalidResponse:
-        return None
 
 
 def blocked(answer: Answer, what: str = "show the list") -> SiteBlocked:

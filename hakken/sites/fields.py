@@ -39,7 +39,7 @@ T = TypeVar("T")
 class Json:
     """A value of a site's JSON, which may hold anything: a missing value, or one of another type, is unknown."""
 
-    def __init__(self, raw: Raw = UNKNOWN) -> None:
+    def __init__(self, raw: Raw | bytes = UNKNOWN) -> None:
         self._raw = raw
 
     def __getitem__(self, name: str) -> "Json":

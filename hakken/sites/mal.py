@@ -12,7 +12,7 @@ from hakken.catalogue import DATE, Anime
 from hakken.errors import PrivateList, SiteBlocked, SourceError, UserNotFound
 from hakken.ratings import AnimeId, Rating, Score, Status, UserList
 from hakken.sites import fields
-from hakken.sites.base import Page, about_it, blocked, page_of, read_pages, refusal_in
+from hakken.sites.base import Page, about_it, blocked, page_of, read_pages
 from hakken.sites.client import HttpClient
 from hakken.sites.fields import Json
 from hakken.sites.http import Answer, Deadline, Request
@@ -60,10 +60,6 @@ class _Page(msgspec.Struct):
     paging: _Paging
 
 
-class _Refusal(msgspec.Struct):
-    error: str
-
-
 class Mal:
     """Lists and facts from MyAnimeList's API at `url`."""
 
@@ -102,7 +98,7 @@ class Mal:
         """
         if answer.ok:
             return about_it(_anime(Json(answer.decode(Raw))), anime_id, answer)
-        if answer.status == HTTPStatus.NOT_FOUND and refusal_in(answer, _Refusal) is not None:
+        if answer.status == HTTPStatus.NOT_FOUND and _is_its_own(answer):
             return None
         raise _refused(answer, "provide facts about anime")
 
@@ -122,7 +118,7 @@ class Mal:
 
 
 def _list_refused(answer: Answer) -> SourceError:
-    if refusal_in(answer, _Refusal) is not None:  # it comes from the API, not from a firewall in front of it
+    if _is_its_own(answer):
         if answer.status == HTTPStatus.NOT_FOUND:
             return UserNotFound("MyAnimeList has no user of that name.")
         if answer.status == HTTPStatus.FORBIDDEN:
@@ -130,8 +126,13 @@ def _list_refused(answer: Answer) -> SourceError:
     return _refused(answer, "show the list")
 
 
+def _is_its_own(answer: Answer) -> bool:
+    """Whether a refusal comes from the API, not from a firewall in front of it."""
+    return Json(answer.body)["error"].of(str) is not None
+
+
 def _refused(answer: Answer, what: str) -> SiteBlocked:
-    if answer.status == HTTPStatus.UNAUTHORIZED and refusal_in(answer, _Refusal) is not None:
+    if answer.status == HTTPStatus.UNAUTHORIZED and _is_its_own(answer):
         return SiteBlocked(f"{answer.host} does not accept this server's MAL_CLIENT_ID.")
     return blocked(answer, what)
 
