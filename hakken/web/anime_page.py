@@ -13,10 +13,9 @@ from hakken.errors import UnknownTitle
 from hakken.neighbours import AlsoLiked, Neighbour, also_liked, nearest, standing
 from hakken.ratings import MAX_ANIME_ID, Rating, Status
 from hakken.sites.facts import lacking
-from hakken.web.covers import request_missing_facts, with_facts
 from hakken.web.list_request import Kind, read_list_ref
 from hakken.web.responses import cache_publicly
-from hakken.web.services import services
+from hakken.web.services import request_missing_facts, services, with_facts
 from hakken.web.template_filters import judged_by
 
 anime = Blueprint("anime", __name__)

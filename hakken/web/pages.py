@@ -11,10 +11,9 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.errors import BadOption, ModelError
 from hakken.ratings import CHOICES, Reason, Recommendation, Recommendations
-from hakken.web.covers import request_missing_facts, with_facts
 from hakken.web.forms import FormValues
 from hakken.web.list_request import RecommendationRequest, needs_redirect
-from hakken.web.services import services
+from hakken.web.services import request_missing_facts, services, with_facts
 from hakken.web.template_filters import judged_by, signed
 
 pages = Blueprint("pages", __name__)
