@@ -12,14 +12,15 @@ import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
 from typing import NamedTuple
 
 import pytest
+from flask.testing import FlaskClient
 
 from ars_app import create_app
 from benchmarks import machine
 from hakken.bundle import ModelBundle
+from hakken.config import Settings
 from hakken.errors import (
     AllSourcesFailed,
     HakkenError,
@@ -55,9 +56,6 @@ ROWS = (*USERS, *FAULTS)
 CELLS = [(name, row) for row in ROWS for name in NAMES if (name, row) != ("anilist", ENDLESS)]
 """AniList gives all lists in one answer."""
 
-MAKING = Lock()
-"""Python 3.11 fails at times where two threads parse code at once, as Werkzeug does for each route (gh-106905)."""
-
 PAGES: dict[type[HakkenError], tuple[int, str]] = {
     UserNotFound: (404, "The site knows no such user"),
     PrivateList: (403, "This list is private"),
@@ -92,9 +90,13 @@ class Cell(NamedTuple):
 
 
 class Watched(ListSources):
-    """Remembers how a fetch failed."""
+    """Remembers how a fetch failed; can forget all that it knows of its sites."""
 
     error: HakkenError | None = None
+
+    def renew(self, settings: Settings) -> None:
+        fresh = ListSources.from_settings(settings, HttpClient.from_settings(settings))
+        vars(self).update(vars(fresh), error=None)
 
     def fetch(self, username: Username | UserList) -> UserList:
         try:
@@ -110,16 +112,15 @@ def expected(name: str, row: str) -> type[HakkenError]:
     return InvalidResponse if row == ENDLESS else FINAL[name, USERS[row]]
 
 
-def measured(standin: Standin, bundle: ModelBundle, name: str, row: str) -> Cell:
-    """Ask as a visitor does, of an app that has just begun."""
+def settings_for(standin: Standin, name: str, **changes: object) -> Settings:
+    return standin.settings(list_sources=name if name != "anilist" else "", facts_source="off", **changes)
+
+
+def measured(standin: Standin, client: FlaskClient, sources: Watched, name: str, row: str) -> Cell:
+    """Ask as a visitor does, of sites that nothing is known of yet."""
     with tempfile.TemporaryDirectory(prefix="hakken-matrix-") as directory:
         deadline = ENDLESS_DEADLINE if row == ENDLESS else DEADLINE
-        settings = standin.settings(
-            list_sources=name if name != "anilist" else "", cache_dir=directory, deadline=deadline, facts_source="off"
-        )
-        sources = Watched.from_settings(settings, HttpClient.from_settings(settings))
-        with MAKING:
-            client = create_app(settings, bundle=bundle, sources=sources).test_client()
+        sources.renew(settings_for(standin, name, cache_dir=directory, deadline=deadline))
         if row in FAULTS:
             standin.fail(name, FAULTS[row])
         source = "anilist" if name == "anilist" else "mal"
@@ -138,8 +139,14 @@ def matrix(standin_server: Standin) -> Iterator[dict[tuple[str, str], Cell]]:
     bundle = ModelBundle.read(store.open_artefact("embedded"))
     bundle.warm()
 
+    apps = {}
+    for name in NAMES:
+        settings = settings_for(standin_server, name)
+        sources = Watched.from_settings(settings, HttpClient.from_settings(settings))
+        apps[name] = create_app(settings, bundle=bundle, sources=sources).test_client(), sources
+
     def column(name: str) -> list[Cell]:
-        return [measured(standin_server, bundle, name, row) for one, row in CELLS if one == name]
+        return [measured(standin_server, *apps[name], name, row) for one, row in CELLS if one == name]
 
     with ThreadPoolExecutor(len(NAMES)) as threads:
         columns = dict(zip(NAMES, threads.map(column, NAMES), strict=True))

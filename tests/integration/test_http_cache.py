@@ -54,7 +54,8 @@ def old(http: HttpClient, standin: Standin, site: Etagged) -> Iterator[HttpClien
 
 
 @pytest.fixture
-def http(standin: Standin, tmp_path: Path) -> HttpClient:
+def http(standin: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HttpClient:
+    monkeypatch.setattr("hakken.sites.adapter.BACK_OFF_SECONDS", 0.0)
     return client(standin, tmp_path)
 
 

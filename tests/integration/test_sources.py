@@ -91,8 +91,7 @@ FINAL = {
 
 
 @pytest.fixture
-def http(monkeypatch: pytest.MonkeyPatch) -> HttpClient:
-    monkeypatch.setattr("hakken.sites.adapter.BACK_OFF_SECONDS", 0.0)
+def http() -> HttpClient:
     return HttpClient(PATIENT)
 
 
@@ -295,6 +294,11 @@ def test_anilist_saying_something_else_says_nothing_of_the_user(
 # Several in turn
 
 
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hakken.sites.adapter.BACK_OFF_SECONDS", 0.0)
+
+
 def sources_of(settings: Settings) -> ListSources:
     return ListSources.from_settings(settings, HttpClient.from_settings(settings))
 
@@ -372,7 +376,7 @@ def test_when_all_refuse_the_list_is_not_found_private_or_blocked(standin: Stand
 
 def test_when_one_could_not_answer_it_may_later(standin: Standin) -> None:
     standin.fail("mal", Faults.FORBIDDEN_HTML)
-    standin.fail("jikan", Faults.BUSY)
+    standin.fail("jikan", Faults.BUSY_FOR_AN_HOUR)
 
     with pytest.raises(AllSourcesFailed, match="MyAnimeList could not answer; please try again later"):
         sources_of(standin.settings()).fetch(Username("everything"))
@@ -401,7 +405,7 @@ def test_an_operator_chooses_the_sources_and_their_order(
     standin: Standin, listed: str, client_id: str, asked: list[str]
 ) -> None:
     for name in PAGED:
-        standin.fail(name, Faults.OUT_OF_ORDER)
+        standin.fail(name, Faults.FORBIDDEN_HTML)
     sources = sources_of(standin.settings(list_sources=listed, mal_client_id=client_id))
 
     with pytest.raises(AllSourcesFailed):
