@@ -6,6 +6,7 @@ the old version finish with it; it is freed when the last of them releases it.
 """
 
 import gc
+import hashlib
 import logging
 import os
 import random
@@ -16,18 +17,29 @@ import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from hakken.bundle import ModelBundle
-from hakken.errors import ArtefactRefused, ModelError, ModelPending
-from hakken.model.current_version import VersionRef
-from hakken.registry.sync import Mirror
+from hakken.config import Settings
+from hakken.errors import ArtefactRefused, ModelError, ModelPending, StorageError
+from hakken.files import cache_directory, is_ours, make_private, private_directory
+from hakken.model import store
+from hakken.model.current_version import CURRENT_NAME, VersionRef
+from hakken.registry.storage import BUCKET_SCHEME, DirectoryStore, ObjectStore, open_store
+from hakken.registry.sync import Mirror, fetch
+from hakken.trial import try_version
 
 JITTER = 0.25
 """Random variation of the poll interval: workers and machines that started together should not poll together."""
 
-START_TIMEOUT = 10.0
-"""Seconds to wait for a first model. gunicorn gives a worker 30 to start before it replaces it."""
+START_TIMEOUT = 20.0
+"""Seconds to wait for a first model to be fetched and tried. gunicorn replaces a worker that takes 30 to start."""
+
+MAX_NAME_LENGTH = 200
+"""Characters of a directory's name that all file systems allow."""
 
 VARIABLE = re.compile(r"\b(0x[0-9a-f]+|\d+)\b", re.IGNORECASE)
 """What differs between two messages about the same failure: object addresses, free bytes, ports."""
@@ -260,3 +272,84 @@ def _resume(model: ReloadingModel | None) -> None:
 def _without_traceback(error: ModelError) -> ModelError:
     """A copy of an error: raised again and again, the same one would accumulate tracebacks."""
     return type(error)(str(error))
+
+
+def serve_model(settings: Settings, warm: Callable[[ModelBundle], object]) -> FixedModel | ReloadingModel:
+    """The model that `settings.model` names, replaced whenever there is a new version of it.
+
+    Args:
+        settings: the operator's.
+        warm: see `ReloadingModel`.
+    """
+    try:
+        if settings.model == store.EMBEDDED:
+            bundle = open_bundle(settings)
+            bundle.warm()  # a worker gets several requests at once, and each would wait
+            return FixedModel(bundle)
+        mirror = _mirror(settings)
+    except ModelError as error:
+        log.error("The model %s can't be served: %s", settings.model, error)  # noqa: TRY400  # a sentence, no traceback
+        return FixedModel(error)
+    model = ReloadingModel(mirror, settings.model_poll, warm)
+    # A bucket may be slow, and meanwhile pages should say so; a directory is not.
+    model.start(patient=not settings.model.startswith(BUCKET_SCHEME))
+    return model
+
+
+def open_bundle(settings: Settings) -> ModelBundle:
+    """Open what `settings.model` names; from a bucket it is fetched first.
+
+    When the bucket has no usable version, the one that was fetched from it last is opened instead.
+
+    Raises:
+        ModelError: it can't be fetched or can't be used.
+    """
+    if settings.model == store.EMBEDDED:
+        return ModelBundle.read(store.open_artefact(store.EMBEDDED))
+    if not settings.model.startswith(BUCKET_SCHEME):
+        return ModelBundle.read(store.open_artefact(DirectoryStore.at(settings.model).root))
+    versions = mirror_directory(settings)
+    try:
+        fetch(open_store(settings.model), versions, accept=try_version)
+    except ModelError as error:
+        if not (versions / CURRENT_NAME).exists():
+            raise
+        log.error("Serving the model fetched last, since %s", error)  # noqa: TRY400  # a sentence, no traceback
+    return ModelBundle.read(store.open_artefact(versions))
+
+
+def mirror_directory(settings: Settings) -> Path:
+    """Where this machine keeps the versions that it has fetched of the model that is served."""
+    model = settings.model
+    name = quote(model if model.startswith(BUCKET_SCHEME) else str(DirectoryStore.at(model)), safe="")
+    if len(name) > MAX_NAME_LENGTH:
+        name = f"{name[:MAX_NAME_LENGTH]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return cache_directory(settings.cache_dir) / "models" / name
+
+
+def _mirror(settings: Settings) -> Mirror:
+    chosen = mirror_directory(settings)
+    try:
+        _check_writable(chosen)
+    except StorageError as error:
+        # Serve the last good model rather than none, or a copy for each worker.
+        if is_ours(chosen / CURRENT_NAME):
+            log.warning("Serving the model that was fetched last: %s", error)
+            return Mirror(chosen, partial(_store_if_writable, chosen, settings.model), try_version)
+    root = private_directory(chosen)
+    if root is None:
+        raise StorageError("There is no writable directory for models.")
+    return Mirror(root, partial(open_store, settings.model), try_version)
+
+
+def _store_if_writable(root: Path, model: str) -> ObjectStore:
+    """The store to fetch versions from, as soon as they can be stored here."""
+    _check_writable(root)
+    return open_store(model)
+
+
+def _check_writable(root: Path) -> None:
+    try:
+        make_private(root)
+    except OSError as error:
+        raise StorageError(f"No other model can be stored in {root}: {error.strerror or error}.") from error

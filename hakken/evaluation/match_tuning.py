@@ -1,18 +1,19 @@
 """Tune what is learnt from watching: preference weights, match, and the implicit term of predicted ratings.
 
-This is a random search from coarse to fine, as in `hakken.training.tuning`, on splits of one table by the protocol with
-salts of its own. The objective is how well the two kinds of lists find held-out titles that were liked: the mean of
-NDCG@10 liked over all titles, and over new series for the default list. The search first chooses the weights, then,
-with the best of them, the constants of the match. The implicit term follows by least squares, for several values of
-`trust`.
+This is Optuna's search (tree-structured Parzen estimator: Bergstra et al., "Algorithms for hyper-parameter
+optimization", NIPS 2011) on splits of one table by the protocol with salts of its own. The objective is how well the
+two kinds of lists find held-out titles that were liked: the mean of NDCG@10 liked over all titles, and over new series
+for the default list. The search first chooses the weights, then, with the best of them, the constants of the match. The
+implicit term follows by least squares, for several values of `trust`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+import optuna
 import pandas as pd
 from scipy.optimize import lsq_linear
 
@@ -31,36 +32,35 @@ from hakken.ratings import Preferences
 from hakken.training import fit
 from hakken.training.parameters import write_whole
 from hakken.training.pipeline import Fitted, with_preference_weights
-from hakken.training.progress import SILENT, Progress
+from hakken.training.progress import SILENT, Advance, Progress
 from hakken.training.tables import RatingTable
-from hakken.training.tuning import LogUniform
 
 SALTS = ("tuning 1", "tuning 2", "tuning 3")
 LISTS = {
     "liked": msgspec.structs.replace(RANKING, n=metrics.TOP),
     "discovery_liked": Preferences(n=2 * metrics.TOP),
 }
-WEIGHTS: Mapping[str, LogUniform] = {
-    "liking": LogUniform(0.05, 0.4),
-    "unscored": LogUniform(0.25, 1),
-    "unknown": LogUniform(0.1, 1),
-    "planned": LogUniform(0.1, 1),
-    "activity": LogUniform(0.05, 0.4),
-    "pref_reg": LogUniform(30, 200),
-    "dropout": LogUniform(0.05, 0.5),
-    "late": LogUniform(30, 300),
+# Least and greatest value of each constant, on a logarithmic scale.
+WEIGHTS: Mapping[str, tuple[float, float]] = {
+    "liking": (0.05, 0.4),
+    "unscored": (0.25, 1),
+    "unknown": (0.1, 1),
+    "planned": (0.1, 1),
+    "activity": (0.05, 0.4),
+    "pref_reg": (30, 200),
+    "dropout": (0.05, 0.5),
+    "late": (30, 300),
 }
-MATCH: Mapping[str, LogUniform] = {
-    "novelty": LogUniform(0.02, 0.2),
-    "pull": LogUniform(0.05, 0.5),
-    "quality": LogUniform(0.02, 0.3),
-    "everyone": LogUniform(0.005, 0.1),
-    "skipped": LogUniform(1, 2.5),
-    "ahead": LogUniform(0.3, 1),
+MATCH: Mapping[str, tuple[float, float]] = {
+    "novelty": (0.02, 0.2),
+    "pull": (0.05, 0.5),
+    "quality": (0.02, 0.3),
+    "everyone": (0.005, 0.1),
+    "skipped": (1, 2.5),
+    "ahead": (0.3, 1),
 }
 TRUST = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3)
 IMPLICIT = ("implicit_offset", "implicit_slope", "implicit_length")
-N_ROUNDS = 3
 TABLE = "match.csv"
 
 
@@ -69,7 +69,7 @@ class Candidate(NamedTuple):
 
     Attributes:
         stage: "weights" or "match".
-        round: 0 for the start of the stage.
+        trial: 0 for the start of the stage.
         value: mean of the two metrics.
         liked: NDCG@10 liked, all titles, mean over the splits.
         discovery_liked: the same of the default list over new series.
@@ -77,7 +77,7 @@ class Candidate(NamedTuple):
     """
 
     stage: str
-    round: int
+    trial: int
     value: float
     liked: float
     discovery_liked: float
@@ -141,18 +141,18 @@ def tune_match(
         for one in divided:
             folds.append(_Fold(one, catalogue, start))
             advance(1)
-    rng = np.random.default_rng(seed)
+
+    def measure(parameters: Parameters) -> tuple[float, float]:
+        liked, discovery_liked = np.mean([fold.measure(parameters) for fold in folds], axis=0).tolist()
+        return liked, discovery_liked
+
     candidates: list[Candidate] = []
     best = start
     for_weights = max(1, n_candidates // 3)
     for stage, space, n in (("weights", WEIGHTS, for_weights), ("match", MATCH, n_candidates - for_weights)):
         with progress.stage(f"tuning the {stage}", n + 1, "candidates") as advance:
-            tried: list[Candidate] = []
-            for number, parameters in _draw(space, best, n, tried, rng):
-                liked, discovery = np.mean([fold.measure(parameters) for fold in folds], axis=0).tolist()
-                tried.append(Candidate(stage, number, (liked + discovery) / 2, liked, discovery, parameters))
-                advance(1)
-        best = _best(tried).parameters
+            tried = search(stage, space, best, measure, n_candidates=n, seed=seed, advance=advance)
+        best = max(tried, key=lambda one: one.value).parameters  # the first of equal ones
         candidates += tried
     with progress.stage("tuning trust", len(TRUST), "values") as advance:
         fits = []
@@ -176,21 +176,47 @@ def save(tuned: TunedMatch, out: Path) -> None:
         (out / TABLE).unlink(missing_ok=True)
 
 
-def _best(tried: list[Candidate]) -> Candidate:
-    return max(tried, key=lambda one: one.value)  # the first of equal ones
+def search(
+    stage: str,
+    space: Mapping[str, tuple[float, float]],
+    start: Parameters,
+    measure: Callable[[Parameters], tuple[float, float]],
+    *,
+    n_candidates: int,
+    seed: int,
+    advance: Advance,
+) -> list[Candidate]:
+    """Search for the best values of some constants.
 
+    Args:
+        stage: name of the stage.
+        space: least and greatest value of each constant.
+        start: tried first.
+        measure: NDCG@10 liked of a candidate's two lists.
+        n_candidates: candidates to draw.
+        seed: seed of the draws.
+        advance: called with 1 for each candidate.
 
-def _draw(
-    space: Mapping[str, LogUniform], start: Parameters, n: int, tried: list[Candidate], rng: np.random.Generator
-) -> Iterator[tuple[int, Parameters]]:
-    """Rounds and candidates: the start, then draws from ever smaller spaces around the best candidate so far."""
-    yield 0, start
-    for number, size in enumerate(map(len, np.array_split(np.arange(n), N_ROUNDS)), start=1):
-        best = _best(tried).parameters
-        if number > 1:
-            space = {name: one.around(getattr(best, name)) for name, one in space.items()}
-        for _ in range(size):
-            yield number, msgspec.structs.replace(best, **{name: one.at(rng.uniform()) for name, one in space.items()})
+    Returns:
+        The start and the candidates, in the order in which they were tried.
+    """
+    tried: list[Candidate] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        drawn = {name: trial.suggest_float(name, *bounds, log=True) for name, bounds in space.items()}
+        chosen = {name: float(f"{value:.3g}") for name, value in drawn.items()}
+        parameters = msgspec.structs.replace(start, **chosen) if trial.number else start
+        liked, discovery_liked = measure(parameters)
+        value = (liked + discovery_liked) / 2
+        tried.append(Candidate(stage, trial.number, value, liked, discovery_liked, parameters))
+        advance(1)
+        return value
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+    study.enqueue_trial({name: getattr(start, name) for name in space})
+    study.optimize(objective, n_trials=n_candidates + 1)
+    return tried
 
 
 class _Fold:

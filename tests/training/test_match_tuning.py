@@ -51,6 +51,14 @@ def test_the_best_of_each_stage_is_where_the_next_begins(tuned: TunedMatch) -> N
     assert tuned.parameters == msgspec.structs.replace(found, **kept)
 
 
+def test_the_search_draws_nearer_to_what_is_better() -> None:
+    def measure(parameters: Parameters) -> tuple[float, float]:
+        return -abs(np.log(parameters.novelty / 0.05)), 0.0
+
+    tried = match_tuning.search("match", MATCH, PARAMETERS, measure, n_candidates=60, seed=0, advance=lambda _: None)
+    assert 0.045 < np.median([one.parameters.novelty for one in tried[-20:]]) < 0.055
+
+
 def test_only_what_a_stage_searches_for_is_changed(tuned: TunedMatch) -> None:
     for one in tuned.candidates:
         start = (
@@ -61,9 +69,9 @@ def test_only_what_a_stage_searches_for_is_changed(tuned: TunedMatch) -> None:
             name for name in Parameters.__struct_fields__ if getattr(one.parameters, name) != getattr(start, name)
         }
         assert changed <= set(space)
-        assert bool(changed) == (one.round > 0)
+        assert bool(changed) == (one.trial > 0)
         for name in changed:
-            assert 0.99 * space[name].low <= getattr(one.parameters, name) <= 1.01 * space[name].high
+            assert 0.99 * space[name][0] <= getattr(one.parameters, name) <= 1.01 * space[name][1]
 
 
 def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: TunedMatch) -> None:
