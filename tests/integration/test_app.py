@@ -17,8 +17,7 @@ from hakken.lists import mal_export
 from hakken.model import store
 from hakken.ratings import MAX_ANIME_ID, Rating, Site, UserList, Username
 from hakken.sites.client import HttpClient
-from hakken.sites.list_cache import ListCache
-from hakken.sites.list_sources import ListSources
+from hakken.sites.list_sources import ListCache, ListSources
 from tests.exports import SAMPLE
 from tests.fake_services import words
 from tests.serving import PATIENCE, served, wait_for
