@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from hakken.about import about
 from hakken.errors import ConfigError
 
 PREFIX = "HAKKEN_"
@@ -40,124 +39,65 @@ class SiteRate(NamedTuple):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """All that an operator may choose. The table of docs/reference/settings.md has the fields' descriptions."""
+    """All that an operator may choose. The table of docs/reference/settings.md has what stands below each field."""
 
-    model: Annotated[
-        str, about("Model to serve: `embedded`, a directory, its `file://` address, or `gs://bucket/prefix`")
-    ] = "embedded"
-    model_poll: Annotated[
-        float,
-        about(
-            "Seconds between checks for a new version, randomly varied by up to a quarter; 0: check at start only; "
-            "`embedded` is never checked",
-            ge=0,
-            le=86400,
-        ),
-    ] = 300.0
-    cache_dir: Annotated[
-        str,
-        about(
-            "Directory for fetched models, cached answers of sites and shared rate limits; empty: the user's cache "
-            "directory"
-        ),
-    ] = ""
-    mal_client_id: Annotated[
-        str, about("Client id for MyAnimeList's API; empty: this API is not used", pattern=r"^[!-~]*\Z")
-    ] = ""
-    list_sources: Annotated[
-        str,
-        about(
-            "Sources to ask for a MyAnimeList username, in order: `mal`, `jikan`, `load_json`, comma-separated; empty: "
-            "`mal` if there is a client id, then `jikan` unless it is the public one"
-        ),
-    ] = ""
-    jikan_url: Annotated[Url, about("Base URL of the Jikan API")] = PUBLIC_JIKAN_URL
-    mal_url: Annotated[Url, about("Base URL of MyAnimeList's API")] = "https://api.myanimelist.net/v2"
-    load_json_url: Annotated[Url, about("Base URL of MyAnimeList's list pages, for `load_json`")] = (
-        "https://myanimelist.net/animelist"
-    )
-    anilist_url: Annotated[Url, about("URL of AniList's GraphQL API")] = "https://graphql.anilist.co"
-    facts_source: Annotated[
-        Literal["auto", "mal", "jikan", "off"],
-        about(
-            "Source of pictures and synopses that the catalogue lacks: `mal`, `jikan`, `off`, or `auto`: `mal` if "
-            "there is a client id, else `jikan`"
-        ),
-    ] = "auto"
-    picture_origins: Annotated[str, about("Origins that pictures may be loaded from: https, comma-separated")] = (
-        "https://cdn.myanimelist.net,https://api-cdn.myanimelist.net"
-    )
-    deadline: Annotated[float, about("Seconds that fetching one list may take in total", gt=0, le=120)] = 20.0
-    site_rates: Annotated[
-        str,
-        about("Rate limit of each site, shared by all workers of a machine: requests per second (`s`) or minute (`m`)"),
-    ] = "jikan=3/s+60/m mal=1/s load_json=1/s anilist=1/s+30/m facts=20/m"
-    threads: Annotated[
-        int, about("Requests that one worker handles at once; at most half of them may wait for sites", ge=2, le=1024)
-    ] = 8
-    max_upload_mb: Annotated[
-        int, about("Largest upload in MB; an export may unpack to five times as much", ge=1, le=100)
-    ] = 10
-    waiting: Annotated[
-        int,
-        about(
-            "Requests that may queue in one worker, for two seconds at most, while `HAKKEN_THREADS` are handled; "
-            "further requests get a 503 at once",
-            ge=0,
-            le=1024,
-        ),
-    ] = 32
-    request_deadline: Annotated[
-        float,
-        about(
-            "Seconds for receiving, answering and sending one request, including fetching a list; then its connection "
-            "is closed",
-            gt=0,
-            le=600,
-        ),
-    ] = 30.0
-    proxies: Annotated[
-        int,
-        about(
-            "Number of trusted proxies in front that set `X-Forwarded-For` and `X-Forwarded-Proto`; further values in "
-            "these headers are ignored",
-            ge=0,
-            le=10,
-        ),
-    ] = 0
-    https: Annotated[
-        Literal["off", "on"],
-        about("Whether visitors use https: `on` redirects http to https and sends `Strict-Transport-Security`"),
-    ] = "off"
-    rate_limit: Annotated[
-        str,
-        about(
-            "Rate limit of each client, such as `60/minute` or `10/second;300/hour`, or `off`; a page counts 1, an API "
-            "call 2, a list from a site, an upload or another form 4",
-            pattern=rf"^(off|{_ALLOWED}(;{_ALLOWED})*)\Z",
-        ),
-    ] = "300/minute"
-    limits_url: Annotated[
-        str,
-        about(
-            "Storage of the rate limit's counters: `memory://`, in each worker separately, or a storage that several "
-            "machines share, such as `redis://host:6379`",
-            pattern=r"^[a-z0-9+]+://\S*\Z",
-        ),
-    ] = "memory://"
-    metrics_token: Annotated[
-        str,
-        about(
-            "Bearer token for `/metrics`, 16 characters or more; empty: `/metrics` is off", pattern=r"^([!-~]{16,})?\Z"
-        ),
-    ] = ""
-    log_lines: Annotated[
-        Literal["auto", "json", "text"],
-        about("Format of log lines: `json`, `text`, or `auto`: `text` on a terminal, else `json`"),
-    ] = "auto"
-    log_level: Annotated[
-        Literal["info", "warning"], about("`info`: log every request too; `warning`: log problems only")
-    ] = "info"
+    model: str = "embedded"
+    """Model to serve: `embedded`, a directory, its `file://` address, or `gs://bucket/prefix`."""
+    model_poll: Annotated[float, Meta(ge=0, le=86400)] = 300.0
+    """Seconds between checks for a new version, randomly varied by up to a quarter; 0: check at start only; `embedded`
+    is never checked."""
+    cache_dir: str = ""
+    """Directory for fetched models, cached answers of sites and shared rate limits; empty: the user's cache
+    directory."""
+    mal_client_id: Annotated[str, Meta(pattern=r"^[!-~]*\Z")] = ""
+    """Client id for MyAnimeList's API; empty: this API is not used."""
+    list_sources: str = ""
+    """Sources to ask for a MyAnimeList username, in order: `mal`, `jikan`, `load_json`, comma-separated; empty: `mal`
+    if there is a client id, then `jikan` unless it is the public one."""
+    jikan_url: Url = PUBLIC_JIKAN_URL
+    """Base URL of the Jikan API."""
+    mal_url: Url = "https://api.myanimelist.net/v2"
+    """Base URL of MyAnimeList's API."""
+    load_json_url: Url = "https://myanimelist.net/animelist"
+    """Base URL of MyAnimeList's list pages, for `load_json`."""
+    anilist_url: Url = "https://graphql.anilist.co"
+    """URL of AniList's GraphQL API."""
+    facts_source: Literal["auto", "mal", "jikan", "off"] = "auto"
+    """Source of pictures and synopses that the catalogue lacks: `mal`, `jikan`, `off`, or `auto`: `mal` if there is a
+    client id, else `jikan`."""
+    picture_origins: str = "https://cdn.myanimelist.net,https://api-cdn.myanimelist.net"
+    """Origins that pictures may be loaded from: https, comma-separated."""
+    deadline: Annotated[float, Meta(gt=0, le=120)] = 20.0
+    """Seconds that fetching one list may take in total."""
+    site_rates: str = "jikan=3/s+60/m mal=1/s load_json=1/s anilist=1/s+30/m facts=20/m"
+    """Rate limit of each site, shared by all workers of a machine: requests per second (`s`) or minute (`m`)."""
+    threads: Annotated[int, Meta(ge=2, le=1024)] = 8
+    """Requests that one worker handles at once; at most half of them may wait for sites."""
+    max_upload_mb: Annotated[int, Meta(ge=1, le=100)] = 10
+    """Largest upload in MB; an export may unpack to five times as much."""
+    waiting: Annotated[int, Meta(ge=0, le=1024)] = 32
+    """Requests that may queue in one worker, for two seconds at most, while `HAKKEN_THREADS` are handled; further
+    requests get a 503 at once."""
+    request_deadline: Annotated[float, Meta(gt=0, le=600)] = 30.0
+    """Seconds for receiving, answering and sending one request, including fetching a list; then its connection is
+    closed."""
+    proxies: Annotated[int, Meta(ge=0, le=10)] = 0
+    """Number of trusted proxies in front that set `X-Forwarded-For` and `X-Forwarded-Proto`; further values in these
+    headers are ignored."""
+    https: Literal["off", "on"] = "off"
+    """Whether visitors use https: `on` redirects http to https and sends `Strict-Transport-Security`."""
+    rate_limit: Annotated[str, Meta(pattern=rf"^(off|{_ALLOWED}(;{_ALLOWED})*)\Z")] = "300/minute"
+    """Rate limit of each client, such as `60/minute` or `10/second;300/hour`, or `off`; a page counts 1, an API call 2,
+    a list from a site, an upload or another form 4."""
+    limits_url: Annotated[str, Meta(pattern=r"^[a-z0-9+]+://\S*\Z")] = "memory://"
+    """Storage of the rate limit's counters: `memory://`, in each worker separately, or a storage that several machines
+    share, such as `redis://host:6379`."""
+    metrics_token: Annotated[str, Meta(pattern=r"^([!-~]{16,})?\Z")] = ""
+    """Bearer token for `/metrics`, 16 characters or more; empty: `/metrics` is off."""
+    log_lines: Literal["auto", "json", "text"] = "auto"
+    """Format of log lines: `json`, `text`, or `auto`: `text` on a terminal, else `json`."""
+    log_level: Literal["info", "warning"] = "info"
+    """`info`: log every request too; `warning`: log problems only."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
