@@ -77,7 +77,15 @@ def test_recommendations_are_the_golden_ones(model: str, name: str, who: str, or
 
 
 @pytest.mark.parametrize(
-    "parameters", [{}, {"k": 2}, {"liking": 3.0}, {"prior": 0.0, "trust": 0.5, "amplification": 1.0}], ids=str
+    "parameters",
+    [
+        {},
+        {"k": 2},
+        {"liking": 3.0, "planned": 3.0},
+        {"planned": 0.0},
+        {"prior": 0.0, "trust": 0.5, "amplification": 1.0},
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("who", LISTS)
 def test_every_title_has_the_oracles_preference_and_rating(who: str, parameters: dict[str, float]) -> None:

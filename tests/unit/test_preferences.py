@@ -12,7 +12,7 @@ from benchmarks.serving import popular_list
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption
-from hakken.model import ListColumns, Model, fold_in, predict, preference
+from hakken.model import ListColumns, Model, fold_in, predict, preference, top_n
 from hakken.model.prediction import baseline, implicit_term
 from hakken.model.preference import parts_of
 from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
@@ -125,119 +125,40 @@ def test_what_is_ignored_says_nothing_and_is_still_not_recommended(bundle: Model
     assert list(found.recommendations)[: len(without)] == without
 
 
-def with_facts(bundle: ModelBundle) -> ModelBundle:
-    """Series of four: 1-4, 5-8, …, of which the fourth is a special, and universes of two series.
-
-    Types, years and members differ.
-    """
-
-    def changed(anime_id: int) -> dict[str, object]:
-        part = (anime_id - 1) % 4 + 1
-        return {
-            "series": anime_id - part + 1,
-            "universe": anime_id - (anime_id - 1) % 8,
-            "part": part if part < 4 else None,
-            "kind": "main" if part < 4 else "special",
-            "type": "Movie" if part == 4 else "TV",
-            "genres": ("Drama",) if anime_id % 3 else ("Drama", "Comedy"),
-            "year": None if anime_id % 5 == 0 else 1990 + anime_id % 30,
-        }
-
-    catalogue = Catalogue(msgspec.structs.replace(one, **changed(one.anime_id)) for one in bundle.catalogue.values())
-    return ModelBundle(bundle.model, catalogue)
-
-
-def test_nothing_that_is_related_is_shown_where_that_is_asked_for(bundle: ModelBundle) -> None:
-    told = with_facts(bundle)
-    user_list = UserList.of([Rating(9, 9), Rating(33, 8), Rating(34, 8)])
-    chosen = Preferences(n=100, adult=True, franchise=FranchiseRule.UNRELATED)
-    result = recommend(user_list, told, chosen)
-    shown = [one.anime_id for one in result.recommendations]
-    universes = [told.catalogue.universe_of(anime_id) for anime_id in shown]
-    assert len(set(universes)) == len(shown) == 31 + 4 - 2  # one of each; the catalogue lacks four
-    assert all(told.catalogue.series_of(anime_id) == anime_id for anime_id in shown)
-    assert not {9, 33} & set(universes)
-    assert {one.anime_id for one in result.continues} == {10, 35}
-    new = recommend(user_list, told, Preferences(n=100, adult=True))
-    assert {13, 37} <= {one.anime_id for one in new.recommendations}
-
-
-STRANGE = 70_000
-"""An anime that only the catalogue knows."""
-
-
-def with_strange(bundle: ModelBundle, part: int | None) -> ModelBundle:
-    """The same with a series of 9 to 12 and the strange one, which takes the place of a main entry if it is one."""
+@pytest.fixture(scope="module")
+def varied(bundle: ModelBundle) -> ModelBundle:
+    """The small model with titles of several types, genres and years."""
 
     def changed(one: Anime) -> Anime:
-        if one.anime_id not in {9, 10, 11, 12}:
-            return one
-        replaced = part is not None and one.part == part
-        group = None if replaced else STRANGE
-        return msgspec.structs.replace(one, series=group, universe=group, part=None if replaced else one.part)
+        genres = ("Drama",) if one.anime_id % 3 else ("Drama", "Comedy")
+        year = None if one.anime_id % 5 == 0 else 1990 + one.anime_id % 30
+        return msgspec.structs.replace(one, type="TV" if one.anime_id % 4 else "Movie", genres=genres, year=year)
 
-    told = with_facts(bundle)
-    strange = Anime(anime_id=STRANGE, title="Unknown to the model", series=STRANGE, universe=STRANGE, part=part)
-    return ModelBundle(told.model, Catalogue([*map(changed, told.catalogue.values()), strange]))
+    return ModelBundle(bundle.model, Catalogue(map(changed, bundle.catalogue.values())))
 
 
-@pytest.mark.parametrize("rule", [FranchiseRule.NEW, FranchiseRule.UNRELATED])
-@pytest.mark.parametrize("status", [Status.COMPLETED, Status.WATCHING])
-@pytest.mark.parametrize(("part", "following"), [(1, 10), (2, 9), (None, 9)])
-def test_what_only_the_catalogue_knows_begins_its_series(
-    bundle: ModelBundle, rule: FranchiseRule, status: Status, part: int | None, following: int
-) -> None:
-    """A list may hold what nobody in training had: nothing of its series is new, and the next entry continues it."""
-    told = with_strange(bundle, part)
-    chosen = Preferences(n=100, adult=True, franchise=rule)
-    group_of = told.catalogue.universe_of if rule is FranchiseRule.UNRELATED else told.catalogue.series_of
-    result = recommend(UserList.of([Rating(STRANGE, 9, status), Rating(33, 8)]), told, chosen)
-
-    assert STRANGE not in {group_of(one.anime_id) for one in result.recommendations}
-    assert {one.anime_id for one in result.continues} == {following, 34}
-    # What is dropped is not gone on with, and not new either; what is planned begins nothing.
-    dropped = recommend(UserList.of([Rating(STRANGE, 2, Status.DROPPED), Rating(33, 8)]), told, chosen)
-    assert STRANGE not in {group_of(one.anime_id) for one in dropped.recommendations}
-    assert {one.anime_id for one in dropped.continues} == {34}
-    planned = recommend(UserList.of([Rating(STRANGE, 0, Status.PLAN_TO_WATCH), Rating(33, 8)]), told, chosen)
-    assert STRANGE in {group_of(one.anime_id) for one in planned.recommendations}
-    assert {one.anime_id for one in planned.continues} == {34}
-
-
-def test_a_next_entry_that_the_model_does_not_know_is_not_passed_over(bundle: ModelBundle) -> None:
-    """What has no row can't be judged, and what comes after it is not next."""
-    told = with_strange(bundle, part=2)
-    for seen, following in (((9,), set()), ((9, STRANGE), {11}), ((STRANGE,), {9}), ((9, 11), set())):
-        result = recommend(UserList.of(Rating(one, 8) for one in seen), told, Preferences(n=100, adult=True))
-        assert {one.anime_id for one in result.continues} == following
-        assert STRANGE not in {told.catalogue.series_of(one.anime_id) for one in result.recommendations}
-
-
-def test_filters_keep_their_word_and_refill(bundle: ModelBundle) -> None:
-    told = with_facts(bundle)
+def test_filters_keep_their_word_and_refill(varied: ModelBundle) -> None:
     chosen = msgspec.structs.replace(
         ALL, types=("tv",), genres=("drama",), without_genres=("Comedy",), year_from=1995, year_to=2015, min_members=200
     )
-    result = recommend(LIST, told, chosen)
+    result = recommend(LIST, varied, chosen)
     assert len(result.recommendations) == 20
     for one in result.recommendations:
-        anime = told.catalogue[one.anime_id]
+        anime = varied.catalogue[one.anime_id]
         assert anime.type == "TV"
         assert "Comedy" not in anime.genres
-        assert anime.year is not None
-        assert 1995 <= anime.year <= 2015
+        assert 1995 <= (anime.year or 0) <= 2015
         assert (anime.members or 0) >= 200
 
 
-def test_filters_that_shorten_the_list_say_how_many_each_took(bundle: ModelBundle) -> None:
-    told = with_facts(bundle)
+def test_filters_that_shorten_the_list_say_how_many_each_took(varied: ModelBundle) -> None:
     chosen = msgspec.structs.replace(ALL, types=("Movie",), year_from=2018)
-    result = recommend(UserList.of([Rating(1, 8)]), told, chosen)
-    movies = [one for one in told.catalogue.values() if one.type == "Movie"]
+    result = recommend(UserList.of([Rating(1, 8)]), varied, chosen)
+    movies = [one for one in varied.catalogue.values() if one.type == "Movie"]
     late = [one for one in movies if (one.year or 0) >= 2018]
     assert {one.anime_id for one in result.recommendations} == {one.anime_id for one in late} - {1}
     assert 0 < len(late) < 20
-    unseen = bundle.model.n_items - 1
+    unseen = varied.model.n_items - 1
     note = f"type {unseen - len(movies):,}, from 2018 {len(movies) - len(late):,}."
     assert any(note in said for said in result.notes)
 
@@ -256,3 +177,14 @@ def test_planned_titles_are_hidden_where_asked(bundle: ModelBundle) -> None:
     only = recommend(planned, bundle, msgspec.structs.replace(ALL, planned=Planned.ONLY))
     assert [one.anime_id for one in only.recommendations] == [first]
     assert any("Taken out: not planned" in note for note in only.notes)
+
+
+@settings(max_examples=200)
+@given(
+    scored=st.lists(st.tuples(st.sampled_from([1.0, 2.0, 2.5, 3.0]), st.booleans()), max_size=30), n=st.integers(1, 40)
+)
+def test_the_best_n_are_those_of_a_full_sort(scored: list[tuple[float, bool]], n: int) -> None:
+    score = np.array([value for value, _ in scored])
+    allowed = np.array([ok for _, ok in scored], dtype=np.bool_)
+    expected = sorted((i for i, (_, ok) in enumerate(scored) if ok), key=lambda i: (-scored[i][0], i))[:n]
+    assert top_n(score, allowed, n).tolist() == expected

@@ -136,6 +136,39 @@ def test_what_goes_beside_is_no_recommendation_unless_asked_for(bundle: ModelBun
     assert found == {11: "Its series begins with Show, which the filters leave out.", 20: None}
 
 
+@pytest.mark.parametrize("rule", [FranchiseRule.NEW, FranchiseRule.UNRELATED])
+@pytest.mark.parametrize(("part", "following"), [(1, 11), (2, 10), (None, 10)])
+def test_what_only_the_catalogue_knows_begins_its_series(
+    bundle: ModelBundle, rule: FranchiseRule, part: int | None, following: int
+) -> None:
+    """A list may hold what nobody in training had: nothing of its series is new, and the next entry continues it."""
+    told = told_of(
+        bundle, entry(NO_ROW, "Unknown", part, series=NO_ROW), *(of(NO_ROW, one) for one in SEASONS if one.part != part)
+    )
+    for score, status, continues in (
+        (9, Status.COMPLETED, {following}),
+        (9, Status.WATCHING, {following}),
+        (2, Status.DROPPED, set()),
+        (0, Status.PLAN_TO_WATCH, set()),
+    ):
+        found = asked(told, Rating(NO_ROW, score, status), franchise=rule)
+        assert continued(found).keys() == continues
+        assert len(new(found, (10, 11, 12))) == (status is Status.PLAN_TO_WATCH)
+
+
+def of(series: int, one: Anime) -> Anime:
+    return msgspec.structs.replace(one, series=series)
+
+
+def test_a_next_entry_that_the_model_does_not_know_is_not_passed_over(bundle: ModelBundle) -> None:
+    """What has no row can't be judged, and what comes after it is not next."""
+    told = told_of(bundle, SEASONS[0], entry(NO_ROW, "Unknown", 2), SEASONS[2])
+    for seen, following in (((10,), set()), ((10, NO_ROW), {12}), ((NO_ROW,), {10}), ((10, 12), set())):
+        found = asked(told, *seen)
+        assert continued(found).keys() == following
+        assert new(found, (10, 12)) == {}
+
+
 def test_what_likely_continues_is_in_continue_and_says_so(bundle: ModelBundle) -> None:
     likely = entry(12, "Show: Beyond", 3, probable=True)
     told = told_of(bundle, *SEASONS[:2], likely)
@@ -240,7 +273,7 @@ def test_of_a_begun_universe_one_series_is_new_and_says_so(bundle: ModelBundle) 
     beside = new(found, (20, 21))
     assert list(beside.values()) == ["Same universe as Show."]
     assert continued(found) == {11: "Season 2 of 3."}
-    assert new(asked(told, franchise=FranchiseRule.UNRELATED), (10, 20, 21)).keys() < {10, 20, 21}
+    assert len(new(asked(told, franchise=FranchiseRule.UNRELATED), (10, 20, 21))) == 1
     assert new(asked(told, 10, franchise=FranchiseRule.UNRELATED), (20, 21)) == {}
     # Of what nothing was seen, each series is new, and nothing is said.
     assert new(asked(told), (10, 20, 21)) == {10: None, 20: None, 21: None}
