@@ -102,35 +102,23 @@ def test_titles_alone_tell_most_of_it(real: Catalogue) -> None:
     assert not wrong(by_titles, [pair for pair in pairs if pair.relation == "unrelated"])
 
 
-ORDERS = [
-    [
-        "Sword Art Online",
-        "Sword Art Online II",
-        "Sword Art Online Movie: Ordinal Scale",
-        "Sword Art Online: Alicization",
-    ],
-    ["Gintama", "Gintama'", "Gintama': Enchousen", "Gintama°"],
-    ["Fate/Zero", "Fate/Zero 2nd Season"],
-    ["Natsume Yuujinchou", "Zoku Natsume Yuujinchou", "Natsume Yuujinchou San", "Natsume Yuujinchou Shi"],
-    ["Noragami", "Noragami Aragoto"],
-    ["Tokyo Ghoul", "Tokyo Ghoul √A", "Tokyo Ghoul:re", "Tokyo Ghoul:re 2nd Season"],
-    [
-        "Shingeki no Kyojin",
-        "Shingeki no Kyojin Season 2",
-        "Shingeki no Kyojin Season 3",
-        "Shingeki no Kyojin Season 3 Part 2",
-        "Shingeki no Kyojin: The Final Season",
-        "Shingeki no Kyojin: The Final Season Part 2",
-        "Shingeki no Kyojin: The Final Season - Kanketsu-hen",
-    ],
-    ["Kidou Senshi Gundam", "Kidou Senshi Zeta Gundam", "Kidou Senshi Gundam ZZ"],
-    ["Death Note"],
-]
-"""The first main entries of series, in viewing order."""
+ORDERS = """\
+Sword Art Online | Sword Art Online II | Sword Art Online Movie: Ordinal Scale | Sword Art Online: Alicization
+Gintama | Gintama' | Gintama': Enchousen | Gintama°
+Fate/Zero | Fate/Zero 2nd Season
+Natsume Yuujinchou | Zoku Natsume Yuujinchou | Natsume Yuujinchou San | Natsume Yuujinchou Shi
+Noragami | Noragami Aragoto
+Tokyo Ghoul | Tokyo Ghoul √A | Tokyo Ghoul:re | Tokyo Ghoul:re 2nd Season
+Shingeki no Kyojin | * Season 2 | * Season 3 | * Season 3 Part 2 | *: The Final Season | *: The Final Season Part 2 \
+| *: The Final Season - Kanketsu-hen
+Kidou Senshi Gundam | Kidou Senshi Zeta Gundam | Kidou Senshi Gundam ZZ
+Death Note"""
+"""The first main entries of series, in viewing order; * is the first one's title."""
 
 
-@pytest.mark.parametrize("titles", ORDERS, ids=lambda titles: titles[0])
-def test_main_entries_follow_each_other_and_the_first_is_the_entry(real: Catalogue, titles: list[str]) -> None:
+@pytest.mark.parametrize("line", ORDERS.splitlines())
+def test_main_entries_follow_each_other_and_the_first_is_the_entry(real: Catalogue, line: str) -> None:
+    titles = line.replace("*", line.split(" | ", maxsplit=1)[0]).split(" | ")
     first = next(one for one in real.values() if one.title == titles[0])
     assert real.series_of(first.anime_id) == first.anime_id
     main = [real[anime_id].title for anime_id in real.series[first.anime_id]]
@@ -156,24 +144,13 @@ def together(*of: Anime, relations: list[Relation] | None = None) -> str:
     return "nothing"
 
 
-@pytest.mark.parametrize(
-    "title",
-    [
-        "Kaze no Oto Season 2",
-        "Kaze no Oto 2nd Season",
-        "Kaze no Oto II",
-        "Kaze no Oto: The Final Season",
-        "Kaze no Oto Part 2",
-        "Kaze no Oto Cour 2",
-        "Zoku Kaze no Oto",
-        "Kaze no Oto Zoku",
-        "Kaze no Oto Kai",
-        "Kaze no Oto!",
-        "Kaze no Oto (2012)",
-        "Kaze no Oto Kanketsu-hen",
-        "Kaze no Oto: Aki no Shou",
-    ],
+SEASONS = (
+    "* Season 2|* 2nd Season|* II|*: The Final Season|* Part 2|* Cour 2|Zoku *|* Zoku|* Kai|*!|* (2012)"
+    "|* Kanketsu-hen|*: Aki no Shou"
 )
+
+
+@pytest.mark.parametrize("title", SEASONS.replace("*", "Kaze no Oto").split("|"))
 def test_a_season_is_of_the_series(title: str) -> None:
     assert together(anime(1, "Kaze no Oto"), anime(2, title, 2012)) == "series"
 
@@ -337,50 +314,49 @@ def test_a_film_between_two_shows_is_needed_only_if_it_is_told_to_be() -> None:
     # Its sequel is needed as well, if it certainly is one.
     assert parts(*shows, film, second, relations=[*sequels, Relation(3, "Sequel", 4, 0.65)])[4] == ("side story", None)
     sure = [Relation(1, "Sequel", 3, 0.9), Relation(3, "Sequel", 4, 0.9)]
-    assert parts(*shows, film, second, relations=sure) == {
-        1: ("main", 1),
-        3: ("film", 2),
-        4: ("film", 3),
-        2: ("main", 4),
-    }
+    found = parts(*shows, film, second, relations=sure)
+    assert found == {1: ("main", 1), 3: ("film", 2), 4: ("film", 3), 2: ("main", 4)}
 
 
-def test_films_beside_a_long_show_are_outings() -> None:
-    film = anime(2, "Kaze no Oto Movie", 2012, 1, type="Movie")
-    assert parts(anime(1, "Kaze no Oto", episodes=500), film)[2] == ("side story", None)
-    assert parts(anime(1, "Kaze no Oto", episodes=24), film)[2] == ("film", 2)
+MOVIE = anime(2, "Kaze no Oto Movie", 2012, 1, type="Movie")
+LAST = anime(2, "Kaze no Oto: Kanketsu-hen", 2012, 2, type="TV Special")
+SURE = Relation(1, "Sequel", 2, 0.85)
+OVAS = [anime(9 - n, f"Gall Force {n} OVA", 1980 + n, 1, type="OVA") for n in (1, 2, 3)]
 
 
-def test_a_short_broadcast_that_certainly_follows_is_main() -> None:
-    last = anime(2, "Kaze no Oto: Kanketsu-hen", 2012, 2, type="TV Special")
-    assert parts(anime(1, "Kaze no Oto"), last)[2] == ("side story", None)
-    assert parts(anime(1, "Kaze no Oto"), last, relations=[Relation(1, "Sequel", 2, 0.85)])[2] == ("main", 2)
-
-
-def test_where_no_year_is_known_numbers_tell_the_order() -> None:
-    titles = ["Kaze no Oto Fourth Stage", "Kaze no Oto First Stage"]
-    found = parts(*(anime(at, title, None) for at, title in enumerate(titles, start=1)))
-    assert found == {1: ("main", 2), 2: ("main", 1)}
-
-
-def test_days_tell_the_order_within_a_year() -> None:
-    found = parts(
-        anime(1, "Aki", 2012, start_date="2012-10-02"),
-        anime(2, "Haru", 2012, start_date="2012-04-05"),
-        relations=[Relation(1, "Sequel", 2)],
-    )
-    assert found == {1: ("main", 2), 2: ("main", 1)}
-
-
-def test_what_is_only_announced_comes_last() -> None:
-    found = parts(anime(5, "Kaze no Oto"), anime(6, "Kaze no Oto Season 2", None, None))
-    assert found == {5: ("main", 1), 6: ("main", 2)}
-
-
-def test_ova_are_parts_where_there_is_no_show() -> None:
-    ova = [anime(9 - n, f"Gall Force {n} OVA", 1980 + n, 1, type="OVA") for n in (1, 2, 3)]
-    special = anime(1, "Gall Force Special", 1979, 1, type="Special")
-    assert parts(*ova, special) == {8: ("main", 1), 7: ("main", 2), 6: ("main", 3), 1: ("special", None)}
+@pytest.mark.parametrize(
+    ("of", "relations", "expected"),
+    [
+        # Films beside a long show are outings.
+        ([anime(1, "Kaze no Oto", episodes=500), MOVIE], [], {1: ("main", 1), 2: ("side story", None)}),
+        ([anime(1, "Kaze no Oto", episodes=24), MOVIE], [], {1: ("main", 1), 2: ("film", 2)}),
+        # A short broadcast is main where it certainly follows.
+        ([KAZE, LAST], [], {1: ("main", 1), 2: ("side story", None)}),
+        ([KAZE, LAST], [SURE], {1: ("main", 1), 2: ("main", 2)}),
+        # Where no year is known numbers tell the order, and days do within a year; what is only announced comes last.
+        (
+            [anime(1, "Kaze no Oto Fourth Stage", None), anime(2, "Kaze no Oto First Stage", None)],
+            [],
+            {1: ("main", 2), 2: ("main", 1)},
+        ),
+        (
+            [anime(1, "Aki", 2012, start_date="2012-10-02"), anime(2, "Haru", 2012, start_date="2012-04-05")],
+            [SURE],
+            {1: ("main", 2), 2: ("main", 1)},
+        ),
+        ([KAZE, anime(6, "Kaze no Oto Season 2", None, None)], [], {1: ("main", 1), 6: ("main", 2)}),
+        # OVA are parts where there is no show.
+        (
+            [*OVAS, anime(1, "Gall Force Special", 1979, 1, type="Special")],
+            [],
+            {8: ("main", 1), 7: ("main", 2), 6: ("main", 3), 1: ("special", None)},
+        ),
+    ],
+)
+def test_parts_of_a_series(
+    of: list[Anime], relations: list[Relation], expected: dict[int, tuple[str | None, int | None]]
+) -> None:
+    assert parts(*of, relations=relations) == expected
 
 
 def test_one_that_stands_alone_has_no_part() -> None:
@@ -416,9 +392,8 @@ made_up = st.lists(
 
 def relations_among(of: list[Anime]) -> st.SearchStrategy[list[Relation]]:
     ids = st.sampled_from([one.anime_id for one in of] or [1])
-    kinds = st.sampled_from(
-        ["Sequel", "Side story", "Summary", "Alternative version", "Spin-off", "Other", "Character"]
-    )
+    words = ["Sequel", "Side story", "Summary", "Alternative version", "Spin-off", "Other", "Character"]
+    kinds = st.sampled_from(words)
     sure = st.sampled_from([None, 0.3, 0.35, 0.5, 0.6, 0.86, 0.95])
     return st.lists(st.builds(Relation, ids, kinds, ids, sure), max_size=8)
 

@@ -1,20 +1,17 @@
 """What goes to Continue, what begins a new series, and what is said of either: small catalogues, told by hand."""
 
 from collections.abc import Collection
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Recommendations, Status, UserList
 from hakken.recommend import recommend
 from hakken.recommend.series_notes import coming
-from hakken.series import Relation, with_series
 
 TODAY = date(2026, 11, 26)
 TOLD = "Told"
@@ -31,22 +28,11 @@ def told_of(bundle: ModelBundle, *anime: Anime) -> ModelBundle:
 
 def entry(anime_id: int, title: str, part: int | None = 1, **facts: Any) -> Anime:
     """An entry of the series that begins with 10, unless it is told otherwise."""
-    usual: dict[str, Any] = {
-        "type": "TV",
-        "series": 10,
-        "kind": "main" if part else "special",
-        "members": anime_id,
-        "genres": (TOLD,),
-    }
-    return Anime(anime_id=anime_id, title=title, part=part, **(usual | facts))
+    usual: dict[str, Any] = {"type": "TV", "series": 10, "kind": "main" if part else "special", "members": anime_id}
+    return Anime(anime_id=anime_id, title=title, part=part, **({"genres": (TOLD,)} | usual | facts))
 
 
-def asked(
-    bundle: ModelBundle,
-    *seen: int | Rating,
-    today: date | None = TODAY,
-    **chosen: Any,
-) -> Recommendations:
+def asked(bundle: ModelBundle, *seen: int | Rating, today: date | None = TODAY, **chosen: Any) -> Recommendations:
     entries = (one if isinstance(one, Rating) else Rating(one, 8) for one in seen)
     usual: dict[str, Any] = {"n": 100, "adult": True, "genres": (TOLD,)}
     return recommend(UserList.of(entries), bundle, Preferences(**usual | chosen), today)
@@ -142,9 +128,8 @@ def test_what_only_the_catalogue_knows_begins_its_series(
     bundle: ModelBundle, rule: FranchiseRule, part: int | None, following: int
 ) -> None:
     """A list may hold what nobody in training had: nothing of its series is new, and the next entry continues it."""
-    told = told_of(
-        bundle, entry(NO_ROW, "Unknown", part, series=NO_ROW), *(of(NO_ROW, one) for one in SEASONS if one.part != part)
-    )
+    others = (msgspec.structs.replace(one, series=NO_ROW) for one in SEASONS if one.part != part)
+    told = told_of(bundle, entry(NO_ROW, "Unknown", part, series=NO_ROW), *others)
     for score, status, continues in (
         (9, Status.COMPLETED, {following}),
         (9, Status.WATCHING, {following}),
@@ -154,10 +139,6 @@ def test_what_only_the_catalogue_knows_begins_its_series(
         found = asked(told, Rating(NO_ROW, score, status), franchise=rule)
         assert continued(found).keys() == continues
         assert len(new(found, (10, 11, 12))) == (status is Status.PLAN_TO_WATCH)
-
-
-def of(series: int, one: Anime) -> Anime:
-    return msgspec.structs.replace(one, series=series)
 
 
 def test_a_next_entry_that_the_model_does_not_know_is_not_passed_over(bundle: ModelBundle) -> None:
@@ -181,23 +162,6 @@ def test_what_likely_continues_is_in_continue_and_says_so(bundle: ModelBundle) -
     assert continued(asked(told, 12, 10)) == {11: "Season 2 of 3."}
     after = told_of(bundle, SEASONS[0], entry(11, "Beyond", 2, probable=True), entry(12, "After", 3, probable=True))
     assert continued(asked(after, 11, 10)) == {12: "Probably continues Beyond."}
-
-
-def test_by_titles_alone_likely_entries_are_not_lost(bundle: ModelBundle) -> None:
-    """As `with_series` makes them: a sequel under a name of its own that nobody relates."""
-    facts: dict[str, Any] = {"type": "TV", "genres": ("Action", "Magic", TOLD), "studios": ("bones",), "episodes": 12}
-    raw = Catalogue(
-        [
-            Anime(anime_id=10, title="Noragami", year=2014, **facts),
-            Anime(anime_id=11, title="Noragami Aragoto", year=2015, **facts),
-        ]
-    )
-    for relations in ((), [Relation(10, "Sequel", 11, 1.0)]):
-        told = told_of(bundle, *with_series(raw, relations).values())
-        expected = "Part 2 of 2." if relations else "Probably continues Noragami."
-        found = asked(told, 10)
-        assert continued(found) == {11: expected}
-        assert new(found, (10, 11)) == {}
 
 
 # What is still to come
@@ -232,21 +196,6 @@ def test_only_what_the_date_tells_is_said(began: str | None, facts: dict[str, An
     assert coming(one, None) is None
 
 
-@given(day=st.dates(date(1990, 1, 1), date(2040, 1, 1)), today=st.dates(date(1990, 1, 1), date(2040, 1, 1)))
-def test_what_is_announced_is_what_certainly_begins_later(day: date, today: date) -> None:
-    for precision, begins in ((10, day), (7, day.replace(day=1)), (4, day.replace(month=1, day=1))):
-        said = coming(entry(11, "Show", start_date=day.isoformat()[:precision]), today)
-        period_is_later = begins > today
-        assert (said or "").startswith("Announced") == period_is_later
-
-
-@given(weeks=st.integers(1, 60), days=st.integers(-3, 500))
-def test_a_show_airs_until_its_last_week(weeks: int, days: int) -> None:
-    one = entry(11, "Show", start_date=(TODAY - timedelta(days=days)).isoformat(), episodes=weeks)
-    last = TODAY - timedelta(days=days) + timedelta(weeks=weeks)
-    assert (coming(one, TODAY) or "").startswith("Airing") == (days >= 0 and last > TODAY)
-
-
 def test_it_follows_what_is_continued(bundle: ModelBundle) -> None:
     told = told_of(bundle, SEASONS[0], msgspec.structs.replace(SEASONS[1], start_date="2027-01"), SEASONS[2])
     assert continued(asked(told, 10)) == {11: "Season 2 of 3. Announced for January 2027."}
@@ -270,8 +219,7 @@ def test_of_a_begun_universe_one_series_is_new_and_says_so(bundle: ModelBundle) 
     gundam = [msgspec.structs.replace(one, universe=10) for one in SEASONS]
     told = told_of(bundle, *gundam, other(20, "Zeta", universe=10), other(21, "Wing", universe=10))
     found = asked(told, 10)
-    beside = new(found, (20, 21))
-    assert list(beside.values()) == ["Same universe as Show."]
+    assert list(new(found, (20, 21)).values()) == ["Same universe as Show."]
     assert continued(found) == {11: "Season 2 of 3."}
     assert len(new(asked(told, franchise=FranchiseRule.UNRELATED), (10, 20, 21))) == 1
     assert new(asked(told, 10, franchise=FranchiseRule.UNRELATED), (20, 21)) == {}
@@ -325,27 +273,18 @@ def test_films_that_tell_a_story_anew_in_several_parts_are_another_telling(bundl
 def test_where_a_series_begins_is_said_of_what_does_not_begin_it(bundle: ModelBundle) -> None:
     dated = [msgspec.structs.replace(one, year=2000 + one.anime_id) for one in SEASONS]
     told = told_of(bundle, *dated)
-    assert new(asked(told, year_from=2011), (10, 11, 12)) == {
-        11: "Its series begins with Show, which the filters leave out."
-    }
-    by_rating = asked(told, order=Order.PREDICTED_RATING, year_from=2011)
-    assert new(by_rating, (10, 11, 12)) == new(asked(told, year_from=2011), (10, 11, 12))
+    for order in Order:
+        found = new(asked(told, order=order, year_from=2011), (10, 11, 12))
+        assert found == {11: "Its series begins with Show, which the filters leave out."}
     lacking = [msgspec.structs.replace(one, series=NO_ROW, part=one.part and one.part + 1) for one in dated]
-    unknown = told_of(bundle, entry(NO_ROW, "Before", series=NO_ROW), *lacking)
-    assert new(asked(unknown), (10, 11, 12)) == {
-        10: "Its series begins with Before, of which too little is known to recommend it."
-    }
+    found = new(asked(told_of(bundle, entry(NO_ROW, "Before", series=NO_ROW), *lacking)), (10, 11, 12))
+    assert found == {10: "Its series begins with Before, of which too little is known to recommend it."}
 
 
 def test_with_all_allowed_a_begun_series_is_counted_and_a_new_one_begins_somewhere(bundle: ModelBundle) -> None:
     told = told_of(bundle, *SEASONS, entry(13, "Show Special", None, type="Special"))
     found = asked(told, franchise=FranchiseRule.ALL)
-    assert new(found, (10, 11, 12, 13)) == {
-        10: None,
-        11: "Its series begins with Show.",
-        12: "Its series begins with Show.",
-        13: "Its series begins with Show.",
-    }
+    assert new(found, (10, 11, 12, 13)) == {10: None, **dict.fromkeys((11, 12, 13), "Its series begins with Show.")}
     begun = asked(told, 10, franchise=FranchiseRule.ALL)
     assert new(begun, (11, 12, 13)) == {11: "Season 2 of 3.", 12: "Season 3 of 3.", 13: None}
     assert not begun.continues
