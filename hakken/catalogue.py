@@ -25,6 +25,8 @@ from hakken.ratings import AnimeId
 FILE_NAME = "catalogue.jsonl.gz"
 ADULT_GENRE = "Hentai"
 FIRST_MONTHS = {"winter": 1, "spring": 4, "summer": 7, "fall": 10}
+MAX_BYTES = 2**28
+"""Largest catalogue, unpacked: five thousand characters for each of fifty thousand anime."""
 MAX_NAME = 300
 """Longest name, in characters; the rest is cut off."""
 SECONDARY_KINDS = frozenset(("side story", "special", "recap", "extra"))
@@ -34,6 +36,8 @@ LIKELY = 0.5
 DATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
 """1998-04-03, 1998-04 or 1998."""
 
+Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+"""What fits into the columns that are made of it."""
 Int64s = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
@@ -70,14 +74,14 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title_japanese: Annotated[str | None, about("The title in Japanese script.")] = None
     synonyms: Annotated[tuple[str, ...], about("Other names.")] = ()
     type: Annotated[str | None, about("TV, Movie, OVA, ONA, Special, TV Special, Music, CM or PV.")] = None
-    episodes: Annotated[int | None, about("How many there are.")] = None
+    episodes: Annotated[Int32 | None, about("How many there are.")] = None
     genres: Annotated[tuple[str, ...], about("In MyAnimeList's words.")] = ()
-    year: Annotated[int | None, about("Of the first episode.")] = None
+    year: Annotated[Int32 | None, about("Of the first episode.")] = None
     season: Annotated[str | None, about('Such as "Spring 1998".')] = None
     start_date: Annotated[str | None, about("Of the first episode: 1998-04-03, 1998-04 or 1998.")] = None
     studios: Annotated[tuple[str, ...], about("In lower case.")] = ()
     mean: Annotated[float | None, about("The site's mean score, 1-10.")] = None
-    members: Annotated[int | None, about("How many people have it on their lists at the site.")] = None
+    members: Annotated[Int32 | None, about("How many people have it on their lists at the site.")] = None
     picture: Annotated[str | None, about("Address of a cover; unchecked: check it before showing it.")] = None
     synopsis: Annotated[str | None, about("Plain text.")] = None
     relations: Annotated[
@@ -95,7 +99,7 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         about("Id of the anime with which its series begins; null where it stands alone. See hakken.series."),
     ] = msgspec.field(default=None, name="franchise")  # its name in models of schema 3
     part: Annotated[
-        int | None,
+        Int32 | None,
         about("1, 2, 3 … for the main entries of the series in viewing order; null for specials, recaps and the like."),
     ] = None
     kind: Annotated[
@@ -269,7 +273,10 @@ class Catalogue(Mapping[int, Anime]):
         """
         catalogue = cls(())
         try:
-            text = gzip.decompress(path.read_bytes())
+            with gzip.open(path) as file:
+                text = file.read(MAX_BYTES + 1)
+            if len(text) > MAX_BYTES:
+                raise ArtefactCorrupt(f"The catalogue {path} has more than {MAX_BYTES:,} bytes, as none can have.")
             ids = [one.anime_id for one in msgspec.json.Decoder(_Line).decode_lines(text)]
             catalogue._lines = dict(sorted(zip(ids, text.splitlines(), strict=True), key=itemgetter(0)))
         except OSError as error:

@@ -7,6 +7,7 @@ out   {"user": "7", "recommendations": [{"anime_id": 5, "title": "…", "predict
 "notes" is present if there are any. A line that cannot be read ends the command, and the output file does not change.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -121,11 +122,12 @@ def _writing(path: str) -> Iterator[IO[bytes]]:
 
 
 def _read_lines(lines: IO[bytes], line_type: type[L]) -> Iterator[L]:
-    decoder = msgspec.json.Decoder(line_type)
+    decoder = msgspec.json.Decoder(line_type, strict=False)  # 9.0 is 9
     for number, text in enumerate(lines, start=1):
-        if text.isspace():
+        line = text.removeprefix(BOM_UTF8) if number == 1 else text
+        if line.isspace():
             continue
         try:
-            yield decoder.decode(text)
+            yield decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise TableError(f"Line {number} of {lines.name} can't be read: {error}.") from error

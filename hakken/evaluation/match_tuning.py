@@ -151,7 +151,7 @@ def tune_match(
     for_weights = max(1, n_candidates // 3)
     for stage, space, n in (("weights", WEIGHTS, for_weights), ("match", MATCH, n_candidates - for_weights)):
         with progress.stage(f"tuning the {stage}", n + 1, "candidates") as advance:
-            tried = _search(stage, space, best, measure, n_candidates=n, seed=seed, advance=advance)
+            tried = search(stage, space, best, measure, n_candidates=n, seed=seed, advance=advance)
         best = max(tried, key=lambda one: one.value).parameters  # the first of equal ones
         candidates += tried
     with progress.stage("tuning trust", len(TRUST), "values") as advance:
@@ -176,7 +176,7 @@ def save(tuned: TunedMatch, out: Path) -> None:
         (out / TABLE).unlink(missing_ok=True)
 
 
-def _search(
+def search(
     stage: str,
     space: Mapping[str, tuple[float, float]],
     start: Parameters,
@@ -186,7 +186,20 @@ def _search(
     seed: int,
     advance: Advance,
 ) -> list[Candidate]:
-    """The start and the candidates of a stage, in the order in which they were tried."""
+    """Search for the best values of some constants.
+
+    Args:
+        stage: name of the stage.
+        space: least and greatest value of each constant.
+        start: tried first.
+        measure: NDCG@10 liked of a candidate's two lists.
+        n_candidates: candidates to draw.
+        seed: seed of the draws.
+        advance: called with 1 for each candidate.
+
+    Returns:
+        The start and the candidates, in the order in which they were tried.
+    """
     tried: list[Candidate] = []
 
     def objective(trial: optuna.Trial) -> float:

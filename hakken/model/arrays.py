@@ -140,7 +140,8 @@ class Arrays:
     def _problem_of_values(self) -> str | None:
         """The same for arrays of the right types and shapes."""
         problems = {
-            "anime_ids are not ascending": (np.diff(self.anime_ids) <= 0).any(),
+            "anime_ids are not ascending": not (self.anime_ids[1:] > self.anime_ids[:-1]).all(),
+            "anime_ids are not positive": not (self.anime_ids > 0).all(),
             "attr_rows point past attr_values": (
                 (self.attr_rows < -1) | (self.attr_rows >= len(self.attr_values))
             ).any(),
@@ -149,13 +150,19 @@ class Arrays:
         n_items = len(self.anime_ids)
         for name, n_columns in (("sim", n_items), ("pref", n_items), ("attr", len(self.attr_scale))):
             indptr, indices = getattr(self, f"{name}_indptr"), getattr(self, f"{name}_indices")
-            cuts = indptr[0] == 0 and indptr[-1] == len(indices) and (np.diff(indptr) >= 0).all()
+            # Compared, not subtracted: differences of values that are far apart wrap around.
+            cuts = indptr[0] == 0 and indptr[-1] == len(indices) and (indptr[1:] >= indptr[:-1]).all()
             problems[f"{name}_indptr does not cut {name}_indices into rows"] = not cuts
             problems[f"{name}_indices point past the last column"] = bool(
                 indices.size and (indices.min() < 0 or indices.max() >= n_columns)
             )
+            problems[f"a row of {name}_indices is longer than there are columns"] = bool(
+                cuts and (np.diff(indptr) > n_columns).any()
+            )
         for name in ("b_i", "popularity", "sim_scale", "pref_scale", "attr_share", "attr_scale"):
-            problems[f"{name} is not finite"] = not np.isfinite(getattr(self, name)).all()
+            values = getattr(self, name)
+            problems[f"{name} is not finite"] = not np.isfinite(values).all()
+            problems[f"{name} is negative"] = name != "b_i" and bool((values < 0).any())
         return next((problem for problem, found in problems.items() if found), None)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+import msgspec
 from flask import current_app, g, has_request_context
 
 from hakken.bundle import ModelBundle
@@ -11,6 +12,8 @@ from hakken.catalogue import Anime
 from hakken.config import Settings
 from hakken.ratings import Preferences, Recommendations, UserList, Username
 from hakken.served_model import ModelStatus
+from hakken.sites.facts import lacking
+from hakken.web.template_filters import picture_address
 
 EXTENSION = "hakken"
 """Key of the services in `Flask.extensions`."""
@@ -69,3 +72,16 @@ def services() -> Services:
     """The services of the application that answers the current request."""
     found: Services = current_app.extensions[EXTENSION]
     return found
+
+
+def with_facts(anime: Anime) -> Anime:
+    """A title with all that is known of it; a picture in the catalogue that may not be shown counts as none."""
+    if anime.picture and not picture_address(anime.picture, services().settings.pictures_from):
+        anime = msgspec.structs.replace(anime, picture=None)
+    return services().details.known(anime)
+
+
+def request_missing_facts(anime: Iterable[Anime]) -> None:
+    """Have facts fetched, in the background, about those titles that lack a picture or a synopsis."""
+    if missing := [one.anime_id for one in anime if lacking(one)]:
+        services().details.want(missing)

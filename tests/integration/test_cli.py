@@ -113,6 +113,15 @@ def test_what_nobody_scored_is_as_unknown_to_predict_as_what_has_no_row(trained:
     assert answer["predictions"]["10"] == answer["predictions"]["99999"] != answer["predictions"]["30"]
 
 
+def test_lines_of_other_programs_are_read(trained: Path, tmp_path: Path) -> None:
+    lines = ('{"user": 1, "ratings": [{"anime_id": 5, "score": 9}]}', '{"user": 2, "ratings": []}', "")
+    (tmp_path / "plain.jsonl").write_text("\n".join(lines))
+    (tmp_path / "other.jsonl").write_bytes(("\ufeff" + "\r\n".join(lines).replace("9}", "9.0}")).encode())
+    for name in ("plain", "other"):
+        run("recommend", "--model", trained, "--input", tmp_path / f"{name}.jsonl", "--output", tmp_path / name)
+    assert (tmp_path / "other").read_bytes() == (tmp_path / "plain").read_bytes() != b""
+
+
 UNREADABLE = [
     ("{", "truncated"),
     ("[]", "Expected `object`"),

@@ -12,25 +12,27 @@ import msgspec
 import pytest
 import time_machine
 
-import make_recommendations
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.cli.output import as_table
+from hakken.cli.recommend_once import command
 from hakken.config import variable_names
 from hakken.listing import as_csv, as_json
 from hakken.model import store
 from hakken.ratings import Preferences, Rating, Recommendation, Recommendations, UserList
 from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListSources
+from make_recommendations import make_recommendations
 from tests.standin.server import Standin
 from tests.standin.users import ratings_of
 
+COMMAND = command(make_recommendations)
 SAMPLE = Path(__file__).parents[2] / "static" / "sample-export.xml"
 
 
 def run(*arguments: str | Path, status: int = 0, env: Mapping[str, str | None] | None = None) -> str:
     runner = click.testing.CliRunner(env=env)
-    result = runner.invoke(make_recommendations.main, [str(one) for one in arguments])
+    result = runner.invoke(COMMAND, [str(one) for one in arguments])
     assert result.exit_code == status, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.output
@@ -96,9 +98,7 @@ def test_a_username_that_nobody_can_be_asked_for_is_refused_with_what_works_and_
 
 def test_notes_go_to_standard_error_where_csv_has_no_place_for_them(tmp_path: Path) -> None:
     (tmp_path / "list.xml").write_text("<myanimelist></myanimelist>")
-    result = click.testing.CliRunner().invoke(
-        make_recommendations.main, ["--file", str(tmp_path / "list.xml"), "--format", "csv"]
-    )
+    result = click.testing.CliRunner().invoke(COMMAND, ["--file", str(tmp_path / "list.xml"), "--format", "csv"])
     assert "The list is empty" in result.stderr
     assert "The list is empty" not in result.stdout
 
@@ -179,9 +179,7 @@ def test_what_is_still_to_come_is_told_for_today(bundle: ModelBundle) -> None:
         for one in bundle.catalogue.values()
     )
     told = ModelBundle(bundle.model, Catalogue(facts))
-    found = make_recommendations.make_recommendations(
-        UserList.of([Rating(1, 9)]), told, ListSources(HttpClient(1.0), {}), Preferences()
-    )
+    found = make_recommendations(UserList.of([Rating(1, 9)]), told, ListSources(HttpClient(1.0), {}), Preferences())
     assert [one.series_note for one in found.continues] == ["Season 2 of 2. Announced for 27 November 2026."]
 
 

@@ -55,7 +55,7 @@ def test_the_search_draws_nearer_to_what_is_better() -> None:
     def measure(parameters: Parameters) -> tuple[float, float]:
         return -abs(np.log(parameters.novelty / 0.05)), 0.0
 
-    tried = match_tuning._search("match", MATCH, PARAMETERS, measure, n_candidates=60, seed=0, advance=lambda _: None)
+    tried = match_tuning.search("match", MATCH, PARAMETERS, measure, n_candidates=60, seed=0, advance=lambda _: None)
     assert 0.045 < np.median([one.parameters.novelty for one in tried[-20:]]) < 0.055
 
 

@@ -37,11 +37,11 @@ from hakken.web.api.request_parsing import (
     read_query,
 )
 from hakken.web.api.response_types import Facts, FoundTitle, FoundTitles, ModelFacts, Neighbours
-from hakken.web.external_links import picture_address, watch_links
 from hakken.web.list_request import ListRef, read_list_ref
 from hakken.web.picks_page import not_found_phrase, title_index
 from hakken.web.responses import cache_publicly
 from hakken.web.services import services
+from hakken.web.template_filters import picture_address, watch_links
 
 ROOT = "/api/v1"
 CACHED_FOR = 300
