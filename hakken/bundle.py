@@ -13,7 +13,7 @@ import numpy.typing as npt
 from hakken.catalogue import FILE_NAME, Anime, Catalogue, CatalogueColumns
 from hakken.errors import StorageError
 from hakken.model import Model
-from hakken.model.arrays import MIN_TITLES, Arrays, Int32s, Int64s
+from hakken.model.arrays import MIN_TITLES, Arrays, Int32s, Int64s, look_up
 from hakken.model.store import Artefact, open_artefact, replacing, write_manifest
 
 Mask = npt.NDArray[np.bool_]
@@ -45,9 +45,8 @@ class AnimeIndex:
 
     def of(self, anime_ids: Int64s) -> Int64s:
         """Positions of some anime, in the order given; unknown ids are left out."""
-        positions: Int64s = np.searchsorted(self.ids, anime_ids)
-        positions[positions == len(self.ids)] = 0
-        return positions[self.ids[positions] == anime_ids] if len(self.ids) else positions[:0]
+        positions, known = look_up(self.ids, anime_ids)
+        return positions[known]
 
 
 class SeriesIndex:
@@ -139,9 +138,8 @@ class Facts:
 
     def __init__(self, model: Model, catalogue: Catalogue) -> None:
         self._model, self._catalogue = model, catalogue
-        columns, ids = catalogue.columns, model.arrays.anime_ids
-        known = np.isin(ids, columns.ids)
-        self._described = known, np.searchsorted(columns.ids, ids[known])
+        columns = catalogue.columns
+        self._described = look_up(columns.ids, model.arrays.anime_ids.astype(np.int64))
         self.adult, self.beside = self._of_rows(columns.adult), self._of_rows(columns.beside)
         self.year, self.members = self._of_rows(columns.year), self._of_rows(columns.members)
         self.types, self.genres = self._masks(columns.types), self._masks(columns.genres)
@@ -168,9 +166,9 @@ class Facts:
 
     def _of_rows(self, column: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
         """A column by the model's rows; 0 where the catalogue lacks one."""
-        known, positions = self._described
+        positions, known = self._described
         values = np.zeros(len(known), dtype=column.dtype)
-        values[known] = column[positions]
+        values[known] = column[positions[known]]
         return values
 
     def _masks(self, named: Mapping[str, Int64s]) -> dict[str, Mask]:

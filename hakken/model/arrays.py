@@ -282,11 +282,7 @@ class Model:
         Returns:
             `(n,)` inner indices, meaningful where the second, `(n,)` bool, says that the model knows the anime.
         """
-        wanted = np.asarray(anime_ids, dtype=np.int64)
-        rows = np.searchsorted(self.arrays.anime_ids, wanted).astype(np.int64)
-        rows[rows == self.n_items] = 0
-        known = self.arrays.anime_ids[rows] == wanted if self.n_items else np.zeros(len(wanted), dtype=np.bool_)
-        return rows, known
+        return look_up(self.arrays.anime_ids, np.asarray(anime_ids, dtype=np.int64))
 
     def learnt_rows_of(self, anime_ids: npt.ArrayLike) -> tuple[Int64s, npt.NDArray[np.bool_]]:
         """Find inner indices of anime that the model learnt from users; any other is new to it.
@@ -320,6 +316,17 @@ def unpack(values: UInt16s) -> Float64s:
 
 STRONGEST = float(unpack(np.array([QUANTA], dtype=np.uint16))[0])
 """A row's strongest similarity, in units of its scale."""
+
+
+def look_up(ids: Array, wanted: Int64s) -> tuple[Int64s, npt.NDArray[np.bool_]]:
+    """Find some ids, `(n,)`, among others, ascending.
+
+    Returns:
+        `(n,)` positions, meaningful where the second, `(n,)` bool, says that the id is there.
+    """
+    positions = np.searchsorted(ids, wanted).astype(np.int64)
+    positions[positions == len(ids)] = 0
+    return positions, ids[positions] == wanted if len(ids) else np.zeros(len(wanted), dtype=np.bool_)
 
 
 def gather(indptr: Int64s, rows: Int64s) -> tuple[Int64s, Int64s]:

@@ -164,7 +164,8 @@ def parts_of(model: Model, taste: Taste, rows: Int64s) -> Float64s:
     _add_attributes(model, taste, rows, weights)
     listed = np.flatnonzero(position[rows] >= 0)
     weights[listed, position[rows[listed]]] = 0.0
-    return weights * taste.liking
+    weights *= taste.liking
+    return weights
 
 
 def _add_attributes(model: Model, taste: Taste, rows: Int64s, weights: Float64s) -> None:

@@ -56,7 +56,9 @@ def largest(shares: Float64s) -> tuple[Int64s, Int64s]:
     Returns:
         Positions of titles, and positions of entries, the lower first of equal shares: `(n_reasons,)` each.
     """
-    strength = np.pad(np.abs(shares), ((0, 0), (0, N_REASONS)))  # zeros, which are no reasons, for few entries
+    n, n_entries = shares.shape
+    strength = np.zeros((n, max(N_REASONS, n_entries)))
+    np.abs(shares, out=strength[:, :n_entries])
     # With attributes, every entry contributes to every title: most are dropped before sorting.
     least = np.partition(strength, -N_REASONS, axis=1)[:, -N_REASONS, np.newaxis]
     title, entry = np.nonzero((strength > 0) & (strength >= least))

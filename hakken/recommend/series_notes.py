@@ -10,6 +10,7 @@ from hakken.bundle import Mask, ModelBundle
 from hakken.catalogue import Anime
 from hakken.data_time import in_words
 from hakken.model import ListColumns
+from hakken.model.arrays import look_up
 from hakken.series.title_parts import ParsedTitle
 
 SHOWS = frozenset(("TV", "ONA"))
@@ -35,8 +36,8 @@ class SeriesNotes:
         self._candidates, self._today = candidates, today
         facts = self._catalogue.columns
         # Seen entries, those that name a series best first: not dropped, first of their series, with the most members.
-        known = np.isin(columns.anime_ids, facts.ids) & ~columns.planned
-        seen, dropped = np.searchsorted(facts.ids, columns.anime_ids[known]), columns.dropped[known]
+        listed, known = look_up(facts.ids, columns.anime_ids)
+        seen, dropped = (column[known & ~columns.planned] for column in (listed, columns.dropped))
         later = facts.series[seen] != facts.ids[seen]
         seen = seen[np.lexsort((-facts.members[seen], later, dropped))]
         self._seen_of: dict[int, list[int]] = {}

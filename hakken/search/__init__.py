@@ -136,10 +136,13 @@ class Titles:
             yield Match.BEGUN, self._with_prefix(last)
             yield Match.PHRASE, self._words.having(last)
             return
-        found = np.unique(self._with_prefix(last))
-        for word in others:
-            having = self._with_prefix(word) if len(word) >= MIN_PREFIX else self._words.having(word)
-            found = found[np.isin(found, having, kind="table")]
+        held = np.ones(len(self._names), dtype=np.bool_)
+        for at, word in enumerate((*others, last)):
+            may_go_on = len(word) >= MIN_PREFIX or at == len(others)
+            having = np.zeros_like(held)
+            having[self._with_prefix(word) if may_go_on else self._words.having(word)] = True
+            held &= having
+        found = np.flatnonzero(held).astype(np.int32)
         names = [f" {self._names[index]} " for index in found.tolist()]
         begun = np.array([f" {words}" in name for name in names], dtype=np.bool_)
         whole = np.array([f" {words} " in name for name in names], dtype=np.bool_)
