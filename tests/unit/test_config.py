@@ -2,15 +2,12 @@
 
 import pytest
 
-from hakken.config import Settings, variable_names
+from hakken.config import Settings
 from hakken.errors import ConfigError
 
 
 def test_nothing_set_gives_the_defaults_and_foreign_variables_are_not_ours() -> None:
     assert Settings.from_environ({"PATH": "/bin", "PORT": "80", "WEB_CONCURRENCY": "2"}) == Settings()
-
-
-def test_a_variable_set_to_nothing_is_taken_for_one_not_set() -> None:
     assert Settings.from_environ({"HAKKEN_MODEL": "", "HAKKEN_DEADLINE": " ", "MAL_CLIENT_ID": ""}) == Settings()
 
 
@@ -22,30 +19,23 @@ def test_values_are_read_in_their_types() -> None:
     assert settings.model == "gs://b/p"
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("HAKKEN_DEADLINE", "soon"),
-        ("HAKKEN_DEADLINE", "0"),
-        ("HAKKEN_DEADLINE", "nan"),
-        ("HAKKEN_MAX_UPLOAD_MB", "1.5"),
-        ("HAKKEN_JIKAN_URL", "api.jikan.moe"),
-        ("HAKKEN_MAL_URL", "ftp://x"),
-        ("HAKKEN_MAL_URL", "http://[bad"),
-        ("HAKKEN_ANILIST_URL", "http://127.0.0.1:99999"),
-        ("HAKKEN_LOAD_JSON_URL", "http://:80/x"),
-        ("HAKKEN_PICTURE_ORIGINS", "cdn.myanimelist.net"),
-        ("HAKKEN_PICTURE_ORIGINS", "https://cdn.myanimelist.net/"),
-        ("HAKKEN_PICTURE_ORIGINS", "https://a.example,http://b.example"),
-        ("HAKKEN_PICTURE_ORIGINS", "http://127.0.0.1.evil.example"),
-        ("HAKKEN_PICTURE_ORIGINS", "http://localhost@evil.example"),
-        ("HAKKEN_PICTURE_ORIGINS", "https://*"),
-        ("HAKKEN_PICTURE_ORIGINS", "https://a.example; script-src *"),
-        ("HAKKEN_PICTURE_ORIGINS", "https://a.example:443"),
-        ("MAL_CLIENT_ID", "ключ"),
-        ("MAL_CLIENT_ID", "a b"),
+ILL_TYPED = {
+    "HAKKEN_DEADLINE": ["soon", "0", "nan"],
+    "HAKKEN_MAX_UPLOAD_MB": ["1.5"],
+    "HAKKEN_JIKAN_URL": ["api.jikan.moe"],
+    "HAKKEN_MAL_URL": ["ftp://x", "http://[bad"],
+    "HAKKEN_ANILIST_URL": ["http://127.0.0.1:99999"],
+    "HAKKEN_LOAD_JSON_URL": ["http://:80/x"],
+    "HAKKEN_PICTURE_ORIGINS": [
+        *("cdn.myanimelist.net", "https://cdn.myanimelist.net/", "https://a.example,http://b.example", "https://*"),
+        *("http://127.0.0.1.evil.example", "http://localhost@evil.example", "https://a.example; script-src *"),
+        "https://a.example:443",
     ],
-)
+    "MAL_CLIENT_ID": ["ключ", "a b"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in ILL_TYPED.items() for value in values])
 def test_an_ill_typed_value_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"The setting {name} can't be used"):
         Settings.from_environ({name: value})
@@ -58,23 +48,21 @@ def test_picture_origins_are_read_once_each() -> None:
     assert Settings(picture_origins="").pictures_from == ()
 
 
-def test_an_unknown_setting_is_refused_with_the_nearest_known() -> None:
-    with pytest.raises(ConfigError, match="HAKKEN_MODLE is unknown; did you mean HAKKEN_MODEL"):
-        Settings.from_environ({"HAKKEN_MODLE": "x"})
-    with pytest.raises(ConfigError, match="HAKKEN_MAL_CLIENT_ID is unknown; did you mean MAL_CLIENT_ID"):
-        Settings.from_environ({"HAKKEN_MAL_CLIENT_ID": "x"})
-    with pytest.raises(ConfigError, match=r"HAKKEN_QQQQQQ is unknown; known are HAKKEN_ANILIST_URL, .*MAL_CLIENT_ID"):
-        Settings.from_environ({"HAKKEN_QQQQQQ": "x"})
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("HAKKEN_MODLE", "; did you mean HAKKEN_MODEL"),
+        ("HAKKEN_MAL_CLIENT_ID", "; did you mean MAL_CLIENT_ID"),
+        ("HAKKEN_QQQQQQ", "; known are HAKKEN_ANILIST_URL, .*MAL_CLIENT_ID"),
+    ],
+)
+def test_an_unknown_setting_is_refused_with_the_nearest_known(name: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is unknown{said}"):
+        Settings.from_environ({name: "x"})
 
 
 def test_the_client_id_is_not_shown() -> None:
     assert "secret" not in repr(Settings(mal_client_id="secret"))
-
-
-def test_every_field_has_a_variable_of_its_own() -> None:
-    names = variable_names()
-    assert set(names) == set(Settings.__struct_fields__)
-    assert len(set(names.values())) == len(names)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,8 @@ class Plain:
         self.b_u = total / (model.manifest.parameters.reg_u + len(known))
         self.expected = {one: model.mu + self.b_u + float(arrays.b_i[row]) for one, row in known.items()}
         self.raters = {one: int(arrays.raters[row]) for one, row in known.items()}
+        people = model.manifest.people.scores
+        self.everyone = [count / sum(people) for count in people]
         self.telling = len({self.scores[one] for one in known}) > 1  # scores of unknown titles are not compared
 
     def lean(self, titles: set[int]) -> float | None:
@@ -74,8 +76,8 @@ class Plain:
         return sorted(unusual, key=lambda pair: -sign * pair[1])[:5] if self.telling else []
 
 
-@settings(max_examples=80)
-@given(user_list=user_lists(some_ids))
+@settings(max_examples=120)
+@given(user_list=user_lists(some_ids, max_size=120))
 def test_a_profile_is_what_the_formulas_say(user_list: UserList, told: ModelBundle) -> None:
     check(user_list, told)
 
@@ -91,26 +93,17 @@ def test_so_is_that_of_a_long_list(seed: int, told: ModelBundle) -> None:
     check(UserList.of(ratings), told)
 
 
+def mean(values: list[int]) -> object:
+    return pytest.approx(sum(values) / len(values)) if values else None
+
+
+def near(value: float | None) -> object:
+    return None if value is None else pytest.approx(value)
+
+
 def check(user_list: UserList, told: ModelBundle) -> None:
     found, plain = profile(user_list, told), Plain(user_list, told)
-    scores = list(plain.scores.values())
-
-    counts = found.counts
-    assert counts.entries == len(user_list)
-    assert [counts.watching, counts.completed, counts.on_hold, counts.dropped, counts.plan_to_watch] == [
-        sum(one.status is status for one in user_list.ratings) for status in Status
-    ]
-    assert counts.scored == len(scores)
-    assert counts.compared == len(plain.expected)
-    assert counts.known == sum(one.anime_id not in {NEWER, NOWHERE} for one in user_list.ratings)
-    assert found.mean == (pytest.approx(sum(scores) / len(scores)) if scores else None)
-    assert [one.count for one in found.scores] == [scores.count(score) for score in range(1, 11)]
-    assert [one.share for one in found.scores] == pytest.approx(
-        [scores.count(score) / max(1, len(scores)) for score in range(1, 11)]
-    )
-    assert (found.generosity.b_u if found.generosity else None) == (
-        pytest.approx(plain.b_u) if plain.expected else None
-    )
+    check_counts(found, plain, user_list)
 
     leans = {one.name: one for one in found.genres}
     assert [one.lean for one in found.genres] == sorted((one.lean for one in found.genres), reverse=True)
@@ -120,9 +113,8 @@ def check(user_list: UserList, told: ModelBundle) -> None:
         assert (name in leans) == (expected is not None)
         if expected is not None:
             one = leans[name]
-            assert one.titles == len(titles)
-            assert one.lean == pytest.approx(expected)
-            assert one.mean == pytest.approx(sum(plain.scores[title] for title in titles) / len(titles))
+            assert (one.titles, one.lean) == (len(titles), near(expected))
+            assert one.mean == mean([plain.scores[title] for title in titles])
             assert one.clear == (abs(expected) >= 2 * 1.18 / math.sqrt(len(titles) + 30))
 
     for opinions, sign in ((found.above, 1), (found.below, -1)):
@@ -132,28 +124,38 @@ def check(user_list: UserList, told: ModelBundle) -> None:
             assert opinion.score == plain.scores[opinion.anime_id]
             assert opinion.difference == pytest.approx(opinion.score - opinion.expected)
             assert opinion.title == told.catalogue.title(opinion.anime_id)
+    check_years(found, plain)
 
 
-@settings(max_examples=120)
-@given(user_list=user_lists(some_ids, max_size=120))
-def test_years_hold_each_watched_title_once(user_list: UserList, told: ModelBundle) -> None:
-    found, plain = profile(user_list, told), Plain(user_list, told)
+def check_counts(found: Profile, plain: Plain, user_list: UserList) -> None:
+    scores, counts = list(plain.scores.values()), found.counts
+    assert counts.entries == len(user_list)
+    assert [counts.watching, counts.completed, counts.on_hold, counts.dropped, counts.plan_to_watch] == [
+        sum(one.status is status for one in user_list.ratings) for status in Status
+    ]
+    assert (counts.scored, counts.compared) == (len(scores), len(plain.expected))
+    assert counts.known == sum(one.anime_id not in {NEWER, NOWHERE} for one in user_list.ratings)
+    assert found.mean == mean(scores)
+    given = [scores.count(score) for score in range(1, 11)]
+    assert [one.count for one in found.scores] == given
+    assert [one.share for one in found.scores] == pytest.approx([count / max(1, len(scores)) for count in given])
+    assert [one.everyone for one in found.scores] == pytest.approx(plain.everyone)
+    assert (found.generosity.b_u if found.generosity else None) == (near(plain.b_u) if plain.expected else None)
+
+
+def check_years(found: Profile, plain: Plain) -> None:
+    """Each watched title is in one span."""
     dated = {one for one in plain.watched if plain.year(one)}
     assert found.undated == len(plain.watched) - len(dated)
     assert sum(span.watched for span in found.years) == len(dated)
-    for before, after in zip(found.years, found.years[1:], strict=False):
-        assert after.first == before.last + 1
-    if found.years:
-        assert found.years[0].watched
-        assert found.years[-1].watched
+    assert [span.first for span in found.years[1:]] == [span.last + 1 for span in found.years[:-1]]
+    assert all(span.watched for span in (*found.years[:1], *found.years[-1:]))
     for span in found.years:
         assert span.first is None or span.first == span.last - 4
         within = {one for one in dated if (span.first or 0) <= plain.year(one) <= span.last}
         scored = [plain.scores[one] for one in within if one in plain.scores]
-        assert (span.watched, span.scored) == (len(within), len(scored))
-        assert span.mean == (pytest.approx(sum(scored) / len(scored)) if scored else None)
-        lean = plain.lean(within)
-        assert span.lean == (None if lean is None else pytest.approx(lean))
+        assert (span.watched, span.scored, span.mean) == (len(within), len(scored), mean(scored))
+        assert span.lean == near(plain.lean(within))
 
 
 def rated(*pairs: tuple[int, int]) -> UserList:
@@ -179,28 +181,14 @@ def test_a_note_says_what_there_is_too_little_of(user_list: UserList, note: str,
     found = profile(user_list, told)
     assert [one for one in found.notes if one.startswith(note)] or found.notes == () == tuple(note), found.notes
     if "same" in note or "one scored" in note:
-        assert not found.genres
-        assert not found.above
-        assert not found.below
+        assert found.genres == found.above == found.below == ()
         assert all(span.lean is None for span in found.years)
-
-
-def test_everyones_shares_are_those_of_the_training_table(told: ModelBundle) -> None:
-    counts = told.model.manifest.people.scores
-    shares = [one.everyone for one in profile(UserList(), told).scores]
-    assert shares == pytest.approx([count / sum(counts) for count in counts])
-    assert sum(shares) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
     ("b_u", "share", "compared", "words"),
     [
-        (
-            0.42,
-            0.714,
-            10,
-            "0.4 points higher than people on average rate the same titles: more generously than 71 % of",
-        ),
+        (0.42, 0.714, 10, "0.4 points higher than people on average rate the same titles: more generously than 71 %"),
         (-0.96, 0.134, 10, "1.0 point lower than people on average rate the same titles: more strictly than 87 % of"),
         (5.0, 1.0, 10, "more generously than nearly everyone."),
         (-5.0, 0.0, 10, "more strictly than nearly everyone."),
