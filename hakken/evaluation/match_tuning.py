@@ -1,23 +1,26 @@
 """Tune what is learnt from watching: preference weights, match, and the implicit term of predicted ratings.
 
-This is a random search from coarse to fine, as in `hakken.training.tuning`, on splits of one table by the protocol with
-salts of its own. The objective is how well the two kinds of lists find held-out titles that were liked: the mean of
-NDCG@10 liked over all titles, and over new series for the default list. The search first chooses the weights, then,
-with the best of them, the constants of the match. The implicit term follows by least squares, for several values of
-`trust`.
+Optuna searches on splits of one table by the protocol with salts of its own. The objective is how well the two kinds of
+lists find held-out titles that were liked: the mean of NDCG@10 liked over all titles, and over new series for the
+default list. The search first chooses the weights, then, with the best of them, the constants of the match. The
+implicit term follows by least squares, for several values of `trust`.
 """
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+import optuna
 import pandas as pd
 from scipy.optimize import lsq_linear
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
+from hakken.errors import TableError
 from hakken.evaluation import metrics
 from hakken.evaluation.hakken_method import RANKING, ranked_ids, unsaved
 from hakken.evaluation.method import Answer
@@ -29,59 +32,40 @@ from hakken.model.prediction import IMPLICIT_RANGE
 from hakken.model.preference import USUAL_LENGTH
 from hakken.ratings import Preferences
 from hakken.training import fit
-from hakken.training.parameters import write_whole
+from hakken.training.parameters import write_table
 from hakken.training.pipeline import Fitted, with_preference_weights
 from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import RatingTable
-from hakken.training.tuning import LogUniform
+from hakken.training.tuning import N_FOLDS, rounded
 
+MOST_SCORES = 2_000_000
+"""A table with more scores is tuned on a sample of its users by default."""
 SALTS = ("tuning 1", "tuning 2", "tuning 3")
-LISTS = {
-    "liked": msgspec.structs.replace(RANKING, n=metrics.TOP),
-    "discovery_liked": Preferences(n=2 * metrics.TOP),
+RANKED = msgspec.structs.replace(RANKING, n=metrics.TOP)
+LISTED = Preferences(n=2 * metrics.TOP)
+Space = Mapping[str, tuple[float, float]]
+"""Least and greatest value of each parameter, which are searched by their logarithm."""
+WEIGHTS: Space = {
+    "liking": (0.05, 0.4),
+    "unscored": (0.25, 1),
+    "unknown": (0.1, 1),
+    "planned": (0.1, 1),
+    "activity": (0.05, 0.4),
+    "pref_reg": (30, 200),
+    "dropout": (0.05, 0.5),
+    "late": (30, 300),
 }
-WEIGHTS: Mapping[str, LogUniform] = {
-    "liking": LogUniform(0.05, 0.4),
-    "unscored": LogUniform(0.25, 1),
-    "unknown": LogUniform(0.1, 1),
-    "planned": LogUniform(0.1, 1),
-    "activity": LogUniform(0.05, 0.4),
-    "pref_reg": LogUniform(30, 200),
-    "dropout": LogUniform(0.05, 0.5),
-    "late": LogUniform(30, 300),
-}
-MATCH: Mapping[str, LogUniform] = {
-    "novelty": LogUniform(0.02, 0.2),
-    "pull": LogUniform(0.05, 0.5),
-    "quality": LogUniform(0.02, 0.3),
-    "everyone": LogUniform(0.005, 0.1),
-    "skipped": LogUniform(1, 2.5),
-    "ahead": LogUniform(0.3, 1),
+MATCH: Space = {
+    "novelty": (0.02, 0.2),
+    "pull": (0.05, 0.5),
+    "quality": (0.02, 0.3),
+    "everyone": (0.005, 0.1),
+    "skipped": (1, 2.5),
+    "ahead": (0.3, 1),
 }
 TRUST = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3)
 IMPLICIT = ("implicit_offset", "implicit_slope", "implicit_length")
-N_ROUNDS = 3
 TABLE = "match.csv"
-
-
-class Candidate(NamedTuple):
-    """A candidate and its quality.
-
-    Attributes:
-        stage: "weights" or "match".
-        round: 0 for the start of the stage.
-        value: mean of the two metrics.
-        liked: NDCG@10 liked, all titles, mean over the splits.
-        discovery_liked: the same of the default list over new series.
-        parameters: the candidate.
-    """
-
-    stage: str
-    round: int
-    value: float
-    liked: float
-    discovery_liked: float
-    parameters: Parameters
 
 
 class TunedMatch(NamedTuple):
@@ -89,28 +73,39 @@ class TunedMatch(NamedTuple):
 
     Attributes:
         parameters: the start, with the best values found.
-        candidates: in the order in which they were tried; none if there was no search.
+        candidates: one row for each candidate, in the order in which they were tried; none if there was no search.
+            Columns: `stage`, "weights" or "match"; `round`, 0 for the start of the stage, then counted, since each
+            candidate follows from all earlier ones; `liked`, NDCG@10 liked of all titles, and `discovery_liked`, that
+            of the default list over new series, means over the splits; `value`, their mean; and the constants.
     """
 
     parameters: Parameters
-    candidates: list[Candidate]
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """A row for each candidate, with its constants in columns."""
-        constants = [{name: getattr(one.parameters, name) for name in (*WEIGHTS, *MATCH)} for one in self.candidates]
-        rows = pd.DataFrame([one._asdict() for one in self.candidates]).drop(columns="parameters")
-        return pd.concat([rows, pd.DataFrame(constants)], axis=1)
+    candidates: pd.DataFrame | None
 
 
 def sampled(table: RatingTable, n_users: int | None, seed: int) -> RatingTable:
-    """All entries of `n_users` users drawn at random; the whole table if it has no more users, or for None."""
-    total = table.n_users
-    if n_users is None or n_users >= total:
-        return table
-    chosen = np.zeros(total, dtype=np.bool_)
-    chosen[np.random.default_rng(seed).choice(total, n_users, replace=False)] = True
-    return of_users(table, chosen)
+    """Take all entries of some users with a score, drawn at random, or the whole table if it has no more of them.
+
+    Args:
+        table: the ratings.
+        n_users: how many users; None: as many as have about `MOST_SCORES`.
+        seed: seed of the draw.
+
+    Raises:
+        TableError: there are fewer scores than folds.
+    """
+    scored = table.scores > 0
+    users = np.unique(table.users[scored])
+    n_scores = np.count_nonzero(scored)
+    if n_users is None:
+        n_users = math.ceil(len(users) * min(1.0, MOST_SCORES / max(1, n_scores)))
+    if n_users < len(users):
+        drawn = np.random.default_rng(seed).choice(users, n_users, replace=False)
+        table = of_users(table, np.isin(np.arange(table.n_users), drawn))
+        n_scores = np.count_nonzero(table.scores)
+    if n_scores < N_FOLDS:
+        raise TableError(f"There are {n_scores} scores to tune on: fewer than the {N_FOLDS} folds.")
+    return table
 
 
 def tune_match(
@@ -136,32 +131,47 @@ def tune_match(
         TableError: the table is too small to be split.
     """
     divided = [split(table, salt) for salt in SALTS]  # all of them first: a table that cannot be split fails at once
+    folds = []
     with progress.stage("fitting the splits", len(SALTS), "models") as advance:
-        folds = []
         for one in divided:
             folds.append(_Fold(one, catalogue, start))
             advance(1)
-    rng = np.random.default_rng(seed)
-    candidates: list[Candidate] = []
-    best = start
     for_weights = max(1, n_candidates // 3)
-    for stage, space, n in (("weights", WEIGHTS, for_weights), ("match", MATCH, n_candidates - for_weights)):
-        with progress.stage(f"tuning the {stage}", n + 1, "candidates") as advance:
-            tried: list[Candidate] = []
-            for number, parameters in _draw(space, best, n, tried, rng):
-                liked, discovery = np.mean([fold.measure(parameters) for fold in folds], axis=0).tolist()
-                tried.append(Candidate(stage, number, (liked + discovery) / 2, liked, discovery, parameters))
-                advance(1)
-        best = _best(tried).parameters
-        candidates += tried
+    search = partial(_search, folds=folds, seed=seed, progress=progress)
+    weights, first = search("weights", WEIGHTS, start, for_weights)
+    best, second = search("match", MATCH, weights, n_candidates - for_weights)
+    fits = []
     with progress.stage("tuning trust", len(TRUST), "values") as advance:
-        fits = []
         for trust in TRUST:
             trusting = msgspec.structs.replace(best, trust=trust)
             error, implicit = _least_squares(np.concatenate([fold.residuals(trusting) for fold in folds]))
             fits.append((error, msgspec.structs.replace(trusting, **implicit)))
             advance(1)
-    return TunedMatch(min(fits, key=lambda one: one[0])[1], candidates)
+    return TunedMatch(min(fits, key=lambda one: one[0])[1], pd.DataFrame(first + second))
+
+
+def _search(
+    stage: str, space: Space, start: Parameters, n: int, *, folds: list["_Fold"], seed: int, progress: Progress
+) -> tuple[Parameters, list[dict[str, Any]]]:
+    """Try the start and `n` candidates; return the best of them, and the rows of all."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+    study.enqueue_trial({name: getattr(start, name) for name in space})
+    best, rows = start, []
+    with progress.stage(f"tuning the {stage}", n + 1, "candidates") as advance:
+        for number in range(n + 1):
+            trial = study.ask()
+            drawn = {name: rounded(trial.suggest_float(name, *ends, log=True)) for name, ends in space.items()}
+            parameters = msgspec.structs.replace(start, **drawn)
+            liked, discovery = np.mean([fold.measure(parameters) for fold in folds], axis=0).tolist()
+            value = (liked + discovery) / 2
+            study.tell(trial, value)
+            if study.best_trial.number == number:
+                best = parameters
+            row = {"stage": stage, "round": number, "value": value, "liked": liked, "discovery_liked": discovery}
+            rows.append(row | {name: getattr(parameters, name) for name in (*WEIGHTS, *MATCH)})
+            advance(1)
+    return best, rows
 
 
 def save(tuned: TunedMatch, out: Path) -> None:
@@ -170,27 +180,10 @@ def save(tuned: TunedMatch, out: Path) -> None:
     Raises:
         TableError: it can't be written.
     """
-    if tuned.candidates:
-        write_whole(out / TABLE, tuned.table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
-    else:
+    if tuned.candidates is None:
         (out / TABLE).unlink(missing_ok=True)
-
-
-def _best(tried: list[Candidate]) -> Candidate:
-    return max(tried, key=lambda one: one.value)  # the first of equal ones
-
-
-def _draw(
-    space: Mapping[str, LogUniform], start: Parameters, n: int, tried: list[Candidate], rng: np.random.Generator
-) -> Iterator[tuple[int, Parameters]]:
-    """Rounds and candidates: the start, then draws from ever smaller spaces around the best candidate so far."""
-    yield 0, start
-    for number, size in enumerate(map(len, np.array_split(np.arange(n), N_ROUNDS)), start=1):
-        best = _best(tried).parameters
-        if number > 1:
-            space = {name: one.around(getattr(best, name)) for name, one in space.items()}
-        for _ in range(size):
-            yield number, msgspec.structs.replace(best, **{name: one.at(rng.uniform()) for name, one in space.items()})
+    else:
+        write_table(out / TABLE, tuned.candidates)
 
 
 class _Fold:
@@ -205,7 +198,7 @@ class _Fold:
     def measure(self, parameters: Parameters) -> tuple[float, float]:
         """NDCG@10 liked of the two lists: over all titles, and over new series by default."""
         bundle, users = self._bundle(parameters), self._split.users
-        everything, default = ([ranked_ids(user, bundle, chosen) for user in users] for chosen in LISTS.values())
+        everything, default = ([ranked_ids(user, bundle, chosen) for user in users] for chosen in (RANKED, LISTED))
         liked = metrics.ndcg([list(map(str, one)) for one in everything], [map(str, user.liked) for user in users])
         discovered = [
             metrics.discoveries(Answer([], one, None), user, self._keys)
@@ -242,5 +235,4 @@ def _least_squares(residuals: Float64s) -> tuple[float, dict[str, Any]]:
     left, wanted, length = residuals.T
     design = np.column_stack((np.ones(len(left)), wanted, -length))
     found = lsq_linear(design, left, bounds=([-np.inf, 0.0, 0.0], np.inf))
-    constants = {name: float(f"{value:.3g}") for name, value in zip(IMPLICIT, found.x.tolist(), strict=True)}
-    return float(found.cost), constants
+    return float(found.cost), dict(zip(IMPLICIT, map(rounded, found.x.tolist()), strict=True))
