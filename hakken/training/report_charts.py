@@ -65,9 +65,9 @@ def of_similarities(sims: Float64s) -> Markup:
     counts, edges = np.histogram(sims, np.linspace(0.0, _upper(sims), SIMILARITY_BINS + 1))
 
     def draw(panel: Axes) -> None:
-        boxes = panel.bar(edges[:-1], counts, 0.9 * np.diff(edges), align="edge", color=STRONG)
+        panel.set_ylim(0.5, 2 * max(counts.max(), 1))  # a count of one is visible too
         panel.set_yscale("log")
-        panel.set_ylim(bottom=0.5)  # a count of one is visible too
+        boxes = panel.bar(edges[:-1], counts, 0.9 * np.diff(edges), align="edge", color=STRONG)
         panel.yaxis.set_major_formatter(SHORT)
         spans = zip(edges[:-1], edges[1:], counts, strict=True)
         _tell(boxes, [f"{low:.3g} to {high:.3g}: {count:,}" for low, high, count in spans])
@@ -90,9 +90,9 @@ def of_support(support: Int64s, sims: Float64s) -> Markup:
     def draw(panel: Axes) -> None:
         strengths = FAINTEST + (1 - FAINTEST) * np.log1p(found) / np.log1p(found.max(initial=1))
         colours = [to_rgba(STRONG, one) for one in strengths]
-        boxes = panel.bar(left, high - low, right - left, low, align="edge", color=colours)
-        panel.set_xscale("log")
         panel.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+        panel.set_xscale("log")
+        boxes = panel.bar(left, high - low, right - left, low, align="edge", color=colours)
         panel.xaxis.set_major_formatter(SHORT)
         panel.plot(np.sqrt(x[filled] * x[filled + 1]), medians, color=MARK, linewidth=2)
         spans = zip(left, right, low, high, found, strict=True)
