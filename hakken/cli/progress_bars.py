@@ -22,12 +22,7 @@ MILLION = 1_000_000
 
 
 def show_progress(stop: StopFlag, *, quiet: bool = False) -> "AbstractContextManager[Progress]":
-    """Show progress while the block runs.
-
-    Args:
-        stop: checked whenever progress is reported.
-        quiet: show nothing.
-    """
+    """Show progress while the block runs. Each report of progress checks `stop`."""
     console = Console(stderr=True)
     if quiet:
         return nullcontext(StoppableProgress(LineProgress(lambda _: None), stop))

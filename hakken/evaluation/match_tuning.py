@@ -86,23 +86,20 @@ class TunedMatch(NamedTuple):
 def sampled(table: RatingTable, n_users: int | None, seed: int) -> RatingTable:
     """Take all entries of some users with a score, drawn at random, or the whole table if it has no more of them.
 
-    Args:
-        table: the ratings.
-        n_users: how many users; None: as many as have about `MOST_SCORES`.
-        seed: seed of the draw.
+    None stands for as many as have about `MOST_SCORES`.
 
     Raises:
         TableError: there are fewer scores than folds.
     """
     scored = table.scores > 0
     users = np.unique(table.users[scored])
-    n_scores = np.count_nonzero(scored)
+    n_scores = int(np.count_nonzero(scored))
     if n_users is None:
         n_users = math.ceil(len(users) * min(1.0, MOST_SCORES / max(1, n_scores)))
     if n_users < len(users):
         drawn = np.random.default_rng(seed).choice(users, n_users, replace=False)
         table = of_users(table, np.isin(np.arange(table.n_users), drawn))
-        n_scores = np.count_nonzero(table.scores)
+        n_scores = int(np.count_nonzero(table.scores))
     if n_scores < N_FOLDS:
         raise TableError(f"There are {n_scores} scores to tune on: fewer than the {N_FOLDS} folds.")
     return table
@@ -119,13 +116,8 @@ def tune_match(
 ) -> TunedMatch:
     """Search for the constants whose lists find most of what people went on to like.
 
-    Args:
-        table: the ratings, with user ids; all of it is used.
-        catalogue: of its titles; if it is empty, nothing is known of series.
-        start: start of the search; the parameters of KNN-with-baseline do not change.
-        n_candidates: candidates to draw, a third of them for the weights; each stage also tries its start.
-        seed: seed of the draws.
-        progress: receives each candidate.
+    The table must have user ids; with an empty catalogue nothing is known of series. The parameters of KNN-with-
+    baseline do not change. A third of the `n_candidates` are drawn for the weights; each stage also tries its start.
 
     Raises:
         TableError: the table is too small to be split.
@@ -199,7 +191,7 @@ class _Fold:
         """NDCG@10 liked of the two lists: over all titles, and over new series by default."""
         bundle, users = self._bundle(parameters), self._split.users
         everything, default = ([ranked_ids(user, bundle, chosen) for user in users] for chosen in (RANKED, LISTED))
-        liked = metrics.ndcg([list(map(str, one)) for one in everything], [map(str, user.liked) for user in users])
+        liked = metrics.ndcg(everything, [user.liked for user in users])
         discovered = [
             metrics.discoveries(Answer([], one, None), user, self._keys)
             for one, user in zip(default, users, strict=True)

@@ -49,12 +49,7 @@ class Method(ABC):
 
     @abstractmethod
     def fit(self, split: Split, progress: Progress = SILENT) -> None:
-        """Train on a split.
-
-        Args:
-            split: only its training table may be used; if the method cannot fold in, the given lists too.
-            progress: receives the stages.
-        """
+        """Train on a split: on its training table only or, if the method cannot fold in, on the given lists too."""
 
     @abstractmethod
     def answer(self, user: TestUser) -> Answer:

@@ -99,11 +99,7 @@ def _attributes(anime: Anime) -> Iterator[str]:
 
 
 def siblings_of(series: Int64s) -> csr_array:
-    """Titles of the same series: `(n_items, n_items)` CSR, 1/√m_i at j in row i, for m_i others in i's series.
-
-    Args:
-        series: `(n_items,)` id of each item's series.
-    """
+    """Titles of the same series: `(n_items, n_items)` CSR, 1/√m_i at j in row i, for m_i others in i's series."""
     n_items = len(series)
     series_of = np.unique(series, return_inverse=True)[1]
     members = csr_array((np.ones(n_items), (np.arange(n_items), series_of)), shape=(n_items, n_items))
@@ -167,13 +163,8 @@ class AttributeFit:
 def mixing(watchers: Int32s, popularity: Float32s, eligible: Array, support: float) -> tuple[Float64s, Float64s]:
     """Share of each item's own weights, s_i, and factor of those from attributes, (1 − s_i) q_i.
 
-    They are 1 and 0 if an item may not be recommended by attributes, or if the share of attributes is negligible.
-
-    Args:
-        watchers: `(n_items,)`, n_i.
-        popularity: `(n_items,)`, q_i.
-        eligible: `(n_items,)` bool, which may be recommended by their attributes.
-        support: `attribute_support`.
+    They are 1 and 0 if an item may not be recommended by attributes, or if the share of attributes is negligible. Items
+    may be recommended by attributes if they are `eligible`, `(n_items,)` bool.
 
     Returns:
         Two arrays, `(n_items,)` float64.

@@ -74,16 +74,31 @@ def pair_sums(
     user_indptr: Int64s,
     user_items: Array,
     residuals: Float64s,
+    only_later: bool,
 ) -> Array:
-    """The four sums of each of some items with every item, `(len(items), n_items, 4)`, from one part of the users."""
+    """The four sums of some items with every item, or later ones, `(len(items), n_items, 4)`, from a part of the users.
+
+    The sums with other items are 0.
+    """
     sums = np.zeros((len(items), len(item_indptr) - 1, N_SUMS))
     for block in prange(len(items)):
         i = items[block]
         for p in range(item_indptr[i], item_indptr[i + 1]):
             u = item_users[p]
-            x = residuals[item_positions[p]]
-            add_pair_sums(x, user_indptr[u], user_indptr[u + 1], user_items, residuals, sums[block])
+            here = item_positions[p]  # rows are sorted by item: later items follow
+            begin = here + 1 if only_later else user_indptr[u]
+            add_pair_sums(residuals[here], begin, user_indptr[u + 1], user_items, residuals, sums[block])
     return sums
+
+
+@njit(parallel=True, cache=True)
+def finish_similarities(sums: Array, shrinkage: float, min_support: int) -> Float64s:
+    """`finish_similarity` of `(n, n_items, 4)` sums, `(n, n_items)`."""
+    sims = np.empty(sums.shape[:2])
+    for block in prange(len(sums)):
+        for j in range(sums.shape[1]):
+            sims[block, j] = finish_similarity(sums[block, j], shrinkage, min_support)
+    return sims
 
 
 @njit(cache=True)

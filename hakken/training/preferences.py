@@ -83,13 +83,7 @@ def preference_weights(
 ) -> dict[str, Array]:
     """Learn the weights from all entries of a table, scored or not.
 
-    Args:
-        table: the ratings; its anime may include titles that are on no list.
-        mu: mean score.
-        catalogue: years, members, series and attributes of the titles; may lack any.
-        parameters: `liking`, `unscored`, `unknown`, `planned`, `activity`, `pref_reg`, `dropout`, `min_watchers`,
-            `pref_stored`, `late`, `attribute_reg`, `attribute_support`.
-        progress: receives each stage.
+    The table may include titles that are on no list; the catalogue may lack any fact.
 
     Returns:
         The arrays `watchers`, `popularity`, `pref_*` and `attr_*` of `hakken.model.arrays.Arrays`, by name.
@@ -148,9 +142,7 @@ def liked_matrix(table: RatingTable, mu: float, parameters: Parameters) -> csr_a
 def co_watching(liked: csr_array, progress: Progress = SILENT) -> Float64s:
     """Compute G = XᵀX, which is additive over users.
 
-    Args:
-        liked: X, `(n_users, n_items)`, each user's entries by ascending item.
-        progress: receives each item.
+    Each user's entries ascend by item.
 
     Returns:
         `(n_items, n_items)` float64, the upper triangle; zeros below.
@@ -230,12 +222,7 @@ def _strongest(blocks: Iterator[tuple[int, Float64s]], counts: Int32s, fit: by_a
 def _stored(weights: csr_array, kept: Int64s) -> dict[str, Array]:
     """Pack weights into 16 bits, each title's by its strongest, and transpose them.
 
-    Args:
-        weights: `(n_items, n_kept)` CSR; rows are titles, columns watched titles.
-        kept: `(n_kept,)` the item of each column.
-
-    Returns:
-        The arrays `pref_*`, by name.
+    Rows of `weights` are titles, columns the watched titles `kept`.
     """
     n_items = weights.shape[0]
     largest = np.abs(weights).max(axis=1).toarray().ravel() if weights.nnz else np.zeros(n_items)

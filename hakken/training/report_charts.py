@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -19,7 +20,7 @@ from hakken.training.drawing import svg
 SOFT, GRID, STRONG, MARK = "#555b73", "#d5d9e4", "#27356f", "#b5371f"
 VARIABLES = {SOFT: "var(--soft)", GRID: "var(--line)", STRONG: "var(--strong)", MARK: "var(--mark)"}
 """Colours that the page's style names, and changes when it is dark."""
-STYLE = {
+STYLE: dict[Any, Any] = {
     "text.color": SOFT, "axes.labelcolor": SOFT, "axes.edgecolor": SOFT, "xtick.color": SOFT, "ytick.color": SOFT,
     "grid.color": GRID, "axes.spines.left": False, "axes.spines.top": False, "axes.spines.right": False,
     "axes.axisbelow": True, "ytick.left": False, "font.family": "sans-serif", "font.size": 13,

@@ -92,14 +92,14 @@ def rounded(value: float) -> float:
 def tune(table: RatingTable, n_candidates: int, seed: int = 0, progress: Progress = SILENT) -> Tuned:
     """Search for the hyper-parameters with the lowest RMSE on the scored entries of a table, at least `N_FOLDS`.
 
-    Args:
-        table: the ratings.
-        n_candidates: candidates to draw in all rounds; the textbook's parameters are tried too.
-        seed: seed of the candidates and of the folds.
-        progress: receives each candidate's fit on each fold.
+    The textbook's parameters are tried too; the seed is that of candidates and folds.
     """
     scored = table.scores > 0
-    columns = {"user": table.users[scored], "item": table.items[scored], "rating": table.scores[scored]}
+    columns: dict[str, Any] = {
+        "user": table.users[scored],
+        "item": table.items[scored],
+        "rating": table.scores[scored],
+    }
     data = Dataset.load_from_df(pd.DataFrame(columns), Reader(rating_scale=(1, MAX_SCORE)))
     space, rounds = SPACE, []
     sizes = [len(part) for part in np.array_split(np.arange(n_candidates), min(N_ROUNDS, n_candidates))]
@@ -163,7 +163,7 @@ def _arguments(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tabulate(results: Mapping[str, Any], number: int) -> pd.DataFrame:
-    columns = {"round": number}
+    columns: dict[str, Any] = {"round": number}
     for name in ("rmse", "mae"):
         columns |= {name: results[f"mean_test_{name}"], f"{name}_std": results[f"std_test_{name}"]}
     flat = [given | given["sim_options"] | given["bsl_options"] for given in results["params"]]

@@ -56,7 +56,7 @@ def test_the_best_of_each_stage_is_where_the_next_begins_and_only_its_own_are_ch
             assert changed
             assert one == msgspec.structs.replace(start, **{name: getattr(one, name) for name in changed})
             assert all(0.99 * space[name][0] <= getattr(one, name) <= 1.01 * space[name][1] for name in changed)
-        start = parameters_of(rows.loc[rows["value"].idxmax()])
+        start = parameters_of(rows.iloc[int(rows["value"].to_numpy().argmax())])
     assert stages["match"]["value"].iloc[0] == stages["weights"]["value"].max()  # the same candidate again
     kept = {name: getattr(tuned.parameters, name) for name in ("trust", *IMPLICIT)}
     assert tuned.parameters == msgspec.structs.replace(start, **kept)
@@ -107,6 +107,7 @@ def test_a_search_can_be_repeated_and_another_seed_is_another_search(
     monkeypatch.setattr(match_tuning, "SALTS", SALTS[:1])
     one, again, other = (tune_match(table, Catalogue([]), PARAMETERS, 2, seed=seed) for seed in (1, 1, 2))
     assert one.candidates is not None
+    assert again.candidates is not None
     assert other.candidates is not None
     pd.testing.assert_frame_equal(again.candidates, one.candidates)
     assert one.candidates["value"][0] > 0

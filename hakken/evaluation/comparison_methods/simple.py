@@ -7,8 +7,8 @@ from hakken.evaluation.protocol import Split, TestUser
 from hakken.model import TEXTBOOK
 from hakken.model.arrays import Float64s, Int64s
 from hakken.training.baselines import als_baselines
-from hakken.training.knn_kernels import all_similarities
 from hakken.training.matrix import ScoreMatrix
+from hakken.training.similarities import all_similarities
 
 
 class Popularity(ComparisonMethod):
@@ -107,10 +107,7 @@ class Original(Baseline):
 def interpolated(sims: Float64s, residuals: Float64s, k: int) -> Float64s:
     """`Σ sim_ij (r_uj − b_uj) / Σ sim_ij` over the k most similar rated items, of positive similarities only.
 
-    Args:
-        sims: `(n_items, n_rated)`, similarity of each item to those that a user rated.
-        residuals: `(n_rated,)`, of those ratings, score points.
-        k: neighbours at most; of equal similarities the earlier rating is taken, as Surprise does.
+    `sims` is `(n_items, n_rated)`; of equal similarities the earlier rating is taken, as Surprise does.
 
     Returns:
         `(n_items,)` float64, score points; 0 for an item without a neighbour.
