@@ -15,7 +15,7 @@ from hakken.catalogue import Catalogue
 from hakken.errors import ConfigError, StorageError
 from hakken.model.arrays import Array, Arrays, Float64s, Int32s
 from hakken.model.manifest import N_QUANTILES, Manifest, Parameters, People, Sizes
-from hakken.model.store import Artefact, replacing, write_manifest
+from hakken.model.store import Artefact, write_manifest
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.training.attributes import judged_by_attributes
 from hakken.training.baselines import als_baselines
@@ -57,15 +57,7 @@ def fit_scores(
     with progress.stage("sorting"):
         matrix = ScoreMatrix.of(table)
     b_u, b_i = als_baselines(matrix, parameters.reg_u, parameters.reg_i, parameters.n_epochs, progress)
-    neighbours = pearson_baseline(
-        matrix,
-        matrix.residuals(b_u, b_i),
-        shrinkage=parameters.shrinkage,
-        min_support=parameters.min_support,
-        k_stored=parameters.k_stored,
-        min_similarity=parameters.min_similarity,
-        progress=progress,
-    )
+    neighbours = pearson_baseline(matrix, matrix.residuals(b_u, b_i), parameters, progress)
     return matrix, b_u, {"b_i": b_i, "raters": matrix.raters, **quantise(neighbours, int(matrix.raters.max()))}
 
 
@@ -144,26 +136,6 @@ def with_anime(table: RatingTable, anime_ids: Int32s) -> RatingTable:
         return table
     numbers = np.searchsorted(everything, table.anime_ids).astype(np.int32)
     return dataclasses.replace(table, anime_ids=everything, items=numbers[table.items])
-
-
-def train(
-    table: RatingTable,
-    titles: Catalogue,
-    out: Path,
-    parameters: Parameters,
-    progress: Progress = SILENT,
-    *,
-    data_time: str | None = None,
-) -> Artefact:
-    """Train a model and write its artefact; `out` is replaced completely at the end, or not at all.
-
-    Raises:
-        TableError: no entry of the table has a score.
-        StorageError: `out` is not a model, which is checked first, or can't be written.
-    """
-    with replacing(out) as staged:
-        artefact = save(fit(table, parameters, titles, progress, data_time), titles, staged, progress)
-    return artefact._replace(directory=out)
 
 
 def save(fitted: Fitted, titles: Catalogue, directory: Path, progress: Progress = SILENT) -> Artefact:

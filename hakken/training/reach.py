@@ -49,9 +49,8 @@ def list_years(table: RatingTable, watched: Array, years: Int64s) -> Int32s:
     chosen = begins[some] + np.where(counts[some] >= FEW_ENTRIES, NEWEST - 1, 0)
     reached[some] = entry_years[order[chosen]]
     has_update = table.updated > 0
-    reached[has_update] = EPOCH_YEAR + table.updated[has_update].astype("datetime64[D]").astype("datetime64[Y]").astype(
-        np.int32
-    )
+    days = table.updated[has_update].astype("datetime64[D]")
+    reached[has_update] = EPOCH_YEAR + days.astype("datetime64[Y]").astype(np.int32)
     return reached
 
 

@@ -48,15 +48,7 @@ class Run:
 
 
 class Sample(NamedTuple):
-    """Stored neighbours of some items, concatenated.
-
-    Attributes:
-        items: `(n_sampled,)` inner indices, the best-known first.
-        indptr: `(n_sampled + 1,)`, where the neighbours of each begin.
-        neighbours: `(n,)` inner index `j`.
-        sims: `(n,)` float64, `sim_ij` as stored.
-        support: `(n,)` n_ij.
-    """
+    """Stored neighbours of some items, the best-known first: `(n_sampled,)` inner indices, and CSR rows for them."""
 
     items: Int64s
     indptr: Int64s

@@ -12,6 +12,7 @@ import numba
 import numpy as np
 
 from hakken.model.arrays import QUANTA, UNPACK_POWER, Array, Float64s, Int32s, Int64s, index_type, support_type, unpack
+from hakken.model.manifest import Parameters
 from hakken.training.kernels import find_neighbours, finish_similarities, pair_sums, sort_neighbours
 from hakken.training.matrix import ScoreMatrix
 from hakken.training.progress import SILENT, Progress
@@ -39,28 +40,20 @@ class Neighbours(NamedTuple):
 
 
 def pearson_baseline(
-    matrix: ScoreMatrix,
-    residuals: Float64s,
-    *,
-    shrinkage: float,
-    min_support: int,
-    k_stored: int,
-    min_similarity: float = 0.0,
-    progress: Progress = SILENT,
+    matrix: ScoreMatrix, residuals: Float64s, parameters: Parameters, progress: Progress = SILENT
 ) -> Neighbours:
-    """Compute the similarities of all pairs; only the `k_stored` strongest of each item are kept in memory.
+    """Compute the similarities of all pairs; only the strongest of each item are kept in memory.
 
     Args:
         matrix: the scored entries.
         residuals: `(n_scored,)`, `r_ui − b_ui` in the matrix's user order.
-        shrinkage: λ, in users.
-        min_support: pairs with fewer common users have similarity 0.
-        k_stored: neighbours kept per item; all if there are fewer items.
-        min_similarity: less similar neighbours are kept only among the `ALWAYS_STORED` nearest.
+        parameters: `shrinkage`, `min_support`, `k_stored`, and `min_similarity`: less similar neighbours are kept only
+            among the `ALWAYS_STORED` nearest.
         progress: receives each item.
     """
     n_items, n_parts = matrix.n_items, numba.get_num_threads()
-    k_stored = max(1, min(k_stored, n_items - 1))
+    k_stored = max(1, min(parameters.k_stored, n_items - 1))
+    shrinkage, min_support = parameters.shrinkage, parameters.min_support
     shape = n_parts, n_items, k_stored
     heaps = np.empty(shape), np.empty(shape, dtype=np.int64), np.zeros(shape[:2], dtype=np.int32)
     with progress.stage("similarities", n_items, "anime") as advance:
@@ -70,7 +63,7 @@ def pearson_baseline(
             advance(last - first)
         counts, neighbours, sims, support = sort_neighbours(*heaps)
     rank = np.arange(k_stored)
-    stored = (rank < counts[:, np.newaxis]) & ((rank < ALWAYS_STORED) | (sims >= min_similarity))
+    stored = (rank < counts[:, np.newaxis]) & ((rank < ALWAYS_STORED) | (sims >= parameters.min_similarity))
     indptr = np.concatenate(([0], np.cumsum(np.count_nonzero(stored, axis=1)))).astype(np.int64)
     return Neighbours(indptr, neighbours[stored], sims[stored], support[stored])
 

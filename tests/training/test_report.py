@@ -15,12 +15,13 @@ from hakken.errors import StorageError
 from hakken.model import Parameters
 from hakken.model.manifest import FileEntry
 from hakken.model.store import Artefact
-from hakken.training import fit, report_charts, train
+from hakken.training import fit, report_charts
 from hakken.training import report as reporting
 from hakken.training.report import Run, Sample, render, sample_neighbours, write_report
 from hakken.training.stage_times import Stage, StageTimer
 from hakken.training.tables import AnimeTable, RatingTable
 from tests.models import N_ITEMS, small_catalogue
+from tests.training.learning import train
 from tests.training.strategies import rating_tables
 
 PARAMETERS = Parameters(k_stored=60, shrinkage=10)

@@ -57,17 +57,6 @@ def test_options_go_before_the_file_of_parameters(ratings_csv: Path, anime_csv: 
     assert parameters_of(out) == Parameters(k=7, amplification=1.5, prior=0.5, k_stored=8)
 
 
-@pytest.mark.parametrize("text", ['{"kk": 7}', '{"k": 0}', "[]", ""])
-def test_parameters_that_are_none_are_refused_in_a_sentence(
-    ratings_csv: Path, anime_csv: Path, tmp_path: Path, text: str
-) -> None:
-    out, params = tmp_path / "model", tmp_path / "params.json"
-    params.write_text(text)
-    said = train("--ratings", ratings_csv, "--anime", anime_csv, "--out", out, "--params", params, status=1)
-    assert "params.json can't be used" in said.stderr
-    assert not out.exists()
-
-
 def test_every_hyper_parameter_has_an_option_that_is_told_of_and_keeps_its_range() -> None:
     options = {option.name: option for option in main.commands["train"].params if isinstance(option, click.Option)}
     for name, default in msgspec.structs.asdict(Parameters()).items():

@@ -17,7 +17,7 @@ from hakken.evaluation import match_tuning
 from hakken.evaluation.match_tuning import MATCH, WEIGHTS, sampled
 from hakken.model import TEXTBOOK
 from hakken.training import tuning
-from hakken.training.parameters import read_parameters, write_whole
+from hakken.training.parameters import read_parameters
 from hakken.training.tables import RatingTable
 from hakken.training.tuning import N_FOLDS, SPACE, TUNED, LogUniform, Tuned, save, tune
 from tests.training.commands import run
@@ -175,25 +175,6 @@ def test_parameters_that_cant_be_used_are_refused_with_a_sentence(
         path.write_bytes(text)
     with pytest.raises(ConfigError, match=reason):
         read_parameters(path)
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    write_whole(path, b"old")
-
-    def broken_off(staged: Path, target: Path) -> None:
-        assert staged.read_bytes() == b"new"
-        assert target == path
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "replace", broken_off)
-    with pytest.raises(KeyboardInterrupt):
-        write_whole(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-    monkeypatch.undo()
-    with pytest.raises(TableError, match="file/below can't be written: "):
-        write_whole(path / "below", b"new")
 
 
 def test_the_command_says_what_it_found_and_writes_it(ratings_csv: Path, tmp_path: Path) -> None:
