@@ -7,10 +7,8 @@ implicit term follows by least squares, for several values of `trust`.
 """
 
 import math
-from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -32,19 +30,16 @@ from hakken.model.prediction import IMPLICIT_RANGE
 from hakken.model.preference import USUAL_LENGTH
 from hakken.ratings import Preferences
 from hakken.training import fit
-from hakken.training.parameters import write_table
 from hakken.training.pipeline import Fitted, with_preference_weights
 from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import RatingTable
-from hakken.training.tuning import N_FOLDS, rounded
+from hakken.training.tuning import N_FOLDS, Space, rounded
 
 MOST_SCORES = 2_000_000
 """A table with more scores is tuned on a sample of its users by default."""
 SALTS = ("tuning 1", "tuning 2", "tuning 3")
 RANKED = msgspec.structs.replace(RANKING, n=metrics.TOP)
 LISTED = Preferences(n=2 * metrics.TOP)
-Space = Mapping[str, tuple[float, float]]
-"""Least and greatest value of each parameter, which are searched by their logarithm."""
 WEIGHTS: Space = {
     "liking": (0.05, 0.4),
     "unscored": (0.25, 1),
@@ -65,22 +60,6 @@ MATCH: Space = {
 }
 TRUST = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3)
 IMPLICIT = ("implicit_offset", "implicit_slope", "implicit_length")
-TABLE = "match.csv"
-
-
-class TunedMatch(NamedTuple):
-    """Result of the search.
-
-    Attributes:
-        parameters: the start, with the best values found.
-        candidates: one row for each candidate, in the order in which they were tried; none if there was no search.
-            Columns: `stage`, "weights" or "match"; `round`, 0 for the start of the stage, then counted, since each
-            candidate follows from all earlier ones; `liked`, NDCG@10 liked of all titles, and `discovery_liked`, that
-            of the default list over new series, means over the splits; `value`, their mean; and the constants.
-    """
-
-    parameters: Parameters
-    candidates: pd.DataFrame | None
 
 
 def sampled(table: RatingTable, n_users: int | None, seed: int) -> RatingTable:
@@ -113,11 +92,17 @@ def tune_match(
     *,
     seed: int = 0,
     progress: Progress = SILENT,
-) -> TunedMatch:
+) -> tuple[Parameters, pd.DataFrame]:
     """Search for the constants whose lists find most of what people went on to like.
 
     The table must have user ids; with an empty catalogue nothing is known of series. The parameters of KNN-with-
     baseline do not change. A third of the `n_candidates` are drawn for the weights; each stage also tries its start.
+
+    Returns:
+        The start, with the best values found; and one row for each candidate, in the order in which they were tried:
+        `stage`, "weights" or "match"; `round`, 0 for the start of the stage, then counted, since each candidate follows
+        from all earlier ones; `liked`, NDCG@10 liked of all titles, and `discovery_liked`, that of the default list over
+        new series, means over the splits; `value`, their mean; and the constants.
 
     Raises:
         TableError: the table is too small to be split.
@@ -139,7 +124,7 @@ def tune_match(
             error, implicit = _least_squares(np.concatenate([fold.residuals(trusting) for fold in folds]))
             fits.append((error, msgspec.structs.replace(trusting, **implicit)))
             advance(1)
-    return TunedMatch(min(fits, key=lambda one: one[0])[1], pd.DataFrame(first + second))
+    return min(fits, key=lambda one: one[0])[1], pd.DataFrame(first + second)
 
 
 def _search(
@@ -164,18 +149,6 @@ def _search(
             rows.append(row | {name: getattr(parameters, name) for name in (*WEIGHTS, *MATCH)})
             advance(1)
     return best, rows
-
-
-def save(tuned: TunedMatch, out: Path) -> None:
-    """Write `match.csv`; without candidates, remove that of an earlier search.
-
-    Raises:
-        TableError: it can't be written.
-    """
-    if tuned.candidates is None:
-        (out / TABLE).unlink(missing_ok=True)
-    else:
-        write_table(out / TABLE, tuned.candidates)
 
 
 class _Fold:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
+from scipy.stats import loguniform
 from surprise import Dataset, Reader, Trainset
 from surprise.model_selection import KFold, RandomizedSearchCV
 
@@ -29,41 +30,22 @@ N_FOLDS = 3
 N_ROUNDS = 3
 NARROWING = 0.4
 """Width of each distribution in the next round, relative to this one, in logarithms."""
-TABLE, PLOT, PARAMETERS = "table.csv", "rmse.svg", "params.json"
+TABLE, PLOT, PARAMETERS, LISTS = "table.csv", "rmse.svg", "params.json", "match.csv"
 
 
-class LogUniform(NamedTuple):
-    """A log-uniform distribution from `low` to `high`."""
-
-    low: float
-    high: float
-
-    def rvs(self, random_state: np.random.RandomState) -> float:
-        """Draw a value; Surprise's search requires SciPy's name for it."""
-        return rounded(self.low * (self.high / self.low) ** random_state.uniform())
-
-    def values(self) -> list[float]:
-        """Values at equal distances, where a search takes lists only."""
-        return [rounded(value) for value in np.geomspace(self.low, self.high, 15)]
-
-    def around(self, best: float) -> "LogUniform":
-        """Narrow the distribution around a value, `NARROWING` as wide unless cut off at an end."""
-        factor = (self.high / self.low) ** (NARROWING / 2)
-        middle = min(max(best, self.low), self.high)
-        return LogUniform(max(self.low, middle / factor), min(self.high, middle * factor))
-
-
-SPACE: Mapping[str, LogUniform] = {
-    "k": LogUniform(8, 80),
-    "shrinkage": LogUniform(10, 300),
-    "reg_u": LogUniform(0.5, 20),
-    "reg_i": LogUniform(0.5, 20),
-    "amplification": LogUniform(1, 4),
-    "prior": LogUniform(0.001, 0.5),
+Space = Mapping[str, tuple[float, float]]
+"""Least and greatest value of each parameter, which are drawn uniformly by their logarithm."""
+SPACE: Space = {
+    "k": (8, 80),
+    "shrinkage": (10, 300),
+    "reg_u": (0.5, 20),
+    "reg_i": (0.5, 20),
+    "amplification": (1, 4),
+    "prior": (0.001, 0.5),
 }
 TUNED = tuple(SPACE)
 DRAWN = ("amplification", "prior")
-"""Drawn from a distribution; the search takes only lists within its two dictionaries, and `k` is a whole number."""
+"""Drawn from a distribution; others from lists: `k` is a whole number, and the search has only lists within options."""
 
 
 class Tuned(NamedTuple):
@@ -105,8 +87,8 @@ def tune(table: RatingTable, n_candidates: int, seed: int = 0, progress: Progres
     sizes = [len(part) for part in np.array_split(np.arange(n_candidates), min(N_ROUNDS, n_candidates))]
     with progress.stage("candidates", (n_candidates + 1) * N_FOLDS, "fits") as advance:
         for number, size in enumerate(sizes):
-            values = {name: one if name in DRAWN else one.values() for name, one in space.items()}
-            values["k"] = sorted({round(k) for k in space["k"].values()})
+            values = {name: loguniform(*ends) if name in DRAWN else _listed(*ends) for name, ends in space.items()}
+            values["k"] = sorted({round(k) for k in values["k"]})
             search = RandomizedSearchCV(
                 _reporting(advance),
                 _arguments({**values, "n_epochs": [TEXTBOOK.n_epochs], "verbose": [False]}),
@@ -116,12 +98,14 @@ def tune(table: RatingTable, n_candidates: int, seed: int = 0, progress: Progres
                 n_jobs=1,  # the algorithm itself uses all cores
                 random_state=(seed + number) % 2**32,
             )
+            for drawn in search.param_combinations:
+                drawn.update({name: rounded(drawn[name]) for name in DRAWN})
             if number == 0:
                 search.param_combinations.insert(0, _arguments(msgspec.structs.asdict(TEXTBOOK) | {"verbose": False}))
             search.fit(data)
             rounds.append(_tabulate(search.cv_results, number + 1))
             candidates = pd.concat(rounds).sort_values("rmse", kind="stable", ignore_index=True)
-            space = {name: one.around(candidates[name].iloc[0]) for name, one in space.items()}
+            space = {name: narrowed(*ends, candidates[name].iloc[0]) for name, ends in space.items()}
     candidates.insert(0, "rank", candidates.index + 1)
     description = (
         f"{np.count_nonzero(scored):,} scores of {len(np.unique(columns['user'])):,} users, "
@@ -131,8 +115,21 @@ def tune(table: RatingTable, n_candidates: int, seed: int = 0, progress: Progres
     return Tuned(msgspec.structs.replace(TEXTBOOK, **best), candidates, rounds[0]["rmse"].iloc[0], description)
 
 
-def save(tuned: Tuned, out: Path) -> None:
-    """Write `table.csv`, `rmse.svg` and `params.json` into a directory; each file completely or not at all.
+def narrowed(low: float, high: float, best: float) -> tuple[float, float]:
+    """Narrow a range around a value, to `NARROWING` of its width unless cut off at an end."""
+    factor = (high / low) ** (NARROWING / 2)
+    middle = min(max(best, low), high)
+    return max(low, middle / factor), min(high, middle * factor)
+
+
+def _listed(low: float, high: float) -> list[float]:
+    return [rounded(value) for value in np.geomspace(low, high, 15)]
+
+
+def save(tuned: Tuned, out: Path, lists: pd.DataFrame | None = None) -> None:
+    """Write `table.csv`, `rmse.svg`, `params.json` and, of the search for lists, `match.csv` into a directory.
+
+    Each file is written completely or not at all; a `match.csv` of an earlier search is removed.
 
     Raises:
         TableError: one can't be written.
@@ -141,6 +138,10 @@ def save(tuned: Tuned, out: Path) -> None:
     write_table(out / TABLE, tuned.candidates)
     write_whole(out / PLOT, plot)
     write_whole(out / PARAMETERS, msgspec.json.format(msgspec.json.encode(tuned.parameters), indent=2) + b"\n")
+    if lists is None:
+        (out / LISTS).unlink(missing_ok=True)
+    else:
+        write_table(out / LISTS, lists)
 
 
 def _reporting(advance: Advance) -> type[HakkenKNNBaseline]:
@@ -182,7 +183,7 @@ def _plot(tuned: Tuned) -> bytes:
         panel.scatter(rows[name], rows["rmse"], s=16, color="#4c72b0", alpha=0.7, linewidths=0)
         panel.scatter(rows[name][:1], rows["rmse"][:1], s=60, facecolors="none", edgecolors="#c44e52")
         if name == "prior":  # may be 0
-            panel.set_xscale("symlog", linthresh=SPACE[name].low)
+            panel.set_xscale("symlog", linthresh=SPACE[name][0])
         else:
             panel.set_xscale("log")
             panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

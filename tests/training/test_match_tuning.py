@@ -18,7 +18,6 @@ from hakken.evaluation.match_tuning import (
     SALTS,
     TRUST,
     WEIGHTS,
-    TunedMatch,
     tune_match,
 )
 from hakken.evaluation.protocol import split
@@ -30,10 +29,11 @@ from tests.training.commands import run
 from tests.training.evaluation_oracle import ndcg
 
 N_CANDIDATES = 4
+Tuned = tuple[Parameters, pd.DataFrame]
 
 
 @pytest.fixture(scope="module")
-def tuned(table: RatingTable) -> TunedMatch:
+def tuned(table: RatingTable) -> Tuned:
     return tune_match(table, small_catalogue(), PARAMETERS, N_CANDIDATES, seed=1)
 
 
@@ -41,9 +41,8 @@ def parameters_of(row: pd.Series) -> Parameters:
     return msgspec.structs.replace(PARAMETERS, **{name: float(row[name]) for name in (*WEIGHTS, *MATCH)})
 
 
-def test_the_best_of_each_stage_is_where_the_next_begins_and_only_its_own_are_changed(tuned: TunedMatch) -> None:
-    assert tuned.candidates is not None
-    stages = dict(list(tuned.candidates.groupby("stage", sort=False)))
+def test_the_best_of_each_stage_is_where_the_next_begins_and_only_its_own_are_changed(tuned: Tuned) -> None:
+    stages = dict(list(tuned[1].groupby("stage", sort=False)))
     assert list(stages) == ["weights", "match"]
     n_weights = N_CANDIDATES // 3
     assert stages["weights"]["round"].tolist() == [*range(1 + n_weights)]
@@ -58,14 +57,13 @@ def test_the_best_of_each_stage_is_where_the_next_begins_and_only_its_own_are_ch
             assert all(0.99 * space[name][0] <= getattr(one, name) <= 1.01 * space[name][1] for name in changed)
         start = parameters_of(rows.iloc[int(rows["value"].to_numpy().argmax())])
     assert stages["match"]["value"].iloc[0] == stages["weights"]["value"].max()  # the same candidate again
-    kept = {name: getattr(tuned.parameters, name) for name in ("trust", *IMPLICIT)}
-    assert tuned.parameters == msgspec.structs.replace(start, **kept)
+    kept = {name: getattr(tuned[0], name) for name in ("trust", *IMPLICIT)}
+    assert tuned[0] == msgspec.structs.replace(start, **kept)
 
 
-def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: TunedMatch) -> None:
+def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: Tuned) -> None:
     """Asked as the pages ask, and judged by an NDCG that is written out."""
-    assert tuned.candidates is not None
-    row = tuned.candidates.iloc[1]
+    row = tuned[1].iloc[1]
     found = []
     for salt in SALTS:
         divided = split(table, salt)
@@ -77,9 +75,9 @@ def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: Tun
     assert row["value"] == pytest.approx((row["liked"] + row["discovery_liked"]) / 2)
 
 
-def test_the_implicit_term_leaves_less_error_than_none(table: RatingTable, tuned: TunedMatch) -> None:
+def test_the_implicit_term_leaves_less_error_than_none(table: RatingTable, tuned: Tuned) -> None:
     splits = [split(table, salt) for salt in SALTS]
-    models = [fit(divided.training, tuned.parameters) for divided in splits]
+    models = [fit(divided.training, tuned[0]) for divided in splits]
 
     def rmse(parameters: Parameters) -> float:
         errors: list[float] = []
@@ -92,11 +90,11 @@ def test_the_implicit_term_leaves_less_error_than_none(table: RatingTable, tuned
                 errors += (r_hat - np.array(list(scores.values())))[known].tolist()
         return float(np.sqrt(np.mean(np.square(errors))))
 
-    none = msgspec.structs.replace(tuned.parameters, **dict.fromkeys(IMPLICIT, 0.0))
-    turned = msgspec.structs.replace(tuned.parameters, implicit_offset=-tuned.parameters.implicit_offset - 0.1)
-    other = next(value for value in TRUST if abs(value - tuned.parameters.trust) > 0.15)
-    best = rmse(tuned.parameters)
-    for worse in (none, turned, msgspec.structs.replace(tuned.parameters, trust=other)):
+    none = msgspec.structs.replace(tuned[0], **dict.fromkeys(IMPLICIT, 0.0))
+    turned = msgspec.structs.replace(tuned[0], implicit_offset=-tuned[0].implicit_offset - 0.1)
+    other = next(value for value in TRUST if abs(value - tuned[0].trust) > 0.15)
+    best = rmse(tuned[0])
+    for worse in (none, turned, msgspec.structs.replace(tuned[0], trust=other)):
         assert best < rmse(worse)
 
 
@@ -105,13 +103,10 @@ def test_a_search_can_be_repeated_and_another_seed_is_another_search(
 ) -> None:
     """Without a catalogue, too."""
     monkeypatch.setattr(match_tuning, "SALTS", SALTS[:1])
-    one, again, other = (tune_match(table, Catalogue([]), PARAMETERS, 2, seed=seed) for seed in (1, 1, 2))
-    assert one.candidates is not None
-    assert again.candidates is not None
-    assert other.candidates is not None
-    pd.testing.assert_frame_equal(again.candidates, one.candidates)
-    assert one.candidates["value"][0] > 0
-    assert not other.candidates.equals(one.candidates)
+    one, again, other = (tune_match(table, Catalogue([]), PARAMETERS, 2, seed=seed)[1] for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(again, one)
+    assert one["value"][0] > 0
+    assert not other.equals(one)
 
 
 def test_a_table_that_cant_be_split_keeps_the_defaults_and_says_so(table: RatingTable, tmp_path: Path) -> None:

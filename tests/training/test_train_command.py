@@ -91,15 +91,6 @@ def test_a_folder_of_parts_is_one_table(ratings_csv: Path, anime_csv: Path, tmp_
 # What it refuses
 
 
-def test_train_on_a_table_that_is_none(tmp_path: Path, anime_csv: Path) -> None:
-    (tmp_path / "r.csv").write_text("a,b\n1,2\n")
-    out = tmp_path / "model"
-    said = train("--ratings", tmp_path / "r.csv", "--anime", anime_csv, "--out", out, status=1)
-    assert said.stderr.count("Error: ") == 1
-    assert "r.csv" in said.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["anime.csv", "r.csv"]
-
-
 def test_strict_refuses_what_is_otherwise_left_out(flawed_csv: Path, anime_csv: Path, tmp_path: Path) -> None:
     out = tmp_path / "model"
     options = ("--ratings", flawed_csv, "--anime", anime_csv, "--out", out)
