@@ -101,8 +101,8 @@ def tune_match(
     Returns:
         The start, with the best values found; and one row for each candidate, in the order in which they were tried:
         `stage`, "weights" or "match"; `round`, 0 for the start of the stage, then counted, since each candidate follows
-        from all earlier ones; `liked`, NDCG@10 liked of all titles, and `discovery_liked`, that of the default list over
-        new series, means over the splits; `value`, their mean; and the constants.
+        from all earlier ones; `liked`, NDCG@10 liked of all titles, and `discovery_liked`, that of the default list
+        over new series, means over the splits; `value`, their mean; and the constants.
 
     Raises:
         TableError: the table is too small to be split.

@@ -70,13 +70,12 @@ def test_all_methods_are_compared_and_the_page_holds_the_table(
 ) -> None:
     years = "".join(f"{n},{1950 + n}\n" for n in range(1, N_ITEMS + 1))
     (tmp_path / "titles.csv").write_text("anime_id,year\n" + years)
+    out = tmp_path / "deep" / "report"
     facts = ("--anime", anime_csv, "--titles", tmp_path / "titles.csv", "--keys", keys_csv)
-    result = evaluate(
-        "--ratings", small_ratings_csv, *facts, "--resamples", "20", "--report", tmp_path / "deep" / "report"
-    )
-    written = files_in(tmp_path / "deep" / "report")
+    result = evaluate("--ratings", small_ratings_csv, *facts, "--resamples", "20", "--report", out)
+    written = files_in(out)
     assert sorted(written) == sorted(["evaluation.md", *(f"evaluation/{name}" for name in ("table.csv", *PLOTS))])
-    table = pd.read_csv(tmp_path / "deep" / "report" / "evaluation" / "table.csv")
+    table = pd.read_csv(out / "evaluation" / "table.csv")
     assert table["method"].tolist() == list(METHODS)
     assert not table[["ndcg", "ndcg_low", "ndcg_high", "recall", "discovery", "items"]].isna().any().any()
     for name in ("continues", "next_found"):
