@@ -1,8 +1,10 @@
 """The Flask application, composed here and nowhere else; gunicorn runs "ars_app:create_app()"."""
 
-import logging
 import os
+import sys
+import tempfile
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
 from flask import Flask
@@ -10,20 +12,22 @@ from flask import Flask
 from hakken import web
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
-from hakken.errors import ModelError, StorageError
-from hakken.files import is_ours, make_private, private_directory
-from hakken.model.current_version import CURRENT_NAME
-from hakken.model.store import EMBEDDED
+from hakken.errors import ArtefactCorrupt, HakkenError, StorageError
+from hakken.lists import mal_export
+from hakken.model import store
 from hakken.ratings import Preferences, Recommendations, UserList, Username
-from hakken.registry.storage import BUCKET_SCHEME, ObjectStore
-from hakken.registry.sync import Mirror
-from hakken.served_model import FixedModel, ReloadingModel
+from hakken.registry.trial import PASSED, limit_process
+from hakken.served_model import FixedModel, serve_model
 from hakken.sites.client import HttpClient
 from hakken.sites.facts import AnimeFacts
 from hakken.sites.list_sources import ListSources
-from make_recommendations import make_recommendations, mirror_directory, open_bundle, open_store, read_export
+from make_recommendations import make_recommendations
 
-log = logging.getLogger("hakken")
+TRIED = (
+    *("/readyz", "/", "/picks?q=a", "/taste?sample=1", "/recommendations?sample=1"),
+    "/recommendations?sample=1&order=predicted_rating",
+)
+"""The pages that a version must be able to give before it is served."""
 
 
 def create_app(
@@ -50,62 +54,56 @@ def create_app(
     http = HttpClient.from_settings(settings, metrics)
     lists = sources or ListSources.from_settings(settings, http, metrics)
     facts = details or AnimeFacts.from_settings(settings, http, metrics)
-    current = FixedModel(bundle) if bundle else _current(settings)
+    current = FixedModel(bundle) if bundle else serve_model(settings, web.warm)
     # One request must not see two versions.
     current_bundle = web.once_per_request(current.bundle)
 
     def use_case(who: Username | UserList, preferences: Preferences) -> Recommendations:
         bundle = current_bundle()  # first: without it, no site need be asked
-        user_list = lists.fetch(who) if isinstance(who, Username) else who
+        user_list = lists.fetch(who)
         with metrics.stage("recommend"):
             return make_recommendations(user_list, bundle, lists, preferences)
 
     app = Flask(__name__)
-    parse = partial(read_export, settings=settings)
+    parse = partial(mal_export.parse, max_packed=settings.max_upload_mb * 2**20)
     services = web.Services(settings, use_case, lists.fetch, current_bundle, parse, facts, current.status, lists.find)
     web.register(app, services, metrics)
     return app
 
 
-def _current(settings: Settings) -> FixedModel | ReloadingModel:
+def try_version(directory: Path) -> None:
+    """Give the pages of a version to this process alone.
+
+    Raises:
+        ArtefactCorrupt: one of them fails.
+        Exception: whatever else comes of a version that nobody can open.
+    """
+    bundle = ModelBundle.read(store.read_manifest(directory))
+    web.warm(bundle)
+    anime_ids = [bundle.catalogue[anime_id].anime_id for anime_id in bundle.catalogue]  # each is decoded
+    with tempfile.TemporaryDirectory() as cache:
+        client = create_app(Settings(cache_dir=cache, facts_source="off"), bundle=bundle).test_client()
+        for path in (*TRIED, *(f"/anime/{anime_id}" for anime_id in anime_ids[:1])):
+            status = client.get(path).status_code
+            if status != HTTPStatus.OK:
+                raise ArtefactCorrupt(f"its page {path} has status {status}.")
+
+
+def main(directory: Path) -> str | int | None:
+    """The command line: what `sys.exit` says of a version, see `hakken.registry.trial`."""
+    limit_process(directory)
     try:
-        if settings.model == EMBEDDED:
-            bundle = open_bundle(settings)
-            bundle.warm()  # a worker gets several requests at once, and each would wait
-            return FixedModel(bundle)
-        mirror = _mirror(settings)
-    except ModelError as error:
-        log.error("The model %s can't be served: %s", settings.model, error)  # noqa: TRY400  # a sentence, no traceback
-        return FixedModel(error)
-    model = ReloadingModel(mirror, settings.model_poll, web.warm)
-    # A bucket may be slow, and meanwhile pages should say so; a directory is not.
-    model.start(patient=not settings.model.startswith(BUCKET_SCHEME))
-    return model
+        try_version(directory)
+    except (StorageError, OSError) as error:  # a full disk, too many open files: not the version's fault
+        print(error, file=sys.stderr)  # noqa: T201  # for the process that started this one
+        return os.EX_TEMPFAIL
+    except HakkenError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001  # whatever it is, no worker may meet it
+        return f"{type(error).__name__}: {error}"
+    print(PASSED)  # noqa: T201  # the same
+    return None
 
 
-def _mirror(settings: Settings) -> Mirror:
-    chosen = mirror_directory(settings)
-    try:
-        _check_writable(chosen)
-    except StorageError as error:
-        # Serve the last good model rather than none, or a copy for each worker.
-        if is_ours(chosen / CURRENT_NAME):
-            log.warning("Serving the model that was fetched last: %s", error)
-            return Mirror(chosen, partial(_store_if_writable, chosen, settings.model), ModelBundle.read)
-    root = private_directory(chosen)
-    if root is None:
-        raise StorageError("There is no writable directory for models.")
-    return Mirror(root, partial(open_store, settings.model), ModelBundle.read)
-
-
-def _store_if_writable(root: Path, model: str) -> ObjectStore:
-    """The store to fetch versions from, as soon as they can be stored here."""
-    _check_writable(root)
-    return open_store(model)
-
-
-def _check_writable(root: Path) -> None:
-    try:
-        make_private(root)
-    except OSError as error:
-        raise StorageError(f"No other model can be stored in {root}: {error.strerror or error}.") from error
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

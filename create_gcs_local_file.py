@@ -23,9 +23,10 @@ from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.exceptions import RequestException
 
-from hakken.errors import ArtefactCorrupt, HakkenError, PublishedMeanwhile, StorageError
-from hakken.registry import fetch as registry
-from hakken.registry.storage import BUCKET_SCHEME, Checksum, DirectoryStore, ObjectStore
+from hakken.errors import HakkenError, PublishedMeanwhile, StorageError
+from hakken.registry import sync
+from hakken.registry.storage import BUCKET_SCHEME, Checksum, open_store, read_small
+from hakken.registry.trial import try_version
 
 TIMEOUT = (5.0, 30.0)
 """Seconds for connecting, and for each read."""
@@ -49,20 +50,12 @@ def fetch(uri: str, into: Path, client: storage.Client | None = None, *, version
 
     Raises:
         ArtefactMissing: nothing is there.
-        ArtefactCorrupt: a file does not match its manifest.
+        ArtefactCorrupt: a file does not match its manifest, or the version can't be served.
         ArtefactTooNew: a later Hakken wrote it.
         StorageError: the bucket or the local disk could not be used.
     """
-    return registry.fetch(open_store(uri, client), into, version).directory
-
-
-def open_store(uri: str, client: storage.Client | None = None) -> ObjectStore:
-    """The object store at an address.
-
-    Raises:
-        StorageError: the address is invalid, or the bucket can't be used.
-    """
-    return Bucket(uri, client) if uri.startswith(BUCKET_SCHEME) else DirectoryStore.at(uri)
+    remote = Bucket(uri, client) if client else open_store(uri)
+    return sync.fetch(remote, into, version, try_version).directory
 
 
 class Bucket:
@@ -90,22 +83,16 @@ class Bucket:
 
     def read(self, name: str) -> bytes | None:
         """See `ObjectStore`."""
-        with self._storage_errors("read"):
-            try:
-                content: bytes = self._blob(name).download_as_bytes(timeout=TIMEOUT, retry=RETRY, raw_download=True)
-            except NotFound:
-                return None
-            return content
+        return read_small(self, name)
 
-    def download(self, name: str, into: IO[bytes], start: int) -> None:
+    def download(self, name: str, into: IO[bytes]) -> bool:
         """See `ObjectStore`."""
         with self._storage_errors("read"):
             try:
-                self._blob(name).download_to_file(
-                    into, start=start or None, timeout=TIMEOUT, retry=RETRY, raw_download=True
-                )
-            except NotFound as error:
-                raise ArtefactCorrupt(f"The model at {self} lacks {name}, which its manifest names.", name) from error
+                self._blob(name).download_to_file(into, timeout=TIMEOUT, retry=RETRY, raw_download=True)
+            except NotFound:
+                return False
+        return True
 
     def checksum(self, name: str) -> Checksum | None:
         """See `ObjectStore`."""

@@ -25,7 +25,7 @@ from hakken.model.arrays import FEW_WATCHERS, QUANTA, Array, Arrays, Float64s, I
 from hakken.model.manifest import Sizes
 from hakken.ratings import FranchiseRule, Order, Preferences, UserList
 from hakken.recommend import recommend
-from hakken.recommend.series_rules import Watched, order_factor
+from hakken.recommend.series_rules import order_factor
 from hakken.training.attributes import LEAST_SHARE
 
 N_ITEMS, K_STORED, N_USERS, MU = 14_000, 200, 100_000, 7.6
@@ -204,8 +204,8 @@ def _beside_the_loop(bundle: ModelBundle, runs: int) -> None:
     user_list = popular_list(bundle, LENGTHS[0])
     preferences = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True)
     parameters = bundle.model.manifest.parameters
-    watched = Watched.of(ListColumns.of(user_list), bundle.facts.anime_index)
-    factor = order_factor(watched, bundle.facts.series, parameters.skipped, parameters.ahead)
+    seen = bundle.facts.anime_index.of(ListColumns.of(user_list).seen_ids)
+    factor = order_factor(seen, bundle.facts.series, parameters.skipped, parameters.ahead)
     order = dict(zip(bundle.model.arrays.anime_ids.tolist(), factor.tolist(), strict=True))
     loop = Straightforward(bundle.model)
     expected = loop.best(user_list, order, preferences.n)

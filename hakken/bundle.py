@@ -1,7 +1,5 @@
 """The model bundle: a model and its catalogue, and the catalogue's facts as arrays by the model's rows."""
 
-import os
-import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +13,7 @@ import numpy.typing as npt
 from hakken.catalogue import FILE_NAME, Anime, Catalogue, CatalogueColumns
 from hakken.errors import StorageError
 from hakken.model import Model
-from hakken.model.arrays import MIN_TITLES, Arrays, Int32s, Int64s
-from hakken.model.manifest import SCHEMA_VERSION
+from hakken.model.arrays import MIN_TITLES, Arrays, Int32s, Int64s, look_up
 from hakken.model.store import Artefact, open_artefact, replacing, write_manifest
 
 Mask = npt.NDArray[np.bool_]
@@ -33,6 +30,7 @@ class AnimeIndex:
         of_row: `(n_items,)` int64, position of each of the model's rows.
         row: `(n_anime,)` int64, the model's row of each anime, -1 where it has none.
         part: `(n_anime,)` int32, position in its series' viewing order; `NO_PART` for specials and the like.
+        described: `(len(catalogue),)` int64, positions of the catalogue's anime.
     """
 
     def __init__(self, model: Model, columns: CatalogueColumns) -> None:
@@ -41,44 +39,39 @@ class AnimeIndex:
         self.of_row: Int64s = np.searchsorted(self.ids, known)
         self.row: Int64s = np.full(len(self.ids), -1)
         self.row[self.of_row] = np.arange(len(known))
-        self._described: Int64s = np.searchsorted(self.ids, columns.ids)
+        self.described: Int64s = np.searchsorted(self.ids, columns.ids)
         self.part: Int32s = np.ones(len(self.ids), dtype=np.int32)
-        alone = (columns.series == columns.ids) & (columns.part == 0)
-        self.part[self._described] = np.where(alone, 1, np.where(columns.part > 0, columns.part, NO_PART))
-
-    def groups(self, of_described: Int64s) -> Int64s:
-        """`(n_anime,)` int64: the group of each anime, numbered from 0; one that the catalogue lacks is its own group.
-
-        Args:
-            of_described: `(len(catalogue),)` int64, ids of the groups of the catalogue's anime.
-        """
-        group = self.ids.copy()
-        group[self._described] = of_described
-        return np.unique(group, return_inverse=True)[1].astype(np.int64)
+        self.part[self.described] = np.where(columns.alone, 1, np.where(columns.part > 0, columns.part, NO_PART))
 
     def of(self, anime_ids: Int64s) -> Int64s:
         """Positions of some anime, in the order given; unknown ids are left out."""
-        positions: Int64s = np.searchsorted(self.ids, anime_ids)
-        positions[positions == len(self.ids)] = 0
-        return positions[self.ids[positions] == anime_ids] if len(self.ids) else positions[:0]
+        positions, known = look_up(self.ids, anime_ids)
+        return positions[known]
 
 
 class SeriesIndex:
     """Series, stories or universes as arrays: which anime belong together, and in which order to watch them.
 
+    Args:
+        model: the model.
+        index: all anime.
+        of_described: `(len(catalogue),)` int64, the group of each of the catalogue's anime, an id; what the catalogue
+            lacks is its own group.
+
     Attributes:
         of_row: `(n_items,)` int64, the group of each of the model's rows, numbered from 0.
-        part_of_row: `(n_items,)` int32, `AnimeIndex.part` of each row.
-        comes_later: `(n_items,)` bool, rows that are not the first entry of their series.
+        part_of_row: `(n_items,)` int32, `AnimeIndex.part` of each row: above 1 for all but the first of a series.
     """
 
     def __init__(self, model: Model, index: AnimeIndex, of_described: Int64s) -> None:
         self._index = index
-        self._group = index.groups(of_described)
-        self._size = int(self._group.max(initial=-1)) + 1
+        group = index.ids.copy()
+        group[index.described] = of_described
+        names, numbers = np.unique(group, return_inverse=True)
+        self._size = len(names)
+        self._group: Int64s = numbers.astype(np.int64)
         self.of_row: Int64s = self._group[index.of_row]
         self.part_of_row: Int32s = index.part[index.of_row]
-        self.comes_later: Mask = self.part_of_row > 1
         # Rows by group, within one in watching order, then by watchers.
         self._order: Int64s = np.lexsort((-model.arrays.watchers, self.part_of_row, self.of_row))
         self._group_in_order: Int64s = self.of_row[self._order]
@@ -95,12 +88,7 @@ class SeriesIndex:
         return touched
 
     def first_rows(self, candidates: Mask, groups: Mask) -> Int64s:
-        """Inner index of the first candidate of each of some groups.
-
-        Args:
-            candidates: `(n_items,)`.
-            groups: `(n_groups,)`.
-        """
+        """Inner indices of the first candidate, `(n_items,)`, of each of some groups, `(n_groups,)`."""
         left = np.flatnonzero(candidates[self._order] & groups[self._group_in_order])
         return self._order[left[firsts(self._group_in_order[left])]]
 
@@ -112,7 +100,7 @@ class SeriesIndex:
         return last
 
     def next_rows(self, seen: Int64s, groups: Mask) -> Int64s:
-        """Inner indices, ascending, of the next main entry of some groups that is not at a seen position.
+        """Inner indices of the next main entry of some groups that is not at a seen position.
 
         An entry without a row is not skipped: its group then has no next entry.
         """
@@ -120,7 +108,7 @@ class SeriesIndex:
         unseen[seen] = False
         left = self._main[unseen[self._main] & groups[self._group[self._main]]]
         rows = self._index.row[left[firsts(self._group[left])]]
-        return np.sort(rows[rows >= 0])
+        return rows[rows >= 0]
 
 
 def firsts(groups: Int64s) -> Mask:
@@ -131,52 +119,36 @@ def firsts(groups: Int64s) -> Mask:
 
 
 class Facts:
-    """The catalogue's facts by the model's rows, as arrays; each is computed on first access."""
+    """The catalogue's facts by the model's rows.
+
+    Attributes:
+        adult: `(n_items,)` bool, for adults only.
+        year: `(n_items,)` int64, 0 where it is unknown.
+        members: `(n_items,)` int64, 0 where they are unknown.
+        beside: `(n_items,)` bool, specials, recaps, music videos and the like, not recommended on their own.
+        types: each type, in lower case → `(n_items,)` bool.
+        genres: each genre, in lower case → `(n_items,)` bool.
+        genre_names: each genre, in lower case → as the catalogue spells it.
+        lone_films: `(n_items,)` bool, films that are their whole series.
+        anime_index: all anime, with or without a row.
+        series: what one would call one show.
+        stories: series and retellings of the same.
+        universes: what is related in any way.
+    """
 
     def __init__(self, model: Model, catalogue: Catalogue) -> None:
-        self._model = model
-        self._catalogue = catalogue
-
-    @property
-    def _columns(self) -> CatalogueColumns:
-        return self._catalogue.columns
-
-    @cached_property
-    def _described(self) -> tuple[Mask, Int64s]:
-        """Which rows the catalogue knows, `(n_items,)`, and the positions of those in its columns."""
-        ids = self._model.arrays.anime_ids
-        known = np.isin(ids, self._columns.ids)
-        return known, np.searchsorted(self._columns.ids, ids[known])
-
-    @cached_property
-    def adult(self) -> Mask:
-        """`(n_items,)` bool: for adults only."""
-        return self._of_rows(self._columns.adult)
-
-    @cached_property
-    def year(self) -> Int64s:
-        """`(n_items,)` int64, 0 where it is unknown."""
-        return self._of_rows(self._columns.year)
-
-    @cached_property
-    def members(self) -> Int64s:
-        """`(n_items,)` int64, 0 where they are unknown."""
-        return self._of_rows(self._columns.members)
-
-    @cached_property
-    def types(self) -> Mapping[str, Mask]:
-        """Each type, in lower case → `(n_items,)` bool."""
-        return self._masks(self._columns.types)
-
-    @cached_property
-    def genres(self) -> Mapping[str, Mask]:
-        """Each genre, in lower case → `(n_items,)` bool."""
-        return self._masks(self._columns.genres)
-
-    @cached_property
-    def genre_names(self) -> Mapping[str, str]:
-        """Each genre, in lower case → as the catalogue spells it."""
-        return {name.lower(): name for name in self._columns.genres if name.lower() in self.genres}
+        self._model, self._catalogue = model, catalogue
+        columns = catalogue.columns
+        self._described = look_up(columns.ids, model.arrays.anime_ids.astype(np.int64))
+        self.adult, self.beside = self._of_rows(columns.adult), self._of_rows(columns.beside)
+        self.year, self.members = self._of_rows(columns.year), self._of_rows(columns.members)
+        self.types, self.genres = self._masks(columns.types), self._masks(columns.genres)
+        self.genre_names = {name.lower(): name for name in columns.genres if name.lower() in self.genres}
+        self.lone_films = self._of_rows(columns.alone) & self.types.get("movie", np.False_)
+        self.anime_index = AnimeIndex(model, columns)
+        self.series = SeriesIndex(model, self.anime_index, columns.series)
+        self.stories = SeriesIndex(model, self.anime_index, columns.story)
+        self.universes = SeriesIndex(model, self.anime_index, columns.universe)
 
     @cached_property
     def attributes(self) -> frozenset[tuple[str, str]]:
@@ -192,51 +164,17 @@ class Facts:
         counts = Counter(attribute for one in anime for attribute in attributes_of(one))
         return frozenset(attribute for attribute, count in counts.items() if count >= MIN_TITLES)
 
-    @cached_property
-    def anime_index(self) -> AnimeIndex:
-        """All anime, with or without a row."""
-        return AnimeIndex(self._model, self._columns)
-
-    @cached_property
-    def beside(self) -> Mask:
-        """`(n_items,)` bool: specials, recaps, music videos and the like, not recommended on their own."""
-        return self._of_rows(self._columns.beside)
-
-    @cached_property
-    def lone_films(self) -> Mask:
-        """`(n_items,)` bool: films that are their whole series."""
-        columns = self._columns
-        alone = self._of_rows((columns.series == columns.ids) & (columns.part == 0))
-        return alone & self.types.get("movie", np.False_)
-
-    @cached_property
-    def series(self) -> SeriesIndex:
-        """Series: what one would call one show."""
-        return SeriesIndex(self._model, self.anime_index, self._columns.series)
-
-    @cached_property
-    def stories(self) -> SeriesIndex:
-        """Stories: series and retellings of the same."""
-        return SeriesIndex(self._model, self.anime_index, self._columns.story)
-
-    @cached_property
-    def universes(self) -> SeriesIndex:
-        """Universes: what is related in any way."""
-        return SeriesIndex(self._model, self.anime_index, self._columns.universe)
-
     def _of_rows(self, column: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
         """A column by the model's rows; 0 where the catalogue lacks one."""
-        known, positions = self._described
+        positions, known = self._described
         values = np.zeros(len(known), dtype=column.dtype)
-        values[known] = column[positions]
+        values[known] = column[positions[known]]
         return values
 
     def _masks(self, named: Mapping[str, Int64s]) -> dict[str, Mask]:
         masks: dict[str, Mask] = {}
         for name, positions in named.items():
-            has = np.zeros(len(self._columns.ids), dtype=np.bool_)
-            has[positions] = True
-            mask = self._of_rows(has)
+            mask = self._of_rows(np.bincount(positions, minlength=len(self._catalogue)) > 0)
             if mask.any():
                 masks[name.lower()] = mask | masks.get(name.lower(), False)
         return masks
@@ -298,23 +236,10 @@ def put_catalogue(directory: Path, catalogue: Catalogue) -> Artefact:
     old = open_artefact(directory)
     with replacing(directory) as staged:
         try:
-            if old.manifest.schema_version < SCHEMA_VERSION:
-                Arrays.load(old).save(staged)
-            else:
-                for name in old.manifest.files:
-                    if name != FILE_NAME:
-                        _copy(old.path(name), staged / name)
+            Arrays.load(old).save(staged)
             catalogue.write(staged / FILE_NAME)
             new = write_manifest(staged, old.manifest)
         except OSError as error:
             raise StorageError(f"The model can't be written: {error.strerror or error}.") from error
         ModelBundle.read(new)  # what can't be opened must not take the place of what can
     return new._replace(directory=directory)
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Hard-link a file, which is never changed, or copy it where the disk has no hard links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

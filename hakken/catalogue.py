@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
+from hakken.about import about
 from hakken.errors import ArtefactCorrupt
 from hakken.files import unread
 from hakken.ratings import AnimeId
@@ -24,6 +25,8 @@ from hakken.ratings import AnimeId
 FILE_NAME = "catalogue.jsonl.gz"
 ADULT_GENRE = "Hentai"
 FIRST_MONTHS = {"winter": 1, "spring": 4, "summer": 7, "fall": 10}
+MAX_BYTES = 2**28
+"""Largest catalogue, unpacked: five thousand characters for each of fifty thousand anime."""
 MAX_NAME = 300
 """Longest name, in characters; the rest is cut off."""
 SECONDARY_KINDS = frozenset(("side story", "special", "recap", "extra"))
@@ -33,6 +36,8 @@ LIKELY = 0.5
 DATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
 """1998-04-03, 1998-04 or 1998."""
 
+Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+"""What fits into the columns that are made of it."""
 Int64s = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
@@ -40,11 +45,11 @@ Mask = npt.NDArray[np.bool_]
 class Related(msgspec.Struct, frozen=True, omit_defaults=True):
     """A relation of an anime to another."""
 
-    anime_id: Annotated[AnimeId, Meta(description="MyAnimeList id of the other.")]
-    relation: Annotated[str, Meta(description='What the other is to it, in MyAnimeList\'s words, such as "Sequel".')]
+    anime_id: Annotated[AnimeId, about("MyAnimeList id of the other.")]
+    relation: Annotated[str, about('What the other is to it, in MyAnimeList\'s words, such as "Sequel".')]
     confidence: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
-        Meta(description="How sure that is, 0-1, where it was inferred; null where the site says so."),
+        about("How sure that is, 0-1, where it was inferred; null where the site says so."),
     ] = None
 
     @property
@@ -56,74 +61,58 @@ class Related(msgspec.Struct, frozen=True, omit_defaults=True):
 class Link(msgspec.Struct, frozen=True):
     """Where an anime can be watched."""
 
-    name: Annotated[str, Meta(description="Of the service.")]
-    url: Annotated[str, Meta(description="As the site gave it; unchecked: check it before showing it.")]
+    name: Annotated[str, about("Of the service.")]
+    url: Annotated[str, about("As the site gave it; unchecked: check it before showing it.")]
 
 
 class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The facts about one anime."""
 
-    anime_id: Annotated[AnimeId, Meta(description="MyAnimeList id.")]
-    title: Annotated[str, Meta(description="The main (romanised) title.")]
-    title_english: Annotated[str | None, Meta(description="The English title, where it differs from `title`.")] = None
-    title_japanese: Annotated[str | None, Meta(description="The title in Japanese script.")] = None
-    synonyms: Annotated[tuple[str, ...], Meta(description="Other names.")] = ()
-    type: Annotated[str | None, Meta(description="TV, Movie, OVA, ONA, Special, TV Special, Music, CM or PV.")] = None
-    episodes: Annotated[int | None, Meta(description="How many there are.")] = None
-    genres: Annotated[tuple[str, ...], Meta(description="In MyAnimeList's words.")] = ()
-    year: Annotated[int | None, Meta(description="Of the first episode.")] = None
-    season: Annotated[str | None, Meta(description='Such as "Spring 1998".')] = None
-    start_date: Annotated[str | None, Meta(description="Of the first episode: 1998-04-03, 1998-04 or 1998.")] = None
-    studios: Annotated[tuple[str, ...], Meta(description="In lower case.")] = ()
-    mean: Annotated[float | None, Meta(description="The site's mean score, 1-10.")] = None
-    members: Annotated[int | None, Meta(description="How many people have it on their lists at the site.")] = None
-    picture: Annotated[str | None, Meta(description="Address of a cover; unchecked: check it before showing it.")] = (
-        None
-    )
-    synopsis: Annotated[str | None, Meta(description="Plain text.")] = None
+    anime_id: Annotated[AnimeId, about("MyAnimeList id.")]
+    title: Annotated[str, about("The main (romanised) title.")]
+    title_english: Annotated[str | None, about("The English title, where it differs from `title`.")] = None
+    title_japanese: Annotated[str | None, about("The title in Japanese script.")] = None
+    synonyms: Annotated[tuple[str, ...], about("Other names.")] = ()
+    type: Annotated[str | None, about("TV, Movie, OVA, ONA, Special, TV Special, Music, CM or PV.")] = None
+    episodes: Annotated[Int32 | None, about("How many there are.")] = None
+    genres: Annotated[tuple[str, ...], about("In MyAnimeList's words.")] = ()
+    year: Annotated[Int32 | None, about("Of the first episode.")] = None
+    season: Annotated[str | None, about('Such as "Spring 1998".')] = None
+    start_date: Annotated[str | None, about("Of the first episode: 1998-04-03, 1998-04 or 1998.")] = None
+    studios: Annotated[tuple[str, ...], about("In lower case.")] = ()
+    mean: Annotated[float | None, about("The site's mean score, 1-10.")] = None
+    members: Annotated[Int32 | None, about("How many people have it on their lists at the site.")] = None
+    picture: Annotated[str | None, about("Address of a cover; unchecked: check it before showing it.")] = None
+    synopsis: Annotated[str | None, about("Plain text.")] = None
     relations: Annotated[
-        tuple[Related, ...] | None,
-        Meta(description="To other anime; null where no site was asked, empty where there are none."),
+        tuple[Related, ...] | None, about("To other anime; null where no site was asked, empty where there are none.")
     ] = None
-    streaming: Annotated[tuple[Link, ...], Meta(description="Where it can be watched.")] = ()
+    streaming: Annotated[tuple[Link, ...], about("Where it can be watched.")] = ()
     made_from: Annotated[
         str | None,
-        Meta(
-            description="What it was made from, in MyAnimeList's words in lower case: original, manga, light novel …."
-        ),
+        about("What it was made from, in MyAnimeList's words in lower case: original, manga, light novel …."),
     ] = None
-    tags: Annotated[tuple[str, ...], Meta(description='Such as "Time Travel", the most characteristic first.')] = ()
-    adult: Annotated[bool, Meta(description="For adults only.")] = False
+    tags: Annotated[tuple[str, ...], about('Such as "Time Travel", the most characteristic first.')] = ()
+    adult: Annotated[bool, about("For adults only.")] = False
     series: Annotated[
         AnimeId | None,
-        Meta(
-            description="Id of the anime with which its series begins; null where it stands alone. See hakken.series."
-        ),
+        about("Id of the anime with which its series begins; null where it stands alone. See hakken.series."),
     ] = msgspec.field(default=None, name="franchise")  # its name in models of schema 3
     part: Annotated[
-        int | None,
-        Meta(
-            description="1, 2, 3 … for the main entries of the series in viewing order; null for specials, recaps and "
-            "the like."
-        ),
+        Int32 | None,
+        about("1, 2, 3 … for the main entries of the series in viewing order; null for specials, recaps and the like."),
     ] = None
     kind: Annotated[
         str | None,
-        Meta(
-            description="Within its series: main, film, side story, special, recap or extra; null where it was not "
-            "computed."
-        ),
+        about("Within its series: main, film, side story, special, recap or extra; null where it was not computed."),
     ] = None
-    probable: Annotated[
-        bool, Meta(description="Whether it belongs to its series only by the likelihood of titles.")
-    ] = False
+    probable: Annotated[bool, about("Whether it belongs to its series only by the likelihood of titles.")] = False
     story: Annotated[
-        AnimeId | None,
-        Meta(description="Id of the series that first told its story; null where there is no retelling."),
+        AnimeId | None, about("Id of the series that first told its story; null where there is no retelling.")
     ] = None
-    universe: Annotated[
-        AnimeId | None, Meta(description="Id of the first series of its universe; null where it has none.")
-    ] = msgspec.field(default=None, name="saga")  # as above
+    universe: Annotated[AnimeId | None, about("Id of the first series of its universe; null where it has none.")] = (
+        msgspec.field(default=None, name="saga")
+    )  # as above
 
     @property
     def relations_asked(self) -> bool:
@@ -210,11 +199,14 @@ class CatalogueColumns(NamedTuple):
         story = np.where(story > 0, story, series)
         universe = np.where(universe > 0, universe, story)
         switches = (adult > 0, probable > 0, beside > 0)
-        return cls(ids, year, members, series, story, universe, part, *switches, _arrays(types), _arrays(genres))
+        named = ({name: np.array(its, dtype=np.int64) for name, its in some.items()} for some in (types, genres))
+        return cls(ids, year, members, series, story, universe, part, *switches, *named)
 
-
-def _arrays(positions: Mapping[str, list[int]]) -> dict[str, Int64s]:
-    return {name: np.array(where, dtype=np.int64) for name, where in positions.items()}
+    @property
+    def alone(self) -> Mask:
+        """`(n,)` bool: the whole series."""
+        alone: Mask = (self.series == self.ids) & (self.part == 0)
+        return alone
 
 
 class Catalogue(Mapping[int, Anime]):
@@ -281,7 +273,10 @@ class Catalogue(Mapping[int, Anime]):
         """
         catalogue = cls(())
         try:
-            text = gzip.decompress(path.read_bytes())
+            with gzip.open(path) as file:
+                text = file.read(MAX_BYTES + 1)
+            if len(text) > MAX_BYTES:
+                raise ArtefactCorrupt(f"The catalogue {path} has more than {MAX_BYTES:,} bytes, as none can have.")
             ids = [one.anime_id for one in msgspec.json.Decoder(_Line).decode_lines(text)]
             catalogue._lines = dict(sorted(zip(ids, text.splitlines(), strict=True), key=itemgetter(0)))
         except OSError as error:

@@ -3,13 +3,14 @@
 import difflib
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
+from hakken.about import about
 from hakken.errors import ConfigError
 
 PREFIX = "HAKKEN_"
@@ -38,139 +39,124 @@ class SiteRate(NamedTuple):
     seconds: float
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """All that an operator may choose. The table of docs/reference/settings.md has the fields' descriptions."""
 
     model: Annotated[
-        str, Meta(description="Model to serve: `embedded`, a directory, its `file://` address, or `gs://bucket/prefix`")
+        str, about("Model to serve: `embedded`, a directory, its `file://` address, or `gs://bucket/prefix`")
     ] = "embedded"
     model_poll: Annotated[
         float,
-        Meta(
-            description="Seconds between checks for a new version, randomly varied by up to a quarter; 0: check at "
-            "start only; `embedded` is never checked",
+        about(
+            "Seconds between checks for a new version, randomly varied by up to a quarter; 0: check at start only; "
+            "`embedded` is never checked",
             ge=0,
             le=86400,
         ),
     ] = 300.0
     cache_dir: Annotated[
         str,
-        Meta(
-            description="Directory for fetched models, cached answers of sites and shared rate limits; empty: the "
-            "user's cache directory"
+        about(
+            "Directory for fetched models, cached answers of sites and shared rate limits; empty: the user's cache "
+            "directory"
         ),
     ] = ""
     mal_client_id: Annotated[
-        str, Meta(description="Client id for MyAnimeList's API; empty: this API is not used", pattern=r"^[!-~]*\Z")
+        str, about("Client id for MyAnimeList's API; empty: this API is not used", pattern=r"^[!-~]*\Z")
     ] = ""
     list_sources: Annotated[
         str,
-        Meta(
-            description="Sources to ask for a MyAnimeList username, in order: `mal`, `jikan`, `load_json`, "
-            "comma-separated; empty: `mal` if there is a client id, then `jikan` unless it is the public one"
+        about(
+            "Sources to ask for a MyAnimeList username, in order: `mal`, `jikan`, `load_json`, comma-separated; empty: "
+            "`mal` if there is a client id, then `jikan` unless it is the public one"
         ),
     ] = ""
-    jikan_url: Annotated[Url, Meta(description="Base URL of the Jikan API")] = PUBLIC_JIKAN_URL
-    mal_url: Annotated[Url, Meta(description="Base URL of MyAnimeList's API")] = "https://api.myanimelist.net/v2"
-    load_json_url: Annotated[Url, Meta(description="Base URL of MyAnimeList's list pages, for `load_json`")] = (
+    jikan_url: Annotated[Url, about("Base URL of the Jikan API")] = PUBLIC_JIKAN_URL
+    mal_url: Annotated[Url, about("Base URL of MyAnimeList's API")] = "https://api.myanimelist.net/v2"
+    load_json_url: Annotated[Url, about("Base URL of MyAnimeList's list pages, for `load_json`")] = (
         "https://myanimelist.net/animelist"
     )
-    anilist_url: Annotated[Url, Meta(description="URL of AniList's GraphQL API")] = "https://graphql.anilist.co"
+    anilist_url: Annotated[Url, about("URL of AniList's GraphQL API")] = "https://graphql.anilist.co"
     facts_source: Annotated[
         Literal["auto", "mal", "jikan", "off"],
-        Meta(
-            description="Source of pictures and synopses that the catalogue lacks: `mal`, `jikan`, `off`, or "
-            "`auto`: `mal` if there is a client id, else `jikan`"
+        about(
+            "Source of pictures and synopses that the catalogue lacks: `mal`, `jikan`, `off`, or `auto`: `mal` if "
+            "there is a client id, else `jikan`"
         ),
     ] = "auto"
-    picture_origins: Annotated[
-        str,
-        Meta(description="Origins that pictures may be loaded from: https, comma-separated"),
-    ] = "https://cdn.myanimelist.net,https://api-cdn.myanimelist.net"
-    deadline: Annotated[float, Meta(description="Seconds that fetching one list may take in total", gt=0, le=120)] = (
-        20.0
+    picture_origins: Annotated[str, about("Origins that pictures may be loaded from: https, comma-separated")] = (
+        "https://cdn.myanimelist.net,https://api-cdn.myanimelist.net"
     )
+    deadline: Annotated[float, about("Seconds that fetching one list may take in total", gt=0, le=120)] = 20.0
     site_rates: Annotated[
         str,
-        Meta(
-            description="Rate limit of each site, shared by all workers of a machine: requests per second (`s`) or "
-            "minute (`m`)",
-        ),
+        about("Rate limit of each site, shared by all workers of a machine: requests per second (`s`) or minute (`m`)"),
     ] = "jikan=3/s+60/m mal=1/s load_json=1/s anilist=1/s+30/m facts=20/m"
     threads: Annotated[
-        int,
-        Meta(
-            description="Requests that one worker handles at once; at most half of them may wait for sites",
-            ge=2,
-            le=1024,
-        ),
+        int, about("Requests that one worker handles at once; at most half of them may wait for sites", ge=2, le=1024)
     ] = 8
     max_upload_mb: Annotated[
-        int, Meta(description="Largest upload in MB; an export may unpack to five times as much", ge=1, le=100)
+        int, about("Largest upload in MB; an export may unpack to five times as much", ge=1, le=100)
     ] = 10
     waiting: Annotated[
         int,
-        Meta(
-            description="Requests that may queue in one worker, for two seconds at most, while `HAKKEN_THREADS` are "
-            "handled; further requests get a 503 at once",
+        about(
+            "Requests that may queue in one worker, for two seconds at most, while `HAKKEN_THREADS` are handled; "
+            "further requests get a 503 at once",
             ge=0,
             le=1024,
         ),
     ] = 32
     request_deadline: Annotated[
         float,
-        Meta(
-            description="Seconds for receiving, answering and sending one request, including fetching a list; then "
-            "its connection is closed",
+        about(
+            "Seconds for receiving, answering and sending one request, including fetching a list; then its connection "
+            "is closed",
             gt=0,
             le=600,
         ),
     ] = 30.0
     proxies: Annotated[
         int,
-        Meta(
-            description="Number of trusted proxies in front that set `X-Forwarded-For` and `X-Forwarded-Proto`; "
-            "further values in these headers are ignored",
+        about(
+            "Number of trusted proxies in front that set `X-Forwarded-For` and `X-Forwarded-Proto`; further values in "
+            "these headers are ignored",
             ge=0,
             le=10,
         ),
     ] = 0
     https: Annotated[
         Literal["off", "on"],
-        Meta(
-            description="Whether visitors use https: `on` redirects http to https and sends `Strict-Transport-Security`"
-        ),
+        about("Whether visitors use https: `on` redirects http to https and sends `Strict-Transport-Security`"),
     ] = "off"
     rate_limit: Annotated[
         str,
-        Meta(
-            description="Rate limit of each client, such as `60/minute` or `10/second;300/hour`, or `off`; a page "
-            "counts 1, an API call 2, a list from a site, an upload or another form 4",
+        about(
+            "Rate limit of each client, such as `60/minute` or `10/second;300/hour`, or `off`; a page counts 1, an API "
+            "call 2, a list from a site, an upload or another form 4",
             pattern=rf"^(off|{_ALLOWED}(;{_ALLOWED})*)\Z",
         ),
     ] = "300/minute"
     limits_url: Annotated[
         str,
-        Meta(
-            description="Storage of the rate limit's counters: `memory://`, in each worker separately, or a storage"
-            " that several machines share, such as `redis://host:6379`",
+        about(
+            "Storage of the rate limit's counters: `memory://`, in each worker separately, or a storage that several "
+            "machines share, such as `redis://host:6379`",
             pattern=r"^[a-z0-9+]+://\S*\Z",
         ),
     ] = "memory://"
     metrics_token: Annotated[
         str,
-        Meta(
-            description="Bearer token for `/metrics`, 16 characters or more; empty: `/metrics` is off",
-            pattern=r"^([!-~]{16,})?\Z",
+        about(
+            "Bearer token for `/metrics`, 16 characters or more; empty: `/metrics` is off", pattern=r"^([!-~]{16,})?\Z"
         ),
     ] = ""
     log_lines: Annotated[
         Literal["auto", "json", "text"],
-        Meta(description="Format of log lines: `json`, `text`, or `auto`: `text` on a terminal, else `json`"),
+        about("Format of log lines: `json`, `text`, or `auto`: `text` on a terminal, else `json`"),
     ] = "auto"
     log_level: Annotated[
-        Literal["info", "warning"],
-        Meta(description="`info`: log every request too; `warning`: log problems only"),
+        Literal["info", "warning"], about("`info`: log every request too; `warning`: log problems only")
     ] = "info"
 
     @classmethod
@@ -187,22 +173,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}."
                 raise ConfigError(f"The setting {name} is unknown{hint}")
-        given = {field: environ.get(variable, "").strip() for field, variable in variables.items()}
+        # A variable that is set to nothing is taken for one that is not set, as most programs do.
+        given = {field: text for field, name in variables.items() if (text := environ.get(name, "").strip())}
         try:
-            # A variable that is set to nothing is taken for one that is not set, as most programs do.
-            settings = msgspec.convert({field: text for field, text in given.items() if text}, cls, strict=False)
+            settings = msgspec.convert(given, cls, strict=False)
         except msgspec.ValidationError as error:
             reason, _, path = str(error).partition(" - at `$.")
-            variable = variables.get(path.rstrip("`"), path)
-            raise ConfigError(f"The setting {variable} can't be used: {reason}.") from error
+            raise _unusable(path.rstrip("`"), reason) from error
         for field, text in given.items():
-            if field.endswith("_url") and field != "limits_url" and text and not _is_address(text):
-                raise ConfigError(f"The setting {variables[field]} can't be used: {text!r} is no http address.")
+            if field.endswith("_url") and field != "limits_url" and not _is_address(text):
+                raise _unusable(field, f"{text!r} is no http address")
         _ = settings.pictures_from, settings.rates  # what can't be used is refused at start, not when it is needed
         if settings.deadline > settings.request_deadline:
-            raise ConfigError(
-                f"The setting {variables['request_deadline']} can't be used: it is less than {variables['deadline']}."
-            )
+            raise _unusable("request_deadline", f"it is less than {variables['deadline']}")
         return settings
 
     @property
@@ -216,7 +199,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         own_jikan = self.jikan_url.rstrip("/") != PUBLIC_JIKAN_URL
         return tuple(name for name, asked in (("mal", self.mal_client_id), ("jikan", own_jikan)) if asked)
 
-    @property
+    @cached_property
     def rates(self) -> dict[str, tuple[SiteRate, ...]]:
         """How often each site may be asked, by its name; all of a site's rates hold at once.
 
@@ -226,14 +209,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         found: dict[str, tuple[SiteRate, ...]] = {}
         for one in self.site_rates.split():
             if not re.fullmatch(_RATES, one):
-                raise ConfigError(
-                    f"The setting {variable_names()['site_rates']} can't be used: {one!r} is not so many requests in a "
-                    "second or a minute, such as jikan=3/s+60/m."
-                )
+                so = "is not so many requests in a second or a minute, such as jikan=3/s+60/m"
+                raise _unusable("site_rates", f"{one!r} {so}")
             site, rates = one.split("=")
-            found[site] = tuple(
-                SiteRate(int(number), _SECONDS[unit]) for number, unit in re.findall(r"(\d+)/(.)", rates)
-            )
+            each = re.findall(r"(\d+)/(.)", rates)
+            found[site] = tuple(SiteRate(int(number), _SECONDS[unit]) for number, unit in each)
         return found
 
     @property
@@ -243,19 +223,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return "mal" if self.mal_client_id else "jikan"
         return None if self.facts_source == "off" else self.facts_source
 
-    @property
+    @cached_property  # a page asks for each of its titles
     def pictures_from(self) -> tuple[str, ...]:
         """The origins that pictures may come from, as `origin_of` writes them, each once.
 
         Raises:
             ConfigError: one is neither an https origin nor, for a demonstration without network, one on loopback.
         """
-        return _origins_that_show(self.picture_origins)
-
-    @property
-    def mal_usernames_work(self) -> bool:
-        """Whether there is a source to ask for a MyAnimeList username."""
-        return bool(self.mal_sources)
+        given = [text for one in self.picture_origins.split(",") if (text := one.strip())]
+        for text in given:
+            if origin_of(text) != text.lower() or not re.match(_SHOWN, text.lower()):
+                reason = f"{text!r} is no https origin, such as https://cdn.myanimelist.net"
+                raise _unusable("picture_origins", reason)
+        return tuple(dict.fromkeys(text.lower() for text in given))
 
     def __repr__(self) -> str:
         shown = {
@@ -264,16 +244,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
-@lru_cache(maxsize=16)  # a page asks for each of its titles
-def _origins_that_show(setting: str) -> tuple[str, ...]:
-    given = [text for one in setting.split(",") if (text := one.strip())]
-    for text in given:
-        if origin_of(text) != text.lower() or not re.match(_SHOWN, text.lower()):
-            raise ConfigError(
-                f"The setting {variable_names()['picture_origins']} can't be used: {text!r} is no https origin, "
-                "such as https://cdn.myanimelist.net."
-            )
-    return tuple(dict.fromkeys(text.lower() for text in given))
+def _unusable(field: str, reason: str) -> ConfigError:
+    return ConfigError(f"The setting {variable_names().get(field, field)} can't be used: {reason}.")
 
 
 @lru_cache(maxsize=4096)  # the same pictures and links stand on most pages

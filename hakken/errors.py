@@ -1,45 +1,25 @@
 """Everything that can go wrong, as one tree.
 
     HakkenError
-    ├── ConfigError              a setting is unknown or ill-typed
-    ├── InputError               input can't be used
-    │   ├── BadUsername
-    │   ├── BadOption            a choice about the list, the site
-    │   ├── BadList              a list encoded in a page or an address
-    │   ├── BadBody              the body of a request is not JSON
-    │   └── UnknownTitle         an anime that neither catalogue nor model has
-    ├── SourceError              a list could not be fetched
-    │   ├── NoListSource         no source of a site's lists is set up
-    │   ├── UserNotFound         final: the site itself says so
-    │   ├── PrivateList          final: the site itself says so
-    │   ├── SiteError            a site could not answer; another source may
-    │   │   ├── SiteDown         no connection, or a 5xx
-    │   │   │   └── CircuitOpen  left alone for a moment, after it failed several times
-    │   │   ├── SiteTimeout      no whole answer within the deadline
-    │   │   ├── SiteBusy         429: too many requests
-    │   │   │   └── RateLimited  our rate limit allows no request before the deadline
-    │   │   ├── SiteBlocked      refused without a reason
-    │   │   └── InvalidResponse  an answer that can't be read
-    │   ├── AllSourcesFailed     every source of a site was tried
-    │   ├── TooManyFetches       too many threads are fetching lists already
-    │   └── ExportError          an uploaded file can't be used
-    │       ├── NotAnExport      not MyAnimeList's XML, truncated, or hostile
-    │       ├── MangaExport      the export of a manga list
-    │       └── ExportTooLarge   larger than we read, packed or unpacked
-    ├── ServerBusy               more requests arrive than can be answered
-    ├── ModelError               the arrays to predict from can't be used
-    │   ├── ArtefactMissing
-    │   ├── ArtefactCorrupt      a checksum, a shape or the manifest is wrong
-    │   ├── ArtefactTooNew       written by a later Hakken
-    │   ├── ArtefactRefused      found unusable before, and not tried again
-    │   │   └── RefusedAsTooNew  as written by a later Hakken
-    │   ├── ModelPending         it is still being fetched
-    │   ├── StorageError         the bucket, the directory or the disk could not be used
-    │   └── PublishError         a version can't be published there, or be taken back
-    │       ├── LessThanServed       it falls behind the version that is served
-    │       ├── PublishedMeanwhile   another publisher was faster
-    │       └── NothingBefore        there is no version to go back to
-    └── TableError               a table or a batch file can't be read
+    ├── ConfigError, ServerBusy, TableError
+    ├── InputError
+    │   └── BadUsername, BadOption, BadList, BadBody, UnknownTitle
+    ├── SourceError
+    │   ├── NoListSource, UserNotFound, PrivateList, AllSourcesFailed, TooManyFetches
+    │   ├── SiteError
+    │   │   ├── SiteTimeout, SiteBlocked, InvalidResponse
+    │   │   ├── SiteDown
+    │   │   │   └── CircuitOpen
+    │   │   └── SiteBusy
+    │   │       └── RateLimited
+    │   └── ExportError
+    │       └── NotAnExport, MangaExport, ExportTooLarge
+    └── ModelError
+        ├── ArtefactMissing, ArtefactCorrupt, ArtefactTooNew, ModelPending, StorageError
+        ├── ArtefactRefused
+        │   └── RefusedAsTooNew
+        └── PublishError
+            └── LessThanServed, PublishedMeanwhile, NothingBefore
 
 Each message is one plain sentence for the person who reads it: what failed and, where it is known, what mends it.
 It never holds a username, a secret or a stack.

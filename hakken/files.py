@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -102,15 +103,27 @@ def check_database(file: Path, patience: float) -> None:
 def written_whole(path: Path) -> Iterator[IO[bytes]]:
     """Open a file under a temporary name; rename it if the block succeeds, delete it if the block raises.
 
+    Several threads and processes may write the same file: the last to finish wins.
+
     Raises:
         OSError: it can't be written. An existing file is unchanged.
     """
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    staged = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         with staged.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())  # otherwise a power cut may leave an empty file under the new name
         staged.replace(path)
+        sync(path.parent)
     finally:
         staged.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Have the disk keep what was written to a file, or which files a directory has."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

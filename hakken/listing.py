@@ -11,16 +11,22 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.ratings import Reason, Recommendation, Recommendations
 
+EnglishTitle = Annotated[str | None, Meta(description="The English title, where it differs from `title`.")]
+Type = Annotated[str | None, Meta(description="TV, Movie, OVA, Special, ONA or Music.")]
+Year = Annotated[int | None, Meta(description="Of the first episode.")]
+Episodes = Annotated[int | None, Meta(description="How many there are.")]
+Page = Annotated[str, Meta(description="The title's page on MyAnimeList.")]
+
 
 class Listed(Recommendation, frozen=True, kw_only=True):
     """One title of a list with its facts; one that the catalogue lacks is null, or empty."""
 
-    title_english: Annotated[str | None, Meta(description="The English title, where it differs from `title`.")]
-    type: Annotated[str | None, Meta(description="TV, Movie, OVA, Special, ONA or Music.")]
+    title_english: EnglishTitle
+    type: Type
     genres: Annotated[tuple[str, ...], Meta(description="In MyAnimeList's words.")]
-    year: Annotated[int | None, Meta(description="Of the first episode.")]
-    episodes: Annotated[int | None, Meta(description="How many there are.")]
-    url: Annotated[str, Meta(description="The title's page on MyAnimeList.")]
+    year: Year
+    episodes: Episodes
+    url: Page
 
 
 class ModelName(msgspec.Struct, frozen=True):
@@ -64,19 +70,12 @@ def listing(result: Recommendations, bundle: ModelBundle) -> Listing:
 def listed(one: Recommendation, catalogue: Catalogue) -> Listed:
     """Add to a recommendation what the catalogue knows of the title."""
     anime = catalogue.anime(one.anime_id)
-    return Listed(
-        **msgspec.structs.asdict(one),
-        title_english=anime.title_english,
-        type=anime.type,
-        genres=anime.genres,
-        year=anime.year,
-        episodes=anime.episodes,
-        url=anime.url,
-    )
+    facts = set(Listed.__struct_fields__) - set(Recommendation.__struct_fields__)
+    return Listed(**msgspec.structs.asdict(one), **{name: getattr(anime, name) for name in facts})
 
 
 def as_json(result: Recommendations, bundle: ModelBundle) -> str:
-    """A `Listing` as JSON, laid out for people to read too."""
+    """A `Listing` as JSON."""
     return readable(listing(result, bundle)).decode()
 
 
@@ -91,13 +90,11 @@ def as_csv(result: Recommendations, catalogue: Catalogue) -> str:
     Cells that a spreadsheet would run are escaped.
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, ["section", "rank", *Listed.__struct_fields__])  # lines end as RFC 4180 has it
-    writer.writeheader()
+    writer = csv.writer(text)  # lines end as RFC 4180 has it
+    writer.writerow(["section", "rank", *Listed.__struct_fields__])
     for section, part in (("recommendations", result.recommendations), ("continue", result.continues)):
         for rank, one in enumerate(part, start=1):
-            row = msgspec.structs.asdict(listed(one, catalogue))
-            cells = {name: _cell(value) for name, value in row.items()}
-            writer.writerow({"section": section, "rank": rank} | cells)
+            writer.writerow([section, rank, *map(_cell, msgspec.structs.astuple(listed(one, catalogue)))])
     return text.getvalue()
 
 

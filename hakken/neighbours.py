@@ -8,8 +8,8 @@ from typing import Annotated
 
 import msgspec
 import numpy as np
-from msgspec import Meta
 
+from hakken.about import about
 from hakken.bundle import ModelBundle
 from hakken.model.arrays import Array, Float64s, Int64s, unpack
 
@@ -19,54 +19,46 @@ N_SHOWN = 10
 class Neighbour(msgspec.Struct, frozen=True):
     """An anime that was scored similarly."""
 
-    anime_id: Annotated[int, Meta(description="MyAnimeList id.")]
-    title: Annotated[str, Meta(description="As the catalogue has it.")]
-    sim: Annotated[float, Meta(description="Shrunk Pearson-baseline correlation, in (0, 1].")]
-    support: Annotated[int, Meta(description="N_ij, how many training users scored both.")]
+    anime_id: Annotated[int, about("MyAnimeList id.")]
+    title: Annotated[str, about("As the catalogue has it.")]
+    sim: Annotated[float, about("Shrunk Pearson-baseline correlation, in (0, 1].")]
+    support: Annotated[int, about("N_ij, how many training users scored both.")]
 
 
 class AlsoLiked(msgspec.Struct, frozen=True):
     """An anime that those who watched and liked another are likely to watch and like."""
 
-    anime_id: Annotated[int, Meta(description="MyAnimeList id.")]
-    title: Annotated[str, Meta(description="As the catalogue has it.")]
+    anime_id: Annotated[int, about("MyAnimeList id.")]
+    title: Annotated[str, about("As the catalogue has it.")]
     weight: Annotated[
         float,
-        Meta(
-            description="W_ji, the other's preference weight for it: what an entry of it on a list adds to the "
-            "preference."
-        ),
+        about("W_ji, the other's preference weight for it: what an entry of it on a list adds to the preference."),
     ]
 
 
 class Standing(msgspec.Struct, frozen=True):
     """Ranks of an anime among all that the model learnt from users. Equal ones share the best rank."""
 
-    titles: Annotated[int, Meta(description="Number of those anime.")]
-    watchers: Annotated[int, Meta(description="Training users who have it on their lists.")]
-    watchers_rank: Annotated[int, Meta(description="From 1, the most watched.")]
-    members: Annotated[
-        int | None, Meta(description="People who have it on their lists at the site; null where that is unknown.")
-    ]
+    titles: Annotated[int, about("Number of those anime.")]
+    watchers: Annotated[int, about("Training users who have it on their lists.")]
+    watchers_rank: Annotated[int, about("From 1, the most watched.")]
+    members: Annotated[int | None, about("People who have it on their lists at the site; null where that is unknown.")]
     members_rank: Annotated[
-        int | None, Meta(description="The same among titles whose members are known; null where its own are not.")
+        int | None, about("The same among titles whose members are known; null where its own are not.")
     ]
-    members_of: Annotated[int, Meta(description="Number of those titles.")]
-    raters: Annotated[int, Meta(description="Training users who scored it.")]
+    members_of: Annotated[int, about("Number of those titles.")]
+    raters: Annotated[int, about("Training users who scored it.")]
     b_i: Annotated[
         float,
-        Meta(
-            description="Item bias, score points: how much higher it is scored than the average title by the same "
-            "people."
-        ),
+        about("Item bias, score points: how much higher it is scored than the average title by the same people."),
     ]
     rating_rank: Annotated[
         int | None,
-        Meta(description="By bias, among titles with at least `min_raters` raters; null where it has fewer."),
+        about("By bias, among titles with at least `min_raters` raters; null where it has fewer."),
     ]
-    rating_of: Annotated[int, Meta(description="Number of those titles.")]
+    rating_of: Annotated[int, about("Number of those titles.")]
     better_than: Annotated[
-        float | None, Meta(description="The part of those, 0-1, that have a lower bias; null where it has no rank.")
+        float | None, about("The part of those, 0-1, that have a lower bias; null where it has no rank.")
     ]
 
 
@@ -84,8 +76,8 @@ def nearest(
     Returns:
         By falling similarity, of equal ones the lower id first.
     """
-    row = _row(anime_id, bundle)
-    if row is None:
+    [row], [known] = bundle.model.rows_of([anime_id])
+    if not known:
         return ()
     arrays = bundle.model.arrays
     entries = np.arange(arrays.sim_indptr[row], arrays.sim_indptr[row + 1])  # rows are in this very order
@@ -105,8 +97,8 @@ def also_liked(
     Returns:
         By falling weight, of equal ones the lower id first; only what has a positive weight and was watched by enough.
     """
-    row = _row(anime_id, bundle)
-    if row is None:
+    [row], [known] = bundle.model.rows_of([anime_id])
+    if not known:
         return ()
     arrays = bundle.model.arrays
     entries = np.arange(arrays.pref_indptr[row], arrays.pref_indptr[row + 1])
@@ -124,10 +116,9 @@ def standing(anime_id: int, bundle: ModelBundle) -> Standing | None:
     [row], [learnt] = bundle.model.learnt_rows_of([anime_id])
     if not learnt:
         return None
-    model, arrays, members = bundle.model, bundle.model.arrays, bundle.facts.members
-    judged = arrays.raters >= model.manifest.parameters.min_raters
-    known, among = int(members[row]), int(np.count_nonzero(judged))
-    is_judged = bool(judged[row])
+    arrays, members = bundle.model.arrays, bundle.facts.members
+    judged = arrays.raters >= bundle.model.manifest.parameters.min_raters
+    biases, bias, known = arrays.b_i[judged], arrays.b_i[row], int(members[row])
     return Standing(
         titles=int(np.count_nonzero((arrays.watchers > 0) | (arrays.raters > 0))),
         watchers=int(arrays.watchers[row]),
@@ -136,16 +127,11 @@ def standing(anime_id: int, bundle: ModelBundle) -> Standing | None:
         members_rank=_rank(members, row) if known else None,
         members_of=int(np.count_nonzero(members)),
         raters=int(arrays.raters[row]),
-        b_i=float(arrays.b_i[row]),
-        rating_rank=1 + int(np.count_nonzero(arrays.b_i[judged] > arrays.b_i[row])) if is_judged else None,
-        rating_of=among,
-        better_than=float(np.count_nonzero(arrays.b_i[judged] < arrays.b_i[row])) / among if is_judged else None,
+        b_i=float(bias),
+        rating_rank=1 + int(np.count_nonzero(biases > bias)) if judged[row] else None,
+        rating_of=len(biases),
+        better_than=int(np.count_nonzero(biases < bias)) / len(biases) if judged[row] else None,
     )
-
-
-def _row(anime_id: int, bundle: ModelBundle) -> int | None:
-    rows, known = bundle.model.rows_of([anime_id])
-    return int(rows[0]) if known[0] else None
 
 
 def _allowed(anime_id: int, bundle: ModelBundle, rows: Array, adult: bool | None) -> Array:

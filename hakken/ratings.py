@@ -3,14 +3,15 @@
 Scores are MyAnimeList's whole points 1-10; 0 (in some tables -1) means "on the list, not scored".
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, NamedTuple, Self, cast
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, inspect
 
-from hakken.errors import BadOption
+from hakken.errors import BadOption, BadUsername
 
 MIN_SCORE = 1
 MAX_SCORE = 10
@@ -27,6 +28,20 @@ MAX_ENTRIES = 50_000
 Score = Annotated[int, Meta(ge=-1, le=MAX_SCORE)]
 """As sites and tables have it: 0 and -1 both mean that there is none."""
 AnimeId = Annotated[int, Meta(ge=1, le=MAX_ANIME_ID)]
+
+MAX_LENGTH = 64
+"""Characters of one field that are read; longer than any type or genre."""
+MAX_IGNORED = 100
+"""How many entries of a list can be left out at once: an address has to hold them all."""
+MAX_LIKED = 10
+"""For how many titles "more like this" can be asked at once."""
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_LENGTH)]
+Names = Annotated[tuple[Name, ...], Meta(max_length=50)]
+Ids = Annotated[tuple[AnimeId, ...], Meta(max_length=MAX_IGNORED)]
+Year = Annotated[int, Meta(ge=1900, le=2200)]
+
+
+USERNAME = "[A-Za-z0-9_-]{2,20}"
 
 
 class Status(StrEnum):
@@ -118,10 +133,19 @@ class UserList(msgspec.Struct, frozen=True):
 
 
 class Username(msgspec.Struct, frozen=True):
-    """A name on a site, as the person typed it; the source checks it."""
+    """A name on a site, without white space around it, safe to use in a URL.
+
+    Raises:
+        BadUsername: the name is valid neither on MyAnimeList nor on AniList.
+    """
 
     name: str
     site: Site = Site.MAL
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "name", self.name.strip())
+        if not re.fullmatch(USERNAME, self.name):
+            raise BadUsername("A username has 2 to 20 characters, which are the letters a-z, digits, - and _.")
 
 
 class Order(StrEnum):
@@ -151,64 +175,138 @@ class Planned(StrEnum):
     """All others are left out."""
 
 
-class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+_NAMES = {"types": "type", "genres": "genre", "without_genres": "without_genre", "ignored": "ignore", "hidden": "hide"}
+"""Fields of `Preferences` whose name for visitors and programs is another."""
+
+
+def _option(label: str, description: str) -> Meta:
+    """About a field of `Preferences`; the label begins the message about a value that can't be used."""
+    return Meta(description=description, extra={"label": label})
+
+
+class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_NAMES):
     """What a visitor may choose about their recommendations."""
 
-    n: Annotated[int, Meta(description="Length of the list, 1-100.")] = 10
-    order: Annotated[Order, Meta(description="What the list is ordered by.")] = Order.MATCH
-    popularity: Annotated[float, Meta(description="From -1, niche titles first, to 1, popular ones first.")] = 0.0
-    types: Annotated[
-        tuple[str, ...], Meta(description='Only titles of these types, such as "TV"; none given means any.')
-    ] = ()
-    genres: Annotated[tuple[str, ...], Meta(description="Only titles with all of these genres.")] = ()
-    without_genres: Annotated[tuple[str, ...], Meta(description="Only titles with none of these genres.")] = ()
+    # Forms, commands and the API are made from these fields, by way of `CHOICES`.
+    n: Annotated[int, Meta(ge=1, le=MAX_N), _option("The number of recommendations", "Length of the list, 1-100.")] = 10
+    order: Annotated[Order, _option("The order", "What the list is ordered by.")] = Order.MATCH
+    popularity: Annotated[
+        float,
+        Meta(ge=-1, le=1),
+        _option("Niche or popular", "From -1, niche titles first, to 1, popular ones first."),
+    ] = 0.0
+    franchise: Annotated[
+        FranchiseRule,
+        _option(
+            "Series",
+            "Whether the list keeps to new series: new, one title of each series that is new; unrelated, also none of "
+            "a universe that was begun; all, any title.",
+        ),
+    ] = FranchiseRule.NEW
+    types: Annotated[Names, _option("", 'Only titles of these types, such as "TV"; none given means any.')] = ()
+    genres: Annotated[Names, _option("", "Only titles with all of these genres.")] = ()
+    without_genres: Annotated[Names, _option("", "Only titles with none of these genres.")] = ()
     year_from: Annotated[
-        int | None, Meta(description="Only titles of this year or later; one whose year is unknown is left out.")
+        Year | None,
+        _option("The first year", "Only titles of this year or later; one whose year is unknown is left out."),
     ] = None
-    year_to: Annotated[int | None, Meta(description="Only titles of this year or earlier; the same.")] = None
+    year_to: Annotated[Year | None, _option("The last year", "Only titles of this year or earlier; the same.")] = None
     min_members: Annotated[
-        int, Meta(description="Only titles that so many people have on their lists at the site.")
+        int,
+        Meta(ge=0, le=10**9),
+        _option("The least number of members", "Only titles that so many people have on their lists at the site."),
     ] = 0
-    adult: Annotated[bool, Meta(description="Whether titles for adults may be in the list.")] = False
+    adult: Annotated[bool, _option("Titles for adults", "Whether titles for adults may be in the list.")] = False
     rated_only: Annotated[
         bool,
-        Meta(
-            description="Whether titles are left out that hardly anyone we learnt from has watched or scored: what is "
-            "judged by its genres, studio and the like, and what has no predicted rating."
+        _option(
+            "Only rated titles",
+            "Whether titles are left out that hardly anyone we learnt from has watched or scored: what is judged by "
+            "its genres, studio and the like, and what has no predicted rating.",
         ),
     ] = False
     planned: Annotated[
-        Planned, Meta(description="Whether titles that the visitor plans to watch may be in the list, or nothing else.")
+        Planned,
+        _option(
+            "Planned titles", "Whether titles that the visitor plans to watch may be in the list, or nothing else."
+        ),
     ] = Planned.SHOW
-    franchise: Annotated[FranchiseRule, Meta(description="Whether the list keeps to new series.")] = FranchiseRule.NEW
     ignored: Annotated[
-        tuple[AnimeId, ...],
-        Meta(
-            description="Ids of the visitor's entries that are to say nothing; what they have seen is still not "
-            "recommended."
+        Ids,
+        _option(
+            "The id of a title to leave out",
+            "Ids of the visitor's entries that are to say nothing; what they have seen is still not recommended.",
         ),
     ] = ()
     hidden: Annotated[
-        tuple[AnimeId, ...],
-        Meta(
-            description="Ids of titles that are not to be recommended, nor anything else of their series where the "
-            "series rule knows series."
+        Ids,
+        _option(
+            "The id of a title to hide",
+            "Ids of titles that are not to be recommended, nor anything else of their series where the series rule "
+            "knows series.",
         ),
     ] = ()
     like: Annotated[
         tuple[AnimeId, ...],
-        Meta(
-            description="Ids of titles, on the list or not, whose likes are to come first; only in the order by match."
+        Meta(max_length=MAX_LIKED),
+        _option(
+            "The id of a title to find more like",
+            "Ids of titles, on the list or not, whose likes are to come first; only in the order by match.",
         ),
     ] = ()
 
     def __post_init__(self) -> None:
-        if not 1 <= self.n <= MAX_N:
-            raise BadOption(f"The number of recommendations must be a whole number from 1 to {MAX_N}.")
-        if not -1 <= self.popularity <= 1:
-            raise BadOption("Niche or popular must be a number from -1 to 1.")
-        if self.year_from is not None and self.year_to is not None and self.year_from > self.year_to:
+        for field, choice in CHOICES.items():
+            value = getattr(self, field)
+            if choice.most:  # given twice is given once
+                msgspec.structs.force_setattr(self, field, tuple(dict.fromkeys(value)))
+            elif value is not None:
+                choice.check(value)
+        if self.year_from and self.year_to and self.year_from > self.year_to:
             raise BadOption("The first year must not be after the last.")
+
+
+class Choice(NamedTuple):
+    """A field of `Preferences` as forms, commands and the API need it.
+
+    Attributes:
+        name: in forms and addresses, and in the API.
+        kind: type of a value.
+        default: where nothing is chosen.
+        about: its label and description.
+        bounds: least and greatest number; None where it is none.
+        most: how many values there may be; 0 where there is only one.
+    """
+
+    name: str
+    kind: type[Any]
+    default: Any
+    about: Mapping[str, str]
+    bounds: tuple[int, int] | None
+    most: int
+
+    @classmethod
+    def of(cls, field: inspect.Field) -> Self:
+        """Read the declaration of a field."""
+        declared = cast("inspect.Metadata", field.type)
+        info: Any = declared.type
+        most = getattr(info, "max_length", 0)
+        info = getattr(info, "item_type", info)
+        info = getattr(info, "types", [info])[0]  # a number or None
+        kind = int if isinstance(info, inspect.IntType) else str if most else type(field.default)
+        bounds = (info.ge, info.le) if hasattr(info, "ge") else None
+        about = {**(declared.extra or {}), **(declared.extra_json_schema or {})}
+        return cls(field.encode_name, kind, field.default, about, bounds, most)
+
+    def check(self, value: float) -> None:
+        """Check that a number is in range, and not NaN; raises BadOption."""
+        if self.bounds and not self.bounds[0] <= value <= self.bounds[1]:
+            number = "whole number" if self.kind is int else "number"
+            raise BadOption(f"{self.about['label']} must be a {number} from {self.bounds[0]} to {self.bounds[1]}.")
+
+
+CHOICES = {field.name: Choice.of(field) for field in cast("inspect.StructType", inspect.type_info(Preferences)).fields}
+"""All that a visitor can choose, by the fields of `Preferences`."""
 
 
 class Reason(msgspec.Struct, frozen=True):

@@ -19,15 +19,19 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from hakken.bundle import ModelBundle
+from hakken.config import Settings
 from hakken.errors import ArtefactRefused, ModelError, ModelPending
+from hakken.model import store
 from hakken.model.current_version import VersionRef
+from hakken.registry.opening import mirror_of, open_bundle
+from hakken.registry.storage import BUCKET_SCHEME
 from hakken.registry.sync import Mirror
 
 JITTER = 0.25
 """Random variation of the poll interval: workers and machines that started together should not poll together."""
 
-START_TIMEOUT = 10.0
-"""Seconds to wait for a first model. gunicorn gives a worker 30 to start before it replaces it."""
+START_TIMEOUT = 20.0
+"""Seconds to wait for a first model to be fetched and tried. gunicorn replaces a worker that takes 30 to start."""
 
 VARIABLE = re.compile(r"\b(0x[0-9a-f]+|\d+)\b", re.IGNORECASE)
 """What differs between two messages about the same failure: object addresses, free bytes, ports."""
@@ -260,3 +264,25 @@ def _resume(model: ReloadingModel | None) -> None:
 def _without_traceback(error: ModelError) -> ModelError:
     """A copy of an error: raised again and again, the same one would accumulate tracebacks."""
     return type(error)(str(error))
+
+
+def serve_model(settings: Settings, warm: Callable[[ModelBundle], object]) -> FixedModel | ReloadingModel:
+    """The model that `settings.model` names, replaced whenever there is a new version of it.
+
+    Args:
+        settings: the operator's.
+        warm: see `ReloadingModel`.
+    """
+    try:
+        if settings.model == store.EMBEDDED:
+            bundle = open_bundle(settings)
+            bundle.warm()  # a worker gets several requests at once, and each would wait
+            return FixedModel(bundle)
+        mirror = mirror_of(settings)
+    except ModelError as error:
+        log.error("The model %s can't be served: %s", settings.model, error)  # noqa: TRY400  # a sentence, no traceback
+        return FixedModel(error)
+    model = ReloadingModel(mirror, settings.model_poll, warm)
+    # A bucket may be slow, and meanwhile pages should say so; a directory is not.
+    model.start(patient=not settings.model.startswith(BUCKET_SCHEME))
+    return model

@@ -29,7 +29,8 @@ def embedded_client(embedded: ModelBundle) -> FlaskClient:
 
 def ask(client: FlaskClient, operation: Operation, **more: str) -> Any:
     """Ask for an operation's example, with more parameters."""
-    asked = dict(operation.example_query)
+    if operation.body is not None:
+        return client.post(f"/api/v1{operation.path}?{urlencode(more)}", json=operation.example)
+    asked = dict(operation.example) | more
     path = "/api/v1" + operation.path.format(anime_id=asked.pop("anime_id", ""))
-    address = f"{path}?{urlencode(asked | more, doseq=True)}"
-    return client.get(address) if operation.example_body is None else client.post(address, json=operation.example_body)
+    return client.get(f"{path}?{urlencode(asked, doseq=True)}")

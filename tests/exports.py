@@ -1,4 +1,4 @@
-"""Exports as MyAnimeList makes them, and some that are none."""
+"""Exports as MyAnimeList makes them."""
 
 import random
 
@@ -6,7 +6,6 @@ from hakken.bundle import ModelBundle
 from tests.serving import ROOT
 
 SAMPLE = ROOT / "static" / "sample-export.xml"
-MANGA = b"<myanimelist><myinfo><user_export_type>2</user_export_type></myinfo></myanimelist>"
 
 
 def export_of(entries: int, bundle: ModelBundle) -> bytes:

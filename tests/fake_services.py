@@ -91,28 +91,27 @@ def bundle(data_time: str | None = "2026-03") -> ModelBundle:
         files={},
     )
     anime = [BEBOP, BARE, SPIRITED, EVIL, ADULT]
-    none, zeros = np.zeros(0), np.zeros(len(anime))
+    rows = len(anime)
+    small, short, single = np.uint16, np.int32, np.float32
+    by_row: dict[str, Any] = {
+        "b_i": float,
+        "raters": short,
+        "sim_scale": single,
+        "watchers": short,
+        "pref_scale": single,
+    }
+    of_pairs: dict[str, Any] = {"sim_indices": small, "sim_values": small, "sim_support": small, "pref_indices": small}
+    of_pairs |= {"pref_values": np.int16, "attr_indices": small, "attr_scale": single}
+    arrays: dict[str, Any] = {f"{name}_indptr": np.zeros(rows + 1, dtype=np.int64) for name in ("sim", "pref", "attr")}
+    arrays |= {name: np.zeros(rows, dtype=kind) for name, kind in by_row.items()}
+    arrays |= {name: np.zeros(0, dtype=kind) for name, kind in of_pairs.items()}
     no_arrays = Arrays(
-        anime_ids=np.array([one.anime_id for one in anime], dtype=np.int32),
-        b_i=zeros,
-        raters=zeros.astype(np.int32),
-        sim_indptr=np.zeros(len(anime) + 1, dtype=np.int64),
-        sim_indices=none.astype(np.uint16),
-        sim_values=none.astype(np.uint16),
-        sim_scale=zeros.astype(np.float32),
-        sim_support=none.astype(np.uint16),
-        watchers=zeros.astype(np.int32),
-        popularity=zeros.astype(np.float32) + 0.1,
-        pref_indptr=np.zeros(len(anime) + 1, dtype=np.int64),
-        pref_indices=none.astype(np.uint16),
-        pref_values=none.astype(np.int16),
-        pref_scale=zeros.astype(np.float32),
-        attr_share=zeros.astype(np.float32),
-        attr_indptr=np.zeros(len(anime) + 1, dtype=np.int64),
-        attr_indices=none.astype(np.uint16),
-        attr_rows=np.full(len(anime), -1, dtype=np.int32),
+        anime_ids=np.array([one.anime_id for one in anime], dtype=short),
+        popularity=np.full(rows, 0.1, dtype=single),
+        attr_share=np.zeros(rows, dtype=single),
+        attr_rows=np.full(rows, -1, dtype=short),
         attr_values=np.zeros((0, 0), dtype=np.int8),
-        attr_scale=none.astype(np.float32),
+        **arrays,
     )
     return ModelBundle(Model(no_arrays, manifest, "20261123T211635Z-abc"), Catalogue(anime))
 
@@ -152,14 +151,16 @@ class FakeServices:
             raise self.failure
         return self.answer
 
-    def fetch(self, who: Username) -> UserList:
+    def fetch(self, who: Username | UserList) -> UserList:
+        if isinstance(who, UserList):
+            return who
         self.asked.append((who, Preferences()))
         if self.failure:
             raise self.failure
         return self.list
 
-    def find(self, _: Username) -> UserList | None:
-        return self.kept
+    def find(self, who: Username | UserList) -> UserList | None:
+        return who if isinstance(who, UserList) else self.kept
 
     def bundle(self) -> ModelBundle:
         if self.model_failure:

@@ -7,7 +7,8 @@ out   {"user": "7", "recommendations": [{"anime_id": 5, "title": "…", "predict
 "notes" is present if there are any. A line that cannot be read ends the command, and the output file does not change.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,16 +25,9 @@ from hakken.errors import TableError
 from hakken.files import written_whole
 from hakken.model import fold_in, store
 from hakken.model import predict as predict_rows
-from hakken.ratings import AnimeId, Rating, Recommendation, UserList
+from hakken.ratings import AnimeId, Rating, UserList
 
-READABLE = click.Path(exists=True, dir_okay=False, allow_dash=True)
-WRITABLE = click.Path(dir_okay=False, allow_dash=True)
 L = TypeVar("L", bound="Line")
-
-SHOWN = (
-    *("anime_id", "title", "predicted_rating", "match", "support", "neighbours", "reasons", "by_attributes"),
-    "series_note",
-)
 
 
 class Line(msgspec.Struct):
@@ -50,8 +44,12 @@ class PairsLine(Line):
 
 
 def _batch_options(command: Callable[..., None]) -> Callable[..., None]:
-    command = click.option("--output", type=WRITABLE, required=True, help="JSON Lines to write, or -.")(command)
-    command = click.option("--input", "source", type=READABLE, required=True, help="JSON Lines to read, or -.")(command)
+    readable, writable = (
+        click.Path(exists=True, dir_okay=False, allow_dash=True),
+        click.Path(dir_okay=False, allow_dash=True),
+    )
+    command = click.option("--output", type=writable, required=True, help="JSON Lines to write, or -.")(command)
+    command = click.option("--input", "source", type=readable, required=True, help="JSON Lines to read, or -.")(command)
     return click.option("--model", required=True, help="Directory of the model, or the word `embedded`.")(command)
 
 
@@ -64,10 +62,8 @@ def recommend(model: str, source: str, output: str, **chosen: Any) -> None:  # n
 
     def answer(line: Line, bundle: ModelBundle) -> dict[str, Any]:
         result = recommending.recommend(UserList.of(line.ratings), bundle, preferences_of(chosen), today)
-        lists = {"recommendations": _shown(result.recommendations)}
-        if result.continues:
-            lists["continue"] = _shown(result.continues)
-        return {"user": line.user} | lists | _if_any(notes=result.notes)
+        answered = {"user": line.user, "recommendations": result.recommendations}
+        return answered | _if_any(**{"continue": result.continues, "notes": result.notes})
 
     _answer_all(Line, model, source, output, answer)
 
@@ -87,15 +83,14 @@ def predict(model: str, source: str, output: str) -> None:
         r_hat[~known] = bundle.model.mu + visitor.b_u
         unknown = [anime_id for anime_id, is_known in zip(candidates, known, strict=True) if not is_known]
         predictions = dict(zip(map(str, candidates), r_hat.tolist(), strict=True))
-        return {"user": line.user, "predictions": predictions} | _if_any(
-            unknown=unknown, notes=recommending.list_notes(user_list)
-        )
+        answered = {"user": line.user, "predictions": predictions}
+        return answered | _if_any(unknown=unknown, notes=recommending.list_notes(user_list))
 
     _answer_all(PairsLine, model, source, output, answer)
 
 
-def _shown(recommendations: Sequence[Recommendation]) -> list[dict[str, Any]]:
-    return [{name: getattr(one, name) for name in SHOWN} for one in recommendations]
+def _if_any(**values: Any) -> dict[str, Any]:  # noqa: ANN401  # lists of anything
+    return {name: value for name, value in values.items() if value}
 
 
 def _answer_all(
@@ -127,15 +122,12 @@ def _writing(path: str) -> Iterator[IO[bytes]]:
 
 
 def _read_lines(lines: IO[bytes], line_type: type[L]) -> Iterator[L]:
-    decoder = msgspec.json.Decoder(line_type)
+    decoder = msgspec.json.Decoder(line_type, strict=False)  # 9.0 is 9
     for number, text in enumerate(lines, start=1):
-        if text.isspace():
+        line = text.removeprefix(BOM_UTF8) if number == 1 else text
+        if line.isspace():
             continue
         try:
-            yield decoder.decode(text)
+            yield decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise TableError(f"Line {number} of {lines.name} can't be read: {error}.") from error
-
-
-def _if_any(**values: list[int] | list[str] | tuple[str, ...]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value}

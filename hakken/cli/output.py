@@ -4,12 +4,12 @@ import io
 from collections.abc import Callable
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.listing import as_csv, as_json, listed
-from hakken.ratings import Recommendation, Recommendations
+from hakken.ratings import Recommendations
 
 WIDE = 200
 """Columns of a table that goes to a file or a pipe, where lines need not be folded."""
@@ -17,36 +17,30 @@ WIDE = 200
 
 def as_table(result: Recommendations, catalogue: Catalogue) -> str:
     """Format a table, with the notes under it."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("#", justify="right")
-    table.add_column("Title", overflow="fold")
-    table.add_column("Predicted", justify="right")
-    table.add_column("Type")
-    table.add_column("Genres", overflow="fold")
-    table.add_column("MyAnimeList", no_wrap=True)
+    left = Column("#", justify="right"), Column("Title", overflow="fold"), Column("Predicted", justify="right")
+    right = "Type", Column("Genres", overflow="fold"), Column("MyAnimeList", no_wrap=True)
+    table = Table(*left, *right, box=None, pad_edge=False, header_style="bold")
     for rank, one in enumerate(result.recommendations, start=1):
         row = listed(one, catalogue)
         rating = "-" if row.predicted_rating is None else f"{row.predicted_rating:.2f}"
         title = f"{row.title}\n  {row.series_note}" if row.series_note else row.title
         table.add_row(str(rank), title, rating, row.type or "", ", ".join(row.genres), row.url)
-    text = io.StringIO()
     # Its own console: brackets and colons of titles must not become markup, emoji or highlights.
     terminal = Console()
     width = terminal.width if terminal.is_terminal else WIDE
+    text = io.StringIO()
     console = Console(file=text, width=width, markup=False, emoji=False, highlight=False, no_color=True)
     console.print(table)
     if result.continues:
-        console.print("Continue: " + "\n          ".join(map(_continued, result.continues)))
+        notes = (f" ({one.series_note.removesuffix('.')})" if one.series_note else "" for one in result.continues)
+        titles = (one.title + note for one, note in zip(result.continues, notes, strict=True))
+        console.print("Continue: " + "\n          ".join(titles))
     everything = (*result.recommendations, *result.continues)
     if guessed := "; ".join(one.title for one in everything if one.by_attributes):
         console.print(f"Hardly rated yet, so judged by genres, studio and the like: {guessed}")
     for note in result.notes:
         console.print(note)
     return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())  # rich pads lines with spaces
-
-
-def _continued(one: Recommendation) -> str:
-    return f"{one.title} ({one.series_note.removesuffix('.')})" if one.series_note else one.title
 
 
 FORMATS: dict[str, Callable[[Recommendations, ModelBundle], str]] = {

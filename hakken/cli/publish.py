@@ -2,7 +2,6 @@
 
 import click
 
-from hakken.bundle import ModelBundle
 from hakken.cli.options import quiet_option
 from hakken.cli.plain_errors import plain_errors
 from hakken.cli.progress_bars import BYTES, show_progress
@@ -20,7 +19,8 @@ from hakken.registry.publish import (
     total_bytes,
 )
 from hakken.registry.publish import publish as publish_to
-from hakken.registry.storage import BUCKET_SCHEME, DirectoryStore, ObjectStore
+from hakken.registry.storage import ObjectStore, open_store
+from hakken.registry.trial import try_version
 
 
 class PublishConflict(click.ClickException):
@@ -59,14 +59,14 @@ def publish(arguments: tuple[str, ...], rollback: bool, force: bool, quiet: bool
         raise click.UsageError("Give a TARGET alone with --rollback, else a DIRECTORY and a TARGET.")
     with stop_on_signal(lambda: "Stopped; servers go on with the version that was current.") as stop, plain_errors():
         try:
-            target = _target(arguments[-1])
+            target = open_store(arguments[-1])
             if rollback:
                 before, now = roll_back(target)
                 sentence = f"{now} is the current version at {target} again, and {before} is not."
             else:
                 with show_progress(stop, quiet=quiet) as progress, progress.stage("checking the model"):
                     artefact = store.open_artefact(arguments[0])
-                    ModelBundle.read(artefact)
+                    try_version(artefact)
                 state = read_state(target)
                 _compare(artefact, target, state, force, quiet)
                 with (
@@ -100,15 +100,6 @@ def _compare(artefact: store.Artefact, target: ObjectStore, state: RemoteState, 
     except LessThanServed as error:
         if not force:
             raise FallsBehind(f"{error} {NEEDS_FORCE}") from error
-
-
-def _target(target: str) -> ObjectStore:
-    if not target.startswith(BUCKET_SCHEME):
-        return DirectoryStore.at(target)
-    # Google's client takes half a second to load, which the other commands should not wait for.
-    from create_gcs_local_file import Bucket  # noqa: PLC0415  # takes 0.5 s to load
-
-    return Bucket(target)
 
 
 def _sentence(done: PublishResult, target: ObjectStore) -> str:

@@ -163,7 +163,8 @@ def _summary(run: "Run", report: Path | None) -> Iterator[str]:
     yield from _reasons(run.titles.dropped, run.titles.examples)
     yield _line("users", f"{manifest.sizes.users:,}")
     yield _line("anime", f"{manifest.sizes.items:,}")
-    yield _line("scores", f"{manifest.sizes.scored:,}; the other rows kept have none")
+    scale = "; they were of 100 points, and were divided by ten" if table.hundred_points else ""
+    yield _line("scores", f"{manifest.sizes.scored:,}; the other rows kept have none{scale}")
     yield _line("data time", manifest.data_time or "unknown")
     yield _line("density", f"{run.density:.2%} of all pairs of a user and an anime have a score")
     yield _line("stages", f"{'':<24}{'seconds':>9}{'peak memory':>14}")

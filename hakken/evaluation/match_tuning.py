@@ -1,13 +1,14 @@
 """Tune what is learnt from watching: preference weights, match, and the implicit term of predicted ratings.
 
-Optuna searches on splits of one table by the protocol with salts of its own. The objective is how well the two kinds of
-lists find held-out titles that were liked: the mean of NDCG@10 liked over all titles, and over new series for the
-default list. The search first chooses the weights, then, with the best of them, the constants of the match. The
-implicit term follows by least squares, for several values of `trust`.
+Optuna searches (tree-structured Parzen estimator: Bergstra et al., "Algorithms for hyper-parameter optimization", NIPS
+2011) on splits of one table by the protocol with salts of its own. The objective is how well the two kinds of lists
+find held-out titles that were liked: the mean of NDCG@10 liked over all titles, and over new series for the default
+list. The search first chooses the weights, then, with the best of them, the constants of the match. The implicit term
+follows by least squares, for several values of `trust`.
 """
 
 import math
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -114,9 +115,13 @@ def tune_match(
             folds.append(_Fold(one, catalogue, start))
             advance(1)
     for_weights = max(1, n_candidates // 3)
-    search = partial(_search, folds=folds, seed=seed, progress=progress)
-    weights, first = search("weights", WEIGHTS, start, for_weights)
-    best, second = search("match", MATCH, weights, n_candidates - for_weights)
+
+    def measure(parameters: Parameters) -> Float64s:
+        return np.asarray(np.mean([fold.measure(parameters) for fold in folds], axis=0))
+
+    weights, first = search("weights", WEIGHTS, start, measure, n=for_weights, seed=seed, progress=progress)
+    for_match = n_candidates - for_weights
+    best, second = search("match", MATCH, weights, measure, n=for_match, seed=seed, progress=progress)
     fits = []
     with progress.stage("tuning trust", len(TRUST), "values") as advance:
         for trust in TRUST:
@@ -127,10 +132,21 @@ def tune_match(
     return min(fits, key=lambda one: one[0])[1], pd.DataFrame(first + second)
 
 
-def _search(
-    stage: str, space: Space, start: Parameters, n: int, *, folds: list["_Fold"], seed: int, progress: Progress
+def search(
+    stage: str,
+    space: Space,
+    start: Parameters,
+    measure: Callable[[Parameters], Float64s],
+    *,
+    n: int,
+    seed: int,
+    progress: Progress,
 ) -> tuple[Parameters, list[dict[str, Any]]]:
-    """Try the start and `n` candidates; return the best of them, and the rows of all."""
+    """Try the start and `n` candidates; `measure` returns NDCG@10 liked of the two lists.
+
+    Returns:
+        The best of them, and the rows of all.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     study.enqueue_trial({name: getattr(start, name) for name in space})
@@ -140,7 +156,7 @@ def _search(
             trial = study.ask()
             drawn = {name: rounded(trial.suggest_float(name, *ends, log=True)) for name, ends in space.items()}
             parameters = msgspec.structs.replace(start, **drawn)
-            liked, discovery = np.mean([fold.measure(parameters) for fold in folds], axis=0).tolist()
+            liked, discovery = measure(parameters).tolist()
             value = (liked + discovery) / 2
             study.tell(trial, value)
             if study.best_trial.number == number:

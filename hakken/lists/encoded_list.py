@@ -11,7 +11,7 @@ similar values compress well: 300 entries take about 800 characters.
 import base64
 import binascii
 import zlib
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, starmap
 from typing import Annotated
 
 import msgspec
@@ -24,7 +24,6 @@ from hakken.ratings import (
     MAX_SCORE,
     STATUS_OF_CODE,
     Rating,
-    Status,
     UserList,
 )
 
@@ -68,37 +67,24 @@ def unpacked(text: str) -> UserList:
     Raises:
         BadList: it was truncated or changed, has a later version, or is larger than `MAX_UNPACKED` when decompressed.
     """
-    version, body = text[:1], text[1:]
-    if version != VERSION:
+    if text[:1] != VERSION:
         raise BadList("The list in this address was not written by this version of Hakken.")
     try:
-        columns = msgspec.msgpack.decode(_inflated(_bytes_of(body)), type=_Columns)
-        return UserList(_ratings(columns), columns.skipped, columns.repeats)
-    except (binascii.Error, zlib.error, msgspec.DecodeError, ValueError) as error:
+        return _decoded(text[1:])
+    except (binascii.Error, zlib.error, msgspec.DecodeError, KeyError, ValueError) as error:
         raise BadList("The list in this address can't be read: it was cut short or changed on its way.") from error
 
 
-def _bytes_of(text: str) -> bytes:
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-
-
-def _inflated(stream: bytes) -> bytes:
+def _decoded(body: str) -> UserList:
     inflate = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    stream = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
     content = inflate.decompress(stream, MAX_UNPACKED)
     if not inflate.eof or inflate.unused_data:
         raise ValueError("not one whole stream of the size allowed")
-    return content
-
-
-def _ratings(columns: _Columns) -> tuple[Rating, ...]:
+    columns = msgspec.msgpack.decode(content, type=_Columns)
     ids = list(accumulate(columns.gaps))
     if max(ids, default=0) > MAX_ANIME_ID or max(columns.scores, default=0) > MAX_SCORE:
         raise ValueError("an id or a score beyond its range")
-    entries = zip(ids, columns.scores, columns.statuses, strict=True)
-    return tuple(Rating(anime_id, score, _status(code)) for anime_id, score, code in entries)
-
-
-def _status(code: int) -> Status:
-    if code not in STATUS_OF_CODE:
-        raise ValueError("an unknown status")
-    return STATUS_OF_CODE[code]
+    statuses = [STATUS_OF_CODE[code] for code in columns.statuses]
+    ratings = tuple(starmap(Rating, zip(ids, columns.scores, statuses, strict=True)))
+    return UserList(ratings, columns.skipped, columns.repeats)

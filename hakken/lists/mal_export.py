@@ -18,7 +18,8 @@ from hakken.errors import ExportTooLarge, MangaExport, NotAnExport
 from hakken.ratings import MAX_ENTRIES, STATUS_OF_CODE, AnimeId, Rating, Score, UserList
 
 MAX_PACKED = 10 * 2**20
-MAX_UNPACKED = 5 * MAX_PACKED
+UNPACKED_RATIO = 5
+"""Largest ratio of an export's unpacked size to the limit of its packed size."""
 
 _ROOT = "myanimelist"
 _FIELDS = frozenset({"series_animedb_id", "my_score", "my_status", "user_export_type"})
@@ -50,13 +51,13 @@ class _Entry(msgspec.Struct):
         return Rating(self.series_animedb_id, self.my_score, STATUS_OF_CODE[self.my_status])
 
 
-def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int = MAX_UNPACKED) -> UserList:
+def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int | None = None) -> UserList:
     """Parse an export: the whole list or, if the file is truncated, an error.
 
     Args:
         stream: the file, .xml or .xml.gz, which is detected from its first bytes.
         max_packed: maximum bytes read from the file itself.
-        max_unpacked: maximum bytes of XML, after decompression.
+        max_unpacked: maximum bytes of XML, after decompression; by default `UNPACKED_RATIO` times `max_packed`.
 
     Raises:
         NotAnExport: the file is something else, is truncated, or contains what no export does, such as a DTD.
@@ -65,7 +66,8 @@ def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int =
     """
     packed = io.BufferedReader(_Capped(stream, max_packed))
     is_gzip = packed.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
-    unpacked = _Capped(gzip.GzipFile(fileobj=packed) if is_gzip else packed, max_unpacked)
+    most = UNPACKED_RATIO * max_packed if max_unpacked is None else max_unpacked
+    unpacked = _Capped(gzip.GzipFile(fileobj=packed) if is_gzip else packed, most)
     export = _Export()
     parser = DefusedXMLParser(target=export, forbid_dtd=True)
     try:

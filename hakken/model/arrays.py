@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -140,7 +140,8 @@ class Arrays:
     def _problem_of_values(self) -> str | None:
         """The same for arrays of the right types and shapes."""
         problems = {
-            "anime_ids are not ascending": (np.diff(self.anime_ids) <= 0).any(),
+            "anime_ids are not ascending": not (self.anime_ids[1:] > self.anime_ids[:-1]).all(),
+            "anime_ids are not positive": not (self.anime_ids > 0).all(),
             "attr_rows point past attr_values": (
                 (self.attr_rows < -1) | (self.attr_rows >= len(self.attr_values))
             ).any(),
@@ -149,50 +150,20 @@ class Arrays:
         n_items = len(self.anime_ids)
         for name, n_columns in (("sim", n_items), ("pref", n_items), ("attr", len(self.attr_scale))):
             indptr, indices = getattr(self, f"{name}_indptr"), getattr(self, f"{name}_indices")
-            cuts = indptr[0] == 0 and indptr[-1] == len(indices) and (np.diff(indptr) >= 0).all()
+            # Compared, not subtracted: differences of values that are far apart wrap around.
+            cuts = indptr[0] == 0 and indptr[-1] == len(indices) and (indptr[1:] >= indptr[:-1]).all()
             problems[f"{name}_indptr does not cut {name}_indices into rows"] = not cuts
             problems[f"{name}_indices point past the last column"] = bool(
                 indices.size and (indices.min() < 0 or indices.max() >= n_columns)
             )
+            problems[f"a row of {name}_indices is longer than there are columns"] = bool(
+                cuts and (np.diff(indptr) > n_columns).any()
+            )
         for name in ("b_i", "popularity", "sim_scale", "pref_scale", "attr_share", "attr_scale"):
-            problems[f"{name} is not finite"] = not np.isfinite(getattr(self, name)).all()
+            values = getattr(self, name)
+            problems[f"{name} is not finite"] = not np.isfinite(values).all()
+            problems[f"{name} is negative"] = name != "b_i" and bool((values < 0).any())
         return next((problem for problem, found in problems.items() if found), None)
-
-
-class TitleWeights(NamedTuple):
-    """Preference weights by title: CSR, a row is the title `i`.
-
-    Attributes:
-        indptr: `(n_items + 1,)` int64, where each title's begin.
-        watched: `(n_weights,)`, of `pref_indices`' type, ascending within a title: watched titles `j`.
-        values: `(n_weights,)` int16, packed as `pref_values`.
-    """
-
-    indptr: Int64s
-    watched: Array
-    values: Int16s
-
-
-class AttributeTitles(NamedTuple):
-    """The titles with attribute weights, those with most attributes first.
-
-    Attributes:
-        rows: `(n,)` int64, inner indices.
-        nth: the first attribute of each title, then the second of those that have two, and so on: `(n_j,)` int64 each,
-            columns of `attr_values`. A few long sums are three times faster than many short ones.
-        share: `(n,)` float32, `attr_share` of each.
-    """
-
-    rows: Int64s
-    nth: tuple[Int64s, ...]
-    share: Float32s
-
-    def sums(self, of_attribute: Float32s) -> Float32s:
-        """Sum a value of each attribute, `(n_attributes,)`, over the attributes of each title: `(n,)`."""
-        total = np.zeros(len(self.rows), dtype=np.float32)
-        for attributes in self.nth:
-            total[: len(attributes)] += of_attribute.take(attributes)
-        return total
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,31 +227,35 @@ class Model:
     @cached_property
     def sim_windows(self) -> Array:
         """Views of `sim_indices`, as wide as its widest row, beginning at each entry: `(n_windows, width)`, no copy."""
-        width = int(np.diff(self.arrays.sim_indptr).max(initial=0))
-        if not width:
-            return np.zeros((0, 0), dtype=self.arrays.sim_indices.dtype)
-        return sliding_window_view(self.arrays.sim_indices, width)
+        return sliding_window_view(self.arrays.sim_indices, int(np.diff(self.arrays.sim_indptr).max(initial=0)))
 
     @cached_property
-    def weights_by_title(self) -> TitleWeights:
-        """The preference weights ordered by the titles that they are for; computed on first access, in 50 ms."""
+    def weights_by_title(self) -> tuple[Int64s, Array, Int16s]:
+        """The preference weights as CSR of which a row is the title `i`; computed on first access, in 50 ms.
+
+        `(n_items + 1,)` int64, where each title's begin; `(n_weights,)`, of `pref_indices`' type, watched titles `j`,
+        ascending within a title; `(n_weights,)` int16, packed as `pref_values`.
+        """
         arrays = self.arrays
         order = np.argsort(arrays.pref_indices, kind="stable")
         rows = np.arange(self.n_items, dtype=arrays.pref_indices.dtype)
         watched = np.repeat(rows, np.diff(arrays.pref_indptr))[order]
         lengths = np.bincount(arrays.pref_indices, minlength=self.n_items)
-        return TitleWeights(np.concatenate(([0], np.cumsum(lengths))), watched, arrays.pref_values[order])
+        return np.concatenate(([0], np.cumsum(lengths))), watched, arrays.pref_values[order]
 
     @cached_property
-    def by_attributes(self) -> AttributeTitles:
-        """The titles with attribute weights."""
+    def by_attributes(self) -> tuple[Int64s, tuple[Int64s, ...]]:
+        """The titles with attribute weights, those with most attributes first: `(n,)` int64, inner indices.
+
+        And their attributes, columns of `attr_values`: the first of each title, then the second of those that have two,
+        and so on: `(n_j,)` int64 each. A few long sums are three times faster than many short ones.
+        """
         arrays = self.arrays
         lengths = np.diff(arrays.attr_indptr)
         rows = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
         lengths, begins = lengths[rows], arrays.attr_indptr[rows]
         nth = (begins[lengths > j] + j for j in range(lengths.max(initial=0)))
-        indices = tuple(arrays.attr_indices[positions].astype(np.int64) for positions in nth)
-        return AttributeTitles(rows, indices, arrays.attr_share[rows])
+        return rows, tuple(arrays.attr_indices[positions].astype(np.int64) for positions in nth)
 
     @cached_property
     def mostly_by_attributes(self) -> npt.NDArray[np.bool_]:
@@ -307,11 +282,7 @@ class Model:
         Returns:
             `(n,)` inner indices, meaningful where the second, `(n,)` bool, says that the model knows the anime.
         """
-        wanted = np.asarray(anime_ids, dtype=np.int64)
-        rows = np.searchsorted(self.arrays.anime_ids, wanted).astype(np.int64)
-        rows[rows == self.n_items] = 0
-        known = self.arrays.anime_ids[rows] == wanted if self.n_items else np.zeros(len(wanted), dtype=np.bool_)
-        return rows, known
+        return look_up(self.arrays.anime_ids, np.asarray(anime_ids, dtype=np.int64))
 
     def learnt_rows_of(self, anime_ids: npt.ArrayLike) -> tuple[Int64s, npt.NDArray[np.bool_]]:
         """Find inner indices of anime that the model learnt from users; any other is new to it.
@@ -345,6 +316,17 @@ def unpack(values: UInt16s) -> Float64s:
 
 STRONGEST = float(unpack(np.array([QUANTA], dtype=np.uint16))[0])
 """A row's strongest similarity, in units of its scale."""
+
+
+def look_up(ids: Array, wanted: Int64s) -> tuple[Int64s, npt.NDArray[np.bool_]]:
+    """Find some ids, `(n,)`, among others, ascending.
+
+    Returns:
+        `(n,)` positions, meaningful where the second, `(n,)` bool, says that the id is there.
+    """
+    positions = np.searchsorted(ids, wanted).astype(np.int64)
+    positions[positions == len(ids)] = 0
+    return positions, ids[positions] == wanted if len(ids) else np.zeros(len(wanted), dtype=np.bool_)
 
 
 def gather(indptr: Int64s, rows: Int64s) -> tuple[Int64s, Int64s]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -259,6 +260,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[PlainName, FileEntry]
 
     def __post_init__(self) -> None:
+        datetime.strptime(self.created, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
         if self.data_time is not None:
             first_moment(self.data_time)
 

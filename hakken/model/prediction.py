@@ -80,10 +80,15 @@ def predict(model: Model, visitor: Visitor, rows: Int64s | None = None, wanted: 
     Returns:
         `(n,)` float64, r_hat in score points.
     """
-    if wanted is None:
-        wanted = preference(model, visitor.taste)
-    r_hat = predict_from_neighbours(model, visitor, rows)
-    return r_hat + implicit_term(model, visitor, wanted if rows is None else wanted[rows])
+    rows = np.arange(model.n_items) if rows is None else rows
+    wanted = preference(model, visitor.taste) if wanted is None else wanted
+    r_hat = baseline(model, visitor, rows) + neighbour_term(model, visitor, rows)
+    return r_hat + implicit_term(model, visitor, wanted[rows])
+
+
+def baseline(model: Model, visitor: Visitor, rows: Int64s) -> Float64s:
+    """b_ui of some titles, `(n,)` inner indices: `(n,)` float64, score points."""
+    return model.mu + visitor.b_u + model.arrays.b_i[rows]
 
 
 def implicit_term(model: Model, visitor: Visitor, wanted: Float64s) -> Float64s:
@@ -97,91 +102,45 @@ def implicit_term(model: Model, visitor: Visitor, wanted: Float64s) -> Float64s:
     return term
 
 
-def predict_from_neighbours(model: Model, visitor: Visitor, rows: Int64s | None = None) -> Float64s:
-    """Predict ratings from the scores of similar titles alone; neither rounded nor clipped.
-
-    Args:
-        model: the model.
-        visitor: a folded-in user.
-        rows: `(n,)` inner indices of the anime to predict; all of them when None.
-
-    Returns:
-        `(n,)` float64, r_hat in score points. An anime without a rated neighbour gets its baseline.
-    """
-    b_i = model.arrays.b_i if rows is None else model.arrays.b_i[rows]
-    return model.mu + visitor.b_u + b_i + neighbour_term(model, visitor, rows)
-
-
-def neighbour_term(model: Model, visitor: Visitor, rows: Int64s | None = None) -> Float64s:
+def neighbour_term(model: Model, visitor: Visitor, rows: Int64s) -> Float64s:
     """The second term of r_hat: the weighted mean of the residuals of rated neighbours, with the prior, times t_u.
 
-    Args:
-        model: the model.
-        visitor: a folded-in user.
-        rows: `(n,)` inner indices of the anime; all of them when None.
+    Returns:
+        `(n,)` float64, score points, of the titles at `rows`, `(n,)`; 0 for one without a rated neighbour.
+    """
+    title, rated, weight, prior = select_neighbours(model, visitor, rows)
+    weighted = np.bincount(title, weight * visitor.residuals[rated], minlength=len(rows))
+    total = np.bincount(title, weight, minlength=len(rows))
+    return visitor.trust * np.divide(weighted, prior + total, out=np.zeros(len(rows)), where=total > 0)
+
+
+def neighbour_parts(model: Model, visitor: Visitor, rows: Int64s) -> tuple[Int64s, Int64s, Float64s]:
+    """Split `neighbour_term`, of the titles at `rows`, `(n,)`, into one part for each title and neighbour.
 
     Returns:
-        `(n,)` float64, score points; 0 for an anime without a rated neighbour.
+        `(n_parts,)` each: positions within `rows`; positions within the visitor's `rows`; amounts, score points.
     """
     title, rated, weight, prior = select_neighbours(model, visitor, rows)
-    weighted = np.bincount(title, weight * visitor.residuals[rated], minlength=len(prior))
-    total = np.bincount(title, weight, minlength=len(prior))
-    return visitor.trust * np.divide(weighted, prior + total, out=np.zeros(len(prior)), where=total > 0)
+    total = prior + np.bincount(title, weight, minlength=len(rows))
+    return title, rated, visitor.trust * weight * visitor.residuals[rated] / total[title]
 
 
-class Neighbourhood(NamedTuple):
-    """The predictions of some titles from neighbours, split into one part for each title and neighbour.
+def select_neighbours(model: Model, visitor: Visitor, rows: Int64s) -> tuple[Int64s, Int64s, Float32s, Float64s]:
+    """Select the neighbours N_k(i;u) that predict some titles, `(n,)` inner indices.
 
-    Attributes:
-        baseline: `(n,)` float64, b_ui.
-        title: `(n_parts,)` int64, position within the titles asked for.
-        rated: `(n_parts,)` int64, position within the visitor's `rows`.
-        amount: `(n_parts,)` float64, score points.
+    Returns:
+        For each title and neighbour, `(n_selected,)`: the positions within `rows` and within the visitor's `rows`, and
+        w_ij in units of the title's scale; and the prior of each title in the same units, `(n,)`.
     """
-
-    baseline: Float64s
-    title: Int64s
-    rated: Int64s
-    amount: Float64s
-
-
-def neighbourhood(model: Model, visitor: Visitor, rows: Int64s) -> Neighbourhood:
-    """Split the predictions from neighbours; `baseline` and the amounts of a title add up to its prediction."""
-    title, rated, weight, prior = select_neighbours(model, visitor, rows)
-    total = prior + np.bincount(title, weight, minlength=len(prior))
-    amount = visitor.trust * weight * visitor.residuals[rated] / total[title]
-    return Neighbourhood(model.mu + visitor.b_u + model.arrays.b_i[rows], title, rated, amount)
-
-
-class SelectedNeighbours(NamedTuple):
-    """N_k(i;u) of some titles; one entry for each title and neighbour.
-
-    Attributes:
-        title: `(n_selected,)` int64, position within the titles asked for.
-        rated: `(n_selected,)` int64, position within the visitor's `rows`.
-        weight: `(n_selected,)` float32, w_ij in units of the title's scale.
-        prior: `(n,)` float64, the prior of each title in the same units.
-    """
-
-    title: Int64s
-    rated: Int64s
-    weight: Float32s
-    prior: Float64s
-
-
-def select_neighbours(model: Model, visitor: Visitor, rows: Int64s | None) -> SelectedNeighbours:
-    """Select the neighbours that predict some titles, `(n,)` inner indices; None: all titles."""
     arrays = model.arrays
-    if rows is None:
-        rows = np.arange(model.n_items)
     rated_position = np.full(model.n_items, -1)
     rated_position[visitor.rows] = np.arange(len(visitor.rows))
     # Every row is read through a window as wide as the widest row: copying those is ten times faster than gathering
     # entry by entry. Near the end of the array a window begins before its row; a shorter row ends before its window.
     windows = model.sim_windows
     begins, ends = arrays.sim_indptr[rows], arrays.sim_indptr[rows + 1]
-    at = np.minimum(begins, max(0, len(windows) - 1))
-    is_rated = (rated_position >= 0).take(windows[at]) if len(windows) else np.zeros((len(rows), 0), dtype=np.bool_)
+    at = np.minimum(begins, len(windows) - 1)
+    is_rated = (rated_position >= 0).take(windows[at])
     cut = np.flatnonzero((at < begins) | (ends - at < windows.shape[1]))
     column, low, high = np.arange(windows.shape[1]), (begins - at)[cut, np.newaxis], (ends - at)[cut, np.newaxis]
     is_rated[cut] &= (column >= low) & (column < high)
@@ -195,7 +154,7 @@ def select_neighbours(model: Model, visitor: Visitor, rows: Int64s | None) -> Se
     position = found + (at - each * windows.shape[1])[title]
     # Weights and priors are in units of their row's scale, which cancels out.
     weight = model.weights[arrays.sim_values[position]]
-    return SelectedNeighbours(title, rated_position[arrays.sim_indices[position]], weight, model.row_priors[rows])
+    return title, rated_position[arrays.sim_indices[position]], weight, model.row_priors[rows]
 
 
 def top_n(score: Float64s, allowed: Bools, n: int) -> Int64s:

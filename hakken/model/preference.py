@@ -56,20 +56,6 @@ class Taste(NamedTuple):
         return len(self.rows) - int(np.count_nonzero(self.planned))
 
 
-class Parts(NamedTuple):
-    """What each entry of a taste contributes to the preference for some titles.
-
-    Attributes:
-        entry: `(n_parts,)` int64, positions within the taste.
-        title: `(n_parts,)` int64, positions within the titles asked for.
-        amount: `(n_parts,)` float64, `x_uj · (w_ji + c_i · Σ v_ja)`.
-    """
-
-    entry: Int64s
-    title: Int64s
-    amount: Float64s
-
-
 def liking_of(scores: Array, dropped: Array, means: Array | float, parameters: Parameters) -> Float64s:
     """x_uj of entries.
 
@@ -118,11 +104,14 @@ def preference(model: Model, taste: Taste) -> Float64s:
         amounts = np.repeat(taste.liking, np.diff(cut)) * arrays.pref_values.take(positions)
         total = np.bincount(arrays.pref_indices.take(positions), amounts, minlength=model.n_items).astype(np.float64)
     total *= arrays.pref_scale
-    titles = model.by_attributes
-    if len(titles.rows):
+    rows, nth_attributes = model.by_attributes
+    if len(rows):
         values, liking = _attribute_values(model, taste), taste.liking.astype(np.float32)
         of_attribute = (liking @ values) * arrays.attr_scale
-        total[titles.rows] += titles.share * titles.sums(of_attribute)
+        sums = np.zeros(len(rows), dtype=np.float32)
+        for attributes in nth_attributes:
+            sums[: len(attributes)] += of_attribute.take(attributes)
+        total[rows] += arrays.attr_share[rows] * sums
         # A planned title may be recommended: its own contribution is subtracted.
         cut, positions = gather(arrays.attr_indptr, taste.rows)
         entry = np.repeat(np.arange(len(taste.rows)), np.diff(cut))
@@ -157,8 +146,12 @@ def _by_title(model: Model, taste: Taste) -> Float64s:
     return total
 
 
-def parts_of(model: Model, taste: Taste, rows: Int64s) -> Parts:
-    """Split the preference for some titles, `(n,)` inner indices, into the parts of entries."""
+def parts_of(model: Model, taste: Taste, rows: Int64s) -> Float64s:
+    """Split the preference for some titles, `(n,)` inner indices, into what each entry of a taste contributes.
+
+    Returns:
+        `(n, n_entries)` float64: `x_uj · (w_ji + c_i · Σ v_ja)`, 0 where an entry is the title itself.
+    """
     indptr, watched, values = model.weights_by_title
     cut, positions = gather(indptr, rows)
     position = np.full(model.n_items, -1)
@@ -170,9 +163,9 @@ def parts_of(model: Model, taste: Taste, rows: Int64s) -> Parts:
     weights[title, entry] = values.take(positions[counts]) * model.arrays.pref_scale[rows[title]]
     _add_attributes(model, taste, rows, weights)
     listed = np.flatnonzero(position[rows] >= 0)
-    weights[listed, position[rows[listed]]] = 0.0  # none contributes to itself
-    title, entry = np.nonzero(weights)
-    return Parts(entry, title, weights[title, entry] * taste.liking[entry])
+    weights[listed, position[rows[listed]]] = 0.0
+    weights *= taste.liking
+    return weights
 
 
 def _add_attributes(model: Model, taste: Taste, rows: Int64s, weights: Float64s) -> None:

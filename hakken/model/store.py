@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,13 +23,15 @@ from typing import NamedTuple
 import msgspec
 
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
-from hakken.files import is_file, unread
+from hakken.files import is_file, sync, unread
 from hakken.model import manifest as manifests
 from hakken.model.current_version import CURRENT_NAME, VERSIONS_NAME, CurrentVersion, decode_current
 from hakken.model.manifest import FileEntry, Manifest
 
 EMBEDDED = "embedded"
 EMBEDDED_PATH = Path(__file__).parent.parent / "embedded"
+MAX_SMALL_BYTES = 2**20
+"""Largest manifest or pointer."""
 _STAGED = ".staged-"
 _NEW, _OLD = "new", "old"
 """In a staging directory: the new artefact, and the old one until it is removed."""
@@ -133,10 +136,12 @@ def describe_file(path: Path) -> FileEntry:
     """Size and checksum of a file.
 
     Raises:
-        ArtefactCorrupt: there is none.
+        ArtefactCorrupt: there is none, or it is no regular file.
         StorageError: it can't be read just now.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may have no end
+            raise ArtefactCorrupt(f"The model's file {path} is no regular file.")
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
             return FileEntry(file.tell(), digest.hexdigest())
@@ -182,10 +187,10 @@ def replacing(target: Path) -> Iterator[Path]:
 def write_manifest(directory: Path, manifest: Manifest) -> Artefact:
     """Write the manifest of the files in a directory, after all of them: in the current schema, with checksums."""
     files = {path.name: describe_file(path) for path in sorted(directory.iterdir())}
-    download_file = msgspec.structs.replace(manifest, schema_version=manifests.SCHEMA_VERSION, files=files)
-    text = manifests.encode(download_file)
+    described = msgspec.structs.replace(manifest, schema_version=manifests.SCHEMA_VERSION, files=files)
+    text = manifests.encode(described)
     (directory / manifests.FILE_NAME).write_bytes(text)
-    return Artefact(directory, download_file, manifests.version_of(download_file, text))
+    return Artefact(directory, described, manifests.version_of(described, text))
 
 
 def _make_staging(target: Path) -> tuple[Path, int]:
@@ -219,8 +224,8 @@ def _move_into_place(staging: Path, target: Path) -> None:
     new = staging / _NEW
     new.chmod(0o755)  # a server may run as another user, whatever our umask
     for path in new.iterdir():
-        _sync(path)
-    _sync(new)
+        sync(path)
+    sync(new)
     try:
         if target.exists():
             target.rename(staging / _OLD)
@@ -228,7 +233,7 @@ def _move_into_place(staging: Path, target: Path) -> None:
     except BaseException:  # Ctrl-C too: between the two there is no model at all
         _restore_old(staging, target)
         raise
-    _sync(target.parent)
+    sync(target.parent)
 
 
 def _restore_old(staging: Path, target: Path) -> None:
@@ -244,16 +249,12 @@ def _remove(directory: Path) -> None:
         raise
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_SMALL_BYTES + 1)
     except OSError as error:
         raise unread(f"The model's file {path}", error) from error
+    if len(content) > MAX_SMALL_BYTES:
+        raise ArtefactCorrupt(f"{path} has more than {MAX_SMALL_BYTES:,} bytes, as no model's.")
+    return content

@@ -6,7 +6,6 @@ list ─► filters (candidates) ─► series rules ─► scoring ─► the b
 from datetime import date
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 
 from hakken.bundle import Mask, ModelBundle
@@ -17,7 +16,7 @@ from hakken.recommend.notes import list_notes, notes_on, shortage
 from hakken.recommend.reasons import described
 from hakken.recommend.scoring import Scored, Scorer
 from hakken.recommend.series_notes import SeriesNotes
-from hakken.recommend.series_rules import Watched, new_only, next_entries
+from hakken.recommend.series_rules import new_only, next_entries
 
 __all__ = ["list_notes", "rank", "recommend"]
 
@@ -28,18 +27,18 @@ class Ranking(NamedTuple):
     Attributes:
         best: the recommendations.
         continues: the next entries of begun series, best first.
-        removed: how many titles each filter removed.
         scorer: that scored them.
-        candidates: `(n_items,)` bool, what passed the filters.
         columns: the visitor's list.
+        candidates: `(n_items,)` bool, what passed the filters.
+        removed: how many titles each filter removed.
     """
 
     best: Scored
     continues: Scored
-    removed: dict[str, int]
     scorer: Scorer
-    candidates: Mask
     columns: ListColumns
+    candidates: Mask
+    removed: dict[str, int]
 
 
 def recommend(
@@ -60,14 +59,11 @@ def recommend(
     Raises:
         BadOption: the catalogue knows no such type or genre.
     """
-    best, continues, removed, scorer, candidates, columns = rank(user_list, bundle, preferences)
-    both = Scored(np.concatenate((best.rows, continues.rows)), np.concatenate((best.score, continues.score)))
+    best, continues, scorer, columns, candidates, removed = rank(user_list, bundle, preferences)
     series_notes = SeriesNotes(columns, bundle, candidates, today)
-    all_of_them = tuple(
-        msgspec.structs.replace(one, series_note=series_notes.note(one.anime_id))
-        for one in described(bundle, scorer, both)
-    )
-    found = all_of_them[: len(best.rows)]
+    both = Scored(np.concatenate((best.rows, continues.rows)), np.concatenate((best.score, continues.score)))
+    everything = tuple(described(bundle, scorer, both, series_notes))
+    found, following = everything[: len(best.rows)], everything[len(best.rows) :]
     informative = bundle.model.informative_rows_of(preferences.like)[1]
     notes = notes_on(
         user_list,
@@ -82,26 +78,23 @@ def recommend(
         notes.append("More like one of those titles can't be found: too few people we learnt from have watched it.")
     if len(found) < preferences.n:
         notes.append(shortage(len(found), removed))
-    return Recommendations(found, tuple(notes), scorer.personal, all_of_them[len(best.rows) :])
+    return Recommendations(found, tuple(notes), scorer.personal, following)
 
 
 def rank(user_list: UserList, bundle: ModelBundle, preferences: Preferences) -> Ranking:
     """Rank like `recommend`, without titles, reasons and notes; same arguments and errors."""
-    columns = ListColumns.of(user_list)
+    columns, facts = ListColumns.of(user_list), bundle.facts
     passed, removed = find_candidates(columns, bundle, preferences)
-    candidates = passed
     scorer = Scorer(bundle, columns.without(preferences.ignored), preferences)
-    following = np.zeros_like(candidates)
+    candidates, following = passed, np.zeros_like(passed)
     if preferences.franchise is not FranchiseRule.ALL:
-        facts = bundle.facts
-        watched = Watched.of(columns, facts.anime_index, preferences.hidden)
-        following = next_entries(watched, facts.series, candidates)
-        unrelated = preferences.franchise is FranchiseRule.UNRELATED
-        fresh = new_only(
-            watched, facts, candidates, scorer.prescore, unrelated=unrelated, asked=bool(preferences.types)
-        )
-        if more := int(np.count_nonzero(candidates & ~fresh)):
+        hidden_ids = np.array(preferences.hidden, dtype=np.int64)
+        seen, hidden = facts.anime_index.of(columns.seen_ids), facts.anime_index.of(hidden_ids)
+        dropped = facts.anime_index.of(columns.anime_ids[columns.dropped])
+        following = next_entries(seen, np.concatenate((dropped, hidden)), facts.series, passed)
+        unrelated, asked = preferences.franchise is FranchiseRule.UNRELATED, bool(preferences.types)
+        candidates = new_only(seen, hidden, facts, passed, scorer.prescore, unrelated=unrelated, asked=asked)
+        if more := int(np.count_nonzero(passed & ~candidates)):
             removed["series rules"] = more
-        candidates = fresh
     best, continues = scorer.best((candidates, following), preferences.n)
-    return Ranking(best, continues, removed, scorer, passed, columns)
+    return Ranking(best, continues, scorer, columns, passed, removed)

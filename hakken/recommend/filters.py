@@ -24,10 +24,9 @@ def candidates(columns: ListColumns, bundle: ModelBundle, preferences: Preferenc
     allowed = ~rows_among(bundle.model, columns.seen_ids)
     removed = {}
     for name, passes in _filters(columns, bundle, preferences):
-        if count := int(np.count_nonzero(allowed & ~passes)):
-            removed[name] = count
-        allowed = allowed & passes
-    return allowed, removed
+        removed[name] = int(np.count_nonzero(allowed & ~passes))
+        allowed &= passes
+    return allowed, {name: count for name, count in removed.items() if count}
 
 
 def rows_among(model: Model, anime_ids: Int64s) -> Mask:
@@ -66,15 +65,16 @@ def _filters(columns: ListColumns, bundle: ModelBundle, preferences: Preferences
 def _by_title(columns: ListColumns, model: Model, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
     if preferences.hidden:
         yield "hidden one by one", ~rows_among(model, np.array(preferences.hidden, dtype=np.int64))
-    if preferences.planned is not Planned.SHOW:
-        planned = rows_among(model, columns.anime_ids[columns.planned])
-        hide = preferences.planned is Planned.HIDE
-        yield ("planned titles hidden", ~planned) if hide else ("not planned", planned)
+    planned = rows_among(model, columns.anime_ids[columns.planned])
+    if preferences.planned is Planned.HIDE:
+        yield "planned titles hidden", ~planned
+    elif preferences.planned is Planned.ONLY:
+        yield "not planned", planned
 
 
 def _mask(kind: str, name: str, masks: Mapping[str, Mask]) -> Mask:
-    if name.lower() not in masks:
-        near = difflib.get_close_matches(name.lower(), masks, n=1)
-        hint = f"; did you mean {near[0]}?" if near else "."
-        raise BadOption(f'There is no {kind} "{name[:40]}"{hint}')
-    return masks[name.lower()]
+    if (mask := masks.get(name.lower())) is not None:
+        return mask
+    near = difflib.get_close_matches(name.lower(), masks, n=1)
+    hint = f"; did you mean {near[0]}?" if near else "."
+    raise BadOption(f'There is no {kind} "{name[:40]}"{hint}')

@@ -39,7 +39,7 @@ def notes_on(
         data_time: of the model, see `hakken.data_time`; None where it is unknown.
     """
     notes = []
-    taste = visitor.taste
+    taste, n_scored = visitor.taste, len(visitor.rows)
     instead = ALIKE if leaning else BY_PLANS if personal else POPULAR
     if not len(user_list):
         why = "Nothing on the list could be read" if user_list.skipped else "The list is empty"
@@ -48,14 +48,14 @@ def notes_on(
         notes.append(f"With what is left out, no watched title that we know is left of the list, {instead}")
     elif not taste.n_watched:
         notes.append(f"No watched title that we know was found on the list, {instead} Add a few that you have seen.")
-    elif not len(visitor.rows):
+    elif not n_scored:
         told = "watched or planned" if taste.planned.any() else "watched"
         notes.append(
             f"No title that we know has a score on the list, so these come from what was {told} alone, and the "
             "predicted ratings are nearly everyone's. Score a few titles for predictions of your own."
         )
-    elif len(visitor.rows) < FEW:
-        scored = counted(len(visitor.rows), "scored title", "scored titles")
+    elif n_scored < FEW:
+        scored = counted(n_scored, "scored title", "scored titles")
         notes.append(f"This rests on {scored}: with more, it will know you better.")
     if len(visitor.new):
         notes.append(new_titles(visitor.new.tolist(), catalogue, data_time))
@@ -94,21 +94,17 @@ def _first_named(anime: Sequence[Anime], count: int) -> str:
 
 def _came_out_after(anime: Anime, data_time: str) -> bool:
     """Whether it certainly did, by its season or, where that is unknown, its year."""
-    if anime.year is None:
-        return False
-    month = anime.first_month
-    began = f"{anime.year}-{month:02}" if month else str(anime.year)
-    return is_earlier(data_time, began)
+    month = f"-{anime.first_month:02}" if anime.first_month else ""
+    return anime.year is not None and is_earlier(data_time, f"{anime.year}{month}")
 
 
 def list_notes(user_list: UserList) -> list[str]:
     """Notes on how a list was read."""
-    notes = []
-    if user_list.skipped:
-        notes.append(f"{counted(user_list.skipped, 'entry', 'entries')} of the list could not be read and left out.")
-    if user_list.repeats:
-        notes.append(f"{counted(user_list.repeats, 'entry', 'entries')} repeated an anime: the last of each counts.")
-    return notes
+    said = {
+        "of the list could not be read and left out.": user_list.skipped,
+        "repeated an anime: the last of each counts.": user_list.repeats,
+    }
+    return [f"{counted(count, 'entry', 'entries')} {what}" for what, count in said.items() if count]
 
 
 def shortage(found: int, removed: Mapping[str, int]) -> str:

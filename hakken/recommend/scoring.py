@@ -21,10 +21,10 @@ import numpy as np
 from hakken.bundle import Mask, ModelBundle
 from hakken.model import ListColumns, Model, fold_in, predict, preference, top_n
 from hakken.model.arrays import Float64s, Int64s
-from hakken.model.prediction import IMPLICIT_RANGE, Neighbourhood, implicit_term, neighbour_term, neighbourhood
-from hakken.model.preference import Parts, Taste, parts_of
+from hakken.model.prediction import IMPLICIT_RANGE, baseline, implicit_term, neighbour_parts, neighbour_term
+from hakken.model.preference import Taste, parts_of
 from hakken.ratings import Order, Preferences
-from hakken.recommend.series_rules import Watched, order_factor
+from hakken.recommend.series_rules import order_factor
 
 SHORTLIST = 250
 """Least number of titles for which the full match is computed."""
@@ -46,26 +46,6 @@ class Scored(NamedTuple):
 
     rows: Int64s
     score: Float64s
-
-
-class Contributions(NamedTuple):
-    """What the entries of a visitor's list contribute to the scores of some titles, one element each.
-
-    Attributes:
-        title: `(n_parts,)` int64, position within the titles asked for; ascending.
-        entry: `(n_parts,)` int64, position within the visitor's taste.
-        amount: `(n_parts,)` float64, units of the score.
-        rest: `(n,)` float64, what no entry contributes: popularity, or the baseline.
-        neighbours: `(n,)` int64, how many scored entries the predicted rating is based on.
-        r_hat: `(n,)` float64, the predicted rating, neither rounded nor clipped, score points.
-    """
-
-    title: Int64s
-    entry: Int64s
-    amount: Float64s
-    rest: Float64s
-    neighbours: Int64s
-    r_hat: Float64s
 
 
 class Scorer:
@@ -96,14 +76,13 @@ class Scorer:
             if preferences.like:
                 self.taste = boosted_taste(model, self.visitor.taste, preferences.like)
                 liked = preference(model, self.taste)
-            watched = Watched.of(columns, bundle.facts.anime_index)
-            factor = order_factor(watched, bundle.facts.series, parameters.skipped, parameters.ahead)
+            seen, series = bundle.facts.anime_index.of(columns.seen_ids), bundle.facts.series
+            factor = order_factor(seen, series, parameters.skipped, parameters.ahead)
             factor *= model.standing
             if preferences.popularity:
                 factor *= np.exp(SLIDER * preferences.popularity * model.log_popularity)
             self._factor: Float64s = factor
-            self._everyone: Float64s = parameters.everyone * model.popularity
-            self.prescore = (liked + self._everyone) * factor
+            self.prescore = (liked + parameters.everyone * model.popularity) * factor
 
     @property
     def personal(self) -> bool:
@@ -118,58 +97,44 @@ class Scorer:
 
         All lists are scored together: much of the time of `neighbour_term` does not depend on the number of titles.
         """
+        # Ascending, so that of equal scores the lower row comes first.
         if self._order is Order.PREDICTED_RATING:
             shortlists = [np.flatnonzero(candidates) for candidates in lists]
-        else:  # ascending, so that of equal scores the lower row comes first
-            shortlists = [np.sort(top_n(self.prescore, one, max(SHORTLIST, 5 * n))) for one in lists]
-        scores = np.split(self._score(np.concatenate(shortlists)), np.cumsum([len(rows) for rows in shortlists])[:-1])
-        best = [top_n(score, np.ones(len(score), dtype=np.bool_), n) for score in scores]
-        return [Scored(rows[at], score[at]) for rows, score, at in zip(shortlists, scores, best, strict=True)]
-
-    def _score(self, rows: Int64s) -> Float64s:
-        if self._order is Order.PREDICTED_RATING:
-            return predict(self._model, self.visitor, rows, self._wanted)
-        pull = self._model.manifest.parameters.pull
-        matches: Float64s = self.prescore[rows] * np.exp(pull * neighbour_term(self._model, self.visitor, rows))
-        return matches
-
-    def contributions(self, rows: Int64s) -> Contributions:
-        """Split the scores of some titles; the amounts of each title and its rest add up to its score."""
-        model, n = self._model, len(rows)
-        near = neighbourhood(model, self.visitor, rows)
-        parts = parts_of(model, self.taste, rows)
-        say = np.bincount(near.title, near.amount, minlength=n)
-        r_hat = near.baseline + say + implicit_term(model, self.visitor, self._wanted[rows])
-        spoke = np.bincount(near.title, minlength=n)
-        if self._order is Order.PREDICTED_RATING:
-            parts, rest = self._parts_of_rating(near, parts)
+            scores = predict(self._model, self.visitor, np.concatenate(shortlists), self._wanted)
         else:
-            factor = self._factor[rows] * np.exp(model.manifest.parameters.pull * say)
-            parts, rest = parts._replace(amount=parts.amount * factor[parts.title]), self._everyone[rows] * factor
-        return Contributions(parts.title, parts.entry, parts.amount, rest, spoke, r_hat)
+            shortlists = [np.sort(top_n(self.prescore, one, max(SHORTLIST, 5 * n))) for one in lists]
+            rows, pull = np.concatenate(shortlists), self._model.manifest.parameters.pull
+            scores = self.prescore[rows] * np.exp(pull * neighbour_term(self._model, self.visitor, rows))
+        of_each = np.split(scores, np.cumsum([len(rows) for rows in shortlists])[:-1])
+        best = [top_n(score, np.ones(len(score), dtype=np.bool_), n) for score in of_each]
+        return [Scored(rows[at], score[at]) for rows, score, at in zip(shortlists, of_each, best, strict=True)]
 
-    def _parts_of_rating(self, near: Neighbourhood, parts: Parts) -> tuple[Parts, Float64s]:
-        """Parts and rest of predicted ratings, to which an entry may contribute by its score and by being watched."""
-        model, taste, n = self._model, self.visitor.taste, len(near.baseline)
-        # A preference outside the range is clipped: all its parts are scaled by the same factor.
-        total = np.bincount(parts.title, parts.amount, minlength=n)
-        cut = np.divide(total.clip(*IMPLICIT_RANGE), total, out=np.ones(n), where=total != 0)
-        slope = model.manifest.parameters.implicit_slope if taste.n_watched else 0.0
-        watching = parts.amount * cut[parts.title] * slope
-        position = np.full(model.n_items, -1)
-        position[taste.rows] = np.arange(len(taste.rows))
-        entry = position[self.visitor.rows[near.rated]]
-        listed = entry >= 0
-        # A scored title that is only planned may be missing from the taste: its contribution goes to the rest.
-        planned = np.bincount(near.title[~listed], near.amount[~listed], minlength=n)
-        rest = near.baseline + planned + implicit_term(model, self.visitor, np.zeros(n))
-        titles = np.concatenate((parts.title, near.title[listed]))
-        entries = np.concatenate((parts.entry, entry[listed]))
-        amounts = np.concatenate((watching, near.amount[listed]))
-        width = max(1, len(taste.rows))
-        both, which = np.unique(titles * width + entries, return_inverse=True)
-        amount = np.bincount(which, amounts, minlength=len(both)).astype(np.float64)
-        return Parts(both % width, both // width, amount), rest
+    def shares(self, rows: Int64s) -> tuple[Float64s, Float64s, Int64s]:
+        """Split the scores of some titles, `(n,)` inner indices, into what the entries of the taste contribute.
+
+        Returns:
+            `(n, n_entries)` float64, in units of the score, the rest of which is popularity, or the baseline;
+            `(n,)` float64, r_hat, neither rounded nor clipped; `(n,)` int64, how many scored entries it is based on.
+        """
+        model, visitor, n = self._model, self.visitor, len(rows)
+        parameters = model.manifest.parameters
+        title, rated, amount = neighbour_parts(model, visitor, rows)
+        say = np.bincount(title, amount, minlength=n)
+        r_hat = baseline(model, visitor, rows) + say + implicit_term(model, visitor, self._wanted[rows])
+        shares = parts_of(model, self.taste, rows)
+        if self._order is Order.MATCH:
+            shares *= (self._factor[rows] * np.exp(parameters.pull * say))[:, np.newaxis]
+        else:  # an entry may contribute by being watched and by its score
+            # A preference outside the range is clipped: all its parts are scaled by the same factor.
+            total = shares.sum(axis=1)
+            cut = np.divide(total.clip(*IMPLICIT_RANGE), total, out=np.ones(n), where=total != 0)
+            shares *= (cut * (parameters.implicit_slope if visitor.taste.n_watched else 0.0))[:, np.newaxis]
+            position = np.full(model.n_items, -1)
+            position[self.taste.rows] = np.arange(len(self.taste.rows))
+            entry = position[visitor.rows[rated]]
+            listed = entry >= 0  # a scored title that is only planned may be missing from the taste
+            shares[title[listed], entry[listed]] += amount[listed]
+        return shares, r_hat, np.bincount(title, minlength=n)
 
 
 def boosted_taste(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste:
@@ -190,10 +155,9 @@ def boosted_taste(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste
     new = wanted[~np.isin(wanted, taste.rows)]
     boosted = Taste(
         np.concatenate((taste.rows, new)),
-        np.concatenate((taste.scores, np.zeros(len(new), dtype=np.int64))),
+        np.concatenate((taste.scores, np.zeros_like(new))),
         np.concatenate((taste.liking, np.zeros(len(new)))),
         np.concatenate((taste.planned, np.ones(len(new), dtype=np.bool_))),
     )
-    boost = max(MIN_BOOST, BOOST * float(taste.liking.clip(0).sum()))
-    boosted.liking[np.isin(boosted.rows, wanted)] += boost
+    boosted.liking[np.isin(boosted.rows, wanted)] += max(MIN_BOOST, BOOST * float(taste.liking.clip(0).sum()))
     return boosted

@@ -10,6 +10,7 @@ from hakken.bundle import Mask, ModelBundle
 from hakken.catalogue import Anime
 from hakken.data_time import in_words
 from hakken.model import ListColumns
+from hakken.model.arrays import look_up
 from hakken.series.title_parts import ParsedTitle
 
 SHOWS = frozenset(("TV", "ONA"))
@@ -31,15 +32,11 @@ class SeriesNotes:
     """
 
     def __init__(self, columns: ListColumns, bundle: ModelBundle, candidates: Mask, today: date | None) -> None:
-        self._bundle = bundle
-        self._catalogue = bundle.catalogue
-        self._candidates = candidates
-        self._today = today
+        self._model, self._catalogue = bundle.model, bundle.catalogue
+        self._candidates, self._today = candidates, today
         facts = self._catalogue.columns
         # Seen entries, those that name a series best first: not dropped, first of their series, with the most members.
-        listed = np.searchsorted(facts.ids, columns.anime_ids)
-        listed[listed == len(facts.ids)] = 0
-        known = (facts.ids[listed] == columns.anime_ids) if len(facts.ids) else np.zeros(len(listed), dtype=np.bool_)
+        listed, known = look_up(facts.ids, columns.anime_ids)
         seen, dropped = (column[known & ~columns.planned] for column in (listed, columns.dropped))
         later = facts.series[seen] != facts.ids[seen]
         seen = seen[np.lexsort((-facts.members[seen], later, dropped))]
@@ -63,32 +60,23 @@ class SeriesNotes:
 
     def _continued(self, anime: Anime, series: int) -> str | None:
         """The part of a begun series that a title is or, where that is only likely, what it continues."""
-        entries = self._catalogue.series.get(series, ())
+        entries, seen = self._catalogue.series.get(series, ()), self._seen_of[series]
         position = entries.index(anime.anime_id) + 1 if anime.anime_id in entries else 0
         if not anime.probable and series in self._surely_begun:
             return self._counted(anime, position, entries) if position and len(entries) > 1 else None
-        seen = self._seen_of[series]
         before = [one for one in entries[: max(position - 1, 0)] if one in seen]
-        if before:
-            return self._naming("Probably continues", before[-1])
-        return self._naming("Probably belongs with", seen[0])
+        return self._naming(*(("Probably continues", before[-1]) if before else ("Probably belongs with", seen[0])))
 
     def _counted(self, anime: Anime, position: int, entries: Sequence[int]) -> str:
         """The number of a main entry; entries are called seasons only where no title numbers them differently."""
-        others = (self._catalogue[one] for one in entries)
-        if anime.type == "Movie" and all(one.type == "Movie" for one in others):
-            word = "Film"
-        elif (
-            anime.type in SHOWS
-            and _numbers_itself(anime.title, position)
-            and all(
-                one.type in SHOWS and _numbers_itself(one.title, at) is not False
-                for at, one in enumerate(others, start=1)
+        word, others = "Part", (self._catalogue[one] for one in entries)
+        if anime.type == "Movie":
+            word = "Film" if all(one.type == "Movie" for one in others) else word
+        elif anime.type in SHOWS and _numbers_itself(anime.title, position):
+            numbered = (
+                one.type in SHOWS and _numbers_itself(one.title, at) is not False for at, one in enumerate(others, 1)
             )
-        ):
-            word = "Season"
-        else:
-            word = "Part"
+            word = "Season" if all(numbered) else word
         return f"{word} {position} of {len(entries)}."
 
     def _new(self, anime: Anime, series: int) -> list[str | None]:
@@ -106,7 +94,7 @@ class SeriesNotes:
 
     def _why_not(self, anime_id: int) -> str:
         """Why a title is not recommended itself; empty where it may be."""
-        [row], [known] = self._bundle.model.rows_of([anime_id])
+        [row], [known] = self._model.rows_of([anime_id])
         if not known:
             return ", of which too little is known to recommend it"
         return "" if self._candidates[row] else ", which the filters leave out"

@@ -1,39 +1,16 @@
-"""Series rules: one title of each series that is new to the visitor, and the next entries of series they began."""
+"""Series rules: one title of each series that is new to the visitor, and the next entries of series they began.
 
-from typing import NamedTuple, Self
+Anime that were seen, dropped or hidden are given as positions in `hakken.bundle.AnimeIndex`, int64.
+"""
 
 import numpy as np
 
-from hakken.bundle import AnimeIndex, Facts, Mask, SeriesIndex, firsts
-from hakken.model import ListColumns
+from hakken.bundle import Facts, Mask, SeriesIndex, firsts
 from hakken.model.arrays import Float64s, Int64s
 
 
-class Watched(NamedTuple):
-    """What a visitor has seen, as positions in `hakken.bundle.AnimeIndex`.
-
-    Attributes:
-        seen: `(n_seen,)` int64.
-        dropped: `(n_dropped,)` int64, those of them that were dropped.
-        hidden: `(n_hidden,)` int64, titles that must not be recommended.
-    """
-
-    seen: Int64s
-    dropped: Int64s
-    hidden: Int64s
-
-    @classmethod
-    def of(cls, columns: ListColumns, index: AnimeIndex, hidden: tuple[int, ...] = ()) -> Self:
-        """Look up a list's anime and hidden ids."""
-        return cls(
-            index.of(columns.seen_ids),
-            index.of(columns.anime_ids[columns.dropped]),
-            index.of(np.array(hidden, dtype=np.int64)),
-        )
-
-
 def new_only(
-    watched: Watched, facts: Facts, candidates: Mask, scores: Float64s, *, unrelated: bool, asked: bool
+    seen: Int64s, hidden: Int64s, facts: Facts, candidates: Mask, scores: Float64s, *, unrelated: bool, asked: bool
 ) -> Mask:
     """Keep the candidates that are first in a series that is new to the visitor.
 
@@ -41,7 +18,8 @@ def new_only(
     one. A series with a hidden title is left out, or its next title would appear instead of the hidden one.
 
     Args:
-        watched: what the visitor has seen.
+        seen: `(n_seen,)`, what the visitor has seen.
+        hidden: `(n_hidden,)`, titles that must not be recommended.
         facts: series, stories and universes.
         candidates: `(n_items,)`.
         scores: `(n_items,)`, by which the best is chosen.
@@ -49,14 +27,14 @@ def new_only(
         asked: types were chosen, so that specials, recaps and the like may be recommended.
     """
     series, stories, universes = facts.series, facts.stories, facts.universes
-    begun = series.any_of(watched.seen) | series.any_of(watched.hidden)
+    begun = series.any_of(seen) | series.any_of(hidden)
     rows = series.first_rows(candidates if asked else candidates & ~facts.beside, ~begun)
-    known = universes.any_of(watched.seen)[universes.of_row[rows]]
+    known = universes.any_of(seen)[universes.of_row[rows]]
     if unrelated:
         rows = _best(rows[~known], universes, scores)
     else:
         # A retelling of a known story may be recommended, but not a lone film, which would only shorten it.
-        retold = stories.any_of(watched.seen)[stories.of_row[rows]] & facts.lone_films[rows]
+        retold = stories.any_of(seen)[stories.of_row[rows]] & facts.lone_films[rows]
         rows, known = rows[~retold], known[~retold]
         rows = _best(np.concatenate((_best(rows[known], universes, scores), rows[~known])), stories, scores)
     chosen = np.zeros_like(candidates)
@@ -73,28 +51,26 @@ def _best(rows: Int64s, groups: SeriesIndex, scores: Float64s) -> Int64s:
     return np.concatenate((rows[~crowded], several[firsts(groups.of_row[several])]))
 
 
-def next_entries(watched: Watched, groups: SeriesIndex, candidates: Mask) -> Mask:
+def next_entries(seen: Int64s, stopped: Int64s, groups: SeriesIndex, candidates: Mask) -> Mask:
     """Keep, of the candidates, `(n_items,)`, the next unseen main entry of each begun group.
 
-    A group of which an entry was dropped, or is hidden, is not continued.
+    A group of which an entry is `stopped`, dropped or hidden, is not continued.
     """
-    stopped = groups.any_of(watched.dropped) | groups.any_of(watched.hidden)
-    rows = groups.next_rows(watched.seen, groups.any_of(watched.seen) & ~stopped)
     chosen = np.zeros_like(candidates)
-    chosen[rows] = True
+    chosen[groups.next_rows(seen, groups.any_of(seen) & ~groups.any_of(stopped))] = True
     return chosen & candidates
 
 
-def order_factor(watched: Watched, series: SeriesIndex, skipped: float, ahead: float) -> Float64s:
+def order_factor(seen: Int64s, series: SeriesIndex, skipped: float, ahead: float) -> Float64s:
     """order_ui: the factor of the watching order on each title's match, `(n_items,)` float64: 1, `skipped` or `ahead`.
 
     Args:
-        watched: what the visitor has seen.
+        seen: `(n_seen,)`, what the visitor has seen.
         series: groups and watching order.
         skipped: factor for an entry of which a later one was seen.
         ahead: factor for an entry, not the first, of a series of which nothing was seen.
     """
-    unbegun = ~series.any_of(watched.seen)
-    factor = np.where(unbegun[series.of_row] & series.comes_later, ahead, 1.0)
-    factor[series.part_of_row < series.last_part(watched.seen)[series.of_row]] = skipped
+    unbegun = ~series.any_of(seen)
+    factor = np.where(unbegun[series.of_row] & (series.part_of_row > 1), ahead, 1.0)
+    factor[series.part_of_row < series.last_part(seen)[series.of_row]] = skipped
     return factor

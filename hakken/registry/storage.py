@@ -1,22 +1,25 @@
 """Where models are published: the interface of an object store, and a directory as one.
 
 Objects have names such as `versions/V/b_i.npy`. This module only moves bytes; `hakken.registry.publish` and
-`hakken.registry.fetch` know what a version is. The other store, a bucket, is in `create_gcs_local_file`.
+`hakken.registry.sync` know what a version is. The other store, a bucket, is in `create_gcs_local_file`.
 """
 
+import io
 import os
 import shutil
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol, Self
+from typing import IO, NamedTuple, Protocol, Self, cast
 from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock, Timeout
 
 from hakken.errors import ArtefactCorrupt, PublishedMeanwhile, StorageError
-from hakken.files import is_file, written_whole
-from hakken.model.store import describe_file
+from hakken.files import written_whole
+from hakken.model.store import MAX_SMALL_BYTES, describe_file
 
 BUCKET_SCHEME = "gs://"
 FILE_SCHEME = "file://"
@@ -24,6 +27,8 @@ READ_ONLY = 0o444
 LOCK_NAME = ".lock"
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for another publisher, who holds the lock for milliseconds."""
+GRACE_SECONDS, MIN_BYTES_PER_SECOND = 60.0, 50_000.0
+"""A download may take this many seconds, plus its size at this rate; a slower one is given up for now."""
 
 
 class Checksum(NamedTuple):
@@ -43,14 +48,14 @@ class ObjectStore(Protocol):
         """A token that changes whenever the object is written; None where there is no object. Reads no content."""
 
     def read(self, name: str) -> bytes | None:
-        """A small object's content; None where there is no object."""
-
-    def download(self, name: str, into: IO[bytes], start: int) -> None:
-        """Write an object's content to a file, from byte `start` on.
+        """A small object's content; None where there is no object.
 
         Raises:
-            ArtefactCorrupt: there is no such object.
+            ArtefactCorrupt: it is larger than `MAX_SMALL_BYTES`.
         """
+
+    def download(self, name: str, into: IO[bytes]) -> bool:
+        """Write an object's content to a file; False where there is no object."""
 
     def checksum(self, name: str) -> Checksum | None:
         """An object's checksum; None where there is no object."""
@@ -67,6 +72,68 @@ class ObjectStore(Protocol):
         Raises:
             PublishedMeanwhile: its generation has changed.
         """
+
+
+class LimitedWriter:
+    """A file that takes only so many bytes, and only for so long; no object is trusted to end."""
+
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        self._file = file
+        self._left = most
+        self._end = time.monotonic() + GRACE_SECONDS + most / MIN_BYTES_PER_SECOND
+        self._failure: Exception | None = None
+
+    def fill(self, remote: ObjectStore, name: str) -> bool:
+        """Download an object; what is beyond the limit is left. False where there is no object.
+
+        Raises:
+            StorageError: the store can't be used or is too slow.
+            OSError: the file can't be written.
+        """
+        try:
+            return remote.download(name, cast("IO[bytes]", self))
+        except _Aborted:
+            if self._failure:
+                raise self._failure from None
+            return True
+
+    @property
+    def overflowed(self) -> bool:
+        """Whether more came than the limit."""
+        return self._left < 0
+
+    def write(self, chunk: bytes) -> int:
+        """Write a chunk.
+
+        Raises:
+            _Aborted: it is too much or too late, or the file can't be written.
+        """
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise _Aborted
+        if time.monotonic() > self._end:
+            self._failure = StorageError("The model comes too slowly, and is left for later.")
+            raise _Aborted
+        try:
+            return self._file.write(chunk)
+        except OSError as error:
+            self._failure = error
+            raise _Aborted from error
+
+
+class _Aborted(Exception):
+    """The writer takes no more. No store or client mistakes this for a failure of its own."""
+
+
+def read_small(remote: ObjectStore, name: str) -> bytes | None:
+    """A small object's content, as `ObjectStore.read`."""
+    content = io.BytesIO()
+    into = LimitedWriter(content, MAX_SMALL_BYTES)
+    if not into.fill(remote, name):
+        return None
+    if into.overflowed:
+        raise ArtefactCorrupt(f"{name} at {remote} has more than {MAX_SMALL_BYTES:,} bytes, as no model's.", name)
+    return content.getvalue()
 
 
 class DirectoryStore:
@@ -100,27 +167,29 @@ class DirectoryStore:
         return str(self._root)
 
     def generation(self, name: str) -> str | None:
-        """Inode, size and modification time: files are replaced, never written to, so each gets a new inode."""
+        """Inode, size and modification time: files are replaced, never written to, so each gets a new inode.
+
+        A pipe or a device is no object: it may have no end.
+        """
         with self._storage_errors("read"):
             try:
-                stat = (self._root / name).stat()
+                found = (self._root / name).stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
-            return f"{stat.st_ino}-{stat.st_size}-{stat.st_mtime_ns}"
+            return f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}" if stat.S_ISREG(found.st_mode) else None
 
     def read(self, name: str) -> bytes | None:
         """See `ObjectStore`."""
-        with self._storage_errors("read"):
-            return (self._root / name).read_bytes() if is_file(self._root / name) else None
+        return read_small(self, name)
 
-    def download(self, name: str, into: IO[bytes], start: int) -> None:
+    def download(self, name: str, into: IO[bytes]) -> bool:
         """See `ObjectStore`."""
         # `generation` tells a disk that can't be read just now from a missing file.
         if self.generation(name) is None:
-            raise ArtefactCorrupt(f"The model at {self} lacks {name}, which its manifest names.", name)
+            return False
         with self._storage_errors("read"), (self._root / name).open("rb") as file:
-            file.seek(start)
             shutil.copyfileobj(file, into)
+        return True
 
     def checksum(self, name: str) -> Checksum | None:
         """Size and sha256."""
@@ -161,3 +230,17 @@ class DirectoryStore:
             yield
         except OSError as error:
             raise StorageError(f"{self} can't be {done}: {error.strerror or error}.") from error
+
+
+def open_store(address: str) -> ObjectStore:
+    """The object store at an address: `gs://bucket/prefix`, a directory, or its `file://` address.
+
+    Raises:
+        StorageError: the address is invalid, or the bucket can't be used.
+    """
+    if not address.startswith(BUCKET_SCHEME):
+        return DirectoryStore.at(address)
+    # Google's client takes half a second to load, which a model on disk should not wait for.
+    from create_gcs_local_file import Bucket  # noqa: PLC0415  # takes 0.5 s to load
+
+    return Bucket(address)

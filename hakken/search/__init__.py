@@ -11,7 +11,6 @@ from enum import Enum
 from itertools import chain
 
 import numpy as np
-import numpy.typing as npt
 
 from hakken.catalogue import Anime, Catalogue
 from hakken.model.arrays import Float64s, Int32s, Int64s
@@ -138,9 +137,11 @@ class Titles:
             yield Match.PHRASE, self._words.having(last)
             return
         held = np.ones(len(self._names), dtype=np.bool_)
-        for word in others:
-            held &= self._mask(self._with_prefix(word) if len(word) >= MIN_PREFIX else self._words.having(word))
-        held &= self._mask(self._with_prefix(last))
+        for at, word in enumerate((*others, last)):
+            may_go_on = len(word) >= MIN_PREFIX or at == len(others)
+            having = np.zeros_like(held)
+            having[self._with_prefix(word) if may_go_on else self._words.having(word)] = True
+            held &= having
         found = np.flatnonzero(held).astype(np.int32)
         names = [f" {self._names[index]} " for index in found.tolist()]
         begun = np.array([f" {words}" in name for name in names], dtype=np.bool_)
@@ -153,11 +154,6 @@ class Titles:
     def _with_prefix(self, word: str) -> Int32s:
         """The names that have a word that begins with this one; a number must be complete."""
         return self._words.having(word) if word.isdigit() else self._words.having_prefix(word)
-
-    def _mask(self, names: Int32s) -> npt.NDArray[np.bool_]:
-        mask = np.zeros(len(self._names), dtype=np.bool_)
-        mask[names] = True
-        return mask
 
     def _fuzzy(self, words: str) -> Float64s:
         """Score of each title's names where the query may have typos: `(n_titles,)`, negative or `NO_MATCH`.

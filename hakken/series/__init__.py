@@ -49,23 +49,23 @@ def _grouped(anime: Mapping[int, Anime], known: Collection[Relation]) -> Iterabl
     told = EntryRelations.of(known, anime)
     result: dict[int, Anime] = {}
     for members in _members(found.series):
-        series = order_entries([anime[one] for one in members], titles, told)
-        begin = series.main[0]
-        parts = {anime_id: part for part, anime_id in enumerate(series.main, start=1)}
+        main, kinds = order_entries([anime[one] for one in members], titles, told)
+        series, parts = (main[0], {one: part for part, one in enumerate(main, 1)}) if len(members) > 1 else (None, {})
         for one in members:
             result[one] = msgspec.structs.replace(
                 anime[one],
-                series=begin if len(members) > 1 else None,
-                part=parts.get(one) if len(members) > 1 else None,
-                kind=series.parts[one],
-                probable=found.certain[one] != found.certain[begin],
+                series=series,
+                part=parts.get(one),
+                kind=kinds[one],
+                probable=found.certain[one] != found.certain[main[0]],
                 story=None,
                 universe=None,
             )
     for name, group_of in (("story", found.story), ("universe", found.universe)):
         for members in _members(group_of):
-            first = min({result[one].series or one for one in members}, key=lambda one: (anime[one].year or 9999, one))
-            if len({result[one].series or one for one in members}) > 1:
+            begins = {result[one].series or one for one in members}
+            if len(begins) > 1:
+                first = min(begins, key=lambda one: (anime[one].year or 9999, one))
                 for one in members:
                     result[one] = msgspec.structs.replace(result[one], **{name: first})
     return result.values()

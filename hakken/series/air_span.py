@@ -23,7 +23,7 @@ class AirSpan:
         ordered: whether it certainly has, or is, a sequel.
     """
 
-    def __init__(self, anime: Anime, *, related: bool, ordered: bool) -> None:
+    def __init__(self, anime: Anime, *, related: bool = False, ordered: bool = False) -> None:
         self.has_show = is_show(anime)
         self.related, self.ordered = related, ordered
         self.first, self.last = anime.year, anime.year

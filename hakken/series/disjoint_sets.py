@@ -46,6 +46,11 @@ class DisjointSets:
         self._separate[self.root(one)].add(other)
         self._separate[self.root(other)].add(one)
 
+    def separate_unless_joined(self, one: int, other: int) -> None:
+        """Record the same of two sets that are not one already."""
+        if self.root(one) != self.root(other):
+            self.separate(one, other)
+
     def are_separate(self, one: int, other: int) -> bool:
         """Whether two sets must stay separate."""
         one, other = self.root(one), self.root(other)

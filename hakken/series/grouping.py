@@ -13,9 +13,7 @@ number, or has all of it as a prefix and the two are similar; a film, OVA or spe
 The thresholds were tuned on well-known series of 2000 to 2026 (`tests/unit/series_pairs.csv`).
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from hakken.catalogue import Anime
@@ -31,7 +29,7 @@ from hakken.series.relations import (
     Relation,
     parents,
 )
-from hakken.series.similarity import Closeness, TitleLink, genres_in_common, tags_in_common
+from hakken.series.similarity import Closeness, Pair, genres_in_common, tags_in_common
 from hakken.series.title_parts import ParsedTitle
 
 SPIN_OFF_WORDS = frozenset(("gaiden", "alternative", "alternate", "vigilante", "vigilantes", "generations"))
@@ -77,7 +75,7 @@ def find_groups(
     anime: Mapping[int, Anime],
     titles: Mapping[int, ParsedTitle],
     relations: Collection[Relation],
-    links: Iterable[TitleLink],
+    links: Mapping[Pair, Closeness],
 ) -> Groups:
     """Group anime.
 
@@ -88,16 +86,16 @@ def find_groups(
         links: by their titles.
     """
     grouping = _Grouping(anime, titles, relations, links)
-    grouping.join_by_relations()
-    grouping.join_by_titles(Closeness.SAME, Closeness.COUNTED)
+    spans = grouping.join_by_relations()
+    grouping.join_by_titles(spans, Closeness.SAME, Closeness.COUNTED)
     certain = grouping.series.roots(anime)
-    grouping.join_by_titles(Closeness.BEGUN)
-    grouping.join_by_titles(Closeness.LOOSE)
+    grouping.join_by_titles(spans, Closeness.BEGUN)
+    grouping.join_by_titles(spans, Closeness.LOOSE)
     grouping.join_of_one_name()
     series = grouping.series.roots(anime)
     wider = DisjointSets()
-    for anime_id, root in series.items():
-        wider.join(anime_id, root)
+    for pair in series.items():
+        wider.join(*pair)
     grouping.join_stories(wider)
     story = wider.roots(anime)
     grouping.join_universes(wider)
@@ -112,195 +110,178 @@ class _Grouping:
         anime: Mapping[int, Anime],
         titles: Mapping[int, ParsedTitle],
         relations: Collection[Relation],
-        links: Iterable[TitleLink],
+        links: Mapping[Pair, Closeness],
     ) -> None:
         self._anime = anime
-        self._relations = sorted({*relations}, key=_relation_order)
+        # In an order that does not depend on the one given; what a site tells comes first.
+        self._relations = sorted({*relations}, key=lambda one: (*one[:3], -(one.confidence or 2.0)))
         self._titles = {anime_id: titles[anime_id] for anime_id, its in anime.items() if is_show(its)}
-        self._links = sorted(map(self._with_beside, links), key=self._link_order)
-        self._closely_linked: defaultdict[int, set[int]] = defaultdict(set)
-        for link in self._links:
-            if link.closeness < Closeness.LOOSE:
-                self._closely_linked[link.one].add(link.other)
-                self._closely_linked[link.other].add(link.one)
-        self._linked_pairs = {pair for link in self._links for pair in ((link.one, link.other), (link.other, link.one))}
-        self._linked = {anime_id for anime_id, _ in self._linked_pairs}
-        self._joined: set[TitleLink] = set()
-        sequels = [one for one in self._relations if one.word in IN_ORDER and self._is_sure(one)]
-        self._related = {anime_id for one in relations for anime_id in (one.anime_id, one.related_id)}
-        self._ordered = {anime_id for one in sequels for anime_id in (one.anime_id, one.related_id)}
+        marked = ((pair, self._or_beside(pair, closeness)) for pair, closeness in links.items())
+        self._links = dict(sorted(marked, key=self._link_order))
+        self._linked = {anime_id for pair in self._links for anime_id in pair}
+        self._joined: set[Pair] = set()
         self.series = DisjointSets()
 
-    def join_by_relations(self) -> None:
-        """Join what relations put in one series, and separate what they put in several, and remakes."""
+    def join_by_relations(self) -> dict[int, AirSpan]:
+        """Join what relations put in one series, and separate what they put in several, and remakes.
+
+        Returns:
+            The span of each set, by its root.
+        """
         series = self.series
         for one in self._relations:
             if one.separates:
-                series.separate(one.anime_id, one.related_id)
+                series.separate(*one.pair)
         for one in sorted((one for one in self._relations if one.is_within_series), key=self._doubt):
-            pair = (one.anime_id, one.related_id)
-            if self._is_sure(one) or (self._is_likely(one) and self._allows(*pair)):
-                series.join(*pair)
-            elif one.word in IN_ORDER and self._are_shows(*pair) and series.root(pair[0]) != series.root(pair[1]):
-                series.separate(*pair)
-        for link in self._links:
-            if self._is_remade(link) and series.root(link.one) != series.root(link.other):
-                series.separate(link.one, link.other)
-
-    def join_by_titles(self, *closeness: Closeness) -> None:
-        """Join what is linked closely enough by titles and came out soon enough after each other."""
-        spans = self._spans
-        for link in (link for link in self._links if link.closeness in closeness):
-            one, other = self.series.root(link.one), self.series.root(link.other)
-            if one == other or self.series.are_separate(one, other):
-                continue
-            span, of_other = spans[one], spans[other]
-            if self._have_shows(one, other) and not self._are_shows(link.one, link.other):
-                continue  # a film named after one show does not join it with another
-            if span.years_to(of_other) <= self._most_years(link, span, of_other):
-                span.add(of_other)
-                spans[self.series.join(one, other)] = span
-                self._joined.add(link)
-
-    @cached_property
-    def _spans(self) -> dict[int, AirSpan]:
-        """The span of each set, by its root: computed after joining by relations, then updated."""
+            if self._is_sure(one) or (self._is_likely(one) and self._allows(*one.pair)):
+                series.join(*one.pair)
+            elif one.word in IN_ORDER and self._are_shows(*one.pair):
+                series.separate_unless_joined(*one.pair)
+        for pair in filter(self._is_remade, self._links):
+            series.separate_unless_joined(*pair)
+        related = {anime_id for one in self._relations for anime_id in one.pair}
+        sequels = (one for one in self._relations if one.word in IN_ORDER and self._is_sure(one))
+        ordered = {anime_id for one in sequels for anime_id in one.pair}
         spans: dict[int, AirSpan] = {}
         for anime_id, its in self._anime.items():
-            span = AirSpan(its, related=anime_id in self._related, ordered=anime_id in self._ordered)
-            root = self.series.root(anime_id)
-            if root in spans:
-                spans[root].add(span)
-            else:
-                spans[root] = span
+            span = AirSpan(its, related=anime_id in related, ordered=anime_id in ordered)
+            if (known := spans.setdefault(series.root(anime_id), span)) is not span:
+                known.add(span)
         return spans
+
+    def join_by_titles(self, spans: dict[int, AirSpan], *chosen: Closeness) -> None:
+        """Join what is linked closely enough by titles and came out soon enough after each other; updates `spans`."""
+        for pair in [pair for pair, closeness in self._links.items() if closeness in chosen]:
+            one, other = map(self.series.root, pair)
+            if one == other or self.series.are_separate(one, other):
+                continue
+            if self._have_shows(one, other) and not self._are_shows(*pair):
+                continue  # a film named after one show does not join it with another
+            span, of_other = spans[one], spans[other]
+            if span.years_to(of_other) <= self._most_years(pair, span, of_other):
+                span.add(of_other)
+                spans[self.series.join(one, other)] = span
+                self._joined.add(pair)
 
     def join_of_one_name(self) -> None:
         """Join specials, films and the like to what has the same name by an inferred relation."""
         for one in self._relations:
-            pair = (one.anime_id, one.related_id)
+            pair = one.pair
             if one.is_of_one_name and self._are_known(*pair) and not self._have_shows(*pair) and self._agrees(*pair):
                 years = [year for anime_id in pair if (year := self._anime[anime_id].year)]
                 if not self.series.are_separate(*pair) and (not years or max(years) - min(years) <= MAX_GAP):
                     self.series.join(*pair)
 
-    def _agrees(self, one: int, other: int) -> bool:
+    def _agrees(self, *pair: int) -> bool:
         """Whether titles link the two, or link what is no show of the two to nothing."""
-        return (one, other) in self._linked_pairs or self._linked.isdisjoint({one, other} - self._titles.keys())
+        return self._closeness(*pair) < Closeness.NONE or self._linked.isdisjoint({*pair} - self._titles.keys())
 
     def join_stories(self, wider: DisjointSets) -> None:
         """Join retellings."""
         for one in self._relations:
-            pair = (one.anime_id, one.related_id)
-            if one.word in RETELLINGS or (one.is_of_one_name and self._are_shows(*pair)):
-                wider.join(*pair)
-        for link in self._links:
-            pair = (link.one, link.other)
-            is_close = link.closeness < Closeness.LOOSE and self._are_shows(*pair)
-            if self._is_remade(link) or (is_close and tags_in_common(*map(self._anime.__getitem__, pair)) >= SAME_TAGS):
+            if one.word in RETELLINGS or (one.is_of_one_name and self._are_shows(*one.pair)):
+                wider.join(*one.pair)
+        for pair, closeness in self._links.items():
+            close = closeness < Closeness.LOOSE and self._are_shows(*pair)
+            if close and (self._is_remade(pair) or tags_in_common(*map(self._anime.__getitem__, pair)) >= SAME_TAGS):
                 wider.join(*pair)
 
     def join_universes(self, wider: DisjointSets) -> None:
         """Join what is directly related otherwise: a title that two universes share does not join them."""
-        known = [one for one in self._relations if self._are_known(one.anime_id, one.related_id)]
+        known = [one for one in self._relations if self._are_known(*one.pair)]
         between = {child for child, of in parents(known).items() if len({self.series.root(one) for one in of}) > 1}
         between |= {anime_id for anime_id, its in self._anime.items() if its.type in SHARED_TYPES}
-        pairs = [(one.anime_id, one.related_id) for one in known if self._is_of_universe(one)]
-        for pair in pairs + [(link.one, link.other) for link in self._links if link not in self._joined]:
+        related = [one.pair for one in known if self._is_of_universe(one)]
+        for pair in related + [pair for pair in self._links if pair not in self._joined]:
             if all(anime_id not in between or len(wider.members(anime_id)) == 1 for anime_id in pair):
                 wider.join(*pair)
 
     def _is_of_universe(self, relation: Relation) -> bool:
         """Whether it means one universe; relations of other kinds may be crossovers, unless the titles are linked."""
         if relation.word == "other":
-            return relation.is_dependable or (relation.anime_id, relation.related_id) in self._linked_pairs
-        return relation.word in OTHERWISE_RELATED or relation.word in PART_OF_OTHER | OTHER_IS_PART
+            return relation.is_dependable or self._closeness(*relation.pair) < Closeness.NONE
+        return relation.word in OTHERWISE_RELATED | PART_OF_OTHER | OTHER_IS_PART
 
-    def _with_beside(self, link: TitleLink) -> TitleLink:
-        """The link, marked as `BESIDE` where it is between a show and a spin-off."""
-        pair = (link.one, link.other)
+    def _closeness(self, one: int, other: int) -> Closeness:
+        return self._links.get((min(one, other), max(one, other)), Closeness.NONE)
+
+    def _or_beside(self, pair: Pair, closeness: Closeness) -> Closeness:
+        """How close a link is, or `BESIDE` where it is between a show and a spin-off."""
         if not self._are_shows(*pair):
-            return link
+            return closeness
         one, other = (SPIN_OFF_WORDS.isdisjoint(self._titles[anime_id].words) for anime_id in pair)
-        spin_off = link.closeness is Closeness.BEGUN and one != other
-        counted = link.closeness is Closeness.COUNTED and self._skips_numbers(*pair)
-        return link._replace(closeness=Closeness.BESIDE) if spin_off or counted else link
+        spin_off = closeness is Closeness.BEGUN and one != other
+        counted = closeness is Closeness.COUNTED and self._skips_numbers(*pair)
+        return Closeness.BESIDE if spin_off or counted else closeness
 
     def _skips_numbers(self, one: int, other: int) -> bool:
         """Whether too many numbers are missing between two shows."""
         first, second = self._titles[one].number, self._titles[other].number
         return bool(first and second and abs(first - second) > MAX_MISSING + 1)
 
-    def _link_order(self, link: TitleLink) -> tuple[int, int, int, int]:
+    def _link_order(self, link: tuple[Pair, Closeness]) -> tuple[int, int, Pair]:
         """Sort key: closest first; of equally close ones, those with the shortest gap."""
-        one, other = self._anime[link.one].year, self._anime[link.other].year
-        return link.closeness, abs(one - other) if one and other else MAX_GAP, link.one, link.other
+        pair, closeness = link
+        one, other = (self._anime[anime_id].year for anime_id in pair)
+        return closeness, abs(one - other) if one and other else MAX_GAP, pair
 
     def _doubt(self, relation: Relation) -> tuple[bool, bool, float, tuple[int, str, int]]:
         """Sort key: surest first."""
-        linked = relation.related_id in self._closely_linked.get(relation.anime_id, ())
+        linked = self._closeness(*relation.pair) < Closeness.LOOSE
         confidence = 1.0 if relation.confidence is None else relation.confidence
         return not self._is_sure(relation), not linked, -confidence, relation[:3]
 
     def _is_sure(self, relation: Relation) -> bool:
         """Whether it certainly joins a series; a sequel that was inferred by its number alone may be wrong."""
-        pair = (relation.anime_id, relation.related_id)
-        if relation.word not in IN_ORDER:
-            # A site may call another show a side story: "Railgun" of "Index".
-            two_shows = relation.confidence is None and all(
-                anime_id in self._anime and self._anime[anime_id].type == "TV" for anime_id in pair
-            )
-            is_fairly_sure = relation.confidence is None or relation.confidence >= FAIRLY_SURE
-            return relation.is_within_series and is_fairly_sure and not two_shows
-        return relation.is_dependable and not (
-            relation.confidence and self._are_shows(*pair) and self._skips_numbers(*pair)
-        )
+        told, pair = relation.confidence is None, relation.pair
+        if relation.word in IN_ORDER:
+            by_number = relation.confidence and self._are_shows(*pair) and self._skips_numbers(*pair)
+            return relation.is_dependable and not by_number
+        # A site may call another show a side story: "Railgun" of "Index".
+        two_shows = told and self._are_known(*pair) and all(self._anime[one].type == "TV" for one in pair)
+        fairly_sure = relation.confidence is None or relation.confidence >= FAIRLY_SURE
+        return relation.is_within_series and fairly_sure and not two_shows
 
     def _is_likely(self, relation: Relation) -> bool:
         """Whether it is more likely true than not, by the genres of the two."""
-        pair = (relation.anime_id, relation.related_id)
-        if relation.word not in IN_ORDER or not self._are_shows(*pair):
+        if relation.word not in IN_ORDER or not self._are_shows(*relation.pair):
             return True
-        common = genres_in_common(*(self._anime[anime_id] for anime_id in pair))
+        common = genres_in_common(*map(self._anime.__getitem__, relation.pair))
         return common is None or common >= SAME_GENRES
 
-    def _allows(self, one: int, other: int) -> bool:
+    def _allows(self, *pair: int) -> bool:
         """Whether the sets of two may be joined: where both hold a show, only if the two are shows linked by titles."""
-        if self.series.are_separate(one, other):
-            return False
-        return not self._have_shows(one, other) or (
-            self._are_shows(one, other) and other in self._closely_linked.get(one, ())
-        )
+        linked = self._are_shows(*pair) and self._closeness(*pair) < Closeness.LOOSE
+        return not self.series.are_separate(*pair) and (linked or not self._have_shows(*pair))
 
     def _have_shows(self, *anime_ids: int) -> bool:
         """Whether the set of each holds a show."""
         return all(not self._titles.keys().isdisjoint(self.series.members(anime_id)) for anime_id in anime_ids)
 
-    def _is_remade(self, link: TitleLink) -> bool:
+    def _is_remade(self, pair: Pair) -> bool:
         """Whether of two shows with one title, without markers, one came years after the other."""
-        if link.closeness > Closeness.COUNTED or not self._are_shows(link.one, link.other):
+        closeness = self._links[pair]
+        if closeness > Closeness.COUNTED or not self._are_shows(*pair):
             return False
-        if link.closeness is Closeness.COUNTED and any(any(self._titles[one].ends) for one in (link.one, link.other)):
+        if closeness is Closeness.COUNTED and any(any(self._titles[anime_id].ends) for anime_id in pair):
             return False
-        one, other = (
-            AirSpan(self._anime[anime_id], related=False, ordered=False) for anime_id in (link.one, link.other)
-        )
-        return one.years_to(other) > (REMADE_AFTER if link.closeness is Closeness.SAME else MAX_GAP_COUNTED)
+        one, other = (AirSpan(self._anime[anime_id]) for anime_id in pair)
+        return one.years_to(other) > (REMADE_AFTER if closeness is Closeness.SAME else MAX_GAP_COUNTED)
 
-    def _most_years(self, link: TitleLink, *spans: AirSpan) -> int:
+    def _most_years(self, pair: Pair, *spans: AirSpan) -> int:
         """Most years between what a link joins; -1 if it must not."""
-        if link.closeness <= Closeness.COUNTED:
+        closeness, (one, other) = self._links[pair], map(self._anime.__getitem__, pair)
+        if closeness <= Closeness.COUNTED:
             return MAX_GAP_COUNTED
         related = any(span.related for span in spans)
-        if link.closeness is Closeness.LOOSE:
+        if closeness is Closeness.LOOSE:
             gap = MAX_GAP_UNKNOWN if any(span.has_show for span in spans) else MAX_GAP_OF_FILMS
-            one_studio = not {*self._anime[link.one].studios}.isdisjoint(self._anime[link.other].studios)
-            return gap if one_studio and not related else -1
-        if not self._are_shows(link.one, link.other):
+            return -1 if related or {*one.studios}.isdisjoint(other.studios) else gap
+        if not self._are_shows(*pair):
             return MAX_GAP
         if any(span.ordered for span in spans):
             return -1  # a sequel would be a known relation
-        common = genres_in_common(self._anime[link.one], self._anime[link.other])
+        common = genres_in_common(one, other)
         gap = next((years for least, years in MAX_GAP_OF_SHOWS if common and common >= least), -1)
         return MAX_GAP_UNKNOWN if common is None else min(gap, MAX_GAP_UNKNOWN) if related else gap
 
@@ -309,8 +290,3 @@ class _Grouping:
 
     def _are_shows(self, *anime_ids: int) -> bool:
         return all(anime_id in self._titles for anime_id in anime_ids)
-
-
-def _relation_order(relation: Relation) -> tuple[int, str, int, float]:
-    """Sort key, which makes the result independent of the order given; what a site tells comes first."""
-    return relation.anime_id, relation.kind, relation.related_id, -(relation.confidence or 2.0)

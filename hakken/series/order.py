@@ -61,78 +61,68 @@ class EntryRelations(NamedTuple):
         recaps: of summaries.
     """
 
-    in_order: frozenset[int]
-    sure: frozenset[int]
-    beside: frozenset[int]
-    recaps: frozenset[int]
+    in_order: set[int]
+    sure: set[int]
+    beside: set[int]
+    recaps: set[int]
 
     @classmethod
     def of(cls, relations: Iterable[Relation], anime: Mapping[int, Anime]) -> Self:
         """Collect ids from relations; an inferred sequel of a film is left out, since it may retell a show."""
-        found: dict[str, set[int]] = {"in_order": set(), "sure": set(), "beside": set(), "recaps": set()}
+        told = cls(set(), set(), set(), set())
         chains = DisjointSets()
         for one in relations:
             if one.word in IN_ORDER:
-                both = (one.anime_id, one.related_id)
-                follows = {a for a, b in (both, both[::-1]) if b in anime and is_show(anime[b])}
-                found["in_order"] |= follows
+                follows = {a for a, b in (one.pair, one.pair[::-1]) if b in anime and is_show(anime[b])}
+                told.in_order.update(follows)
                 if one.is_dependable:
-                    found["sure"] |= follows
-                    chains.join(*both)
+                    told.sure.update(follows)
+                    chains.join(*one.pair)
             elif one.word in OTHER_IS_PART:
-                found["recaps" if one.word in SUMMARIES else "beside"].add(one.related_id)
+                (told.recaps if one.word in SUMMARIES else told.beside).add(one.related_id)
             elif one.word in PART_OF_OTHER:
-                found["recaps" if one.word == "fullstory" else "beside"].add(one.anime_id)
-        found["in_order"].update(*(chains.members(anime_id) for anime_id in found["sure"]))
-        return cls(**{name: frozenset(ids) for name, ids in found.items()})
+                (told.recaps if one.word == "fullstory" else told.beside).add(one.anime_id)
+        told.in_order.update(*map(chains.members, told.sure))
+        return told
 
 
-class OrderedSeries(NamedTuple):
-    """The entries of a series.
-
-    Attributes:
-        main: ids of its main entries and films in watching order; the first is where a newcomer begins.
-        parts: the kind of each of its anime.
-    """
-
-    main: list[int]
-    parts: dict[int, Part]
-
-
-def order_entries(members: Sequence[Anime], titles: Mapping[int, ParsedTitle], told: EntryRelations) -> OrderedSeries:
+def order_entries(
+    members: Sequence[Anime], titles: Mapping[int, ParsedTitle], told: EntryRelations
+) -> tuple[list[int], dict[int, Part]]:
     """Put the entries of a series in order.
 
     Args:
         members: its anime, at least one, in the order of their ids.
         titles: their parsed titles.
         told: what relations tell of them.
+
+    Returns:
+        Ids of its main entries and films in watching order, the first being where a newcomer begins; and the kind of
+        each of its anime.
     """
-    if len(members) == 1:  # a shortcut for two of three anime
-        [alone] = members
-        kind = _part(alone, titles[alone.anime_id], told, has_show=False, has_tv=False)
-        return OrderedSeries([alone.anime_id], {alone.anime_id: _of_first(alone, kind)})
-    dates = _dates(members)
     shows = [anime for anime in members if is_show(anime)]
-    has_show = bool(shows)
-    has_tv = any(anime.type == "TV" for anime in members)
+    has_show, has_tv = bool(shows), any(anime.type == "TV" for anime in members)
+    parts = {one.anime_id: _part(one, titles[one.anime_id], told, has_show=has_show, has_tv=has_tv) for one in members}
+    if len(members) == 1:  # a shortcut for two of three anime
+        return [members[0].anime_id], {members[0].anime_id: _of_first(members[0], parts[members[0].anime_id])}
+    dates = _dates(members)
     min_members = MIN_FOLLOWERS * max((show.members or 0 for show in shows), default=0)
     long_runner = _is_long_runner(members)
 
     def order(anime: Anime) -> tuple[float, bool, tuple[int, ...], int]:
         return dates[anime.anime_id], not is_show(anime), titles[anime.anime_id].numbers, anime.anime_id
 
-    parts = {one.anime_id: _part(one, titles[one.anime_id], told, has_show=has_show, has_tv=has_tv) for one in members}
     last = max((dates[show.anime_id] for show in shows), default=UNDATED)
     for one in members:
         if parts[one.anime_id] is Part.FILM and one.anime_id not in told.in_order:
             has_few = one.members is not None and one.members < min_members
-            aside = long_runner or has_few or (has_show and dates[one.anime_id] < last)
-            parts[one.anime_id] = Part.SIDE if aside else Part.FILM
-    works = [one for one in members if parts[one.anime_id] in MAIN_PARTS] or list(members)
-    entry = _entry(sorted(works, key=order), dates, titles)
+            if long_runner or has_few or (has_show and dates[one.anime_id] < last):
+                parts[one.anime_id] = Part.SIDE
+    works = sorted([one for one in members if parts[one.anime_id] in MAIN_PARTS] or members, key=order)
+    entry = _entry(works, dates, titles)
     parts[entry.anime_id] = _of_first(entry, parts[entry.anime_id])
-    main = [entry]
-    for one in sorted(works, key=order):
+    main = [entry.anime_id]
+    for one in works:
         if one is entry or parts[one.anime_id] not in MAIN_PARTS:
             continue
         common = genres_in_common(one, entry)
@@ -140,8 +130,8 @@ def order_entries(members: Sequence[Anime], titles: Mapping[int, ParsedTitle], t
         if one.anime_id not in told.in_order and (parody or (has_show and dates[one.anime_id] < dates[entry.anime_id])):
             parts[one.anime_id] = Part.SIDE
         else:
-            main.append(one)
-    return OrderedSeries([one.anime_id for one in main], parts)
+            main.append(one.anime_id)
+    return main, parts
 
 
 def _part(anime: Anime, title: ParsedTitle, told: EntryRelations, *, has_show: bool, has_tv: bool) -> Part:  # noqa: PLR0911  # a table
@@ -181,10 +171,9 @@ def _dates(members: Sequence[Anime]) -> dict[int, float]:
 
 
 def _date(anime: Anime) -> float:
-    year, _, rest = (anime.start_date or "").partition("-")
-    if year and int(year) == anime.year and rest:
-        month, _, day = rest.partition("-")
-        return int(year) + (int(month) - 1 + int(day or 1) / 32) / 12
+    year, month, day, *_ = map(int, f"{anime.start_date or 0}-0-0".split("-"))
+    if year == anime.year and month:
+        return year + (month - 1 + (day or 1) / 32) / 12
     return (anime.year or UNDATED) + ((anime.first_month or MID_YEAR) - 1) / 12
 
 

@@ -35,6 +35,11 @@ class Relation(NamedTuple):
     confidence: float | None = None
 
     @property
+    def pair(self) -> tuple[int, int]:
+        """Both ids."""
+        return self.anime_id, self.related_id
+
+    @property
     def word(self) -> str:
         """The kind in lower case, letters only, as in the sets above."""
         return _word(self.kind)

@@ -1,23 +1,22 @@
 """Parsed titles of anime, and how similar two anime are beside their titles."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
-from itertools import chain
 from typing import NamedTuple, Self
 
 from hakken.catalogue import ADULT_GENRE, Anime
-from hakken.series.title_parts import LONGEST, ParsedTitle, Prefix, PrefixKind
+from hakken.series.title_parts import LONGEST, ParsedTitle, Prefix
 
 EXTRA_TYPES = frozenset(("Special", "Music"))
 IGNORED_GENRES = frozenset((ADULT_GENRE,))  # titles that have it are only compared with each other
 STUDIO_BONUS = 0.3
 UNKNOWN_GENRES = 0.25
 """Similarity of two anime of which one has no genres."""
-MANY = 80
-"""A key that more titles share is no name of a series."""
 EDITION = re.compile(r"\s*\((?:tv|\d{4})\)$")
+
+Pair = tuple[int, int]
+"""Ids of two anime; of two that titles link, the lower one first."""
 
 
 class Closeness(IntEnum):
@@ -33,20 +32,7 @@ class Closeness(IntEnum):
     """Some words: more likely one universe than one series."""
     BESIDE = 5
     """Words, and a word or number that marks a spin-off."""
-
-
-class TitleLink(NamedTuple):
-    """Two anime that may belong together by their titles.
-
-    Attributes:
-        one: id of the one.
-        other: id of the other.
-        closeness: how much the titles have in common.
-    """
-
-    one: int
-    other: int
-    closeness: Closeness
+    NONE = 6
 
 
 class AnimeTitles(NamedTuple):
@@ -73,7 +59,7 @@ class AnimeTitles(NamedTuple):
     @classmethod
     def of(cls, anime: Anime) -> Self:
         """Parse an anime's titles."""
-        english = [anime.title_english] if anime.title_english else []
+        english = (anime.title_english,) if anime.title_english else ()
         titles = [ParsedTitle.of(text) for text in (anime.title, *english)]
         return cls(
             anime,
@@ -86,21 +72,11 @@ class AnimeTitles(NamedTuple):
         )
 
 
-class TitleIndex(dict[str, list[AnimeTitles]]):
-    """Key of a whole title without markers → the anime with it as main, English or Japanese title, `MANY` at most."""
-
-    def __init__(self, known: Iterable[AnimeTitles]) -> None:
-        called: defaultdict[str, list[AnimeTitles]] = defaultdict(list)
-        for one in known:
-            for key in {prefix.key for prefix in chain(one.prefixes, one.japanese) if prefix.kind is PrefixKind.WHOLE}:
-                called[key].append(one)
-        super().__init__((key, named) for key, named in called.items() if len(named) <= MANY)
-
-
 def similarity(one: AnimeTitles, other: AnimeTitles) -> float:
     """Similarity of two anime beside their titles: 0 to 1 for genres, and a bonus for a common studio."""
     genres = _share(one.genres, other.genres)
-    return (UNKNOWN_GENRES if genres is None else genres) + STUDIO_BONUS * same_studio(one, other)
+    bonus = 0.0 if one.studios.isdisjoint(other.studios) else STUDIO_BONUS
+    return (UNKNOWN_GENRES if genres is None else genres) + bonus
 
 
 def genres_in_common(one: Anime, other: Anime) -> float | None:
@@ -124,14 +100,9 @@ def _share(mine: frozenset[str], yours: frozenset[str]) -> float | None:
     return len(mine & yours) / max(len(mine | yours), 2)  # one common genre says little
 
 
-def same_studio(one: AnimeTitles, other: AnimeTitles) -> bool:
-    """Whether they have a studio in common."""
-    return not one.studios.isdisjoint(other.studios)
-
-
 def links_between(
     one: AnimeTitles, others: Iterable[AnimeTitles], least: float, closeness: Closeness, *, one_studio: bool = False
-) -> Iterator[TitleLink]:
+) -> Iterator[tuple[Pair, Closeness]]:
     """Links of an anime to those of several others that are similar enough.
 
     Titles for adults are never linked to others, most of which they parody under the same name.
@@ -141,8 +112,8 @@ def links_between(
             other is not one
             and other.anime.adult == one.anime.adult
             and similarity(one, other) >= least
-            and (not one_studio or same_studio(one, other))
+            and not (one_studio and one.studios.isdisjoint(other.studios))
         ):
             same = closeness is Closeness.COUNTED and one.undated == other.undated
-            one_id, other_id = sorted((one.anime.anime_id, other.anime.anime_id))
-            yield TitleLink(one_id, other_id, Closeness.SAME if same else closeness)
+            mine, theirs = one.anime.anime_id, other.anime.anime_id
+            yield (min(mine, theirs), max(mine, theirs)), Closeness.SAME if same else closeness

@@ -12,19 +12,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, combinations
 from operator import eq
 
-import msgspec
-
 from hakken.catalogue import Anime
-from hakken.series.similarity import (
-    EXTRA_TYPES,
-    MANY,
-    AnimeTitles,
-    Closeness,
-    TitleIndex,
-    TitleLink,
-    links_between,
-    similarity,
-)
+from hakken.series.similarity import EXTRA_TYPES, AnimeTitles, Closeness, Pair, links_between, similarity
 from hakken.series.title_parts import ParsedTitle, Prefix, PrefixKind, weight
 
 LONG, SHORT = 8, 4
@@ -33,6 +22,8 @@ DISSIMILAR = 0.15
 FULL_WORKS = frozenset(("TV", "Movie"))
 """Types that are compared to find common first words: others may be parodies, dissimilar to what they parody."""
 NEVER = math.inf
+MANY = 80
+"""A key that more titles share is no name of a series."""
 ANY = ""
 """In place of a studio: any."""
 MANY_WORDS = 3
@@ -40,45 +31,56 @@ A_FEW_STUDIOS = 3
 """A first word that more studios use is a common word."""
 
 
-class Opening(msgspec.Struct, frozen=True, gc=False):
-    """First words of titles: the key, and the number of words."""
-
-    key: str
-    words: int
-
-    @property
-    def is_unique(self) -> bool:
-        """Whether no other story begins like this."""
-        return self.words > MANY_WORDS and weight(self.key) >= 2 * LONG
+Links = Iterator[tuple[Pair, Closeness]]
+TitleIndex = dict[str, list[AnimeTitles]]
+"""Key of a whole title without markers → the anime with it as main, English or Japanese title, `MANY` at most."""
+Opening = tuple[str, int]
+"""First words of titles: the key, and the number of words."""
 
 
-def title_links(named: Iterable[AnimeTitles]) -> Iterable[TitleLink]:
-    """All pairs of anime that are linked by their titles, each with its closest link."""
+def title_links(named: Iterable[AnimeTitles]) -> dict[Pair, Closeness]:
+    """All pairs of anime that are linked by their titles, and how closely at most."""
     known = list(named)
-    index = TitleIndex(known)
-    closest: dict[tuple[int, int], TitleLink] = {}
-    for tie in chain(
-        _by_prefix(known, index),
-        _by_japanese(known, index),
-        _by_synonym(known, index),
-        _by_common_head(known),
-        _by_common_words(known),
-        _by_suffix(known, index),
+    index: defaultdict[str, list[AnimeTitles]] = defaultdict(list)
+    for one in known:
+        for key in {prefix.key for prefix in chain(one.prefixes, one.japanese) if prefix.kind is PrefixKind.WHOLE}:
+            index[key].append(one)
+    few = {key: bases for key, bases in index.items() if len(bases) <= MANY}
+    closest: dict[Pair, Closeness] = {}
+    for pair, closeness in chain(
+        _by_prefix(known, few), _by_common_head(known), _by_common_words(known), _by_suffix(known, few)
     ):
-        if closest.setdefault(pair := (tie.one, tie.other), tie).closeness > tie.closeness:
-            closest[pair] = tie
-    return closest.values()
+        if closest.setdefault(pair, closeness) > closeness:
+            closest[pair] = closeness
+    return closest
 
 
-def _by_prefix(known: list[AnimeTitles], index: TitleIndex) -> Iterator[TitleLink]:
+def _by_prefix(known: list[AnimeTitles], index: TitleIndex) -> Links:
     """Titles that have the whole of another as a prefix."""
     common = _common_first_words(known, index)
     for one in known:
-        for prefix in one.prefixes:
-            bases = index.get(prefix.key)
-            if bases and (prefix.words > 1 or prefix.kind > PrefixKind.WORDS or prefix.key not in common):
-                closeness = Closeness.COUNTED if prefix.kind is PrefixKind.WHOLE else Closeness.BEGUN
-                yield from links_between(one, bases, _least_for_prefix(one.anime, prefix), closeness)
+        for prefix, bases in _bases(one.prefixes, index):
+            if prefix.words > 1 or prefix.kind > PrefixKind.WORDS or prefix.key not in common:
+                yield from links_between(one, bases, _least_for_prefix(one.anime, prefix), _closeness(prefix))
+        # Japanese has no spaces: unseparated prefixes must be long, and none is trusted blindly.
+        for prefix, bases in _bases(one.japanese, index):
+            if weight(prefix.key) >= (SHORT if prefix.kind > PrefixKind.WORDS else LONG + SHORT):
+                yield from links_between(one, bases, 0.3, _closeness(prefix))
+        # Some synonyms are other stories' names, or parts of names.
+        of_synonyms = chain.from_iterable(ParsedTitle.of(text).prefixes() for text in one.anime.synonyms)
+        for prefix, bases in _bases(of_synonyms, index):
+            long = weight(prefix.key) >= (LONG - 2 if prefix.words > 1 else LONG - 1)
+            if long and prefix.kind > PrefixKind.WORDS:
+                yield from links_between(one, bases, 0.45, Closeness.BEGUN)
+
+
+def _bases(prefixes: Iterable[Prefix], index: TitleIndex) -> Iterator[tuple[Prefix, list[AnimeTitles]]]:
+    """The prefixes that are whole titles of anime, and those anime."""
+    return ((prefix, bases) for prefix in prefixes if (bases := index.get(prefix.key)))
+
+
+def _closeness(prefix: Prefix) -> Closeness:
+    return Closeness.COUNTED if prefix.kind is PrefixKind.WHOLE else Closeness.BEGUN
 
 
 def _least_for_prefix(anime: Anime, prefix: Prefix) -> float:
@@ -108,39 +110,20 @@ def _common_first_words(known: list[AnimeTitles], index: TitleIndex) -> set[str]
     }
 
 
-def _by_japanese(known: list[AnimeTitles], index: TitleIndex) -> Iterator[TitleLink]:
-    """The same in Japanese, which has no spaces: unseparated prefixes must be long, and none is trusted blindly."""
-    for one in known:
-        for prefix in one.japanese:
-            bases = index.get(prefix.key)
-            if bases and weight(prefix.key) >= (SHORT if prefix.kind > PrefixKind.WORDS else LONG + SHORT):
-                closeness = Closeness.COUNTED if prefix.kind is PrefixKind.WHOLE else Closeness.BEGUN
-                yield from links_between(one, bases, 0.3, closeness)
-
-
-def _by_synonym(known: list[AnimeTitles], index: TitleIndex) -> Iterator[TitleLink]:
-    """Synonyms that have the whole of another title as a prefix; some are other stories' names, or parts of names."""
-    for one in known:
-        for prefix in chain.from_iterable(ParsedTitle.of(text).prefixes() for text in one.anime.synonyms):
-            bases = index.get(prefix.key) if prefix.kind > PrefixKind.WORDS else None
-            if bases and weight(prefix.key) >= (LONG - 2 if prefix.words > 1 else LONG - 1):
-                yield from links_between(one, bases, 0.45, Closeness.BEGUN)
-
-
-def _by_common_head(known: list[AnimeTitles]) -> Iterator[TitleLink]:
+def _by_common_head(known: list[AnimeTitles]) -> Links:
     """Titles that differ only in their subtitles, where none has no subtitle."""
     heads: defaultdict[Opening, list[AnimeTitles]] = defaultdict(list)
     for one in known:
         prefixes = (prefix for prefix in chain(one.prefixes, one.japanese) if prefix.kind is PrefixKind.HEAD)
-        for head in {Opening(prefix.key, prefix.words) for prefix in prefixes if weight(prefix.key) >= SHORT}:
+        for head in {(prefix.key, prefix.words) for prefix in prefixes if weight(prefix.key) >= SHORT}:
             heads[head].append(one)
-    for head, found in heads.items():
+    for (_, words), found in heads.items():
         if len(found) <= MANY:
             for one, other in combinations(found, 2):
-                yield from links_between(one, [other], 0.0 if head.words >= MANY_WORDS else 0.25, Closeness.LOOSE)
+                yield from links_between(one, [other], 0.0 if words >= MANY_WORDS else 0.25, Closeness.LOOSE)
 
 
-def _by_common_words(known: list[AnimeTitles]) -> Iterator[TitleLink]:
+def _by_common_words(known: list[AnimeTitles]) -> Links:
     """Titles with the same first words, mostly of one studio: "Seikai no Monshou", "Seikai no Senki"."""
     openings: defaultdict[Opening, list[AnimeTitles]] = defaultdict(list)
     for one in known:
@@ -156,15 +139,21 @@ def _openings(title: ParsedTitle) -> Iterator[Opening]:
     for n_words, word in enumerate(title.words[:-1], start=1):
         key += word
         if weight(key) >= SHORT:
-            yield Opening(key, n_words)
+            yield key, n_words
 
 
-def _of_one_opening(opening: Opening, found: list[AnimeTitles]) -> Iterator[TitleLink]:
+def _is_unique(opening: Opening) -> bool:
+    """Whether no other story begins like this."""
+    key, words = opening
+    return words > MANY_WORDS and weight(key) >= 2 * LONG
+
+
+def _of_one_opening(opening: Opening, found: list[AnimeTitles]) -> Links:
     by_studio: defaultdict[str, list[AnimeTitles]] = defaultdict(list)
     for one in found:
-        for studio in [ANY] if opening.is_unique else one.studios:
+        for studio in [ANY] if _is_unique(opening) else one.studios:
             by_studio[studio].append(one)
-    if opening.words > 1 or len(by_studio) <= A_FEW_STUDIOS:
+    if opening[1] > 1 or len(by_studio) <= A_FEW_STUDIOS:
         for of_studio in by_studio.values():
             if len(of_studio) <= MANY:
                 for one, other in combinations(of_studio, 2):
@@ -173,23 +162,22 @@ def _of_one_opening(opening: Opening, found: list[AnimeTitles]) -> Iterator[Titl
 
 def _least_for_opening(opening: Opening, one: AnimeTitles, other: AnimeTitles) -> float:
     """Least similarity of two anime with the same first words."""
-    if opening.is_unique:
+    if _is_unique(opening):
         return 0.0
-    if opening.words >= MANY_WORDS and weight(opening.key) >= LONG + SHORT:
+    key, words = opening
+    if words >= MANY_WORDS and weight(key) >= LONG + SHORT:
         return 0.6
-    same_places = max(
-        sum(map(eq, mine.words, yours.words)) for mine, yours in zip(one.titles, other.titles, strict=False)
-    )
-    return 0.9 if same_places > 1 else 1.0
+    both = zip(one.titles, other.titles, strict=False)
+    return 0.9 if max(sum(map(eq, mine.words, yours.words)) for mine, yours in both) > 1 else 1.0
 
 
-def _by_suffix(known: list[AnimeTitles], index: TitleIndex) -> Iterator[TitleLink]:
+def _by_suffix(known: list[AnimeTitles], index: TitleIndex) -> Links:
     """Titles of one studio of which one has the whole other one as a suffix: "Boruto: Naruto the Movie"."""
     for one, title in ((named, title) for named in known for title in named.titles):
-        for suffix in title.suffixes():
-            bases = index.get(suffix.key)
-            if bases and weight(suffix.key) >= (LONG - 2 if suffix.before or suffix.words > 1 else LONG - 1):
-                yield from links_between(one, bases, 0.8 if suffix.before else 1.0, Closeness.LOOSE, one_studio=True)
+        for key, words, separator in title.suffixes():
+            bases = index.get(key)
+            if bases and weight(key) >= (LONG - 2 if separator or words > 1 else LONG - 1):
+                yield from links_between(one, bases, 0.8 if separator else 1.0, Closeness.LOOSE, one_studio=True)
         first = title.words[0] if title.words else ""
         for at in range(1, len(first) - LONG + 1):  # "Bakemonogatari"
             yield from links_between(one, index.get(first[at:], ()), 0.6, Closeness.LOOSE, one_studio=True)

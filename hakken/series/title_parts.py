@@ -93,20 +93,6 @@ class Prefix(msgspec.Struct, frozen=True, gc=False):
     words: int
 
 
-class Suffix(msgspec.Struct, frozen=True, gc=False):
-    """A suffix of a title.
-
-    Attributes:
-        key: its words without spaces.
-        words: number of words.
-        before: what separates it from the rest.
-    """
-
-    key: str
-    words: int
-    before: Separator
-
-
 class ParsedTitle(NamedTuple):
     """A parsed title; the lists have an element for each word, `whole` one more.
 
@@ -166,10 +152,13 @@ class ParsedTitle(NamedTuple):
                 found.append(Prefix(key, PrefixKind.WORDS, at))
         return found
 
-    def suffixes(self) -> list[Suffix]:
-        """Its suffixes from the second word on, without markers at the end; none begins with a marker."""
+    def suffixes(self) -> list[tuple[str, int, Separator]]:
+        """Its suffixes from the second word on, without markers at the end; none begins with a marker.
+
+        Of each: its key, the number of its words, and what separates it from the rest.
+        """
         words, separators, ends, whole = self
-        found: list[Suffix] = []
+        found: list[tuple[str, int, Separator]] = []
         if "vs" in words:  # a crossover of two stories, which belong to two series
             return found
         for end in range(2, len(words) + 1):
@@ -177,7 +166,7 @@ class ParsedTitle(NamedTuple):
             for first in range(end - 1 if whole[end] else 0, 0, -1):
                 key = words[first] + key
                 if not ends[first]:
-                    found.append(Suffix(key, end - first, separators[first]))
+                    found.append((key, end - first, separators[first]))
         return found
 
 

@@ -2,7 +2,7 @@
 
 The read timeout of requests and urllib3 bounds each read from the socket, so a site that sends one byte now and then
 could block a visitor for hours, and a DNS lookup has no timeout at all. So each request is sent in its own thread; the
-caller waits for it no longer than until the deadline, and then the socket is shut down.
+caller waits for it no longer than until the deadline, and then shuts its socket down.
 """
 
 import random
@@ -17,7 +17,6 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
-import tenacity
 import urllib3
 from circuitbreaker import CircuitBreaker
 from requests.adapters import HTTPAdapter
@@ -33,7 +32,7 @@ MAX_BODY = 16 * 2**20
 CONNECT_SECONDS = 3.0
 """Timeout for connecting to one address of a host."""
 READ_SECONDS = 10.0
-"""Timeout for the response headers, and for each read of the body."""
+"""Timeout for each read of the response headers and of the body."""
 ATTEMPTS = 3
 BACK_OFF_SECONDS = 0.4
 """Pause before the second attempt; doubled before the third."""
@@ -68,12 +67,11 @@ class SiteAdapter(HTTPAdapter):
         self._trial = threading.Lock()
         self._busy_until = 0.0
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401, ARG002  # as in the base class
+    def send(self, request: requests.PreparedRequest, *_args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401  # as in the base class
         """Send a request, with retries, and read the whole response.
 
         Args:
             request: the request to send.
-            args: of the base class; a session passes none.
             kwargs: of the base class, except that `timeout` is a `Deadline`, which a session passes on unchanged.
 
         Returns:
@@ -83,14 +81,20 @@ class SiteAdapter(HTTPAdapter):
             SiteError: see `hakken.errors` for the kinds; never SiteBlocked, which the caller raises.
         """
         deadline: Deadline = kwargs.pop("timeout")
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_is_temporary),
-            wait=_pause,
-            # An attempt with too little time would only time out, and hide the error of the one before it.
-            stop=lambda state: state.attempt_number >= ATTEMPTS or state.upcoming_sleep + FAIR_SECONDS >= deadline.left,
-            reraise=True,
-        )
-        return retrying(self._attempt, request, deadline, **kwargs)
+        attempt = 1
+        while True:
+            try:
+                return self._attempt(request, deadline, **kwargs)
+            except (SiteDown, SiteBusy) as error:
+                pause = BACK_OFF_SECONDS * 2 ** (attempt - 1)
+                wait = pause if error.retry_after is None else error.retry_after
+                wait += _random.uniform(0, pause / 2)  # requests that failed together do not retry together
+                # An attempt with too little time would only time out, and hide this error.
+                is_last = attempt == ATTEMPTS or wait + FAIR_SECONDS >= deadline.left
+                if is_last or isinstance(error, CircuitOpen | RateLimited):
+                    raise
+            time.sleep(wait)
+            attempt += 1
 
     def _attempt(self, request: requests.PreparedRequest, deadline: Deadline, **kwargs: object) -> requests.Response:
         host = urlsplit(request.url or "").hostname or "The site"
@@ -144,52 +148,32 @@ class SiteAdapter(HTTPAdapter):
         if not deadline.left:
             raise SiteTimeout(f"No request was sent to {host}, because no time was left.")
         kwargs["timeout"] = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS, total=deadline.left)
-        kwargs["stream"] = True  # otherwise the base class reads the body itself, without our limits
+        kwargs["stream"] = True  # otherwise the base class reads the body itself, without our limit
         send = super().send
 
         def exchange() -> requests.Response:
             with send(request, **kwargs) as response:
-                if not _is_not_modified(request, response):
+                is_conditional = "If-None-Match" in request.headers or "If-Modified-Since" in request.headers
+                if not (is_conditional and response.status_code == HTTPStatus.NOT_MODIFIED):
                     check_status(response.status_code, host, retry_after(response))
-                with _cut_off_after(deadline.left, response.raw.shutdown):
-                    response._content = _body(response, host)  # noqa: SLF001  # where requests itself puts it
+                response._content = _body(response, host)  # noqa: SLF001  # where requests itself puts it
                 return response
 
         try:
-            return _wait_for(exchange, deadline)
+            return _Exchange(exchange).result(deadline)
         except (OSError, urllib3.exceptions.HTTPError) as error:  # requests' errors are OSErrors
             # Their messages contain the whole URL, and with it the username, so the cause is not chained.
             raise site_error(error, host) from None
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> urllib3.HTTPConnectionPool:  # noqa: ANN401  # passed on
-        """Make the pool, also that of a proxy, use connections that bound the time of the headers."""
+        """Make the pool, also that of a proxy, use connections that can be shut down at the deadline."""
         pool = cast("urllib3.HTTPConnectionPool", super().get_connection_with_tls_context(*args, **kwargs))
         pool.ConnectionCls = _SecureConnection if pool.scheme == "https" else _Connection
         return pool
 
 
-def _is_temporary(error: BaseException) -> bool:
-    return isinstance(error, SiteDown | SiteBusy) and not isinstance(error, CircuitOpen | RateLimited)
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    """Seconds before the next attempt: the site's `Retry-After` or, without one, exponential back-off.
-
-    A random jitter of up to half the back-off is added, so that requests that failed together do not retry together.
-    """
-    error = state.outcome.exception() if state.outcome else None
-    pause = BACK_OFF_SECONDS * 2 ** (state.attempt_number - 1)
-    asked_for = error.retry_after if isinstance(error, SiteError) else None
-    return (pause if asked_for is None else asked_for) + _random.uniform(0, pause / 2)
-
-
 def _circuit_open(host: str, seconds: float) -> CircuitOpen:
     return CircuitOpen(f"{host} has just failed several times, and is left alone for a moment.", seconds)
-
-
-def _is_not_modified(request: requests.PreparedRequest, response: requests.Response) -> bool:
-    asked = "If-None-Match" in request.headers or "If-Modified-Since" in request.headers
-    return asked and response.status_code == HTTPStatus.NOT_MODIFIED
 
 
 def _body(response: requests.Response, host: str) -> bytes:
@@ -201,59 +185,52 @@ def _body(response: requests.Response, host: str) -> bytes:
     return bytes(body)
 
 
-def _wait_for(exchange: Callable[[], requests.Response], deadline: Deadline) -> requests.Response:
-    """Run an exchange in its own thread, and wait for it no longer than until the deadline.
+class _Exchange(threading.Thread):
+    """Sends one request and reads its response, in a thread that the caller leaves at the deadline."""
 
-    A DNS lookup can't be cancelled: one that takes too long continues in its thread, and its result is discarded.
+    def __init__(self, exchange: Callable[[], requests.Response]) -> None:
+        super().__init__(name="hakken-request", daemon=True)
+        self._exchange = exchange
+        self._response: Future[requests.Response] = Future()
+        self._socket: socket.socket | None = None
+        self._is_late = False
 
-    Raises:
-        TimeoutError: the deadline has passed.
-        Exception: whatever the exchange raises.
-    """
-    future: Future[requests.Response] = Future()
-
-    def run() -> None:
+    def run(self) -> None:
         try:
-            future.set_result(exchange())
+            self._response.set_result(self._exchange())
         except Exception as error:  # noqa: BLE001  # raised again in the waiting thread
-            future.set_exception(error)
+            self._response.set_exception(error)
 
-    threading.Thread(target=run, name="hakken-request", daemon=True).start()
-    return future.result(deadline.left)
-
-
-@contextmanager
-def _cut_off_after(seconds: float, shutdown: Callable[[], object]) -> Iterator[None]:
-    """Shut a socket down after some seconds, so that a site that keeps sending single bytes can't prolong a read.
-
-    Raises:
-        TimeoutError: the block took longer.
-    """
-    is_late = threading.Event()
-
-    def cut_off() -> None:
-        is_late.set()
-        with suppress(OSError, RuntimeError, ValueError):  # the socket is closed already
-            shutdown()
-
-    timer = threading.Timer(seconds, cut_off)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        if is_late.is_set():
+    def uses(self, connected: socket.socket) -> None:
+        """Note the socket on which the response will arrive; raises TimeoutError if the caller has left."""
+        self._socket = connected
+        if self._is_late:
             raise TimeoutError
+
+    def result(self, deadline: Deadline) -> requests.Response:
+        """Start, and wait for the response; raises TimeoutError at the deadline, or what the exchange raised.
+
+        A DNS lookup can't be cancelled: one that takes too long continues in its thread, and its result is discarded.
+        """
+        self.start()
+        try:
+            return self._response.result(deadline.left)
+        except TimeoutError:
+            self._is_late = True
+            if self._socket:
+                with suppress(OSError):  # it is closed already
+                    self._socket.shutdown(socket.SHUT_RDWR)
+            raise
 
 
 class _Connection(HTTPConnection):
-    """Bounds the total time for the response headers; urllib3 bounds only each read."""
+    """Tells its exchange which socket to shut down."""
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as in urllib3 itself
-        sock = self.sock  # which urllib3 forgets when it closes the connection
-        with _cut_off_after(self.timeout or READ_SECONDS, lambda: sock.shutdown(socket.SHUT_RDWR)):
-            return super().getresponse()
+        exchange = threading.current_thread()
+        if isinstance(exchange, _Exchange):
+            exchange.uses(self.sock)
+        return super().getresponse()
 
 
 class _SecureConnection(_Connection, HTTPSConnection):

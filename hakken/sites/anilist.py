@@ -4,11 +4,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from hakken.errors import InvalidResponse, PrivateList, SourceError, UserNotFound
+from hakken.errors import PrivateList, SourceError, UserNotFound
 from hakken.ratings import MAX_SCORE, AnimeId, Rating, Status, UserList
-from hakken.sites.base import blocked, checked, decoded, refusal_in
+from hakken.sites.base import blocked, decoded
 from hakken.sites.client import HttpClient
-from hakken.sites.http import Answer, Deadline, check_status
+from hakken.sites.fields import Json
+from hakken.sites.http import Answer, Deadline, check_status, unreadable
 
 QUERY = """
 query ($name: String) {
@@ -45,25 +46,9 @@ class _List(msgspec.Struct):
     entries: list[msgspec.Raw]
 
 
-class _Collection(msgspec.Struct):
-    lists: list[_List]
-
-
-class _Data(msgspec.Struct):
-    MediaListCollection: _Collection
-
-
-class _Answer(msgspec.Struct):
-    data: _Data
-
-
 class _Error(msgspec.Struct):
     message: str
     status: int | None = None
-
-
-class _Refusal(msgspec.Struct):
-    errors: Annotated[list[_Error], msgspec.Meta(min_length=1)]
 
 
 class AniList:
@@ -76,25 +61,27 @@ class AniList:
 
     def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
         """Fetch someone's whole list; see `ListSource`."""
-        query = {"query": QUERY, "variables": {"name": checked(username)}}
+        query = {"query": QUERY, "variables": {"name": username}}
         answer = http.post(self._url, deadline, json=query)
-        refusal = refusal_in(answer, _Refusal)
-        if refusal or not answer.ok:
-            raise _refused(answer, refusal)
-        lists = answer.decode(_Answer).data.MediaListCollection.lists
+        errors = Json(answer.body)["errors"].of(list[_Error])
+        if errors or not answer.ok:
+            raise _refused(answer, errors or [])
+        lists = Json(answer.decode(msgspec.Raw))["data"]["MediaListCollection"]["lists"].of(list[_List])
+        if lists is None:
+            raise unreadable(answer.host)
         # A custom list repeats entries of the status lists, byte for byte. It can't be ignored, because an entry may be
         # hidden from the status lists.
         entries = dict.fromkeys(bytes(entry) for one in lists for entry in one.entries)
         return UserList.of(decoded(map(msgspec.Raw, entries), _Entry))
 
 
-def _refused(answer: Answer, refusal: _Refusal | None) -> SourceError:
-    for error in refusal.errors if refusal else ():
+def _refused(answer: Answer, errors: list[_Error]) -> SourceError:
+    for error in errors:
         if error.message == "Private User":
             return PrivateList("This list is private: AniList shows it to its owner only.")
         if "not found" in error.message.lower():
             return UserNotFound("AniList has no user of that name.")
         check_status(error.status or answer.status, answer.host)  # GraphQL may report it here, with HTTP status 200
     if answer.ok:
-        return InvalidResponse(f"{answer.host} gave an answer that can't be read.")
+        return unreadable(answer.host)
     return blocked(answer)

@@ -1,24 +1,18 @@
-"""Interfaces of the site modules, for lists and for facts, and their shared code: pages, entries, refusals."""
+"""What the site modules share: the interface of a source of lists, and pages, entries and refusals."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, Protocol, TypeVar
-from urllib.parse import quote
+from typing import Protocol
 
 import msgspec
 
 from hakken.catalogue import Anime
-from hakken.errors import BadUsername, InvalidResponse, SiteBlocked
+from hakken.errors import InvalidResponse, SiteBlocked
 from hakken.ratings import MAX_ENTRIES, Rating, UserList
 from hakken.sites.client import HttpClient
-from hakken.sites.http import Answer, Deadline, Request
+from hakken.sites.http import Answer, Deadline
 
 MAX_POSITION = 200_000
 """No site has as many anime: a crawl that gets this far is in a loop."""
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{2,20}")
-
-T = TypeVar("T")
 
 
 class ListSource(Protocol):
@@ -32,36 +26,7 @@ class ListSource(Protocol):
         """Fetch someone's whole list: all of it or, if a page can't be read, none.
 
         Raises:
-            BadUsername: not a valid username of the site.
             SourceError: the list could not be fetched; see `hakken.errors` for the kinds.
-        """
-
-
-class FactsSite(Protocol):
-    """A site that provides facts about anime."""
-
-    @property
-    def name(self) -> str:
-        """The site's name in settings and messages."""
-
-    def about(self, anime_id: int) -> Request:
-        """Make the request for all facts about one anime."""
-
-    def read(self, answer: Answer, anime_id: int) -> Anime | None:
-        """Read the response to `about`; None if the site says that there is no such anime.
-
-        Fields that are missing or invalid stay unknown, even the title, which is then empty.
-
-        Raises:
-            InvalidResponse: the response can't be read, or is about another anime.
-            SiteBlocked: the site refused the request without a reason.
-        """
-
-    def fetch_page(self, http: HttpClient, position: int | None) -> "Page":
-        """Fetch one page of a crawl, the first if `position` is None; entries that can't be read are counted.
-
-        Raises:
-            SiteError: the page could not be fetched or read.
         """
 
 
@@ -88,30 +53,12 @@ class Entry(Protocol):
         """Convert it to a rating."""
 
 
-class ListPage(NamedTuple):
-    """Some entries of a list, not yet decoded, and whether there are more."""
-
-    entries: list[msgspec.Raw]
-    more: bool
-
-
-def checked(username: str) -> str:
-    """Return a username without surrounding white space, safe to use in a URL.
-
-    Raises:
-        BadUsername: the name is valid neither on MyAnimeList nor on AniList.
-    """
-    name = username.strip()
-    if not _NAME.fullmatch(name):
-        raise BadUsername("A username has 2 to 20 characters, which are the letters a-z, digits, - and _.")
-    return quote(name, safe="")
-
-
-def read_pages(fetch_page: Callable[[int, int], ListPage], entry_type: type[Entry]) -> UserList:
+def read_pages(fetch_page: Callable[[int, int], tuple[list[msgspec.Raw], bool]], entry_type: type[Entry]) -> UserList:
     """Read all pages of a list.
 
     Args:
-        fetch_page: fetches the next page, given the numbers of pages and of entries read so far.
+        fetch_page: given the numbers of pages and of entries read so far, fetches the entries of the next page, and
+            whether there are more.
         entry_type: type that an entry is decoded to.
 
     Raises:
@@ -140,34 +87,18 @@ def decoded(entries: Iterable[msgspec.Raw], entry_type: type[Entry]) -> Iterator
 
 
 def about_it(found: Anime | None, anime_id: int, answer: Answer) -> Anime:
-    """Return the anime found, if it is the one that was requested.
-
-    Raises:
-        InvalidResponse: it is another one, or none.
-    """
+    """Return the anime found; raises InvalidResponse if it is another than was requested, or none."""
     if found is None or found.anime_id != anime_id:
         raise InvalidResponse(f"{answer.host} gave an answer about another anime than requested.")
     return found
 
 
 def page_of(found: list[Anime | None], following: int | None, total: int | None, answer: Answer) -> Page:
-    """Make a page of its decoded entries; those without a title are counted as skipped.
-
-    Raises:
-        InvalidResponse: the list never ends.
-    """
+    """Make a page of its decoded entries; raises InvalidResponse if the list never ends."""
     if following is not None and (not found or following > MAX_POSITION):
         raise InvalidResponse(f"{answer.host} gave a list of anime that never ends.")
     anime = tuple(one for one in found if one is not None and one.title)
     return Page(anime, len(found) - len(anime), following, total)
-
-
-def refusal_in(answer: Answer, kind: type[T]) -> T | None:
-    """Decode the body of a refusal; None if it does not come from the API, such as the page of a firewall."""
-    try:
-        return answer.decode(kind)
-    except InvalidResponse:
-        return None
 
 
 def blocked(answer: Answer, what: str = "show the list") -> SiteBlocked:

@@ -82,10 +82,14 @@ class HttpClient:
         """Start the deadline of one fetch."""
         return Deadline.after(self._seconds)
 
-    def wait_for(self, name: str) -> None:
-        """Wait for a rate limit that is not a site's own; raises RateLimited as `RateLimit.wait` does."""
+    def take_turn(self, name: str) -> None:
+        """Count a request against a rate limit that is not a site's own.
+
+        Raises:
+            RateLimited: it allows none now; `retry_after` says when.
+        """
         if name in self._rate_limits:
-            self._rate_limits[name].wait(self.new_deadline())
+            self._rate_limits[name].wait(Deadline.after(0))
 
     def get(self, request: Request, deadline: Deadline, *, keep: bool = False) -> Answer:
         """Send a GET request for JSON.
@@ -102,8 +106,10 @@ class HttpClient:
         url, params, headers = request
         if keep:
             try:
-                if session := self._keeping_session():
-                    return _ask(session, "GET", url, deadline, params=params, headers=headers)
+                if self._cached_session is None and (session := self._cache.new_session()):
+                    self._cached_session = self._equipped(session)
+                if self._cached_session:
+                    return _ask(self._cached_session, "GET", url, deadline, params=params, headers=headers)
             except sqlite3.Error as error:
                 self._cache.failed(error)
                 self._cached_session = None
@@ -123,11 +129,6 @@ class HttpClient:
         prepared = self._session.prepare_request(requests.Request("GET", url, params=params, headers=dict(headers)))
         found = self._cache.find(prepared)
         return Answer(_host(url), found.status_code, found.content) if found is not None else None
-
-    def _keeping_session(self) -> requests.Session | None:
-        if self._cached_session is None and (session := self._cache.new_session()):
-            self._cached_session = self._equipped(session)
-        return self._cached_session
 
     def _equipped(self, session: requests.Session) -> requests.Session:
         session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})

@@ -16,8 +16,9 @@ import msgspec
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption, SiteError, StorageError
 from hakken.ratings import AnimeId
-from hakken.sites.base import FactsSite, Page
+from hakken.sites.base import Page
 from hakken.sites.client import HttpClient
+from hakken.sites.facts import FactsSite, lacking
 from hakken.sites.merge import updated, updated_all
 
 MAX_FAILURES = 5
@@ -37,7 +38,13 @@ class Alone(msgspec.Struct, frozen=True, tag="alone"):
     anime: Anime | None
 
 
-Line = Begun | Page | Alone
+class Stopped(msgspec.Struct, frozen=True, tag="stopped"):
+    """The titles in a row at whose failure a run stopped; the next run tries them again, but does not stop at them."""
+
+    anime_ids: tuple[AnimeId, ...]
+
+
+Line = Begun | Page | Alone | Stopped
 _decoder = msgspec.json.Decoder(Line)
 
 
@@ -52,6 +59,7 @@ class Crawl:
         total: number of anime on the site, if it said so.
         asked: ids of the titles that were fetched individually.
         failed: how many of them could not be fetched.
+        stopped_at: ids of the titles at which an earlier run stopped.
     """
 
     def __init__(self, file: BinaryIO, lines: list[Line]) -> None:
@@ -63,13 +71,14 @@ class Crawl:
         self.total: int | None = None
         self.asked: set[int] = set()
         self.failed = 0
+        self.stopped_at: set[int] = set()
         for line in lines:
             self._count(line)
 
     @classmethod
     @contextmanager
     def at(cls, path: Path, site: str, *, restart: bool = False) -> Iterator[Self]:
-        """Open the file of an interrupted crawl, or begin a new one.
+        """Open the file of an interrupted crawl of the site of that name, or begin a new one.
 
         Args:
             path: path of the file, which is locked meanwhile.
@@ -102,19 +111,11 @@ class Crawl:
             raise StorageError(f"{path} can't be written: {error.strerror or error}.") from error
 
     def add(self, line: Line) -> None:
-        """Write a line to disk, then count it.
-
-        Raises:
-            OSError: it can't be written.
-        """
+        """Write a line to disk, then count it; raises OSError if it can't be written."""
         self._file.write(msgspec.json.encode(line) + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
         self._count(line)
-
-    def over(self, catalogue: Catalogue) -> Catalogue:
-        """Return a catalogue updated with everything that was found."""
-        return updated_all(catalogue, Catalogue(self.anime.values()))
 
     def _count(self, line: Line) -> None:
         match line:
@@ -130,6 +131,8 @@ class Crawl:
                 else:
                     before = self.anime.get(line.anime_id)
                     self.anime[line.anime_id] = updated(before, line.anime) if before else line.anime
+            case Stopped():
+                self.stopped_at.update(line.anime_ids)
 
 
 def _read(file: BinaryIO, *, keep: bool) -> list[Line]:
@@ -151,13 +154,7 @@ def _read(file: BinaryIO, *, keep: bool) -> list[Line]:
 
 
 def crawl_pages(crawl: Crawl, site: FactsSite, http: HttpClient, advance: Callable[[int], None]) -> None:
-    """Fetch all remaining pages.
-
-    Args:
-        crawl: the crawl so far; each page is added to it.
-        site: the site to crawl.
-        http: sends the requests, within the site's rate limit.
-        advance: called with the number of entries of each page.
+    """Fetch all remaining pages, add each to the crawl, and call `advance` with the number of its entries.
 
     Raises:
         SiteError: a page could not be fetched. Earlier pages are kept.
@@ -168,49 +165,38 @@ def crawl_pages(crawl: Crawl, site: FactsSite, http: HttpClient, advance: Callab
         advance(len(page.anime) + page.skipped)
 
 
-def gaps(crawl: Crawl, before: Catalogue, limit: int) -> list[int]:
-    """Ids of the anime to fetch individually, the most watched first.
+def gaps(crawl: Crawl, before: Catalogue, limit: int | None = None) -> list[int]:
+    """Ids of the anime to fetch individually, the most watched first, each once in a run.
 
     These are all anime whose relations no site was asked for, since the pages of a crawl lack them, and, of those that
-    the crawl did not find, all without a picture or a synopsis. Each is fetched once in a run.
+    the crawl did not find, all without a picture or a synopsis. Facts never requested come before facts that the site
+    may not have.
 
     Args:
         crawl: the crawl so far.
         before: the catalogue before the crawl.
-        limit: maximum number of anime that a run may fetch individually, in total.
+        limit: maximum number of anime that a run may fetch individually, in total; None: no limit.
     """
-    lacking = [
+    wanted = [
         one
-        for one in crawl.over(before).values()
-        if one.anime_id not in crawl.asked and (not one.relations_asked or _lacks(one, crawl))
+        for one in updated_all(before, Catalogue(crawl.anime.values())).values()
+        if one.anime_id not in crawl.asked
+        and (not one.relations_asked or (one.anime_id not in crawl.anime and lacking(one)))
     ]
-    lacking.sort(key=_rank)
-    return [one.anime_id for one in lacking[: max(0, limit - len(crawl.asked))]]
-
-
-def _lacks(anime: Anime, crawl: Crawl) -> bool:
-    return anime.anime_id not in crawl.anime and (anime.picture is None or anime.synopsis is None)
-
-
-def _rank(anime: Anime) -> tuple[bool, int, int]:
-    """Sort key; facts never requested come before facts that the site may not have."""
-    return anime.relations_asked, -(anime.members or 0), anime.anime_id
+    wanted.sort(key=lambda one: (one.relations_asked, -(one.members or 0), one.anime_id))
+    return [one.anime_id for one in wanted[: None if limit is None else max(0, limit - len(crawl.asked))]]
 
 
 def crawl_titles(
     crawl: Crawl, site: FactsSite, http: HttpClient, anime_ids: Iterable[int], advance: Callable[[int], None]
 ) -> None:
-    """Fetch some anime individually; one that can't be fetched is counted.
+    """Fetch some anime individually, add each result to the crawl, and call `advance` with the number done.
 
-    Args:
-        crawl: the crawl so far; each result is added to it.
-        site: the site to ask.
-        http: sends the requests, within the site's rate limit.
-        anime_ids: ids of the anime to fetch.
-        advance: called with the number of anime done since the last call.
+    One that can't be fetched is counted as soon as another can: until then it may be the site that fails.
 
     Raises:
-        SiteError: `MAX_FAILURES` in a row could not be fetched. Earlier results are kept.
+        SiteError: `MAX_FAILURES` in a row could not be fetched, at none of which an earlier run stopped. Earlier
+            results are kept.
     """
     failures: list[int] = []
     for anime_id in anime_ids:
@@ -218,10 +204,11 @@ def crawl_titles(
             found = site.read(http.get(site.about(anime_id), http.new_deadline()), anime_id)
         except SiteError:
             failures.append(anime_id)
-            if len(failures) == MAX_FAILURES:
+            if len(set(failures) - crawl.stopped_at) == MAX_FAILURES:
+                crawl.add(Stopped(tuple(failures)))
                 raise
             continue
-        for failed in failures:  # the site works, so these titles failed; otherwise the next run retries them
+        for failed in failures:
             crawl.add(Alone(failed, None))
         crawl.add(Alone(anime_id, found))
         advance(1 + len(failures))

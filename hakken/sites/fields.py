@@ -24,15 +24,8 @@ Year = Annotated[int, Meta(ge=1900, le=2999)]
 Address = Annotated[str, Meta(pattern=r"^https?://[^\s<>\"'\\]+\Z", max_length=1000)]
 
 _KINDS = {
-    "tv": "TV",
-    "movie": "Movie",
-    "ova": "OVA",
-    "ona": "ONA",
-    "special": "Special",
-    "music": "Music",
-    "tv_special": "TV Special",
-    "cm": "CM",
-    "pv": "PV",
+    kind.lower().replace(" ", "_"): kind
+    for kind in ("TV", "Movie", "OVA", "ONA", "Special", "Music", "TV Special", "CM", "PV")
 }
 _SEASONS = frozenset(("winter", "spring", "summer", "fall"))
 _NO_PICTURE = re.compile(r"/img/sp/icon/|/images/qm_|/images/questionmark", re.IGNORECASE)
@@ -46,7 +39,7 @@ T = TypeVar("T")
 class Json:
     """A value of a site's JSON, which may hold anything: a missing value, or one of another type, is unknown."""
 
-    def __init__(self, raw: Raw = UNKNOWN) -> None:
+    def __init__(self, raw: Raw | bytes = UNKNOWN) -> None:
         self._raw = raw
 
     def __getitem__(self, name: str) -> "Json":

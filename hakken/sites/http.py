@@ -5,7 +5,7 @@ is handled here: 429 is SiteBusy, 5xx SiteDown, a redirect InvalidResponse, and 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple, Self, TypeVar
 
@@ -31,25 +31,24 @@ _UNREADABLE = (
 T = TypeVar("T")
 
 
-class Deadline(msgspec.Struct, frozen=True):
-    """The time by which something must be done, however many requests it takes."""
+class Deadline(NamedTuple):
+    """The time, by the monotonic clock, by which something must be done, however many requests it takes."""
 
     moment: float
-    clock: Callable[[], float] = time.monotonic
 
     @classmethod
-    def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Self:
+    def after(cls, seconds: float) -> Self:
         """Set a deadline so many seconds from now."""
-        return cls(clock() + seconds, clock)
+        return cls(time.monotonic() + seconds)
 
     @property
     def left(self) -> float:
         """Seconds left; 0 once it has passed."""
-        return max(0.0, self.moment - self.clock())
+        return max(0.0, self.moment - time.monotonic())
 
     def share(self, among: int) -> "Deadline":
         """Make an earlier deadline after `1 / among` of the time left, for the first of several tasks that share it."""
-        return Deadline.after(self.left / among, self.clock)
+        return Deadline.after(self.left / among)
 
 
 class Request(NamedTuple):
@@ -60,7 +59,7 @@ class Request(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(NamedTuple):
     """A site's response. Its status is 200 or a 4xx other than 429."""
 
     host: str
@@ -73,16 +72,12 @@ class Answer(msgspec.Struct, frozen=True):
         return self.status == HTTPStatus.OK
 
     def decode(self, kind: type[T]) -> T:
-        """Decode the body, which must be JSON of the given shape.
-
-        Raises:
-            InvalidResponse: the body is something else.
-        """
+        """Decode the body; raises InvalidResponse unless it is JSON of the given shape."""
         try:
             return msgspec.json.decode(self.body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             # The decoder's message may quote the body, and with it a username, so the cause is not chained.
-            raise InvalidResponse(f"{self.host} gave an answer that can't be read.") from None
+            raise unreadable(self.host) from None
 
 
 def check_status(status: int, host: str, retry_after: float | None = None) -> None:
@@ -115,10 +110,15 @@ def retry_after(response: requests.Response) -> float | None:
         return None
 
 
+def unreadable(host: str) -> InvalidResponse:
+    """Make the error for a response that is not what the site's API sends."""
+    return InvalidResponse(f"{host} gave an answer that can't be read.")
+
+
 def site_error(error: Exception, host: str) -> SiteError:
     """Convert an error of requests, urllib3 or the socket to one of ours."""
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return SiteTimeout(f"{host} did not answer in time.")
     if isinstance(error, _UNREADABLE):
-        return InvalidResponse(f"{host} gave an answer that can't be read.")
+        return unreadable(host)
     return SiteDown(f"{host} could not be reached or broke off its answer.")

@@ -35,11 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class HttpCache:
-    """Opens the cache file, for writing and for reading separately; thread-safe.
-
-    Args:
-        directory: directory of the file; None: nothing is cached.
-    """
+    """Opens the cache file in a directory, for writing and for reading separately; thread-safe. None: no cache."""
 
     def __init__(self, directory: Path | None) -> None:
         self._file = directory / "facts.sqlite" if directory else None

@@ -13,7 +13,7 @@ from hakken.catalogue import DATE, Anime, Link, Related
 from hakken.errors import UserNotFound
 from hakken.ratings import STATUS_OF_CODE, AnimeId, Rating, Score, UserList
 from hakken.sites import fields
-from hakken.sites.base import ListPage, Page, about_it, blocked, checked, page_of, read_pages, refusal_in
+from hakken.sites.base import Page, about_it, blocked, page_of, read_pages
 from hakken.sites.client import HttpClient
 from hakken.sites.fields import UNKNOWN, Json, plain
 from hakken.sites.http import Answer, Deadline, Request
@@ -50,19 +50,8 @@ class _Page(msgspec.Struct):
     pagination: _Pagination
 
 
-class _Refusal(msgspec.Struct):
-    status: int | str | None = None
-    type: str | None = None
-    message: str | None = None
-    error: str | None = None
-
-    @property
-    def user_unknown(self) -> bool:
-        return any("Resource does not exist" in (text or "") for text in (self.message, self.error))
-
-
 class Jikan:
-    """Lists and facts from a Jikan v4 instance at `url`; see `ListSource` and `FactsSite`."""
+    """Lists and facts from a Jikan v4 instance at `url`."""
 
     name = "jikan"
 
@@ -70,19 +59,20 @@ class Jikan:
         self._url = url.rstrip("/")
 
     def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
-        """Fetch someone's whole list."""
-        url = f"{self._url}/users/{checked(username)}/animelist"
+        """Fetch someone's whole list; see `ListSource`."""
+        url = f"{self._url}/users/{username}/animelist"
 
-        def fetch_page(pages: int, _entries: int) -> ListPage:
+        def fetch_page(pages: int, _entries: int) -> tuple[list[Raw], bool]:
             answer = http.get(Request(url, {"page": pages + 1}), deadline)
             if not answer.ok:
                 # Jikan also answers 404 if it could not fetch a list itself; only this message means an unknown user.
-                refusal = refusal_in(answer, _Refusal)
-                if answer.status == HTTPStatus.NOT_FOUND and refusal and refusal.user_unknown:
+                said = Json(answer.body)
+                unknown = "Resource does not exist" in f"{said['message'].text} {said['error'].text}"
+                if answer.status == HTTPStatus.NOT_FOUND and unknown:
                     raise UserNotFound("MyAnimeList has no user of that name.")
                 raise blocked(answer)
             entries = answer.decode(_ListPage).data
-            return ListPage(entries, more=len(entries) >= LIST_PAGE_SIZE)
+            return entries, len(entries) >= LIST_PAGE_SIZE
 
         return read_pages(fetch_page, _ListEntry)
 
@@ -91,16 +81,15 @@ class Jikan:
         return Request(f"{self._url}/anime/{anime_id}/full")
 
     def read(self, answer: Answer, anime_id: int) -> Anime | None:
-        """Read the response to `about`."""
+        """Read the response to `about`, as `Mal.read` does."""
         if answer.ok:
             return about_it(_anime(Json(answer.decode(Raw))["data"]), anime_id, answer)
-        refusal = refusal_in(answer, _Refusal)
-        if answer.status == HTTPStatus.NOT_FOUND and refusal and refusal.status is not None:
+        if answer.status == HTTPStatus.NOT_FOUND and Json(answer.body)["status"].of(object) is not None:
             return None
         raise blocked(answer, "provide facts about anime")
 
     def fetch_page(self, http: HttpClient, position: int | None) -> Page:
-        """Fetch one page of a crawl, sorted by id, so that entries do not move between pages meanwhile."""
+        """Fetch one page of a crawl as `Mal.fetch_page`, sorted by id, so that entries don't move between pages."""
         number = position or 1
         params = {"order_by": "mal_id", "sort": "asc", "page": number, "limit": PAGE_SIZE}
         answer = http.get(Request(f"{self._url}/anime", params), http.new_deadline())

@@ -1,21 +1,32 @@
-"""Fetching a list by username, from the sources for its site, in order."""
+"""Fetching a list by username from the sources for its site, in order; lists of the last minutes are cached."""
 
+import hashlib
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import Self
 
+from cachetools import TTLCache
+
 from hakken.config import Settings
-from hakken.errors import AllSourcesFailed, ConfigError, NoListSource, SiteBlocked, SiteError, TooManyFetches
+from hakken.errors import (
+    AllSourcesFailed,
+    ConfigError,
+    NoListSource,
+    SiteBlocked,
+    SiteError,
+    SiteTimeout,
+    TooManyFetches,
+)
 from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 from hakken.ratings import Site, UserList, Username
 from hakken.sites.anilist import AniList
-from hakken.sites.base import ListSource, checked
+from hakken.sites.base import ListSource
 from hakken.sites.client import HttpClient
 from hakken.sites.http import Deadline
 from hakken.sites.jikan import Jikan
-from hakken.sites.list_cache import ListCache
 from hakken.sites.load_json import LoadJson
 from hakken.sites.mal import Mal
 
@@ -34,8 +45,85 @@ NO_MAL_SOURCE = (
 
 SEATS = 4
 """Default number of concurrent fetches: half of a worker's default threads."""
+FRESH_SECONDS = 300.0
+MAX_RATINGS = 200_000
+"""Ratings in all cached lists together, about 100 bytes each."""
 
 _log = logging.getLogger(__name__)
+
+
+class ListCache:
+    """Lists of one worker, in memory; thread-safe. Concurrent requests for the same list share one fetch.
+
+    Usernames are stored only as hashes. Expired lists are deleted by a timer, even without further requests.
+
+    Args:
+        seconds: time to live of a list.
+    """
+
+    def __init__(self, seconds: float = FRESH_SECONDS) -> None:
+        self._lists: TTLCache[str, UserList] = TTLCache(MAX_RATINGS, seconds, getsizeof=lambda one: 1 + len(one))
+        self._fetches: dict[str, Future[UserList]] = {}
+        self._lock = threading.Lock()
+        self._is_timed = False
+
+    def find(self, who: Username) -> UserList | None:
+        """Return someone's cached list; None if there is none."""
+        with self._lock:
+            return self._lists.get(_key(who))
+
+    def fetch(self, who: Username, deadline: Deadline, fetch: Callable[[], UserList]) -> UserList:
+        """Fetch a list or, if another thread is fetching it already, wait for that fetch and share its result or error.
+
+        Raises:
+            SiteTimeout: the other thread took longer than until the deadline.
+            SourceError: the list could not be fetched; raised by `fetch`, in this thread or the other.
+        """
+        key = _key(who)
+        with self._lock:
+            if (found := self._lists.get(key)) is not None:
+                return found
+            is_first = key not in self._fetches
+            future = self._fetches.setdefault(key, Future())
+        if is_first:
+            self._run(key, future, fetch)
+        try:
+            return future.result(deadline.left)
+        except TimeoutError:
+            raise SiteTimeout("The list did not come in time; please try again in a minute.") from None
+
+    def _run(self, key: str, future: Future[UserList], fetch: Callable[[], UserList]) -> None:
+        try:
+            found = fetch()
+        except BaseException as error:
+            future.set_exception(error)
+            raise
+        else:
+            with self._lock:
+                self._lists[key] = found
+                self._expire_later()
+            future.set_result(found)
+        finally:
+            with self._lock:
+                del self._fetches[key]
+
+    def _expire_later(self) -> None:
+        if not self._is_timed and self._lists:
+            self._is_timed = True
+            timer = threading.Timer(self._lists.ttl / 30, self._expire)
+            timer.daemon = True
+            timer.start()
+
+    def _expire(self) -> None:
+        with self._lock:
+            self._is_timed = False
+            self._lists.expire()
+            self._expire_later()
+
+
+def _key(who: Username) -> str:
+    # Usernames are case-insensitive on all sites.
+    return hashlib.sha256(f"{who.site} {who.name.strip().lower()}".encode()).hexdigest()
 
 
 class ListSources:
@@ -77,11 +165,12 @@ class ListSources:
         sources: dict[Site, Sequence[ListSource]] = {Site.MAL: mal, Site.ANILIST: [AniList(settings.anilist_url)]}
         return cls(http, sources, seats=max(1, settings.threads // 2), instrumentation=instrumentation)
 
-    def fetch(self, username: Username) -> UserList:
+    def fetch(self, username: Username | UserList) -> UserList:
         """Fetch someone's whole list from the first source that can provide it, within one deadline in total.
 
+        A list is returned as it is, so that callers need not tell it from a username.
+
         Raises:
-            BadUsername: not a valid username of the site.
             NoListSource: no source of the site's lists is set up; raised at once.
             TooManyFetches: too many threads are waiting for sites already; raised at once.
             UserNotFound: the site itself says that it has no such user.
@@ -89,7 +178,8 @@ class ListSources:
             SiteTimeout: another visitor's fetch of the same list took too long.
             AllSourcesFailed: all sources failed.
         """
-        checked(username.name)
+        if isinstance(username, UserList):
+            return username
         if not self._sources[username.site]:
             raise NoListSource(NO_MAL_SOURCE)
         with self._instrumentation.stage("fetch"):
@@ -105,9 +195,9 @@ class ListSources:
             finally:
                 self._seats.release()
 
-    def find(self, username: Username) -> UserList | None:
-        """Return someone's cached list; None if there is none. Sends no request."""
-        return self._cache.find(username)
+    def find(self, username: Username | UserList) -> UserList | None:
+        """Return someone's cached list, or the list itself; None if there is none. Sends no request."""
+        return username if isinstance(username, UserList) else self._cache.find(username)
 
     def _ask(self, username: Username, deadline: Deadline) -> UserList:
         sources = self._sources[username.site]
@@ -123,11 +213,7 @@ class ListSources:
 
 
 def mal_source_names(settings: Settings) -> tuple[str, ...]:
-    """Names of the sources to try for a MyAnimeList username, in order.
-
-    Raises:
-        ConfigError: a source is unknown, or a setting that it needs is missing.
-    """
+    """Names of the sources to try for a MyAnimeList username, in order; raises ConfigError as `from_settings` does."""
     names = settings.mal_sources
     for name in names:
         if name not in _MAL_SOURCES:

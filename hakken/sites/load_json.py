@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from hakken.ratings import STATUS_OF_CODE, AnimeId, Rating, Score, UserList
-from hakken.sites.base import ListPage, blocked, checked, read_pages
+from hakken.sites.base import blocked, read_pages
 from hakken.sites.client import HttpClient
 from hakken.sites.http import Deadline, Request
 
@@ -34,13 +34,13 @@ class LoadJson:
 
     def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
         """Fetch someone's whole list; see `ListSource`."""
-        url = f"{self._url}/{checked(username)}/load.json"
+        url = f"{self._url}/{username}/load.json"
 
-        def fetch_page(_pages: int, entries: int) -> ListPage:
+        def fetch_page(_pages: int, entries: int) -> tuple[list[msgspec.Raw], bool]:
             answer = http.get(Request(url, {"status": _ALL_STATUSES, "offset": entries}), deadline)
             if not answer.ok:
                 raise blocked(answer)
             found = answer.decode(list[msgspec.Raw])
-            return ListPage(found, more=bool(found))  # the page size is undocumented: only an empty page is the end
+            return found, bool(found)  # the page size is undocumented: only an empty page is the end
 
         return read_pages(fetch_page, _Entry)

@@ -12,7 +12,7 @@ from hakken.catalogue import DATE, Anime
 from hakken.errors import PrivateList, SiteBlocked, SourceError, UserNotFound
 from hakken.ratings import AnimeId, Rating, Score, Status, UserList
 from hakken.sites import fields
-from hakken.sites.base import ListPage, Page, about_it, blocked, checked, page_of, read_pages, refusal_in
+from hakken.sites.base import Page, about_it, blocked, page_of, read_pages
 from hakken.sites.client import HttpClient
 from hakken.sites.fields import Json
 from hakken.sites.http import Answer, Deadline, Request
@@ -60,12 +60,8 @@ class _Page(msgspec.Struct):
     paging: _Paging
 
 
-class _Refusal(msgspec.Struct):
-    error: str
-
-
 class Mal:
-    """Lists and facts from MyAnimeList's API at `url`; see `ListSource` and `FactsSite`."""
+    """Lists and facts from MyAnimeList's API at `url`."""
 
     name = "mal"
 
@@ -74,16 +70,16 @@ class Mal:
         self._headers = {"X-MAL-CLIENT-ID": client_id}
 
     def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
-        """Fetch someone's whole list."""
-        url = f"{self._url}/users/{checked(username)}/animelist"
+        """Fetch someone's whole list; see `ListSource`."""
+        url = f"{self._url}/users/{username}/animelist"
 
-        def fetch_page(_pages: int, entries: int) -> ListPage:
+        def fetch_page(_pages: int, entries: int) -> tuple[list[Raw], bool]:
             params = {"fields": "list_status", "nsfw": "true", "limit": LIST_PAGE_SIZE, "offset": entries}
             answer = http.get(Request(url, params, self._headers), deadline)
             if not answer.ok:
                 raise _list_refused(answer)
             page = answer.decode(_Page)
-            return ListPage(page.data, more=page.paging.next is not None)
+            return page.data, page.paging.next is not None
 
         return read_pages(fetch_page, _ListEntry)
 
@@ -92,15 +88,25 @@ class Mal:
         return Request(f"{self._url}/anime/{anime_id}", {"fields": f"{FIELDS},{ONE_ONLY}"}, self._headers)
 
     def read(self, answer: Answer, anime_id: int) -> Anime | None:
-        """Read the response to `about`."""
+        """Read the response to `about`; None if the site says that there is no such anime.
+
+        Fields that are missing or invalid stay unknown, even the title, which is then empty.
+
+        Raises:
+            InvalidResponse: the response can't be read, or is about another anime.
+            SiteBlocked: the site refused the request without a reason.
+        """
         if answer.ok:
             return about_it(_anime(Json(answer.decode(Raw))), anime_id, answer)
-        if answer.status == HTTPStatus.NOT_FOUND and refusal_in(answer, _Refusal) is not None:
+        if answer.status == HTTPStatus.NOT_FOUND and _is_its_own(answer):
             return None
         raise _refused(answer, "provide facts about anime")
 
     def fetch_page(self, http: HttpClient, position: int | None) -> Page:
-        """Fetch one page of a crawl: of the ranking, which has all anime, including adult ones only with `nsfw`."""
+        """Fetch one page of a crawl, the first if `position` is None; raises SiteError.
+
+        It is a page of the ranking, which has all anime, including adult ones only with `nsfw`.
+        """
         offset = position or 0
         params = {"ranking_type": "all", "limit": PAGE_SIZE, "offset": offset, "fields": FIELDS, "nsfw": "true"}
         answer = http.get(Request(f"{self._url}/anime/ranking", params, self._headers), http.new_deadline())
@@ -112,7 +118,7 @@ class Mal:
 
 
 def _list_refused(answer: Answer) -> SourceError:
-    if refusal_in(answer, _Refusal) is not None:  # it comes from the API, not from a firewall in front of it
+    if _is_its_own(answer):
         if answer.status == HTTPStatus.NOT_FOUND:
             return UserNotFound("MyAnimeList has no user of that name.")
         if answer.status == HTTPStatus.FORBIDDEN:
@@ -120,8 +126,13 @@ def _list_refused(answer: Answer) -> SourceError:
     return _refused(answer, "show the list")
 
 
+def _is_its_own(answer: Answer) -> bool:
+    """Whether a refusal comes from the API, not from a firewall in front of it."""
+    return Json(answer.body)["error"].of(str) is not None
+
+
 def _refused(answer: Answer, what: str) -> SiteBlocked:
-    if answer.status == HTTPStatus.UNAUTHORIZED and refusal_in(answer, _Refusal) is not None:
+    if answer.status == HTTPStatus.UNAUTHORIZED and _is_its_own(answer):
         return SiteBlocked(f"{answer.host} does not accept this server's MAL_CLIENT_ID.")
     return blocked(answer, what)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import cast
 
 import filelock
 from pyrate_limiter import AbstractBucket, InMemoryBucket, Rate, RateItem, SQLiteBucket
@@ -85,8 +86,7 @@ class RateLimit:
         item = RateItem(self._site, now)
         if bucket.put(item):
             return 0.0
-        wait = bucket.waiting(item)
-        return max(1, wait if isinstance(wait, int) else 1) / 1000  # always a number for these buckets
+        return max(1, cast("int", bucket.waiting(item))) / 1000  # never an awaitable for these buckets
 
     def _open(self) -> AbstractBucket:
         if self._file is None:
@@ -98,7 +98,7 @@ class RateLimit:
 
 
 def _out_of_turns(seconds: float) -> RateLimited:
-    return RateLimited("Too many lists are being fetched just now; please try again in a minute.", seconds)
+    return RateLimited("The site's rate limit allows no more requests just now; please try again in a minute.", seconds)
 
 
 def _binding(rates: Sequence[Rate]) -> list[Rate]:

@@ -16,6 +16,7 @@ from hakken.bundle import ModelBundle
 from hakken.model import ListColumns, Visitor
 from hakken.model.arrays import Array, Float64s, Int64s
 from hakken.model.list_columns import Bools
+from hakken.model.prediction import baseline
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.taste.profile import Leaning, Opinion, Span
 
@@ -95,27 +96,20 @@ def year_spans(listed: Listed, *, scores_differ: bool) -> tuple[Span, ...]:
         scores_differ: whether its scores differ, so that residuals are meaningful.
     """
     dated = listed.watched & (listed.year > 0)
-    number = np.maximum((listed.year - FIRST_SPAN) // SPAN, -1)[dated]
-    if not len(number):
-        return ()
-    scores, scored, residual = listed.scores[dated], listed.scored[dated], listed.residual[dated]
-    return tuple(
-        _span(
-            span, scores[number == span], scored[number == span], residual[number == span], scores_differ=scores_differ
-        )
-        for span in range(int(number.min()), int(number.max()) + 1)
-    )
+    number = np.maximum((listed.year - FIRST_SPAN) // SPAN, -1)
+    spans = range(number[dated].min(), number[dated].max() + 1) if dated.any() else ()
+    return tuple(_span(one, listed, dated & (number == one), scores_differ=scores_differ) for one in spans)
 
 
-def _span(number: int, scores: Int64s, scored: Bools, residual: Float64s, *, scores_differ: bool) -> Span:
-    given, known = scores[scored], residual[~np.isnan(residual)]
+def _span(number: int, listed: Listed, within: Bools, *, scores_differ: bool) -> Span:
+    given, residuals = listed.scores[within & listed.scored], listed.residual[within]
+    known = residuals[~np.isnan(residuals)]
     first = FIRST_SPAN + SPAN * number
-    enough = scores_differ and len(known) >= MIN_TITLES
-    lean, clear = shrunk(known) if enough else (None, False)
+    lean, clear = shrunk(known) if scores_differ and len(known) >= MIN_TITLES else (None, False)
     return Span(
         first=first if number >= 0 else None,
         last=first + SPAN - 1,
-        watched=len(scores),
+        watched=int(np.count_nonzero(within)),
         scored=len(given),
         mean=float(given.mean()) if len(given) else None,
         lean=lean,
@@ -142,19 +136,16 @@ def unusual_opinions(
     the predicted rating knows the person's taste, so no score of a fan would be unusual. Titles with fewer raters than
     `min_raters` are left out, since their bias says little of people in general.
     """
-    arrays = bundle.model.arrays
-    scores = listed.compared
-    expected = (bundle.model.mu + visitor.b_u + arrays.b_i[visitor.rows]).clip(MIN_SCORE, MAX_SCORE)
+    arrays, rows, scores = bundle.model.arrays, visitor.rows, listed.compared
+    expected = baseline(bundle.model, visitor, rows).clip(MIN_SCORE, MAX_SCORE)
     difference = scores - expected
-    ids = arrays.anime_ids[visitor.rows].tolist()
+    judged = arrays.raters[rows] >= bundle.model.manifest.parameters.min_raters
 
-    def named(chosen: Int64s) -> tuple[Opinion, ...]:
-        return tuple(
-            Opinion(one, bundle.catalogue.title(one), int(scores[at]), float(expected[at]), float(difference[at]))
-            for at, one in ((at, ids[at]) for at in chosen[:N_OPINIONS].tolist())
-        )
+    def named(sign: int) -> tuple[Opinion, ...]:
+        order = np.argsort(-difference, kind="stable")[::sign]
+        order = order[judged[order] & (sign * difference[order] >= UNUSUAL)][:N_OPINIONS]
+        columns = (arrays.anime_ids[rows], scores, expected, difference)
+        each = zip(*(column[order].tolist() for column in columns), strict=True)
+        return tuple(Opinion(one, bundle.catalogue.title(one), *numbers) for one, *numbers in each)
 
-    order = np.argsort(-difference, kind="stable")
-    order = order[arrays.raters[visitor.rows[order]] >= bundle.model.manifest.parameters.min_raters]
-    above, below = order[difference[order] >= UNUSUAL], order[::-1][difference[order[::-1]] <= -UNUSUAL]
-    return named(above), named(below)
+    return named(1), named(-1)

@@ -3,32 +3,31 @@
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+
+from hakken.about import about
 
 
 class Counts(msgspec.Struct, frozen=True):
     """How much a list holds."""
 
-    entries: Annotated[int, Meta(description="All of it.")]
-    watching: Annotated[int, Meta(description="Entries of this status, as of the next four.")]
-    completed: Annotated[int, Meta(description="The same.")]
-    on_hold: Annotated[int, Meta(description="The same.")]
-    dropped: Annotated[int, Meta(description="The same.")]
-    plan_to_watch: Annotated[int, Meta(description="The same.")]
-    known: Annotated[int, Meta(description="Entries that the model knows.")]
-    scored: Annotated[int, Meta(description="Entries with a score.")]
-    compared: Annotated[
-        int, Meta(description="Entries with a score that the model knows: what all comparisons are made from.")
-    ]
+    entries: Annotated[int, about("All of it.")]
+    watching: Annotated[int, about("Entries of this status, as of the next four.")]
+    completed: Annotated[int, about("The same.")]
+    on_hold: Annotated[int, about("The same.")]
+    dropped: Annotated[int, about("The same.")]
+    plan_to_watch: Annotated[int, about("The same.")]
+    known: Annotated[int, about("Entries that the model knows.")]
+    scored: Annotated[int, about("Entries with a score.")]
+    compared: Annotated[int, about("Entries with a score that the model knows: what all comparisons are made from.")]
 
 
 class ScoreShare(msgspec.Struct, frozen=True):
     """How often one of the ten scores was given."""
 
-    score: Annotated[int, Meta(description="1-10.")]
-    count: Annotated[int, Meta(description="How many of the visitor's entries have it.")]
-    share: Annotated[float, Meta(description="The part of their scored entries, 0-1.")]
-    everyone: Annotated[float, Meta(description="The part of all training ratings, 0-1.")]
+    score: Annotated[int, about("1-10.")]
+    count: Annotated[int, about("How many of the visitor's entries have it.")]
+    share: Annotated[float, about("The part of their scored entries, 0-1.")]
+    everyone: Annotated[float, about("The part of all training ratings, 0-1.")]
 
 
 class Generosity(msgspec.Struct, frozen=True):
@@ -36,89 +35,77 @@ class Generosity(msgspec.Struct, frozen=True):
 
     b_u: Annotated[
         float,
-        Meta(
-            description="User bias, score points: how much higher they score than people on average do; negative for "
-            "lower."
-        ),
+        about("User bias, score points: how much higher they score than people on average do; negative for lower."),
     ]
-    share: Annotated[float, Meta(description="The part of the training users, 0-1, whose bias is lower.")]
-    words: Annotated[str, Meta(description="The same in a sentence.")]
+    share: Annotated[float, about("The part of the training users, 0-1, whose bias is lower.")]
+    words: Annotated[str, about("The same in a sentence.")]
 
 
 class Leaning(msgspec.Struct, frozen=True):
     """How much more, or less, someone likes the titles of a genre than would be expected of them."""
 
-    name: Annotated[str, Meta(description="Of the genre.")]
-    titles: Annotated[int, Meta(description="How many scored titles of the visitor's speak.")]
-    mean: Annotated[float, Meta(description="Of the scores that they gave those.")]
-    lean: Annotated[
-        float, Meta(description="Shrunk mean of their residuals, score points; positive for more than expected.")
-    ]
+    name: Annotated[str, about("Of the genre.")]
+    titles: Annotated[int, about("How many scored titles of the visitor's speak.")]
+    mean: Annotated[float, about("Of the scores that they gave those.")]
+    lean: Annotated[float, about("Shrunk mean of their residuals, score points; positive for more than expected.")]
     clear: Annotated[
         bool,
-        Meta(description="Whether that is more than chance makes of so few titles: twice the lean's standard error."),
+        about("Whether that is more than chance makes of so few titles: twice the lean's standard error."),
     ]
 
 
 class Span(msgspec.Struct, frozen=True):
     """The titles of some years."""
 
-    first: Annotated[int | None, Meta(description="Year; null for all before `last`.")]
-    last: Annotated[int, Meta(description="Year, itself included.")]
-    watched: Annotated[int, Meta(description="Entries that are not only planned.")]
-    scored: Annotated[int, Meta(description="Those of them with a score.")]
-    mean: Annotated[float | None, Meta(description="Of these scores; null where there is none.")]
-    lean: Annotated[float | None, Meta(description="As `Leaning.lean`; null where too few titles speak.")]
-    clear: Annotated[bool, Meta(description="As `Leaning.clear`.")]
+    first: Annotated[int | None, about("Year; null for all before `last`.")]
+    last: Annotated[int, about("Year, itself included.")]
+    watched: Annotated[int, about("Entries that are not only planned.")]
+    scored: Annotated[int, about("Those of them with a score.")]
+    mean: Annotated[float | None, about("Of these scores; null where there is none.")]
+    lean: Annotated[float | None, about("As `Leaning.lean`; null where too few titles speak.")]
+    clear: Annotated[bool, about("As `Leaning.clear`.")]
 
 
 class Opinion(msgspec.Struct, frozen=True):
     """A title that the visitor scored unlike others."""
 
-    anime_id: Annotated[int, Meta(description="MyAnimeList id.")]
-    title: Annotated[str, Meta(description="As the catalogue has it.")]
-    score: Annotated[int, Meta(description="The visitor's.")]
+    anime_id: Annotated[int, about("MyAnimeList id.")]
+    title: Annotated[str, about("As the catalogue has it.")]
+    score: Annotated[int, about("The visitor's.")]
     expected: Annotated[
         float,
-        Meta(
-            description="B_ui, clipped to 1-10: what people in general gave the title, moved by how generous this one "
-            "is."
-        ),
+        about("B_ui, clipped to 1-10: what people in general gave the title, moved by how generous this one is."),
     ]
-    difference: Annotated[float, Meta(description="Score − expected, score points.")]
+    difference: Annotated[float, about("Score − expected, score points.")]
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """What a list says about a taste."""
 
-    counts: Annotated[Counts, Meta(description="How much the list holds.")]
-    mean: Annotated[float | None, Meta(description="Of all scores on it; null where there is none.")]
+    counts: Annotated[Counts, about("How much the list holds.")]
+    mean: Annotated[float | None, about("Of all scores on it; null where there is none.")]
     scores: Annotated[
         tuple[ScoreShare, ...],
-        Meta(description="How often each score 1, 2 … 10 was given, beside how often everyone gives it."),
+        about("How often each score 1, 2 … 10 was given, beside how often everyone gives it."),
     ]
     generosity: Annotated[
         Generosity | None,
-        Meta(description="How the visitor scores compared with others; null where no scored title is known."),
+        about("How the visitor scores compared with others; null where no scored title is known."),
     ]
     genres: Annotated[
         tuple[Leaning, ...],
-        Meta(
-            description="What is liked more, or less, than expected, by falling lean; only genres with enough scored "
-            "titles."
-        ),
+        about("What is liked more, or less, than expected, by falling lean; only genres with enough scored titles."),
     ]
     years: Annotated[
         tuple[Span, ...],
-        Meta(
-            description="What was watched when it came out, the oldest first; no span is left out between two that "
-            "hold something."
+        about(
+            "What was watched when it came out, the oldest first; no span is left out between two that hold something."
         ),
     ]
-    undated: Annotated[int, Meta(description="Watched entries whose year nobody knows.")]
+    undated: Annotated[int, about("Watched entries whose year nobody knows.")]
     above: Annotated[
         tuple[Opinion, ...],
-        Meta(description="The titles that the visitor likes much better than others do, the most unusual first."),
+        about("The titles that the visitor likes much better than others do, the most unusual first."),
     ]
-    below: Annotated[tuple[Opinion, ...], Meta(description="The same of those that they like much less.")]
-    notes: Annotated[tuple[str, ...], Meta(description="Plain sentences about what is too little to go by.")]
+    below: Annotated[tuple[Opinion, ...], about("The same of those that they like much less.")]
+    notes: Annotated[tuple[str, ...], about("Plain sentences about what is too little to go by.")]

@@ -7,15 +7,14 @@ from flask import Flask, Response
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.data_time import in_words
-from hakken.ratings import MAX_N
+from hakken.ratings import CHOICES
 from hakken.recommend.notes import counted
 from hakken.web.anime_page import anime
 from hakken.web.api import register_api
 from hakken.web.covers import covers
 from hakken.web.error_pages import register_error_pages
-from hakken.web.external_links import watch_links
-from hakken.web.filter_choices import ORDERS, PLANNED, RULES, current_filter_choices, filter_choices
-from hakken.web.forms import DEFAULTS, YEARS, InMemoryRequest, body_limit
+from hakken.web.filter_choices import current_filter_choices, filter_choices
+from hakken.web.forms import InMemoryRequest, body_limit
 from hakken.web.guard.concurrency_limit import ConcurrencyLimit, refuse_when_busy
 from hakken.web.guard.rate_limit import limit_requests, trust_proxies
 from hakken.web.health import health
@@ -26,7 +25,7 @@ from hakken.web.picks_page import picking, title_index
 from hakken.web.responses import add_security_headers, compress_responses, redirect_to_https
 from hakken.web.services import EXTENSION, Details, Services, once_per_request
 from hakken.web.taste_page import taste
-from hakken.web.template_filters import cached_macro, facts, initial, paragraphs, signed, studio
+from hakken.web.template_filters import cached_macro, facts, initial, paragraphs, signed, studio, watch_links
 
 __all__ = ["Details", "Metrics", "Services", "once_per_request", "register", "warm"]
 
@@ -61,12 +60,7 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
     )
     app.jinja_env.globals.update(
         settings=services.settings,
-        defaults=DEFAULTS,
-        max_n=MAX_N,
-        years=YEARS,
-        orders=ORDERS,
-        rules=RULES,
-        planned=PLANNED,
+        options=CHOICES,
         filter_choices=current_filter_choices,
         fits_address=fits_address,
         request_id=request_id,

@@ -13,10 +13,9 @@ from hakken.errors import UnknownTitle
 from hakken.neighbours import AlsoLiked, Neighbour, also_liked, nearest, standing
 from hakken.ratings import MAX_ANIME_ID, Rating, Status
 from hakken.sites.facts import lacking
-from hakken.web.covers import request_missing_facts, with_facts
 from hakken.web.list_request import Kind, read_list_ref
 from hakken.web.responses import cache_publicly
-from hakken.web.services import services
+from hakken.web.services import request_missing_facts, services, with_facts
 from hakken.web.template_filters import judged_by
 
 anime = Blueprint("anime", __name__)
@@ -41,38 +40,24 @@ ON_LIST = {
 }
 
 
-class Near(NamedTuple):
-    """A title near another, as the page shows it."""
-
-    anime: Anime
-    how: Neighbour | AlsoLiked
-
-
 class Relative(NamedTuple):
-    """A related title, and its relation in a word; no word where it is only certain that there is one."""
-
-    anime: Anime
-    word: str
-
-
-class Member(NamedTuple):
-    """A title of the series, or one around it.
+    """A title that belongs with another.
 
     Attributes:
         anime: all that is known of it.
-        word: what it is, where it is no main entry, or how sure it is; may be empty.
+        word: its relation, or what it is where it is no main entry, and how sure that is; may be empty.
         yours: what the visitor's list says of it; empty where it says nothing.
     """
 
     anime: Anime
     word: str
-    yours: str
+    yours: str = ""
 
 
-class Members(NamedTuple):
-    """The members that are shown, and the number of those that are not."""
+class Relatives(NamedTuple):
+    """The titles that are shown, and the number of those that are not."""
 
-    entries: list[Member]
+    entries: Sequence[Relative] = ()
     more: int = 0
 
 
@@ -87,10 +72,10 @@ class SeriesShown(NamedTuple):
         universe: other series of the same universe; the same.
     """
 
-    main: Members
-    beside: Members
-    tellings: Members
-    universe: Members
+    main: Relatives = Relatives()
+    beside: Relatives = Relatives()
+    tellings: Relatives = Relatives()
+    universe: Relatives = Relatives()
 
     @property
     def alone(self) -> bool:
@@ -144,24 +129,16 @@ def page(anime_id: int) -> ResponseReturnValue:
 
 
 def title_of(anime_id: int, bundle: ModelBundle) -> Anime:
-    """A title with all that is known of it; of one that only the model knows, that is its id.
-
-    Raises:
-        UnknownTitle: neither catalogue nor model knows it.
-    """
+    """A title with all that is known of it; raises UnknownTitle if neither catalogue nor model knows it."""
     if anime_id not in bundle.catalogue and not bundle.model.rows_of([anime_id])[1].all():
         raise UnknownTitle(f"Neither the catalogue nor the model has an anime with the number {anime_id}.")
     return with_facts(bundle.catalogue.anime(anime_id))
 
 
 def related_to(one: Anime, bundle: ModelBundle, *, adult: bool, besides: Iterable[Anime]) -> list[Relative]:
-    """The titles that one is related to, each once, the best known first.
+    """The titles that one is related to but those in `besides`, each once, the best known first.
 
-    Args:
-        one: the title.
-        bundle: has the others.
-        adult: whether titles for adults may be among them.
-        besides: titles that are shown elsewhere.
+    `adult` says whether titles for adults may be among them.
     """
     shown = {one.anime_id, *(other.anime_id for other in besides)}
     found = []
@@ -174,24 +151,17 @@ def related_to(one: Anime, bundle: ModelBundle, *, adult: bool, besides: Iterabl
 
 
 def series_shown(anime_id: int, catalogue: Catalogue, listed: Mapping[int, Rating], *, adult: bool) -> SeriesShown:
-    """What belongs with a title.
-
-    Args:
-        anime_id: the title.
-        catalogue: has the others.
-        listed: the entries of the visitor's list, by id.
-        adult: whether titles for adults may be among them.
-    """
+    """What belongs with a title, and what the visitor's list, given by id, says of it; `adult` as in `related_to`."""
     columns = catalogue.columns
     row = int(np.searchsorted(columns.ids, anime_id))
     if anime_id not in catalogue:
-        return SeriesShown(Members([]), Members([]), Members([]), Members([]))
+        return SeriesShown()
     series, stories, universes = columns.series, columns.story, columns.universe
     own, retold = series == series[row], stories == stories[row]
 
-    def part(ids: Iterable[int], most: int) -> Members:
+    def part(ids: Iterable[int], most: int) -> Relatives:
         shown = [one for each in ids if (one := catalogue.get(each)) and (adult or not one.adult)]
-        return Members([_member(one, listed) for one in shown[:most]], max(0, len(shown) - most))
+        return Relatives([_member(one, listed) for one in shown[:most]], max(0, len(shown) - most))
 
     def first_entries(among: Mask) -> list[int]:
         begins = np.flatnonzero(among & (columns.ids == series) & ~columns.beside)
@@ -214,12 +184,12 @@ def _extra_order(anime: Anime) -> tuple[int, int, int]:
     return kind, anime.year or 9999, anime.anime_id
 
 
-def _member(anime: Anime, listed: Mapping[int, Rating]) -> Member:
+def _member(anime: Anime, listed: Mapping[int, Rating]) -> Relative:
     kind = anime.kind if anime.kind in EXTRA_KINDS and anime.part is None and anime.series else ""
     word = f"probably {kind or 'of this series'}" if anime.probable else kind or ""
     rating = listed.get(anime.anime_id)
     yours = ON_LIST[rating.status] if rating else ""
-    return Member(anime, word, f"{yours}, {rating.score}" if rating and rating.scored else yours)
+    return Relative(anime, word, f"{yours}, {rating.score}" if rating and rating.scored else yours)
 
 
 def _judged_by(anime_id: int, bundle: ModelBundle) -> str:
@@ -237,5 +207,5 @@ def _word(related: Related) -> str:
     return f"probably {related.relation.lower()}" if dependable else ""
 
 
-def _near(found: Sequence[Neighbour | AlsoLiked], bundle: ModelBundle) -> list[Near]:
-    return [Near(title_of(how.anime_id, bundle), how) for how in found]
+def _near(found: Sequence[Neighbour | AlsoLiked], bundle: ModelBundle) -> list[tuple[Anime, Neighbour | AlsoLiked]]:
+    return [(title_of(how.anime_id, bundle), how) for how in found]

@@ -1,19 +1,14 @@
 """Covers: a redirect to a title's picture or, where none is known, a drawn placeholder; no page waits for a site."""
 
-from collections.abc import Iterable
-
-import msgspec
 from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
 
 from hakken.catalogue import Anime
 from hakken.errors import ModelError
 from hakken.ratings import MAX_ANIME_ID
-from hakken.sites.facts import lacking
-from hakken.web.external_links import picture_address
 from hakken.web.responses import cache_publicly
-from hakken.web.services import services
-from hakken.web.template_filters import initial
+from hakken.web.services import services, with_facts
+from hakken.web.template_filters import initial, picture_address
 
 covers = Blueprint("covers", __name__)
 
@@ -22,19 +17,6 @@ N_PATTERNS = 6
 DAY = 24 * 60 * 60
 SOON = 60
 """Seconds for which a placeholder may be cached: the picture may be known by then."""
-
-
-def with_facts(anime: Anime) -> Anime:
-    """A title with all that is known of it; a picture in the catalogue that may not be shown counts as none."""
-    if anime.picture and not picture_address(anime.picture, services().settings.pictures_from):
-        anime = msgspec.structs.replace(anime, picture=None)
-    return services().details.known(anime)
-
-
-def request_missing_facts(anime: Iterable[Anime]) -> None:
-    """Have facts fetched, in the background, about those titles that lack a picture or a synopsis."""
-    if missing := [one.anime_id for one in anime if lacking(one)]:
-        services().details.want(missing)
 
 
 @covers.get(f"/anime/<int(min=1, max={MAX_ANIME_ID}):anime_id>/cover")

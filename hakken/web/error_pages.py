@@ -2,26 +2,78 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated
+from collections.abc import Sequence
+from functools import lru_cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
 from flask import Flask, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from msgspec import Meta
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug import exceptions
+from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, RequestEntityTooLarge
 
 from hakken import errors
 from hakken.listing import readable
-from hakken.web.failures import FAILURES, HTTP_FAILURES, SOURCES, Failure, Responsible, http_kind_of, kind_of
 from hakken.web.forms import FormValues, read_form_values
 from hakken.web.services import services
 
 API = "/api/"
 """Path under which all failures are problems, not pages."""
 MEDIA_TYPE = "application/problem+json"
-EXPLAINED = "/api/v1/problems"
-"""Where each kind of problem is explained, by its name."""
+EXPLAINED = "/api/v1/problems#"
+"""Where a kind of problem is explained, of which the name follows; the `type` of problems."""
+RESPONSIBLE = {
+    "yours": "You can fix this.",
+    "sites": "Neither you nor we did anything wrong: the other site has to fix it.",
+    "nobodys": "Nobody did anything wrong: there is room again within seconds.",
+    "not_set_up": "You did nothing wrong: this server is not set up for it.",
+    "ours": "This is our fault; you did nothing wrong.",
+}
+"""Who can fix a failure."""
+
+
+class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The text about one kind of failure, on a page and in a problem.
+
+    Attributes:
+        status: the HTTP status.
+        heading: the failure in a few words.
+        advice: what to do about it, each in a sentence or two.
+        responsible: who can fix it.
+        happened: what happened; empty where the error's own message says it.
+        upload_first: whether the upload, which needs no site, is the best next step.
+        other_ways: whether it is, and the page says so.
+        form: whether trying again makes sense, so that the page has the form.
+        choices: whether the cause is a preference, not the list.
+        title: the heading for a program, where the page's own doesn't suit it.
+    """
+
+    status: int
+    heading: str
+    advice: tuple[str, ...]
+    responsible: Literal["yours", "sites", "nobodys", "not_set_up", "ours"] = "yours"
+    happened: str = ""
+    upload_first: bool = False
+    other_ways: bool = False
+    form: bool = True
+    choices: bool = False
+    title: str = ""
+
+
+@lru_cache(maxsize=1)
+def failures() -> dict[type[Exception], Failure]:
+    """All failures by the class of their error."""
+    texts = Path(__file__).with_name("failures.toml").read_bytes()
+    by_name = msgspec.toml.decode(texts, type=dict[str, Failure])
+    found = {getattr(errors, name, None) or getattr(exceptions, name): one for name, one in by_name.items()}
+    return found | {
+        errors.TooManyFetches: found[errors.RateLimited],
+        RequestEntityTooLarge: found[errors.ExportTooLarge],
+        InternalServerError: found[errors.HakkenError],
+    }
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -56,79 +108,71 @@ def problem_name(kind: type[Exception]) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", getattr(kind, "public_name", kind.__name__)).lower()
 
 
-def problem_type(kind: type[Exception]) -> str:
-    """The `type` of the problem that a kind of error is."""
-    return f"{EXPLAINED}#{problem_name(kind)}"
+def problem_of(kind: type[Exception], detail: str, tried: tuple[Tried, ...] = ()) -> Problem:
+    """The problem that a kind of error is."""
+    failure = failures()[kind]
+    title, name = failure.title or failure.heading, EXPLAINED + problem_name(kind)
+    return Problem(type=name, title=title, status=failure.status, detail=detail, tried=tried)
 
 
 def register_error_pages(app: Flask) -> None:
     """Answer every failure with a page, or a problem, of its own."""
-    app.register_error_handler(errors.HakkenError, on_hakken_error)
-    app.register_error_handler(HTTPException, on_http_error)
+    app.register_error_handler(errors.HakkenError, _respond)
+    app.register_error_handler(HTTPException, _respond)
 
 
-def on_hakken_error(error: errors.HakkenError) -> ResponseReturnValue:
-    """Respond to one of our own errors."""
-    kind = kind_of(error)
-    failure = FAILURES[kind]
-    unexpected = kind is errors.HakkenError
-    if failure.responsible is Responsible.OURS:
-        current_app.logger.error("%s: %s", type(error).__name__, error, exc_info=error if unexpected else None)
-    return _respond(
-        failure,
-        InternalServerError if unexpected else kind,
-        failure.happened or str(error),
-        headers=_retry_after(error),
-        form_values=lambda: read_form_values(request.values) if failure.form else FormValues(),
-        tried=error.tried if isinstance(error, errors.AllSourcesFailed) else (),
-    )
+def kind_of(error: Exception) -> type[Exception]:
+    """The class by which an error is looked up: its own, or the nearest one it derives from."""
+    kind = type(error)
+    if isinstance(error, errors.AllSourcesFailed) and len(kinds := {type(why) for _, why in error.tried}) == 1:
+        # All sources, or the only one, failed in the same way: that failure's page says more.
+        kind = kinds.pop()
+    code = getattr(error, "code", None) or HTTPStatus.INTERNAL_SERVER_ERROR
+    others = InternalServerError if code >= HTTPStatus.INTERNAL_SERVER_ERROR else BadRequest
+    return next((each for each in kind.__mro__ if each in failures()), others)
 
 
-def _retry_after(error: errors.HakkenError) -> dict[str, str]:
-    """The header that says when to try again, where a site said so; of several sites, the earliest."""
-    failed = [why for _, why in error.tried] if isinstance(error, errors.AllSourcesFailed) else [error]
-    known = [
-        why.retry_after
-        for why in failed
-        if isinstance(why, errors.SiteError) and why.retry_after is not None and math.isfinite(why.retry_after)
-    ]
-    return {"Retry-After": str(max(1, math.ceil(min(known))))} if known else {}
-
-
-def on_http_error(error: HTTPException) -> ResponseReturnValue:
-    """Respond to an error that Flask or Werkzeug raised, with the headers it came with, such as Allow."""
-    kind = http_kind_of(error)
-    failure = HTTP_FAILURES[kind]
-    limit = services().settings.max_upload_mb
-    happened = failure.happened or f"A file may have at most {limit} MB, and what was sent is larger."
-    # Without the form's values: reading them may be what failed.
-    return _respond(failure, kind, happened, status=error.code, headers=dict(error.get_headers(request.environ)))
-
-
-def _respond(
-    failure: Failure,
-    kind: type[Exception],
-    happened: str,
-    *,
-    headers: Mapping[str, str],
-    status: int | None = None,
-    form_values: Callable[[], FormValues] = FormValues,
-    tried: Sequence[tuple[str, errors.SiteError]] = (),
-) -> ResponseReturnValue:
+def _respond(error: errors.HakkenError | HTTPException) -> ResponseReturnValue:
     """Write a problem where a program asked, otherwise a page."""
-    status = status or failure.status
+    kind = kind_of(error)
+    failure = failures()[kind]
+    tried = error.tried if isinstance(error, errors.AllSourcesFailed) else ()
+    status, happened = failure.status, failure.happened or str(error)
+    if isinstance(error, HTTPException):
+        status, headers = error.code or status, dict(error.get_headers(request.environ))  # such as Allow
+        if isinstance(error, RequestEntityTooLarge):
+            limit = services().settings.max_upload_mb
+            happened = f"A file may have at most {limit} MB, and what was sent is larger."
+    else:
+        headers = _retry_after([why for _, why in tried] or [error])
+        if failure.responsible == "ours":
+            trace = error if kind is errors.HakkenError else None  # any other is expected
+            current_app.logger.error("%s: %s", type(error).__name__, error, exc_info=trace)
     if request.path.startswith(API):
-        problem = Problem(
-            type=problem_type(kind),
-            title=failure.title or failure.heading,
-            status=status,
-            detail=happened,
-            tried=tuple(Tried(name, problem_type(type(why)), str(why)) for name, why in tried),
+        problem = problem_of(
+            InternalServerError if kind is errors.HakkenError else kind,
+            happened,
+            tuple(Tried(name, EXPLAINED + problem_name(type(why)), str(why)) for name, why in tried),
         )
-        response = Response(readable(problem), status, headers)
-        response.content_type = MEDIA_TYPE
+        answer = readable(msgspec.structs.replace(problem, status=status))
+        response = Response(answer, status, headers, content_type=MEDIA_TYPE)
         response.cache_control.no_store = True
         return response
-    named = [(SOURCES.get(name, name), str(why)) for name, why in tried]
-    page = render_template("error.html", failure=failure, happened=happened, tried=named, form_values=form_values())
-    return page, status, dict(headers)
+    # To read a form's values may be what failed with an error of Werkzeug's.
+    readable_form = failure.form and isinstance(error, errors.HakkenError)
+    page = render_template(
+        "error.html",
+        failure=failure,
+        responsible=RESPONSIBLE[failure.responsible],
+        happened=happened,
+        tried=tried,
+        form_values=read_form_values(request.values) if readable_form else FormValues(),
+    )
+    return page, status, headers
+
+
+def _retry_after(failed: Sequence[Exception]) -> dict[str, str]:
+    """The header that says when to try again, where a site said so; of several sites, the earliest."""
+    times = [getattr(why, "retry_after", None) for why in failed]
+    known = [seconds for seconds in times if seconds is not None and math.isfinite(seconds)]
+    return {"Retry-After": str(max(1, math.ceil(min(known))))} if known else {}

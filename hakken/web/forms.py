@@ -16,20 +16,16 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from hakken.config import Settings
 from hakken.errors import BadList, BadOption, BadUsername
 from hakken.lists import encoded_list, picks
-from hakken.ratings import MAX_ANIME_ID, MAX_N, FranchiseRule, Order, Planned, Preferences, Site, UserList, Username
-from hakken.sites.base import checked
+from hakken.ratings import CHOICES, MAX_LENGTH, Choice, Preferences, Site, UserList, Username
 
-MB = 1024 * 1024
 FORM_OVERHEAD = 64 * 1024
 """Bytes that a form adds to the file in it; generous, so that a file of exactly the largest size is accepted."""
-MAX_LENGTH = 64
-"""Characters of one field that are read."""
-YEARS = 1900, 2200
-MAX_IGNORED = 100
-"""How many entries of a list can be left out at once: an address has to hold them all."""
-MAX_LIKED = 10
-"""For how many titles "more like this" can be asked at once."""
-DEFAULTS = Preferences()
+SINGLE = ("ignore", "hide", "like")
+"""Fields of choices about single titles, by their ids."""
+A_TITLE = CHOICES["hidden"]._replace(about={"label": "The id of a title"})
+"""How the id of a button's title is read."""
+NUMBERS: Mapping[type, str] = {int: r"[0-9]{1,10}", float: r"-?([0-9]{1,9}|[0-9]{0,9}\.[0-9]{1,9})"}
+"""How numbers are written: `int` and `float` also take "+5", "1_0", "nan" and other scripts' digits."""
 
 
 @contextmanager
@@ -50,91 +46,13 @@ class InMemoryRequest(Request):
         with reading_body():
             super()._load_form_data()
 
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,  # noqa: ARG002  # Werkzeug gives all four
-        content_type: str | None,  # noqa: ARG002  # the same
-        filename: str | None = None,  # noqa: ARG002  # the same
-        content_length: int | None = None,  # noqa: ARG002  # the same
-    ) -> BytesIO:
+    def _get_file_stream(self, *_: object, **__: object) -> BytesIO:
         return BytesIO()
 
 
 def body_limit(settings: Settings) -> int:
     """How many bytes the body of a request may have."""
-    return settings.max_upload_mb * MB + FORM_OVERHEAD
-
-
-SINGLE = ("ignore", "hide", "like")
-"""Fields of choices about single titles, by their ids."""
-
-
-class Choice(NamedTuple):
-    """How one of the visitor's preferences is written in forms and addresses.
-
-    Attributes:
-        name: of the field.
-        kind: type of a value.
-        label: in a message about a value that can't be read.
-        bounds: least and greatest number.
-        most: how many values there may be; 0 where there is only one.
-    """
-
-    name: str
-    kind: type[Any]
-    label: str = ""
-    bounds: tuple[int, int] = 0, 0
-    most: int = 0
-
-    def read(self, text: str) -> Any:  # noqa: ANN401  # a value of any field
-        """Parse one value.
-
-        Raises:
-            BadOption: it can't be read or, but for floats, which `Preferences` checks, it is out of its bounds.
-        """
-        if self.kind is int:
-            return _whole(text, self.label, *self.bounds)
-        if self.kind is float:
-            # NaN is out of every range, so what is no plain number is refused later.
-            return float(text) if re.fullmatch(r"-?([0-9]{1,9}|[0-9]{0,9}\.[0-9]{1,9})", text) else math.nan
-        if self.kind is bool:
-            if text in {"0", "1"}:
-                return text == "1"
-            raise BadOption(f"{self.label} must be 1 for yes or 0 for no.")
-        if issubclass(self.kind, StrEnum):
-            if text in list(self.kind):
-                return self.kind(text)
-            raise BadOption(f"{self.label} must be one of {', '.join(self.kind)}.")
-        return text[:MAX_LENGTH]  # longer than any type or genre; the catalogue knows which exist
-
-
-def _whole(text: str, label: str, lowest: int, highest: int) -> int:
-    # `int` also takes "+5", "1_0" and other scripts' digits.
-    if re.fullmatch(r"[0-9]{1,10}", text) and lowest <= int(text) <= highest:
-        return int(text)
-    raise BadOption(f"{label} must be a whole number from {lowest} to {highest}.")
-
-
-_IDS = 1, MAX_ANIME_ID
-CHOICES = {
-    "n": Choice("n", int, "The number of recommendations", (1, MAX_N)),
-    "order": Choice("order", Order, "The order"),
-    "popularity": Choice("popularity", float, bounds=(-1, 1)),
-    "franchise": Choice("franchise", FranchiseRule, "Series"),
-    "types": Choice("type", str, most=50),
-    "genres": Choice("genre", str, most=50),
-    "without_genres": Choice("without_genre", str, most=50),
-    "year_from": Choice("year_from", int, "The first year", YEARS),
-    "year_to": Choice("year_to", int, "The last year", YEARS),
-    "min_members": Choice("min_members", int, "The least number of members", (0, 10**9)),
-    "adult": Choice("adult", bool, "Titles for adults"),
-    "rated_only": Choice("rated_only", bool, "Only rated titles"),
-    "planned": Choice("planned", Planned, "Planned titles"),
-    "ignored": Choice("ignore", int, "The id of a title to leave out", _IDS, most=MAX_IGNORED),
-    "hidden": Choice("hide", int, "The id of a title to hide", _IDS, most=MAX_IGNORED),
-    "like": Choice("like", int, "The id of a title to find more like", _IDS, most=MAX_LIKED),
-}
-"""How every field of `Preferences` is read from and written to a form or an address."""
+    return settings.max_upload_mb * 2**20 + FORM_OVERHEAD
 
 
 def read_preferences(values: MultiDict[str, str]) -> Preferences:
@@ -149,10 +67,25 @@ def read_preferences(values: MultiDict[str, str]) -> Preferences:
         if len(texts) > choice.most > 0:
             raise BadOption(f"At most {choice.most} values can be given for {choice.name}.")
         if choice.most:
-            chosen[field] = tuple(dict.fromkeys(map(choice.read, texts)))
+            chosen[field] = tuple(_read(choice, text) for text in texts)
         elif texts:
-            chosen[field] = choice.read(texts[0])
+            chosen[field] = _read(choice, texts[0])
     return Preferences(**chosen)
+
+
+def _read(choice: Choice, text: str) -> Any:  # noqa: ANN401  # a value of any field
+    """Parse one value; raises BadOption."""
+    if choice.kind in NUMBERS:
+        number = choice.kind(text) if re.fullmatch(NUMBERS[choice.kind], text) else math.nan
+        choice.check(number)
+        return number
+    if choice.kind is bool:
+        if text in {"0", "1"}:
+            return text == "1"
+        raise BadOption(f"{choice.about['label']} must be 1 for yes or 0 for no.")
+    if issubclass(choice.kind, StrEnum) and text not in list(choice.kind):
+        raise BadOption(f"{choice.about['label']} must be one of {', '.join(choice.kind)}.")
+    return choice.kind(text[:MAX_LENGTH])  # the catalogue knows which types and genres exist
 
 
 def preferences_to_fields(preferences: Preferences) -> dict[str, list[str]]:
@@ -160,7 +93,7 @@ def preferences_to_fields(preferences: Preferences) -> dict[str, list[str]]:
     return {
         choice.name: _texts(value)
         for field, choice in CHOICES.items()
-        if (value := getattr(preferences, field)) != getattr(DEFAULTS, field)
+        if (value := getattr(preferences, field)) != choice.default
     }
 
 
@@ -216,7 +149,7 @@ class FormValues(NamedTuple):
     @property
     def any_filter(self) -> bool:
         """Whether any preference but the length of the list and those about single titles is not the default."""
-        defaults = {choice.name: _texts(getattr(DEFAULTS, field)) for field, choice in CHOICES.items()}
+        defaults = {choice.name: _texts(choice.default) for choice in CHOICES.values()}
         return any(list(texts) != defaults[name] for name, texts in self.choices.items() if name not in {"n", *SINGLE})
 
 
@@ -229,15 +162,11 @@ def read_form_values(values: MultiDict[str, str]) -> FormValues:
     }
     username, source, sample = (values.get(name, "")[:MAX_LENGTH] for name in ("username", "source", "sample"))
     picked = [text for text in pick_texts(values) if picks.readable(text)][: picks.MAX_PICKS]
-    return FormValues(username, source, sample, picked, _readable(values.get("list", "")), choices)
-
-
-def _readable(text: str) -> str:
     try:
-        encoded_list.unpacked(text)
+        encoded_list.unpacked(text := values.get("list", ""))
     except BadList:
-        return ""
-    return text
+        text = ""
+    return FormValues(username, source, sample, picked, text, choices)
 
 
 def pick_texts(values: MultiDict[str, str]) -> list[str]:
@@ -264,7 +193,7 @@ def read_id(values: Mapping[str, str], name: str) -> int | None:
         BadOption: it is no id.
     """
     text = values.get(name)
-    return None if text is None else _whole(text, "The id of a title", *_IDS)
+    return None if text is None else _read(A_TITLE, text)
 
 
 def read_username(values: Mapping[str, str]) -> Username:
@@ -274,17 +203,12 @@ def read_username(values: Mapping[str, str]) -> Username:
         BadUsername: there is none, or neither site gives out such names.
         BadOption: the site is unknown.
     """
-    name = values.get("username", "")
+    name, site = values.get("username", ""), values.get("source", "")
     if not name.strip():
         raise BadUsername("No username was given.")
-    return Username(checked(name), _site(values.get("source", "")))
-
-
-def _site(text: str) -> Site:
-    try:
-        return Site(text) if text else Site.MAL
-    except ValueError as error:
-        raise BadOption("The site must be MyAnimeList or AniList.") from error
+    if site not in {"", *Site}:
+        raise BadOption("The site must be MyAnimeList or AniList.")
+    return Username(name, Site(site or Site.MAL))
 
 
 def read_upload(request: Request) -> BinaryIO:

@@ -17,11 +17,8 @@ from werkzeug.datastructures import MultiDict
 
 from hakken.errors import BadOption
 from hakken.lists import encoded_list, picks
-from hakken.ratings import Order, Preferences, Status, UserList, Username
+from hakken.ratings import CHOICES, MAX_IGNORED, MAX_LIKED, Order, Preferences, Status, UserList, Username
 from hakken.web.forms import (
-    CHOICES,
-    MAX_IGNORED,
-    MAX_LIKED,
     FormValues,
     preferences_to_fields,
     read_picks,
@@ -85,18 +82,13 @@ class ListRef(NamedTuple):
         """The list itself, for which a site may have to be asked.
 
         Raises:
-            BadUsername: the site can't have such a user.
             SourceError: the list could not be fetched.
         """
-        return services().fetch(self.who) if isinstance(self.who, Username) else self.who
+        return services().fetch(self.who)
 
     def if_cached(self) -> UserList | None:
-        """The list, if no site has to be asked for it.
-
-        Raises:
-            BadUsername: the site can't have such a user.
-        """
-        return services().find(self.who) if isinstance(self.who, Username) else self.who
+        """The list, if no site has to be asked for it."""
+        return services().find(self.who)
 
     @property
     def linked(self) -> Mapping[str, str]:
@@ -195,20 +187,11 @@ class RecommendationRequest:
         """Whether the results are ordered by match."""
         return self.preferences.order is Order.MATCH
 
-    @property
-    def can_ignore(self) -> bool:
-        """Whether one more entry of the list can be left out."""
-        return len(self.preferences.ignored) < MAX_IGNORED
-
-    @property
-    def can_hide(self) -> bool:
-        """Whether one more title can be hidden."""
-        return len(self.preferences.hidden) < MAX_IGNORED
-
-    @property
-    def can_like(self) -> bool:
-        """Whether "more like this" can be asked for one more title: it has no effect on the order by rating."""
-        return self.by_match and len(self.preferences.like) < MAX_LIKED
+    def can_add(self, field: str) -> bool:
+        """Whether one more title can be `ignored`, `hidden` or, in the order by match only, one to `like`."""
+        if field == "like":
+            return self.by_match and len(self.preferences.like) < MAX_LIKED
+        return len(getattr(self.preferences, field)) < MAX_IGNORED
 
 
 def fits_address(endpoint: str, fields: Mapping[str, Any]) -> bool:

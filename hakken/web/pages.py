@@ -1,7 +1,6 @@
 """The start page, and the page with a list of recommendations."""
 
-from collections.abc import Iterator, Sequence
-from enum import StrEnum
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from flask import Blueprint, Response, redirect, render_template, request
@@ -9,13 +8,12 @@ from flask.typing import ResponseReturnValue
 
 from hakken import listing
 from hakken.bundle import ModelBundle
-from hakken.catalogue import Anime, Catalogue
+from hakken.catalogue import Anime
 from hakken.errors import BadOption, ModelError
-from hakken.ratings import Reason, Recommendation, Recommendations
-from hakken.web.covers import request_missing_facts, with_facts
-from hakken.web.forms import CHOICES, FormValues
+from hakken.ratings import CHOICES, Reason, Recommendation, Recommendations
+from hakken.web.forms import FormValues
 from hakken.web.list_request import RecommendationRequest, needs_redirect
-from hakken.web.services import services
+from hakken.web.services import request_missing_facts, services, with_facts
 from hakken.web.template_filters import judged_by, signed
 
 pages = Blueprint("pages", __name__)
@@ -25,33 +23,6 @@ FILES = {"csv": "text/csv", "json": "application/json"}
 """What a list can be downloaded as, and its media type."""
 SURE_SUPPORT, SURE_NEIGHBOURS = 100, 20
 GUESS_SUPPORT, GUESS_NEIGHBOURS = 20, 5
-
-
-class Confidence(StrEnum):
-    """How sure a predicted rating is.
-
-    The rule was read off 38,641 scores held out of the public ratings, by the protocol of `hakken.evaluation` with two
-    salts: the mean distance between predictions and scores falls with both of the numbers below.
-
-        word          rule                                         mean error   within a point   of all
-        sure          rated by 100 people, 20 scores to compare    0.72         74 %             44 %
-        fairly sure   all others                                   0.84         68 %             47 %
-        a guess       rated by fewer than 20, or fewer than 5      1.01         59 %              9 %
-                      scores to compare
-    """
-
-    SURE = "sure"
-    FAIRLY_SURE = "fairly sure"
-    GUESS = "a guess"
-
-    @classmethod
-    def of(cls, one: Recommendation) -> "Confidence":
-        """Judge by how many people scored the title and how many of the visitor's scores the prediction rests on."""
-        if one.support < GUESS_SUPPORT or one.neighbours < GUESS_NEIGHBOURS:
-            return cls.GUESS
-        if one.support >= SURE_SUPPORT and one.neighbours >= SURE_NEIGHBOURS:
-            return cls.SURE
-        return cls.FAIRLY_SURE
 
 
 class Entry(NamedTuple):
@@ -97,17 +68,22 @@ class Entry(NamedTuple):
         return "Because you rated" if rated else "Because of"
 
     @property
-    def confidence(self) -> Confidence:
-        """How sure the predicted rating is."""
-        return Confidence.of(self.recommendation)
+    def confidence(self) -> str:
+        """How sure the predicted rating is.
 
+        The rule was read off 38,641 scores held out of the public ratings, by the protocol of `hakken.evaluation` with
+        two salts: the mean distance between predictions and scores falls with both of the numbers below.
 
-class Change(NamedTuple):
-    """A choice about one title, which the visitor can undo: the field's name, the title's id, the title."""
-
-    name: str
-    anime_id: int
-    title: str
+            word          rule                                         mean error   within a point   of all
+            sure          rated by 100 people, 20 scores to compare    0.72         74 %             44 %
+            fairly sure   all others                                   0.84         68 %             47 %
+            a guess       rated by fewer than 20, or fewer than 5      1.01         59 %              9 %
+                          scores to compare
+        """
+        support, neighbours = self.recommendation.support, self.recommendation.neighbours
+        if support < GUESS_SUPPORT or neighbours < GUESS_NEIGHBOURS:
+            return "a guess"
+        return "sure" if support >= SURE_SUPPORT and neighbours >= SURE_NEIGHBOURS else "fairly sure"
 
 
 @pages.get("/")
@@ -154,10 +130,8 @@ def _respond(rec_request: RecommendationRequest, formats: Sequence[str]) -> Resp
 def _file(found: Recommendations, form: str) -> Response:
     bundle = services().bundle()
     text = listing.as_csv(found, bundle.catalogue) if form == "csv" else listing.as_json(found, bundle)
-    response = Response(text, mimetype=FILES[form])
-    response.headers["Content-Disposition"] = f'attachment; filename="hakken.{form}"'
-    response.headers["X-Robots-Tag"] = "noindex"
-    return response
+    headers = {"Content-Disposition": f'attachment; filename="hakken.{form}"', "X-Robots-Tag": "noindex"}
+    return Response(text, mimetype=FILES[form], headers=headers)
 
 
 def _page(found: Recommendations, rec_request: RecommendationRequest) -> str:
@@ -169,17 +143,15 @@ def _page(found: Recommendations, rec_request: RecommendationRequest) -> str:
         rec_request=rec_request,
         entries=entries,
         continues=continues,
-        changes=list(_changes(rec_request, bundle.catalogue)),
+        changes=[
+            {"name": CHOICES[field].name, "anime_id": anime_id, "title": bundle.catalogue.title(anime_id)}
+            for field in ("ignored", "hidden", "like")  # what was chosen about one title, which the visitor can undo
+            for anime_id in getattr(rec_request.preferences, field)
+        ],
         notes=found.notes,
         personal=found.personal,
         form_values=rec_request.form_values,
     )
-
-
-def _changes(rec_request: RecommendationRequest, catalogue: Catalogue) -> Iterator[Change]:
-    for field in ("ignored", "hidden", "like"):
-        for anime_id in getattr(rec_request.preferences, field):
-            yield Change(CHOICES[field].name, anime_id, catalogue.title(anime_id))
 
 
 def _entries(recommendations: Sequence[Recommendation], bundle: ModelBundle) -> list[Entry]:

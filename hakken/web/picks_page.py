@@ -12,27 +12,18 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.data_time import in_words
 from hakken.lists import encoded_list, picks
-from hakken.ratings import UserList
+from hakken.ratings import MAX_LENGTH, UserList
 from hakken.search import Titles
 from hakken.serving.memory import release_memory
-from hakken.web.covers import with_facts
-from hakken.web.forms import MAX_LENGTH, FormValues, pick_texts, read_form_values, read_id
+from hakken.web.forms import FormValues, pick_texts, read_form_values, read_id
 from hakken.web.list_request import ListRef
-from hakken.web.services import services
+from hakken.web.services import services, with_facts
 
 WELL_KNOWN = 24
 FOUND = 12
 """How many titles are offered at once: of the well-known, and of search results."""
 
 picking = Blueprint("picking", __name__)
-
-
-class Picked(NamedTuple):
-    """A title that was picked, and its score; 0 for none."""
-
-    anime_id: int
-    title: str
-    score: int
 
 
 class State(NamedTuple):
@@ -85,11 +76,8 @@ def choose() -> ResponseReturnValue:
     found = _search(state, bundle)
     picked = {one.anime_id for one in state.chosen.ratings}
     offered = [one for one in found if one.anime_id not in picked][: FOUND if state.query else None]
-    chosen = [
-        # A title that the catalogue lacks has its id for a name.
-        Picked(one.anime_id, bundle.catalogue.title(one.anime_id), one.score)
-        for one in state.chosen.ratings
-    ]
+    # A title that the catalogue lacks has its id for a name.
+    chosen = [(one, bundle.catalogue.title(one.anime_id)) for one in state.chosen.ratings]
     return render_template(
         "picks.html",
         state=state,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+import msgspec
 from flask import current_app, g, has_request_context
 
 from hakken.bundle import ModelBundle
@@ -11,6 +12,8 @@ from hakken.catalogue import Anime
 from hakken.config import Settings
 from hakken.ratings import Preferences, Recommendations, UserList, Username
 from hakken.served_model import ModelStatus
+from hakken.sites.facts import lacking
+from hakken.web.template_filters import picture_address
 
 EXTENSION = "hakken"
 """Key of the services in `Flask.extensions`."""
@@ -33,22 +36,22 @@ class Services:
     Attributes:
         settings: the operator's.
         recommend: the use case. Raises any `HakkenError` that a visitor can meet.
-        fetch: gets a list by username. Raises `BadUsername` and the kinds of `SourceError`.
+        fetch: gets a list by username, or returns a list as it is. Raises the kinds of `SourceError`.
         bundle: the current model and catalogue. Raises `ModelError` when none could be opened.
         parse_export: parses MyAnimeList's export. Raises the kinds of `ExportError`.
         details: facts about titles beside the catalogue.
         news: status of the current model.
-        find: the cached list of a username, if there is one; asks no site.
+        find: the cached list of a username, if there is one, or a list as it is; asks no site.
     """
 
     settings: Settings
     recommend: Callable[[Username | UserList, Preferences], Recommendations]
-    fetch: Callable[[Username], UserList]
+    fetch: Callable[[Username | UserList], UserList]
     bundle: Callable[[], ModelBundle]
     parse_export: Callable[[BinaryIO], UserList]
     details: Details
     news: Callable[[], ModelStatus] = ModelStatus
-    find: Callable[[Username], UserList | None] = lambda _: None
+    find: Callable[[Username | UserList], UserList | None] = lambda _: None
 
 
 def once_per_request(bundle: Callable[[], ModelBundle]) -> Callable[[], ModelBundle]:
@@ -69,3 +72,16 @@ def services() -> Services:
     """The services of the application that answers the current request."""
     found: Services = current_app.extensions[EXTENSION]
     return found
+
+
+def with_facts(anime: Anime) -> Anime:
+    """A title with all that is known of it; a picture in the catalogue that may not be shown counts as none."""
+    if anime.picture and not picture_address(anime.picture, services().settings.pictures_from):
+        anime = msgspec.structs.replace(anime, picture=None)
+    return services().details.known(anime)
+
+
+def request_missing_facts(anime: Iterable[Anime]) -> None:
+    """Have facts fetched, in the background, about those titles that lack a picture or a synopsis."""
+    if missing := [one.anime_id for one in anime if lacking(one)]:
+        services().details.want(missing)

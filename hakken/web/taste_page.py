@@ -5,10 +5,9 @@ from flask.typing import ResponseReturnValue
 
 from hakken.recommend import list_notes
 from hakken.taste import profile
-from hakken.web.covers import with_facts
 from hakken.web.forms import preferences_to_fields, read_preferences
 from hakken.web.list_request import fits_address, needs_redirect, read_list_ref
-from hakken.web.services import services
+from hakken.web.services import services, with_facts
 
 taste = Blueprint("taste", __name__)
 

@@ -1,14 +1,21 @@
-"""Filters and functions of the templates: facts as text."""
+"""Filters and functions of the templates: facts as text, and external addresses that a page may show.
+
+Those are pictures of listed origins, and pages of known streaming services. Facts come from sites that take them from
+anyone: an address that is not certainly one of these is left out.
+"""
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Container, Hashable, Iterable
 from threading import Lock
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from cachetools import LRUCache, cached
 from markupsafe import Markup
 
 from hakken.bundle import Facts, attributes_of
-from hakken.catalogue import Anime
+from hakken.catalogue import Anime, Link
+from hakken.config import origin_of
 from hakken.recommend.notes import counted
 
 _FIRST_LETTER = re.compile(r"(?<![\w'\N{RIGHT SINGLE QUOTATION MARK}])[^\W\d_]")
@@ -71,3 +78,64 @@ def paragraphs(text: str) -> list[str]:
 def initial(title: str) -> str:
     """The letter on a title's placeholder cover; empty where it has none."""
     return next((letter.upper() for letter in title if letter.isalnum()), "")
+
+
+SERVICES = {
+    "Crunchyroll": ("crunchyroll.com",),
+    "Netflix": ("netflix.com",),
+    "Hulu": ("hulu.com",),
+    "Prime Video": (
+        "primevideo.com",
+        *(f"amazon.{end}" for end in ("com", "co.uk", "co.jp", "de", "fr", "it", "es", "ca", "com.au", "com.br", "in")),
+    ),
+    "Disney+": ("disneyplus.com",),
+    "HIDIVE": ("hidive.com",),
+    "Funimation": ("funimation.com",),
+    "YouTube": ("youtube.com", "youtu.be"),
+    "Bilibili": ("bilibili.com", "bilibili.tv"),
+    "Max": ("max.com", "hbomax.com"),
+    "Tubi": ("tubitv.com",),
+    "Apple TV": ("tv.apple.com",),
+    "iQIYI": ("iq.com",),
+    "ADN": ("animationdigitalnetwork.com", "animationdigitalnetwork.fr", "animationdigitalnetwork.de"),
+}
+"""Streaming services by their registered domains. The names are ours, so that a link says where it leads."""
+
+_SERVICE_OF = {domain: name for name, domains in SERVICES.items() for domain in domains}
+
+
+class Watch(NamedTuple):
+    """Where a title can be watched: the service's name, and an address that may be shown."""
+
+    service: str
+    url: str
+
+
+def picture_address(url: str | None, origins: Container[str]) -> str | None:
+    """The normalised address of a picture if it is of one of the origins; otherwise None.
+
+    Args:
+        url: as a site gave it.
+        origins: as `Settings.pictures_from` has them; the pages' Content-Security-Policy allows the same.
+    """
+    origin = origin_of(url or "")
+    return _normalised(origin, url or "") if origin and origin in origins else None
+
+
+def watch_links(links: Iterable[Link]) -> list[Watch]:
+    """The links that lead to a known service by https, each service once."""
+    found: dict[str, Watch] = {}
+    for link in links:
+        origin = origin_of(link.url) or ""
+        scheme, _, host = origin.partition("://")  # a host with a port is no service's
+        labels = host.split(".")
+        parents = (".".join(labels[start:]) for start in range(len(labels)))
+        service = next((_SERVICE_OF[one] for one in parents if one in _SERVICE_OF), None)
+        if service and scheme == "https":
+            found.setdefault(service, Watch(service, _normalised(origin, link.url)))
+    return list(found.values())
+
+
+def _normalised(origin: str, url: str) -> str:
+    parts = urlsplit(url)
+    return origin + (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

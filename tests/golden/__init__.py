@@ -1,7 +1,6 @@
 """Golden answers: what `recommend` has to answer to four lists, from two models, as the slow oracle computed it.
 
-`make golden` renews the answers and says what moved. The small model and the made-up lists are made once, by
-`python -m tests.golden.making`, and then stay: see README.md here.
+`make golden` renews the answers. The small model and the made-up lists stay: see README.md here.
 """
 
 import json
@@ -38,14 +37,9 @@ def lists() -> dict[str, UserList]:
     with SAMPLE.open("rb") as file:
         found = {"sample": mal_export.parse(file)}
     for length in LENGTHS:
-        entries = json.loads(list_path(length).read_bytes())
+        entries = json.loads((HERE / "lists" / f"{length}.json").read_bytes())  # arrays of id, score and status
         found[str(length)] = UserList.of(Rating(anime_id, score, Status(status)) for anime_id, score, status in entries)
     return found
-
-
-def list_path(length: int) -> Path:
-    """Where a made-up list is stored: JSON, an array of MyAnimeList id, score and status for each entry."""
-    return HERE / "lists" / f"{length}.json"
 
 
 def entries_of(user_list: UserList) -> list[Entry]:

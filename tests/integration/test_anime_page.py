@@ -99,6 +99,10 @@ def test_all_that_is_known_is_shown(client: FlaskClient) -> None:
     assert 'href="https://myanimelist.net/anime/1"' in page.text
     assert 'src="/anime/1/cover"' in page.text
     assert "&lt;b&gt;Bold&lt;/b&gt;" in page.text
+    assert "Source: light novel" in words(page)
+    assert f"Tags: Space, <i>Crime</i>, {', '.join(f'Tag {number}' for number in range(8))} " in words(page)
+    assert "Tag 8" not in words(page)
+    assert 'href="/recommendations?pick=1-10"' in page.text
 
 
 def test_the_nearest_come_with_their_similarity_and_support(client: FlaskClient, told: ModelBundle) -> None:
@@ -310,16 +314,6 @@ def test_what_is_related_is_told_in_a_word_only_where_that_is_certain(client: Fl
     assert "Anime 6" in words(client.get("/anime/1?adult=1"))
 
 
-def test_it_says_what_it_was_made_from_and_ten_tags(client: FlaskClient) -> None:
-    said = words(client.get("/anime/1"))
-    assert "Source: light novel" in said
-    assert f"Tags: Space, <i>Crime</i>, {', '.join(f'Tag {number}' for number in range(8))} " in said
-    assert "Tag 8" not in said
-    bare = words(client.get("/anime/20"))
-    assert "Source:" not in bare
-    assert "Tags:" not in bare
-
-
 def test_titles_for_adults_are_near_only_if_asked_for(client: FlaskClient, told: ModelBundle) -> None:
     link = f'href="/anime/{nearest(BESIDE, told, adult=True)[0].anime_id}"'
     assert link not in client.get(f"/anime/{BESIDE}").text
@@ -335,6 +329,13 @@ def test_what_only_catalogue_or_model_know_has_a_page(client: FlaskClient, anime
     assert page.status_code == 200
     assert f"<h1><bdi>{name}</bdi></h1>" in page.text
     assert ("learnt from nobody's list with this title" in words(page)) == (anime_id == NEWER)
+    for absent in ("Source:", "Tags:", *(["/recommendations?pick"] if anime_id == NEWER else [])):
+        assert absent not in page.text
+
+
+@pytest.mark.parametrize("path", ["/anime/0", f"/anime/{2**31}", "/anime/x", "/anime/1/nothing"])
+def test_what_is_no_title_is_no_page(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize("anime_id", [NOWHERE, 2**31 - 1])
@@ -348,11 +349,6 @@ def test_an_unknown_title_is_not_found_and_nothing_is_asked_about_it(
     assert f"an anime with the number {anime_id}" in words(page)
     assert fakes.wanted == []
     assert not page.cache_control.public
-
-
-@pytest.mark.parametrize("path", ["/anime/0", "/anime/-1", f"/anime/{2**31}", "/anime/x", "/anime/1/nothing"])
-def test_what_is_no_title_is_no_page(client: FlaskClient, path: str) -> None:
-    assert client.get(path).status_code == 404
 
 
 def test_any_cache_may_keep_it_and_ask_whether_it_changed(client: FlaskClient, fakes: FakeServices) -> None:
@@ -372,24 +368,13 @@ def test_any_cache_may_keep_it_and_ask_whether_it_changed(client: FlaskClient, f
 
 
 def test_facts_that_it_lacks_are_asked_for_and_it_is_not_kept_for_long(
-    client: FlaskClient, fakes: FakeServices
+    app_with: Callable[[Settings], Flask], client: FlaskClient, fakes: FakeServices
 ) -> None:
     page = client.get("/anime/5")
 
     assert fakes.wanted == [[5]]
     assert page.cache_control.max_age == 60
     assert "It is being asked for: come back in a minute." in words(page)
-
-
-def test_where_no_facts_are_fetched_it_does_not_say_so(
-    app_with: Callable[[Settings], Flask], client: FlaskClient
-) -> None:
-    page = app_with(Settings(facts_source="off")).test_client().get("/anime/5")
-
-    assert "being asked for" not in words(page)
-    assert "MyAnimeList's page says it" in words(page)
-
-
-def test_recommendations_from_it_alone_are_one_press_away(client: FlaskClient) -> None:
-    assert 'href="/recommendations?pick=1-10"' in client.get("/anime/1").text
-    assert "/recommendations?pick" not in client.get(f"/anime/{NEWER}").text
+    off = app_with(Settings(facts_source="off")).test_client().get("/anime/5")
+    assert "being asked for" not in words(off)
+    assert "MyAnimeList's page says it" in words(off)

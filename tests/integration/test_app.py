@@ -13,12 +13,11 @@ import requests
 from ars_app import create_app
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
+from hakken.lists import mal_export
 from hakken.model import store
 from hakken.ratings import MAX_ANIME_ID, Rating, Site, UserList, Username
 from hakken.sites.client import HttpClient
-from hakken.sites.list_cache import ListCache
-from hakken.sites.list_sources import ListSources
-from make_recommendations import read_export
+from hakken.sites.list_sources import ListCache, ListSources
 from tests.exports import SAMPLE
 from tests.fake_services import words
 from tests.serving import PATIENCE, served, wait_for
@@ -97,7 +96,8 @@ def test_a_worker_never_loads_what_only_training_needs(server: str) -> None:
     assert "hakken.recommend" in modules
     loaded = {name.partition(".")[0] for name in modules}
     assert not loaded & {"numba", "llvmlite", "pandas", "surprise", "sklearn", "scipy", "implicit", "ir_measures"}
-    assert not [name for name in modules if name.startswith(("hakken.training", "hakken.evaluation", "google.cloud"))]
+    unused = ("hakken.training", "hakken.evaluation", "hakken.cli", "google.cloud")
+    assert not [name for name in modules if name.startswith(unused)]
 
 
 def test_an_address_may_hold_all_that_can_be_picked_and_left_out(server: str) -> None:
@@ -188,7 +188,7 @@ def test_the_embedded_model_is_warm_before_anyone_asks(monkeypatch: pytest.Monke
 
 def test_the_sample_export_is_read_whole_and_known_to_the_embedded_model() -> None:
     with SAMPLE.open("rb") as file:
-        user_list = read_export(file, Settings())
+        user_list = mal_export.parse(file)
     model = ModelBundle.read(store.open_artefact("embedded")).model
     assert user_list.skipped == user_list.repeats == 0
     _, known = model.rows_of([rating.anime_id for rating in user_list.scored])

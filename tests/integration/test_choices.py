@@ -3,18 +3,18 @@
 import html
 import re
 from io import BytesIO
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import click
 import msgspec
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 
-from ars_app import create_app
 from hakken import errors
-from hakken.bundle import ModelBundle
-from hakken.config import Settings
+from hakken.cli.options import preference_options, preferences_of
 from hakken.ratings import (
+    CHOICES,
     FranchiseRule,
     Order,
     Planned,
@@ -25,29 +25,9 @@ from hakken.ratings import (
     Site,
     Username,
 )
-from hakken.web.forms import CHOICES, preferences_to_fields, read_preferences
+from hakken.web.forms import preferences_to_fields, read_preferences
 from tests.fake_services import EVIL, SAMPLE, FakeServices, Fields, buttons, press, words
 
-CHOSEN: list[tuple[str, Preferences]] = [
-    ("order=predicted_rating", Preferences(order=Order.PREDICTED_RATING)),
-    ("popularity=-0.35", Preferences(popularity=-0.35)),
-    ("popularity=1", Preferences(popularity=1.0)),
-    ("popularity=.5", Preferences(popularity=0.5)),
-    ("type=TV&type=Movie&type=TV&type=", Preferences(types=("TV", "Movie"))),
-    ("genre=Action&genre=+Space+", Preferences(genres=("Action", "Space"))),
-    ("without_genre=Action", Preferences(without_genres=("Action",))),
-    ("year_from=1995&year_to=2005", Preferences(year_from=1995, year_to=2005)),
-    ("year_to=2005", Preferences(year_to=2005)),
-    ("min_members=5000", Preferences(min_members=5000)),
-    ("adult=1", Preferences(adult=True)),
-    ("rated_only=1", Preferences(rated_only=True)),
-    ("rated_only=0", Preferences()),
-    *((f"adult=0&planned={one.value}", Preferences(planned=one)) for one in Planned),
-    *((f"franchise={rule.value}", Preferences(franchise=rule)) for rule in FranchiseRule),
-    ("ignore=1&ignore=199&ignore=1", Preferences(ignored=(1, 199))),
-    ("hide=7&hide=1&like=199", Preferences(hidden=(7, 1), like=(199,))),
-    ("&".join(f"{choice.name}=+&{choice.name}=" for choice in CHOICES.values()), Preferences()),
-]
 EVERYTHING = Preferences(
     n=25,
     order=Order.PREDICTED_RATING,
@@ -66,6 +46,17 @@ EVERYTHING = Preferences(
     hidden=(7,),
     like=(666,),
 )
+CHOSEN = [
+    (urlencode(preferences_to_fields(EVERYTHING), doseq=True), EVERYTHING),
+    ("popularity=.5", Preferences(popularity=0.5)),
+    ("type=TV&type=Movie&type=TV&type=", Preferences(types=("TV", "Movie"))),
+    ("genre=Action&genre=+Space+", Preferences(genres=("Action", "Space"))),
+    ("rated_only=0&adult=0", Preferences()),
+    *((f"planned={one.value}", Preferences(planned=one)) for one in Planned),
+    *((f"franchise={rule.value}", Preferences(franchise=rule)) for rule in FranchiseRule),
+    ("ignore=1&ignore=199&ignore=1", Preferences(ignored=(1, 199))),
+    ("&".join(f"{choice.name}=+&{choice.name}=" for choice in CHOICES.values()), Preferences()),
+]
 TYPES = ["TV", "Movie", "OVA"]
 GENRES = ["&lt;b&gt;", "Action", "Hentai", "Space"]
 REASONS = (Reason(199, "Sen <i>", 9, 4.5), Reason(666, EVIL.title, 0, 2.0), Reason(7, "×××Bare", 3, -0.5))
@@ -100,38 +91,47 @@ def test_every_preference_can_be_written_and_read_again() -> None:
         assert read_preferences(MultiDict(preferences_to_fields(given))) == given
 
 
+def test_every_preference_is_an_option_of_the_commands() -> None:
+    found: list[Preferences] = []
+    command = click.command()(preference_options(lambda **chosen: found.append(preferences_of(chosen))))
+    arguments: list[str] = []
+    for field, choice in CHOICES.items():
+        value = getattr(EVERYTHING, field)
+        name = "-n" if field == "n" else f"--{choice.name.replace('_', '-')}"
+        for one in value if choice.most else (value,):
+            arguments += [name] if one is True else [name, str(one)]
+
+    for given in ([], arguments, ["--no-franchise", "--hide-planned"]):
+        command.main(given, standalone_mode=False)
+    assert found == [Preferences(), EVERYTHING, Preferences(franchise=FranchiseRule.ALL, planned=Planned.HIDE)]
+
+
+IDS = "must be a whole number from 1 to 2147483647."
 BAD_CHOICES = [
     *(
         (f"n={n}", "The number of recommendations must be a whole number from 1 to 100.")
         for n in ("0", "-1", "101", "1.5", "1e1", "0x5", "1_0", "%2B5", "\N{ARABIC-INDIC DIGIT FIVE}", "9" * 5000)
     ),
+    *(
+        (f"popularity={text}", "Niche or popular must be a number from -1 to 1.")
+        for text in ("1.01", "-2", "nan", "0_1", "1e-1")
+    ),
     ("order=best", "The order must be one of match, predicted_rating."),
     ("franchise=old", "Series must be one of "),
-    ("popularity=1.01", "Niche or popular must be a number from -1 to 1."),
-    ("popularity=-2", "Niche or popular must be a number from -1 to 1."),
-    ("popularity=nan", "Niche or popular must be a number from -1 to 1."),
-    ("popularity=0_1", "Niche or popular must be a number from -1 to 1."),
-    ("popularity=1e-1", "Niche or popular must be a number from -1 to 1."),
+    ("planned=on", "Planned titles must be one of show, hide, only."),
     ("year_from=1899", "The first year must be a whole number from 1900 to 2200."),
-    ("year_from=98", "The first year must be a whole number from 1900 to 2200."),
-    ("year_to=2201", "The last year must be a whole number from 1900 to 2200."),
     ("year_to=soon", "The last year must be a whole number from 1900 to 2200."),
     ("year_from=2005&year_to=1995", "The first year must not be after the last."),
     ("min_members=-1", "The least number of members must be a whole number from 0 to 1000000000."),
-    ("min_members=1.5", "The least number of members must be a whole number from 0 to 1000000000."),
     ("adult=yes", "Titles for adults must be 1 for yes or 0 for no."),
     ("rated_only=true", "Only rated titles must be 1 for yes or 0 for no."),
-    ("planned=on", "Planned titles must be one of show, hide, only."),
-    ("ignore=0", "The id of a title to leave out must be a whole number from 1 to 2147483647."),
-    ("hide=0", "The id of a title to hide must be a whole number from 1 to 2147483647."),
-    ("like=x", "The id of a title to find more like must be a whole number from 1 to 2147483647."),
-    ("&".join(f"like={one}" for one in range(1, 12)), "At most 10 values can be given for like."),
-    ("ignore=2147483648", "The id of a title to leave out must be a whole number from 1 to 2147483647."),
-    ("ignore=Monster", "The id of a title to leave out must be a whole number from 1 to 2147483647."),
-    ("&".join(f"type={one}" for one in range(51)), "At most 50 values can be given for type."),
-    ("&".join(f"genre={one}" for one in range(51)), "At most 50 values can be given for genre."),
-    ("&".join(f"without_genre={one}" for one in range(51)), "At most 50 values can be given for without_genre."),
-    ("&".join(f"ignore={one}" for one in range(1, 102)), "At most 100 values can be given for ignore."),
+    ("ignore=2147483648", f"The id of a title to leave out {IDS}"),
+    ("hide=0", f"The id of a title to hide {IDS}"),
+    ("like=x", f"The id of a title to find more like {IDS}"),
+    *(
+        ("&".join(f"{name}={one}" for one in range(1, most + 2)), f"At most {most} values can be given for {name}.")
+        for name, most in (("like", 10), ("type", 50), ("genre", 50), ("without_genre", 50), ("ignore", 100))
+    ),
 ]
 
 
@@ -144,35 +144,29 @@ def test_a_choice_that_can_not_be(client: FlaskClient, fakes: FakeServices, text
     assert not fakes.asked
 
 
-def test_everything_chosen_survives_in_the_form(client: FlaskClient) -> None:
-    page = client.get("/recommendations", query_string={"username": "spike", **preferences_to_fields(EVERYTHING)})
-
-    sent = Fields(page, 'class="again"').sent
-    assert (sent["username"], sent["source"]) == ("spike", "mal")
-    assert read_preferences(sent) == EVERYTHING
-    assert '<details class="choices" open>' in page.text
-
-
-def test_everything_chosen_survives_an_upload_and_a_failure(client: FlaskClient, fakes: FakeServices) -> None:
-    data = {**preferences_to_fields(EVERYTHING), "export": (BytesIO(SAMPLE.read_bytes()), "animelist.xml")}
+def test_everything_chosen_survives_in_the_form_after_an_upload_and_a_failure(
+    client: FlaskClient, fakes: FakeServices
+) -> None:
+    fields = preferences_to_fields(EVERYTHING)
+    named = client.get("/recommendations", query_string={"username": "spike", **fields})
+    data = {**fields, "export": (BytesIO(SAMPLE.read_bytes()), "animelist.xml")}
     uploaded = client.post("/recommendations", data=data, follow_redirects=True)
     fakes.failure = errors.PrivateList("This list is private.")
-    failed = client.get("/recommendations", query_string={"username": "spike", **preferences_to_fields(EVERYTHING)})
+    failed = client.get("/recommendations", query_string={"username": "spike", **fields})
 
-    for page, marker in ((uploaded, 'class="again"'), (failed, "by-upload"), (failed, "by-username")):
+    again = 'class="again"'
+    for page, marker in ((named, again), (uploaded, again), (failed, "by-upload"), (failed, "by-username")):
         assert read_preferences(Fields(page, marker).sent) == EVERYTHING
+    assert Fields(named, again).sent["username"] == "spike"
+    assert '<details class="choices" open>' in named.text
 
 
-def test_nothing_chosen_leaves_the_panel_closed(client: FlaskClient) -> None:
+def test_nothing_chosen_leaves_the_panel_closed_and_the_start_page_has_none(client: FlaskClient) -> None:
     for path in ("/recommendations?sample=1", "/recommendations?sample=1&n=5&ignore=1&hide=7&order=match&popularity=0"):
         page = client.get(path, follow_redirects=True)
         assert '<details class="choices">' in page.text
         assert '<details class="choices" open>' not in page.text
-
-
-def test_the_start_page_asks_no_more_than_it_needs(client: FlaskClient) -> None:
     page = client.get("/")
-
     assert '<details class="choices"' not in page.text
     assert set(Fields(page, "by-username").sent) == {"username", "source", "n"}
     assert read_preferences(Fields(page, "by-username").sent) == Preferences()
@@ -202,18 +196,14 @@ def test_what_can_not_be_is_shown_again_where_it_was_chosen(
 
 
 def test_what_is_offered_is_what_the_catalogue_has(client: FlaskClient) -> None:
-    page = client.get("/recommendations?sample=1")
+    page = client.get("/recommendations?sample=1&without_genre=hentai")
 
     for name, values in (("type", TYPES), ("genre", GENRES), ("without_genre", GENRES)):
         assert re.findall(rf'name="{name}" type="checkbox" value="([^"]*)"', page.text) == values
-    for choice in (*Order, *FranchiseRule):
+    for choice in (*Order, *FranchiseRule, *Planned):
         assert f'<option value="{choice.value}"' in page.text
-
-
-def test_genres_that_only_titles_for_adults_have_are_marked(client: FlaskClient) -> None:
-    """The stylesheet shows them with titles for adults, or when they are chosen: a test in a browser looks."""
-    page = client.get("/recommendations?sample=1&without_genre=hentai").text
-    ticks = re.findall(r'<span class="tick([^"]*)">\s*<input [^>]*value="([^"]*)"( checked)?', page)
+    # The stylesheet shows genres that only titles for adults have with those, or when they are chosen.
+    ticks = re.findall(r'<span class="tick([^"]*)">\s*<input [^>]*value="([^"]*)"( checked)?', page.text)
     assert [one for one in ticks if one[1] == "Hentai"] == [
         (" for-adults", "Hentai", ""),
         (" for-adults", "Hentai", " checked"),
@@ -341,11 +331,8 @@ def test_how_sure_a_predicted_rating_is(
     assert f"Predicted rating 9.13 {word} " in words(client.get("/recommendations?sample=1")) + " "
 
 
-# The same with the embedded model: what reaches the list
-
-
-def test_a_genre_that_there_is_not(embedded: ModelBundle) -> None:
-    page = create_app(Settings(), bundle=embedded).test_client().get("/recommendations?sample=1&genre=Dramma")
+def test_a_genre_that_there_is_not(embedded_client: FlaskClient) -> None:
+    page = embedded_client.get("/recommendations?sample=1&genre=Dramma")
 
     assert page.status_code == 400
     assert 'There is no genre "Dramma"; did you mean drama?' in words(page)

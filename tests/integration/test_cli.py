@@ -16,7 +16,6 @@ from hakken.bundle import ModelBundle
 from hakken.cli.main import main
 from hakken.model import fold_in, store
 from hakken.ratings import Rating, UserList
-from tests.models import ADULT_ID
 
 
 def run(*arguments: str | Path, status: int = 0) -> str:
@@ -72,6 +71,7 @@ def test_recommend_answers_each_line_in_order(tmp_path: Path) -> None:
         *("anime_id", "title", "predicted_rating", "match", "support", "neighbours", "reasons", "by_attributes"),
         "series_note",
     ]
+    assert [one["anime_id"] for one in repeated["continue"]] == [5]
     assert not {1, 5} & {one["anime_id"] for one in first["recommendations"]}
     assert all("rests on 2 scored titles" in note for note in first["notes"])
     assert "list is empty" in empty["notes"][0]
@@ -113,22 +113,36 @@ def test_what_nobody_scored_is_as_unknown_to_predict_as_what_has_no_row(trained:
     assert answer["predictions"]["10"] == answer["predictions"]["99999"] != answer["predictions"]["30"]
 
 
+def test_lines_of_other_programs_are_read(trained: Path, tmp_path: Path) -> None:
+    lines = ('{"user": 1, "ratings": [{"anime_id": 5, "score": 9}]}', '{"user": 2, "ratings": []}', "")
+    (tmp_path / "plain.jsonl").write_text("\n".join(lines))
+    (tmp_path / "other.jsonl").write_bytes(("\ufeff" + "\r\n".join(lines).replace("9}", "9.0}")).encode())
+    for name in ("plain", "other"):
+        run("recommend", "--model", trained, "--input", tmp_path / f"{name}.jsonl", "--output", tmp_path / name)
+    assert (tmp_path / "other").read_bytes() == (tmp_path / "plain").read_bytes() != b""
+
+
+UNREADABLE = [
+    ("{", "truncated"),
+    ("[]", "Expected `object`"),
+    ('{"user": "1"}', "missing required field `ratings`"),
+    ('{"user": "1", "ratings": [{"anime_id": 1, "score": 11}]}', "<= 10"),
+    ('{"user": "1", "ratings": [{"anime_id": 0, "score": 1}]}', ">= 1"),
+    ('{"user": "1", "ratings": [{"anime_id": 1, "score": 7.5}]}', "Expected `int`"),
+    ('{"user": "1", "ratings": [{"anime_id": 1, "status": "loved"}]}', "Invalid enum value"),
+    ('{"user": "1", "ratings": [{"score": 1}]}', "anime_id"),
+    ('{"user": "\xff", "ratings": []}', "Line 2"),
+    ("[" * 200_000, "Line 2"),
+]
+
+
 @pytest.mark.parametrize(
-    ("line", "reason"),
+    ("command", "line", "reason"),
     [
-        ("{", "truncated"),
-        ("[]", "Expected `object`"),
-        ('{"user": "1"}', "missing required field `ratings`"),
-        ('{"user": "1", "ratings": [{"anime_id": 1, "score": 11}]}', "<= 10"),
-        ('{"user": "1", "ratings": [{"anime_id": 0, "score": 1}]}', ">= 1"),
-        ('{"user": "1", "ratings": [{"anime_id": 1, "score": 7.5}]}', "Expected `int`"),
-        ('{"user": "1", "ratings": [{"anime_id": 1, "status": "loved"}]}', "Invalid enum value"),
-        ('{"user": "1", "ratings": [{"score": 1}]}', "anime_id"),
-        ('{"user": "\xff", "ratings": []}', "Line 2"),
-        ("[" * 200_000, "Line 2"),
+        *((command, *one) for command in ("recommend", "predict") for one in UNREADABLE),
+        ("predict", '{"user": "7", "ratings": [], "candidate": [5]}', "missing required field `candidates`"),
     ],
 )
-@pytest.mark.parametrize("command", ["recommend", "predict"])
 def test_a_line_that_cant_be_read_ends_the_command_and_leaves_the_output_as_it_was(
     trained: Path, tmp_path: Path, command: str, line: str, reason: str
 ) -> None:
@@ -140,20 +154,6 @@ def test_a_line_that_cant_be_read_ends_the_command_and_leaves_the_output_as_it_w
     assert reason in said
     assert output.read_text() == "earlier\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
-
-
-def test_predict_wants_candidates(trained: Path, tmp_path: Path) -> None:
-    source = write_lines(tmp_path / "in.jsonl", {"user": "7", "ratings": RATINGS, "candidate": [5]})
-    said = run("predict", "--model", trained, "--input", source, "--output", tmp_path / "out.jsonl", status=1)
-    assert "missing required field `candidates`" in said
-
-
-def test_titles_for_adults_are_there_when_asked_for(trained: Path, tmp_path: Path) -> None:
-    others = [{"anime_id": i, "score": 7} for i in range(1, 251) if i != ADULT_ID]
-    source, output = write_lines(tmp_path / "in.jsonl", {"user": "7", "ratings": others}), tmp_path / "out.jsonl"
-    for options, expected in (((), []), (("--adult",), [ADULT_ID])):
-        run("recommend", "--model", trained, "--input", source, "--output", output, *options)
-        assert [one["anime_id"] for one in read_lines(output)[0]["recommendations"]] == expected
 
 
 def test_standard_output_links_and_devices_are_written_not_replaced(trained: Path, tmp_path: Path) -> None:

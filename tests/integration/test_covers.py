@@ -1,7 +1,6 @@
 """Covers: the picture's address where it is known and may be shown, else a drawing, and never a failure."""
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -14,9 +13,8 @@ from werkzeug.test import TestResponse
 
 from hakken import errors
 from hakken.catalogue import Link
-from hakken.config import Settings, origin_of
-from hakken.web.external_links import SERVICES, picture_address, watch_links
-from hakken.web.template_filters import initial
+from hakken.config import Settings
+from hakken.web.template_filters import SERVICES, initial, picture_address, watch_links
 from tests.fake_services import CDN, ROOT, FakeServices
 
 ORIGINS = Settings().pictures_from
@@ -194,14 +192,6 @@ def test_whatever_is_shown_is_of_a_listed_origin(address: str) -> None:
         assert shown.isprintable()
         assert not set(shown) & set(" \\")
         assert picture_address(shown, ORIGINS) == shown
-
-
-@given(st.text() | st.lists(PIECES).map("".join))
-def test_reading_an_origin_never_fails_and_is_final(address: str) -> None:
-    origin = origin_of(address)
-    if origin is not None:
-        assert origin_of(origin) == origin
-        assert urlsplit(origin).path == ""
 
 
 DOMAINS = [(name, domain) for name, domains in SERVICES.items() for domain in domains]

@@ -10,12 +10,13 @@ import click.testing
 import pytest
 
 import create_gcs_local_file
-from create_gcs_local_file import NO_BACKGROUND, fetch, open_store
+from create_gcs_local_file import NO_BACKGROUND, fetch
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactTooNew, StorageError
 from hakken.model import store
-from make_recommendations import open_bundle
+from hakken.registry.opening import open_bundle
+from hakken.registry.storage import open_store
 from tests.integration.bucket import BUCKET, publish, upload
 
 

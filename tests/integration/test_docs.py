@@ -16,12 +16,13 @@ from flask.testing import FlaskClient
 from create_gcs_local_file import main as fetch
 from hakken import errors
 from hakken.catalogue import FILE_NAME
+from hakken.cli import recommend_once
 from hakken.cli.main import main
 from hakken.config import Settings, variable_names
 from hakken.model import store
 from hakken.model.arrays import Arrays
 from hakken.web import Metrics
-from make_recommendations import main as recommend_to_one
+from make_recommendations import make_recommendations
 from tests.screenshots import DRAWINGS, SHOTS
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +63,8 @@ def test_every_command_and_option_is_documented_and_no_other() -> None:
         if "(#list-options)" in text:
             found[name] |= shared
     commands = {f"python -m hakken {name}": command for name, command in main.commands.items()}
-    commands |= {"make_recommendations.py": recommend_to_one, "create_gcs_local_file.py": fetch}
+    once = recommend_once.command(make_recommendations)
+    commands |= {"make_recommendations.py": once, "create_gcs_local_file.py": fetch}
     assert found == {"python -m hakken.serving": set()} | {
         name: {one for option in command.params if isinstance(option, click.Option) for one in option.opts}
         for name, command in commands.items()
@@ -109,10 +111,11 @@ def test_the_error_tree_is_drawn_as_it_is() -> None:
     parents: dict[str, str] = {}
     path: list[str] = []
     for line in (errors.__doc__ or "").splitlines():
-        drawn = re.match(r" {4}(?P<branches>(?:[│├└─ ]{4})*)(?P<name>[A-Z]\w+)", line)
-        if drawn:
-            path[len(drawn["branches"]) // 4 :] = [drawn["name"]]
-            parents[drawn["name"]] = path[-2] if len(path) > 1 else "Exception"
+        if drawn := re.match(r" {4}(?P<branches>(?:[│├└─ ]{4})*)(?P<names>[A-Z]\w+(?:, [A-Z]\w+)*)$", line):
+            del path[len(drawn["branches"]) // 4 :]
+            names = drawn["names"].split(", ")
+            parents |= dict.fromkeys(names, path[-1] if path else "Exception")
+            path.append(names[0])
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
     assert parents == {kind.__name__: kind.__bases__[0].__name__ for kind in kinds}
 
@@ -186,8 +189,10 @@ def test_every_page_is_linked_from_the_index() -> None:
 
 COMPOSERS = {
     "ars_app": {"hakken", "make_recommendations", "flask"},
-    "make_recommendations": {"hakken", "create_gcs_local_file", "click", "platformdirs"},
-    "create_gcs_local_file": {"hakken.errors", "hakken.registry", "click", "google", "google_crc32c", "requests"},
+    "make_recommendations": {"hakken"},
+    "create_gcs_local_file": {
+        *("hakken.errors", "hakken.registry", "click", "google", "google_crc32c", "requests"),
+    },
 }
 """What the top-level files may import beside the standard library; import-linter reads packages only."""
 

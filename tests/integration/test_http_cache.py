@@ -2,14 +2,15 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from flask import Response, request
 
-import hakken.sites.http_cache
 from hakken.config import Settings
 from hakken.errors import SiteDown
 from hakken.sites.client import HttpClient
@@ -45,13 +46,16 @@ def site(standin: Standin) -> Etagged:
 
 
 @pytest.fixture
-def aged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let what is kept be old after a moment."""
-    monkeypatch.setattr(hakken.sites.http_cache, "FRESH", timedelta(seconds=1))
+def old(http: HttpClient, standin: Standin, site: Etagged) -> Iterator[HttpClient]:
+    """Has an answer on disk that is older than a week."""
+    get(http, standin)
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=7, seconds=1)):
+        yield http
 
 
 @pytest.fixture
-def http(standin: Standin, tmp_path: Path) -> HttpClient:
+def http(standin: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HttpClient:
+    monkeypatch.setattr("hakken.sites.adapter.BACK_OFF_SECONDS", 0.0)
     return client(standin, tmp_path)
 
 
@@ -90,35 +94,28 @@ def test_lists_are_not_kept_so(http: HttpClient, standin: Standin, tmp_path: Pat
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.usefixtures("aged")
-def test_what_is_old_is_asked_about_and_may_still_hold(http: HttpClient, standin: Standin, site: Etagged) -> None:
-    get(http, standin)
-    time.sleep(1.5)
-
-    assert get(http, standin) == BODY
+def test_what_is_old_is_asked_about_and_may_still_hold(old: HttpClient, standin: Standin, site: Etagged) -> None:
+    kept = old.kept(about(standin))
+    assert kept
+    assert kept.body == BODY
+    assert get(old, standin) == BODY
     assert site.not_modified == 1
-    assert get(http, standin) == BODY  # and is fresh again
+    assert get(old, standin) == BODY  # and is fresh again
     assert len(standin.requests) == 2
 
 
-@pytest.mark.usefixtures("aged")
-def test_what_is_old_is_replaced(http: HttpClient, standin: Standin, site: Etagged) -> None:
-    get(http, standin)
+def test_what_is_old_is_replaced(old: HttpClient, standin: Standin, site: Etagged) -> None:
     site.body = b"{}"
-    time.sleep(1.5)
 
-    assert get(http, standin) == b"{}"
+    assert get(old, standin) == b"{}"
     assert site.not_modified == 0
 
 
-@pytest.mark.usefixtures("aged")
 @pytest.mark.parametrize("fault", [Faults.OUT_OF_ORDER, Faults.BUSY_FOR_AN_HOUR, Faults.RESET, Faults.HUGE_BODY])
-def test_what_is_old_is_better_than_nothing(http: HttpClient, standin: Standin, site: Etagged, fault: Faults) -> None:
-    get(http, standin)
-    time.sleep(1.5)
+def test_what_is_old_is_better_than_nothing(old: HttpClient, standin: Standin, fault: Faults) -> None:
     standin.fail("mal", fault)
 
-    assert get(http, standin) == BODY
+    assert get(old, standin) == BODY
 
 
 def test_without_anything_kept_a_site_that_is_down_is_down(http: HttpClient, standin: Standin) -> None:
@@ -147,17 +144,6 @@ def test_what_is_kept_can_be_had_without_asking(http: HttpClient, standin: Stand
     assert kept is not None
     assert (kept.host, kept.status, kept.body) == ("127.0.0.1", 200, BODY)
     assert len(standin.requests) == 1
-
-
-@pytest.mark.usefixtures("aged")
-def test_so_can_what_is_old(http: HttpClient, standin: Standin, site: Etagged) -> None:
-    get(http, standin)
-    time.sleep(1.5)
-
-    kept = http.kept(about(standin))
-
-    assert kept is not None
-    assert kept.body == BODY
 
 
 def test_lists_that_an_earlier_version_left_on_disk_are_deleted(tmp_path: Path) -> None:
@@ -189,21 +175,16 @@ def test_no_secret_and_no_cookie_is_on_the_disk(
     assert all("Cookie" not in seen.headers for seen in standin.requests)
 
 
-@pytest.fixture
-def damaged(http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path) -> HttpClient:
+def test_what_is_damaged_is_no_answer_and_asked_for_anew(
+    http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path
+) -> None:
     get(http, standin)
     with sqlite3.connect(tmp_path / "facts.sqlite") as connection:
         connection.execute("UPDATE responses SET value = 'nonsense'")
-    return http
 
-
-def test_what_is_damaged_is_asked_for_anew(damaged: HttpClient, standin: Standin) -> None:
-    assert get(damaged, standin) == BODY
+    assert http.kept(about(standin)) is None
+    assert get(http, standin) == BODY
     assert len(standin.requests) == 2
-
-
-def test_what_is_damaged_is_no_answer(damaged: HttpClient, standin: Standin) -> None:
-    assert damaged.kept(about(standin)) is None
 
 
 def test_a_file_that_is_no_database_is_replaced(standin: Standin, site: Etagged, tmp_path: Path) -> None:
@@ -237,26 +218,18 @@ def test_where_nothing_can_be_written_nothing_is_kept(standin: Standin, site: Et
     assert len(standin.requests) == 2
 
 
-@pytest.mark.parametrize("hold", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
-def test_whoever_holds_the_file_holds_up_nobody_who_looks(
-    http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path, hold: str
-) -> None:
-    get(http, standin)
-    with closing(sqlite3.connect(tmp_path / "facts.sqlite", isolation_level=None)) as other:
-        other.execute(hold)
-        for client_of_a_process in (http, client(standin, tmp_path)):
-            begun = time.monotonic()
-            for _ in range(5):
-                client_of_a_process.kept(about(standin))
-            assert time.monotonic() - begun < 1
-
-
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("hold", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
-def test_whoever_holds_the_file_costs_nobody_an_answer(
+def test_whoever_holds_the_file_holds_up_nobody_who_looks_and_costs_nobody_an_answer(
     http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path, hold: str
 ) -> None:
     get(http, standin)
     with closing(sqlite3.connect(tmp_path / "facts.sqlite", isolation_level=None)) as other:
         other.execute(hold)
-        assert get(client(standin, tmp_path), standin, 2) == BODY
+        another = client(standin, tmp_path)
+        begun = time.monotonic()
+        for _ in range(5):
+            http.kept(about(standin))
+            another.kept(about(standin))
+        assert time.monotonic() - begun < 1
+        assert get(another, standin, 2) == BODY

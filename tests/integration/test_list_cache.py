@@ -19,11 +19,10 @@ from hakken.errors import (
     UserNotFound,
 )
 from hakken.ratings import Rating, Site, Status, UserList, Username
-from hakken.sites import list_cache
+from hakken.sites import list_sources
 from hakken.sites.client import HttpClient
 from hakken.sites.http import Deadline
-from hakken.sites.list_cache import ListCache
-from hakken.sites.list_sources import ListSources
+from hakken.sites.list_sources import ListCache, ListSources
 from tests.standin.server import Standin
 
 WHO = Username("Everything")
@@ -119,7 +118,7 @@ def test_a_list_is_good_for_a_while_and_then_wiped_out_though_nobody_comes() -> 
 
 
 def test_what_is_kept_has_a_bound(cache: ListCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(list_cache, "MAX_RATINGS", 12)
+    monkeypatch.setattr(list_sources, "MAX_RATINGS", 12)
     small = ListCache()
     for number in range(9):
         fetch(small, lambda: LIST, Username(f"visitor-{number}"))

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from hakken.lists.encoded_list import packed, unpacked
 from hakken.ratings import Preferences, Rating, Reason, Recommendation, Recommendations, Status, UserList
 from hakken.web.list_request import MAX_ADDRESS
-from tests.fake_services import SAMPLE, FakeServices, Fields, press, upload, words
+from tests.fake_services import FakeServices, Fields, press, upload, words
 
 SHORT = UserList.of([Rating(1, 9), Rating(7, 0, Status.PLAN_TO_WATCH)])
 # Gaps and scores without any pattern, so that they pack badly.
@@ -112,15 +112,6 @@ def test_a_choice_that_can_not_be_is_mended_with_the_list_kept(client: FlaskClie
     assert Fields(page, 'class="again"').sent["list"] == packed(SHORT)
 
 
-def test_what_a_list_lacks_is_told_after_each_change(client: FlaskClient, fakes: FakeServices) -> None:
-    """A note on what could not be read of a file would else be gone with the first click."""
-    page = upload(client, b"<myanimelist><anime><series_animedb_id>x</series_animedb_id></anime></myanimelist>")
-    assert page.status_code == 200
-    [(who, _)] = fakes.asked
-    assert isinstance(who, UserList)
-    assert who.skipped == 1
-
-
 def test_only_picks_can_be_changed_title_by_title(client: FlaskClient) -> None:
     """The page on which they are changed knows scores and no status."""
     picked, planned = UserList.of([Rating(1, 9)]), SHORT
@@ -146,11 +137,6 @@ def test_the_same_as_a_table(client: FlaskClient) -> None:
     assert "<script>" not in table.text
     assert 'name="view" value="table"' in state(table)
     assert Fields(table, 'class="again"').sent["view"] == "table"
-
-
-def test_a_button_goes_before_what_was_shown_before(client: FlaskClient) -> None:
-    page = client.get("/recommendations?sample=1&view=table&view=cards", follow_redirects=True)
-    assert '<li class="entry">' in page.text
 
 
 @pytest.mark.parametrize("text", ["view=list", "format=xml", "format=csv&format=pdf"])
@@ -213,11 +199,3 @@ def test_the_two_pages_about_a_list_lead_to_each_other(client: FlaskClient) -> N
     long = client.post("/recommendations", data={"list": packed(LONG)})
     form = long.text.partition('action="/taste"')[2].partition("</form>")[0]
     assert f'value="{packed(LONG)}"' in form
-
-
-def test_the_sample_list_is_read_once(client: FlaskClient, fakes: FakeServices) -> None:
-    for _ in range(3):
-        assert client.get("/recommendations?sample=1").status_code == 200
-    assert len(fakes.uploads) <= 1
-    with SAMPLE.open("rb") as file:
-        assert file.read(5) == b"<?xml"

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import requests
 
-from create_gcs_local_file import fetch, open_store
+from create_gcs_local_file import fetch
 from hakken.model.store import Artefact
 from hakken.registry.publish import publish, roll_back
-from hakken.registry.storage import DirectoryStore
+from hakken.registry.storage import DirectoryStore, open_store
 from tests.integration.bucket import BUCKET, Faults
 from tests.serving import served, until, wait_for
 

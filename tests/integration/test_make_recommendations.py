@@ -12,25 +12,27 @@ import msgspec
 import pytest
 import time_machine
 
-import make_recommendations
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.cli.output import as_table
+from hakken.cli.recommend_once import command
 from hakken.config import variable_names
 from hakken.listing import as_csv, as_json
 from hakken.model import store
 from hakken.ratings import Preferences, Rating, Recommendation, Recommendations, UserList
 from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListSources
+from make_recommendations import make_recommendations
 from tests.standin.server import Standin
 from tests.standin.users import ratings_of
 
+COMMAND = command(make_recommendations)
 SAMPLE = Path(__file__).parents[2] / "static" / "sample-export.xml"
 
 
 def run(*arguments: str | Path, status: int = 0, env: Mapping[str, str | None] | None = None) -> str:
     runner = click.testing.CliRunner(env=env)
-    result = runner.invoke(make_recommendations.main, [str(one) for one in arguments])
+    result = runner.invoke(COMMAND, [str(one) for one in arguments])
     assert result.exit_code == status, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.output
@@ -96,9 +98,7 @@ def test_a_username_that_nobody_can_be_asked_for_is_refused_with_what_works_and_
 
 def test_notes_go_to_standard_error_where_csv_has_no_place_for_them(tmp_path: Path) -> None:
     (tmp_path / "list.xml").write_text("<myanimelist></myanimelist>")
-    result = click.testing.CliRunner().invoke(
-        make_recommendations.main, ["--file", str(tmp_path / "list.xml"), "--format", "csv"]
-    )
+    result = click.testing.CliRunner().invoke(COMMAND, ["--file", str(tmp_path / "list.xml"), "--format", "csv"])
     assert "The list is empty" in result.stderr
     assert "The list is empty" not in result.stdout
 
@@ -122,63 +122,51 @@ def test_failures_are_one_sentence(tmp_path: Path) -> None:
     assert "HAKKEN_MODLE is unknown" in run("--file", SAMPLE, status=1, env={"HAKKEN_MODLE": "x"})
 
 
-ODD = Recommendations(
+RESULT = Recommendations(
     (
-        Recommendation(1, "=cmd|' /C calc'!A0", 8.0, 8.0, 3),
-        Recommendation(2, '[red]Bra,cket[/red] :smile: "quoted"', 7.5, 7.5, 2),
+        Recommendation(1, "=cmd|' /C calc'!A0", None, 0.5, 0, by_attributes=True),
+        Recommendation(2, '[red]Bra,cket[/red] :smile: "quoted"', 8.0, 0.4, 900, series_note="Same universe as 0079."),
     ),
     ("A note.",),
+    continues=(
+        Recommendation(3, "Sequel", 8.0, 0.4, 9, series_note="Part 2 of 3. Announced for May 2027."),
+        Recommendation(4, "Other", None, 0.3, 2),
+    ),
 )
 
 
-def test_titles_are_text_in_the_table_and_facts_unknown_are_null_in_json(bundle: ModelBundle) -> None:
-    table = as_table(ODD, Catalogue([]))
-    assert ODD.recommendations[1].title in table
-    assert table.endswith("A note.\n")
-    answer = json.loads(as_json(ODD, ModelBundle(bundle.model, Catalogue([]))))
+def test_a_table_holds_titles_as_text_a_dash_for_no_rating_and_what_to_know_of_a_series() -> None:
+    _, *lines = as_table(RESULT, Catalogue([])).splitlines()
+    assert [line.split("  ")[0] for line in lines[:2]] == ["1", "2"]
+    assert [line.split()[-2] for line in lines[:2]] == ["-", "8.00"]
+    assert [one.title in line for one, line in zip(RESULT.recommendations, lines, strict=False)] == [True, True]
+    assert lines[2].split() == ["Same", "universe", "as", "0079."]
+    assert lines[3:] == [
+        "Continue: Sequel (Part 2 of 3. Announced for May 2027)",
+        "          Other",
+        f"Hardly rated yet, so judged by genres, studio and the like: {RESULT.recommendations[0].title}",
+        "A note.",
+    ]
+
+
+def test_csv_escapes_what_a_spreadsheet_would_run_and_has_nothing_for_no_rating() -> None:
+    rows = list(csv.DictReader(io.StringIO(as_csv(RESULT, Catalogue([])))))
+    wanted = ("title", "predicted_rating", "by_attributes", "series_note")
+    assert [tuple(row[name] for name in wanted) for row in rows] == [
+        ("'=cmd|' /C calc'!A0", "", "True", ""),
+        (RESULT.recommendations[1].title, "8.0", "False", "Same universe as 0079."),
+        ("Sequel", "8.0", "False", "Part 2 of 3. Announced for May 2027."),
+        ("Other", "", "False", ""),
+    ]
+
+
+def test_json_has_null_for_what_is_not_known(bundle: ModelBundle) -> None:
+    answer = json.loads(as_json(RESULT, ModelBundle(bundle.model, Catalogue([]))))
     assert answer["notes"] == ["A note."]
+    assert [one["predicted_rating"] for one in answer["recommendations"]] == [None, 8.0]
+    assert [one["series_note"] for one in answer["continue"]] == ["Part 2 of 3. Announced for May 2027.", None]
     assert answer["recommendations"][0]["type"] is None
     assert answer["recommendations"][0]["genres"] == []
-
-
-def test_what_has_no_predicted_rating_is_empty_in_csv_null_in_json_and_a_dash_in_the_table(
-    bundle: ModelBundle,
-) -> None:
-    made = (Recommendation(1, "Guessed", None, 0.5, 0, by_attributes=True), Recommendation(2, "Hardly", None, 0.4, 2))
-    result = Recommendations((*made, Recommendation(3, "Known", 8.0, 0.3, 900)), continues=made[1:])
-    rows = list(csv.DictReader(io.StringIO(as_csv(result, Catalogue([])))))
-    assert [(row["predicted_rating"], row["by_attributes"]) for row in rows] == [
-        ("", "True"),
-        ("", "False"),
-        ("8.0", "False"),
-        ("", "False"),
-    ]
-    answer = json.loads(as_json(result, bundle))
-    assert [one["predicted_rating"] for one in answer["recommendations"]] == [None, None, 8.0]
-    _, *lines = as_table(result, Catalogue([])).splitlines()
-    assert [line.split()[:3] for line in lines[:3]] == [
-        ["1", "Guessed", "-"],
-        ["2", "Hardly", "-"],
-        ["3", "Known", "8.00"],
-    ]
-    assert lines[-1] == "Hardly rated yet, so judged by genres, studio and the like: Guessed"
-
-
-def test_what_to_know_of_a_series_stands_in_each_form(bundle: ModelBundle) -> None:
-    new = Recommendation(1, "Zeta", 8.0, 0.5, 9, series_note="Same universe as 0079.")
-    following = Recommendation(2, "Sequel", 8.0, 0.4, 9, series_note="Part 2 of 3. Announced for May 2027.")
-    result = Recommendations((new,), continues=(following, Recommendation(3, "Other", 8.0, 0.3, 9)))
-    lines = as_table(result, Catalogue([])).splitlines()
-    assert [line.split() for line in lines[1:3]] == [
-        ["1", "Zeta", "8.00", "https://myanimelist.net/anime/1"],
-        ["Same", "universe", "as", "0079."],
-    ]
-    assert lines[3:] == ["Continue: Sequel (Part 2 of 3. Announced for May 2027)", "          Other"]
-    rows = csv.DictReader(io.StringIO(as_csv(result, Catalogue([]))))
-    assert [row["series_note"] for row in rows] == [new.series_note, following.series_note, ""]
-    answer = json.loads(as_json(result, bundle))
-    assert answer["recommendations"][0]["series_note"] == new.series_note
-    assert [one["series_note"] for one in answer["continue"]] == [following.series_note, None]
 
 
 @time_machine.travel("2026-11-26T12:00:00Z", tick=False)
@@ -191,9 +179,7 @@ def test_what_is_still_to_come_is_told_for_today(bundle: ModelBundle) -> None:
         for one in bundle.catalogue.values()
     )
     told = ModelBundle(bundle.model, Catalogue(facts))
-    found = make_recommendations.make_recommendations(
-        UserList.of([Rating(1, 9)]), told, ListSources(HttpClient(1.0), {}), Preferences()
-    )
+    found = make_recommendations(UserList.of([Rating(1, 9)]), told, ListSources(HttpClient(1.0), {}), Preferences())
     assert [one.series_note for one in found.continues] == ["Season 2 of 2. Announced for 27 November 2026."]
 
 

@@ -23,7 +23,7 @@ from hakken.ratings import (
     UserList,
     Username,
 )
-from hakken.web.failures import FAILURES, kind_of
+from hakken.web.error_pages import RESPONSIBLE, failures, kind_of
 from hakken.web.template_filters import judged_by, studio
 from tests.fake_services import BARE, BEBOP, CDN, MADE, SAMPLE, SPIRITED, FakeServices, item, upload, words, words_of
 
@@ -44,11 +44,6 @@ def test_home_says_what_it_does_and_offers_four_ways(client: FlaskClient) -> Non
     assert "for five minutes in a cache on this server, under a hashed name; usernames are not logged" in words(page)
     assert "They stand in the page's address and nowhere else." in words(page)
     assert "494,301 ratings that 5,877 people gave to 7,561 titles" in words(page)
-
-
-def test_home_with_mal_usernames_begins_with_the_username(client: FlaskClient) -> None:
-    page = client.get("/")
-
     assert "can't be looked up" not in words(page)
     assert page.text.index('id="username"') < page.text.index('id="export"')
     assert '<option value="mal" selected>' in page.text
@@ -75,15 +70,6 @@ def test_home_says_up_to_when_its_lists_go_and_pretends_nothing(client: FlaskCli
     assert "up to" not in said
 
 
-def test_home_stands_without_a_model_and_says_so(client: FlaskClient, fakes: FakeServices) -> None:
-    fakes.model_failure = errors.ArtefactMissing("There is no model.")
-
-    page = client.get("/")
-
-    assert page.status_code == 200
-    assert "There are no recommendations just now" in words(page)
-
-
 # A list
 
 
@@ -92,18 +78,13 @@ def test_a_username_is_handed_to_the_use_case(client: FlaskClient, fakes: FakeSe
 
     assert page.status_code == 200
     assert fakes.asked == [(Username("Spike_S-1", Site.ANILIST), Preferences(n=25))]
+    client.get("/recommendations?username=spike&source=", follow_redirects=True)
+    assert fakes.asked[-1][0] == Username("spike", Site.MAL), "unless another is chosen"
     assert "Recommended for Spike_S-1" in words(page)
     # Another length is asked for with the same name.
     assert '<input type="hidden" name="username" value="Spike_S-1">' in page.text
     assert '<input type="hidden" name="source" value="anilist">' in page.text
     assert re.search(r'id="n-again"[^>]*value="25"', page.text)
-
-
-def test_the_site_is_myanimelist_unless_one_is_chosen(client: FlaskClient, fakes: FakeServices) -> None:
-    client.get("/recommendations?username=spike")
-    client.get("/recommendations?username=spike&source=", follow_redirects=True)
-
-    assert [who for who, _ in fakes.asked] == [Username("spike", Site.MAL)] * 2
 
 
 @pytest.mark.parametrize(("text", "n"), [("", 10), ("%20", 10), ("1", 1), ("100", 100), ("007", 7), ("+5+", 5)])
@@ -456,7 +437,7 @@ def test_each_failure_has_a_page(
     assert page.status_code == status
     assert "This is what's wrong." in words(page)
     assert advice in words(page)
-    assert FAILURES[kind].responsible in words(page)
+    assert RESPONSIBLE[failures()[kind].responsible] in words(page)
     assert 'id="username"' in page.text
     assert 'id="export"' in page.text
     assert 'content="noindex"' in page.text
@@ -538,30 +519,26 @@ def test_every_kind_of_error_has_an_entry_or_inherits_one_on_purpose(kind: type[
     assert kind_of(error) is INHERITED.get(kind, kind)
 
 
-def test_a_mistake_of_ours_is_a_plain_page(client: FlaskClient, fakes: FakeServices) -> None:
+def test_a_mistake_of_ours_tells_nothing_of_itself(client: FlaskClient, fakes: FakeServices) -> None:
     fakes.failure = ValueError("secret detail")
 
-    page = client.get("/recommendations?username=spike")
+    page, answer = client.get("/recommendations?username=spike"), client.get("/api/v1/recommendations?username=spike")
 
-    assert page.status_code == 500
+    assert page.status_code == answer.status_code == 500
     assert "Something went wrong here" in words(page)
-    assert "secret detail" not in page.text
-    assert "Traceback" not in page.text
+    assert answer.get_json()["type"] == "/api/v1/problems#internal-server-error"
+    for each in (page, answer):
+        assert "secret detail" not in each.text
+        assert "Traceback" not in each.text
 
 
-def test_no_such_page(client: FlaskClient) -> None:
-    page = client.get("/nowhere")
+def test_there_is_no_such_page_or_it_does_not_take_the_method(client: FlaskClient) -> None:
+    absent, posted = client.get("/nowhere"), client.post("/")
 
-    assert page.status_code == 404
-    assert "There is no such page" in words(page)
-
-
-def test_a_method_that_a_page_does_not_know(client: FlaskClient) -> None:
-    page = client.post("/")
-
-    assert page.status_code == 405
-    assert "GET" in page.headers["Allow"]
-    assert "That can't be done here" in words(page)
+    assert (absent.status_code, posted.status_code) == (404, 405)
+    assert "There is no such page" in words(absent)
+    assert "GET" in posted.headers["Allow"]
+    assert "That can't be done here" in words(posted)
 
 
 # Health

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import create_gcs_local_file
-from create_gcs_local_file import Bucket, open_store
+from create_gcs_local_file import Bucket
 from hakken.cli.main import main
 from hakken.errors import (
     ArtefactCorrupt,
@@ -32,9 +32,9 @@ from hakken.errors import (
 from hakken.model import store
 from hakken.model.current_version import MAX_PREVIOUS, decode_current
 from hakken.model.store import Artefact
-from hakken.registry.fetch import fetch
 from hakken.registry.publish import VersionStatistics, check_no_regression, publish, roll_back, total_bytes
-from hakken.registry.storage import DirectoryStore, ObjectStore
+from hakken.registry.storage import DirectoryStore, ObjectStore, open_store
+from hakken.registry.sync import fetch
 from tests.integration.bucket import BUCKET, Faults
 from tests.models import versions_of
 

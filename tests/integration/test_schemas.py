@@ -16,6 +16,7 @@ import requests
 
 from hakken.bundle import ModelBundle, put_catalogue
 from hakken.catalogue import FILE_NAME, Anime, Catalogue
+from hakken.cli import recommend_once
 from hakken.cli.main import main
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew
 from hakken.model import Parameters, fold_in, manifest, preference, store
@@ -25,7 +26,7 @@ from hakken.ratings import Preferences, Rating, Recommendation, Status, UserList
 from hakken.recommend import recommend
 from hakken.registry.publish import publish, roll_back
 from hakken.registry.storage import DirectoryStore
-from make_recommendations import main as recommend_command
+from make_recommendations import make_recommendations
 from tests.fake_services import SAMPLE
 from tests.serving import served, until, wait_for
 
@@ -92,7 +93,7 @@ def test_a_model_of_the_schema_before_recommends_what_it_did() -> None:
     assert bundle.model.manifest.data_time is None
     arrays, sizes = bundle.model.arrays, bundle.model.manifest.sizes
     np.testing.assert_allclose(bundle.model.popularity, (arrays.watchers + 20) / sizes.users, rtol=1e-7)
-    assert not len(bundle.model.by_attributes.rows)
+    assert not len(bundle.model.by_attributes[0])
     assert not arrays.attr_share.any()
 
 
@@ -175,7 +176,7 @@ def test_commands_say_that_a_model_is_too_new(trained: Path, tmp_path: Path, mon
         run("inspect", new),
         run(*batch),
         run("publish", new, tmp_path / "there"),
-        click.testing.CliRunner().invoke(recommend_command, ["--file", str(SAMPLE)]),
+        click.testing.CliRunner().invoke(recommend_once.command(make_recommendations), ["--file", str(SAMPLE)]),
     ):
         assert done.exit_code == 1
         assert (

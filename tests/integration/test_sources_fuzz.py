@@ -104,12 +104,6 @@ def test_any_bytes(name: str, status: int, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-@given(status=STATUSES, value=ANYTHING)
-def test_any_json(name: str, status: int, value: object) -> None:
-    read(name, status, json.dumps(value).encode())
-
-
-@pytest.mark.parametrize("name", SOURCES)
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_almost_what_it_should_be(name: str, data: st.DataObject) -> None:

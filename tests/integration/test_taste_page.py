@@ -15,7 +15,7 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
 from hakken.lists import encoded_list
 from hakken.ratings import Rating, Site, Status, UserList, Username
-from tests.fake_services import SAMPLE, FakeServices, words
+from tests.fake_services import FakeServices, words
 from tests.models import N_ITEMS
 
 HOSTILE = "<script>alert('genre')</script> & \"quotes\""
@@ -65,14 +65,8 @@ def test_a_username_gets_its_taste(client: FlaskClient, fakes: FakeServices, rat
     assert f"on the list {len(rated)}" in words(page)
     assert "planned 1" in words(page)
     assert '<a href="/recommendations?username=spike&amp;source=anilist" data-waits>Recommendations</a>' in page.text
-
-
-def test_the_page_is_its_readers_alone(client: FlaskClient, rated: UserList) -> None:
-    page = client.get("/taste?username=spike")
-
     assert '<meta name="robots" content="noindex">' in page.text
     assert page.cache_control.private
-    assert not page.cache_control.public
 
 
 def test_the_histogram_counts_each_score(client: FlaskClient, rated: UserList) -> None:
@@ -163,14 +157,6 @@ def test_a_list_too_long_for_an_address_comes_in_a_form(client: FlaskClient) -> 
     assert f'<input type="hidden" name="list" value="{packed}">' in page.text
     assert '<form class="inline" action="/recommendations" method="post">' in page.text
     assert page.cache_control.private
-
-
-def test_an_export_may_be_sent_here_too(client: FlaskClient) -> None:
-    with SAMPLE.open("rb") as file:
-        answer = client.post("/taste", data={"export": (file, "animelist.xml")}, follow_redirects=True)
-
-    assert answer.status_code == 200
-    assert "on the list 47" in words(answer)
 
 
 def test_without_a_model_no_site_is_asked(app_with: Callable[[Settings], Flask], fakes: FakeServices) -> None:

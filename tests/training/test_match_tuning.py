@@ -22,7 +22,9 @@ from hakken.evaluation.match_tuning import (
 )
 from hakken.evaluation.protocol import split
 from hakken.model import Parameters, fold_in, predict
+from hakken.model.arrays import Float64s
 from hakken.training import fit
+from hakken.training.progress import SILENT
 from hakken.training.tables import RatingTable
 from tests.models import PARAMETERS, small_catalogue
 from tests.training.commands import run
@@ -59,6 +61,14 @@ def test_the_best_of_each_stage_is_where_the_next_begins_and_only_its_own_are_ch
     assert stages["match"]["value"].iloc[0] == stages["weights"]["value"].max()  # the same candidate again
     kept = {name: getattr(tuned[0], name) for name in ("trust", *IMPLICIT)}
     assert tuned[0] == msgspec.structs.replace(start, **kept)
+
+
+def test_the_search_draws_nearer_to_what_is_better() -> None:
+    def measure(parameters: Parameters) -> Float64s:
+        return np.array([-abs(np.log(parameters.novelty / 0.05)), 0.0])
+
+    _, rows = match_tuning.search("match", MATCH, PARAMETERS, measure, n=60, seed=0, progress=SILENT)
+    assert 0.045 < np.median([row["novelty"] for row in rows[-20:]]) < 0.055
 
 
 def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: Tuned) -> None:

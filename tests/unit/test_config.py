@@ -92,7 +92,6 @@ def test_every_field_has_a_variable_of_its_own() -> None:
 )
 def test_the_public_jikan_is_asked_for_lists_only_where_it_is_named(settings: Settings, asked: tuple[str, ...]) -> None:
     assert settings.mal_sources == asked
-    assert settings.mal_usernames_work is bool(asked)
 
 
 def test_rates_are_so_many_requests_in_a_time() -> None:

@@ -13,8 +13,7 @@ from hakken.model.store import open_artefact
 from hakken.ratings import FranchiseRule, Order, Preferences, Recommendation
 from hakken.recommend import recommend
 from tests.golden import MODELS, N, answers_path, entries_of, lists, questions, read, written
-from tests.golden.__main__ import differences
-from tests.golden.oracle import Answer, Stored, Title, Visitor
+from tests.golden.oracle import Stored, Title, Visitor
 
 LISTS = lists()
 NEAR = 1e-6
@@ -109,25 +108,6 @@ def test_the_best_matches_are_the_best_of_all_titles(who: str, n: int) -> None:
     best = sorted(within, key=lambda row: (-expected.match[row], row))[:n]
     found = recommend(LISTS[who], bundle, Preferences(n=n, franchise=FranchiseRule.ALL)).recommendations
     assert [one.anime_id for one in found] == [slow.anime_ids[row] for row in best]
-
-
-def test_renewing_says_which_titles_came_went_and_moved_and_by_how_much() -> None:
-    def titles(*ids: int, match: float = 1.0) -> list[Title]:
-        return [Title(one, 7.0, match, 0, [(9, 0.5)]) for one in ids]
-
-    old = {"a": Answer(titles(1, 2, 3), []), "b": Answer(titles(1), [])}
-    new = {"a": Answer(titles(3, 2, 4, match=1.5), []), "b": Answer(titles(1), [])}
-    assert list(differences(old, old)) == []
-    [line] = differences(old, new)
-    assert line.split("; ") == [
-        "  a, recommendations: in 4",
-        "out 1",
-        "moved 3, 2",
-        "greatest difference in rating 0",
-        "greatest difference in match 0.5",
-        "reasons of 0 titles",
-    ]
-    assert list(differences({}, {"a": Answer([], [])})) == ["  a: new"]
 
 
 def test_golden_answers_are_read_as_they_were_written() -> None:

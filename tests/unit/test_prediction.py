@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from hakken.bundle import ModelBundle
 from hakken.model import Model, fold_in, predict, preference, top_n
-from hakken.model.arrays import unpack
 from hakken.ratings import UserList
 from tests import oracle
 from tests.golden import entries_of
@@ -82,13 +81,6 @@ def test_planned_entries_tell_an_interest_and_nothing_about_ratings(
     assert set(taste.rows[taste.planned].tolist()) == set(rows[learnt].tolist() if planned else [])
     interest = planned * oracle.weights(model.arrays)[rows[learnt]].sum(axis=0)
     np.testing.assert_allclose(preference(model, taste) - preference(model, without), interest, atol=1e-5)
-
-
-def test_rows_are_ordered_by_falling_similarity(bundle: ModelBundle) -> None:
-    arrays = bundle.model.arrays
-    sims = unpack(arrays.sim_values)
-    for begin, end in zip(arrays.sim_indptr, arrays.sim_indptr[1:], strict=False):
-        assert (np.diff(sims[begin:end]) <= 0).all()
 
 
 @settings(max_examples=200)

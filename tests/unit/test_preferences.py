@@ -13,11 +13,11 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption
 from hakken.model import ListColumns, Model, fold_in, predict, preference
+from hakken.model.prediction import baseline, implicit_term
 from hakken.model.preference import parts_of
 from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
 from hakken.recommend import rank, recommend, scoring
 from hakken.recommend.reasons import largest
-from hakken.recommend.series_rules import Watched, order_factor
 from tests import oracle
 from tests.models import N_ITEMS
 from tests.strategies import preference_models, tastes, user_lists
@@ -41,14 +41,8 @@ def test_parts_add_up_to_the_preference_however_it_is_summed(data: st.DataObject
     np.testing.assert_allclose(total, taste.liking @ weights[taste.rows], rtol=1e-5, atol=1e-5)
 
     rows = np.array(data.draw(st.lists(st.integers(0, model.n_items - 1), max_size=8)), dtype=np.int64)
-    parts = parts_of(model, taste, rows)
-    added = np.bincount(parts.title, parts.amount, minlength=len(rows))
-    np.testing.assert_allclose(added, total[rows], rtol=1e-5, atol=1e-5)
-    pairs = list(zip(parts.title.tolist(), parts.entry.tolist(), strict=True))
-    assert len(pairs) == len(set(pairs))
-    each = np.zeros((len(rows), len(taste.rows)))
-    each[parts.title, parts.entry] = parts.amount
-    np.testing.assert_allclose(each, (taste.liking[:, None] * weights[taste.rows][:, rows]).T, rtol=1e-5, atol=1e-5)
+    expected = (taste.liking[:, None] * weights[taste.rows][:, rows]).T
+    np.testing.assert_allclose(parts_of(model, taste, rows), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_dropped_title_counts_against(bundle: ModelBundle) -> None:
@@ -61,39 +55,38 @@ def test_a_dropped_title_counts_against(bundle: ModelBundle) -> None:
 @given(user_list=user_lists([*everything, 99_999]), like=st.lists(st.sampled_from(everything), max_size=3))
 @example(user_list=UserList.of(Rating(i, i % 11, Status.PLAN_TO_WATCH) for i in range(10, 40)), like=[])
 @pytest.mark.parametrize("order", list(Order))
-def test_contributions_and_the_rest_add_up_to_the_score(
+def test_shares_and_what_no_entry_adds_are_the_score(
     bundle: ModelBundle, user_list: UserList, like: list[int], order: Order
 ) -> None:
     preferences = msgspec.structs.replace(ALL, order=order, popularity=0.3, like=tuple(like))
+    model = bundle.model
     scorer = scoring.Scorer(bundle, ListColumns.of(user_list), preferences)
-    [scored] = scorer.best([np.ones(bundle.model.n_items, dtype=np.bool_)], bundle.model.n_items)
-    found = scorer.contributions(scored.rows)
-    added = np.bincount(found.title, found.amount, minlength=len(scored.rows))
-    np.testing.assert_allclose(added + found.rest, scored.score, rtol=1e-6, atol=1e-6)  # attributes are 32-bit sums
-    pairs = list(zip(found.title.tolist(), found.entry.tolist(), strict=True))
-    assert len(pairs) == len(set(pairs))
-    np.testing.assert_allclose(found.r_hat, predict(bundle.model, scorer.visitor, scored.rows), atol=1e-9)
+    [(rows, score)] = scorer.best([np.ones(model.n_items, dtype=np.bool_)], model.n_items)
+    shares, r_hat, _ = scorer.shares(rows)
+    if order is Order.MATCH:
+        liked = preference(model, scorer.taste)[rows]
+        expected = score * liked / (liked + model.manifest.parameters.everyone * model.popularity[rows])
+    else:
+        expected = (
+            score - baseline(model, scorer.visitor, rows) - implicit_term(model, scorer.visitor, np.zeros(len(rows)))
+        )
+    np.testing.assert_allclose(shares.sum(axis=1), expected, rtol=1e-5, atol=1e-5)  # attributes are 32-bit sums
+    np.testing.assert_allclose(r_hat, predict(model, scorer.visitor, rows), atol=1e-9)
 
 
 @settings(max_examples=200)
-@given(amounts=st.lists(st.lists(st.sampled_from([0.0, -0.0, 0.1, -0.1, 0.2, 0.3, -0.3]), max_size=8), max_size=4))
-def test_the_largest_shares_are_those_of_a_full_sort(amounts: list[list[float]]) -> None:
+@given(data=st.data(), n=st.integers(0, 8))
+def test_the_largest_shares_are_those_of_a_full_sort(data: st.DataObject, n: int) -> None:
     """Of equal ones the earlier entry's come first, and what is 0 is none."""
-    parts = [(title, entry, one) for title, row in enumerate(amounts) for entry, one in enumerate(row)]
-    title, entry = (np.array([part[at] for part in parts], dtype=np.int64) for at in (0, 1))
-    none = np.zeros(len(amounts))
-    contributions = scoring.Contributions(
-        title, entry, np.array([part[2] for part in parts]), none, none.astype(np.int64), none
-    )
+    row = st.lists(st.sampled_from([0.0, -0.0, 0.1, -0.1, 0.2, 0.3, -0.3]), min_size=n, max_size=n)
+    shares = data.draw(st.lists(row, max_size=4))
     expected = [
-        part
-        for at in range(len(amounts))
-        for part in sorted((one for one in parts if one[0] == at and one[2]), key=lambda one: (-abs(one[2]), one[1]))[
-            :3
-        ]
+        (title, entry)
+        for title, row in enumerate(shares)
+        for entry in sorted((at for at, one in enumerate(row) if one), key=lambda at: (-abs(row[at]), at))[:3]
     ]
-    found = zip(*(column.tolist() for column in largest(contributions)), strict=True)
-    assert list(found) == expected
+    found = largest(np.array(shares).reshape(len(shares), n))
+    assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
 
 
 @pytest.mark.parametrize("length", [0, 1, 3, 30, 300, 2_000, 5_000])
@@ -154,23 +147,6 @@ def with_facts(bundle: ModelBundle) -> ModelBundle:
     return ModelBundle(bundle.model, catalogue)
 
 
-def test_a_new_series_shows_its_entry_point_and_a_started_one_continues(bundle: ModelBundle) -> None:
-    told = with_facts(bundle)
-    user_list = UserList.of([Rating(9, 9), Rating(13, 8), Rating(17, 7), Rating(18, 2, Status.DROPPED), Rating(21, 8)])
-    result = recommend(user_list, told, Preferences(n=100, adult=True))
-    shown = [one.anime_id for one in result.recommendations]
-    catalogue = told.catalogue
-    begun = {catalogue.series_of(anime_id) for anime_id in (9, 13, 17, 21)}
-    assert not begun & {catalogue.series_of(anime_id) for anime_id in shown}
-    assert all(catalogue.series_of(anime_id) == anime_id for anime_id in shown)
-    assert {one.anime_id for one in result.continues} == {10, 14, 22}  # nothing of what was dropped
-    matches = [one.match for one in result.continues]
-    assert matches == sorted(matches, reverse=True)
-    free = recommend(user_list, told, Preferences(n=100, adult=True, franchise=FranchiseRule.ALL))
-    assert not free.continues
-    assert len(free.recommendations) == 100
-
-
 def test_nothing_that_is_related_is_shown_where_that_is_asked_for(bundle: ModelBundle) -> None:
     told = with_facts(bundle)
     user_list = UserList.of([Rating(9, 9), Rating(33, 8), Rating(34, 8)])
@@ -184,19 +160,6 @@ def test_nothing_that_is_related_is_shown_where_that_is_asked_for(bundle: ModelB
     assert {one.anime_id for one in result.continues} == {10, 35}
     new = recommend(user_list, told, Preferences(n=100, adult=True))
     assert {13, 37} <= {one.anime_id for one in new.recommendations}
-
-
-def test_the_watching_order_lowers_what_comes_later_and_lifts_what_was_skipped(bundle: ModelBundle) -> None:
-    told = with_facts(bundle)
-    watched = Watched.of(
-        ListColumns.of(UserList.of([Rating(2, 9), Rating(13, 8), Rating(20, 9)])), told.facts.anime_index
-    )
-    factor = order_factor(watched, told.facts.series, skipped=1.5, ahead=0.65)
-    of_anime = dict(zip(told.model.arrays.anime_ids.tolist(), factor.tolist(), strict=True))
-    begun = {2, 3, 4, 13, 14, 15, 16, 17, 18, 19, 20}  # the rest of a series of which an early entry was seen
-    assert {one: of_anime[one] for one in begun} == dict.fromkeys(begun, 1.0)
-    assert of_anime[1] == 1.5
-    assert [of_anime[one] for one in (5, 6, 7, 8, 25, 26, 28)] == [1.0, 0.65, 0.65, 0.65, 1.0, 0.65, 0.65]
 
 
 STRANGE = 70_000

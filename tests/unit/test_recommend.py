@@ -135,12 +135,18 @@ def seen_but(*left: int) -> UserList:
     return UserList.of(Rating(i, 5 + i % 5) for i in everything if i not in {ADULT_ID, *left})
 
 
-def test_what_hardly_anyone_scored_has_no_predicted_rating_and_what_few_watched_goes_by_attributes(
+def test_what_hardly_anyone_watched_or_scored_is_judged_by_attributes_or_has_no_predicted_rating(
     unwatched: ModelBundle,
 ) -> None:
-    result = recommend(seen_but(*HARDLY, 60), unwatched, Preferences(n=100, franchise=FranchiseRule.ALL))
-    made = {one.anime_id: (one.predicted_rating is not None, one.by_attributes) for one in result.recommendations}
-    assert made == {
+    begun = seen_but(*HARDLY, 60)
+
+    def left(**chosen: Any) -> tuple[dict[int, tuple[bool, bool]], str]:
+        found = recommend(begun, unwatched, Preferences(n=100, franchise=FranchiseRule.ALL, **chosen))
+        made = {one.anime_id: (one.predicted_rating is not None, one.by_attributes) for one in found.recommendations}
+        return made, found.notes[-1]
+
+    everything_left = left()[0]
+    assert everything_left == {
         10: (False, True),
         20: (False, True),
         30: (False, False),
@@ -148,24 +154,11 @@ def test_what_hardly_anyone_scored_has_no_predicted_rating_and_what_few_watched_
         50: (True, False),
         60: (True, False),
     }
-
-
-def test_by_predicted_rating_only_what_has_one_is_listed(unwatched: ModelBundle) -> None:
     assert unwatched.model.manifest.parameters.min_raters == 1
-    by_rating = Preferences(n=100, order=Order.PREDICTED_RATING, franchise=FranchiseRule.ALL)
-    result = recommend(seen_but(*HARDLY, 60), unwatched, by_rating)
-    assert {one.anime_id for one in result.recommendations} == {40, 50, 60}
-    assert "fewer than 3 raters 3" in result.notes[-1]
-
-
-def test_only_rated_titles_leaves_out_what_goes_by_attributes_and_what_has_no_predicted_rating(
-    unwatched: ModelBundle,
-) -> None:
-    preferences = Preferences(n=100, franchise=FranchiseRule.ALL, rated_only=True)
-    result = recommend(seen_but(*HARDLY, 60), unwatched, preferences)
-    assert {one.anime_id for one in result.recommendations} == {50, 60}
-    assert "hardly rated 4" in result.notes[-1]
-    begun = seen_but(*HARDLY, 60)
+    by_rating, note = left(order=Order.PREDICTED_RATING)
+    assert (set(by_rating), "fewer than 3 raters 3" in note) == ({40, 50, 60}, True)
+    rated_only, note = left(rated_only=True)
+    assert (set(rated_only), "hardly rated 4" in note) == ({50, 60}, True)
     assert [one.anime_id for one in recommend(begun, unwatched, FEW).continues] == [20]
     assert not recommend(begun, unwatched, Preferences(n=20, rated_only=True)).continues
 
@@ -178,6 +171,8 @@ def test_more_like_what_says_nothing_of_others_can_not_be_found(unwatched: Model
     assert not wished.personal
     assert "many people watch and like" in wished.notes[0]
     assert "too few people we learnt from have watched it" in wished.notes[1]
+    unknown = recommend(UserList(), told, Preferences(n=20, like=(99_999,)))
+    assert (unknown.recommendations, unknown.notes) == (wished.recommendations, wished.notes)
     # With others, those are gone by.
     both = recommend(UserList(), told, Preferences(n=20, like=(10, 60)))
     assert both.personal
@@ -202,28 +197,22 @@ def test_titles_with_few_raters_and_for_adults_are_left_out(bundle: ModelBundle)
     user_list = UserList.of([Rating(10, 9), Rating(20, 5)])
     raters = dict(zip(bundle.model.arrays.anime_ids.tolist(), bundle.model.arrays.raters.tolist(), strict=True))
     by_rating = Preferences(n=100, order=Order.PREDICTED_RATING)
-    strict = recommend(user_list, with_min_raters(bundle, 100), by_rating)
-    assert all(raters[one.anime_id] >= 100 and one.support == raters[one.anime_id] for one in strict.recommendations)
-    assert len(strict.recommendations) == sum(
-        count >= 100 for i, count in raters.items() if i not in {10, 20, ADULT_ID}
-    )
+    strict = recommend(user_list, with_min_raters(bundle, 100), by_rating).recommendations
+    enough = {i for i, count in raters.items() if count >= 100} - {10, 20, ADULT_ID}
+    assert {one.anime_id: one.support for one in strict} == {i: raters[i] for i in enough}
     seen = UserList.of(Rating(i, 7) for i in everything[10:])
-    assert ADULT_ID not in {one.anime_id for one in recommend(seen, bundle, LONG).recommendations}
-    grown = Preferences(n=100, adult=True)
-    assert ADULT_ID in {one.anime_id for one in recommend(seen, bundle, grown).recommendations}
+    for adult in (False, True):
+        shown = recommend(seen, bundle, Preferences(n=100, adult=adult)).recommendations
+        assert (ADULT_ID in {one.anime_id for one in shown}) is adult
 
 
-def test_a_list_that_leaves_little_says_so(bundle: ModelBundle) -> None:
-    seen = UserList.of(Rating(i, 7) for i in everything[2:])
-    result = recommend(seen, bundle, FEW)
+def test_a_list_that_leaves_little_or_nothing_says_so(bundle: ModelBundle) -> None:
+    result = recommend(UserList.of(Rating(i, 7) for i in everything[2:]), bundle, FEW)
     assert {one.anime_id for one in result.recommendations} == {1, 2}
     assert any("Only 2 titles are left to recommend" in one for one in result.notes)
-
-
-def test_a_list_of_nothing_says_why(bundle: ModelBundle) -> None:
-    result = recommend(UserList(), with_min_raters(bundle, 10**6), Preferences(order=Order.PREDICTED_RATING))
-    assert not result.recommendations
-    assert any("No title is left to recommend" in one and "1,000,000 raters 249" in one for one in result.notes)
+    nothing = recommend(UserList(), with_min_raters(bundle, 10**6), Preferences(order=Order.PREDICTED_RATING))
+    assert not nothing.recommendations
+    assert any("No title is left to recommend" in one and "1,000,000 raters 249" in one for one in nothing.notes)
 
 
 @pytest.mark.parametrize(
@@ -312,13 +301,12 @@ def test_a_note_counts_what_was_watched_and_is_new_and_names_the_best_known(newe
 def test_a_title_is_new_where_the_model_has_a_row_for_it_that_nobody_gave_it(newer: ModelBundle) -> None:
     others = [Rating(i, 5 + i % 4) for i in range(30, 60)]
     with_them = UserList.of([Rating(10, 1), *others, Rating(20, 0, Status.WATCHING)])
-    result = recommend(with_them, newer, LONG)
-
     assert "2 watched titles are new to the model (Anime 20 and Anime 10)" in note_on_new(with_them, newer)
-    assert not {10, 20} & {one.anime_id for one in result.recommendations}, "they count as seen"
-    without = recommend(UserList.of(others), newer, LONG)
-    left = [one for one in without.recommendations if one.anime_id not in {10, 20}]
-    assert list(result.recommendations[: len(left)]) == left, "nothing is learnt from them"
+    # They count as seen, and nothing is learnt from them.
+    result, without = (recommend(one, newer, LONG).recommendations for one in (with_them, UserList.of(others)))
+    left = tuple(one for one in without if one.anime_id not in {10, 20})
+    assert result[: len(left)] == left
+    assert not {10, 20} & {one.anime_id for one in result}
     assert profile(with_them, newer).counts.compared == len(others)
 
 
@@ -353,13 +341,6 @@ def test_a_note_tells_what_is_newer_than_the_data(anime_ids: list[int], data_tim
     catalogue = Catalogue([*NEW, Anime(anime_id=1, title="A"), Anime(anime_id=2, title="B", year=2016)])
     note = new_titles(anime_ids, catalogue, data_time)
     assert note.partition(" from them." if len(anime_ids) > 1 else " from it.")[2] == said
-
-
-def test_of_a_repeated_entry_the_last_counts(bundle: ModelBundle) -> None:
-    twice = UserList.of([Rating(10, 1), Rating(20, 5), Rating(10, 9)])
-    once = UserList.of([Rating(10, 9), Rating(20, 5)])
-    assert twice.repeats == 1
-    assert recommend(twice, bundle, FEW).recommendations == recommend(once, bundle, FEW).recommendations
 
 
 def test_a_title_that_the_catalogue_lacks_is_named_by_its_id(bundle: ModelBundle) -> None:
@@ -409,14 +390,6 @@ def test_of_a_series_that_is_hidden_nothing_else_comes_up(embedded: ModelBundle)
     assert series_of(first) in {series_of(one) for one in ids}
 
 
-def test_a_series_that_is_hidden_is_not_gone_on_with(embedded: ModelBundle) -> None:
-    begun = UserList.of([Rating(1, 9), Rating(19, 8)])
-    [following] = recommend(begun, embedded, FEW).continues
-    assert embedded.catalogue.series_of(following.anime_id) == 1
-
-    assert not recommend(begun, embedded, Preferences(n=20, hidden=(following.anime_id,))).continues
-
-
 def test_more_like_one_title_brings_its_likes_forward(embedded: ModelBundle) -> None:
     """Ghost stories, for someone who has seen hardly any."""
     titles = popular_list(embedded, 300)
@@ -446,13 +419,6 @@ def test_without_a_list_a_wish_is_enough(embedded: ModelBundle) -> None:
     result = recommend(UserList(), embedded, Preferences(like=(150,)))
     assert result.personal
     assert "Claymore" in [one.title for one in result.recommendations]
-
-
-def test_a_wish_for_what_nobody_rated_is_told(bundle: ModelBundle) -> None:
-    user_list = UserList.of(Rating(i, 7) for i in range(5, 60))
-    usual, wished = (recommend(user_list, bundle, Preferences(n=20, like=like)) for like in ((), (99_999,)))
-    assert wished.recommendations == usual.recommendations
-    assert any("More like one of those titles can't be found" in note for note in wished.notes)
 
 
 @pytest.mark.parametrize(

@@ -80,40 +80,26 @@ def real() -> Catalogue:
     return Catalogue.read(EMBEDDED_PATH / FILE_NAME)
 
 
-@pytest.fixture(scope="module")
-def by_titles(real: Catalogue) -> Catalogue:
-    """The same where no relation is known."""
-    return with_series(real)
-
-
 # Real titles
 
 
-def test_the_table_names_real_titles(real: Catalogue) -> None:
+def test_real_pairs_are_told_right_and_all_of_the_most_popular_series(real: Catalogue) -> None:
     pairs = read()
     assert len(pairs) > 500
     assert {real[anime_id].title for pair in pairs for anime_id in (pair.one, pair.other)} == {
         title for pair in pairs for title in (pair.one_title, pair.other_title)
     }
     assert {pair.relation for pair in pairs} == {*RIGHT}
-
-
-def test_real_pairs_are_told_right(real: Catalogue) -> None:
-    pairs = read()
+    assert not wrong(real, [pair for pair in pairs if pair.note.startswith("top")])
     mistaken = wrong(real, pairs)
     assert len(mistaken) <= (1 - LEAST_RIGHT) * len(pairs), mistaken
 
 
-def test_none_of_the_most_popular_series_is_told_wrong(real: Catalogue) -> None:
-    assert not wrong(real, [pair for pair in read() if pair.note.startswith("top")])
-
-
-def test_titles_alone_tell_most_of_it(by_titles: Catalogue) -> None:
-    pairs = read()
+def test_titles_alone_tell_most_of_it(real: Catalogue) -> None:
+    pairs, by_titles = read(), with_series(real)
     mistaken = wrong(by_titles, pairs)
     assert len(mistaken) <= (1 - LEAST_BY_TITLES) * len(pairs), mistaken
-    unrelated = [pair for pair in pairs if pair.relation == "unrelated"]
-    assert not wrong(by_titles, unrelated)
+    assert not wrong(by_titles, [pair for pair in pairs if pair.relation == "unrelated"])
 
 
 ORDERS = [
@@ -192,110 +178,85 @@ def test_a_season_is_of_the_series(title: str) -> None:
     assert together(anime(1, "Kaze no Oto"), anime(2, title, 2012)) == "series"
 
 
-@pytest.mark.parametrize("facts", [{"title_english": "Sound of Wind Season 2"}, {"title_japanese": "風の音 第2期"}])
-def test_other_titles_tell_as_well(facts: dict[str, str]) -> None:
-    first = anime(1, "Kaze no Oto", title_english="Sound of Wind", title_japanese="風の音")
-    assert together(first, anime(2, "Aki no Iro", 2012, 12, **facts)) == "series"
-
-
-def test_a_synonym_tells_as_well() -> None:
-    assert together(anime(1, "Kaze no Oto"), anime(2, "Aki no Iro", 2012, synonyms=("Kaze no Oto 2",))) == "series"
+KAZE = anime(1, "Kaze no Oto")
+FILM: dict[str, object] = {"year": 2012, "episodes": 1, "type": "Movie"}
+TAGS = ("Alchemy", "War", "Brothers", "Travel", "Magic")
 
 
 @pytest.mark.parametrize(
-    ("year", "genres", "circle"),
+    ("circle", "first", "title", "facts"),
     [
-        (2018, ("Action", "Drama"), "series"),
-        (2019, ("Action", "Drama"), "universe"),  # too late
-        (2013, ("Action", "Sports"), "universe"),  # hardly alike
-        (2013, (), "series"),
-        (2014, (), "universe"),
+        # Other titles tell as well.
+        ("series", {"title_english": "Sound of Wind"}, "Aki no Iro", {"title_english": "Sound of Wind Season 2"}),
+        ("series", {"title_japanese": "風の音"}, "Aki no Iro", {"title_japanese": "風の音 第2期"}),
+        ("series", {}, "Aki no Iro", {"synonyms": ("Kaze no Oto 2",)}),
+        # What begins with a title goes on with it if it is alike and soon.
+        ("series", {}, "Kaze no Oto: Aki", {"year": 2018}),
+        ("universe", {}, "Kaze no Oto: Aki", {"year": 2019}),
+        ("universe", {}, "Kaze no Oto: Aki", {"year": 2013, "genres": ("Action", "Sports")}),
+        ("series", {}, "Kaze no Oto: Aki", {"year": 2013, "genres": ()}),
+        ("universe", {}, "Kaze no Oto: Aki", {"year": 2014, "genres": ()}),
+        # What is told to be beside a show is another; so is a number that leaves many out.
+        ("universe", {}, "Kaze no Oto Gaiden: Aki", {"year": 2011}),
+        ("universe", {}, "Kaze no Oto 7", {}),
+        ("series", {}, "Kaze no Oto 3", {}),
+        # The same title years later tells it anew, and so does a longer one where tags are the same.
+        ("series", {}, "Kaze no Oto (TV)", {"year": 2013}),
+        ("story", {}, "Kaze no Oto (TV)", {"year": 2014}),
+        ("series", {"episodes": 200}, "Kaze no Oto (TV)", {"year": 2014}),  # it ran until then
+        ("story", {"tags": TAGS}, "Kaze no Oto: Brotherhood", {"year": 2020, "tags": TAGS}),
+        ("universe", {"tags": TAGS}, "Kaze no Oto: Brotherhood", {"year": 2020, "tags": TAGS[:1]}),
+        # What is for adults only is tied by title to nothing else.
+        ("nothing", {}, "Kaze no Oto 2", {"adult": True}),
+        # Where nothing is related, a studio tells what goes on.
+        ("series", {}, "Kaze no Oto: Aki", FILM | {"genres": ()}),
+        ("series", {"title": "Suzumiya Haruhi no Yuuutsu"}, "Suzumiya Haruhi no Shoushitsu", FILM),
+        ("nothing", {"title": "Suzumiya Haruhi no Yuuutsu"}, "Suzumiya Haruhi no Shoushitsu", FILM | {"studios": ()}),
     ],
 )
-def test_what_begins_with_a_title_goes_on_with_it_if_it_is_alike_and_soon(
-    year: int, genres: tuple[str, ...], circle: str
+def test_titles_tell_how_wide_a_circle_is(
+    circle: str, first: dict[str, object], title: str, facts: dict[str, object]
 ) -> None:
-    assert together(anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto: Aki", year, genres=genres)) == circle
+    one = msgspec.structs.replace(KAZE, **first)
+    assert together(one, anime(2, title, **({"year": 2012} | facts))) == circle  # type: ignore[arg-type]  # facts of any type
 
 
-def test_what_is_told_to_be_beside_a_show_is_another() -> None:
-    assert together(anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto Gaiden: Aki", 2011)) == "universe"
-
-
-def test_a_number_that_leaves_many_out_is_no_season() -> None:
-    first = anime(1, "Kaze")
-    assert together(first, anime(2, "Kaze 7", 2012)) == "universe"
-    assert together(first, anime(2, "Kaze 3", 2012)) == "series"
-    inferred = [Relation(1, "Sequel", 2, 0.86)]
-    assert together(first, anime(2, "Kaze 7", 2012), relations=inferred) == "universe"
-    stated = [Relation(1, "Sequel", 2)]
-    assert together(first, anime(2, "Kaze 7", 2012), relations=stated) == "series"
-
-
-@pytest.mark.parametrize(("year", "circle"), [(2013, "series"), (2014, "story")])
-def test_the_same_title_years_later_tells_it_anew(year: int, circle: str) -> None:
-    assert together(anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto (TV)", year)) == circle
-    long = anime(1, "Kaze no Oto", episodes=200)  # until 2014
-    assert together(long, anime(2, "Kaze no Oto (TV)", 2014)) == "series"
-
-
-def test_the_same_story_under_a_longer_title_years_later_is_told_anew() -> None:
-    tags = ("Alchemy", "War", "Brothers", "Travel", "Magic")
-    first = anime(1, "Kaze no Oto", tags=tags)
-    assert together(first, anime(2, "Kaze no Oto: Brotherhood", 2020, tags=tags)) == "story"
-    assert together(first, anime(2, "Kaze no Oto: Brotherhood", 2020, tags=tags[:1])) == "universe"
-
-
-def test_a_film_is_of_what_it_is_named_after_and_of_nothing_later() -> None:
+def test_a_film_that_names_one_show_does_not_make_it_one_with_another() -> None:
     film = anime(2, "Kaze no Oto: Aki", 2012, 1, type="Movie", genres=())
-    assert together(anime(1, "Kaze no Oto"), film) == "series"
     another = anime(3, "Kaze no Oto: Natsu no Shou", 2013, genres=("Sports",))
-    found = with_series(Catalogue([anime(1, "Kaze no Oto"), film, another]))
-    assert found.series_of(3) == 3  # a film that names one show does not make it one with another
-
-
-def test_where_nothing_is_related_a_studio_tells_what_goes_on() -> None:
-    first, later = (
-        anime(1, "Suzumiya Haruhi no Yuuutsu"),
-        anime(2, "Suzumiya Haruhi no Shoushitsu", 2012, 1, type="Movie"),
-    )
-    assert together(first, later) == "series"
-    another_studio = anime(2, "Suzumiya Haruhi no Shoushitsu", 2012, 1, type="Movie", studios=("Two",))
-    assert together(first, another_studio) != "series"
-    related = [Relation(2, "Sequel", 3)]
-    assert together(first, anime(3, "Aki", 2013, type="Movie"), later, relations=related) != "series"
+    assert with_series(Catalogue([KAZE, film, another])).series_of(3) == 3
 
 
 # Relations
 
-
-@pytest.mark.parametrize(
-    "kind", ["Sequel", "PREQUEL", "Side story", "SIDE_STORY", "Parent story", "Summary", "Full story"]
-)
-def test_relations_join_a_series_that_titles_do_not(kind: str) -> None:
-    relations = [Relation(1, kind, 2)]
-    assert together(anime(1, "Kaze"), anime(2, "Aki", type="OVA"), relations=relations) == "series"
+LATER = anime(2, "Kaze no Oto: Aki", 2030)
+OVA = anime(2, "Aki", type="OVA")
 
 
 @pytest.mark.parametrize(
-    ("kind", "circle"),
+    ("circle", "other", "kinds", "confidence"),
     [
-        ("Alternative version", "story"),
-        ("ALTERNATIVE", "story"),
-        ("Spin-off", "universe"),
-        ("SPIN_OFF", "universe"),
-        ("Alternative setting", "universe"),
-        ("Other", "universe"),
+        # Relations join a series that titles do not,
+        ("series", OVA, ("Sequel", "PREQUEL", "Side story", "SIDE_STORY", "Parent story", "Summary"), None),
+        ("series", OVA, ("Full story",), None),
+        # and part what titles would join.
+        ("story", anime(2, "Kaze no Oto 2", 2012), ("Alternative version", "ALTERNATIVE"), None),
+        ("universe", anime(2, "Kaze no Oto 2", 2012), ("Spin-off", "SPIN_OFF", "Alternative setting", "Other"), None),
+        ("nothing", OVA, ("Character", "Adaptation", "Music", "none", ""), None),
+        # A doubtful sequel counts where title and genres agree.
+        ("series", LATER, ("Sequel",), 0.6),
+        ("universe", msgspec.structs.replace(LATER, genres=("Action", "Sports")), ("Sequel",), 0.6),
+        ("nothing", anime(2, "Aki", 2012), ("Sequel",), 0.6),
+        ("universe", anime(2, "Kaze no Oto 7", 2012), ("Sequel",), 0.86),  # inferred by the number alone
+        ("series", anime(2, "Kaze no Oto 7", 2012), ("Sequel",), None),
+        # A side story that is a show of its own name is another show.
+        ("universe", anime(2, "Aki"), ("Side story",), None),
+        ("series", LATER, ("Side story",), None),
     ],
 )
-def test_relations_part_what_titles_would_join(kind: str, circle: str) -> None:
-    relations = [Relation(2, kind, 1)]
-    assert together(anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto 2", 2012), relations=relations) == circle
-
-
-@pytest.mark.parametrize("kind", ["Character", "Adaptation", "Music", "none", ""])
-def test_relations_that_say_nothing_join_nothing(kind: str) -> None:
-    assert together(anime(1, "Kaze"), anime(2, "Aki"), relations=[Relation(1, kind, 2)]) == "nothing"
+def test_relations_go_before_titles(circle: str, other: Anime, kinds: tuple[str, ...], confidence: float) -> None:
+    for kind in kinds:
+        assert together(KAZE, other, relations=[Relation(1, kind, 2, confidence)]) == circle, kind
 
 
 def test_relations_may_lead_through_anime_that_the_catalogue_lacks() -> None:
@@ -303,48 +264,27 @@ def test_relations_may_lead_through_anime_that_the_catalogue_lacks() -> None:
     assert together(anime(1, "Kaze"), anime(2, "Aki"), relations=relations) == "series"
 
 
-def test_a_doubtful_sequel_counts_where_title_and_genres_agree() -> None:
-    doubtful = [Relation(1, "Sequel", 2, 0.6)]
-    first = anime(1, "Kaze no Oto")
-    assert together(first, anime(2, "Kaze no Oto: Aki", 2030), relations=doubtful) == "series"
-    assert together(first, anime(2, "Kaze no Oto: Aki", 2030, genres=("Sports",)), relations=doubtful) == "universe"
-    assert together(first, anime(2, "Aki", 2012), relations=doubtful) == "nothing"
-
-
-def test_a_side_story_that_is_a_show_of_its_own_name_is_another_show() -> None:
-    beside = [Relation(1, "Side story", 2)]
-    index = anime(1, "A Magical Index")
-    assert together(index, anime(2, "A Scientific Railgun"), relations=beside) == "universe"
-    assert together(index, anime(2, "A Magical Index: Railgun", 2030), relations=beside) == "series"
-    assert together(index, anime(2, "A Scientific Railgun", type="OVA"), relations=beside) == "series"
-
-
 def test_where_a_sequel_would_be_known_a_title_is_not_enough() -> None:
-    seasons = [anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto 2", 2011)]
+    seasons = [KAZE, anime(2, "Kaze no Oto 2", 2011)]
     another = anime(3, "Kaze no Oto: Aki", 2012)
     assert together(*seasons, another) == "series"
     assert together(*seasons, another, relations=[Relation(1, "Sequel", 2)]) == "universe"
+    first, later = anime(1, "Suzumiya Haruhi no Yuuutsu"), anime(2, "Suzumiya Haruhi no Shoushitsu", **FILM)  # type: ignore[arg-type]  # facts of any type
+    assert together(first, anime(3, "Aki", 2013), later, relations=[Relation(2, "Sequel", 3)]) != "series"
 
 
-def test_two_shows_that_share_a_special_stay_two() -> None:
-    special = anime(2, "Kaze x Aki", 2012, 1, type="Special")
-    relations = [Relation(1, "Side story", 2, 0.5), Relation(3, "Side story", 2, 0.5)]
-    found = with_series(Catalogue([anime(1, "Kaze"), special, anime(3, "Aki")]), relations)
-    assert found.series_of(1) != found.series_of(3)
-    assert found.universe_of(1) != found.universe_of(3)
-
-
-def test_a_crossover_makes_no_universe() -> None:
-    advert = anime(2, "Kaze x Aki", 2012, 1, type="CM")
-    relations = [Relation(1, "Other", 2, 0.3), Relation(3, "Other", 2, 0.3)]
-    assert together(anime(1, "Kaze"), advert, anime(3, "Aki"), relations=relations) == "nothing"
+@pytest.mark.parametrize(("kind", "type_", "sure"), [("Side story", "Special", 0.5), ("Other", "CM", 0.9)])
+def test_two_shows_that_share_a_special_or_an_advert_stay_two(kind: str, type_: str, sure: float) -> None:
+    relations = [Relation(1, kind, 2, sure), Relation(3, kind, 2, sure)]
+    shared = anime(2, "Kaze x Aki", 2012, 1, type=type_)
+    assert together(anime(1, "Kaze"), shared, anime(3, "Aki"), relations=relations) == "nothing"
 
 
 def test_what_titles_made_likely_is_only_probable() -> None:
     later = [anime(2, "Kaze no Oto II", 2011), anime(3, "Kaze no Oto: Aki", 2013)]
-    found = with_series(Catalogue([anime(1, "Kaze no Oto"), *later]))
+    found = with_series(Catalogue([KAZE, *later]))
     assert [found[anime_id].probable for anime_id in (1, 2, 3)] == [False, False, True]
-    sure = with_series(Catalogue([anime(1, "Kaze no Oto"), *later]), [Relation(1, "Sequel", 3)])
+    sure = with_series(Catalogue([KAZE, *later]), [Relation(1, "Sequel", 3)])
     assert not sure[3].probable
 
 
@@ -448,12 +388,6 @@ def test_one_that_stands_alone_has_no_part() -> None:
     assert (alone.series, alone.story, alone.universe, alone.part, alone.kind) == (None, None, None, None, "main")
 
 
-@pytest.mark.parametrize("adult", [False, True])
-def test_what_is_for_adults_only_is_tied_by_title_to_nothing_else(adult: bool) -> None:
-    circle = together(anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto 2", adult=adult))
-    assert circle == ("nothing" if adult else "series")
-
-
 # Whatever is known
 
 
@@ -537,6 +471,3 @@ def test_what_a_site_states_goes_before_titles(case: tuple[list[Anime], list[Rel
     for one in sequels:
         if {one.anime_id, one.related_id} <= known:
             assert found.series_of(one.anime_id) == found.series_of(one.related_id)
-
-
-# The catalogue

@@ -6,7 +6,7 @@ import pytest
 
 from hakken.catalogue import Anime
 from hakken.series import similarity
-from hakken.series.similarity import AnimeTitles, Closeness, TitleLink
+from hakken.series.similarity import AnimeTitles, Closeness
 from hakken.series.title_links import title_links
 from hakken.series.title_parts import LONGEST, ParsedTitle
 
@@ -59,4 +59,4 @@ def test_a_long_title_is_taken_apart_into_no_more_than_one_of_the_greatest_lengt
 def test_titles_that_differ_where_nobody_looks_are_the_same() -> None:
     begin = "x" * LONGEST
     found = title_links([AnimeTitles.of(anime(1, begin + " one")), AnimeTitles.of(anime(2, begin + " other"))])
-    assert [*found] == [TitleLink(1, 2, Closeness.SAME)]
+    assert found == {(1, 2): Closeness.SAME}

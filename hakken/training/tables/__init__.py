@@ -1,18 +1,18 @@
 """Reading the tables that a model is trained on. Rows that are left out are always counted.
 
-    parts ─► csv_blocks ─┐
-                         ├─► row_checks (checks, codes) ─► table_builder (numbering, sorting) ─► RatingTable
-    parts ─► Parquet ────┘
-    parts ─► part_reader ─► anime_table, relation_table ─► AnimeTable
+    parts (columns, batches) ─► values (parsed) ─► rating_reader (checked, numbered, sorted) ─► RatingTable
+    parts ─► rejected_rows.records ─► anime_table, relation_table ─► AnimeTable
 
-CSV is read in blocks of a few megabytes, which all cores parse; an entry takes about ten bytes of memory.
+pyarrow reads batches of megabytes, and each distinct value of a batch is parsed once. Rows are numbered; the lines
+of the few that are named are found by reading the text again. DuckDB is not faster. It tells no line of a value that is
+out of range, and a wrong one below a field of several lines.
 """
 
 from hakken.training.tables.anime_table import AnimeTable, read_anime_table
 from hakken.training.tables.rating_reader import read_ratings
 from hakken.training.tables.rating_table import COMPLETED, UNKNOWN_STATUS, RatingTable
 from hakken.training.tables.relation_table import in_series
-from hakken.training.tables.row_checks import NOT_SCORED
+from hakken.training.tables.values import NOT_SCORED
 
 __all__ = [
     "COMPLETED",

@@ -1,20 +1,18 @@
 """Reading the anime table and the table of further titles and facts."""
 
 import html
-import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from hakken.catalogue import ADULT_GENRE, DATE, MAX_NAME, Anime, Catalogue, made_from
 from hakken.errors import TableError
 from hakken.ratings import MAX_SCORE, MIN_SCORE
-from hakken.training.tables.part_reader import anime_id_of, records
-from hakken.training.tables.parts import parts_of
-from hakken.training.tables.rejected_rows import RejectedRows
-from hakken.training.tables.row_checks import MALFORMED
+from hakken.training.tables.rejected_rows import RejectedRows, records
+from hakken.training.tables.values import anime_id, number_of, whole_number
 
 ANIME_COLUMNS = ("anime_id", "name", "genre", "type", "episodes", "rating", "members")
 TITLE_COLUMNS = (
@@ -31,16 +29,29 @@ TITLE_COLUMNS = (
     "tags",
     "start_date",
 )
-"""Beside `anime_id`; all are optional in a table of titles."""
-UNKNOWN = "Unknown"
+"""Beside `anime_id`; all are optional."""
+KNOWN_AS = {
+    "anime_id": ("anime_id", "mal_id"),
+    "name": ("name", "title"),
+    "genre": ("genre", "genres"),
+    "rating": ("score", "rating"),
+    "title_english": ("title_english", "english_name"),
+    "title_japanese": ("title_japanese", "japanese_name", "other_name"),
+    "season": ("season", "premiered"),
+    "studios": ("studios", "studio"),
+    "age_rating": ("age_rating", "rating"),
+}
+"""Names of a column in public tables; where the mean is a `score`, `rating` is that of the age."""
+UNKNOWN = "unknown"
 """Written for a fact that the site lacks, if the field is not empty."""
 ADULT_AGE_RATING = "Rx"
-COUNT = re.compile(r"[0-9]{1,9}")
+MAX_COUNT, MAX_YEAR = 10**9 - 1, 9999
 SEASONS = frozenset(("winter", "spring", "summer", "fall"))
-MEAN = re.compile(r"[0-9]{1,2}(\.[0-9]*)?")
 PICTURE_HOST = "https://cdn.myanimelist.net/"
-OLD_PICTURE_HOST = "https://myanimelist.net/"
-"""The CDN serves the same paths as this older host."""
+OLD_PICTURE_HOSTS = ("https://myanimelist.net/", "https://myanimelist.cdn-dena.com/")
+"""The CDN serves the same paths as these older hosts."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,151 +70,136 @@ class AnimeTable:
 
 
 class Row(NamedTuple):
-    """A usable row: its location, and its fields by column, entities decoded, "" if unknown."""
+    """A usable row: its place, and its fields by column, entities decoded, "" if unknown."""
 
-    location: str
+    place: int
     fields: dict[str, str]
-
-
-NO_FACTS = Row("", {})
 
 
 def read_anime_table(anime: Path, titles: Path | None = None, *, strict: bool = False) -> AnimeTable:
     """Read the anime table and, where given, the table of further titles and facts; formats as for ratings.
 
-    HTML entities are decoded; an empty or `Unknown` field stays unknown. A row without a possible id or a title is left
-    out and counted, and so is each but the last row for the same anime; an impossible fact is left unknown and counted.
+    An anime without a row in the latter has the further facts of the former, if any. HTML entities are decoded; an
+    empty or `Unknown` field stays unknown. A row without a possible id or a title is left out and counted, and so is
+    each but the last row for the same anime; an impossible fact is left unknown and counted.
 
     Args:
         anime: a file, or a folder of parts.
         titles: the same.
-        strict: reject a table at the first row or fact that can't be used.
+        strict: reject a table with a row or fact that can't be used.
 
     Raises:
         TableError: a file can't be read, lacks a column or holds no usable row, or `strict` is not satisfied.
     """
-    rejected = RejectedRows(strict=strict)
-    rows = _rows(anime, ANIME_COLUMNS, (), rejected)
-    facts = _rows(titles, ANIME_COLUMNS[:1], TITLE_COLUMNS, rejected) if titles else {}
-    lone = [row.location for anime_id, row in facts.items() if anime_id not in rows]
-    rejected.note("facts about an anime that the anime table lacks", len(lone), lone)
-    catalogue = Catalogue(
-        _anime(anime_id, row, facts.get(anime_id, NO_FACTS), rejected) for anime_id, row in rows.items()
-    )
-    return AnimeTable(catalogue, rejected.dropped, rejected.examples)
+    rejected = RejectedRows()
+    rows = _rows(anime, ANIME_COLUMNS, rejected)
+    facts = _rows(titles, ANIME_COLUMNS[:1], rejected) if titles else {}
+    lone = sorted(row.place for one, row in facts.items() if one not in rows)
+    rejected.add("facts about an anime that the anime table lacks", lone, harmless=True)
+    catalogue = Catalogue(_anime(one, row, facts.get(one, row), rejected) for one, row in rows.items())
+    if strict:
+        rejected.refuse()
+    return AnimeTable(catalogue, rejected.dropped, rejected.examples())
 
 
-def _rows(path: Path, columns: Sequence[str], optional: Sequence[str], rejected: RejectedRows) -> dict[int, Row]:
+def _rows(path: Path, columns: Sequence[str], rejected: RejectedRows) -> dict[int, Row]:
     """Usable rows of a table by anime id."""
     rows: dict[int, Row] = {}
-    for part in parts_of(path):
-        for line, fields in records(part, columns, optional):
-            row = Row(part.location(line), _cleaned(fields))
-            if reason := _why_unusable(row.fields):
-                rejected.add(reason, 1, [row.location])
-                continue
-            anime_id = int(row.fields["anime_id"].removesuffix(".0"))
-            if anime_id in rows:
-                rejected.add("a later row for the same anime", 1, [rows[anime_id].location])
-            rows[anime_id] = row
+    for place, texts in records(path, rejected, columns, TITLE_COLUMNS, KNOWN_AS):
+        fields = {name: _known(name, html.unescape(text).strip()) for name, text in texts.items()}
+        found = _usable(fields)
+        if isinstance(found, str):
+            rejected.add(found, [place])
+            continue
+        if found in rows:
+            rejected.add("a later row for the same anime", [rows[found].place])
+        rows[found] = Row(place, fields)
     if not rows:
         why = "".join(f": {reason}" for reason in rejected.dropped)
         raise TableError(f"The table {path} holds no usable row{why}.")
     return rows
 
 
-def _cleaned(fields: Mapping[str, bytes]) -> dict[str, str]:
-    """Fields of a row, "" if unknown; empty for a row with the wrong number of fields."""
-    cleaned = {name: html.unescape(field.decode(errors="replace")).strip() for name, field in fields.items()}
-    return {name: "" if text == UNKNOWN and name != "name" else text for name, text in cleaned.items()}
+def _known(column: str, text: str) -> str:
+    return "" if text.lower() == UNKNOWN and column != "name" else text
 
 
-def _why_unusable(fields: dict[str, str]) -> str | None:
-    if not fields:
-        return MALFORMED
+def _usable(fields: dict[str, str]) -> int | str:
+    """The anime of a row, or the reason why it can't be used."""
     if any("\N{REPLACEMENT CHARACTER}" in text for text in fields.values()):
         return "text that is not in UTF-8"
-    if anime_id_of(fields["anime_id"]) is None:
-        return "impossible anime id"
-    return "no title" if fields.get("name") == "" else None
+    if found := anime_id(fields["anime_id"]):
+        return found if fields.get("name") != "" else "no title"
+    return "impossible anime id"
 
 
 def _anime(anime_id: int, row: Row, facts: Row, rejected: RejectedRows) -> Anime:
+    """An anime of a row of the anime table, and of one with further facts, which may be the same."""
+    more = defaultdict(str, facts.fields)
     title, genres = row.fields["name"][:MAX_NAME], _words(row.fields["genre"], ",")
-    more = facts.fields
-    english = more.get("title_english", "")[:MAX_NAME] or None
-    year = _count(facts, "year", "year", rejected)
+    english = more["title_english"][:MAX_NAME]
+    season, year = _season(more["season"], _count(facts, "year", "year", rejected))
+    synonyms = more["title_synonyms"]
+    names = [*_words(synonyms, ", " if ", " in synonyms else "; "), *_words(more["other_titles"], "|")]
+    known = {title, english or title}
     return Anime(
         anime_id=anime_id,
         title=title,
-        title_english=english if english != title else None,
-        title_japanese=more.get("title_japanese", "")[:MAX_NAME] or None,
-        synonyms=_synonyms(more, known={title, english or title}),
+        title_english=english if english not in {"", title} else None,
+        title_japanese=more["title_japanese"][:MAX_NAME] or None,
+        synonyms=tuple(name for name in dict.fromkeys(name[:MAX_NAME] for name in names) if name not in known),
         type=row.fields["type"] or None,
         episodes=_count(row, "episodes", "number of episodes", rejected),
         genres=genres,
         year=year,
-        season=_season(more.get("season", ""), year),
-        start_date=_date(facts, rejected),
-        studios=_words(more.get("studios", ""), "|"),
-        mean=_mean(row, rejected),
+        season=season,
+        start_date=_fact(facts, "start_date", "impossible start date", _date, rejected),
+        studios=_words(more["studios"].lower(), "," if facts is row else "|"),
+        mean=_fact(row, "rating", "impossible mean score", _mean, rejected),
         members=_count(row, "members", "number of members", rejected),
-        picture=_picture(facts, rejected),
-        made_from=made_from(more.get("source", "")),
-        tags=tuple(dict.fromkeys(_words(more.get("tags", ""), "|"))),
-        adult=ADULT_GENRE in genres or more.get("age_rating", "").startswith(ADULT_AGE_RATING),
+        picture=_fact(facts, "image_url", "picture on another site", _picture, rejected),
+        made_from=made_from(more["source"]),
+        tags=tuple(dict.fromkeys(_words(more["tags"], "|"))),
+        adult=ADULT_GENRE in genres or more["age_rating"].startswith(ADULT_AGE_RATING),
     )
-
-
-def _synonyms(facts: dict[str, str], known: set[str]) -> tuple[str, ...]:
-    names = [*_words(facts.get("title_synonyms", ""), ", "), *_words(facts.get("other_titles", ""), "|")]
-    return tuple(name for name in dict.fromkeys(name[:MAX_NAME] for name in names) if name not in known)
 
 
 def _words(text: str, separator: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(separator) if word.strip())
 
 
-def _count(row: Row, column: str, what: str, rejected: RejectedRows) -> int | None:
+def _fact(row: Row, column: str, fault: str, parse: Callable[[str], T | None], rejected: RejectedRows) -> T | None:
+    """Parse a field; what is impossible is counted, and unknown."""
     text = row.fields.get(column, "")
-    digits = text.removesuffix(".0")
-    if COUNT.fullmatch(digits):
-        return int(digits)
-    _leave_unknown(f"impossible {what}", text, row, rejected)
-    return None
+    fact = parse(text) if text else None
+    if text and fact is None:
+        rejected.add(f"{fault}, left unknown", [row.place])
+    return fact
 
 
-def _season(text: str, year: int | None) -> str | None:
-    """Such as "Spring 1998"; the year may be in another column."""
-    return f"{text.capitalize()} {year}" if year and text.lower() in SEASONS else text or None
+def _count(row: Row, column: str, what: str, rejected: RejectedRows) -> int | None:
+    return _fact(row, column, f"impossible {what}", partial(whole_number, 0, MAX_COUNT), rejected)
 
 
-def _date(facts: Row, rejected: RejectedRows) -> str | None:
-    text = facts.fields.get("start_date", "")
-    if DATE.fullmatch(text):
-        return text
-    _leave_unknown("impossible start date", text, facts, rejected)
-    return None
+def _season(text: str, year: int | None) -> tuple[str | None, int | None]:
+    """A season such as "Spring 1998", and its year, which may be in another column."""
+    name, _, of_year = text.partition(" ")
+    if name.lower() not in SEASONS:
+        return text or None, year
+    year = year or whole_number(1, MAX_YEAR, of_year)
+    return f"{name.capitalize()} {year}" if year else text, year
 
 
-def _mean(row: Row, rejected: RejectedRows) -> float | None:
-    text = row.fields["rating"]
-    if MEAN.fullmatch(text) and MIN_SCORE <= float(text) <= MAX_SCORE:
-        return float(text)
-    _leave_unknown("impossible mean score", text, row, rejected)
-    return None
+def _date(text: str) -> str | None:
+    return text if DATE.fullmatch(text) else None
 
 
-def _picture(facts: Row, rejected: RejectedRows) -> str | None:
-    address = facts.fields.get("image_url", "")
-    if address.startswith(OLD_PICTURE_HOST):
-        return PICTURE_HOST + address.removeprefix(OLD_PICTURE_HOST)
-    if address.startswith(PICTURE_HOST):
-        return address
-    _leave_unknown("picture on another site", address, facts, rejected)
-    return None
+def _mean(text: str) -> float | None:
+    number = number_of(text)
+    return float(number) if number is not None and MIN_SCORE <= number <= MAX_SCORE else None
 
 
-def _leave_unknown(reason: str, text: str, row: Row, rejected: RejectedRows) -> None:
-    if text:
-        rejected.add(f"{reason}, left unknown", 1, [row.location])
+def _picture(address: str) -> str | None:
+    for host in OLD_PICTURE_HOSTS:
+        address = address.replace(host, PICTURE_HOST, 1) if address.startswith(host) else address
+    return address if address.startswith(PICTURE_HOST) else None

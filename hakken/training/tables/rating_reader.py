@@ -1,32 +1,66 @@
-"""Read rating tables on all cores: one file or a folder of parts, CSV or Parquet."""
+"""Read rating tables: one file or a folder of parts, CSV or Parquet."""
 
-import os
-from collections import deque
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
 
 from hakken.errors import TableError
+from hakken.model.arrays import Array, Int32s, Int64s
 from hakken.training.progress import SILENT, Progress
-from hakken.training.tables.column_values import Load
-from hakken.training.tables.part_reader import check_columns, opened
-from hakken.training.tables.parts import Part, expected_rows, parts_of
-from hakken.training.tables.rating_table import RatingTable
-from hakken.training.tables.rejected_rows import RejectedRows
-from hakken.training.tables.row_checks import Kind, UsableRows, keep_usable, kind_of
-from hakken.training.tables.table_builder import TableBuilder
+from hakken.training.tables import values
+from hakken.training.tables.parts import Batch, OpenPart, Part, parts_of
+from hakken.training.tables.rating_table import COMPLETED, UNKNOWN_STATUS, RatingTable
+from hakken.training.tables.rejected_rows import MALFORMED, RejectedRows
+from hakken.training.tables.values import Labels, Parsed, parsed
 
-MAX_READERS = 8
+IMPOSSIBLE_SCORE = "impossible score"
+REPEATED = "a later row for the same user and anime"
+UPDATED = "updated_at"
+"""Optional column of any rating table: when the entry was last changed."""
+Kind = dict[str, str]
+"""Columns of a kind of rating table, by what they say."""
+KINDS: tuple[Kind, ...] = (
+    {"users": "username", "items": "anime_id", "points": "my_score", "statuses": "my_status"},
+    {"users": "user_id", "items": "anime_id", "points": "rating", "statuses": "watching_status"},
+    {"users": "user_id", "items": "anime_id", "points": "rating"},
+)
+"""The first kind that matches is taken."""
+_SCORES = partial(parsed, parse=values.half_points, fault=IMPOSSIBLE_SCORE)
+_STATUSES = partial(parsed, parse=values.status, fault="impossible status")
+PARSERS: dict[str, Callable[[pa.Array], Labels]] = {
+    "user_id": partial(parsed, parse=values.user_id, fault="impossible user id"),
+    "username": partial(parsed, parse=values.username, fault="no username"),
+    "anime_id": partial(parsed, parse=values.anime_id, fault="impossible anime id"),
+    "rating": _SCORES,
+    "my_score": _SCORES,
+    "watching_status": _STATUSES,
+    "my_status": _STATUSES,
+    UPDATED: values.days,
+}
+DTYPES = {"places": "i8", "users": "i4", "items": "i4", "points": "u1", "statuses": "i1", "days": "i4"}
+TEN_POINTS = 20
+"""The highest score of a scale of ten, in half points."""
+MIN_SHARE_ABOVE = 0.01
+"""The scale has 100 points if a larger share of the scores than this is above ten; one such score is a typing error."""
+ITEM_BITS = 32
 
 
 def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILENT) -> RatingTable:
     """Read a rating table, which is recognised by its columns.
 
-    - `user_id, anime_id, rating`, the rating being -1 or 0 for an entry without a score;
+    - `user_id, anime_id, rating`, the rating being -1, 0 or missing for an entry without a score;
     - the same with `watching_status`, in MyAnimeList's codes;
     - `username, anime_id, my_score, my_status`, as in MyAnimeList's own tables.
+
+    Half points are rounded up. If more than one score, and more than 1 % of them, is above 10, all are scores of 100
+    points; else such a row can't be used.
 
     A status may also be 0: without a score, it is unknown whether the title was watched or planned; with a score, it
     counts as completed. All may have `updated_at`, when the entry was changed: a date or a time in UTC. A value that is
@@ -38,56 +72,149 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
 
     Args:
         path: a CSV file, plain or compressed with gzip or zstd; a Parquet file; or a folder of such parts, of one kind.
-        strict: reject the table at the first row that can't be used; repeated pairs are found at the end.
+        strict: reject a table with a row that can't be used.
         progress: receives the rows read; their total is estimated from the beginning of each CSV part.
 
     Raises:
         TableError: a part can't be read or lacks a column, no row can be used, or `strict` is not satisfied.
     """
     parts = parts_of(path)
-    rejected, builder = RejectedRows(strict=strict), TableBuilder()
-    with progress.stage("reading", sum(map(expected_rows, parts)), "rows") as advance:
-        for part, kept in _kept(parts):
-            for fault in sorted(kept.rejected, key=lambda fault: fault.lines[0]):
-                rejected.add(fault.reason, fault.how_many, map(part.location, fault.lines))
-            builder.add(part, kept)
-            advance(kept.rows)
-    if not builder.rows:
+    builder = _Builder()
+    with progress.stage("reading", sum(part.expected_rows() for part in parts), "rows") as advance:
+        for n_rows in _read(parts, builder):
+            advance(n_rows)
+    if not builder.n_read:
         raise TableError(f"The table {path} has a header and no rows.")
-    if not len(builder):
-        reasons = "; ".join(f"{reason}: {count:,}" for reason, count in rejected.dropped.most_common())
-        raise TableError(f"The table {path} holds no usable rating: {reasons}.")
     with progress.stage("ordering"):
-        return builder.table(rejected)
+        table = builder.table(strict=strict)
+    if not len(table):
+        reasons = "; ".join(f"{reason}: {count:,}" for reason, count in table.dropped.most_common())
+        raise TableError(f"The table {path} holds no usable rating: {reasons}.")
+    return table
 
 
-def _kept(parts: list[Part]) -> Iterator[tuple[Part, UsableRows]]:
-    """Usable rows of each batch of each part, in their order."""
-    kind: Kind | None = None
+def _read(parts: list[Part], builder: "_Builder") -> Iterator[int]:
+    """Read all parts; after each batch, yield the number of its rows."""
+    first: Kind = {}
     for part in parts:
-        with opened(part) as table:
-            own = kind_of(part.path, table.columns)
-            check_columns(part, table, own.columns)
-            if own != (kind or own):
+        with part.opened() as table:
+            kind = _kind_of(table)
+            first = first or kind
+            if kind != first:
                 raise TableError(f"{part.path.name} is another kind of rating table than {parts[0].path.name}.")
-            kind = own
-            with closing(_in_order(partial(_keep_of, own, load) for load in table.batches(own.columns))) as results:
-                for kept in results:
-                    yield part, kept
+            wanted = list(table.choose(kind.values()).values())
+            begin = builder.rejected.begin(part)
+            with closing(_read_ahead(table.batches(wanted))) as batches:
+                for batch in batches:
+                    builder.add(kind, batch.columns, begin + batch.rows)
+                    yield len(batch.rows)
+            builder.rejected.add(MALFORMED, [begin + row for row in table.malformed])
+            builder.n_read += len(table.malformed)
+            yield len(table.malformed)
 
 
-def _keep_of(kind: Kind, load: Load) -> UsableRows:
-    return keep_usable(kind, load())
+def _kind_of(table: OpenPart) -> Kind:
+    kind = next((kind for kind in KINDS if {*kind.values()} <= {*table.columns}), None)
+    if kind is None:
+        wanted = "; or ".join(", ".join(kind.values()) for kind in reversed(KINDS))
+        raise TableError(f"The table {table.path} has the columns {table}. A rating table has {wanted}.")
+    return kind | {"days": UPDATED} if UPDATED in table.columns else kind
 
 
-def _in_order(jobs: Iterator[Callable[[], UsableRows]]) -> Generator[UsableRows]:
-    """Run jobs on all cores and yield their results in order; few run at a time."""
-    n_readers = min(os.cpu_count() or 1, MAX_READERS)
-    waiting: deque[Future[UsableRows]] = deque()
-    with ThreadPoolExecutor(n_readers) as pool:
-        for job in jobs:
-            waiting.append(pool.submit(job))
-            if len(waiting) > 2 * n_readers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+def _read_ahead(batches: Iterator[Batch]) -> Generator[Batch]:
+    """Read each batch while the one before is used."""
+    with ThreadPoolExecutor(1) as thread:
+        reading = thread.submit(next, batches, None)
+        while batch := reading.result():
+            reading = thread.submit(next, batches, None)
+            yield batch
+
+
+class _Builder:
+    """The entries read so far: 17 bytes each, and up to 5 more for statuses and update times."""
+
+    def __init__(self) -> None:
+        self.n_read = 0
+        self.rejected = RejectedRows()
+        self._known: dict[str, dict[Parsed, int]] = {"users": {}, "items": {}}
+        self._chunks = defaultdict[str, list[Array]](list)
+
+    def add(self, kind: Kind, columns: list[pa.Array], places: Int64s) -> None:
+        """Check rows, and keep the usable ones; a row with several faults is counted for the first."""
+        self.n_read += len(places)
+        labels = {role: PARSERS[name](column) for (role, name), column in zip(kind.items(), columns, strict=True)}
+        good = np.ones(len(places), dtype=bool)
+        for role, label in labels.items():
+            for fault, faulty in label.faults():
+                self.rejected.add(fault, places[good & faulty])
+                if role != "days":
+                    good &= ~faulty
+        if not good.all():
+            labels = {role: label.take(good) for role, label in labels.items()}
+        rows = {role: label.numbers(self._known.get(role)) for role, label in labels.items()}
+        rows["places"] = places[good]
+        if "statuses" in rows:  # a scored title was watched
+            rows["statuses"][(rows["statuses"] == UNKNOWN_STATUS) & (rows["points"] > 0)] = COMPLETED
+        for name, chunk in rows.items():
+            self._chunks[name].append(chunk.astype(DTYPES[name]))
+
+    def table(self, *, strict: bool) -> RatingTable:
+        """Sort the entries by user, then item. This frees them, and can be done once.
+
+        Raises:
+            TableError: a row was rejected, and `strict`.
+        """
+        entries = {name: np.concatenate(self._chunks.pop(name)) for name in list(self._chunks)}
+        hundred_points = self._score(entries)
+        if strict:
+            self.rejected.refuse()
+        users, user_ids = _ranked(entries.pop("users"), self._known["users"])
+        items, anime_ids = _ranked(entries.pop("items"), self._known["items"])
+        updated = np.zeros(len(user_ids), dtype=np.int32)
+        if "days" in entries:
+            np.maximum.at(updated, users, entries.pop("days"))
+        keys = users.astype(np.int64) << ITEM_BITS
+        keys += items
+        del users, items
+        order = np.argsort(keys, kind="stable")  # repeated pairs stay in the order of their rows
+        keys = keys[order]
+        last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
+        self.rejected.add(REPEATED, np.sort(entries.pop("places")[order[~last]]))
+        if strict:
+            self.rejected.refuse()
+        keys, order = keys[last], order[last]
+        return RatingTable(
+            anime_ids=np.array(anime_ids, dtype=np.int32),
+            n_users=len(user_ids),
+            users=(keys >> ITEM_BITS).astype(np.int32),
+            items=keys.astype(np.int32),  # the lower bits
+            rows=self.n_read,
+            dropped=self.rejected.dropped,
+            examples=self.rejected.examples(),
+            updated=updated,
+            user_ids=user_ids,
+            hundred_points=hundred_points,
+            **{name: column[order] for name, column in entries.items()},
+        )
+
+    def _score(self, entries: dict[str, Array]) -> bool:
+        """Replace half points by scores, and tell whether they were of 100 points; drop impossible ones if not."""
+        points = entries.pop("points")
+        above = points > TEN_POINTS
+        hundred_points = bool(above.sum() > max(1, MIN_SHARE_ABOVE * np.count_nonzero(points)))
+        scores = np.maximum((points // 2 + 5) // 10, points > 0) if hundred_points else (points + 1) // 2
+        entries["scores"] = scores.astype(np.int8)
+        if above.any() and not hundred_points:
+            self.rejected.add(IMPOSSIBLE_SCORE, entries["places"][above])
+            entries |= {name: column[~above] for name, column in entries.items()}
+        return hundred_points
+
+
+def _ranked(numbers: Int32s, known: dict[Parsed, int]) -> tuple[Int32s, list[Any]]:
+    """Rank numbered values, `(n,)` int32; and those that occur, sorted, of which a rank is the index."""
+    found = list(known)
+    used = np.flatnonzero(np.bincount(numbers, minlength=len(found))).tolist()
+    used.sort(key=found.__getitem__)  # the order of UTF-8 bytes is that of the characters
+    ranks = np.zeros(len(found), dtype=np.int32)
+    ranks[used] = np.arange(len(used), dtype=np.int32)
+    return ranks[numbers], [found[one] for one in used]

@@ -34,6 +34,7 @@ class RatingTable:
             entry with a score has. All are `COMPLETED` if the table has no statuses.
         updated: `(n_users,)` int32, day of each user's newest update, counted from `EPOCH`; 0 if unknown.
         user_ids: id of each user or, in UTF-8, name, ascending; empty in a table that was not read from a file.
+        hundred_points: whether the scores were divided by ten.
     """
 
     anime_ids: Int32s
@@ -47,6 +48,7 @@ class RatingTable:
     statuses: Int8s = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
     updated: Int32s = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
     user_ids: Sequence[int | bytes] = ()
+    hundred_points: bool = False
 
     def __post_init__(self) -> None:
         if not len(self.statuses):

@@ -1,98 +1,88 @@
-"""The operations of the API: parameters and bodies, answers, possible problems and caching.
+"""The operations of the API. Routes, the OpenAPI document and its page are all made from them, so that they agree.
 
-Both the routes and the OpenAPI document are made from these, so that the document is right.
+All of them raise `ModelError` where there is no model. Those about one title raise `UnknownTitle`; those about a list,
+any error that the pages have: `BadOption` where an option is unknown to the catalogue, and the errors of fetching it.
 """
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_type_hints
 
 import msgspec
 from flask import Response, request
+from msgspec import UNSET
+from werkzeug.datastructures import MultiDict
 
-from hakken import errors
-from hakken.listing import Listing, readable
-from hakken.ratings import MAX_ANIME_ID
-from hakken.taste import Profile
-from hakken.web.api import examples, views
-from hakken.web.api.request_parsing import JSON, read_body, read_query
-from hakken.web.api.request_types import (
+from hakken.catalogue import Link
+from hakken.errors import BadOption
+from hakken.listing import Listing, listing, readable
+from hakken.neighbours import also_liked, nearest, standing
+from hakken.ratings import UserList
+from hakken.recommend import list_notes
+from hakken.taste import Profile, profile
+from hakken.web.anime_page import title_of
+from hakken.web.api.request_parsing import (
+    JSON,
+    ON,
     ListBody,
+    ListQuery,
     NeighboursQuery,
     NoQuery,
     RecommendationsBody,
     RecommendationsQuery,
     SearchQuery,
-    TasteQuery,
+    preferences_of,
+    read_body,
+    read_query,
 )
-from hakken.web.api.response_types import Facts, FoundTitles, ModelFacts, Neighbours
+from hakken.web.api.response_types import Facts, FoundTitle, FoundTitles, ModelFacts, Neighbours
+from hakken.web.list_request import ListRef, read_list_ref
+from hakken.web.picks_page import not_found_phrase, title_index
 from hakken.web.responses import cache_publicly
+from hakken.web.services import services
+from hakken.web.template_filters import picture_address, watch_links
 
 ROOT = "/api/v1"
 CACHED_FOR = 300
 """Seconds for which anyone may cache what says nothing about a person; a new model shows that much later."""
 
-BY_NAME: tuple[type[Exception], ...] = (
-    errors.BadUsername,
-    errors.NoListSource,
-    errors.UserNotFound,
-    errors.PrivateList,
-    errors.SiteDown,
-    errors.SiteTimeout,
-    errors.SiteBusy,
-    errors.SiteBlocked,
-    errors.InvalidResponse,
-    errors.AllSourcesFailed,
-    errors.RateLimited,
-    errors.TooManyFetches,
-    errors.BadList,
-)
-"""Problems where a list is fetched, or encoded in an address."""
 
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Operation:
     """One operation of the API.
 
     Attributes:
-        name: its `operationId`.
+        view: makes the answer from the query or body and the path's parameters; its docstring is the documentation.
         path: below `ROOT`, with parameters in braces.
-        summary: in a few words.
-        description: what else to know, in plain sentences.
-        view: makes the answer from the query or body and the path's parameters.
-        answer: type of the answer.
-        example: an answer.
+        example: parameters, including those of the path, name → value; or a body.
         query: type of the query parameters.
         body: type of the body; an operation with one is a POST.
-        example_query: parameters for an example, including those of the path, name → value.
-        example_body: a body for an example.
-        problems: kinds of errors it may have, beside those that all operations may have.
         cacheable: whether anyone may cache the answer: it depends on nothing but the address.
     """
 
-    name: str
-    path: str
-    summary: str
-    description: str
     view: Callable[..., msgspec.Struct]
-    answer: type[msgspec.Struct]
-    example: msgspec.Struct
+    path: str
+    example: Mapping[str, Any]
     query: type[msgspec.Struct] = NoQuery
     body: type[msgspec.Struct] | None = None
-    example_query: Mapping[str, Any] = field(default_factory=dict)
-    example_body: Mapping[str, Any] | None = None
-    problems: tuple[type[Exception], ...] = ()
     cacheable: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its `operationId`, and the name of its route."""
+        return re.sub("_(.)", lambda found: found[1].upper(), self.view.__name__)
+
+    @property
+    def answer(self) -> type[msgspec.Struct]:
+        """Type of the answer."""
+        answer: type[msgspec.Struct] = get_type_hints(self.view)["return"]
+        return answer
 
     @property
     def method(self) -> str:
         """Its HTTP method."""
         return "GET" if self.body is None else "POST"
-
-    @property
-    def rule(self) -> str:
-        """Its path as Flask has it."""
-        return self.path.replace("{anime_id}", f"<int(min=1, max={MAX_ANIME_ID}):anime_id>")
 
     def respond(self, **path: int) -> Response:
         """Respond to the current request.
@@ -104,121 +94,149 @@ class Operation:
         query = read_query(self.query, request.args)
         given = query if self.body is None else read_body(self.body, request)
         response = Response(readable(self.view(given, **path)), mimetype=JSON)
-        return cache_publicly(response, CACHED_FOR) if self.cacheable else forbid_caching(response)
+        if self.cacheable:
+            return cache_publicly(response, CACHED_FOR)
+        # Not even the browser may keep an answer about a person: a list changes while its owner watches, and others may
+        # read a disk. To ask for a list again within minutes costs no site a request, since the server caches it.
+        response.cache_control.private = response.cache_control.no_store = True
+        return response
 
 
-def forbid_caching(response: Response) -> Response:
-    """Let nobody cache an answer about a person.
+def recommend(query: ListQuery) -> Listing:
+    """Recommend to someone whose list is on a site.
 
-    Not even the browser: a list changes while its owner watches, and others may read a disk. To ask for a list again
-    within minutes costs no site a request, since the server caches it.
+    The options are those of the page, by the same names; a list is given by repeating its name. With `sample=1` no site
+    is asked.
     """
-    response.cache_control.private = True
-    response.cache_control.no_store = True
-    return response
+    preferences = preferences_of(query)
+    return listing(services().recommend(_list_ref(query).who, preferences), services().bundle())
+
+
+def recommend_to_list(body: ListBody) -> Listing:
+    """Recommend from a list that is sent.
+
+    No site is asked, and nothing of the list is kept. A score of 0 means that there is none; without a status an entry
+    is completed. Whole numbers have no fraction: 9, not 9.0.
+    """
+    found = services().recommend(UserList.of(body.ratings), preferences_of(body))
+    return listing(found, services().bundle())
+
+
+def search_anime(query: SearchQuery) -> FoundTitles:
+    """Find titles by any of their names.
+
+    Any name, abbreviation or part of a name will do. What more people know comes first, where names match alike; names
+    that look alike are given only where none matches. No title, and a note, says that nothing like it is known.
+    """
+    bundle = services().bundle()
+    found = title_index(bundle).search(query.q, query.limit, adult=query.adult in ON)
+    notes = () if found else (f"“{query.q}” is {not_found_phrase(bundle)}.",)
+    return FoundTitles(msgspec.convert(found, tuple[FoundTitle, ...], from_attributes=True), notes)
+
+
+def get_anime(_: NoQuery, anime_id: int) -> Facts:
+    """What this server knows of a title.
+
+    Pictures are named only where they are of the hosts that this server's pages show pictures from.
+    """
+    bundle = services().bundle()
+    anime = title_of(anime_id, bundle)
+    shown = msgspec.structs.asdict(anime) | {
+        "picture": picture_address(anime.picture, services().settings.pictures_from),
+        "relations": anime.relations and tuple(related for related in anime.relations if related.likely),
+        "streaming": tuple(Link(one.service, one.url) for one in watch_links(anime.streaming)),
+    }
+    known = bundle.model.rows_of([anime_id])[1]
+    return Facts(**shown, url=anime.url, recommendable=bool(known.all()))
+
+
+def get_neighbours(query: NeighboursQuery, anime_id: int) -> Neighbours:
+    """Which titles are near one.
+
+    What is nearest goes by how people scored, what is also liked by what they chose to watch.
+    """
+    bundle = services().bundle()
+    title_of(anime_id, bundle)  # raises where the title is unknown
+    adult = None if query.adult is UNSET else query.adult in ON
+    return Neighbours(
+        nearest=nearest(anime_id, bundle, query.limit, adult=adult),
+        also_liked=also_liked(anime_id, bundle, query.limit, adult=adult),
+        standing=standing(anime_id, bundle),
+    )
+
+
+def get_taste(query: ListQuery) -> Profile:
+    """What a list on a site says about its owner's taste.
+
+    Scores are held against what people in general gave the same titles. With `sample=1` no site is asked.
+    """
+    return _taste(_list_ref(query).fetched())
+
+
+def taste_of_list(body: ListBody) -> Profile:
+    """What a list that is sent says about its owner's taste.
+
+    No site is asked, and nothing of the list is kept.
+    """
+    return _taste(UserList.of(body.ratings))
+
+
+def get_model(_: NoQuery) -> ModelFacts:
+    """What lists are made with.
+
+    Lists change when the version does, and when the list that they are made from does.
+    """
+    model = services().bundle().model
+    told = {name: getattr(model.manifest, name) for name in ModelFacts.__struct_fields__ if name != "version"}
+    return ModelFacts(version=model.version, **told)
+
+
+def _list_ref(query: ListQuery) -> ListRef:
+    """The list that a query names; raises BadOption where it names none, or several."""
+    names = ("username", "sample", "pick", "list")
+    given = {name: value for name in names if (value := getattr(query, name)) not in (UNSET, ())}
+    if len(given) != 1:
+        raise BadOption("Exactly one of `username`, `sample`, `pick`, `list` has to say whose list is meant.")
+    return read_list_ref(MultiDict(given | {"source": query.source.value}))
+
+
+def _taste(user_list: UserList) -> Profile:
+    found = profile(user_list, services().bundle())
+    return msgspec.structs.replace(found, notes=(*found.notes, *list_notes(user_list)))
 
 
 OPERATIONS = (
     Operation(
-        name="recommend",
-        path="/recommendations",
-        summary="Recommend to someone whose list is on a site",
-        description="The options are those of the page, by the same names; a list is given by repeating its name. With "
-        "`sample=1` no site is asked.",
-        view=views.recommend_by_name,
-        answer=Listing,
-        example=examples.LISTING,
+        recommend,
+        "/recommendations",
+        {"sample": "1", "n": 3, "genre": ["Action"]},
         query=RecommendationsQuery,
-        example_query={"sample": "1", "n": 3, "genre": ["Action"]},
-        problems=BY_NAME,
     ),
     Operation(
-        name="recommendToList",
-        path="/recommendations",
-        summary="Recommend from a list that is sent",
-        description="No site is asked, and nothing of the list is kept. A score of 0 means that there is none; without "
-        "a status an entry is completed. Whole numbers have no fraction: 9, not 9.0.",
-        view=views.recommend_to_list,
-        answer=Listing,
-        example=examples.LISTING,
-        body=RecommendationsBody,
-        example_body={
+        recommend_to_list,
+        "/recommendations",
+        {
             "ratings": [{"anime_id": 1535, "score": 9}, {"anime_id": 9253, "score": 10, "status": "watching"}],
             "n": 3,
             "year_from": 2000,
         },
+        body=RecommendationsBody,
     ),
+    Operation(search_anime, "/anime", {"q": "cowbyo bebop", "limit": 3}, query=SearchQuery, cacheable=True),
+    Operation(get_anime, "/anime/{anime_id}", {"anime_id": 1}, cacheable=True),
     Operation(
-        name="searchAnime",
-        path="/anime",
-        summary="Find titles by any of their names",
-        description="Any name, abbreviation or part of a name will do. What more people know comes first, where names "
-        "match alike; names that look alike are given only where none matches. No title, and a note, says that "
-        "nothing like it is known.",
-        view=views.search,
-        answer=FoundTitles,
-        example=examples.FOUND,
-        query=SearchQuery,
-        example_query={"q": "cowbyo bebop", "limit": 3},
-        cacheable=True,
-    ),
-    Operation(
-        name="getAnime",
-        path="/anime/{anime_id}",
-        summary="What this server knows of a title",
-        description="Pictures are named only where they are of the hosts that this server's pages show pictures from.",
-        view=views.facts,
-        answer=Facts,
-        example=examples.FACTS,
-        example_query={"anime_id": 1},
-        problems=(errors.UnknownTitle,),
-        cacheable=True,
-    ),
-    Operation(
-        name="getNeighbours",
-        path="/anime/{anime_id}/neighbours",
-        summary="Which titles are near one",
-        description="What is nearest goes by how people scored, what is also liked by what they chose to watch.",
-        view=views.neighbours,
-        answer=Neighbours,
-        example=examples.NEIGHBOURS,
+        get_neighbours,
+        "/anime/{anime_id}/neighbours",
+        {"anime_id": 1, "limit": 3},
         query=NeighboursQuery,
-        example_query={"anime_id": 1, "limit": 3},
-        problems=(errors.UnknownTitle,),
         cacheable=True,
     ),
+    Operation(get_taste, "/taste", {"sample": "1"}, query=ListQuery),
     Operation(
-        name="getTaste",
-        path="/taste",
-        summary="What a list on a site says about its owner's taste",
-        description="Scores are held against what people in general gave the same titles. With `sample=1` no site is "
-        "asked.",
-        view=views.taste_by_name,
-        answer=Profile,
-        example=examples.TASTE,
-        query=TasteQuery,
-        example_query={"sample": "1"},
-        problems=BY_NAME,
-    ),
-    Operation(
-        name="tasteOfList",
-        path="/taste",
-        summary="What a list that is sent says about its owner's taste",
-        description="No site is asked, and nothing of the list is kept.",
-        view=views.taste_of_list,
-        answer=Profile,
-        example=examples.TASTE,
+        taste_of_list,
+        "/taste",
+        {"ratings": [{"anime_id": 1535, "score": 9}, {"anime_id": 269, "score": 6}]},
         body=ListBody,
-        example_body={"ratings": [{"anime_id": 1535, "score": 9}, {"anime_id": 269, "score": 6}]},
     ),
-    Operation(
-        name="getModel",
-        path="/model",
-        summary="What lists are made with",
-        description="Lists change when the version does, and when the list that they are made from does.",
-        view=views.model,
-        answer=ModelFacts,
-        example=examples.MODEL,
-        cacheable=True,
-    ),
+    Operation(get_model, "/model", {}, cacheable=True),
 )

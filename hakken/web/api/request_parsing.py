@@ -1,19 +1,142 @@
-"""Parsing queries and JSON bodies; msgspec validates both."""
+"""What the API accepts in addresses and bodies, and parsing it; the options of a list are those of `Preferences`.
+
+msgspec validates by these structs, and the OpenAPI document is made from them.
+"""
 
 from functools import lru_cache
-from typing import TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from flask import Request
+from msgspec import UNSET, Meta, UnsetType
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnsupportedMediaType
 
 from hakken.errors import BadBody, BadOption
-from hakken.web.forms import MAX_LENGTH, reading_body
+from hakken.lists.picks import MAX_PICKS
+from hakken.neighbours import N_SHOWN
+from hakken.ratings import MAX_ENTRIES, MAX_LENGTH, USERNAME, AnimeId, Name, Preferences, Rating, Site
+from hakken.web.forms import reading_body
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 JSON = "application/json"
+Switch = Literal["0", "1", "false", "true"]
+ON = frozenset(("1", "true"))
+"""Yes or no in an address, and its values for yes: pages use 1, most programs true."""
+Limit = Annotated[int, Meta(ge=1, le=50)]
+
+
+class NoQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For what takes no parameters."""
+
+
+class ListQuery(NoQuery, frozen=True, kw_only=True):
+    """Whose list is meant: exactly one of `username`, `sample`, `pick` and `list`."""
+
+    username: Annotated[
+        Annotated[str, Meta(extra_json_schema={"pattern": f"^{USERNAME}$"})] | UnsetType,
+        Meta(description="Whose list to fetch from the site; it has to be public."),
+    ] = UNSET
+    source: Annotated[
+        Site,
+        Meta(
+            description="The site that the username is of. Whom this server asks for each stands in `usernames` at "
+            "/readyz; where that is nobody, the answer is 501."
+        ),
+    ] = Site.MAL
+    sample: Annotated[
+        Literal["1"] | UnsetType, Meta(description="1 for the sample list, with which everything can be tried.")
+    ] = UNSET
+    pick: Annotated[
+        tuple[str, ...],
+        Meta(
+            max_length=MAX_PICKS,
+            description="A title of the list, as its MyAnimeList id and a score from 0, none, to 10.",
+        ),
+    ] = ()
+    list: Annotated[str | UnsetType, Meta(description="A list as an address of the page carries it.")] = UNSET
+
+
+class Entry(Rating, frozen=True, forbid_unknown_fields=True):
+    """One entry of a list."""
+
+
+class ListBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A list."""
+
+    ratings: Annotated[
+        tuple[Entry, ...],
+        Meta(max_length=MAX_ENTRIES, description="What is on it. Of several entries of a title the last counts."),
+    ]
+
+
+def _with_options(name: str, base: type[msgspec.Struct], *, in_query: bool) -> type[msgspec.Struct]:
+    """A struct of all options in addition to the base's fields."""
+    options = msgspec.structs.fields(Preferences)
+    fields = []
+    for one in options:
+        kind, *metas = get_args(one.type)
+        default = one.default
+        if in_query and kind is bool:
+            kind, default = Switch, str(default).lower()
+        elif in_query and default is None:  # an address has no null: left out or a number
+            kind, default = get_args(kind)[0] | UnsetType, UNSET
+        fields.append((one.name, Annotated[kind, *metas], default))
+    return msgspec.defstruct(
+        name,
+        fields,
+        bases=(base,),
+        namespace={"__doc__": Preferences.__doc__},
+        module=__name__,
+        rename={one.name: one.encode_name for one in options},
+        kw_only=True,
+    )
+
+
+RecommendationsQuery = _with_options("RecommendationsQuery", ListQuery, in_query=True)
+"""Whose list, and every option of the page."""
+RecommendationsBody = _with_options("RecommendationsBody", ListBody, in_query=False)
+"""A list, and every option of the page."""
+
+
+class SearchQuery(NoQuery, frozen=True, kw_only=True):
+    """What to search for."""
+
+    q: Annotated[Name, Meta(description="Any name of the title, or a part of it; typos are forgiven.")]
+    limit: Annotated[Limit, Meta(description="How many titles there may be.")] = 10
+    adult: Annotated[Switch, Meta(description="Whether titles for adults may be among them.")] = "false"
+
+
+class NeighboursQuery(NoQuery, frozen=True, kw_only=True):
+    """How many neighbours to name, and which."""
+
+    limit: Annotated[Limit, Meta(description="How many of each kind there may be.")] = N_SHOWN
+    adult: Annotated[
+        Switch | UnsetType,
+        Meta(description="Whether titles for adults may be among them; left out, only if the title itself is one."),
+    ] = UNSET
+
+
+class TitlePath(msgspec.Struct, frozen=True):
+    """Which title an address is about."""
+
+    anime_id: Annotated[AnimeId, Meta(description="Its MyAnimeList id.")]
+
+
+def preferences_of(options: msgspec.Struct) -> Preferences:
+    """The preferences that options state.
+
+    Raises:
+        BadOption: two of them don't go together.
+    """
+    chosen: dict[str, Any] = {field: getattr(options, field) for field in Preferences.__struct_fields__}
+    for field, value in tuple(chosen.items()):
+        if value is UNSET:
+            del chosen[field]
+        elif value in get_args(Switch):
+            chosen[field] = value in ON
+    return Preferences(**chosen)
 
 
 def read_query(kind: type[S], values: MultiDict[str, str]) -> S:
@@ -22,21 +145,26 @@ def read_query(kind: type[S], values: MultiDict[str, str]) -> S:
     Raises:
         BadOption: one is unknown, given twice or out of its range, or one that is needed is missing.
     """
+    repeatable = _repeatable(kind)
     given: dict[str, str | list[str]] = {}
     for name, texts in values.lists():
         stated = [text for text in texts if text]
-        if name in _repeatable(kind):
+        if repeatable.get(name):
             given[name] = stated
         elif len(stated) > 1:
             raise BadOption(f"`{name[:MAX_LENGTH]}` can be given only once.")
-        elif stated:
-            given[name] = stated[0]
-        elif name not in kind.__struct_encode_fields__:
-            given[name] = ""  # unknown, so msgspec has to refuse it
+        elif stated or name not in repeatable:  # of those that are unknown msgspec says so
+            given[name] = "".join(stated)
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         raise BadOption(_sentence(error)) from error
+
+
+@lru_cache(maxsize=16)
+def _repeatable(kind: type[msgspec.Struct]) -> dict[str, bool]:
+    """Each parameter, and whether it may be repeated."""
+    return {one.encode_name: one.default == () for one in msgspec.structs.fields(kind)}
 
 
 def read_body(kind: type[S], request: Request) -> S:
@@ -57,14 +185,6 @@ def read_body(kind: type[S], request: Request) -> S:
         raise BadOption(_sentence(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadBody(f"The body can't be read: {error}.") from error
-
-
-@lru_cache(maxsize=32)
-def _repeatable(kind: type[msgspec.Struct]) -> frozenset[str]:
-    """The parameters that may be repeated."""
-    return frozenset(
-        field.encode_name for field in msgspec.structs.fields(kind) if get_origin(get_args(field.type)[0]) is tuple
-    )
 
 
 def _sentence(error: msgspec.ValidationError) -> str:

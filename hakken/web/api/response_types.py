@@ -1,18 +1,15 @@
 """What the API answers, beside lists and taste: titles, neighbours and the model."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from hakken.bundle import ModelBundle
-from hakken.catalogue import Anime, Link
-from hakken.listing import ModelName
-from hakken.model import Model, Parameters
+from hakken.catalogue import Anime
+from hakken.listing import EnglishTitle, Episodes, ModelName, Page, Type, Year
+from hakken.model import Parameters
 from hakken.model.manifest import Sizes
 from hakken.neighbours import AlsoLiked, Neighbour, Standing
-from hakken.web.external_links import picture_address, watch_links
-from hakken.web.services import services
 
 
 class FoundTitle(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,16 +17,11 @@ class FoundTitle(msgspec.Struct, frozen=True, kw_only=True):
 
     anime_id: Annotated[int, Meta(description="MyAnimeList id.")]
     title: Annotated[str, Meta(description="The main (romanised) title.")]
-    title_english: Annotated[str | None, Meta(description="The English title, where it differs from `title`.")]
-    type: Annotated[str | None, Meta(description="TV, Movie, OVA, Special, ONA or Music.")]
-    year: Annotated[int | None, Meta(description="Of the first episode.")]
-    episodes: Annotated[int | None, Meta(description="How many there are.")]
-    url: Annotated[str, Meta(description="The title's page on MyAnimeList.")]
-
-    @classmethod
-    def of(cls, anime: Anime) -> Self:
-        """The facts of a search result."""
-        return cls(**{name: getattr(anime, name) for name in cls.__struct_fields__})
+    title_english: EnglishTitle
+    type: Type
+    year: Year
+    episodes: Episodes
+    url: Page
 
 
 class FoundTitles(msgspec.Struct, frozen=True):
@@ -48,24 +40,13 @@ class FoundTitles(msgspec.Struct, frozen=True):
 class Facts(Anime, frozen=True, kw_only=True, omit_defaults=False):
     """All that this server knows of one title; a fact that it lacks is null, or empty."""
 
-    url: Annotated[str, Meta(description="The title's page on MyAnimeList.")]
+    url: Page
     recommendable: Annotated[
         bool,
         Meta(
             description="Whether the model knows the title, if only by its attributes, so that it can be recommended."
         ),
     ]
-
-    @classmethod
-    def of(cls, anime: Anime, bundle: ModelBundle) -> Self:
-        """The facts of a title; its external addresses are checked as for the pages."""
-        shown = msgspec.structs.asdict(anime) | {
-            "picture": picture_address(anime.picture, services().settings.pictures_from),
-            "relations": anime.relations and tuple(related for related in anime.relations if related.likely),
-            "streaming": tuple(Link(one.service, one.url) for one in watch_links(anime.streaming)),
-        }
-        _, rows = bundle.model.rows_of([anime.anime_id])
-        return cls(**shown, url=anime.url, recommendable=bool(rows.all()))
 
 
 class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,10 +74,3 @@ class ModelFacts(ModelName, frozen=True, kw_only=True):
     mu: Annotated[float, Meta(description="Mean of all ratings that it was trained on.")]
     sizes: Annotated[Sizes, Meta(description="How much it was made from, and how much it holds.")]
     parameters: Annotated[Parameters, Meta(description="Its hyper-parameters.")]
-
-    @classmethod
-    def of(cls, model: Model) -> Self:
-        """The facts of a model."""
-        manifest = model.manifest
-        shared = (name for name in cls.__struct_fields__ if name != "version")
-        return cls(version=model.version, **{name: getattr(manifest, name) for name in shared})

@@ -1,0 +1,58 @@
+"""The command line of `make_recommendations.py`: recommendations for one username or export."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hakken.cli.options import FILE, preference_options, preferences_of
+from hakken.cli.output import FORMATS
+from hakken.cli.plain_errors import plain_errors
+from hakken.config import Settings
+from hakken.lists import mal_export
+from hakken.ratings import Recommendations, Site, UserList, Username
+from hakken.registry.opening import open_bundle
+from hakken.sites.client import HttpClient
+from hakken.sites.list_sources import ListSources
+
+SITE = click.Choice([site.value for site in Site])
+
+
+def command(make_recommendations: Callable[..., Recommendations]) -> click.Command:
+    """The command, given the use case."""
+
+    @click.command()
+    @click.argument("username", required=False)
+    @click.option("--file", "export", type=FILE, help="MyAnimeList's export, .xml or .xml.gz.")
+    @click.option("--source", type=SITE, default=Site.MAL.value, show_default=True, help="The username's site.")
+    @preference_options
+    @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True)
+    def main(
+        username: str | None,
+        export: Path | None,
+        source: str,
+        form: str,
+        **chosen: Any,  # noqa: ANN401  # one for each of the shared options
+    ) -> None:
+        """Recommend anime to USERNAME, or to whoever exported the list in --file."""
+        if (username is None) == (export is None):
+            raise click.UsageError("Give either a USERNAME or --file.")
+        with plain_errors():
+            settings = Settings.from_environ(os.environ)
+            who: Username | UserList
+            if export is None:
+                who = Username(username or "", Site(source))
+            else:
+                with export.open("rb") as file:
+                    who = mal_export.parse(file, max_packed=settings.max_upload_mb * 2**20)
+            bundle = open_bundle(settings)
+            sources = ListSources.from_settings(settings, HttpClient.from_settings(settings))
+            result = make_recommendations(who, bundle, sources, preferences_of(chosen))
+        click.echo(FORMATS[form](result, bundle), nl=False)
+        if form == "csv":  # CSV has no field for them
+            for note in result.notes:
+                click.echo(note, err=True)
+
+    return main
