@@ -21,7 +21,7 @@ from hakken.model import TEXTBOOK, Parameters
 from hakken.model.arrays import unpack
 from hakken.training import fit
 from hakken.training.baselines import als_baselines
-from hakken.training.kernels import add_pair_sums, finish_similarity, offer
+from hakken.training.kernels import add_pair_sums, finish_similarity
 from hakken.training.matrix import ScoreMatrix
 from hakken.training.similarities import (
     Neighbours,
@@ -162,16 +162,6 @@ def test_the_formula_tells_a_mutated_kernel_from_the_right_one(
             expected = oracle.similarity(scores, b_u.tolist(), b_i.tolist(), i, j, 10.0, 3)
             largest = max(largest, abs(kernels["finish_similarity"](sums[j], 10.0, 3) - expected))
     assert (largest > 1e-3) == bool(kernel), largest
-
-
-@settings(max_examples=100)
-@given(st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.3]), st.integers(0, 50)), max_size=60, unique_by=lambda x: x[1]))
-def test_a_heap_keeps_the_strongest_and_of_equal_ones_the_lower(offers: list[tuple[float, int]]) -> None:
-    sims, items, size = np.empty(7), np.empty(7, dtype=np.int32), 0
-    for sim, j in offers:
-        size = offer(sims, items, size, sim, j)
-    kept = set(zip(sims[:size].tolist(), items[:size].tolist(), strict=True))
-    assert kept == set(sorted(offers, key=lambda one: (-one[0], one[1]))[:7])
 
 
 def test_with_all_neighbours_kept_hakken_equals_scikit_surprise(table: RatingTable) -> None:

@@ -75,9 +75,9 @@ class Baseline(ComparisonMethod):
             `b_ui` of each training item, `(n_items,)`; the items that the user scored, `(n_rated,)`; and `r_uj − b_uj`
             of these, `(n_rated,)`; score points.
         """
-        items_by_id = {anime_id: item for item, anime_id in enumerate(self._split.training.anime_ids.tolist())}
-        scored = [(items_by_id[one.anime_id], one.score) for one in user.given.scored if one.anime_id in items_by_id]
-        items, scores = np.array(scored, dtype=np.int64).reshape(-1, 2).T
+        known = set(self._split.training.anime_ids.tolist())
+        scored = [one for one in user.given.scored if one.anime_id in known]
+        items, scores = self._split.items_of(scored), np.array([one.score for one in scored], dtype=np.int64)
         from_item = scores - self._mu - self._b_i[items]
         b_u = from_item.sum() / (TEXTBOOK.reg_u + len(items))
         return self._mu + b_u + self._b_i, items, from_item - b_u
