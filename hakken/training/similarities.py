@@ -19,7 +19,6 @@ from hakken.model.arrays import (
     Int32s,
     Int64s,
     index_type,
-    support_type,
     unpack,
 )
 from hakken.training.kernels import find_neighbours, finish_similarity, pair_sums, sort_neighbours
@@ -146,5 +145,5 @@ def quantise(neighbours: Neighbours, most_raters: int) -> dict[str, Array]:
         "sim_indices": indices.astype(index_type(n_items)),
         "sim_values": values,
         "sim_scale": scale,
-        "sim_support": support.astype(support_type(most_raters)),
+        "sim_support": support.astype(index_type(most_raters + 1)),
     }
