@@ -187,20 +187,11 @@ class RecommendationRequest:
         """Whether the results are ordered by match."""
         return self.preferences.order is Order.MATCH
 
-    @property
-    def can_ignore(self) -> bool:
-        """Whether one more entry of the list can be left out."""
-        return len(self.preferences.ignored) < MAX_IGNORED
-
-    @property
-    def can_hide(self) -> bool:
-        """Whether one more title can be hidden."""
-        return len(self.preferences.hidden) < MAX_IGNORED
-
-    @property
-    def can_like(self) -> bool:
-        """Whether "more like this" can be asked for one more title: it has no effect on the order by rating."""
-        return self.by_match and len(self.preferences.like) < MAX_LIKED
+    def can_add(self, field: str) -> bool:
+        """Whether one more title can be `ignored`, `hidden` or, in the order by match only, one to `like`."""
+        if field == "like":
+            return self.by_match and len(self.preferences.like) < MAX_LIKED
+        return len(getattr(self.preferences, field)) < MAX_IGNORED
 
 
 def fits_address(endpoint: str, fields: Mapping[str, Any]) -> bool:

@@ -37,21 +37,12 @@ def _picture_of(one: Title, size: str = "") -> str:
 
 @jikan.get("/anime/<int:anime_id>/full")
 def jikan_anime_full(anime_id: int) -> ResponseReturnValue:
-    return _jikan_one(anime_id, full=True)
-
-
-@jikan.get("/anime/<int:anime_id>")
-def jikan_anime(anime_id: int) -> ResponseReturnValue:
-    return _jikan_one(anime_id, full=False)
-
-
-def _jikan_one(anime_id: int, *, full: bool) -> ResponseReturnValue:
     one = title(anime_id)
     if one is None:
         error = f"404 on https://myanimelist.net/anime/{anime_id}"
         body = {"status": 404, "type": "BadResponseException", "message": "Resource does not exist", "error": error}
         return jsonify(body), 404
-    return _with_etag({"data": _jikan_facts(one, full=full)})
+    return _with_etag({"data": _jikan_facts(one, full=True)})
 
 
 @jikan.get("/anime")

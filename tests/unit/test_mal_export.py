@@ -323,17 +323,6 @@ def test_anything_like_xml_is_a_list_or_an_export_error(text: str) -> None:
         outcome(anything)
 
 
-@given(st.data())
-def test_a_damaged_export_is_a_list_or_an_export_error(data: st.DataObject) -> None:
-    whole = gzip.compress(EXPORT.encode()) if data.draw(st.booleans()) else EXPORT.encode()
-    place = data.draw(st.integers(0, len(whole)))
-    patch = data.draw(st.binary(max_size=4))
-
-    result = outcome(whole[:place] + patch + whole[place + len(patch) :])
-
-    assert isinstance(result, ExportError) or len(result) + result.skipped + result.repeats <= len(RATINGS) + 1
-
-
 @given(
     st.lists(
         st.builds(Rating, st.integers(1, 2**31 - 1), st.integers(0, 10), st.sampled_from(Status)),
