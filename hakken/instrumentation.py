@@ -1,7 +1,7 @@
 """Instrumentation interface, independent of Prometheus."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, Protocol
+from typing import Literal
 
 Stage = Literal["wait", "fetch", "recommend", "render"]
 """Parts of a response: waiting for a slot, fetching a list, ranking, rendering the page."""
@@ -9,11 +9,15 @@ Store = Literal["lists", "facts"]
 """Caches: of lists, of facts about titles."""
 
 
-class Instrumentation(Protocol):
-    """Receives events. Its methods raise nothing, return at once, and may be called by several threads at once."""
+class Instrumentation:
+    """Receives events, and ignores them unless a method is overridden.
 
-    def stage(self, name: Stage) -> AbstractContextManager[None]:
+    Its methods raise nothing, return at once, and may be called by several threads at once.
+    """
+
+    def stage(self, name: Stage) -> AbstractContextManager[None]:  # noqa: ARG002  # of no use where nothing is measured
         """Measure the time of a part of a response."""
+        return nullcontext()
 
     def site_asked(self, site: str, outcome: str, seconds: float) -> None:
         """Record the outcome of a request to a site.
@@ -31,21 +35,4 @@ class Instrumentation(Protocol):
         """Record a cache hit or miss."""
 
 
-class NoInstrumentation:
-    """Ignores all events."""
-
-    def stage(self, name: Stage) -> AbstractContextManager[None]:  # noqa: ARG002  # as the protocol has it
-        """Measure nothing."""
-        return nullcontext()
-
-    def site_asked(self, site: str, outcome: str, seconds: float) -> None:
-        """Ignore it."""
-
-    def circuit_changed(self, site: str, *, is_open: bool) -> None:
-        """Ignore it."""
-
-    def looked_up(self, store: Store, *, found: bool) -> None:
-        """Ignore it."""
-
-
-NO_INSTRUMENTATION = NoInstrumentation()
+NO_INSTRUMENTATION = Instrumentation()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from hakken.model.arrays import QUANTA, UNPACK_POWER, Array, Float64s, Int32s, Int64s, index_type, support_type, unpack
+from hakken.model.arrays import QUANTA, UNPACK_POWER, Array, Float64s, Int32s, Int64s, index_type, unpack
 from hakken.model.manifest import Parameters
 from hakken.training.kernels import find_neighbours, finish_similarities, pair_sums, sort_neighbours
 from hakken.training.matrix import ScoreMatrix
@@ -130,5 +130,5 @@ def quantise(neighbours: Neighbours, most_raters: int) -> dict[str, Array]:
         "sim_indices": indices.astype(index_type(n_items)),
         "sim_values": values,
         "sim_scale": scale,
-        "sim_support": support.astype(support_type(most_raters)),
+        "sim_support": support.astype(index_type(most_raters + 1)),
     }

@@ -23,7 +23,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from hakken.config import Settings
 from hakken.data_time import first_moment
 from hakken.errors import ModelError
-from hakken.instrumentation import Stage, Store
+from hakken.instrumentation import Instrumentation, Stage, Store
 from hakken.serving import metric_files
 from hakken.web.services import services
 
@@ -37,8 +37,8 @@ log = logging.getLogger("hakken.requests")
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 
 
-class Metrics:
-    """All metrics of an application; an `Instrumentation`."""
+class Metrics(Instrumentation):
+    """All metrics of an application."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hakken.bundle import ModelBundle
 from hakken.model import Model, fold_in, predict, preference, top_n
 from hakken.ratings import UserList
-from tests import oracle
 from tests.golden import entries_of
 from tests.golden.oracle import Stored, Visitor
 from tests.models import N_ITEMS, SMALL
@@ -60,27 +59,6 @@ def test_the_baseline_is_not_rounded(bundle: ModelBundle) -> None:
     r_hat = predict(model, fold_in(model, UserList()))
     np.testing.assert_array_equal(r_hat, model.mu + model.arrays.b_i)
     assert len(np.unique(r_hat)) > 100
-
-
-@settings(max_examples=60)
-@given(user_list=user_lists(some_ids), planned=st.sampled_from([0.0, 0.2, 3.0]))
-def test_planned_entries_tell_an_interest_and_nothing_about_ratings(
-    bundle: ModelBundle, user_list: UserList, planned: float
-) -> None:
-    model = with_parameters(bundle.model, planned=planned)
-    watched = UserList.of(user_list.seen)
-    only = UserList.of(rating for rating in user_list.ratings if not rating.seen)
-    taste, without = fold_in(model, user_list).taste, fold_in(model, watched).taste
-    assert taste.n_watched == without.n_watched == len(without.rows)
-    assert taste.planned.sum() == len(taste.rows) - taste.n_watched
-    assert not without.planned.any()
-    np.testing.assert_array_equal(taste.liking[~taste.planned], without.liking)
-    assert (taste.liking[taste.planned] == planned).all()
-    assert planned or not taste.planned.any()
-    rows, learnt = model.learnt_rows_of([rating.anime_id for rating in only.ratings])
-    assert set(taste.rows[taste.planned].tolist()) == set(rows[learnt].tolist() if planned else [])
-    interest = planned * oracle.weights(model.arrays)[rows[learnt]].sum(axis=0)
-    np.testing.assert_allclose(preference(model, taste) - preference(model, without), interest, atol=1e-5)
 
 
 @settings(max_examples=200)

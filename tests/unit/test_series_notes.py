@@ -31,22 +31,13 @@ def told_of(bundle: ModelBundle, *anime: Anime) -> ModelBundle:
 
 def entry(anime_id: int, title: str, part: int | None = 1, **facts: Any) -> Anime:
     """An entry of the series that begins with 10, unless it is told otherwise."""
-    usual: dict[str, Any] = {
-        "type": "TV",
-        "series": 10,
-        "kind": "main" if part else "special",
-        "members": anime_id,
-        "genres": (TOLD,),
-    }
-    return Anime(anime_id=anime_id, title=title, part=part, **(usual | facts))
+    usual: dict[str, Any] = {"type": "TV", "series": 10, "kind": "main" if part else "special"}
+    return Anime(
+        anime_id=anime_id, title=title, part=part, **(usual | {"members": anime_id, "genres": (TOLD,)} | facts)
+    )
 
 
-def asked(
-    bundle: ModelBundle,
-    *seen: int | Rating,
-    today: date | None = TODAY,
-    **chosen: Any,
-) -> Recommendations:
+def asked(bundle: ModelBundle, *seen: int | Rating, today: date | None = TODAY, **chosen: Any) -> Recommendations:
     entries = (one if isinstance(one, Rating) else Rating(one, 8) for one in seen)
     usual: dict[str, Any] = {"n": 100, "adult": True, "genres": (TOLD,)}
     return recommend(UserList.of(entries), bundle, Preferences(**usual | chosen), today)
@@ -150,21 +141,18 @@ def test_what_likely_continues_is_in_continue_and_says_so(bundle: ModelBundle) -
     assert continued(asked(after, 11, 10)) == {12: "Probably continues Beyond."}
 
 
-def test_by_titles_alone_likely_entries_are_not_lost(bundle: ModelBundle) -> None:
+@pytest.mark.parametrize(
+    ("relations", "said"),
+    [([], "Probably continues Noragami."), ([Relation(10, "Sequel", 11, 1.0)], "Part 2 of 2.")],
+)
+def test_by_titles_alone_likely_entries_are_not_lost(bundle: ModelBundle, relations: list[Relation], said: str) -> None:
     """As `with_series` makes them: a sequel under a name of its own that nobody relates."""
     facts: dict[str, Any] = {"type": "TV", "genres": ("Action", "Magic", TOLD), "studios": ("bones",), "episodes": 12}
-    raw = Catalogue(
-        [
-            Anime(anime_id=10, title="Noragami", year=2014, **facts),
-            Anime(anime_id=11, title="Noragami Aragoto", year=2015, **facts),
-        ]
-    )
-    for relations in ((), [Relation(10, "Sequel", 11, 1.0)]):
-        told = told_of(bundle, *with_series(raw, relations).values())
-        expected = "Part 2 of 2." if relations else "Probably continues Noragami."
-        found = asked(told, 10)
-        assert continued(found) == {11: expected}
-        assert new(found, (10, 11)) == {}
+    titles = enumerate(("Noragami", "Noragami Aragoto"))
+    raw = Catalogue(Anime(anime_id=10 + at, title=title, year=2014 + at, **facts) for at, title in titles)
+    found = asked(told_of(bundle, *with_series(raw, relations).values()), 10)
+    assert continued(found) == {11: said}
+    assert new(found, (10, 11)) == {}
 
 
 # What is still to come
@@ -214,15 +202,14 @@ def test_a_show_airs_until_its_last_week(weeks: int, days: int) -> None:
     assert (coming(one, TODAY) or "").startswith("Airing") == (days >= 0 and last > TODAY)
 
 
-def test_it_follows_what_is_continued(bundle: ModelBundle) -> None:
-    told = told_of(bundle, SEASONS[0], msgspec.structs.replace(SEASONS[1], start_date="2027-01"), SEASONS[2])
-    assert continued(asked(told, 10)) == {11: "Season 2 of 3. Announced for January 2027."}
-    assert continued(asked(told, 10, today=date(2027, 1, 1))) == {11: "Season 2 of 3."}
-    assert continued(asked(told, 10, today=None)) == {11: "Season 2 of 3."}
-    likely = msgspec.structs.replace(told.catalogue[11], probable=True)
-    assert continued(asked(told_of(bundle, SEASONS[0], likely), 10)) == {
-        11: "Probably continues Show. Announced for January 2027."
-    }
+@pytest.mark.parametrize(
+    ("today", "coming_soon"), [(TODAY, " Announced for January 2027."), (date(2027, 1, 1), ""), (None, "")]
+)
+def test_it_follows_what_is_continued(bundle: ModelBundle, today: date | None, coming_soon: str) -> None:
+    for probable, said in ((False, "Season 2 of 3."), (True, "Probably continues Show.")):
+        second = msgspec.structs.replace(SEASONS[1], start_date="2027-01", probable=probable)
+        told = told_of(bundle, SEASONS[0], second, SEASONS[2])
+        assert continued(asked(told, 10, today=today)) == {11: f"{said}{coming_soon}"}
 
 
 # What is new
@@ -276,14 +263,9 @@ def test_another_telling_says_so_and_both_are_never_in_one_list(bundle: ModelBun
 
 
 def test_films_that_tell_a_story_anew_in_several_parts_are_another_telling(bundle: ModelBundle) -> None:
-    told = told_of(
-        bundle,
-        other(20, "Evangelion", universe=20),
-        *(
-            entry(10 + part, f"Rebuild {part}", part, type="Movie", series=11, story=20, universe=20)
-            for part in (1, 2, 3)
-        ),
-    )
+    film: dict[str, Any] = {"type": "Movie", "series": 11, "story": 20, "universe": 20}
+    films = (entry(10 + part, f"Rebuild {part}", part, **film) for part in (1, 2, 3))
+    told = told_of(bundle, other(20, "Evangelion", universe=20), *films)
     assert new(asked(told, 20), range(10, 14)) == {11: "Another telling of Evangelion."}
     assert not asked(told, 20).continues
     assert continued(asked(told, 20, 11)) == {12: "Film 2 of 3."}
@@ -318,26 +300,19 @@ def test_with_all_allowed_a_begun_series_is_counted_and_a_new_one_begins_somewhe
     assert not begun.continues
 
 
-def test_both_may_be_said_of_one(bundle: ModelBundle) -> None:
-    told = told_of(
-        bundle,
-        other(20, "Zeta", universe=20),
-        *(msgspec.structs.replace(one, universe=20, year=2000 + one.anime_id) for one in SEASONS),
-    )
+@pytest.mark.parametrize("title", ["Zeta", "K-On!", "Air.", "Who?", "Yes…"])
+def test_both_may_be_said_of_one_and_a_title_may_end_its_sentence_itself(bundle: ModelBundle, title: str) -> None:
+    dated = [msgspec.structs.replace(one, universe=20, year=2000 + one.anime_id) for one in SEASONS]
+    told = told_of(bundle, other(20, title, universe=20), *dated)
+    end = "." if title == "Zeta" else ""
     assert new(asked(told, 20, year_from=2011), (10, 11, 12)) == {
-        11: "Same universe as Zeta. Its series begins with Show, which the filters leave out."
+        11: f"Same universe as {title}{end} Its series begins with Show, which the filters leave out."
     }
 
 
 def test_a_title_for_adults_is_not_named_to_whoever_did_not_ask(bundle: ModelBundle) -> None:
     told = told_of(bundle, msgspec.structs.replace(SEASONS[0], adult=True), *SEASONS[1:])
     assert new(asked(told, adult=False), (10, 11, 12)) == {11: None}
-
-
-@pytest.mark.parametrize("title", ["K-On!", "Air.", "Who?", "Yes…"])
-def test_a_title_ends_its_sentence_itself(bundle: ModelBundle, title: str) -> None:
-    told = told_of(bundle, other(20, title, universe=20), other(21, "Other", universe=20))
-    assert new(asked(told, 20), (21,)) == {21: f"Same universe as {title}"}
 
 
 def test_what_the_catalogue_lacks_has_nothing_said_of_it(bundle: ModelBundle) -> None:
