@@ -111,8 +111,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     waiting: Annotated[
         int,
         Meta(
-            description="Requests that may queue in one worker, for two seconds at most, while `HAKKEN_THREADS` are "
-            "handled; further requests get a 503 at once",
+            description="Has no effect any more: while `HAKKEN_THREADS` requests are handled, further ones get a 503 "
+            "at once",
             ge=0,
             le=1024,
         ),
@@ -120,8 +120,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     request_deadline: Annotated[
         float,
         Meta(
-            description="Seconds for receiving, answering and sending one request, including fetching a list; then "
-            "its connection is closed",
+            description="Seconds for receiving and answering one request, including fetching a list, and again for "
+            "sending the answer; then its connection is closed",
             gt=0,
             le=600,
         ),
