@@ -8,7 +8,6 @@ import fcntl
 import os
 import shutil
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,8 +21,6 @@ LEAST_BYTES = 2**22
 """Room that the directory must have."""
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108  # for a directory with a name of its own
 _PREFIX = "hakken-metrics-"
-_MIN_AGE = 10.0
-"""Seconds after which a directory that nobody has locked is a leftover."""
 
 
 def make_directory() -> None:
@@ -33,30 +30,29 @@ def make_directory() -> None:
         OSError: it can't be made, or has no room.
     """
     parent = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    _remove_leftovers(parent)
-    made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    fcntl.flock(os.open(made, os.O_RDONLY), fcntl.LOCK_EX)  # until the last of our processes has ended
+    for old in parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # another user's, already gone, or locked: its server runs
+            _lock(old)
+            shutil.rmtree(old)
+    made = Path(tempfile.mkdtemp(prefix=f"new-{_PREFIX}", dir=parent))
     try:
         with tempfile.TemporaryFile(dir=made) as file:
             file.write(bytes(LEAST_BYTES))
+        _lock(made)
+        os.environ[VARIABLE] = str(made.rename(parent / made.name.removeprefix("new-")))
     except OSError:
         shutil.rmtree(made)
         raise
-    os.environ[VARIABLE] = str(made)
 
 
-def _remove_leftovers(parent: Path) -> None:
-    """Remove the directories of servers that were killed: nobody holds their lock."""
-    for old in parent.glob(f"{_PREFIX}*"):
-        with suppress(OSError):  # another user's, or already gone
-            if time.time() - old.stat().st_ctime < _MIN_AGE:
-                continue  # perhaps about to be locked
-            handle = os.open(old, os.O_RDONLY)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(old, ignore_errors=True)
-            finally:
-                os.close(handle)
+def _lock(path: Path) -> None:
+    """Lock a directory until the last process with this handle has ended, or raise OSError."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
 
 
 def directory() -> Path | None:

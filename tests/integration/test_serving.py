@@ -126,7 +126,6 @@ def test_where_workers_count_nothing_stays_of_those_that_were_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metric_files, "_IN_MEMORY", tmp_path)
-    monkeypatch.setattr(metric_files, "_MIN_AGE", -1.0)
     monkeypatch.setenv(metric_files.VARIABLE, "")
     (tmp_path / "hakken-metrics-left").mkdir()
     (tmp_path / "others").mkdir()
