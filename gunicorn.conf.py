@@ -76,7 +76,7 @@ def on_starting(server: Any) -> None:
     os.register_at_fork(after_in_parent=_unblock_sigterm)
     Worker.seconds = settings.request_deadline
     if variable_names()["waiting"] in os.environ:
-        server.log.warning("HAKKEN_WAITING has no effect any more: requests are answered or refused at once.")
+        server.log.warning("HAKKEN_WAITING has no effect any more: 32 requests may queue in a worker.")
     os.environ.pop(metric_files.VARIABLE, None)
     if not settings.metrics_token:
         return

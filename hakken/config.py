@@ -111,8 +111,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     waiting: Annotated[
         int,
         Meta(
-            description="Has no effect any more: while `HAKKEN_THREADS` requests are handled, further ones get a 503 "
-            "at once",
+            description="Has no effect any more: 32 requests may queue in one worker, for two seconds at most; further "
+            "requests get a 503 at once",
             ge=0,
             le=1024,
         ),

@@ -3,8 +3,8 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol
 
-Stage = Literal["fetch", "recommend", "render"]
-"""Parts of a response: fetching a list, ranking, rendering the page."""
+Stage = Literal["wait", "fetch", "recommend", "render"]
+"""Parts of a response: waiting for a slot, fetching a list, ranking, rendering the page."""
 Store = Literal["lists", "facts"]
 """Caches: of lists, of facts about titles."""
 

@@ -10,7 +10,7 @@ from gunicorn import util
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 SPARE_THREADS = 36
-"""Threads beside those that answer: they refuse, serve files, answer health checks and read slow clients' headers."""
+"""Threads beside those that answer: for requests that wait for a slot or are refused, files and health checks."""
 HEAD_SECONDS = 10.0
 """In which a request's line and headers must arrive."""
 DRAIN_SECONDS = 1.0
@@ -66,7 +66,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """Answers `threads` requests at once, with more threads for those that are refused.
+    """Answers `threads` requests at once, with more threads for those that wait or are refused.
 
     In gthread itself, requests that find all threads busy wait in an unbounded queue.
 

@@ -53,7 +53,7 @@ class Metrics:
         self.answers = counter("hakken_answers", "Requests answered, by route and status", ["route", "status"])
         self._stages = histogram(
             "hakken_stage_seconds",
-            "Time of the stages of a response: fetch (a list), recommend, render (a template)",
+            "Time of the stages of a response: wait (for a slot), fetch (a list), recommend, render (a template)",
             ["stage"],
         )
         self.in_flight = gauge("hakken_requests_in_flight", "Requests being answered")

@@ -149,16 +149,20 @@ def held(app_with: App) -> Iterator[tuple[Flask, Held]]:
 
 
 def test_who_comes_when_all_places_are_taken_is_refused_and_files_and_health_checks_are_not(
-    held: tuple[Flask, Held],
+    held: tuple[Flask, Held], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app, told = held
     answers: list[int] = []
     threads = [
-        threading.Thread(target=lambda: answers.append(app.test_client().get("/wait").status_code)) for _ in range(2)
+        threading.Thread(target=lambda: answers.append(app.test_client().get("/wait").status_code)) for _ in range(3)
     ]
-    for thread in threads:
+    for thread in threads[:2]:
         thread.start()
         assert told.begun.acquire(timeout=5)
+    monkeypatch.setattr(told.gate, "_wait", 10.0)
+    monkeypatch.setattr(told.gate, "_queue", queue := threading.Semaphore(1))
+    threads[2].start()  # who waits for a place
+    until(lambda: not queue._value)  # type: ignore[attr-defined]  # noqa: SLF001  # it has no other way to be asked
 
     client = app.test_client()
     page, problem = client.get("/"), client.get("/api/v1/anime/1")
@@ -176,8 +180,9 @@ def test_who_comes_when_all_places_are_taken_is_refused_and_files_and_health_che
     told.go_on.set()
     for thread in threads:
         thread.join(5)
-    assert answers == [200] * 2
+    assert answers == [200] * 3
     assert client.get("/").status_code == 200
+    assert 'hakken_stage_seconds_count{stage="wait"} 1.0' in _metrics(told.gate)
     assert "hakken_requests_in_flight 0.0" in _metrics(told.gate)
     assert 'hakken_refused_total{by="full"} 2.0' in _metrics(told.gate)
 
@@ -195,7 +200,7 @@ def test_a_place_is_taken_until_the_answer_is_read_closed_or_dropped_or_the_app_
             raise RuntimeError
         return [b"1", b"2"]
 
-    gate = ConcurrencyLimit(app, Metrics(), slots=1)
+    gate = ConcurrencyLimit(app, Metrics(), slots=1, wait=0.01)
 
     def ask(path: str = "/") -> Iterator[bytes]:
         answer = iter(gate({"PATH_INFO": path}, lambda *_: lambda _: None))

@@ -1,4 +1,4 @@
-"""A limit on the requests that are answered at once; all others get a 503 at once.
+"""A limit on the requests that are answered at once: some more wait for a moment, all others get a 503 at once.
 
 A gthread worker alone would queue them without limit: see `hakken.serving.worker`, which provides the threads that
 refusing takes.
@@ -21,6 +21,8 @@ from hakken.web.observability import STARTED, Metrics
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+WAITING, WAIT_SECONDS = 32, 2.0
+"""How many requests may wait for a slot, and how long: after a reload, all that came meanwhile come at once."""
 _EXEMPT = frozenset(("/healthz", "/readyz", "/metrics"))
 _REFUSED = "hakken.full"
 """Key of a refused request's WSGI environment."""
@@ -33,12 +35,15 @@ class ConcurrencyLimit:
         app: the application; it responds to a refused request by `refuse_when_busy`.
         metrics: where to count.
         slots: how many requests are answered at once.
+        wait: seconds that a request waits for a slot, at most.
     """
 
-    def __init__(self, app: "WSGIApplication", metrics: Metrics, *, slots: int) -> None:
+    def __init__(self, app: "WSGIApplication", metrics: Metrics, *, slots: int, wait: float = WAIT_SECONDS) -> None:
         self._app = app
         self._metrics = metrics
         self._slots = threading.Semaphore(slots)
+        self._queue = threading.Semaphore(WAITING)
+        self._wait = wait
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request, or have it refused."""
@@ -52,7 +57,7 @@ class ConcurrencyLimit:
 
     def _answer(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterator[bytes]:
         """Answer with a slot, which is held until the body's last byte is sent, or the body is closed or dropped."""
-        has_slot = self._slots.acquire(blocking=False)
+        has_slot = self._acquire()
         environ[_REFUSED] = not has_slot
         self._metrics.in_flight.inc(has_slot)
         try:
@@ -62,6 +67,17 @@ class ConcurrencyLimit:
             if has_slot:
                 self._slots.release()
                 self._metrics.in_flight.dec()
+
+    def _acquire(self) -> bool:
+        if self._slots.acquire(blocking=False):
+            return True
+        if not self._queue.acquire(blocking=False):
+            return False
+        try:
+            with self._metrics.stage("wait"):
+                return self._slots.acquire(timeout=self._wait)
+        finally:
+            self._queue.release()
 
 
 def is_exempt(path: str) -> bool:
