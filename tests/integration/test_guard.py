@@ -234,8 +234,8 @@ def sending(address: str, head: bytes) -> Iterator[socket.socket]:
         yield connection
 
 
-def test_slow_senders_hold_places_only_for_a_while_and_all_others_hear_so_at_once(tmp_path: Path) -> None:
-    settings = {"HAKKEN_THREADS": "2", "HAKKEN_DEADLINE": "4", "HAKKEN_REQUEST_DEADLINE": "4"}
+def test_slow_senders_hold_places_only_for_a_while_and_all_others_hear_so(tmp_path: Path) -> None:
+    settings = {"HAKKEN_THREADS": "2", "HAKKEN_DEADLINE": "10", "HAKKEN_REQUEST_DEADLINE": "10"}
     settings |= {"HAKKEN_CACHE_DIR": str(tmp_path), "HAKKEN_WAITING": "1"}
     with served("ars_app:create_app()", **settings) as (address, process), contextlib.ExitStack() as stack:
         wait_for(address)
@@ -246,8 +246,9 @@ def test_slow_senders_hold_places_only_for_a_while_and_all_others_hear_so_at_onc
 
         slow = [send(), send()]
         until(lambda: requests.get(address, timeout=5).status_code == 503)
-        assert send().recv(1000).startswith(b"HTTP/1.1 503")
+        one_too_many = send()
         refused = requests.get(address, timeout=5)
+        assert one_too_many.recv(1000).startswith(b"HTTP/1.1 503")
         alive = requests.get(f"{address}/healthz", timeout=5)
         assert (refused.status_code, alive.status_code) == (503, 200)
         assert refused.headers["Retry-After"] == "3"

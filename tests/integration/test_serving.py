@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import prometheus_client.values
 import pytest
 import requests
 
@@ -135,6 +136,44 @@ def test_where_workers_count_nothing_stays_of_those_that_were_killed(
         places.add(Path(os.environ[metric_files.VARIABLE]))
     assert set(tmp_path.iterdir()) == places
     assert len(places) == 3
+
+
+@pytest.mark.parametrize("token", ["a-token-of-these-tests", ""])
+def test_workers_count_in_memory_where_there_is_no_room_or_no_token(token: str, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ExitStack() as stack:
+        if token:  # no file may be larger than a megabyte
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, hard))
+            stack.callback(resource.setrlimit, resource.RLIMIT_FSIZE, (soft, hard))
+        given = {"HAKKEN_METRICS_TOKEN": token, "HAKKEN_CACHE_DIR": str(tmp_path), "HAKKEN_FACTS_SOURCE": "off"}
+        address, process = stack.enter_context(served("ars_app:create_app()", **given))
+        wait_for(address)
+        metrics = requests.get(f"{address}/metrics", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE)
+        [worker] = workers_of(process)
+        assert "hakken-metrics-" not in Path(f"/proc/{worker}/maps").read_text()
+        assert ('hakken_answers_total{route="health.alive",status="200"}' in metrics.text) == bool(token)
+        process.terminate()
+        assert process.stdout
+        assert ("no room for metrics (File too large)" in process.stdout.read()) == bool(token)
+
+
+def test_a_worker_for_whose_files_there_is_no_room_counts_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = prometheus_client.values.ValueClass
+    monkeypatch.setenv(metric_files.VARIABLE, str(tmp_path))
+    monkeypatch.setattr(metric_files, "FILE_BYTES", 2**20)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**19, limits[1]))
+        with pytest.raises(OSError, match="File too large"):
+            metric_files.use_slot(0)
+        assert prometheus_client.values.ValueClass is prometheus_client.values.MutexValue
+        assert metric_files.directory() is None
+        assert not list(tmp_path.glob("*.db"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        prometheus_client.values.ValueClass = before
 
 
 @pytest.mark.parametrize(
