@@ -1,4 +1,4 @@
-"""What the served app does when the store of models, the disk, workers, gunicorn, sites or clients fail."""
+"""What the served app does when the disk is full, workers are killed or replaced, or clients are slow."""
 
 import os
 import signal
@@ -16,7 +16,6 @@ from pathlib import Path
 
 import requests
 
-from hakken.model.store import Artefact
 from ops import models
 from ops.client import REFUSED, UNANSWERED, Answers, Load, usual
 from ops.load import all_serve
@@ -65,16 +64,8 @@ def serves(address: str, version: str = "") -> bool:
     return (not version or comes_true(lambda: all_serve(address, version))) and comes_true(is_well)
 
 
-def withheld(
-    what: str, fail: Callable[[Path, Path, Artefact], None], mend: Callable[[Path, Path, Artefact], None]
-) -> Iterator[Figure]:
-    """Keep a new version from a server, which goes on with the one that it has until that is mended.
-
-    Args:
-        what: happens.
-        fail: does it, by the directory of published versions, the server's cache, and a version to publish.
-        mend: likewise.
-    """
+def disk_full(seconds: float = 10.0) -> Iterator[Figure]:
+    """Let the cache's disk have no room for the next version, and then room again."""
     with tempfile.TemporaryDirectory(prefix="hakken-chaos-") as name, ExitStack() as stack:
         published, cache = Path(name) / "published", Path(name) / "cache"
         one, two = (models.marked(Path(name) / mark, mark) for mark in ("one", "two"))
@@ -85,34 +76,16 @@ def withheld(
         stack.callback(partial(subprocess.run, ["umount", "--lazy", cache], check=True))
         told = {"HAKKEN_MODEL": published.as_uri(), "HAKKEN_MODEL_POLL": "0.5", "HAKKEN_CACHE_DIR": str(cache)}
         server = stack.enter_context(serving(**told))
-        ready = serves(server.address, one.version)
-        with Load(server.address, usual(), RATE, seconds=10.0) as load:
-            time.sleep(2.0)
-            fail(published, cache, two)
+        ready, filler = serves(server.address, one.version), cache / "filler"
+        with Load(server.address, usual(), RATE, seconds) as load:
+            with filler.open("wb", buffering=0) as file, suppress(OSError):
+                while True:
+                    file.write(bytes(65536))
+            models.publish(two, published)
             answers = load.answers()
         kept = serves(server.address, one.version)
-        mend(published, cache, two)
-        yield judged(what, answers, ready and kept and serves(server.address, two.version))
-
-
-def _go(published: Path, *_: object) -> None:
-    published.rename(published.with_name("away"))
-
-
-def _come(published: Path, _: Path, two: Artefact) -> None:
-    published.with_name("away").rename(published)
-    models.publish(two, published)
-
-
-def _fill_and_publish(published: Path, cache: Path, two: Artefact) -> None:
-    with (cache / "filler").open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(65536))
-    models.publish(two, published)
-
-
-def _empty(_: Path, cache: Path, __: Artefact) -> None:
-    (cache / "filler").unlink()
+        filler.unlink()
+        yield judged("the disk is full", answers, ready and kept and serves(server.address, two.version))
 
 
 def killed(seconds: float = 20.0) -> Iterator[Figure]:
@@ -234,8 +207,7 @@ def _crowd(address: str) -> Iterator[None]:
 
 
 SCENARIOS: Mapping[str, Callable[[], Iterator[Figure]]] = {
-    "store-gone": partial(withheld, "the store of models is gone", _go, _come),
-    "disk-full": partial(withheld, "the disk is full", _fill_and_publish, _empty),
+    "disk-full": disk_full,
     "killed": killed,
     "hung-up": hung_up,
     "terminated": terminated,

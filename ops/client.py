@@ -28,12 +28,10 @@ from hakken.model import store
 from ops.report import NotHere
 
 REFUSED, UNANSWERED = 0, -1
-"""In place of a status: nobody listened; and a connection that was taken gave no whole answer."""
+"""In place of a status: nobody listened; and a connection that was taken gave no whole answer, or none in time."""
 PATIENCE = 30.0
-"""Seconds until a request counts as unanswered."""
 THREADS, CONNECTIONS = 32, 16
 """Of our client, and of h2load: as many as two workers have threads."""
-N_ENTRIES = 300
 
 
 class Request(NamedTuple):
@@ -68,7 +66,7 @@ class Answers(list[Answer]):
 
 def usual() -> tuple[Request, Request]:
     """The API and the results page, with a list of 300 entries that has the popularity and scores of real ones."""
-    user_list = popular_list(ModelBundle.read(store.open_artefact(store.EMBEDDED)), N_ENTRIES)
+    user_list = popular_list(ModelBundle.read(store.open_artefact(store.EMBEDDED)), 300)
     ratings = [{"anime_id": one.anime_id, "score": one.score} for one in user_list.ratings]
     query = urlencode({"list": encoded_list.packed(user_list)})
     body = msgspec.json.encode({"ratings": ratings, "n": 20})
@@ -97,22 +95,13 @@ class Load:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.end()
+        self._seconds = 0.0
         self._pool.shutdown()
-
-    @property
-    def over(self) -> bool:
-        """Whether the last request has been answered."""
-        return all(one.done() for one in self._threads)
 
     @property
     def passed(self) -> float:
         """Second of the run that it is now."""
         return time.monotonic() - self._begun
-
-    def end(self) -> None:
-        """Send no more."""
-        self._seconds = 0.0
 
     def answers(self) -> Answers:
         """Wait until all are answered."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ops.report import NotHere
-from tests.serving import ROOT, Process, free_port, private_bytes, started, until, wait_for, workers_of
+from tests.serving import ROOT, Process, free_port, started, until, wait_for, workers_of
 
 APP = "ars_app:create_app()"
 HELLO = "ops.hello:create_hello()"
@@ -23,31 +23,23 @@ STOPPING = 60.0
 
 
 class Server(NamedTuple):
-    """A server that runs: its address, gunicorn's own process, and the file with what it said."""
+    """A server that runs: its address, and gunicorn's own process."""
 
     address: str
     process: Process
-    log: Path
 
     @property
     def workers(self) -> set[int]:
         """Its workers' process ids."""
         return set(workers_of(self.process))
 
-    @property
-    def memory(self) -> int:
-        """Bytes that its workers hold, each for itself."""
-        return sum(map(private_bytes, self.workers))
-
 
 @contextmanager
 def serving(application: str = APP, **environment: str) -> Iterator[Server]:
     """Serve, and wait until all workers are there."""
-    with tempfile.TemporaryDirectory(prefix="hakken-ops-") as place:
-        log = Path(place) / "log"
-        with log.open("w") as file:
-            given = {"HAKKEN_CACHE_DIR": f"{place}/cache"} | UNHURRIED | environment
-            server = Server(*started(application, given, file), log)
+    with tempfile.TemporaryDirectory(prefix="hakken-ops-") as cache:
+        given = {"HAKKEN_CACHE_DIR": cache} | UNHURRIED | environment
+        server = Server(*started(application, given, subprocess.DEVNULL))
         try:
             wait_for(server.address)
             until(lambda: len(server.workers) >= WORKERS)

@@ -162,7 +162,7 @@ def test_who_comes_when_all_places_are_taken_is_refused_and_files_and_health_che
     monkeypatch.setattr(told.gate, "_wait", 10.0)
     monkeypatch.setattr(told.gate, "_queue", queue := threading.Semaphore(1))
     threads[2].start()  # who waits for a place
-    until(lambda: not queue._value)  # type: ignore[attr-defined]  # noqa: SLF001  # it has no other way to be asked
+    until(lambda: not queue._value)  # noqa: SLF001  # it has no other way to be asked
 
     client = app.test_client()
     page, problem = client.get("/"), client.get("/api/v1/anime/1")

@@ -300,8 +300,6 @@ def test_workers_add_up_also_those_that_have_ended_and_all_says_it_in_json(tmp_p
 
 def _directory(process: Process) -> Path:
     """Where the workers of a server count; the files that they have mapped give it away."""
-    maps = "".join(
-        Path(f"/proc/{worker}/maps").read_text() for worker in workers_of(process)
-    )
+    maps = "".join(Path(f"/proc/{worker}/maps").read_text() for worker in workers_of(process))
     [mapped] = set(re.findall(r"(/\S+/hakken-metrics-[^/]+)/counter", maps))
     return Path(mapped)
