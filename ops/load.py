@@ -119,7 +119,8 @@ def swaps(seconds: float = 60.0, every: float = 2.0, rate: float = 20.0) -> Iter
     found += f"; {sum(served)} of {len(served)} publications were served before the next"
     reached = failed == mixed == 0 and sum(served) >= SERVED * len(served) > 0
     yield Figure(f"a new version every {every:.0f} s for {seconds:.0f} s", found, f"0, 0, {SERVED:.0%}", reached)
-    growth = max(sizes[-2:]) / max(sizes[2:4]) - 1  # by turns a worker has room for one version and for two
+    early = sizes[len(sizes) // 3 :][:2]  # by turns a worker has room for one version and for two
+    growth = max(sizes[-2:]) / max(early) - 1
     yield Figure("meanwhile", f"memory {growth:+.1%}, {answers.late}", f"memory {GROWTH:+.0%}", growth < GROWTH)
 
 
