@@ -101,8 +101,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     waiting: Annotated[
         int,
         about(
-            "Requests that may queue in one worker, for two seconds at most, while `HAKKEN_THREADS` are handled; "
-            "further requests get a 503 at once",
+            "Has no effect any more: 32 requests may queue in one worker, for two seconds at most; further "
+            "requests get a 503 at once",
             ge=0,
             le=1024,
         ),
@@ -110,8 +110,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     request_deadline: Annotated[
         float,
         about(
-            "Seconds for receiving, answering and sending one request, including fetching a list; then its connection "
-            "is closed",
+            "Seconds for receiving and answering one request, including fetching a list, and again for "
+            "sending the answer; then its connection is closed",
             gt=0,
             le=600,
         ),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.rating_quality import errors, training_frame
+from benchmarks.rating_quality import errors
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import metrics, protocol, result_table
@@ -183,17 +183,6 @@ def test_what_only_test_users_have_is_not_ranked_and_what_nobody_scored_is_not_p
     assert outcome.sums["ndcg"].total.tolist() == pytest.approx([oracle.ndcg(held_out[:2], held_out)])
     assert outcome.popularity.tolist() == [1, 1] + [0] * 8
     assert outcome.found.tolist() == [True, True] + [False] * 8
-
-
-def test_the_training_table_can_be_written_and_split_no_further(divided: Split, ratings_csv: Path) -> None:
-    everyone, test_users = pd.read_csv(ratings_csv), {int(user.name) for user in divided.users}
-    written = training_frame(divided)
-    assert set(written["rating"]) == set(everyone["rating"])
-    assert not set(written["user_id"].astype(int)) & test_users
-    expected = everyone[everyone["user_id"].isin(written["user_id"].astype(int))]
-    assert sorted(written.astype(int).to_records(index=False).tolist()) == sorted(
-        expected.to_records(index=False).tolist()
-    )
 
 
 # Metrics
