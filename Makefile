@@ -53,10 +53,10 @@ ifneq ($(RATINGS),)
 endif
 
 load: .venv/installed-dev ## measure the served app under load and write docs/operations.md (ten minutes; needs h2load)
-	$(BIN)/python -m benchmarks.load --write
+	$(BIN)/python -m ops load --write
 
 chaos: .venv/installed-dev ## let everything around the served app fail and write docs/operations.md (ten minutes; needs nginx, root)
-	$(BIN)/python -m benchmarks.chaos --write
+	$(BIN)/python -m ops chaos --write
 
 evaluate: .venv/installed ## write docs/evaluation.md (RATINGS=… ANIME=… TITLES=… RELATIONS=… KEYS=… SALTS="…")
 	$(BIN)/python -m hakken evaluate --ratings $(RATINGS) $(if $(ANIME),--anime $(ANIME)) \

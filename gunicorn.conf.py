@@ -4,15 +4,18 @@ import gc
 import os
 import signal
 import sys
+from importlib import import_module
+from itertools import count
 from typing import Any
 
-from hakken.config import Settings
+from hakken.config import Settings, variable_names
 from hakken.errors import ConfigError
 from hakken.serving import logs, memory, metric_files
 from hakken.serving.limit_storage import check_limit_storage
 from hakken.serving.worker import Worker
 
-THREADS = "HAKKEN_THREADS"
+GC_THRESHOLD = 5000
+"""With Python's default, a page of twenty titles takes eight collections, a twelfth of its time."""
 
 
 def _settings() -> Settings:
@@ -71,11 +74,16 @@ def on_starting(server: Any) -> None:
     except ConfigError as error:
         sys.exit(f"hakken: {error}")
     os.register_at_fork(after_in_parent=_unblock_sigterm)
-    Worker.waiting, Worker.seconds = settings.waiting, settings.request_deadline
+    Worker.seconds = settings.request_deadline
+    if variable_names()["waiting"] in os.environ:
+        server.log.warning("HAKKEN_WAITING has no effect any more: 32 requests may queue in a worker.")
+    os.environ.pop(metric_files.VARIABLE, None)
+    if not settings.metrics_token:
+        return
     try:
         metric_files.make_directory()
     except OSError as error:
-        server.log.warning("No directory for metrics can be made (%s): each worker counts for itself.", error.strerror)
+        server.log.warning("There is no room for metrics (%s): each worker counts for itself.", error.strerror)
 
 
 def _unblock_sigterm() -> None:
@@ -86,30 +94,36 @@ def pre_fork(server: Any, worker: Any) -> None:
     """Exclude existing objects from garbage collection, which would unshare their memory pages.
 
     Also block SIGTERM until the worker handles signals itself: until then it has inherited the master's handler, would
-    ignore the signal, and be killed after `graceful_timeout`.
+    ignore the signal, and be killed after `graceful_timeout`. And give it the first free slot of the metric files.
     """
     gc.freeze()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    taken = {one.slot for one in server.WORKERS.values()}
+    worker.slot = next(slot for slot in count() if slot not in taken)
 
 
 def when_ready(server: Any) -> None:
-    """Load the code, which takes most of a start's time; whoever comes meanwhile waits at the socket."""
-    memory.preload("ars_app")
+    """Load the code, which takes most of a start's time, and which workers then share; visitors wait at the socket."""
+    import_module("ars_app")
+    gc.collect()  # later, in a worker, this would copy the shared pages
 
 
 def post_fork(server: Any, worker: Any) -> None:
     """Tell the application the effective number of threads, since gunicorn's own options override ours."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until it handles signals itself, it has no request to finish
     _unblock_sigterm()
-    os.environ[THREADS] = str(max(worker.cfg.threads, 2))
+    os.environ[variable_names()["threads"]] = str(max(worker.cfg.threads, 2))
     memory.use_one_malloc_arena()
-    memory.collect_less_often()
-    worker.of_systemd = server.systemd
+    gc.set_threshold(GC_THRESHOLD)
+    try:
+        metric_files.use_slot(worker.slot)
+    except OSError as error:
+        server.log.warning("There is no room for metrics (%s): this worker counts for itself.", error.strerror)
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Keep the counters of an ended worker."""
-    metric_files.merge_ended_worker(worker.pid)
+    """Report no gauges of an ended worker any more."""
+    metric_files.drop_gauges(worker.slot)
 
 
 def on_exit(server: Any) -> None:

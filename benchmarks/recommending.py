@@ -1,4 +1,4 @@
-"""How long `recommend()` takes with a large model, beside the straightforward loop, which gives the same list.
+"""How long `recommend()` takes with a large model.
 
     python -m benchmarks.recommending
 
@@ -7,10 +7,9 @@ named by others being that of the embedded, trained model, stretched, and 500 at
 are the embedded catalogue's.
 """
 
-import math
 from collections.abc import Iterator
 from functools import partial
-from itertools import cycle, pairwise
+from itertools import cycle
 
 import click
 import msgspec
@@ -20,12 +19,11 @@ from benchmarks import machine
 from benchmarks.serving import popular_list, report, times
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
-from hakken.model import ListColumns, Manifest, Model, Parameters, store
+from hakken.model import Manifest, Model, Parameters, store
 from hakken.model.arrays import FEW_WATCHERS, QUANTA, Array, Arrays, Float64s, Int64s, index_type, unpack
 from hakken.model.manifest import Sizes
-from hakken.ratings import FranchiseRule, Order, Preferences, UserList
+from hakken.ratings import Order, Preferences, UserList
 from hakken.recommend import recommend
-from hakken.recommend.series_rules import order_factor
 from hakken.training.attributes import LEAST_SHARE
 
 N_ITEMS, K_STORED, N_USERS, MU = 14_000, 200, 100_000, 7.6
@@ -132,59 +130,12 @@ def _draw(rng: np.random.Generator, weight: Float64s) -> Int64s:
     return rows
 
 
-class Straightforward:
-    """The match as its formula is written, one title and one neighbour at a time, over Python's own lists."""
-
-    def __init__(self, model: Model) -> None:
-        arrays, self._parameters = model.arrays, model.manifest.parameters
-        scale = arrays.sim_scale.astype(np.float64)
-        self._mu, self._ids, self._b_i = model.mu, arrays.anime_ids.tolist(), arrays.b_i.tolist()
-        self._popularity = model.popularity.tolist()
-        sims = (unpack(arrays.sim_values) * np.repeat(scale, np.diff(arrays.sim_indptr))).tolist()
-        columns, begins = arrays.sim_indices.tolist(), arrays.sim_indptr.tolist()
-        self._near = [list(zip(columns[a:b], sims[a:b], strict=True)) for a, b in pairwise(begins)]
-        titles, begins = arrays.pref_indices.tolist(), arrays.pref_indptr.tolist()
-        weights = (arrays.pref_values * arrays.pref_scale[arrays.pref_indices].astype(np.float64)).tolist()
-        self._speaks = [list(zip(titles[a:b], weights[a:b], strict=True)) for a, b in pairwise(begins)]
-        attributes, begins = arrays.attr_indices.tolist(), arrays.attr_indptr.tolist()
-        self._alike = [attributes[a:b] for a, b in pairwise(begins)]
-        self._share = arrays.attr_share.tolist()
-        self._of_attributes = [arrays.attr_values[row] * arrays.attr_scale for row in arrays.attr_rows]
-
-    def best(self, user_list: UserList, order: dict[int, float], n: int) -> list[int]:
-        """Anime ids of the `n` best matches, best first; `order` is each title's factor for the watching order."""
-        chosen, row_of = self._parameters, {anime_id: row for row, anime_id in enumerate(self._ids)}
-        scores = {row_of[one.anime_id]: one.score for one in user_list.ratings}
-        b_u = sum(r - self._mu - self._b_i[j] for j, r in scores.items()) / (chosen.reg_u + len(scores))
-        residual = {j: r - self._mu - self._b_i[j] - b_u for j, r in scores.items()}
-        mean = (sum(scores.values()) + 5 * self._mu) / (len(scores) + 5)
-        preference = dict.fromkeys(range(len(self._ids)), 0.0)
-        liking = {j: max(0.0, 1 + chosen.liking * (r - mean)) for j, r in scores.items()}
-        for j, liked in liking.items():
-            for i, weight in self._speaks[j]:
-                preference[i] += liked * weight
-        of_attribute = np.sum([liked * self._of_attributes[j] for j, liked in liking.items()], axis=0).tolist()
-        for i, attributes in enumerate(self._alike):
-            preference[i] += self._share[i] * sum(of_attribute[a] for a in attributes)
-        trust = (len(scores) / 100) ** chosen.trust
-        match = {}
-        for i in preference.keys() - scores.keys():
-            near = [(sim**chosen.amplification, residual[j]) for j, sim in self._near[i] if j in residual][: chosen.k]
-            total = chosen.prior + sum(weight for weight, _ in near)
-            say = trust * sum(weight * one for weight, one in near) / total
-            q = self._popularity[i]
-            before = (preference[i] + chosen.everyone * q) * q**-chosen.novelty * order[self._ids[i]]
-            match[i] = before * math.exp(chosen.quality * self._b_i[i] + chosen.pull * say)
-        return [self._ids[i] for i in sorted(match, key=lambda i: (-match[i], i))[:n]]
-
-
 @click.command()
 @click.option("--runs", type=click.IntRange(min=1), default=200, show_default=True, help="Of each case.")
 def main(runs: int) -> None:
     """Measure on a synthetic model, in this one process."""
     print(machine.describe("numpy"))
     bundle = synthetic_bundle()
-    _beside_the_loop(bundle, runs)
     for length in LENGTHS:
         lists = [popular_list(bundle, length, seed) for seed in range(N_LISTS)]
         for name, order in CASES:
@@ -197,26 +148,6 @@ def main(runs: int) -> None:
 
 def _next(lists: Iterator[UserList], bundle: ModelBundle, preferences: Preferences) -> None:
     recommend(next(lists), bundle, preferences)
-
-
-def _beside_the_loop(bundle: ModelBundle, runs: int) -> None:
-    """Compare with the straightforward loop, which knows no filters and no reasons, and must give the same list."""
-    user_list = popular_list(bundle, LENGTHS[0])
-    preferences = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True)
-    parameters = bundle.model.manifest.parameters
-    seen = bundle.facts.anime_index.of(ListColumns.of(user_list).seen_ids)
-    factor = order_factor(seen, bundle.facts.series, parameters.skipped, parameters.ahead)
-    order = dict(zip(bundle.model.arrays.anime_ids.tolist(), factor.tolist(), strict=True))
-    loop = Straightforward(bundle.model)
-    expected = loop.best(user_list, order, preferences.n)
-    found = recommend(user_list, bundle, preferences).recommendations
-    if [one.anime_id for one in found] != expected:
-        raise SystemExit("recommend() and the straightforward loop give different lists")
-    slow = times(lambda: loop.best(user_list, order, preferences.n), 3)
-    fast = times(lambda: recommend(user_list, bundle, preferences), runs)
-    report(f"the straightforward loop, {LENGTHS[0]} ratings", slow)
-    report("recommend(), the same list", fast)
-    print(f"the loop takes {np.median(slow) / np.median(fast):.0f} times as long")
 
 
 if __name__ == "__main__":

@@ -15,15 +15,12 @@ from typing import NamedTuple
 
 import click
 import matplotlib as mpl
-import msgspec
 import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks import machine
-from benchmarks.surprise_reference import UNLIMITED, compare, fit_surprise
+from benchmarks.against_surprise import compare_scores
 from benchmarks.synthetic import Entries, synthetic_entries
-from hakken.model import TEXTBOOK
-from hakken.training.pipeline import fit_scores
 from hakken.training.tables import read_ratings
 
 SIZES = {5_000_000: 12_000, 15_000_000: 36_000, 45_000_000: 108_000}
@@ -59,7 +56,9 @@ def main(plot: Path | None, largest: int, with_surprise: bool) -> None:
     print(machine.describe("numpy", "numba", "pyarrow", "scikit-surprise"))
     with tempfile.TemporaryDirectory() as scratch:
         if with_surprise:
-            _against_surprise(Path(scratch))
+            path = Path(scratch) / "ratings.csv"
+            synthetic_entries(*AGAINST_SURPRISE, seed=1).write_csv(path)
+            compare_scores(read_ratings(path), pairs=1_000)
         _train_in_a_process(Path(scratch), synthetic_entries(500, 200, 20_000, seed=0))  # compiles
         runs = [
             _train_in_a_process(Path(scratch), synthetic_entries(n_users, N_ITEMS, n_entries, seed=0))
@@ -72,23 +71,6 @@ def main(plot: Path | None, largest: int, with_surprise: bool) -> None:
         print(f"{run.entries:,} | {run.pairs:.2e} | {run.seconds:.1f} | {run.peak_gb:.2f} | {per_pair:.2f}")
     if plot:
         _draw(runs, plot)
-
-
-def _against_surprise(scratch: Path) -> None:
-    path = scratch / "ratings.csv"
-    synthetic_entries(*AGAINST_SURPRISE, seed=1).write_csv(path)
-    table, parameters = read_ratings(path), TEXTBOOK
-    fit_scores(table, parameters)  # compiles
-    begin = time.perf_counter()
-    fit_scores(table, parameters)
-    between = time.perf_counter()
-    algorithm = fit_surprise(table, parameters)
-    ours, theirs = between - begin, time.perf_counter() - between
-    scored = int((table.scores > 0).sum())
-    print(f"{scored:,} scores, {table.n_users:,} users, {len(table.anime_ids):,} anime, biases and similarities:")
-    print(f"Hakken {ours:.2f} s, Surprise {theirs:.1f} s (its table conversion included), ratio {theirs / ours:.0f}")
-    found = compare(table, msgspec.structs.replace(parameters, k_stored=UNLIMITED), 1_000, algorithm=algorithm)
-    print(f"largest difference of a bias {found.biases:.1e}, of a similarity {found.similarities:.1e}")
 
 
 def _train_in_a_process(scratch: Path, entries: Entries) -> Run:

@@ -76,11 +76,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     max_upload_mb: Annotated[int, Meta(ge=1, le=100)] = 10
     """Largest upload in MB; an export may unpack to five times as much."""
     waiting: Annotated[int, Meta(ge=0, le=1024)] = 32
-    """Requests that may queue in one worker, for two seconds at most, while `HAKKEN_THREADS` are handled; further
-    requests get a 503 at once."""
+    """Has no effect any more: 32 requests may queue in one worker, for two seconds at most; further requests get a 503
+    at once."""
     request_deadline: Annotated[float, Meta(gt=0, le=600)] = 30.0
-    """Seconds for receiving, answering and sending one request, including fetching a list; then its connection is
-    closed."""
+    """Seconds for receiving and answering one request, including fetching a list, and again for sending the answer;
+    then its connection is closed."""
     proxies: Annotated[int, Meta(ge=0, le=10)] = 0
     """Number of trusted proxies in front that set `X-Forwarded-For` and `X-Forwarded-Proto`; further values in these
     headers are ignored."""

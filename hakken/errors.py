@@ -163,6 +163,8 @@ class ExportTooLarge(ExportError):
 class ServerBusy(HakkenError, public_name="FullHouse"):
     """More requests arrive than can be answered; one more would only wait."""
 
+    retry_after = 3.0
+
 
 class ModelError(HakkenError):
     """The arrays to predict from can't be used."""

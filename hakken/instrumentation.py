@@ -10,13 +10,12 @@ Store = Literal["lists", "facts"]
 
 
 class Instrumentation:
-    """Receives events and ignores them.
+    """Receives events, and ignores them unless a method is overridden.
 
-    Its methods, and those of a subclass that records them, raise nothing, return at once, and may be called by several
-    threads at once.
+    Its methods raise nothing, return at once, and may be called by several threads at once.
     """
 
-    def stage(self, name: Stage) -> AbstractContextManager[None]:  # noqa: ARG002  # for subclasses
+    def stage(self, name: Stage) -> AbstractContextManager[None]:  # noqa: ARG002  # of no use where nothing is measured
         """Measure the time of a part of a response."""
         return nullcontext()
 

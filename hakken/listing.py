@@ -5,17 +5,17 @@ import io
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
+from hakken.about import about
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.ratings import Reason, Recommendation, Recommendations
 
-EnglishTitle = Annotated[str | None, Meta(description="The English title, where it differs from `title`.")]
-Type = Annotated[str | None, Meta(description="TV, Movie, OVA, Special, ONA or Music.")]
-Year = Annotated[int | None, Meta(description="Of the first episode.")]
-Episodes = Annotated[int | None, Meta(description="How many there are.")]
-Page = Annotated[str, Meta(description="The title's page on MyAnimeList.")]
+EnglishTitle = Annotated[str | None, about("The English title, where it differs from `title`.")]
+Type = Annotated[str | None, about("TV, Movie, OVA, Special, ONA or Music.")]
+Year = Annotated[int | None, about("Of the first episode.")]
+Episodes = Annotated[int | None, about("How many there are.")]
+Page = Annotated[str, about("The title's page on MyAnimeList.")]
 
 
 class Listed(Recommendation, frozen=True, kw_only=True):
@@ -23,7 +23,7 @@ class Listed(Recommendation, frozen=True, kw_only=True):
 
     title_english: EnglishTitle
     type: Type
-    genres: Annotated[tuple[str, ...], Meta(description="In MyAnimeList's words.")]
+    genres: Annotated[tuple[str, ...], about("In MyAnimeList's words.")]
     year: Year
     episodes: Episodes
     url: Page
@@ -32,15 +32,13 @@ class Listed(Recommendation, frozen=True, kw_only=True):
 class ModelName(msgspec.Struct, frozen=True):
     """What a list was made with."""
 
-    version: Annotated[
-        str, Meta(description="Of the model: when it was trained, and the beginning of its manifest's checksum.")
-    ]
-    created: Annotated[str, Meta(description="When it was trained, UTC.")]
+    version: Annotated[str, about("Of the model: when it was trained, and the beginning of its manifest's checksum.")]
+    created: Annotated[str, about("When it was trained, UTC.")]
     data_time: Annotated[
         str | None,
-        Meta(
-            description="Up to when the ratings go that it was trained on: a year, month, day or second, UTC; null "
-            "where that is not known."
+        about(
+            "Up to when the ratings go that it was trained on: a year, month, day or second, UTC; null where that is "
+            "not known."
         ),
     ]
 
@@ -48,12 +46,12 @@ class ModelName(msgspec.Struct, frozen=True):
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """A list of recommendations."""
 
-    recommendations: Annotated[tuple[Listed, ...], Meta(description="Best first.")]
+    recommendations: Annotated[tuple[Listed, ...], about("Best first.")]
     continues: Annotated[
-        tuple[Listed, ...], Meta(description="The next unseen entry of each series that was begun, best first.")
+        tuple[Listed, ...], about("The next unseen entry of each series that was begun, best first.")
     ] = msgspec.field(name="continue")
-    model: Annotated[ModelName, Meta(description="What the list was made with.")]
-    notes: Annotated[tuple[str, ...], Meta(description="What to know about the list, in plain sentences.")]
+    model: Annotated[ModelName, about("What the list was made with.")]
+    notes: Annotated[tuple[str, ...], about("What to know about the list, in plain sentences.")]
 
 
 def listing(result: Recommendations, bundle: ModelBundle) -> Listing:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple, Self, cast
 import msgspec
 from msgspec import Meta, inspect
 
+from hakken.about import about
 from hakken.errors import BadOption, BadUsername
 
 MIN_SCORE = 1
@@ -75,11 +76,9 @@ class Site(StrEnum):
 class Rating(msgspec.Struct, frozen=True):
     """One entry of a list. Its ranges are checked when it is decoded, not when code makes one."""
 
-    anime_id: Annotated[AnimeId, Meta(description="MyAnimeList id.")]
-    score: Annotated[Score, Meta(description='1-10, or 0 for "not scored"; -1 is read as 0.')] = 0
-    status: Annotated[Status, Meta(description="How far the person got; none given means completed.")] = (
-        Status.COMPLETED
-    )
+    anime_id: Annotated[AnimeId, about("MyAnimeList id.")]
+    score: Annotated[Score, about('1-10, or 0 for "not scored"; -1 is read as 0.')] = 0
+    status: Annotated[Status, about("How far the person got; none given means completed.")] = Status.COMPLETED
 
     @property
     def scored(self) -> bool:
@@ -191,9 +190,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     n: Annotated[int, Meta(ge=1, le=MAX_N), _option("The number of recommendations", "Length of the list, 1-100.")] = 10
     order: Annotated[Order, _option("The order", "What the list is ordered by.")] = Order.MATCH
     popularity: Annotated[
-        float,
-        Meta(ge=-1, le=1),
-        _option("Niche or popular", "From -1, niche titles first, to 1, popular ones first."),
+        float, Meta(ge=-1, le=1), _option("Niche or popular", "From -1, niche titles first, to 1, popular ones first.")
     ] = 0.0
     franchise: Annotated[
         FranchiseRule,
@@ -312,53 +309,49 @@ CHOICES = {field.name: Choice.of(field) for field in cast("inspect.StructType", 
 class Reason(msgspec.Struct, frozen=True):
     """The contribution of one entry of the visitor's own list to a title's score."""
 
-    anime_id: Annotated[int, Meta(description="The entry's MyAnimeList id.")]
-    title: Annotated[str, Meta(description="As the catalogue has it.")]
-    score: Annotated[int, Meta(description="The visitor's, 0 when they gave none.")]
+    anime_id: Annotated[int, about("The entry's MyAnimeList id.")]
+    title: Annotated[str, about("As the catalogue has it.")]
+    score: Annotated[int, about("The visitor's, 0 when they gave none.")]
     share: Annotated[
         float,
-        Meta(
-            description="Its part of the score that the list is ordered by, in that score's units; negative when it "
-            "counts against."
+        about(
+            "Its part of the score that the list is ordered by, in that score's units; negative when it counts against."
         ),
     ]
-    planned: Annotated[bool, Meta(description="Whether the visitor only plans to watch it.")] = False
+    planned: Annotated[bool, about("Whether the visitor only plans to watch it.")] = False
 
 
 class Recommendation(msgspec.Struct, frozen=True):
     """One title of a list, best first."""
 
-    anime_id: Annotated[int, Meta(description="MyAnimeList id.")]
-    title: Annotated[str, Meta(description="As the catalogue has it.")]
+    anime_id: Annotated[int, about("MyAnimeList id.")]
+    title: Annotated[str, about("As the catalogue has it.")]
     predicted_rating: Annotated[
         float | None,
-        Meta(
-            description="The rating we expect, clipped to 1-10 and rounded to two decimals for reading; null where "
-            "fewer than 3 training users scored the title."
+        about(
+            "The rating we expect, clipped to 1-10 and rounded to two decimals for reading; null where fewer than 3 "
+            "training users scored the title."
         ),
     ]
-    match: Annotated[float, Meta(description="The ranking score: what the list is ordered by.")]
-    support: Annotated[int, Meta(description="How many training users scored the title.")]
-    neighbours: Annotated[
-        int, Meta(description="How many of the visitor's scored titles the predicted rating rests on.")
-    ] = 0
+    match: Annotated[float, about("The ranking score: what the list is ordered by.")]
+    support: Annotated[int, about("How many training users scored the title.")]
+    neighbours: Annotated[int, about("How many of the visitor's scored titles the predicted rating rests on.")] = 0
     reasons: Annotated[
-        tuple[Reason, ...],
-        Meta(description="The up to three entries with the largest shares of `match`, whatever their sign."),
+        tuple[Reason, ...], about("The up to three entries with the largest shares of `match`, whatever their sign.")
     ] = ()
     by_attributes: Annotated[
         bool,
-        Meta(
-            description="Whether so few training users watched the title that it is judged, for half or more, by what "
-            "is known of it: genres, studio, tags, what it was made from, its series."
+        about(
+            "Whether so few training users watched the title that it is judged, for half or more, by what is known of "
+            "it: genres, studio, tags, what it was made from, its series."
         ),
     ] = False
     series_note: Annotated[
         str | None,
-        Meta(
-            description="What to know of its series, in a plain sentence or two: which part it is of one that the "
-            "visitor began, what of its universe or another telling they have seen, where it begins, when "
-            "it comes out; null where there is nothing to say."
+        about(
+            "What to know of its series, in a plain sentence or two: which part it is of one that the visitor began, "
+            "what of its universe or another telling they have seen, where it begins, when it comes out; null where "
+            "there is nothing to say."
         ),
     ] = None
 

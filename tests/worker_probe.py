@@ -12,6 +12,7 @@ from ars_app import create_app
 from hakken.config import Settings
 from hakken.model import manifest
 from hakken.registry import sync
+from hakken.serving import worker
 from hakken.serving.logs import QuietAccessLogger
 from hakken.serving.worker import Worker
 
@@ -48,6 +49,14 @@ def create_slow_app() -> Flask:
         time.sleep(seconds)
         return str(os.getpid())
 
+    app.add_url_rule("/healthz", "alive", lambda: "")
+    return app
+
+
+def create_hurried_app() -> Flask:
+    """An application whose worker waits for a request's head for a second."""
+    worker.HEAD_SECONDS = 1.0
+    app = Flask(__name__)
     app.add_url_rule("/healthz", "alive", lambda: "")
     return app
 

@@ -22,12 +22,7 @@ MILLION = 1_000_000
 
 
 def show_progress(stop: StopFlag, *, quiet: bool = False) -> "AbstractContextManager[Progress]":
-    """Show progress while the block runs.
-
-    Args:
-        stop: checked whenever progress is reported.
-        quiet: show nothing.
-    """
+    """Show progress while the block runs. Each report of progress checks `stop`."""
     console = Console(stderr=True)
     if quiet:
         return nullcontext(StoppableProgress(LineProgress(lambda _: None), stop))
@@ -100,38 +95,29 @@ def bars(console: Console, stop: StopFlag) -> "Iterator[Progress]":
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
-        Amount(),
-        Rate(),
+        AmountAndRate(),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     )
     with RichProgress(*columns, console=console) as display:
         yield StoppableProgress(BarProgress(display), stop)
 
 
-class Amount(ProgressColumn):
-    """Amount done, and total."""
+class AmountAndRate(ProgressColumn):
+    """Amount done, total, and amount done per second, such as "1,024/12,294 anime    512 anime/s"."""
 
     def render(self, task: Task) -> Text:
-        """Such as "1,024/12,294 anime"; empty for work that is not counted."""
-        unit = task.fields["unit"]
+        """Render it; empty for work that is not counted."""
+        unit, speed = task.fields["unit"], task.speed
         if task.total is None or not unit:
             return Text()
-        return Text(f"{_number(task.completed, unit)}/{_amount(task.total, unit)}", justify="right")
-
-
-class Rate(ProgressColumn):
-    """Amount done per second."""
-
-    def render(self, task: Task) -> Text:
-        """Such as "1,024 anime/s"; empty for work that is not counted."""
-        unit, speed = task.fields["unit"], task.speed
         if task.finished_time and task.total:
             speed = task.total / task.finished_time
-        return Text(f"{_amount(speed, unit)}/s" if unit and speed else "", justify="right")
+        rate = f"{_amount(speed, unit)}/s" if speed else ""
+        return Text(f"{_number(task.completed, unit)}/{_amount(task.total, unit)} {rate:>14}", justify="right")
 
 
 def _amount(number: float, unit: str) -> str:
-    return f"{_number(number, unit)} {'MB' if unit == BYTES else unit}".rstrip()
+    return f"{_number(number, unit)} {'MB' if unit == BYTES else unit}"
 
 
 def _number(number: float, unit: str) -> str:

@@ -14,7 +14,7 @@ from msgspec import inspect
 from hakken.cli.options import DIRECTORY, FILE, TABLE, Command, quiet_option
 from hakken.cli.plain_errors import check_writable, plain_errors
 from hakken.cli.progress_bars import show_progress
-from hakken.cli.signals import StopFlag, stop_on_signal
+from hakken.cli.signals import stop_on_signal
 from hakken.data_time import first_moment
 from hakken.model import Parameters, store
 from hakken.model.manifest import FILE_NAME
@@ -29,10 +29,7 @@ WIDTH = 12
 
 
 def parameter_options(command: Command) -> Command:
-    """Add one option for each hyper-parameter: its help and range are the field's.
-
-    An option that is not given is None.
-    """
+    """Add one option for each hyper-parameter, None if it is not given: its help and range are the field's."""
     kind = inspect.type_info(Parameters)
     fields = kind.fields if isinstance(kind, inspect.StructType) else ()
     for field in reversed(fields):
@@ -115,43 +112,28 @@ def train(
     with stop_on_signal(sentence) as stop, plain_errors():
         if report:
             check_writable(report, "--report")
-        sources = (ratings, anime, titles, relations)
-        run = _train(stop, sources, data_time, out, _parameters(params, given), strict, quiet, report)
+        # Loading the compiler takes a second, which other commands should not wait for; here and below.
+        from hakken.training import pipeline, tables  # noqa: PLC0415  # loads slowly
+        from hakken.training import report as reporting  # noqa: PLC0415  # loads slowly
+        from hakken.training.stage_times import StageTimer  # noqa: PLC0415  # loads slowly
+
+        parameters = _parameters(params, given)
+        with show_progress(stop, quiet=quiet) as bars:
+            progress = StageTimer(bars)
+            with store.replacing(out) as staged:
+                with progress.stage("reading anime"):
+                    known = tables.read_anime_table(anime, titles, strict=strict)
+                with progress.stage("finding series"):
+                    known = tables.in_series(known, relations, strict=strict)
+                table = tables.read_ratings(ratings, strict=strict, progress=progress)
+                fitted = pipeline.fit(table, parameters, known.catalogue, progress, data_time)
+                artefact = pipeline.save(fitted, known.catalogue, staged, progress)
+            run = reporting.Run(table, known, fitted, artefact._replace(directory=out), progress)
+            if report:
+                reporting.write_report(run, report)
     if not quiet:
         for line in _summary(run, report):
             click.echo(line.rstrip())
-
-
-def _train(
-    stop: StopFlag,
-    sources: tuple[Path, Path, Path | None, Path | None],
-    data_time: str | None,
-    out: Path,
-    parameters: Parameters,
-    strict: bool,
-    quiet: bool,
-    report: Path | None,
-) -> "Run":
-    # Loading the compiler takes a second, which other commands should not wait for; here and below.
-    from hakken.training import pipeline, tables  # noqa: PLC0415  # loads slowly
-    from hakken.training import report as reporting  # noqa: PLC0415  # loads slowly
-    from hakken.training.stage_times import StageTimer  # noqa: PLC0415  # loads slowly
-
-    ratings, anime, titles, relations = sources
-    with show_progress(stop, quiet=quiet) as bars:
-        progress = StageTimer(bars)
-        with store.replacing(out) as staged:
-            with progress.stage("reading anime"):
-                known = tables.read_anime_table(anime, titles, strict=strict)
-            with progress.stage("finding series"):
-                known = tables.in_series(known, relations, strict=strict)
-            table = tables.read_ratings(ratings, strict=strict, progress=progress)
-            fitted = pipeline.fit(table, parameters, known.catalogue, progress, data_time)
-            artefact = pipeline.save(fitted, known.catalogue, staged, progress)
-        run = reporting.Run(table, known, fitted, artefact._replace(directory=out), progress)
-        if report:
-            reporting.write_report(run, report)
-    return run
 
 
 def _parameters(path: Path | None, given: dict[str, float | None]) -> Parameters:
@@ -171,26 +153,24 @@ def _summary(run: "Run", report: Path | None) -> Iterator[str]:
     """Summarise a run: what was read, what was made, and what each stage took."""
     from hakken.training.report import REPORT_NAME, size_of, size_text  # noqa: PLC0415  # loads slowly
 
-    table, sizes = run.table, run.artefact.manifest.sizes
+    table, manifest, stages = run.table, run.artefact.manifest, run.progress.stages
     left_out = table.rows - len(table)
     yield _line("rows", f"{table.rows:,} read, {len(table):,} kept, {left_out:,} left out")
     yield from _reasons(table.dropped, table.examples)
     flaws = run.titles.dropped.total()  # rows, and facts of rows that were kept
-    yield _line(
-        "catalogue", f"{len(run.titles.catalogue):,} titles" + (f"; left out of it, {flaws:,}" if flaws else "")
-    )
+    titles = f"{len(run.titles.catalogue):,} titles"
+    yield _line("catalogue", f"{titles}; left out of it, {flaws:,}" if flaws else titles)
     yield from _reasons(run.titles.dropped, run.titles.examples)
-    yield _line("users", f"{sizes.users:,}")
-    yield _line("anime", f"{sizes.items:,}")
+    yield _line("users", f"{manifest.sizes.users:,}")
+    yield _line("anime", f"{manifest.sizes.items:,}")
     scale = "; they were of 100 points, and were divided by ten" if table.hundred_points else ""
-    yield _line("scores", f"{sizes.scored:,}; the other rows kept have none{scale}")
-    yield _line("data time", run.artefact.manifest.data_time or "unknown")
+    yield _line("scores", f"{manifest.sizes.scored:,}; the other rows kept have none{scale}")
+    yield _line("data time", manifest.data_time or "unknown")
     yield _line("density", f"{run.density:.2%} of all pairs of a user and an anime have a score")
     yield _line("stages", f"{'':<24}{'seconds':>9}{'peak memory':>14}")
-    for stage in run.progress.stages:
-        yield _line("", f"{stage.name:<24}{stage.seconds:>9.1f}{size_text(stage.peak) if stage.peak else '':>14}")
-    yield _line("", f"{'in all':<24}{run.progress.seconds:>9.1f}{size_text(run.progress.peak):>14}")
-    if any(stage.peak is None for stage in run.progress.stages):
+    for name, seconds, peak in (*stages, ("in all", run.progress.seconds, run.progress.peak)):
+        yield _line("", f"{name:<24}{seconds:>9.1f}{size_text(peak) if peak else '':>14}")
+    if any(stage.peak is None for stage in stages):
         yield _line("", "this system tells the peak of the whole run only")
     yield _line("model", f"{run.artefact.directory}")
     yield _line("", f"version {run.artefact.version}, {size_text(size_of(run.artefact))}")

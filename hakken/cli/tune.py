@@ -15,7 +15,8 @@ from hakken.errors import TableError
 from hakken.model import Parameters
 
 if TYPE_CHECKING:
-    from hakken.evaluation.match_tuning import TunedMatch
+    import pandas as pd
+
     from hakken.training.tuning import Tuned
 
 
@@ -59,45 +60,42 @@ def tune(
     from hakken.evaluation.comparison import Sources, read_catalogue  # noqa: PLC0415  # loads slowly
     from hakken.training import tables, tuning  # noqa: PLC0415  # loads slowly
 
-    def say(text: str) -> None:
-        if not quiet:
-            click.echo(text)
-
     with stop_on_signal(lambda: f"Stopped: {out} is as it was.") as stop, plain_errors():
         with show_progress(stop, quiet=quiet) as progress:
             catalogue = read_catalogue(Sources(ratings, anime, titles, relations), progress)
             table = tables.read_ratings(ratings, progress=progress)
-        scores = tuning.take_scores(table, sample_users, seed)
-        say(f"{ratings}: tuning on {len(scores.scores):,} scores of {scores.n_users:,} of {table.n_users:,} users")
+        some = match_tuning.sampled(table, sample_users, seed)
+        if not quiet:
+            n_scores = int((some.scores > 0).sum())
+            click.echo(f"{ratings}: tuning on {n_scores:,} scores of {some.n_users:,} of {table.n_users:,} users")
         with show_progress(stop, quiet=quiet) as progress:
-            tuned = tuning.tune(scores, iterations, seed, progress)
+            tuned = tuning.tune(some, iterations, seed, progress)
             of_ratings = {name: getattr(tuned.parameters, name) for name in tuning.TUNED}
             start = msgspec.structs.replace(Parameters(), **of_ratings)
             try:
-                some = match_tuning.sampled(table, scores.n_users, seed)
-                match = match_tuning.tune_match(some, catalogue, start, iterations, seed=seed, progress=progress)
+                best, lists = match_tuning.tune_match(some, catalogue, start, iterations, seed=seed, progress=progress)
             except TableError as error:
                 click.echo(f"What lists are made with stays as it is by default. {error}", err=True)
-                match = match_tuning.TunedMatch(start, [])
-            tuned = tuned._replace(parameters=match.parameters)
-            tuning.save(tuned, out)
-            match_tuning.save(match, out)
-    for line in _summary(tuned, match, out):
-        say(line)
+                best, lists = start, None
+            tuned = tuned._replace(parameters=best)
+            tuning.save(tuned, out, lists)
+    if not quiet:
+        for line in _summary(tuned, lists, out):
+            click.echo(line)
 
 
-def _summary(tuned: "Tuned", match: "TunedMatch", out: Path) -> Iterator[str]:
+def _summary(tuned: "Tuned", lists: "pd.DataFrame | None", out: Path) -> Iterator[str]:
     """Summarise the search."""
     from hakken.evaluation import match_tuning  # noqa: PLC0415  # loads slowly
     from hakken.training import tuning  # noqa: PLC0415  # loads slowly
 
-    yield f"RMSE {tuned.rmse:.4f}; {tuned.textbook_rmse:.4f} with the textbook's parameters"
+    yield f"RMSE {tuned.candidates['rmse'].iloc[0]:.4f}; {tuned.textbook_rmse:.4f} with the textbook's parameters"
     names, files = [*tuning.TUNED], [tuning.TABLE, tuning.PLOT, tuning.PARAMETERS]
-    if match.candidates:
-        first, best = match.candidates[0], max(match.candidates, key=lambda one: one.value)
-        yield f"NDCG@10 liked, mean of both lists {best.value:.4f}; {first.value:.4f} with the defaults"
+    if lists is not None:
+        values = lists["value"]
+        yield f"NDCG@10 liked, mean of both lists {values.max():.4f}; {values[0]:.4f} with the defaults"
         names += [*match_tuning.WEIGHTS, *match_tuning.MATCH, "trust", *match_tuning.IMPLICIT]
-        files.append(match_tuning.TABLE)
+        files.append(tuning.LISTS)
     for name in names:
         yield f"  {name:<16}{getattr(tuned.parameters, name):>8g}"
     yield f"{out}: {', '.join(files)}"

@@ -25,12 +25,8 @@ Makers = Mapping[str, Callable[[], Method]]
 class Sources(NamedTuple):
     """Paths of the tables.
 
-    Attributes:
-        ratings: the rating table.
-        anime: the anime table; without it there is no catalogue, and discovery is not measured.
-        titles: further names and facts.
-        relations: related anime; without it series are derived from titles.
-        keys: series keys; without them the catalogue's own series are used to measure discovery.
+    Without anime there is no catalogue, and discovery is not measured; without relations series are derived from
+    titles; without series keys the catalogue's own series are used to measure discovery.
     """
 
     ratings: Path
@@ -41,12 +37,7 @@ class Sources(NamedTuple):
 
 
 def makers(parameters: Parameters, catalogue: Catalogue) -> Makers:
-    """Return how each method is made, by name.
-
-    Args:
-        parameters: Hakken's hyper-parameters.
-        catalogue: of the titles, for Hakken; may be empty.
-    """
+    """Return how each method is made, by name. The catalogue may be empty."""
     return {Hakken.name: partial(Hakken, parameters, catalogue), **{one.name: one for one in COMPARISON_METHODS}}
 
 
@@ -61,13 +52,7 @@ def evaluate(
 ) -> Evaluation:
     """Read tables and compare methods.
 
-    Args:
-        sources: the tables.
-        salts: salts to split by, without duplicates.
-        names: names of the methods.
-        parameters: Hakken's hyper-parameters.
-        n_resamples: resamples of the bootstrap.
-        progress: receives the stages.
+    Salts must be distinct; `n_resamples` are those of the bootstrap.
 
     Raises:
         HakkenError: a table can't be read or split, or a method can't be fitted.
@@ -103,11 +88,7 @@ def compare(
     keys: SeriesKeys | None,
     progress: Progress = SILENT,
 ) -> Mapping[str, Sequence[Outcome]]:
-    """Evaluate methods on splits; each is freed before the next is made, because some are large.
-
-    Returns:
-        Name of a method → its outcomes, one for each salt.
-    """
+    """Evaluate methods on splits, one for each salt; each is freed before the next is made, because some are large."""
     splits = [split(table, salt) for salt in salts]  # all of them first: a salt that cannot be used fails at once
     outcomes: dict[str, list[Outcome]] = {name: [] for name in made}
     for one in splits:

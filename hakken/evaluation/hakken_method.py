@@ -23,12 +23,7 @@ DEFAULT = Preferences(n=MAX_N)
 
 
 class Hakken(Method):
-    """Hakken as it is served.
-
-    Args:
-        parameters: hyper-parameters.
-        catalogue: of the titles; may be empty if only rankings and ratings are measured.
-    """
+    """Hakken as it is served; the catalogue may be empty if only rankings and ratings are measured."""
 
     name = "hakken"
     title = "Hakken"

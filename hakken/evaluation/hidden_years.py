@@ -8,6 +8,7 @@ less.
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -36,14 +37,9 @@ def hide_years(
     parameters: Parameters,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
-    """Compare Hakken with an order by members, on titles hidden from training.
+    """Compare Hakken with an order by members, on titles of the first to the last of two years, hidden from training.
 
-    Args:
-        sources: the tables; the anime table is needed.
-        years: first and last year of the titles to hide.
-        salts: salts to split by.
-        parameters: Hakken's hyper-parameters.
-        progress: receives the stages.
+    The sources must have an anime table.
 
     Returns:
         A row for each method, in columns `method`, those of `MEASURES`, means over people and then over the salts, and
@@ -67,7 +63,7 @@ def hide_years(
         methods: dict[str, Ask] = {
             "Hakken": _asking(training, catalogue, parameters, years, progress),
             "Hakken without members": _asking(training, without_members, parameters, years, progress),
-            "members": lambda user: _unlisted(by_members, user),
+            "members": partial(_unlisted, by_members),
         }
         rows += [{"method": name, **_measured(ask, users, hidden)} for name, ask in methods.items()]
     by_method = pd.DataFrame(rows).groupby("method", sort=False)
@@ -84,10 +80,9 @@ def without_anime(table: RatingTable, anime_ids: Iterable[int]) -> RatingTable:
 def _asking(
     training: RatingTable, catalogue: Catalogue, parameters: Parameters, years: tuple[int, int], progress: Progress
 ) -> Ask:
-    fitted = fit(training, parameters, catalogue, progress)
-    bundle = unsaved(fitted, catalogue)
+    bundle = unsaved(fit(training, parameters, catalogue, progress), catalogue)
     preferences = msgspec.structs.replace(RANKING, n=metrics.TOP, year_from=years[0], year_to=years[1])
-    return lambda user: ranked_ids(user, bundle, preferences)
+    return partial(ranked_ids, bundle=bundle, preferences=preferences)
 
 
 def _unlisted(ranking: Sequence[int], user: TestUser) -> list[int]:
@@ -96,9 +91,9 @@ def _unlisted(ranking: Sequence[int], user: TestUser) -> list[int]:
 
 
 def _measured(ask: Ask, users: Sequence[TestUser], hidden: set[int]) -> dict[str, float]:
-    shown = [list(map(str, ask(user))) for user in users]
+    shown = [ask(user) for user in users]
     liked, watched = (
-        metrics.ndcg(shown, [[str(one) for one in ids if one in hidden] for ids in relevant])
-        for relevant in ([user.liked for user in users], [list(user.held_out) for user in users])
+        metrics.ndcg(shown, [hidden.intersection(ids) for ids in relevant]).mean
+        for relevant in ([user.liked for user in users], [user.held_out for user in users])
     )
-    return dict(zip(MEASURES, (liked.mean, watched.mean), strict=True)) | {"people": len(users)}
+    return dict(zip(MEASURES, (liked, watched), strict=True)) | {"people": len(users)}

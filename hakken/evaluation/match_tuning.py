@@ -1,15 +1,15 @@
 """Tune what is learnt from watching: preference weights, match, and the implicit term of predicted ratings.
 
-This is Optuna's search (tree-structured Parzen estimator: Bergstra et al., "Algorithms for hyper-parameter
-optimization", NIPS 2011) on splits of one table by the protocol with salts of its own. The objective is how well the
-two kinds of lists find held-out titles that were liked: the mean of NDCG@10 liked over all titles, and over new series
-for the default list. The search first chooses the weights, then, with the best of them, the constants of the match. The
-implicit term follows by least squares, for several values of `trust`.
+Optuna searches (tree-structured Parzen estimator: Bergstra et al., "Algorithms for hyper-parameter optimization", NIPS
+2011) on splits of one table by the protocol with salts of its own. The objective is how well the two kinds of lists
+find held-out titles that were liked: the mean of NDCG@10 liked over all titles, and over new series for the default
+list. The search first chooses the weights, then, with the best of them, the constants of the match. The implicit term
+follows by least squares, for several values of `trust`.
 """
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+import math
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ from scipy.optimize import lsq_linear
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
+from hakken.errors import TableError
 from hakken.evaluation import metrics
 from hakken.evaluation.hakken_method import RANKING, ranked_ids, unsaved
 from hakken.evaluation.method import Answer
@@ -30,18 +31,17 @@ from hakken.model.prediction import IMPLICIT_RANGE
 from hakken.model.preference import USUAL_LENGTH
 from hakken.ratings import Preferences
 from hakken.training import fit
-from hakken.training.parameters import write_whole
 from hakken.training.pipeline import Fitted, with_preference_weights
-from hakken.training.progress import SILENT, Advance, Progress
+from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import RatingTable
+from hakken.training.tuning import N_FOLDS, Space, rounded
 
+MOST_SCORES = 2_000_000
+"""A table with more scores is tuned on a sample of its users by default."""
 SALTS = ("tuning 1", "tuning 2", "tuning 3")
-LISTS = {
-    "liked": msgspec.structs.replace(RANKING, n=metrics.TOP),
-    "discovery_liked": Preferences(n=2 * metrics.TOP),
-}
-# Least and greatest value of each constant, on a logarithmic scale.
-WEIGHTS: Mapping[str, tuple[float, float]] = {
+RANKED = msgspec.structs.replace(RANKING, n=metrics.TOP)
+LISTED = Preferences(n=2 * metrics.TOP)
+WEIGHTS: Space = {
     "liking": (0.05, 0.4),
     "unscored": (0.25, 1),
     "unknown": (0.1, 1),
@@ -51,7 +51,7 @@ WEIGHTS: Mapping[str, tuple[float, float]] = {
     "dropout": (0.05, 0.5),
     "late": (30, 300),
 }
-MATCH: Mapping[str, tuple[float, float]] = {
+MATCH: Space = {
     "novelty": (0.02, 0.2),
     "pull": (0.05, 0.5),
     "quality": (0.02, 0.3),
@@ -61,56 +61,28 @@ MATCH: Mapping[str, tuple[float, float]] = {
 }
 TRUST = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3)
 IMPLICIT = ("implicit_offset", "implicit_slope", "implicit_length")
-TABLE = "match.csv"
-
-
-class Candidate(NamedTuple):
-    """A candidate and its quality.
-
-    Attributes:
-        stage: "weights" or "match".
-        trial: 0 for the start of the stage.
-        value: mean of the two metrics.
-        liked: NDCG@10 liked, all titles, mean over the splits.
-        discovery_liked: the same of the default list over new series.
-        parameters: the candidate.
-    """
-
-    stage: str
-    trial: int
-    value: float
-    liked: float
-    discovery_liked: float
-    parameters: Parameters
-
-
-class TunedMatch(NamedTuple):
-    """Result of the search.
-
-    Attributes:
-        parameters: the start, with the best values found.
-        candidates: in the order in which they were tried; none if there was no search.
-    """
-
-    parameters: Parameters
-    candidates: list[Candidate]
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """A row for each candidate, with its constants in columns."""
-        constants = [{name: getattr(one.parameters, name) for name in (*WEIGHTS, *MATCH)} for one in self.candidates]
-        rows = pd.DataFrame([one._asdict() for one in self.candidates]).drop(columns="parameters")
-        return pd.concat([rows, pd.DataFrame(constants)], axis=1)
 
 
 def sampled(table: RatingTable, n_users: int | None, seed: int) -> RatingTable:
-    """All entries of `n_users` users drawn at random; the whole table if it has no more users, or for None."""
-    total = table.n_users
-    if n_users is None or n_users >= total:
-        return table
-    chosen = np.zeros(total, dtype=np.bool_)
-    chosen[np.random.default_rng(seed).choice(total, n_users, replace=False)] = True
-    return of_users(table, chosen)
+    """Take all entries of some users with a score, drawn at random, or the whole table if it has no more of them.
+
+    None stands for as many as have about `MOST_SCORES`.
+
+    Raises:
+        TableError: there are fewer scores than folds.
+    """
+    scored = table.scores > 0
+    users = np.unique(table.users[scored])
+    n_scores = int(np.count_nonzero(scored))
+    if n_users is None:
+        n_users = math.ceil(len(users) * min(1.0, MOST_SCORES / max(1, n_scores)))
+    if n_users < len(users):
+        drawn = np.random.default_rng(seed).choice(users, n_users, replace=False)
+        table = of_users(table, np.isin(np.arange(table.n_users), drawn))
+        n_scores = int(np.count_nonzero(table.scores))
+    if n_scores < N_FOLDS:
+        raise TableError(f"There are {n_scores} scores to tune on: fewer than the {N_FOLDS} folds.")
+    return table
 
 
 def tune_match(
@@ -121,102 +93,78 @@ def tune_match(
     *,
     seed: int = 0,
     progress: Progress = SILENT,
-) -> TunedMatch:
+) -> tuple[Parameters, pd.DataFrame]:
     """Search for the constants whose lists find most of what people went on to like.
 
-    Args:
-        table: the ratings, with user ids; all of it is used.
-        catalogue: of its titles; if it is empty, nothing is known of series.
-        start: start of the search; the parameters of KNN-with-baseline do not change.
-        n_candidates: candidates to draw, a third of them for the weights; each stage also tries its start.
-        seed: seed of the draws.
-        progress: receives each candidate.
+    The table must have user ids; with an empty catalogue nothing is known of series. The parameters of KNN-with-
+    baseline do not change. A third of the `n_candidates` are drawn for the weights; each stage also tries its start.
+
+    Returns:
+        The start, with the best values found; and one row for each candidate, in the order in which they were tried:
+        `stage`, "weights" or "match"; `round`, 0 for the start of the stage, then counted, since each candidate follows
+        from all earlier ones; `liked`, NDCG@10 liked of all titles, and `discovery_liked`, that of the default list
+        over new series, means over the splits; `value`, their mean; and the constants.
 
     Raises:
         TableError: the table is too small to be split.
     """
     divided = [split(table, salt) for salt in SALTS]  # all of them first: a table that cannot be split fails at once
+    folds = []
     with progress.stage("fitting the splits", len(SALTS), "models") as advance:
-        folds = []
         for one in divided:
             folds.append(_Fold(one, catalogue, start))
             advance(1)
-
-    def measure(parameters: Parameters) -> tuple[float, float]:
-        liked, discovery_liked = np.mean([fold.measure(parameters) for fold in folds], axis=0).tolist()
-        return liked, discovery_liked
-
-    candidates: list[Candidate] = []
-    best = start
     for_weights = max(1, n_candidates // 3)
-    for stage, space, n in (("weights", WEIGHTS, for_weights), ("match", MATCH, n_candidates - for_weights)):
-        with progress.stage(f"tuning the {stage}", n + 1, "candidates") as advance:
-            tried = search(stage, space, best, measure, n_candidates=n, seed=seed, advance=advance)
-        best = max(tried, key=lambda one: one.value).parameters  # the first of equal ones
-        candidates += tried
+
+    def measure(parameters: Parameters) -> Float64s:
+        return np.asarray(np.mean([fold.measure(parameters) for fold in folds], axis=0))
+
+    weights, first = search("weights", WEIGHTS, start, measure, n=for_weights, seed=seed, progress=progress)
+    for_match = n_candidates - for_weights
+    best, second = search("match", MATCH, weights, measure, n=for_match, seed=seed, progress=progress)
+    fits = []
     with progress.stage("tuning trust", len(TRUST), "values") as advance:
-        fits = []
         for trust in TRUST:
             trusting = msgspec.structs.replace(best, trust=trust)
             error, implicit = _least_squares(np.concatenate([fold.residuals(trusting) for fold in folds]))
             fits.append((error, msgspec.structs.replace(trusting, **implicit)))
             advance(1)
-    return TunedMatch(min(fits, key=lambda one: one[0])[1], candidates)
-
-
-def save(tuned: TunedMatch, out: Path) -> None:
-    """Write `match.csv`; without candidates, remove that of an earlier search.
-
-    Raises:
-        TableError: it can't be written.
-    """
-    if tuned.candidates:
-        write_whole(out / TABLE, tuned.table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
-    else:
-        (out / TABLE).unlink(missing_ok=True)
+    return min(fits, key=lambda one: one[0])[1], pd.DataFrame(first + second)
 
 
 def search(
     stage: str,
-    space: Mapping[str, tuple[float, float]],
+    space: Space,
     start: Parameters,
-    measure: Callable[[Parameters], tuple[float, float]],
+    measure: Callable[[Parameters], Float64s],
     *,
-    n_candidates: int,
+    n: int,
     seed: int,
-    advance: Advance,
-) -> list[Candidate]:
-    """Search for the best values of some constants.
-
-    Args:
-        stage: name of the stage.
-        space: least and greatest value of each constant.
-        start: tried first.
-        measure: NDCG@10 liked of a candidate's two lists.
-        n_candidates: candidates to draw.
-        seed: seed of the draws.
-        advance: called with 1 for each candidate.
+    progress: Progress,
+) -> tuple[Parameters, list[dict[str, Any]]]:
+    """Try the start and `n` candidates; `measure` returns NDCG@10 liked of the two lists.
 
     Returns:
-        The start and the candidates, in the order in which they were tried.
+        The best of them, and the rows of all.
     """
-    tried: list[Candidate] = []
-
-    def objective(trial: optuna.Trial) -> float:
-        drawn = {name: trial.suggest_float(name, *bounds, log=True) for name, bounds in space.items()}
-        chosen = {name: float(f"{value:.3g}") for name, value in drawn.items()}
-        parameters = msgspec.structs.replace(start, **chosen) if trial.number else start
-        liked, discovery_liked = measure(parameters)
-        value = (liked + discovery_liked) / 2
-        tried.append(Candidate(stage, trial.number, value, liked, discovery_liked, parameters))
-        advance(1)
-        return value
-
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     study.enqueue_trial({name: getattr(start, name) for name in space})
-    study.optimize(objective, n_trials=n_candidates + 1)
-    return tried
+    best, rows = start, []
+    with progress.stage(f"tuning the {stage}", n + 1, "candidates") as advance:
+        for number in range(n + 1):
+            trial = study.ask()
+            drawn = {name: rounded(trial.suggest_float(name, *ends, log=True)) for name, ends in space.items()}
+            parameters = msgspec.structs.replace(start, **drawn)
+            liked, discovery = measure(parameters).tolist()
+            value = (liked + discovery) / 2
+            study.tell(trial, value)
+            if study.best_trial.number == number:
+                best = parameters
+            row = {"stage": stage, "round": number, "value": value, "liked": liked, "discovery_liked": discovery}
+            rows.append(row | {name: getattr(parameters, name) for name in (*WEIGHTS, *MATCH)})
+            advance(1)
+    return best, rows
 
 
 class _Fold:
@@ -231,8 +179,8 @@ class _Fold:
     def measure(self, parameters: Parameters) -> tuple[float, float]:
         """NDCG@10 liked of the two lists: over all titles, and over new series by default."""
         bundle, users = self._bundle(parameters), self._split.users
-        everything, default = ([ranked_ids(user, bundle, chosen) for user in users] for chosen in LISTS.values())
-        liked = metrics.ndcg([list(map(str, one)) for one in everything], [map(str, user.liked) for user in users])
+        everything, default = ([ranked_ids(user, bundle, chosen) for user in users] for chosen in (RANKED, LISTED))
+        liked = metrics.ndcg(everything, [user.liked for user in users])
         discovered = [
             metrics.discoveries(Answer([], one, None), user, self._keys)
             for one, user in zip(default, users, strict=True)
@@ -268,5 +216,4 @@ def _least_squares(residuals: Float64s) -> tuple[float, dict[str, Any]]:
     left, wanted, length = residuals.T
     design = np.column_stack((np.ones(len(left)), wanted, -length))
     found = lsq_linear(design, left, bounds=([-np.inf, 0.0, 0.0], np.inf))
-    constants = {name: float(f"{value:.3g}") for name, value in zip(IMPLICIT, found.x.tolist(), strict=True)}
-    return float(found.cost), constants
+    return float(found.cost), dict(zip(IMPLICIT, map(rounded, found.x.tolist()), strict=True))

@@ -49,12 +49,7 @@ class Method(ABC):
 
     @abstractmethod
     def fit(self, split: Split, progress: Progress = SILENT) -> None:
-        """Train on a split.
-
-        Args:
-            split: only its training table may be used; if the method cannot fold in, the given lists too.
-            progress: receives the stages.
-        """
+        """Train on a split: on its training table only or, if the method cannot fold in, on the given lists too."""
 
     @abstractmethod
     def answer(self, user: TestUser) -> Answer:
@@ -78,7 +73,7 @@ class ComparisonMethod(Method):
         """Rank all training items that are not on the list; of equal scores the lower anime id comes first."""
         scores = self.scores(user)
         allowed = np.ones(len(scores), dtype=np.bool_)
-        allowed[self._split.items_of([rating.anime_id for rating in user.given.ratings])] = False
+        allowed[self._split.items_of(user.given.ratings)] = False
         order = top_n(scores, allowed, len(scores))
         return Answer(self._split.training.anime_ids[order].tolist(), None, scores if self.predicts else None)
 

@@ -4,7 +4,7 @@ A metric is stored as two sums per user, so that it can be computed for any subs
 over the sum of `weight`, or the root of that.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import ir_measures
@@ -31,6 +31,11 @@ class Sums(NamedTuple):
 
     total: Float64s
     weight: Float64s
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[float, float]]) -> "Sums":
+        """Build it from each user's total and weight."""
+        return cls(*np.array(list(rows), dtype=np.float64).reshape(-1, 2).T)
 
     @property
     def mean(self) -> float:
@@ -76,7 +81,10 @@ MEASURES = (
 """All metrics; which of them a method has depends on what it answers, and on whether there are keys."""
 
 
-def ndcg(shown: Sequence[Sequence[str]], relevant: Sequence[Iterable[str]]) -> Sums:
+Items = Sequence[int] | Sequence[str]
+
+
+def ndcg(shown: Sequence[Items], relevant: Sequence[Iterable[object]]) -> Sums:
     """NDCG@10 with gains of 1, discounts `log2(rank + 1)`, and an ideal list of at most 10 hits.
 
     Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques" (ACM TOIS 2002).
@@ -89,46 +97,77 @@ def ndcg(shown: Sequence[Sequence[str]], relevant: Sequence[Iterable[str]]) -> S
     return Sums(np.nan_to_num(values), (~np.isnan(values)).astype(np.float64))
 
 
-def recall(shown: Sequence[Sequence[str]], relevant: Sequence[Iterable[str]]) -> Sums:
+def recall(shown: Sequence[Items], relevant: Sequence[Collection[object]]) -> Sums:
     """Hits among the first 20, as a share of the most that 20 ranks can hold: the protocol's Recall@20."""
-    wanted = [set(one) for one in relevant]
-    values = _per_user(RECALL, shown, wanted)
-    sizes = np.array([len(one) for one in wanted], dtype=np.float64)
-    found = np.nan_to_num(values) * sizes / sizes.clip(1, RECALLED)
-    return Sums(found, (~np.isnan(values)).astype(np.float64))
+    values = _per_user(RECALL, shown, relevant)
+    sizes = np.array([len(one) for one in relevant], dtype=np.float64)
+    return Sums(np.nan_to_num(values) * sizes / sizes.clip(1, RECALLED), (~np.isnan(values)).astype(np.float64))
 
 
-def lift(shown: Sequence[Sequence[int]], users: Sequence[TestUser]) -> Sums:
+def _per_user(measure: ir_measures.Measure, shown: Sequence[Items], relevant: Sequence[Iterable[object]]) -> Float64s:
+    """`(n_users,)` float64; NaN for users without relevant items."""
+    values = np.full(len(shown), np.nan)
+    gains = {str(n): dict.fromkeys(map(str, one), 1) for n, one in enumerate(relevant) if one}
+    ranked = {str(n): {str(what): -float(rank) for rank, what in enumerate(one)} for n, one in enumerate(shown)}
+    for found in ir_measures.iter_calc([measure], gains, ranked) if gains else ():
+        values[int(found.query_id)] = found.value
+    return values
+
+
+# Metrics of one user: total and weight
+
+
+def lift(ranking: Sequence[int], user: TestUser) -> tuple[float, float]:
     """Scored hits among the first 10: difference to the mean of the user's given scores, score points."""
-    total, weight = np.zeros(len(users)), np.zeros(len(users))
-    for n, (anime_ids, user) in enumerate(zip(shown, users, strict=True)):
-        own_mean = np.mean([rating.score for rating in user.given.scored])
-        hits = [score for score in map(user.held_out.get, anime_ids[:TOP]) if score]
-        total[n], weight[n] = sum(hits) - len(hits) * own_mean, len(hits)
-    return Sums(total, weight)
+    own_mean = float(np.mean([rating.score for rating in user.given.scored]))
+    hits = [score for score in map(user.held_out.get, ranking[:TOP]) if score]
+    return sum(hits) - len(hits) * own_mean, len(hits)
 
 
-def rating_errors(
-    answers: Sequence[Answer], users: Sequence[TestUser], items: Mapping[int, int]
-) -> tuple[Sums, Sums] | None:
-    """Errors of `r_hat`, clipped to 1-10, over the held-out scores of anime that some training user scored.
+def rating_errors(r_hat: Float64s, user: TestUser, items: Mapping[int, int]) -> tuple[float, float, float]:
+    """Squared and absolute errors of `r_hat`, clipped to 1-10, score points, and how many held-out scores there are.
 
     Args:
-        answers: one for each user.
-        users: the test users.
-        items: anime id → training item, of those that some training user scored.
-
-    Returns:
-        Squared and absolute errors, score points; None if the method predicts no ratings.
+        r_hat: `(n_items,)`.
+        user: the test user.
+        items: anime id → training item, of those that some training user scored; others do not count.
     """
-    squared, absolute, weight = np.zeros(len(users)), np.zeros(len(users)), np.zeros(len(users))
-    for n, (answer, user) in enumerate(zip(answers, users, strict=True)):
-        if answer.r_hat is None:
-            return None
-        wanted = {items[one]: score for one, score in user.held_out.items() if score and one in items}
-        differences = answer.r_hat[list(wanted)].clip(MIN_SCORE, MAX_SCORE) - np.array(list(wanted.values()))
-        squared[n], absolute[n], weight[n] = np.square(differences).sum(), np.abs(differences).sum(), len(differences)
-    return Sums(squared, weight), Sums(absolute, weight)
+    wanted = {items[one]: score for one, score in user.held_out.items() if score and one in items}
+    differences = r_hat[list(wanted)].clip(MIN_SCORE, MAX_SCORE) - np.array(list(wanted.values()))
+    return np.square(differences).sum(), np.abs(differences).sum(), len(differences)
+
+
+def continued(default_list: Sequence[int], user: TestUser, keys: SeriesKeys) -> tuple[float, float]:
+    """Share of the first 10 of the default list that belongs to a series that the user has begun; 0 of an empty list.
+
+    A planned title does not begin a series, and may be shown: planned titles, and titles of series of which only
+    planned titles are listed, are removed before the 10 are counted.
+    """
+    begun = {keys.key(rating.anime_id) for rating in user.given.seen}
+    planned = {rating.anime_id for rating in user.given.ratings if not rating.seen}
+    unclear = set(map(keys.key, planned)) - begun
+    asked = [keys.key(anime_id) for anime_id in default_list if anime_id not in planned]
+    top = [key for key in asked if key not in unclear][:TOP]
+    return sum(key in begun for key in top) / max(1, len(top)), 1
+
+
+def next_found(continues: Sequence[int], user: TestUser, keys: SeriesKeys) -> tuple[float, float]:
+    """Share of the held-out titles that are the next part of a begun series which the method shows as such.
+
+    The next part is the earliest show of a series that the user has not seen, if all earlier ones, and at least one,
+    were seen. Series with a dropped entry have no next part.
+    """
+    seen = {rating.anime_id for rating in user.given.seen}
+    dropped = {keys.key(rating.anime_id) for rating in user.given.ratings if rating.status is Status.DROPPED}
+    following = set()
+    for key in set(map(keys.key, seen)) - dropped:
+        shows = keys.shows.get(key, ())
+        following |= {next((anime_id for anime_id in shows if anime_id not in seen), None)} - {*shows[:1]}
+    wanted = following & user.held_out.keys()
+    return len(wanted.intersection(continues)), len(wanted)
+
+
+# Series that a user is shown
 
 
 def discoveries(answer: Answer, user: TestUser, keys: SeriesKeys) -> list[str]:
@@ -137,11 +176,10 @@ def discoveries(answer: Answer, user: TestUser, keys: SeriesKeys) -> list[str]:
     The default list is measured as it is. If a method has none, series that the user has an entry of are removed from
     its ranking, which is the best that could be done for it.
     """
-    if answer.default_list is not None:
-        shown = (keys.key(anime_id) for anime_id in answer.default_list)
-    else:
+    shown: Iterable[str] = map(keys.key, answer.ranking if answer.default_list is None else answer.default_list)
+    if answer.default_list is None:
         begun = begun_by(user, keys)
-        shown = (key for key in map(keys.key, answer.ranking) if key not in begun)
+        shown = (key for key in shown if key not in begun)
     found: dict[str, None] = {}
     for key in shown:
         found[key] = None
@@ -158,70 +196,3 @@ def new_series(anime_ids: Iterable[int], user: TestUser, keys: SeriesKeys) -> se
 def begun_by(user: TestUser, keys: SeriesKeys) -> set[str]:
     """Keys of the given list."""
     return {keys.key(rating.anime_id) for rating in user.given.ratings}
-
-
-def continued(answers: Sequence[Answer], users: Sequence[TestUser], keys: SeriesKeys) -> Sums | None:
-    """Share of the first 10 of the default list that belongs to a series that the user has begun; 0 of an empty list.
-
-    A planned title does not begin a series, and may be shown: planned titles, and titles of series of which only
-    planned titles are listed, are removed before the 10 are counted.
-
-    Returns:
-        None if the method has no default list.
-    """
-    total = np.zeros(len(users))
-    for n, (answer, user) in enumerate(zip(answers, users, strict=True)):
-        if answer.default_list is None:
-            return None
-        begun = {keys.key(rating.anime_id) for rating in user.given.seen}
-        planned = {rating.anime_id for rating in user.given.ratings if not rating.seen}
-        unclear = set(map(keys.key, planned)) - begun
-        asked = [keys.key(anime_id) for anime_id in answer.default_list if anime_id not in planned]
-        top = [key for key in asked if key not in unclear][:TOP]
-        total[n] = sum(key in begun for key in top) / max(1, len(top))
-    return Sums(total, np.ones(len(users)))
-
-
-def next_found(answers: Sequence[Answer], users: Sequence[TestUser], keys: SeriesKeys) -> Sums | None:
-    """Share of the held-out titles that are the next part of a begun series which the method shows as such.
-
-    Returns:
-        None if the method does not show continuations.
-    """
-    total, weight = np.zeros(len(users)), np.zeros(len(users))
-    for n, (answer, user) in enumerate(zip(answers, users, strict=True)):
-        if answer.continues is None:
-            return None
-        wanted = next_parts(user, keys)
-        total[n], weight[n] = len(wanted.intersection(answer.continues)), len(wanted)
-    return Sums(total, weight)
-
-
-def next_parts(user: TestUser, keys: SeriesKeys) -> set[int]:
-    """Held-out titles that are the next part of a begun series.
-
-    That is the earliest show of a series that the user has not seen, if all earlier ones, and at least one, were seen.
-    Series with a dropped entry have no next part.
-    """
-    seen = {rating.anime_id for rating in user.given.seen}
-    dropped = {keys.key(rating.anime_id) for rating in user.given.ratings if rating.status is Status.DROPPED}
-    found = set()
-    for key in set(map(keys.key, seen)) - dropped:
-        shows = keys.shows.get(key, ())
-        following = next((anime_id for anime_id in shows if anime_id not in seen), None)
-        if following is not None and following != shows[0]:
-            found.add(following)
-    return found & user.held_out.keys()
-
-
-def _per_user(
-    measure: ir_measures.Measure, shown: Sequence[Sequence[str]], relevant: Sequence[Iterable[str]]
-) -> Float64s:
-    """`(n_users,)` float64; NaN for users without relevant items."""
-    values = np.full(len(shown), np.nan)
-    gains = {str(n): dict.fromkeys(one, 1) for n, one in enumerate(relevant)}
-    gains = {n: one for n, one in gains.items() if one}
-    ranked = {str(n): {what: -float(rank) for rank, what in enumerate(one)} for n, one in enumerate(shown)}
-    for found in ir_measures.iter_calc([measure], gains, ranked) if gains else ():
-        values[int(found.query_id)] = found.value
-    return values

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -49,11 +50,7 @@ def evaluate_method(
 ) -> Outcome:
     """Fit a method, get its answer for every test user, and measure the answers.
 
-    Args:
-        method: the method, not yet fitted.
-        split: training table and test users.
-        keys: series keys; without them discovery and series are not measured.
-        progress: receives the stages.
+    Without keys discovery and series are not measured.
 
     Raises:
         HakkenError: the method can't be fitted to this table.
@@ -69,63 +66,53 @@ def evaluate_method(
             answers.append(answer._replace(ranking=answer.ranking[:RECALLED]))
             advance(1)
     asked = time.perf_counter()
-    popularity, found = _held_out(answers, split)
+    entries = np.bincount(split.training.items, minlength=split.n_items).tolist()
+    of_anime = dict(zip(split.training.anime_ids.tolist(), entries, strict=True))
+    held_out = [
+        (of_anime.get(anime_id, 0), anime_id in answer.ranking)
+        for answer, user in zip(answers, split.users, strict=True)
+        for anime_id in user.held_out
+    ]
     return Outcome(
         name=method.name,
         salt=split.salt,
         people=tuple(user.name for user in split.users),
-        sums=_ranking(answers, split) | _ratings(answers, split) | _discovery(answers, discovered, split, keys),
+        sums=_ranking_and_ratings(answers, split) | (_of_series(answers, discovered, split, keys) if keys else {}),
         items=len({anime_id for answer in answers for anime_id in answer.ranking[:TOP]}),
         lengths=np.array([len(user.given) for user in split.users]),
-        popularity=popularity,
-        found=found,
+        popularity=np.array([n for n, _ in held_out], dtype=np.int64),
+        found=np.array([one for _, one in held_out], dtype=np.bool_),
         fit_seconds=fitted - begin,
         answer_seconds=(asked - fitted) / len(split.users),
     )
 
 
-def _ranking(answers: list[Answer], split: Split) -> dict[str, Sums]:
-    shown = [list(map(str, answer.ranking)) for answer in answers]
-    held_out = [list(map(str, user.held_out)) for user in split.users]
-    return {
+def _ranking_and_ratings(answers: list[Answer], split: Split) -> dict[str, Sums]:
+    table, users = split.training, split.users
+    shown, held_out = [answer.ranking for answer in answers], [user.held_out for user in users]
+    sums = {
         "ndcg": metrics.ndcg(shown, held_out),
-        "ndcg_liked": metrics.ndcg(shown, [list(map(str, user.liked)) for user in split.users]),
+        "ndcg_liked": metrics.ndcg(shown, [user.liked for user in users]),
         "recall": metrics.recall(shown, held_out),
-        "lift": metrics.lift([answer.ranking for answer in answers], split.users),
+        "lift": Sums.of(map(metrics.lift, shown, users)),
     }
+    if predicted := [answer.r_hat for answer in answers if answer.r_hat is not None]:
+        scored = np.unique(table.items[table.scores > 0])
+        items = dict(zip(table.anime_ids[scored].tolist(), scored.tolist(), strict=True))
+        errors = [metrics.rating_errors(r_hat, user, items) for r_hat, user in zip(predicted, users, strict=True)]
+        sums["rmse"] = Sums.of((squared, n) for squared, _, n in errors)
+        sums["mae"] = Sums.of((absolute, n) for _, absolute, n in errors)
+    return sums
 
 
-def _ratings(answers: list[Answer], split: Split) -> dict[str, Sums]:
-    table = split.training
-    raters = np.bincount(table.items[table.scores > 0], minlength=split.n_items)
-    items = {anime_id: item for item, anime_id in enumerate(table.anime_ids.tolist()) if raters[item]}
-    errors = metrics.rating_errors(answers, split.users, items)
-    return dict(zip(("rmse", "mae"), errors, strict=True)) if errors else {}
-
-
-def _discovery(
-    answers: list[Answer], discovered: list[list[str]], split: Split, keys: SeriesKeys | None
-) -> dict[str, Sums]:
-    if keys is None:
-        return {}
-    held_out = [metrics.new_series(user.held_out, user, keys) for user in split.users]
-    liked = [metrics.new_series(user.liked, user, keys) for user in split.users]
-    found = {
-        "discovery": metrics.ndcg(discovered, held_out),
-        "discovery_liked": metrics.ndcg(discovered, liked),
-        "continues": metrics.continued(answers, split.users, keys),
-        "next_found": metrics.next_found(answers, split.users, keys),
+def _of_series(answers: list[Answer], discovered: list[list[str]], split: Split, keys: SeriesKeys) -> dict[str, Sums]:
+    users = split.users
+    sums = {
+        "discovery": metrics.ndcg(discovered, [metrics.new_series(user.held_out, user, keys) for user in users]),
+        "discovery_liked": metrics.ndcg(discovered, [metrics.new_series(user.liked, user, keys) for user in users]),
     }
-    return {name: sums for name, sums in found.items() if sums}
-
-
-def _held_out(answers: list[Answer], split: Split) -> tuple[Int64s, npt.NDArray[np.bool_]]:
-    entries = np.bincount(split.training.items, minlength=split.n_items).tolist()
-    of_anime = dict(zip(split.training.anime_ids.tolist(), entries, strict=True))
-    rows = [
-        (of_anime.get(anime_id, 0), anime_id in shown)
-        for shown, user in zip((set(answer.ranking) for answer in answers), split.users, strict=True)
-        for anime_id in user.held_out
-    ]
-    popularity, found = np.array(rows, dtype=np.int64).reshape(-1, 2).T
-    return popularity, found.astype(np.bool_)
+    if listed := [answer.default_list for answer in answers if answer.default_list is not None]:
+        sums["continues"] = Sums.of(map(partial(metrics.continued, keys=keys), listed, users))
+    if continuing := [answer.continues for answer in answers if answer.continues is not None]:
+        sums["next_found"] = Sums.of(map(partial(metrics.next_found, keys=keys), continuing, users))
+    return sums

@@ -1,56 +1,40 @@
 """Plots of an evaluation, as SVG; equal outcomes give equal bytes."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps, rc_context
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hakken.evaluation.metrics import Sums
 from hakken.evaluation.outcomes import Outcome
 from hakken.model.arrays import Float64s, Int64s
+from hakken.training.drawing import svg
 
 Outcomes = Mapping[str, Sequence[Outcome]]
 GROUPS = 5
-HIGHLIGHT = "hakken"
+HIGHLIGHT = "Hakken"
 COLOURS = colormaps["tab20"].colors  # type: ignore[attr-defined]  # a ListedColormap has it
 MARKS = "osD^vP*Xp<>h"
 
 
 def draw(outcomes: Outcomes, table: pd.DataFrame) -> dict[str, bytes]:
-    """Draw all plots.
-
-    Args:
-        outcomes: name of a method → its outcomes, one for each salt.
-        table: their table, see `result_table.tabulate`.
-
-    Returns:
-        File name → content.
-    """
+    """Draw all plots of outcomes and their table, see `result_table.tabulate`; return file name → content."""
     titles = dict(zip(table["method"], table["title"], strict=True))
-    lengths = np.concatenate([outcome.lengths for outcome in next(iter(outcomes.values()))])
-    popularity = np.concatenate([outcome.popularity for outcome in next(iter(outcomes.values()))])
-    by_length = groups_of(lengths)
-    by_popularity = groups_of(popularity)
-    ndcg = {name: _in_groups(by_length, *_ndcg(each)) for name, each in outcomes.items()}
-    found = {name: _in_groups(by_popularity, *_found(each)) for name, each in outcomes.items()}
+    every = {name: _joined(each) for name, each in outcomes.items()}
+    lengths, popularity, *_ = next(iter(every.values()))
+    by_length, by_popularity = groups_of(lengths), groups_of(popularity)
+    ndcg = {titles[name]: _means(by_length, *sums) for name, (_, _, sums, _) in every.items()}
+    share = {titles[name]: _means(by_popularity, found) for name, (_, _, _, found) in every.items()}
+    listed = "held-out titles, by how many training users have them on their lists"
     return {
         "ndcg-lift.svg": _ndcg_and_lift(table),
         "coverage.svg": _coverage(table),
-        "list-length.svg": _lines(
-            ndcg, titles, names_of(lengths, by_length), "entries on the list that is given", "NDCG@10"
-        ),
-        "popularity.svg": _lines(
-            found,
-            titles,
-            names_of(popularity, by_popularity),
-            "held-out titles, by how many training users have them on their lists",
-            "share found among the first 20",
-        ),
+        "list-length.svg": _lines(ndcg, names_of(lengths, by_length), "entries on the list that is given", "NDCG@10"),
+        "popularity.svg": _lines(share, names_of(popularity, by_popularity), listed, "share found among the first 20"),
     }
 
 
@@ -74,66 +58,49 @@ def names_of(values: Int64s, groups: Int64s) -> list[str]:
     return names
 
 
-def _ndcg(outcomes: Sequence[Outcome]) -> tuple[Float64s, Float64s]:
-    sums = [outcome.sums["ndcg"] for outcome in outcomes]
-    return np.concatenate([one.total for one in sums]), np.concatenate([one.weight for one in sums])
+def _joined(outcomes: Sequence[Outcome]) -> tuple[Int64s, Int64s, Sums, Float64s]:
+    """Lengths, popularity, sums of NDCG and what was found, of all salts."""
+    each = [(one.lengths, one.popularity, *one.sums["ndcg"], one.found) for one in outcomes]
+    lengths, popularity, total, weight, found = map(np.concatenate, zip(*each, strict=True))
+    return lengths, popularity, Sums(total, weight), found.astype(np.float64)
 
 
-def _found(outcomes: Sequence[Outcome]) -> tuple[Float64s, Float64s]:
-    found = np.concatenate([outcome.found for outcome in outcomes]).astype(np.float64)
-    return found, np.ones_like(found)
-
-
-def _in_groups(groups: Int64s, total: Float64s, weight: Float64s) -> Float64s:
+def _means(groups: Int64s, total: Float64s, weight: Float64s | None = None) -> Float64s:
     return np.asarray(np.bincount(groups, total) / np.bincount(groups, weight))
 
 
 def _ndcg_and_lift(table: pd.DataFrame) -> bytes:
-    with _style():
-        figure, panel = _panel()
-        for n, row in enumerate(table.to_dict("records")):
-            if np.isnan(row["lift"]):
-                continue
-            spans = [
-                np.nan_to_num([[row[name] - row[f"{name}_low"]], [row[f"{name}_high"] - row[name]]]).clip(min=0)
-                for name in ("lift", "ndcg")
-            ]
-            panel.errorbar(
-                row["lift"], row["ndcg"], xerr=spans[0], yerr=spans[1], label=row["title"], **_look(n, row["method"])
-            )
-        panel.set_xlabel("lift: how far hits were rated above the user's own mean, score points")
-        panel.set_ylabel("NDCG@10")
-        return _svg(figure, panel)
+    figure, panel = _panel()
+    for n, row in enumerate(table.to_dict("records")):
+        if np.isnan(row["lift"]):
+            continue
+        across, up = (
+            np.nan_to_num([[row[name] - row[f"{name}_low"]], [row[f"{name}_high"] - row[name]]]).clip(min=0)
+            for name in ("lift", "ndcg")
+        )
+        panel.errorbar(row["lift"], row["ndcg"], up, across, label=row["title"], **_look(n, row["title"]))
+    panel.set(xlabel="lift: how far hits were rated above the user's own mean, score points", ylabel="NDCG@10")
+    return _with_legend(figure, panel)
 
 
 def _coverage(table: pd.DataFrame) -> bytes:
-    with _style():
-        figure, panel = _panel()
-        positions = np.arange(len(table))[::-1]
-        colours = [_look(n, name)["color"] for n, name in enumerate(table["method"])]
-        bars = panel.barh(positions, table["items"], color=colours)
-        panel.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=8)
-        panel.set_yticks(positions, table["title"].tolist())
-        panel.set_xlabel("different titles in all top tens")
-        panel.margins(x=0.1)
-        return _svg(figure, None)
+    figure, panel = _panel()
+    colours = [_look(n, title)["color"] for n, title in enumerate(table["title"])]
+    bars = panel.barh(np.arange(len(table))[::-1], table["items"], color=colours)
+    panel.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=8)
+    panel.set_yticks(np.arange(len(table))[::-1], table["title"].tolist())
+    panel.set_xlabel("different titles in all top tens")
+    panel.margins(x=0.1)
+    return svg(figure)
 
 
-def _lines(
-    values: Mapping[str, Float64s], titles: Mapping[str, str], groups: list[str], x_name: str, y_name: str
-) -> bytes:
-    with _style():
-        figure, panel = _panel()
-        for n, (name, heights) in enumerate(values.items()):
-            panel.plot(groups, heights, label=titles[name], linestyle="-", **_look(n, name))
-        panel.set_xlabel(x_name)
-        panel.set_ylabel(y_name)
-        panel.set_ylim(bottom=0)
-        return _svg(figure, panel)
-
-
-def _style() -> AbstractContextManager[None]:
-    return rc_context({"svg.hashsalt": "hakken", "svg.fonttype": "none"})
+def _lines(values: Mapping[str, Float64s], groups: list[str], x_name: str, y_name: str) -> bytes:
+    figure, panel = _panel()
+    for n, (title, heights) in enumerate(values.items()):
+        panel.plot(groups, heights, label=title, linestyle="-", **_look(n, title))
+    panel.set(xlabel=x_name, ylabel=y_name)
+    panel.set_ylim(bottom=0)
+    return _with_legend(figure, panel)
 
 
 def _panel() -> tuple[Figure, Axes]:
@@ -144,16 +111,13 @@ def _panel() -> tuple[Figure, Axes]:
     return figure, panel
 
 
-def _look(n: int, name: str) -> dict[str, Any]:
+def _look(n: int, title: str) -> dict[str, Any]:
     """Colour and marker of the n-th method; Hakken is highlighted."""
-    if name == HIGHLIGHT:
+    if title == HIGHLIGHT:
         return {"color": "#c44e52", "marker": "*", "markersize": 13, "linewidth": 2.4, "zorder": 5}
     return {"color": COLOURS[n % len(COLOURS)], "marker": MARKS[n % len(MARKS)], "markersize": 6, "linewidth": 1.2}
 
 
-def _svg(figure: Figure, legend_of: Axes | None) -> bytes:
-    if legend_of is not None:
-        figure.legend(*legend_of.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
-    drawn = BytesIO()
-    figure.savefig(drawn, format="svg", metadata={"Date": None})
-    return drawn.getvalue()
+def _with_legend(figure: Figure, panel: Axes) -> bytes:
+    figure.legend(*panel.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+    return svg(figure)

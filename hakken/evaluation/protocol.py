@@ -12,7 +12,7 @@ Nothing is drawn at random, so every program that follows the protocol has the s
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import compress
 from typing import NamedTuple
@@ -68,10 +68,10 @@ class Split:
         """Number of anime in the training table, which are ranked."""
         return len(self.training.anime_ids)
 
-    def items_of(self, anime_ids: list[int]) -> Int64s:
-        """Training items of some anime, without those that have none, in the order given; int64."""
+    def items_of(self, ratings: Iterable[Rating]) -> Int64s:
+        """Training items of some entries, without those that have none, in the order given; int64."""
         known = self.training.anime_ids
-        wanted = np.array(anime_ids, dtype=np.int64)
+        wanted = np.array([rating.anime_id for rating in ratings], dtype=np.int64)
         items: Int64s = np.searchsorted(known, wanted).clip(max=len(known) - 1)
         return np.asarray(items[known[items] == wanted])
 

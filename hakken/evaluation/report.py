@@ -91,8 +91,7 @@ def page(evaluation: Evaluation) -> str:
 def markdown(table: pd.DataFrame) -> str:
     """Write the table as Markdown; a metric that no method has is left out, one that some lack is a dash.
 
-    Args:
-        table: the table of `result_table.tabulate`, or read from a `table.csv`.
+    The table may have been read from a `table.csv`.
     """
     columns: list[tuple[str, Callable[[Row], str]]] = [("method", _name)]
     for measure in MEASURES:

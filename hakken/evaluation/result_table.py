@@ -32,11 +32,6 @@ def tabulate(
 ) -> pd.DataFrame:
     """One row for each method.
 
-    Args:
-        outcomes: name of a method → its outcomes, one for each salt.
-        methods: name of a method → the method.
-        n_resamples: resamples of the bootstrap.
-
     Returns:
         Columns: `method`, `title`; `folds_in`, whether it can answer for someone who was not in training; for each of
         `MEASURES` its value, and with `_low` and `_high` the ends of its interval, empty where it was not measured;
@@ -60,12 +55,8 @@ def tabulate(
 def figure_of(measure: Measure, outcomes: Sequence[Outcome], n_resamples: int) -> Figure:
     """Mean of a metric over the salts, with the percentile interval of a bootstrap over people.
 
-    Someone who is a test user under several salts is resampled with all of their lists, which are not independent.
-
-    Args:
-        measure: the metric.
-        outcomes: outcomes of one method, one for each salt.
-        n_resamples: number of resamples; 0 leaves the interval out.
+    Someone who is a test user under several salts is resampled with all of their lists, which are not independent. 0
+    resamples leave the interval out.
     """
     found = [outcome.sums.get(measure.name) for outcome in outcomes]
     sums = [one for one in found if one is not None]

@@ -345,11 +345,6 @@ def index_type(n_items: int) -> str:
     return "uint16" if n_items <= QUANTA + 1 else "int32"
 
 
-def support_type(most_raters: int) -> str:
-    """The smallest type that holds any n_ij, given how many raters the most rated item has."""
-    return "uint16" if most_raters <= QUANTA else "int32"
-
-
 def _as_in_schema_3(artefact: Artefact) -> dict[str, Array]:
     """The arrays that schema 3 lacks, such that its models are served as before: without attributes."""
     watchers = _map(artefact.path("watchers.npy"))

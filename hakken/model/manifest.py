@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from hakken.about import about
 from hakken.data_time import first_moment
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew
 from hakken.ratings import MAX_SCORE
@@ -53,12 +54,12 @@ class FileEntry(msgspec.Struct, frozen=True):
 class Sizes(msgspec.Struct, frozen=True):
     """Sizes of the training data and of the artefact."""
 
-    users: Annotated[Count, Meta(description="Users with at least one scored entry.")]
-    items: Annotated[Count, Meta(description="Anime with any entry, scored or not.")]
-    entries: Annotated[Count, Meta(description="Rows of the table that were kept, scored or not.")]
-    scored: Annotated[Count, Meta(description="Rows with a score.")]
-    neighbours: Annotated[Count, Meta(description="Stored similarities.")]
-    preferences: Annotated[Count, Meta(description="Stored preference weights.")]
+    users: Annotated[Count, about("Users with at least one scored entry.")]
+    items: Annotated[Count, about("Anime with any entry, scored or not.")]
+    entries: Annotated[Count, about("Rows of the table that were kept, scored or not.")]
+    scored: Annotated[Count, about("Rows with a score.")]
+    neighbours: Annotated[Count, about("Stored similarities.")]
+    preferences: Annotated[Count, about("Stored preference weights.")]
 
 
 N_QUANTILES = 21
@@ -81,140 +82,115 @@ class People(msgspec.Struct, frozen=True):
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Hyper-parameters; the defaults are, rounded, what tuning found on 494,301 ratings: see docs/tuning."""
 
-    reg_u: Annotated[Regulariser, Meta(description="Regulariser of the user biases.")] = 0.7
-    reg_i: Annotated[Regulariser, Meta(description="Regulariser of the item biases.")] = 1.6
-    n_epochs: Annotated[Positive, Meta(description="Rounds of alternating least squares for the biases.")] = 10
-    shrinkage: Annotated[Regulariser, Meta(description="λ in (n_ij − 1) / (n_ij − 1 + λ).")] = 100.0
-    min_support: Annotated[
-        Positive, Meta(description="Pairs of items rated by fewer users than this get similarity 0.")
-    ] = 1
-    k_stored: Annotated[Positive, Meta(description="Neighbours kept per item.")] = 200
+    reg_u: Annotated[Regulariser, about("Regulariser of the user biases.")] = 0.7
+    reg_i: Annotated[Regulariser, about("Regulariser of the item biases.")] = 1.6
+    n_epochs: Annotated[Positive, about("Rounds of alternating least squares for the biases.")] = 10
+    shrinkage: Annotated[Regulariser, about("λ in (n_ij − 1) / (n_ij − 1 + λ).")] = 100.0
+    min_support: Annotated[Positive, about("Pairs of items rated by fewer users than this get similarity 0.")] = 1
+    k_stored: Annotated[Positive, about("Neighbours kept per item.")] = 200
     min_similarity: Annotated[
         float,
         Meta(ge=0, le=1),
-        Meta(
-            description="Neighbours that are less similar are kept only where they are among an item's 20 nearest, "
-            "since with amplification others have no weight."
+        about(
+            "Neighbours that are less similar are kept only where they are among an item's 20 nearest, since with "
+            "amplification others have no weight."
         ),
     ] = 0.1
     pref_stored: Annotated[
-        Positive,
-        Meta(description="Preference weights kept per item, at most; an item that few people watched keeps fewer."),
+        Positive, about("Preference weights kept per item, at most; an item that few people watched keeps fewer.")
     ] = 200
-    k: Annotated[Positive, Meta(description="Neighbours used for a prediction, at most.")] = 24
+    k: Annotated[Positive, about("Neighbours used for a prediction, at most.")] = 24
     amplification: Annotated[
         float,
         Meta(gt=0, le=10),
-        Meta(
-            description="Exponent on a similarity when neighbours are weighted; above 1, the most similar weigh more."
-        ),
+        about("Exponent on a similarity when neighbours are weighted; above 1, the most similar weigh more."),
     ] = 2.8
     prior: Annotated[
-        Regulariser,
-        Meta(description="Added to the sum of the weights, so that few or weak neighbours move a prediction less."),
+        Regulariser, about("Added to the sum of the weights, so that few or weak neighbours move a prediction less.")
     ] = 0.02
     trust: Annotated[
-        float,
-        Meta(ge=0, le=1),
-        Meta(description="Exponent by which neighbours weigh more for someone with a longer list."),
+        float, Meta(ge=0, le=1), about("Exponent by which neighbours weigh more for someone with a longer list.")
     ] = 0.04
     min_raters: Annotated[
-        Positive,
-        Meta(description="Titles that fewer training users scored are left out of the order by predicted rating."),
+        Positive, about("Titles that fewer training users scored are left out of the order by predicted rating.")
     ] = 50
     liking: Annotated[
         float,
         Meta(ge=0, le=10),
-        Meta(
-            description="How much more an entry counts for each score point above its user's mean; see "
-            "hakken.model.preference."
-        ),
+        about("How much more an entry counts for each score point above its user's mean; see hakken.model.preference."),
     ] = 0.15
-    unscored: Annotated[float, Meta(ge=0, le=10), Meta(description="How much an entry without a score counts.")] = 0.5
+    unscored: Annotated[float, Meta(ge=0, le=10), about("How much an entry without a score counts.")] = 0.5
     unknown: Annotated[
         float,
         Meta(ge=0, le=10),
-        Meta(
-            description="How much an entry without a score counts of which nobody knows whether it was watched or "
-            "planned."
-        ),
+        about("How much an entry without a score counts of which nobody knows whether it was watched or planned."),
     ] = 0.4
-    planned: Annotated[float, Meta(ge=0, le=10), Meta(description="How much a planned entry counts.")] = 0.45
+    planned: Annotated[float, Meta(ge=0, le=10), about("How much a planned entry counts.")] = 0.45
     activity: Annotated[
         float,
         Meta(ge=0, le=1),
-        Meta(
-            description="Exponent by which the entries of people with long lists count less when preference weights "
-            "are learnt."
-        ),
+        about("Exponent by which the entries of people with long lists count less when preference weights are learnt."),
     ] = 0.15
-    pref_reg: Annotated[float, Meta(gt=0, le=1e9), Meta(description="λ of the preference weights.")] = 140.0
+    pref_reg: Annotated[float, Meta(gt=0, le=1e9), about("λ of the preference weights.")] = 140.0
     dropout: Annotated[
         float,
         Meta(ge=0, le=0.99),
-        Meta(description="Share of entries that training of the preference weights does without, on average."),
+        about("Share of entries that training of the preference weights does without, on average."),
     ] = 0.13
     min_watchers: Annotated[
-        Positive, Meta(description="Titles that fewer training users have on their lists get no preference weights.")
+        Positive, about("Titles that fewer training users have on their lists get no preference weights.")
     ] = 5
     late: Annotated[
         Regulariser,
-        Meta(
-            description="Number of people who could have watched a title at which its preference weights are doubled, "
-            "since few people make them too small; see docs/time.md."
+        about(
+            "Number of people who could have watched a title at which its preference weights are doubled, since few "
+            "people make them too small; see docs/time.md."
         ),
     ] = 160.0
     attribute_reg: Annotated[
         float,
         Meta(gt=0, le=1e9),
-        Meta(description="λ of the regression of preference weights on attributes; see hakken.training.attributes."),
+        about("λ of the regression of preference weights on attributes; see hakken.training.attributes."),
     ] = 10_000.0
     attribute_support: Annotated[
         float,
         Meta(gt=0, le=1e9),
-        Meta(description="Number of watchers of a title at which its own weights and its attributes' weigh the same."),
+        about("Number of watchers of a title at which its own weights and its attributes' weigh the same."),
     ] = 5.0
     novelty: Annotated[
-        float, Meta(ge=0, le=2), Meta(description="Exponent by which the match of a widely watched title is lowered.")
+        float, Meta(ge=0, le=2), about("Exponent by which the match of a widely watched title is lowered.")
     ] = 0.08
     pull: Annotated[
         float,
         Meta(ge=0, le=2),
-        Meta(description="How much each score point of a predicted rating above the baseline raises the match."),
+        about("How much each score point of a predicted rating above the baseline raises the match."),
     ] = 0.23
     quality: Annotated[
-        float, Meta(ge=0, le=2), Meta(description="How much each score point of an anime's own bias raises the match.")
+        float, Meta(ge=0, le=2), about("How much each score point of an anime's own bias raises the match.")
     ] = 0.09
     skipped: Annotated[
         float,
         Meta(gt=0, le=10),
-        Meta(description="Factor on the match of an entry of a series of which the visitor has seen a later one."),
+        about("Factor on the match of an entry of a series of which the visitor has seen a later one."),
     ] = 1.4
     ahead: Annotated[
         float,
         Meta(gt=0, le=10),
-        Meta(
-            description="Factor on the match of what is not the entry point of a series of which the visitor has seen "
-            "nothing."
-        ),
+        about("Factor on the match of what is not the entry point of a series of which the visitor has seen nothing."),
     ] = 0.68
     everyone: Annotated[
-        float,
-        Meta(ge=0, le=10),
-        Meta(description="What is added to the preference for a title that everyone has on their list."),
+        float, Meta(ge=0, le=10), about("What is added to the preference for a title that everyone has on their list.")
     ] = 0.03
     implicit_slope: Annotated[
-        float, Meta(ge=0, le=5), Meta(description="Score points that a preference of 1 adds to a predicted rating.")
+        float, Meta(ge=0, le=5), about("Score points that a preference of 1 adds to a predicted rating.")
     ] = 0.35
     implicit_offset: Annotated[
-        float, Meta(ge=-5, le=5), Meta(description="Score points that a preference of 0 adds to it.")
+        float, Meta(ge=-5, le=5), about("Score points that a preference of 0 adds to it.")
     ] = -0.15
     implicit_length: Annotated[
         float,
         Meta(ge=0, le=1),
-        Meta(
-            description="Score points by which the rating falls when a list grows e-fold, as preferences grow with it."
-        ),
+        about("Score points by which the rating falls when a list grows e-fold, as preferences grow with it."),
     ] = 0.057
 
 

@@ -45,10 +45,10 @@ def with_series(catalogue: Catalogue, relations: Iterable[Relation] = ()) -> Cat
 def _grouped(anime: Mapping[int, Anime], known: Collection[Relation]) -> Iterable[Anime]:
     parsed = {anime_id: AnimeTitles.of(its) for anime_id, its in anime.items()}
     titles = {anime_id: one.titles[0] for anime_id, one in parsed.items()}
-    found = find_groups(anime, titles, known, title_links(parsed.values()))
+    certain, series_of, story_of, universe_of = find_groups(anime, titles, known, title_links(parsed.values()))
     told = EntryRelations.of(known, anime)
     result: dict[int, Anime] = {}
-    for members in _members(found.series):
+    for members in _members(series_of):
         main, kinds = order_entries([anime[one] for one in members], titles, told)
         series, parts = (main[0], {one: part for part, one in enumerate(main, 1)}) if len(members) > 1 else (None, {})
         for one in members:
@@ -57,11 +57,11 @@ def _grouped(anime: Mapping[int, Anime], known: Collection[Relation]) -> Iterabl
                 series=series,
                 part=parts.get(one),
                 kind=kinds[one],
-                probable=found.certain[one] != found.certain[main[0]],
+                probable=certain[one] != certain[main[0]],
                 story=None,
                 universe=None,
             )
-    for name, group_of in (("story", found.story), ("universe", found.universe)):
+    for name, group_of in (("story", story_of), ("universe", universe_of)):
         for members in _members(group_of):
             begins = {result[one].series or one for one in members}
             if len(begins) > 1:

@@ -42,14 +42,10 @@ class DisjointSets:
         return one
 
     def separate(self, one: int, other: int) -> None:
-        """Record that two sets must stay separate."""
-        self._separate[self.root(one)].add(other)
-        self._separate[self.root(other)].add(one)
-
-    def separate_unless_joined(self, one: int, other: int) -> None:
-        """Record the same of two sets that are not one already."""
+        """Record that two sets, if they are not one already, must stay separate."""
         if self.root(one) != self.root(other):
-            self.separate(one, other)
+            self._separate[self.root(one)].add(other)
+            self._separate[self.root(other)].add(one)
 
     def are_separate(self, one: int, other: int) -> bool:
         """Whether two sets must stay separate."""

@@ -14,7 +14,6 @@ The thresholds were tuned on well-known series of 2000 to 2026 (`tests/unit/seri
 """
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
 
 from hakken.catalogue import Anime
 from hakken.series.air_span import AirSpan, is_show
@@ -55,20 +54,8 @@ SHARED_TYPES = frozenset(("Special", "TV Special", "Music", "CM", "PV"))
 """Types of anime that may belong to two universes."""
 
 
-class Groups(NamedTuple):
-    """The groups of each anime, each by the id of a representative member.
-
-    Attributes:
-        certain: the part of its series that certainly belongs together.
-        series: its series.
-        story: its story.
-        universe: its universe.
-    """
-
-    certain: Mapping[int, int]
-    series: Mapping[int, int]
-    story: Mapping[int, int]
-    universe: Mapping[int, int]
+Groups = Mapping[int, int]
+"""The group of each anime, by the id of a representative member."""
 
 
 def find_groups(
@@ -76,7 +63,7 @@ def find_groups(
     titles: Mapping[int, ParsedTitle],
     relations: Collection[Relation],
     links: Mapping[Pair, Closeness],
-) -> Groups:
+) -> tuple[Groups, Groups, Groups, Groups]:
     """Group anime.
 
     Args:
@@ -84,6 +71,9 @@ def find_groups(
         titles: their parsed titles.
         relations: in any order; may name anime that are not in `anime`, through which others are connected.
         links: by their titles.
+
+    Returns:
+        The part of its series that certainly belongs together, the series, the story and the universe of each.
     """
     grouping = _Grouping(anime, titles, relations, links)
     spans = grouping.join_by_relations()
@@ -99,7 +89,7 @@ def find_groups(
     grouping.join_stories(wider)
     story = wider.roots(anime)
     grouping.join_universes(wider)
-    return Groups(certain, series, story, wider.roots(anime))
+    return certain, series, story, wider.roots(anime)
 
 
 class _Grouping:
@@ -136,9 +126,9 @@ class _Grouping:
             if self._is_sure(one) or (self._is_likely(one) and self._allows(*one.pair)):
                 series.join(*one.pair)
             elif one.word in IN_ORDER and self._are_shows(*one.pair):
-                series.separate_unless_joined(*one.pair)
+                series.separate(*one.pair)
         for pair in filter(self._is_remade, self._links):
-            series.separate_unless_joined(*pair)
+            series.separate(*pair)
         related = {anime_id for one in self._relations for anime_id in one.pair}
         sequels = (one for one in self._relations if one.word in IN_ORDER and self._is_sure(one))
         ordered = {anime_id for one in sequels for anime_id in one.pair}

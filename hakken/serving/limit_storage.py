@@ -5,10 +5,13 @@ from typing import Any
 from hakken.config import Settings, variable_names
 from hakken.errors import ConfigError
 
-STORAGE_OPTIONS: dict[str, dict[str, Any]] = {
-    scheme: {"socket_connect_timeout": 0.3, "socket_timeout": 0.3} for scheme in ("redis", "rediss", "redis+unix")
-}
-"""Options by the scheme of the storage's address; short timeouts, since visitors wait for it."""
+TIMEOUT = 0.3
+"""Seconds; visitors wait for the storage."""
+
+
+def storage_options(url: str) -> dict[str, Any]:
+    """Options for the storage at an address."""
+    return {"socket_connect_timeout": TIMEOUT, "socket_timeout": TIMEOUT} if url.startswith("redis") else {}
 
 
 def check_limit_storage(settings: Settings) -> None:
@@ -20,13 +23,13 @@ def check_limit_storage(settings: Settings) -> None:
     from limits.errors import ConfigurationError  # noqa: PLC0415  # only needed here
     from limits.storage import storage_from_string  # noqa: PLC0415  # the same
 
-    scheme = settings.limits_url.partition(":")[0]
-    if scheme == "memory":  # opening it would start a thread
+    url = settings.limits_url
+    if url.startswith("memory:"):  # opening it would start a thread
         return
     try:
-        storage_from_string(settings.limits_url, **STORAGE_OPTIONS.get(scheme, {}))
+        storage_from_string(url, **storage_options(url))
     except (ConfigurationError, ValueError) as error:
         raise ConfigError(
-            f"The setting {variable_names()['limits_url']} can't be used: nothing is known of {scheme}://, "
-            "or what it needs is not installed."
+            f"The setting {variable_names()['limits_url']} can't be used: nothing is known of "
+            f"{url.partition(':')[0]}://, or what it needs is not installed."
         ) from error

@@ -9,21 +9,21 @@ import re
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import structlog
 from gunicorn.glogging import Logger
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
-LineFormat = Literal["auto", "json", "text"]
-
 FIELDS = ("route", "method", "status", "ms")
 """Fields of a request that a line may hold beside its event."""
-
 _INVALID = "Invalid request"
 """The beginning of gunicorn's messages that go on with an address and a quotation."""
 _ROOT = Path(__file__).parent.parent.parent
+_MAX_CAUSES = 5
+_MAX_FRAMES = 12
+"""Of one error, the innermost."""
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -54,7 +54,7 @@ def configuration(form: str = "auto", level: str = "info") -> dict[str, Any]:
     """The configuration for `logging.config.dictConfig`, and for gunicorn's `logconfig_dict`.
 
     Args:
-        form: of the lines, a `LineFormat`; anything else counts as `auto`.
+        form: of the lines, `json` or `text`; with anything else, a terminal decides.
         level: of Hakken's loggers, `warning` or `info`; anything else counts as `info`.
     """
     return {
@@ -72,7 +72,7 @@ def configuration(form: str = "auto", level: str = "info") -> dict[str, Any]:
 
 
 def formatter(form: str = "auto") -> logging.Formatter:
-    """The formatter of lines in a `LineFormat`."""
+    """The formatter of lines, see `configuration`."""
     readable = form == "text" or (form != "json" and sys.stderr.isatty())
     last: Processor = structlog.dev.ConsoleRenderer() if readable else _as_json
     return structlog.stdlib.ProcessorFormatter(
@@ -98,28 +98,17 @@ def _without_messages(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     error = info[1] if isinstance(info, tuple) else None
     chain: list[str] = []
     while error is not None and len(chain) < _MAX_CAUSES:
-        chain.append(_type_and_frames(error))
+        frames = traceback.extract_tb(error.__traceback__)[-_MAX_FRAMES:]
+        places = ", ".join(f"{_short(Path(one.filename))}:{one.lineno} {one.name}" for one in reversed(frames))
+        chain.append(f"{type(error).__name__} at {places}" if places else type(error).__name__)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if chain:
         event["error"] = " < ".join(chain)
     return event
 
 
-_MAX_CAUSES = 5
-_MAX_FRAMES = 12
-"""Of one error, the innermost."""
-
-
-def _type_and_frames(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)[-_MAX_FRAMES:]
-    locations = [f"{_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in reversed(frames)]
-    return f"{type(error).__name__} at {', '.join(locations)}" if locations else type(error).__name__
-
-
-def _short(file: str) -> str:
+def _short(file: Path) -> str:
     """A file's path without the directory of the installation."""
-    path = Path(file)
-    inside = path.parts[path.parts.index("site-packages") + 1 :] if "site-packages" in path.parts else ()
-    if inside:
-        return "/".join(inside)
-    return str(path.relative_to(_ROOT)) if path.is_relative_to(_ROOT) else path.name
+    if "site-packages" in file.parts:
+        return "/".join(file.parts[file.parts.index("site-packages") + 1 :])
+    return str(file.relative_to(_ROOT)) if file.is_relative_to(_ROOT) else file.name

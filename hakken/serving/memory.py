@@ -1,16 +1,12 @@
-"""Memory that workers share, malloc and garbage collector settings, and the limit on open files."""
+"""glibc's malloc, and the limit on open files."""
 
 import ctypes
-import gc
 import resource
 from contextlib import suppress
-from importlib import import_module
 
 MAX_FILES = 8192
 OTHER_FILES = 300
 """Files that a worker has open beside its connections, at most: of its model, its threads, its requests to sites."""
-GC_THRESHOLD = 5000
-"""With Python's default, a page of twenty titles takes eight collections, a twelfth of its time."""
 M_ARENA_MAX = -8
 """A parameter of glibc's mallopt(3)."""
 
@@ -27,20 +23,6 @@ def room_for(connections: int) -> int:
     files = max(soft, min(hard, MAX_FILES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
     return max(1, min(connections, files - OTHER_FILES))
-
-
-def preload(name: str) -> None:
-    """Import a module in the process that starts the workers, so that they share its memory.
-
-    Garbage of the import is collected at once; a later collection in a worker would copy the shared pages.
-    """
-    import_module(name)
-    gc.collect()
-
-
-def collect_less_often() -> None:
-    """Collect garbage after more allocations than Python does: a page makes thousands of objects and few cycles."""
-    gc.set_threshold(GC_THRESHOLD)
 
 
 def use_one_malloc_arena() -> None:

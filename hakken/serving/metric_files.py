@@ -1,59 +1,58 @@
 """The directory of the workers' metric files, from which any worker can report the sums; one per start of gunicorn.
 
-prometheus_client keeps a file per worker there. The files of ended workers are merged into one: otherwise a server
-whose workers are renewed every hour would fill memory with them.
+prometheus_client keeps some files per worker there. They are named by the worker's slot: a worker that replaces another
+goes on with its counters, so neither sums decrease nor files pile up.
 """
 
 import fcntl
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-
-import filelock
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Names the directory to prometheus_client, which reads it when it is imported."""
+FILES = ("counter", "histogram", "gauge_livesum", "gauge_livemin")
+"""Of each worker."""
+FILE_BYTES = 2**18
+"""Twice what the largest takes, all of it written at once: a mapped page without room on the disk kills a worker."""
+LEAST_BYTES = 2**22
+"""Room that the directory must have."""
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108  # for a directory with a name of its own
 _PREFIX = "hakken-metrics-"
-_MIN_AGE = 10.0
-"""Seconds after which a directory that nobody has locked is a leftover."""
-_LOCK_TIMEOUT = 2.0
-"""Seconds to wait for whoever reads or merges; after that one sum may be wrong once."""
-_SUMMED = ("counter", "histogram")
-_ENDED = 0
-"""The process id of the merged file; no worker has it."""
 
 
-def make_directory() -> Path:
+def make_directory() -> None:
     """Make the directory of this start, in memory where possible, and name it to all workers.
 
     Raises:
-        OSError: it can't be made.
+        OSError: it can't be made, or has no room.
     """
     parent = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    _remove_leftovers(parent)
-    made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    fcntl.flock(os.open(made, os.O_RDONLY), fcntl.LOCK_EX)  # until the last of our processes has ended
-    os.environ[VARIABLE] = str(made)
-    return made
-
-
-def _remove_leftovers(parent: Path) -> None:
-    """Remove the directories of servers that were killed: nobody holds their lock."""
     for old in parent.glob(f"{_PREFIX}*"):
-        with suppress(OSError):  # another user's, or already gone
-            if time.time() - old.stat().st_ctime < _MIN_AGE:
-                continue  # perhaps about to be locked
-            handle = os.open(old, os.O_RDONLY)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(old, ignore_errors=True)
-            finally:
-                os.close(handle)
+        with suppress(OSError):  # another user's, already gone, or locked: its server runs
+            _lock(old)
+            shutil.rmtree(old)
+    made = Path(tempfile.mkdtemp(prefix=f"new-{_PREFIX}", dir=parent))
+    try:
+        with tempfile.TemporaryFile(dir=made) as file:
+            file.write(bytes(LEAST_BYTES))
+        _lock(made)
+        os.environ[VARIABLE] = str(made.rename(parent / made.name.removeprefix("new-")))
+    except OSError:
+        shutil.rmtree(made)
+        raise
+
+
+def _lock(path: Path) -> None:
+    """Lock a directory until the last process with this handle has ended, or raise OSError."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
 
 
 def directory() -> Path | None:
@@ -68,33 +67,33 @@ def remove_directory() -> None:
         shutil.rmtree(made, ignore_errors=True)
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Let nobody merge while the files are read: a worker's counts would be missing, or counted twice."""
-    try:
-        with filelock.FileLock(path / "lock").acquire(timeout=_LOCK_TIMEOUT):
-            yield
-    except filelock.Timeout:
-        yield
+def use_slot(slot: int) -> None:
+    """Have this process, a worker, count in a slot's files.
 
-
-def merge_ended_worker(pid: int) -> None:
-    """Add an ended worker's counts to those of all that ended before, and remove its files."""
-    from prometheus_client.mmap_dict import MmapedDict  # noqa: PLC0415  # must be imported after `make_directory`
-    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  # the same
-
-    path = directory()
-    if path is None or not path.is_dir():
+    Raises:
+        OSError: there is no room for them any more; it counts for itself.
+    """
+    made = directory()
+    if made is None:
         return
-    with locked(path):
-        mark_process_dead(pid, str(path))
-        for kind in _SUMMED:
-            ended = path / f"{kind}_{pid}.db"
-            if not ended.exists():
-                continue
-            counts = list(MmapedDict.read_all_values_from_file(str(ended)))
-            ended.unlink()
-            sums = MmapedDict(str(path / f"{kind}_{_ENDED}.db"))
-            for key, value, _, _ in counts:
-                sums.write_value(key, sums.read_value(key)[0] + value, 0.0)
-            sums.close()
+    from prometheus_client import values  # noqa: PLC0415  # must be imported after `make_directory`
+
+    try:
+        for path in (made / f"{name}_{slot}.db" for name in FILES):
+            if not path.exists():
+                unread = path.with_suffix(".new")  # which a worker that reports doesn't read
+                unread.write_bytes(bytes(FILE_BYTES))
+                unread.rename(path)
+    except OSError:
+        del os.environ[VARIABLE]
+        values.ValueClass = values.MutexValue
+        raise
+    values.ValueClass = values.MultiProcessValue(lambda: slot)
+
+
+def drop_gauges(slot: int) -> None:
+    """Remove the gauges of an ended worker; its counters stay."""
+    if made := directory():
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  # the same
+
+        mark_process_dead(slot, str(made))

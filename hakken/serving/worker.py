@@ -1,129 +1,140 @@
-"""A gthread worker with threads for refusing requests, and with deadlines for slow clients."""
+"""gunicorn's threaded worker, changed where it drops connections or lets one client keep all others waiting."""
 
+import errno
 import math
-import socket
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any
 
-from hakken.serving.graceful_stop import GracefulStopWorker
+from gunicorn import util
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
-SPARE_THREADS = 4
-"""Threads beside those that answer or wait for a slot: they refuse, serve files and answer health checks."""
+SPARE_THREADS = 36
+"""Threads beside those that answer: for requests that wait for a slot or are refused, files and health checks."""
 HEAD_SECONDS = 10.0
 """In which a request's line and headers must arrive."""
 DRAIN_SECONDS = 1.0
 """For the rest of a body that nobody read, if the connection is to be used again."""
-GRACE_SECONDS = 5.0
-"""After a request was cut off, for sending its response."""
-_CHECK_SECONDS = 0.5
+SEND_SECONDS = 5.0
+"""For sending a response, at least."""
+LINGER_SECONDS = 0.5
+"""In which a client may close its end."""
+YIELD_SECONDS = 0.0005
+"""In which another worker may accept a connection. A browser's or a proxy's connections come at once and stay open:
+otherwise one worker may get all of them."""
+NO_FILES_SECONDS = 0.1
+"""Between two tries to accept a connection where no file descriptor is left."""
 
 
-class Connection(Protocol):
-    """gunicorn's connection; with TLS, its socket is replaced when the first bytes are read."""
-
-    sock: socket.socket
-
-
-class TimedConnection:
-    """A connection and its deadline.
+class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's connection with a deadline for all reads of a request.
 
     Attributes:
-        connection: gunicorn's.
-        deadline: by the monotonic clock; then its reading side is shut down, and `GRACE_SECONDS` later both sides.
+        deadline: by the monotonic clock; then the request ends as if the client had hung up.
+        is_cut: whether that has happened: no further request can be read.
     """
 
-    def __init__(self, connection: Connection, seconds: float) -> None:
-        self.connection = connection
-        self.deadline = time.monotonic() + seconds
-        self._steps = [(GRACE_SECONDS, socket.SHUT_RDWR), (0.0, socket.SHUT_RD)]
+    deadline = math.inf
+    is_cut = False
 
-    def shut_down_if_due(self, now: float) -> None:
-        """Shut down what is due: a thread that reads or writes then sees a closed connection."""
-        while self._steps and now > self.deadline + self._steps[-1][0]:
-            _, how = self._steps.pop()
-            with suppress(OSError):
-                # Not TLS's own shutdown, which waits for the other end.
-                socket.socket.shutdown(self.connection.sock, how)
+    def init(self) -> None:
+        """Make the parser, whose reads end at the deadline. HTTP/2, which is off by default, has none."""
+        if not self.initialized:
+            super().init()
+            if not self.is_http2:
+                self._chunk, self.parser.unreader.chunk = self.parser.unreader.chunk, self._read
 
-
-class Watchdog:
-    """Shuts down connections after their deadline, from its own thread; nothing else ends a blocked read."""
-
-    def __init__(self) -> None:
-        self._connections: dict[int, TimedConnection] = {}
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Start the thread, after the fork: threads don't survive it."""
-        self._thread = threading.Thread(target=self._run, name="hakken-watchdog", daemon=True)
-        self._thread.start()
-
-    @contextmanager
-    def deadline(self, connection: Connection, seconds: float) -> Iterator[TimedConnection]:
-        """Give a connection so many seconds for what the block does with it."""
-        timed = TimedConnection(connection, seconds)
-        self._connections[id(timed)] = timed
+    def _read(self, size_hint: int | None = None) -> bytes:
         try:
-            yield timed
-        finally:
-            del self._connections[id(timed)]
+            self.sock.settimeout(max(self.deadline - time.monotonic(), 0.001))  # 0 would mean something else
+            found: bytes = self._chunk(size_hint)
+        except TimeoutError:
+            self.is_cut = True
+            found = b""
+        self.sock.settimeout(max(self.deadline - time.monotonic(), SEND_SECONDS))
+        return found
 
-    def check(self) -> None:
-        """Shut down the connections that are due."""
-        now = time.monotonic()
-        for timed in list(self._connections.values()):
-            timed.shut_down_if_due(now)
+    def close(self, graceful: bool = False) -> None:
+        """Close it if it is open, and, if graceful, wait for a moment until the client has done so."""
+        if self.sock.fileno() < 0:
+            return
+        if graceful:
+            self.sock.setblocking(True)
+            util.close_graceful(self.sock, timeout=LINGER_SECONDS)
+        else:
+            util.close(self.sock)
 
-    def _run(self) -> None:
-        while True:
-            time.sleep(_CHECK_SECONDS)
-            self.check()
 
-
-class Worker(GracefulStopWorker):
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     """Answers `threads` requests at once, with more threads for those that wait or are refused.
 
     In gthread itself, requests that find all threads busy wait in an unbounded queue.
 
     Attributes:
-        waiting: how many requests may wait for a slot.
-        seconds: in which a request must be read, answered and its response taken.
+        seconds: in which a request must be read and answered; taking the answer may last as long again.
     """
 
-    waiting = 32
     seconds = 30.0
 
-    def init_process(self) -> None:
-        """Start the watchdog, and serve."""
-        self.watchdog = Watchdog()
-        self.watchdog.start()
-        super().init_process()
-
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        """Threads, made when needed, for requests that are answered, wait or are refused."""
-        return ThreadPoolExecutor(max_workers=self.cfg.threads + self.waiting + SPARE_THREADS)
+        """Threads, made when needed."""
+        return ThreadPoolExecutor(max_workers=self.cfg.threads + SPARE_THREADS)
 
-    def handle(self, conn: Any) -> Any:  # noqa: ANN401  # gunicorn's own
-        """Read a request and answer it; its head has a short deadline, so that a silent client holds no thread."""
-        with self.watchdog.deadline(conn, HEAD_SECONDS) as timed:
-            conn.timed = timed
-            return super().handle(conn)
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Start or stop accepting. A worker that ends accepts what the kernel has queued, and closes the socket.
 
-    def handle_request(self, req: Any, conn: Any) -> Any:  # noqa: ANN401  # gunicorn's own
+        gunicorn leaves it open until all requests are answered; what was queued meanwhile would be reset.
+        """
+        super().set_accept_enabled(enabled)
+        while not self.alive and not enabled and self.sockets:
+            listener = self.sockets.pop()
+            before = -1
+            while self.nr_conns > before:
+                before = self.nr_conns
+                self.accept(listener)
+            listener.close()
+
+    def accept(self, listener: Any) -> None:  # noqa: ANN401  # gunicorn's own wrapper of a socket
+        """Accept a connection unless a less busy worker was faster, or no file descriptor is left.
+
+        gunicorn's worker ends for the lack of one, and drops its requests.
+        """
+        if self.nr_conns and self.alive:
+            time.sleep(YIELD_SECONDS)
+        try:
+            client, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            if error.errno not in {errno.EMFILE, errno.ENFILE}:
+                raise
+            self.log.warning("No file descriptors are left: new connections wait.")
+            time.sleep(NO_FILES_SECONDS)
+            return
+        self.nr_conns += 1
+        self.enqueue_req(Connection(self.cfg, client, address, listener.getsockname()))
+
+    def handle(self, conn: Connection) -> Any:  # noqa: ANN401  # gunicorn's own marks
+        """Read a request and answer it; runs in a thread of the pool, and closes the connection if it ends.
+
+        gunicorn waits for the client to close its end in the thread that accepts.
+        """
+        conn.deadline = time.monotonic() + HEAD_SECONDS
+        result = super().handle(conn)
+        if result is False:
+            conn.close(graceful=True)
+        return result
+
+    def handle_request(self, req: Any, conn: Connection) -> Any:  # noqa: ANN401  # gunicorn's own
         """Answer a request whose head is read; the rest has a longer deadline."""
-        conn.timed.deadline = time.monotonic() + self.seconds
-        return super().handle_request(req, conn)
+        conn.deadline = time.monotonic() + self.seconds
+        conn.sock.settimeout(self.seconds)
+        try:
+            return super().handle_request(req, conn)
+        except TimeoutError as error:  # the client doesn't take the response
+            raise StopIteration from error  # gunicorn closes the connection
 
-    def handle_http2(self, conn: Any) -> Any:  # noqa: ANN401  # gunicorn's own
-        """Set no deadline for a connection with many requests; HTTP/2 is off unless gunicorn is told otherwise."""
-        conn.timed.deadline = math.inf
-        return super().handle_http2(conn)
-
-    def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:  # noqa: ANN401  # gunicorn's own
+    def _keepalive_after(self, conn: Connection, keepalive: Any) -> bool:  # noqa: ANN401  # gunicorn's own
         """Keep a connection, unless an unread body doesn't end soon."""
-        conn.timed.deadline = time.monotonic() + DRAIN_SECONDS
-        return bool(super()._keepalive_after(conn, keepalive))
+        conn.deadline = time.monotonic() + DRAIN_SECONDS
+        return bool(super()._keepalive_after(conn, keepalive)) and not conn.is_cut

@@ -50,28 +50,19 @@ def judged_by_attributes(catalogue: Catalogue) -> Int32s:
         for related in one.relations or ()
         if related.likely and related.relation == RETOLD
     }
-    return np.array(
-        [
-            one.anime_id
-            for one in catalogue.values()
-            if one.genres
-            and not one.adult
-            and one.type not in NOT_SHOWS
-            and one.anime_id not in retellings
-            and not RETELLINGS & set(f"{one.title} {one.title_english or ''}".lower().replace(":", " ").split())
-        ],
-        dtype=np.int32,
-    )
+    chosen = [
+        one.anime_id
+        for one in catalogue.values()
+        if one.genres and not one.adult and one.type not in NOT_SHOWS and one.anime_id not in retellings
+        if not RETELLINGS & set(f"{one.title} {one.title_english or ''}".lower().replace(":", " ").split())
+    ]
+    return np.array(chosen, dtype=np.int32)
 
 
 def attributes_of(anime_ids: Int32s, catalogue: Catalogue, counted: Array, min_titles: int = MIN_TITLES) -> csr_array:
     """Collect the attributes of items, those that many of them have.
 
-    Args:
-        anime_ids: `(n_items,)`.
-        catalogue: their facts.
-        counted: `(n_items,)` bool, the items among which an attribute must be frequent.
-        min_titles: how many of those must have it, at least.
+    The attributes are those that at least `min_titles` of the items `counted`, `(n_items,)` bool, have.
 
     Returns:
         A, `(n_items, n_attributes)` float64 CSR, columns in the order of the attributes' names.
@@ -99,11 +90,7 @@ def _attributes(anime: Anime) -> Iterator[str]:
 
 
 def siblings_of(series: Int64s) -> csr_array:
-    """Titles of the same series: `(n_items, n_items)` CSR, 1/√m_i at j in row i, for m_i others in i's series.
-
-    Args:
-        series: `(n_items,)` id of each item's series.
-    """
+    """Titles of the same series: `(n_items, n_items)` CSR, 1/√m_i at j in row i, for m_i others in i's series."""
     n_items = len(series)
     series_of = np.unique(series, return_inverse=True)[1]
     members = csr_array((np.ones(n_items), (np.arange(n_items), series_of)), shape=(n_items, n_items))
@@ -119,11 +106,7 @@ def siblings_of(series: Int64s) -> csr_array:
 class AttributeFit:
     """Accumulates the sums of the regression, block by block of titles, and solves it.
 
-    Args:
-        attributes: A of the titles that have weights, `(n, n_attributes)`.
-        siblings: series of the same titles, see `siblings_of`.
-        watchers: `(n,)`.
-        popularity: `(n,)`, q_i.
+    All are of the titles that have weights: A, `(n, n_attributes)`, their `siblings_of`, n_i and q_i, `(n,)`.
     """
 
     def __init__(self, attributes: csr_array, siblings: csr_array, watchers: Int32s, popularity: Float32s) -> None:
@@ -167,13 +150,8 @@ class AttributeFit:
 def mixing(watchers: Int32s, popularity: Float32s, eligible: Array, support: float) -> tuple[Float64s, Float64s]:
     """Share of each item's own weights, s_i, and factor of those from attributes, (1 − s_i) q_i.
 
-    They are 1 and 0 if an item may not be recommended by attributes, or if the share of attributes is negligible.
-
-    Args:
-        watchers: `(n_items,)`, n_i.
-        popularity: `(n_items,)`, q_i.
-        eligible: `(n_items,)` bool, which may be recommended by their attributes.
-        support: `attribute_support`.
+    They are 1 and 0 if an item may not be recommended by attributes, or if the share of attributes is negligible. Items
+    may be recommended by attributes if they are `eligible`, `(n_items,)` bool.
 
     Returns:
         Two arrays, `(n_items,)` float64.
@@ -186,11 +164,7 @@ def mixing(watchers: Int32s, popularity: Float32s, eligible: Array, support: flo
 def packed(share: Float32s, attributes: csr_array, solved: Float32s, kept: Int64s) -> dict[str, Array]:
     """Pack V into 8 bits, each attribute's by its strongest, and leave out the attributes of items with share 0.
 
-    Args:
-        share: `(n_items,)`, see `mixing`.
-        attributes: A of all items.
-        solved: V, `(n_attributes, n_kept)`.
-        kept: `(n_kept,)` int64, the items that V's columns are.
+    V's columns are the items `kept`; `share` is that of `mixing`.
 
     Returns:
         The arrays `attr_*` of `hakken.model.arrays.Arrays`, by name.

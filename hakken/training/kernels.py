@@ -15,7 +15,7 @@ SUPPORT, PRODUCTS, SQUARES_I, SQUARES_J = range(4)
 """The four sums of a pair: n_ij, Σ x_ui x_uj, Σ x_ui², Σ x_uj² over the users who rated both, x being residuals."""
 N_SUMS = 4
 SUPPORT_BITS = 32
-"""Width of the support in a heap's label, see `labelled`."""
+"""A heap's label is a neighbour and the pair's support, `j · 2^32 + n_ij`, which has the order of `j`."""
 
 
 @njit(parallel=True, cache=True)
@@ -74,30 +74,36 @@ def pair_sums(
     user_indptr: Int64s,
     user_items: Array,
     residuals: Float64s,
+    only_later: bool,
 ) -> Array:
-    """The four sums of each of some items with every item, `(len(items), n_items, 4)`, from one part of the users."""
+    """The four sums of some items with every item, or later ones, `(len(items), n_items, 4)`, from a part of the users.
+
+    The sums with other items are 0.
+    """
     sums = np.zeros((len(items), len(item_indptr) - 1, N_SUMS))
     for block in prange(len(items)):
         i = items[block]
         for p in range(item_indptr[i], item_indptr[i + 1]):
             u = item_users[p]
-            x = residuals[item_positions[p]]
-            add_pair_sums(x, user_indptr[u], user_indptr[u + 1], user_items, residuals, sums[block])
+            here = item_positions[p]  # rows are sorted by item: later items follow
+            begin = here + 1 if only_later else user_indptr[u]
+            add_pair_sums(residuals[here], begin, user_indptr[u + 1], user_items, residuals, sums[block])
     return sums
+
+
+@njit(parallel=True, cache=True)
+def finish_similarities(sums: Array, shrinkage: float, min_support: int) -> Float64s:
+    """`finish_similarity` of `(n, n_items, 4)` sums, `(n, n_items)`."""
+    sims = np.empty(sums.shape[:2])
+    for block in prange(len(sums)):
+        for j in range(sums.shape[1]):
+            sims[block, j] = finish_similarity(sums[block, j], shrinkage, min_support)
+    return sims
 
 
 @njit(cache=True)
 def _is_better(sim: float, j: int, other_sim: float, other_j: int) -> bool:
     return sim > other_sim or (sim == other_sim and j < other_j)
-
-
-@njit(cache=True)
-def labelled(j: int, support: float) -> int:
-    """Encode a neighbour and the pair's n_ij as one integer, `j · 2^32 + n_ij`, which has the order of `j`.
-
-    Heaps then carry n_ij along without comparing or moving more numbers.
-    """
-    return (j << SUPPORT_BITS) + int(support)
 
 
 @njit(cache=True)
@@ -171,13 +177,11 @@ def find_neighbours(
                 if sums[j, PRODUCTS] > 0.0:
                     sim = finish_similarity(sums[j], shrinkage, min_support)
                     if sim > 0.0:
-                        support = sums[j, SUPPORT]
-                        heap_sizes[part, i] = offer(
-                            heap_sims[part, i], heap_labels[part, i], heap_sizes[part, i], sim, labelled(j, support)
-                        )
-                        heap_sizes[part, j] = offer(
-                            heap_sims[part, j], heap_labels[part, j], heap_sizes[part, j], sim, labelled(i, support)
-                        )
+                        for one, other in ((i, j), (j, i)):
+                            label = (other << SUPPORT_BITS) + int(sums[j, SUPPORT])
+                            size = heap_sizes[part, one]
+                            size = offer(heap_sims[part, one], heap_labels[part, one], size, sim, label)
+                            heap_sizes[part, one] = size
 
 
 @njit(parallel=True, cache=True)
@@ -194,24 +198,18 @@ def sort_neighbours(heap_sims: Array, heap_labels: Array, heap_sizes: Array) -> 
     sims = np.zeros((n_items, k_stored))
     support = np.zeros((n_items, k_stored), dtype=np.int32)
     for i in prange(n_items):
-        found = heap_sizes[:, i].sum()
-        negated = np.empty(found)
-        labels = np.empty(found, dtype=np.int64)
-        end = 0
+        negated, labels = np.empty(n_parts * k_stored), np.empty(n_parts * k_stored, dtype=np.int64)
+        found = 0
         for part in range(n_parts):
-            size = heap_sizes[part, i]
-            negated[end : end + size] = -heap_sims[part, i, :size]
-            labels[end : end + size] = heap_labels[part, i, :size]
-            end += size
-        by_item = np.argsort(labels)
-        negated, labels = negated[by_item], labels[by_item]
-        order = np.argsort(negated, kind="mergesort")  # stable: the lower j of equal ones stays first
-        count = min(found, k_stored)
-        counts[i] = count
-        for rank in range(count):
+            for n in range(heap_sizes[part, i]):
+                negated[found], labels[found] = -heap_sims[part, i, n], heap_labels[part, i, n]
+                found += 1
+        by_item = np.argsort(labels[:found])
+        order = by_item[np.argsort(negated[by_item], kind="mergesort")]  # the lower j of equal ones stays first
+        counts[i] = min(found, k_stored)
+        for rank in range(counts[i]):
             label = labels[order[rank]]
-            neighbours[i, rank] = label >> SUPPORT_BITS
-            support[i, rank] = label & (2**SUPPORT_BITS - 1)
+            neighbours[i, rank], support[i, rank] = label >> SUPPORT_BITS, label & (2**SUPPORT_BITS - 1)
             sims[i, rank] = -negated[order[rank]]
     return counts, neighbours, sims, support
 

@@ -18,13 +18,15 @@ from surprise import AlgoBase, Prediction, Trainset
 
 from hakken.model.arrays import Array, Float64s, Int64s
 from hakken.training.baselines import als_baselines
-from hakken.training.knn_kernels import all_similarities, interpolate
+from hakken.training.knn_kernels import interpolate
 from hakken.training.matrix import ScoreMatrix
+from hakken.training.similarities import all_similarities
 
 SIM_DEFAULTS = {"name": "pearson_baseline", "user_based": False, "shrinkage": 100, "min_support": 1}
 BSL_DEFAULTS = {"method": "als", "reg_u": 15, "reg_i": 10, "n_epochs": 10}
 ONLY = {"name": "pearson_baseline", "user_based": False, "method": "als"}
 """Options for which Surprise has more values, which are refused here."""
+WHOLE = {"k", "min_k", "min_support", "n_epochs"}
 UNKNOWN = -1
 """Inner index of a user or an item that is not in the trainset."""
 
@@ -66,14 +68,9 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         # Copies: AlgoBase modifies its dictionaries, and a search passes the same ones to all candidates.
         sim_options = _complete("sim_options", sim_options or {}, SIM_DEFAULTS)
         bsl_options = _complete("bsl_options", bsl_options or {}, BSL_DEFAULTS)
-        for name in ("min_support", "n_epochs"):
-            _require(name, (sim_options | bsl_options)[name], whole=True)
-        for name in ("shrinkage", "reg_u", "reg_i"):
-            _require(name, (sim_options | bsl_options)[name])
-        _require("k", k, whole=True)
-        _require("min_k", min_k, whole=True)
-        _require("prior", prior)
-        _require("amplification", amplification)
+        numbers = {"k": k, "min_k": min_k, "amplification": amplification, "prior": prior, **sim_options, **bsl_options}
+        for name in numbers.keys() - ONLY:
+            _require(name, numbers[name], whole=name in WHOLE)
         if amplification == 0:
             raise ValueError("amplification must be above 0: it is the exponent on a similarity.")
         super().__init__(sim_options=sim_options, bsl_options=bsl_options)
@@ -98,11 +95,7 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         return self
 
     def compute_baselines(self) -> tuple[Float64s, Float64s]:
-        """Estimate the biases, once for each `fit`.
-
-        Returns:
-            `bu` `(n_users,)` and `bi` `(n_items,)`, float64, by inner id, score points.
-        """
+        """Estimate `bu` `(n_users,)` and `bi` `(n_items,)`, float64, score points, once for each `fit`."""
         if self.bu is not None:
             return self.bu, self.bi
         if self.verbose:
@@ -114,11 +107,7 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         return self.bu, self.bi
 
     def compute_similarities(self) -> Float64s:
-        """Compute the similarities of all pairs of items, on all cores.
-
-        Returns:
-            `(n_items, n_items)` float64, symmetric, by inner id, in [-1, 1]; an item's with itself is 1.
-        """
+        """Compute `all_similarities`, by inner id, on all cores."""
         if self.verbose:
             print("Computing the pearson_baseline similarity matrix...")  # noqa: T201 - the same
         residuals = self._matrix.residuals(*self.compute_baselines())
@@ -129,11 +118,7 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         return sim
 
     def estimate(self, u: int, i: int) -> float | tuple[float, dict[str, int]]:
-        """Predict one rating; `AlgoBase.predict` calls this.
-
-        Args:
-            u: inner id of a user; AlgoBase passes a string for one that is not in the trainset.
-            i: the same for an item.
+        """Predict one rating; `AlgoBase.predict` calls this, with strings for ids that are not in the trainset.
 
         Returns:
             `r_hat` in score points, not clipped, with `actual_k`, the number of neighbours; for an unknown user or item
@@ -149,12 +134,7 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         return float(baseline + added[0]), {"actual_k": int(counts[0])}
 
     def test(self, testset: Sequence[tuple[Any, Any, float | None]], verbose: bool = False) -> list[Prediction]:
-        """Predict all ratings of a testset at once; each equals that of `predict` to the last bit.
-
-        Args:
-            testset: triples of a raw user id, a raw item id and a true rating.
-            verbose: whether to print each prediction.
-        """
+        """Predict all ratings of a testset, raw ids and true ratings, at once; each equals `predict` to the bit."""
         users = _inner_ids(self.trainset.to_inner_uid, [u for u, _, _ in testset])
         items = _inner_ids(self.trainset.to_inner_iid, [i for _, i, _ in testset])
         baseline = np.full(len(testset), self._matrix.mu)
@@ -194,7 +174,7 @@ def _complete(what: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) 
     return options
 
 
-def _require(name: str, value: object, *, whole: bool = False) -> None:
+def _require(name: str, value: object, *, whole: bool) -> None:
     """Refuse values that are not numbers (NumPy's are, booleans are not), below 0, or infinite."""
     number = math.nan
     if isinstance(value, int | np.integer) or (not whole and isinstance(value, float | np.floating)):
@@ -209,8 +189,7 @@ def _rows_of(trainset: Trainset) -> tuple[Int64s, Array, Float64s]:
     No object is created for each of its pairs.
 
     Returns:
-        `(n_users + 1,)` int64, where each user's entries begin; of each entry the item, `(n,)` uint32, and the rating,
-        `(n,)` float64, on the trainset's scale.
+        Where each user's entries begin; of each entry the item, `(n,)` uint32, and the rating, `(n,)` float64.
     """
     ratings = [trainset.ur.get(u, ()) for u in range(trainset.n_users)]
     indptr = np.zeros(len(ratings) + 1, dtype=np.int64)

@@ -55,15 +55,7 @@ class ScoreMatrix:
 
     @classmethod
     def of_entries(cls, users: Int32s, items: Array, scores: Array, n_users: int, n_items: int) -> "ScoreMatrix":
-        """Build the matrix of entries that are sorted by user, then item.
-
-        Args:
-            users: `(n,)` int32.
-            items: `(n,)`.
-            scores: `(n,)`.
-            n_users: number of users.
-            n_items: number of items.
-        """
+        """Build the matrix of entries that are sorted by user, then item."""
         items = items.astype(np.uint16 if n_items <= np.iinfo(np.uint16).max + 1 else np.uint32)
         positions = np.argsort(items, kind="stable").astype(np.uint32)
         return cls(

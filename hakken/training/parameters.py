@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import msgspec
+import pandas as pd
 
 from hakken.errors import ConfigError, TableError
 from hakken.files import written_whole
@@ -35,3 +36,8 @@ def write_whole(path: Path, content: bytes) -> None:
             file.write(content)
     except OSError as error:
         raise TableError(f"{path} can't be written: {error.strerror or error}.") from error
+
+
+def write_table(path: Path, table: pd.DataFrame, float_format: str | None = "%.6g") -> None:
+    """Write a table as CSV; raises as `write_whole`."""
+    write_whole(path, table.to_csv(index=False, float_format=float_format, lineterminator="\n").encode())

@@ -15,7 +15,7 @@ from hakken.catalogue import Catalogue
 from hakken.errors import ConfigError, StorageError
 from hakken.model.arrays import Array, Arrays, Float64s, Int32s
 from hakken.model.manifest import N_QUANTILES, Manifest, Parameters, People, Sizes
-from hakken.model.store import Artefact, replacing, write_manifest
+from hakken.model.store import Artefact, write_manifest
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.training.attributes import judged_by_attributes
 from hakken.training.baselines import als_baselines
@@ -47,11 +47,6 @@ def fit_scores(
 ) -> tuple[ScoreMatrix, Float64s, dict[str, Array]]:
     """Compute biases and similarities.
 
-    Args:
-        table: the ratings.
-        parameters: hyper-parameters.
-        progress: receives each stage.
-
     Returns:
         The scored entries; `b_u`, `(n_users,)` float64, score points; and, by name, the arrays `b_i`, `raters` and
         `sim_*` of `hakken.model.arrays.Arrays`.
@@ -62,15 +57,7 @@ def fit_scores(
     with progress.stage("sorting"):
         matrix = ScoreMatrix.of(table)
     b_u, b_i = als_baselines(matrix, parameters.reg_u, parameters.reg_i, parameters.n_epochs, progress)
-    neighbours = pearson_baseline(
-        matrix,
-        matrix.residuals(b_u, b_i),
-        shrinkage=parameters.shrinkage,
-        min_support=parameters.min_support,
-        k_stored=parameters.k_stored,
-        min_similarity=parameters.min_similarity,
-        progress=progress,
-    )
+    neighbours = pearson_baseline(matrix, matrix.residuals(b_u, b_i), parameters, progress)
     return matrix, b_u, {"b_i": b_i, "raters": matrix.raters, **quantise(neighbours, int(matrix.raters.max()))}
 
 
@@ -83,12 +70,8 @@ def fit(
 ) -> Fitted:
     """Compute biases, similarities and preference weights.
 
-    Args:
-        table: the ratings.
-        parameters: hyper-parameters.
-        titles: facts of the anime; titles that may be recommended by their attributes get a row too.
-        progress: receives each stage.
-        data_time: data time, see `hakken.data_time`, if the table has none; None if it is unknown.
+    Titles of the catalogue that may be recommended by their attributes get a row too. `data_time`, see
+    `hakken.data_time`, counts if the table has none.
 
     Raises:
         TableError: no entry of the table has a score.
@@ -122,9 +105,7 @@ def fit(
 def people_of(matrix: ScoreMatrix, b_u: Float64s) -> People:
     """Summarise how the training users score, for comparison with a visitor.
 
-    Args:
-        matrix: the scored entries.
-        b_u: `(n_users,)` user biases, score points; users without a score, whose bias is 0 by definition, are left out.
+    Users without a score, whose bias is 0 by definition, are left out of `b_u`, `(n_users,)`, score points.
     """
     counts = np.bincount(matrix.user_scores, minlength=MAX_SCORE + 1)[MIN_SCORE:]
     quantiles = np.quantile(b_u[np.diff(matrix.user_indptr) > 0], np.linspace(0.0, 1.0, N_QUANTILES))
@@ -136,11 +117,7 @@ def with_preference_weights(
 ) -> Fitted:
     """Train the preference weights of a model again; its other arrays do not change.
 
-    Args:
-        fitted: a model of the table and the titles.
-        table: the ratings.
-        parameters: see `preference_weights`; all of them are put into the manifest.
-        titles: facts of the anime.
+    All parameters are put into the manifest.
     """
     table = with_anime(table, fitted.arrays.anime_ids)
     weights = preference_weights(table, fitted.manifest.mu, titles, parameters)
@@ -153,12 +130,7 @@ def with_preference_weights(
 
 
 def with_anime(table: RatingTable, anime_ids: Int32s) -> RatingTable:
-    """Add anime to a table, which need not be on any list.
-
-    Args:
-        table: the ratings.
-        anime_ids: `(n,)` ids.
-    """
+    """Add anime to a table, which need not be on any list."""
     everything = np.union1d(table.anime_ids, anime_ids).astype(np.int32)
     if len(everything) == len(table.anime_ids):
         return table
@@ -166,42 +138,8 @@ def with_anime(table: RatingTable, anime_ids: Int32s) -> RatingTable:
     return dataclasses.replace(table, anime_ids=everything, items=numbers[table.items])
 
 
-def train(
-    table: RatingTable,
-    titles: Catalogue,
-    out: Path,
-    parameters: Parameters,
-    progress: Progress = SILENT,
-    *,
-    data_time: str | None = None,
-) -> Artefact:
-    """Train a model and write its artefact; `out` is replaced completely at the end, or not at all.
-
-    Args:
-        table: the ratings.
-        titles: the catalogue of the model.
-        out: directory of the artefact; may contain an earlier one.
-        parameters: hyper-parameters.
-        progress: receives each stage.
-        data_time: see `fit`.
-
-    Raises:
-        TableError: no entry of the table has a score.
-        StorageError: `out` is not a model, which is checked first, or can't be written.
-    """
-    with replacing(out) as staged:
-        artefact = save(fit(table, parameters, titles, progress, data_time), titles, staged, progress)
-    return artefact._replace(directory=out)
-
-
 def save(fitted: Fitted, titles: Catalogue, directory: Path, progress: Progress = SILENT) -> Artefact:
     """Write an artefact into an empty directory.
-
-    Args:
-        fitted: the model.
-        titles: the catalogue of the model.
-        directory: directory of its files.
-        progress: receives the stage.
 
     Raises:
         StorageError: the disk refuses the files.

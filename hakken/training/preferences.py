@@ -15,7 +15,6 @@ people watched (`hakken.training.attributes`).
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 from numba import get_num_threads
@@ -42,54 +41,12 @@ FEWEST_REACHED = 30
 """Lower bound of the number of people who could have watched a title."""
 
 
-class Items(NamedTuple):
-    """Facts of the items of a table.
-
-    Attributes:
-        year: `(n_items,)` int64, 0 if unknown.
-        members: `(n_items,)` int64, the site's count, 0 if unknown.
-        series: `(n_items,)` int64, id of the series.
-        eligible: `(n_items,)` bool, which may be recommended by their attributes.
-    """
-
-    year: Int64s
-    members: Int64s
-    series: Int64s
-    eligible: Array
-
-    @classmethod
-    def of(cls, anime_ids: Int32s, catalogue: Catalogue) -> "Items":
-        """Look up the facts of some anime."""
-        columns = catalogue.columns
-        known = np.isin(anime_ids, columns.ids)
-        positions = np.searchsorted(columns.ids, anime_ids[known])
-
-        def looked_up(column: Int64s, otherwise: Int64s) -> Int64s:
-            values = otherwise.copy()
-            values[known] = column[positions]
-            return values
-
-        nothing = np.zeros(len(anime_ids), dtype=np.int64)
-        return cls(
-            looked_up(columns.year, nothing),
-            looked_up(columns.members, nothing),
-            looked_up(columns.series, anime_ids.astype(np.int64)),
-            np.isin(anime_ids, by_attributes.judged_by_attributes(catalogue)),
-        )
-
-
 def preference_weights(
     table: RatingTable, mu: float, catalogue: Catalogue, parameters: Parameters, progress: Progress = SILENT
 ) -> dict[str, Array]:
     """Learn the weights from all entries of a table, scored or not.
 
-    Args:
-        table: the ratings; its anime may include titles that are on no list.
-        mu: mean score.
-        catalogue: years, members, series and attributes of the titles; may lack any.
-        parameters: `liking`, `unscored`, `unknown`, `planned`, `activity`, `pref_reg`, `dropout`, `min_watchers`,
-            `pref_stored`, `late`, `attribute_reg`, `attribute_support`.
-        progress: receives each stage.
+    The table may include titles that are on no list; the catalogue may lack any fact.
 
     Returns:
         The arrays `watchers`, `popularity`, `pref_*` and `attr_*` of `hakken.model.arrays.Arrays`, by name.
@@ -97,16 +54,16 @@ def preference_weights(
     with progress.stage("liking"):
         watched = is_watched(table)
         watchers = np.bincount(table.items[watched], minlength=len(table.anime_ids)).astype(np.int32)
-        items = Items.of(table.anime_ids, catalogue)
-        reachable = reach(list_years(table, watched, items.year), items.year, watchers)
-        popular = popularity(watchers, reachable, items.members)
+        year, members, series = _facts(table.anime_ids, catalogue)
+        reachable = reach(list_years(table, watched, year), year, watchers)
+        popular = popularity(watchers, reachable, members)
         learnt = watchers >= parameters.min_watchers
         kept = np.flatnonzero(learnt)
         liked = liked_matrix(table, mu, parameters)[:, kept]
     gram = co_watching(liked, progress)
     with progress.stage("attributes"):
         attributes = by_attributes.attributes_of(table.anime_ids, catalogue, learnt)
-        siblings = by_attributes.siblings_of(items.series)[:, kept]
+        siblings = by_attributes.siblings_of(series)[:, kept]
         fit = by_attributes.AttributeFit(attributes[kept], siblings[kept], watchers[kept], popular[kept])
     with progress.stage("preferences", len(kept), "anime") as advance:
         blocks = _weights(_inverse(gram, parameters))
@@ -114,12 +71,25 @@ def preference_weights(
         strongest = _strongest(blocks, counts, fit)
         advance(len(kept))
     solved, of_siblings = fit.solve(parameters.attribute_reg)
-    own, share = by_attributes.mixing(watchers, popular, items.eligible, parameters.attribute_support)
+    eligible = np.isin(table.anime_ids, by_attributes.judged_by_attributes(catalogue))
+    own, share = by_attributes.mixing(watchers, popular, eligible, parameters.attribute_support)
     own *= 1.0 + parameters.late / reachable.clip(FEWEST_REACHED)
     own_rows = csr_array((own[kept], (kept, np.arange(len(kept)))), shape=(len(watchers), len(kept)))
     weights = own_rows @ strongest + diags_array(share * of_siblings) @ siblings
     mixed = by_attributes.packed(share.astype(np.float32), attributes, solved, kept)
     return {"watchers": watchers, "popularity": popular, **_stored(weights.tocsr(), kept), **mixed}
+
+
+def _facts(anime_ids: Int32s, catalogue: Catalogue) -> tuple[Int64s, Int64s, Int64s]:
+    """Year and members of each item, 0 if unknown, and id of its series, `(n_items,)` int64."""
+    columns = catalogue.columns
+    known = np.isin(anime_ids, columns.ids)
+    positions = np.searchsorted(columns.ids, anime_ids[known])
+    facts = np.zeros((3, len(anime_ids)), dtype=np.int64)
+    facts[2] = anime_ids
+    facts[:, known] = [column[positions] for column in (columns.year, columns.members, columns.series)]
+    year, members, series = facts
+    return year, members, series
 
 
 def is_watched(table: RatingTable) -> Array:
@@ -148,9 +118,7 @@ def liked_matrix(table: RatingTable, mu: float, parameters: Parameters) -> csr_a
 def co_watching(liked: csr_array, progress: Progress = SILENT) -> Float64s:
     """Compute G = XᵀX, which is additive over users.
 
-    Args:
-        liked: X, `(n_users, n_items)`, each user's entries by ascending item.
-        progress: receives each item.
+    Each user's entries ascend by item.
 
     Returns:
         `(n_items, n_items)` float64, the upper triangle; zeros below.
@@ -221,21 +189,14 @@ def _strongest(blocks: Iterator[tuple[int, Float64s]], counts: Int32s, fit: by_a
             weights.append(weight[chosen])
     indptr = np.concatenate(([0], np.cumsum([len(one) for one in columns]))).astype(np.int64)
     none = np.zeros(0)
-    return csr_array(
-        (np.concatenate([none, *weights]), np.concatenate([none.astype(np.int32), *columns]), indptr),
-        shape=(n_items, n_items),
-    )
+    data, indices = np.concatenate([none, *weights]), np.concatenate([none.astype(np.int32), *columns])
+    return csr_array((data, indices, indptr), shape=(n_items, n_items))
 
 
 def _stored(weights: csr_array, kept: Int64s) -> dict[str, Array]:
     """Pack weights into 16 bits, each title's by its strongest, and transpose them.
 
-    Args:
-        weights: `(n_items, n_kept)` CSR; rows are titles, columns watched titles.
-        kept: `(n_kept,)` the item of each column.
-
-    Returns:
-        The arrays `pref_*`, by name.
+    Rows of `weights` are titles, columns the watched titles `kept`.
     """
     n_items = weights.shape[0]
     largest = np.abs(weights).max(axis=1).toarray().ravel() if weights.nnz else np.zeros(n_items)

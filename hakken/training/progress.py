@@ -14,10 +14,7 @@ class Progress(Protocol):
     def stage(self, name: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Advance]:
         """Begin a stage, which ends with the block.
 
-        Args:
-            name: name of the stage, such as "similarities".
-            total: total units of work, if known.
-            unit: name of the units, in the plural, such as "anime".
+        `total` and `unit`, in the plural, are those of the work, if known.
         """
 
 

@@ -34,10 +34,7 @@ ROUNDED = 1e-9
 def list_years(table: RatingTable, watched: Array, years: Int64s) -> Int32s:
     """Year that each list reaches, T_u.
 
-    Args:
-        table: the ratings.
-        watched: `(n,)` bool, which of its entries were watched.
-        years: `(n_items,)` year of each item, 0 if unknown.
+    Only `watched` entries count, `(n,)` bool; the year of an item is 0 if unknown.
 
     Returns:
         `(n_users,)` int32; 0 for a list without any date, which reaches undated titles only.
@@ -52,19 +49,15 @@ def list_years(table: RatingTable, watched: Array, years: Int64s) -> Int32s:
     chosen = begins[some] + np.where(counts[some] >= FEW_ENTRIES, NEWEST - 1, 0)
     reached[some] = entry_years[order[chosen]]
     has_update = table.updated > 0
-    reached[has_update] = EPOCH_YEAR + table.updated[has_update].astype("datetime64[D]").astype("datetime64[Y]").astype(
-        np.int32
-    )
+    days = table.updated[has_update].astype("datetime64[D]")
+    reached[has_update] = EPOCH_YEAR + days.astype("datetime64[Y]").astype(np.int32)
     return reached
 
 
 def reach(reached: Int32s, years: Int64s, watchers: Int32s) -> Int32s:
     """Number of people who could have watched each item, N_i.
 
-    Args:
-        reached: `(n_users,)`, T_u.
-        years: `(n_items,)` year of each item; everyone could have watched one of unknown year.
-        watchers: `(n_items,)`, n_i, a lower bound.
+    n_i, the watchers, are a lower bound; everyone could have watched a title of unknown year, 0.
 
     Returns:
         `(n_items,)` int32.
@@ -76,10 +69,7 @@ def reach(reached: Int32s, years: Int64s, watchers: Int32s) -> Int32s:
 def popularity(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float32s:
     """Share of the people who could have watched each item and did, q_i.
 
-    Args:
-        watchers: `(n_items,)`, n_i.
-        reachable: `(n_items,)`, N_i.
-        members: `(n_items,)` the site's count, 0 if unknown.
+    Members are 0 if unknown.
 
     Returns:
         `(n_items,)` float32, in (0, 1].

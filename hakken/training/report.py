@@ -18,7 +18,6 @@ from hakken.model.arrays import Array, Arrays, Float64s, Int64s, gather, unpack
 from hakken.model.manifest import FILE_NAME
 from hakken.model.store import Artefact
 from hakken.ratings import MAX_SCORE, MIN_SCORE
-from hakken.training import chart_layout
 from hakken.training.pipeline import Fitted
 from hakken.training.stage_times import StageTimer
 from hakken.training.tables import AnimeTable, RatingTable
@@ -29,20 +28,11 @@ JUDGED, SHOWN = 20, 10
 """Best-known titles shown, and neighbours shown of each."""
 SAMPLED = 200
 """Best-known titles whose similarities are drawn against their support."""
-SIMILARITY_BINS, SUPPORT_BINS = 40, 30
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Input and output of a training run.
-
-    Attributes:
-        table: the ratings.
-        titles: the anime table.
-        fitted: the model.
-        artefact: the model on disk.
-        progress: cost of each stage.
-    """
+    """Input and output of a training run, and the cost of its stages."""
 
     table: RatingTable
     titles: AnimeTable
@@ -58,15 +48,7 @@ class Run:
 
 
 class Sample(NamedTuple):
-    """Stored neighbours of some items, concatenated.
-
-    Attributes:
-        items: `(n_sampled,)` inner indices, the best-known first.
-        indptr: `(n_sampled + 1,)`, where the neighbours of each begin.
-        neighbours: `(n,)` inner index `j`.
-        sims: `(n,)` float64, `sim_ij` as stored.
-        support: `(n,)` n_ij.
-    """
+    """Stored neighbours of some items, the best-known first: `(n_sampled,)` inner indices, and CSR rows for them."""
 
     items: Int64s
     indptr: Int64s
@@ -76,14 +58,7 @@ class Sample(NamedTuple):
 
 
 def write_report(run: Run, directory: Path) -> Path:
-    """Write the page, completely or not at all.
-
-    Args:
-        run: the run; its progress receives the stage of the report.
-        directory: directory of `index.html`; created if it does not exist.
-
-    Returns:
-        The page.
+    """Write `index.html` into a directory, completely or not at all; the run's progress receives the stage.
 
     Raises:
         StorageError: the page can't be written.
@@ -114,28 +89,32 @@ def sample_neighbours(arrays: Arrays) -> Sample:
 
 def render(run: Run, sample: Sample) -> str:
     """Render the page; it loads no resources and runs no scripts."""
-    manifest = run.artefact.manifest
-    scores = run.table.scores[run.table.scores > 0]
-    points = range(MIN_SCORE, MAX_SCORE + 1)
-    counts = np.bincount(scores, minlength=MAX_SCORE + 1)[MIN_SCORE:]
-    sims = stored_similarities(run.fitted.arrays)
-    edges = np.linspace(0.0, _upper(sims), SIMILARITY_BINS + 1)
+    from hakken.training import report_charts as charts  # noqa: PLC0415  # loads slowly
+
+    def ranks(whose: str, counts: Array, x_name: str) -> dict[str, Any]:
+        counts = counts[counts > 0]
+        chart = charts.of_ranks(whose, counts, x_name)
+        return {"chart": chart, "mean": counts.mean(), "median": int(np.median(counts)), "most": counts.max()}
+
+    manifest, table, arrays = run.artefact.manifest, run.table, run.fitted.arrays
+    scored = table.scores > 0
+    counts = np.bincount(table.scores[scored], minlength=MAX_SCORE + 1)[MIN_SCORE:]
+    sims = np.repeat(arrays.sim_scale.astype(np.float64), np.diff(arrays.sim_indptr)) * unpack(arrays.sim_values)
     return _template().render(
         run=run,
         manifest=manifest,
         sizes=manifest.sizes,
         parameters=msgspec.structs.asdict(manifest.parameters),
         size=size_of(run.artefact),
-        frame=chart_layout,
-        ratings=chart_layout.bars([str(point) for point in points], counts, "score", "ratings"),
-        top_share=float((scores == MAX_SCORE).mean()),
-        per_user=_ranks(np.bincount(run.table.users[run.table.scores > 0]), "users, the most active first"),
-        per_item=_ranks(run.fitted.arrays.raters, "anime, the best-known first"),
-        similarities=chart_layout.histogram(sims, edges, "similarity", "stored pairs"),
-        median_sim=float(np.median(sims)) if len(sims) else 0.0,
-        support=_support_map(sample),
+        ratings=charts.of_scores(counts),
+        top_share=counts[-1] / counts.sum(),
+        per_user=ranks("user", np.bincount(table.users[scored]), "users, the most active first"),
+        per_item=ranks("anime", arrays.raters, "anime, the best-known first"),
+        similarities=charts.of_similarities(sims),
+        median_sim=_median(sims),
+        support=charts.of_support(sample.support, sample.sims),
         sampled=len(sample.items),
-        median_support=int(np.median(sample.support)) if len(sample.support) else 0,
+        median_support=int(_median(sample.support)),
         judged=list(_judged(run, sample)),
     )
 
@@ -148,12 +127,6 @@ def _template() -> Template:
     templates.filters["size"] = size_text
     templates.filters["in_words"] = in_words
     return templates.get_template(TEMPLATE)
-
-
-def stored_similarities(arrays: Arrays) -> Float64s:
-    """All stored similarities, row by row, float64."""
-    scale = np.repeat(arrays.sim_scale.astype(np.float64), np.diff(arrays.sim_indptr))
-    return np.multiply(scale, unpack(arrays.sim_values), out=scale)
 
 
 def size_of(artefact: Artefact) -> int:
@@ -170,23 +143,8 @@ def size_text(size: int) -> str:
     return f"{size} bytes"
 
 
-def _ranks(counts: Array, x_name: str) -> dict[str, Any]:
-    """A curve of counts by rank, with mean, median and maximum."""
-    counts = counts[counts > 0]
-    chart = chart_layout.ranked(counts, x_name, "scores")
-    return {"chart": chart, "mean": float(counts.mean()), "median": int(np.median(counts)), "most": int(counts.max())}
-
-
-def _support_map(sample: Sample) -> chart_layout.Chart:
-    edges = np.geomspace(1, max(int(sample.support.max(initial=1)) + 1, 10), SUPPORT_BINS + 1)
-    names = ("support: users who scored both", "similarity", "pairs")
-    heights = np.linspace(0.0, _upper(sample.sims), SUPPORT_BINS + 1)
-    return chart_layout.density_map(sample.support, sample.sims, edges, heights, names)
-
-
-def _upper(sims: Float64s) -> float:
-    """The highest similarity, rounded up to a multiple of 0.05."""
-    return float(np.ceil(sims.max(initial=0.05) * 20 - 1e-9) / 20)
+def _median(values: Array) -> float:
+    return float(np.median(values)) if len(values) else 0.0
 
 
 def _judged(run: Run, sample: Sample) -> Iterator[dict[str, Any]]:

@@ -11,18 +11,9 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from hakken.model.arrays import (
-    QUANTA,
-    UNPACK_POWER,
-    Array,
-    Float64s,
-    Int32s,
-    Int64s,
-    index_type,
-    support_type,
-    unpack,
-)
-from hakken.training.kernels import find_neighbours, finish_similarity, pair_sums, sort_neighbours
+from hakken.model.arrays import QUANTA, UNPACK_POWER, Array, Float64s, Int32s, Int64s, index_type, unpack
+from hakken.model.manifest import Parameters
+from hakken.training.kernels import find_neighbours, finish_similarities, pair_sums, sort_neighbours
 from hakken.training.matrix import ScoreMatrix
 from hakken.training.progress import SILENT, Progress
 
@@ -49,49 +40,30 @@ class Neighbours(NamedTuple):
 
 
 def pearson_baseline(
-    matrix: ScoreMatrix,
-    residuals: Float64s,
-    *,
-    shrinkage: float,
-    min_support: int,
-    k_stored: int,
-    min_similarity: float = 0.0,
-    progress: Progress = SILENT,
+    matrix: ScoreMatrix, residuals: Float64s, parameters: Parameters, progress: Progress = SILENT
 ) -> Neighbours:
     """Compute the similarities of all pairs; only the strongest of each item are kept in memory.
 
     Args:
         matrix: the scored entries.
         residuals: `(n_scored,)`, `r_ui − b_ui` in the matrix's user order.
-        shrinkage: λ, in users.
-        min_support: pairs with fewer common users have similarity 0.
-        k_stored: neighbours kept per item; all if there are fewer items.
-        min_similarity: less similar neighbours are kept only among the `ALWAYS_STORED` nearest.
+        parameters: `shrinkage`, `min_support`, `k_stored`, and `min_similarity`: less similar neighbours are kept only
+            among the `ALWAYS_STORED` nearest.
         progress: receives each item.
     """
     n_items, n_parts = matrix.n_items, numba.get_num_threads()
-    k_stored = max(1, min(k_stored, n_items - 1))
-    heap_sims = np.empty((n_parts, n_items, k_stored))
-    heap_labels = np.empty((n_parts, n_items, k_stored), dtype=np.int64)
-    heap_sizes = np.zeros((n_parts, n_items), dtype=np.int32)
+    k_stored = max(1, min(parameters.k_stored, n_items - 1))
+    shrinkage, min_support = parameters.shrinkage, parameters.min_support
+    shape = n_parts, n_items, k_stored
+    heaps = np.empty(shape), np.empty(shape, dtype=np.int64), np.zeros(shape[:2], dtype=np.int32)
     with progress.stage("similarities", n_items, "anime") as advance:
         for first in range(0, n_items, ITEMS_AT_ONCE):
             last = min(first + ITEMS_AT_ONCE, n_items)
-            find_neighbours(
-                first,
-                last,
-                *matrix.both_orders,
-                residuals,
-                shrinkage,
-                min_support,
-                heap_sims,
-                heap_labels,
-                heap_sizes,
-            )
+            find_neighbours(first, last, *matrix.both_orders, residuals, shrinkage, min_support, *heaps)
             advance(last - first)
-        counts, neighbours, sims, support = sort_neighbours(heap_sims, heap_labels, heap_sizes)
+        counts, neighbours, sims, support = sort_neighbours(*heaps)
     rank = np.arange(k_stored)
-    stored = (rank < counts[:, np.newaxis]) & ((rank < ALWAYS_STORED) | (sims >= min_similarity))
+    stored = (rank < counts[:, np.newaxis]) & ((rank < ALWAYS_STORED) | (sims >= parameters.min_similarity))
     indptr = np.concatenate(([0], np.cumsum(np.count_nonzero(stored, axis=1)))).astype(np.int64)
     return Neighbours(indptr, neighbours[stored], sims[stored], support[stored])
 
@@ -100,13 +72,13 @@ def pearson_baseline(
 # counted on other machines or on other days, and merged. These three are that seam, for a block of items at a time.
 
 
-def count_pairs(matrix: ScoreMatrix, residuals: Float64s, items: Int64s) -> Array:
-    """Make the sums of some items with every item from one part of the users.
+def count_pairs(matrix: ScoreMatrix, residuals: Float64s, items: Int64s, *, only_later: bool = False) -> Array:
+    """Make the sums of some items with every item, or with later ones, from one part of the users.
 
     Returns:
         `(len(items), n_items, 4)` float64: n_ij, Σ x_ui x_uj, Σ x_ui² and Σ x_uj² over the part's users who rated both.
     """
-    return pair_sums(items, *matrix.both_orders, residuals)
+    return pair_sums(items, *matrix.both_orders, residuals, only_later)
 
 
 def merge_pairs(one: Array, other: Array) -> Array:
@@ -116,19 +88,31 @@ def merge_pairs(one: Array, other: Array) -> Array:
 
 def finish_pairs(sums: Array, *, shrinkage: float, min_support: int) -> Float64s:
     """Turn sums into similarities, `(len(items), n_items)` float64; an item's with itself is its shrunk 1."""
-    flat = sums.reshape(-1, sums.shape[-1])
-    return np.array([finish_similarity(pair, shrinkage, min_support) for pair in flat]).reshape(sums.shape[:-1])
+    return finish_similarities(sums, shrinkage, min_support)
+
+
+def all_similarities(matrix: ScoreMatrix, residuals: Float64s, shrinkage: float, min_support: int) -> Float64s:
+    """Compute the similarities of all pairs of items, which `hakken train` never does.
+
+    Returns:
+        `(n_items, n_items)` float64, symmetric, in [-1, 1]; an item's with itself is 1.
+    """
+    sim = np.zeros((matrix.n_items, matrix.n_items))
+    for first in range(0, matrix.n_items, ITEMS_AT_ONCE):
+        items = np.arange(first, min(first + ITEMS_AT_ONCE, matrix.n_items))
+        sums = count_pairs(matrix, residuals, items, only_later=True)
+        later = finish_pairs(sums, shrinkage=shrinkage, min_support=min_support)
+        sim[items] += later
+        sim[:, items] += later.T
+    np.fill_diagonal(sim, 1.0)
+    return sim
 
 
 def quantise(neighbours: Neighbours, most_raters: int) -> dict[str, Array]:
     """Pack similarities into 16 bits: `q = round((sim_ij / sim_scale_i)^(4/5))`, the inverse of `unpack`.
 
     The error is below 1e-5, and every positive similarity stays positive: even a weak neighbour determines the
-    prediction if it is the only one.
-
-    Args:
-        neighbours: the similarities.
-        most_raters: number of users who scored the most-rated item, an upper bound of the support.
+    prediction if it is the only one. No pair has more support than `most_raters`.
 
     Returns:
         The arrays `sim_*` of `hakken.model.arrays.Arrays`, by name.
@@ -146,5 +130,5 @@ def quantise(neighbours: Neighbours, most_raters: int) -> dict[str, Array]:
         "sim_indices": indices.astype(index_type(n_items)),
         "sim_values": values,
         "sim_scale": scale,
-        "sim_support": support.astype(support_type(most_raters)),
+        "sim_support": support.astype(index_type(most_raters + 1)),
     }

@@ -19,10 +19,7 @@ RESET_PEAK = "5"
 class Stage(NamedTuple):
     """Cost of one stage.
 
-    Attributes:
-        name: name of the stage.
-        seconds: from its beginning to its end.
-        peak: peak resident memory while it ran, bytes; None if the system reports only the peak of the whole run.
+    `peak` is the peak resident memory while it ran, bytes; None if the system reports only the peak of the whole run.
     """
 
     name: str
@@ -31,11 +28,7 @@ class Stage(NamedTuple):
 
 
 class StageTimer:
-    """Forwards stages, and records the cost of each.
-
-    Attributes:
-        stages: the stages that ended, in that order.
-    """
+    """Forwards stages, and records the cost of each that ended in `stages`."""
 
     def __init__(self, shown: Progress = SILENT) -> None:
         self.stages: list[Stage] = []

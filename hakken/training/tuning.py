@@ -5,27 +5,24 @@ around the best candidate so far. All rounds use the same folds. Random search: 
 hyper-parameter optimization" (JMLR 2012).
 """
 
-import math
-from collections.abc import Mapping, Sequence
-from io import BytesIO
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import msgspec
 import numpy as np
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from surprise import Dataset, Prediction, Reader
+from matplotlib.ticker import LogLocator, NullFormatter
+from scipy.stats import loguniform
+from surprise import Dataset, Reader, Trainset
 from surprise.model_selection import KFold, RandomizedSearchCV
 
-from hakken.errors import TableError
-from hakken.model.arrays import Array
 from hakken.model.manifest import TEXTBOOK, Parameters
 from hakken.ratings import MAX_SCORE
+from hakken.training.drawing import svg
 from hakken.training.knn_baseline import HakkenKNNBaseline
-from hakken.training.parameters import write_whole
+from hakken.training.parameters import write_table, write_whole
 from hakken.training.progress import SILENT, Advance, Progress
 from hakken.training.tables import RatingTable
 
@@ -33,69 +30,22 @@ N_FOLDS = 3
 N_ROUNDS = 3
 NARROWING = 0.4
 """Width of each distribution in the next round, relative to this one, in logarithms."""
-MOST_SCORES = 2_000_000
-"""A table with more scores is tuned on a sample of its users by default."""
-TABLE, PLOT, PARAMETERS = "table.csv", "rmse.svg", "params.json"
+TABLE, PLOT, PARAMETERS, LISTS = "table.csv", "rmse.svg", "params.json", "match.csv"
 
 
-class LogUniform(NamedTuple):
-    """A log-uniform distribution, rounded to three significant digits.
-
-    Attributes:
-        low: least value.
-        high: greatest value.
-        whole: whether values are whole numbers.
-    """
-
-    low: float
-    high: float
-    whole: bool = False
-
-    def rvs(self, random_state: np.random.RandomState) -> float:
-        """Draw a value; Surprise's search requires SciPy's name for it."""
-        return self.at(random_state.uniform(0.0, 1.0))
-
-    def values(self, count: int = 15) -> list[float]:
-        """Values at equal distances, where a search takes lists only."""
-        return [self.at(n / (count - 1)) for n in range(count)]
-
-    def around(self, best: float) -> "LogUniform":
-        """Narrow the distribution around a value, `NARROWING` as wide unless cut off at an end."""
-        factor = (self.high / self.low) ** (NARROWING / 2)
-        middle = min(max(best, self.low), self.high)
-        return self._replace(low=max(self.low, middle / factor), high=min(self.high, middle * factor))
-
-    def at(self, part: float) -> float:
-        """Quantile of the distribution."""
-        value = self.low * (self.high / self.low) ** part
-        return round(value) if self.whole else float(f"{value:.3g}")
-
-
-SPACE: Mapping[str, LogUniform] = {
-    "k": LogUniform(8, 80, whole=True),
-    "shrinkage": LogUniform(10, 300),
-    "reg_u": LogUniform(0.5, 20),
-    "reg_i": LogUniform(0.5, 20),
-    "amplification": LogUniform(1, 4),
-    "prior": LogUniform(0.001, 0.5),
+Space = Mapping[str, tuple[float, float]]
+"""Least and greatest value of each parameter, which are drawn uniformly by their logarithm."""
+SPACE: Space = {
+    "k": (8, 80),
+    "shrinkage": (10, 300),
+    "reg_u": (0.5, 20),
+    "reg_i": (0.5, 20),
+    "amplification": (1, 4),
+    "prior": (0.001, 0.5),
 }
 TUNED = tuple(SPACE)
-
-
-class Scores(NamedTuple):
-    """Scored entries to tune on.
-
-    Attributes:
-        users: `(n,)` integers, user of each entry.
-        items: `(n,)` integers, item of each entry.
-        scores: `(n,)` int8, 1-10.
-        n_users: number of distinct users.
-    """
-
-    users: Array
-    items: Array
-    scores: Array
-    n_users: int
+DRAWN = ("amplification", "prior")
+"""Drawn from a distribution; others from lists: `k` is a whole number, and the search has only lists within options."""
 
 
 class Tuned(NamedTuple):
@@ -106,182 +56,141 @@ class Tuned(NamedTuple):
         candidates: one row for each candidate, by ascending RMSE. Columns: `rank`; `round`; `rmse`, `rmse_std`, `mae`,
             `mae_std`, score points, mean and standard deviation over the folds; those of `TUNED`; `fit_seconds` and
             `test_seconds`, means over the folds.
+        textbook_rmse: mean RMSE of the textbook's parameters, which are among the candidates, score points.
         description: description of the search.
     """
 
     parameters: Parameters
     candidates: pd.DataFrame
+    textbook_rmse: float
     description: str
 
-    @property
-    def rmse(self) -> float:
-        """Mean RMSE of the best candidate, score points."""
-        return float(self.candidates["rmse"].iloc[0])
 
-    @property
-    def textbook_rmse(self) -> float:
-        """Mean RMSE of the textbook's parameters, which are among the candidates, score points."""
-        rows = self.candidates
-        same = np.logical_and.reduce([rows[name] == getattr(TEXTBOOK, name) for name in TUNED])
-        return float(rows["rmse"][same].iloc[0])
+def rounded(value: float) -> float:
+    """Round to three significant digits."""
+    return float(f"{value:.3g}")
 
 
-def take_scores(table: RatingTable, n_users: int | None = None, seed: int = 0) -> Scores:
-    """Take the scored entries of a table, or of some of its users.
+def tune(table: RatingTable, n_candidates: int, seed: int = 0, progress: Progress = SILENT) -> Tuned:
+    """Search for the hyper-parameters with the lowest RMSE on the scored entries of a table, at least `N_FOLDS`.
 
-    Args:
-        table: the ratings.
-        n_users: users to draw at random; None: all, or as many as have about `MOST_SCORES`.
-        seed: seed of the draw.
-
-    Raises:
-        TableError: there are fewer scores than folds.
+    The textbook's parameters are tried too; the seed is that of candidates and folds.
     """
-    scored = np.asarray(table.scores) > 0
-    users, items, scores = (np.asarray(column)[scored] for column in (table.users, table.items, table.scores))
-    everyone = np.unique(users)
-    if n_users is None:
-        n_users = math.ceil(len(everyone) * min(1.0, MOST_SCORES / max(1, len(scores))))
-    if n_users < len(everyone):
-        drawn = np.random.default_rng(seed).choice(everyone, n_users, replace=False)
-        chosen = np.isin(users, drawn)
-        users, items, scores = users[chosen], items[chosen], scores[chosen]
-    if len(scores) < N_FOLDS:
-        raise TableError(f"There are {len(scores)} scores to tune on: fewer than the {N_FOLDS} folds.")
-    return Scores(users, items, scores, min(n_users, len(everyone)))
-
-
-def tune(scores: Scores, n_candidates: int, seed: int = 0, progress: Progress = SILENT) -> Tuned:
-    """Search for the hyper-parameters with the lowest RMSE.
-
-    Args:
-        scores: what to tune on.
-        n_candidates: candidates to draw in all rounds; the textbook's parameters are tried too.
-        seed: seed of the candidates and of the folds.
-        progress: receives each candidate's fit on each fold.
-    """
-    frame = pd.DataFrame({"user": scores.users, "item": scores.items, "rating": scores.scores})
-    data = Dataset.load_from_df(frame, Reader(rating_scale=(1, MAX_SCORE)))
-    space = SPACE
-    candidates = pd.DataFrame()
+    scored = table.scores > 0
+    columns: dict[str, Any] = {
+        "user": table.users[scored],
+        "item": table.items[scored],
+        "rating": table.scores[scored],
+    }
+    data = Dataset.load_from_df(pd.DataFrame(columns), Reader(rating_scale=(1, MAX_SCORE)))
+    space, rounds = SPACE, []
     sizes = [len(part) for part in np.array_split(np.arange(n_candidates), min(N_ROUNDS, n_candidates))]
     with progress.stage("candidates", (n_candidates + 1) * N_FOLDS, "fits") as advance:
         for number, size in enumerate(sizes):
+            values = {name: loguniform(*ends) if name in DRAWN else _listed(*ends) for name, ends in space.items()}
+            values["k"] = sorted({round(k) for k in values["k"]})
             search = RandomizedSearchCV(
                 _reporting(advance),
-                _distributions(space),
+                _arguments({**values, "n_epochs": [TEXTBOOK.n_epochs], "verbose": [False]}),
                 n_iter=size,
                 measures=["rmse", "mae"],
                 cv=KFold(N_FOLDS, random_state=seed),
                 n_jobs=1,  # the algorithm itself uses all cores
-                random_state=seed + number,
+                random_state=(seed + number) % 2**32,
             )
+            for drawn in search.param_combinations:
+                drawn.update({name: rounded(drawn[name]) for name in DRAWN})
             if number == 0:
-                search.param_combinations.insert(0, _arguments(TEXTBOOK))
+                search.param_combinations.insert(0, _arguments(msgspec.structs.asdict(TEXTBOOK) | {"verbose": False}))
             search.fit(data)
-            candidates = _ranked(pd.concat([candidates, _tabulate(search.cv_results, number + 1)]))
-            space = {name: space[name].around(candidates[name].iloc[0]) for name in TUNED}
-    best = {name: type(getattr(TEXTBOOK, name))(candidates[name].iloc[0]) for name in TUNED}
+            rounds.append(_tabulate(search.cv_results, number + 1))
+            candidates = pd.concat(rounds).sort_values("rmse", kind="stable", ignore_index=True)
+            space = {name: narrowed(*ends, candidates[name].iloc[0]) for name, ends in space.items()}
+    candidates.insert(0, "rank", candidates.index + 1)
     description = (
-        f"{len(scores.scores):,} scores of {scores.n_users:,} users, "
+        f"{np.count_nonzero(scored):,} scores of {len(np.unique(columns['user'])):,} users, "
         f"{n_candidates + 1} candidates in {len(sizes)} rounds, {N_FOLDS} folds, seed {seed}"
     )
-    return Tuned(msgspec.structs.replace(TEXTBOOK, **best), candidates, description)
+    best = {name: candidates[name].iloc[0].item() for name in TUNED}
+    return Tuned(msgspec.structs.replace(TEXTBOOK, **best), candidates, rounds[0]["rmse"].iloc[0], description)
 
 
-def save(tuned: Tuned, out: Path) -> None:
-    """Write `table.csv`, `rmse.svg` and `params.json` into a directory; each file completely or not at all.
+def narrowed(low: float, high: float, best: float) -> tuple[float, float]:
+    """Narrow a range around a value, to `NARROWING` of its width unless cut off at an end."""
+    factor = (high / low) ** (NARROWING / 2)
+    middle = min(max(best, low), high)
+    return max(low, middle / factor), min(high, middle * factor)
+
+
+def _listed(low: float, high: float) -> list[float]:
+    return [rounded(value) for value in np.geomspace(low, high, 15)]
+
+
+def save(tuned: Tuned, out: Path, lists: pd.DataFrame | None = None) -> None:
+    """Write `table.csv`, `rmse.svg`, `params.json` and, of the search for lists, `match.csv` into a directory.
+
+    Each file is written completely or not at all; a `match.csv` of an earlier search is removed.
 
     Raises:
         TableError: one can't be written.
     """
-    table = tuned.candidates.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
     plot = _plot(tuned)  # before files are written: it takes a second
-    write_whole(out / TABLE, table)
+    write_table(out / TABLE, tuned.candidates)
     write_whole(out / PLOT, plot)
     write_whole(out / PARAMETERS, msgspec.json.format(msgspec.json.encode(tuned.parameters), indent=2) + b"\n")
+    if lists is None:
+        (out / LISTS).unlink(missing_ok=True)
+    else:
+        write_table(out / LISTS, lists)
 
 
 def _reporting(advance: Advance) -> type[HakkenKNNBaseline]:
     """Make the algorithm report each fold; Surprise's search has no other way."""
 
     class Reporting(HakkenKNNBaseline):
-        def test(self, testset: Sequence[tuple[Any, Any, float | None]], verbose: bool = False) -> list[Prediction]:
-            predictions = super().test(testset, verbose)
+        def fit(self, trainset: Trainset) -> Self:
+            fitted = super().fit(trainset)
             advance(1)
-            return predictions
+            return fitted
 
     return Reporting
 
 
-def _distributions(space: Mapping[str, LogUniform]) -> dict[str, Any]:
-    """The space for Surprise's search, which takes no distributions within its two dictionaries."""
-    return {
-        "k": space["k"],
-        "amplification": space["amplification"],
-        "prior": space["prior"],
-        "sim_options": {"shrinkage": space["shrinkage"].values()},
-        "bsl_options": {
-            "reg_u": space["reg_u"].values(),
-            "reg_i": space["reg_i"].values(),
-            "n_epochs": [TEXTBOOK.n_epochs],
-        },
-        "verbose": [False],
-    }
-
-
-def _arguments(parameters: Parameters) -> dict[str, Any]:
-    """A candidate as arguments of `HakkenKNNBaseline`."""
-    return {
-        "k": parameters.k,
-        "amplification": parameters.amplification,
-        "prior": parameters.prior,
-        "sim_options": {"shrinkage": parameters.shrinkage},
-        "bsl_options": {"reg_u": parameters.reg_u, "reg_i": parameters.reg_i, "n_epochs": parameters.n_epochs},
-        "verbose": False,
-    }
+def _arguments(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrange values, or what they are drawn from, as arguments of `HakkenKNNBaseline`."""
+    options = {"sim_options": ("shrinkage",), "bsl_options": ("reg_u", "reg_i", "n_epochs")}
+    nested = {option: {name: values[name] for name in names} for option, names in options.items()}
+    return {name: values[name] for name in ("k", "amplification", "prior", "verbose")} | nested
 
 
 def _tabulate(results: Mapping[str, Any], number: int) -> pd.DataFrame:
-    columns = {
-        "round": number,
-        "rmse": results["mean_test_rmse"],
-        "rmse_std": results["std_test_rmse"],
-        "mae": results["mean_test_mae"],
-        "mae_std": results["std_test_mae"],
-    }
+    columns: dict[str, Any] = {"round": number}
+    for name in ("rmse", "mae"):
+        columns |= {name: results[f"mean_test_{name}"], f"{name}_std": results[f"std_test_{name}"]}
     flat = [given | given["sim_options"] | given["bsl_options"] for given in results["params"]]
-    columns |= {name: np.array([one[name] for one in flat]) for name in TUNED}
+    columns |= {name: [one[name] for one in flat] for name in TUNED}
     columns |= {"fit_seconds": results["mean_fit_time"], "test_seconds": results["mean_test_time"]}
     return pd.DataFrame(columns)
 
 
-def _ranked(candidates: pd.DataFrame) -> pd.DataFrame:
-    ordered = candidates.sort_values("rmse", kind="stable", ignore_index=True)
-    return ordered.assign(rank=ordered.index + 1)[["rank", *ordered.columns.drop("rank", errors="ignore")]]
-
-
 def _plot(tuned: Tuned) -> bytes:
-    """Draw RMSE against each parameter as SVG, a point for each candidate; equal searches give equal bytes."""
+    """Draw RMSE against each parameter as SVG, a point for each candidate."""
     rows = tuned.candidates
-    with rc_context({"svg.hashsalt": "hakken", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(11, 6.4), layout="constrained")
-        figure.suptitle(f"RMSE by cross-validation: {tuned.description}", fontsize=10)
-        panels = figure.subplots(2, len(TUNED) // 2, sharey=True)
-        for panel, name in zip(panels.flat, TUNED, strict=True):
-            panel.scatter(rows[name], rows["rmse"], s=16, color="#4c72b0", alpha=0.7, linewidths=0)
-            panel.scatter(rows[name][:1], rows["rmse"][:1], s=60, facecolors="none", edgecolors="#c44e52")
-            if name == "prior":  # may be 0
-                panel.set_xscale("symlog", linthresh=SPACE[name].low)
-            else:
-                panel.set_xscale("log")
-                panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            panel.xaxis.set_minor_formatter(NullFormatter())
-            panel.set_xlabel(f"{name} (best: {rows[name].iloc[0]:g})")
-            panel.grid(alpha=0.3)
-        for panel in panels[:, 0]:
-            panel.set_ylabel("RMSE, score points")
-        drawn = BytesIO()
-        figure.savefig(drawn, format="svg", metadata={"Date": None})
-    return drawn.getvalue()
+    figure = Figure(figsize=(11, 6.4), layout="constrained")
+    figure.suptitle(f"RMSE by cross-validation: {tuned.description}", fontsize=10)
+    panels = figure.subplots(2, len(TUNED) // 2, sharey=True)
+    for panel, name in zip(panels.flat, TUNED, strict=True):
+        panel.scatter(rows[name], rows["rmse"], s=16, color="#4c72b0", alpha=0.7, linewidths=0)
+        panel.scatter(rows[name][:1], rows["rmse"][:1], s=60, facecolors="none", edgecolors="#c44e52")
+        if name == "prior":  # may be 0
+            panel.set_xscale("symlog", linthresh=SPACE[name][0])
+        else:
+            panel.set_xscale("log")
+            panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_major_formatter("{x:g}")
+        panel.xaxis.set_minor_formatter(NullFormatter())
+        panel.set_xlabel(f"{name} (best: {rows[name].iloc[0]:g})")
+        panel.grid(alpha=0.3)
+    for panel in panels[:, 0]:
+        panel.set_ylabel("RMSE, score points")
+    return svg(figure)

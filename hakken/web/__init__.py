@@ -78,9 +78,7 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
 def _add_hooks(app: Flask, settings: Settings, metrics: Metrics) -> None:
     """Add what runs before each request and after each response; what is added first sees the response last."""
     log_requests(app, metrics, trusted=settings.proxies > 0)
-    app.wsgi_app = ConcurrencyLimit(  # type: ignore[method-assign]  # as Flask documents
-        app.wsgi_app, metrics, slots=settings.threads, waiting=settings.waiting
-    )
+    app.wsgi_app = ConcurrencyLimit(app.wsgi_app, metrics, slots=settings.threads)  # type: ignore[method-assign]  # as Flask documents
     trust_proxies(app, settings.proxies)
     if settings.https == "on":
         redirect_to_https(app)

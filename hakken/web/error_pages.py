@@ -11,11 +11,11 @@ from typing import Annotated, Literal
 import msgspec
 from flask import Flask, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
-from msgspec import Meta
 from werkzeug import exceptions
 from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, RequestEntityTooLarge
 
 from hakken import errors
+from hakken.about import about
 from hakken.listing import readable
 from hakken.web.forms import FormValues, read_form_values
 from hakken.web.services import services
@@ -79,9 +79,9 @@ def failures() -> dict[type[Exception], Failure]:
 class Tried(msgspec.Struct, frozen=True):
     """One source that was asked for a list in vain."""
 
-    source: Annotated[str, Meta(description="Its name, as the server's settings have it.")]
-    type: Annotated[str, Meta(description="Which problem it had.")]
-    detail: Annotated[str, Meta(description="What happened there.")]
+    source: Annotated[str, about("Its name, as the server's settings have it.")]
+    type: Annotated[str, about("Which problem it had.")]
+    detail: Annotated[str, about("What happened there.")]
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -89,17 +89,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     type: Annotated[
         str,
-        Meta(
-            description="Which problem it is: a reference to where that is explained. It stays the same, whatever "
-            "else changes."
-        ),
+        about("Which problem it is: a reference to where that is explained. It stays the same, whatever else changes."),
     ]
-    title: Annotated[str, Meta(description="The problem in a few words, the same each time.")]
-    status: Annotated[int, Meta(description="The HTTP status.")]
-    detail: Annotated[str, Meta(description="What happened this time.")]
+    title: Annotated[str, about("The problem in a few words, the same each time.")]
+    status: Annotated[int, about("The HTTP status.")]
+    detail: Annotated[str, about("What happened this time.")]
     tried: Annotated[
-        tuple[Tried, ...],
-        Meta(description="Where several sources of a list were asked in vain, what each of them failed with."),
+        tuple[Tried, ...], about("Where several sources of a list were asked in vain, what each of them failed with.")
     ] = ()
 
 

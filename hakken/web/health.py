@@ -6,31 +6,21 @@ from typing import Any
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from hakken.errors import (
-    ArtefactCorrupt,
-    ArtefactMissing,
-    ArtefactRefused,
-    ArtefactTooNew,
-    ModelError,
-    ModelPending,
-    RefusedAsTooNew,
-    StorageError,
-)
+from hakken import errors
 from hakken.ratings import Site
 from hakken.served_model import ModelStatus
 from hakken.web.services import services
 
 health = Blueprint("health", __name__)
 
-
 REASONS = {
-    ArtefactMissing: "There is no model where the settings say.",
-    ArtefactCorrupt: "The model is damaged.",
-    ArtefactTooNew: "The model was made by a later Hakken, which this one can't read: upgrade this one.",
-    RefusedAsTooNew: "The model was made by a later Hakken, which this one can't read: upgrade this one.",
-    ArtefactRefused: "The model was found unusable before.",
-    ModelPending: "The model is still being fetched.",
-    StorageError: "The storage that has the model could not be used.",
+    errors.ArtefactMissing: "There is no model where the settings say.",
+    errors.ArtefactCorrupt: "The model is damaged.",
+    errors.ArtefactTooNew: "The model was made by a later Hakken, which this one can't read: upgrade this one.",
+    errors.RefusedAsTooNew: "The model was made by a later Hakken, which this one can't read: upgrade this one.",
+    errors.ArtefactRefused: "The model was found unusable before.",
+    errors.ModelPending: "The model is still being fetched.",
+    errors.StorageError: "The storage that has the model could not be used.",
 }
 """Why there is no model, or no newer one, without paths, which the log has."""
 STILL_SERVED = " This server goes on with the version that it has."
@@ -53,14 +43,15 @@ def ready() -> ResponseReturnValue:
     }
     try:
         model = services().bundle().model
-    except ModelError as error:
+    except errors.ModelError as error:
         return {"status": "not ready", "reason": _reason(error), "latest": _latest(news), **sites}, 503
-    trained = datetime.fromisoformat(model.manifest.created)
+    created = model.manifest.created
+    age = int((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds())
     loaded = {
         "version": model.version,
-        "trained": model.manifest.created,
+        "trained": created,
         "data_time": model.manifest.data_time,
-        "age_seconds": max(0, int((datetime.now(UTC) - trained).total_seconds())),  # a clock may be wrong
+        "age_seconds": max(0, age),  # a clock may be wrong
         "loaded": _timestamp(news.loaded),
     }
     return {"status": "ready", "model": loaded, "latest": _latest(news), **sites}
@@ -75,7 +66,7 @@ def _latest(news: ModelStatus) -> dict[str, Any]:
     }
 
 
-def _reason(error: ModelError) -> str:
+def _reason(error: errors.ModelError) -> str:
     return REASONS.get(type(error), "The model can't be opened.")
 
 

@@ -1,7 +1,6 @@
 """Metrics for Prometheus, and an id and a log line for each request. Neither says who asked, or for what.
 
-With several workers each counts in its own files, which are summed when the metrics are read; see
-`hakken.serving.metric_files`.
+Workers count in files that are summed when the metrics are read, see `hakken.serving.metric_files`, or in memory.
 """
 
 import hmac
@@ -12,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any, Literal
+from functools import partial
 
 import structlog
 from flask import Blueprint, Flask, Response, abort, before_render_template, g, request, template_rendered
@@ -42,75 +41,61 @@ class Metrics(Instrumentation):
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self.request_seconds = self._histogram(
-            "hakken_request_seconds", "Time from a request's head to its response, by route", "route"
+        self._served = ""
+        histogram = partial(Histogram, buckets=_BUCKETS, registry=self._registry)
+        counter = partial(Counter, registry=self._registry)
+        # They report the sum, or the least, of the values of all living workers.
+        gauge = partial(Gauge, multiprocess_mode="livesum", registry=self._registry)
+        least = partial(Gauge, multiprocess_mode="livemin", registry=self._registry)
+        self.request_seconds = histogram(
+            "hakken_request_seconds", "Time from a request's head to its response, by route", ["route"]
         )
-        self.answers = self._counter("hakken_answers", "Requests answered, by route and status", "route", "status")
-        self._stages = self._histogram(
+        self.answers = counter("hakken_answers", "Requests answered, by route and status", ["route", "status"])
+        self._stages = histogram(
             "hakken_stage_seconds",
             "Time of the stages of a response: wait (for a slot), fetch (a list), recommend, render (a template)",
-            "stage",
+            ["stage"],
         )
-        self.in_flight = self._gauge("hakken_requests_in_flight", "Requests being answered")
-        self.waiting = self._gauge("hakken_requests_waiting", "Requests that wait for a slot")
-        self.refused = self._counter(
+        self.in_flight = gauge("hakken_requests_in_flight", "Requests being answered")
+        self.refused = counter(
             "hakken_refused",
             "Requests refused, by reason: rate (too many from one client), full (no free slot in the worker)",
-            "by",
+            ["by"],
         )
-        self.limits_apart = self._gauge(
+        self.limits_apart = gauge(
             "hakken_limits_apart", "Workers that count clients' requests in memory, since the storage is down"
         )
-        self._site_requests = self._counter(
+        self._site_requests = counter(
             "hakken_site_requests",
             "Requests to a site, by outcome: ok, refused (a 4xx), or the kind of error",
-            "site",
-            "outcome",
+            ["site", "outcome"],
         )
-        self._site_seconds = self._histogram(
-            "hakken_site_seconds", "Time that a request to a site took, including the wait for the rate limit", "site"
+        self._site_seconds = histogram(
+            "hakken_site_seconds", "Time that a request to a site took, including the wait for the rate limit", ["site"]
         )
-        self._circuit_open = self._gauge(
-            "hakken_breaker_open", "Workers whose circuit for a site was open when it was last needed", "site"
+        self._circuit_open = gauge(
+            "hakken_breaker_open", "Workers whose circuit for a site was open when it was last needed", ["site"]
         )
-        self._lookups = self._counter("hakken_lookups", "Cache look-ups, by store and by hit or miss", "store", "found")
-        self._served = ""
-        self._serving = self._gauge("hakken_model_workers", "Workers whose last response used a version", "version")
-        self._trained = self._gauge(
+        self._lookups = counter("hakken_lookups", "Cache look-ups, by store and by hit or miss", ["store", "found"])
+        self._serving = gauge("hakken_model_workers", "Workers whose last response used a version", ["version"])
+        self._trained = least(
             "hakken_model_trained_timestamp_seconds",
             "When the model was trained; the oldest that a worker used last",
-            aggregate="livemin",
         )
-        self._data_time = self._gauge(
+        self._data_time = least(
             "hakken_model_data_timestamp_seconds",
             "Up to when the model's ratings go, at least; the oldest that a worker used last; 0: unknown",
-            aggregate="livemin",
         )
-
-    def _counter(self, name: str, description: str, *labels: str) -> Counter:
-        return Counter(name, description, labels, registry=self._registry)
-
-    def _histogram(self, name: str, description: str, label: str) -> Histogram:
-        return Histogram(name, description, [label], buckets=_BUCKETS, registry=self._registry)
-
-    def _gauge(
-        self, name: str, description: str, *labels: str, aggregate: Literal["livesum", "livemin"] = "livesum"
-    ) -> Gauge:
-        """A gauge that reports the sum, or the least, of the values of all living workers."""
-        return Gauge(name, description, labels, multiprocess_mode=aggregate, registry=self._registry)
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
         """Measure the time of a stage of a response."""
-        started = time.perf_counter()
-        try:
+        with self._stages.labels(name).time():
             yield
-        finally:
-            self.stage_took(name, time.perf_counter() - started)
 
-    def stage_took(self, name: Stage, seconds: float) -> None:
-        """Count the time of a stage of a response."""
-        self._stages.labels(name).observe(seconds)
+    def template_took(self, seconds: float) -> None:
+        """Count the time of a template, which is the stage `render`."""
+        self._stages.labels("render").observe(seconds)
 
     def site_asked(self, site: str, outcome: str, seconds: float) -> None:
         """Count a request to a site by its outcome."""
@@ -144,13 +129,11 @@ class Metrics(Instrumentation):
 
     def exposition(self) -> bytes:
         """The metrics of all workers in Prometheus's text format."""
-        directory = metric_files.directory()
-        if directory is None:
-            return generate_latest(self._registry)
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry, str(directory))
-        with metric_files.locked(directory):
-            return generate_latest(registry)
+        registry = self._registry
+        if directory := metric_files.directory():
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry, str(directory))
+        return generate_latest(registry)
 
 
 def metrics_page(settings: Settings, metrics: Metrics) -> Blueprint:
@@ -212,18 +195,14 @@ def log_requests(app: Flask, metrics: Metrics, *, trusted: bool) -> None:
     def unbind(_: BaseException | None) -> None:
         structlog.contextvars.unbind_contextvars("request")
 
+    def start_template(*_: object, **__: object) -> None:
+        g.render_started = time.perf_counter()
+
+    def finish_template(*_: object, **__: object) -> None:
+        metrics.template_took(time.perf_counter() - g.render_started)
+
     app.before_request(start)
     app.after_request(finish)
     app.teardown_request(unbind)
-    _time_templates(app, metrics)
-
-
-def _time_templates(app: Flask, metrics: Metrics) -> None:
-    def start(_: Flask, **__: Any) -> None:  # noqa: ANN401  # the signal's other arguments
-        g.render_started = time.perf_counter()
-
-    def finish(_: Flask, **__: Any) -> None:  # noqa: ANN401  # the same
-        metrics.stage_took("render", time.perf_counter() - g.render_started)
-
-    before_render_template.connect(start, app, weak=False)
-    template_rendered.connect(finish, app, weak=False)
+    before_render_template.connect(start_template, app, weak=False)
+    template_rendered.connect(finish_template, app, weak=False)

@@ -15,10 +15,10 @@ import pytest
 import requests
 from dockerfile_parse import DockerfileParser
 
-from benchmarks.chaos.proxy import documented
 from hakken.cli.main import main
 from hakken.config import Settings, variable_names
 from hakken.web.forms import body_limit
+from ops.serving import documented
 from tests.serving import ROOT, free_port, served, wait_for
 
 DEPLOY = ROOT / "deploy"
@@ -117,7 +117,7 @@ def test_all_that_is_copied_is_sent_and_nothing_else(stages: list[list[Step]]) -
     assert lines[0] == "*"
     sent = {line[1:] for line in lines if line.startswith("!")}
     assert sent == {str(path.relative_to(ROOT)) for path in copied(stages)} | {"deploy/requirements.txt"}
-    for name in (".git", "tests", ".venv", "docs", "benchmarks"):
+    for name in (".git", "tests", ".venv", "docs", "benchmarks", "ops"):
         assert not any(fnmatch.fnmatch(name, one) for one in sent)
 
 

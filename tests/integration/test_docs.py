@@ -125,7 +125,7 @@ def test_the_layout_names_every_part_and_no_other() -> None:
     parts = {
         f"hakken/{path.name}" for path in (ROOT / "hakken").iterdir() if path.name not in {"__init__.py", "__pycache__"}
     }
-    parts |= {path.name for path in ROOT.glob("*.py")} | {"templates", "static", "tests", "benchmarks"}
+    parts |= {path.name for path in ROOT.glob("*.py")} | {"templates", "static", "tests", "benchmarks", "ops"}
     assert parts <= named
 
 

@@ -22,12 +22,12 @@ from hakken import errors
 from hakken.config import Settings
 from hakken.errors import SiteDown
 from hakken.ratings import Site, Username
-from hakken.serving import logs
+from hakken.serving import logs, metric_files
 from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListSources
 from hakken.web import Metrics, Services, register
 from tests.fake_services import ROOT, FakeServices, words
-from tests.serving import served, until, wait_for
+from tests.serving import Process, served, until, wait_for, workers_of
 from tests.standin.server import Standin
 
 TOKEN = "a-token-of-these-tests"  # noqa: S105  # of no server that lasts
@@ -277,14 +277,17 @@ def test_workers_add_up_also_those_that_have_ended_and_all_says_it_in_json(tmp_p
         [version] = re.findall(r"^hakken_model_workers{version=\"(.+)\"} [12]\.0$", text, re.MULTILINE)
         assert version.startswith("20")
 
-        place = _directory(process.pid)
-        workers = _workers(process.pid)
+        place = _directory(process)
+        workers = workers_of(process)
         os.kill(workers[0], signal.SIGKILL)
-        until(lambda: len(_workers(process.pid)) == 2 and not list(place.glob(f"*_{workers[0]}.db")))
+        until(lambda: len(now := workers_of(process)) == 2 and workers[0] not in now)
         for _ in range(10):
             ask()
         text = metrics()
         assert (value(text, counted), value(text, timed)) == (50, 50)
+        assert len(list(place.glob("*.db"))) == 2 * len(metric_files.FILES), (
+            "the new worker has taken the other's place"
+        )
         os.kill(process.pid, signal.SIGTERM)
         assert process.stdout
         lines = process.stdout.read().splitlines()
@@ -295,12 +298,8 @@ def test_workers_add_up_also_those_that_have_ended_and_all_says_it_in_json(tmp_p
     assert "127.0.0.1" not in "".join(line for line in lines if "Listening" not in line)
 
 
-def _workers(pid: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _directory(pid: int) -> Path:
+def _directory(process: Process) -> Path:
     """Where the workers of a server count; the files that they have mapped give it away."""
-    maps = "".join(Path(f"/proc/{worker}/maps").read_text() for worker in _workers(pid))  # one may have just begun
+    maps = "".join(Path(f"/proc/{worker}/maps").read_text() for worker in workers_of(process))
     [mapped] = set(re.findall(r"(/\S+/hakken-metrics-[^/]+)/counter", maps))
     return Path(mapped)

@@ -6,16 +6,15 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import prometheus_client.values
 import pytest
 import requests
 
 from hakken.serving import metric_files
-from hakken.serving.graceful_stop import drop_new_connections
 from tests.serving import PATIENCE, served, until, wait_for, workers_of
 
 SLOW = "tests.worker_probe:create_slow_app()"
@@ -128,12 +127,53 @@ def test_where_workers_count_nothing_stays_of_those_that_were_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metric_files, "_IN_MEMORY", tmp_path)
-    monkeypatch.setattr(metric_files, "_MIN_AGE", -1.0)
     monkeypatch.setenv(metric_files.VARIABLE, "")
     (tmp_path / "hakken-metrics-left").mkdir()
     (tmp_path / "others").mkdir()
-    first, second = metric_files.make_directory(), metric_files.make_directory()
-    assert set(tmp_path.iterdir()) == {first, second, tmp_path / "others"}
+    places = {tmp_path / "others"}
+    for _ in range(2):
+        metric_files.make_directory()
+        places.add(Path(os.environ[metric_files.VARIABLE]))
+    assert set(tmp_path.iterdir()) == places
+    assert len(places) == 3
+
+
+@pytest.mark.parametrize("token", ["a-token-of-these-tests", ""])
+def test_workers_count_in_memory_where_there_is_no_room_or_no_token(token: str, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ExitStack() as stack:
+        if token:  # no file may be larger than a megabyte
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, hard))
+            stack.callback(resource.setrlimit, resource.RLIMIT_FSIZE, (soft, hard))
+        given = {"HAKKEN_METRICS_TOKEN": token, "HAKKEN_CACHE_DIR": str(tmp_path), "HAKKEN_FACTS_SOURCE": "off"}
+        address, process = stack.enter_context(served("ars_app:create_app()", **given))
+        wait_for(address)
+        metrics = requests.get(f"{address}/metrics", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE)
+        [worker] = workers_of(process)
+        assert "hakken-metrics-" not in Path(f"/proc/{worker}/maps").read_text()
+        assert ('hakken_answers_total{route="health.alive",status="200"}' in metrics.text) == bool(token)
+        process.terminate()
+        assert process.stdout
+        assert ("no room for metrics (File too large)" in process.stdout.read()) == bool(token)
+
+
+def test_a_worker_for_whose_files_there_is_no_room_counts_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = prometheus_client.values.ValueClass
+    monkeypatch.setenv(metric_files.VARIABLE, str(tmp_path))
+    monkeypatch.setattr(metric_files, "FILE_BYTES", 2**20)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**19, limits[1]))
+        with pytest.raises(OSError, match="File too large"):
+            metric_files.use_slot(0)
+        assert prometheus_client.values.ValueClass is prometheus_client.values.MutexValue
+        assert metric_files.directory() is None
+        assert not list(tmp_path.glob("*.db"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        prometheus_client.values.ValueClass = before
 
 
 @pytest.mark.parametrize(
@@ -144,23 +184,6 @@ def test_a_worker_that_is_told_to_stop_before_it_hears_signals_stops_all_the_sam
         until(lambda: len(workers_of(process)) == 1)
         process.terminate()
         assert process.wait(5) == 0  # it would be 40 s
-
-
-@pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as it:
-        yield it
-
-
-def test_a_socket_that_refuses_more_keeps_whom_it_has(listener: socket.socket) -> None:
-    with socket.create_connection(listener.getsockname(), timeout=1) as early:
-        drop_new_connections(listener)
-        with pytest.raises(TimeoutError):
-            socket.create_connection(listener.getsockname(), timeout=0.2)
-        early.sendall(b"x")
-        taken, _ = listener.accept()
-        with taken:
-            assert taken.recv(1) == b"x"
 
 
 def stays(address: str) -> socket.socket:

@@ -1,13 +1,25 @@
 """Tables and catalogues to learn titles from: small, and with the corners that real ones have."""
 
+from pathlib import Path
+
 import numpy as np
 
 from hakken.catalogue import Anime, Catalogue, Related
+from hakken.model import Parameters, store
+from hakken.model.store import Artefact
+from hakken.training import pipeline
 from hakken.training.tables import RatingTable
 
 N_TITLES, N_USERS = 150, 90
 UNWATCHED = range(5, N_TITLES, 10)
 """Ids of titles that are on no list."""
+
+
+def train(table: RatingTable, titles: Catalogue, out: Path, parameters: Parameters) -> Artefact:
+    """Train a model and write it, as the command does."""
+    with store.replacing(out) as staged:
+        artefact = pipeline.save(pipeline.fit(table, parameters, titles), titles, staged)
+    return artefact._replace(directory=out)
 
 
 def titles(seed: int = 0) -> Catalogue:

@@ -36,12 +36,11 @@ from hakken.evaluation.method import Method
 from hakken.evaluation.protocol import Split, split
 from hakken.model import TEXTBOOK, fold_in, predict, store
 from hakken.model.arrays import Array
-from hakken.ratings import Rating, Status, UserList
 from hakken.recommend import recommend
-from hakken.training import train
 from hakken.training.tables import read_ratings
 from tests import oracle
 from tests.models import PARAMETERS, small_catalogue
+from tests.training.learning import train
 from tests.training.recorded_progress import RecordedProgress
 
 FEW = 4
@@ -272,17 +271,3 @@ def test_hakken_answers_as_its_artefact_does(divided: Split, tmp_path: Path) -> 
         assert adult_id not in answer.default_list
         adult += adult_id in answer.ranking
     assert adult
-
-
-@pytest.mark.parametrize("counts", [0.0, 0.5])
-def test_what_is_only_planned_is_on_the_list_all_the_same(divided: Split, counts: float) -> None:
-    """It is not shown, and all others are, in the same order where it tells no interest."""
-    method = Hakken(msgspec.structs.replace(PARAMETERS, planned=counts), small_catalogue())
-    method.fit(divided)
-    user = divided.users[0]
-    before = method.answer(user).ranking
-    planned = [Rating(anime_id, 0, Status.PLAN_TO_WATCH) for anime_id in before[:5]]
-    after = method.answer(user._replace(given=UserList.of([*user.given.ratings, *planned]))).ranking
-    assert not set(before[:5]) & set(after)
-    assert (after[:15] == before[5:]) == (counts == 0)
-    assert len(after) == 20

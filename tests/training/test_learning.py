@@ -15,7 +15,7 @@ from hakken.model import Model, Parameters, fold_in, predict, preference
 from hakken.model.arrays import Array, Arrays, Float64s
 from hakken.ratings import FranchiseRule, Preferences, Rating, UserList
 from hakken.recommend import recommend
-from hakken.training import fit
+from hakken.training import attributes, fit, preferences
 from hakken.training.pipeline import Fitted, with_anime, with_preference_weights
 from hakken.training.preferences import preference_weights
 from hakken.training.tables import RatingTable
@@ -82,7 +82,13 @@ def test_weights_are_those_of_the_formula(table: RatingTable, late: float, data:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("parameters", [FEW, EVERYTHING_KEPT, Parameters()], ids=["few", "all", "default"])
-def test_all_that_is_learnt_is_that_of_the_formulas(seed: int, parameters: Parameters) -> None:
+def test_all_that_is_learnt_is_that_of_the_formulas(
+    seed: int, parameters: Parameters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one block, and in several."""
+    if parameters is not EVERYTHING_KEPT:
+        monkeypatch.setattr(preferences, "ITEMS_AT_ONCE", 40)
+        monkeypatch.setattr(attributes, "PAIRS_AT_ONCE", 7)
     catalogue = learning.titles(seed)
     table = with_anime(learning.lists(seed), np.array(list(catalogue), dtype=np.int32))
     wanted = expected_of.learn(table, 7.0, catalogue, parameters)

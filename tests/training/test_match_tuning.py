@@ -18,79 +18,76 @@ from hakken.evaluation.match_tuning import (
     SALTS,
     TRUST,
     WEIGHTS,
-    Candidate,
-    TunedMatch,
-    sampled,
     tune_match,
 )
 from hakken.evaluation.protocol import split
 from hakken.model import Parameters, fold_in, predict
+from hakken.model.arrays import Float64s
 from hakken.training import fit
+from hakken.training.progress import SILENT
 from hakken.training.tables import RatingTable
 from tests.models import PARAMETERS, small_catalogue
 from tests.training.commands import run
 from tests.training.evaluation_oracle import ndcg
 
 N_CANDIDATES = 4
+Tuned = tuple[Parameters, pd.DataFrame]
 
 
 @pytest.fixture(scope="module")
-def tuned(table: RatingTable) -> TunedMatch:
+def tuned(table: RatingTable) -> Tuned:
     return tune_match(table, small_catalogue(), PARAMETERS, N_CANDIDATES, seed=1)
 
 
-def test_the_best_of_each_stage_is_where_the_next_begins(tuned: TunedMatch) -> None:
-    stages = {name: [one for one in tuned.candidates if one.stage == name] for name in ("weights", "match")}
-    assert [len(one) for one in stages.values()] == [1 + N_CANDIDATES // 3, 1 + N_CANDIDATES - N_CANDIDATES // 3]
-    assert stages["weights"][0].parameters == PARAMETERS
-    best = max(stages["weights"], key=lambda one: one.value)
-    assert stages["match"][0].parameters == best.parameters
-    assert stages["match"][0].value == best.value  # the same candidate is worth the same again
-    found = max(stages["match"], key=lambda one: one.value).parameters
-    kept = {name: getattr(tuned.parameters, name) for name in ("trust", *IMPLICIT)}
-    assert tuned.parameters == msgspec.structs.replace(found, **kept)
+def parameters_of(row: pd.Series) -> Parameters:
+    return msgspec.structs.replace(PARAMETERS, **{name: float(row[name]) for name in (*WEIGHTS, *MATCH)})
+
+
+def test_the_best_of_each_stage_is_where_the_next_begins_and_only_its_own_are_changed(tuned: Tuned) -> None:
+    stages = dict(list(tuned[1].groupby("stage", sort=False)))
+    assert list(stages) == ["weights", "match"]
+    n_weights = N_CANDIDATES // 3
+    assert stages["weights"]["round"].tolist() == [*range(1 + n_weights)]
+    assert stages["match"]["round"].tolist() == [*range(1 + N_CANDIDATES - n_weights)]
+    start = PARAMETERS
+    for (_, rows), space in zip(stages.items(), (WEIGHTS, MATCH), strict=True):
+        assert parameters_of(rows.iloc[0]) == start
+        for one in map(parameters_of, (row for _, row in rows[1:].iterrows())):
+            changed = {name for name in space if getattr(one, name) != getattr(start, name)}
+            assert changed
+            assert one == msgspec.structs.replace(start, **{name: getattr(one, name) for name in changed})
+            assert all(0.99 * space[name][0] <= getattr(one, name) <= 1.01 * space[name][1] for name in changed)
+        start = parameters_of(rows.iloc[int(rows["value"].to_numpy().argmax())])
+    assert stages["match"]["value"].iloc[0] == stages["weights"]["value"].max()  # the same candidate again
+    kept = {name: getattr(tuned[0], name) for name in ("trust", *IMPLICIT)}
+    assert tuned[0] == msgspec.structs.replace(start, **kept)
 
 
 def test_the_search_draws_nearer_to_what_is_better() -> None:
-    def measure(parameters: Parameters) -> tuple[float, float]:
-        return -abs(np.log(parameters.novelty / 0.05)), 0.0
+    def measure(parameters: Parameters) -> Float64s:
+        return np.array([-abs(np.log(parameters.novelty / 0.05)), 0.0])
 
-    tried = match_tuning.search("match", MATCH, PARAMETERS, measure, n_candidates=60, seed=0, advance=lambda _: None)
-    assert 0.045 < np.median([one.parameters.novelty for one in tried[-20:]]) < 0.055
-
-
-def test_only_what_a_stage_searches_for_is_changed(tuned: TunedMatch) -> None:
-    for one in tuned.candidates:
-        start = (
-            PARAMETERS if one.stage == "weights" else next(c for c in tuned.candidates if c.stage == "match").parameters
-        )
-        space = WEIGHTS if one.stage == "weights" else MATCH
-        changed = {
-            name for name in Parameters.__struct_fields__ if getattr(one.parameters, name) != getattr(start, name)
-        }
-        assert changed <= set(space)
-        assert bool(changed) == (one.trial > 0)
-        for name in changed:
-            assert 0.99 * space[name][0] <= getattr(one.parameters, name) <= 1.01 * space[name][1]
+    _, rows = match_tuning.search("match", MATCH, PARAMETERS, measure, n=60, seed=0, progress=SILENT)
+    assert 0.045 < np.median([row["novelty"] for row in rows[-20:]]) < 0.055
 
 
-def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: TunedMatch) -> None:
+def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: Tuned) -> None:
     """Asked as the pages ask, and judged by an NDCG that is written out."""
-    one: Candidate = tuned.candidates[1]
+    row = tuned[1].iloc[1]
     found = []
     for salt in SALTS:
         divided = split(table, salt)
-        method = Hakken(one.parameters, small_catalogue())
+        method = Hakken(parameters_of(row), small_catalogue())
         method.fit(divided)
         values = [ndcg(method.answer(user).ranking, set(user.liked)) for user in divided.users if user.liked]
         found.append(np.mean(values))
-    assert one.liked == pytest.approx(np.mean(found), abs=1e-9)
-    assert one.value == pytest.approx((one.liked + one.discovery_liked) / 2)
+    assert row["liked"] == pytest.approx(np.mean(found), abs=1e-9)
+    assert row["value"] == pytest.approx((row["liked"] + row["discovery_liked"]) / 2)
 
 
-def test_the_implicit_term_leaves_less_error_than_none(table: RatingTable, tuned: TunedMatch) -> None:
+def test_the_implicit_term_leaves_less_error_than_none(table: RatingTable, tuned: Tuned) -> None:
     splits = [split(table, salt) for salt in SALTS]
-    models = [fit(divided.training, tuned.parameters) for divided in splits]
+    models = [fit(divided.training, tuned[0]) for divided in splits]
 
     def rmse(parameters: Parameters) -> float:
         errors: list[float] = []
@@ -103,11 +100,11 @@ def test_the_implicit_term_leaves_less_error_than_none(table: RatingTable, tuned
                 errors += (r_hat - np.array(list(scores.values())))[known].tolist()
         return float(np.sqrt(np.mean(np.square(errors))))
 
-    none = msgspec.structs.replace(tuned.parameters, **dict.fromkeys(IMPLICIT, 0.0))
-    turned = msgspec.structs.replace(tuned.parameters, implicit_offset=-tuned.parameters.implicit_offset - 0.1)
-    other = next(value for value in TRUST if abs(value - tuned.parameters.trust) > 0.15)
-    best = rmse(tuned.parameters)
-    for worse in (none, turned, msgspec.structs.replace(tuned.parameters, trust=other)):
+    none = msgspec.structs.replace(tuned[0], **dict.fromkeys(IMPLICIT, 0.0))
+    turned = msgspec.structs.replace(tuned[0], implicit_offset=-tuned[0].implicit_offset - 0.1)
+    other = next(value for value in TRUST if abs(value - tuned[0].trust) > 0.15)
+    best = rmse(tuned[0])
+    for worse in (none, turned, msgspec.structs.replace(tuned[0], trust=other)):
         assert best < rmse(worse)
 
 
@@ -116,20 +113,10 @@ def test_a_search_can_be_repeated_and_another_seed_is_another_search(
 ) -> None:
     """Without a catalogue, too."""
     monkeypatch.setattr(match_tuning, "SALTS", SALTS[:1])
-    one, again, other = (tune_match(table, Catalogue([]), PARAMETERS, 2, seed=seed) for seed in (1, 1, 2))
-    pd.testing.assert_frame_equal(again.table, one.table)
-    assert one.candidates[0].value > 0
-    assert other.candidates[1].parameters not in [candidate.parameters for candidate in one.candidates]
-
-
-def test_a_sample_holds_all_entries_of_its_users(table: RatingTable) -> None:
-    some = sampled(table, 50, seed=1)
-    assert some.n_users == len(some.user_names) == 50
-    assert set(some.user_names) < set(table.user_names)
-    counts = dict(zip(table.user_names, np.bincount(table.users).tolist(), strict=True))
-    assert dict(zip(some.user_names, np.bincount(some.users).tolist(), strict=True)).items() <= counts.items()
-    assert sampled(table, None, seed=1) is table
-    assert sampled(table, 10**6, seed=1) is table
+    one, again, other = (tune_match(table, Catalogue([]), PARAMETERS, 2, seed=seed)[1] for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(again, one)
+    assert one["value"][0] > 0
+    assert not other.equals(one)
 
 
 def test_a_table_that_cant_be_split_keeps_the_defaults_and_says_so(table: RatingTable, tmp_path: Path) -> None:

@@ -57,17 +57,6 @@ def test_options_go_before_the_file_of_parameters(ratings_csv: Path, anime_csv: 
     assert parameters_of(out) == Parameters(k=7, amplification=1.5, prior=0.5, k_stored=8)
 
 
-@pytest.mark.parametrize("text", ['{"kk": 7}', '{"k": 0}', "[]", ""])
-def test_parameters_that_are_none_are_refused_in_a_sentence(
-    ratings_csv: Path, anime_csv: Path, tmp_path: Path, text: str
-) -> None:
-    out, params = tmp_path / "model", tmp_path / "params.json"
-    params.write_text(text)
-    said = train("--ratings", ratings_csv, "--anime", anime_csv, "--out", out, "--params", params, status=1)
-    assert "params.json can't be used" in said.stderr
-    assert not out.exists()
-
-
 def test_every_hyper_parameter_has_an_option_that_is_told_of_and_keeps_its_range() -> None:
     options = {option.name: option for option in main.commands["train"].params if isinstance(option, click.Option)}
     for name, default in msgspec.structs.asdict(Parameters()).items():
@@ -100,15 +89,6 @@ def test_a_folder_of_parts_is_one_table(ratings_csv: Path, anime_csv: Path, tmp_
 
 
 # What it refuses
-
-
-def test_train_on_a_table_that_is_none(tmp_path: Path, anime_csv: Path) -> None:
-    (tmp_path / "r.csv").write_text("a,b\n1,2\n")
-    out = tmp_path / "model"
-    said = train("--ratings", tmp_path / "r.csv", "--anime", anime_csv, "--out", out, status=1)
-    assert said.stderr.count("Error: ") == 1
-    assert "r.csv" in said.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["anime.csv", "r.csv"]
 
 
 def test_strict_refuses_what_is_otherwise_left_out(flawed_csv: Path, anime_csv: Path, tmp_path: Path) -> None:

@@ -16,13 +16,14 @@ from hakken.model.arrays import Arrays, Float64s, unpack
 from hakken.neighbours import nearest
 from hakken.ratings import Rating, UserList
 from hakken.series import relations_of, with_series
-from hakken.training import fit, train
+from hakken.training import fit
 from hakken.training.tables import RatingTable
 from tests import oracle
 from tests.golden import entries_of
 from tests.golden.oracle import Stored, Visitor
 from tests.models import N_ITEMS, PARAMETERS, SMALL, small_catalogue
 from tests.strategies import user_lists
+from tests.training.learning import train
 from tests.training.strategies import rating_tables
 
 

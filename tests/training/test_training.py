@@ -18,10 +18,10 @@ import hakken.training.kernels
 from benchmarks.surprise_reference import compare
 from hakken.errors import ConfigError, TableError
 from hakken.model import TEXTBOOK, Parameters
-from hakken.model.arrays import QUANTA, unpack
-from hakken.training import fit, train
+from hakken.model.arrays import unpack
+from hakken.training import fit
 from hakken.training.baselines import als_baselines
-from hakken.training.kernels import add_pair_sums, finish_similarity, offer
+from hakken.training.kernels import add_pair_sums, finish_similarity
 from hakken.training.matrix import ScoreMatrix
 from hakken.training.similarities import (
     Neighbours,
@@ -34,6 +34,7 @@ from hakken.training.similarities import (
 from hakken.training.tables import RatingTable
 from tests import oracle
 from tests.models import PARAMETERS, small_catalogue
+from tests.training.learning import train
 from tests.training.strategies import rating_tables
 
 EVERYTHING = 10**6
@@ -61,9 +62,8 @@ def test_similarities_are_those_of_the_formula(
 ) -> None:
     matrix = ScoreMatrix.of(table)
     b_u, b_i = als_baselines(matrix, 15, 10, 5)
-    found = pearson_baseline(
-        matrix, matrix.residuals(b_u, b_i), shrinkage=shrinkage, min_support=min_support, k_stored=k_stored
-    )
+    chosen = Parameters(shrinkage=shrinkage, min_support=min_support, k_stored=k_stored, min_similarity=0.0)
+    found = pearson_baseline(matrix, matrix.residuals(b_u, b_i), chosen)
     scores = oracle.scores_of(table)
     for i in range(len(b_i)):
         row = slice(found.indptr[i], found.indptr[i + 1])
@@ -89,9 +89,7 @@ def test_weak_similarities_are_stored_only_of_the_nearest(
     matrix = ScoreMatrix.of(table)
     residuals = matrix.residuals(*als_baselines(matrix, 15, 10, 5))
     everyone, found = (
-        pearson_baseline(
-            matrix, residuals, shrinkage=10.0, min_support=1, k_stored=k_stored, min_similarity=least_similar
-        )
+        pearson_baseline(matrix, residuals, Parameters(shrinkage=10.0, k_stored=k_stored, min_similarity=least_similar))
         for least_similar in (0.0, min_similarity)
     )
     assert (np.diff(everyone.indptr) > 20).any() == (k_stored > 20)
@@ -166,16 +164,6 @@ def test_the_formula_tells_a_mutated_kernel_from_the_right_one(
     assert (largest > 1e-3) == bool(kernel), largest
 
 
-@settings(max_examples=100)
-@given(st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.3]), st.integers(0, 50)), max_size=60, unique_by=lambda x: x[1]))
-def test_a_heap_keeps_the_strongest_and_of_equal_ones_the_lower(offers: list[tuple[float, int]]) -> None:
-    sims, items, size = np.empty(7), np.empty(7, dtype=np.int32), 0
-    for sim, j in offers:
-        size = offer(sims, items, size, sim, j)
-    kept = set(zip(sims[:size].tolist(), items[:size].tolist(), strict=True))
-    assert kept == set(sorted(offers, key=lambda one: (-one[0], one[1]))[:7])
-
-
 def test_with_all_neighbours_kept_hakken_equals_scikit_surprise(table: RatingTable) -> None:
     found = compare(table, msgspec.structs.replace(TEXTBOOK, k_stored=EVERYTHING), n_pairs=2_000)
     assert found.compared == 2_000
@@ -213,11 +201,6 @@ def test_packing_keeps_similarities_within_a_hundred_thousandth_and_positive(sim
     assert (packed["sim_values"] > 0).all()
     assert packed["sim_indptr"].tolist() == [0, 0, len(sims)]
     np.testing.assert_allclose(packed["sim_scale"][1] * unpack(packed["sim_values"]), ordered, atol=1e-5)
-
-
-def test_unpacking_is_the_power_that_it_says_it_is() -> None:
-    values = np.array([0, 1, 2, 1000, QUANTA], dtype=np.uint16)
-    np.testing.assert_allclose(unpack(values), values.astype(np.float64) ** 1.25)
 
 
 def test_raters_are_those_who_scored(table: RatingTable) -> None:

@@ -13,12 +13,13 @@ import surprise
 from surprise.model_selection import KFold, cross_validate
 
 from hakken.errors import ConfigError, TableError
-from hakken.evaluation.match_tuning import MATCH, WEIGHTS
+from hakken.evaluation import match_tuning
+from hakken.evaluation.match_tuning import MATCH, WEIGHTS, sampled
 from hakken.model import TEXTBOOK
 from hakken.training import tuning
-from hakken.training.parameters import read_parameters, write_whole
+from hakken.training.parameters import read_parameters
 from hakken.training.tables import RatingTable
-from hakken.training.tuning import N_FOLDS, SPACE, TUNED, LogUniform, Scores, Tuned, save, take_scores, tune
+from hakken.training.tuning import N_FOLDS, SPACE, TUNED, Tuned, narrowed, save, tune
 from tests.training.commands import run
 from tests.training.recorded_progress import RecordedProgress
 
@@ -28,13 +29,13 @@ TIMES = ["fit_seconds", "test_seconds"]
 
 
 @pytest.fixture(scope="session")
-def scores(table: RatingTable) -> Scores:
-    return take_scores(table, n_users=120)
+def some(table: RatingTable) -> RatingTable:
+    return sampled(table, 120, seed=0)
 
 
 @pytest.fixture(scope="session")
-def tuned(scores: Scores) -> Tuned:
-    return tune(scores, N_CANDIDATES, seed=3)
+def tuned(some: RatingTable) -> Tuned:
+    return tune(some, N_CANDIDATES, seed=3)
 
 
 def tune_command(*arguments: str | Path, status: int = 0) -> str:
@@ -46,7 +47,7 @@ def test_the_candidates_are_ranked_and_the_best_is_what_is_found(tuned: Tuned) -
     assert rows["rank"].tolist() == list(range(1, N_CANDIDATES + 2))
     assert rows["rmse"].is_monotonic_increasing
     assert not rows["mae"].is_monotonic_increasing
-    assert tuned.rmse == rows["rmse"][0] < tuned.textbook_rmse
+    assert rows["rmse"][0] < tuned.textbook_rmse
     for name in TUNED:
         value = getattr(tuned.parameters, name)
         assert value == rows[name][0]
@@ -61,20 +62,21 @@ def test_each_round_draws_anew_and_nearer_to_the_best_so_far(tuned: Tuned) -> No
     space, drawn = dict(SPACE), []
     for number in (1, 2, 3):
         here = rows[(rows["round"] == number) & (rows["prior"] > 0)]
-        for name, one in space.items():
-            rounding = 0.5 if one.whole else 0.005 * one.high
-            assert here[name].between(one.low - rounding, one.high + rounding).all(), name
-        low, high = np.log([space["prior"].low, space["prior"].high])
+        for name, (low, high) in space.items():
+            rounding = 0.5 if name == "k" else 0.005 * high
+            assert here[name].between(low - rounding, high + rounding).all(), name
+        low, high = np.log(space["prior"])
         drawn += ((np.log(here["prior"]) - low) / (high - low)).round(2).tolist()
         best = rows[rows["round"] <= number].iloc[0]
-        narrower = {name: one.around(best[name]) for name, one in space.items()}
-        assert all(narrower[name].high / narrower[name].low < one.high / one.low for name, one in space.items())
+        narrower = {name: narrowed(*ends, best[name]) for name, ends in space.items()}
+        assert all(np.divide(*narrower[name]) > low / high for name, (low, high) in space.items())
         space = narrower
     assert len(set(drawn)) > N_CANDIDATES / 2  # not the same draws again, only nearer
 
 
-def test_the_default_parameters_are_always_tried_and_score_what_surprise_says(scores: Scores, tuned: Tuned) -> None:
-    frame = pd.DataFrame({"u": scores.users, "i": scores.items, "r": scores.scores})
+def test_the_default_parameters_are_always_tried_and_score_what_surprise_says(some: RatingTable, tuned: Tuned) -> None:
+    scored = some.scores > 0
+    frame = pd.DataFrame({"u": some.users[scored], "i": some.items[scored], "r": some.scores[scored]})
     data = surprise.Dataset.load_from_df(frame, surprise.Reader(rating_scale=(1, 10)))
     original = surprise.KNNBaseline(
         k=TEXTBOOK.k, sim_options={"name": "pearson_baseline", "user_based": False}, verbose=False
@@ -88,15 +90,15 @@ def test_the_default_parameters_are_always_tried_and_score_what_surprise_says(sc
 
 
 def test_a_search_can_be_repeated_and_another_seed_is_another_search(
-    scores: Scores, tuned: Tuned, tmp_path: Path
+    some: RatingTable, tuned: Tuned, tmp_path: Path
 ) -> None:
-    again = tune(scores, N_CANDIDATES, seed=3)
+    again = tune(some, N_CANDIDATES, seed=3)
     pd.testing.assert_frame_equal(again.candidates.drop(columns=TIMES), tuned.candidates.drop(columns=TIMES))
     save(tuned, tmp_path / "one")
     save(again, tmp_path / "two")
     for name in ("params.json", "rmse.svg"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    assert set(tune(scores, 1, seed=4).candidates["prior"]).isdisjoint(tuned.candidates["prior"][lambda x: x > 0])
+    assert set(tune(some, 1, seed=4).candidates["prior"]).isdisjoint(tuned.candidates["prior"][lambda x: x > 0])
 
 
 def test_what_is_written_is_what_was_found(tuned: Tuned, tmp_path: Path) -> None:
@@ -111,48 +113,36 @@ def test_what_is_written_is_what_was_found(tuned: Tuned, tmp_path: Path) -> None
     assert tuned.description in drawn
 
 
-def test_progress_hears_of_each_fold_of_each_candidate(scores: Scores) -> None:
+def test_progress_hears_of_each_fold_of_each_candidate(some: RatingTable) -> None:
     progress = RecordedProgress()
-    tune(scores, 2, progress=progress)
+    tune(some, 2, progress=progress)
     assert progress.totals == progress.done == {"candidates": 3 * N_FOLDS}
 
 
-def test_a_sample_holds_all_scores_of_its_users_and_nothing_unscored(table: RatingTable) -> None:
-    everything = take_scores(table)
-    assert len(everything.scores) == (table.scores > 0).sum()
-    assert everything.n_users == len(set(everything.users.tolist()))
-    sample = take_scores(table, n_users=50, seed=1)
-    users = set(sample.users.tolist())
-    assert len(users) == sample.n_users == 50
-    assert len(sample.scores) == np.isin(everything.users, list(users)).sum()
-    assert (sample.scores > 0).all()
-    assert take_scores(table, n_users=50, seed=1).items.tolist() == sample.items.tolist()
-    assert set(take_scores(table, n_users=50, seed=2).users.tolist()) != users
-    assert take_scores(table, n_users=10**6).n_users == everything.n_users
+def test_a_sample_holds_all_entries_of_users_with_a_score(table: RatingTable) -> None:
+    fifty = sampled(table, 50, seed=1)
+    assert fifty.n_users == len(fifty.user_names) == 50
+    theirs = np.isin(np.array(table.user_names)[table.users], fifty.user_names)
+    assert fifty.scores.tolist() == table.scores[theirs].tolist()
+    assert fifty.anime_ids[fifty.items].tolist() == table.anime_ids[table.items][theirs].tolist()
+    assert sampled(table, 50, seed=1).user_names == fifty.user_names != sampled(table, 50, seed=2).user_names
+    assert sampled(table, 10**6, seed=1) is table
+    unscored = dataclasses.replace(table, scores=np.where(table.users < 300, 0, table.scores))
+    assert set(sampled(unscored, 50, seed=1).user_names) <= set(table.user_names[300:])
 
 
-def test_a_large_table_is_sampled_unasked(table: RatingTable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_table_is_sampled_unasked_and_a_tiny_one_refused(
+    table: RatingTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sampled(table, None, seed=0) is table
     n_scored = int((table.scores > 0).sum())
-    monkeypatch.setattr(tuning, "MOST_SCORES", n_scored // 2)
-    assert take_scores(table).n_users == -(-take_scores(table, n_users=10**6).n_users // 2)
-    assert 0.4 * n_scored < len(take_scores(table).scores) < 0.6 * n_scored
-
-
-def test_too_few_scores_are_refused(table: RatingTable) -> None:
+    monkeypatch.setattr(match_tuning, "MOST_SCORES", n_scored // 2)
+    half = sampled(table, None, seed=0)
+    assert half.n_users == -(-len(set(table.users[table.scores > 0].tolist())) // 2)
+    assert 0.4 * n_scored < (half.scores > 0).sum() < 0.6 * n_scored
     few = dataclasses.replace(table, scores=np.where(np.arange(len(table)) < 2, table.scores, 0).astype(np.int8))
     with pytest.raises(TableError, match="scores to tune on"):
-        take_scores(few)
-
-
-def test_a_log_uniform_distribution_stays_in_its_bounds_and_favours_no_decade() -> None:
-    state = np.random.RandomState(0)
-    drawn = np.array([LogUniform(1e-3, 10).rvs(state) for _ in range(2_000)])
-    assert 1e-3 <= drawn.min() < drawn.max() <= 10
-    shares = np.histogram(np.log10(drawn), bins=4, range=(-3, 1))[0] / len(drawn)
-    assert shares == pytest.approx([0.25] * 4, abs=0.03)
-    assert LogUniform(1, 16).values(5) == [1, 2, 4, 8, 16]
-    whole = {LogUniform(8, 10, whole=True).rvs(state) for _ in range(200)}
-    assert whole == {8, 9, 10}
+        sampled(few, None, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -176,25 +166,6 @@ def test_parameters_that_cant_be_used_are_refused_with_a_sentence(
         path.write_bytes(text)
     with pytest.raises(ConfigError, match=reason):
         read_parameters(path)
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    write_whole(path, b"old")
-
-    def broken_off(staged: Path, target: Path) -> None:
-        assert staged.read_bytes() == b"new"
-        assert target == path
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "replace", broken_off)
-    with pytest.raises(KeyboardInterrupt):
-        write_whole(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-    monkeypatch.undo()
-    with pytest.raises(TableError, match="file/below can't be written: "):
-        write_whole(path / "below", b"new")
 
 
 def test_the_command_says_what_it_found_and_writes_it(ratings_csv: Path, tmp_path: Path) -> None:

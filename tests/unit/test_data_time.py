@@ -67,10 +67,3 @@ def test_earlier_is_what_ends_before_the_other_begins(
 ) -> None:
     first, second = one.strftime(form), other.strftime(other_form)
     assert is_earlier(first, second) == (ends(first) < first_moment(second))
-
-
-def test_a_year_is_not_before_its_own_months() -> None:
-    assert not is_earlier("2026", "2026-03")
-    assert not is_earlier("2026-03", "2026")
-    assert is_earlier("2025", "2026-03")
-    assert is_earlier("2026-02-28", "2026-03")

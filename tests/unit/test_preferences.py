@@ -12,8 +12,8 @@ from benchmarks.serving import popular_list
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption
-from hakken.model import ListColumns, Model, fold_in, predict, preference, top_n
-from hakken.model.prediction import baseline, implicit_term
+from hakken.model import ListColumns, Model, predict, preference, top_n
+from hakken.model.prediction import baseline, implicit_term, neighbour_parts
 from hakken.model.preference import parts_of
 from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
 from hakken.recommend import rank, recommend, scoring
@@ -45,33 +45,35 @@ def test_parts_add_up_to_the_preference_however_it_is_summed(data: st.DataObject
     np.testing.assert_allclose(parts_of(model, taste, rows), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_a_dropped_title_counts_against(bundle: ModelBundle) -> None:
-    entries = [Rating(10, 9), Rating(11, 0), Rating(12, 0, Status.DROPPED), Rating(13, 1, Status.DROPPED)]
-    liking = fold_in(bundle.model, UserList.of(entries)).taste.liking
-    assert liking[0] > 1 > liking[1] > 0 > liking[2] > liking[3]
-
-
 @settings(max_examples=60)
 @given(user_list=user_lists([*everything, 99_999]), like=st.lists(st.sampled_from(everything), max_size=3))
 @example(user_list=UserList.of(Rating(i, i % 11, Status.PLAN_TO_WATCH) for i in range(10, 40)), like=[])
-@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize(
+    ("order", "planned"), [(Order.MATCH, 0.4), (Order.PREDICTED_RATING, 0.4), (Order.PREDICTED_RATING, 0.0)]
+)
 def test_shares_and_what_no_entry_adds_are_the_score(
-    bundle: ModelBundle, user_list: UserList, like: list[int], order: Order
+    bundle: ModelBundle, user_list: UserList, like: list[int], order: Order, planned: float
 ) -> None:
+    """Where plans say nothing of what is liked, a scored title that is only planned is no reason of a rating."""
     preferences = msgspec.structs.replace(ALL, order=order, popularity=0.3, like=tuple(like))
-    model = bundle.model
-    scorer = scoring.Scorer(bundle, ListColumns.of(user_list), preferences)
+    manifest = bundle.model.manifest
+    parameters = msgspec.structs.replace(manifest.parameters, planned=planned)
+    model = Model(bundle.model.arrays, msgspec.structs.replace(manifest, parameters=parameters), "changed")
+    scorer = scoring.Scorer(ModelBundle(model, bundle.catalogue), ListColumns.of(user_list), preferences)
+    visitor = scorer.visitor
+    assert planned or not visitor.taste.planned.any()
     [(rows, score)] = scorer.best([np.ones(model.n_items, dtype=np.bool_)], model.n_items)
     shares, r_hat, _ = scorer.shares(rows)
     if order is Order.MATCH:
         liked = preference(model, scorer.taste)[rows]
         expected = score * liked / (liked + model.manifest.parameters.everyone * model.popularity[rows])
     else:
-        expected = (
-            score - baseline(model, scorer.visitor, rows) - implicit_term(model, scorer.visitor, np.zeros(len(rows)))
-        )
+        title, rated, amount = neighbour_parts(model, visitor, rows)
+        unlisted = ~np.isin(visitor.rows[rated], scorer.taste.rows)
+        of_none = np.bincount(title[unlisted], amount[unlisted], minlength=len(rows))
+        expected = score - baseline(model, visitor, rows) - of_none - implicit_term(model, visitor, np.zeros(len(rows)))
     np.testing.assert_allclose(shares.sum(axis=1), expected, rtol=1e-5, atol=1e-5)  # attributes are 32-bit sums
-    np.testing.assert_allclose(r_hat, predict(model, scorer.visitor, rows), atol=1e-9)
+    np.testing.assert_allclose(r_hat, predict(model, visitor, rows), atol=1e-9)
 
 
 @settings(max_examples=200)

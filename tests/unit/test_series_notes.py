@@ -196,15 +196,14 @@ def test_only_what_the_date_tells_is_said(began: str | None, facts: dict[str, An
     assert coming(one, None) is None
 
 
-def test_it_follows_what_is_continued(bundle: ModelBundle) -> None:
-    told = told_of(bundle, SEASONS[0], msgspec.structs.replace(SEASONS[1], start_date="2027-01"), SEASONS[2])
-    assert continued(asked(told, 10)) == {11: "Season 2 of 3. Announced for January 2027."}
-    assert continued(asked(told, 10, today=date(2027, 1, 1))) == {11: "Season 2 of 3."}
-    assert continued(asked(told, 10, today=None)) == {11: "Season 2 of 3."}
-    likely = msgspec.structs.replace(told.catalogue[11], probable=True)
-    assert continued(asked(told_of(bundle, SEASONS[0], likely), 10)) == {
-        11: "Probably continues Show. Announced for January 2027."
-    }
+@pytest.mark.parametrize(
+    ("today", "coming_soon"), [(TODAY, " Announced for January 2027."), (date(2027, 1, 1), ""), (None, "")]
+)
+def test_it_follows_what_is_continued(bundle: ModelBundle, today: date | None, coming_soon: str) -> None:
+    for probable, said in ((False, "Season 2 of 3."), (True, "Probably continues Show.")):
+        second = msgspec.structs.replace(SEASONS[1], start_date="2027-01", probable=probable)
+        told = told_of(bundle, SEASONS[0], second, SEASONS[2])
+        assert continued(asked(told, 10, today=today)) == {11: f"{said}{coming_soon}"}
 
 
 # What is new
@@ -257,14 +256,9 @@ def test_another_telling_says_so_and_both_are_never_in_one_list(bundle: ModelBun
 
 
 def test_films_that_tell_a_story_anew_in_several_parts_are_another_telling(bundle: ModelBundle) -> None:
-    told = told_of(
-        bundle,
-        other(20, "Evangelion", universe=20),
-        *(
-            entry(10 + part, f"Rebuild {part}", part, type="Movie", series=11, story=20, universe=20)
-            for part in (1, 2, 3)
-        ),
-    )
+    film: dict[str, Any] = {"type": "Movie", "series": 11, "story": 20, "universe": 20}
+    films = (entry(10 + part, f"Rebuild {part}", part, **film) for part in (1, 2, 3))
+    told = told_of(bundle, other(20, "Evangelion", universe=20), *films)
     assert new(asked(told, 20), range(10, 14)) == {11: "Another telling of Evangelion."}
     assert not asked(told, 20).continues
     assert continued(asked(told, 20, 11)) == {12: "Film 2 of 3."}
@@ -290,26 +284,19 @@ def test_with_all_allowed_a_begun_series_is_counted_and_a_new_one_begins_somewhe
     assert not begun.continues
 
 
-def test_both_may_be_said_of_one(bundle: ModelBundle) -> None:
-    told = told_of(
-        bundle,
-        other(20, "Zeta", universe=20),
-        *(msgspec.structs.replace(one, universe=20, year=2000 + one.anime_id) for one in SEASONS),
-    )
+@pytest.mark.parametrize("title", ["Zeta", "K-On!", "Air.", "Who?", "Yes…"])
+def test_both_may_be_said_of_one_and_a_title_may_end_its_sentence_itself(bundle: ModelBundle, title: str) -> None:
+    dated = [msgspec.structs.replace(one, universe=20, year=2000 + one.anime_id) for one in SEASONS]
+    told = told_of(bundle, other(20, title, universe=20), *dated)
+    end = "." if title == "Zeta" else ""
     assert new(asked(told, 20, year_from=2011), (10, 11, 12)) == {
-        11: "Same universe as Zeta. Its series begins with Show, which the filters leave out."
+        11: f"Same universe as {title}{end} Its series begins with Show, which the filters leave out."
     }
 
 
 def test_a_title_for_adults_is_not_named_to_whoever_did_not_ask(bundle: ModelBundle) -> None:
     told = told_of(bundle, msgspec.structs.replace(SEASONS[0], adult=True), *SEASONS[1:])
     assert new(asked(told, adult=False), (10, 11, 12)) == {11: None}
-
-
-@pytest.mark.parametrize("title", ["K-On!", "Air.", "Who?", "Yes…"])
-def test_a_title_ends_its_sentence_itself(bundle: ModelBundle, title: str) -> None:
-    told = told_of(bundle, other(20, title, universe=20), other(21, "Other", universe=20))
-    assert new(asked(told, 20), (21,)) == {21: f"Same universe as {title}"}
 
 
 def test_what_the_catalogue_lacks_has_nothing_said_of_it(bundle: ModelBundle) -> None:

@@ -181,7 +181,7 @@ def test_a_note_says_what_there_is_too_little_of(user_list: UserList, note: str,
     found = profile(user_list, told)
     assert [one for one in found.notes if one.startswith(note)] or found.notes == () == tuple(note), found.notes
     if "same" in note or "one scored" in note:
-        assert found.genres == found.above == found.below == ()
+        assert (found.genres, found.above, found.below) == ((), (), ())
         assert all(span.lean is None for span in found.years)
 
 

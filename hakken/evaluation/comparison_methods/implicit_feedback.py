@@ -34,7 +34,7 @@ class _OnLists(ComparisonMethod):
 
     def _row(self, user: TestUser) -> scipy.sparse.csr_matrix:
         """`(1, n_items)` float32 CSR: the same for the given list."""
-        items = self._split.items_of([rating.anime_id for rating in user.given.ratings])
+        items = self._split.items_of(user.given.ratings)
         ones = np.ones(len(items), dtype=np.float32)
         return scipy.sparse.csr_matrix((ones, (np.zeros(len(items), dtype=np.int32), items)), (1, self._split.n_items))
 
@@ -54,7 +54,7 @@ class ItemKnn(_OnLists):
 
     def scores(self, user: TestUser) -> Float64s:
         """Sum of each item's similarities to the items on the list."""
-        return _dense(self._row(user) @ self._similarities.T)
+        return np.asarray((self._row(user) @ self._similarities.T).toarray(), dtype=np.float64).ravel()
 
 
 class Als(_OnLists):
@@ -95,7 +95,7 @@ class Ease(_OnLists):
 
     def scores(self, user: TestUser) -> Float64s:
         """Sum of the weights from the items on the list to each item."""
-        items = self._split.items_of([rating.anime_id for rating in user.given.ratings])
+        items = self._split.items_of(user.given.ratings)
         return np.asarray(self._weights[items].sum(axis=0, dtype=np.float64))
 
 
@@ -148,7 +148,3 @@ def _implicit_settings() -> Iterator[None]:
     with threadpool_limits(1, "blas"), warnings.catch_warnings():
         warnings.simplefilter("ignore", ParameterWarning)
         yield
-
-
-def _dense(row: scipy.sparse.csr_matrix) -> Float64s:
-    return np.asarray(row.toarray(), dtype=np.float64).ravel()

@@ -7,8 +7,8 @@ from hakken.evaluation.protocol import Split, TestUser
 from hakken.model import TEXTBOOK
 from hakken.model.arrays import Float64s, Int64s
 from hakken.training.baselines import als_baselines
-from hakken.training.knn_kernels import all_similarities
 from hakken.training.matrix import ScoreMatrix
+from hakken.training.similarities import all_similarities
 
 
 class Popularity(ComparisonMethod):
@@ -75,9 +75,9 @@ class Baseline(ComparisonMethod):
             `b_ui` of each training item, `(n_items,)`; the items that the user scored, `(n_rated,)`; and `r_uj − b_uj`
             of these, `(n_rated,)`; score points.
         """
-        items_by_id = {anime_id: item for item, anime_id in enumerate(self._split.training.anime_ids.tolist())}
-        scored = [(items_by_id[one.anime_id], one.score) for one in user.given.scored if one.anime_id in items_by_id]
-        items, scores = np.array(scored, dtype=np.int64).reshape(-1, 2).T
+        known = set(self._split.training.anime_ids.tolist())
+        scored = [one for one in user.given.scored if one.anime_id in known]
+        items, scores = self._split.items_of(scored), np.array([one.score for one in scored], dtype=np.int64)
         from_item = scores - self._mu - self._b_i[items]
         b_u = from_item.sum() / (TEXTBOOK.reg_u + len(items))
         return self._mu + b_u + self._b_i, items, from_item - b_u
@@ -107,10 +107,7 @@ class Original(Baseline):
 def interpolated(sims: Float64s, residuals: Float64s, k: int) -> Float64s:
     """`Σ sim_ij (r_uj − b_uj) / Σ sim_ij` over the k most similar rated items, of positive similarities only.
 
-    Args:
-        sims: `(n_items, n_rated)`, similarity of each item to those that a user rated.
-        residuals: `(n_rated,)`, of those ratings, score points.
-        k: neighbours at most; of equal similarities the earlier rating is taken, as Surprise does.
+    `sims` is `(n_items, n_rated)`; of equal similarities the earlier rating is taken, as Surprise does.
 
     Returns:
         `(n_items,)` float64, score points; 0 for an item without a neighbour.

@@ -103,24 +103,25 @@ class SurpriseSvd(SurpriseMethod):
         return surprise.SVD(n_epochs=EPOCHS, random_state=SEED, verbose=True)
 
     def _beyond_biases(self, u: int, items: Int64s) -> Float64s:
-        return np.asarray(self._fitted.qi[items] @ self._fitted.pu[u])
+        return np.asarray(self._fitted.qi[items] @ self._factors(u))
+
+    def _factors(self, u: int) -> Float64s:
+        return np.asarray(self._fitted.pu[u])
 
 
-class SurpriseSvdpp(SurpriseMethod):
+class SurpriseSvdpp(SurpriseSvd):
     """SVD++: which items were rated counts too."""
 
     name = "svdpp"
     title = "Surprise SVD++"
     note = "its defaults: 20 factors, 20 epochs; the highest predicted rating first"
-    epochs = EPOCHS
 
     def _algorithm(self) -> surprise.AlgoBase:
         return surprise.SVDpp(n_epochs=EPOCHS, random_state=SEED, verbose=True, cache_ratings=True)
 
-    def _beyond_biases(self, u: int, items: Int64s) -> Float64s:
+    def _factors(self, u: int) -> Float64s:
         rated = [j for j, _ in self._trainset.ur[u]]
-        implicit = self._fitted.yj[rated].sum(axis=0) / math.sqrt(len(rated))
-        return np.asarray(self._fitted.qi[items] @ (self._fitted.pu[u] + implicit))
+        return np.asarray(self._fitted.pu[u] + self._fitted.yj[rated].sum(axis=0) / math.sqrt(len(rated)))
 
 
 def trainset_of(split: Split) -> surprise.Trainset:

@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnsupportedMediaType
 
+from hakken.about import about
 from hakken.errors import BadBody, BadOption
 from hakken.lists.picks import MAX_PICKS
 from hakken.neighbours import N_SHOWN
@@ -36,26 +37,23 @@ class ListQuery(NoQuery, frozen=True, kw_only=True):
 
     username: Annotated[
         Annotated[str, Meta(extra_json_schema={"pattern": f"^{USERNAME}$"})] | UnsetType,
-        Meta(description="Whose list to fetch from the site; it has to be public."),
+        about("Whose list to fetch from the site; it has to be public."),
     ] = UNSET
     source: Annotated[
         Site,
-        Meta(
-            description="The site that the username is of. Whom this server asks for each stands in `usernames` at "
-            "/readyz; where that is nobody, the answer is 501."
+        about(
+            "The site that the username is of. Whom this server asks for each stands in `usernames` at /readyz; where "
+            "that is nobody, the answer is 501."
         ),
     ] = Site.MAL
-    sample: Annotated[
-        Literal["1"] | UnsetType, Meta(description="1 for the sample list, with which everything can be tried.")
-    ] = UNSET
+    sample: Annotated[Literal["1"] | UnsetType, about("1 for the sample list, with which everything can be tried.")] = (
+        UNSET
+    )
     pick: Annotated[
         tuple[str, ...],
-        Meta(
-            max_length=MAX_PICKS,
-            description="A title of the list, as its MyAnimeList id and a score from 0, none, to 10.",
-        ),
+        about("A title of the list, as its MyAnimeList id and a score from 0, none, to 10.", max_length=MAX_PICKS),
     ] = ()
-    list: Annotated[str | UnsetType, Meta(description="A list as an address of the page carries it.")] = UNSET
+    list: Annotated[str | UnsetType, about("A list as an address of the page carries it.")] = UNSET
 
 
 class Entry(Rating, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +65,7 @@ class ListBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     ratings: Annotated[
         tuple[Entry, ...],
-        Meta(max_length=MAX_ENTRIES, description="What is on it. Of several entries of a title the last counts."),
+        about("What is on it. Of several entries of a title the last counts.", max_length=MAX_ENTRIES),
     ]
 
 
@@ -103,25 +101,25 @@ RecommendationsBody = _with_options("RecommendationsBody", ListBody, in_query=Fa
 class SearchQuery(NoQuery, frozen=True, kw_only=True):
     """What to search for."""
 
-    q: Annotated[Name, Meta(description="Any name of the title, or a part of it; typos are forgiven.")]
-    limit: Annotated[Limit, Meta(description="How many titles there may be.")] = 10
-    adult: Annotated[Switch, Meta(description="Whether titles for adults may be among them.")] = "false"
+    q: Annotated[Name, about("Any name of the title, or a part of it; typos are forgiven.")]
+    limit: Annotated[Limit, about("How many titles there may be.")] = 10
+    adult: Annotated[Switch, about("Whether titles for adults may be among them.")] = "false"
 
 
 class NeighboursQuery(NoQuery, frozen=True, kw_only=True):
     """How many neighbours to name, and which."""
 
-    limit: Annotated[Limit, Meta(description="How many of each kind there may be.")] = N_SHOWN
+    limit: Annotated[Limit, about("How many of each kind there may be.")] = N_SHOWN
     adult: Annotated[
         Switch | UnsetType,
-        Meta(description="Whether titles for adults may be among them; left out, only if the title itself is one."),
+        about("Whether titles for adults may be among them; left out, only if the title itself is one."),
     ] = UNSET
 
 
 class TitlePath(msgspec.Struct, frozen=True):
     """Which title an address is about."""
 
-    anime_id: Annotated[AnimeId, Meta(description="Its MyAnimeList id.")]
+    anime_id: Annotated[AnimeId, about("Its MyAnimeList id.")]
 
 
 def preferences_of(options: msgspec.Struct) -> Preferences:

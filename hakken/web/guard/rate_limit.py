@@ -5,6 +5,7 @@ import ipaddress
 import logging
 import math
 import time
+from contextlib import suppress
 from http import HTTPStatus
 
 from flask import Flask, Response, request
@@ -13,7 +14,7 @@ from limits.storage import MemoryStorage
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hakken.config import Settings
-from hakken.serving.limit_storage import STORAGE_OPTIONS
+from hakken.serving.limit_storage import storage_options
 from hakken.web.guard.concurrency_limit import is_exempt
 from hakken.web.observability import Metrics
 
@@ -39,12 +40,11 @@ def trust_proxies(app: Flask, number: int) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=number, x_proto=number, x_host=0)  # type: ignore[method-assign]  # as Flask documents
         return
 
-    warned = False
+    warned: list[bool] = []
 
     def warn() -> None:
-        nonlocal warned
         if not warned and "X-Forwarded-For" in request.headers:
-            warned = True
+            warned.append(True)
             log.warning(
                 "A proxy seems to be in front, and HAKKEN_PROXIES is 0: all who come through it count as one client, "
                 "or, where it is on this machine, are not limited at all."
@@ -67,7 +67,7 @@ def limit_requests(app: Flask, settings: Settings, metrics: Metrics) -> None:
         application_limits=[settings.rate_limit],
         application_limits_cost=cost,
         storage_uri=settings.limits_url,
-        storage_options=dict(STORAGE_OPTIONS.get(settings.limits_url.partition(":")[0], {})),
+        storage_options=storage_options(settings.limits_url),
         strategy="fixed-window",  # the only one that knows exactly when there is room again
         in_memory_fallback_enabled=True,
         key_prefix="hakken",
@@ -75,25 +75,16 @@ def limit_requests(app: Flask, settings: Settings, metrics: Metrics) -> None:
     )
     limiter.logger.setLevel(logging.ERROR)  # its warnings name keys; ours are below
     limiter.request_filter(is_free)
-    _watch_storage(app, limiter, metrics)
     if isinstance(limiter.storage, MemoryStorage):
         _watch_clock(app, limiter.storage)
+    was_down = False
 
-    def add_retry_after(response: Response) -> Response:
+    def finish(response: Response) -> Response:
+        """Say when to come again, and log once that the storage can't be reached, and once that it can again."""
+        nonlocal was_down
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and (hit := limiter.current_limit):
             metrics.refused.labels("rate").inc()
             response.headers["Retry-After"] = str(max(1, math.ceil(hit.reset_at - time.time())))
-        return response
-
-    app.after_request(add_retry_after)
-
-
-def _watch_storage(app: Flask, limiter: Limiter, metrics: Metrics) -> None:
-    """Log once that the storage can't be reached, and once that it can again."""
-    was_down = False
-
-    def check(response: Response) -> Response:
-        nonlocal was_down
         down = limiter._storage_dead  # noqa: SLF001  # Flask-Limiter has no public way to ask
         if down is not was_down:
             was_down = down
@@ -102,7 +93,7 @@ def _watch_storage(app: Flask, limiter: Limiter, metrics: Metrics) -> None:
             log.warning("The storage of HAKKEN_LIMITS_URL %s.", change)
         return response
 
-    app.after_request(check)
+    app.after_request(finish)
 
 
 def _watch_clock(app: Flask, storage: MemoryStorage) -> None:
@@ -121,11 +112,9 @@ def _watch_clock(app: Flask, storage: MemoryStorage) -> None:
 
 def client() -> str:
     """The client of a request as the storage knows it: a hash, so that no address is stored."""
-    try:
-        address = ipaddress.ip_address(request.remote_addr or "")
-    except ValueError:
-        known = request.remote_addr or ""
-    else:
+    known = request.remote_addr or ""
+    with suppress(ValueError):
+        address = ipaddress.ip_address(known)
         if isinstance(address, ipaddress.IPv6Address):
             network = ipaddress.ip_network((address, _CLIENT_PREFIX), strict=False)
             address = address.ipv4_mapped or network.network_address

@@ -1,6 +1,8 @@
-"""Models to serve in the suites: a large one, and versions of one that can be told apart in every answer."""
+"""Models to serve: a large one, and versions of one that can be told apart in every answer."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -11,6 +13,7 @@ from hakken.bundle import ModelBundle, put_catalogue
 from hakken.catalogue import Catalogue
 from hakken.model import store
 from hakken.model.store import Artefact, write_manifest
+from tests.serving import ROOT
 
 SIGN = "§"
 """Ends a version's mark, which every title in it begins with."""
@@ -31,3 +34,9 @@ def marked(directory: Path, mark: str) -> Artefact:
     shutil.copytree(store.locate(store.EMBEDDED)[0], directory)
     titles = (msgspec.structs.replace(one, title=f"{mark}{SIGN}{one.title}") for one in embedded.catalogue.values())
     return put_catalogue(directory, Catalogue(titles))
+
+
+def publish(artefact: Artefact, target: Path) -> None:
+    """Make a version the current one of a directory that servers follow, by the command."""
+    command = [sys.executable, "-m", "hakken", "publish", "--quiet", str(artefact.directory), target.as_uri()]
+    subprocess.run(command, cwd=ROOT, check=True)
