@@ -70,21 +70,16 @@ def test_what_the_model_does_not_know_has_no_neighbours(unknown: int, grown: Mod
 
 def test_where_an_anime_stands(grown: ModelBundle) -> None:
     arrays = grown.model.arrays
-    ids, b_i, raters, watchers = (
-        array.tolist() for array in (arrays.anime_ids, arrays.b_i, arrays.raters, arrays.watchers)
-    )
+    columns = (arrays.anime_ids, arrays.b_i, arrays.raters, arrays.watchers)
+    ids, b_i, raters, watchers = (column.tolist() for column in columns)
     members = [(facts.members or 0) if (facts := grown.catalogue.get(one)) else 0 for one in ids]
     judged = [row for row in range(N_ITEMS) if raters[row] >= 30]
     assert 0 < len(judged) < N_ITEMS
     for row in range(N_ITEMS):
         found = standing(ids[row], grown)
         assert found
-        assert (found.titles, found.watchers, found.raters, found.b_i) == (
-            N_ITEMS,
-            watchers[row],
-            raters[row],
-            b_i[row],
-        )
+        of_row = (N_ITEMS, watchers[row], raters[row], b_i[row])
+        assert (found.titles, found.watchers, found.raters, found.b_i) == of_row
         assert found.watchers_rank == 1 + sum(other > watchers[row] for other in watchers)
         assert found.members == (members[row] or None)
         assert found.members_rank == (1 + sum(other > members[row] for other in members) if members[row] else None)
@@ -108,12 +103,9 @@ def with_few(grown: ModelBundle) -> ModelBundle:
 
 
 def test_what_nobody_watched_stands_nowhere_and_counts_for_nothing(with_few: ModelBundle) -> None:
-    first, second, third = (standing(anime_id, with_few) for anime_id in (1, 2, 3))
-    assert first is None
-    assert second
-    assert third
-    assert second.titles == third.titles == N_ITEMS - 1
-    assert (second.watchers_rank, third.watchers_rank) == (N_ITEMS - 1, N_ITEMS - 2)
+    found = [standing(anime_id, with_few) for anime_id in (1, 2, 3)]
+    ranks = [one and (one.titles, one.watchers_rank) for one in found]
+    assert ranks == [None, (N_ITEMS - 1, N_ITEMS - 1), (N_ITEMS - 1, N_ITEMS - 2)]
 
 
 def test_nobody_also_liked_what_hardly_anyone_watched(grown: ModelBundle, with_few: ModelBundle) -> None:
