@@ -144,6 +144,7 @@ def test_the_figure_of_the_embedded_model_is_its_own() -> None:
 def test_nothing_is_left_to_be_filled_in(path: Path) -> None:
     allowed = {
         *variable_names().values(),
+        "MAL_ID",
         "WEB_CONCURRENCY",
         "STORAGE_EMULATOR_HOST",
         "SOURCE_DATE_EPOCH",
