@@ -576,7 +576,7 @@ def compose(
 
     monkeypatch.setattr(ReloadingModel, "start", noted)
     # A trial takes seconds, on a busy machine longer than a start waits; test_poisoned_models has real ones.
-    monkeypatch.setattr("hakken.served_model.try_version", ModelBundle.read)
+    monkeypatch.setattr("hakken.registry.opening.try_version", ModelBundle.read)
     settings = Settings(model=str(there), cache_dir=str(tmp_path / "cache"), model_poll=0, facts_source="off")
     return lambda: (create_app(settings).test_client(), made[-1])
 
