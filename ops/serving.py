@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import requests
+
 from ops.report import NotHere
-from tests.serving import ROOT, Process, free_port, started, until, wait_for, workers_of
+from tests.serving import PATIENCE, ROOT, Process, free_port, started, until, wait_for, workers_of
 
 APP = "ars_app:create_app()"
 HELLO = "ops.hello:create_hello()"
@@ -42,11 +44,16 @@ def serving(application: str = APP, **environment: str) -> Iterator[Server]:
         server = Server(*started(application, given, subprocess.DEVNULL))
         try:
             wait_for(server.address)
-            until(lambda: len(server.workers) >= WORKERS)
+            until(lambda: len(server.workers) >= WORKERS and _are_ready(server.address))
             yield server
         finally:
             server.process.terminate()
             server.process.wait(STOPPING)
+
+
+def _are_ready(address: str) -> bool:
+    """Whether all workers have tried and opened their model: of so many answers that no worker gives none of them."""
+    return all(requests.get(f"{address}/readyz", timeout=PATIENCE).ok for _ in range(12))
 
 
 def documented(place: Path, port: int, upstream: str) -> Path:

@@ -16,6 +16,8 @@ from hakken.errors import ArtefactCorrupt, StorageError
 from hakken.model.store import Artefact
 
 APPLICATION = Path(__file__).parents[2] / "ars_app.py"
+FROM_OUTSIDE = frozenset((signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+"""Signals of a system that lacks memory, or of whoever stops the server: not the version's fault."""
 SECONDS = 120
 """In which a version must be opened and give its pages."""
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -45,7 +47,7 @@ def try_version(artefact: Artefact) -> None:
         raise ArtefactCorrupt(f"{refusal}: trying it took longer than {SECONDS} seconds.") from error
     except OSError as error:
         raise StorageError(f"A version can't be tried: {error.strerror or error}.") from error
-    if done.returncode == -signal.SIGKILL:  # by the system, which has too little memory
+    if -done.returncode in FROM_OUTSIDE:
         raise StorageError(f"The version {artefact.version} can't be tried: its process was killed.")
     if done.returncode == os.EX_TEMPFAIL:
         raise StorageError(done.stderr.strip().rpartition("\n")[2])

@@ -198,6 +198,7 @@ sys.exit(str(resource.getrlimit(resource.RLIMIT_CPU)))
     [
         ("import os; os.kill(os.getpid(), 11)", ArtefactCorrupt, "Segmentation fault"),
         ("import os; os.kill(os.getpid(), 9)", StorageError, "was killed"),
+        ("import os; os.kill(os.getpid(), 15)", StorageError, "was killed"),
         ("import time; time.sleep(60)", ArtefactCorrupt, "longer than 1 seconds"),
         ("raise OverflowError('too large')", ArtefactCorrupt, "OverflowError: too large"),
         ("import os; os._exit(0)", StorageError, "how its process ended is unknown"),
