@@ -1,6 +1,6 @@
 """Golden answers: what `recommend` has to answer to four lists, from two models, as the slow oracle computed it.
 
-`make golden` renews the answers. The small model and the made-up lists stay: see README.md here.
+`make golden` renews the answers and says what moved. The small model and the made-up lists stay: see README.md here.
 """
 
 import json
