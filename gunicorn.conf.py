@@ -62,8 +62,8 @@ access_log_format = '%(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'  # no query string
 def on_starting(server: Any) -> None:
     """Refuse a wrong setting at once and in a sentence, before any worker is started."""
     # They load NumPy, which must find `raw_env`.
-    from hakken.sites.facts import facts_site  # noqa: PLC0415  # loads NumPy
-    from hakken.sites.list_sources import mal_source_names  # noqa: PLC0415  # loads NumPy
+    from hakken.sites.facts import facts_site  # noqa: PLC0415  # loads NumPy, which reads `raw_env`
+    from hakken.sites.list_sources import mal_source_names  # noqa: PLC0415  # loads NumPy, which reads `raw_env`
 
     try:
         settings = Settings.from_environ(os.environ)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from flask.testing import FlaskClient
 from gcp_storage_emulator.server import create_server
@@ -37,7 +36,7 @@ def files_of(action: Callable[[], object]) -> list[str]:
     """Files of `hakken/` and of the root of which a function runs, in any thread that begins meanwhile or in this."""
     ran: set[str] = set()
 
-    def note(frame: FrameType, event: str, _: Any) -> None:  # noqa: ANN401  # as sys.setprofile has it
+    def note(frame: FrameType, event: str, _: object) -> None:
         if event == "call":
             ran.add(frame.f_code.co_filename)
 

@@ -89,7 +89,7 @@ def predict(model: str, source: str, output: str) -> None:
     _answer_all(PairsLine, model, source, output, answer)
 
 
-def _if_any(**values: Any) -> dict[str, Any]:  # noqa: ANN401  # lists of anything
+def _if_any(**values: object) -> dict[str, object]:
     return {name: value for name, value in values.items() if value}
 
 

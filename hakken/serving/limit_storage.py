@@ -21,7 +21,7 @@ def check_limit_storage(settings: Settings) -> None:
         ConfigError: it isn't.
     """
     from limits.errors import ConfigurationError  # noqa: PLC0415  # only needed here
-    from limits.storage import storage_from_string  # noqa: PLC0415  # the same
+    from limits.storage import storage_from_string  # noqa: PLC0415  # only needed where limits are kept outside
 
     url = settings.limits_url
     if url.startswith("memory:"):  # opening it would start a thread

@@ -94,6 +94,6 @@ def use_slot(slot: int) -> None:
 def drop_gauges(slot: int) -> None:
     """Remove the gauges of an ended worker; its counters stay."""
     if made := directory():
-        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  # the same
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  # after `make_directory`
 
         mark_process_dead(slot, str(made))
