@@ -94,9 +94,9 @@ def evaluate(
 
     stopped = f"Stopped: {report} is as it was." if report else "Stopped."
     # Loading libraries takes seconds, which other commands should not wait for.
-    from hakken.evaluation import comparison, hidden_years  # noqa: PLC0415  # compiles for seconds
-    from hakken.evaluation import report as reporting  # noqa: PLC0415  # compiles for seconds
-    from hakken.training.parameters import read_parameters  # noqa: PLC0415  # compiles for seconds
+    from hakken.evaluation import comparison, hidden_years  # noqa: PLC0415  # loads the compiler: a second
+    from hakken.evaluation import report as reporting  # noqa: PLC0415  # loads the compiler: a second
+    from hakken.training.parameters import read_parameters  # noqa: PLC0415  # loads the compiler: a second
 
     with stop_on_signal(lambda: stopped) as stop, plain_errors():
         parameters = read_parameters(params) if params else Parameters()

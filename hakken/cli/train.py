@@ -113,9 +113,9 @@ def train(
         if report:
             check_writable(report, "--report")
         # Loading the compiler takes a second, which other commands should not wait for; here and below.
-        from hakken.training import pipeline, tables  # noqa: PLC0415  # compiles for seconds
-        from hakken.training import report as reporting  # noqa: PLC0415  # compiles for seconds
-        from hakken.training.stage_times import StageTimer  # noqa: PLC0415  # compiles for seconds
+        from hakken.training import pipeline, tables  # noqa: PLC0415  # loads the compiler: a second
+        from hakken.training import report as reporting  # noqa: PLC0415  # loads the compiler: a second
+        from hakken.training.stage_times import StageTimer  # noqa: PLC0415  # loads the compiler: a second
 
         parameters = _parameters(params, given)
         with show_progress(stop, quiet=quiet) as bars:
@@ -137,7 +137,7 @@ def train(
 
 
 def _parameters(path: Path | None, given: dict[str, float | None]) -> Parameters:
-    from hakken.training.parameters import read_parameters  # noqa: PLC0415  # compiles for seconds
+    from hakken.training.parameters import read_parameters  # noqa: PLC0415  # loads the compiler: a second
 
     chosen = {name: value for name, value in given.items() if value is not None}
     return msgspec.structs.replace(read_parameters(path) if path else Parameters(), **chosen)
@@ -151,7 +151,7 @@ def _manifest(out: Path) -> bytes | None:
 
 def _summary(run: "Run", report: Path | None) -> Iterator[str]:
     """Summarise a run: what was read, what was made, and what each stage took."""
-    from hakken.training.report import REPORT_NAME, size_of, size_text  # noqa: PLC0415  # compiles for seconds
+    from hakken.training.report import REPORT_NAME, size_of, size_text  # noqa: PLC0415  # loads the compiler: a second
 
     table, manifest, stages = run.table, run.artefact.manifest, run.progress.stages
     left_out = table.rows - len(table)

@@ -56,9 +56,9 @@ def tune(
     if (titles or relations) and not anime:
         raise click.UsageError("--titles and --relations go with --anime.")
     # Loading the compiler takes a second, which other commands should not wait for; here and below.
-    from hakken.evaluation import match_tuning  # noqa: PLC0415  # compiles for seconds
-    from hakken.evaluation.comparison import Sources, read_catalogue  # noqa: PLC0415  # compiles for seconds
-    from hakken.training import tables, tuning  # noqa: PLC0415  # compiles for seconds
+    from hakken.evaluation import match_tuning  # noqa: PLC0415  # loads the compiler: a second
+    from hakken.evaluation.comparison import Sources, read_catalogue  # noqa: PLC0415  # loads the compiler: a second
+    from hakken.training import tables, tuning  # noqa: PLC0415  # loads the compiler: a second
 
     with stop_on_signal(lambda: f"Stopped: {out} is as it was.") as stop, plain_errors():
         with show_progress(stop, quiet=quiet) as progress:
@@ -86,8 +86,8 @@ def tune(
 
 def _summary(tuned: "Tuned", lists: "pd.DataFrame | None", out: Path) -> Iterator[str]:
     """Summarise the search."""
-    from hakken.evaluation import match_tuning  # noqa: PLC0415  # compiles for seconds
-    from hakken.training import tuning  # noqa: PLC0415  # compiles for seconds
+    from hakken.evaluation import match_tuning  # noqa: PLC0415  # loads the compiler: a second
+    from hakken.training import tuning  # noqa: PLC0415  # loads the compiler: a second
 
     yield f"RMSE {tuned.candidates['rmse'].iloc[0]:.4f}; {tuned.textbook_rmse:.4f} with the textbook's parameters"
     names, files = [*tuning.TUNED], [tuning.TABLE, tuning.PLOT, tuning.PARAMETERS]

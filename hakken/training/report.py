@@ -89,7 +89,7 @@ def sample_neighbours(arrays: Arrays) -> Sample:
 
 def render(run: Run, sample: Sample) -> str:
     """Render the page; it loads no resources and runs no scripts."""
-    from hakken.training import report_charts as charts  # noqa: PLC0415  # loads slowly
+    from hakken.training import report_charts as charts  # noqa: PLC0415  # loads matplotlib: a second
 
     def ranks(whose: str, counts: Array, x_name: str) -> dict[str, Any]:
         counts = counts[counts > 0]
