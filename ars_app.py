@@ -13,7 +13,7 @@ from hakken import web
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.errors import ArtefactCorrupt, HakkenError, StorageError
-from hakken.lists import mal_export
+from hakken.lists import uploads
 from hakken.model import store
 from hakken.ratings import Preferences, Recommendations, UserList, Username
 from hakken.registry.trial import PASSED, limit_process
@@ -65,7 +65,7 @@ def create_app(
             return make_recommendations(user_list, bundle, lists, preferences)
 
     app = Flask(__name__)
-    parse = partial(mal_export.parse, max_packed=settings.max_upload_mb * 2**20)
+    parse = partial(uploads.parse, max_packed=settings.max_upload_mb * 2**20)
     services = web.Services(settings, use_case, lists.fetch, current_bundle, parse, facts, current.status, lists.find)
     web.register(app, services, metrics)
     return app

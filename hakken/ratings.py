@@ -96,13 +96,19 @@ class UserList(msgspec.Struct, frozen=True):
 
     Attributes:
         ratings: the entries, in the order the source gave them.
-        skipped: entries that the source held but that could not be read.
+        skipped: number of entries whose anime could not be read.
         repeats: number of entries that were replaced by a later one for the same anime.
+        unclear: number of entries whose status or score could not be read: they count as completed or not scored.
+        manga: number of manga that were left out.
+        repaired: whether the file had to be repaired to be read.
     """
 
     ratings: tuple[Rating, ...] = ()
     skipped: int = 0
     repeats: int = 0
+    unclear: int = 0
+    manga: int = 0
+    repaired: bool = False
 
     @classmethod
     def of(cls, ratings: Iterable[Rating | None], *, skipped: int = 0) -> Self:

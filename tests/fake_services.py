@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
-from hakken.lists.mal_export import parse
+from hakken.lists.uploads import parse
 from hakken.model import Manifest, Model, Parameters, People
 from hakken.model.arrays import Arrays, Int64s
 from hakken.model.manifest import Sizes

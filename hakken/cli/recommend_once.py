@@ -11,7 +11,7 @@ from hakken.cli.options import FILE, preference_options, preferences_of
 from hakken.cli.output import FORMATS
 from hakken.cli.plain_errors import plain_errors
 from hakken.config import Settings
-from hakken.lists import mal_export
+from hakken.lists import uploads
 from hakken.ratings import Recommendations, Site, UserList, Username
 from hakken.registry.opening import open_bundle
 from hakken.sites.client import HttpClient
@@ -46,7 +46,7 @@ def command(make_recommendations: Callable[..., Recommendations]) -> click.Comma
                 who = Username(username or "", Site(source))
             else:
                 with export.open("rb") as file:
-                    who = mal_export.parse(file, max_packed=settings.max_upload_mb * 2**20)
+                    who = uploads.parse(file, max_packed=settings.max_upload_mb * 2**20)
             bundle = open_bundle(settings)
             sources = ListSources.from_settings(settings, HttpClient.from_settings(settings))
             result = make_recommendations(who, bundle, sources, preferences_of(chosen))

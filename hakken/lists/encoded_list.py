@@ -2,10 +2,11 @@
 
 A text is the version, "1", and, in base64url (RFC 4648, no padding), a DEFLATE stream (RFC 1951) of MessagePack:
 
-    [first id and the gaps between ids, scores, statuses, entries that could not be read, repeats]
+    [first id and the gaps between ids, scores, statuses, skipped, repeats, unclear, manga, repaired]
 
-with the entries sorted by id, scores and statuses of one byte each, and statuses as MyAnimeList's numbers. Columns of
-similar values compress well: 300 entries take about 800 characters.
+with the entries sorted by id, scores and statuses of one byte each, statuses as MyAnimeList's numbers, and the rest as
+in `UserList`; earlier releases did not write the last three. Columns of similar values compress well: 300 entries take
+about 800 characters.
 """
 
 import base64
@@ -43,6 +44,9 @@ class _Columns(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     statuses: bytes
     skipped: _Count
     repeats: _Count
+    unclear: _Count = 0
+    manga: _Count = 0
+    repaired: bool = False
 
 
 def packed(user_list: UserList) -> str:
@@ -55,6 +59,9 @@ def packed(user_list: UserList) -> str:
         statuses=bytes(CODE_OF_STATUS[one.status] for one in ratings),
         skipped=user_list.skipped,
         repeats=user_list.repeats,
+        unclear=user_list.unclear,
+        manga=user_list.manga,
+        repaired=user_list.repaired,
     )
     deflate = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     stream = deflate.compress(msgspec.msgpack.encode(columns)) + deflate.flush()
@@ -87,4 +94,4 @@ def _decoded(body: str) -> UserList:
         raise ValueError("an id or a score beyond its range")
     statuses = [STATUS_OF_CODE[code] for code in columns.statuses]
     ratings = tuple(starmap(Rating, zip(ids, columns.scores, statuses, strict=True)))
-    return UserList(ratings, columns.skipped, columns.repeats)
+    return UserList(ratings, columns.skipped, columns.repeats, columns.unclear, columns.manga, columns.repaired)

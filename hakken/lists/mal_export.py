@@ -1,169 +1,176 @@
-"""MyAnimeList's own export, a file that the user downloads: no site is asked, so it works for private lists too.
+"""MyAnimeList's own export and the XML that other programs write after its model; no site is asked.
 
-The file is not trusted. It is read as a stream, decompressed up to a limit, and no tree is built from it: whatever its
-size and structure, only the entries found are held in memory.
+The file is not trusted. It is read as a stream and no tree is built from it: whatever its size and structure, only the
+entries found are held in memory. A file that is not quite XML is repaired and read again.
 """
 
-import gzip
-import io
-import zlib
-from collections.abc import Iterator
-from typing import Any, BinaryIO, Literal
-from xml.etree.ElementTree import ParseError
-
-import msgspec
-from defusedxml.ElementTree import DefusedXMLParser
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from xml.parsers import expat
 
 from hakken.errors import ExportTooLarge, MangaExport, NotAnExport
-from hakken.ratings import MAX_ENTRIES, STATUS_OF_CODE, AnimeId, Rating, Score, UserList
+from hakken.list_entries import ID_FIELDS, SCORE_FIELDS, STATUS_FIELDS, Entry, read_list
+from hakken.ratings import MAX_ENTRIES, UserList
 
-MAX_PACKED = 10 * 2**20
-UNPACKED_RATIO = 5
-"""Largest ratio of an export's unpacked size to the limit of its packed size."""
-
-_ROOT = "myanimelist"
-_FIELDS = frozenset({"series_animedb_id", "my_score", "my_status", "user_export_type"})
-_MANGA = "2"
-_DEPTH = 16
-"""Deepest nesting; an export's is 3."""
-_MAX_ELEMENTS = 40 * MAX_ENTRIES
-"""An entry has about 25 fields."""
-_GZIP_MAGIC = b"\x1f\x8b"
-_CHUNK = 2**16
-_MAX_TOKEN = 2**20
+ROOT = "myanimelist"
+FIELDS = frozenset(name for (name, *_) in (*ID_FIELDS, *SCORE_FIELDS, *STATUS_FIELDS)) | {"user_export_type"}
+MANGA_TYPE = "2"
+FIELD_DEPTH, MAX_DEPTH = 3, 16
+"""Nesting of an entry's fields, and the deepest that is read."""
+SPARE_ELEMENTS, MAX_FIELDS = 1000, 100
+"""A file may have this many elements, and as many more for each entry, which has about 25 fields."""
+MAX_TOKEN = 2**20
 """Longest tag or comment, in bytes: older versions of expat parse it again with each chunk, in quadratic time."""
+NO_EXPORT = "The file is not an XML export of MyAnimeList."
 
-_CODES = {
-    "watching": 1,
-    "completed": 2,
-    "on-hold": 3,
-    "dropped": 4,
-    "plan to watch": 6,
-}
-
-
-class _Entry(msgspec.Struct):
-    series_animedb_id: AnimeId
-    my_status: Literal[1, 2, 3, 4, 6]
-    my_score: Score = 0
-
-    def rating(self) -> Rating:
-        return Rating(self.series_animedb_id, self.my_score, STATUS_OF_CODE[self.my_status])
+_BEGIN = re.compile(r"<(?:[\w.-]+:)?myanimelist\b", re.IGNORECASE)
+_DAMAGE = re.compile(
+    r"&(?!(?:amp|lt|gt|quot|apos);)|<(?![A-Za-z_?]|/[A-Za-z_]|!--|!\[CDATA\[|!DOCTYPE)"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
+)
+_REPAIRED = {"&": "&amp;", "<": "&lt;"}
+_UNFINISHED = re.compile(r"[&<][^&<;>]{0,8}\Z")
+"""The end of a chunk that may go on to be an entity or a tag."""
 
 
-def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int | None = None) -> UserList:
-    """Parse an export: the whole list or, if the file is truncated, an error.
+def parse(chunks: Iterable[bytes]) -> UserList:
+    """Parse an export.
 
     Args:
-        stream: the file, .xml or .xml.gz, which is detected from its first bytes.
-        max_packed: maximum bytes read from the file itself.
-        max_unpacked: maximum bytes of XML, after decompression; by default `UNPACKED_RATIO` times `max_packed`.
+        chunks: the XML; it is iterated again if it has to be repaired.
 
     Raises:
         NotAnExport: the file is something else, is truncated, or contains what no export does, such as a DTD.
-        MangaExport: the file is the export of a manga list.
-        ExportTooLarge: a limit is exceeded.
+        MangaExport: it has manga only.
+        ExportTooLarge: it has more entries or elements than an export can have.
     """
-    packed = io.BufferedReader(_Capped(stream, max_packed))
-    is_gzip = packed.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
-    most = UNPACKED_RATIO * max_packed if max_unpacked is None else max_unpacked
-    unpacked = _Capped(gzip.GzipFile(fileobj=packed) if is_gzip else packed, most)
-    export = _Export()
-    parser = DefusedXMLParser(target=export, forbid_dtd=True)
     try:
-        for chunk in _chunks(unpacked, export):
-            parser.feed(chunk)
-        parser.close()
-    except (ParseError, ValueError, LookupError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        # ValueError and LookupError: constructs forbidden by defusedxml, and encodings unknown to expat.
-        raise NotAnExport("The file is not a whole XML export of MyAnimeList.") from error
-    return UserList.of(export.found)
+        return _parsed(chunks).user_list(repaired=False)
+    except expat.ExpatError:
+        pass
+    try:
+        return _parsed(_repaired(chunks)).user_list(repaired=True)
+    except expat.ExpatError as error:
+        raise NotAnExport(
+            f"{NO_EXPORT[:-1]}, or it is damaged: it can't be read beyond line {error.lineno}."
+        ) from error
 
 
-def _chunks(unpacked: "_Capped", export: "_Export") -> Iterator[bytes]:
-    silent = 0
-    before = 0
-    while chunk := unpacked.read(_CHUNK):
-        yield chunk
-        silent = silent + len(chunk) if export.events == before else 0
-        before = export.events
-        if silent > _MAX_TOKEN:
-            raise NotAnExport("The file is not an XML export of MyAnimeList.")
+def _parsed(chunks: Iterable[bytes | str]) -> "_Found":
+    found = _Found()
+    parser = _parser(found)
+    fed = 0
+    try:
+        for chunk in chunks:
+            parser.Parse(chunk, False)
+            fed += len(chunk)
+            if fed - parser.CurrentByteIndex > MAX_TOKEN:
+                raise NotAnExport(NO_EXPORT)
+            found.check_limits()
+        parser.Parse(b"", True)
+    except (LookupError, ValueError) as error:  # an encoding that Python or expat does not know
+        raise expat.ExpatError(str(error)) from error
+    return found
 
 
-class _Capped(io.RawIOBase):
-    """A stream that raises ExportTooLarge after `limit` bytes."""
+def _repaired(chunks: Iterable[bytes]) -> Iterator[str]:
+    """The text of a damaged file: escaped where it has to be, without invalid characters and what is before the root.
 
-    def __init__(self, stream: Any, limit: int) -> None:  # noqa: ANN401  # anything with `read`
-        self._stream = stream
-        self._left = limit
+    Ids, scores and statuses are ASCII, so that it does no harm to decode other characters wrongly.
+    """
+    rest, decoder = "", None
+    for chunk in (*chunks, b""):
+        if decoder is None:
+            is_utf16 = chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            decoder = codecs.getincrementaldecoder("utf-16" if is_utf16 else "utf-8")("replace")
+            text = decoder.decode(chunk)
+            root = _BEGIN.search(text)
+            if not root:
+                raise NotAnExport(NO_EXPORT)
+            text = "\n" * text.count("\n", 0, root.start()) + text[root.start() :]  # lines keep their numbers
+        else:
+            text = rest + decoder.decode(chunk, final=not chunk)
+        unfinished = _UNFINISHED.search(text) if chunk else None
+        rest = unfinished[0] if unfinished else ""
+        yield _DAMAGE.sub(lambda found: _REPAIRED.get(found[0], ""), text[: len(text) - len(rest)])
 
-    def readable(self) -> bool:
-        return True
 
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  # any writable buffer, as in the base class
-        data = self._stream.read(len(buffer))
-        self._left -= len(data)
-        if self._left < 0:
-            raise ExportTooLarge("The file is larger than an export may be.")
-        buffer[: len(data)] = data
-        return len(data)
-
-
-class _Export:
-    """Parser target that collects the entries only."""
+class _Found:
+    """What is found in a file."""
 
     def __init__(self) -> None:
-        self.events = 0
-        self._elements = 0
-        self._path: list[str] = []
-        self._text: list[str] | None = None
-        self._fields: dict[str, str] = {}
-        self.found: list[Rating | None] = []
+        self.entries: list[Entry] = []
+        self.manga = 0
+        self.is_manga_list = False
+        self.elements = 0
+        self.depth = 0
 
-    def start(self, tag: str, _attributes: dict[str, str]) -> None:
-        self.events += 1
-        self._elements += 1
-        self._path.append(tag)
-        if self._path[0] != _ROOT or len(self._path) > _DEPTH:
-            raise NotAnExport("The file is not an XML export of MyAnimeList.")
-        if self._elements > _MAX_ELEMENTS or len(self.found) > MAX_ENTRIES:
+    def user_list(self, *, repaired: bool) -> UserList:
+        if not self.entries and (self.manga or self.is_manga_list):
+            raise MangaExport("This is the export of a manga list; please choose the export of an anime list.")
+        return read_list(self.entries, manga=self.manga, repaired=repaired)
+
+    def add(self, kind: str, fields: dict[str, str]) -> None:
+        """Add an element below the root, by the fields in it."""
+        if kind == "anime":
+            self.entries.append(Entry.of(fields))
+        self.manga += kind == "manga"
+        self.is_manga_list |= kind == "myinfo" and fields.get("user_export_type") == MANGA_TYPE
+
+    def check_limits(self) -> None:
+        n_entries = len(self.entries) + self.manga
+        if n_entries > MAX_ENTRIES or self.elements > SPARE_ELEMENTS + MAX_FIELDS * n_entries:
             raise ExportTooLarge("The file has more entries than a list can have.")
-        match self._path:
-            case [_, "manga"]:
-                raise _manga()
-            case [_, "anime" | "myinfo"]:
-                self._fields = {}
-            case [_, "anime" | "myinfo", field] if field in _FIELDS:
-                self._text = []
-
-    def data(self, text: str) -> None:
-        self.events += 1
-        if self._text is not None:
-            self._text.append(text)
-
-    def end(self, _tag: str) -> None:
-        self.events += 1
-        match self._path:
-            case [_, "anime"]:
-                self.found.append(_rating(self._fields))
-            case [_, "anime" | "myinfo", field] if self._text is not None:
-                self._fields[field] = "".join(self._text).strip()
-                self._text = None
-            case [_, "myinfo"] if self._fields.get("user_export_type") == _MANGA:
-                raise _manga()
-        self._path.pop()
+        if self.depth > MAX_DEPTH:
+            raise NotAnExport(NO_EXPORT)
 
 
-def _manga() -> MangaExport:
-    return MangaExport("This is the export of a manga list; please choose the export of an anime list.")
+def _parser(found: _Found) -> expat.XMLParserType:
+    """A parser that collects the entries: elements below the root, with a field in each of their own elements."""
+    # A long list has half a million elements: variables of a function are the fastest that Python has.
+    parser = expat.ParserCreate()
+    depth, field = 0, ""
+    texts: list[str] = []
+    fields: dict[str, str] = {}
+
+    def start(tag: str, _attributes: dict[str, str]) -> None:
+        nonlocal depth, field
+        depth += 1
+        found.elements += 1
+        if depth == FIELD_DEPTH:
+            if (name := _name(tag)) in FIELDS:
+                field = name
+                parser.CharacterDataHandler = texts.append
+        elif depth > FIELD_DEPTH:
+            found.depth, field = max(found.depth, depth), ""  # a field holds no other elements
+        elif depth == 1 and _name(tag) != ROOT:
+            raise expat.ExpatError("another root")  # a warning of a web server may be before it
+
+    def end(tag: str) -> None:
+        nonlocal depth, field
+        depth -= 1
+        if depth == 1:
+            found.add(_name(tag), fields)
+            fields.clear()
+        elif texts:
+            if field:
+                fields[field] = "".join(texts).strip()
+            parser.CharacterDataHandler = None
+            texts.clear()
+
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.StartDoctypeDeclHandler = _refuse
+    return parser
 
 
-def _rating(fields: dict[str, str]) -> Rating | None:
-    given: dict[str, Any] = {field: text for field, text in fields.items() if text}
-    status = given.get("my_status", "").lower()
-    given["my_status"] = _CODES.get(status, status)
-    try:
-        return msgspec.convert(given, _Entry, strict=False).rating()
-    except msgspec.ValidationError:
-        return None
+def _refuse(*_declared: object) -> None:
+    raise NotAnExport(NO_EXPORT)
+
+
+@lru_cache(maxsize=1000)
+def _name(tag: str) -> str:
+    """The name of an element, whatever its namespace and case."""
+    return tag.rpartition(":")[2].lower()

@@ -103,8 +103,15 @@ def list_notes(user_list: UserList) -> list[str]:
     said = {
         "of the list could not be read and left out.": user_list.skipped,
         "repeated an anime: the last of each counts.": user_list.repeats,
+        "had a status or score that could not be read: they count as completed or not scored.": user_list.unclear,
+        "of the list were manga and left out.": user_list.manga,
     }
-    return [f"{counted(count, 'entry', 'entries')} {what}" for what, count in said.items() if count]
+    notes = [f"{counted(count, 'entry', 'entries')} {what}" for what, count in said.items() if count]
+    return (
+        [*notes, "The file was not quite whole XML: it was repaired while it was read."]
+        if user_list.repaired
+        else notes
+    )
 
 
 def shortage(found: int, removed: Mapping[str, int]) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hakken.lists import mal_export
+from hakken.lists import uploads
 from hakken.model import store
 from hakken.ratings import Rating, Status, UserList
 from tests.golden.oracle import Answer, Entry, Title
@@ -35,7 +35,7 @@ def questions() -> Iterator[tuple[str, str, str, str]]:
 def lists() -> dict[str, UserList]:
     """The sample list and the made-up ones, by name."""
     with SAMPLE.open("rb") as file:
-        found = {"sample": mal_export.parse(file)}
+        found = {"sample": uploads.parse(file)}
     for length in LENGTHS:
         entries = json.loads((HERE / "lists" / f"{length}.json").read_bytes())  # arrays of id, score and status
         found[str(length)] = UserList.of(Rating(anime_id, score, Status(status)) for anime_id, score, status in entries)

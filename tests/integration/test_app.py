@@ -13,7 +13,7 @@ import requests
 from ars_app import create_app
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
-from hakken.lists import mal_export
+from hakken.lists import uploads
 from hakken.model import store
 from hakken.ratings import MAX_ANIME_ID, Rating, Site, UserList, Username
 from hakken.sites.client import HttpClient
@@ -188,7 +188,7 @@ def test_the_embedded_model_is_warm_before_anyone_asks(monkeypatch: pytest.Monke
 
 def test_the_sample_export_is_read_whole_and_known_to_the_embedded_model() -> None:
     with SAMPLE.open("rb") as file:
-        user_list = mal_export.parse(file)
+        user_list = uploads.parse(file)
     model = ModelBundle.read(store.open_artefact("embedded")).model
     assert user_list.skipped == user_list.repeats == 0
     _, known = model.rows_of([rating.anime_id for rating in user_list.scored])

@@ -27,9 +27,12 @@ def text_of(content: object) -> str:
     return "1" + base64.urlsafe_b64encode(stream).decode().rstrip("=")
 
 
-@given(st.lists(entries, max_size=60), st.integers(0, 10_000))
-def test_what_is_packed_is_unpacked_the_same(given_entries: list[Rating], skipped: int) -> None:
-    user_list = UserList.of(given_entries, skipped=skipped)
+@given(st.lists(entries, max_size=60), *[st.integers(0, 10_000)] * 3, st.booleans())
+def test_what_is_packed_is_unpacked_the_same(
+    given_entries: list[Rating], skipped: int, unclear: int, manga: int, repaired: bool
+) -> None:
+    of_entries = UserList.of(given_entries, skipped=skipped)
+    user_list = msgspec.structs.replace(of_entries, unclear=unclear, manga=manga, repaired=repaired)
 
     text = packed(user_list)
     again = unpacked(text)
@@ -37,7 +40,7 @@ def test_what_is_packed_is_unpacked_the_same(given_entries: list[Rating], skippe
     expected = {one.anime_id: (max(one.score, 0), one.status) for one in user_list.ratings}
     assert {one.anime_id: (one.score, one.status) for one in again.ratings} == expected
     assert [one.anime_id for one in again.ratings] == sorted(expected)
-    assert (again.skipped, again.repeats) == (user_list.skipped, user_list.repeats)
+    assert msgspec.structs.replace(again, ratings=user_list.ratings) == user_list
     assert packed(again) == text
     assert set(text) <= set(ascii_letters + digits + "-_"), "an address holds it as it is"
 
@@ -81,7 +84,7 @@ BAD = {
     "not deflated": "1" + base64.urlsafe_b64encode(b"\xff" * 40).decode().rstrip("="),
     "no list": text_of({"ratings": []}),
     "a column too few": text_of(GOOD[:-1]),
-    "a column too many": text_of([*GOOD, 0]),
+    "a column too many": text_of([*GOOD, 0, 0, False, 0]),
     "columns of other lengths": text_of([[5, 2], b"\x09", b"\x02\x06", 0, 0]),
     "an id of zero": text_of([[0], b"\x09", b"\x02", 0, 0]),
     "the same id twice": text_of([[5, 0], b"\x09\x09", b"\x02\x02", 0, 0]),
