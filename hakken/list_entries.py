@@ -7,11 +7,13 @@ score as not scored. docs/reference/list-files.md describes what is understood.
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from hakken.ratings import MAX_ANIME_ID, MAX_SCORE, Rating, Status, UserList
+from hakken.about import about
+from hakken.ratings import MAX_ANIME_ID, MAX_SCORE, AnimeId, Rating, Status, UserList
 
 STATUSES = {
     Status.WATCHING: ("watching", "currently watching", "current", "reading", "currently reading", "1"),
@@ -40,6 +42,26 @@ _PUNCTUATION = re.compile(r"[\W_]+")
 _STATUS_OF_WORD = {_PUNCTUATION.sub("", name): status for status, names in STATUSES.items() for name in names}
 
 
+class StatedEntry(Struct, frozen=True):
+    """One entry of a list, as programs state it."""
+
+    anime_id: Annotated[AnimeId, about("MyAnimeList id.")]
+    score: Annotated[
+        float | str | None,
+        about(
+            "1-10, rounded half up, or 1-100 where any score of the list is above 10; 0, -1, null or none given means "
+            "not scored. A text is read as in a list file."
+        ),
+    ] = None
+    status: Annotated[
+        float | str | None,
+        about(
+            "How far the person got: watching, completed, on_hold, dropped, plan_to_watch, or what other programs call "
+            "these; none given means completed."
+        ),
+    ] = None
+
+
 class Entry(NamedTuple):
     """An entry as it was written: each of its values may be anything."""
 
@@ -64,7 +86,7 @@ def _values(fields: Mapping[str, Any], names: Sequence[tuple[str, ...]]) -> Iter
 
 
 def read_list(
-    entries: Iterable[Entry], *, highest: float | None = None, manga: int = 0, repaired: bool = False
+    entries: Iterable[Entry | StatedEntry], *, highest: float | None = None, manga: int = 0, repaired: bool = False
 ) -> UserList:
     """Make a list of entries as they were written.
 

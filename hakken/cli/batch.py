@@ -23,9 +23,10 @@ from hakken.cli.options import preference_options, preferences_of
 from hakken.cli.plain_errors import plain_errors
 from hakken.errors import TableError
 from hakken.files import written_whole
+from hakken.list_entries import StatedEntry, read_list
 from hakken.model import fold_in, store
 from hakken.model import predict as predict_rows
-from hakken.ratings import AnimeId, Rating, UserList
+from hakken.ratings import AnimeId
 
 L = TypeVar("L", bound="Line")
 
@@ -34,7 +35,7 @@ class Line(msgspec.Struct):
     """One line of input for `recommend`."""
 
     user: str | int
-    ratings: list[Rating]
+    ratings: list[StatedEntry]
 
 
 class PairsLine(Line):
@@ -61,7 +62,7 @@ def recommend(model: str, source: str, output: str, **chosen: Any) -> None:  # n
     today = datetime.now(UTC).date()
 
     def answer(line: Line, bundle: ModelBundle) -> dict[str, Any]:
-        result = recommending.recommend(UserList.of(line.ratings), bundle, preferences_of(chosen), today)
+        result = recommending.recommend(read_list(line.ratings), bundle, preferences_of(chosen), today)
         answered = {"user": line.user, "recommendations": result.recommendations}
         return answered | _if_any(**{"continue": result.continues, "notes": result.notes})
 
@@ -74,7 +75,7 @@ def predict(model: str, source: str, output: str) -> None:
     """Predict the ratings of each user's candidates, not clipped to 1-10."""
 
     def answer(line: PairsLine, bundle: ModelBundle) -> dict[str, Any]:
-        user_list = UserList.of(line.ratings)
+        user_list = read_list(line.ratings)
         visitor = fold_in(bundle.model, user_list)
         candidates = list(dict.fromkeys(line.candidates))
         rows, known = bundle.model.rows_of(candidates)

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterable
 
 from hakken.errors import BadOption
-from hakken.ratings import MAX_ANIME_ID, Rating, UserList
+from hakken.list_entries import Entry, anime_id_of, read_list
+from hakken.ratings import UserList
 
 MAX_PICKS = 200
 """Maximum number of picks, limited by the length of a URL."""
 
-_PICK = re.compile(r"([0-9]{1,10})(?:-(10|[0-9])?)?")
+_PICK = re.compile(r"([0-9]{1,10})(?:-(.*))?", re.DOTALL)
 
 
 def parse(texts: Iterable[str]) -> UserList:
@@ -21,7 +22,7 @@ def parse(texts: Iterable[str]) -> UserList:
     Raises:
         BadOption: a pick is invalid, or there are too many.
     """
-    user_list = UserList.of(map(_rating, texts))
+    user_list = read_list(map(_entry, texts))
     check_length(user_list)
     return user_list
 
@@ -42,13 +43,13 @@ def written(user_list: UserList) -> list[str]:
 
 
 def readable(text: str) -> bool:
-    """Whether a text is a valid pick."""
+    """Whether a text is a pick whose title can be read."""
     pick = _PICK.fullmatch(text.strip())
-    return pick is not None and 1 <= int(pick[1]) <= MAX_ANIME_ID
+    return pick is not None and anime_id_of(pick[1]) is not None
 
 
-def _rating(text: str) -> Rating:
+def _entry(text: str) -> Entry:
     if not readable(text):
         raise BadOption("A pick is the id of a title and a score from 0 to 10, such as 1-9.")
     anime_id, _, score = text.strip().partition("-")
-    return Rating(int(anime_id), int(score or 0))
+    return Entry(anime_id, score)

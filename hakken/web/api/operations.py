@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 
 from hakken.catalogue import Link
 from hakken.errors import BadOption
+from hakken.list_entries import read_list
 from hakken.listing import Listing, listing, readable
 from hakken.neighbours import also_liked, nearest, standing
 from hakken.ratings import UserList
@@ -118,7 +119,7 @@ def recommend_to_list(body: ListBody) -> Listing:
     No site is asked, and nothing of the list is kept. A score of 0 means that there is none; without a status an entry
     is completed. Whole numbers have no fraction: 9, not 9.0.
     """
-    found = services().recommend(UserList.of(body.ratings), preferences_of(body))
+    found = services().recommend(read_list(body.ratings), preferences_of(body))
     return listing(found, services().bundle())
 
 
@@ -178,7 +179,7 @@ def taste_of_list(body: ListBody) -> Profile:
 
     No site is asked, and nothing of the list is kept.
     """
-    return _taste(UserList.of(body.ratings))
+    return _taste(read_list(body.ratings))
 
 
 def get_model(_: NoQuery) -> ModelFacts:

@@ -14,9 +14,10 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from hakken.about import about
 from hakken.errors import BadBody, BadOption
+from hakken.list_entries import StatedEntry
 from hakken.lists.picks import MAX_PICKS
 from hakken.neighbours import N_SHOWN
-from hakken.ratings import MAX_ENTRIES, MAX_LENGTH, USERNAME, AnimeId, Name, Preferences, Rating, Site
+from hakken.ratings import MAX_ENTRIES, MAX_LENGTH, USERNAME, AnimeId, Name, Preferences, Site
 from hakken.web.forms import reading_body
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -56,7 +57,7 @@ class ListQuery(NoQuery, frozen=True, kw_only=True):
     list: Annotated[str | UnsetType, about("A list as an address of the page carries it.")] = UNSET
 
 
-class Entry(Rating, frozen=True, forbid_unknown_fields=True):
+class Entry(StatedEntry, frozen=True, forbid_unknown_fields=True):
     """One entry of a list."""
 
 
