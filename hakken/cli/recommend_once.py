@@ -25,7 +25,7 @@ def command(make_recommendations: Callable[..., Recommendations]) -> click.Comma
 
     @click.command()
     @click.argument("username", required=False)
-    @click.option("--file", "export", type=FILE, help="MyAnimeList's export, .xml or .xml.gz.")
+    @click.option("--file", "export", type=FILE, help="A list file: .xml, .json, .gz or .zip.")
     @click.option("--source", type=SITE, default=Site.MAL.value, show_default=True, help="The username's site.")
     @preference_options
     @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True)

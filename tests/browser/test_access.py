@@ -41,7 +41,7 @@ def at(path: str) -> Visit:
 def uploaded(content: bytes) -> Visit:
     def visit(page: Page) -> None:
         page.goto("/")
-        form = page.get_by_role("form", name="Your MyAnimeList export")
+        form = page.get_by_role("form", name="Your exported list")
         form.get_by_label("How many titles").fill("4")
         form.get_by_label("Export file").set_input_files(
             {"name": "animelist.xml", "mimeType": "text/xml", "buffer": content}

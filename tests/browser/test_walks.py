@@ -59,7 +59,7 @@ def test_what_was_chosen_goes_along_to_the_taste_and_to_the_picks_and_back(tab: 
 
 def test_an_export_that_is_dropped_on_its_form(page: Page) -> None:
     page.goto("/")
-    form = page.get_by_role("form", name="Your MyAnimeList export")
+    form = page.get_by_role("form", name="Your exported list")
     files = page.evaluate_handle(
         "text => { const files = new DataTransfer(); files.items.add(new File([text], 'list.xml')); return files; }",
         SAMPLE.read_text(encoding="utf-8"),
