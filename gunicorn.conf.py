@@ -11,6 +11,7 @@ from typing import Any
 from hakken.config import Settings, variable_names
 from hakken.errors import ConfigError
 from hakken.serving import logs, memory, metric_files
+from hakken.serving.capacity import default_workers
 from hakken.serving.limit_storage import check_limit_storage
 from hakken.serving.worker import Worker
 
@@ -29,8 +30,7 @@ _chosen = _settings()
 
 worker_class = Worker
 if "WEB_CONCURRENCY" not in os.environ:
-    # One per core, since the work is computing; two at least, so that one serves while the other is replaced.
-    workers = max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    workers = default_workers()
 threads = _chosen.threads
 raw_env = [
     # Requests run in parallel, and BLAS threads would compete for the cores. Set before NumPy is loaded.

@@ -23,8 +23,13 @@ _log = logging.getLogger(__name__)
 
 
 def cache_directory(chosen: str) -> Path:
-    """The cache directory: the one that the operator chose, or the user's."""
-    return Path(chosen) if chosen else user_cache_path("hakken")
+    """The cache directory: the one that the operator chose, or the user's; without a home, a temporary one."""
+    if chosen:
+        return Path(chosen)
+    try:
+        return user_cache_path("hakken")
+    except RuntimeError:  # neither HOME nor an entry for the user
+        return Path(tempfile.gettempdir(), f"hakken-{os.getuid()}")
 
 
 def is_file(path: Path) -> bool:
