@@ -15,8 +15,8 @@ from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactTooNew, StorageError
 from hakken.model import store
-from hakken.registry.opening import open_bundle
 from hakken.registry.storage import open_store
+from hakken.served_model import open_bundle
 from tests.integration.bucket import BUCKET, publish, upload
 
 

@@ -19,12 +19,11 @@ from hakken.config import Settings
 from hakken.errors import ArtefactCorrupt, StorageError
 from hakken.model import store
 from hakken.model.store import Artefact
-from hakken.registry.opening import mirror_directory
 from hakken.registry.publish import publish
 from hakken.registry.storage import DirectoryStore
 from hakken.registry.sync import fetch
 from hakken.registry.trial import try_version
-from hakken.served_model import ReloadingModel, serve_model
+from hakken.served_model import ReloadingModel, mirror_directory, serve_model
 from tests.serving import until
 
 ROOT = Path(__file__).parents[2]

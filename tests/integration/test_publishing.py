@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,9 +29,9 @@ from hakken.errors import (
     StorageError,
 )
 from hakken.model import store
-from hakken.model.current_version import MAX_PREVIOUS, decode_current
-from hakken.model.store import Artefact
-from hakken.registry.publish import VersionStatistics, check_no_regression, publish, roll_back, total_bytes
+from hakken.model.manifest import Manifest
+from hakken.model.store import MAX_PREVIOUS, Artefact, CurrentVersion
+from hakken.registry.publish import check_no_regression, file_sizes, publish, roll_back
 from hakken.registry.storage import DirectoryStore, ObjectStore, open_store
 from hakken.registry.sync import fetch
 from tests.integration.bucket import BUCKET, Faults
@@ -68,7 +67,7 @@ def test_what_is_published_can_be_fetched_and_has_the_layout_that_is_documented(
     told: list[int] = []
     done = publish(first, place, told.append)
     assert done == (first.version, len(first.manifest.files) + 1, True)
-    assert sum(told) == total_bytes(first)
+    assert told == list(file_sizes(first).values())
     digest = store.describe_file(first.directory / "manifest.json").sha256
     assert current(place) == {"version": first.version, "manifest_sha256": digest}
     mark = place.generation("current.json")
@@ -102,7 +101,7 @@ def test_only_some_versions_are_remembered(tmp_path: Path, versions: list[Artefa
     place = DirectoryStore(tmp_path)
     for turn in range(3 * MAX_PREVIOUS):
         publish(versions[turn % 3], place)
-    pointer = decode_current(place.read("current.json") or b"")
+    pointer = CurrentVersion.decode(place.read("current.json") or b"")
     assert [one.version for one in pointer.previous] == [versions[1].version, versions[0].version]
 
 
@@ -206,7 +205,7 @@ def test_publishers_that_race_leave_the_last_winners_pointer(tmp_path: Path, ver
 
     with ThreadPoolExecutor(3) as threads:
         won = [one for one in threads.map(race, versions[:3]) if one]
-    pointer = decode_current((tmp_path / "current.json").read_bytes())
+    pointer = CurrentVersion.decode((tmp_path / "current.json").read_bytes())
     assert won
     assert sorted(won) == sorted([pointer.version, *(one.version for one in pointer.previous)])
 
@@ -248,19 +247,23 @@ def test_a_pointer_that_cant_be_read_is_not_written_over(tmp_path: Path, version
 # Held against what is served
 
 
-def remade(artefact: Artefact, root: Path, data_time: str | None = None, **sizes: int) -> Artefact:
-    """The same model with other figures."""
-    directory = Path(shutil.copytree(artefact.directory, root / f"made {len(list(root.iterdir()))}"))
-    (directory / "manifest.json").unlink()
+def described(artefact: Artefact, data_time: str | None, **sizes: int) -> Manifest:
+    """A manifest with other figures."""
     old = artefact.manifest
-    new_sizes = msgspec.structs.replace(old.sizes, **sizes)
-    return store.write_manifest(directory, msgspec.structs.replace(old, sizes=new_sizes, data_time=data_time))
+    return msgspec.structs.replace(old, sizes=msgspec.structs.replace(old.sizes, **sizes), data_time=data_time)
+
+
+def remade(artefact: Artefact, root: Path, data_time: str, **sizes: int) -> Artefact:
+    """The same model with other figures."""
+    directory = Path(shutil.copytree(artefact.directory, root / data_time))
+    (directory / "manifest.json").unlink()
+    return store.write_manifest(directory, described(artefact, data_time, **sizes))
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9), st.sampled_from(["people", "titles", "entries"]))
-def test_a_fall_by_more_than_a_fifth_falls_behind(served: int, new: int, name: str) -> None:
-    same = {"people": 100, "titles": 200, "entries": 300}
-    before, after = (VersionStatistics(**{**same, name: figure}, data_time="2026-03") for figure in (served, new))
+def test_a_fall_by_more_than_a_fifth_falls_behind(versions: list[Artefact], served: int, new: int, name: str) -> None:
+    field = {"people": "users", "titles": "items"}.get(name, name)
+    before, after = (described(versions[0], "2026-03", **{field: figure}) for figure in (served, new))
     if Fraction(served - new) > Fraction(served, 5):
         with pytest.raises(LessThanServed, match=f"{name} from {served:,} to {new:,}\\.$"):
             check_no_regression(before, after)
@@ -283,8 +286,10 @@ def test_a_fall_by_more_than_a_fifth_falls_behind(served: int, new: int, name: s
         (None, "2017", ""),
     ],
 )
-def test_older_data_fall_behind_and_so_do_those_of_unknown_time(served: str | None, new: str | None, told: str) -> None:
-    before, after = (VersionStatistics(1, 1, 1, time) for time in (served, new))
+def test_older_data_fall_behind_and_so_do_those_of_unknown_time(
+    versions: list[Artefact], served: str | None, new: str | None, told: str
+) -> None:
+    before, after = (described(versions[0], time) for time in (served, new))
     if told:
         with pytest.raises(LessThanServed, match=f"data time {told}"):
             check_no_regression(before, after)
@@ -388,12 +393,10 @@ def test_who_publishes_between_the_comparison_and_the_upload_is_not_overwritten(
     versions: list[Artefact], there: DirectoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    def and_another(served: VersionStatistics, new: VersionStatistics) -> None:
+    def and_another(served: Manifest, new: Manifest) -> None:
         publish(versions[2], there)
 
-    monkeypatch.setattr(
-        sys.modules["hakken.cli.publish"], "check_no_regression", and_another
-    )  # the command has its name
+    monkeypatch.setattr("hakken.registry.publish.check_no_regression", and_another)
     done = run(versions[1].directory, there.root)
     assert done.exit_code == 3
     assert current(there)["version"] == versions[2].version

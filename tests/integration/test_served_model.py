@@ -30,7 +30,7 @@ from hakken.model import store
 from hakken.model.store import Artefact
 from hakken.registry.publish import publish, roll_back
 from hakken.registry.storage import DirectoryStore, ObjectStore, open_store
-from hakken.registry.sync import Mirror, locked
+from hakken.registry.sync import AvailableVersion, Mirror, locked
 from hakken.served_model import ReloadingModel
 from make_recommendations import make_recommendations
 from tests.integration.bucket import BUCKET, Faults
@@ -463,15 +463,16 @@ def test_a_worker_that_read_the_pointer_too_early_does_not_turn_it_back(
     machine.publish(0)
     slow = machine.worker()
     machine.publish(1)
-    check = Mirror._check_refused  # noqa: SLF001  # the moment between reading the pointer and waiting for the lock
+    find = Mirror._find  # noqa: SLF001  # the moment between reading the pointer and waiting for the lock
 
-    def others_go_on(self: Mirror, *known: Any) -> None:
-        monkeypatch.setattr(Mirror, "_check_refused", check)
+    def others_go_on(self: Mirror, remote: ObjectStore) -> AvailableVersion:
+        found = find(self, remote)
+        monkeypatch.setattr(Mirror, "_find", find)
         machine.publish(2)
         machine.worker()
-        check(self, *known)
+        return found
 
-    monkeypatch.setattr(Mirror, "_check_refused", others_go_on)
+    monkeypatch.setattr(Mirror, "_find", others_go_on)
     slow.check()
     assert served(slow) == machine.name(2)
 
@@ -576,7 +577,7 @@ def compose(
 
     monkeypatch.setattr(ReloadingModel, "start", noted)
     # A trial takes seconds, on a busy machine longer than a start waits; test_poisoned_models has real ones.
-    monkeypatch.setattr("hakken.registry.opening.try_version", ModelBundle.read)
+    monkeypatch.setattr("hakken.served_model.try_version", ModelBundle.read)
     settings = Settings(model=str(there), cache_dir=str(tmp_path / "cache"), model_poll=0, facts_source="off")
     return lambda: (create_app(settings).test_client(), made[-1])
 
