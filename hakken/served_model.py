@@ -94,9 +94,7 @@ class ReloadingModel(ServedModel):
 
     def __init__(self, mirror: Mirror, poll: float, warm: Callable[[ModelBundle], object] = ModelBundle.warm) -> None:
         super().__init__(ModelPending("The model is still being fetched."))
-        self._mirror = mirror
-        self._poll = poll
-        self._warm = warm
+        self._mirror, self._poll, self._warm = mirror, poll, warm
         self._ref: VersionRef | None = None
         self._hold = ExitStack()
         self._retired: Callable[[], ModelBundle | None] = lambda: None
@@ -152,7 +150,9 @@ class ReloadingModel(ServedModel):
                 self._found = failed
             self._status = self._status._replace(looked=datetime.now(UTC), failed=failed)
             self._first_check.set()
-            self._attempt("warm", self._warm_first)
+            # A first model was served at once, since there was nothing else to serve.
+            if self._cold and self._attempt("warm", lambda: self._warm(self.bundle())) is None:
+                self._cold = False
 
     def close(self, timeout: float = 5.0) -> None:
         """Stop checking, and wait up to `timeout` seconds for the thread to end."""
@@ -166,35 +166,25 @@ class ReloadingModel(ServedModel):
                 return
             self._closed.wait(self._poll * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  # no secret
 
-    def _warm_first(self) -> None:
-        """Warm up a first model, which was served at once since there was nothing else to serve."""
-        if self._cold:
-            self._warm(self.bundle())
-            self._cold = False
-
     def _attempt(self, name: str, step: Callable[[], object]) -> ModelError | None:
+        """Make a step of a check; its failure is logged, unless some step has failed like this since it succeeded."""
         try:
             step()
-        except ModelError as error:
+        except Exception as error:
+            gist = f"{type(error).__name__}: {VARIABLE.sub('#', str(error))}"
+            is_new = gist not in self._reported.values()
+            self._reported[name] = gist
+            if not isinstance(error, ModelError):
+                if is_new:
+                    log.exception("Looking for a new model failed")
+                return ModelError(f"Looking for a new model made a {type(error).__name__} of us.")
             # A refusal was logged by the worker that refused the version.
-            logged = isinstance(error, ArtefactRefused) and self._ref is not None
-            if self._is_new(name, error) and not logged:
-                kept = "" if self._ref is None else f" {self._ref.version} is served on."
+            if is_new and not (isinstance(error, ArtefactRefused) and self._ref):
+                kept = f" {self._ref.version} is served on." if self._ref else ""
                 log.error("The latest model can't be served: %s%s", error, kept)  # noqa: TRY400  # a sentence, no traceback
             return _without_traceback(error)
-        except Exception as error:
-            if self._is_new(name, error):
-                log.exception("Looking for a new model failed")
-            return ModelError(f"Looking for a new model made a {type(error).__name__} of us.")
         self._reported.pop(name, None)
         return None
-
-    def _is_new(self, step: str, error: Exception) -> bool:
-        """Whether no step has failed like this since it last succeeded."""
-        gist = f"{type(error).__name__}: {VARIABLE.sub('#', str(error))}"
-        is_new = gist not in self._reported.values()
-        self._reported[step] = gist
-        return is_new
 
     def _follow(self) -> None:
         """Serve the mirror's newest version."""
@@ -257,13 +247,13 @@ def open_bundle(settings: Settings) -> ModelBundle:
     Raises:
         ModelError: it can't be fetched or can't be used.
     """
-    if settings.model == store.EMBEDDED:
-        return ModelBundle.read(store.open_artefact(store.EMBEDDED))
-    if not settings.model.startswith(BUCKET_SCHEME):
-        return ModelBundle.read(store.open_artefact(DirectoryStore.at(settings.model).root))
+    model = settings.model
+    if not model.startswith(BUCKET_SCHEME):
+        place = model if model == store.EMBEDDED else DirectoryStore.at(model).root
+        return ModelBundle.read(store.open_artefact(place))
     versions = mirror_directory(settings)
     try:
-        fetch(open_store(settings.model), versions, accept=try_version)
+        fetch(open_store(model), versions, accept=try_version)
     except ModelError as error:
         if not (versions / CURRENT_NAME).exists():
             raise

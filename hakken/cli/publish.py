@@ -7,6 +7,7 @@ from hakken.cli.plain_errors import plain_errors
 from hakken.cli.progress_bars import BYTES, show_progress
 from hakken.cli.signals import stop_on_signal
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew, LessThanServed, PublishedMeanwhile
+from hakken.model import manifest as manifests
 from hakken.model import store
 from hakken.model.store import VersionRef
 from hakken.registry import publish as publishing
@@ -73,7 +74,7 @@ def publish(arguments: tuple[str, ...], rollback: bool, force: bool, quiet: bool
 def _compare(artefact: store.Artefact, target: ObjectStore, current: VersionRef, force: bool, quiet: bool) -> None:
     """Show what the model has beside the one that is served, and refuse what falls behind it."""
     try:
-        served, new = publishing.served_manifest(target, current), artefact.manifest
+        served, new = manifests.decode(publishing.manifest_of(target, current)), artefact.manifest
         if not quiet:
             before, after = publishing.compared(served), publishing.compared(new)
             for name in after:

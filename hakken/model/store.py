@@ -166,13 +166,11 @@ def verify(directory: Path, manifest_sha256: str | None = None) -> Artefact:
     """
     artefact = read_manifest(directory, manifest_sha256)
     for name, entry in artefact.manifest.files.items():
-        path = directory / name
-        if not is_file(path):
-            raise ArtefactCorrupt(f"The model's file {path} is missing.")
-        if describe_file(path) != entry:
-            raise ArtefactCorrupt(
-                f"The model's file {path} is not what the manifest says: it is damaged or was changed."
-            )
+        told = f"The model's file {directory / name} is"
+        if not is_file(directory / name):
+            raise ArtefactCorrupt(f"{told} missing.")
+        if describe_file(directory / name) != entry:
+            raise ArtefactCorrupt(f"{told} not what the manifest says: it is damaged or was changed.")
     return artefact
 
 
@@ -242,9 +240,8 @@ def write_manifest(directory: Path, manifest: Manifest) -> Artefact:
     """Write the manifest of the files in a directory, after all of them: in the current schema, with checksums."""
     files = {path.name: describe_file(path) for path in sorted(directory.iterdir())}
     described = msgspec.structs.replace(manifest, schema_version=manifests.SCHEMA_VERSION, files=files)
-    text = manifests.encode(described)
-    (directory / manifests.FILE_NAME).write_bytes(text)
-    return Artefact(directory, described, manifests.version_of(described, text))
+    (directory / manifests.FILE_NAME).write_bytes(manifests.encode(described))
+    return read_manifest(directory)
 
 
 def _make_staging(target: Path) -> tuple[Path, int]:

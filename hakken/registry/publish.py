@@ -34,13 +34,7 @@ State = tuple[str | None, CurrentVersion | None]
 
 
 class PublishResult(NamedTuple):
-    """What a publication did.
-
-    Attributes:
-        version: the current one now.
-        uploaded: files that were uploaded; the others were there already.
-        moved: whether `current.json` was replaced; False where it named the version already.
-    """
+    """Which version is current now, how many files were not there yet, and whether `current.json` named another."""
 
     version: str
     uploaded: int
@@ -107,7 +101,7 @@ def roll_back(remote: ObjectStore) -> tuple[str, str]:
         raise NothingBefore(f"There is no version before {old.version} at {remote} to go back to.")
     new = CurrentVersion.first_of(old.previous)
     # No file may be missing or truncated, whatever the version's schema: other servers may read it.
-    for name, entry in manifests.decode_files(_manifest(remote, old.previous[0])).items():
+    for name, entry in manifests.decode_files(manifest_of(remote, new)).items():
         found = remote.checksum(f"{VERSIONS_NAME}/{new.version}/{name}")
         if found is None or found.bytes != entry.bytes:
             raise ArtefactCorrupt(f"The version before, {new.version}, lacks {name} at {remote}, or has a part of it.")
@@ -133,15 +127,17 @@ def read_state(remote: ObjectStore) -> State:
     return generation, None if text is None else CurrentVersion.decode(text)
 
 
-def served_manifest(remote: ObjectStore, served: VersionRef) -> Manifest:
-    """The manifest of the version that is current in a store.
+def manifest_of(remote: ObjectStore, ref: VersionRef) -> bytes:
+    """The manifest of a version that is, or was, current in a store.
 
     Raises:
-        ArtefactTooNew: a later Hakken wrote it.
-        ArtefactCorrupt: it is gone, is damaged, or is of a schema before those that we read.
+        ArtefactCorrupt: it is gone, or is damaged.
         StorageError: the store can't be used.
     """
-    return manifests.decode(_manifest(remote, served))
+    text = read_manifest(remote, ref, f"{VERSIONS_NAME}/{ref.version}/")
+    if text is None:
+        raise ArtefactCorrupt(f"The version {ref.version} is no longer at {remote}.")
+    return text
 
 
 def compared(manifest: Manifest) -> dict[str, str]:
@@ -180,10 +176,3 @@ def _upload(artefact: Artefact, name: str, remote: ObjectStore) -> bool:
             target,
         )
     return before is None
-
-
-def _manifest(remote: ObjectStore, ref: VersionRef) -> bytes:
-    text = read_manifest(remote, ref, f"{VERSIONS_NAME}/{ref.version}/")
-    if text is None:
-        raise ArtefactCorrupt(f"The version {ref.version} is no longer at {remote}.")
-    return text

@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,13 +56,7 @@ log = logging.getLogger("hakken")
 
 
 class AvailableVersion(NamedTuple):
-    """A version found in an object store.
-
-    Attributes:
-        ref: its name there, and its manifest's checksum.
-        base: prefix of its objects' names.
-        current: the `current.json` that names it, if one does.
-    """
+    """A version found in an object store, the prefix of its objects' names, and the `current.json` that names it."""
 
     ref: VersionRef
     base: str
@@ -122,9 +116,9 @@ class Mirror:
                 _install(remote, found, self._root, self._accept)
             except (ArtefactCorrupt, ArtefactTooNew) as error:
                 name = error.name if isinstance(error, ArtefactCorrupt) else None
-                shown_by = (name, None if name is None else remote.generation(name))
-                told = (str(error), READER, *shown_by, isinstance(error, ArtefactTooNew))
-                new = RefusedVersion(found.ref.version, found.ref.manifest_sha256, *told)
+                generation, too_new = name and remote.generation(name), isinstance(error, ArtefactTooNew)
+                ref, told = found.ref, (str(error), READER, name, generation, too_new)
+                new = RefusedVersion(ref.version, ref.manifest_sha256, *told)
                 with written_whole(self._root / REFUSED_NAME) as file:
                     file.write(msgspec.json.encode([new, *self._refused()][:MAX_REFUSED]))
                 raise
@@ -155,7 +149,7 @@ class Mirror:
 
     def _find(self, remote: ObjectStore) -> AvailableVersion:
         """Find the current version, unless it was refused."""
-        found = find_available(remote)
+        found = _find_available(remote)
         for one in self._refused():
             same = (one.version, one.manifest_sha256, one.reader) == (*msgspec.structs.astuple(found.ref), READER)
             if same and (one.name is None or remote.generation(one.name) == one.generation):
@@ -187,22 +181,12 @@ def fetch(remote: ObjectStore, into: Path, version: str | None = None, accept: A
     if str(remote) == str(into.absolute()):
         raise StorageError(f"{into} can't be fetched to itself.")
     with locked(into):
-        found = find_available(remote, version)
+        found = _find_available(remote, version)
         return _install(remote, found, into, (lambda _: None) if _is_current(into, found) else accept)
 
 
-def find_available(remote: ObjectStore, version: str | None = None) -> AvailableVersion:
-    """Find the version to fetch: the store's own manifest's, or else the one that its `current.json` names.
-
-    Args:
-        remote: where to look.
-        version: a certain one instead of the current one.
-
-    Raises:
-        ArtefactMissing: there is none.
-        ArtefactCorrupt: `current.json`, or a version's manifest, is invalid.
-        StorageError: the store can't be used.
-    """
+def _find_available(remote: ObjectStore, version: str | None = None) -> AvailableVersion:
+    """Find the version to fetch: the store's own manifest's, or else the one that its `current.json` names."""
     base = "" if version is None else f"{VERSIONS_NAME}/{version}/"
     name = base + manifests.FILE_NAME
     text = remote.read(name) if version is None or store.VERSION.match(version) else None
@@ -250,7 +234,7 @@ def _install(remote: ObjectStore, found: AvailableVersion, into: Path, accept: A
     try:
         store.verify(artefact.directory, found.ref.manifest_sha256)
     except (ArtefactMissing, ArtefactCorrupt, StorageError) as error:  # fetching again mends unreadable files too
-        damage = None if isinstance(error, ArtefactMissing) else error
+        damage = error
         try:
             _download(remote, found.base, part, text)
             accept(part)
@@ -263,7 +247,7 @@ def _install(remote: ObjectStore, found: AvailableVersion, into: Path, accept: A
     else:
         accept(artefact)  # another release of Hakken may have installed what this one can't use
     _make_current(into, VersionRef(version, found.ref.manifest_sha256), found.current)
-    if damage is not None:
+    if damage and not isinstance(damage, ArtefactMissing):
         log.warning("The version %s that was kept here was damaged, and was fetched again: %s", version, damage)
     return artefact
 
@@ -372,19 +356,13 @@ def held(directory: Path, lock: int = fcntl.LOCK_SH) -> Iterator[bool]:
 
     The lock is released with the process, however that ends.
     """
-    try:
-        handle = os.open(directory, os.O_RDONLY)
-    except OSError:
-        yield False
-        return
     is_held = True
-    try:
-        fcntl.flock(handle, lock | fcntl.LOCK_NB)
-    except BlockingIOError:
-        is_held = False
-    except OSError:  # some network disks lock no directory: there nothing is known to be in use, and mapped files stay
-        pass
-    try:
+    with ExitStack() as stack:
+        try:
+            handle = os.open(directory, os.O_RDONLY)
+            stack.callback(os.close, handle)
+            fcntl.flock(handle, lock | fcntl.LOCK_NB)
+        except OSError as error:
+            # Some network disks lock no directory: there nothing is known to be in use, and mapped files stay anyway.
+            is_held = error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.EWOULDBLOCK}
         yield is_held
-    finally:
-        os.close(handle)
