@@ -29,7 +29,7 @@ from hakken.model.store import Artefact
 from hakken.registry.publish import publish, roll_back
 from hakken.registry.storage import DirectoryStore, ObjectStore
 from hakken.registry.sync import AvailableVersion, Mirror, locked
-from hakken.served_model import ReloadingModel
+from hakken.served_model import ReloadingModel, serve_model
 from make_recommendations import make_recommendations
 from tests.serving import until
 
@@ -97,19 +97,6 @@ def spoil(place: DirectoryStore, artefact: Artefact, name: str = "sim_values.npy
     path.unlink()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     return path
-
-
-def test_a_new_version_is_served_after_a_look_and_a_rollback_is_followed(
-    machine: Machine, worker: ReloadingModel
-) -> None:
-    for number in (1, 2):
-        machine.publish(number)
-        worker.check()
-        assert (served(worker), worker.status().failed) == (machine.name(number), None)
-    roll_back(machine.place)
-    worker.check()
-    assert served(worker) == machine.name(1)
-    assert served(machine.worker()) == machine.name(1)
 
 
 def test_what_a_request_would_wait_for_is_ready_before_the_swap(machine: Machine, worker: ReloadingModel) -> None:
@@ -314,11 +301,12 @@ def test_a_restart_does_not_bring_back_what_was_taken_back(machine: Machine) -> 
     assert served(machine.worker()) == machine.name(0)
 
 
-def test_a_machine_that_came_later_forgets_what_was_taken_back_too(machine: Machine) -> None:
+def test_a_rollback_is_followed_and_what_was_taken_back_forgotten(machine: Machine) -> None:
     machine.publish(0, 1, 2)
     worker = machine.worker()
     roll_back(machine.place)
     worker.check()
+    assert (served(worker), worker.status().failed) == (machine.name(1), None)
     assert [one.version for one in machine.mirror().versions()] == [machine.name(1)]
 
 
@@ -412,18 +400,10 @@ class Composed:
     """The composed application on a directory of versions, and its model, to be told when to look."""
 
     def __init__(self, settings: Settings, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        made: list[ReloadingModel] = []
-        start = ReloadingModel.start
-
-        def noted(self: ReloadingModel, *, patient: bool) -> None:
-            made.append(self)
-            start(self, patient=patient)
-
-        with monkeypatch.context() as patched:
-            patched.setattr(ReloadingModel, "start", noted)
-            self.client = create_app(settings).test_client()
-        [self.model] = made
-        self._machine = machine
+        model = serve_model(settings, web.warm)
+        assert isinstance(model, ReloadingModel)
+        monkeypatch.setattr("ars_app.serve_model", lambda *_: model)
+        self.client, self.model, self._machine = create_app(settings).test_client(), model, machine
 
     def get(self, page: str) -> Any:
         return self.client.get(page, follow_redirects=True)
@@ -520,17 +500,6 @@ def test_what_only_circles_hold_on_to_is_gone_a_look_later(machine: Machine, wor
         worker.check()
         assert old() is not None
         worker.check()
-        assert old() is None
-    finally:
-        gc.enable()
-
-
-def test_what_is_left_of_a_request_does_not_hold_on_to_the_model(composed: Composed) -> None:
-    old = weakref.ref(composed.model.bundle())
-    gc.disable()
-    try:
-        composed.get("/recommendations?sample=1")
-        composed.swap(1)
         assert old() is None
     finally:
         gc.enable()
