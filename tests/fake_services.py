@@ -145,6 +145,10 @@ class FakeServices:
         self.facts: dict[int, dict[str, Any]] = {}
         self.wanted: list[list[int]] = []
 
+    def behind(self, settings: Settings) -> Services:
+        made = (self.recommend, self.fetch, self.bundle, self.parse_export, self.known, self.want)
+        return Services(settings, *made, find=self.find)
+
     def recommend(self, who: Username | UserList, preferences: Preferences) -> Recommendations:
         self.asked.append((who, preferences))
         if self.failure:
@@ -187,16 +191,7 @@ def fakes() -> FakeServices:
 def app_with(fakes: FakeServices) -> Callable[[Settings], Flask]:
     def make(settings: Settings) -> Flask:
         app = Flask("hakken_under_test", root_path=str(ROOT))
-        behind = Services(
-            settings,
-            fakes.recommend,
-            fakes.fetch,
-            fakes.bundle,
-            fakes.parse_export,
-            fakes,
-            find=fakes.find,
-        )
-        register(app, behind)
+        register(app, fakes.behind(settings))
         return app
 
     return make

@@ -23,11 +23,11 @@ from hakken.web.observability import Metrics, log_requests, metrics_page, reques
 from hakken.web.pages import pages
 from hakken.web.picks_page import picking, title_index
 from hakken.web.responses import add_security_headers, compress_responses, redirect_to_https
-from hakken.web.services import EXTENSION, Details, Services, once_per_request
+from hakken.web.services import EXTENSION, Services, once_per_request
 from hakken.web.taste_page import taste
 from hakken.web.template_filters import cached_macro, facts, initial, paragraphs, signed, studio, watch_links
 
-__all__ = ["Details", "Metrics", "Services", "once_per_request", "register", "warm"]
+__all__ = ["Metrics", "Services", "once_per_request", "register", "warm"]
 
 RETRY_AFTER = 60
 """Seconds after which to try again when a 503 doesn't say."""

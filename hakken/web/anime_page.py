@@ -13,7 +13,7 @@ from hakken.errors import UnknownTitle
 from hakken.neighbours import AlsoLiked, Neighbour, also_liked, nearest, standing
 from hakken.ratings import MAX_ANIME_ID, Rating, Status
 from hakken.sites.facts import lacking
-from hakken.web.list_request import Kind, read_list_ref
+from hakken.web.list_request import KINDS, read_list_ref
 from hakken.web.responses import cache_publicly
 from hakken.web.services import request_missing_facts, services, with_facts
 from hakken.web.template_filters import judged_by
@@ -105,8 +105,8 @@ def page(anime_id: int) -> ResponseReturnValue:
     adult = True if request.args.get("adult") == "1" else None
     request_missing_facts([one])
     to_adults = one.adult or bool(adult)
-    list_ref = read_list_ref(request.args) if any(kind.value in request.args for kind in Kind) else None
-    user_list = list_ref.if_cached() if list_ref else None
+    list_ref = read_list_ref(request.args) if any(kind in request.args for kind in KINDS) else None
+    user_list = services().find(list_ref.who) if list_ref else None
     listed = {rating.anime_id: rating for rating in user_list.ratings} if user_list else {}
     series = series_shown(anime_id, bundle.catalogue, listed, adult=to_adults)
     text = render_template(

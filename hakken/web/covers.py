@@ -30,7 +30,7 @@ def cover(anime_id: int) -> ResponseReturnValue:
     if address := picture_address(anime.picture, services().settings.pictures_from):
         return cache_publicly(Response(status=302, headers={"Location": address}), DAY)
     if title and anime.picture is None:
-        services().details.want([anime_id])
+        services().want([anime_id])
     return _placeholder(anime_id, initial(anime.title), SOON, 200 if title else 404)
 
 

@@ -15,7 +15,7 @@ from hakken.lists import encoded_list, picks
 from hakken.ratings import MAX_LENGTH, UserList
 from hakken.search import Titles
 from hakken.serving.memory import release_memory
-from hakken.web.forms import FormValues, pick_texts, read_form_values, read_id
+from hakken.web.forms import FormValues, read_form_values, read_id, stated
 from hakken.web.list_request import ListRef
 from hakken.web.services import services, with_facts
 
@@ -48,7 +48,7 @@ class State(NamedTuple):
             BadList: the encoded list can't be read.
         """
         added, removed = read_id(values, "add"), read_id(values, "remove")
-        texts = [*_encoded_picks(values), *pick_texts(values)]
+        texts = [*_encoded_picks(values), *stated(values, "pick")]
         # A score that was chosen beside the button counts.
         if added is not None and added not in {one.anime_id for one in picks.parse(texts).ratings}:
             texts.append(str(added))

@@ -27,7 +27,7 @@ def show() -> ResponseReturnValue:
         # An address can be bookmarked, reloaded and sent to someone.
         return redirect(url_for("taste.show", **fields), 303)
     bundle = services().bundle()  # first: without it, no site need be asked
-    user_list = list_ref.fetched()
+    user_list = services().fetch(list_ref.who)
     found = profile(user_list, bundle)
     opinions = (*found.above, *found.below)
     return render_template(

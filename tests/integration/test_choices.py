@@ -147,7 +147,7 @@ def test_a_choice_that_can_not_be(client: FlaskClient, fakes: FakeServices, text
 def test_everything_chosen_survives_in_the_form_after_an_upload_and_a_failure(
     client: FlaskClient, fakes: FakeServices
 ) -> None:
-    fields = preferences_to_fields(EVERYTHING)
+    fields = {name: [*texts] for name, texts in preferences_to_fields(EVERYTHING).items()}
     named = client.get("/recommendations", query_string={"username": "spike", **fields})
     data = {**fields, "export": (BytesIO(SAMPLE.read_bytes()), "animelist.xml")}
     uploaded = client.post("/recommendations", data=data, follow_redirects=True)

@@ -25,7 +25,7 @@ from hakken.ratings import Site, Username
 from hakken.serving import logs, metric_files
 from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListSources
-from hakken.web import Metrics, Services, register
+from hakken.web import Metrics, register
 from tests.fake_services import ROOT, FakeServices, words
 from tests.serving import Process, served, until, wait_for, workers_of
 from tests.standin.server import Standin
@@ -233,8 +233,7 @@ def test_neither_log_nor_metrics_hold_a_name_a_query_or_an_address(
     fakes.failure = failure(name)
     app = Flask("hakken_under_test", root_path=str(ROOT))
     chosen = Settings(rate_limit="2/minute", limits_url="memory://")
-    behind = Services(chosen, fakes.recommend, fakes.fetch, fakes.bundle, fakes.parse_export, fakes)
-    register(app, behind, metrics)
+    register(app, fakes.behind(chosen), metrics)
     headers = {"X-Forwarded-For": address, "X-Request-ID": name, "User-Agent": name, "Referer": f"http://x/{name}"}
     sent: dict[str, Any] = {"query_string" if query else "data": fields, "headers": headers, "buffered": True}
     with listening() as heard:

@@ -170,7 +170,7 @@ def get_taste(query: ListQuery) -> Profile:
 
     Scores are held against what people in general gave the same titles. With `sample=1` no site is asked.
     """
-    return _taste(_list_ref(query).fetched())
+    return _taste(services().fetch(_list_ref(query).who))
 
 
 def taste_of_list(body: ListBody) -> Profile:
