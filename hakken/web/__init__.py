@@ -19,13 +19,13 @@ from hakken.web.guard.concurrency_limit import ConcurrencyLimit, refuse_when_bus
 from hakken.web.guard.rate_limit import limit_requests, trust_proxies
 from hakken.web.health import health
 from hakken.web.list_request import fits_address
-from hakken.web.observability import Metrics, log_requests, metrics_page, request_id
+from hakken.web.observability import Metrics, log_requests, metrics_page
 from hakken.web.pages import pages
 from hakken.web.picks_page import picking, title_index
 from hakken.web.responses import add_security_headers, compress_responses, redirect_to_https
 from hakken.web.services import EXTENSION, Services, once_per_request
 from hakken.web.taste_page import taste
-from hakken.web.template_filters import cached_macro, facts, initial, paragraphs, signed, studio, watch_links
+from hakken.web.template_filters import cached_macro, facts, initial, signed, studio, watch_links
 
 __all__ = ["Metrics", "Services", "once_per_request", "register", "warm"]
 
@@ -35,11 +35,6 @@ RETRY_AFTER = 60
 
 def register(app: Flask, services: Services, metrics: Metrics | None = None) -> None:
     """Add Hakken's pages to an application, whose root has `templates` and `static`.
-
-    Args:
-        app: the application.
-        services: what the views call.
-        metrics: those of the application; by default its own.
 
     Raises:
         ConfigError: a picture origin in the settings is not an origin.
@@ -54,7 +49,6 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
         facts=facts,
         in_words=in_words,
         initial=initial,
-        paragraphs=paragraphs,
         studio=studio,
         watch_links=watch_links,
     )
@@ -63,7 +57,6 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
         options=CHOICES,
         filter_choices=current_filter_choices,
         fits_address=fits_address,
-        request_id=request_id,
         counted=counted,
         signed=signed,
         cached_macro=cached_macro,

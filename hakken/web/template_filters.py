@@ -7,7 +7,6 @@ anyone: an address that is not certainly one of these is left out.
 import re
 from collections.abc import Callable, Container, Hashable, Iterable
 from threading import Lock
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from cachetools import LRUCache, cached
@@ -27,12 +26,7 @@ def studio(name: str) -> str:
 
 
 def signed(form: str, value: float) -> str:
-    """A number with its sign, − rather than a hyphen; one that rounds to zero has no sign.
-
-    Args:
-        form: such as "%+.2f" or "%+.0f %%".
-        value: the number.
-    """
+    """A number with its sign, − rather than a hyphen; one that rounds to zero has none. A `form` is such as "%+.2f"."""
     number = form % value
     return number.replace("-", "\N{MINUS SIGN}") if re.search("[1-9]", number) else number.lstrip("+-")
 
@@ -70,11 +64,6 @@ def judged_by(anime: Anime, known: Facts, *, of_series: bool = False) -> str:
     return f"its {', '.join(before)} and {last}" if before else f"its {last}"
 
 
-def paragraphs(text: str) -> list[str]:
-    """The paragraphs of a plain text."""
-    return [one for line in text.splitlines() if (one := line.strip())]
-
-
 def initial(title: str) -> str:
     """The letter on a title's placeholder cover; empty where it has none."""
     return next((letter.upper() for letter in title if letter.isalnum()), "")
@@ -104,13 +93,6 @@ SERVICES = {
 _SERVICE_OF = {domain: name for name, domains in SERVICES.items() for domain in domains}
 
 
-class Watch(NamedTuple):
-    """Where a title can be watched: the service's name, and an address that may be shown."""
-
-    service: str
-    url: str
-
-
 def picture_address(url: str | None, origins: Container[str]) -> str | None:
     """The normalised address of a picture if it is of one of the origins; otherwise None.
 
@@ -122,9 +104,9 @@ def picture_address(url: str | None, origins: Container[str]) -> str | None:
     return _normalised(origin, url or "") if origin and origin in origins else None
 
 
-def watch_links(links: Iterable[Link]) -> list[Watch]:
-    """The links that lead to a known service by https, each service once."""
-    found: dict[str, Watch] = {}
+def watch_links(links: Iterable[Link]) -> tuple[Link, ...]:
+    """The links that lead to a known service by https, each service once and by our name, with an address to show."""
+    found: dict[str, Link] = {}
     for link in links:
         origin = origin_of(link.url) or ""
         scheme, _, host = origin.partition("://")  # a host with a port is no service's
@@ -132,8 +114,8 @@ def watch_links(links: Iterable[Link]) -> list[Watch]:
         parents = (".".join(labels[start:]) for start in range(len(labels)))
         service = next((_SERVICE_OF[one] for one in parents if one in _SERVICE_OF), None)
         if service and scheme == "https":
-            found.setdefault(service, Watch(service, _normalised(origin, link.url)))
-    return list(found.values())
+            found.setdefault(service, Link(service, _normalised(origin, link.url)))
+    return tuple(found.values())
 
 
 def _normalised(origin: str, url: str) -> str:

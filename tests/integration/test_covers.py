@@ -200,7 +200,7 @@ DOMAINS = [(name, domain) for name, domains in SERVICES.items() for domain in do
 @pytest.mark.parametrize(("name", "domain"), DOMAINS)
 def test_a_service_is_known_by_its_domain_and_those_below_it(name: str, domain: str) -> None:
     for host in (domain, f"www.{domain}", f"WWW.a.{domain.upper()}"):
-        assert [one.service for one in watch_links([Link("x", f"https://{host}/watch")])] == [name]
+        assert [one.name for one in watch_links([Link("x", f"https://{host}/watch")])] == [name]
     for address in (
         f"http://{domain}/",
         f"https://evil{domain}/",
@@ -221,7 +221,7 @@ def test_each_service_is_linked_once_by_our_name() -> None:
         Link("Netflix", "https://netflix.com/title/2"),
         Link("Hulu", "https://hulu.com"),
     ]
-    assert [tuple(one) for one in watch_links(links)] == [
+    assert [(one.name, one.url) for one in watch_links(links)] == [
         ("Netflix", "https://www.netflix.com/title/1"),
         ("Hulu", "https://hulu.com/"),
     ]

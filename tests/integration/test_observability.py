@@ -1,6 +1,7 @@
 """Log lines and metrics: what they say, that several workers add up, and that neither names anyone."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import logging
@@ -26,7 +27,7 @@ from hakken.serving import logs, metric_files
 from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListSources
 from hakken.web import Metrics, register
-from tests.fake_services import ROOT, FakeServices, words
+from tests.fake_services import ROOT, FakeServices, bundle, words
 from tests.serving import Process, served, until, wait_for, workers_of
 from tests.standin.server import Standin
 
@@ -74,7 +75,7 @@ def test_routes_stages_and_the_model_are_told_of(app_with: App) -> None:
 def test_a_worker_that_changes_its_model_is_counted_once() -> None:
     metrics = Metrics()
     for version, data_time in (("old", "2025"), ("new", None), ("new", None)):
-        metrics.model_used(version, "2026-11-23T21:16:35Z", data_time)
+        metrics.model_used(dataclasses.replace(bundle(data_time).model, version=version))
     text = metrics.exposition().decode()
     assert value(text, "hakken_model_data_timestamp_seconds") == 0, "unknown"
     assert value(text, 'hakken_model_workers{version="old"}') == 0

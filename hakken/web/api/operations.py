@@ -14,7 +14,6 @@ from flask import Response, request
 from msgspec import UNSET
 from werkzeug.datastructures import MultiDict
 
-from hakken.catalogue import Link
 from hakken.errors import BadOption
 from hakken.listing import Listing, listing, readable
 from hakken.neighbours import also_liked, nearest, standing
@@ -144,7 +143,7 @@ def get_anime(_: NoQuery, anime_id: int) -> Facts:
     shown = msgspec.structs.asdict(anime) | {
         "picture": picture_address(anime.picture, services().settings.pictures_from),
         "relations": anime.relations and tuple(related for related in anime.relations if related.likely),
-        "streaming": tuple(Link(one.service, one.url) for one in watch_links(anime.streaming)),
+        "streaming": watch_links(anime.streaming),
     }
     known = bundle.model.rows_of([anime_id])[1]
     return Facts(**shown, url=anime.url, recommendable=bool(known.all()))
