@@ -1,6 +1,6 @@
 """An anime's page: its facts, its rank, its series, and what is near it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,20 +31,13 @@ EXTRA_KINDS = ("side story", "special", "recap", "extra")
 """In the order in which they are shown."""
 DEPENDABLE = 0.8
 """Confidence from which on an inferred sequel usually is one; other inferred relations are right half the time."""
-ON_LIST = {
-    Status.COMPLETED: "seen",
-    Status.WATCHING: "watching",
-    Status.ON_HOLD: "on hold",
-    Status.DROPPED: "dropped",
-    Status.PLAN_TO_WATCH: "planned",
-}
+ON_LIST = {one: one.replace("_", " ") for one in Status} | {Status.COMPLETED: "seen", Status.PLAN_TO_WATCH: "planned"}
 
 
 class Relative(NamedTuple):
     """A title that belongs with another.
 
     Attributes:
-        anime: all that is known of it.
         word: its relation, or what it is where it is no main entry, and how sure that is; may be empty.
         yours: what the visitor's list says of it; empty where it says nothing.
     """
@@ -82,12 +75,6 @@ class SeriesShown(NamedTuple):
         """Whether there is no other entry of the series."""
         return len(self.main.entries) + len(self.beside.entries) <= 1
 
-    @property
-    def shown(self) -> Iterator[Anime]:
-        """All titles that are shown."""
-        for part in (() if self.alone else (self.main, self.beside)) + (self.tellings, self.universe):
-            yield from (one.anime for one in part.entries)
-
 
 @anime.get(f"/anime/<int(min=1, max={MAX_ANIME_ID}):anime_id>")
 def page(anime_id: int) -> ResponseReturnValue:
@@ -119,7 +106,7 @@ def page(anime_id: int) -> ResponseReturnValue:
         also_liked=_near(also_liked(anime_id, bundle, adult=adult), bundle),
         judged_by=_judged_by(anime_id, bundle),
         series=series,
-        related=related_to(one, bundle, adult=to_adults, besides=series.shown),
+        related=related_to(one, bundle.catalogue, series, adult=to_adults),
         list_ref=list_ref,
         list_expired=list_ref is not None and user_list is None,
     )
@@ -135,15 +122,15 @@ def title_of(anime_id: int, bundle: ModelBundle) -> Anime:
     return with_facts(bundle.catalogue.anime(anime_id))
 
 
-def related_to(one: Anime, bundle: ModelBundle, *, adult: bool, besides: Iterable[Anime]) -> list[Relative]:
-    """The titles that one is related to but those in `besides`, each once, the best known first.
+def related_to(one: Anime, catalogue: Catalogue, series: SeriesShown, *, adult: bool) -> list[Relative]:
+    """The titles that one is related to but those shown of its `series`, each once, the best known first.
 
     `adult` says whether titles for adults may be among them.
     """
-    shown = {one.anime_id, *(other.anime_id for other in besides)}
+    shown = {one.anime_id, *(other.anime.anime_id for part in series for other in part.entries)}
     found = []
-    for related in filter(lambda related: related.likely, one.relations or ()):
-        other = bundle.catalogue.get(related.anime_id)
+    for related in one.relations or ():
+        other = catalogue.get(related.anime_id) if related.likely else None
         if other and other.anime_id not in shown and (adult or not other.adult):
             shown.add(other.anime_id)
             found.append(Relative(other, _word(related)))

@@ -39,7 +39,6 @@ class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The text about one kind of failure, on a page and in a problem.
 
     Attributes:
-        status: the HTTP status.
         heading: the failure in a few words.
         advice: what to do about it, each in a sentence or two.
         responsible: who can fix it.

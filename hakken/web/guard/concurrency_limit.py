@@ -11,7 +11,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from flask import Flask, request
-from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, RequestTimeout
 from werkzeug.wsgi import ClosingIterator
 
@@ -31,11 +30,8 @@ _REFUSED = "hakken.full"
 class ConcurrencyLimit:
     """WSGI middleware that lets a limited number of requests through at once.
 
-    Args:
-        app: the application; it responds to a refused request by `refuse_when_busy`.
-        metrics: where to count.
-        slots: how many requests are answered at once.
-        wait: seconds that a request waits for a slot, at most.
+    The application responds to a refused request by `refuse_when_busy`. A request waits for one of the `slots` for at
+    most `wait` seconds.
     """
 
     def __init__(self, app: "WSGIApplication", metrics: Metrics, *, slots: int, wait: float = WAIT_SECONDS) -> None:
@@ -88,10 +84,6 @@ def is_exempt(path: str) -> bool:
 def refuse_when_busy(app: Flask, metrics: Metrics) -> None:
     """Respond to requests that `ConcurrencyLimit` refused, and refuse bodies that are too large before reading them."""
 
-    def timed_out(_: ClientDisconnected) -> ResponseReturnValue:
-        # The client is gone, or its connection was cut for being too slow.
-        return app.handle_http_exception(RequestTimeout())
-
     def refuse() -> None:
         if request.environ.get(_REFUSED):
             metrics.refused.labels("full").inc()
@@ -100,4 +92,5 @@ def refuse_when_busy(app: Flask, metrics: Metrics) -> None:
             raise RequestEntityTooLarge
 
     app.before_request(refuse)
-    app.register_error_handler(ClientDisconnected, timed_out)
+    # The client is gone, or its connection was cut for being too slow.
+    app.register_error_handler(ClientDisconnected, lambda _: app.handle_http_exception(RequestTimeout()))

@@ -21,8 +21,6 @@ from hakken.web.observability import Metrics
 FORM, SITE, PROGRAM, PAGE = 4, 4, 2, 1
 """What a request costs: a form with a body, a list that a site may be asked for, a call of the API, a page."""
 OFF = "off"
-_COVERS = "covers"
-"""The blueprint of pictures, of which a page has dozens: they are cheap, and free."""
 _CLIENT_PREFIX = 64
 """Bits of an IPv6 address that identify a client, which commonly has all addresses with that prefix."""
 _CLOCK_STEP = 5.0
@@ -40,11 +38,12 @@ def trust_proxies(app: Flask, number: int) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=number, x_proto=number, x_host=0)  # type: ignore[method-assign]  # as Flask documents
         return
 
-    warned: list[bool] = []
+    warned = False
 
     def warn() -> None:
+        nonlocal warned
         if not warned and "X-Forwarded-For" in request.headers:
-            warned.append(True)
+            warned = True
             log.warning(
                 "A proxy seems to be in front, and HAKKEN_PROXIES is 0: all who come through it count as one client, "
                 "or, where it is on this machine, are not limited at all."
@@ -128,7 +127,7 @@ def is_free() -> bool:
     The latter is the operator, or a proxy that the settings don't mention: then all visitors look alike and would use
     up one allowance.
     """
-    if is_exempt(request.path) or request.blueprint == _COVERS:
+    if is_exempt(request.path) or request.blueprint == "covers":  # of which a page has dozens, and they are cheap
         return True
     try:
         return ipaddress.ip_address(request.remote_addr or "").is_loopback
