@@ -1,8 +1,6 @@
 """The web side: pages, API, error pages, health checks and metrics, added to an application by `register`."""
 
-from http import HTTPStatus
-
-from flask import Flask, Response
+from flask import Flask
 
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
@@ -28,9 +26,6 @@ from hakken.web.taste_page import taste
 from hakken.web.template_filters import cached_macro, facts, initial, signed, studio, watch_links
 
 __all__ = ["Metrics", "Services", "once_per_request", "register", "warm"]
-
-RETRY_AFTER = 60
-"""Seconds after which to try again when a 503 doesn't say."""
 
 
 def register(app: Flask, services: Services, metrics: Metrics | None = None) -> None:
@@ -77,7 +72,6 @@ def _add_hooks(app: Flask, settings: Settings, metrics: Metrics) -> None:
         redirect_to_https(app)
     compress_responses(app)
     add_security_headers(app, settings)
-    app.after_request(_add_retry_after)
     refuse_when_busy(app, metrics)
     limit_requests(app, settings, metrics)
 
@@ -87,9 +81,3 @@ def warm(bundle: ModelBundle) -> None:
     bundle.warm()
     filter_choices(bundle)
     title_index(bundle)
-
-
-def _add_retry_after(response: Response) -> Response:
-    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers.setdefault("Retry-After", str(RETRY_AFTER))
-    return response

@@ -20,6 +20,8 @@ from hakken.listing import readable
 from hakken.web.forms import FormValues, read_form_values
 from hakken.web.services import services
 
+RETRY_AFTER = "60"
+"""Seconds after which to try again where a 503 has no better figure."""
 API = "/api/"
 """Path under which all failures are problems, not pages."""
 MEDIA_TYPE = "application/problem+json"
@@ -105,9 +107,8 @@ def problem_name(kind: type[Exception]) -> str:
 
 def problem_of(kind: type[Exception], detail: str, tried: tuple[Tried, ...] = ()) -> Problem:
     """The problem that a kind of error is."""
-    failure = failures()[kind]
-    title, name = failure.title or failure.heading, EXPLAINED + problem_name(kind)
-    return Problem(type=name, title=title, status=failure.status, detail=detail, tried=tried)
+    failure, name = failures()[kind], EXPLAINED + problem_name(kind)
+    return Problem(type=name, title=failure.title or failure.heading, status=failure.status, detail=detail, tried=tried)
 
 
 def register_error_pages(app: Flask) -> None:
@@ -143,6 +144,8 @@ def _respond(error: errors.HakkenError | HTTPException) -> ResponseReturnValue:
         if failure.responsible == "ours":
             trace = error if kind is errors.HakkenError else None  # any other is expected
             current_app.logger.error("%s: %s", type(error).__name__, error, exc_info=trace)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.setdefault("Retry-After", RETRY_AFTER)
     if request.path.startswith(API):
         problem = problem_of(
             InternalServerError if kind is errors.HakkenError else kind,

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from hakken import errors
 from hakken.ratings import Site
+from hakken.web.error_pages import RETRY_AFTER
 from hakken.web.services import services
 
 health = Blueprint("health", __name__)
@@ -47,7 +48,7 @@ def ready() -> ResponseReturnValue:
     try:
         model = services().bundle().model
     except errors.ModelError as error:
-        return {"status": "not ready", "reason": _reason(error), **told}, 503
+        return {"status": "not ready", "reason": _reason(error), **told}, 503, {"Retry-After": RETRY_AFTER}
     created = model.manifest.created
     age = int((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds())
     loaded = {
