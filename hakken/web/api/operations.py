@@ -7,7 +7,7 @@ any error that the pages have: `BadOption` where an option is unknown to the cat
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import msgspec
 from flask import Response, request
@@ -17,7 +17,7 @@ from werkzeug.datastructures import MultiDict
 from hakken.errors import BadOption
 from hakken.listing import Listing, listing, readable
 from hakken.neighbours import also_liked, nearest, standing
-from hakken.ratings import UserList
+from hakken.ratings import UserList, Username
 from hakken.recommend import list_notes
 from hakken.taste import Profile, profile
 from hakken.web.anime_page import title_of
@@ -36,7 +36,7 @@ from hakken.web.api.request_parsing import (
     read_query,
 )
 from hakken.web.api.response_types import Facts, FoundTitle, FoundTitles, ModelFacts, Neighbours
-from hakken.web.list_request import ListRef, read_list_ref
+from hakken.web.list_request import read_list_ref
 from hakken.web.picks_page import not_found_phrase, title_index
 from hakken.web.responses import cache_publicly
 from hakken.web.services import services
@@ -49,14 +49,12 @@ CACHED_FOR = 300
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of the API.
+    """One operation of the API; one with a `body` is a POST.
 
     Attributes:
         view: makes the answer from the query or body and the path's parameters; its docstring is the documentation.
         path: below `ROOT`, with parameters in braces.
         example: parameters, including those of the path, name → value; or a body.
-        query: type of the query parameters.
-        body: type of the body; an operation with one is a POST.
         cacheable: whether anyone may cache the answer: it depends on nothing but the address.
     """
 
@@ -75,8 +73,7 @@ class Operation:
     @property
     def answer(self) -> type[msgspec.Struct]:
         """Type of the answer."""
-        answer: type[msgspec.Struct] = get_type_hints(self.view)["return"]
-        return answer
+        return cast("type[msgspec.Struct]", get_type_hints(self.view)["return"])
 
     @property
     def method(self) -> str:
@@ -84,12 +81,7 @@ class Operation:
         return "GET" if self.body is None else "POST"
 
     def respond(self, **path: int) -> Response:
-        """Respond to the current request.
-
-        Raises:
-            HakkenError: the request can't be used, or there is no answer to it.
-            HTTPException: the body can't be read.
-        """
+        """Respond to the current request; raises what reading it and the view raise."""
         query = read_query(self.query, request.args)
         given = query if self.body is None else read_body(self.body, request)
         response = Response(readable(self.view(given, **path)), mimetype=JSON)
@@ -108,7 +100,7 @@ def recommend(query: ListQuery) -> Listing:
     is asked.
     """
     preferences = preferences_of(query)
-    return listing(services().recommend(_list_ref(query).who, preferences), services().bundle())
+    return listing(services().recommend(_who(query), preferences), services().bundle())
 
 
 def recommend_to_list(body: ListBody) -> Listing:
@@ -117,8 +109,7 @@ def recommend_to_list(body: ListBody) -> Listing:
     No site is asked, and nothing of the list is kept. A score of 0 means that there is none; without a status an entry
     is completed. Whole numbers have no fraction: 9, not 9.0.
     """
-    found = services().recommend(UserList.of(body.ratings), preferences_of(body))
-    return listing(found, services().bundle())
+    return listing(services().recommend(UserList.of(body.ratings), preferences_of(body)), services().bundle())
 
 
 def search_anime(query: SearchQuery) -> FoundTitles:
@@ -169,7 +160,7 @@ def get_taste(query: ListQuery) -> Profile:
 
     Scores are held against what people in general gave the same titles. With `sample=1` no site is asked.
     """
-    return _taste(services().fetch(_list_ref(query).who))
+    return _taste(services().fetch(_who(query)))
 
 
 def taste_of_list(body: ListBody) -> Profile:
@@ -190,13 +181,13 @@ def get_model(_: NoQuery) -> ModelFacts:
     return ModelFacts(version=model.version, **told)
 
 
-def _list_ref(query: ListQuery) -> ListRef:
-    """The list that a query names; raises BadOption where it names none, or several."""
+def _who(query: ListQuery) -> Username | UserList:
+    """Whose list a query names; raises BadOption where it names none, or several."""
     names = ("username", "sample", "pick", "list")
     given = {name: value for name in names if (value := getattr(query, name)) not in (UNSET, ())}
     if len(given) != 1:
         raise BadOption("Exactly one of `username`, `sample`, `pick`, `list` has to say whose list is meant.")
-    return read_list_ref(MultiDict(given | {"source": query.source.value}))
+    return read_list_ref(MultiDict(given | {"source": query.source.value})).who
 
 
 def _taste(user_list: UserList) -> Profile:
