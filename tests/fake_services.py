@@ -141,6 +141,7 @@ class FakeServices:
         self.kept: UserList | None = None
         self.failure: Exception | None = None
         self.model_failure: Exception | None = None
+        self.served: ModelBundle | None = None
         self.data_time: str | None = "2026-03"
         self.facts: dict[int, dict[str, Any]] = {}
         self.wanted: list[list[int]] = []
@@ -169,7 +170,7 @@ class FakeServices:
     def bundle(self) -> ModelBundle:
         if self.model_failure:
             raise self.model_failure
-        return bundle(self.data_time)
+        return self.served or bundle(self.data_time)
 
     def known(self, anime: Anime) -> Anime:
         return msgspec.structs.replace(anime, **self.facts.get(anime.anime_id, {}))

@@ -76,11 +76,9 @@ def told(bundle: ModelBundle) -> ModelBundle:
 
 
 @pytest.fixture
-def client(
-    app_with: Callable[[Settings], Flask], fakes: FakeServices, told: ModelBundle, monkeypatch: pytest.MonkeyPatch
-) -> FlaskClient:
-    monkeypatch.setattr(fakes, "bundle", lambda: told)
-    return app_with(Settings()).test_client()
+def client(client: FlaskClient, fakes: FakeServices, told: ModelBundle) -> FlaskClient:
+    fakes.served = told
+    return client
 
 
 def test_all_that_is_known_is_shown(client: FlaskClient) -> None:
@@ -127,13 +125,7 @@ def test_where_it_stands_is_said(client: FlaskClient, told: ModelBundle) -> None
     assert f"{found.watchers} have it on a list and {found.raters} rated it" in said
 
 
-@pytest.fixture
-def hardly(
-    told: ModelBundle,
-    app_with: Callable[[Settings], Flask],
-    fakes: FakeServices,
-    monkeypatch: pytest.MonkeyPatch,
-) -> FlaskClient:
+def hardly(told: ModelBundle) -> ModelBundle:
     """Where nobody watched 20, and too few watched 21 for anything to be similar; of that one no genre is known."""
     rows, _ = told.model.rows_of([20, 21])
     arrays = silenced(told.model.arrays, rows)
@@ -142,9 +134,7 @@ def hardly(
     few = dataclasses.replace(arrays, watchers=watchers, raters=raters, attr_share=share)
     facts = {one.anime_id: msgspec.structs.replace(one, genres=("Drama",)) for one in told.catalogue.values()}
     facts[21] = told.catalogue[21]
-    behind = ModelBundle(dataclasses.replace(told.model, arrays=few), Catalogue(facts.values()))
-    monkeypatch.setattr(fakes, "bundle", lambda: behind)
-    return app_with(Settings()).test_client()
+    return ModelBundle(dataclasses.replace(told.model, arrays=few), Catalogue(facts.values()))
 
 
 @pytest.mark.parametrize(
@@ -155,19 +145,19 @@ def hardly(
     ],
 )
 def test_of_what_hardly_anyone_watched_nothing_is_near_and_it_says_so(
-    hardly: FlaskClient, anime_id: int, why: str, kinds: str
+    client: FlaskClient, fakes: FakeServices, told: ModelBundle, anime_id: int, why: str, kinds: str
 ) -> None:
-    page = hardly.get(f"/anime/{anime_id}")
-    said = words(page)
+    fakes.served = hardly(told)
+    said = words(client.get(f"/anime/{anime_id}"))
 
     assert f"{why} what is similar. It can be recommended all the same, by its {kinds}." in said
     for heading in ("Scored alike", "Who liked this also liked", "What to watch if you love it"):
         assert heading not in said
     assert ("Where it stands" in said) == (anime_id == 21)
-    near = hardly.get(f"/api/v1/anime/{anime_id}/neighbours").get_json()
+    near = client.get(f"/api/v1/anime/{anime_id}/neighbours").get_json()
     assert (near["nearest"], near["also_liked"]) == ([], [])
     assert (near["standing"] is None) == (anime_id == 20)
-    assert hardly.get(f"/api/v1/anime/{anime_id}").get_json()["recommendable"] is True
+    assert client.get(f"/api/v1/anime/{anime_id}").get_json()["recommendable"] is True
 
 
 def test_the_series_stands_in_watching_order_without_what_is_for_adults(client: FlaskClient) -> None:
@@ -202,16 +192,13 @@ AROUND: dict[int, dict[str, Any]] = {
 
 
 @pytest.fixture
-def around(
-    app_with: Callable[[Settings], Flask], fakes: FakeServices, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
-) -> FlaskClient:
+def around(client: FlaskClient, fakes: FakeServices, bundle: ModelBundle) -> FlaskClient:
     """Where 30 to 36 are a series, 40 to 42 two other tellings of it, and the rest of its universe."""
     usual: dict[str, Any] = {"anime_id": 0, "series": 30, "story": 30, "universe": 30}
     anime = {one: Anime(anime_id=one, title=f"Anime {one}", kind="main") for one in range(1, 100)}
     anime |= {one: Anime(**usual | {"anime_id": one} | facts) for one, facts in AROUND.items()}
-    behind = ModelBundle(bundle.model, Catalogue(anime.values()))
-    monkeypatch.setattr(fakes, "bundle", lambda: behind)
-    return app_with(Settings()).test_client()
+    fakes.served = ModelBundle(bundle.model, Catalogue(anime.values()))
+    return client
 
 
 def section(page: TestResponse, kind: str) -> str:

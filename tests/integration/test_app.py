@@ -167,11 +167,14 @@ def test_without_a_usable_model_pages_say_so_and_readyz_says_why(
     ready = client.get("/readyz")
     assert ready.status_code == 503
     assert reason in ready.get_json()["reason"]
+    assert ready.headers["Retry-After"] == "60"
     assert str(tmp_path) not in ready.text
     for _ in range(2):
         page = client.get("/recommendations?sample=1")
         assert page.status_code == 503
         assert "No recommendations just now" in page.text
+        assert "This is our fault" in page.text
+        assert str(tmp_path) not in page.text, "paths are the operator's, in the log"
     assert client.get("/").status_code == 200
 
 

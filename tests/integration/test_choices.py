@@ -48,6 +48,7 @@ EVERYTHING = Preferences(
 )
 CHOSEN = [
     (urlencode(preferences_to_fields(EVERYTHING), doseq=True), EVERYTHING),
+    *((f"n={text}", Preferences(n=n)) for text, n in (("", 10), ("%20", 10), ("100", 100), ("007", 7), ("+5+", 5))),
     ("popularity=.5", Preferences(popularity=0.5)),
     ("type=TV&type=Movie&type=TV&type=", Preferences(types=("TV", "Movie"))),
     ("genre=Action&genre=+Space+", Preferences(genres=("Action", "Space"))),

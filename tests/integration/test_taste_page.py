@@ -1,18 +1,15 @@
 """The page about a taste, through Flask's test client."""
 
 import re
-from collections.abc import Callable
 
 import numpy as np
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from hakken import errors
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
-from hakken.config import Settings
 from hakken.lists import encoded_list
 from hakken.ratings import Rating, Site, Status, UserList, Username
 from tests.fake_services import FakeServices, words
@@ -24,9 +21,7 @@ TITLES = {1: HOSTILE, 2: HEBREW, 3: EMOJI}
 
 
 @pytest.fixture
-def client(
-    app_with: Callable[[Settings], Flask], fakes: FakeServices, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
-) -> FlaskClient:
+def client(client: FlaskClient, fakes: FakeServices, bundle: ModelBundle) -> FlaskClient:
     """The pages on the small model, some of whose titles have names that a page must not take at their word."""
 
     def anime(anime_id: int) -> Anime:
@@ -34,9 +29,8 @@ def client(
         title = TITLES.get(anime_id, f"Anime {anime_id}")
         return Anime(anime_id=anime_id, title=title, genres=genres, year=1970 + anime_id % 50)
 
-    catalogue = Catalogue(anime(one) for one in range(1, N_ITEMS - 3))
-    monkeypatch.setattr(fakes, "bundle", lambda: ModelBundle(bundle.model, catalogue))
-    return app_with(Settings(mal_client_id="0123")).test_client()
+    fakes.served = ModelBundle(bundle.model, Catalogue(anime(one) for one in range(1, N_ITEMS - 3)))
+    return client
 
 
 @pytest.fixture
@@ -159,10 +153,8 @@ def test_a_list_too_long_for_an_address_comes_in_a_form(client: FlaskClient) -> 
     assert page.cache_control.private
 
 
-def test_without_a_model_no_site_is_asked(app_with: Callable[[Settings], Flask], fakes: FakeServices) -> None:
+def test_without_a_model_no_site_is_asked(client: FlaskClient, fakes: FakeServices) -> None:
     fakes.model_failure = errors.ArtefactMissing("There is no model.")
 
-    page = app_with(Settings(mal_client_id="0123")).test_client().get("/taste?username=spike")
-
-    assert page.status_code == 503
+    assert client.get("/taste?username=spike").status_code == 503
     assert fakes.asked == []
