@@ -103,7 +103,7 @@ def test_all_that_is_known_is_shown(client: FlaskClient) -> None:
     assert 'href="/recommendations?pick=1-10"' in page.text
 
 
-def test_the_nearest_come_with_their_similarity_and_support(client: FlaskClient, told: ModelBundle) -> None:
+def test_the_nearest_and_where_it_stands(client: FlaskClient, told: ModelBundle) -> None:
     page = client.get("/anime/1")
 
     found = re.findall(
@@ -114,15 +114,11 @@ def test_the_nearest_come_with_their_similarity_and_support(client: FlaskClient,
     assert found == [(f"{one.sim:.3f}", f"{one.support:,}") for one in expected]
     for anime_id in [one.anime_id for one in expected] + [one.anime_id for one in also_liked(1, told)]:
         assert f'href="/anime/{anime_id}"' in page.text
-
-
-def test_where_it_stands_is_said(client: FlaskClient, told: ModelBundle) -> None:
-    found = standing(1, told)
-    assert found
-    said = words(client.get("/anime/1"))
-    assert f"No. {found.rating_rank} of {found.rating_of} titles" in said
-    assert f"No. {found.watchers_rank} of {found.titles} titles" in said
-    assert f"{found.watchers} have it on a list and {found.raters} rated it" in said
+    place, said = standing(1, told), words(page)
+    assert place
+    assert f"No. {place.rating_rank} of {place.rating_of} titles" in said
+    assert f"No. {place.watchers_rank} of {place.titles} titles" in said
+    assert f"{place.watchers} have it on a list and {place.raters} rated it" in said
 
 
 def hardly(told: ModelBundle) -> ModelBundle:
@@ -275,12 +271,11 @@ def test_no_site_is_asked_for_the_list_of_whom_the_address_names(around: FlaskCl
     assert 'href="/anime/31?sample=1"' in sample.text
 
 
-@pytest.mark.parametrize("query", ["list=x", "username=", "username=%00"])
-def test_a_list_that_can_not_be_read_is_refused(around: FlaskClient, query: str) -> None:
-    assert around.get(f"/anime/30?{query}").status_code == 400
-
-
-def test_a_long_list_is_not_taken_along_by_every_link(around: FlaskClient) -> None:
+def test_a_long_list_is_not_taken_along_by_every_link_and_one_that_can_not_be_read_is_refused(
+    around: FlaskClient,
+) -> None:
+    for query in ("list=x", "username=", "username=%00"):
+        assert around.get(f"/anime/30?{query}").status_code == 400
     drawn = random.Random(1)
     entries = (Rating(one, drawn.randint(0, 10)) for one in drawn.sample(range(1, 60_000), 900))
     text = packed(UserList.of(entries))
@@ -320,22 +315,16 @@ def test_what_only_catalogue_or_model_know_has_a_page(client: FlaskClient, anime
         assert absent not in page.text
 
 
-@pytest.mark.parametrize("path", ["/anime/0", f"/anime/{2**31}", "/anime/x", "/anime/1/nothing"])
-def test_what_is_no_title_is_no_page(client: FlaskClient, path: str) -> None:
-    assert client.get(path).status_code == 404
-
-
-@pytest.mark.parametrize("anime_id", [NOWHERE, 2**31 - 1])
-def test_an_unknown_title_is_not_found_and_nothing_is_asked_about_it(
-    client: FlaskClient, fakes: FakeServices, anime_id: int
-) -> None:
-    page = client.get(f"/anime/{anime_id}")
-
-    assert page.status_code == 404
-    assert "No such title is known here" in words(page)
-    assert f"an anime with the number {anime_id}" in words(page)
+def test_an_unknown_title_is_not_found_and_nothing_is_asked_about_it(client: FlaskClient, fakes: FakeServices) -> None:
+    for path in ("0", str(2**31), "x", "1/nothing"):
+        assert client.get(f"/anime/{path}").status_code == 404
+    for anime_id in (NOWHERE, 2**31 - 1):
+        page = client.get(f"/anime/{anime_id}")
+        assert page.status_code == 404
+        assert "No such title is known here" in words(page)
+        assert f"an anime with the number {anime_id}" in words(page)
+        assert not page.cache_control.public
     assert fakes.wanted == []
-    assert not page.cache_control.public
 
 
 def test_any_cache_may_keep_it_and_ask_whether_it_changed(client: FlaskClient, fakes: FakeServices) -> None:

@@ -118,22 +118,6 @@ def test_a_body_that_is_not_framed_as_it_says_is_a_bad_request(server: str) -> N
         assert connection.recv(1000).startswith(b"HTTP/1.1 400 ")
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [
-        ("HAKKEN_DEADLINE", "soon", "The setting HAKKEN_DEADLINE can't be used"),
-        ("HAKKEN_MODLE", "x", "The setting HAKKEN_MODLE is unknown; did you mean HAKKEN_MODEL?"),
-        ("HAKKEN_LIST_SOURCES", "mal,myspace", "'myspace' is none of mal, jikan, load_json"),
-    ],
-)
-def test_a_wrong_setting_ends_the_start_in_a_sentence(name: str, value: str, said: str) -> None:
-    with served("ars_app:create_app()", **{name: value}) as (_, process):
-        output, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 1
-    assert said in output
-    assert "Traceback" not in output
-
-
 def test_a_model_that_cant_be_opened_leaves_the_server_alive_and_not_ready(tmp_path: Path) -> None:
     with served("ars_app:create_app()", HAKKEN_MODEL=str(tmp_path)) as (address, process):
         wait_for(address)

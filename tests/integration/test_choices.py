@@ -13,16 +13,20 @@ from werkzeug.datastructures import MultiDict
 
 from hakken import errors
 from hakken.cli.options import preference_options, preferences_of
+from hakken.lists.encoded_list import packed
 from hakken.ratings import (
     CHOICES,
     FranchiseRule,
     Order,
     Planned,
     Preferences,
+    Rating,
     Reason,
     Recommendation,
     Recommendations,
     Site,
+    Status,
+    UserList,
     Username,
 )
 from hakken.web.forms import preferences_to_fields, read_preferences
@@ -60,6 +64,7 @@ CHOSEN = [
 ]
 TYPES = ["TV", "Movie", "OVA"]
 GENRES = ["&lt;b&gt;", "Action", "Hentai", "Space"]
+LIST = packed(UserList.of([Rating(1, 9), Rating(7, 0, Status.PLAN_TO_WATCH)]))
 REASONS = (Reason(199, "Sen <i>", 9, 4.5), Reason(666, EVIL.title, 0, 2.0), Reason(7, "×××Bare", 3, -0.5))
 
 
@@ -117,6 +122,7 @@ BAD_CHOICES = [
         (f"popularity={text}", "Niche or popular must be a number from -1 to 1.")
         for text in ("1.01", "-2", "nan", "0_1", "1e-1")
     ),
+    *((text, "A list can be ") for text in ("view=list", "format=xml", "format=csv&format=pdf")),
     ("order=best", "The order must be one of match, predicted_rating."),
     ("franchise=old", "Series must be one of "),
     ("planned=on", "Planned titles must be one of show, hide, only."),
@@ -129,6 +135,10 @@ BAD_CHOICES = [
     ("ignore=2147483648", f"The id of a title to leave out {IDS}"),
     ("hide=0", f"The id of a title to hide {IDS}"),
     ("like=x", f"The id of a title to find more like {IDS}"),
+    *(
+        (f"undo={undo}", "What is undone must be a choice and the id of a title")
+        for undo in ("ignore", "ignore-", "n-5", "ignore-x", "-1", "ignored-1")
+    ),
     *(
         ("&".join(f"{name}={one}" for one in range(1, most + 2)), f"At most {most} values can be given for {name}.")
         for name, most in (("like", 10), ("type", 50), ("genre", 50), ("without_genre", 50), ("ignore", 100))
@@ -177,10 +187,11 @@ def test_nothing_chosen_leaves_the_panel_closed_and_the_start_page_has_none(clie
     ("path", "marker", "others"),
     [
         ("/recommendations?sample=1&", 'class="again"', ["by-username", "by-upload"]),
+        (f"/recommendations?list={LIST}&", 'class="again"', ["by-username", "by-upload"]),
         ("/recommendations?username=spike&", "by-username", ["by-upload"]),
         ("", "by-upload", ["by-username"]),
     ],
-    ids=["sample", "username", "upload"],
+    ids=["sample", "list", "username", "upload"],
 )
 def test_what_can_not_be_is_shown_again_where_it_was_chosen(
     client: FlaskClient, path: str, marker: str, others: list[str]
@@ -191,7 +202,7 @@ def test_what_can_not_be_is_shown_again_where_it_was_chosen(
     assert page.status_code == 400
     sent = Fields(page, marker).sent
     assert (sent["year_from"], sent["year_to"], sent.getlist("genre")) == ("2005", "1995", ["Action"])
-    assert sent.get("sample") == ("1" if "sample" in path else None)
+    assert (sent.get("sample"), sent.get("list")) == ("1" if "sample" in path else None, LIST if LIST in path else None)
     for other in others:
         assert read_preferences(Fields(page, other).sent) == Preferences(), "a hidden mistake could not be mended"
 
@@ -249,14 +260,6 @@ def test_what_was_said_is_named_and_can_be_taken_back(client: FlaskClient, fakes
         assert "undo" not in undone.request.url, "an address to keep says what is, not what was"
 
 
-@pytest.mark.parametrize("undo", ["ignore", "ignore-", "n-5", "ignore-x", "-1", "ignored-1"])
-def test_what_can_not_be_taken_back(client: FlaskClient, fakes: FakeServices, undo: str) -> None:
-    page = client.get(f"/recommendations?sample=1&undo={undo}")
-
-    assert page.status_code == 400
-    assert "What is undone must be a choice and the id of a title" in words(page)
-
-
 @pytest.mark.parametrize(
     ("name", "most", "button"),
     [("ignore", 100, "leave out: "), ("hide", 100, "Not this one: "), ("like", 10, "More like this: ")],
@@ -312,24 +315,16 @@ def test_a_list_says_what_was_chosen_for_it(client: FlaskClient, text: str, sent
     assert sentence in words(client.get(f"/recommendations?sample=1&{text}"))
 
 
-@pytest.mark.parametrize(
-    ("support", "neighbours", "word"),
-    [
-        (100, 20, "sure"),
-        (99, 20, "fairly sure"),
-        (100, 19, "fairly sure"),
-        (20, 5, "fairly sure"),
-        (19, 30, "a guess"),
-        (5000, 4, "a guess"),
-        (0, 0, "a guess"),
-    ],
-)
-def test_how_sure_a_predicted_rating_is(
-    client: FlaskClient, fakes: FakeServices, support: int, neighbours: int, word: str
-) -> None:
-    fakes.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.13, 9.0, support, neighbours),))
-
-    assert f"Predicted rating 9.13 {word} " in words(client.get("/recommendations?sample=1")) + " "
+def test_how_sure_a_predicted_rating_is(client: FlaskClient, fakes: FakeServices) -> None:
+    figures = {
+        "sure": [(100, 20)],
+        "fairly sure": [(99, 20), (100, 19), (20, 5)],
+        "a guess": [(19, 30), (5000, 4), (0, 0)],
+    }
+    for word, those in figures.items():
+        for support, neighbours in those:
+            fakes.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.13, 9.0, support, neighbours),))
+            assert f"Predicted rating 9.13 {word} " in words(client.get("/recommendations?sample=1"))
 
 
 def test_a_genre_that_there_is_not(embedded_client: FlaskClient) -> None:
