@@ -20,6 +20,7 @@ from hakken.ratings import CHOICES, Preferences, Rating, Site, Status, UserList,
 from hakken.recommend import list_notes
 from hakken.taste import profile
 from hakken.web.api.operations import OPERATIONS, Operation
+from hakken.web.error_pages import RESPONSIBLE, failures, kind_of
 from hakken.web.forms import preferences_to_fields
 from tests.api_client import JSON, PROBLEM, ask, said
 from tests.fake_services import MADE, FakeServices, words
@@ -313,12 +314,34 @@ def failing(kind: type[errors.HakkenError]) -> errors.HakkenError:
     return kind("This is what's wrong.")
 
 
+STATUSES = {
+    400: {"BadUsername", "BadOption", "BadBody", "BadList", "NotAnExport"},
+    403: {"PrivateList"},
+    404: {"UnknownTitle", "UserNotFound"},
+    413: {"ExportTooLarge"},
+    422: {"MangaExport"},
+    500: {"HakkenError"},
+    501: {"NoListSource"},
+    504: {"SiteTimeout"},
+}
+"""All others have 503."""
+
+
 @pytest.mark.parametrize("kind", list(kinds_of_error()))
-def test_every_failure_is_the_pages_own_as_a_problem(
+def test_every_failure_has_a_page_and_is_the_pages_own_as_a_problem(
     client: FlaskClient, fakes: FakeServices, kind: type[errors.HakkenError]
 ) -> None:
     fakes.failure = failing(kind)
     page, documentation = client.get("/recommendations?username=spike"), client.get("/api/v1/").text
+    known = kind_of(fakes.failure)
+    failure = failures()[known]
+    assert page.status_code == next((status for status, those in STATUSES.items() if known.__name__ in those), 503)
+    for sentence in (failure.heading, *failure.advice, RESPONSIBLE[failure.responsible]):
+        assert " ".join(sentence.split()) in words(page)
+    other_ways = "Or upload your MyAnimeList export, or pick a few titles by hand: both need no other site."
+    assert (other_ways in words(page)) == failure.other_ways
+    assert ('id="username"' in page.text) == ('id="export"' in page.text) == failure.form
+    assert 'content="noindex"' in page.text
     for path in ("recommendations", "taste"):
         answer = client.get(f"/api/v1/{path}?username=spike")
 

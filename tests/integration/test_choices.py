@@ -302,17 +302,15 @@ def test_what_is_only_planned_is_a_reason_and_no_rating(client: FlaskClient, fak
     assert "Planned planned +11 %" in words(client.get("/recommendations?sample=1&view=table"))
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
+def test_a_list_says_what_was_chosen_for_it(client: FlaskClient) -> None:
+    for text, sentence in (
         ("order=predicted_rating", "rate highest, of what enough people have rated; one title of each series"),
         ("franchise=all", "best match first; also of series that you have begun."),
         ("planned=only", "one title of each series that is new to you; only what you plan to watch."),
         ("franchise=unrelated", "best match first; one title of each series, and nothing that looks related"),
-    ],
-)
-def test_a_list_says_what_was_chosen_for_it(client: FlaskClient, text: str, sentence: str) -> None:
-    assert sentence in words(client.get(f"/recommendations?sample=1&{text}"))
+        ("", "best match first; one title of each series that is new to you."),
+    ):
+        assert sentence in words(client.get(f"/recommendations?sample=1&{text}"))
 
 
 def test_how_sure_a_predicted_rating_is(client: FlaskClient, fakes: FakeServices) -> None:
