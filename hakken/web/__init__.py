@@ -1,16 +1,18 @@
 """The web side: pages, API, error pages, health checks and metrics, added to an application by `register`."""
 
 from flask import Flask
+from werkzeug.exceptions import HTTPException
 
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.data_time import in_words
+from hakken.errors import HakkenError
 from hakken.ratings import CHOICES
 from hakken.recommend.notes import counted
 from hakken.web.anime_page import anime
 from hakken.web.api import register_api
 from hakken.web.covers import covers
-from hakken.web.error_pages import register_error_pages
+from hakken.web.error_pages import respond
 from hakken.web.filter_choices import current_filter_choices, filter_choices
 from hakken.web.forms import InMemoryRequest, body_limit
 from hakken.web.guard.concurrency_limit import ConcurrencyLimit, refuse_when_busy
@@ -60,7 +62,8 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
     for blueprint in (pages, taste, anime, picking, covers, health, metrics_page(services.settings, metrics)):
         app.register_blueprint(blueprint)
     register_api(app)
-    register_error_pages(app)
+    for failure in (HakkenError, HTTPException):
+        app.register_error_handler(failure, respond)
 
 
 def _add_hooks(app: Flask, settings: Settings, metrics: Metrics) -> None:

@@ -1,14 +1,14 @@
 """An anime's page: its facts, its rank, its series, and what is near it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from hakken.bundle import ModelBundle
-from hakken.catalogue import Anime, Catalogue, Int64s, Mask, Related
+from hakken.catalogue import Anime, Catalogue, Mask, Related
 from hakken.errors import UnknownTitle
 from hakken.neighbours import AlsoLiked, Neighbour, also_liked, nearest, standing
 from hakken.ratings import MAX_ANIME_ID, Rating, Status
@@ -152,23 +152,21 @@ def series_shown(anime_id: int, catalogue: Catalogue, listed: Mapping[int, Ratin
 
     def first_entries(among: Mask) -> list[int]:
         begins = np.flatnonzero(among & (columns.ids == series) & ~columns.beside)
-        best: Int64s = begins[np.argsort(-columns.members[begins], kind="stable")]
-        ids: list[int] = columns.ids[best].tolist()
-        return ids
+        best = begins[np.argsort(-columns.members[begins], kind="stable")]
+        return cast("list[int]", columns.ids[best].tolist())
 
     main = catalogue.series.get(int(series[row]), (anime_id,))
-    beside = [catalogue[one] for one in columns.ids[own].tolist() if one not in main]
+    beside = [one for one in columns.ids[own].tolist() if one not in main]
     return SeriesShown(
         main=part(main, len(main)),
-        beside=part([one.anime_id for one in sorted(beside, key=_extra_order)], MAX_EXTRAS),
+        beside=part(sorted(beside, key=lambda one: _extra_order(catalogue[one])), MAX_EXTRAS),
         tellings=part(first_entries(retold & ~own), MAX_OTHER_SERIES),
         universe=part(first_entries((universes == universes[row]) & ~retold), MAX_OTHER_SERIES),
     )
 
 
 def _extra_order(anime: Anime) -> tuple[int, int, int]:
-    kind = EXTRA_KINDS.index(anime.kind) if anime.kind in EXTRA_KINDS else len(EXTRA_KINDS)
-    return kind, anime.year or 9999, anime.anime_id
+    return (*EXTRA_KINDS, anime.kind).index(anime.kind), anime.year or 9999, anime.anime_id
 
 
 def _member(anime: Anime, listed: Mapping[int, Rating]) -> Relative:
@@ -182,9 +180,8 @@ def _member(anime: Anime, listed: Mapping[int, Rating]) -> Relative:
 def _judged_by(anime_id: int, bundle: ModelBundle) -> str:
     """By what a title is judged that hardly anyone watched; empty for all others."""
     [row], [known] = bundle.model.rows_of([anime_id])
-    if not known or not bundle.model.mostly_by_attributes[row]:
-        return ""
-    return judged_by(bundle.catalogue.anime(anime_id), bundle.facts)
+    unwatched = known and bundle.model.mostly_by_attributes[row]
+    return judged_by(bundle.catalogue.anime(anime_id), bundle.facts) if unwatched else ""
 
 
 def _word(related: Related) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from flask import Flask, Response, current_app, render_template, request
+from flask import Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug import exceptions
 from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, RequestEntityTooLarge
@@ -111,12 +111,6 @@ def problem_of(kind: type[Exception], detail: str, tried: tuple[Tried, ...] = ()
     return Problem(type=name, title=failure.title or failure.heading, status=failure.status, detail=detail, tried=tried)
 
 
-def register_error_pages(app: Flask) -> None:
-    """Answer every failure with a page, or a problem, of its own."""
-    app.register_error_handler(errors.HakkenError, _respond)
-    app.register_error_handler(HTTPException, _respond)
-
-
 def kind_of(error: Exception) -> type[Exception]:
     """The class by which an error is looked up: its own, or the nearest one it derives from."""
     kind = type(error)
@@ -128,7 +122,7 @@ def kind_of(error: Exception) -> type[Exception]:
     return next((each for each in kind.__mro__ if each in failures()), others)
 
 
-def _respond(error: errors.HakkenError | HTTPException) -> ResponseReturnValue:
+def respond(error: errors.HakkenError | HTTPException) -> ResponseReturnValue:
     """Write a problem where a program asked, otherwise a page."""
     kind = kind_of(error)
     failure = failures()[kind]

@@ -54,10 +54,9 @@ def body_limit(settings: Settings) -> int:
 
 
 def read_preferences(values: MultiDict[str, str]) -> Preferences:
-    """Read the visitor's preferences; an empty field means the default.
+    """Read the visitor's preferences; raises BadOption where a value is out of its range, or there are too many.
 
-    Raises:
-        BadOption: a value is out of its range, or there are too many.
+    An empty field means the default.
     """
     chosen: dict[str, Any] = {}
     for field, choice in CHOICES.items():
@@ -132,11 +131,8 @@ class FormValues(NamedTuple):
     @property
     def form(self) -> str:
         """The form that was sent."""
-        if self.sample == "1":
-            return "sample"
-        if self.encoded_list:
-            return "list"
-        return "picks" if self.picks else "username" if self.username else "upload"
+        sent = {"sample": self.sample == "1", "list": self.encoded_list, "picks": self.picks, "username": self.username}
+        return next((name for name, value in sent.items() if value), "upload")
 
     @property
     def any_filter(self) -> bool:

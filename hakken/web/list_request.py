@@ -71,9 +71,7 @@ class ListRef(NamedTuple):
 def read_list_ref(values: MultiDict[str, str], request: Request | None = None) -> ListRef:
     """Read whose list a request is about: the sample's, one encoded in the page, picks, or one at a site.
 
-    Args:
-        values: the fields of a form or an address.
-        request: where a file may have been uploaded.
+    The `request` is given where a file may have been uploaded.
 
     Raises:
         BadUsername: no list, and no usable username, is named.
@@ -109,13 +107,10 @@ class RecommendationRequest:
 
     @classmethod
     def read(cls, values: MultiDict[str, str], request: Request | None = None) -> Self:
-        """Read it, including the effect of the button that was pressed.
-
-        Raises:
-            BadOption: a choice is out of its range.
-            InputError, ExportError: as `read_list_ref`.
-        """
-        preferences = _undo(read_preferences(values), values.getlist(UNDO))
+        """Read it, with the effect of the button that was pressed; raises as `read_preferences` and `read_list_ref`."""
+        preferences = read_preferences(values)
+        for text in values.getlist(UNDO):
+            preferences = _without(preferences, *text.partition("-")[::2])
         view = [VIEWS[0], *values.getlist("view")][-1] or VIEWS[0]  # a button's own value comes last
         list_ref = read_list_ref(values, request)
         if view not in VIEWS:
@@ -159,11 +154,9 @@ def needs_redirect(values: MultiDict[str, str], fields: Collection[str]) -> bool
     return not set(values) <= set(fields) or any(not text.strip() for _, text in values.items(multi=True))
 
 
-def _undo(preferences: Preferences, undo: list[str]) -> Preferences:
-    for text in undo:
-        name, _, anime_id = text.partition("-")
-        if name not in SINGLE or not anime_id.isdecimal():
-            raise BadOption("What is undone must be a choice and the id of a title, such as ignore-1.")
-        left = tuple(one for one in getattr(preferences, SINGLE[name]) if str(one) != anime_id)
-        preferences = msgspec.structs.replace(preferences, **{SINGLE[name]: left})
-    return preferences
+def _without(preferences: Preferences, choice: str, anime_id: str) -> Preferences:
+    """Take back a choice about a title."""
+    if choice not in SINGLE or not anime_id.isdecimal():
+        raise BadOption("What is undone must be a choice and the id of a title, such as ignore-1.")
+    left = tuple(one for one in getattr(preferences, SINGLE[choice]) if str(one) != anime_id)
+    return msgspec.structs.replace(preferences, **{SINGLE[choice]: left})

@@ -151,10 +151,8 @@ def metrics_page(settings: Settings, metrics: Metrics) -> Blueprint:
 def log_requests(app: Flask, metrics: Metrics, *, trusted: bool) -> None:
     """Give each request an id, `g.request_id`, log one line about it and count it.
 
-    Args:
-        app: the application, before any other hook is added: this one encloses all others.
-        metrics: where to count.
-        trusted: whether there is a proxy in front, whose request ids are adopted.
+    To be called before any other hook is added: this one encloses all others. `trusted` says whether there is a proxy
+    in front, whose request ids are adopted.
     """
 
     def start() -> None:

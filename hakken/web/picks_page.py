@@ -42,9 +42,8 @@ class State(NamedTuple):
     def read(cls, values: MultiDict[str, str]) -> "State":
         """Read it, including the effect of the button that was pressed.
 
-        Raises:
-            BadOption: a pick can't be read, or there are too many.
-            BadList: the list that a page of results encoded can't be read.
+        Raises BadOption where a pick can't be read or there are too many, and BadList where the list that a page of
+        results encoded can't be read.
         """
         added, removed = read_id(values, "add"), read_id(values, "remove")
         encoded = encoded_list.unpacked(values["list"]) if "list" in values else UserList()
@@ -82,16 +81,15 @@ def choose() -> ResponseReturnValue:
     else:
         found = titles.well_known(WELL_KNOWN, known_to=bundle.model.arrays.anime_ids, without=picked)
     offered = [one for one in found if one.anime_id not in picked][: FOUND if state.query else None]
-    # A title that the catalogue lacks has its id for a name.
-    chosen = [(one, bundle.catalogue.title(one.anime_id)) for one in state.chosen.ratings]
     return render_template(
         "picks.html",
         state=state,
-        chosen=chosen,
+        # A title that the catalogue lacks has its id for a name.
+        chosen=[(one, bundle.catalogue.title(one.anime_id)) for one in state.chosen.ratings],
         offered=[with_facts(one) for one in offered],
         not_found=None if found else not_found_phrase(bundle),
         nothing_picked="recommend" in values,
-        full=len(chosen) >= picks.MAX_PICKS,
+        full=len(picked) >= picks.MAX_PICKS,
         most=picks.MAX_PICKS,
     )
 

@@ -39,10 +39,9 @@ def cached_macro(macro: Callable[..., Markup], *args: Hashable) -> Markup:
 
 def facts(anime: Anime) -> list[str]:
     """Type, year and number of episodes of a title, as far as they are known."""
-    known = [anime.type or "", str(anime.year or "")]
-    if anime.episodes and not (anime.type == "Movie" and anime.episodes == 1):  # a film is one piece anyway
-        known.append(counted(anime.episodes, "episode", "episodes"))
-    return [one for one in known if one]
+    one_piece = anime.type == "Movie" and anime.episodes == 1  # as films are anyway
+    episodes = counted(anime.episodes, "episode", "episodes") if anime.episodes and not one_piece else ""
+    return [one for one in (anime.type, str(anime.year or ""), episodes) if one]
 
 
 _KINDS = {"genres": "genres", "studios": "studio", "tags": "tags", "made_from": "source"}
@@ -53,10 +52,7 @@ _MAX_KINDS = 3
 def judged_by(anime: Anime, known: Facts, *, of_series: bool = False) -> str:
     """By what a title is judged that hardly anyone watched, such as "its genres and studio".
 
-    Args:
-        anime: as the catalogue has it.
-        known: says which attributes the model uses.
-        of_series: whether others of its series speak for it.
+    The model uses the `known` attributes; `of_series` says whether others of its series speak for the title.
     """
     used = {name for name, _ in attributes_of(anime) & known.attributes}
     kinds = ["series"] * of_series + [word for name, word in _KINDS.items() if name in used]
@@ -94,11 +90,9 @@ _SERVICE_OF = {domain: name for name, domains in SERVICES.items() for domain in 
 
 
 def picture_address(url: str | None, origins: Container[str]) -> str | None:
-    """The normalised address of a picture if it is of one of the origins; otherwise None.
+    """The normalised address of a picture, given as a site has it, if it is of one of the origins; otherwise None.
 
-    Args:
-        url: as a site gave it.
-        origins: as `Settings.pictures_from` has them; the pages' Content-Security-Policy allows the same.
+    `Settings.pictures_from` has the origins; the pages' Content-Security-Policy allows the same.
     """
     origin = origin_of(url or "")
     return _normalised(origin, url or "") if origin and origin in origins else None
