@@ -6,6 +6,7 @@ How people get there: `test_walks`.
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.serving import until
 from tests.standin.anime import png
 
 COVERS = "**/anime/*/cover"
@@ -45,6 +46,11 @@ def test_a_picture_lies_over_the_drawn_cover_and_moves_nothing(page: Page) -> No
         )
         return boxes
 
+    def all_facts_are_known() -> bool:
+        page.goto("/recommendations?sample=1&n=5")
+        return page.locator(".entry").count() == page.locator(".entry .synopsis").count()
+
+    until(all_facts_are_known)  # they are fetched meanwhile, and would move what stands below them
     # Where a picture can't be had, what lies beneath shows instead of a torn one.
     page.route(COVERS, lambda route: route.fulfill(status=200, content_type="image/png", body=b"torn"))
     without = covers()
