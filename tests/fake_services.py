@@ -193,11 +193,6 @@ def client(app_with: Callable[[Settings], Flask]) -> FlaskClient:
     return app_with(Settings(mal_client_id="0123")).test_client()
 
 
-@pytest.fixture
-def client_without_mal(app_with: Callable[[Settings], Flask]) -> FlaskClient:
-    return app_with(Settings()).test_client()
-
-
 def upload(client: FlaskClient, content: bytes, *, filename: str = "animelist.xml", **fields: str) -> TestResponse:
     # Encoded here, for the client would put a large file into a temporary one and leave it open.
     boundary, body = encode_multipart({"export": FileStorage(BytesIO(content), filename), **fields})

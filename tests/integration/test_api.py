@@ -359,6 +359,9 @@ def test_every_failure_has_a_page_and_is_the_pages_own_as_a_problem(
 def test_what_was_tried_is_told(client: FlaskClient, fakes: FakeServices) -> None:
     fakes.failure = failing(errors.AllSourcesFailed)
 
+    page = words(client.get("/recommendations?username=spike"))
+    assert "MyAnimeList's official API Wait." in page
+    assert "Jikan, an unofficial API for MyAnimeList It's down." in page
     assert said(client.get("/api/v1/recommendations?username=spike")) == {
         "type": "/api/v1/problems#all-sources-failed",
         "title": "The list could not be fetched",

@@ -65,6 +65,7 @@ CHOSEN = [
 TYPES = ["TV", "Movie", "OVA"]
 GENRES = ["&lt;b&gt;", "Action", "Hentai", "Space"]
 LIST = packed(UserList.of([Rating(1, 9), Rating(7, 0, Status.PLAN_TO_WATCH)]))
+RATED, PLANNED = Reason(1, "Rated", 9, 1.0), Reason(7, "Planned", 8, 1.0, planned=True)
 REASONS = (Reason(199, "Sen <i>", 9, 4.5), Reason(666, EVIL.title, 0, 2.0), Reason(7, "×××Bare", 3, -0.5))
 
 
@@ -278,28 +279,31 @@ def test_no_more_can_be_said_of_titles_than_is_read(
     assert client.get(f"/recommendations?sample=1&{'&'.join([*said, said[0]])}").status_code == 200
 
 
-def test_reasons_are_parts_of_the_match_or_of_the_predicted_rating(client: FlaskClient, fakes: FakeServices) -> None:
-    fakes.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.0, 9.0, 2345, 20, REASONS),))
-
-    by_match = words(client.get("/recommendations?sample=1"))
-    by_rating = words(client.get("/recommendations?sample=1&order=predicted_rating"))
-
-    assert "Sen <i> 9 +50 % leave out" in by_match
-    assert "Against it ×××Bare 3 −6 % leave out" in by_match
-    assert "Sen <i> 9 +4.50 leave out" in by_rating
-    assert "Against it ×××Bare 3 −0.50 leave out" in by_rating
-    assert "A number after a sign is what a title of yours adds to the predicted rating." in by_rating
-
-
-def test_what_is_only_planned_is_a_reason_and_no_rating(client: FlaskClient, fakes: FakeServices) -> None:
-    rated, planned = Reason(1, "Rated", 9, 1.0), Reason(7, "Planned", 8, 1.0, planned=True)
-    for reasons, said in (
-        ((rated,), "Because you rated Rated 9 +11 %"),
-        ((rated, planned), "Because of Rated 9 +11 % leave out Planned planned +11 %"),
-    ):
-        fakes.answer = Recommendations((Recommendation(5, "Five", 9.0, 9.0, 2345, 20, reasons),))
-        assert said in words(client.get("/recommendations?sample=1"))
-    assert "Planned planned +11 %" in words(client.get("/recommendations?sample=1&view=table"))
+@pytest.mark.parametrize(
+    ("query", "reasons", "sentences"),
+    [
+        ("", REASONS, ["Sen <i> 9 +50 % leave out", "Against it ×××Bare 3 −6 % leave out"]),
+        (
+            "order=predicted_rating",
+            REASONS,
+            [
+                "Sen <i> 9 +4.50 leave out",
+                "Against it ×××Bare 3 −0.50 leave out",
+                "A number after a sign is what a title of yours adds to the predicted rating.",
+            ],
+        ),
+        ("", (RATED,), ["Because you rated Rated 9 +11 %"]),
+        # What is only planned is a reason and no rating.
+        ("", (RATED, PLANNED), ["Because of Rated 9 +11 % leave out Planned planned +11 %"]),
+        ("view=table", (RATED, PLANNED), ["Planned planned +11 %"]),
+    ],
+)
+def test_reasons_are_parts_of_the_match_or_of_the_predicted_rating(
+    client: FlaskClient, fakes: FakeServices, query: str, reasons: tuple[Reason, ...], sentences: list[str]
+) -> None:
+    fakes.answer = Recommendations((Recommendation(5, "Five", 9.0, 9.0, 2345, 20, reasons),))
+    page = words(client.get(f"/recommendations?sample=1&{query}"))
+    assert [sentence for sentence in sentences if sentence not in page] == []
 
 
 def test_a_list_says_what_was_chosen_for_it(client: FlaskClient) -> None:

@@ -48,8 +48,8 @@ def test_home_says_what_it_does_and_offers_four_ways(client: FlaskClient) -> Non
     assert '<option value="mal" selected>' in page.text
 
 
-def test_home_without_mal_usernames_says_so_before_anything_is_typed(client_without_mal: FlaskClient) -> None:
-    page = client_without_mal.get("/")
+def test_home_without_mal_usernames_says_so_before_anything_is_typed(app_with: Callable[[Settings], Flask]) -> None:
+    page = app_with(Settings()).test_client().get("/")
 
     assert "MyAnimeList usernames can't be looked up on this server." in words(page)
     notice = page.text.index("<strong>MyAnimeList usernames can")
@@ -397,17 +397,6 @@ def test_when_to_ask_again(
     fakes.failure = failure
 
     assert client.get("/recommendations?username=spike").headers.get("Retry-After") == after
-
-
-def test_what_was_tried_is_told_in_plain_words(client: FlaskClient, fakes: FakeServices) -> None:
-    tried = [("mal", errors.SiteBusy("It asked us to wait.")), ("jikan", errors.SiteDown("It's down."))]
-    fakes.failure = errors.AllSourcesFailed("MyAnimeList could not answer.", tried)
-
-    text = words(client.get("/recommendations?username=spike"))
-
-    assert "MyAnimeList could not answer." in text
-    assert "MyAnimeList's official API It asked us to wait." in text
-    assert "Jikan, an unofficial API for MyAnimeList It's down." in text
 
 
 def kinds_of_error(kind: type[errors.HakkenError] = errors.HakkenError) -> Iterator[type[errors.HakkenError]]:
