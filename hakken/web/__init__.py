@@ -15,16 +15,14 @@ from hakken.web.covers import covers
 from hakken.web.error_pages import respond
 from hakken.web.filter_choices import current_filter_choices, filter_choices
 from hakken.web.forms import InMemoryRequest, body_limit
-from hakken.web.guard.concurrency_limit import ConcurrencyLimit, refuse_when_busy
-from hakken.web.guard.rate_limit import limit_requests, trust_proxies
+from hakken.web.guard import ConcurrencyLimit, limit_requests, refuse_when_busy, trust_proxies
 from hakken.web.health import health
 from hakken.web.list_request import fits_address
 from hakken.web.observability import Metrics, log_requests, metrics_page
-from hakken.web.pages import pages
+from hakken.web.pages import pages, taste
 from hakken.web.picks_page import picking, title_index
 from hakken.web.responses import add_security_headers, compress_responses, redirect_to_https
 from hakken.web.services import EXTENSION, Services, once_per_request
-from hakken.web.taste_page import taste
 from hakken.web.template_filters import cached_macro, facts, initial, signed, studio, watch_links
 
 __all__ = ["Metrics", "Services", "once_per_request", "register", "warm"]

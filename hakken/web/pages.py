@@ -1,4 +1,4 @@
-"""The start page, and the page with a list of recommendations."""
+"""The start page, and the two pages about a list: recommendations, and the taste that it shows."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,16 +11,21 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.errors import BadOption, ModelError
 from hakken.ratings import Reason, Recommendation, Recommendations
-from hakken.web.forms import SINGLE, FormValues, preferences_to_fields
-from hakken.web.list_request import RecommendationRequest, needs_redirect
+from hakken.recommend import list_notes
+from hakken.taste import profile
+from hakken.web.forms import SINGLE, FormValues, preferences_to_fields, read_preferences
+from hakken.web.list_request import RecommendationRequest, fits_address, needs_redirect, read_list_ref
 from hakken.web.services import request_missing_facts, services, with_facts
 from hakken.web.template_filters import judged_by, signed
 
 pages = Blueprint("pages", __name__)
+taste = Blueprint("taste", __name__)
 
 PATH = "/recommendations"
 FILES = {"csv": "text/csv", "json": "application/json"}
 """What a list can be downloaded as, and its media type."""
+GENRES = 8
+"""How many genres are drawn, at most, of those that are liked more, and of those that are liked less."""
 SURE_SUPPORT, SURE_NEIGHBOURS = 100, 20
 GUESS_SUPPORT, GUESS_NEIGHBOURS = 20, 5
 
@@ -138,3 +143,30 @@ def _judged_by(one: Recommendation, bundle: ModelBundle) -> str:
     series_of = bundle.catalogue.series_of
     of_series = any(series_of(why.anime_id) == series_of(one.anime_id) for why in one.reasons if why.share > 0)
     return judged_by(bundle.catalogue.anime(one.anime_id), bundle.facts, of_series=of_series)
+
+
+@taste.route("/taste", methods=["GET", "POST"])
+def show() -> ResponseReturnValue:
+    """Show the taste that a list shows; the list is read as for recommendations."""
+    posted = request.method == "POST"
+    list_ref = read_list_ref(request.form, request) if posted else read_list_ref(request.args)
+    # Preferences have no effect here, and are passed on to the page of recommendations.
+    choices = preferences_to_fields(read_preferences(request.form if posted else request.args))
+    fields = list_ref.fields(choices)
+    if (posted or needs_redirect(request.args, fields)) and fits_address("taste.show", fields):
+        # An address can be bookmarked, reloaded and sent to someone.
+        return redirect(url_for("taste.show", **fields), 303)
+    bundle = services().bundle()  # first: without it, no site need be asked
+    user_list = services().fetch(list_ref.who)
+    found = profile(user_list, bundle)
+    opinions = (*found.above, *found.below)
+    return render_template(
+        "taste.html",
+        list_ref=list_ref,
+        choices=choices,
+        found=found,
+        liked=[one for one in found.genres if one.lean >= 0][:GENRES],
+        disliked=[one for one in found.genres if one.lean < 0][-GENRES:],
+        notes=[*found.notes, *list_notes(user_list)],
+        titles={one.anime_id: with_facts(bundle.catalogue.anime(one.anime_id)) for one in opinions},
+    )

@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 
 from hakken.config import Settings
 from hakken.errors import ConfigError
-from hakken.web.guard.concurrency_limit import ConcurrencyLimit
+from hakken.web.guard import ConcurrencyLimit
 from hakken.web.observability import Metrics
 from tests.fake_services import FakeServices, words
 from tests.serving import served, until, wait_for
