@@ -90,16 +90,6 @@ def test_a_titles_page_knows_the_list_that_was_fetched_a_moment_ago(embedded: Mo
     assert "Read it again" not in page
 
 
-def test_a_worker_never_loads_what_only_training_needs(server: str) -> None:
-    requests.get(f"{server}/recommendations", {"sample": 1}, timeout=5)
-    modules = requests.get(f"{server}/modules", timeout=5).json()["modules"]
-    assert "hakken.recommend" in modules
-    loaded = {name.partition(".")[0] for name in modules}
-    assert not loaded & {"numba", "llvmlite", "pandas", "surprise", "sklearn", "scipy", "implicit", "ir_measures"}
-    unused = ("hakken.training", "hakken.evaluation", "hakken.cli", "google.cloud")
-    assert not [name for name in modules if name.startswith(unused)]
-
-
 def test_an_address_may_hold_all_that_can_be_picked_and_left_out(server: str) -> None:
     known = ModelBundle.read(store.open_artefact("embedded")).model.arrays.anime_ids[-100:].tolist()
     largest = range(MAX_ANIME_ID - 99, MAX_ANIME_ID + 1)

@@ -33,6 +33,7 @@ def tool(name: str) -> str:
     return found
 
 
+UNUSED = ("hakken.training", "hakken.evaluation", "hakken.cli", "google.cloud", "duckdb", "optuna")
 OPTIONAL = {"setuptools", "msgpack", "pyyaml", "greenlet"}
 """What libraries load where it happens to be, and do without."""
 
@@ -150,12 +151,16 @@ def test_the_files_of_the_image_serve_and_nothing_is_written_beside_the_cache(
     assert not Path("/nonexistent").exists()
 
 
-def test_a_worker_loads_nothing_that_the_image_lacks() -> None:
+def test_a_worker_loads_nothing_that_the_image_lacks_or_that_only_training_needs() -> None:
     pinned = set(map(plain, re.findall(r"^([\w.-]+)==", (DEPLOY / "requirements.txt").read_text(), re.MULTILINE)))
     with served("tests.worker_probe:create_probed_app()") as (address, _):
         wait_for(address)
         requests.get(f"{address}/recommendations", {"sample": 1}, timeout=5)
-        loaded = {name.partition(".")[0] for name in requests.get(f"{address}/modules", timeout=5).json()["modules"]}
+        names = requests.get(f"{address}/modules", timeout=5).json()["modules"]
+    assert "hakken.recommend" in names
+    assert not [name for name in names if name.startswith(UNUSED)]
+    loaded = {name.partition(".")[0] for name in names}
+    assert not loaded & {"numba", "llvmlite", "pandas", "surprise", "sklearn", "scipy", "implicit", "ir_measures"}
     found = packages_distributions()
     modules = loaded - {"threadpoolctl"} - sys.stdlib_module_names
     owners = {plain(owner) for module in modules for owner in found.get(module, [])} - OPTIONAL

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 
 import msgspec
@@ -23,7 +23,6 @@ from hakken.ratings import (
     UserList,
     Username,
 )
-from hakken.web.error_pages import kind_of
 from hakken.web.template_filters import judged_by, studio
 from tests.fake_services import BARE, BEBOP, CDN, MADE, SAMPLE, SPIRITED, FakeServices, item, upload, words, words_of
 
@@ -397,38 +396,6 @@ def test_when_to_ask_again(
     fakes.failure = failure
 
     assert client.get("/recommendations?username=spike").headers.get("Retry-After") == after
-
-
-def kinds_of_error(kind: type[errors.HakkenError] = errors.HakkenError) -> Iterator[type[errors.HakkenError]]:
-    children = kind.__subclasses__()
-    if not children:
-        yield kind
-    for child in children:
-        yield from kinds_of_error(child)
-
-
-INHERITED = {
-    errors.ArtefactMissing: errors.ModelError,
-    errors.ArtefactCorrupt: errors.ModelError,
-    errors.ArtefactTooNew: errors.ModelError,
-    errors.RefusedAsTooNew: errors.ModelError,
-    errors.ModelPending: errors.ModelError,
-    errors.StorageError: errors.ModelError,
-    errors.LessThanServed: errors.ModelError,
-    errors.PublishedMeanwhile: errors.ModelError,
-    errors.NothingBefore: errors.ModelError,
-    errors.CircuitOpen: errors.SiteDown,
-    # No visitor meets these two: one stops the start, the other a command.
-    errors.ConfigError: errors.HakkenError,
-    errors.TableError: errors.HakkenError,
-}
-
-
-@pytest.mark.parametrize("kind", list(kinds_of_error()))
-def test_every_kind_of_error_has_an_entry_or_inherits_one_on_purpose(kind: type[errors.HakkenError]) -> None:
-    error = errors.AllSourcesFailed("", []) if kind is errors.AllSourcesFailed else kind("")
-
-    assert kind_of(error) is INHERITED.get(kind, kind)
 
 
 def test_a_mistake_of_ours_tells_nothing_of_itself(client: FlaskClient, fakes: FakeServices) -> None:
