@@ -47,7 +47,6 @@ class State(NamedTuple):
         """
         added, removed = read_id(values, "add"), read_id(values, "remove")
         encoded = encoded_list.unpacked(values["list"]) if "list" in values else UserList()
-        picks.check_length(encoded)
         texts = [*picks.written(encoded), *stated(values, "pick")]
         # A score that was chosen beside the button counts.
         if added is not None and added not in {one.anime_id for one in picks.parse(texts).ratings}:
