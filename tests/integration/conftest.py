@@ -1,7 +1,7 @@
 """What integration tests share: stored models, the sites' stand-in, buckets, and pages with fakes behind them."""
 
 from tests.api_client import embedded_client
-from tests.fake_services import app_with, client, client_without_mal, fakes
+from tests.fake_services import app_with, client, fakes
 from tests.integration.bucket import bucket, emulator, faults, place, put
 from tests.models import bundle, embedded, trained, versions
 from tests.standin.fixtures import standin, standin_server
@@ -11,7 +11,6 @@ __all__ = [
     "bucket",
     "bundle",
     "client",
-    "client_without_mal",
     "embedded",
     "embedded_client",
     "emulator",
