@@ -1,9 +1,7 @@
 """Read rating tables: one file or a folder of parts, CSV or Parquet."""
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from hakken.errors import TableError
 from hakken.model.arrays import Array, Int32s, Int64s
 from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import values
-from hakken.training.tables.parts import Batch, OpenPart, Part, parts_of
+from hakken.training.tables.parts import Part, parts_of
 from hakken.training.tables.rating_table import COMPLETED, UNKNOWN_STATUS, RatingTable
 from hakken.training.tables.rejected_rows import MALFORMED, RejectedRows
 from hakken.training.tables.values import Labels, Parsed, parsed
@@ -79,10 +77,19 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
         TableError: a part can't be read or lacks a column, no row can be used, or `strict` is not satisfied.
     """
     parts = parts_of(path)
-    builder = _Builder()
+    kinds = [_kind_of(part) for part in parts]
+    for part, kind in zip(parts, kinds, strict=True):
+        if kind != kinds[0]:
+            raise TableError(f"{part.path.name} is another kind of rating table than {parts[0].path.name}.")
+    builder = _Builder(kinds[0])
     with progress.stage("reading", sum(part.expected_rows() for part in parts), "rows") as advance:
-        for n_rows in _read(parts, builder):
-            advance(n_rows)
+        for part in parts:
+            for places, columns in builder.rejected.read(part, [*part.choose(kinds[0].values()).values()]):
+                builder.add(places, columns)
+                advance(len(places))
+        n_malformed = builder.rejected.dropped[MALFORMED]
+        builder.n_read += n_malformed
+        advance(n_malformed)
     if not builder.n_read:
         raise TableError(f"The table {path} has a header and no rows.")
     with progress.stage("ordering"):
@@ -93,56 +100,28 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
     return table
 
 
-def _read(parts: list[Part], builder: "_Builder") -> Iterator[int]:
-    """Read all parts; after each batch, yield the number of its rows."""
-    first: Kind = {}
-    for part in parts:
-        with part.opened() as table:
-            kind = _kind_of(table)
-            first = first or kind
-            if kind != first:
-                raise TableError(f"{part.path.name} is another kind of rating table than {parts[0].path.name}.")
-            wanted = list(table.choose(kind.values()).values())
-            begin = builder.rejected.begin(part)
-            with closing(_read_ahead(table.batches(wanted))) as batches:
-                for batch in batches:
-                    builder.add(kind, batch.columns, begin + batch.rows)
-                    yield len(batch.rows)
-            builder.rejected.add(MALFORMED, [begin + row for row in table.malformed])
-            builder.n_read += len(table.malformed)
-            yield len(table.malformed)
-
-
-def _kind_of(table: OpenPart) -> Kind:
-    kind = next((kind for kind in KINDS if {*kind.values()} <= {*table.columns}), None)
+def _kind_of(part: Part) -> Kind:
+    kind = next((kind for kind in KINDS if {*kind.values()} <= {*part.columns}), None)
     if kind is None:
         wanted = "; or ".join(", ".join(kind.values()) for kind in reversed(KINDS))
-        raise TableError(f"The table {table.path} has the columns {table}. A rating table has {wanted}.")
-    return kind | {"days": UPDATED} if UPDATED in table.columns else kind
-
-
-def _read_ahead(batches: Iterator[Batch]) -> Generator[Batch]:
-    """Read each batch while the one before is used."""
-    with ThreadPoolExecutor(1) as thread:
-        reading = thread.submit(next, batches, None)
-        while batch := reading.result():
-            reading = thread.submit(next, batches, None)
-            yield batch
+        raise TableError(f"The table {part.path} has the columns {part.listed()}. A rating table has {wanted}.")
+    return kind | {"days": UPDATED} if UPDATED in part.columns else kind
 
 
 class _Builder:
     """The entries read so far: 17 bytes each, and up to 5 more for statuses and update times."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind) -> None:
         self.n_read = 0
+        self._kind = kind
         self.rejected = RejectedRows()
         self._known: dict[str, dict[Parsed, int]] = {"users": {}, "items": {}}
         self._chunks = defaultdict[str, list[Array]](list)
 
-    def add(self, kind: Kind, columns: list[pa.Array], places: Int64s) -> None:
+    def add(self, places: Int64s, columns: list[pa.Array]) -> None:
         """Check rows, and keep the usable ones; a row with several faults is counted for the first."""
         self.n_read += len(places)
-        labels = {role: PARSERS[name](column) for (role, name), column in zip(kind.items(), columns, strict=True)}
+        labels = {role: PARSERS[name](column) for (role, name), column in zip(self._kind.items(), columns, strict=True)}
         good = np.ones(len(places), dtype=bool)
         for role, label in labels.items():
             for fault, faulty in label.faults():

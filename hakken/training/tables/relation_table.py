@@ -1,12 +1,11 @@
 """Read the table of related anime, and find the series of an anime table."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from hakken.catalogue import Catalogue, Related, spaced
-from hakken.errors import TableError
 from hakken.series import Relation, with_series
 from hakken.training.tables.anime_table import AnimeTable
 from hakken.training.tables.rejected_rows import N_EXAMPLES, RejectedRows, records
@@ -33,12 +32,11 @@ def in_series(anime: AnimeTable, relations: Path | None = None, *, strict: bool 
     rejected = RejectedRows()
     known: list[Relation] = []
     if relations:
-        known = list(_relations(relations, rejected))
+        known = _relations(relations, rejected)
         if strict:
             rejected.refuse()
         if not known:
-            why = "".join(f": {reason}" for reason in rejected.dropped)
-            raise TableError(f"The table {relations} holds no usable row{why}.")
+            raise rejected.none_usable(relations)
         known = with_stated(known)
     dropped = anime.dropped + rejected.dropped
     of_relations = rejected.examples()
@@ -48,7 +46,7 @@ def in_series(anime: AnimeTable, relations: Path | None = None, *, strict: bool 
 
 def with_stated(known: Iterable[Relation]) -> list[Relation]:
     """Add the stated relations, which replace inferred ones of the same two anime."""
-    stated = list(_relations(STATED, RejectedRows()))
+    stated = _relations(STATED, RejectedRows())
     pairs = {frozenset((one.anime_id, one.related_id)) for one in stated}
     of_others = (one for one in known if one.confidence is None or {one.anime_id, one.related_id} not in pairs)
     return [*of_others, *stated]
@@ -65,19 +63,15 @@ def _related(catalogue: Catalogue, known: Iterable[Relation]) -> Catalogue:
     return Catalogue([*catalogue.values(), *changed])
 
 
-def _relations(path: Path, rejected: RejectedRows) -> Iterator[Relation]:
-    for place, fields in records(path, rejected, RELATION_COLUMNS, ["confidence"]):
-        relation = _relation(fields)
-        if isinstance(relation, Relation):
-            yield relation
-        else:
-            rejected.add(relation, [place])
+def _relations(path: Path, rejected: RejectedRows) -> list[Relation]:
+    return [one for _, one in records(path, rejected, _relation, RELATION_COLUMNS, optional=["confidence"])]
 
 
 def _relation(fields: dict[str, str]) -> Relation | str:
     """Relation of a row, or the reason why it has none."""
     one, other, kind = anime_id(fields["anime_id"]), anime_id(fields["related_id"]), fields["relation"]
-    confidence = number_of(text) if (text := fields.get("confidence")) else None
+    text = fields.get("confidence")
+    confidence = number_of(text) if text else None
     if one is None:
         return "impossible anime id"
     if other is None:
