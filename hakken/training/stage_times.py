@@ -4,7 +4,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,7 +50,10 @@ class StageTimer:
     def stage(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
         """Begin a stage; stages must not be nested."""
         self._highest = self.peak
-        by_stage = _reset_peak()
+        by_stage = False  # unless the system can reset the peak
+        with suppress(OSError):
+            CLEAR.write_text(RESET_PEAK)
+            by_stage = True
         began = time.perf_counter()
         with self._shown.stage(name, total, unit) as advance:
             yield advance
@@ -66,12 +69,3 @@ def _peak() -> int:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
     return int(text.partition("VmHWM:")[2].split()[0]) * 1024
-
-
-def _reset_peak() -> bool:
-    """Reset the peak, if the system can."""
-    try:
-        CLEAR.write_text(RESET_PEAK)
-    except OSError:
-        return False
-    return True
