@@ -17,9 +17,8 @@ from scipy.sparse import csr_array
 from surprise import AlgoBase, Prediction, Trainset
 
 from hakken.model.arrays import Array, Float64s, Int64s
-from hakken.training.baselines import als_baselines
-from hakken.training.knn_kernels import interpolate
-from hakken.training.matrix import ScoreMatrix
+from hakken.training.kernels import interpolate
+from hakken.training.matrix import ScoreMatrix, als_baselines
 from hakken.training.similarities import all_similarities
 
 SIM_DEFAULTS = {"name": "pearson_baseline", "user_based": False, "shrinkage": 100, "min_support": 1}

@@ -18,8 +18,7 @@ from hakken.model.manifest import N_QUANTILES, Manifest, Parameters, People, Siz
 from hakken.model.store import Artefact, write_manifest
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.training.attributes import judged_by_attributes
-from hakken.training.baselines import als_baselines
-from hakken.training.matrix import ScoreMatrix
+from hakken.training.matrix import ScoreMatrix, als_baselines
 from hakken.training.preferences import preference_weights
 from hakken.training.progress import SILENT, Progress
 from hakken.training.similarities import pearson_baseline, quantise

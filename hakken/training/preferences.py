@@ -19,7 +19,7 @@ from collections.abc import Iterator
 import numpy as np
 from numba import get_num_threads
 from scipy.linalg import lapack
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array, diags_array, vstack
 
 from hakken.catalogue import Catalogue
 from hakken.model.arrays import Array, Float64s, Int32s, Int64s, index_type
@@ -28,6 +28,7 @@ from hakken.model.preference import USUAL_LENGTH, liking_of, shrunk_mean
 from hakken.ratings import CODE_OF_STATUS, Status
 from hakken.training import attributes as by_attributes
 from hakken.training.kernels import add_co_watching
+from hakken.training.matrix import ScoreMatrix, indptr_of
 from hakken.training.progress import SILENT, Progress
 from hakken.training.reach import list_years, popularity, reach
 from hakken.training.similarities import ITEMS_AT_ONCE
@@ -111,7 +112,7 @@ def liked_matrix(table: RatingTable, mu: float, parameters: Parameters) -> csr_a
     liking *= ((lengths.clip(1) / USUAL_LENGTH) ** -parameters.activity)[users]
     counts = liking != 0
     users, items, liking = users[counts], table.items[counts], liking[counts]
-    indptr = np.concatenate(([0], np.cumsum(np.bincount(users, minlength=table.n_users))))  # entries are sorted by user
+    indptr = indptr_of(users, table.n_users)  # entries are sorted by user
     return csr_array((liking, items, indptr), shape=(table.n_users, len(table.anime_ids)))
 
 
@@ -124,17 +125,13 @@ def co_watching(liked: csr_array, progress: Progress = SILENT) -> Float64s:
         `(n_items, n_items)` float64, the upper triangle; zeros below.
     """
     n_users, n_items = liked.shape
-    items = liked.indices.astype(np.uint32)  # compiled loops are faster over unsigned indices
-    positions = np.argsort(items, kind="stable").astype(np.uint32)
-    users = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(liked.indptr))[positions]
-    begins = np.concatenate(([0], np.cumsum(np.bincount(items, minlength=n_items))))
+    users = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(liked.indptr))
+    matrix = ScoreMatrix.of_entries(users, liked.indices, liked.data, n_users, n_items)
     gram = np.zeros((n_items, n_items))
     with progress.stage("co-watching", n_items, "anime") as advance:
         for first in range(0, n_items, ITEMS_AT_ONCE):
             last = min(first + ITEMS_AT_ONCE, n_items)
-            add_co_watching(
-                first, last, get_num_threads(), begins, users, positions, liked.indptr, items, liked.data, gram
-            )
+            add_co_watching(first, last, get_num_threads(), *matrix.both_orders, matrix.user_scores, gram)
             advance(last - first)
     return gram
 
@@ -178,19 +175,14 @@ def _strongest(blocks: Iterator[tuple[int, Float64s]], counts: Int32s, fit: by_a
     All weights are passed to `fit`.
     """
     n_items = len(counts)
-    columns: list[Array] = []
-    weights: list[Float64s] = []
+    rows = []
     for first, block in blocks:
         fit.add(first, block)
         for weight, count in zip(block, counts[first : first + len(block)].tolist(), strict=True):
             k = min(count, n_items - 1)
-            chosen = np.sort(np.argpartition(-np.abs(weight), k - 1)[:k]) if k else np.zeros(0, dtype=np.int64)
-            columns.append(chosen.astype(np.int32))
-            weights.append(weight[chosen])
-    indptr = np.concatenate(([0], np.cumsum([len(one) for one in columns]))).astype(np.int64)
-    none = np.zeros(0)
-    data, indices = np.concatenate([none, *weights]), np.concatenate([none.astype(np.int32), *columns])
-    return csr_array((data, indices, indptr), shape=(n_items, n_items))
+            weight[np.argpartition(-np.abs(weight), k - 1)[k:]] = 0.0
+        rows.append(csr_array(block))
+    return vstack(rows, format="csr") if rows else csr_array((n_items, n_items))
 
 
 def _stored(weights: csr_array, kept: Int64s) -> dict[str, Array]:
@@ -206,6 +198,9 @@ def _stored(weights: csr_array, kept: Int64s) -> dict[str, Array]:
     watched, title = kept[weights.indices], np.repeat(np.arange(n_items), lengths)
     watched, title, values = (column[values != 0] for column in (watched, title, values))
     order = np.lexsort((title, watched))
-    indptr = np.concatenate(([0], np.cumsum(np.bincount(watched, minlength=n_items)))).astype(np.int64)
-    indices = title[order].astype(index_type(n_items))
-    return {"pref_indptr": indptr, "pref_indices": indices, "pref_values": values[order], "pref_scale": scale}
+    return {
+        "pref_indptr": indptr_of(watched, n_items),
+        "pref_indices": title[order].astype(index_type(n_items)),
+        "pref_values": values[order],
+        "pref_scale": scale,
+    }

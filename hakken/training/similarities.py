@@ -68,29 +68,6 @@ def pearson_baseline(
     return Neighbours(indptr, neighbours[stored], sims[stored], support[stored])
 
 
-# With mu and all b_i fixed, what a pair's similarity is made of is additive over users: parts of the users may be
-# counted on other machines or on other days, and merged. These three are that seam, for a block of items at a time.
-
-
-def count_pairs(matrix: ScoreMatrix, residuals: Float64s, items: Int64s, *, only_later: bool = False) -> Array:
-    """Make the sums of some items with every item, or with later ones, from one part of the users.
-
-    Returns:
-        `(len(items), n_items, 4)` float64: n_ij, Σ x_ui x_uj, Σ x_ui² and Σ x_uj² over the part's users who rated both.
-    """
-    return pair_sums(items, *matrix.both_orders, residuals, only_later)
-
-
-def merge_pairs(one: Array, other: Array) -> Array:
-    """Merge the sums of two parts of the users, of which no user is in both."""
-    return one + other
-
-
-def finish_pairs(sums: Array, *, shrinkage: float, min_support: int) -> Float64s:
-    """Turn sums into similarities, `(len(items), n_items)` float64; an item's with itself is its shrunk 1."""
-    return finish_similarities(sums, shrinkage, min_support)
-
-
 def all_similarities(matrix: ScoreMatrix, residuals: Float64s, shrinkage: float, min_support: int) -> Float64s:
     """Compute the similarities of all pairs of items, which `hakken train` never does.
 
@@ -100,8 +77,8 @@ def all_similarities(matrix: ScoreMatrix, residuals: Float64s, shrinkage: float,
     sim = np.zeros((matrix.n_items, matrix.n_items))
     for first in range(0, matrix.n_items, ITEMS_AT_ONCE):
         items = np.arange(first, min(first + ITEMS_AT_ONCE, matrix.n_items))
-        sums = count_pairs(matrix, residuals, items, only_later=True)
-        later = finish_pairs(sums, shrinkage=shrinkage, min_support=min_support)
+        sums = pair_sums(items, *matrix.both_orders, residuals, only_later=True)
+        later = finish_similarities(sums, shrinkage, min_support)
         sim[items] += later
         sim[:, items] += later.T
     np.fill_diagonal(sim, 1.0)

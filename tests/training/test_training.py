@@ -20,17 +20,9 @@ from hakken.errors import ConfigError, TableError
 from hakken.model import TEXTBOOK, Parameters
 from hakken.model.arrays import unpack
 from hakken.training import fit
-from hakken.training.baselines import als_baselines
-from hakken.training.kernels import add_pair_sums, finish_similarity
-from hakken.training.matrix import ScoreMatrix
-from hakken.training.similarities import (
-    Neighbours,
-    count_pairs,
-    finish_pairs,
-    merge_pairs,
-    pearson_baseline,
-    quantise,
-)
+from hakken.training.kernels import add_pair_sums, finish_similarities, finish_similarity, pair_sums
+from hakken.training.matrix import ScoreMatrix, als_baselines
+from hakken.training.similarities import Neighbours, pearson_baseline, quantise
 from hakken.training.tables import RatingTable
 from tests import oracle
 from tests.models import PARAMETERS, small_catalogue
@@ -114,8 +106,8 @@ def test_sums_of_pairs_are_additive_over_users(table: RatingTable, parts: int, m
         theirs = dataclasses.replace(table, scores=np.where(table.users % parts == part, table.scores, 0))
         if (theirs.scores > 0).any():
             counted = dataclasses.replace(ScoreMatrix.of(theirs), mu=matrix.mu)
-            merged = merge_pairs(merged, count_pairs(counted, counted.residuals(b_u, b_i), items))
-    found = finish_pairs(merged, shrinkage=10.0, min_support=min_support)
+            merged += pair_sums(items, *counted.both_orders, counted.residuals(b_u, b_i), only_later=False)
+    found = finish_similarities(merged, 10.0, min_support)
     scores = oracle.scores_of(table)
     for i, j in itertools.permutations(range(matrix.n_items), 2):
         expected = oracle.similarity(scores, b_u.tolist(), b_i.tolist(), i, j, 10.0, min_support)
