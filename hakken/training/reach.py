@@ -55,24 +55,18 @@ def list_years(table: RatingTable, watched: Array, years: Int64s) -> Int32s:
 
 
 def reach(reached: Int32s, years: Int64s, watchers: Int32s) -> Int32s:
-    """Number of people who could have watched each item, N_i.
+    """Number of people who could have watched each item, N_i, `(n_items,)` int32.
 
     n_i, the watchers, are a lower bound; everyone could have watched a title of unknown year, 0.
-
-    Returns:
-        `(n_items,)` int32.
     """
     below = np.searchsorted(np.sort(reached), years, side="left")
     return np.maximum(len(reached) - below, watchers).astype(np.int32)
 
 
 def popularity(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float32s:
-    """Share of the people who could have watched each item and did, q_i.
+    """Share of the people who could have watched each item and did, q_i, `(n_items,)` float32, in (0, 1].
 
     Members are 0 if unknown.
-
-    Returns:
-        `(n_items,)` float32, in (0, 1].
     """
     expected = _expected(watchers, reachable, members)
     return ((watchers + PRIOR_PEOPLE * expected) / (reachable + PRIOR_PEOPLE)).astype(np.float32)

@@ -12,8 +12,7 @@ from hakken.training.progress import SILENT, Advance, Progress
 
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
-RESET_PEAK = "5"
-"""Written to `clear_refs`, resets the peak to what is resident now (Linux, proc(5))."""
+"""Writing "5" to it resets the peak to what is resident now (Linux, proc(5))."""
 
 
 class Stage(NamedTuple):
@@ -52,7 +51,7 @@ class StageTimer:
         self._highest = self.peak
         by_stage = False  # unless the system can reset the peak
         with suppress(OSError):
-            CLEAR.write_text(RESET_PEAK)
+            CLEAR.write_text("5")
             by_stage = True
         began = time.perf_counter()
         with self._shown.stage(name, total, unit) as advance:

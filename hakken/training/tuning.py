@@ -77,12 +77,8 @@ def tune(table: RatingTable, n_candidates: int, seed: int = 0, progress: Progres
     The textbook's parameters are tried too; the seed is that of candidates and folds.
     """
     scored = table.scores > 0
-    columns: dict[str, Any] = {
-        "user": table.users[scored],
-        "item": table.items[scored],
-        "rating": table.scores[scored],
-    }
-    data = Dataset.load_from_df(pd.DataFrame(columns), Reader(rating_scale=(1, MAX_SCORE)))
+    frame = pd.DataFrame({"user": table.users, "item": table.items, "rating": table.scores})[scored]
+    data = Dataset.load_from_df(frame, Reader(rating_scale=(1, MAX_SCORE)))
     space, rounds = SPACE, []
     sizes = [len(part) for part in np.array_split(np.arange(n_candidates), min(N_ROUNDS, n_candidates))]
     with progress.stage("candidates", (n_candidates + 1) * N_FOLDS, "fits") as advance:
@@ -108,7 +104,7 @@ def tune(table: RatingTable, n_candidates: int, seed: int = 0, progress: Progres
             space = {name: narrowed(*ends, candidates[name].iloc[0]) for name, ends in space.items()}
     candidates.insert(0, "rank", candidates.index + 1)
     description = (
-        f"{np.count_nonzero(scored):,} scores of {len(np.unique(columns['user'])):,} users, "
+        f"{np.count_nonzero(scored):,} scores of {frame['user'].nunique():,} users, "
         f"{n_candidates + 1} candidates in {len(sizes)} rounds, {N_FOLDS} folds, seed {seed}"
     )
     best = {name: candidates[name].iloc[0].item() for name in TUNED}

@@ -1,6 +1,5 @@
 """Read rating tables: one file or a folder of parts, CSV or Parquet."""
 
-from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -30,18 +29,15 @@ KINDS: tuple[Kind, ...] = (
     {"users": "user_id", "items": "anime_id", "points": "rating"},
 )
 """The first kind that matches is taken."""
-_SCORES = partial(parsed, parse=values.half_points, fault=IMPOSSIBLE_SCORE)
-_STATUSES = partial(parsed, parse=values.status, fault="impossible status")
 PARSERS: dict[str, Callable[[pa.Array], Labels]] = {
-    "user_id": partial(parsed, parse=values.user_id, fault="impossible user id"),
     "username": partial(parsed, parse=values.username, fault="no username"),
-    "anime_id": partial(parsed, parse=values.anime_id, fault="impossible anime id"),
-    "rating": _SCORES,
-    "my_score": _SCORES,
-    "watching_status": _STATUSES,
-    "my_status": _STATUSES,
-    UPDATED: values.days,
+    "users": partial(parsed, parse=values.user_id, fault="impossible user id"),
+    "items": partial(parsed, parse=values.anime_id, fault="impossible anime id"),
+    "points": partial(parsed, parse=values.half_points, fault=IMPOSSIBLE_SCORE),
+    "statuses": partial(parsed, parse=values.status, fault="impossible status"),
+    "days": values.days,
 }
+"""Parsers of columns by their name, or else by what they say."""
 DTYPES = {"places": "i8", "users": "i4", "items": "i4", "points": "u1", "statuses": "i1", "days": "i4"}
 TEN_POINTS = 20
 """The highest score of a scale of ten, in half points."""
@@ -87,10 +83,8 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
             for places, columns in builder.rejected.read(part, [*part.choose(kinds[0].values()).values()]):
                 builder.add(places, columns)
                 advance(len(places))
-        n_malformed = builder.rejected.dropped[MALFORMED]
-        builder.n_read += n_malformed
-        advance(n_malformed)
-    if not builder.n_read:
+        advance(builder.rejected.dropped[MALFORMED])
+    if not builder.rejected.n_read:
         raise TableError(f"The table {path} has a header and no rows.")
     with progress.stage("ordering"):
         table = builder.table(strict=strict)
@@ -112,16 +106,15 @@ class _Builder:
     """The entries read so far: 17 bytes each, and up to 5 more for statuses and update times."""
 
     def __init__(self, kind: Kind) -> None:
-        self.n_read = 0
-        self._kind = kind
         self.rejected = RejectedRows()
+        self._kind = kind
         self._known: dict[str, dict[Parsed, int]] = {"users": {}, "items": {}}
-        self._chunks = defaultdict[str, list[Array]](list)
+        self._chunks: dict[str, list[Array]] = {name: [] for name in ("places", *kind)}
 
     def add(self, places: Int64s, columns: list[pa.Array]) -> None:
         """Check rows, and keep the usable ones; a row with several faults is counted for the first."""
-        self.n_read += len(places)
-        labels = {role: PARSERS[name](column) for (role, name), column in zip(self._kind.items(), columns, strict=True)}
+        named = zip(self._kind.items(), columns, strict=True)
+        labels = {role: PARSERS.get(name, PARSERS[role])(column) for (role, name), column in named}
         good = np.ones(len(places), dtype=bool)
         for role, label in labels.items():
             for fault, faulty in label.faults():
@@ -143,7 +136,7 @@ class _Builder:
         Raises:
             TableError: a row was rejected, and `strict`.
         """
-        entries = {name: np.concatenate(self._chunks.pop(name)) for name in list(self._chunks)}
+        entries = {name: np.concatenate(self._chunks.pop(name)) for name in [*self._chunks]}
         hundred_points = self._score(entries)
         if strict:
             self.rejected.refuse()
@@ -167,7 +160,7 @@ class _Builder:
             n_users=len(user_ids),
             users=(keys >> ITEM_BITS).astype(np.int32),
             items=keys.astype(np.int32),  # the lower bits
-            rows=self.n_read,
+            rows=self.rejected.n_read,
             dropped=self.rejected.dropped,
             examples=self.rejected.examples(),
             updated=updated,

@@ -25,10 +25,12 @@ class RejectedRows:
     """Counts rejected rows by reason, and keeps the places of the first few.
 
     Attributes:
+        n_read: number of rows that were read.
         dropped: reason → count.
     """
 
     def __init__(self) -> None:
+        self.n_read = 0
         self.dropped: Counter[str] = Counter()
         self._parts: list[Part] = []
         self._first: dict[str, list[int]] = {}
@@ -47,7 +49,9 @@ class RejectedRows:
             while batch := reading.result():
                 reading = thread.submit(next, batches, None)
                 rows, columns = batch
+                self.n_read += len(rows)
                 yield begin + rows, columns
+        self.n_read += len(part.malformed)
         self.add(MALFORMED, [begin + row for row in part.malformed])
 
     def add(self, reason: str, places: Array | Sequence[int], *, harmless: bool = False) -> None:

@@ -59,7 +59,7 @@ def _related(catalogue: Catalogue, known: Iterable[Relation]) -> Catalogue:
         if one.anime_id in catalogue:
             related = Related(one.related_id, spaced(one.kind).capitalize(), one.confidence)
             by_anime.setdefault(one.anime_id, {})[related] = None
-    changed = (msgspec.structs.replace(catalogue[one], relations=tuple(related)) for one, related in by_anime.items())
+    changed = [msgspec.structs.replace(catalogue[one], relations=tuple(related)) for one, related in by_anime.items()]
     return Catalogue([*catalogue.values(), *changed])
 
 

@@ -38,22 +38,17 @@ Parsed = int | bytes | str
 
 
 class Labels(NamedTuple):
-    """A dictionary-encoded column: `values[codes[p]]` is the value of row p, parsed.
-
-    Attributes:
-        codes: `(n,)` int32.
-        values: values, parsed; several may be the same.
-    """
+    """A dictionary-encoded column: `values[codes[p]]` is the parsed value of row p; several values may be the same."""
 
     codes: Int32s
     values: list[Parsed]
 
     def numbers(self, known: dict[Parsed, int] | None = None) -> Array:
         """`(n,)` int64, the numbers, 0 for what is none; or, for any values, their numbers in `known`, which grows."""
-        if known is None:
-            numbers = [value if isinstance(value, int) else 0 for value in self.values]
-        else:
-            numbers = [known.setdefault(value, len(known)) for value in self.values]
+        numbers = [
+            (value if isinstance(value, int) else 0) if known is None else known.setdefault(value, len(known))
+            for value in self.values
+        ]
         return np.array(numbers, dtype=np.int64)[self.codes]
 
     def faults(self) -> Iterator[tuple[str, Array]]:
@@ -70,10 +65,8 @@ class Labels(NamedTuple):
 def parsed(column: pa.Array, parse: Callable[[object], Parsed | None], fault: str) -> Labels:
     """Parse a column's distinct values.
 
-    Args:
-        column: the column.
-        parse: receives bytes if the column holds text, else a number; None if it is missing.
-        fault: why a value of which it returns None can't be used.
+    `parse` receives bytes if the column holds text, else a number; None if it is missing. `fault` is why a value of
+    which it returns None can't be used.
 
     Raises:
         TableError: the column holds neither text nor numbers.
