@@ -85,7 +85,11 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         """
         super().fit(trainset)
         indptr, items, ratings = _rows_of(trainset)
-        self._matrix = _matrix_of(indptr, items, ratings, trainset.n_items)
+        # Counting sorts, which keep repeated pairs; the scores of this matrix are float64, on any scale.
+        numbered = csr_array((np.arange(len(items)), items, indptr), shape=(trainset.n_users, trainset.n_items))
+        order = numbered.tocsc().tocsr().data
+        users = np.repeat(np.arange(trainset.n_users, dtype=np.int32), np.diff(indptr))
+        self._matrix = ScoreMatrix.of_entries(users, items[order], ratings[order], trainset.n_users, trainset.n_items)
         self.n_x, self.n_y, self.xr, self.yr = trainset.n_items, trainset.n_users, trainset.ir, trainset.ur
         self.compute_baselines()
         self.bx, self.by = self.bi, self.bu
@@ -156,9 +160,8 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
 
 
 def _complete(what: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    for name in given:
-        if name not in defaults:
-            raise ValueError(f"{what} has no option {name!r} here; the options are {', '.join(defaults)}.")
+    for name in given.keys() - defaults.keys():
+        raise ValueError(f"{what} has no option {name!r} here; the options are {', '.join(defaults)}.")
     return {**defaults, **given}
 
 
@@ -174,12 +177,9 @@ def _require(name: str, value: object) -> None:
 
 
 def _rows_of(trainset: Trainset) -> tuple[Int64s, Array, Float64s]:
-    """Read a trainset in its order, by which Surprise decides between equal similarities.
+    """Where each user's entries begin; of each entry the item, `(n,)` uint32, and the rating, `(n,)` float64.
 
-    No object is created for each of its pairs.
-
-    Returns:
-        Where each user's entries begin; of each entry the item, `(n,)` uint32, and the rating, `(n,)` float64.
+    They have the trainset's order, by which Surprise decides between equal similarities. No object is created for each.
     """
     ratings = [trainset.ur.get(u, ()) for u in range(trainset.n_users)]
     indptr = np.cumsum([0, *map(len, ratings)], dtype=np.int64)
@@ -188,15 +188,6 @@ def _rows_of(trainset: Trainset) -> tuple[Int64s, Array, Float64s]:
     numbers = chain.from_iterable(chain.from_iterable(ratings))
     pairs = np.fromiter(numbers, np.float64, 2 * int(indptr[-1])).reshape(-1, 2)
     return indptr, pairs[:, 0].astype(np.uint32), pairs[:, 1].copy()
-
-
-def _matrix_of(indptr: Int64s, items: Array, ratings: Float64s, n_items: int) -> ScoreMatrix:
-    """Sort the ratings by user and item; the scores of this matrix are float64, on any scale."""
-    n_users = len(indptr) - 1
-    numbered = csr_array((np.arange(len(items)), items, indptr), shape=(n_users, n_items))
-    order = numbered.tocsc().tocsr().data  # counting sorts, which keep repeated pairs
-    users = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(indptr))
-    return ScoreMatrix.of_entries(users, items[order], ratings[order], n_users, n_items)
 
 
 def _inner_ids(to_inner: Callable[[Any], int], raw_ids: list[Any]) -> Int64s:

@@ -81,16 +81,15 @@ def preference_weights(
     return {"watchers": watchers, "popularity": popular, **_stored(weights.tocsr(), kept), **mixed}
 
 
-def _facts(anime_ids: Int32s, catalogue: Catalogue) -> tuple[Int64s, Int64s, Int64s]:
-    """Year and members of each item, 0 if unknown, and id of its series, `(n_items,)` int64."""
+def _facts(anime_ids: Int32s, catalogue: Catalogue) -> Int64s:
+    """Year and members of each item, 0 if unknown, and id of its series, `(3, n_items)` int64."""
     columns = catalogue.columns
     known = np.isin(anime_ids, columns.ids)
     positions = np.searchsorted(columns.ids, anime_ids[known])
     facts = np.zeros((3, len(anime_ids)), dtype=np.int64)
     facts[2] = anime_ids
     facts[:, known] = [column[positions] for column in (columns.year, columns.members, columns.series)]
-    year, members, series = facts
-    return year, members, series
+    return facts
 
 
 def is_watched(table: RatingTable) -> Array:
