@@ -14,8 +14,6 @@ titles that may be recommended by attributes are mixed with weights from attribu
 people watched (`hakken.training.attributes`).
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 from numba import get_num_threads
 from scipy.linalg import lapack
@@ -67,9 +65,8 @@ def preference_weights(
         siblings = by_attributes.siblings_of(series)[:, kept]
         fit = by_attributes.AttributeFit(attributes[kept], siblings[kept], watchers[kept], popular[kept])
     with progress.stage("preferences", len(kept), "anime") as advance:
-        blocks = _weights(_inverse(gram, parameters))
         counts = np.minimum(parameters.pref_stored, FEWEST_STORED + watchers[kept])
-        strongest = _strongest(blocks, counts, fit)
+        strongest = _strongest(_inverse(gram, parameters), counts, fit)
         advance(len(kept))
     solved, of_siblings = fit.solve(parameters.attribute_reg)
     eligible = np.isin(table.anime_ids, by_attributes.judged_by_attributes(catalogue))
@@ -152,9 +149,12 @@ def _inverse(gram: Float64s, parameters: Parameters) -> Float64s:
     return result
 
 
-def _weights(inverse: Float64s) -> Iterator[tuple[int, Float64s]]:
-    """W's columns as rows, block by block: index of the first and `(n_block, n)` float64, from P's upper triangle."""
-    n_items = len(inverse)
+def _strongest(inverse: Float64s, counts: Int32s, fit: by_attributes.AttributeFit) -> csr_array:
+    """Transpose of W, `(n, n)` CSR, from P's upper triangle: of each title its `counts` strongest weights, of any sign.
+
+    All weights are passed to `fit`, in blocks.
+    """
+    n_items, rows = len(counts), [csr_array((0, len(counts)))]
     for first in range(0, n_items, ITEMS_AT_ONCE):
         last = min(first + ITEMS_AT_ONCE, n_items)
         block = np.empty((last - first, n_items))
@@ -162,26 +162,14 @@ def _weights(inverse: Float64s) -> Iterator[tuple[int, Float64s]]:
         block[:, first:] = inverse[first:last, first:]
         corner = block[:, first:last]
         corner[:] = np.triu(corner) + np.triu(corner, 1).T
-        diagonal = np.arange(last - first)
-        block /= -corner[diagonal, diagonal][:, np.newaxis]
-        corner[diagonal, diagonal] = 0.0
-        yield first, block
-
-
-def _strongest(blocks: Iterator[tuple[int, Float64s]], counts: Int32s, fit: by_attributes.AttributeFit) -> csr_array:
-    """Transpose of W, `(n, n)` CSR: for each title its `counts` strongest weights, positive or negative.
-
-    All weights are passed to `fit`.
-    """
-    n_items = len(counts)
-    rows = []
-    for first, block in blocks:
+        block /= -corner.diagonal()[:, np.newaxis]
+        np.fill_diagonal(corner, 0.0)
         fit.add(first, block)
-        for weight, count in zip(block, counts[first : first + len(block)].tolist(), strict=True):
+        for weights, count in zip(block, counts[first:last].tolist(), strict=True):
             k = min(count, n_items - 1)
-            weight[np.argpartition(-np.abs(weight), k - 1)[k:]] = 0.0
+            weights[np.argpartition(-np.abs(weights), k - 1)[k:]] = 0.0
         rows.append(csr_array(block))
-    return vstack(rows, format="csr") if rows else csr_array((n_items, n_items))
+    return vstack(rows, format="csr")
 
 
 def _stored(weights: csr_array, kept: Int64s) -> dict[str, Array]:
@@ -192,14 +180,12 @@ def _stored(weights: csr_array, kept: Int64s) -> dict[str, Array]:
     n_items = weights.shape[0]
     largest = np.abs(weights).max(axis=1).toarray().ravel() if weights.nnz else np.zeros(n_items)
     scale = np.where(largest > 0, largest / QUANTA, 1.0).astype(np.float32)
-    lengths = np.diff(weights.indptr)
-    values = np.rint(weights.data / np.repeat(scale.astype(np.float64), lengths)).astype(np.int16)
-    watched, title = kept[weights.indices], np.repeat(np.arange(n_items), lengths)
-    watched, title, values = (column[values != 0] for column in (watched, title, values))
-    order = np.lexsort((title, watched))
+    values = np.rint(weights.data / np.repeat(scale.astype(np.float64), np.diff(weights.indptr))).astype(np.int16)
+    by_watched = csr_array((values, weights.indices, weights.indptr), shape=weights.shape).T.tocsr()
+    by_watched.eliminate_zeros()
     return {
-        "pref_indptr": indptr_of(watched, n_items),
-        "pref_indices": title[order].astype(index_type(n_items)),
-        "pref_values": values[order],
+        "pref_indptr": indptr_of(np.repeat(kept, np.diff(by_watched.indptr)), n_items),
+        "pref_indices": by_watched.indices.astype(index_type(n_items)),
+        "pref_values": by_watched.data,
         "pref_scale": scale,
     }

@@ -9,10 +9,9 @@ out of range, and a wrong one below a field of several lines.
 """
 
 from hakken.training.tables.anime_table import AnimeTable, read_anime_table
-from hakken.training.tables.rating_reader import read_ratings
-from hakken.training.tables.rating_table import COMPLETED, UNKNOWN_STATUS, RatingTable
+from hakken.training.tables.rating_reader import RatingTable, read_ratings
 from hakken.training.tables.relation_table import in_series
-from hakken.training.tables.values import NOT_SCORED
+from hakken.training.tables.values import COMPLETED, NOT_SCORED, UNKNOWN_STATUS
 
 __all__ = [
     "COMPLETED",

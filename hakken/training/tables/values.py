@@ -13,9 +13,13 @@ import pyarrow.compute as pc
 
 from hakken.errors import TableError
 from hakken.model.arrays import Array, Int32s
-from hakken.ratings import MAX_ANIME_ID, STATUS_OF_CODE
-from hakken.training.tables.rating_table import EPOCH, UNKNOWN_STATUS
+from hakken.ratings import CODE_OF_STATUS, MAX_ANIME_ID, STATUS_OF_CODE, Status
 
+UNKNOWN_STATUS = 0
+"""Status of an entry without a score that was watched or planned."""
+COMPLETED = CODE_OF_STATUS[Status.COMPLETED]
+EPOCH = date(1970, 1, 1)
+"""Day 0."""
 NOT_SCORED = -1
 """Written by some tables for an entry without a score; others write 0 or nothing."""
 MISSING = frozenset(("", "-", "nan", "none", "null", "na", "n/a", "<na>"))
