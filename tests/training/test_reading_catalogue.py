@@ -14,9 +14,8 @@ from hakken.model.store import EMBEDDED_PATH
 from hakken.series import Relation, relations_of, with_series
 from hakken.series.relations import IN_ORDER, OTHERWISE_RELATED, RETELLINGS, SUMMARIES
 from hakken.training.tables import AnimeTable, in_series, read_anime_table
-from hakken.training.tables.anime_table import ANIME_COLUMNS, TITLE_COLUMNS
+from hakken.training.tables.anime_table import ANIME_COLUMNS, STATED, TITLE_COLUMNS, with_stated
 from hakken.training.tables.rejected_rows import N_EXAMPLES
-from hakken.training.tables.relation_table import STATED, with_stated
 from tests.training.commands import run
 from tests.training.reading_tables import FORMATS, location, write_parquet, write_table
 

@@ -1,16 +1,20 @@
-"""Reading the anime table and the table of further titles and facts."""
+"""Reading the tables of anime, of further titles and facts, and of relations, from which series follow."""
 
 import html
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hakken.catalogue import ADULT_GENRE, DATE, MAX_NAME, Anime, Catalogue, made_from
+import msgspec
+
+from hakken.catalogue import ADULT_GENRE, DATE, MAX_NAME, Anime, Catalogue, Related, made_from, spaced
 from hakken.ratings import MAX_SCORE, MIN_SCORE
-from hakken.training.tables.rejected_rows import RejectedRows, records
+from hakken.series import Relation, with_series
+from hakken.training.tables.rejected_rows import N_EXAMPLES, RejectedRows, records
 from hakken.training.tables.values import anime_id, number_of, whole_number
 
 ANIME_COLUMNS = ("anime_id", "name", "genre", "type", "episodes", "rating", "members")
@@ -31,13 +35,16 @@ KNOWN_AS = {
     "age_rating": ("age_rating", "rating"),
 }
 """Names of a column in public tables; where the mean is a `score`, `rating` is that of the age."""
+RELATION_COLUMNS = ("anime_id", "relation", "related_id")
+STATED = Path(__file__).with_name("stated_relations.csv")
+"""Relations of well-known series that sites state, and tables of inferred relations lack or contradict."""
 UNKNOWN = "unknown"
 """Written for a fact that the site lacks, if the field is not empty."""
 ADULT_AGE_RATING = "Rx"
 MAX_COUNT, MAX_YEAR = 10**9 - 1, 9999
 SEASONS = frozenset(("winter", "spring", "summer", "fall"))
 PICTURE_HOST = "https://cdn.myanimelist.net/"
-OLD_PICTURE_HOSTS = ("https://myanimelist.net/", "https://myanimelist.cdn-dena.com/")
+OLD_PICTURE_HOST = re.compile(r"^https://myanimelist\.(net|cdn-dena\.com)/")
 """The CDN serves the same paths as these older hosts."""
 
 
@@ -159,18 +166,13 @@ def _season(text: str, year: int | None) -> tuple[str | None, int | None]:
     return f"{name.capitalize()} {year}" if year else text, year
 
 
-def _date(text: str) -> str | None:
-    return text if DATE.fullmatch(text) else None
-
-
 def _mean(text: str) -> float | None:
     number = number_of(text)
     return float(number) if number is not None and MIN_SCORE <= number <= MAX_SCORE else None
 
 
 def _picture(address: str) -> str | None:
-    for host in OLD_PICTURE_HOSTS:
-        address = address.replace(host, PICTURE_HOST, 1) if address.startswith(host) else address
+    address = OLD_PICTURE_HOST.sub(PICTURE_HOST, address)
     return address if address.startswith(PICTURE_HOST) else None
 
 
@@ -178,9 +180,70 @@ _COUNT = partial(whole_number, 0, MAX_COUNT)
 FACTS: dict[str, tuple[str, Callable[[str], object]]] = {
     "year": ("impossible year", _COUNT),
     "episodes": ("impossible number of episodes", _COUNT),
-    "start_date": ("impossible start date", _date),
+    "start_date": ("impossible start date", lambda text: text if DATE.fullmatch(text) else None),
     "rating": ("impossible mean score", _mean),
     "members": ("impossible number of members", _COUNT),
     "image_url": ("picture on another site", _picture),
 }
 """Columns that may hold impossible facts: what such a fact is called, and a parser that returns None for it."""
+
+
+def in_series(anime: AnimeTable, relations: Path | None = None, *, strict: bool = False) -> AnimeTable:
+    """Add series and relations to the catalogue of a table, and count the relations that can't be used.
+
+    Args:
+        anime: the anime.
+        relations: a table, or a folder of its parts, in the formats of ratings; it may have `confidence`, 0-1, of
+            inferred relations. All relations are used to find series, and are stored in the catalogue for its next
+            update. Without a table, series are derived from titles.
+        strict: reject the table at the first row that can't be used.
+
+    Raises:
+        TableError: the relations can't be read, lack a column or hold no usable row, or `strict` is not satisfied.
+    """
+    rejected = RejectedRows()
+    known: list[Relation] = []
+    if relations:
+        known = _relations(relations, rejected)
+        if strict:
+            rejected.refuse()
+        if not known:
+            raise rejected.none_usable(relations)
+        known = with_stated(known)
+    dropped = anime.dropped + rejected.dropped
+    of_relations = rejected.examples()
+    examples = {one: (anime.examples.get(one, ()) + of_relations.get(one, ()))[:N_EXAMPLES] for one in dropped}
+    catalogue = with_series(anime.catalogue, known)
+    related: dict[int, dict[Related, None]] = {}  # anime that have none in the tables are not in it: unknown
+    for one in known:
+        kind = spaced(one.kind).capitalize()
+        related.setdefault(one.anime_id, {})[Related(one.related_id, kind, one.confidence)] = None
+    told = (one for one in catalogue.values() if one.anime_id in related)
+    changed = [msgspec.structs.replace(one, relations=tuple(related[one.anime_id])) for one in told]
+    return AnimeTable(Catalogue([*catalogue.values(), *changed]), dropped, examples)
+
+
+def with_stated(known: Iterable[Relation]) -> list[Relation]:
+    """Add the stated relations, which replace inferred ones of the same two anime."""
+    stated = _relations(STATED, RejectedRows())
+    pairs = {frozenset((one.anime_id, one.related_id)) for one in stated}
+    of_others = (one for one in known if one.confidence is None or {one.anime_id, one.related_id} not in pairs)
+    return [*of_others, *stated]
+
+
+def _relations(path: Path, rejected: RejectedRows) -> list[Relation]:
+    return [one for _, one in records(path, rejected, _relation, RELATION_COLUMNS, optional=["confidence"])]
+
+
+def _relation(fields: dict[str, str]) -> Relation | str:
+    """Relation of a row, or the reason why it has none."""
+    one, other, kind = anime_id(fields["anime_id"]), anime_id(fields["related_id"]), fields["relation"]
+    text = fields.get("confidence")
+    confidence = number_of(text) if text else None
+    if one is None:
+        return "impossible anime id"
+    if other is None:
+        return "impossible id of a related anime"
+    if text and (confidence is None or not 0 <= confidence <= 1):
+        return "impossible confidence"
+    return Relation(one, kind, other, None if confidence is None else float(confidence)) if kind else "no relation"
