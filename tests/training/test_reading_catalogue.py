@@ -271,46 +271,30 @@ def test_train_writes_series_into_the_catalogue_and_strict_refuses_faulty_relati
 # What sites state of well-known series
 
 
-TRIGUN, STAMPEDE = (
-    Anime(anime_id=6, title="Trigun", year=1998),
-    Anime(anime_id=52093, title="Trigun Stampede", year=2023),
-)
-"""The first row of the table says that the one is another version of the other."""
-STATES = Relation(6, "Alternative version", 52093, 1.0)
-
-
-def stated() -> list[dict[str, str]]:
+def test_each_stated_relation_is_used_and_series_go_by_it_whatever_was_inferred() -> None:
+    known, stated = Catalogue.read(EMBEDDED_PATH / FILE_NAME), with_stated([])
     with STATED.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def test_each_stated_relation_is_used_and_of_two_titles_that_are_known_by_these_names() -> None:
-    known = Catalogue.read(EMBEDDED_PATH / FILE_NAME)
-    rows = stated()
-    assert [tuple(map(str, one)) for one in with_stated([])] == [
-        (row["anime_id"], row["relation"], row["related_id"], "1.0") for row in rows
+        rows = list(csv.DictReader(file))
+    assert [(str(one.anime_id), one.kind, str(one.related_id), one.confidence) for one in stated] == [
+        (row["anime_id"], row["relation"], row["related_id"], 1.0) for row in rows
     ]
-    pairs = [(int(row["anime_id"]), int(row["related_id"])) for row in rows]
-    assert [(known.title(one), known.title(other)) for one, other in pairs] == [
+    assert [(known.title(one.anime_id), known.title(one.related_id)) for one in stated] == [
         (row["anime"], row["related"]) for row in rows
     ]
-    assert all(one != other and {one, other} <= {*known} for one, other in pairs)
-    assert len({frozenset(pair) for pair in pairs}) == len(pairs)
-    words = {one.word for one in with_stated([])}
-    assert words <= IN_ORDER | SUMMARIES | RETELLINGS | OTHERWISE_RELATED, "or nobody goes by it"
-    assert all(one.is_dependable and not one.is_of_one_name for one in with_stated([]))
-
-
-def test_series_go_by_what_is_stated_whatever_was_inferred() -> None:
-    found = Catalogue.read(EMBEDDED_PATH / FILE_NAME)  # whose series another test finds anew
-    for one in with_stated([]):
-        was_told = Related(one.related_id, one.kind, one.confidence) in (found[one.anime_id].relations or ())
+    pairs = {frozenset((one.anime_id, one.related_id)) for one in stated}
+    assert all(len(pair) == 2 and pair <= {*known} for pair in pairs)
+    assert len(pairs) == len(stated)
+    for one in stated:
+        assert one.word in IN_ORDER | SUMMARIES | RETELLINGS | OTHERWISE_RELATED, "or nobody goes by it"
+        assert one.is_dependable
+        assert not one.is_of_one_name
+        was_told = Related(one.related_id, one.kind, one.confidence) in (known[one.anime_id].relations or ())
         assert was_told, "the embedded model is older than the table"
-        same = found.series_of(one.anime_id) == found.series_of(one.related_id)
+        same = known.series_of(one.anime_id) == known.series_of(one.related_id)
         assert same == (one.word in IN_ORDER | SUMMARIES), one
-        assert found.universe_of(one.anime_id) == found.universe_of(one.related_id), one
+        assert known.universe_of(one.anime_id) == known.universe_of(one.related_id), one
         if one.word in RETELLINGS:
-            assert found.story_of(one.anime_id) == found.story_of(one.related_id), one
+            assert known.story_of(one.anime_id) == known.story_of(one.related_id), one
 
 
 @pytest.mark.parametrize(
@@ -326,21 +310,22 @@ def test_series_go_by_what_is_stated_whatever_was_inferred() -> None:
     ],
 )
 def test_what_is_stated_goes_before_what_was_inferred_of_the_same_two_only(known: Relation, stays: bool) -> None:
+    """The first row of the table says that 6, Trigun, is another version of 52093, Trigun Stampede."""
     alone = with_stated([])
-    assert STATES in alone
+    assert alone[0] == Relation(6, "Alternative version", 52093, 1.0)
     assert with_stated([known]) == [known] * stays + alone
 
 
 def test_stated_relations_go_with_a_table_of_relations_and_never_alone(tmp_path: Path) -> None:
-    of_titles = AnimeTable(Catalogue([TRIGUN, STAMPEDE]), Counter(), {})
-    table = in_series(of_titles)
-    assert all(one.relations is None for one in table.catalogue.values())
-    inferred = write_table(tmp_path, "csv", [*COLUMNS, "confidence"], [["6", "Sequel", "52093", "0.9"]])
-    table = in_series(of_titles, inferred, strict=True)
-    assert table.catalogue[6].relations == (Related(52093, "Alternative version", 1.0),)
-    assert (table.catalogue.series_of(52093), table.catalogue.story_of(52093)) == (52093, 6)
-    assert list(table.catalogue) == [6, 52093], "and no other title comes with them"
+    trigun = [Anime(anime_id=6, title="Trigun", year=1998), Anime(anime_id=52093, title="Trigun Stampede", year=2023)]
+    of_titles = AnimeTable(Catalogue(trigun), Counter(), {})
+    assert all(one.relations is None for one in in_series(of_titles).catalogue.values())
+    inferred = write_table(tmp_path, "csv", SURE, [["6", "Sequel", "52093", "0.9"]])
+    catalogue = in_series(of_titles, inferred, strict=True).catalogue
+    assert catalogue[6].relations == (Related(52093, "Alternative version", 1.0),)
+    assert (catalogue.series_of(52093), catalogue.story_of(52093)) == (52093, 6)
+    assert list(catalogue) == [6, 52093], "and no other title comes with them"
     by_a_site = write_table(tmp_path, "csv", COLUMNS, [["6", "Sequel", "52093"]], name="told")
-    table = in_series(of_titles, by_a_site, strict=True)
-    assert Related(52093, "Sequel") in (table.catalogue[6].relations or ())
-    assert table.catalogue.series == {6: (6, 52093)}
+    catalogue = in_series(of_titles, by_a_site, strict=True).catalogue
+    assert Related(52093, "Sequel") in (catalogue[6].relations or ())
+    assert catalogue.series == {6: (6, 52093)}

@@ -83,24 +83,30 @@ def test_a_run_that_is_stopped_after_its_model_was_written_says_so(
     assert store.open_artefact(tmp_path / "model")
 
 
-def test_a_second_ctrl_c_does_not_break_the_cleaning_up(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_ctrl_c_does_not_break_the_cleaning_up_and_what_was_ignored_stays_ignored(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     cleaned = []
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    handler = signal.getsignal(signal.SIGINT)
 
     def work() -> None:
+        signal.raise_signal(signal.SIGTERM)
         try:
             signal.raise_signal(signal.SIGINT)
         finally:
             signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGTERM)
             cleaned.append("all")
 
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(SystemExit) as ended, stop_on_signal(lambda: "Stopped."):
-        work()
+    try:
+        with pytest.raises(SystemExit) as ended, stop_on_signal(lambda: "Stopped."):
+            work()
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert ended.value.code == 130
     assert cleaned == ["all"]
     assert capsys.readouterr().err == "Stopped.\n"
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_a_signal_whose_exception_got_lost_stops_it_at_the_next_step() -> None:
@@ -114,15 +120,6 @@ def test_a_signal_whose_exception_got_lost_stops_it_at_the_next_step() -> None:
     with pytest.raises(SystemExit) as ended, stop_on_signal(lambda: "Stopped.") as stop:
         work(stop)
     assert ended.value.code == 143
-
-
-def test_a_signal_that_is_ignored_stays_ignored() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with stop_on_signal(lambda: "Stopped."):
-            signal.raise_signal(signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 # What it leaves beside its place
