@@ -18,7 +18,7 @@ factors.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, compress
 
 import numpy as np
@@ -63,7 +63,7 @@ def attributes_of(anime_ids: Int32s, catalogue: Catalogue, counted: Array, min_t
     Returns:
         A, `(n_items, n_attributes)` float64 CSR, columns in the order of the attributes' names.
     """
-    named = [set(_attributes(catalogue.anime(anime_id))) for anime_id in anime_ids.tolist()]
+    named = [{*_attributes(catalogue.anime(anime_id))} for anime_id in anime_ids.tolist()]
     counts = Counter(chain.from_iterable(compress(named, counted)))
     columns = {name: at for at, name in enumerate(sorted(name for name, n in counts.items() if n >= min_titles))}
     rows = [sorted(columns[name] for name in names if name in columns) for names in named]
@@ -74,15 +74,9 @@ def attributes_of(anime_ids: Int32s, catalogue: Catalogue, counted: Array, min_t
 
 def _attributes(anime: Anime) -> Iterator[str]:
     yield "any"
-    yield from (f"genre {name}" for name in anime.genres)
-    yield from (f"tag {name}" for name in anime.tags)
-    yield from (f"studio {name}" for name in anime.studios)
-    if anime.made_from:
-        yield f"made from {anime.made_from}"
-    if anime.type:
-        yield f"type {anime.type}"
-    if anime.year:
-        yield f"years {anime.year // YEARS}"
+    named: dict[str, Sequence[object]] = {"genre": anime.genres, "tag": anime.tags, "studio": anime.studios}
+    named |= {"made from": (anime.made_from,), "type": (anime.type,), "years": (anime.year and anime.year // YEARS,)}
+    yield from (f"{kind} {name}" for kind, names in named.items() for name in names if name)
 
 
 def siblings_of(series: Int64s) -> csr_array:

@@ -79,11 +79,6 @@ class ScoreMatrix:
         return len(self.item_indptr) - 1
 
     @property
-    def n_scored(self) -> int:
-        """Number of scored entries."""
-        return len(self.user_scores)
-
-    @property
     def raters(self) -> Int32s:
         """`(n_items,)` int32: number of users who scored each item."""
         return np.diff(self.item_indptr).astype(np.int32)

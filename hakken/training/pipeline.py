@@ -90,7 +90,7 @@ def fit(
             users=int(np.count_nonzero(has_score)),
             items=n_listed,
             entries=len(table),
-            scored=matrix.n_scored,
+            scored=len(matrix.user_scores),
             neighbours=len(arrays.sim_indices),
             preferences=len(weights["pref_indices"]),
         ),
