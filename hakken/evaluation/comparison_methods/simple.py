@@ -6,8 +6,7 @@ from hakken.evaluation.method import ComparisonMethod
 from hakken.evaluation.protocol import Split, TestUser
 from hakken.model import TEXTBOOK
 from hakken.model.arrays import Float64s, Int64s
-from hakken.training.baselines import als_baselines
-from hakken.training.matrix import ScoreMatrix
+from hakken.training.matrix import ScoreMatrix, als_baselines
 from hakken.training.similarities import all_similarities
 
 
