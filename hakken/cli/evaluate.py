@@ -25,7 +25,7 @@ METHODS = (
     "svd",
     "svdpp",
 )
-"""Names of all methods, in the order of `hakken.evaluation.comparison.makers`, which `--help` need not load."""
+"""Names of all methods, in the order of `hakken.evaluation.comparison.all_methods`, which `--help` need not load."""
 METHOD = click.Choice(METHODS)
 
 

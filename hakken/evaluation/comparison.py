@@ -1,25 +1,36 @@
 """Run all methods on all splits of one table."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from hakken.catalogue import Catalogue
-from hakken.evaluation.comparison_methods import COMPARISON_METHODS
-from hakken.evaluation.hakken_method import Hakken
-from hakken.evaluation.method import Method
+from hakken.evaluation import implicit_methods, simple_methods, surprise_methods
+from hakken.evaluation.hakken_method import hakken_method
+from hakken.evaluation.methods import Method
 from hakken.evaluation.outcomes import Outcome, evaluate_method
 from hakken.evaluation.protocol import split
-from hakken.evaluation.report import Evaluation
-from hakken.evaluation.result_table import tabulate
-from hakken.evaluation.series_keys import SeriesKeys, keys_of, read_keys, with_shows
+from hakken.evaluation.report import Evaluation, tabulate
+from hakken.evaluation.series_keys import series_keys
 from hakken.model import Parameters
 from hakken.training.progress import SILENT, Advance, Progress
-from hakken.training.tables import RatingTable, in_series, read_anime_table, read_ratings
+from hakken.training.tables import in_series, read_anime_table, read_ratings
 
-Makers = Mapping[str, Callable[[], Method]]
+COMPARISON_METHODS = (
+    simple_methods.popularity,
+    simple_methods.item_mean,
+    simple_methods.baseline,
+    simple_methods.original,
+    implicit_methods.item_knn,
+    implicit_methods.als,
+    implicit_methods.ease,
+    implicit_methods.ease_200,
+    surprise_methods.knn_baseline,
+    surprise_methods.svd,
+    surprise_methods.svdpp,
+)
+"""Methods that Hakken is compared with, in the order in which they are run and shown."""
 
 
 class Sources(NamedTuple):
@@ -36,9 +47,9 @@ class Sources(NamedTuple):
     keys: Path | None = None
 
 
-def makers(parameters: Parameters, catalogue: Catalogue) -> Makers:
-    """Return how each method is made, by name. The catalogue may be empty."""
-    return {Hakken.name: partial(Hakken, parameters, catalogue), **{one.name: one for one in COMPARISON_METHODS}}
+def all_methods(parameters: Parameters, catalogue: Catalogue) -> dict[str, Method]:
+    """All methods by name, Hakken first; its catalogue may be empty."""
+    return {one.name: one for one in (hakken_method(parameters, catalogue), *COMPARISON_METHODS)}
 
 
 def evaluate(
@@ -57,14 +68,18 @@ def evaluate(
     Raises:
         HakkenError: a table can't be read or split, or a method can't be fitted.
     """
-    keys, catalogue = None, read_catalogue(sources, progress)
-    if sources.anime:
-        keys = with_shows(read_keys(sources.keys) if sources.keys else keys_of(catalogue), catalogue)
+    catalogue = read_catalogue(sources, progress)
+    keys = series_keys(catalogue, sources.keys) if sources.anime else None
     table = read_ratings(sources.ratings, progress=progress)
-    made = makers(parameters, catalogue)
-    outcomes = compare(table, salts, {name: made[name] for name in names}, keys, progress)
+    made = all_methods(parameters, catalogue)
+    methods = {name: made[name] for name in names}
+    splits = [split(table, salt) for salt in salts]  # all of them first: a salt that cannot be used fails at once
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in names}
+    for one in splits:
+        reported = _SplitProgress(progress, one.salt) if len(splits) > 1 else progress
+        for name, method in methods.items():
+            outcomes[name].append(evaluate_method(method, one, keys, reported))
     with progress.stage("resampling"):
-        methods = {name: made[name]() for name in names}
         results = tabulate(outcomes, methods, n_resamples)
     return Evaluation(results, outcomes, methods, salts, f"`{sources.ratings.name}`", keys, n_resamples)
 
@@ -81,29 +96,12 @@ def read_catalogue(sources: Sources, progress: Progress) -> Catalogue:
         return in_series(read_anime_table(sources.anime, sources.titles), sources.relations).catalogue
 
 
-def compare(
-    table: RatingTable,
-    salts: Sequence[str],
-    made: Makers,
-    keys: SeriesKeys | None,
-    progress: Progress = SILENT,
-) -> Mapping[str, Sequence[Outcome]]:
-    """Evaluate methods on splits, one for each salt; each is freed before the next is made, because some are large."""
-    splits = [split(table, salt) for salt in salts]  # all of them first: a salt that cannot be used fails at once
-    outcomes: dict[str, list[Outcome]] = {name: [] for name in made}
-    for one in splits:
-        reported = _SplitProgress(progress, one.salt) if len(splits) > 1 else progress
-        for name, make in made.items():
-            outcomes[name].append(evaluate_method(make(), one, keys, reported))
-    return outcomes
-
-
-class _SplitProgress:
+class _SplitProgress(NamedTuple):
     """Adds the salt of a split to the names of its stages."""
 
-    def __init__(self, progress: Progress, salt: str) -> None:
-        self._progress, self._salt = progress, salt
+    progress: Progress
+    salt: str
 
     def stage(self, name: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Advance]:
         """Begin a stage."""
-        return self._progress.stage(f"{self._salt}: {name}", total, unit)
+        return self.progress.stage(f"{self.salt}: {name}", total, unit)

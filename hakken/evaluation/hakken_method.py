@@ -8,13 +8,13 @@ import msgspec
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
-from hakken.evaluation.method import Answer, Method
+from hakken.evaluation.methods import Answer, Ask, Method
 from hakken.evaluation.protocol import Split, TestUser
 from hakken.model import Model, Parameters, fold_in, predict, store
 from hakken.ratings import MAX_N, FranchiseRule, Planned, Preferences, Recommendation
 from hakken.recommend import rank, recommend
 from hakken.training import pipeline
-from hakken.training.progress import SILENT, Progress
+from hakken.training.progress import Progress
 
 RANKING = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True, planned=Planned.HIDE)
 """Preferences for measuring rankings: every title may be shown but those on the list, planned ones included."""
@@ -22,36 +22,33 @@ DEFAULT = Preferences(n=MAX_N)
 """Preferences for measuring discovery and series: the defaults, with a long list."""
 
 
-class Hakken(Method):
+def hakken_method(parameters: Parameters, catalogue: Catalogue) -> Method:
     """Hakken as it is served; the catalogue may be empty if only rankings and ratings are measured."""
 
-    name = "hakken"
-    title = "Hakken"
-    note = "trained by `hakken train`'s pipeline and asked through `recommend()`, as pages are"
-
-    def __init__(self, parameters: Parameters, catalogue: Catalogue) -> None:
-        self._parameters = parameters
-        self._catalogue = catalogue
-
-    def fit(self, split: Split, progress: Progress = SILENT) -> None:
-        """Train, write the artefact and open it."""
+    def fit(split: Split, progress: Progress) -> Ask:
         with tempfile.TemporaryDirectory() as scratch:
-            directory = Path(scratch)
-            fitted = pipeline.fit(split.training, self._parameters, self._catalogue, progress)
-            pipeline.save(fitted, self._catalogue, directory, progress)
+            fitted = pipeline.fit(split.training, parameters, catalogue, progress)
+            pipeline.save(fitted, catalogue, Path(scratch), progress)
             # Memory-mapped arrays stay readable after their files are deleted.
-            self._bundle = ModelBundle.read(store.open_artefact(directory))
+            bundle = ModelBundle.read(store.open_artefact(Path(scratch)))
 
-    def answer(self, user: TestUser) -> Answer:
-        """Recommend twice, all titles allowed and by default, and predict as `hakken predict` does."""
-        model = self._bundle.model
-        default = recommend(user.given, self._bundle, DEFAULT)
-        return Answer(
-            ranking=_ids(recommend(user.given, self._bundle, RANKING).recommendations),
-            default_list=_ids(default.recommendations),
-            r_hat=predict(model, fold_in(model, user.given)),
-            continues=_ids(default.continues),
-        )
+        def ask(user: TestUser) -> Answer:
+            default = recommend(user.given, bundle, DEFAULT)
+            return Answer(
+                ranking=_ids(recommend(user.given, bundle, RANKING).recommendations),
+                default_list=_ids(default.recommendations),
+                r_hat=predict(bundle.model, fold_in(bundle.model, user.given)),
+                continues=_ids(default.continues),
+            )
+
+        return ask
+
+    note = "trained by `hakken train`'s pipeline and asked through `recommend()`, as pages are"
+    return Method("hakken", "Hakken", note, fit)
+
+
+def _ids(shown: Iterable[Recommendation]) -> list[int]:
+    return [one.anime_id for one in shown]
 
 
 def unsaved(fitted: pipeline.Fitted, catalogue: Catalogue, parameters: Parameters | None = None) -> ModelBundle:
@@ -64,7 +61,3 @@ def ranked_ids(user: TestUser, bundle: ModelBundle, preferences: Preferences) ->
     """Anime ids that a user is shown, best first."""
     ids: list[int] = bundle.model.arrays.anime_ids[rank(user.given, bundle, preferences).best.rows].tolist()
     return ids
-
-
-def _ids(shown: Iterable[Recommendation]) -> list[int]:
-    return [one.anime_id for one in shown]

@@ -22,9 +22,9 @@ from hakken.catalogue import Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import metrics
 from hakken.evaluation.hakken_method import RANKING, ranked_ids, unsaved
-from hakken.evaluation.method import Answer
+from hakken.evaluation.methods import Answer
 from hakken.evaluation.protocol import Split, of_users, split
-from hakken.evaluation.series_keys import keys_of
+from hakken.evaluation.series_keys import series_keys
 from hakken.model import Parameters, fold_in, predict, preference
 from hakken.model.arrays import Float64s
 from hakken.model.prediction import IMPLICIT_RANGE
@@ -173,7 +173,7 @@ class _Fold:
     def __init__(self, divided: Split, catalogue: Catalogue, start: Parameters) -> None:
         self._split = divided
         self._catalogue = catalogue
-        self._keys = keys_of(catalogue)
+        self._keys = series_keys(catalogue)
         self._fitted: Fitted = fit(divided.training, start, catalogue)
 
     def measure(self, parameters: Parameters) -> tuple[float, float]:

@@ -11,7 +11,7 @@ import ir_measures
 import numpy as np
 from ir_measures import R, nDCG
 
-from hakken.evaluation.method import Answer
+from hakken.evaluation.methods import Answer
 from hakken.evaluation.protocol import TestUser
 from hakken.evaluation.series_keys import SeriesKeys
 from hakken.model.arrays import Array, Float64s

@@ -1,4 +1,4 @@
-"""Write an evaluation: a table, plots, and the page that explains them, such as `docs/evaluation.md`."""
+"""Summarise an evaluation: a table, plots, and the page that explains them, such as `docs/evaluation.md`."""
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from hakken.evaluation import plots
-from hakken.evaluation.method import Method
-from hakken.evaluation.metrics import MEASURES, Measure
+from hakken.evaluation.methods import Method
+from hakken.evaluation.metrics import MEASURES, Measure, Sums
 from hakken.evaluation.outcomes import Outcome
 from hakken.evaluation.series_keys import SeriesKeys
+from hakken.model.arrays import Float64s, Int64s
 from hakken.training.parameters import write_whole
 from hakken.training.pipeline import training_date
 
@@ -26,6 +27,7 @@ MARK = "†"
 """Marks a method that was also trained on the given lists of the test users."""
 Row = Mapping[Any, Any]
 """A row of the table, by column."""
+CONFIDENCE, SEED, DIGITS = 0.95, 0, 6
 LIBRARIES = ("numpy", "scipy", "implicit", "scikit-surprise", "ir-measures")
 
 
@@ -34,7 +36,7 @@ class Evaluation:
     """An evaluation and its results.
 
     Attributes:
-        table: one row for each method, see `result_table.tabulate`.
+        table: one row for each method, see `tabulate`.
         outcomes: name of a method → its outcomes, one for each salt.
         methods: name of a method → the method; it need not be fitted.
         salts: salts that the table was split by.
@@ -50,6 +52,66 @@ class Evaluation:
     source: str
     keys: SeriesKeys | None
     n_resamples: int
+
+
+def tabulate(
+    outcomes: Mapping[str, Sequence[Outcome]], methods: Mapping[str, Method], n_resamples: int
+) -> pd.DataFrame:
+    """One row for each method.
+
+    Returns:
+        Columns: `method`, `title`; `folds_in`, whether it can answer for someone who was not in training; for each of
+        `MEASURES` its value, and with `_low` and `_high` the ends of its interval, empty where it was not measured;
+        `items`, different titles in all top tens; `people`, test users, both means over salts; `fit_seconds` and
+        `answer_ms`, milliseconds a user.
+    """
+    rows = []
+    for name, each in outcomes.items():
+        row: dict[str, object] = {"method": name, "title": methods[name].title, "folds_in": methods[name].folds_in}
+        for measure in MEASURES:
+            ends = (measure.name, f"{measure.name}_low", f"{measure.name}_high")
+            row |= zip(ends, figure_of(measure, each, n_resamples), strict=True)
+        row["items"] = np.mean([outcome.items for outcome in each])
+        row["people"] = np.mean([len(outcome.people) for outcome in each])
+        row["fit_seconds"] = np.mean([outcome.fit_seconds for outcome in each])
+        row["answer_ms"] = 1000 * np.mean([outcome.answer_seconds for outcome in each])
+        rows.append(row)
+    return pd.DataFrame(rows).round(DIGITS)  # so that a file holds the values exactly
+
+
+def figure_of(measure: Measure, outcomes: Sequence[Outcome], n_resamples: int) -> tuple[float, float, float]:
+    """Mean of a metric over the salts, with the ends of the percentile interval of a bootstrap over people.
+
+    Someone who is a test user under several salts is resampled with all of their lists, which are not independent. 0
+    resamples leave the interval out; NaN stands for what was not measured.
+    """
+    sums = [outcome.sums[measure.name] for outcome in outcomes if measure.name in outcome.sums]
+    if len(sums) < len(outcomes):
+        return np.nan, np.nan, np.nan
+    total, weight = _by_person([outcome.people for outcome in outcomes], sums)
+
+    def mean_of(people: Int64s) -> float:
+        return float(np.mean(measure.of(total[people].sum(axis=0), weight[people].sum(axis=0))))
+
+    n_people = len(total)
+    value = mean_of(np.arange(n_people))
+    if not n_resamples or n_people < 2 or np.isnan(value):  # noqa: PLR2004  # one person cannot be resampled
+        return value, np.nan, np.nan
+    rng = np.random.default_rng(SEED)
+    drawn = np.array([mean_of(rng.integers(n_people, size=n_people)) for _ in range(n_resamples)])
+    # With few people, resamples may hold only people who are left out.
+    low, high = np.quantile(drawn[~np.isnan(drawn)], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return value, float(low), float(high)
+
+
+def _by_person(people: Sequence[Sequence[str]], sums: Sequence[Sums]) -> tuple[Float64s, Float64s]:
+    """`(n_people, n_salts)` totals and weights; 0 where someone is not a test user of a salt."""
+    rows_of = {name: n for n, name in enumerate(dict.fromkeys(name for names in people for name in names))}
+    total, weight = np.zeros((len(rows_of), len(sums))), np.zeros((len(rows_of), len(sums)))
+    for salt, (names, one) in enumerate(zip(people, sums, strict=True)):
+        rows = [rows_of[name] for name in names]
+        total[rows, salt], weight[rows, salt] = one
+    return total, weight
 
 
 def write(evaluation: Evaluation, directory: Path) -> list[Path]:

@@ -11,7 +11,6 @@ import pandas as pd
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import TableError
 
-COLUMNS = ["anime_id", "key"]
 ALONE = "anime {}"
 """Key of an anime without a key in the table."""
 MIN_EPISODES = 6
@@ -38,24 +37,24 @@ class SeriesKeys(NamedTuple):
         return self.of_anime.get(anime_id) or ALONE.format(anime_id)
 
 
-def read_keys(path: Path) -> SeriesKeys:
-    """Read a table of keys, a CSV file with the columns `anime_id` and `key`.
+def series_keys(catalogue: Catalogue, path: Path | None = None) -> SeriesKeys:
+    """Keys of a table, a CSV file with the columns `anime_id` and `key`, with the shows of a catalogue.
+
+    Without a table they are the catalogue's own series: Hakken is then measured by its own series.
 
     Raises:
-        TableError: it can't be read, or lacks a column.
+        TableError: the table can't be read, or lacks a column.
     """
+    if path is None:
+        of_anime = {anime_id: ALONE.format(catalogue.series_of(anime_id)) for anime_id in catalogue}
+        source = "the catalogue's own series, which the default list also uses"
+        return with_shows(SeriesKeys(of_anime, source), catalogue)
     try:
-        rows = pd.read_csv(path, dtype={"key": str}, usecols=COLUMNS, keep_default_na=False)
+        rows = pd.read_csv(path, dtype={"key": str}, usecols=["anime_id", "key"], keep_default_na=False)
         of_anime = dict(zip(rows["anime_id"].astype(int).tolist(), rows["key"].tolist(), strict=True))
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise TableError(f"The keys in {path} can't be read: {error}.") from error
-    return SeriesKeys(of_anime, f"the keys of {path.name}")
-
-
-def keys_of(catalogue: Catalogue) -> SeriesKeys:
-    """Use a catalogue's own series as keys: Hakken is then measured by its own series."""
-    of_anime = {anime_id: ALONE.format(catalogue.series_of(anime_id)) for anime_id in catalogue}
-    return SeriesKeys(of_anime, "the catalogue's own series, which the default list also uses")
+    return with_shows(SeriesKeys(of_anime, f"the keys of {path.name}"), catalogue)
 
 
 def with_shows(keys: SeriesKeys, catalogue: Catalogue) -> SeriesKeys:
@@ -63,13 +62,13 @@ def with_shows(keys: SeriesKeys, catalogue: Catalogue) -> SeriesKeys:
 
     Films are left out, because dates do not tell whether a film continues a story; so are shows without a year.
     """
+
+    def began(anime: Anime) -> tuple[str, int]:
+        """Date of the first episode, or first month of its season; both sort as text."""
+        return anime.start_date or f"{anime.year}-{anime.first_month or MID_YEAR:02}", anime.anime_id
+
     shows = defaultdict(list)
-    for one in sorted(catalogue.values(), key=lambda one: (_began(one), one.anime_id)):
+    for one in sorted(catalogue.values(), key=began):
         if one.year and (one.type == "TV" or (one.type == "ONA" and (one.episodes or 0) >= MIN_EPISODES)):
             shows[keys.key(one.anime_id)].append(one.anime_id)
     return keys._replace(shows=shows)
-
-
-def _began(anime: Anime) -> str:
-    """Date of the first episode, or first month of its season; both sort as text."""
-    return anime.start_date or f"{anime.year}-{anime.first_month or MID_YEAR:02}"

@@ -85,9 +85,9 @@ def next_parts(
     seen: Collection[int],
     dropped: Collection[int],
     keys: Mapping[int, str],
-    began: Mapping[int, tuple[int, int]],
+    began: Mapping[int, tuple[int, ...]],
 ) -> set[int]:
-    """`began` is of shows only: year and month."""
+    """`began` is of shows only: year, month and day."""
     found = set()
     for a in hidden:
         if a not in began or keys[a] in [keys[b] for b in dropped]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hakken.catalogue import Catalogue
 from hakken.cli.evaluate import METHODS
 from hakken.evaluation import comparison, plots, report
-from hakken.evaluation.comparison import makers
+from hakken.evaluation.comparison import all_methods
 from hakken.evaluation.metrics import MEASURES
 from hakken.evaluation.report import Evaluation, markdown
 from hakken.model import Parameters
@@ -252,8 +252,7 @@ def test_the_committed_page_holds_the_committed_table() -> None:
     assert markdown(table) in page
     assert table["method"].tolist() == list(METHODS)
     assert table["discovery"].notna().all()
-    made = makers(Parameters(), Catalogue([]))
-    for name, make in made.items():
-        assert f"- **{make().title}**" in page, name
-        assert make().note in page, name
+    for method in all_methods(Parameters(), Catalogue([])).values():
+        assert f"- **{method.title}**" in page, method.name
+        assert method.note in page, method.name
     assert sorted(path.name for path in (DOCS / "evaluation").iterdir()) == sorted(["table.csv", *PLOTS])

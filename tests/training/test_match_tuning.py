@@ -11,7 +11,7 @@ import pytest
 from hakken.catalogue import Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import match_tuning
-from hakken.evaluation.hakken_method import Hakken, unsaved
+from hakken.evaluation.hakken_method import hakken_method, unsaved
 from hakken.evaluation.match_tuning import (
     IMPLICIT,
     MATCH,
@@ -77,9 +77,8 @@ def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: Tun
     found = []
     for salt in SALTS:
         divided = split(table, salt)
-        method = Hakken(parameters_of(row), small_catalogue())
-        method.fit(divided)
-        values = [ndcg(method.answer(user).ranking, set(user.liked)) for user in divided.users if user.liked]
+        ask = hakken_method(parameters_of(row), small_catalogue()).fit(divided, SILENT)
+        values = [ndcg(ask(user).ranking, set(user.liked)) for user in divided.users if user.liked]
         found.append(np.mean(values))
     assert row["liked"] == pytest.approx(np.mean(found), abs=1e-9)
     assert row["value"] == pytest.approx((row["liked"] + row["discovery_liked"]) / 2)
