@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from hakken.catalogue import Catalogue
 from hakken.evaluation import implicit_methods, simple_methods, surprise_methods
-from hakken.evaluation.hakken_method import hakken_method
-from hakken.evaluation.methods import Method
+from hakken.evaluation.methods import Method, hakken_method
 from hakken.evaluation.outcomes import Outcome, evaluate_method
 from hakken.evaluation.protocol import split
 from hakken.evaluation.report import Evaluation, tabulate
@@ -55,8 +54,8 @@ def all_methods(parameters: Parameters, catalogue: Catalogue) -> dict[str, Metho
 def evaluate(
     sources: Sources,
     salts: Sequence[str],
-    names: Sequence[str],
     parameters: Parameters,
+    names: Sequence[str],
     *,
     n_resamples: int = 1000,
     progress: Progress = SILENT,

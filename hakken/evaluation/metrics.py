@@ -114,9 +114,6 @@ def _per_user(measure: ir_measures.Measure, shown: Sequence[Items], relevant: Se
     return values
 
 
-# Metrics of one user: total and weight
-
-
 def lift(ranking: Sequence[int], user: TestUser) -> tuple[float, float]:
     """Scored hits among the first 10: difference to the mean of the user's given scores, score points."""
     own_mean = float(np.mean([rating.score for rating in user.given.scored]))
@@ -167,25 +164,22 @@ def next_found(continues: Sequence[int], user: TestUser, keys: SeriesKeys) -> tu
     return len(wanted.intersection(continues)), len(wanted)
 
 
-# Series that a user is shown
-
-
 def discoveries(answer: Answer, user: TestUser, keys: SeriesKeys) -> list[str]:
     """The first ten different series that a user is shown.
 
     The default list is measured as it is. If a method has none, series that the user has an entry of are removed from
     its ranking, which is the best that could be done for it.
     """
-    shown: Iterable[str] = map(keys.key, answer.ranking if answer.default_list is None else answer.default_list)
-    if answer.default_list is None:
-        begun = begun_by(user, keys)
-        shown = (key for key in shown if key not in begun)
-    found: dict[str, None] = {}
-    for key in shown:
-        found[key] = None
-        if len(found) == TOP:
-            break
-    return list(found)
+    shown, begun = answer.default_list, set[str]()
+    if shown is None:
+        shown, begun = answer.ranking, begun_by(user, keys)
+    found: list[str] = []
+    for key in map(keys.key, shown):
+        if key not in begun and key not in found:
+            found.append(key)
+            if len(found) == TOP:
+                break
+    return found
 
 
 def new_series(anime_ids: Iterable[int], user: TestUser, keys: SeriesKeys) -> set[str]:

@@ -1,23 +1,21 @@
 """Summarise an evaluation: a table, plots, and the page that explains them, such as `docs/evaluation.md`."""
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from string import Template
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from hakken.evaluation import plots
 from hakken.evaluation.methods import Method
-from hakken.evaluation.metrics import MEASURES, Measure, Sums
+from hakken.evaluation.metrics import MEASURES, Measure
 from hakken.evaluation.outcomes import Outcome
 from hakken.evaluation.series_keys import SeriesKeys
-from hakken.model.arrays import Float64s, Int64s
+from hakken.model.arrays import Int64s
 from hakken.training.parameters import write_whole
 from hakken.training.pipeline import training_date
 
@@ -25,8 +23,6 @@ PAGE, FOLDER, TABLE = "evaluation.md", "evaluation", "table.csv"
 TEMPLATE = Path(__file__).parent / "page.md"
 MARK = "†"
 """Marks a method that was also trained on the given lists of the test users."""
-Row = Mapping[Any, Any]
-"""A row of the table, by column."""
 CONFIDENCE, SEED, DIGITS = 0.95, 0, 6
 LIBRARIES = ("numpy", "scipy", "implicit", "scikit-surprise", "ir-measures")
 
@@ -71,10 +67,8 @@ def tabulate(
         for measure in MEASURES:
             ends = (measure.name, f"{measure.name}_low", f"{measure.name}_high")
             row |= zip(ends, figure_of(measure, each, n_resamples), strict=True)
-        row["items"] = np.mean([outcome.items for outcome in each])
-        row["people"] = np.mean([len(outcome.people) for outcome in each])
-        row["fit_seconds"] = np.mean([outcome.fit_seconds for outcome in each])
-        row["answer_ms"] = 1000 * np.mean([outcome.answer_seconds for outcome in each])
+        figures = [(one.items, len(one.people), one.fit_seconds, 1000 * one.answer_seconds) for one in each]
+        row |= zip(("items", "people", "fit_seconds", "answer_ms"), np.mean(figures, axis=0), strict=True)
         rows.append(row)
     return pd.DataFrame(rows).round(DIGITS)  # so that a file holds the values exactly
 
@@ -85,10 +79,15 @@ def figure_of(measure: Measure, outcomes: Sequence[Outcome], n_resamples: int) -
     Someone who is a test user under several salts is resampled with all of their lists, which are not independent. 0
     resamples leave the interval out; NaN stands for what was not measured.
     """
-    sums = [outcome.sums[measure.name] for outcome in outcomes if measure.name in outcome.sums]
-    if len(sums) < len(outcomes):
+    if any(measure.name not in outcome.sums for outcome in outcomes):
         return np.nan, np.nan, np.nan
-    total, weight = _by_person([outcome.people for outcome in outcomes], sums)
+    # `(n_people, n_salts)`; 0 where someone is not a test user of a salt.
+    total, weight = (
+        pd.concat([pd.Series(one.sums[measure.name][part], one.people) for one in outcomes], axis=1)
+        .fillna(0)
+        .to_numpy()
+        for part in (0, 1)
+    )
 
     def mean_of(people: Int64s) -> float:
         return float(np.mean(measure.of(total[people].sum(axis=0), weight[people].sum(axis=0))))
@@ -102,16 +101,6 @@ def figure_of(measure: Measure, outcomes: Sequence[Outcome], n_resamples: int) -
     # With few people, resamples may hold only people who are left out.
     low, high = np.quantile(drawn[~np.isnan(drawn)], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return value, float(low), float(high)
-
-
-def _by_person(people: Sequence[Sequence[str]], sums: Sequence[Sums]) -> tuple[Float64s, Float64s]:
-    """`(n_people, n_salts)` totals and weights; 0 where someone is not a test user of a salt."""
-    rows_of = {name: n for n, name in enumerate(dict.fromkeys(name for names in people for name in names))}
-    total, weight = np.zeros((len(rows_of), len(sums))), np.zeros((len(rows_of), len(sums)))
-    for salt, (names, one) in enumerate(zip(people, sums, strict=True)):
-        rows = [rows_of[name] for name in names]
-        total[rows, salt], weight[rows, salt] = one
-    return total, weight
 
 
 def write(evaluation: Evaluation, directory: Path) -> list[Path]:
@@ -155,30 +144,25 @@ def markdown(table: pd.DataFrame) -> str:
 
     The table may have been read from a `table.csv`.
     """
-    columns: list[tuple[str, Callable[[Row], str]]] = [("method", _name)]
-    for measure in MEASURES:
-        if table[measure.name].notna().any():
-            columns.append((measure.title, partial(_figure, measure)))
-        if measure.name == "recall":
-            columns.append(("items shown", lambda row: f"{row['items']:,.0f}"))
-    columns.append(("fit, s", lambda row: f"{row['fit_seconds']:,.1f}"))
-    columns.append(("a user, ms", lambda row: f"{row['answer_ms']:,.1f}"))
-    cells = [[title for title, _ in columns]]
-    cells += [[text_of(row) for _, text_of in columns] for row in table.to_dict("records")]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    lines = [cells[0], rule, *cells[1:]]
+    measured = [measure for measure in MEASURES if table[measure.name].notna().any()]
+    rows = []
+    for row in table.to_dict("records"):
+        cells = {"method": str(row["title"]) if row["folds_in"] else f"{row['title']} {MARK}"}
+        for measure in measured:
+            cells[measure.title] = _figure(measure, *(float(row[measure.name + end]) for end in ("", "_low", "_high")))
+            if measure.name == "recall":
+                cells["items shown"] = f"{row['items']:,.0f}"
+        cells |= {"fit, s": f"{row['fit_seconds']:,.1f}", "a user, ms": f"{row['answer_ms']:,.1f}"}
+        rows.append(cells)
+    lines = [list(rows[0]), *(list(cells.values()) for cells in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
     padded = [[name.ljust(widths[0]), *map(str.rjust, rest, widths[1:])] for name, *rest in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in padded)
 
 
-def _name(row: Row) -> str:
-    return str(row["title"]) if row["folds_in"] else f"{row['title']} {MARK}"
-
-
-def _figure(measure: Measure, row: Row) -> str:
+def _figure(measure: Measure, value: float, low: float, high: float) -> str:
     """A value and half the width of its interval, such as "0.579 ±0.013"."""
-    value, low, high = (float(row[measure.name + end]) for end in ("", "_low", "_high"))
     if np.isnan(value):
         return "–"  # noqa: RUF001  # a dash, for a table
     text = f"{value:{'+' if measure.signed else ''}.{measure.digits}f}"

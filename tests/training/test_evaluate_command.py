@@ -49,8 +49,8 @@ def evaluation(small_ratings_csv: Path, anime_csv: Path, keys_csv: Path) -> Eval
     return comparison.evaluate(
         comparison.Sources(small_ratings_csv, anime_csv, keys=keys_csv),
         ["hakken", "s1"],
-        ["hakken", "popularity", "svd"],
         Parameters(min_raters=1),
+        ["hakken", "popularity", "svd"],
         n_resamples=50,
     )
 

@@ -18,9 +18,8 @@ from hakken.cli.evaluate import METHODS
 from hakken.errors import TableError
 from hakken.evaluation import implicit_methods, protocol, surprise_methods
 from hakken.evaluation.comparison import all_methods
-from hakken.evaluation.hakken_method import DEFAULT, RANKING, hakken_method
 from hakken.evaluation.implicit_methods import REGULARISATION, als, cut, ease_scores, ease_weights, item_knn
-from hakken.evaluation.methods import Ask, Method
+from hakken.evaluation.methods import DEFAULT, RANKING, Ask, Method, hakken_method
 from hakken.evaluation.protocol import Split, split
 from hakken.evaluation.simple_methods import baseline, item_mean, original, popularity
 from hakken.evaluation.surprise_methods import trainset_of

@@ -11,7 +11,6 @@ import pytest
 from hakken.catalogue import Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import match_tuning
-from hakken.evaluation.hakken_method import hakken_method, unsaved
 from hakken.evaluation.match_tuning import (
     IMPLICIT,
     MATCH,
@@ -20,6 +19,7 @@ from hakken.evaluation.match_tuning import (
     WEIGHTS,
     tune_match,
 )
+from hakken.evaluation.methods import hakken_method, unsaved
 from hakken.evaluation.protocol import split
 from hakken.model import Parameters, fold_in, predict
 from hakken.model.arrays import Float64s
