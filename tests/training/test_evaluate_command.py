@@ -133,6 +133,7 @@ def test_without_keys_the_catalogues_own_series_judge(small_ratings_csv: Path, a
         (("--keys", __file__), 2, "--keys and --hide-years go with --anime"),
         (("--params", __file__), 1, "can't be used"),
         (("--ratings", __file__), 1, "test_evaluate_command.py"),
+        (("--report", f"{__file__}/x"), 2, "Nothing can be written to"),
     ],
 )
 def test_what_cant_be_done_is_said_in_a_sentence(
@@ -142,11 +143,7 @@ def test_what_cant_be_done_is_said_in_a_sentence(
 
 
 def test_a_report_that_cant_be_written_is_said_in_a_sentence(small_ratings_csv: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    said = evaluate("--ratings", small_ratings_csv, "--report", tmp_path / "file" / "x", status=2).output
-    assert "Nothing can be written to" in said
-    (tmp_path / "evaluation").mkdir()
-    (tmp_path / "evaluation" / "table.csv").mkdir()
+    (tmp_path / "evaluation" / "table.csv").mkdir(parents=True)
     said = evaluate("--ratings", small_ratings_csv, *QUICK, "--quiet", "--report", tmp_path, status=1).output
     assert re.search(r"Error: .*table\.csv can't be written", said)
 
@@ -166,8 +163,7 @@ def test_titles_of_hidden_years_are_found_by_their_attributes_only(small_ratings
     ]
     (tmp_path / "ratings.csv").write_text("\n".join(["user_id,anime_id,rating", *rows]))
     tables = [one for name in ("ratings", "anime", "titles") for one in (f"--{name}", tmp_path / f"{name}.csv")]
-    said = evaluate(*tables, "--hide-years", "2020", "--quiet").output
-    assert said == ""
+    assert evaluate(*tables, "--hide-years", "2020", "--quiet").output == ""
     head, *lines = evaluate(*tables, "--hide-years", "2020-2021").stdout.splitlines()
     assert head.split() == ["method", "NDCG@10", "liked", "NDCG@10", "people"]
     found = {" ".join(line.split()[:-3]): [float(figure) for figure in line.split()[-3:]] for line in lines}
