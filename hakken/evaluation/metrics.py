@@ -18,7 +18,6 @@ from hakken.model.arrays import Array, Float64s
 from hakken.ratings import MAX_SCORE, MIN_SCORE, Status
 
 TOP, RECALLED = 10, 20
-NDCG_TOP, RECALL = nDCG @ TOP, R @ RECALLED
 
 
 class Sums(NamedTuple):
@@ -80,7 +79,6 @@ MEASURES = (
 )
 """All metrics; which of them a method has depends on what it answers, and on whether there are keys."""
 
-
 Items = Sequence[int] | Sequence[str]
 
 
@@ -93,25 +91,23 @@ def ndcg(shown: Sequence[Items], relevant: Sequence[Iterable[object]]) -> Sums:
         shown: for each user the ranking, best first, without duplicates; only the first ten count.
         relevant: for each user the relevant items; users without any are left out.
     """
-    values = _per_user(NDCG_TOP, shown, relevant)
-    return Sums(np.nan_to_num(values), (~np.isnan(values)).astype(np.float64))
+    return _per_user(nDCG @ TOP, shown, relevant)
 
 
 def recall(shown: Sequence[Items], relevant: Sequence[Collection[object]]) -> Sums:
     """Hits among the first 20, as a share of the most that 20 ranks can hold: the protocol's Recall@20."""
-    values = _per_user(RECALL, shown, relevant)
+    of_all, weight = _per_user(R @ RECALLED, shown, relevant)
     sizes = np.array([len(one) for one in relevant], dtype=np.float64)
-    return Sums(np.nan_to_num(values) * sizes / sizes.clip(1, RECALLED), (~np.isnan(values)).astype(np.float64))
+    return Sums(of_all * sizes / sizes.clip(1, RECALLED), weight)
 
 
-def _per_user(measure: ir_measures.Measure, shown: Sequence[Items], relevant: Sequence[Iterable[object]]) -> Float64s:
-    """`(n_users,)` float64; NaN for users without relevant items."""
-    values = np.full(len(shown), np.nan)
+def _per_user(measure: ir_measures.Measure, shown: Sequence[Items], relevant: Sequence[Iterable[object]]) -> Sums:
+    values, weight = np.zeros(len(shown)), np.array([bool(one) for one in relevant], dtype=np.float64)
     gains = {str(n): dict.fromkeys(map(str, one), 1) for n, one in enumerate(relevant) if one}
     ranked = {str(n): {str(what): -float(rank) for rank, what in enumerate(one)} for n, one in enumerate(shown)}
     for found in ir_measures.iter_calc([measure], gains, ranked) if gains else ():
         values[int(found.query_id)] = found.value
-    return values
+    return Sums(values, weight)
 
 
 def lift(ranking: Sequence[int], user: TestUser) -> tuple[float, float]:

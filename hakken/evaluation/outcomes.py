@@ -1,6 +1,7 @@
 """Run one method on one split, and measure its answers."""
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 
@@ -62,10 +63,9 @@ def evaluate_method(
             answers.append(answer._replace(ranking=answer.ranking[:RECALLED]))
             advance(1)
     asked = time.perf_counter()
-    entries = np.bincount(split.training.items, minlength=split.n_items).tolist()
-    of_anime = dict(zip(split.training.anime_ids.tolist(), entries, strict=True))
+    entries = Counter(split.training.anime_ids[split.training.items].tolist())
     held_out = [
-        (of_anime.get(anime_id, 0), anime_id in answer.ranking)
+        (entries[anime_id], anime_id in answer.ranking)
         for answer, user in zip(answers, split.users, strict=True)
         for anime_id in user.held_out
     ]
