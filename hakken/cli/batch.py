@@ -46,11 +46,9 @@ class PairsLine(Line):
 _readable = click.Path(exists=True, dir_okay=False, allow_dash=True)
 _writable = click.Path(dir_okay=False, allow_dash=True)
 _batch_options = together(
-    [
-        click.option("--model", required=True, help="Directory of the model, or the word `embedded`."),
-        click.option("--input", "source", type=_readable, required=True, help="JSON Lines to read, or -."),
-        click.option("--output", type=_writable, required=True, help="JSON Lines to write, or -."),
-    ]
+    click.option("--model", required=True, help="Directory of the model, or the word `embedded`."),
+    click.option("--input", "source", type=_readable, required=True, help="JSON Lines to read, or -."),
+    click.option("--output", type=_writable, required=True, help="JSON Lines to write, or -."),
 )
 
 

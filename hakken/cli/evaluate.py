@@ -78,7 +78,7 @@ def evaluate(
         check_writable(report, "--report")
 
     # Loading libraries takes seconds, which other commands should not wait for.
-    from hakken.evaluation import comparison, hidden_years  # noqa: PLC0415  # loads the compiler: a second
+    from hakken.evaluation import comparison  # noqa: PLC0415  # loads the compiler: a second
     from hakken.evaluation import report as reporting  # noqa: PLC0415  # loads the compiler: a second
     from hakken.training.parameters import read_parameters  # noqa: PLC0415  # loads the compiler: a second
 
@@ -89,7 +89,7 @@ def evaluate(
         asked = comparison.Sources(**tables, keys=keys), list(dict.fromkeys(salts)), parameters
         with show_progress(stop, quiet=quiet) as progress:
             if hide_years:
-                said = hidden_years.hide_years(*asked, hide_years, progress).to_string(index=False)
+                said = comparison.hide_years(*asked, hide_years, progress).to_string(index=False)
             else:
                 found = comparison.evaluate(*asked, names, n_resamples=resamples, progress=progress)
                 said = reporting.markdown(found.table)

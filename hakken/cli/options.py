@@ -1,6 +1,6 @@
 """Options that commands share; those that recommend have one for each field of `Preferences`."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from functools import reduce
 from pathlib import Path
@@ -19,21 +19,18 @@ quiet_option = click.option("--quiet", is_flag=True, help="Print errors only.")
 RANGES: Mapping[type, type[click.IntRange | click.FloatRange]] = {int: click.IntRange, float: click.FloatRange}
 
 
-def together(options: Iterable[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """One decorator for several options, which `--help` shows in this order."""
-    last_first = [*options][::-1]
-    return lambda command: reduce(lambda made, option: option(made), last_first, command)
+    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
 
 
 def table_options(ratings: str, anime: str) -> Callable[[Command], Command]:
     """The options of tables, with the help of two of them."""
     return together(
-        [
-            click.option("--ratings", type=TABLE, required=True, help=ratings),
-            click.option("--anime", type=TABLE, help=anime),
-            click.option("--titles", type=TABLE, help="Table of further names and facts; requires --anime."),
-            click.option("--relations", type=TABLE, help="Table of related anime; requires --anime."),
-        ]
+        click.option("--ratings", type=TABLE, required=True, help=ratings),
+        click.option("--anime", type=TABLE, help=anime),
+        click.option("--titles", type=TABLE, help="Table of further names and facts; requires --anime."),
+        click.option("--relations", type=TABLE, help="Table of related anime; requires --anime."),
     )
 
 
@@ -62,7 +59,7 @@ def _options() -> Iterator[Callable[[Command], Command]]:
         yield click.option(name, field, flag_value=value.value, help=f"The same as --{field} {value}.")
 
 
-preference_options = together(_options())
+preference_options = together(*_options())
 """Options named as the fields of `Preferences`."""
 
 

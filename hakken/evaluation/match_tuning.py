@@ -23,8 +23,8 @@ from hakken.catalogue import Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import metrics
 from hakken.evaluation.methods import RANKING, Answer, ranked_ids, unsaved
+from hakken.evaluation.metrics import SeriesKeys, series_keys
 from hakken.evaluation.protocol import Split, of_users, split
-from hakken.evaluation.series_keys import SeriesKeys, series_keys
 from hakken.model import Parameters, fold_in, predict, preference
 from hakken.model.arrays import Float64s
 from hakken.model.prediction import IMPLICIT_RANGE

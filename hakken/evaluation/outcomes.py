@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from hakken.evaluation import metrics
 from hakken.evaluation.methods import Answer, Method
-from hakken.evaluation.metrics import RECALLED, TOP, Sums
+from hakken.evaluation.metrics import RECALLED, TOP, SeriesKeys, Sums
 from hakken.evaluation.protocol import Split
-from hakken.evaluation.series_keys import SeriesKeys
 from hakken.model.arrays import Int64s
 from hakken.training.progress import SILENT, Progress
 

@@ -12,9 +12,8 @@ import pandas as pd
 
 from hakken.evaluation import plots
 from hakken.evaluation.methods import Method
-from hakken.evaluation.metrics import MEASURES, Measure
+from hakken.evaluation.metrics import MEASURES, Measure, SeriesKeys
 from hakken.evaluation.outcomes import Outcome
-from hakken.evaluation.series_keys import SeriesKeys
 from hakken.model.arrays import Int64s
 from hakken.training.parameters import write_whole
 from hakken.training.pipeline import training_date

@@ -6,7 +6,7 @@ one user at a time; they equal its `estimate`.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -45,10 +45,7 @@ def knn_baseline(split: Split) -> Scores:
 
 
 @_surprise(
-    "svd",
-    "Surprise SVD",
-    "its defaults: 100 factors, 20 epochs; the highest predicted rating first",
-    epochs=EPOCHS,
+    "svd", "Surprise SVD", "its defaults: 100 factors, 20 epochs; the highest predicted rating first", epochs=EPOCHS
 )
 def svd(split: Split) -> Scores:
     """Matrix factorisation with biases, by stochastic gradient descent."""
@@ -57,10 +54,7 @@ def svd(split: Split) -> Scores:
 
 
 @_surprise(
-    "svdpp",
-    "Surprise SVD++",
-    "its defaults: 20 factors, 20 epochs; the highest predicted rating first",
-    epochs=EPOCHS,
+    "svdpp", "Surprise SVD++", "its defaults: 20 factors, 20 epochs; the highest predicted rating first", epochs=EPOCHS
 )
 def svdpp(split: Split) -> Scores:
     """SVD++: which items were rated counts too."""
@@ -98,16 +92,8 @@ def _fitted(
 
 def trainset_of(split: Split) -> surprise.Trainset:
     """The training scores and the given scores of test users; raw ids are users' names and anime ids."""
-    reader = surprise.Reader(rating_scale=(MIN_SCORE, MAX_SCORE))
-    return surprise.Dataset(reader).construct_trainset(list(_scores(split)))
-
-
-def _scores(split: Split) -> Iterator[tuple[str, int, float, None]]:
     table, names = split.training, split.training.user_names
     columns = table.users.tolist(), table.anime_ids[table.items].tolist(), table.scores.tolist()
-    for u, anime_id, score in zip(*columns, strict=True):
-        if score > 0:
-            yield names[u], anime_id, float(score), None
-    for user in split.users:
-        for rating in user.given.scored:
-            yield user.name, rating.anime_id, float(rating.score), None
+    rows = [(names[u], anime_id, float(score), None) for u, anime_id, score in zip(*columns, strict=True) if score > 0]
+    rows += [(user.name, one.anime_id, float(one.score), None) for user in split.users for one in user.given.scored]
+    return surprise.Dataset(surprise.Reader(rating_scale=(MIN_SCORE, MAX_SCORE))).construct_trainset(rows)

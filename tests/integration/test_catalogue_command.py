@@ -24,6 +24,7 @@ from hakken.recommend import recommend
 from hakken.sites.base import Page
 from hakken.sites.crawl import Alone, Begun, Crawl
 from hakken.sites.merge import SERIES_FIELDS
+from tests.models import N_ITEMS
 from tests.standin import titles
 from tests.standin.faults import Faults, reply
 from tests.standin.server import Standin
@@ -358,17 +359,6 @@ def test_a_models_catalogue_is_renewed_as_a_file_is_and_its_arrays_are_the_same(
     assert [path.name for path in model.parent.iterdir()] == ["model"]
 
 
-def test_a_catalogue_made_before_goes_into_a_model_with_nobody_asked(model: Path, out: Path, standin: Standin) -> None:
-    out.parent.mkdir()
-    Catalogue([Anime(anime_id=40_000, title="Fresh"), Anime(anime_id=2, title="Renamed", mean=9.0)]).write(out)
-    run("--model", model, "--from", out)
-    found = Catalogue.read(model / FILE_NAME)
-    assert (found[40_000].title, found[2].title, found[2].mean) == ("Fresh", "Renamed", 9.0)
-    assert len(found) > 200
-    assert standin.requests == []
-    assert store.open_artefact(model)
-
-
 def test_a_model_is_renewed_whole_or_not_at_all(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = store.open_artefact(model)
 
@@ -393,16 +383,20 @@ def test_where_a_disk_knows_no_second_names_files_are_copied(model: Path, monkey
     assert list(ModelBundle.read(store.open_artefact(model)).catalogue) == [1]
 
 
-def test_titles_without_ratings_are_known_and_never_recommended(model: Path, bundle: ModelBundle) -> None:
+def test_titles_of_a_catalogue_made_before_are_known_and_never_recommended_without_ratings(
+    model: Path, bundle: ModelBundle, standin: Standin
+) -> None:
     known_ids = set(bundle.model.arrays.anime_ids.tolist())
     new = [Anime(anime_id=50_000 + n, title=f"Stranger {n}", type="TV", members=10**6, mean=9.9) for n in range(50)]
     # Some of them belong to what the model knows, before and after it.
     new += [Anime(anime_id=60_000 + n, title=f"Related {n}", relations=(Related(n + 1, "Sequel"),)) for n in range(20)]
     path = model.parent / "more.gz"
-    Catalogue(new).write(path)
+    Catalogue([*new, Anime(anime_id=2, title="Renamed")]).write(path)
     run("--model", model, "--from", path)
+    assert standin.requests == []
     renewed = ModelBundle.read(store.open_artefact(model))
-    assert {one.anime_id for one in new} <= set(renewed.catalogue)
+    assert {one.anime_id for one in new} | known_ids <= set(renewed.catalogue) | set(range(N_ITEMS - 3, N_ITEMS + 1))
+    assert renewed.catalogue[2].title == "Renamed"
     listed = UserList.of([Rating(n, 8) for n in range(1, 30)] + [Rating(50_000, 10), Rating(60_005, 9)])
     lists = (listed, UserList.of([Rating(50_001, 10)]), UserList.of([]))
     for order, rule, some in itertools.product(Order, FranchiseRule, lists):

@@ -1,7 +1,7 @@
 """The evaluation: who is asked, what an answer is worth, and how figures are put together."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -16,11 +16,10 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import metrics, protocol
 from hakken.evaluation.methods import Answer, Ask, Method
-from hakken.evaluation.metrics import MEASURES, Sums
+from hakken.evaluation.metrics import MEASURES, SeriesKeys, Sums, series_keys, with_shows
 from hakken.evaluation.outcomes import Outcome, evaluate_method
 from hakken.evaluation.protocol import Split, bucket, split
 from hakken.evaluation.report import figure_of
-from hakken.evaluation.series_keys import SeriesKeys, series_keys, with_shows
 from hakken.evaluation.simple_methods import baseline, popularity
 from hakken.model import Model, fold_in, predict
 from hakken.ratings import Rating, Status, UserList
@@ -39,22 +38,12 @@ def divided(ratings_csv: Path) -> Split:
     return split(read_ratings(ratings_csv), "hakken")
 
 
-def asked_user(given_scores: Sequence[tuple[int, int]], held_out: dict[int, int]) -> protocol.TestUser:
-    return protocol.TestUser("1", UserList.of(Rating(*one) for one in given_scores), held_out)
-
-
 def value_of(name: str, outcome: Outcome) -> float:
     sums = outcome.sums[name]
     return float(MEASURE[name].of(sums.total.sum(), sums.weight.sum()))
 
 
 # Protocol
-
-
-def test_buckets_are_those_of_crc32() -> None:
-    # By `printf 'hakken:7' | gzip -c | tail -c8 | od -An -tu4 -N4`
-    found = [bucket("hakken", "7"), bucket("hakken", "7:20"), bucket("s1", "7")]
-    assert found == [345571486 % 5, 1665819527 % 5, 3765642431 % 5]
 
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:
@@ -150,7 +139,6 @@ def test_what_only_test_users_have_is_not_ranked_and_what_nobody_scored_is_not_p
     assert outcome.sums["recall"].total.tolist() == [2 / 10]
     assert outcome.sums["ndcg"].total.tolist() == pytest.approx([oracle.ndcg(held_out[:2], held_out)])
     assert outcome.popularity.tolist() == [1, 1] + [0] * 8
-    assert outcome.found.tolist() == [True, True] + [False] * 8
 
 
 # Metrics
@@ -175,15 +163,9 @@ def test_ndcg_and_recall_are_the_textbooks(cases: list[tuple[list[str], set[str]
     assert np.column_stack((of_ndcg.total, of_recall.total)) == pytest.approx(np.array(expected), abs=1e-9)
 
 
-def test_rating_errors_are_of_scored_titles_that_somebody_scored_and_clipped() -> None:
-    user = asked_user([(1, 5)], {10: 9, 11: 0, 12: 7, 13: 10})
-    errors = metrics.rating_errors(np.array([11.0, 3.0, 8.5]), user, {10: 0, 11: 1, 12: 2})
-    assert errors == (1 + 1.5**2, 1 + 1.5, 2)
-
-
 def test_discovery_takes_begun_series_out_of_a_ranking_but_not_out_of_a_default_list() -> None:
     keys = SeriesKeys({1: "a", 2: "a", 3: "b", 4: "b", 5: "c"}, "")
-    user = asked_user([(1, 5)], {2: 9, 3: 9, 4: 9, 7: 8})
+    user = protocol.TestUser("1", UserList.of([Rating(1, 5)]), {2: 9, 3: 9, 4: 9, 7: 8})
     ranking = [2, 4, 3, 5, 7, *range(50, 70)]
     others = [f"anime {n}" for n in range(50, 57)]
     assert metrics.discoveries(Answer(ranking), user, keys) == ["b", "c", "anime 7", *others]

@@ -129,8 +129,3 @@ def test_a_table_that_cant_be_split_keeps_the_defaults_and_says_so(table: Rating
     result = run("tune", "--ratings", tmp_path / "small.csv", "--out", tmp_path / "out", "--iterations", "1")
     assert "stays as it is by default" in result.output
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["params.json", "rmse.svg", "table.csv"]
-
-
-def test_a_titles_table_without_anime_is_refused(ratings_csv: Path, tmp_path: Path) -> None:
-    result = run("tune", "--ratings", ratings_csv, "--titles", ratings_csv, "--out", tmp_path / "out", status=2)
-    assert "go with --anime" in result.output

@@ -89,22 +89,17 @@ def test_the_default_parameters_are_always_tried_and_score_what_surprise_says(so
     assert {name: row[name] for name in TUNED} == {name: getattr(TEXTBOOK, name) for name in TUNED}
 
 
-def test_a_search_can_be_repeated_and_another_seed_is_another_search(
+def test_a_search_can_be_repeated_and_what_is_written_is_what_was_found(
     some: RatingTable, tuned: Tuned, tmp_path: Path
 ) -> None:
     again = tune(some, N_CANDIDATES, seed=3)
     pd.testing.assert_frame_equal(again.candidates.drop(columns=TIMES), tuned.candidates.drop(columns=TIMES))
-    save(tuned, tmp_path / "one")
-    save(again, tmp_path / "two")
-    for name in ("params.json", "rmse.svg"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    assert set(tune(some, 1, seed=4).candidates["prior"]).isdisjoint(tuned.candidates["prior"][lambda x: x > 0])
-
-
-def test_what_is_written_is_what_was_found(tuned: Tuned, tmp_path: Path) -> None:
-    out = tmp_path / "deep" / "down"
+    out, other = tmp_path / "deep" / "down", tmp_path / "other"
     save(tuned, out)
+    save(again, other)
     assert sorted(path.name for path in out.iterdir()) == FILES
+    for name in ("params.json", "rmse.svg"):
+        assert (out / name).read_bytes() == (other / name).read_bytes()
     assert read_parameters(out / "params.json") == tuned.parameters
     assert set(json.loads((out / "params.json").read_text())) == set(TEXTBOOK.__struct_fields__)
     pd.testing.assert_frame_equal(pd.read_csv(out / "table.csv"), tuned.candidates, check_dtype=False, rtol=1e-5)
@@ -113,10 +108,11 @@ def test_what_is_written_is_what_was_found(tuned: Tuned, tmp_path: Path) -> None
     assert tuned.description in drawn
 
 
-def test_progress_hears_of_each_fold_of_each_candidate(some: RatingTable) -> None:
+def test_another_seed_is_another_search_and_progress_hears_of_each_fold(some: RatingTable, tuned: Tuned) -> None:
     progress = RecordedProgress()
-    tune(some, 2, progress=progress)
-    assert progress.totals == progress.done == {"candidates": 3 * N_FOLDS}
+    other = tune(some, 1, seed=4, progress=progress)
+    assert set(other.candidates["prior"]).isdisjoint(tuned.candidates["prior"][lambda x: x > 0])
+    assert progress.totals == progress.done == {"candidates": 2 * N_FOLDS}
 
 
 def test_a_sample_holds_all_entries_of_users_with_a_score(table: RatingTable) -> None:
@@ -185,10 +181,11 @@ def test_the_command_says_what_it_found_and_writes_it(ratings_csv: Path, tmp_pat
 def test_the_command_on_what_is_no_table_or_no_directory(ratings_csv: Path, tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("a,b\n1,2\n")
     assert "r.csv" in tune_command("--ratings", tmp_path / "r.csv", "--out", tmp_path / "out", status=1)
-    few = ("--iterations", "1", "--sample-users", "30", "--quiet")
-    said = tune_command("--ratings", ratings_csv, "--out", tmp_path / "r.csv" / "out", *few, status=1)
+    place = ("--ratings", ratings_csv, "--out", tmp_path / "r.csv" / "out")
+    said = tune_command(*place, "--iterations", "1", "--sample-users", "30", "--quiet", status=1)
     assert said.startswith("Error: ")
     assert "can't be written" in said
+    assert "go with --anime" in tune_command(*place, "--titles", ratings_csv, status=2)
 
 
 def test_a_search_that_is_broken_off_leaves_everything_as_it_was(
