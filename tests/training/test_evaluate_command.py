@@ -31,28 +31,26 @@ QUICK = ("--only", "hakken", "--only", "popularity", "--resamples", "20")
 
 @pytest.fixture(scope="module")
 def anime_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("anime") / "anime.csv"
-    rows = [f"{n},Anime {n},{'Hentai' if n == ADULT_ID else 'Drama'},TV,12,7.5,{n}\n" for n in range(1, N_ITEMS + 1)]
-    path.write_text("anime_id,name,genre,type,episodes,rating,members\n" + "".join(rows))
-    return path
+    """A table of anime, beside which are years and keys."""
+    place = tmp_path_factory.mktemp("anime")
+    for name, head, row in (
+        ("titles", "anime_id,year", lambda n: f"{n},{1950 + n}"),
+        ("keys", "anime_id,key", lambda n: f"{n},series {n // 4}"),
+        (
+            "anime",
+            "anime_id,name,genre,type,episodes,rating,members",
+            lambda n: f"{n},Anime {n},{'Hentai' if n == ADULT_ID else 'Drama'},TV,12,7.5,{n}",
+        ),
+    ):
+        (place / f"{name}.csv").write_text("\n".join([head, *map(row, range(1, N_ITEMS + 1))]))
+    return place / "anime.csv"
 
 
 @pytest.fixture(scope="module")
-def keys_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("keys") / "keys.csv"
-    path.write_text("anime_id,key\n" + "".join(f"{n},series {n // 4}\n" for n in range(1, N_ITEMS + 1)))
-    return path
-
-
-@pytest.fixture(scope="module")
-def evaluation(small_ratings_csv: Path, anime_csv: Path, keys_csv: Path) -> Evaluation:
-    return comparison.evaluate(
-        comparison.Sources(small_ratings_csv, anime_csv, keys=keys_csv),
-        ["hakken", "s1"],
-        Parameters(min_raters=1),
-        ["hakken", "popularity", "svd"],
-        n_resamples=50,
-    )
+def evaluation(small_ratings_csv: Path, anime_csv: Path) -> Evaluation:
+    sources = comparison.Sources(small_ratings_csv, anime_csv, keys=anime_csv.with_name("keys.csv"))
+    names = ["hakken", "popularity", "svd"]
+    return comparison.evaluate(sources, ["hakken", "s1"], Parameters(min_raters=1), names, n_resamples=50)
 
 
 evaluate = partial(run, "evaluate")
@@ -66,12 +64,11 @@ def files_in(directory: Path) -> dict[str, bytes]:
 
 
 def test_all_methods_are_compared_and_the_page_holds_the_table(
-    small_ratings_csv: Path, anime_csv: Path, keys_csv: Path, tmp_path: Path
+    small_ratings_csv: Path, anime_csv: Path, tmp_path: Path
 ) -> None:
-    years = "".join(f"{n},{1950 + n}\n" for n in range(1, N_ITEMS + 1))
-    (tmp_path / "titles.csv").write_text("anime_id,year\n" + years)
     out = tmp_path / "deep" / "report"
-    facts = ("--anime", anime_csv, "--titles", tmp_path / "titles.csv", "--keys", keys_csv)
+    others = (one for name in ("titles", "keys") for one in (f"--{name}", anime_csv.with_name(f"{name}.csv")))
+    facts = ("--anime", anime_csv, *others)
     result = evaluate("--ratings", small_ratings_csv, *facts, "--resamples", "20", "--report", out)
     written = files_in(out)
     assert sorted(written) == sorted(["evaluation.md", *(f"evaluation/{name}" for name in ("table.csv", *PLOTS))])

@@ -11,14 +11,7 @@ import pytest
 from hakken.catalogue import Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import match_tuning
-from hakken.evaluation.match_tuning import (
-    IMPLICIT,
-    MATCH,
-    SALTS,
-    TRUST,
-    WEIGHTS,
-    tune_match,
-)
+from hakken.evaluation.match_tuning import IMPLICIT, MATCH, SALTS, TRUST, WEIGHTS, tune_match
 from hakken.evaluation.methods import hakken_method, unsaved
 from hakken.evaluation.protocol import split
 from hakken.model import Parameters, fold_in, predict
