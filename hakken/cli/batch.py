@@ -8,7 +8,7 @@ out   {"user": "7", "recommendations": [{"anime_id": 5, "title": "…", "predict
 """
 
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,8 @@ from hakken.model import predict as predict_rows
 from hakken.ratings import AnimeId, Rating, UserList
 
 L = TypeVar("L", bound="Line")
+OPTIONAL = ("continue", "notes", "unknown")
+"""Left out of an answer where there are none."""
 
 
 class Line(msgspec.Struct):
@@ -61,8 +63,7 @@ def recommend(model: str, source: str, output: str, **chosen: Any) -> None:  # n
 
     def answer(line: Line, bundle: ModelBundle) -> dict[str, Any]:
         result = recommending.recommend(UserList.of(line.ratings), bundle, preferences_of(chosen), today)
-        more = {"continue": result.continues, "notes": result.notes}
-        return {"recommendations": result.recommendations} | _if_any(more)
+        return {"recommendations": result.recommendations, "continue": result.continues, "notes": result.notes}
 
     _answer_all(Line, model, source, output, answer)
 
@@ -82,14 +83,9 @@ def predict(model: str, source: str, output: str) -> None:
         r_hat[~known] = bundle.model.mu + visitor.b_u
         unknown = [anime_id for anime_id, is_known in zip(candidates, known, strict=True) if not is_known]
         predictions = dict(zip(map(str, candidates), r_hat.tolist(), strict=True))
-        more = {"unknown": unknown, "notes": recommending.list_notes(user_list)}
-        return {"predictions": predictions} | _if_any(more)
+        return {"predictions": predictions, "unknown": unknown, "notes": recommending.list_notes(user_list)}
 
     _answer_all(PairsLine, model, source, output, answer)
-
-
-def _if_any(values: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in values.items() if value}
 
 
 def _answer_all(
@@ -99,7 +95,8 @@ def _answer_all(
         bundle = ModelBundle.read(store.open_artefact(model))
         with click.open_file(source, "rb") as lines, _writing(output) as answers:
             for line in _read_lines(lines, line_type):
-                answers.write(msgspec.json.encode({"user": line.user} | answer(line, bundle)) + b"\n")
+                found = {name: value for name, value in answer(line, bundle).items() if value or name not in OPTIONAL}
+                answers.write(msgspec.json.encode({"user": line.user} | found) + b"\n")
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 import time
 from collections import Counter
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,7 @@ from hakken.model.arrays import Int64s
 from hakken.training.progress import SILENT, Progress
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
+class Outcome(NamedTuple):
     """Result of a method on a split.
 
     Attributes:

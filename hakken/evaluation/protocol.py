@@ -13,7 +13,6 @@ Nothing is drawn at random, so every program that follows the protocol has the s
 
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import compress
 from typing import NamedTuple
 
@@ -49,8 +48,7 @@ class TestUser(NamedTuple):
         return [anime_id for anime_id, score in self.held_out.items() if score >= LIKED]
 
 
-@dataclass(frozen=True, eq=False)
-class Split:
+class Split(NamedTuple):
     """A table, split by one salt.
 
     Attributes:

@@ -2,10 +2,10 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,8 +26,7 @@ CONFIDENCE, SEED, DIGITS = 0.95, 0, 6
 LIBRARIES = ("numpy", "scipy", "implicit", "scikit-surprise", "ir-measures")
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(NamedTuple):
     """An evaluation and its results.
 
     Attributes:
@@ -119,15 +118,13 @@ def write(evaluation: Evaluation, directory: Path) -> list[Path]:
 
 def page(evaluation: Evaluation) -> str:
     """Write the page: what was measured and how, the table, the plots, and a description of each method."""
-    people = evaluation.table["people"].mean()
-    keys = evaluation.keys
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         source=evaluation.source,
         salts=", ".join(f"`{salt}`" for salt in evaluation.salts),
         several="; figures are means over them" if len(evaluation.salts) > 1 else "",
-        people=f"{people:,.0f}",
+        people=f"{evaluation.table['people'].mean():,.0f}",
         resamples=f"{evaluation.n_resamples:,}",
-        keys=keys.source if keys else "nothing: discovery was not measured",
+        keys=evaluation.keys.source if evaluation.keys else "nothing: discovery was not measured",
         table=markdown(evaluation.table),
         methods="\n".join(
             f"- **{one.title}**{'' if one.folds_in else f' {MARK}'} (`{one.name}`): {one.note}."
