@@ -31,24 +31,19 @@ QUICK = ("--only", "hakken", "--only", "popularity", "--resamples", "20")
 
 @pytest.fixture(scope="module")
 def anime_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A table of anime, beside which are years and keys."""
-    place = tmp_path_factory.mktemp("anime")
-    for name, head, row in (
-        ("titles", "anime_id,year", lambda n: f"{n},{1950 + n}"),
-        ("keys", "anime_id,key", lambda n: f"{n},series {n // 4}"),
-        (
-            "anime",
-            "anime_id,name,genre,type,episodes,rating,members",
-            lambda n: f"{n},Anime {n},{'Hentai' if n == ADULT_ID else 'Drama'},TV,12,7.5,{n}",
-        ),
-    ):
-        (place / f"{name}.csv").write_text("\n".join([head, *map(row, range(1, N_ITEMS + 1))]))
-    return place / "anime.csv"
+    """A table of anime, that is one of years and of keys too."""
+    rows = [
+        f"{n},Anime {n},{'Hentai' if n == ADULT_ID else 'Drama'},TV,12,7.5,{n},{1950 + n},series {n // 4}"
+        for n in range(1, N_ITEMS + 1)
+    ]
+    path = tmp_path_factory.mktemp("anime") / "anime.csv"
+    path.write_text("\n".join(["anime_id,name,genre,type,episodes,rating,members,year,key", *rows]))
+    return path
 
 
 @pytest.fixture(scope="module")
 def evaluation(small_ratings_csv: Path, anime_csv: Path) -> Evaluation:
-    sources = comparison.Sources(small_ratings_csv, anime_csv, keys=anime_csv.with_name("keys.csv"))
+    sources = comparison.Sources(small_ratings_csv, anime_csv, keys=anime_csv)
     names = ["hakken", "popularity", "svd"]
     return comparison.evaluate(sources, ["hakken", "s1"], Parameters(min_raters=1), names, n_resamples=50)
 
@@ -60,15 +55,11 @@ def files_in(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
-# The command
-
-
 def test_all_methods_are_compared_and_the_page_holds_the_table(
     small_ratings_csv: Path, anime_csv: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "deep" / "report"
-    others = (one for name in ("titles", "keys") for one in (f"--{name}", anime_csv.with_name(f"{name}.csv")))
-    facts = ("--anime", anime_csv, *others)
+    facts = ("--anime", anime_csv, "--titles", anime_csv, "--keys", anime_csv)
     result = evaluate("--ratings", small_ratings_csv, *facts, "--resamples", "20", "--report", out)
     written = files_in(out)
     assert sorted(written) == sorted(["evaluation.md", *(f"evaluation/{name}" for name in ("table.csv", *PLOTS))])
@@ -84,7 +75,7 @@ def test_all_methods_are_compared_and_the_page_holds_the_table(
     assert markdown(table) in page
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page):
         assert target in written, target
-    assert "Series are identified by the keys of keys.csv." in page
+    assert "Series are identified by the keys of anime.csv." in page
     assert "$" not in page
     assert "asking Surprise SVD++" in result.stderr
 
@@ -180,9 +171,6 @@ def test_one_that_is_broken_off_leaves_everything_as_it_was(
     assert files_in(tmp_path) == before
 
 
-# Page and plots
-
-
 def test_the_table_shows_figures_as_they_are() -> None:
     measured = {f"{one.name}{end}": [np.nan, np.nan] for one in MEASURES for end in ("", "_low", "_high")}
     row = measured | {
@@ -210,8 +198,7 @@ def test_what_is_written_can_be_repeated_and_says_what_was_found(evaluation: Eva
         measured = evaluation.table[evaluation.table["lift"].notna() | (name != "ndcg-lift.svg")]
         assert set(measured["title"]) <= texts, name
     page = (tmp_path / "one" / "evaluation.md").read_text()
-    for name, method in evaluation.methods.items():
-        assert f"**{method.title}**" in page, name
+    assert all(f"**{method.title}**" in page for method in evaluation.methods.values())
     assert "Surprise SVD †" in page
 
 
@@ -226,9 +213,6 @@ def test_groups_are_in_order_and_keep_equals_together(values: Sequence[int]) -> 
     names = plots.names_of(numbers, groups)
     assert names[0].split("-")[0] == f"{min(values)}"
     assert names[-1].split("-")[-1] == f"{max(values)}"
-
-
-# What is committed
 
 
 def test_the_committed_page_holds_the_committed_table() -> None:

@@ -43,9 +43,6 @@ def value_of(name: str, outcome: Outcome) -> float:
     return float(MEASURE[name].of(sums.total.sum(), sums.weight.sum()))
 
 
-# Protocol
-
-
 def named(frame: pd.DataFrame) -> pd.DataFrame:
     """Names, in another order than the numbers, and statuses: every fourth title is planned."""
     frame["username"] = "Bø" + (10_000 - frame["user_id"]).astype(str)
@@ -141,8 +138,6 @@ def test_what_only_test_users_have_is_not_ranked_and_what_nobody_scored_is_not_p
     assert outcome.popularity.tolist() == [1, 1] + [0] * 8
 
 
-# Metrics
-
 WHAT = [f"t{n}" for n in range(40)]
 
 
@@ -161,6 +156,12 @@ def test_ndcg_and_recall_are_the_textbooks(cases: list[tuple[list[str], set[str]
         for top, wanted in cases
     ]
     assert np.column_stack((of_ndcg.total, of_recall.total)) == pytest.approx(np.array(expected), abs=1e-9)
+
+
+def test_rating_errors_are_of_scored_titles_that_somebody_scored_and_clipped() -> None:
+    user = protocol.TestUser("1", UserList.of([]), {10: 9, 11: 0, 12: 7, 13: 10})
+    found = metrics.rating_errors(np.array([11.0, 3.0, 8.5]), user, {10: 0, 11: 1, 12: 2})
+    assert found == (1 + 1.5**2, 1 + 1.5, 2)
 
 
 def test_discovery_takes_begun_series_out_of_a_ranking_but_not_out_of_a_default_list() -> None:
@@ -256,9 +257,6 @@ def test_the_benchmarks_rating_quality_is_the_evaluations(divided: Split) -> Non
     assert outcome.sums["mae"].weight.sum() == len(differences) > 100
 
 
-# Keys
-
-
 def test_keys_come_from_a_file_or_from_the_catalogue(tmp_path: Path) -> None:
     path = tmp_path / "keys.csv"
     path.write_text("anime_id,key,more\n5,nan,x\n6,nan,y\n7,,z\n")
@@ -275,9 +273,6 @@ def test_keys_that_cant_be_read_are_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text, encoding="latin-1")
     with pytest.raises(TableError, match=r"The keys in .*keys\.csv can't be read"):
         series_keys(Catalogue([]), path)
-
-
-# Putting figures together
 
 
 def outcome_of(values: dict[str, tuple[float, float]], measure: str = "ndcg") -> Outcome:

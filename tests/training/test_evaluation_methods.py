@@ -158,9 +158,6 @@ def test_ease_scores_by_ridge_regressions_on_the_other_items_and_may_keep_the_la
         ease_weights(np.full((3, 3), np.float32(-1e9)), 1.0)
 
 
-# Surprise
-
-
 ALGORITHMS = {
     "knn-baseline": lambda: surprise.KNNBaseline(
         k=10, sim_options={"name": "pearson_baseline", "user_based": False}, verbose=False
@@ -188,9 +185,6 @@ def test_surprises_methods_say_what_surprise_says(divided: Split, name: str, mon
             algorithm.predict(user.name, anime_id, clip=False).est for anime_id in divided.training.anime_ids.tolist()
         ]
         assert r_hat(ask, user) == pytest.approx(expected, abs=1e-9)
-
-
-# Hakken
 
 
 def test_hakken_answers_as_its_artefact_does(divided: Split, tmp_path: Path) -> None:
