@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,6 @@ from tests.training import commands
 
 def run(*arguments: str | Path, status: int = 0) -> str:
     return commands.run(*arguments, status=status).output
-
-
-def answers_of(tmp_path: Path, command: str, model: str | Path, *lines: object, more: Sequence[str] = ()) -> list[Any]:
-    """What a batch command writes for some lines."""
-    source, out = write_lines(tmp_path / "in.jsonl", *lines), tmp_path / "out.jsonl"
-    run(command, "--model", model, "--input", source, "--output", out, *more)
-    return read_lines(out)
 
 
 def write_lines(path: Path, *lines: object) -> Path:
@@ -55,15 +47,14 @@ def test_inspect_names_the_damaged_file(trained: Path, tmp_path: Path) -> None:
 
 
 def test_recommend_answers_each_line_in_order(tmp_path: Path) -> None:
-    first, empty, repeated = answers_of(
-        tmp_path,
-        "recommend",
-        "embedded",
+    lines = (
         {"user": "7", "ratings": [{"anime_id": 1, "score": 8, "status": "completed"}, {"anime_id": 5, "score": 7}]},
         {"user": "a", "ratings": []},
         {"user": "7", "ratings": [{"anime_id": 1, "score": 3}, {"anime_id": 1, "score": 9}]},
-        more=["-n", "20"],
     )
+    source = write_lines(tmp_path / "in.jsonl", *lines)
+    run("recommend", "--model", "embedded", "--input", source, "--output", tmp_path / "out.jsonl", "-n", "20")
+    first, empty, repeated = read_lines(tmp_path / "out.jsonl")
     assert [first["user"], empty["user"], repeated["user"]] == ["7", "a", "7"]
     assert len(first["recommendations"]) == 20
     assert list(first["recommendations"][0]) == [
@@ -77,36 +68,30 @@ def test_recommend_answers_each_line_in_order(tmp_path: Path) -> None:
     assert "repeated" in repeated["notes"][-1]
 
 
-def test_predict_is_not_clipped_and_says_what_is_unknown(trained: Path, bundle: ModelBundle, tmp_path: Path) -> None:
+def test_predict_is_not_clipped_and_says_what_is_unknown_or_nobody_scored(trained: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(trained, tmp_path / "model"))
+    raters = np.load(directory / "raters.npy")
+    raters[[9, 29]] = 0, 1
+    np.save(directory / "raters.npy", raters)
+    (directory / "manifest.json").unlink()
+    model = ModelBundle.read(store.write_manifest(directory, store.read_manifest(trained).manifest)).model
     tens = [{"anime_id": i, "score": 10} for i in range(1, 60)]
-    first, high, nothing = answers_of(
-        tmp_path,
-        "predict",
-        trained,
+    lines = (
         {"user": 7, "ratings": RATINGS, "candidates": [10, 30, 99_999]},
         {"user": 8, "ratings": tens, "candidates": list(range(60, 250))},
         {"user": 9, "ratings": [], "candidates": [99_999, 99_999]},
     )
-    b_u = fold_in(bundle.model, UserList.of([Rating(10, 9), Rating(20, 4)])).b_u
+    source = write_lines(tmp_path / "in.jsonl", *lines)
+    run("predict", "--model", directory, "--input", source, "--output", tmp_path / "out.jsonl")
+    first, high, nothing = read_lines(tmp_path / "out.jsonl")
+    b_u = fold_in(model, UserList.of([Rating(10, 9), Rating(20, 4)])).b_u
     assert list(first["predictions"]) == ["10", "30", "99999"]
-    assert first["predictions"]["99999"] == pytest.approx(bundle.model.mu + b_u)
-    assert first["unknown"] == [99_999]
+    of_nobody, of_one, of_unknown = first["predictions"].values()
+    assert of_nobody == of_unknown == pytest.approx(model.mu + b_u) != of_one
+    assert first["unknown"] == [10, 99_999]
     assert max(high["predictions"].values()) > 10
     assert "unknown" not in high
-    assert nothing == {"user": 9, "predictions": {"99999": bundle.model.mu}, "unknown": [99_999]}
-
-
-def test_what_nobody_scored_is_as_unknown_to_predict_as_what_has_no_row(trained: Path, tmp_path: Path) -> None:
-    model = Path(shutil.copytree(trained, tmp_path / "model"))
-    raters = np.load(model / "raters.npy")
-    raters[[9, 29]] = 0, 1
-    np.save(model / "raters.npy", raters)
-    (model / "manifest.json").unlink()
-    store.write_manifest(model, store.read_manifest(trained).manifest)
-    line = {"user": 7, "ratings": RATINGS, "candidates": [10, 30, 99_999]}
-    [answer] = answers_of(tmp_path, "predict", model, line)
-    assert answer["unknown"] == [10, 99_999]
-    assert answer["predictions"]["10"] == answer["predictions"]["99999"] != answer["predictions"]["30"]
+    assert nothing == {"user": 9, "predictions": {"99999": model.mu}, "unknown": [99_999]}
 
 
 def test_lines_of_other_programs_are_read(trained: Path, tmp_path: Path) -> None:

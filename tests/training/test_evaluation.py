@@ -215,6 +215,8 @@ def test_series_figures_are_those_of_the_oracle(data: st.DataObject) -> None:
         if one.year and (one.type == "TV" or (one.type == "ONA" and one.episodes == 6))
     }
     keys = with_shows(SeriesKeys(of_anime, ""), catalogue)
+    in_order = sorted(began, key=lambda a: (*began[a], a))
+    assert keys.shows == {key: [a for a in in_order if of_anime[a] == key] for key in {of_anime[a] for a in began}}
     user = protocol.TestUser(
         "1", UserList.of(Rating(a, 0, status) for a, status in rows.items()), dict.fromkeys(hidden, 0)
     )
