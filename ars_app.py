@@ -17,7 +17,7 @@ from hakken.lists import mal_export
 from hakken.model import store
 from hakken.ratings import Preferences, Recommendations, UserList, Username
 from hakken.registry.trial import PASSED, limit_process
-from hakken.served_model import FixedModel, serve_model
+from hakken.served_model import ServedModel, serve_model
 from hakken.sites.client import HttpClient
 from hakken.sites.facts import AnimeFacts
 from hakken.sites.list_sources import ListSources
@@ -54,7 +54,7 @@ def create_app(
     http = HttpClient.from_settings(settings, metrics)
     lists = sources or ListSources.from_settings(settings, http, metrics)
     facts = details or AnimeFacts.from_settings(settings, http, metrics)
-    current = FixedModel(bundle) if bundle else serve_model(settings, web.warm)
+    current = ServedModel(bundle) if bundle else serve_model(settings, web.warm)
     # One request must not see two versions.
     current_bundle = web.once_per_request(current.bundle)
 

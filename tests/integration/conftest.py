@@ -2,7 +2,7 @@
 
 from tests.api_client import embedded_client
 from tests.fake_services import app_with, client, client_without_mal, fakes
-from tests.integration.bucket import bucket, emulator, faults
+from tests.integration.bucket import bucket, emulator, faults, place, put
 from tests.models import bundle, embedded, trained, versions
 from tests.standin.fixtures import standin, standin_server
 
@@ -17,6 +17,8 @@ __all__ = [
     "emulator",
     "fakes",
     "faults",
+    "place",
+    "put",
     "standin",
     "standin_server",
     "trained",
