@@ -17,15 +17,7 @@ from typing import Annotated
 import msgspec
 
 from hakken.errors import BadList
-from hakken.ratings import (
-    CODE_OF_STATUS,
-    MAX_ANIME_ID,
-    MAX_ENTRIES,
-    MAX_SCORE,
-    STATUS_OF_CODE,
-    Rating,
-    UserList,
-)
+from hakken.ratings import CODE_OF_STATUS, MAX_ANIME_ID, MAX_ENTRIES, MAX_SCORE, STATUS_OF_CODE, Rating, UserList
 
 VERSION = "1"
 MAX_UNPACKED = 2**19

@@ -7,7 +7,6 @@ size and structure, only the entries found are held in memory.
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
 from typing import Any, BinaryIO, Literal
 from xml.etree.ElementTree import ParseError
 
@@ -33,13 +32,7 @@ _CHUNK = 2**16
 _MAX_TOKEN = 2**20
 """Longest tag or comment, in bytes: older versions of expat parse it again with each chunk, in quadratic time."""
 
-_CODES = {
-    "watching": 1,
-    "completed": 2,
-    "on-hold": 3,
-    "dropped": 4,
-    "plan to watch": 6,
-}
+_CODES = {"watching": 1, "completed": 2, "on-hold": 3, "dropped": 4, "plan to watch": 6}
 
 
 class _Entry(msgspec.Struct):
@@ -70,25 +63,19 @@ def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int |
     unpacked = _Capped(gzip.GzipFile(fileobj=packed) if is_gzip else packed, most)
     export = _Export()
     parser = DefusedXMLParser(target=export, forbid_dtd=True)
+    silent = 0
     try:
-        for chunk in _chunks(unpacked, export):
+        while chunk := unpacked.read(_CHUNK):
+            before = export.events
             parser.feed(chunk)
+            silent = silent + len(chunk) if export.events == before else 0
+            if silent > _MAX_TOKEN:
+                raise _not_an_export()
         parser.close()
     except (ParseError, ValueError, LookupError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         # ValueError and LookupError: constructs forbidden by defusedxml, and encodings unknown to expat.
         raise NotAnExport("The file is not a whole XML export of MyAnimeList.") from error
     return UserList.of(export.found)
-
-
-def _chunks(unpacked: "_Capped", export: "_Export") -> Iterator[bytes]:
-    silent = 0
-    before = 0
-    while chunk := unpacked.read(_CHUNK):
-        yield chunk
-        silent = silent + len(chunk) if export.events == before else 0
-        before = export.events
-        if silent > _MAX_TOKEN:
-            raise NotAnExport("The file is not an XML export of MyAnimeList.")
 
 
 class _Capped(io.RawIOBase):
@@ -115,18 +102,18 @@ class _Export:
 
     def __init__(self) -> None:
         self.events = 0
+        self.found: list[Rating | None] = []
         self._elements = 0
         self._path: list[str] = []
         self._text: list[str] | None = None
         self._fields: dict[str, str] = {}
-        self.found: list[Rating | None] = []
 
     def start(self, tag: str, _attributes: dict[str, str]) -> None:
         self.events += 1
         self._elements += 1
         self._path.append(tag)
         if self._path[0] != _ROOT or len(self._path) > _DEPTH:
-            raise NotAnExport("The file is not an XML export of MyAnimeList.")
+            raise _not_an_export()
         if self._elements > _MAX_ELEMENTS or len(self.found) > MAX_ENTRIES:
             raise ExportTooLarge("The file has more entries than a list can have.")
         match self._path:
@@ -153,6 +140,10 @@ class _Export:
             case [_, "myinfo"] if self._fields.get("user_export_type") == _MANGA:
                 raise _manga()
         self._path.pop()
+
+
+def _not_an_export() -> NotAnExport:
+    return NotAnExport("The file is not an XML export of MyAnimeList.")
 
 
 def _manga() -> MangaExport:

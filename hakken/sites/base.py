@@ -23,11 +23,7 @@ class ListSource(Protocol):
         """The source's name in settings and messages."""
 
     def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
-        """Fetch someone's whole list: all of it or, if a page can't be read, none.
-
-        Raises:
-            SourceError: the list could not be fetched; see `hakken.errors` for the kinds.
-        """
+        """Fetch someone's whole list, all of it or none; raises SourceError, see `hakken.errors` for the kinds."""
 
 
 class Page(msgspec.Struct, frozen=True, tag="page"):
@@ -54,19 +50,15 @@ class Entry(Protocol):
 
 
 def read_pages(fetch_page: Callable[[int, int], tuple[list[msgspec.Raw], bool]], entry_type: type[Entry]) -> UserList:
-    """Read all pages of a list.
+    """Read all pages of a list; raises InvalidResponse if it never ends.
 
     Args:
         fetch_page: given the numbers of pages and of entries read so far, fetches the entries of the next page, and
             whether there are more.
         entry_type: type that an entry is decoded to.
-
-    Raises:
-        InvalidResponse: the list never ends.
     """
     found: list[Rating | None] = []
-    pages = 0
-    more = True
+    pages, more = 0, True
     while more:
         entries, more = fetch_page(pages, len(found))
         found += decoded(entries, entry_type)

@@ -8,6 +8,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -48,6 +49,7 @@ Line = Begun | Page | Alone | Stopped
 _decoder = msgspec.json.Decoder(Line)
 
 
+@dataclass
 class Crawl:
     """The results of a crawl so far; each addition is written to disk before it is counted.
 
@@ -62,18 +64,15 @@ class Crawl:
         stopped_at: ids of the titles at which an earlier run stopped.
     """
 
-    def __init__(self, file: BinaryIO, lines: list[Line]) -> None:
-        self._file = file
-        self.anime: dict[int, Anime] = {}
-        self.skipped = 0
-        self.position: int | None = None
-        self.is_done = False
-        self.total: int | None = None
-        self.asked: set[int] = set()
-        self.failed = 0
-        self.stopped_at: set[int] = set()
-        for line in lines:
-            self._count(line)
+    _file: BinaryIO
+    anime: dict[int, Anime] = field(default_factory=dict)
+    skipped: int = 0
+    position: int | None = None
+    is_done: bool = False
+    total: int | None = None
+    asked: set[int] = field(default_factory=set)
+    failed: int = 0
+    stopped_at: set[int] = field(default_factory=set)
 
     @classmethod
     @contextmanager
@@ -96,26 +95,29 @@ class Crawl:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise StorageError(f"Another run is using {path}: let it finish first.") from None
+                crawl = cls(file)
                 lines = _read(file, keep=not restart)
                 match lines:
+                    case []:
+                        crawl.add(Begun(site))
                     case [Begun(site=before), *_] if before != site:
                         raise BadOption(
                             f"An earlier run with {before} was interrupted: resume it with --source {before}, "
                             "or begin anew with --restart."
                         )
-                crawl = cls(file, lines)
-                if not lines:
-                    crawl.add(Begun(site))
+                for line in lines:
+                    crawl._count(line)
                 yield crawl
         except OSError as error:
             raise StorageError(f"{path} can't be written: {error.strerror or error}.") from error
 
-    def add(self, line: Line) -> None:
-        """Write a line to disk, then count it; raises OSError if it can't be written."""
-        self._file.write(msgspec.json.encode(line) + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._count(line)
+    def add(self, *lines: Line) -> None:
+        """Write lines to disk, then count them; raises OSError if they can't be written."""
+        for line in lines:
+            self._file.write(msgspec.json.encode(line) + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._count(line)
 
     def _count(self, line: Line) -> None:
         match line:
@@ -124,13 +126,13 @@ class Crawl:
                 self.skipped += line.skipped
                 self.position, self.is_done = line.following, line.following is None
                 self.total = line.total or self.total
-            case Alone():
-                self.asked.add(line.anime_id)
-                if line.anime is None:
+            case Alone(anime_id, anime):
+                self.asked.add(anime_id)
+                if anime is None:
                     self.failed += 1
                 else:
-                    before = self.anime.get(line.anime_id)
-                    self.anime[line.anime_id] = updated(before, line.anime) if before else line.anime
+                    before = self.anime.get(anime_id)
+                    self.anime[anime_id] = updated(before, anime) if before else anime
             case Stopped():
                 self.stopped_at.update(line.anime_ids)
 
@@ -198,21 +200,19 @@ def crawl_titles(
         SiteError: `MAX_FAILURES` in a row could not be fetched, at none of which an earlier run stopped. Earlier
             results are kept.
     """
-    failures: list[int] = []
+    failures: list[Alone] = []
     for anime_id in anime_ids:
         try:
             found = site.read(http.get(site.about(anime_id), http.new_deadline()), anime_id)
         except SiteError:
-            failures.append(anime_id)
-            if len(set(failures) - crawl.stopped_at) == MAX_FAILURES:
-                crawl.add(Stopped(tuple(failures)))
+            failures.append(Alone(anime_id, None))
+            failed = [one.anime_id for one in failures]
+            if len(set(failed) - crawl.stopped_at) == MAX_FAILURES:
+                crawl.add(Stopped(tuple(failed)))
                 raise
-            continue
-        for failed in failures:
-            crawl.add(Alone(failed, None))
-        crawl.add(Alone(anime_id, found))
-        advance(1 + len(failures))
-        failures.clear()
-    for failed in failures:
-        crawl.add(Alone(failed, None))
+        else:
+            crawl.add(*failures, Alone(anime_id, found))
+            advance(1 + len(failures))
+            failures.clear()
+    crawl.add(*failures)
     advance(len(failures))

@@ -51,11 +51,7 @@ def lacking(anime: Anime) -> bool:
 
 
 def facts_site(name: str, settings: Settings) -> FactsSite:
-    """Set up the site of that name, `mal` or `jikan`, as a source of facts.
-
-    Raises:
-        ConfigError: a setting that the site needs is missing.
-    """
+    """Set up the site of that name, `mal` or `jikan`; raises ConfigError if a setting that it needs is missing."""
     if name == Jikan.name:
         return Jikan(settings.jikan_url)
     if not settings.mal_client_id:
@@ -90,20 +86,12 @@ class AnimeFacts:
     def from_settings(
         cls, settings: Settings, http: HttpClient, instrumentation: Instrumentation = NO_INSTRUMENTATION
     ) -> Self:
-        """Set up with the site that the settings name; with none if they say `off`.
-
-        Raises:
-            ConfigError: a setting that the site needs is missing.
-        """
+        """Set up with the site that the settings name, or with none if they say `off`; raises as `facts_site`."""
         name = settings.facts_from
         return cls(http, facts_site(name, settings) if name else None, instrumentation)
 
     def known(self, anime: Anime) -> Anime:
-        """Fill in the facts that an anime lacks from those fetched before; sends no request.
-
-        Args:
-            anime: the anime from the catalogue, whose facts take precedence.
-        """
+        """Fill in the facts that an anime of the catalogue lacks from those fetched before; sends no request."""
         if self._site is None:
             return anime
         with self._lock:
@@ -130,7 +118,6 @@ class AnimeFacts:
         return found
 
     def _fetch(self, anime_id: int) -> None:
-        """Fetch the facts about an anime, and hold them in memory."""
         if self._site is not None:
             self._http.take_turn(RATE)
             answer = self._http.get(self._site.about(anime_id), self._http.new_deadline(), keep=True)

@@ -3,8 +3,8 @@
 import html
 import re
 import unicodedata
-from collections.abc import Iterable
-from typing import Annotated, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw
@@ -37,14 +37,19 @@ T = TypeVar("T")
 
 
 class Json:
-    """A value of a site's JSON, which may hold anything: a missing value, or one of another type, is unknown."""
+    """A value of a site's JSON, which may hold anything: a missing value, or one of another type, is unknown.
+
+    `value[name]` is a field of an object, and a loop over a value is one over the entries of a list.
+    """
 
     def __init__(self, raw: Raw | bytes = UNKNOWN) -> None:
         self._raw = raw
 
     def __getitem__(self, name: str) -> "Json":
-        """A field of an object."""
         return Json((self.of(dict[str, Raw]) or {}).get(name, UNKNOWN))
+
+    def __iter__(self) -> Iterator["Json"]:
+        return map(Json, self.of(list[Raw]) or ())
 
     def of(self, kind: type[T]) -> T | None:
         """The decoded value; None if it is of another type."""
@@ -52,12 +57,6 @@ class Json:
             return msgspec.json.decode(self._raw, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-
-    @property
-    def entries(self) -> "list[Json] | None":
-        """The entries of a list; None if the value is not a list."""
-        found = self.of(list[Raw])
-        return None if found is None else [Json(raw) for raw in found]
 
     @property
     def text(self) -> str:
@@ -78,19 +77,14 @@ def name_of(value: Json) -> str:
     return plain(value.text if number is None else str(number))
 
 
-def names_of(value: Json) -> list[str]:
-    """The titles of a list."""
-    return [name_of(one) for one in value.entries or ()]
-
-
-def synonyms(names: Iterable[str], title: str, english: str | None) -> tuple[str, ...]:
-    """Other names of an anime, without repeats, its title and its English title."""
-    return tuple(name for name in dict.fromkeys(names) if name and name not in {title, english})
-
-
-def unless_same(name: str, title: str) -> str | None:
-    """A name, or None if it is empty or the same as the title."""
-    return name if name and name != title else None
+def names(title: str, english: str, japanese: str, others: Iterable[str]) -> dict[str, Any]:
+    """The names of an anime as its fields: empty ones and repeats are left out."""
+    return {
+        "title": title,
+        "title_english": english if english and english != title else None,
+        "title_japanese": japanese or None,
+        "synonyms": tuple(name for name in dict.fromkeys(others) if name and name not in {title, english}),
+    }
 
 
 def synopsis_of(value: Json) -> str | None:
@@ -104,7 +98,7 @@ def synopsis_of(value: Json) -> str | None:
 
 def named(*lists: Json) -> tuple[str, ...]:
     """The names of the genres or studios in some lists, without repeats."""
-    found = (plain(one["name"].text) for entries in lists for one in entries.entries or ())
+    found = (plain(one["name"].text) for entries in lists for one in entries)
     return tuple(name for name in dict.fromkeys(found) if name)
 
 

@@ -1,13 +1,13 @@
-"""A request to a site, its deadline, its response, and the errors for all kinds of failure.
+"""A request to a site, its deadline, its response, and the errors for what means the same on every site.
 
-The meaning of a 403 or a 404 differs between sites, so each site's module handles them. What means the same everywhere
-is handled here: 429 is SiteBusy, 5xx SiteDown, a redirect InvalidResponse, and errors of libraries become ours.
+The meaning of a 403 or a 404 differs between sites, so each site's module handles them.
 """
 
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple, Self, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -81,7 +81,7 @@ class Answer(NamedTuple):
 
 
 def check_status(status: int, host: str, retry_after: float | None = None) -> None:
-    """Raise the error for a status that means the same on every site; 200 and most of the 4xx pass.
+    """Raise the error for a status of the site `host` that means the same everywhere; 200 and most of the 4xx pass.
 
     Args:
         status: status code of the response.
@@ -108,6 +108,11 @@ def retry_after(response: requests.Response) -> float | None:
         return min(urllib3.Retry().parse_retry_after(text), MAX_RETRY_AFTER) if text else None
     except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
         return None
+
+
+def host_of(url: str) -> str:
+    """Host name for messages."""
+    return urlsplit(url).hostname or "The site"
 
 
 def unreadable(host: str) -> InvalidResponse:

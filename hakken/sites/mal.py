@@ -14,7 +14,7 @@ from hakken.ratings import AnimeId, Rating, Score, Status, UserList
 from hakken.sites import fields
 from hakken.sites.base import Page, about_it, blocked, page_of, read_pages
 from hakken.sites.client import HttpClient
-from hakken.sites.fields import Json
+from hakken.sites.fields import Json, name_of
 from hakken.sites.http import Answer, Deadline, Request
 
 LIST_PAGE_SIZE = 1000
@@ -141,19 +141,15 @@ def _anime(data: Json) -> Anime | None:
     anime_id = data["id"].of(AnimeId)
     if anime_id is None:
         return None
-    names = data["alternative_titles"]
-    title = fields.name_of(data["title"])
-    english = fields.unless_same(fields.name_of(names["en"]), title)
+    names, relations = data["alternative_titles"], data["related_anime"]
     genres = fields.named(data["genres"])
     season, date = data["start_season"], data["start_date"].text
     season_year = season["year"].of(fields.Year)
-    relations = data["related_anime"].entries
     return Anime(
         anime_id=anime_id,
-        title=title,
-        title_english=english,
-        title_japanese=fields.name_of(names["ja"]) or None,
-        synonyms=fields.synonyms(fields.names_of(names["synonyms"]), title, english),
+        **fields.names(
+            name_of(data["title"]), name_of(names["en"]), name_of(names["ja"]), map(name_of, names["synonyms"])
+        ),
         type=fields.kind_of(data["media_type"]),
         episodes=data["num_episodes"].of(fields.Episodes),
         genres=genres,
@@ -167,7 +163,7 @@ def _anime(data: Json) -> Anime | None:
         picture=fields.picture_of(data["main_picture"]["medium"], data["main_picture"]["large"]),
         synopsis=fields.synopsis_of(data["synopsis"]),
         relations=None
-        if relations is None
+        if relations.of(list[Raw]) is None
         else fields.related((one["node"]["id"], one["relation_type"]) for one in relations),
         adult=fields.is_adult(data["rating"], genres) or data["nsfw"].text == "black",
     )
