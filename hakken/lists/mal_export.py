@@ -5,7 +5,6 @@ size and structure, only the entries found are held in memory.
 """
 
 import gzip
-import io
 import zlib
 from typing import Any, BinaryIO, Literal
 from xml.etree.ElementTree import ParseError
@@ -57,10 +56,10 @@ def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int |
         MangaExport: the file is the export of a manga list.
         ExportTooLarge: a limit is exceeded.
     """
-    packed = io.BufferedReader(_Capped(stream, max_packed))
-    is_gzip = packed.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
+    start = stream.read(len(_GZIP_MAGIC))
+    packed: Any = _Capped(stream, max_packed, start)
     most = UNPACKED_RATIO * max_packed if max_unpacked is None else max_unpacked
-    unpacked = _Capped(gzip.GzipFile(fileobj=packed) if is_gzip else packed, most)
+    unpacked = _Capped(gzip.GzipFile(fileobj=packed) if start == _GZIP_MAGIC else packed, most)
     export = _Export()
     parser = DefusedXMLParser(target=export, forbid_dtd=True)
     silent = 0
@@ -78,23 +77,21 @@ def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int |
     return UserList.of(export.found)
 
 
-class _Capped(io.RawIOBase):
-    """A stream that raises ExportTooLarge after `limit` bytes."""
+class _Capped:
+    """A stream, of which `start` was read already, that raises ExportTooLarge after `limit` bytes."""
 
-    def __init__(self, stream: Any, limit: int) -> None:  # noqa: ANN401  # anything with `read`
+    def __init__(self, stream: Any, limit: int, start: bytes = b"") -> None:  # noqa: ANN401  # anything with `read`
         self._stream = stream
         self._left = limit
+        self._start = start
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  # any writable buffer, as in the base class
-        data = self._stream.read(len(buffer))
+    def read(self, size: int) -> bytes:
+        data = self._start + bytes(self._stream.read(size - len(self._start)))
+        self._start = b""
         self._left -= len(data)
         if self._left < 0:
             raise ExportTooLarge("The file is larger than an export may be.")
-        buffer[: len(data)] = data
-        return len(data)
+        return data
 
 
 class _Export:

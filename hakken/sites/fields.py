@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta, Raw
 
-from hakken.catalogue import ADULT_GENRE, MAX_NAME, Related, made_from
+from hakken.catalogue import ADULT_GENRE, MAX_NAME, Related
 from hakken.ratings import MAX_SCORE, MIN_SCORE, AnimeId
 
 UNKNOWN = Raw(b"null")
@@ -127,11 +127,6 @@ def related(entries: Iterable[tuple[Json, Json]]) -> tuple[Related, ...]:
     """Related anime: their ids, and the relations in MyAnimeList's form, such as "Side story"."""
     found = ((one.of(AnimeId), plain(how.text.replace("_", " ")).capitalize()) for one, how in entries)
     return tuple(dict.fromkeys(Related(anime_id, relation) for anime_id, relation in found if anime_id and relation))
-
-
-def made_from_of(value: Json) -> str | None:
-    """The source material, such as "light novel"."""
-    return made_from(plain(value.text))
 
 
 def is_adult(rating: Json, genres: Iterable[str]) -> bool:

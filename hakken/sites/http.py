@@ -18,16 +18,6 @@ from hakken.errors import InvalidResponse, SiteBusy, SiteDown, SiteError, SiteTi
 MAX_RETRY_AFTER = 3600.0
 """Seconds; a longer `Retry-After` is cut to this."""
 
-_UNREADABLE = (
-    requests.exceptions.ContentDecodingError,
-    requests.exceptions.InvalidJSONError,
-    requests.TooManyRedirects,
-    urllib3.exceptions.BodyNotHttplibCompatible,
-    urllib3.exceptions.DecodeError,
-    urllib3.exceptions.HeaderParsingError,
-    urllib3.exceptions.ResponseNotChunked,
-)
-
 T = TypeVar("T")
 
 
@@ -81,12 +71,9 @@ class Answer(NamedTuple):
 
 
 def check_status(status: int, host: str, retry_after: float | None = None) -> None:
-    """Raise the error for a status of the site `host` that means the same everywhere; 200 and most of the 4xx pass.
+    """Raise the error for a status that means the same on every site; 200 and most of the 4xx pass.
 
-    Args:
-        status: status code of the response.
-        host: host name, for the message.
-        retry_after: seconds after which the site allows another request, where it says so.
+    `retry_after` is the number of seconds after which the site allows another request, where it says so.
 
     Raises:
         SiteBusy: for a 429.
@@ -124,6 +111,6 @@ def site_error(error: Exception, host: str) -> SiteError:
     """Convert an error of requests, urllib3 or the socket to one of ours."""
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return SiteTimeout(f"{host} did not answer in time.")
-    if isinstance(error, _UNREADABLE):
+    if isinstance(error, urllib3.exceptions.DecodeError):
         return unreadable(host)
     return SiteDown(f"{host} could not be reached or broke off its answer.")

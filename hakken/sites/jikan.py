@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import Raw
 
-from hakken.catalogue import DATE, Anime, Link, Related
+from hakken.catalogue import DATE, Anime, Link, Related, made_from
 from hakken.errors import UserNotFound
 from hakken.ratings import STATUS_OF_CODE, AnimeId, Rating, Score, UserList
 from hakken.sites import fields
@@ -124,7 +124,7 @@ def _anime(data: Json) -> Anime | None:
         genres=genres,
         year=first_year or year,  # the year of the season may be the following one
         start_date=_date(first_year, begun) if first_year else None,
-        made_from=fields.made_from_of(data["source"]),
+        made_from=made_from(plain(data["source"].text)),
         season=fields.season_of(data["season"], year),
         studios=fields.studios_of(data["studios"]),
         mean=data["score"].of(fields.Mean),

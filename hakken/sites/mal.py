@@ -8,13 +8,13 @@ from http import HTTPStatus
 import msgspec
 from msgspec import Raw
 
-from hakken.catalogue import DATE, Anime
+from hakken.catalogue import DATE, Anime, made_from
 from hakken.errors import PrivateList, SiteBlocked, SourceError, UserNotFound
 from hakken.ratings import AnimeId, Rating, Score, Status, UserList
 from hakken.sites import fields
 from hakken.sites.base import Page, about_it, blocked, page_of, read_pages
 from hakken.sites.client import HttpClient
-from hakken.sites.fields import Json, name_of
+from hakken.sites.fields import Json, name_of, plain
 from hakken.sites.http import Answer, Deadline, Request
 
 LIST_PAGE_SIZE = 1000
@@ -155,7 +155,7 @@ def _anime(data: Json) -> Anime | None:
         genres=genres,
         year=Json(Raw(date.partition("-")[0].encode())).of(fields.Year) or season_year,
         start_date=date if DATE.fullmatch(date) else None,  # 1998-04-03, 1998-04 or 1998
-        made_from=fields.made_from_of(data["source"]),
+        made_from=made_from(plain(data["source"].text)),
         season=fields.season_of(season["season"], season_year),
         studios=fields.studios_of(data["studios"]),
         mean=data["mean"].of(fields.Mean),
