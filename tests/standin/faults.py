@@ -29,6 +29,15 @@ def reply(
     return lambda: Response(body, status, named, mimetype=mimetype)
 
 
+def held(go: threading.Event) -> Fault:
+    """Make the fault of answering well, but not before it may."""
+
+    def wait() -> None:
+        go.wait(20)
+
+    return wait
+
+
 def _slow_headers() -> Response:
     over.wait(30)
     return Response("[]")
