@@ -5,7 +5,7 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from functools import cache, partial
 from http import HTTPStatus
@@ -50,45 +50,23 @@ def _dripped_headers() -> NoReturn:
     raise ConnectionAbortedError
 
 
-def _dripped_body() -> Response:
-    return Response(_drip(b" "), mimetype="application/json")
-
-
-def _long_redirect() -> Response:
-    return Response(_drip(b" "), HTTPStatus.FOUND, {"Location": "/elsewhere"})
-
-
 def _drip(byte: bytes) -> Iterator[bytes]:
     while not over.wait(0.05):
         yield byte
 
 
-def _cut_short() -> NoReturn:
-    _send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[")
-    request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-    raise ConnectionAbortedError
+def _broken_off(data: bytes, *, reset: bool = False) -> Fault:
+    def fault() -> NoReturn:
+        _send(data)
+        client = request.environ["werkzeug.socket"]
+        if reset:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with a reset
+            os.close(client.detach())
+        else:
+            client.shutdown(socket.SHUT_RDWR)
+        raise ConnectionAbortedError
 
-
-def _reset() -> NoReturn:
-    _send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[")
-    client = request.environ["werkzeug.socket"]
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with a reset
-    os.close(client.detach())
-    raise ConnectionAbortedError
-
-
-def _not_http() -> NoReturn:
-    _send(b"220 mail.example ESMTP\r\n\r\n")
-    request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-    raise ConnectionAbortedError
-
-
-def _huge_body() -> Response:
-    return Response((b" " * MEGABYTE for _ in range(200)), mimetype="application/json")
-
-
-def _gzip_bomb() -> Response:
-    return Response(_bomb(), mimetype="application/json", headers={"Content-Encoding": "gzip"})
+    return fault
 
 
 @cache
@@ -100,6 +78,7 @@ def _send(data: bytes) -> None:
     request.environ["werkzeug.socket"].sendall(data)
 
 
+_BEGUN = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n["
 _HTML = partial(reply, body="<!doctype html><title>Just a moment...</title>", mimetype="text/html")
 _JIKAN_504 = '{"status": 504, "type": "BadResponseException", "message": "Jikan failed to connect to MyAnimeList"}'
 
@@ -116,13 +95,13 @@ class Faults(Enum):
     OUT_OF_ORDER = (_HTML(HTTPStatus.INTERNAL_SERVER_ERROR),)
     GATEWAY_TIMEOUT = (reply(HTTPStatus.GATEWAY_TIMEOUT, _JIKAN_504),)
     REDIRECT = (reply(HTTPStatus.FOUND, Location="/elsewhere"),)
-    REDIRECT_AT_LENGTH = (_long_redirect,)
+    REDIRECT_AT_LENGTH = (lambda: Response(_drip(b" "), HTTPStatus.FOUND, {"Location": "/elsewhere"}),)
     SLOW_HEADERS = (_slow_headers,)
     DRIPPED_HEADERS = (_dripped_headers,)
-    DRIPPED_BODY = (_dripped_body,)
-    CUT_SHORT = (_cut_short,)
-    RESET = (_reset,)
-    NOT_HTTP = (_not_http,)
+    DRIPPED_BODY = (lambda: Response(_drip(b" "), mimetype="application/json"),)
+    CUT_SHORT = (_broken_off(_BEGUN),)
+    RESET = (_broken_off(_BEGUN, reset=True),)
+    NOT_HTTP = (_broken_off(b"220 mail.example ESMTP\r\n\r\n"),)
     NOTHING = (reply(HTTPStatus.OK),)
     NO_CONTENT = (reply(HTTPStatus.NO_CONTENT),)
     HTML = (_HTML(HTTPStatus.OK),)
@@ -131,13 +110,9 @@ class Faults(Enum):
     WRONG_TYPES = (reply(HTTPStatus.OK, '{"data": "none", "paging": []}'),)
     NOT_UTF8 = (reply(HTTPStatus.OK, b'{"data": "\xff", "errors": [{"message": "\xff"}]}'),)
     NOT_GZIP = (reply(HTTPStatus.OK, "[]", Content_Encoding="gzip"),)
-    HUGE_BODY = (_huge_body,)
-    GZIP_BOMB = (_gzip_bomb,)
+    HUGE_BODY = (lambda: Response((b" " * MEGABYTE for _ in range(200)), mimetype="application/json"),)
+    GZIP_BOMB = (lambda: Response(_bomb(), headers={"Content-Encoding": "gzip"}),)
 
     def __call__(self) -> Response | None:
         fault: Fault = self.value[0]
         return fault()
-
-
-SLOW: Mapping[str, Fault] = {fault.name: fault for fault in Faults if "SLOW" in fault.name or "DRIPPED" in fault.name}
-"""Those that end with the client's patience only."""
