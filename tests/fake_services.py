@@ -24,13 +24,7 @@ from hakken.lists.mal_export import parse
 from hakken.model import Manifest, Model, Parameters, People
 from hakken.model.arrays import Arrays, Int64s
 from hakken.model.manifest import Sizes
-from hakken.ratings import (
-    Preferences,
-    Recommendation,
-    Recommendations,
-    UserList,
-    Username,
-)
+from hakken.ratings import Preferences, Recommendation, Recommendations, UserList, Username
 from hakken.web import Services, register
 
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
@@ -92,26 +86,19 @@ def bundle(data_time: str | None = "2026-03") -> ModelBundle:
     )
     anime = [BEBOP, BARE, SPIRITED, EVIL, ADULT]
     rows = len(anime)
-    small, short, single = np.uint16, np.int32, np.float32
-    by_row: dict[str, Any] = {
-        "b_i": float,
-        "raters": short,
-        "sim_scale": single,
-        "watchers": short,
-        "pref_scale": single,
-    }
-    of_pairs: dict[str, Any] = {"sim_indices": small, "sim_values": small, "sim_support": small, "pref_indices": small}
-    of_pairs |= {"pref_values": np.int16, "attr_indices": small, "attr_scale": single}
-    arrays: dict[str, Any] = {f"{name}_indptr": np.zeros(rows + 1, dtype=np.int64) for name in ("sim", "pref", "attr")}
-    arrays |= {name: np.zeros(rows, dtype=kind) for name, kind in by_row.items()}
-    arrays |= {name: np.zeros(0, dtype=kind) for name, kind in of_pairs.items()}
+    by_row = {"b_i": "float64", **dict.fromkeys(("raters", "watchers"), "int32")}
+    by_row |= dict.fromkeys(("sim_scale", "pref_scale", "attr_share"), "float32")
+    of_pairs = dict.fromkeys(("sim_indices", "sim_values", "sim_support", "pref_indices", "attr_indices"), "uint16")
+    of_pairs |= {"pref_values": "int16", "attr_scale": "float32"}
+    zeros: dict[str, Any] = {name: np.zeros(rows, dtype=kind) for name, kind in by_row.items()}
+    zeros |= {name: np.zeros(0, dtype=kind) for name, kind in of_pairs.items()}
+    zeros |= {f"{name}_indptr": np.zeros(rows + 1, dtype=np.int64) for name in ("sim", "pref", "attr")}
     no_arrays = Arrays(
-        anime_ids=np.array([one.anime_id for one in anime], dtype=short),
-        popularity=np.full(rows, 0.1, dtype=single),
-        attr_share=np.zeros(rows, dtype=single),
-        attr_rows=np.full(rows, -1, dtype=short),
+        anime_ids=np.array([one.anime_id for one in anime], dtype=np.int32),
+        popularity=np.full(rows, 0.1, dtype=np.float32),
+        attr_rows=np.full(rows, -1, dtype=np.int32),
         attr_values=np.zeros((0, 0), dtype=np.int8),
-        **arrays,
+        **zeros,
     )
     return ModelBundle(Model(no_arrays, manifest, "20261123T211635Z-abc"), Catalogue(anime))
 
@@ -188,13 +175,7 @@ def app_with(fakes: FakeServices) -> Callable[[Settings], Flask]:
     def make(settings: Settings) -> Flask:
         app = Flask("hakken_under_test", root_path=str(ROOT))
         behind = Services(
-            settings,
-            fakes.recommend,
-            fakes.fetch,
-            fakes.bundle,
-            fakes.parse_export,
-            fakes,
-            find=fakes.find,
+            settings, fakes.recommend, fakes.fetch, fakes.bundle, fakes.parse_export, fakes, find=fakes.find
         )
         register(app, behind)
         return app
@@ -225,7 +206,6 @@ def words(page: TestResponse) -> str:
 
 
 def words_of(markup: str) -> str:
-    """The same of some markup."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", markup)).split()).replace(CURLY, "'")
 
 
