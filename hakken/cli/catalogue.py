@@ -21,8 +21,7 @@ from hakken.model.manifest import FILE_NAME
 from hakken.series import relations_of, with_series
 from hakken.sites.client import HttpClient
 from hakken.sites.crawl import Crawl, crawl_pages, crawl_titles, gaps
-from hakken.sites.facts import facts_site
-from hakken.sites.merge import updated_all
+from hakken.sites.facts import facts_site, updated_all
 
 PAGE_TIMEOUT = 120.0
 """Seconds that one page may take, including the wait for the rate limit: no visitor is waiting."""

@@ -56,8 +56,7 @@ def packed(user_list: UserList) -> str:
 def unpacked(text: str) -> UserList:
     """Decode a list that `packed` encoded.
 
-    Raises:
-        BadList: it was truncated or changed, has a later version, or is larger than `MAX_UNPACKED` when decompressed.
+    Raises BadList if it was truncated or changed, has a later version, or unpacks to more than `MAX_UNPACKED` bytes.
     """
     if text[:1] != VERSION:
         raise BadList("The list in this address was not written by this version of Hakken.")

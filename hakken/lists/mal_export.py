@@ -19,6 +19,8 @@ MAX_PACKED = 10 * 2**20
 UNPACKED_RATIO = 5
 """Largest ratio of an export's unpacked size to the limit of its packed size."""
 
+_NOT_AN_EXPORT = "The file is not an XML export of MyAnimeList."
+_MANGA_EXPORT = "This is the export of a manga list; please choose the export of an anime list."
 _ROOT = "myanimelist"
 _FIELDS = frozenset({"series_animedb_id", "my_score", "my_status", "user_export_type"})
 _MANGA = "2"
@@ -69,7 +71,7 @@ def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int |
             parser.feed(chunk)
             silent = silent + len(chunk) if export.events == before else 0
             if silent > _MAX_TOKEN:
-                raise _not_an_export()
+                raise NotAnExport(_NOT_AN_EXPORT)
         parser.close()
     except (ParseError, ValueError, LookupError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         # ValueError and LookupError: constructs forbidden by defusedxml, and encodings unknown to expat.
@@ -110,12 +112,12 @@ class _Export:
         self._elements += 1
         self._path.append(tag)
         if self._path[0] != _ROOT or len(self._path) > _DEPTH:
-            raise _not_an_export()
+            raise NotAnExport(_NOT_AN_EXPORT)
         if self._elements > _MAX_ELEMENTS or len(self.found) > MAX_ENTRIES:
             raise ExportTooLarge("The file has more entries than a list can have.")
         match self._path:
             case [_, "manga"]:
-                raise _manga()
+                raise MangaExport(_MANGA_EXPORT)
             case [_, "anime" | "myinfo"]:
                 self._fields = {}
             case [_, "anime" | "myinfo", field] if field in _FIELDS:
@@ -135,16 +137,8 @@ class _Export:
                 self._fields[field] = "".join(self._text).strip()
                 self._text = None
             case [_, "myinfo"] if self._fields.get("user_export_type") == _MANGA:
-                raise _manga()
+                raise MangaExport(_MANGA_EXPORT)
         self._path.pop()
-
-
-def _not_an_export() -> NotAnExport:
-    return NotAnExport("The file is not an XML export of MyAnimeList.")
-
-
-def _manga() -> MangaExport:
-    return MangaExport("This is the export of a manga list; please choose the export of an anime list.")
 
 
 def _rating(fields: dict[str, str]) -> Rating | None:

@@ -102,11 +102,9 @@ class SiteAdapter(HTTPAdapter):
 
     @contextmanager
     def _admitted(self, host: str) -> Iterator[None]:
-        """Allow a request.
+        """Allow a request, unless the circuit is open or the time that the site gave in `Retry-After` has not passed.
 
-        Raises:
-            CircuitOpen: the site failed several times in a row; after a pause, one request at a time is let through.
-            SiteBusy: the time that the site gave in `Retry-After` has not passed.
+        After a pause, an open circuit lets one request at a time through.
         """
         state, wait = self._circuit.state, self._busy_until - time.monotonic()
         if state != "open" and wait > 0:

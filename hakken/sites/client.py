@@ -131,8 +131,7 @@ class HttpClient:
     def kept(self, request: Request) -> Answer | None:
         """Return the cached response to a request, however old it is; sends no request.
 
-        Raises:
-            Exception: of any kind, if the cache entry is damaged.
+        Raises an exception of any kind if the cache entry is damaged.
         """
         if self._file is None or not is_file(self._file):
             return None

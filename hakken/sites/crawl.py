@@ -17,10 +17,9 @@ import msgspec
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption, SiteError, StorageError
 from hakken.ratings import AnimeId
-from hakken.sites.base import Page
 from hakken.sites.client import HttpClient
-from hakken.sites.facts import FactsSite, lacking
-from hakken.sites.merge import updated, updated_all
+from hakken.sites.decoding import Page
+from hakken.sites.facts import FactsSite, lacking, updated, updated_all
 
 MAX_FAILURES = 5
 """When so many titles in a row could not be fetched, the site is failing, not the titles."""
@@ -77,12 +76,9 @@ class Crawl:
     @classmethod
     @contextmanager
     def at(cls, path: Path, site: str, *, restart: bool = False) -> Iterator[Self]:
-        """Open the file of an interrupted crawl of the site of that name, or begin a new one.
+        """Open the file of an interrupted crawl of the site of that name, or begin a new one, as always on `restart`.
 
-        Args:
-            path: path of the file, which is locked meanwhile.
-            site: name of the site to crawl.
-            restart: discard an interrupted crawl and begin anew.
+        The file is locked meanwhile.
 
         Raises:
             BadOption: the interrupted crawl was of another site.
@@ -158,8 +154,7 @@ def _read(file: BinaryIO, *, keep: bool) -> list[Line]:
 def crawl_pages(crawl: Crawl, site: FactsSite, http: HttpClient, advance: Callable[[int], None]) -> None:
     """Fetch all remaining pages, add each to the crawl, and call `advance` with the number of its entries.
 
-    Raises:
-        SiteError: a page could not be fetched. Earlier pages are kept.
+    Raises SiteError if a page could not be fetched; earlier pages are kept.
     """
     while not crawl.is_done:
         page = site.fetch_page(http, crawl.position)
@@ -172,12 +167,8 @@ def gaps(crawl: Crawl, before: Catalogue, limit: int | None = None) -> list[int]
 
     These are all anime whose relations no site was asked for, since the pages of a crawl lack them, and, of those that
     the crawl did not find, all without a picture or a synopsis. Facts never requested come before facts that the site
-    may not have.
-
-    Args:
-        crawl: the crawl so far.
-        before: the catalogue before the crawl.
-        limit: maximum number of anime that a run may fetch individually, in total; None: no limit.
+    may not have. A run may fetch `limit` anime individually, in total; None: no limit. `before` is the catalogue
+    before the crawl.
     """
     wanted = [
         one
@@ -194,11 +185,9 @@ def crawl_titles(
 ) -> None:
     """Fetch some anime individually, add each result to the crawl, and call `advance` with the number done.
 
-    One that can't be fetched is counted as soon as another can: until then it may be the site that fails.
-
-    Raises:
-        SiteError: `MAX_FAILURES` in a row could not be fetched, at none of which an earlier run stopped. Earlier
-            results are kept.
+    One that can't be fetched is counted as soon as another can: until then it may be the site that fails. Raises
+    SiteError, with earlier results kept, if `MAX_FAILURES` in a row could not be fetched, at none of which an earlier
+    run stopped.
     """
     failures: list[Alone] = []
     for anime_id in anime_ids:

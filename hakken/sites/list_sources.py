@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Self
+from typing import Protocol, Self
 
 from cachetools import TTLCache
 
@@ -23,12 +23,23 @@ from hakken.errors import (
 from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 from hakken.ratings import Site, UserList, Username
 from hakken.sites.anilist import AniList
-from hakken.sites.base import ListSource
 from hakken.sites.client import HttpClient
 from hakken.sites.http import Deadline
 from hakken.sites.jikan import Jikan
 from hakken.sites.load_json import LoadJson
 from hakken.sites.mal import Mal
+
+
+class ListSource(Protocol):
+    """A site that provides the lists of its users, or of another site's users."""
+
+    @property
+    def name(self) -> str:
+        """The source's name in settings and messages."""
+
+    def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
+        """Fetch someone's whole list, all of it or none; raises SourceError, see `hakken.errors` for the kinds."""
+
 
 _MAL_SOURCES: Mapping[str, Callable[[Settings], ListSource]] = {
     Mal.name: lambda settings: Mal(settings.mal_url, settings.mal_client_id),
@@ -36,12 +47,6 @@ _MAL_SOURCES: Mapping[str, Callable[[Settings], ListSource]] = {
     LoadJson.name: lambda settings: LoadJson(settings.load_json_url),
 }
 _SITE_NAMES = {Site.MAL: "MyAnimeList", Site.ANILIST: "AniList"}
-
-NO_MAL_SOURCE = (
-    "MyAnimeList usernames can't be looked up: set MAL_CLIENT_ID, or name a source in HAKKEN_LIST_SOURCES. Without "
-    "either, MyAnimeList's export (--file) and AniList usernames (--source anilist) work."
-)
-"""For the operator, at a terminal; a server's pages tell visitors instead what they can do themselves."""
 
 SEATS = 4
 """Default number of concurrent fetches: half of a worker's default threads."""
@@ -171,7 +176,10 @@ class ListSources:
         if isinstance(username, UserList):
             return username
         if not self._sources[username.site]:
-            raise NoListSource(NO_MAL_SOURCE)
+            raise NoListSource(  # for the operator, at a terminal; pages tell visitors what they can do themselves
+                "MyAnimeList usernames can't be looked up: set MAL_CLIENT_ID, or name a source in HAKKEN_LIST_SOURCES. "
+                "Without either, MyAnimeList's export (--file) and AniList usernames (--source anilist) work."
+            )
         with self._instrumentation.stage("fetch"):
             deadline = self._http.new_deadline()
             found = self.find(username)

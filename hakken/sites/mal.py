@@ -11,10 +11,9 @@ from msgspec import Raw
 from hakken.catalogue import DATE, Anime, made_from
 from hakken.errors import PrivateList, SiteBlocked, SourceError, UserNotFound
 from hakken.ratings import AnimeId, Rating, Score, Status, UserList
-from hakken.sites import fields
-from hakken.sites.base import Page, about_it, blocked, page_of, read_pages
+from hakken.sites import decoding
 from hakken.sites.client import HttpClient
-from hakken.sites.fields import Json, name_of, plain
+from hakken.sites.decoding import Json, Page, about_it, blocked, name_of, page_of, plain, read_pages
 from hakken.sites.http import Answer, Deadline, Request
 
 LIST_PAGE_SIZE = 1000
@@ -45,10 +44,6 @@ class _ListEntry(msgspec.Struct):
         return Rating(self.node.id, self.list_status.score, self.list_status.status)
 
 
-class _Paging(msgspec.Struct):
-    next: str | None = None
-
-
 class _Page(msgspec.Struct):
     """A page of a list, or of the ranking.
 
@@ -57,7 +52,7 @@ class _Page(msgspec.Struct):
     """
 
     data: list[Raw]
-    paging: _Paging
+    paging: dict[str, str | None]
 
 
 class Mal:
@@ -79,7 +74,7 @@ class Mal:
             if not answer.ok:
                 raise _list_refused(answer)
             page = answer.decode(_Page)
-            return page.data, page.paging.next is not None
+            return page.data, page.paging.get("next") is not None
 
         return read_pages(fetch_page, _ListEntry)
 
@@ -113,7 +108,7 @@ class Mal:
         if not answer.ok:
             raise _refused(answer, "provide facts about anime")
         page = answer.decode(_Page)
-        following = offset + len(page.data) if page.paging.next is not None else None
+        following = offset + len(page.data) if page.paging.get("next") is not None else None
         return page_of([_anime(Json(entry)["node"]) for entry in page.data], following, None, answer)
 
 
@@ -142,28 +137,28 @@ def _anime(data: Json) -> Anime | None:
     if anime_id is None:
         return None
     names, relations = data["alternative_titles"], data["related_anime"]
-    genres = fields.named(data["genres"])
+    genres = decoding.named(data["genres"])
     season, date = data["start_season"], data["start_date"].text
-    season_year = season["year"].of(fields.Year)
+    season_year = season["year"].of(decoding.Year)
     return Anime(
         anime_id=anime_id,
-        **fields.names(
+        **decoding.names(
             name_of(data["title"]), name_of(names["en"]), name_of(names["ja"]), map(name_of, names["synonyms"])
         ),
-        type=fields.kind_of(data["media_type"]),
-        episodes=data["num_episodes"].of(fields.Episodes),
+        type=decoding.kind_of(data["media_type"]),
+        episodes=data["num_episodes"].of(decoding.Episodes),
         genres=genres,
-        year=Json(Raw(date.partition("-")[0].encode())).of(fields.Year) or season_year,
+        year=Json(Raw(date.partition("-")[0].encode())).of(decoding.Year) or season_year,
         start_date=date if DATE.fullmatch(date) else None,  # 1998-04-03, 1998-04 or 1998
         made_from=made_from(plain(data["source"].text)),
-        season=fields.season_of(season["season"], season_year),
-        studios=fields.studios_of(data["studios"]),
-        mean=data["mean"].of(fields.Mean),
-        members=data["num_list_users"].of(fields.Members),
-        picture=fields.picture_of(data["main_picture"]["medium"], data["main_picture"]["large"]),
-        synopsis=fields.synopsis_of(data["synopsis"]),
+        season=decoding.season_of(season["season"], season_year),
+        studios=decoding.studios_of(data["studios"]),
+        mean=data["mean"].of(decoding.Mean),
+        members=data["num_list_users"].of(decoding.Members),
+        picture=decoding.picture_of(data["main_picture"]["medium"], data["main_picture"]["large"]),
+        synopsis=decoding.synopsis_of(data["synopsis"]),
         relations=None
         if relations.of(list[Raw]) is None
-        else fields.related((one["node"]["id"], one["relation_type"]) for one in relations),
-        adult=fields.is_adult(data["rating"], genres) or data["nsfw"].text == "black",
+        else decoding.related((one["node"]["id"], one["relation_type"]) for one in relations),
+        adult=decoding.is_adult(data["rating"], genres) or data["nsfw"].text == "black",
     )

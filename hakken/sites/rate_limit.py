@@ -42,8 +42,7 @@ class RateLimit:
     def wait(self, deadline: Deadline) -> None:
         """Wait until the rate limit allows a request, and count it.
 
-        Raises:
-            RateLimited: it allows none before the deadline; raised as soon as that is certain.
+        Raises RateLimited as soon as it is certain that it allows none before the deadline.
         """
         while (delay := self._delay(deadline)) > 0:
             if delay >= deadline.left:

@@ -22,9 +22,9 @@ from hakken.errors import BadOption, StorageError
 from hakken.model import store
 from hakken.ratings import FranchiseRule, Order, Preferences, Rating, UserList
 from hakken.recommend import recommend
-from hakken.sites.base import Page
 from hakken.sites.crawl import Alone, Begun, Crawl
-from hakken.sites.merge import SERIES_FIELDS
+from hakken.sites.decoding import Page
+from hakken.sites.facts import SERIES_FIELDS
 from tests.standin import titles
 from tests.standin.faults import Faults, reply
 from tests.standin.server import Standin

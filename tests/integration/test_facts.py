@@ -14,15 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hakken.catalogue import Anime, Link, Related
-from hakken.errors import ConfigError, InvalidResponse, RateLimited, SiteBlocked, SiteBusy, SiteDown
+from hakken.errors import ConfigError, InvalidResponse, RateLimited, SiteBlocked, SiteBusy, SiteDown, SiteError
 from hakken.sites import facts
 from hakken.sites.client import HttpClient
-from hakken.sites.facts import MAX_QUEUE, AnimeFacts, FactsSite, FetchQueue, lacking
-from hakken.sites.fields import MAX_SYNOPSIS
+from hakken.sites.decoding import MAX_SYNOPSIS
+from hakken.sites.facts import MAX_QUEUE, SERIES_FIELDS, AnimeFacts, FactsSite, FetchQueue, filled, lacking, updated
 from hakken.sites.http import Answer
 from hakken.sites.jikan import Jikan
 from hakken.sites.mal import Mal
-from hakken.sites.merge import SERIES_FIELDS, filled, updated
 from tests.serving import until
 from tests.standin.faults import Faults, held
 from tests.standin.server import Standin
@@ -95,34 +94,32 @@ def test_all_facts_come_in_the_catalogues_words(details: AnimeFacts, standin: St
     assert requests.get(bebop.picture or "", timeout=5).content.startswith(b"\x89PNG")
 
 
-def test_entities_and_tags_become_text_and_what_nobody_knows_stays_unknown(details: AnimeFacts) -> None:
-    haruhi = fetched(details, 849)
-    assert haruhi.synonyms == ('Suzumiya "Haruhi"',)
-    assert haruhi.synopsis == "She is bored, and the world had better not be.\n\nNobody dares to tell her & why."
-    assert fetched(details, 30).synopsis == "A boy is called to his father's side, to drive what he is afraid of."
+FACTS: dict[int, dict[str, object]] = {
+    188: {"adult": True},
+    16498: {"adult": False},
+    21: {"episodes": None},
+    199: {"title_english": "Spirited Away"},
+    918: {"title_english": "Gintama & Friends"},
+    849: {
+        "synonyms": ('Suzumiya "Haruhi"',),
+        "synopsis": "She is bored, and the world had better not be.\n\nNobody dares to tell her & why.",
+    },
+    30: {
+        "synopsis": "A boy is called to his father's side, to drive what he is afraid of.",
+        "year": 1995,
+        "studios": ("gainax", "tatsunoko production"),
+    },
+}
+
+
+def test_what_is_odd_costs_no_other_fact_and_what_nobody_knows_stays_unknown(details: AnimeFacts) -> None:
+    for anime_id, known in FACTS.items():
+        found = fetched(details, anime_id)
+        assert {fact: getattr(found, fact) for fact in known} == known
     assert fetched(details, 7) == Anime(anime_id=7, title="Nothing is known", relations=())
-
-
-def test_an_odd_fact_costs_no_other(details: AnimeFacts) -> None:
     assert fetched(details, 43) == Anime(
         anime_id=43, title="86", type="TV", genres=("Sci-Fi",), synopsis="Is still there.", relations=()
     )
-
-
-@pytest.mark.parametrize(
-    ("anime_id", "fact", "value"),
-    [
-        (188, "adult", True),
-        (16498, "adult", False),
-        (199, "title_english", "Spirited Away"),
-        (918, "title_english", "Gintama & Friends"),
-        (30, "year", 1995),
-        (21, "episodes", None),
-        (30, "studios", ("gainax", "tatsunoko production")),
-    ],
-)
-def test_a_fact(details: AnimeFacts, anime_id: int, fact: str, value: object) -> None:
-    assert getattr(fetched(details, anime_id), fact) == value
 
 
 def read(name: str, body: object, anime_id: int = 1, status: int = 200) -> Anime | None:
@@ -167,27 +164,26 @@ def test_what_is_no_picture_is_none_and_another_size_takes_its_place(name: str, 
         assert fact_of(name, "picture", {"images": {"jpg": jikan}, "main_picture": mal}) == large
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b"null", b"<html>", b'{"data": {"mal_id": 2}, "id": 2}', b'"\xff"', b"[" * 10**6]
-)
-def test_nonsense_is_called_so(name: str, body: bytes) -> None:
-    with pytest.raises(InvalidResponse):
-        read(name, body)
+OTHER = b'{"data": {"mal_id": 2}, "id": 2}'
 
 
 @pytest.mark.parametrize(
-    ("body", "status"),
-    [(b"<html>", 404), (b"<html>", 403), (b"{}", 404), (b'{"status": 403, "error": "no"}', 403), (b"", 401)],
+    ("status", "bodies", "error"),
+    [
+        (200, [b"", b"[]", b"null", b"<html>", OTHER, b'"\xff"', b"[" * 10**6], InvalidResponse),
+        (404, [b"<html>", b"{}"], SiteBlocked),
+        (403, [b"<html>", b'{"status": 403, "error": "no"}'], SiteBlocked),
+        (401, [b"", b'{"error": "invalid_token", "message": ""}'], SiteBlocked),
+    ],
 )
-def test_a_refusal_that_says_nothing_of_the_anime_is_no_answer(name: str, body: bytes, status: int) -> None:
-    with pytest.raises(SiteBlocked) as caught:
-        read(name, body, status=status)
-    assert str(caught.value).endswith(".")
-
-
-def test_a_client_id_that_is_refused_is_told_of() -> None:
-    with pytest.raises(SiteBlocked, match="MAL_CLIENT_ID"):
-        read("mal", {"error": "invalid_token", "message": ""}, status=401)
+def test_nonsense_and_refusals_that_say_nothing_of_the_anime_are_no_answer(
+    name: str, status: int, bodies: list[bytes], error: type[SiteError]
+) -> None:
+    for body in bodies:
+        with pytest.raises(error) as caught:
+            read(name, body, status=status)
+        assert str(caught.value).endswith(".")
+        assert ("MAL_CLIENT_ID" in str(caught.value)) == (name == "mal" and b"token" in body)
 
 
 class Answers(HttpClient):

@@ -26,10 +26,9 @@ from hakken.errors import (
 )
 from hakken.ratings import Rating, Site, Status, Username
 from hakken.sites.anilist import AniList
-from hakken.sites.base import ListSource
 from hakken.sites.client import HttpClient
 from hakken.sites.jikan import Jikan
-from hakken.sites.list_sources import ListSources
+from hakken.sites.list_sources import ListSource, ListSources
 from hakken.sites.load_json import LoadJson
 from hakken.sites.mal import Mal
 from tests.standin.faults import Faults, reply

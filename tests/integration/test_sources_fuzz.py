@@ -14,10 +14,10 @@ from hakken.catalogue import Anime
 from hakken.errors import SiteError, SiteTimeout, SourceError
 from hakken.ratings import MAX_ANIME_ID, MAX_SCORE, UserList
 from hakken.sites.anilist import AniList
-from hakken.sites.base import ListSource
 from hakken.sites.facts import FactsSite
 from hakken.sites.http import Answer, Deadline
 from hakken.sites.jikan import Jikan
+from hakken.sites.list_sources import ListSource
 from hakken.sites.load_json import LoadJson
 from hakken.sites.mal import Mal
 from tests.standin import anime, sites  # noqa: F401  # anime adds the pages about anime to the sites

@@ -26,21 +26,14 @@ EXPORT = """<?xml version="1.0" encoding="UTF-8" ?>
 <myanimelist>
   <myinfo>
     <user_id>1</user_id>
-    <user_name>someone</user_name>
     <user_export_type>1</user_export_type>
-    <user_total_anime>4</user_total_anime>
   </myinfo>
   <anime>
     <series_animedb_id>1</series_animedb_id>
     <series_title><![CDATA[カウボーイビバップ & <friends>]]></series_title>
-    <series_type>TV</series_type>
-    <series_episodes>26</series_episodes>
-    <my_id>0</my_id>
-    <my_watched_episodes>26</my_watched_episodes>
     <my_score>10</my_score>
     <my_status>Completed</my_status>
     <my_comments><![CDATA[]]></my_comments>
-    <my_rewatching>1</my_rewatching>
   </anime>
   <anime><series_animedb_id>21</series_animedb_id><my_score>0</my_score><my_status>Watching</my_status></anime>
   <anime><series_animedb_id>30</series_animedb_id><my_score>6</my_score><my_status>On-Hold</my_status></anime>
