@@ -59,9 +59,7 @@ def _jikan_facts(one: Title, *, full: bool) -> dict[str, Any]:
     begun = f"{one.year}-{one.month:02}-03T00:00:00+00:00" if one.year else None
     facts: dict[str, Any] = {
         "mal_id": one.anime_id,
-        "url": f"https://myanimelist.net/anime/{one.anime_id}/x",
         "images": {"jpg": images, "webp": images},
-        "approved": True,
         "titles": [{"type": kind, "title": name} for kind, name in titles],
         "title": one.title,
         "title_english": one.english,

@@ -5,7 +5,6 @@ import gzip
 import io
 import tracemalloc
 import zipfile
-import zlib
 
 import pytest
 from hypothesis import given
@@ -169,21 +168,16 @@ EXTERNAL = '<!DOCTYPE m [<!ENTITY e SYSTEM "file:///etc/hostname">]><myanimelist
     "data",
     [
         b"",
-        b"\x1f",
         b"\x1f\x8b",
         b"\x00" * 1000,
-        b"anime_id,score\n1,10\n",
         b"<html></html>",
         b"<myanimelist></myanimelist><myanimelist></myanimelist>",
         b"<myanimelist>&nbsp;</myanimelist>",
-        b"<myanimelist>\x00</myanimelist>",
         b"<anime/>",
         b'<!DOCTYPE myanimelist SYSTEM "http://127.0.0.1/x.dtd"><myanimelist/>',
         LAUGHS.encode(),
-        gzip.compress(LAUGHS.encode()),
         EXTERNAL.encode(),
         _zip(),
-        zlib.compress(EXPORT.encode()),
         gzip.compress(gzip.compress(EXPORT.encode())),
         gzip.compress(EXPORT.encode())[:-8] + b"\x00" * 8,
         gzip.compress(EXPORT.encode()) + b"junk",
@@ -192,7 +186,6 @@ EXTERNAL = '<!DOCTYPE m [<!ENTITY e SYSTEM "file:///etc/hostname">]><myanimelist
         EXPORT.replace("UTF-8", "ascii").encode(),
         EXPORT.replace("UTF-8", "no-such-encoding").encode(),
         EXPORT.replace("UTF-8", "shift_jis").encode("shift_jis"),
-        EXPORT.encode("shift_jis"),
         b"<myanimelist>" + b"<a>" * 100_000,
         b"<myanimelist>" + b"<a>" * 16 + b"</a>" * 16 + b"</myanimelist>",
         b"<myanimelist " + b" ".join(b'a%d=""' % number for number in range(200_000)),
