@@ -89,10 +89,12 @@ def test_what_is_not_the_sites_weakness_is_no_reason_to_rest(hasty: HttpClient, 
     assert get(limited, standin) == 200
     for _ in range(2 * FAILURES):
         fails(limited, standin, RateLimited, seconds=2)
-        standin.fail("jikan", Faults.REDIRECT)
-        fails(hasty, standin, InvalidResponse)
-        standin.fail("jikan", Faults.SLOW_HEADERS)
+    standin.fail("jikan", Faults.SLOW_HEADERS)
+    for _ in range(2 * FAILURES):
         fails(hasty, standin, SiteTimeout, seconds=0.1)  # it had no time
+    standin.fail("jikan", Faults.REDIRECT)
+    for _ in range(2 * FAILURES):
+        fails(hasty, standin, InvalidResponse)
 
 
 def test_after_a_rest_one_at_a_time_tries_it(hasty: HttpClient, standin: Standin) -> None:
