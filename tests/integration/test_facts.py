@@ -146,7 +146,11 @@ def test_a_synopsis_is_not_endless(name: str) -> None:
 
 def test_a_name_is_told_once(name: str) -> None:
     others = ["x", "y", "", "y"]
-    facts = {"title_english": "x", "title_synonyms": others, "alternative_titles": {"en": "x", "synonyms": others}}
+    facts: dict[str, object] = {
+        "title_english": "x",
+        "title_synonyms": others,
+        "alternative_titles": {"en": "x", "synonyms": others},
+    }
     assert (fact_of(name, "title_english", facts), fact_of(name, "synonyms", facts)) == (None, ("y",))
 
 
