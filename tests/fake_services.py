@@ -24,7 +24,13 @@ from hakken.lists.mal_export import parse
 from hakken.model import Manifest, Model, Parameters, People
 from hakken.model.arrays import Arrays, Int64s
 from hakken.model.manifest import Sizes
-from hakken.ratings import Preferences, Recommendation, Recommendations, UserList, Username
+from hakken.ratings import (
+    Preferences,
+    Recommendation,
+    Recommendations,
+    UserList,
+    Username,
+)
 from hakken.web import Services, register
 
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
@@ -86,20 +92,17 @@ def bundle(data_time: str | None = "2026-03") -> ModelBundle:
     )
     anime = [BEBOP, BARE, SPIRITED, EVIL, ADULT]
     rows = len(anime)
-    by_row = {"b_i": "float64", **dict.fromkeys(("raters", "watchers"), "int32")}
-    by_row |= dict.fromkeys(("sim_scale", "pref_scale", "attr_share"), "float32")
-    of_pairs = dict.fromkeys(("sim_indices", "sim_values", "sim_support", "pref_indices", "attr_indices"), "uint16")
-    of_pairs |= {"pref_values": "int16", "attr_scale": "float32"}
-    zeros: dict[str, Any] = {name: np.zeros(rows, dtype=kind) for name, kind in by_row.items()}
-    zeros |= {name: np.zeros(0, dtype=kind) for name, kind in of_pairs.items()}
-    zeros |= {f"{name}_indptr": np.zeros(rows + 1, dtype=np.int64) for name in ("sim", "pref", "attr")}
-    no_arrays = Arrays(
-        anime_ids=np.array([one.anime_id for one in anime], dtype=np.int32),
-        popularity=np.full(rows, 0.1, dtype=np.float32),
-        attr_rows=np.full(rows, -1, dtype=np.int32),
-        attr_values=np.zeros((0, 0), dtype=np.int8),
-        **zeros,
-    )
+    kinds: dict[str, Any] = {"b_i": float, "raters": np.int32, "watchers": np.int32, "sim_scale": np.float32}
+    kinds |= {"pref_scale": np.float32, "popularity": np.float32, "attr_share": np.float32, "attr_rows": np.int32}
+    arrays: dict[str, Any] = {name: np.zeros(rows, dtype=kind) for name, kind in kinds.items()}
+    arrays |= {f"{name}_indptr": np.zeros(rows + 1, dtype=np.int64) for name in ("sim", "pref", "attr")}
+    pairs: dict[str, Any] = dict.fromkeys(("sim_indices", "sim_values", "sim_support", "pref_indices"), np.uint16)
+    pairs |= {"pref_values": np.int16, "attr_indices": np.uint16, "attr_scale": np.float32}
+    arrays |= {name: np.zeros(0, dtype=kind) for name, kind in pairs.items()}
+    arrays["popularity"] += np.float32(0.1)
+    arrays["attr_rows"] -= 1
+    ids = np.array([one.anime_id for one in anime], dtype=np.int32)
+    no_arrays = Arrays(anime_ids=ids, attr_values=np.zeros((0, 0), dtype=np.int8), **arrays)
     return ModelBundle(Model(no_arrays, manifest, "20261123T211635Z-abc"), Catalogue(anime))
 
 
@@ -128,9 +131,14 @@ class FakeServices:
         self.kept: UserList | None = None
         self.failure: Exception | None = None
         self.model_failure: Exception | None = None
+        self.served: ModelBundle | None = None
         self.data_time: str | None = "2026-03"
         self.facts: dict[int, dict[str, Any]] = {}
         self.wanted: list[list[int]] = []
+
+    def behind(self, settings: Settings) -> Services:
+        made = (self.recommend, self.fetch, self.bundle, self.parse_export, self.known, self.want)
+        return Services(settings, *made, find=self.find)
 
     def recommend(self, who: Username | UserList, preferences: Preferences) -> Recommendations:
         self.asked.append((who, preferences))
@@ -152,7 +160,7 @@ class FakeServices:
     def bundle(self) -> ModelBundle:
         if self.model_failure:
             raise self.model_failure
-        return bundle(self.data_time)
+        return self.served or bundle(self.data_time)
 
     def known(self, anime: Anime) -> Anime:
         return msgspec.structs.replace(anime, **self.facts.get(anime.anime_id, {}))
@@ -174,10 +182,7 @@ def fakes() -> FakeServices:
 def app_with(fakes: FakeServices) -> Callable[[Settings], Flask]:
     def make(settings: Settings) -> Flask:
         app = Flask("hakken_under_test", root_path=str(ROOT))
-        behind = Services(
-            settings, fakes.recommend, fakes.fetch, fakes.bundle, fakes.parse_export, fakes, find=fakes.find
-        )
-        register(app, behind)
+        register(app, fakes.behind(settings))
         return app
 
     return make
@@ -186,11 +191,6 @@ def app_with(fakes: FakeServices) -> Callable[[Settings], Flask]:
 @pytest.fixture
 def client(app_with: Callable[[Settings], Flask]) -> FlaskClient:
     return app_with(Settings(mal_client_id="0123")).test_client()
-
-
-@pytest.fixture
-def client_without_mal(app_with: Callable[[Settings], Flask]) -> FlaskClient:
-    return app_with(Settings()).test_client()
 
 
 def upload(client: FlaskClient, content: bytes, *, filename: str = "animelist.xml", **fields: str) -> TestResponse:
@@ -206,6 +206,7 @@ def words(page: TestResponse) -> str:
 
 
 def words_of(markup: str) -> str:
+    """The same of some markup."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", markup)).split()).replace(CURLY, "'")
 
 

@@ -1,8 +1,8 @@
 """What integration tests share: stored models, the sites' stand-in, buckets, and pages with fakes behind them."""
 
 from tests.api_client import embedded_client
-from tests.fake_services import app_with, client, client_without_mal, fakes
-from tests.integration.bucket import bucket, emulator, faults
+from tests.fake_services import app_with, client, fakes
+from tests.integration.bucket import bucket, emulator, faults, place, put
 from tests.models import bundle, embedded, trained, versions
 from tests.standin.server import standin, standin_server
 
@@ -11,12 +11,13 @@ __all__ = [
     "bucket",
     "bundle",
     "client",
-    "client_without_mal",
     "embedded",
     "embedded_client",
     "emulator",
     "fakes",
     "faults",
+    "place",
+    "put",
     "standin",
     "standin_server",
     "trained",

@@ -160,8 +160,8 @@ def test_nothing_is_left_to_be_filled_in(path: Path) -> None:
 
 def test_every_picture_of_a_page_is_taken_by_the_command_and_shown() -> None:
     shown = set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README))
-    assert shown == {f"docs/images/{one.name}.png" for one in SHOTS}
-    for path in (*(ROOT / one for one in shown), *(drawing.target for drawing in DRAWINGS)):
+    assert shown == {f"docs/images/{name}.png" for name, *_ in SHOTS}
+    for path in (*(ROOT / one for one in shown), *(target for _, target, *_ in DRAWINGS)):
         assert path.read_bytes().startswith(b"\x89PNG"), path
         assert path.stat().st_size < 100_000, path
 

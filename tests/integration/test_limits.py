@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from hakken.config import Settings
 from hakken.errors import ConfigError
 from hakken.serving.limit_storage import check_limit_storage
-from hakken.web import Metrics, Services, register
+from hakken.web import Metrics, register
 from tests.fake_services import ROOT, FakeServices, words
 from tests.serving import PATIENCE, free_port, served, until, wait_for
 
@@ -112,8 +112,7 @@ def test_a_storage_that_is_down_takes_nobody_down(fakes: FakeServices, caplog: p
     metrics = Metrics()
     app = Flask("hakken_under_test", root_path=str(ROOT))
     settings = Settings(rate_limit="3/minute", limits_url=f"redis://127.0.0.1:{free_port()}")
-    behind = Services(settings, fakes.recommend, fakes.fetch, fakes.bundle, fakes.parse_export, fakes)
-    register(app, behind, metrics)
+    register(app, fakes.behind(settings), metrics)
     client = from_address(app, SOMEBODY)
 
     assert [client.get("/").status_code for _ in range(5)] == [200, 200, 200, 429, 429]

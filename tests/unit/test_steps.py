@@ -9,7 +9,7 @@ from flask import Flask
 from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
 from hakken.search import Titles
-from hakken.web.guard.rate_limit import limit_requests
+from hakken.web.guard import limit_requests
 from hakken.web.observability import Metrics
 
 
