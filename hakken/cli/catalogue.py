@@ -23,8 +23,7 @@ from hakken.model.manifest import FILE_NAME
 from hakken.series import relations_of, with_series
 from hakken.sites.client import HttpClient
 from hakken.sites.crawl import Crawl, crawl_pages, crawl_titles, gaps
-from hakken.sites.facts import facts_site
-from hakken.sites.merge import updated_all
+from hakken.sites.facts import facts_site, updated_all
 
 if TYPE_CHECKING:  # importing hakken.training loads its compiler, which takes a second
     from hakken.training.progress import Progress

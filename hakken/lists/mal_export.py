@@ -5,9 +5,7 @@ size and structure, only the entries found are held in memory.
 """
 
 import gzip
-import io
 import zlib
-from collections.abc import Iterator
 from typing import Any, BinaryIO, Literal
 from xml.etree.ElementTree import ParseError
 
@@ -21,6 +19,8 @@ MAX_PACKED = 10 * 2**20
 UNPACKED_RATIO = 5
 """Largest ratio of an export's unpacked size to the limit of its packed size."""
 
+_NOT_AN_EXPORT = "The file is not an XML export of MyAnimeList."
+_MANGA_EXPORT = "This is the export of a manga list; please choose the export of an anime list."
 _ROOT = "myanimelist"
 _FIELDS = frozenset({"series_animedb_id", "my_score", "my_status", "user_export_type"})
 _MANGA = "2"
@@ -33,13 +33,7 @@ _CHUNK = 2**16
 _MAX_TOKEN = 2**20
 """Longest tag or comment, in bytes: older versions of expat parse it again with each chunk, in quadratic time."""
 
-_CODES = {
-    "watching": 1,
-    "completed": 2,
-    "on-hold": 3,
-    "dropped": 4,
-    "plan to watch": 6,
-}
+_CODES = {"watching": 1, "completed": 2, "on-hold": 3, "dropped": 4, "plan to watch": 6}
 
 
 class _Entry(msgspec.Struct):
@@ -64,15 +58,20 @@ def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int |
         MangaExport: the file is the export of a manga list.
         ExportTooLarge: a limit is exceeded.
     """
-    packed = io.BufferedReader(_Capped(stream, max_packed))
-    is_gzip = packed.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
+    start = stream.read(len(_GZIP_MAGIC))
+    packed: Any = _Capped(stream, max_packed, start)
     most = UNPACKED_RATIO * max_packed if max_unpacked is None else max_unpacked
-    unpacked = _Capped(gzip.GzipFile(fileobj=packed) if is_gzip else packed, most)
+    unpacked = _Capped(gzip.GzipFile(fileobj=packed) if start == _GZIP_MAGIC else packed, most)
     export = _Export()
     parser = DefusedXMLParser(target=export, forbid_dtd=True)
+    silent = 0
     try:
-        for chunk in _chunks(unpacked, export):
+        while chunk := unpacked.read(_CHUNK):
+            before = export.events
             parser.feed(chunk)
+            silent = silent + len(chunk) if export.events == before else 0
+            if silent > _MAX_TOKEN:
+                raise NotAnExport(_NOT_AN_EXPORT)
         parser.close()
     except (ParseError, ValueError, LookupError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         # ValueError and LookupError: constructs forbidden by defusedxml, and encodings unknown to expat.
@@ -80,34 +79,21 @@ def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int |
     return UserList.of(export.found)
 
 
-def _chunks(unpacked: "_Capped", export: "_Export") -> Iterator[bytes]:
-    silent = 0
-    before = 0
-    while chunk := unpacked.read(_CHUNK):
-        yield chunk
-        silent = silent + len(chunk) if export.events == before else 0
-        before = export.events
-        if silent > _MAX_TOKEN:
-            raise NotAnExport("The file is not an XML export of MyAnimeList.")
+class _Capped:
+    """A stream, of which `start` was read already, that raises ExportTooLarge after `limit` bytes."""
 
-
-class _Capped(io.RawIOBase):
-    """A stream that raises ExportTooLarge after `limit` bytes."""
-
-    def __init__(self, stream: Any, limit: int) -> None:  # noqa: ANN401  # anything with `read`
+    def __init__(self, stream: Any, limit: int, start: bytes = b"") -> None:  # noqa: ANN401  # anything with `read`
         self._stream = stream
         self._left = limit
+        self._start = start
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  # any writable buffer, as in the base class
-        data = self._stream.read(len(buffer))
+    def read(self, size: int) -> bytes:
+        data = self._start + bytes(self._stream.read(size - len(self._start)))
+        self._start = b""
         self._left -= len(data)
         if self._left < 0:
             raise ExportTooLarge("The file is larger than an export may be.")
-        buffer[: len(data)] = data
-        return len(data)
+        return data
 
 
 class _Export:
@@ -115,23 +101,23 @@ class _Export:
 
     def __init__(self) -> None:
         self.events = 0
+        self.found: list[Rating | None] = []
         self._elements = 0
         self._path: list[str] = []
         self._text: list[str] | None = None
         self._fields: dict[str, str] = {}
-        self.found: list[Rating | None] = []
 
     def start(self, tag: str, _attributes: dict[str, str]) -> None:
         self.events += 1
         self._elements += 1
         self._path.append(tag)
         if self._path[0] != _ROOT or len(self._path) > _DEPTH:
-            raise NotAnExport("The file is not an XML export of MyAnimeList.")
+            raise NotAnExport(_NOT_AN_EXPORT)
         if self._elements > _MAX_ELEMENTS or len(self.found) > MAX_ENTRIES:
             raise ExportTooLarge("The file has more entries than a list can have.")
         match self._path:
             case [_, "manga"]:
-                raise _manga()
+                raise MangaExport(_MANGA_EXPORT)
             case [_, "anime" | "myinfo"]:
                 self._fields = {}
             case [_, "anime" | "myinfo", field] if field in _FIELDS:
@@ -151,12 +137,8 @@ class _Export:
                 self._fields[field] = "".join(self._text).strip()
                 self._text = None
             case [_, "myinfo"] if self._fields.get("user_export_type") == _MANGA:
-                raise _manga()
+                raise MangaExport(_MANGA_EXPORT)
         self._path.pop()
-
-
-def _manga() -> MangaExport:
-    return MangaExport("This is the export of a manga list; please choose the export of an anime list.")
 
 
 def _rating(fields: dict[str, str]) -> Rating | None:

@@ -20,9 +20,9 @@ from hakken.errors import StorageError
 from hakken.model import store
 from hakken.ratings import FranchiseRule, Order, Preferences, Rating, UserList
 from hakken.recommend import recommend
-from hakken.sites.base import Page
 from hakken.sites.crawl import Alone, Crawl
-from hakken.sites.merge import SERIES_FIELDS
+from hakken.sites.decoding import Page
+from hakken.sites.facts import SERIES_FIELDS
 from tests.models import N_ITEMS
 from tests.serving import until
 from tests.standin import titles
