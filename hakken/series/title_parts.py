@@ -6,6 +6,7 @@ A title's *key* is its words without spaces, so that spelling variants such as "
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple, Self
 
@@ -62,21 +63,16 @@ class Separator(IntEnum):
     """What separates a word from the one before, beside a space."""
 
     NONE = 0
-    STOP = 1
-    """The end of a sentence or exclamation, which many names contain: "Love Live! Sunshine!!"."""
-    PART = 2
-    """A separator before a subtitle."""
+    STOP = 1  # the end of a sentence or exclamation, which many names contain: "Love Live! Sunshine!!"
+    PART = 2  # before a subtitle
 
 
 class PrefixKind(IntEnum):
     """How a prefix is separated from the rest of its title."""
 
-    WORDS = 1
-    """By a space only."""
-    HEAD = 2
-    """By a subtitle or a marker."""
-    WHOLE = 3
-    """Only markers follow."""
+    WORDS = 1  # by a space only
+    HEAD = 2  # by a subtitle or a marker
+    WHOLE = 3  # only markers follow
 
 
 class Prefix(msgspec.Struct, frozen=True, gc=False):
@@ -152,29 +148,25 @@ class ParsedTitle(NamedTuple):
                 found.append(Prefix(key, PrefixKind.WORDS, at))
         return found
 
-    def suffixes(self) -> list[tuple[str, int, Separator]]:
+    def suffixes(self) -> Iterator[tuple[str, int, Separator]]:
         """Its suffixes from the second word on, without markers at the end; none begins with a marker.
 
         Of each: its key, the number of its words, and what separates it from the rest.
         """
         words, separators, ends, whole = self
-        found: list[tuple[str, int, Separator]] = []
         if "vs" in words:  # a crossover of two stories, which belong to two series
-            return found
+            return
         for end in range(2, len(words) + 1):
             key = ""
             for first in range(end - 1 if whole[end] else 0, 0, -1):
                 key = words[first] + key
                 if not ends[first]:
-                    found.append((key, end - first, separators[first]))
-        return found
+                    yield key, end - first, separators[first]
 
 
 def weight(key: str) -> int:
     """How distinctive a key is: its length in letters, where a Chinese or Japanese character counts as three."""
-    if key.isascii():
-        return len(key)
-    return sum(3 if character > _FIRST_CJK else 1 for character in key)
+    return len(key) if key.isascii() else sum(3 if character > _FIRST_CJK else 1 for character in key)
 
 
 def _words(text: str) -> tuple[list[str], list[Separator]]:
