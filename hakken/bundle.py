@@ -13,10 +13,9 @@ import numpy.typing as npt
 from hakken.catalogue import FILE_NAME, Anime, Catalogue, CatalogueColumns
 from hakken.errors import StorageError
 from hakken.model import Model
-from hakken.model.arrays import MIN_TITLES, Arrays, Int32s, Int64s, look_up
+from hakken.model.arrays import MIN_TITLES, Arrays, Bools, Int32s, Int64s, look_up
 from hakken.model.store import Artefact, open_artefact, replacing, write_manifest
 
-Mask = npt.NDArray[np.bool_]
 NO_PART = np.iinfo(np.int32).max
 
 Kind = TypeVar("Kind", np.bool_, np.int64)
@@ -81,13 +80,13 @@ class SeriesIndex:
     def __len__(self) -> int:
         return self._size
 
-    def any_of(self, positions: Int64s) -> Mask:
+    def any_of(self, positions: Int64s) -> Bools:
         """The groups of the anime at some positions, `(n_groups,)` bool."""
         touched = np.zeros(len(self), dtype=np.bool_)
         touched[self._group[positions]] = True
         return touched
 
-    def first_rows(self, candidates: Mask, groups: Mask) -> Int64s:
+    def first_rows(self, candidates: Bools, groups: Bools) -> Int64s:
         """Inner indices of the first candidate, `(n_items,)`, of each of some groups, `(n_groups,)`."""
         left = np.flatnonzero(candidates[self._order] & groups[self._group_in_order])
         return self._order[left[firsts(self._group_in_order[left])]]
@@ -99,7 +98,7 @@ class SeriesIndex:
         np.maximum.at(last, self._group[main], self._index.part[main])
         return last
 
-    def next_rows(self, seen: Int64s, groups: Mask) -> Int64s:
+    def next_rows(self, seen: Int64s, groups: Bools) -> Int64s:
         """Inner indices of the next main entry of some groups that is not at a seen position.
 
         An entry without a row is not skipped: its group then has no next entry.
@@ -111,7 +110,7 @@ class SeriesIndex:
         return rows[rows >= 0]
 
 
-def firsts(groups: Int64s) -> Mask:
+def firsts(groups: Int64s) -> Bools:
     """Which entries, `(n,)` bool, are the first of their group, where each group's entries are contiguous."""
     first = np.ones(len(groups), dtype=np.bool_)
     first[1:] = groups[1:] != groups[:-1]
@@ -171,8 +170,8 @@ class Facts:
         values[known] = column[positions[known]]
         return values
 
-    def _masks(self, named: Mapping[str, Int64s]) -> dict[str, Mask]:
-        masks: dict[str, Mask] = {}
+    def _masks(self, named: Mapping[str, Int64s]) -> dict[str, Bools]:
+        masks: dict[str, Bools] = {}
         for name, positions in named.items():
             mask = self._of_rows(np.bincount(positions, minlength=len(self._catalogue)) > 0)
             if mask.any():
@@ -208,7 +207,8 @@ class ModelBundle:
             StorageError: they can't be read just now, or there is too little memory.
         """
         try:
-            return cls(Model.open(artefact), Catalogue.read(artefact.path(FILE_NAME)))
+            model = Model(Arrays.load(artefact), artefact.manifest, artefact.version)
+            return cls(model, Catalogue.read(artefact.path(FILE_NAME)))
         except MemoryError as error:
             raise StorageError(f"There is too little memory to open the model in {artefact.directory}.") from error
 

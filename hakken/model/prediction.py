@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.model.arrays import Float32s, Float64s, Int64s, Model
-from hakken.model.list_columns import Bools, ListColumns
+from hakken.model.arrays import Bools, Float32s, Float64s, Int64s, Model
+from hakken.model.list_columns import ListColumns
 from hakken.model.preference import USUAL_LENGTH, Taste, preference, taste_of
 from hakken.ratings import UserList
 
@@ -93,13 +93,11 @@ def baseline(model: Model, visitor: Visitor, rows: Int64s) -> Float64s:
 
 def implicit_term(model: Model, visitor: Visitor, wanted: Float64s) -> Float64s:
     """The implicit term of r_hat from preferences `p_ui`, of the same shape, score points."""
-    n_watched = visitor.taste.n_watched
+    parameters, n_watched = model.manifest.parameters, visitor.taste.n_watched
     if not n_watched:
         return np.zeros(len(wanted))
-    parameters = model.manifest.parameters
     offset = parameters.implicit_offset - parameters.implicit_length * np.log(n_watched / USUAL_LENGTH)
-    term: Float64s = offset + parameters.implicit_slope * wanted.clip(*IMPLICIT_RANGE)
-    return term
+    return np.asarray(offset + parameters.implicit_slope * wanted.clip(*IMPLICIT_RANGE))
 
 
 def neighbour_term(model: Model, visitor: Visitor, rows: Int64s) -> Float64s:
@@ -118,7 +116,7 @@ def neighbour_parts(model: Model, visitor: Visitor, rows: Int64s) -> tuple[Int64
     """Split `neighbour_term`, of the titles at `rows`, `(n,)`, into one part for each title and neighbour.
 
     Returns:
-        `(n_parts,)` each: positions within `rows`; positions within the visitor's `rows`; amounts, score points.
+        `(n_parts,)` each: positions within `rows` and within the visitor's `rows`; amounts, score points.
     """
     title, rated, weight, prior = select_neighbours(model, visitor, rows)
     total = prior + np.bincount(title, weight, minlength=len(rows))
@@ -138,20 +136,19 @@ def select_neighbours(model: Model, visitor: Visitor, rows: Int64s) -> tuple[Int
     # Every row is read through a window as wide as the widest row: copying those is ten times faster than gathering
     # entry by entry. Near the end of the array a window begins before its row; a shorter row ends before its window.
     windows = model.sim_windows
-    begins, ends = arrays.sim_indptr[rows], arrays.sim_indptr[rows + 1]
+    begins, ends, width = arrays.sim_indptr[rows], arrays.sim_indptr[rows + 1], windows.shape[1]
     at = np.minimum(begins, len(windows) - 1)
     is_rated = (rated_position >= 0).take(windows[at])
-    cut = np.flatnonzero((at < begins) | (ends - at < windows.shape[1]))
-    column, low, high = np.arange(windows.shape[1]), (begins - at)[cut, np.newaxis], (ends - at)[cut, np.newaxis]
+    cut = np.flatnonzero((at < begins) | (ends - at < width))
+    column, low, high = np.arange(width), (begins - at)[cut, np.newaxis], (ends - at)[cut, np.newaxis]
     is_rated[cut] &= (column >= low) & (column < high)
     found, count = np.flatnonzero(is_rated), np.count_nonzero(is_rated, axis=1)
-    each = np.arange(len(rows))
-    title = np.repeat(each, count)
+    title = np.repeat(np.arange(len(rows)), count)
     # Each row is ordered by falling similarity, so its first k rated entries are N_k(i;u).
     if count.max(initial=0) > model.manifest.parameters.k:
         nearest = np.arange(len(found)) < np.repeat(np.cumsum(count) - count + model.manifest.parameters.k, count)
         found, title = found[nearest], title[nearest]
-    position = found + (at - each * windows.shape[1])[title]
+    position = found - title * width + at[title]
     # Weights and priors are in units of their row's scale, which cancels out.
     weight = model.weights[arrays.sim_values[position]]
     return title, rated_position[arrays.sim_indices[position]], weight, model.row_priors[rows]

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.bundle import Mask, ModelBundle
+from hakken.bundle import ModelBundle
 from hakken.model import ListColumns
+from hakken.model.arrays import Bools
 from hakken.ratings import FranchiseRule, Order, Preferences, Recommendations, UserList
 from hakken.recommend.filters import candidates as find_candidates
-from hakken.recommend.notes import list_notes, notes_on, shortage
+from hakken.recommend.notes import ALIKE, BY_PLANS, POPULAR, list_notes, notes_on, shortage
 from hakken.recommend.reasons import described
 from hakken.recommend.scoring import Scored, Scorer
 from hakken.recommend.series_notes import SeriesNotes
@@ -37,7 +38,7 @@ class Ranking(NamedTuple):
     continues: Scored
     scorer: Scorer
     columns: ListColumns
-    candidates: Mask
+    candidates: Bools
     removed: dict[str, int]
 
 
@@ -65,15 +66,9 @@ def recommend(
     everything = tuple(described(bundle, scorer, both, series_notes))
     found, following = everything[: len(best.rows)], everything[len(best.rows) :]
     informative = bundle.model.informative_rows_of(preferences.like)[1]
-    notes = notes_on(
-        user_list,
-        scorer.visitor,
-        bundle.catalogue,
-        personal=scorer.personal,
-        leaning=preferences.order is Order.MATCH and bool(informative.any()),
-        ignoring=bool(preferences.ignored),
-        data_time=bundle.model.manifest.data_time,
-    )
+    leaning = preferences.order is Order.MATCH and informative.any()
+    instead = ALIKE if leaning else BY_PLANS if scorer.personal else POPULAR
+    notes = notes_on(user_list, scorer.visitor, bundle, instead, ignoring=bool(preferences.ignored))
     if not informative.all():
         notes.append("More like one of those titles can't be found: too few people we learnt from have watched it.")
     if len(found) < preferences.n:

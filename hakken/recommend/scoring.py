@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.bundle import Mask, ModelBundle
+from hakken.bundle import ModelBundle
 from hakken.model import ListColumns, Model, fold_in, predict, preference, top_n
-from hakken.model.arrays import Float64s, Int64s
+from hakken.model.arrays import Bools, Float64s, Int64s
 from hakken.model.prediction import IMPLICIT_RANGE, baseline, implicit_term, neighbour_parts, neighbour_term
 from hakken.model.preference import Taste, parts_of
 from hakken.ratings import Order, Preferences
@@ -92,7 +92,7 @@ class Scorer:
         # Ratings are predicted from scores and watched titles, not from plans.
         return self.visitor.taste.n_watched > 0 or len(self.visitor.rows) > 0
 
-    def best(self, lists: Sequence[Mask], n: int) -> list[Scored]:
+    def best(self, lists: Sequence[Bools], n: int) -> list[Scored]:
         """The best `n` of the candidates of each list, `(n_items,)` bool; fewer only when there are no more.
 
         All lists are scored together: much of the time of `neighbour_term` does not depend on the number of titles.

@@ -6,11 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from hakken.bundle import Mask, ModelBundle
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.data_time import in_words
 from hakken.model import ListColumns
-from hakken.model.arrays import look_up
+from hakken.model.arrays import Bools, look_up
 from hakken.series.title_parts import ParsedTitle
 
 SHOWS = frozenset(("TV", "ONA"))
@@ -31,7 +31,7 @@ class SeriesNotes:
         today: date for notes on announced and airing titles; None: without these notes.
     """
 
-    def __init__(self, columns: ListColumns, bundle: ModelBundle, candidates: Mask, today: date | None) -> None:
+    def __init__(self, columns: ListColumns, bundle: ModelBundle, candidates: Bools, today: date | None) -> None:
         self._model, self._catalogue = bundle.model, bundle.catalogue
         self._candidates, self._today = candidates, today
         facts = self._catalogue.columns

@@ -14,8 +14,7 @@ import numpy as np
 
 from hakken.bundle import ModelBundle
 from hakken.model import ListColumns, Visitor
-from hakken.model.arrays import Array, Float64s, Int64s
-from hakken.model.list_columns import Bools
+from hakken.model.arrays import Array, Bools, Float64s, Int64s
 from hakken.model.prediction import baseline
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.taste.profile import Leaning, Opinion, Span
