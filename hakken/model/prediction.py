@@ -36,6 +36,7 @@ class Visitor(NamedTuple):
     Attributes:
         b_u: user bias, score points.
         rows: `(n_rated,)` int64, inner indices of the scored anime that the model learnt from people.
+        scores: `(n_rated,)` int64, 1-10, the score of each.
         residuals: `(n_rated,)` float64, r_uj − b_uj of each, score points.
         trust: t_u.
         new: `(n_new,)` int64, MyAnimeList ids of the watched anime that are new to the model.
@@ -44,6 +45,7 @@ class Visitor(NamedTuple):
 
     b_u: float
     rows: Int64s
+    scores: Int64s
     residuals: Float64s
     trust: float
     new: Int64s
@@ -60,12 +62,12 @@ def fold_in(model: Model, listed: UserList | ListColumns) -> Visitor:
     taste = taste_of(model, columns, rows, learnt)
     new = columns.anime_ids[~learnt & ~columns.planned]
     counts = learnt & columns.scored
-    rows = rows[counts]
-    from_item = columns.scores[counts] - model.mu - model.arrays.b_i[rows]
+    rows, scores = rows[counts], columns.scores[counts]
+    from_item = scores - model.mu - model.arrays.b_i[rows]
     weight = model.manifest.parameters.reg_u + len(rows)
     b_u = float(from_item.sum() / weight) if weight else 0.0
     trust = (max(1, taste.n_watched) / USUAL_LENGTH) ** model.manifest.parameters.trust
-    return Visitor(b_u, rows, from_item - b_u, trust, new, taste)
+    return Visitor(b_u, rows, scores, from_item - b_u, trust, new, taste)
 
 
 def predict(model: Model, visitor: Visitor, rows: Int64s | None = None, wanted: Float64s | None = None) -> Float64s:

@@ -12,7 +12,7 @@ from hakken.bundle import ModelBundle
 from hakken.model import ListColumns, fold_in
 from hakken.model.arrays import Int64s
 from hakken.ratings import MAX_SCORE, MIN_SCORE, Status, UserList
-from hakken.taste.leanings import Listed, genre_leanings, unusual_opinions, year_spans
+from hakken.taste.leanings import genre_leanings, unusual_opinions, year_spans
 from hakken.taste.profile import Counts, Generosity, Leaning, Opinion, Profile, ScoreShare, Span
 from hakken.taste.sentences import generosity_in_words, notes_on
 
@@ -28,34 +28,30 @@ def profile(user_list: UserList, bundle: ModelBundle) -> Profile:
     """
     columns = ListColumns.of(user_list)
     visitor = fold_in(bundle.model, columns)
-    listed = Listed.of(columns, bundle, visitor)
     scores = columns.scores[columns.scored]
     # If all scores are the same, residuals only tell which titles others like.
-    scores_differ = len(np.unique(listed.compared)) > 1
-    above, below = unusual_opinions(visitor, listed, bundle) if scores_differ else ((), ())
-    counts = _counts(user_list, listed)
+    scores_differ = len(np.unique(visitor.scores)) > 1
+    above, below = unusual_opinions(visitor, bundle) if scores_differ else ((), ())
+    years, undated = year_spans(columns, visitor, bundle, scores_differ=scores_differ)
+    statuses = [one.status for one in user_list.ratings]
+    counts = Counts(
+        entries=len(statuses),
+        **{status.value: statuses.count(status) for status in Status},
+        known=int(np.count_nonzero(bundle.model.learnt_rows_of(columns.anime_ids)[1])),
+        scored=len(scores),
+        compared=len(visitor.rows),
+    )
     return Profile(
         counts=counts,
         mean=float(scores.mean()) if len(scores) else None,
         scores=_score_shares(scores, bundle),
         generosity=_generosity(visitor.b_u, counts.compared, bundle),
-        genres=genre_leanings(visitor, listed, bundle) if scores_differ else (),
-        years=year_spans(listed, scores_differ=scores_differ),
-        undated=int(np.count_nonzero(listed.watched & (listed.year == 0))),
+        genres=genre_leanings(visitor, bundle) if scores_differ else (),
+        years=years,
+        undated=undated,
         above=above,
         below=below,
         notes=tuple(notes_on(user_list, counts, scores_differ=scores_differ)),
-    )
-
-
-def _counts(user_list: UserList, listed: Listed) -> Counts:
-    statuses = [one.status for one in user_list.ratings]
-    return Counts(
-        entries=len(statuses),
-        **{status.value: statuses.count(status) for status in Status},
-        known=int(np.count_nonzero(listed.known)),
-        scored=int(np.count_nonzero(listed.scored)),
-        compared=int(np.count_nonzero(listed.scored & listed.known)),
     )
 
 

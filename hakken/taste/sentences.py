@@ -21,8 +21,7 @@ def generosity_in_words(b_u: float, share: float, compared: int) -> str:
     begin = "So far, you seem to" if compared < FEW else "You seem to"
     if abs(b_u) < SAME:
         return f"{begin} rate titles just as people on average rate the same ones."
-    how, others = ("higher", share) if b_u > 0 else ("lower", 1 - share)
-    manner = "generously" if b_u > 0 else "strictly"
+    how, others, manner = ("higher", share, "generously") if b_u > 0 else ("lower", 1 - share, "strictly")
     size = f"{abs(b_u):.1f}"
     points = f"{size} point{'' if size == '1.0' else 's'}"
     difference = f"{begin} rate {points} {how} than people on average rate the same titles"
@@ -48,10 +47,9 @@ def notes_on(user_list: UserList, counts: Counts, *, scores_differ: bool) -> lis
     if not counts.entries:
         why = "Nothing on the list could be read" if user_list.skipped else "The list is empty"
         return [f"{why}: there is no taste to be read from it yet."]
-    if not counts.scored:
-        return ["No title on the list has a score, so nothing can be compared with what others gave."]
     if not counts.compared:
-        return ["No title that we know has a score on the list, so nothing can be compared with what others gave."]
+        which = "that we know has a score on the list" if counts.scored else "on the list has a score"
+        return [f"No title {which}, so nothing can be compared with what others gave."]
     notes = []
     if not scores_differ and counts.compared > 1:
         notes.append("All scores that can be compared are the same: they don't tell what is liked more than the rest.")
