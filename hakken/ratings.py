@@ -55,13 +55,7 @@ class Status(StrEnum):
     PLAN_TO_WATCH = "plan_to_watch"
 
 
-STATUS_OF_CODE = {
-    1: Status.WATCHING,
-    2: Status.COMPLETED,
-    3: Status.ON_HOLD,
-    4: Status.DROPPED,
-    6: Status.PLAN_TO_WATCH,
-}
+STATUS_OF_CODE = dict(zip((1, 2, 3, 4, 6), Status, strict=True))
 """MyAnimeList's numbers for the statuses; there is no 5."""
 CODE_OF_STATUS = {status: code for code, status in STATUS_OF_CODE.items()}
 
