@@ -15,11 +15,11 @@ from hakken.errors import BadOption
 from hakken.model import ListColumns, Model, predict, preference, top_n
 from hakken.model.prediction import baseline, implicit_term, neighbour_parts
 from hakken.model.preference import parts_of
-from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
+from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Status, UserList
 from hakken.recommend import rank, recommend, scoring
 from hakken.recommend.reasons import largest
 from tests import oracle
-from tests.models import N_ITEMS
+from tests.models import N_ITEMS, with_parameters
 from tests.strategies import preference_models, tastes, user_lists
 
 ALL = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True)
@@ -56,10 +56,8 @@ def test_shares_and_what_no_entry_adds_are_the_score(
 ) -> None:
     """Where plans say nothing of what is liked, a scored title that is only planned is no reason of a rating."""
     preferences = msgspec.structs.replace(ALL, order=order, popularity=0.3, like=tuple(like))
-    manifest = bundle.model.manifest
-    parameters = msgspec.structs.replace(manifest.parameters, planned=planned)
-    model = Model(bundle.model.arrays, msgspec.structs.replace(manifest, parameters=parameters), "changed")
-    scorer = scoring.Scorer(ModelBundle(model, bundle.catalogue), ListColumns.of(user_list), preferences)
+    changed = with_parameters(bundle, planned=planned)
+    model, scorer = changed.model, scoring.Scorer(changed, ListColumns.of(user_list), preferences)
     visitor = scorer.visitor
     assert planned or not visitor.taste.planned.any()
     [(rows, score)] = scorer.best([np.ones(model.n_items, dtype=np.bool_)], model.n_items)
@@ -168,17 +166,6 @@ def test_filters_that_shorten_the_list_say_how_many_each_took(varied: ModelBundl
 def test_an_unknown_genre_is_refused_with_a_hint(bundle: ModelBundle) -> None:
     with pytest.raises(BadOption, match="did you mean drama"):
         recommend(LIST, bundle, Preferences(genres=("Darma",)))
-
-
-def test_planned_titles_are_hidden_where_asked(bundle: ModelBundle) -> None:
-    first = recommend(LIST, bundle, ALL).recommendations[0].anime_id
-    planned = UserList.of([*LIST.ratings, Rating(first, 0, Status.PLAN_TO_WATCH)])
-    assert recommend(planned, bundle, ALL).recommendations[0].anime_id == first
-    hidden = recommend(planned, bundle, msgspec.structs.replace(ALL, planned=Planned.HIDE))
-    assert first not in {one.anime_id for one in hidden.recommendations}
-    only = recommend(planned, bundle, msgspec.structs.replace(ALL, planned=Planned.ONLY))
-    assert [one.anime_id for one in only.recommendations] == [first]
-    assert any("Taken out: not planned" in note for note in only.notes)
 
 
 @settings(max_examples=200)

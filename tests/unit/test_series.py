@@ -21,13 +21,7 @@ LEAST_RIGHT, LEAST_BY_TITLES = 0.97, 0.8
 
 
 class Pair(NamedTuple):
-    """Two real anime, and what a fan would say the other one is to the one.
-
-    Attributes:
-        relation: the next main entry, a film, a side story or special, a recap; another telling; another show of the
-            universe; unrelated.
-        note: why; "top": of one of the sixty most popular series.
-    """
+    """Two real anime, what a fan would say the other is to the one, and why: "top" is one of the best-known series."""
 
     one: int
     one_title: str
@@ -51,8 +45,8 @@ KINDS = {"main": "next", "film": "film", "recap": "recap", "side story": "side",
 
 
 def read() -> list[Pair]:
-    with PAIRS.open(newline="") as file:
-        return [Pair(int(row[0]), row[1], int(row[2]), row[3], *row[4:]) for row in list(csv.reader(file))[1:]]
+    rows = list(csv.reader(PAIRS.read_text().splitlines()))[1:]
+    return [Pair(int(row[0]), row[1], int(row[2]), row[3], *row[4:]) for row in rows]
 
 
 def told(catalogue: Catalogue, pair: Pair) -> str:
@@ -68,10 +62,8 @@ def told(catalogue: Catalogue, pair: Pair) -> str:
 
 
 def wrong(catalogue: Catalogue, pairs: list[Pair]) -> list[tuple[str, ...]]:
-    found = [(pair, told(catalogue, pair)) for pair in pairs]
-    return [
-        (pair.one_title, pair.other_title, pair.relation, is_) for pair, is_ in found if is_ not in RIGHT[pair.relation]
-    ]
+    found = [(pair.one_title, pair.other_title, pair.relation, told(catalogue, pair)) for pair in pairs]
+    return [one for one in found if one[3] not in RIGHT[one[2]]]
 
 
 @pytest.fixture(scope="module")
@@ -198,12 +190,6 @@ def test_titles_tell_how_wide_a_circle_is(
     assert together(one, anime(2, title, **({"year": 2012} | facts))) == circle  # type: ignore[arg-type]  # facts of any type
 
 
-def test_a_film_that_names_one_show_does_not_make_it_one_with_another() -> None:
-    film = anime(2, "Kaze no Oto: Aki", 2012, 1, type="Movie", genres=())
-    another = anime(3, "Kaze no Oto: Natsu no Shou", 2013, genres=("Sports",))
-    assert with_series(Catalogue([KAZE, film, another])).series_of(3) == 3
-
-
 # Relations
 
 LATER = anime(2, "Kaze no Oto: Aki", 2030)
@@ -236,25 +222,41 @@ def test_relations_go_before_titles(circle: str, other: Anime, kinds: tuple[str,
         assert together(KAZE, other, relations=[Relation(1, kind, 2, confidence)]) == circle, kind
 
 
-def test_relations_may_lead_through_anime_that_the_catalogue_lacks() -> None:
-    relations = [Relation(1, "Sequel", 999_999), Relation(999_999, "Sequel", 2)]
-    assert together(anime(1, "Kaze"), anime(2, "Aki"), relations=relations) == "series"
+SEASONS_OF_ONE = [KAZE, anime(2, "Kaze no Oto 2", 2011)]
+SUZUMIYA = anime(1, "Suzumiya Haruhi no Yuuutsu")
+SHOUSHITSU = anime(2, "Suzumiya Haruhi no Shoushitsu", 2012, 1, type="Movie")
+AKI_FILM, NATSU = (anime(2, "Kaze no Oto: Aki", 2012, 1, type="Movie"), anime(3, "Kaze no Oto: Natsu no Shou", 2013))
+AFTER, THIRD, BETWEEN = anime(3, "Kaze no Oto: Aki", 2012), anime(3, "Aki"), anime(3, "Aki", 2013)
 
 
-def test_where_a_sequel_would_be_known_a_title_is_not_enough() -> None:
-    seasons = [KAZE, anime(2, "Kaze no Oto 2", 2011)]
-    another = anime(3, "Kaze no Oto: Aki", 2012)
-    assert together(*seasons, another) == "series"
-    assert together(*seasons, another, relations=[Relation(1, "Sequel", 2)]) == "universe"
-    first, later = anime(1, "Suzumiya Haruhi no Yuuutsu"), anime(2, "Suzumiya Haruhi no Shoushitsu", **FILM)  # type: ignore[arg-type]  # facts of any type
-    assert together(first, anime(3, "Aki", 2013), later, relations=[Relation(2, "Sequel", 3)]) != "series"
-
-
-@pytest.mark.parametrize(("kind", "type_", "sure"), [("Side story", "Special", 0.5), ("Other", "CM", 0.9)])
-def test_two_shows_that_share_a_special_or_an_advert_stay_two(kind: str, type_: str, sure: float) -> None:
-    relations = [Relation(1, kind, 2, sure), Relation(3, kind, 2, sure)]
-    shared = anime(2, "Kaze x Aki", 2012, 1, type=type_)
-    assert together(anime(1, "Kaze"), shared, anime(3, "Aki"), relations=relations) == "nothing"
+@pytest.mark.parametrize(
+    ("circle", "of", "relations"),
+    [
+        # Relations may lead through anime that the catalogue lacks.
+        ("series", [anime(1, "Kaze"), OVA], [Relation(1, "Sequel", 999_999), Relation(999_999, "Sequel", 2)]),
+        # A film that names one show does not make it one with another.
+        (
+            "universe",
+            [KAZE, msgspec.structs.replace(AKI_FILM, genres=()), msgspec.structs.replace(NATSU, genres=("Sports",))],
+            [],
+        ),
+        # Where a sequel would be known, a title is not enough.
+        ("series", [*SEASONS_OF_ONE, AFTER], []),
+        ("universe", [*SEASONS_OF_ONE, AFTER], [Relation(1, "Sequel", 2)]),
+        ("universe", [SUZUMIYA, BETWEEN, SHOUSHITSU], [Relation(2, "Sequel", 3)]),
+        # Two shows that share a special or an advert stay two.
+        *(
+            (
+                "nothing",
+                [anime(1, "Kaze"), anime(2, "Kaze x Aki", 2012, 1, type=type_), THIRD],
+                [Relation(1, kind, 2, sure), Relation(3, kind, 2, sure)],
+            )
+            for kind, type_, sure in (("Side story", "Special", 0.5), ("Other", "CM", 0.9))
+        ),
+    ],
+)
+def test_several_together_tell_how_wide_a_circle_is(circle: str, of: list[Anime], relations: list[Relation]) -> None:
+    assert together(*of, relations=relations) == circle
 
 
 def test_what_titles_made_likely_is_only_probable() -> None:
@@ -305,19 +307,9 @@ def test_kinds_and_order() -> None:
     }
 
 
-def test_a_film_between_two_shows_is_needed_only_if_it_is_told_to_be() -> None:
-    shows = [anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto 2", 2013)]
-    film, second = (anime(at, f"Kaze no Oto Movie {at}", 2012, 1, type="Movie") for at in (3, 4))
-    assert parts(*shows, film)[3] == ("side story", None)
-    sequels = [Relation(1, "Sequel", 3, 0.65)]
-    assert parts(*shows, film, relations=sequels)[3] == ("film", 2)
-    # Its sequel is needed as well, if it certainly is one.
-    assert parts(*shows, film, second, relations=[*sequels, Relation(3, "Sequel", 4, 0.65)])[4] == ("side story", None)
-    sure = [Relation(1, "Sequel", 3, 0.9), Relation(3, "Sequel", 4, 0.9)]
-    found = parts(*shows, film, second, relations=sure)
-    assert found == {1: ("main", 1), 3: ("film", 2), 4: ("film", 3), 2: ("main", 4)}
-
-
+SHOWS = [anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto 2", 2013)]
+FILMS = [anime(at, f"Kaze no Oto Movie {at}", 2012, 1, type="Movie") for at in (3, 4)]
+LIKELY, SURELY = ([Relation(1, "Sequel", 3, sure), Relation(3, "Sequel", 4, sure)] for sure in (0.65, 0.9))
 MOVIE = anime(2, "Kaze no Oto Movie", 2012, 1, type="Movie")
 LAST = anime(2, "Kaze no Oto: Kanketsu-hen", 2012, 2, type="TV Special")
 SURE = Relation(1, "Sequel", 2, 0.85)
@@ -327,6 +319,10 @@ OVAS = [anime(9 - n, f"Gall Force {n} OVA", 1980 + n, 1, type="OVA") for n in (1
 @pytest.mark.parametrize(
     ("of", "relations", "expected"),
     [
+        # A film between two shows is needed only if it is told to be; its sequel, if it certainly is one.
+        ([*SHOWS, FILMS[0]], [], {1: ("main", 1), 2: ("main", 2), 3: ("side story", None)}),
+        ([*SHOWS, *FILMS], LIKELY, {1: ("main", 1), 3: ("film", 2), 4: ("side story", None), 2: ("main", 3)}),
+        ([*SHOWS, *FILMS], SURELY, {1: ("main", 1), 3: ("film", 2), 4: ("film", 3), 2: ("main", 4)}),
         # Films beside a long show are outings.
         ([anime(1, "Kaze no Oto", episodes=500), MOVIE], [], {1: ("main", 1), 2: ("side story", None)}),
         ([anime(1, "Kaze no Oto", episodes=24), MOVIE], [], {1: ("main", 1), 2: ("film", 2)}),
@@ -359,11 +355,6 @@ def test_parts_of_a_series(
     assert parts(*of, relations=relations) == expected
 
 
-def test_one_that_stands_alone_has_no_part() -> None:
-    alone = with_series(Catalogue([anime(1, "Kaze")]))[1]
-    assert (alone.series, alone.story, alone.universe, alone.part, alone.kind) == (None, None, None, None, "main")
-
-
 # Whatever is known
 
 
@@ -392,8 +383,9 @@ made_up = st.lists(
 
 def relations_among(of: list[Anime]) -> st.SearchStrategy[list[Relation]]:
     ids = st.sampled_from([one.anime_id for one in of] or [1])
-    words = ["Sequel", "Side story", "Summary", "Alternative version", "Spin-off", "Other", "Character"]
-    kinds = st.sampled_from(words)
+    kinds = st.sampled_from(
+        ["Sequel", "Side story", "Summary", "Alternative version", "Spin-off", "Other", "Character"]
+    )
     sure = st.sampled_from([None, 0.3, 0.35, 0.5, 0.6, 0.86, 0.95])
     return st.lists(st.builds(Relation, ids, kinds, ids, sure), max_size=8)
 
@@ -410,8 +402,7 @@ def test_each_anime_is_in_one_series_whose_parts_have_no_gap(case: tuple[list[An
     for one in found.values():
         series[found.series_of(one.anime_id)].append(one)
     for entry, members in series.items():
-        assert len({found.story_of(one.anime_id) for one in members}) == 1
-        assert len({found.universe_of(one.anime_id) for one in members}) == 1
+        assert len({(found.story_of(one.anime_id), found.universe_of(one.anime_id)) for one in members}) == 1
         if len(members) == 1:
             assert (members[0].series, members[0].part) == (None, None)
             continue
@@ -440,9 +431,7 @@ def test_neither_order_nor_what_was_found_before_matters(case: tuple[list[Anime]
 @given(cases)
 def test_what_a_site_states_goes_before_titles(case: tuple[list[Anime], list[Relation], object]) -> None:
     of, relations, _ = case
-    known = {one.anime_id for one in of}
-    sequels = [one for one in relations if one.kind == "Sequel" and one.confidence is None]
     found = with_series(Catalogue(of), relations)
-    for one in sequels:
-        if {one.anime_id, one.related_id} <= known:
+    for one in relations:
+        if one.kind == "Sequel" and one.confidence is None and {*one.pair} <= found.keys():
             assert found.series_of(one.anime_id) == found.series_of(one.related_id)
