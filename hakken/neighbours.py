@@ -76,11 +76,8 @@ def nearest(
     Returns:
         By falling similarity, of equal ones the lower id first.
     """
-    [row], [known] = bundle.model.rows_of([anime_id])
-    if not known:
-        return ()
     arrays = bundle.model.arrays
-    entries = np.arange(arrays.sim_indptr[row], arrays.sim_indptr[row + 1])  # rows are in this very order
+    row, entries = _entries(anime_id, bundle, arrays.sim_indptr)  # in this very order
     entries = entries[_allowed(anime_id, bundle, arrays.sim_indices[entries], adult)][:n]
     sims = float(arrays.sim_scale[row]) * unpack(arrays.sim_values[entries])
     ids, titles = _named(bundle, arrays.sim_indices[entries])
@@ -97,11 +94,8 @@ def also_liked(
     Returns:
         By falling weight, of equal ones the lower id first; only what has a positive weight and was watched by enough.
     """
-    [row], [known] = bundle.model.rows_of([anime_id])
-    if not known:
-        return ()
     arrays = bundle.model.arrays
-    entries = np.arange(arrays.pref_indptr[row], arrays.pref_indptr[row + 1])
+    _, entries = _entries(anime_id, bundle, arrays.pref_indptr)
     rows = arrays.pref_indices[entries]
     weights: Float64s = arrays.pref_scale[rows].astype(np.float64) * arrays.pref_values[entries]
     best = np.lexsort((rows, -weights))
@@ -134,11 +128,16 @@ def standing(anime_id: int, bundle: ModelBundle) -> Standing | None:
     )
 
 
+def _entries(anime_id: int, bundle: ModelBundle, indptr: Int64s) -> tuple[int, Int64s]:
+    """An anime's row and its entries in a CSR matrix, `(n,)`: none where it has no row."""
+    [row], [known] = bundle.model.rows_of([anime_id])
+    return row, np.arange(indptr[row], indptr[row + 1] if known else indptr[row])
+
+
 def _allowed(anime_id: int, bundle: ModelBundle, rows: Array, adult: bool | None) -> Array:
     """Which of some rows, `(n,)`, may be shown beside an anime, `(n,)` bool."""
     if adult is None:
-        itself = bundle.catalogue.get(anime_id)
-        adult = itself is not None and itself.adult
+        adult = bundle.catalogue.anime(anime_id).adult
     return np.ones(len(rows), dtype=np.bool_) if adult else ~bundle.facts.adult[rows]
 
 

@@ -3,6 +3,7 @@
 list ─► filters (candidates) ─► series rules ─► scoring ─► the best n ─► reasons and series notes
 """
 
+from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
@@ -10,16 +11,28 @@ import numpy as np
 
 from hakken.bundle import ModelBundle
 from hakken.model import ListColumns
-from hakken.model.arrays import Bools
-from hakken.ratings import FranchiseRule, Order, Preferences, Recommendations, UserList
+from hakken.model.arrays import Bools, Float64s, Int64s
+from hakken.ratings import (
+    FEWEST_RATERS,
+    MAX_SCORE,
+    MIN_SCORE,
+    FranchiseRule,
+    Order,
+    Preferences,
+    Reason,
+    Recommendation,
+    Recommendations,
+    UserList,
+)
 from hakken.recommend.filters import candidates as find_candidates
 from hakken.recommend.notes import ALIKE, BY_PLANS, POPULAR, list_notes, notes_on, shortage
-from hakken.recommend.reasons import described
 from hakken.recommend.scoring import Scored, Scorer
 from hakken.recommend.series_notes import SeriesNotes
 from hakken.recommend.series_rules import new_only, next_entries
 
 __all__ = ["list_notes", "rank", "recommend"]
+
+N_REASONS = 3
 
 
 class Ranking(NamedTuple):
@@ -61,9 +74,8 @@ def recommend(
         BadOption: the catalogue knows no such type or genre.
     """
     best, continues, scorer, columns, candidates, removed = rank(user_list, bundle, preferences)
-    series_notes = SeriesNotes(columns, bundle, candidates, today)
-    both = Scored(np.concatenate((best.rows, continues.rows)), np.concatenate((best.score, continues.score)))
-    everything = tuple(described(bundle, scorer, both, series_notes))
+    both = Scored(*(np.concatenate(columns) for columns in zip(best, continues, strict=True)))
+    everything = tuple(_described(bundle, scorer, both, SeriesNotes(columns, bundle, candidates, today)))
     found, following = everything[: len(best.rows)], everything[len(best.rows) :]
     informative = bundle.model.informative_rows_of(preferences.like)[1]
     leaning = preferences.order is Order.MATCH and informative.any()
@@ -93,3 +105,43 @@ def rank(user_list: UserList, bundle: ModelBundle, preferences: Preferences) -> 
             removed["series rules"] = more
     best, continues = scorer.best((candidates, following), preferences.n)
     return Ranking(best, continues, scorer, columns, passed, removed)
+
+
+def _described(bundle: ModelBundle, scorer: Scorer, chosen: Scored, notes: SeriesNotes) -> Iterator[Recommendation]:
+    """Scored titles with names, predicted ratings, reasons and notes on their series."""
+    model, catalogue, taste = bundle.model, bundle.catalogue, scorer.taste
+    ids, raters = model.arrays.anime_ids, model.arrays.raters[chosen.rows]
+    shares, r_hat, neighbours = scorer.shares(chosen.rows)
+    # After the visitor's own entries come titles of which more is wanted, which are not planned.
+    planned = np.zeros(len(taste.rows), dtype=np.bool_)
+    planned[: len(scorer.visitor.taste.rows)] = scorer.visitor.taste.planned
+    title, entry = largest(shares)
+    columns = (title, ids[taste.rows[entry]], taste.scores[entry].clip(0), shares[title, entry], planned[entry])
+    reasons: list[list[Reason]] = [[] for _ in chosen.rows]
+    for at, anime_id, score, share, is_planned in zip(*(column.tolist() for column in columns), strict=True):
+        reasons[at].append(Reason(anime_id, catalogue.title(anime_id), score, share, is_planned))
+    by_attributes = model.mostly_by_attributes[chosen.rows]
+    found = (ids[chosen.rows], r_hat.clip(MIN_SCORE, MAX_SCORE), chosen.score, raters, neighbours, by_attributes)
+    each = zip(*(column.tolist() for column in found), map(tuple, reasons), strict=True)
+    for anime_id, rating, match, support, near, judged, why in each:
+        predicted = round(rating, 2) if support >= FEWEST_RATERS else None
+        title_of, note = catalogue.title(anime_id), notes.note(anime_id)
+        yield Recommendation(anime_id, title_of, predicted, match, support, near, why, judged, note)
+
+
+def largest(shares: Float64s) -> tuple[Int64s, Int64s]:
+    """The up to three shares of each title, `(n, n_entries)`, that are largest in absolute value, the largest first.
+
+    Returns:
+        Positions of titles, and positions of entries, the lower first of equal shares: `(n_reasons,)` each.
+    """
+    n, n_entries = shares.shape
+    strength = np.zeros((n, max(N_REASONS, n_entries)))
+    np.abs(shares, out=strength[:, :n_entries])
+    # With attributes, every entry contributes to every title: most are dropped before sorting.
+    least = np.partition(strength, -N_REASONS, axis=1)[:, -N_REASONS, np.newaxis]
+    title, entry = np.nonzero((strength > 0) & (strength >= least))
+    order = np.lexsort((entry, -strength[title, entry], title))
+    title, entry = title[order], entry[order]
+    first = np.arange(len(title)) - np.searchsorted(title, title) < N_REASONS
+    return title[first], entry[first]

@@ -51,9 +51,7 @@ def read(model: str) -> tuple[str, Answers]:
     """The version of the model that the stored answers of a model are from, and those."""
     stored = json.loads((HERE / f"{model}.json").read_bytes())
     return stored["version"], {
-        name: Answer(
-            *([Title(*row[:-1], list(map(tuple, row[-1]))) for row in answer[part]] for part in Answer._fields)
-        )
+        name: Answer(*([Title(*row) for row in answer[part]] for part in Answer._fields))
         for name, answer in stored["answers"].items()
     }
 

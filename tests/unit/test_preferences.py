@@ -16,8 +16,7 @@ from hakken.model import ListColumns, Model, predict, preference, top_n
 from hakken.model.prediction import baseline, implicit_term, neighbour_parts
 from hakken.model.preference import parts_of
 from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Status, UserList
-from hakken.recommend import rank, recommend, scoring
-from hakken.recommend.reasons import largest
+from hakken.recommend import largest, rank, recommend, scoring
 from tests import oracle
 from tests.models import N_ITEMS, with_parameters
 from tests.strategies import preference_models, tastes, user_lists
