@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -66,9 +67,8 @@ class SeriesIndex:
         self._index = index
         group = index.ids.copy()
         group[index.described] = of_described
-        names, numbers = np.unique(group, return_inverse=True)
+        names, self._group = np.unique(group, return_inverse=True)
         self._size = len(names)
-        self._group: Int64s = numbers.astype(np.int64)
         self.of_row: Int64s = self._group[index.of_row]
         self.part_of_row: Int32s = index.part[index.of_row]
         # Rows by group, within one in watching order, then by watchers.
@@ -160,7 +160,7 @@ class Facts:
             return frozenset()
         learnt = model.arrays.watchers >= model.manifest.parameters.min_watchers
         anime = map(self._catalogue.anime, model.arrays.anime_ids[learnt].tolist())
-        counts = Counter(attribute for one in anime for attribute in attributes_of(one))
+        counts = Counter(chain.from_iterable(map(attributes_of, anime)))
         return frozenset(attribute for attribute, count in counts.items() if count >= MIN_TITLES)
 
     def _of_rows(self, column: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
@@ -181,9 +181,8 @@ class Facts:
 
 def attributes_of(anime: Anime) -> set[tuple[str, str]]:
     """The attributes of a title that don't depend on viewers: pairs of the fact's name in `Anime` and its value."""
-    made_from = (anime.made_from,) if anime.made_from else ()
-    several = {"genres": anime.genres, "studios": anime.studios, "tags": anime.tags, "made_from": made_from}
-    return {(name, value) for name, values in several.items() for value in values}
+    several = {(name, value) for name in ("genres", "studios", "tags") for value in getattr(anime, name)}
+    return several | ({("made_from", anime.made_from)} if anime.made_from else set())
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,14 +220,10 @@ class ModelBundle:
 
 
 def put_catalogue(directory: Path, catalogue: Catalogue) -> Artefact:
-    """Replace an artefact's catalogue, completely or not at all; its arrays stay the same to the byte.
+    """Replace the catalogue of the artefact in a directory, completely or not at all; its arrays stay the same.
 
     Its version changes with its manifest, though not the date on which it was trained. An artefact of an earlier schema
     is converted to the current one, with the arrays and parameters that opening it assumes.
-
-    Args:
-        directory: the artefact's own, which is replaced.
-        catalogue: the new one.
 
     Raises:
         ModelError: there is no whole artefact, or it can't be replaced.

@@ -65,16 +65,13 @@ class Standing(msgspec.Struct, frozen=True):
 def nearest(
     anime_id: int, bundle: ModelBundle, n: int = N_SHOWN, *, adult: bool | None = None
 ) -> tuple[Neighbour, ...]:
-    """Find the anime that were scored most similarly.
+    """Find the anime that were scored most similarly, by falling similarity, of equal ones the lower id first.
 
     Args:
         anime_id: MyAnimeList id.
         bundle: model and catalogue.
         n: largest number of results.
         adult: whether titles for adults may be among them; by default, only if the anime itself is one.
-
-    Returns:
-        By falling similarity, of equal ones the lower id first.
     """
     arrays = bundle.model.arrays
     row, entries = _entries(anime_id, bundle, arrays.sim_indptr)  # in this very order
@@ -89,10 +86,9 @@ def nearest(
 def also_liked(
     anime_id: int, bundle: ModelBundle, n: int = N_SHOWN, *, adult: bool | None = None
 ) -> tuple[AlsoLiked, ...]:
-    """Find the anime with the largest preference weights of another; same arguments as `nearest`.
+    """Find the anime with the largest preference weights of another; same arguments and order as `nearest`.
 
-    Returns:
-        By falling weight, of equal ones the lower id first; only what has a positive weight and was watched by enough.
+    Only what has a positive weight and was watched by enough is found.
     """
     arrays = bundle.model.arrays
     _, entries = _entries(anime_id, bundle, arrays.pref_indptr)

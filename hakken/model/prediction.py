@@ -157,12 +157,7 @@ def select_neighbours(model: Model, visitor: Visitor, rows: Int64s) -> tuple[Int
 
 
 def top_n(score: Float64s, allowed: Bools, n: int) -> Int64s:
-    """Find the best candidates.
-
-    Args:
-        score: `(n_items,)`, higher is better.
-        allowed: `(n_items,)`, False for items that may not be in the list.
-        n: how many to find.
+    """Find the `n` items with the highest score, `(n_items,)`, among those that are allowed, `(n_items,)` bool.
 
     Returns:
         `(min(n, candidates),)` inner indices, best first; of equal scores the lower index comes first.

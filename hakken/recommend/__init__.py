@@ -95,9 +95,8 @@ def rank(user_list: UserList, bundle: ModelBundle, preferences: Preferences) -> 
     scorer = Scorer(bundle, columns.without(preferences.ignored), preferences)
     candidates, following = passed, np.zeros_like(passed)
     if preferences.franchise is not FranchiseRule.ALL:
-        hidden_ids = np.array(preferences.hidden, dtype=np.int64)
-        seen, hidden = facts.anime_index.of(columns.seen_ids), facts.anime_index.of(hidden_ids)
-        dropped = facts.anime_index.of(columns.anime_ids[columns.dropped])
+        lists = (columns.seen_ids, np.array(preferences.hidden, dtype=np.int64), columns.anime_ids[columns.dropped])
+        seen, hidden, dropped = map(facts.anime_index.of, lists)
         following = next_entries(seen, np.concatenate((dropped, hidden)), facts.series, passed)
         unrelated, asked = preferences.franchise is FranchiseRule.UNRELATED, bool(preferences.types)
         candidates = new_only(seen, hidden, facts, passed, scorer.prescore, unrelated=unrelated, asked=asked)
@@ -112,11 +111,8 @@ def _described(bundle: ModelBundle, scorer: Scorer, chosen: Scored, notes: Serie
     model, catalogue, taste = bundle.model, bundle.catalogue, scorer.taste
     ids, raters = model.arrays.anime_ids, model.arrays.raters[chosen.rows]
     shares, r_hat, neighbours = scorer.shares(chosen.rows)
-    # After the visitor's own entries come titles of which more is wanted, which are not planned.
-    planned = np.zeros(len(taste.rows), dtype=np.bool_)
-    planned[: len(scorer.visitor.taste.rows)] = scorer.visitor.taste.planned
     title, entry = largest(shares)
-    columns = (title, ids[taste.rows[entry]], taste.scores[entry].clip(0), shares[title, entry], planned[entry])
+    columns = (title, ids[taste.rows[entry]], taste.scores[entry].clip(0), shares[title, entry], taste.planned[entry])
     reasons: list[list[Reason]] = [[] for _ in chosen.rows]
     for at, anime_id, score, share, is_planned in zip(*(column.tolist() for column in columns), strict=True):
         reasons[at].append(Reason(anime_id, catalogue.title(anime_id), score, share, is_planned))

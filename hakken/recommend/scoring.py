@@ -77,12 +77,10 @@ class Scorer:
                 self.taste = boosted_taste(model, self.visitor.taste, preferences.like)
                 liked = preference(model, self.taste)
             seen, series = bundle.facts.anime_index.of(columns.seen_ids), bundle.facts.series
-            factor = order_factor(seen, series, parameters.skipped, parameters.ahead)
-            factor *= model.standing
+            self._factor: Float64s = order_factor(seen, series, parameters.skipped, parameters.ahead) * model.standing
             if preferences.popularity:
-                factor *= np.exp(SLIDER * preferences.popularity * model.log_popularity)
-            self._factor: Float64s = factor
-            self.prescore = (liked + parameters.everyone * model.popularity) * factor
+                self._factor *= np.exp(SLIDER * preferences.popularity * model.log_popularity)
+            self.prescore = (liked + parameters.everyone * model.popularity) * self._factor
 
     @property
     def personal(self) -> bool:
@@ -138,17 +136,11 @@ class Scorer:
 
 
 def boosted_taste(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste:
-    """A taste in which some titles count like many entries.
+    """A visitor's taste in which some titles, `(n,)` MyAnimeList ids, count like many entries.
 
-    x_uj of each grows by max(MIN_BOOST, BOOST · Σ max(x_uk, 0)), the sum being over the taste's own entries.
-
-    Args:
-        model: the model.
-        taste: a visitor's.
-        anime_ids: `(n,)` MyAnimeList ids; those without weights for other titles are left out.
-
-    Returns:
-        The taste's entries, and after them, by ascending row, those titles that are not among them, without a score.
+    x_uj of each grows by max(MIN_BOOST, BOOST · Σ max(x_uk, 0)), the sum being over the taste's own entries. After
+    those come, by ascending row, the titles that are not among them, without a score; but for those without weights
+    for other titles.
     """
     rows, informative = model.informative_rows_of(anime_ids)
     wanted = np.unique(rows[informative])
@@ -157,7 +149,7 @@ def boosted_taste(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste
         np.concatenate((taste.rows, new)),
         np.concatenate((taste.scores, np.zeros_like(new))),
         np.concatenate((taste.liking, np.zeros(len(new)))),
-        np.concatenate((taste.planned, np.ones(len(new), dtype=np.bool_))),
+        np.concatenate((taste.planned, np.zeros(len(new), dtype=np.bool_))),
     )
     boosted.liking[np.isin(boosted.rows, wanted)] += max(MIN_BOOST, BOOST * float(taste.liking.clip(0).sum()))
     return boosted
