@@ -151,12 +151,9 @@ class Order(StrEnum):
 class FranchiseRule(StrEnum):
     """Which titles a list may hold of series that the visitor has begun."""
 
-    NEW = "new"
-    """No title of a series that they have begun."""
-    UNRELATED = "unrelated"
-    """Nor of another series of a universe that they have begun."""
+    NEW = "new"  # no title of a series that they have begun
+    UNRELATED = "unrelated"  # nor of another series of a universe that they have begun
     ALL = "all"
-    """Any title."""
 
 
 class Planned(StrEnum):
@@ -164,8 +161,7 @@ class Planned(StrEnum):
 
     SHOW = "show"
     HIDE = "hide"
-    ONLY = "only"
-    """All others are left out."""
+    ONLY = "only"  # all others are left out
 
 
 _NAMES = {"types": "type", "genres": "genre", "without_genres": "without_genre", "ignored": "ignore", "hidden": "hide"}

@@ -44,7 +44,7 @@ def with_series(catalogue: Catalogue, relations: Iterable[Relation] = ()) -> Cat
 def _grouped(anime: Mapping[int, Anime], relations: Collection[Relation]) -> Iterable[Anime]:
     parsed = {anime_id: AnimeTitles.of(its) for anime_id, its in anime.items()}
     certain, series_of, story_of, universe_of = Grouping(parsed, relations).groups()
-    told = EntryRelations.of(relations, parsed)
+    told = EntryRelations(relations, parsed)
     result: dict[int, Anime] = {}
     for members in _members(series_of):
         main, kinds = order_entries([parsed[one] for one in members], told)

@@ -97,7 +97,7 @@ class Grouping:
             if one.separates:
                 series.separate(*one.pair)
         for one in sorted((one for one in self._relations if one.is_within_series), key=self._doubt):
-            if self._is_sure(one) or (self._is_likely(one) and self._allows(*one.pair)):
+            if self._is_sure(one) or self._allows(one):
                 series.join(*one.pair)
             elif one.word in IN_ORDER and self._are_shows(*one.pair):
                 series.separate(*one.pair)
@@ -129,16 +129,13 @@ class Grouping:
 
     def _join_of_one_name(self) -> None:
         """Join specials, films and the like to what has the same name by an inferred relation."""
-        for one in self._relations:
-            pair = one.pair
-            if one.is_of_one_name and self._are_known(*pair) and not self._have_shows(*pair) and self._agrees(*pair):
-                years = [year for anime_id in pair if (year := self._anime[anime_id].anime.year)]
-                if not self._series.are_separate(*pair) and (not years or max(years) - min(years) <= MAX_GAP):
-                    self._series.join(*pair)
-
-    def _agrees(self, *pair: int) -> bool:
-        """Whether titles link the two, or link what is no show of the two to nothing."""
-        return self._closeness(*pair) < Closeness.NONE or self._linked.isdisjoint({*pair} - self._shows.keys())
+        for pair in (one.pair for one in self._relations if one.is_of_one_name and self._are_known(*one.pair)):
+            # Titles link the two, or link what is no show of the two to nothing.
+            linked = self._closeness(*pair) < Closeness.NONE or self._linked.isdisjoint({*pair} - self._shows.keys())
+            years = [year for anime_id in pair if (year := self._anime[anime_id].anime.year)]
+            soon = not years or max(years) - min(years) <= MAX_GAP
+            if linked and soon and not self._have_shows(*pair) and not self._series.are_separate(*pair):
+                self._series.join(*pair)
 
     def _join_stories(self, wider: DisjointSets) -> None:
         """Join retellings."""
@@ -207,16 +204,14 @@ class Grouping:
         two_shows = told and self._are_known(*pair) and all(self._anime[one].anime.type == "TV" for one in pair)
         return relation.certainty >= FAIRLY_SURE and not two_shows
 
-    def _is_likely(self, relation: Relation) -> bool:
-        """Whether it is more likely true than not, by the genres of the two."""
-        if relation.word not in IN_ORDER or not self._are_shows(*relation.pair):
-            return True
-        common = genres_in_common(*map(self._anime.__getitem__, relation.pair))
-        return common is None or common >= SAME_GENRES
-
-    def _allows(self, *pair: int) -> bool:
-        """Whether the sets of two may be joined: where both hold a show, only if the two are shows linked by titles."""
-        linked = self._are_shows(*pair) and self._closeness(*pair) < Closeness.LOOSE
+    def _allows(self, relation: Relation) -> bool:
+        """Whether it may join two sets: of a sequel, the genres must be alike; of shows, also the titles."""
+        pair, shows = relation.pair, self._are_shows(*relation.pair)
+        if relation.word in IN_ORDER and shows:
+            common = genres_in_common(*map(self._anime.__getitem__, pair))
+            if common is not None and common < SAME_GENRES:
+                return False
+        linked = shows and self._closeness(*pair) < Closeness.LOOSE
         return not self._series.are_separate(*pair) and (linked or not self._have_shows(*pair))
 
     def _is_remade(self, pair: Pair) -> bool:

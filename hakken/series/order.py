@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple, Self
 
 from hakken.catalogue import Anime
 from hakken.series.disjoint_sets import DisjointSets
@@ -46,8 +45,8 @@ MID_YEAR = 7
 UNDATED = 9999.0
 
 
-class EntryRelations(NamedTuple):
-    """What relations tell of single anime.
+class EntryRelations:
+    """What relations tell of single anime; an inferred sequel of a film is left out, since it may retell a show.
 
     Attributes:
         in_order: ids of sequels and prequels of shows, and of what certainly goes on with those.
@@ -56,28 +55,20 @@ class EntryRelations(NamedTuple):
         recaps: of summaries.
     """
 
-    in_order: set[int]
-    sure: set[int]
-    beside: set[int]
-    recaps: set[int]
-
-    @classmethod
-    def of(cls, relations: Iterable[Relation], anime: Mapping[int, AnimeTitles]) -> Self:
-        """Collect ids from relations; an inferred sequel of a film is left out, since it may retell a show."""
-        told = cls(set(), set(), set(), set())
+    def __init__(self, relations: Iterable[Relation], anime: Mapping[int, AnimeTitles]) -> None:
+        self.in_order, self.sure, self.beside, self.recaps = set[int](), set[int](), set[int](), set[int]()
         chains = DisjointSets()
         for one in relations:
             if one.word in IN_ORDER:
                 follows = {a for a, b in (one.pair, one.pair[::-1]) if b in anime and anime[b].is_show}
-                told.in_order.update(follows)
+                self.in_order |= follows
                 if one.certainty >= DEPENDABLE:
-                    told.sure.update(follows)
+                    self.sure |= follows
                     chains.join(*one.pair)
             elif one.whole_and_part:
                 is_recap = one.word in SUMMARIES or one.word == "fullstory"
-                (told.recaps if is_recap else told.beside).add(one.whole_and_part[1])
-        told.in_order.update(*map(chains.members, told.sure))
-        return told
+                (self.recaps if is_recap else self.beside).add(one.whole_and_part[1])
+        self.in_order.update(*map(chains.members, self.sure))
 
 
 def order_entries(members: Sequence[AnimeTitles], told: EntryRelations) -> tuple[list[int], dict[int, Part]]:
@@ -158,11 +149,9 @@ def _of_first(anime: Anime, part: Part) -> Part:
 
 def _dates(members: Sequence[Anime]) -> dict[int, float]:
     """Start of each in years; where it is unknown, that of the one before by id, or else of the one after."""
-    known = {anime.anime_id: _date(anime) for anime in members if anime.year}
-    first = next(iter(known.values()), UNDATED)
-    dates: dict[int, float] = {}
+    date, dates = next((_date(anime) for anime in members if anime.year), UNDATED), {}
     for anime in members:
-        first = dates[anime.anime_id] = known.get(anime.anime_id, first)
+        date = dates[anime.anime_id] = _date(anime) if anime.year else date
     return dates
 
 

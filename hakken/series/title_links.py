@@ -9,7 +9,7 @@ the catalogue. There is no list of titles.
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import chain, combinations
+from itertools import accumulate, chain, combinations
 from operator import eq
 
 from hakken.catalogue import Anime
@@ -122,37 +122,26 @@ def _by_common_head(known: list[AnimeTitles]) -> Links:
 
 def _by_common_words(known: list[AnimeTitles]) -> Links:
     """Titles with the same first words, mostly of one studio: "Seikai no Monshou", "Seikai no Senki"."""
-    openings: defaultdict[Opening, list[AnimeTitles]] = defaultdict(list)
+    openings: defaultdict[Opening, dict[int, AnimeTitles]] = defaultdict(dict)
     for one in known:
-        for opening in {opening for title in one.titles for opening in _openings(title)}:
-            openings[opening].append(one)
+        for key, n_words in ((key, n) for title in one.titles for n, key in enumerate(accumulate(title.words[:-1]), 1)):
+            if weight(key) >= SHORT:
+                openings[key, n_words][one.anime.anime_id] = one
     for opening, found in openings.items():
-        yield from _of_one_opening(opening, found)
-
-
-def _openings(title: ParsedTitle) -> Iterator[Opening]:
-    key = ""
-    for n_words, word in enumerate(title.words[:-1], start=1):
-        key += word
-        if weight(key) >= SHORT:
-            yield key, n_words
+        by_studio: defaultdict[str, list[AnimeTitles]] = defaultdict(list)
+        for one in found.values():
+            for studio in [ANY] if _is_unique(opening) else one.studios:
+                by_studio[studio].append(one)
+        if opening[1] > 1 or len(by_studio) <= A_FEW_STUDIOS:
+            for of_studio in by_studio.values():
+                for one, other in combinations(of_studio if len(of_studio) <= MANY else (), 2):
+                    yield from links_between(one, [other], _least_for_opening(opening, one, other), Closeness.LOOSE)
 
 
 def _is_unique(opening: Opening) -> bool:
     """Whether no other story begins like this."""
     key, words = opening
     return words > MANY_WORDS and weight(key) >= 2 * LONG
-
-
-def _of_one_opening(opening: Opening, found: list[AnimeTitles]) -> Links:
-    by_studio: defaultdict[str, list[AnimeTitles]] = defaultdict(list)
-    for one in found:
-        for studio in [ANY] if _is_unique(opening) else one.studios:
-            by_studio[studio].append(one)
-    if opening[1] > 1 or len(by_studio) <= A_FEW_STUDIOS:
-        for of_studio in by_studio.values():
-            for one, other in combinations(of_studio if len(of_studio) <= MANY else (), 2):
-                yield from links_between(one, [other], _least_for_opening(opening, one, other), Closeness.LOOSE)
 
 
 def _least_for_opening(opening: Opening, one: AnimeTitles, other: AnimeTitles) -> float:

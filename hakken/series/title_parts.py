@@ -30,10 +30,8 @@ _MARKER = re.compile(
 )
 """Markers: they say which part or edition of a story a title is. Matches words separated by single spaces."""
 
-FILM_OF = frozenset(("gekijouban", "eiga", "the", "劇場版", "映画"))
-"""Words before a title that are not part of its name: "the film of"."""
-OPENINGS = FILM_OF | frozenset(("zoku", "shin", "motto", "続", "新"))
-"""The same, and words that may also begin a name: "more of", "new"."""
+OPENINGS = frozenset(("gekijouban", "eiga", "the", "劇場版", "映画", "zoku", "shin", "motto", "続", "新"))
+"""Words before a title that are left out, such as "the film of", and some that may also begin a name: "more of"."""
 
 PARTICLES = frozenset(
     ("no", "to", "ga", "wo", "wa", "ni", "de", "na", "and", "of", "the", "e", "kara", "demo", "mo", "s")
@@ -105,12 +103,14 @@ class ParsedTitle(NamedTuple):
     whole: list[bool]
 
     @classmethod
-    def of(cls, text: str, openings: frozenset[str] = OPENINGS) -> Self:
-        """Parse a title; leading words that are in `openings` are left out."""
+    def of(cls, text: str) -> Self:
+        """Parse a title."""
         words, separators = _words(text[:LONGEST])
-        while len(words) > 1 and words[0] in openings:
+        while len(words) > 1 and words[0] in OPENINGS:
             del words[0], separators[0]
-        ends = _markers(words)
+        spaced, ends = " ".join(words), [0] * len(words)
+        for match in _MARKER.finditer(spaced):
+            ends[spaced.count(" ", 0, match.start())] = spaced.count(" ", 0, match.end()) + 1
         whole = [False] * len(words) + [True]
         for at in range(len(words) - 1, 0, -1):
             whole[at] = ends[at] > 0 and whole[ends[at]]
@@ -190,11 +190,3 @@ def _words(text: str) -> tuple[list[str], list[Separator]]:
 def _number(word: str) -> int | None:
     digits = "".join(filter(str.isdecimal, word))
     return int(digits) if digits else _NUMBER_WORDS.get(word)
-
-
-def _markers(words: list[str]) -> list[int]:
-    text = " ".join(words)
-    ends = [0] * len(words)
-    for match in _MARKER.finditer(text):
-        ends[text.count(" ", 0, match.start())] = text.count(" ", 0, match.end()) + 1
-    return ends

@@ -41,11 +41,14 @@ def profile(user_list: UserList, bundle: ModelBundle) -> Profile:
         scored=len(scores),
         compared=len(visitor.rows),
     )
+    quantiles = bundle.model.manifest.people.b_u
+    share = float(np.interp(visitor.b_u, quantiles, np.linspace(0.0, 1.0, len(quantiles))))
+    generosity = Generosity(visitor.b_u, share, generosity_in_words(visitor.b_u, share, counts.compared))
     return Profile(
         counts=counts,
         mean=float(scores.mean()) if len(scores) else None,
         scores=_score_shares(scores, bundle),
-        generosity=_generosity(visitor.b_u, counts.compared, bundle),
+        generosity=generosity if counts.compared else None,
         genres=genre_leanings(visitor, bundle) if scores_differ else (),
         years=years,
         undated=undated,
@@ -64,11 +67,3 @@ def _score_shares(scores: Int64s, bundle: ModelBundle) -> tuple[ScoreShare, ...]
         ScoreShare(score, count, count / own, theirs / others)
         for score, (count, theirs) in enumerate(zip(counts, everyone, strict=True), start=MIN_SCORE)
     )
-
-
-def _generosity(b_u: float, compared: int, bundle: ModelBundle) -> Generosity | None:
-    if not compared:
-        return None
-    quantiles = bundle.model.manifest.people.b_u
-    share = float(np.interp(b_u, quantiles, np.linspace(0.0, 1.0, len(quantiles))))
-    return Generosity(b_u, share, generosity_in_words(b_u, share, compared))
