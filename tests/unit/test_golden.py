@@ -9,13 +9,14 @@ import pytest
 from hakken.bundle import ModelBundle
 from hakken.model import fold_in, predict, preference
 from hakken.model.store import open_artefact
-from hakken.ratings import FranchiseRule, Order, Preferences, Recommendation
+from hakken.ratings import FranchiseRule, Order, Preferences, Recommendation, UserList
 from hakken.recommend import recommend
 from tests import models
 from tests.golden import HERE, MODELS, N, entries_of, lists, questions, read, written
 from tests.golden.oracle import Stored, Title, Visitor
 
 LISTS = lists()
+WITH_EMPTY = LISTS | {"empty": UserList()}
 NEAR = 1e-6
 SHORTLIST = 250
 """Titles, at least, whose match is made in full; said here again, since a smaller one shows in few lists."""
@@ -68,12 +69,12 @@ def test_recommendations_are_the_golden_ones(model: str, name: str, who: str, or
     ],
     ids=str,
 )
-@pytest.mark.parametrize("who", LISTS)
+@pytest.mark.parametrize("who", WITH_EMPTY)
 def test_every_title_has_the_oracles_preference_and_rating(who: str, parameters: dict[str, float]) -> None:
     """Rows of each length, to the last of all: a neighbour of the next row, or one that is missed, shows here."""
     bundle, slow = with_parameters(**parameters)
-    expected = Visitor(slow, entries_of(LISTS[who]))
-    visitor = fold_in(bundle.model, LISTS[who])
+    expected = Visitor(slow, entries_of(WITH_EMPTY[who]))
+    visitor = fold_in(bundle.model, WITH_EMPTY[who])
     assert preference(bundle.model, visitor.taste).tolist() == pytest.approx(expected.p, rel=0, abs=NEAR)
     assert predict(bundle.model, visitor).tolist() == pytest.approx(expected.r_hat, rel=0, abs=NEAR)
 
@@ -87,15 +88,15 @@ def test_the_small_model_has_rows_that_a_window_reaches_beyond() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 20, 100])
-@pytest.mark.parametrize("who", LISTS)
+@pytest.mark.parametrize("who", WITH_EMPTY)
 def test_the_best_matches_are_the_best_of_all_titles(who: str, n: int) -> None:
     """Where neighbours say much, the shortlist, the best by all else, has to be as long as it should be."""
     bundle, slow = with_parameters(pull=30.0, novelty=3.0)
-    expected = Visitor(slow, entries_of(LISTS[who]))
+    expected = Visitor(slow, entries_of(WITH_EMPTY[who]))
     by_rest = sorted(expected.candidates("match"), key=lambda row: (-expected.before[row], row))
     within = by_rest[: max(SHORTLIST, 5 * n)]
     best = sorted(within, key=lambda row: (-expected.match[row], row))[:n]
-    found = recommend(LISTS[who], bundle, Preferences(n=n, franchise=FranchiseRule.ALL)).recommendations
+    found = recommend(WITH_EMPTY[who], bundle, Preferences(n=n, franchise=FranchiseRule.ALL)).recommendations
     assert [one.anime_id for one in found] == [slow.anime_ids[row] for row in best]
 
 
