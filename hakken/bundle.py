@@ -118,13 +118,9 @@ def firsts(groups: Int64s) -> Bools:
 
 
 class Facts:
-    """The catalogue's facts by the model's rows.
+    """The catalogue's facts by the model's rows; of `adult`, `year`, `members` and `beside` see `CatalogueColumns`.
 
     Attributes:
-        adult: `(n_items,)` bool, for adults only.
-        year: `(n_items,)` int64, 0 where it is unknown.
-        members: `(n_items,)` int64, 0 where they are unknown.
-        beside: `(n_items,)` bool, specials, recaps, music videos and the like, not recommended on their own.
         types: each type, in lower case → `(n_items,)` bool.
         genres: each genre, in lower case → `(n_items,)` bool.
         genre_names: each genre, in lower case → as the catalogue spells it.

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.ratings import Rating, Status, UserList
-from hakken.taste import Profile, profile
-from hakken.taste.sentences import generosity_in_words
+from hakken.taste import Profile, generosity_in_words, profile
 from tests.models import N_ITEMS, with_parameters
 from tests.strategies import user_lists
 
