@@ -11,7 +11,7 @@ from hakken.catalogue import FILE_NAME, Anime, Catalogue, Related
 from hakken.errors import TableError
 from hakken.model.store import EMBEDDED_PATH
 from hakken.series import Relation, relations_of, with_series
-from hakken.series.relations import IN_ORDER, OTHERWISE_RELATED, RETELLINGS, SUMMARIES
+from hakken.series.relations import DEPENDABLE, IN_ORDER, OTHERWISE_RELATED, RETELLINGS, SUMMARIES
 from hakken.training.tables import AnimeTable, in_series
 from hakken.training.tables.rejected_rows import N_EXAMPLES
 from hakken.training.tables.relation_table import STATED, with_stated
@@ -178,7 +178,7 @@ def test_each_stated_relation_is_used_and_of_two_titles_that_are_known_by_these_
     assert len({frozenset(pair) for pair in pairs}) == len(pairs)
     words = {one.word for one in with_stated([])}
     assert words <= IN_ORDER | SUMMARIES | RETELLINGS | OTHERWISE_RELATED, "or nobody goes by it"
-    assert all(one.is_dependable and not one.is_of_one_name for one in with_stated([]))
+    assert all(one.certainty >= DEPENDABLE and not one.is_of_one_name for one in with_stated([]))
 
 
 def test_series_go_by_what_is_stated_whatever_was_inferred() -> None:

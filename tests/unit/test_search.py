@@ -113,7 +113,7 @@ def test_the_well_known_are_those_that_a_slow_search_finds(limit: int, known_to:
 
 
 @pytest.mark.parametrize(
-    "query", csv.DictReader(QUERIES.read_text(encoding="utf-8").splitlines()), ids=lambda query: query["query"]
+    "query", list(csv.DictReader(QUERIES.read_text(encoding="utf-8").splitlines())), ids=lambda query: query["query"]
 )
 def test_what_people_type_finds_what_they_mean_or_nothing(every: Titles, older: Titles, query: dict[str, str]) -> None:
     for titles, expected in ((every, query["expected"]), (older, query["before_2020"])):

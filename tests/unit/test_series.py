@@ -249,7 +249,7 @@ ENTRIES = [
     (anime(7, "Kaze no Oto PV", 2009, 1, type="PV"), ("extra", None)),
     (anime(8, "Kaze no Oto Picture Drama", 2012, 3, type="Special"), ("extra", None)),
     # Few of those who saw the show went on with it.
-    (anime(9, "Kaze no Oto Movie 2", 2012, 1, type="Movie", members=50), ("side story", None)),
+    (anime(9, "Kaze no Oto Movie 2", 2014, 1, type="Movie", members=50), ("side story", None)),
     (anime(10, "Kaze no Oto Movie 3", 2012, 1, type="Movie", members=500), ("recap", None)),  # a relation says so
     (anime(11, "Kaze no Oto Mini Anime", 2012, 12, type="ONA"), ("special", None)),
 ]
