@@ -12,7 +12,7 @@ from hakken.catalogue import FILE_NAME, MAX_NAME, Anime, Catalogue, Related
 from hakken.errors import TableError
 from hakken.model.store import EMBEDDED_PATH
 from hakken.series import Relation, relations_of, with_series
-from hakken.series.relations import IN_ORDER, OTHERWISE_RELATED, RETELLINGS, SUMMARIES
+from hakken.series.relations import DEPENDABLE, IN_ORDER, OTHERWISE_RELATED, RETELLINGS, SUMMARIES
 from hakken.training.tables import AnimeTable, in_series, read_anime_table
 from hakken.training.tables.anime_table import ANIME_COLUMNS, STATED, TITLE_COLUMNS, with_stated
 from hakken.training.tables.rejected_rows import N_EXAMPLES
@@ -286,7 +286,7 @@ def test_each_stated_relation_is_used_and_series_go_by_it_whatever_was_inferred(
     assert len(pairs) == len(stated)
     for one in stated:
         assert one.word in IN_ORDER | SUMMARIES | RETELLINGS | OTHERWISE_RELATED, "or nobody goes by it"
-        assert one.is_dependable
+        assert one.certainty >= DEPENDABLE
         assert not one.is_of_one_name
         was_told = Related(one.related_id, one.kind, one.confidence) in (known[one.anime_id].relations or ())
         assert was_told, "the embedded model is older than the table"
