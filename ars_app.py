@@ -17,7 +17,7 @@ from hakken.lists import uploads
 from hakken.model import store
 from hakken.ratings import Preferences, Recommendations, UserList, Username
 from hakken.registry.trial import PASSED, limit_process
-from hakken.served_model import FixedModel, serve_model
+from hakken.served_model import ServedModel, serve_model
 from hakken.sites.client import HttpClient
 from hakken.sites.facts import AnimeFacts
 from hakken.sites.list_sources import ListSources
@@ -35,7 +35,6 @@ def create_app(
     *,
     bundle: ModelBundle | None = None,
     sources: ListSources | None = None,
-    details: web.Details | None = None,
 ) -> Flask:
     """Compose the application.
 
@@ -44,7 +43,6 @@ def create_app(
         bundle: by default what the settings name, replaced whenever there is a new version of it. While there is
             none the application is alive, and reports on every page and at `/readyz` that it is not ready, and why.
         sources: by default those that the settings name.
-        details: facts about titles that the catalogue lacks; by default from the site that the settings name.
 
     Raises:
         ConfigError: a setting is unknown or ill-typed.
@@ -53,8 +51,8 @@ def create_app(
     metrics = web.Metrics()
     http = HttpClient.from_settings(settings, metrics)
     lists = sources or ListSources.from_settings(settings, http, metrics)
-    facts = details or AnimeFacts.from_settings(settings, http, metrics)
-    current = FixedModel(bundle) if bundle else serve_model(settings, web.warm)
+    facts = AnimeFacts.from_settings(settings, http, metrics)
+    current = ServedModel(bundle) if bundle else serve_model(settings, web.warm)
     # One request must not see two versions.
     current_bundle = web.once_per_request(current.bundle)
 
@@ -66,8 +64,8 @@ def create_app(
 
     app = Flask(__name__)
     parse = partial(uploads.parse, max_packed=settings.max_upload_mb * 2**20)
-    services = web.Services(settings, use_case, lists.fetch, current_bundle, parse, facts, current.status, lists.find)
-    web.register(app, services, metrics)
+    behind = (use_case, lists.fetch, current_bundle, parse, facts.known, facts.want, current.status, lists.find)
+    web.register(app, web.Services(settings, *behind), metrics)
     return app
 
 

@@ -25,7 +25,7 @@ from requests.exceptions import RequestException
 
 from hakken.errors import HakkenError, PublishedMeanwhile, StorageError
 from hakken.registry import sync
-from hakken.registry.storage import BUCKET_SCHEME, Checksum, open_store, read_small
+from hakken.registry.storage import BUCKET_SCHEME, Checksum, ObjectStore, open_store
 from hakken.registry.trial import try_version
 
 TIMEOUT = (5.0, 30.0)
@@ -58,7 +58,7 @@ def fetch(uri: str, into: Path, client: storage.Client | None = None, *, version
     return sync.fetch(remote, into, version, try_version).directory
 
 
-class Bucket:
+class Bucket(ObjectStore):
     """A prefix in a bucket of Google Cloud Storage; see `hakken.registry.storage.ObjectStore`.
 
     Its checksums are CRC32C, which Google keeps of every object, however it was uploaded.
@@ -80,10 +80,6 @@ class Bucket:
         """The object's generation."""
         blob = self._found(name)
         return None if blob is None else str(blob.generation)
-
-    def read(self, name: str) -> bytes | None:
-        """See `ObjectStore`."""
-        return read_small(self, name)
 
     def download(self, name: str, into: IO[bytes]) -> bool:
         """See `ObjectStore`."""

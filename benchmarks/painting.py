@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 from benchmarks import machine
 from benchmarks.serving import report
 from tests.browser.browsing import APP, launched, opened
-from tests.browser.test_budget import TRANSFERRED, TWENTY
+from tests.browser.test_browser import TRANSFERRED, TWENTY
 from tests.serving import served, wait_for
 from tests.standin.__main__ import environment
 from tests.standin.server import Standin

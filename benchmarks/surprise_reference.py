@@ -42,20 +42,12 @@ class Differences(NamedTuple):
 
 def fit_surprise(table: RatingTable, parameters: Parameters) -> surprise.KNNBaseline:
     """Fit KNNBaseline (pearson_baseline, item-based) on the scored entries; raw ids are our inner indices."""
+    of_biases = {name: getattr(parameters, name) for name in ("reg_u", "reg_i", "n_epochs")}
+    of_similarities = {name: getattr(parameters, name) for name in ("shrinkage", "min_support")}
     algorithm = surprise.KNNBaseline(
         k=parameters.k,
-        sim_options={
-            "name": "pearson_baseline",
-            "user_based": False,
-            "shrinkage": parameters.shrinkage,
-            "min_support": parameters.min_support,
-        },
-        bsl_options={
-            "method": "als",
-            "reg_u": parameters.reg_u,
-            "reg_i": parameters.reg_i,
-            "n_epochs": parameters.n_epochs,
-        },
+        sim_options={"name": "pearson_baseline", "user_based": False, **of_similarities},
+        bsl_options={"method": "als", **of_biases},
         verbose=False,
     )
     return algorithm.fit(trainset_of(table))

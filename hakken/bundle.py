@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -13,10 +14,9 @@ import numpy.typing as npt
 from hakken.catalogue import FILE_NAME, Anime, Catalogue, CatalogueColumns
 from hakken.errors import StorageError
 from hakken.model import Model
-from hakken.model.arrays import MIN_TITLES, Arrays, Int32s, Int64s, look_up
+from hakken.model.arrays import MIN_TITLES, Arrays, Bools, Int32s, Int64s, look_up
 from hakken.model.store import Artefact, open_artefact, replacing, write_manifest
 
-Mask = npt.NDArray[np.bool_]
 NO_PART = np.iinfo(np.int32).max
 
 Kind = TypeVar("Kind", np.bool_, np.int64)
@@ -67,9 +67,8 @@ class SeriesIndex:
         self._index = index
         group = index.ids.copy()
         group[index.described] = of_described
-        names, numbers = np.unique(group, return_inverse=True)
+        names, self._group = np.unique(group, return_inverse=True)
         self._size = len(names)
-        self._group: Int64s = numbers.astype(np.int64)
         self.of_row: Int64s = self._group[index.of_row]
         self.part_of_row: Int32s = index.part[index.of_row]
         # Rows by group, within one in watching order, then by watchers.
@@ -81,13 +80,13 @@ class SeriesIndex:
     def __len__(self) -> int:
         return self._size
 
-    def any_of(self, positions: Int64s) -> Mask:
+    def any_of(self, positions: Int64s) -> Bools:
         """The groups of the anime at some positions, `(n_groups,)` bool."""
         touched = np.zeros(len(self), dtype=np.bool_)
         touched[self._group[positions]] = True
         return touched
 
-    def first_rows(self, candidates: Mask, groups: Mask) -> Int64s:
+    def first_rows(self, candidates: Bools, groups: Bools) -> Int64s:
         """Inner indices of the first candidate, `(n_items,)`, of each of some groups, `(n_groups,)`."""
         left = np.flatnonzero(candidates[self._order] & groups[self._group_in_order])
         return self._order[left[firsts(self._group_in_order[left])]]
@@ -99,7 +98,7 @@ class SeriesIndex:
         np.maximum.at(last, self._group[main], self._index.part[main])
         return last
 
-    def next_rows(self, seen: Int64s, groups: Mask) -> Int64s:
+    def next_rows(self, seen: Int64s, groups: Bools) -> Int64s:
         """Inner indices of the next main entry of some groups that is not at a seen position.
 
         An entry without a row is not skipped: its group then has no next entry.
@@ -111,7 +110,7 @@ class SeriesIndex:
         return rows[rows >= 0]
 
 
-def firsts(groups: Int64s) -> Mask:
+def firsts(groups: Int64s) -> Bools:
     """Which entries, `(n,)` bool, are the first of their group, where each group's entries are contiguous."""
     first = np.ones(len(groups), dtype=np.bool_)
     first[1:] = groups[1:] != groups[:-1]
@@ -119,13 +118,9 @@ def firsts(groups: Int64s) -> Mask:
 
 
 class Facts:
-    """The catalogue's facts by the model's rows.
+    """The catalogue's facts by the model's rows; of `adult`, `year`, `members` and `beside` see `CatalogueColumns`.
 
     Attributes:
-        adult: `(n_items,)` bool, for adults only.
-        year: `(n_items,)` int64, 0 where it is unknown.
-        members: `(n_items,)` int64, 0 where they are unknown.
-        beside: `(n_items,)` bool, specials, recaps, music videos and the like, not recommended on their own.
         types: each type, in lower case → `(n_items,)` bool.
         genres: each genre, in lower case → `(n_items,)` bool.
         genre_names: each genre, in lower case → as the catalogue spells it.
@@ -161,7 +156,7 @@ class Facts:
             return frozenset()
         learnt = model.arrays.watchers >= model.manifest.parameters.min_watchers
         anime = map(self._catalogue.anime, model.arrays.anime_ids[learnt].tolist())
-        counts = Counter(attribute for one in anime for attribute in attributes_of(one))
+        counts = Counter(chain.from_iterable(map(attributes_of, anime)))
         return frozenset(attribute for attribute, count in counts.items() if count >= MIN_TITLES)
 
     def _of_rows(self, column: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
@@ -171,8 +166,8 @@ class Facts:
         values[known] = column[positions[known]]
         return values
 
-    def _masks(self, named: Mapping[str, Int64s]) -> dict[str, Mask]:
-        masks: dict[str, Mask] = {}
+    def _masks(self, named: Mapping[str, Int64s]) -> dict[str, Bools]:
+        masks: dict[str, Bools] = {}
         for name, positions in named.items():
             mask = self._of_rows(np.bincount(positions, minlength=len(self._catalogue)) > 0)
             if mask.any():
@@ -182,9 +177,8 @@ class Facts:
 
 def attributes_of(anime: Anime) -> set[tuple[str, str]]:
     """The attributes of a title that don't depend on viewers: pairs of the fact's name in `Anime` and its value."""
-    made_from = (anime.made_from,) if anime.made_from else ()
-    several = {"genres": anime.genres, "studios": anime.studios, "tags": anime.tags, "made_from": made_from}
-    return {(name, value) for name, values in several.items() for value in values}
+    several = {(name, value) for name in ("genres", "studios", "tags") for value in getattr(anime, name)}
+    return several | ({("made_from", anime.made_from)} if anime.made_from else set())
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +202,8 @@ class ModelBundle:
             StorageError: they can't be read just now, or there is too little memory.
         """
         try:
-            return cls(Model.open(artefact), Catalogue.read(artefact.path(FILE_NAME)))
+            model = Model(Arrays.load(artefact), artefact.manifest, artefact.version)
+            return cls(model, Catalogue.read(artefact.path(FILE_NAME)))
         except MemoryError as error:
             raise StorageError(f"There is too little memory to open the model in {artefact.directory}.") from error
 
@@ -221,14 +216,10 @@ class ModelBundle:
 
 
 def put_catalogue(directory: Path, catalogue: Catalogue) -> Artefact:
-    """Replace an artefact's catalogue, completely or not at all; its arrays stay the same to the byte.
+    """Replace the catalogue of the artefact in a directory, completely or not at all; its arrays stay the same.
 
     Its version changes with its manifest, though not the date on which it was trained. An artefact of an earlier schema
     is converted to the current one, with the arrays and parameters that opening it assumes.
-
-    Args:
-        directory: the artefact's own, which is replaced.
-        catalogue: the new one.
 
     Raises:
         ModelError: there is no whole artefact, or it can't be replaced.

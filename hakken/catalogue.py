@@ -6,6 +6,7 @@ On disk it is gzipped JSON Lines, one anime a line, without the fields that are 
 import gzip
 import re
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from operator import itemgetter
@@ -117,9 +118,7 @@ class Anime(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def relations_asked(self) -> bool:
         """Whether its relations come from a site, rather than being unknown or only inferred."""
-        return self.relations is not None and not (
-            self.relations and all(one.confidence is not None for one in self.relations)
-        )
+        return self.relations == () or any(one.confidence is None for one in self.relations or ())
 
     @property
     def first_month(self) -> int | None:
@@ -183,30 +182,27 @@ class CatalogueColumns(NamedTuple):
     def of(cls, anime: Iterable[Anime]) -> Self:
         """Collect the facts of some anime, ordered by id."""
         rows: list[tuple[int, ...]] = []
-        types: dict[str, list[int]] = {}
-        genres: dict[str, list[int]] = {}
+        types: defaultdict[str, list[int]] = defaultdict(list)
+        genres: defaultdict[str, list[int]] = defaultdict(list)
         for position, one in enumerate(anime):
-            groups = (one.series, one.story, one.universe, one.part)
-            facts = (one.year, one.members, *groups, one.adult, one.probable, one.kind in SECONDARY_KINDS)
-            rows.append((one.anime_id, *(fact or 0 for fact in facts)))
+            series = one.series or one.anime_id
+            story = one.story or series
+            numbers = (one.anime_id, one.year or 0, one.members or 0, series, story, one.universe or story)
+            rows.append((*numbers, one.part or 0, one.adult, one.probable, one.kind in SECONDARY_KINDS))
             if one.type:
-                types.setdefault(one.type, []).append(position)
+                types[one.type].append(position)
             for genre in one.genres:
-                genres.setdefault(genre, []).append(position)
-        ids, year, members, *of, adult, probable, beside = np.array(rows, dtype=np.int64).reshape(-1, 10).T.copy()
-        series, story, universe, part = of
-        series = np.where(series > 0, series, ids)
-        story = np.where(story > 0, story, series)
-        universe = np.where(universe > 0, universe, story)
-        switches = (adult > 0, probable > 0, beside > 0)
+                genres[genre].append(position)
+        table = np.array(rows, dtype=np.int64).reshape(-1, 10).T.copy()
+        ids, year, members, series_of, story_of, universe_of, part, *switches = table
+        adult, probable, beside = (switch > 0 for switch in switches)
         named = ({name: np.array(its, dtype=np.int64) for name, its in some.items()} for some in (types, genres))
-        return cls(ids, year, members, series, story, universe, part, *switches, *named)
+        return cls(ids, year, members, series_of, story_of, universe_of, part, adult, probable, beside, *named)
 
     @property
     def alone(self) -> Mask:
         """`(n,)` bool: the whole series."""
-        alone: Mask = (self.series == self.ids) & (self.part == 0)
-        return alone
+        return np.asarray((self.series == self.ids) & (self.part == 0))
 
 
 class Catalogue(Mapping[int, Anime]):
@@ -245,7 +241,7 @@ class Catalogue(Mapping[int, Anime]):
         main = np.flatnonzero(part)
         main = main[np.lexsort((part[main], series[main]))]
         names, begins = np.unique(series[main], return_index=True)
-        entries = np.split(ids[main], begins[1:])
+        entries = np.split(ids[main], begins[1:])  # a single empty part where there is no series
         return {name: tuple(one.tolist()) for name, one in zip(names.tolist(), entries, strict=False)}
 
     def series_of(self, anime_id: int) -> int:
@@ -271,18 +267,18 @@ class Catalogue(Mapping[int, Anime]):
             ArtefactCorrupt: the file is missing or not gzip, or a line has no id.
             StorageError: it can't be read just now.
         """
-        catalogue = cls(())
+        catalogue, what = cls(()), f"The catalogue {path}"
         try:
             with gzip.open(path) as file:
                 text = file.read(MAX_BYTES + 1)
             if len(text) > MAX_BYTES:
-                raise ArtefactCorrupt(f"The catalogue {path} has more than {MAX_BYTES:,} bytes, as none can have.")
+                raise ArtefactCorrupt(f"{what} has more than {MAX_BYTES:,} bytes, as none can have.")
             ids = [one.anime_id for one in msgspec.json.Decoder(_Line).decode_lines(text)]
             catalogue._lines = dict(sorted(zip(ids, text.splitlines(), strict=True), key=itemgetter(0)))
         except OSError as error:
-            raise unread(f"The catalogue {path}", error) from error
+            raise unread(what, error) from error
         except (EOFError, zlib.error, ValueError) as error:  # msgspec's and Unicode's errors are ValueErrors
-            raise ArtefactCorrupt(f"The catalogue {path} can't be read: {error}.") from error
+            raise ArtefactCorrupt(f"{what} can't be read: {error}.") from error
         return catalogue
 
     def write(self, path: Path) -> None:

@@ -3,9 +3,10 @@
 import difflib
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import Annotated, Literal, NamedTuple, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -13,9 +14,6 @@ from msgspec import Meta
 from hakken.errors import ConfigError
 
 PREFIX = "HAKKEN_"
-FOREIGN = {"mal_client_id": "MAL_CLIENT_ID"}
-"""Fields whose variable has the name that others gave it."""
-
 SECRET = frozenset(("mal_client_id", "metrics_token", "limits_url"))
 """Fields that are never shown; the last may hold a password."""
 
@@ -121,7 +119,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             reason, _, path = str(error).partition(" - at `$.")
             raise _unusable(path.rstrip("`"), reason) from error
         for field, text in given.items():
-            if field.endswith("_url") and field != "limits_url" and not _is_address(text):
+            parts = _parts(text)
+            usable = parts is not None and parts.hostname and parts.port != 0
+            if field.endswith("_url") and field != "limits_url" and not usable:
                 raise _unusable(field, f"{text!r} is no http address")
         _ = settings.pictures_from, settings.rates  # what can't be used is refused at start, not when it is needed
         if settings.deadline > settings.request_deadline:
@@ -146,14 +146,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             ConfigError: one is not written as rates are.
         """
-        found: dict[str, tuple[SiteRate, ...]] = {}
+        found = {}
         for one in self.site_rates.split():
             if not re.fullmatch(_RATES, one):
                 so = "is not so many requests in a second or a minute, such as jikan=3/s+60/m"
                 raise _unusable("site_rates", f"{one!r} {so}")
             site, rates = one.split("=")
-            each = re.findall(r"(\d+)/(.)", rates)
-            found[site] = tuple(SiteRate(int(number), _SECONDS[unit]) for number, unit in each)
+            found[site] = tuple(SiteRate(int(n), _SECONDS[unit]) for n, unit in re.findall(r"(\d+)/(.)", rates))
         return found
 
     @property
@@ -173,14 +172,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         given = [text for one in self.picture_origins.split(",") if (text := one.strip())]
         for text in given:
             if origin_of(text) != text.lower() or not re.match(_SHOWN, text.lower()):
-                reason = f"{text!r} is no https origin, such as https://cdn.myanimelist.net"
-                raise _unusable("picture_origins", reason)
+                so = "is no https origin, such as https://cdn.myanimelist.net"
+                raise _unusable("picture_origins", f"{text!r} {so}")
         return tuple(dict.fromkeys(text.lower() for text in given))
 
     def __repr__(self) -> str:
-        shown = {
-            name: "***" if name in SECRET and value else value for name, value in msgspec.structs.asdict(self).items()
-        }
+        hidden = {name: "***" for name in SECRET if getattr(self, name)}
+        shown = msgspec.structs.asdict(self) | hidden
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
@@ -197,26 +195,22 @@ def origin_of(address: str) -> str | None:
     """
     if not re.fullmatch(r"(?i:https?)://[!-~]+", address) or "\\" in address:
         return None
-    try:
+    parts = _parts(address)
+    if parts is None or "@" in parts.netloc or not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", parts.hostname or ""):
+        return None
+    port = "" if parts.port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{parts.port}"
+    return f"{parts.scheme}://{parts.hostname}{port}"
+
+
+def _parts(address: str) -> SplitResult | None:
+    with suppress(ValueError):
         parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        return None
-    host = parts.hostname or ""
-    if "@" in parts.netloc or not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", host):
-        return None
-    usual = port is None or port == _DEFAULT_PORTS[parts.scheme]
-    return f"{parts.scheme}://{host}" if usual else f"{parts.scheme}://{host}:{port}"
-
-
-def _is_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return bool(parts.hostname) and parts.port != 0  # a port past 65,535 raises
-    except ValueError:
-        return False
+        _ = parts.port  # one past 65,535 raises
+        return parts
+    return None
 
 
 def variable_names() -> dict[str, str]:
-    """Map each field of `Settings` to its environment variable."""
-    return {field: FOREIGN.get(field, PREFIX + field.upper()) for field in Settings.__struct_fields__}
+    """Map each field of `Settings` to its environment variable; one has the name that others gave it."""
+    ours = {field: PREFIX + field.upper() for field in Settings.__struct_fields__}
+    return ours | {"mal_client_id": "MAL_CLIENT_ID"}

@@ -59,9 +59,10 @@ def is_ours(path: Path) -> bool:
 
 
 def private_directory(path: Path) -> Path | None:
-    """Create a directory that no other user can read.
+    """As `make_private`; instead of failing, create a temporary one that is deleted when the process ends.
 
-    If that fails, create a temporary one that is deleted when the process ends; return None if that fails too.
+    Returns:
+        The directory; None where there can be none.
     """
     try:
         make_private(path)
@@ -78,15 +79,10 @@ def private_directory(path: Path) -> Path | None:
 
 
 def make_private(path: Path) -> None:
-    """Create a directory that no other user can read.
-
-    Raises:
-        OSError: it can't be created or written to.
-    """
+    """Create a directory that no other user can read; raises OSError where it can't be created or written to."""
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o700)
-    with tempfile.TemporaryFile(dir=path):
-        return
+    tempfile.TemporaryFile(dir=path).close()
 
 
 def check_database(file: Path, patience: float) -> None:

@@ -16,6 +16,9 @@ Type = Annotated[str | None, about("TV, Movie, OVA, Special, ONA or Music.")]
 Year = Annotated[int | None, about("Of the first episode.")]
 Episodes = Annotated[int | None, about("How many there are.")]
 Page = Annotated[str, about("The title's page on MyAnimeList.")]
+DATA_TIME = (
+    "Up to when the ratings go that it was trained on: a year, month, day or second, UTC; null where that is not known."
+)
 
 
 class Listed(Recommendation, frozen=True, kw_only=True):
@@ -34,13 +37,7 @@ class ModelName(msgspec.Struct, frozen=True):
 
     version: Annotated[str, about("Of the model: when it was trained, and the beginning of its manifest's checksum.")]
     created: Annotated[str, about("When it was trained, UTC.")]
-    data_time: Annotated[
-        str | None,
-        about(
-            "Up to when the ratings go that it was trained on: a year, month, day or second, UTC; null where that is "
-            "not known."
-        ),
-    ]
+    data_time: Annotated[str | None, about(DATA_TIME)]
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):

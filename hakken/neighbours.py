@@ -65,22 +65,16 @@ class Standing(msgspec.Struct, frozen=True):
 def nearest(
     anime_id: int, bundle: ModelBundle, n: int = N_SHOWN, *, adult: bool | None = None
 ) -> tuple[Neighbour, ...]:
-    """Find the anime that were scored most similarly.
+    """Find the anime that were scored most similarly, by falling similarity, of equal ones the lower id first.
 
     Args:
         anime_id: MyAnimeList id.
         bundle: model and catalogue.
         n: largest number of results.
         adult: whether titles for adults may be among them; by default, only if the anime itself is one.
-
-    Returns:
-        By falling similarity, of equal ones the lower id first.
     """
-    [row], [known] = bundle.model.rows_of([anime_id])
-    if not known:
-        return ()
     arrays = bundle.model.arrays
-    entries = np.arange(arrays.sim_indptr[row], arrays.sim_indptr[row + 1])  # rows are in this very order
+    row, entries = _entries(anime_id, bundle, arrays.sim_indptr)  # in this very order
     entries = entries[_allowed(anime_id, bundle, arrays.sim_indices[entries], adult)][:n]
     sims = float(arrays.sim_scale[row]) * unpack(arrays.sim_values[entries])
     ids, titles = _named(bundle, arrays.sim_indices[entries])
@@ -92,16 +86,12 @@ def nearest(
 def also_liked(
     anime_id: int, bundle: ModelBundle, n: int = N_SHOWN, *, adult: bool | None = None
 ) -> tuple[AlsoLiked, ...]:
-    """Find the anime with the largest preference weights of another; same arguments as `nearest`.
+    """Find the anime with the largest preference weights of another; same arguments and order as `nearest`.
 
-    Returns:
-        By falling weight, of equal ones the lower id first; only what has a positive weight and was watched by enough.
+    Only what has a positive weight and was watched by enough is found.
     """
-    [row], [known] = bundle.model.rows_of([anime_id])
-    if not known:
-        return ()
     arrays = bundle.model.arrays
-    entries = np.arange(arrays.pref_indptr[row], arrays.pref_indptr[row + 1])
+    _, entries = _entries(anime_id, bundle, arrays.pref_indptr)
     rows = arrays.pref_indices[entries]
     weights: Float64s = arrays.pref_scale[rows].astype(np.float64) * arrays.pref_values[entries]
     best = np.lexsort((rows, -weights))
@@ -134,11 +124,16 @@ def standing(anime_id: int, bundle: ModelBundle) -> Standing | None:
     )
 
 
+def _entries(anime_id: int, bundle: ModelBundle, indptr: Int64s) -> tuple[int, Int64s]:
+    """An anime's row and its entries in a CSR matrix, `(n,)`: none where it has no row."""
+    [row], [known] = bundle.model.rows_of([anime_id])
+    return row, np.arange(indptr[row], indptr[row + 1] if known else indptr[row])
+
+
 def _allowed(anime_id: int, bundle: ModelBundle, rows: Array, adult: bool | None) -> Array:
     """Which of some rows, `(n,)`, may be shown beside an anime, `(n,)` bool."""
     if adult is None:
-        itself = bundle.catalogue.get(anime_id)
-        adult = itself is not None and itself.adult
+        adult = bundle.catalogue.anime(anime_id).adult
     return np.ones(len(rows), dtype=np.bool_) if adult else ~bundle.facts.adult[rows]
 
 

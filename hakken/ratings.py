@@ -55,13 +55,7 @@ class Status(StrEnum):
     PLAN_TO_WATCH = "plan_to_watch"
 
 
-STATUS_OF_CODE = {
-    1: Status.WATCHING,
-    2: Status.COMPLETED,
-    3: Status.ON_HOLD,
-    4: Status.DROPPED,
-    6: Status.PLAN_TO_WATCH,
-}
+STATUS_OF_CODE = dict(zip((1, 2, 3, 4, 6), Status, strict=True))
 """MyAnimeList's numbers for the statuses; there is no 5."""
 CODE_OF_STATUS = {status: code for code, status in STATUS_OF_CODE.items()}
 
@@ -163,12 +157,9 @@ class Order(StrEnum):
 class FranchiseRule(StrEnum):
     """Which titles a list may hold of series that the visitor has begun."""
 
-    NEW = "new"
-    """No title of a series that they have begun."""
-    UNRELATED = "unrelated"
-    """Nor of another series of a universe that they have begun."""
+    NEW = "new"  # no title of a series that they have begun
+    UNRELATED = "unrelated"  # nor of another series of a universe that they have begun
     ALL = "all"
-    """Any title."""
 
 
 class Planned(StrEnum):
@@ -176,8 +167,7 @@ class Planned(StrEnum):
 
     SHOW = "show"
     HIDE = "hide"
-    ONLY = "only"
-    """All others are left out."""
+    ONLY = "only"  # all others are left out
 
 
 _NAMES = {"types": "type", "genres": "genre", "without_genres": "without_genre", "ignored": "ignore", "hidden": "hide"}

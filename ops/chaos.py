@@ -16,11 +16,10 @@ from pathlib import Path
 
 import requests
 
-from ops import models
 from ops.client import REFUSED, UNANSWERED, Answers, Load, usual
-from ops.load import all_serve
+from ops.load import marked, publish
 from ops.report import Figure, NotHere
-from ops.serving import STOPPING, WORKERS, Server, activated, proxied, serving
+from ops.serving import STOPPING, WORKERS, Server, activated, all_serve, proxied, serving
 from tests.serving import PATIENCE, wait_for
 
 RATE = 20.0
@@ -44,9 +43,9 @@ def judged(what: str, answers: Answers, recovered: bool, allowed: Collection[int
     return Figure(what, found, f"{allowance}, recovery", reached)
 
 
-def comes_true(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
+def comes_true(holds: Callable[[], bool]) -> bool:
     """Whether something comes true in time."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         with suppress(requests.RequestException):
             if holds():
@@ -57,19 +56,17 @@ def comes_true(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
 
 def serves(address: str, version: str = "") -> bool:
     """Whether a server answers twenty pages well and, where a version is given, all its workers come to have that."""
-
-    def is_well() -> bool:
-        return all(requests.get(f"{address}/recommendations?sample=1", timeout=PATIENCE).ok for _ in range(20))
-
-    return (not version or comes_true(lambda: all_serve(address, version))) and comes_true(is_well)
+    page = f"{address}/recommendations?sample=1"
+    is_well = comes_true(lambda: all_serve(address, version))
+    return is_well and comes_true(lambda: all(requests.get(page, timeout=PATIENCE).ok for _ in range(20)))
 
 
 def disk_full(seconds: float = 10.0) -> Iterator[Figure]:
     """Let the cache's disk have no room for the next version, and then room again."""
     with tempfile.TemporaryDirectory(prefix="hakken-chaos-") as name, ExitStack() as stack:
         published, cache = Path(name) / "published", Path(name) / "cache"
-        one, two = (models.marked(Path(name) / mark, mark) for mark in ("one", "two"))
-        models.publish(one, published)
+        one, two = (marked(Path(name) / mark, mark) for mark in ("one", "two"))
+        publish(one, published)
         cache.mkdir()
         if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", cache], check=False).returncode:
             raise NotHere("A disk of its own can be made by root only.")
@@ -81,7 +78,7 @@ def disk_full(seconds: float = 10.0) -> Iterator[Figure]:
             with filler.open("wb", buffering=0) as file, suppress(OSError):
                 while True:
                     file.write(bytes(65536))
-            models.publish(two, published)
+            publish(two, published)
             answers = load.answers()
         kept = serves(server.address, one.version)
         filler.unlink()
@@ -120,14 +117,11 @@ def _replaced(
             replace(server)
             times += 1
             time.sleep(every / 2)
-            replaced += comes_true(partial(_has_others, server, old, number))
+            replaced += comes_true(
+                lambda: len(server.workers) == WORKERS and len(server.workers - old) == number  # noqa: B023  # at once
+            )
         recovered = serves(server.address) and replaced == times
         return judged(what, load.answers(), recovered, allowed, f"{times} times, {replaced} of them replaced")
-
-
-def _has_others(server: Server, old: set[int], number: int) -> bool:
-    now = server.workers
-    return len(now) == WORKERS and len(now - old) == number
 
 
 def terminated(seconds: float = 4.0, stops: int = 3) -> Iterator[Figure]:
@@ -184,18 +178,15 @@ def _crowd(address: str) -> Iterator[None]:
     def drip() -> None:
         clients: list[socket.socket] = []
         while not over.wait(1.0):
-            for client in list(clients):
-                try:
+            there, clients = clients, []
+            for client in there:
+                with suppress(OSError):
                     client.sendall(b"a")
-                except OSError:
-                    clients.remove(client)
-                    client.close()
+                    clients.append(client)
             while len(clients) < CROWD and not over.is_set():
                 with suppress(OSError):
                     clients.append(socket.create_connection((host, int(port)), timeout=1.0))
                     clients[-1].sendall(b"GET / HTTP/1.1\r\nHost: slow\r\nX-Slow: ")
-        for client in clients:
-            client.close()
 
     with ThreadPoolExecutor(1) as elsewhere:
         elsewhere.submit(drip)
@@ -207,10 +198,5 @@ def _crowd(address: str) -> Iterator[None]:
 
 
 SCENARIOS: Mapping[str, Callable[[], Iterator[Figure]]] = {
-    "disk-full": disk_full,
-    "killed": killed,
-    "hung-up": hung_up,
-    "terminated": terminated,
-    "restarted": restarted,
-    "slow-clients": slow_clients,
+    one.__name__.replace("_", "-"): one for one in (disk_full, killed, hung_up, terminated, restarted, slow_clients)
 }

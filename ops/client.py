@@ -73,13 +73,6 @@ def usual() -> tuple[Request, Request]:
     return Request("/api/v1/recommendations", body), Request(f"/recommendations?{query}")
 
 
-def pages() -> list[Request]:
-    """What visitors look at."""
-    _, page = usual()
-    some = (page.path.replace("/recommendations", "/taste"), "/", "/anime/1", "/api/v1/anime?q=monster", "/readyz")
-    return [page, *map(Request, some)]
-
-
 class Load:
     """Requests that are sent `rate` times a second, in turn, while something else is done to the server."""
 

@@ -37,8 +37,7 @@ def section(title: str, opening: str, figures: Iterable[Figure]) -> str:
 def put(text: str, page: Path = PAGE) -> None:
     """Put a section in the place of the one with its heading, or at the end; the others stay as they are."""
     heading = text.partition("\n")[0]
-    old = re.split(r"^(?=## )", page.read_text(), flags=re.MULTILINE)
-    others = [part.rstrip() + "\n" for part in old]
-    places = [number for number, part in enumerate(others) if part.startswith(heading + "\n")] or [len(others)]
-    others[places[0] : places[0] + 1] = [text]
-    page.write_text("\n".join(others))
+    parts = [part.rstrip() + "\n" for part in re.split(r"^(?=## )", page.read_text(), flags=re.MULTILINE)]
+    place = next((number for number, part in enumerate(parts) if part.startswith(heading + "\n")), len(parts))
+    parts[place : place + 1] = [text]
+    page.write_text("\n".join(parts))

@@ -17,7 +17,7 @@ from ops.report import NotHere
 from tests.serving import PATIENCE, ROOT, Process, free_port, started, until, wait_for, workers_of
 
 APP = "ars_app:create_app()"
-HELLO = "ops.hello:create_hello()"
+HELLO = "ops:create_hello()"
 WORKERS = 2
 UNHURRIED = {"HAKKEN_FACTS_SOURCE": "off", "HAKKEN_RATE_LIMIT": "off", "WEB_CONCURRENCY": str(WORKERS)}
 STOPPING = 60.0
@@ -44,16 +44,17 @@ def serving(application: str = APP, **environment: str) -> Iterator[Server]:
         server = Server(*started(application, given, subprocess.DEVNULL))
         try:
             wait_for(server.address)
-            until(lambda: len(server.workers) >= WORKERS and _are_ready(server.address))
+            until(lambda: len(server.workers) >= WORKERS and all_serve(server.address))
             yield server
         finally:
             server.process.terminate()
             server.process.wait(STOPPING)
 
 
-def _are_ready(address: str) -> bool:
-    """Whether all workers have tried and opened their model: of so many answers that no worker gives none of them."""
-    return all(requests.get(f"{address}/readyz", timeout=PATIENCE).ok for _ in range(12))
+def all_serve(address: str, version: str = "") -> bool:
+    """Whether all workers have a model, of a version if one is given: of so many answers that no worker gives none."""
+    answers = (requests.get(f"{address}/readyz", timeout=PATIENCE) for _ in range(12))
+    return all(one.ok and (not version or one.json()["model"]["version"] == version) for one in answers)
 
 
 def documented(place: Path, port: int, upstream: str) -> Path:
@@ -74,9 +75,8 @@ def documented(place: Path, port: int, upstream: str) -> Path:
         if old not in text:
             raise ValueError(f"deploy/nginx.conf has no {old!r}.")
         text = text.replace(old, new)
-    path = place / "nginx.conf"
-    path.write_text(text)
-    return path
+    (place / "nginx.conf").write_text(text)
+    return place / "nginx.conf"
 
 
 @contextmanager

@@ -18,13 +18,7 @@ PATIENCE = 300
 
 
 class Verdict(NamedTuple):
-    """What came of it.
-
-    Attributes:
-        words: to be read by whoever asked.
-        unsafe: whether anything is known to be unsafe.
-        whole: whether all could be looked at.
-    """
+    """What to tell whoever asked, whether anything is known to be unsafe, and whether all could be looked at."""
 
     words: str
     unsafe: bool

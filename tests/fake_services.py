@@ -92,27 +92,17 @@ def bundle(data_time: str | None = "2026-03") -> ModelBundle:
     )
     anime = [BEBOP, BARE, SPIRITED, EVIL, ADULT]
     rows = len(anime)
-    small, short, single = np.uint16, np.int32, np.float32
-    by_row: dict[str, Any] = {
-        "b_i": float,
-        "raters": short,
-        "sim_scale": single,
-        "watchers": short,
-        "pref_scale": single,
-    }
-    of_pairs: dict[str, Any] = {"sim_indices": small, "sim_values": small, "sim_support": small, "pref_indices": small}
-    of_pairs |= {"pref_values": np.int16, "attr_indices": small, "attr_scale": single}
-    arrays: dict[str, Any] = {f"{name}_indptr": np.zeros(rows + 1, dtype=np.int64) for name in ("sim", "pref", "attr")}
-    arrays |= {name: np.zeros(rows, dtype=kind) for name, kind in by_row.items()}
-    arrays |= {name: np.zeros(0, dtype=kind) for name, kind in of_pairs.items()}
-    no_arrays = Arrays(
-        anime_ids=np.array([one.anime_id for one in anime], dtype=short),
-        popularity=np.full(rows, 0.1, dtype=single),
-        attr_share=np.zeros(rows, dtype=single),
-        attr_rows=np.full(rows, -1, dtype=short),
-        attr_values=np.zeros((0, 0), dtype=np.int8),
-        **arrays,
-    )
+    kinds: dict[str, Any] = {"b_i": float, "raters": np.int32, "watchers": np.int32, "sim_scale": np.float32}
+    kinds |= {"pref_scale": np.float32, "popularity": np.float32, "attr_share": np.float32, "attr_rows": np.int32}
+    arrays: dict[str, Any] = {name: np.zeros(rows, dtype=kind) for name, kind in kinds.items()}
+    arrays |= {f"{name}_indptr": np.zeros(rows + 1, dtype=np.int64) for name in ("sim", "pref", "attr")}
+    pairs: dict[str, Any] = dict.fromkeys(("sim_indices", "sim_values", "sim_support", "pref_indices"), np.uint16)
+    pairs |= {"pref_values": np.int16, "attr_indices": np.uint16, "attr_scale": np.float32}
+    arrays |= {name: np.zeros(0, dtype=kind) for name, kind in pairs.items()}
+    arrays["popularity"] += np.float32(0.1)
+    arrays["attr_rows"] -= 1
+    ids = np.array([one.anime_id for one in anime], dtype=np.int32)
+    no_arrays = Arrays(anime_ids=ids, attr_values=np.zeros((0, 0), dtype=np.int8), **arrays)
     return ModelBundle(Model(no_arrays, manifest, "20261123T211635Z-abc"), Catalogue(anime))
 
 
@@ -141,9 +131,14 @@ class FakeServices:
         self.kept: UserList | None = None
         self.failure: Exception | None = None
         self.model_failure: Exception | None = None
+        self.served: ModelBundle | None = None
         self.data_time: str | None = "2026-03"
         self.facts: dict[int, dict[str, Any]] = {}
         self.wanted: list[list[int]] = []
+
+    def behind(self, settings: Settings) -> Services:
+        made = (self.recommend, self.fetch, self.bundle, self.parse_export, self.known, self.want)
+        return Services(settings, *made, find=self.find)
 
     def recommend(self, who: Username | UserList, preferences: Preferences) -> Recommendations:
         self.asked.append((who, preferences))
@@ -165,7 +160,7 @@ class FakeServices:
     def bundle(self) -> ModelBundle:
         if self.model_failure:
             raise self.model_failure
-        return bundle(self.data_time)
+        return self.served or bundle(self.data_time)
 
     def known(self, anime: Anime) -> Anime:
         return msgspec.structs.replace(anime, **self.facts.get(anime.anime_id, {}))
@@ -187,16 +182,7 @@ def fakes() -> FakeServices:
 def app_with(fakes: FakeServices) -> Callable[[Settings], Flask]:
     def make(settings: Settings) -> Flask:
         app = Flask("hakken_under_test", root_path=str(ROOT))
-        behind = Services(
-            settings,
-            fakes.recommend,
-            fakes.fetch,
-            fakes.bundle,
-            fakes.parse_export,
-            fakes,
-            find=fakes.find,
-        )
-        register(app, behind)
+        register(app, fakes.behind(settings))
         return app
 
     return make
@@ -205,11 +191,6 @@ def app_with(fakes: FakeServices) -> Callable[[Settings], Flask]:
 @pytest.fixture
 def client(app_with: Callable[[Settings], Flask]) -> FlaskClient:
     return app_with(Settings(mal_client_id="0123")).test_client()
-
-
-@pytest.fixture
-def client_without_mal(app_with: Callable[[Settings], Flask]) -> FlaskClient:
-    return app_with(Settings()).test_client()
 
 
 def upload(client: FlaskClient, content: bytes, *, filename: str = "animelist.xml", **fields: str) -> TestResponse:

@@ -1,5 +1,6 @@
 """Models for tests: a small one of the real shape, stored beside this file, and ways to change one."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -24,6 +25,14 @@ def small_catalogue() -> Catalogue:
         Anime(anime_id=i, title=f"Anime {i}", type="TV", genres=("Drama",), members=i * 10, adult=i == ADULT_ID)
         for i in range(1, N_ITEMS - 3)
     )
+
+
+def with_parameters(bundle: ModelBundle, **parameters: float) -> ModelBundle:
+    """A bundle some of whose parameters are others."""
+    manifest = bundle.model.manifest
+    changed = msgspec.structs.replace(manifest.parameters, **parameters)
+    model = dataclasses.replace(bundle.model, manifest=msgspec.structs.replace(manifest, parameters=changed))
+    return ModelBundle(model, bundle.catalogue)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ same. What the pictures show is decided here and nowhere else.
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 from PIL import Image
@@ -24,38 +23,19 @@ COLOURS = 128
 """Of a picture's palette: enough for pages of few colours, and a third of the size."""
 
 
-class Shot(NamedTuple):
-    """A page, and how much of it is shown."""
-
-    name: str
-    path: str
-    width: int
-    height: int
-    dark: bool = False
-
-
 SHOTS = (
-    Shot("home", "/", DESK, 900),
-    Shot("results", "/recommendations?sample=1", DESK, 900),
-    Shot("results-phone", "/recommendations?sample=1", PHONE, 844, dark=True),
-    Shot("taste", "/taste?sample=1", DESK, 1400),
-    Shot("anime", "/anime/9253", DESK, 1100),
+    ("home", "/", DESK, 900, "light"),
+    ("results", "/recommendations?sample=1", DESK, 900, "light"),
+    ("results-phone", "/recommendations?sample=1", PHONE, 844, "dark"),
+    ("taste", "/taste?sample=1", DESK, 1400, "light"),
+    ("anime", "/anime/9253", DESK, 1100, "light"),
 )
-
-
-class Drawing(NamedTuple):
-    """A drawing of ours, for those who take no SVG."""
-
-    source: Path
-    target: Path
-    width: int
-    height: int
-
-
+"""Pages, how much of each is shown, and in which colours."""
 DRAWINGS = (
-    Drawing(STATIC / "favicon.svg", STATIC / "favicon.png", 48, 48),
-    Drawing(IMAGES / "card.svg", STATIC / "card.png", 1200, 630),
+    (STATIC / "favicon.svg", STATIC / "favicon.png", 48, 48),
+    (IMAGES / "card.svg", STATIC / "card.png", 1200, 630),
 )
+"""Drawings of ours, for those who take no SVG, and how large."""
 
 
 def main() -> None:
@@ -69,13 +49,12 @@ def main() -> None:
 
 def drawn(browser: Browser) -> Iterator[tuple[Path, bytes]]:
     """Each drawing as a PNG."""
-    for drawing in DRAWINGS:
-        size = ViewportSize(width=drawing.width, height=drawing.height)
-        with browser.new_context(viewport=size) as context:
+    for source, target, width, height in DRAWINGS:
+        with browser.new_context(viewport=ViewportSize(width=width, height=height)) as context:
             page = context.new_page()
-            markup = drawing.source.read_text(encoding="utf-8")
+            markup = source.read_text(encoding="utf-8")
             page.set_content(f"<!doctype html><style>*{{margin:0}}svg{{display:block;width:100vw}}</style>{markup}")
-            yield drawing.target, page.screenshot(omit_background=True)
+            yield target, page.screenshot(omit_background=True)
 
 
 def shot(browser: Browser) -> Iterator[tuple[Path, bytes]]:
@@ -85,12 +64,11 @@ def shot(browser: Browser) -> Iterator[tuple[Path, bytes]]:
     try:
         with served(APP, **environment(standin, facts_source="off")) as (address, _):
             wait_for(address)
-            for one in SHOTS:
-                size = ViewportSize(width=one.width, height=one.height)
-                scheme = "dark" if one.dark else "light"
+            for name, path, width, height, scheme in SHOTS:
+                size = ViewportSize(width=width, height=height)
                 with opened(browser, address, viewport=size, color_scheme=scheme, reduced_motion="reduce") as page:
-                    page.goto(one.path, wait_until="networkidle")
-                    yield IMAGES / f"{one.name}.png", page.screenshot(animations="disabled", caret="hide")
+                    page.goto(path, wait_until="networkidle")
+                    yield IMAGES / f"{name}.png", page.screenshot(animations="disabled", caret="hide")
     finally:
         standin.stop()
 

@@ -19,7 +19,7 @@ import msgspec
 
 from hakken import recommend as recommending
 from hakken.bundle import ModelBundle
-from hakken.cli.options import preference_options, preferences_of
+from hakken.cli.options import preference_options, preferences_of, together
 from hakken.cli.plain_errors import plain_errors
 from hakken.errors import TableError
 from hakken.files import written_whole
@@ -29,6 +29,8 @@ from hakken.model import predict as predict_rows
 from hakken.ratings import AnimeId
 
 L = TypeVar("L", bound="Line")
+OPTIONAL = ("continue", "notes", "unknown")
+"""Left out of an answer where there are none."""
 
 
 class Line(msgspec.Struct):
@@ -44,14 +46,13 @@ class PairsLine(Line):
     candidates: list[AnimeId]
 
 
-def _batch_options(command: Callable[..., None]) -> Callable[..., None]:
-    readable, writable = (
-        click.Path(exists=True, dir_okay=False, allow_dash=True),
-        click.Path(dir_okay=False, allow_dash=True),
-    )
-    command = click.option("--output", type=writable, required=True, help="JSON Lines to write, or -.")(command)
-    command = click.option("--input", "source", type=readable, required=True, help="JSON Lines to read, or -.")(command)
-    return click.option("--model", required=True, help="Directory of the model, or the word `embedded`.")(command)
+_readable = click.Path(exists=True, dir_okay=False, allow_dash=True)
+_writable = click.Path(dir_okay=False, allow_dash=True)
+_batch_options = together(
+    click.option("--model", required=True, help="Directory of the model, or the word `embedded`."),
+    click.option("--input", "source", type=_readable, required=True, help="JSON Lines to read, or -."),
+    click.option("--output", type=_writable, required=True, help="JSON Lines to write, or -."),
+)
 
 
 @click.command()
@@ -63,8 +64,7 @@ def recommend(model: str, source: str, output: str, **chosen: Any) -> None:  # n
 
     def answer(line: Line, bundle: ModelBundle) -> dict[str, Any]:
         result = recommending.recommend(read_list(line.ratings), bundle, preferences_of(chosen), today)
-        answered = {"user": line.user, "recommendations": result.recommendations}
-        return answered | _if_any(**{"continue": result.continues, "notes": result.notes})
+        return {"recommendations": result.recommendations, "continue": result.continues, "notes": result.notes}
 
     _answer_all(Line, model, source, output, answer)
 
@@ -84,14 +84,9 @@ def predict(model: str, source: str, output: str) -> None:
         r_hat[~known] = bundle.model.mu + visitor.b_u
         unknown = [anime_id for anime_id, is_known in zip(candidates, known, strict=True) if not is_known]
         predictions = dict(zip(map(str, candidates), r_hat.tolist(), strict=True))
-        answered = {"user": line.user, "predictions": predictions}
-        return answered | _if_any(unknown=unknown, notes=recommending.list_notes(user_list))
+        return {"predictions": predictions, "unknown": unknown, "notes": recommending.list_notes(user_list)}
 
     _answer_all(PairsLine, model, source, output, answer)
-
-
-def _if_any(**values: object) -> dict[str, object]:
-    return {name: value for name, value in values.items() if value}
 
 
 def _answer_all(
@@ -101,7 +96,8 @@ def _answer_all(
         bundle = ModelBundle.read(store.open_artefact(model))
         with click.open_file(source, "rb") as lines, _writing(output) as answers:
             for line in _read_lines(lines, line_type):
-                answers.write(msgspec.json.encode(answer(line, bundle)) + b"\n")
+                found = {name: value for name, value in answer(line, bundle).items() if value or name not in OPTIONAL}
+                answers.write(msgspec.json.encode({"user": line.user} | found) + b"\n")
 
 
 @contextmanager

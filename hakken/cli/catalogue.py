@@ -1,8 +1,10 @@
 """python -m hakken catalogue: update a catalogue in a file or in a model."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -12,7 +14,7 @@ from hakken.catalogue import Catalogue
 from hakken.cli.options import FILE, quiet_option
 from hakken.cli.plain_errors import check_writable, plain_errors
 from hakken.cli.progress_bars import show_progress
-from hakken.cli.signals import StopFlag, stop_on_signal
+from hakken.cli.signals import stop_on_signal
 from hakken.config import Settings
 from hakken.errors import StorageError
 from hakken.files import written_whole
@@ -21,13 +23,13 @@ from hakken.model.manifest import FILE_NAME
 from hakken.series import relations_of, with_series
 from hakken.sites.client import HttpClient
 from hakken.sites.crawl import Crawl, crawl_pages, crawl_titles, gaps
-from hakken.sites.facts import facts_site
-from hakken.sites.merge import updated_all
+from hakken.sites.facts import facts_site, updated_all
+
+if TYPE_CHECKING:  # importing hakken.training loads its compiler, which takes a second
+    from hakken.training.progress import Progress
 
 PAGE_TIMEOUT = 120.0
 """Seconds that one page may take, including the wait for the rate limit: no visitor is waiting."""
-GAPS = 1000
-
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 MODEL = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -47,7 +49,7 @@ MODEL = click.Path(exists=True, file_okay=False, path_type=Path)
     "--gaps",
     "limit",
     type=click.IntRange(min=0),
-    default=GAPS,
+    default=1000,
     show_default=True,
     help="How many titles without relations to request one by one, most-watched first.",
 )
@@ -69,109 +71,100 @@ def catalogue(
     """
     if not (file or model):
         raise click.UsageError("Give the target: --out FILE, --model DIR, or both.")
-    update = _Update(file, model, quiet=quiet)
+    update = _Update(file, model)
     with stop_on_signal(update.stopped) as stop, plain_errors():
         update.check()
-        if given:
-            update.merge(Catalogue.read(given), stop)
-        else:
-            update.crawl_site(source, limit, stop, restart=restart)
+        with show_progress(stop, quiet=quiet) as progress:
+            if given:
+                update.merge(Catalogue.read(given), progress)
+            else:
+                update.crawl_site(source, limit, progress, restart=restart)
     if not quiet:
-        for line in update.summary():
+        for line in update.summary:
             click.echo(line)
 
 
+@dataclass
 class _Update:
     """An update of the catalogue in a file, in a model, or in both, and how far it got."""
 
-    def __init__(self, file: Path | None, model: Path | None, *, quiet: bool) -> None:
-        self._file = file
-        self._model = model
-        self._quiet = quiet
-        self._targets = " and ".join(str(path) for path in (file, model) if path)
-        self._crawl: Crawl | None = None
-        self._before = self._after = Catalogue([])
-        self._left = 0
-        self._is_written = False
+    file: Path | None
+    model: Path | None
+    crawl: Crawl | None = None
+    summary: Sequence[str] = ()
 
     def check(self) -> None:
         """Fail before hours of work whose result could not be written; raises click.BadParameter."""
-        if self._file:
-            check_writable(self._file.absolute().parent, "--out")
-        if self._model:
-            check_writable(self._model.resolve().parent, "--model")
-            if not (self._model / FILE_NAME).is_file():
-                words = f"{self._model} is not the directory of a model: it has no {FILE_NAME}."
+        if self.file:
+            check_writable(self.file.absolute().parent, "--out")
+        if self.model:
+            check_writable(self.model.resolve().parent, "--model")
+            if not (self.model / FILE_NAME).is_file():
+                words = f"{self.model} is not the directory of a model: it has no {FILE_NAME}."
                 raise click.BadParameter(words, param_hint="--model")
 
-    def crawl_site(self, source: str, limit: int, stop: StopFlag, *, restart: bool) -> None:
+    def crawl_site(self, source: str, limit: int, progress: "Progress", *, restart: bool) -> None:
         """Update the catalogue with all anime of a site; see `catalogue`."""
         settings = Settings.from_environ(os.environ)
         site = facts_site(source if source != "auto" else "mal" if settings.mal_client_id else "jikan", settings)
         http = HttpClient.from_settings(msgspec.structs.replace(settings, deadline=PAGE_TIMEOUT))
         before = self._read()
-        target = (self._file or self._model or Path()).resolve()
+        target = (self.file or self.model or Path()).resolve()
         steps = target.with_name(f".{target.name}.progress.jsonl")
         with Crawl.at(steps, site.name, restart=restart) as crawl:
-            self._crawl = crawl
-            with show_progress(stop, quiet=self._quiet) as progress:
-                left = max(0, (crawl.total or len(before)) - len(crawl.anime))
-                with progress.stage(f"reading {site.name}", left or None, "anime") as advance:
-                    crawl_pages(crawl, site, http, advance)
-                wanted = gaps(crawl, before, limit)
-                with progress.stage("filling gaps", len(wanted), "titles") as advance:
-                    crawl_titles(crawl, site, http, wanted, advance)
-            self._left = len(gaps(crawl, before))
-            self.merge(Catalogue(crawl.anime.values()), stop)
+            self.crawl = crawl
+            expected = max(0, (crawl.total or len(before)) - len(crawl.anime))
+            with progress.stage(f"reading {site.name}", expected or None, "anime") as advance:
+                crawl_pages(crawl, site, http, advance)
+            wanted = gaps(crawl, before, limit)
+            with progress.stage("filling gaps", len(wanted), "titles") as advance:
+                crawl_titles(crawl, site, http, wanted, advance)
+            had, left = len(crawl.asked) - crawl.failed, len(gaps(crawl, before))
+            of_site = (
+                f"site        {len(crawl.anime):,} anime read, {crawl.skipped:,} entries left out",
+                f"gaps        {had:,} titles requested one by one, {crawl.failed:,} failed, {left:,} left",
+            )
+            self.merge(Catalogue(crawl.anime.values()), progress, of_site)
             steps.unlink(missing_ok=True)
 
-    def merge(self, found: Catalogue, stop: StopFlag) -> None:
-        """Update the catalogue with what was found, find the series, and write it."""
-        with show_progress(stop, quiet=self._quiet) as progress:
-            with progress.stage("finding series"):
-                self._before = self._read()  # again: hours may have passed
-                known = updated_all(self._before, found)
-                self._after = with_series(known, relations_of(known))
-            with progress.stage("writing"):
-                self._write()
-                self._is_written = True
+    def merge(self, found: Catalogue, progress: "Progress", of_site: Sequence[str] = ()) -> None:
+        """Update the catalogue with what was found, find the series, and write each target completely or not at all.
+
+        `of_site` are the lines of the summary about the site.
+        """
+        with progress.stage("finding series"):
+            before = self._read()  # again: hours may have passed
+            known = updated_all(before, found)
+            after = with_series(known, relations_of(known))
+        with progress.stage("writing"):
+            if self.file:
+                try:
+                    self.file.parent.mkdir(parents=True, exist_ok=True)
+                    with written_whole(self.file.resolve()) as file:
+                        file.write(after.encoded())
+                except OSError as error:
+                    raise StorageError(f"The catalogue {self.file} can't be written: {error.strerror}.") from error
+            if self.model:
+                put_catalogue(self.model.resolve(), after)
+            new = sum(anime_id not in before for anime_id in after)
+            related = sum(one.relations_asked for one in after.values())
+            known_of = f"{len(after):,} titles, {new:,} of them new; relations known of {related:,}"
+            self.summary = (f"catalogue   {known_of}", *of_site, f"written     {self._targets()}")
 
     def _read(self) -> Catalogue:
-        known = Catalogue([])
-        if self._model:
-            known = ModelBundle.read(store.open_artefact(self._model)).catalogue
-        if self._file and self._file.exists():
-            known = updated_all(known, Catalogue.read(self._file))
+        known = ModelBundle.read(store.open_artefact(self.model)).catalogue if self.model else Catalogue([])
+        if self.file and self.file.exists():
+            known = updated_all(known, Catalogue.read(self.file))
         return known
 
-    def _write(self) -> None:
-        """Write the catalogue, each target completely or not at all."""
-        if self._file:
-            try:
-                self._file.parent.mkdir(parents=True, exist_ok=True)
-                with written_whole(self._file.resolve()) as file:
-                    file.write(self._after.encoded())
-            except OSError as error:
-                raise StorageError(f"The catalogue {self._file} can't be written: {error.strerror}.") from error
-        if self._model:
-            put_catalogue(self._model.resolve(), self._after)
+    def _targets(self) -> str:
+        return " and ".join(str(path) for path in (self.file, self.model) if path)
 
     def stopped(self) -> str:
         """What to print if a signal ended the command."""
-        if self._is_written:
-            return f"Stopped; the catalogue had already been written to {self._targets}."
-        if self._crawl is None or not self._crawl.anime:
+        if self.summary:
+            return f"Stopped; the catalogue had already been written to {self._targets()}."
+        if self.crawl is None or not self.crawl.anime:
             return "Stopped; nothing was written."
-        alone = f", {len(self._crawl.asked):,} of them requested one by one" if self._crawl.asked else ""
-        return f"Stopped after {len(self._crawl.anime):,} anime{alone}; run the same command again to continue."
-
-    def summary(self) -> Iterator[str]:
-        """Summarise what was done."""
-        new = sum(anime_id not in self._before for anime_id in self._after)
-        related = sum(one.relations_asked for one in self._after.values())
-        yield f"catalogue   {len(self._after):,} titles, {new:,} of them new; relations known of {related:,}"
-        if crawl := self._crawl:
-            had = len(crawl.asked) - crawl.failed
-            yield f"site        {len(crawl.anime):,} anime read, {crawl.skipped:,} entries left out"
-            yield f"gaps        {had:,} titles requested one by one, {crawl.failed:,} failed, {self._left:,} left"
-        yield f"written     {self._targets}"
+        alone = f", {len(self.crawl.asked):,} of them requested one by one" if self.crawl.asked else ""
+        return f"Stopped after {len(self.crawl.anime):,} anime{alone}; run the same command again to continue."

@@ -2,30 +2,21 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 
-from hakken.cli.options import DIRECTORY, FILE, TABLE, quiet_option
+from hakken.cli.options import DIRECTORY, FILE, quiet_option, table_options
 from hakken.cli.plain_errors import check_writable, plain_errors
 from hakken.cli.progress_bars import show_progress
 from hakken.cli.signals import stop_on_signal
 from hakken.model import Parameters
 
 METHODS = (
-    "hakken",
-    "popularity",
-    "item-mean",
-    "baseline",
-    "original",
-    "item-knn",
-    "als",
-    "ease",
-    "ease-200",
-    "knn-baseline",
-    "svd",
-    "svdpp",
+    *("hakken", "popularity", "item-mean", "baseline", "original", "item-knn", "als", "ease", "ease-200"),
+    *("knn-baseline", "svd", "svdpp"),
 )
-"""Names of all methods, in the order of `hakken.evaluation.comparison.makers`, which `--help` need not load."""
+"""Names of all methods, in the order of `hakken.evaluation.comparison.all_methods`, which `--help` need not load."""
 METHOD = click.Choice(METHODS)
 
 
@@ -40,10 +31,7 @@ def _years(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
 
 
 @click.command()
-@click.option("--ratings", type=TABLE, required=True, help="Table of ratings, or a folder of its parts.")
-@click.option("--anime", type=TABLE, help="Table of anime; without it discovery is not measured.")
-@click.option("--titles", type=TABLE, help="Table of further names and facts; requires --anime.")
-@click.option("--relations", type=TABLE, help="Table of related anime; requires --anime.")
+@table_options("Table of ratings, or a folder of its parts.", "Table of anime; without it discovery is not measured.")
 @click.option("--keys", type=FILE, help="CSV of anime_id,key: series to judge lists by, in place of the catalogue's.")
 @click.option(
     "--salt", "salts", multiple=True, default=["hakken"], help="Salt that the table is split by; may be repeated."
@@ -67,10 +55,6 @@ def _years(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
 )
 @quiet_option
 def evaluate(
-    ratings: Path,
-    anime: Path | None,
-    titles: Path | None,
-    relations: Path | None,
     keys: Path | None,
     salts: tuple[str, ...],
     only: tuple[str, ...],
@@ -80,9 +64,10 @@ def evaluate(
     resamples: int,
     report: Path | None,
     quiet: bool,
+    **tables: Any,  # noqa: ANN401  # one for each of the shared options
 ) -> None:
     """Measure recommendations for people who were not in training, beside other methods."""
-    if (titles or relations or keys or hide_years) and not anime:
+    if (tables["titles"] or tables["relations"] or keys or hide_years) and not tables["anime"]:
         raise click.UsageError("--titles, --relations, --keys and --hide-years go with --anime.")
     if hide_years and (keys or only or without or report):
         raise click.UsageError("--hide-years goes without --keys, --only, --without and --report.")
@@ -92,25 +77,23 @@ def evaluate(
     if report:
         check_writable(report, "--report")
 
-    stopped = f"Stopped: {report} is as it was." if report else "Stopped."
     # Loading libraries takes seconds, which other commands should not wait for.
-    from hakken.evaluation import comparison, hidden_years  # noqa: PLC0415  # loads the compiler: a second
+    from hakken.evaluation import comparison  # noqa: PLC0415  # loads the compiler: a second
     from hakken.evaluation import report as reporting  # noqa: PLC0415  # loads the compiler: a second
     from hakken.training.parameters import read_parameters  # noqa: PLC0415  # loads the compiler: a second
 
+    stopped = f"Stopped: {report} is as it was." if report else "Stopped."
+    written: list[Path] = []
     with stop_on_signal(lambda: stopped) as stop, plain_errors():
         parameters = read_parameters(params) if params else Parameters()
-        sources = comparison.Sources(ratings, anime, titles, relations, keys)
-        each_salt = list(dict.fromkeys(salts))
+        asked = comparison.Sources(**tables, keys=keys), list(dict.fromkeys(salts)), parameters
         with show_progress(stop, quiet=quiet) as progress:
             if hide_years:
-                hidden = hidden_years.hide_years(sources, hide_years, each_salt, parameters, progress)
+                said = comparison.hide_years(*asked, hide_years, progress).to_string(index=False)
             else:
-                found = comparison.evaluate(
-                    sources, each_salt, names, parameters, n_resamples=resamples, progress=progress
-                )
-        written = reporting.write(found, report) if report else []
+                found = comparison.evaluate(*asked, names, n_resamples=resamples, progress=progress)
+                said = reporting.markdown(found.table)
+        if report:
+            written = reporting.write(found, report)
     if not quiet:
-        click.echo(hidden.to_string(index=False) if hide_years else reporting.markdown(found.table))
-        for path in written:
-            click.echo(path)
+        click.echo("\n".join([said, *map(str, written)]))

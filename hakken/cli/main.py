@@ -12,11 +12,7 @@ from hakken.cli.train import train
 from hakken.cli.tune import tune
 
 
-@click.group()
+@click.group(commands=(train, tune, evaluate, recommend, predict, inspect, publish, catalogue))
 @click.version_option(__version__, prog_name="hakken")
 def main() -> None:
     """Hakken, an anime recommender."""
-
-
-for _command in (train, tune, evaluate, recommend, predict, inspect, publish, catalogue):
-    main.add_command(_command)

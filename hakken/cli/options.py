@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
+from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,11 +19,19 @@ quiet_option = click.option("--quiet", is_flag=True, help="Print errors only.")
 RANGES: Mapping[type, type[click.IntRange | click.FloatRange]] = {int: click.IntRange, float: click.FloatRange}
 
 
-def preference_options(command: Command) -> Command:
-    """Add the options to a command, named as the fields of `Preferences`."""
-    for option in reversed(tuple(_options())):
-        command = option(command)
-    return command
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """One decorator for several options, which `--help` shows in this order."""
+    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
+
+
+def table_options(ratings: str, anime: str) -> Callable[[Command], Command]:
+    """The options of tables, with the help of two of them."""
+    return together(
+        click.option("--ratings", type=TABLE, required=True, help=ratings),
+        click.option("--anime", type=TABLE, help=anime),
+        click.option("--titles", type=TABLE, help="Table of further names and facts; requires --anime."),
+        click.option("--relations", type=TABLE, help="Table of related anime; requires --anime."),
+    )
 
 
 def _options() -> Iterator[Callable[[Command], Command]]:
@@ -48,6 +57,10 @@ def _options() -> Iterator[Callable[[Command], Command]]:
         ("--hide-planned", "planned", Planned.HIDE),
     ):
         yield click.option(name, field, flag_value=value.value, help=f"The same as --{field} {value}.")
+
+
+preference_options = together(*_options())
+"""Options named as the fields of `Preferences`."""
 
 
 def preferences_of(chosen: Mapping[str, Any]) -> Preferences:

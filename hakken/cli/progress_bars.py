@@ -2,8 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, nullcontext
 
 import click
 from rich.console import Console
@@ -13,93 +12,54 @@ from rich.text import Text
 
 from hakken.cli.signals import StopFlag
 
-if TYPE_CHECKING:  # importing hakken.training loads its compiler, which takes a second
-    from hakken.training.progress import Advance, Progress
-
 BYTES = "bytes"
 """The only unit that is shown in millions."""
 MILLION = 1_000_000
 
 
-def show_progress(stop: StopFlag, *, quiet: bool = False) -> "AbstractContextManager[Progress]":
+@contextmanager
+def show_progress(stop: StopFlag, *, quiet: bool = False) -> Iterator["ShownProgress"]:
     """Show progress while the block runs. Each report of progress checks `stop`."""
     console = Console(stderr=True)
-    if quiet:
-        return nullcontext(StoppableProgress(LineProgress(lambda _: None), stop))
-    if not sys.stderr.isatty() or console.is_dumb_terminal:
-        return nullcontext(StoppableProgress(LineProgress(lambda line: click.echo(line, err=True)), stop))
-    return bars(console, stop)
-
-
-class StoppableProgress:
-    """Forwards stages, and stops between and within them once a signal arrived.
-
-    The signal's own exception is lost if it is raised in a callback from compiled code.
-    """
-
-    def __init__(self, shown: "Progress", stop: StopFlag) -> None:
-        self._shown = shown
-        self._stop = stop
-
-    @contextmanager
-    def stage(self, name: str, total: int | None = None, unit: str = "") -> "Iterator[Advance]":
-        """Begin a stage."""
-        self._stop.check()
-        with self._shown.stage(name, total, unit) as advance:
-
-            def advance_or_stop(units: int) -> None:
-                self._stop.check()
-                advance(units)
-
-            yield advance_or_stop
-        self._stop.check()
-
-
-class LineProgress:
-    """One line for each stage, when it begins."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-
-    def stage(self, name: str, total: int | None = None, unit: str = "") -> "AbstractContextManager[Advance]":  # noqa: ARG002  # no bar
-        """Begin a stage."""
-        self._say(name)  # without the total, which may be an estimate
-        return nullcontext(lambda _: None)
-
-
-class BarProgress:
-    """A bar for each stage, with its rate and the time left."""
-
-    def __init__(self, display: RichProgress) -> None:
-        self._display = display
-
-    @contextmanager
-    def stage(self, name: str, total: int | None = None, unit: str = "") -> "Iterator[Advance]":
-        """Begin a stage."""
-        task = self._display.add_task(name, total=total, unit=unit)
-        done = 0
-
-        def advance(units: int) -> None:
-            nonlocal done
-            done += units
-            self._display.advance(task, units)
-
-        yield advance
-        in_all = done or total or 1  # the total may be an estimate; a complete bar does not pulse
-        self._display.update(task, total=in_all, completed=in_all, unit=unit if done or total else "")
-
-
-@contextmanager
-def bars(console: Console, stop: StopFlag) -> "Iterator[Progress]":
-    """Show bars while the block runs."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         AmountAndRate(),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     )
-    with RichProgress(*columns, console=console) as display:
-        yield StoppableProgress(BarProgress(display), stop)
+    display = RichProgress(*columns, console=console)
+    has_bars = not quiet and sys.stderr.isatty() and not console.is_dumb_terminal
+    with display if has_bars else nullcontext():
+        yield ShownProgress(stop, display, has_lines=not quiet and not has_bars)
+
+
+class ShownProgress:
+    """A line for each stage when it begins, or a bar with its rate and the time left.
+
+    It stops between and within stages once a signal arrived: the signal's own exception is lost if it is raised in a
+    callback from compiled code.
+    """
+
+    def __init__(self, stop: StopFlag, display: RichProgress, *, has_lines: bool) -> None:
+        self._stop, self._display, self._has_lines = stop, display, has_lines
+
+    @contextmanager
+    def stage(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Callable[[int], None]]:
+        """Begin a stage; see `hakken.training.progress.Progress`."""
+        self._stop.check()
+        if self._has_lines:
+            click.echo(name, err=True)  # without the total, which may be an estimate
+        task = self._display.add_task(name, total=total, unit=unit)
+
+        def advance(units: int) -> None:
+            self._stop.check()
+            self._display.advance(task, units)
+
+        yield advance
+        done = self._display.tasks[-1].completed
+        in_all = done or total or 1  # the total may be an estimate; a complete bar does not pulse
+        self._display.update(task, total=in_all, completed=in_all, unit=unit if done or total else "")
+        self._stop.check()
 
 
 class AmountAndRate(ProgressColumn):

@@ -7,18 +7,10 @@ from hakken.cli.plain_errors import plain_errors
 from hakken.cli.progress_bars import BYTES, show_progress
 from hakken.cli.signals import stop_on_signal
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew, LessThanServed, PublishedMeanwhile
+from hakken.model import manifest as manifests
 from hakken.model import store
-from hakken.registry.publish import (
-    PublishResult,
-    RemoteState,
-    VersionStatistics,
-    check_no_regression,
-    read_state,
-    roll_back,
-    served_statistics,
-    total_bytes,
-)
-from hakken.registry.publish import publish as publish_to
+from hakken.model.store import VersionRef
+from hakken.registry import publish as publishing
 from hakken.registry.storage import ObjectStore, open_store
 from hakken.registry.trial import try_version
 
@@ -33,9 +25,6 @@ class FallsBehind(click.ClickException):
     """The model falls behind the one that is served: it needs `--force`."""
 
     exit_code = 4
-
-
-NEEDS_FORCE = "Nothing was uploaded; --force publishes it all the same."
 
 
 @click.command()
@@ -61,48 +50,40 @@ def publish(arguments: tuple[str, ...], rollback: bool, force: bool, quiet: bool
         try:
             target = open_store(arguments[-1])
             if rollback:
-                before, now = roll_back(target)
+                before, now = publishing.roll_back(target)
                 sentence = f"{now} is the current version at {target} again, and {before} is not."
             else:
                 with show_progress(stop, quiet=quiet) as progress, progress.stage("checking the model"):
                     artefact = store.open_artefact(arguments[0])
                     try_version(artefact)
-                state = read_state(target)
-                _compare(artefact, target, state, force, quiet)
-                with (
-                    show_progress(stop, quiet=quiet) as progress,
-                    progress.stage("uploading", total_bytes(artefact), BYTES) as advance,
-                ):
-                    sentence = _sentence(publish_to(artefact, target, advance, state), target)
+                state = publishing.read_state(target)
+                if (current := state[1]) is not None:
+                    _compare(artefact, target, current, force, quiet)
+                size = sum(publishing.file_sizes(artefact).values())
+                with show_progress(stop, quiet=quiet) as progress, progress.stage("uploading", size, BYTES) as advance:
+                    done = publishing.publish(artefact, target, advance, state)
+                sentence = f"{done.version} is the current version at {target}; {done.uploaded} files were uploaded."
+                if not done.moved:
+                    sentence = f"{done.version} was the current version at {target} already."
         except PublishedMeanwhile as error:
             raise PublishConflict(f"{error} Look what is current there before you try again.") from error
     if not quiet:
         click.echo(sentence)
 
 
-def _compare(artefact: store.Artefact, target: ObjectStore, state: RemoteState, force: bool, quiet: bool) -> None:
-    """Show what the model has beside the one that is served, if there is one, and refuse what falls behind it."""
-    if state.current is None:
-        return
+def _compare(artefact: store.Artefact, target: ObjectStore, current: VersionRef, force: bool, quiet: bool) -> None:
+    """Show what the model has beside the one that is served, and refuse what falls behind it."""
     try:
-        served, new = served_statistics(target, state.current.ref), VersionStatistics.of(artefact.manifest)
+        served, new = manifests.decode(publishing.manifest_of(target, current)), artefact.manifest
         if not quiet:
-            before, after = served.written(), new.written()
+            before, after = publishing.compared(served), publishing.compared(new)
             for name in after:
                 click.echo(f"{name:<12}{before[name]} → {after[name]}")
-        check_no_regression(served, new)
+        publishing.check_no_regression(served, new)
     except ArtefactCorrupt as error:  # no server of today can open it, so that any model is better
         if not quiet:
             click.echo(f"What is current there can't be compared: {error}")
-    except ArtefactTooNew as error:  # it may have more than this version can read
+    except (ArtefactTooNew, LessThanServed) as error:  # what is too new may have more than this version can read
         if not force:
-            raise FallsBehind(f"What is served can't be compared: {error} {NEEDS_FORCE}") from error
-    except LessThanServed as error:
-        if not force:
-            raise FallsBehind(f"{error} {NEEDS_FORCE}") from error
-
-
-def _sentence(done: PublishResult, target: ObjectStore) -> str:
-    if not done.moved:
-        return f"{done.version} was the current version at {target} already."
-    return f"{done.version} is the current version at {target}; {done.uploaded} files were uploaded."
+            told = f"What is served can't be compared: {error}" if isinstance(error, ArtefactTooNew) else error
+            raise FallsBehind(f"{told} Nothing was uploaded; --force publishes it all the same.") from error

@@ -13,7 +13,7 @@ from hakken.cli.plain_errors import plain_errors
 from hakken.config import Settings
 from hakken.lists import uploads
 from hakken.ratings import Recommendations, Site, UserList, Username
-from hakken.registry.opening import open_bundle
+from hakken.served_model import open_bundle
 from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListSources
 

@@ -17,11 +17,7 @@ class StopSignal(BaseException):
 
 
 class StopFlag:
-    """Whether a signal arrived.
-
-    Attributes:
-        number: number of the first signal.
-    """
+    """Whether a signal arrived, and the number of the first."""
 
     number: int | None = None
 
@@ -45,7 +41,9 @@ def stop_on_signal(sentence: Callable[[], str]) -> Iterator[StopFlag]:
             stop.number = number
             raise StopSignal
 
-    before = {number: signal.signal(number, record) for number in SIGNALS if _is_handled(number)}
+    # Only the main thread can handle signals, and a signal that our parent ignores stays ignored.
+    ours = SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    before = {one: signal.signal(one, record) for one in ours if signal.getsignal(one) is not signal.SIG_IGN}
     try:
         yield stop
     except StopSignal:
@@ -54,8 +52,3 @@ def stop_on_signal(sentence: Callable[[], str]) -> Iterator[StopFlag]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _is_handled(number: signal.Signals) -> bool:
-    """Only the main thread can handle signals, and a signal that our parent ignores stays ignored."""
-    return threading.current_thread() is threading.main_thread() and signal.getsignal(number) is not signal.SIG_IGN

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -30,28 +30,21 @@ WIDTH = 12
 
 def parameter_options(command: Command) -> Command:
     """Add one option for each hyper-parameter, None if it is not given: its help and range are the field's."""
-    kind = inspect.type_info(Parameters)
-    fields = kind.fields if isinstance(kind, inspect.StructType) else ()
-    for field in reversed(fields):
-        if not isinstance(field.type, inspect.Metadata):
-            raise TypeError(f"The hyper-parameter {field.name} has no description.")
+    struct: Any = inspect.type_info(Parameters)
+    for field in reversed(struct.fields):
+        limits = field.type.type
+        kind: click.IntRange | click.FloatRange = click.IntRange(min=limits.ge, max=limits.le)
+        if isinstance(limits, inspect.FloatType):
+            lowest = limits.gt if limits.ge is None else limits.ge
+            kind = click.FloatRange(min=lowest, max=limits.le, min_open=limits.ge is None)
         command = click.option(
             f"--{field.name.replace('_', '-')}",
-            type=_range(field.type.type),
+            type=kind,
             callback=_finite,
-            help=(field.type.extra_json_schema or {})["description"],
+            help=field.type.extra_json_schema["description"],
             show_default=str(field.default),
         )(command)
     return command
-
-
-def _range(kind: inspect.Type) -> click.IntRange | click.FloatRange:
-    if isinstance(kind, inspect.IntType):
-        return click.IntRange(min=kind.ge, max=kind.le)
-    if isinstance(kind, inspect.FloatType):
-        lowest = kind.gt if kind.ge is None else kind.ge
-        return click.FloatRange(min=lowest, max=kind.le, min_open=kind.ge is None)
-    raise TypeError(f"Hyper-parameters of type {kind} have no option.")
 
 
 def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
@@ -62,14 +55,11 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
 
 
 def _data_time(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    if value is None:
-        return None
     try:
-        begins = first_moment(value)
+        if value is not None and first_moment(value) > datetime.now(UTC) + MAX_CLOCK_DIFFERENCE:
+            raise click.BadParameter(f"{value} is in the future.")
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
-    if begins > datetime.now(UTC) + MAX_CLOCK_DIFFERENCE:
-        raise click.BadParameter(f"{value} is in the future.")
     return value
 
 
@@ -112,35 +102,29 @@ def train(
     with stop_on_signal(sentence) as stop, plain_errors():
         if report:
             check_writable(report, "--report")
-        # Loading the compiler takes a second, which other commands should not wait for; here and below.
-        from hakken.training import pipeline, tables  # noqa: PLC0415  # loads the compiler: a second
+        from hakken.training import parameters, pipeline, stage_times, tables  # noqa: PLC0415  # compiles for a second
         from hakken.training import report as reporting  # noqa: PLC0415  # loads the compiler: a second
-        from hakken.training.stage_times import StageTimer  # noqa: PLC0415  # loads the compiler: a second
 
-        parameters = _parameters(params, given)
+        chosen = msgspec.structs.replace(
+            parameters.read_parameters(params) if params else Parameters(),
+            **{name: value for name, value in given.items() if value is not None},
+        )
         with show_progress(stop, quiet=quiet) as bars:
-            progress = StageTimer(bars)
+            progress = stage_times.StageTimer(bars)
             with store.replacing(out) as staged:
                 with progress.stage("reading anime"):
                     known = tables.read_anime_table(anime, titles, strict=strict)
                 with progress.stage("finding series"):
                     known = tables.in_series(known, relations, strict=strict)
                 table = tables.read_ratings(ratings, strict=strict, progress=progress)
-                fitted = pipeline.fit(table, parameters, known.catalogue, progress, data_time)
+                fitted = pipeline.fit(table, chosen, known.catalogue, progress, data_time)
                 artefact = pipeline.save(fitted, known.catalogue, staged, progress)
             run = reporting.Run(table, known, fitted, artefact._replace(directory=out), progress)
             if report:
                 reporting.write_report(run, report)
     if not quiet:
-        for line in _summary(run, report):
-            click.echo(line.rstrip())
-
-
-def _parameters(path: Path | None, given: dict[str, float | None]) -> Parameters:
-    from hakken.training.parameters import read_parameters  # noqa: PLC0415  # loads the compiler: a second
-
-    chosen = {name: value for name, value in given.items() if value is not None}
-    return msgspec.structs.replace(read_parameters(path) if path else Parameters(), **chosen)
+        for name, text in _summary(run, report):
+            click.echo(f"{name:<{WIDTH}}{text}".rstrip())
 
 
 def _manifest(out: Path) -> bytes | None:
@@ -149,40 +133,34 @@ def _manifest(out: Path) -> bytes | None:
     return None
 
 
-def _summary(run: "Run", report: Path | None) -> Iterator[str]:
-    """Summarise a run: what was read, what was made, and what each stage took."""
+def _summary(run: "Run", report: Path | None) -> Iterator[tuple[str, str]]:
+    """Summarise a run: what was read, what was made, and what each stage took; two columns of each line."""
     from hakken.training.report import REPORT_NAME, size_of, size_text  # noqa: PLC0415  # loads the compiler: a second
 
     table, manifest, stages = run.table, run.artefact.manifest, run.progress.stages
-    left_out = table.rows - len(table)
-    yield _line("rows", f"{table.rows:,} read, {len(table):,} kept, {left_out:,} left out")
+    yield "rows", f"{table.rows:,} read, {len(table):,} kept, {table.rows - len(table):,} left out"
     yield from _reasons(table.dropped, table.examples)
     flaws = run.titles.dropped.total()  # rows, and facts of rows that were kept
-    titles = f"{len(run.titles.catalogue):,} titles"
-    yield _line("catalogue", f"{titles}; left out of it, {flaws:,}" if flaws else titles)
+    yield "catalogue", f"{len(run.titles.catalogue):,} titles" + (f"; left out of it, {flaws:,}" if flaws else "")
     yield from _reasons(run.titles.dropped, run.titles.examples)
-    yield _line("users", f"{manifest.sizes.users:,}")
-    yield _line("anime", f"{manifest.sizes.items:,}")
+    yield "users", f"{manifest.sizes.users:,}"
+    yield "anime", f"{manifest.sizes.items:,}"
     scale = "; they were of 100 points, and were divided by ten" if table.hundred_points else ""
-    yield _line("scores", f"{manifest.sizes.scored:,}; the other rows kept have none{scale}")
-    yield _line("data time", manifest.data_time or "unknown")
-    yield _line("density", f"{run.density:.2%} of all pairs of a user and an anime have a score")
-    yield _line("stages", f"{'':<24}{'seconds':>9}{'peak memory':>14}")
+    yield "scores", f"{manifest.sizes.scored:,}; the other rows kept have none{scale}"
+    yield "data time", manifest.data_time or "unknown"
+    yield "density", f"{run.density:.2%} of all pairs of a user and an anime have a score"
+    yield "stages", f"{'':<24}{'seconds':>9}{'peak memory':>14}"
     for name, seconds, peak in (*stages, ("in all", run.progress.seconds, run.progress.peak)):
-        yield _line("", f"{name:<24}{seconds:>9.1f}{size_text(peak) if peak else '':>14}")
+        yield "", f"{name:<24}{seconds:>9.1f}{size_text(peak) if peak else '':>14}"
     if any(stage.peak is None for stage in stages):
-        yield _line("", "this system tells the peak of the whole run only")
-    yield _line("model", f"{run.artefact.directory}")
-    yield _line("", f"version {run.artefact.version}, {size_text(size_of(run.artefact))}")
+        yield "", "this system tells the peak of the whole run only"
+    yield "model", f"{run.artefact.directory}"
+    yield "", f"version {run.artefact.version}, {size_text(size_of(run.artefact))}"
     if report:
-        yield _line("report", f"{report / REPORT_NAME}")
+        yield "report", f"{report / REPORT_NAME}"
 
 
-def _line(name: str, text: str) -> str:
-    return f"{name:<{WIDTH}}{text}"
-
-
-def _reasons(dropped: Mapping[str, int], examples: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+def _reasons(dropped: Mapping[str, int], examples: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
     for reason, count in dropped.items():
         rows = "; ".join(examples.get(reason, ()))
-        yield _line("", f"{count:>9,}  {reason}" + (f" ({rows})" if rows else ""))
+        yield "", f"{count:>9,}  {reason}" + (f" ({rows})" if rows else "")

@@ -1,30 +1,21 @@
 """python -m hakken tune: search for the parameters of the best predictions, and of the best lists."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 import msgspec
 
-from hakken.cli.options import DIRECTORY, TABLE, quiet_option
+from hakken.cli.options import DIRECTORY, quiet_option, table_options
 from hakken.cli.plain_errors import plain_errors
 from hakken.cli.progress_bars import show_progress
 from hakken.cli.signals import stop_on_signal
 from hakken.errors import TableError
 from hakken.model import Parameters
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from hakken.training.tuning import Tuned
-
 
 @click.command()
-@click.option("--ratings", type=TABLE, required=True, help="Table of ratings.")
-@click.option("--anime", type=TABLE, help="Table of anime; without it nothing is known of series.")
-@click.option("--titles", type=TABLE, help="Table of further names and facts; requires --anime.")
-@click.option("--relations", type=TABLE, help="Table of related anime; requires --anime.")
+@table_options("Table of ratings.", "Table of anime; without it nothing is known of series.")
 @click.option("--out", type=DIRECTORY, required=True, help="Directory to write.")
 @click.option(
     "--iterations",
@@ -39,63 +30,51 @@ if TYPE_CHECKING:
 )
 @quiet_option
 def tune(
-    ratings: Path,
-    anime: Path | None,
-    titles: Path | None,
-    relations: Path | None,
     out: Path,
     iterations: int,
     sample_users: int | None,
     seed: int,
     quiet: bool,
+    **tables: Any,  # noqa: ANN401  # one for each of the shared options
 ) -> None:
     """Search for parameters: of predicted ratings, then of lists.
 
     Writes table.csv, rmse.svg, match.csv and params.json, which `train --params` reads.
     """
-    if (titles or relations) and not anime:
+    if (tables["titles"] or tables["relations"]) and not tables["anime"]:
         raise click.UsageError("--titles and --relations go with --anime.")
-    # Loading the compiler takes a second, which other commands should not wait for; here and below.
-    from hakken.evaluation import match_tuning  # noqa: PLC0415  # loads the compiler: a second
-    from hakken.evaluation.comparison import Sources, read_catalogue  # noqa: PLC0415  # loads the compiler: a second
-    from hakken.training import tables, tuning  # noqa: PLC0415  # loads the compiler: a second
+    # Loading the compiler takes a second, which other commands should not wait for.
+    from hakken.evaluation import comparison, match_tuning  # noqa: PLC0415  # loads the compiler: a second
+    from hakken.training import tuning  # noqa: PLC0415  # loads the compiler: a second
+    from hakken.training.tables import read_ratings  # noqa: PLC0415  # loads the compiler: a second
 
+    sources = comparison.Sources(**tables)
     with stop_on_signal(lambda: f"Stopped: {out} is as it was.") as stop, plain_errors():
         with show_progress(stop, quiet=quiet) as progress:
-            catalogue = read_catalogue(Sources(ratings, anime, titles, relations), progress)
-            table = tables.read_ratings(ratings, progress=progress)
+            catalogue = comparison.read_catalogue(sources, progress)
+            table = read_ratings(sources.ratings, progress=progress)
         some = match_tuning.sampled(table, sample_users, seed)
         if not quiet:
-            n_scores = int((some.scores > 0).sum())
-            click.echo(f"{ratings}: tuning on {n_scores:,} scores of {some.n_users:,} of {table.n_users:,} users")
+            n_scores, users = int((some.scores > 0).sum()), f"{some.n_users:,} of {table.n_users:,} users"
+            click.echo(f"{sources.ratings}: tuning on {n_scores:,} scores of {users}")
         with show_progress(stop, quiet=quiet) as progress:
             tuned = tuning.tune(some, iterations, seed, progress)
             of_ratings = {name: getattr(tuned.parameters, name) for name in tuning.TUNED}
-            start = msgspec.structs.replace(Parameters(), **of_ratings)
+            best, lists = msgspec.structs.replace(Parameters(), **of_ratings), None
             try:
-                best, lists = match_tuning.tune_match(some, catalogue, start, iterations, seed=seed, progress=progress)
+                best, lists = match_tuning.tune_match(some, catalogue, best, iterations, seed=seed, progress=progress)
             except TableError as error:
                 click.echo(f"What lists are made with stays as it is by default. {error}", err=True)
-                best, lists = start, None
-            tuned = tuned._replace(parameters=best)
-            tuning.save(tuned, out, lists)
-    if not quiet:
-        for line in _summary(tuned, lists, out):
-            click.echo(line)
-
-
-def _summary(tuned: "Tuned", lists: "pd.DataFrame | None", out: Path) -> Iterator[str]:
-    """Summarise the search."""
-    from hakken.evaluation import match_tuning  # noqa: PLC0415  # loads the compiler: a second
-    from hakken.training import tuning  # noqa: PLC0415  # loads the compiler: a second
-
-    yield f"RMSE {tuned.candidates['rmse'].iloc[0]:.4f}; {tuned.textbook_rmse:.4f} with the textbook's parameters"
+            tuning.save(tuned._replace(parameters=best), out, lists)
+    if quiet:
+        return
+    click.echo(f"RMSE {tuned.candidates['rmse'].iloc[0]:.4f}; {tuned.textbook_rmse:.4f} with the textbook's parameters")
     names, files = [*tuning.TUNED], [tuning.TABLE, tuning.PLOT, tuning.PARAMETERS]
     if lists is not None:
         values = lists["value"]
-        yield f"NDCG@10 liked, mean of both lists {values.max():.4f}; {values[0]:.4f} with the defaults"
+        click.echo(f"NDCG@10 liked, mean of both lists {values.max():.4f}; {values[0]:.4f} with the defaults")
         names += [*match_tuning.WEIGHTS, *match_tuning.MATCH, "trust", *match_tuning.IMPLICIT]
         files.append(tuning.LISTS)
     for name in names:
-        yield f"  {name:<16}{getattr(tuned.parameters, name):>8g}"
-    yield f"{out}: {', '.join(files)}"
+        click.echo(f"  {name:<16}{getattr(best, name):>8g}")
+    click.echo(f"{out}: {', '.join(files)}")

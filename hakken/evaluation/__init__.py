@@ -1,8 +1,8 @@
 """Quality of recommendations for people who were not in training, beside other methods and libraries.
 
-    RatingTable ─► protocol (split) ─► Hakken, comparison_methods ─► outcomes (lists of test users, metrics)
+    RatingTable ─► protocol (split) ─► Hakken, other methods ─► outcomes (lists of test users, metrics)
                                                                         │
-           page, table, plots ◄─ report, plots ◄─ result_table (means over salts, bootstrap intervals) ◄┘
+           page, plots ◄─ report, plots ◄─ table (means over salts, bootstrap intervals) ◄┘
 
 It takes seconds to load; only the command line loads it, when needed.
 """

@@ -1,25 +1,43 @@
-"""Run all methods on all splits of one table."""
+"""Run all methods on all splits of one table, or Hakken on titles that it has not met in training."""
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+import numpy as np
+import pandas as pd
+
 from hakken.catalogue import Catalogue
-from hakken.evaluation.comparison_methods import COMPARISON_METHODS
-from hakken.evaluation.hakken_method import Hakken
-from hakken.evaluation.method import Method
+from hakken.errors import TableError
+from hakken.evaluation import implicit_methods, metrics, simple_methods, surprise_methods
+from hakken.evaluation.methods import RANKING, Method, hakken_method, ranked_ids, unsaved
+from hakken.evaluation.metrics import series_keys
 from hakken.evaluation.outcomes import Outcome, evaluate_method
 from hakken.evaluation.protocol import split
-from hakken.evaluation.report import Evaluation
-from hakken.evaluation.result_table import tabulate
-from hakken.evaluation.series_keys import SeriesKeys, keys_of, read_keys, with_shows
+from hakken.evaluation.report import Evaluation, tabulate
 from hakken.model import Parameters
+from hakken.training import fit
 from hakken.training.progress import SILENT, Advance, Progress
 from hakken.training.tables import RatingTable, in_series, read_anime_table, read_ratings
 
-Makers = Mapping[str, Callable[[], Method]]
+COMPARISON_METHODS = (
+    simple_methods.popularity,
+    simple_methods.item_mean,
+    simple_methods.baseline,
+    simple_methods.original,
+    implicit_methods.item_knn,
+    implicit_methods.als,
+    implicit_methods.ease,
+    implicit_methods.ease_200,
+    surprise_methods.knn_baseline,
+    surprise_methods.svd,
+    surprise_methods.svdpp,
+)
+"""Methods that Hakken is compared with, in the order in which they are run and shown."""
+HIDDEN_MEASURES = ("NDCG@10 liked", "NDCG@10")
 
 
 class Sources(NamedTuple):
@@ -36,16 +54,16 @@ class Sources(NamedTuple):
     keys: Path | None = None
 
 
-def makers(parameters: Parameters, catalogue: Catalogue) -> Makers:
-    """Return how each method is made, by name. The catalogue may be empty."""
-    return {Hakken.name: partial(Hakken, parameters, catalogue), **{one.name: one for one in COMPARISON_METHODS}}
+def all_methods(parameters: Parameters, catalogue: Catalogue) -> dict[str, Method]:
+    """All methods by name, Hakken first; its catalogue may be empty."""
+    return {one.name: one for one in (hakken_method(parameters, catalogue), *COMPARISON_METHODS)}
 
 
 def evaluate(
     sources: Sources,
     salts: Sequence[str],
-    names: Sequence[str],
     parameters: Parameters,
+    names: Sequence[str],
     *,
     n_resamples: int = 1000,
     progress: Progress = SILENT,
@@ -57,14 +75,18 @@ def evaluate(
     Raises:
         HakkenError: a table can't be read or split, or a method can't be fitted.
     """
-    keys, catalogue = None, read_catalogue(sources, progress)
-    if sources.anime:
-        keys = with_shows(read_keys(sources.keys) if sources.keys else keys_of(catalogue), catalogue)
+    catalogue = read_catalogue(sources, progress)
+    keys = series_keys(catalogue, sources.keys) if sources.anime else None
     table = read_ratings(sources.ratings, progress=progress)
-    made = makers(parameters, catalogue)
-    outcomes = compare(table, salts, {name: made[name] for name in names}, keys, progress)
+    made = all_methods(parameters, catalogue)
+    methods = {name: made[name] for name in names}
+    splits = [split(table, salt) for salt in salts]  # all of them first: a salt that cannot be used fails at once
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in names}
+    for one in splits:
+        reported = _SplitProgress(progress, one.salt) if len(splits) > 1 else progress
+        for name, method in methods.items():
+            outcomes[name].append(evaluate_method(method, one, keys, reported))
     with progress.stage("resampling"):
-        methods = {name: made[name]() for name in names}
         results = tabulate(outcomes, methods, n_resamples)
     return Evaluation(results, outcomes, methods, salts, f"`{sources.ratings.name}`", keys, n_resamples)
 
@@ -81,29 +103,67 @@ def read_catalogue(sources: Sources, progress: Progress) -> Catalogue:
         return in_series(read_anime_table(sources.anime, sources.titles), sources.relations).catalogue
 
 
-def compare(
-    table: RatingTable,
-    salts: Sequence[str],
-    made: Makers,
-    keys: SeriesKeys | None,
-    progress: Progress = SILENT,
-) -> Mapping[str, Sequence[Outcome]]:
-    """Evaluate methods on splits, one for each salt; each is freed before the next is made, because some are large."""
-    splits = [split(table, salt) for salt in salts]  # all of them first: a salt that cannot be used fails at once
-    outcomes: dict[str, list[Outcome]] = {name: [] for name in made}
-    for one in splits:
-        reported = _SplitProgress(progress, one.salt) if len(splits) > 1 else progress
-        for name, make in made.items():
-            outcomes[name].append(evaluate_method(make(), one, keys, reported))
-    return outcomes
-
-
-class _SplitProgress:
+class _SplitProgress(NamedTuple):
     """Adds the salt of a split to the names of its stages."""
 
-    def __init__(self, progress: Progress, salt: str) -> None:
-        self._progress, self._salt = progress, salt
+    progress: Progress
+    salt: str
 
     def stage(self, name: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Advance]:
         """Begin a stage."""
-        return self._progress.stage(f"{self._salt}: {name}", total, unit)
+        return self.progress.stage(f"{self.salt}: {name}", total, unit)
+
+
+def hide_years(
+    sources: Sources, salts: Sequence[str], parameters: Parameters, years: tuple[int, int], progress: Progress
+) -> pd.DataFrame:
+    """Compare Hakken with an order by members, on titles of the first to the last of two years that nobody has rated.
+
+    All entries of these titles are hidden from training; then the titles are ranked. The test users are those of
+    `hakken.evaluation.protocol`; the relevant titles are the titles of those years that were held out of their lists.
+    Hakken can use only the attributes of these titles and the site's count of their members, which is also all that
+    the method it is compared with uses. The count is today's for both; a title's first count would tell less. The
+    sources must have an anime table.
+
+    Returns:
+        A row for each method, in columns `method`, those of `HIDDEN_MEASURES`, means over people and then over the
+        salts, and `people`, users with a held-out hidden title, over all salts.
+
+    Raises:
+        TableError: a table can't be read or split, or no test user has a title of these years held out.
+    """
+    catalogue = read_catalogue(sources, progress)
+    table = read_ratings(sources.ratings, progress=progress)
+    first, last = years
+    preferences = msgspec.structs.replace(RANKING, n=metrics.TOP, year_from=first, year_to=last)
+    hidden = {one.anime_id for one in catalogue.values() if one.year and first <= one.year <= last}
+    by_members = sorted(hidden, key=lambda anime_id: (-(catalogue[anime_id].members or 0), anime_id))
+    catalogues = {
+        "Hakken": catalogue,
+        "Hakken without members": Catalogue(msgspec.structs.replace(one, members=None) for one in catalogue.values()),
+    }
+    rows = []
+    for divided in [split(table, salt) for salt in salts]:
+        users = [user for user in divided.users if hidden & user.held_out.keys()]
+        if not users:
+            raise TableError(f'No test user of the salt "{divided.salt}" has a title of these years held out.')
+        shown, training = {}, _without(divided.training, hidden)
+        for name, known in catalogues.items():
+            bundle = unsaved(fit(training, parameters, known, progress), known)
+            shown[name] = [ranked_ids(user, bundle, preferences) for user in users]
+        listed = [{rating.anime_id for rating in user.given.ratings} for user in users]
+        shown["members"] = [[one for one in by_members if one not in own][: metrics.TOP] for own in listed]
+        liked, watched = (
+            [hidden.intersection(getattr(user, which)) for user in users] for which in ("liked", "held_out")
+        )
+        for name, ranked in shown.items():
+            rows.append((name, metrics.ndcg(ranked, liked).mean, metrics.ndcg(ranked, watched).mean, len(users)))
+    by_method = pd.DataFrame(rows, columns=["method", *HIDDEN_MEASURES, "people"]).groupby("method", sort=False)
+    return by_method[list(HIDDEN_MEASURES)].mean().join(by_method["people"].sum()).reset_index()
+
+
+def _without(table: RatingTable, anime_ids: set[int]) -> RatingTable:
+    """Remove all entries of some anime, which stay among the items."""
+    left = ~np.isin(table.anime_ids, list(anime_ids))[table.items]
+    columns = {name: getattr(table, name)[left] for name in ("users", "items", "scores", "statuses")}
+    return dataclasses.replace(table, **columns)

@@ -9,6 +9,7 @@ follows by least squares, for several values of `trust`.
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -21,10 +22,9 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import metrics
-from hakken.evaluation.hakken_method import RANKING, ranked_ids, unsaved
-from hakken.evaluation.method import Answer
+from hakken.evaluation.methods import RANKING, Answer, ranked_ids, unsaved
+from hakken.evaluation.metrics import SeriesKeys, series_keys
 from hakken.evaluation.protocol import Split, of_users, split
-from hakken.evaluation.series_keys import keys_of
 from hakken.model import Parameters, fold_in, predict, preference
 from hakken.model.arrays import Float64s
 from hakken.model.prediction import IMPLICIT_RANGE
@@ -109,19 +109,19 @@ def tune_match(
         TableError: the table is too small to be split.
     """
     divided = [split(table, salt) for salt in SALTS]  # all of them first: a table that cannot be split fails at once
-    folds = []
+    folds, keys = [], series_keys(catalogue)
     with progress.stage("fitting the splits", len(SALTS), "models") as advance:
         for one in divided:
-            folds.append(_Fold(one, catalogue, start))
+            folds.append(_Fold(one, catalogue, keys, fit(one.training, start, catalogue)))
             advance(1)
-    for_weights = max(1, n_candidates // 3)
 
     def measure(parameters: Parameters) -> Float64s:
         return np.asarray(np.mean([fold.measure(parameters) for fold in folds], axis=0))
 
-    weights, first = search("weights", WEIGHTS, start, measure, n=for_weights, seed=seed, progress=progress)
-    for_match = n_candidates - for_weights
-    best, second = search("match", MATCH, weights, measure, n=for_match, seed=seed, progress=progress)
+    best, rows, for_weights = start, [], max(1, n_candidates // 3)
+    for stage, space, n in (("weights", WEIGHTS, for_weights), ("match", MATCH, n_candidates - for_weights)):
+        best, tried = search(stage, space, best, measure, n=n, seed=seed, progress=progress)
+        rows += tried
     fits = []
     with progress.stage("tuning trust", len(TRUST), "values") as advance:
         for trust in TRUST:
@@ -129,7 +129,7 @@ def tune_match(
             error, implicit = _least_squares(np.concatenate([fold.residuals(trusting) for fold in folds]))
             fits.append((error, msgspec.structs.replace(trusting, **implicit)))
             advance(1)
-    return min(fits, key=lambda one: one[0])[1], pd.DataFrame(first + second)
+    return min(fits, key=lambda one: one[0])[1], pd.DataFrame(rows)
 
 
 def search(
@@ -167,32 +167,28 @@ def search(
     return best, rows
 
 
+@dataclass
 class _Fold:
     """A split, and the model of its training users, whose weights are trained again only when they change."""
 
-    def __init__(self, divided: Split, catalogue: Catalogue, start: Parameters) -> None:
-        self._split = divided
-        self._catalogue = catalogue
-        self._keys = keys_of(catalogue)
-        self._fitted: Fitted = fit(divided.training, start, catalogue)
+    split: Split
+    catalogue: Catalogue
+    keys: SeriesKeys
+    fitted: Fitted
 
     def measure(self, parameters: Parameters) -> tuple[float, float]:
         """NDCG@10 liked of the two lists: over all titles, and over new series by default."""
-        bundle, users = self._bundle(parameters), self._split.users
+        bundle, users, keys = self._bundle(parameters), self.split.users, self.keys
         everything, default = ([ranked_ids(user, bundle, chosen) for user in users] for chosen in (RANKED, LISTED))
-        liked = metrics.ndcg(everything, [user.liked for user in users])
-        discovered = [
-            metrics.discoveries(Answer([], one, None), user, self._keys)
-            for one, user in zip(default, users, strict=True)
-        ]
-        new = [metrics.new_series(user.liked, user, self._keys) for user in users]
-        return liked.mean, metrics.ndcg(discovered, new).mean
+        shown = [metrics.discoveries(Answer([], one), user, keys) for one, user in zip(default, users, strict=True)]
+        new = [metrics.new_series(user.liked, user, keys) for user in users]
+        return metrics.ndcg(everything, [user.liked for user in users]).mean, metrics.ndcg(shown, new).mean
 
     def residuals(self, parameters: Parameters) -> Float64s:
         """For each held-out score, `(n, 3)`: residual after the neighbours, clipped p_ui, and ln(n_u / 100)."""
         plain = self._bundle(msgspec.structs.replace(parameters, **dict.fromkeys(IMPLICIT, 0.0))).model
         found = [np.zeros((0, 3))]
-        for user in self._split.users:
+        for user in self.split.users:
             scores = {anime_id: score for anime_id, score in user.held_out.items() if score}
             rows, known = plain.rows_of(list(scores))
             known &= plain.arrays.raters[rows] > 0
@@ -205,10 +201,10 @@ class _Fold:
         return np.concatenate(found)
 
     def _bundle(self, parameters: Parameters) -> ModelBundle:
-        before = self._fitted.manifest.parameters
+        before = self.fitted.manifest.parameters
         if any(getattr(before, name) != getattr(parameters, name) for name in WEIGHTS):
-            self._fitted = with_preference_weights(self._fitted, self._split.training, parameters, self._catalogue)
-        return unsaved(self._fitted, self._catalogue, parameters)
+            self.fitted = with_preference_weights(self.fitted, self.split.training, parameters, self.catalogue)
+        return unsaved(self.fitted, self.catalogue, parameters)
 
 
 def _least_squares(residuals: Float64s) -> tuple[float, dict[str, Any]]:

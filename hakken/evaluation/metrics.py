@@ -1,24 +1,89 @@
-"""Metrics. NDCG and recall are computed by ir-measures, that is by trec_eval.
+"""Metrics, some of them by series. NDCG and recall are computed by ir-measures, that is by trec_eval.
 
 A metric is stored as two sums per user, so that it can be computed for any subset of users: it is the sum of `total`
 over the sum of `weight`, or the root of that.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import ir_measures
 import numpy as np
+import pandas as pd
 from ir_measures import R, nDCG
 
-from hakken.evaluation.method import Answer
+from hakken.catalogue import Anime, Catalogue
+from hakken.errors import TableError
+from hakken.evaluation.methods import Answer
 from hakken.evaluation.protocol import TestUser
-from hakken.evaluation.series_keys import SeriesKeys
 from hakken.model.arrays import Array, Float64s
 from hakken.ratings import MAX_SCORE, MIN_SCORE, Status
 
 TOP, RECALLED = 10, 20
-NDCG_TOP, RECALL = nDCG @ TOP, R @ RECALLED
+ALONE = "anime {}"
+"""Key of an anime without a key in the table."""
+MIN_EPISODES = 6
+"""An ONA with at least so many episodes is a show."""
+MID_YEAR = 7
+"""Month of a title with a year only."""
+
+
+class SeriesKeys(NamedTuple):
+    """Which titles belong together.
+
+    Attributes:
+        of_anime: anime id → key.
+        source: description of their origin, for the page.
+        shows: key → ids of its shows, by date; see `with_shows`.
+    """
+
+    of_anime: Mapping[int, str]
+    source: str
+    shows: Mapping[str, Sequence[int]] = MappingProxyType({})
+
+    def key(self, anime_id: int) -> str:
+        """Key of a title; one that is not in the table is a series of its own."""
+        return self.of_anime.get(anime_id) or ALONE.format(anime_id)
+
+
+def series_keys(catalogue: Catalogue, path: Path | None = None) -> SeriesKeys:
+    """Keys of a table, a CSV file with the columns `anime_id` and `key`, with the shows of a catalogue.
+
+    Without a table they are the catalogue's own series: Hakken is then measured by its own series.
+
+    Raises:
+        TableError: the table can't be read, or lacks a column.
+    """
+    if path is None:
+        of_anime = {anime_id: ALONE.format(catalogue.series_of(anime_id)) for anime_id in catalogue}
+        source = "the catalogue's own series, which the default list also uses"
+        return with_shows(SeriesKeys(of_anime, source), catalogue)
+    try:
+        rows = pd.read_csv(path, dtype={"key": str}, usecols=["anime_id", "key"], keep_default_na=False)
+        of_anime = dict(zip(rows["anime_id"].astype(int).tolist(), rows["key"].tolist(), strict=True))
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        raise TableError(f"The keys in {path} can't be read: {error}.") from error
+    return with_shows(SeriesKeys(of_anime, f"the keys of {path.name}"), catalogue)
+
+
+def with_shows(keys: SeriesKeys, catalogue: Catalogue) -> SeriesKeys:
+    """Add the shows of each series in the order of their dates; Hakken's viewing order is what is measured by it.
+
+    Films are left out, because dates do not tell whether a film continues a story; so are shows without a year.
+    """
+
+    def began(anime: Anime) -> tuple[str, int]:
+        """Date of the first episode, or first month of its season; both sort as text."""
+        return anime.start_date or f"{anime.year}-{anime.first_month or MID_YEAR:02}", anime.anime_id
+
+    shows = defaultdict(list)
+    for one in sorted(catalogue.values(), key=began):
+        if one.year and (one.type == "TV" or (one.type == "ONA" and (one.episodes or 0) >= MIN_EPISODES)):
+            shows[keys.key(one.anime_id)].append(one.anime_id)
+    return keys._replace(shows=shows)
 
 
 class Sums(NamedTuple):
@@ -80,7 +145,6 @@ MEASURES = (
 )
 """All metrics; which of them a method has depends on what it answers, and on whether there are keys."""
 
-
 Items = Sequence[int] | Sequence[str]
 
 
@@ -93,28 +157,23 @@ def ndcg(shown: Sequence[Items], relevant: Sequence[Iterable[object]]) -> Sums:
         shown: for each user the ranking, best first, without duplicates; only the first ten count.
         relevant: for each user the relevant items; users without any are left out.
     """
-    values = _per_user(NDCG_TOP, shown, relevant)
-    return Sums(np.nan_to_num(values), (~np.isnan(values)).astype(np.float64))
+    return _per_user(nDCG @ TOP, shown, relevant)
 
 
 def recall(shown: Sequence[Items], relevant: Sequence[Collection[object]]) -> Sums:
     """Hits among the first 20, as a share of the most that 20 ranks can hold: the protocol's Recall@20."""
-    values = _per_user(RECALL, shown, relevant)
+    of_all, weight = _per_user(R @ RECALLED, shown, relevant)
     sizes = np.array([len(one) for one in relevant], dtype=np.float64)
-    return Sums(np.nan_to_num(values) * sizes / sizes.clip(1, RECALLED), (~np.isnan(values)).astype(np.float64))
+    return Sums(of_all * sizes / sizes.clip(1, RECALLED), weight)
 
 
-def _per_user(measure: ir_measures.Measure, shown: Sequence[Items], relevant: Sequence[Iterable[object]]) -> Float64s:
-    """`(n_users,)` float64; NaN for users without relevant items."""
-    values = np.full(len(shown), np.nan)
+def _per_user(measure: ir_measures.Measure, shown: Sequence[Items], relevant: Sequence[Iterable[object]]) -> Sums:
+    values, weight = np.zeros(len(shown)), np.array([bool(one) for one in relevant], dtype=np.float64)
     gains = {str(n): dict.fromkeys(map(str, one), 1) for n, one in enumerate(relevant) if one}
     ranked = {str(n): {str(what): -float(rank) for rank, what in enumerate(one)} for n, one in enumerate(shown)}
     for found in ir_measures.iter_calc([measure], gains, ranked) if gains else ():
         values[int(found.query_id)] = found.value
-    return values
-
-
-# Metrics of one user: total and weight
+    return Sums(values, weight)
 
 
 def lift(ranking: Sequence[int], user: TestUser) -> tuple[float, float]:
@@ -167,25 +226,22 @@ def next_found(continues: Sequence[int], user: TestUser, keys: SeriesKeys) -> tu
     return len(wanted.intersection(continues)), len(wanted)
 
 
-# Series that a user is shown
-
-
 def discoveries(answer: Answer, user: TestUser, keys: SeriesKeys) -> list[str]:
     """The first ten different series that a user is shown.
 
     The default list is measured as it is. If a method has none, series that the user has an entry of are removed from
     its ranking, which is the best that could be done for it.
     """
-    shown: Iterable[str] = map(keys.key, answer.ranking if answer.default_list is None else answer.default_list)
-    if answer.default_list is None:
-        begun = begun_by(user, keys)
-        shown = (key for key in shown if key not in begun)
-    found: dict[str, None] = {}
-    for key in shown:
-        found[key] = None
-        if len(found) == TOP:
-            break
-    return list(found)
+    shown, begun = answer.default_list, set[str]()
+    if shown is None:
+        shown, begun = answer.ranking, begun_by(user, keys)
+    found: list[str] = []
+    for key in map(keys.key, shown):
+        if key not in begun and key not in found:
+            found.append(key)
+            if len(found) == TOP:
+                break
+    return found
 
 
 def new_series(anime_ids: Iterable[int], user: TestUser, keys: SeriesKeys) -> set[str]:

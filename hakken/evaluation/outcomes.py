@@ -1,28 +1,25 @@
 """Run one method on one split, and measure its answers."""
 
 import time
-from dataclasses import dataclass
+from collections import Counter
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hakken.evaluation import metrics
-from hakken.evaluation.method import Answer, Method
-from hakken.evaluation.metrics import RECALLED, TOP, Sums
+from hakken.evaluation.methods import Answer, Method
+from hakken.evaluation.metrics import RECALLED, TOP, SeriesKeys, Sums
 from hakken.evaluation.protocol import Split
-from hakken.evaluation.series_keys import SeriesKeys
 from hakken.model.arrays import Int64s
 from hakken.training.progress import SILENT, Progress
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
+class Outcome(NamedTuple):
     """Result of a method on a split.
 
     Attributes:
-        name: name of the method.
-        salt: salt of the split.
         people: `(n_users,)` names of the test users.
         sums: name of a metric → its sums by user.
         items: number of different titles in all top tens.
@@ -33,8 +30,6 @@ class Outcome:
         answer_seconds: mean time per user.
     """
 
-    name: str
-    salt: str
     people: tuple[str, ...]
     sums: dict[str, Sums]
     items: int
@@ -50,34 +45,31 @@ def evaluate_method(
 ) -> Outcome:
     """Fit a method, get its answer for every test user, and measure the answers.
 
-    Without keys discovery and series are not measured.
+    The fitted method, which may be large, is freed. Without keys discovery and series are not measured.
 
     Raises:
         HakkenError: the method can't be fitted to this table.
     """
     begin = time.perf_counter()
-    method.fit(split, progress)
+    ask = method.fit(split, progress)
     fitted = time.perf_counter()
     answers, discovered = [], []
     with progress.stage(f"asking {method.title}", len(split.users), "people") as advance:
         for user in split.users:
-            answer = method.answer(user)
+            answer = ask(user)
             discovered.append(metrics.discoveries(answer, user, keys) if keys else [])
             answers.append(answer._replace(ranking=answer.ranking[:RECALLED]))
             advance(1)
     asked = time.perf_counter()
-    entries = np.bincount(split.training.items, minlength=split.n_items).tolist()
-    of_anime = dict(zip(split.training.anime_ids.tolist(), entries, strict=True))
+    entries = Counter(split.training.anime_ids[split.training.items].tolist())
     held_out = [
-        (of_anime.get(anime_id, 0), anime_id in answer.ranking)
+        (entries[anime_id], anime_id in answer.ranking)
         for answer, user in zip(answers, split.users, strict=True)
         for anime_id in user.held_out
     ]
     return Outcome(
-        name=method.name,
-        salt=split.salt,
         people=tuple(user.name for user in split.users),
-        sums=_ranking_and_ratings(answers, split) | (_of_series(answers, discovered, split, keys) if keys else {}),
+        sums=_sums(answers, discovered, split, keys),
         items=len({anime_id for answer in answers for anime_id in answer.ranking[:TOP]}),
         lengths=np.array([len(user.given) for user in split.users]),
         popularity=np.array([n for n, _ in held_out], dtype=np.int64),
@@ -87,12 +79,13 @@ def evaluate_method(
     )
 
 
-def _ranking_and_ratings(answers: list[Answer], split: Split) -> dict[str, Sums]:
-    table, users = split.training, split.users
+def _sums(answers: list[Answer], discovered: list[list[str]], split: Split, keys: SeriesKeys | None) -> dict[str, Sums]:
+    users, table = split.users, split.training
     shown, held_out = [answer.ranking for answer in answers], [user.held_out for user in users]
+    liked = [user.liked for user in users]
     sums = {
         "ndcg": metrics.ndcg(shown, held_out),
-        "ndcg_liked": metrics.ndcg(shown, [user.liked for user in users]),
+        "ndcg_liked": metrics.ndcg(shown, liked),
         "recall": metrics.recall(shown, held_out),
         "lift": Sums.of(map(metrics.lift, shown, users)),
     }
@@ -102,15 +95,11 @@ def _ranking_and_ratings(answers: list[Answer], split: Split) -> dict[str, Sums]
         errors = [metrics.rating_errors(r_hat, user, items) for r_hat, user in zip(predicted, users, strict=True)]
         sums["rmse"] = Sums.of((squared, n) for squared, _, n in errors)
         sums["mae"] = Sums.of((absolute, n) for _, absolute, n in errors)
-    return sums
-
-
-def _of_series(answers: list[Answer], discovered: list[list[str]], split: Split, keys: SeriesKeys) -> dict[str, Sums]:
-    users = split.users
-    sums = {
-        "discovery": metrics.ndcg(discovered, [metrics.new_series(user.held_out, user, keys) for user in users]),
-        "discovery_liked": metrics.ndcg(discovered, [metrics.new_series(user.liked, user, keys) for user in users]),
-    }
+    if keys is None:
+        return sums
+    for name, relevant in (("discovery", held_out), ("discovery_liked", liked)):
+        new = [metrics.new_series(one, user, keys) for one, user in zip(relevant, users, strict=True)]
+        sums[name] = metrics.ndcg(discovered, new)
     if listed := [answer.default_list for answer in answers if answer.default_list is not None]:
         sums["continues"] = Sums.of(map(partial(metrics.continued, keys=keys), listed, users))
     if continuing := [answer.continues for answer in answers if answer.continues is not None]:

@@ -9,7 +9,6 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hakken.evaluation.metrics import Sums
 from hakken.evaluation.outcomes import Outcome
 from hakken.model.arrays import Float64s, Int64s
 from hakken.training.drawing import svg
@@ -22,19 +21,27 @@ MARKS = "osD^vP*Xp<>h"
 
 
 def draw(outcomes: Outcomes, table: pd.DataFrame) -> dict[str, bytes]:
-    """Draw all plots of outcomes and their table, see `result_table.tabulate`; return file name → content."""
-    titles = dict(zip(table["method"], table["title"], strict=True))
-    every = {name: _joined(each) for name, each in outcomes.items()}
-    lengths, popularity, *_ = next(iter(every.values()))
-    by_length, by_popularity = groups_of(lengths), groups_of(popularity)
-    ndcg = {titles[name]: _means(by_length, *sums) for name, (_, _, sums, _) in every.items()}
-    share = {titles[name]: _means(by_popularity, found) for name, (_, _, _, found) in every.items()}
+    """Draw all plots of outcomes and their table, see `report.tabulate`; return file name → content."""
+    by_length: dict[str, Float64s] = {}
+    by_popularity: dict[str, Float64s] = {}
+    for title, each in zip(table["title"], (outcomes[name] for name in table["method"]), strict=True):
+        lengths, popularity, found = (
+            np.concatenate([getattr(one, name) for one in each]) for name in ("lengths", "popularity", "found")
+        )
+        total, weight = np.concatenate([one.sums["ndcg"] for one in each], axis=1)
+        of_lengths, of_popularity = groups_of(lengths), groups_of(popularity)
+        by_length[title] = np.asarray(np.bincount(of_lengths, total) / np.bincount(of_lengths, weight))
+        by_popularity[title] = np.asarray(np.bincount(of_popularity, found) / np.bincount(of_popularity))
     listed = "held-out titles, by how many training users have them on their lists"
     return {
         "ndcg-lift.svg": _ndcg_and_lift(table),
         "coverage.svg": _coverage(table),
-        "list-length.svg": _lines(ndcg, names_of(lengths, by_length), "entries on the list that is given", "NDCG@10"),
-        "popularity.svg": _lines(share, names_of(popularity, by_popularity), listed, "share found among the first 20"),
+        "list-length.svg": _lines(
+            by_length, names_of(lengths, of_lengths), "entries on the list that is given", "NDCG@10"
+        ),
+        "popularity.svg": _lines(
+            by_popularity, names_of(popularity, of_popularity), listed, "share found among the first 20"
+        ),
     }
 
 
@@ -50,23 +57,8 @@ def groups_of(values: Int64s) -> Int64s:
 
 def names_of(values: Int64s, groups: Int64s) -> list[str]:
     """Least and greatest value of each group, such as "17-42"."""
-    names = []
-    for group in range(int(groups.max()) + 1):
-        here = values[groups == group]
-        low, high = int(here.min()), int(here.max())
-        names.append(f"{low:,}" if low == high else f"{low:,}-{high:,}")
-    return names
-
-
-def _joined(outcomes: Sequence[Outcome]) -> tuple[Int64s, Int64s, Sums, Float64s]:
-    """Lengths, popularity, sums of NDCG and what was found, of all salts."""
-    each = [(one.lengths, one.popularity, *one.sums["ndcg"], one.found) for one in outcomes]
-    lengths, popularity, total, weight, found = map(np.concatenate, zip(*each, strict=True))
-    return lengths, popularity, Sums(total, weight), found.astype(np.float64)
-
-
-def _means(groups: Int64s, total: Float64s, weight: Float64s | None = None) -> Float64s:
-    return np.asarray(np.bincount(groups, total) / np.bincount(groups, weight))
+    each = [values[groups == group] for group in range(int(groups.max()) + 1)]
+    return [f"{here.min():,}" if here.min() == here.max() else f"{here.min():,}-{here.max():,}" for here in each]
 
 
 def _ndcg_and_lift(table: pd.DataFrame) -> bytes:

@@ -13,7 +13,6 @@ Nothing is drawn at random, so every program that follows the protocol has the s
 
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import compress
 from typing import NamedTuple
 
@@ -49,8 +48,7 @@ class TestUser(NamedTuple):
         return [anime_id for anime_id, score in self.held_out.items() if score >= LIKED]
 
 
-@dataclass(frozen=True, eq=False)
-class Split:
+class Split(NamedTuple):
     """A table, split by one salt.
 
     Attributes:
@@ -90,8 +88,7 @@ def split(table: RatingTable, salt: str) -> Split:
     names = table.user_names
     scored = np.bincount(table.users[table.scores > 0], minlength=table.n_users)
     is_test = np.array([n >= MIN_SCORED and bucket(salt, name) == 0 for n, name in zip(scored, names, strict=True)])
-    begins = np.searchsorted(table.users, np.arange(table.n_users + 1))
-    users = tuple(_test_users(table, np.flatnonzero(is_test), begins, salt))
+    users = tuple(_test_users(of_users(table, is_test), salt))
     if not users:
         raise TableError(
             f'The salt "{salt}" makes no test user of this table: that takes {MIN_SCORED} scores, {MIN_GIVEN} of them '
@@ -102,20 +99,19 @@ def split(table: RatingTable, salt: str) -> Split:
     return Split(salt, of_users(table, ~is_test), users)
 
 
-def _test_users(table: RatingTable, chosen: Array, begins: Array, salt: str) -> Iterator[TestUser]:
-    names = table.user_names
-    for u in chosen.tolist():
-        rows = slice(begins[u], begins[u + 1])
-        anime_ids, scores = table.anime_ids[table.items[rows]].tolist(), table.scores[rows].tolist()
+def _test_users(table: RatingTable, salt: str) -> Iterator[TestUser]:
+    ends = np.cumsum(np.bincount(table.users, minlength=table.n_users))
+    columns = (np.split(one, ends) for one in (table.anime_ids[table.items], table.scores, table.statuses))
+    for name, *theirs in zip(table.user_names, *columns, strict=False):  # the last part is empty
         given, held_out = [], {}
-        for anime_id, score, code in zip(anime_ids, scores, table.statuses[rows].tolist(), strict=True):
-            if code != UNKNOWN_STATUS and bucket(salt, f"{names[u]}:{anime_id}") == 0:
+        for anime_id, score, code in zip(*(one.tolist() for one in theirs), strict=True):
+            if code != UNKNOWN_STATUS and bucket(salt, f"{name}:{anime_id}") == 0:
                 held_out[anime_id] = score
             else:
                 given.append(Rating(anime_id, score, STATUS_OF_CODE.get(code, Status.PLAN_TO_WATCH)))
         user_list = UserList.of(given)
         if held_out and sum(1 for _ in user_list.scored) >= MIN_GIVEN:
-            yield TestUser(names[u], user_list, held_out)
+            yield TestUser(name, user_list, held_out)
 
 
 def of_users(table: RatingTable, chosen: Array) -> RatingTable:

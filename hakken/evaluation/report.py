@@ -1,22 +1,20 @@
-"""Write an evaluation: a table, plots, and the page that explains them, such as `docs/evaluation.md`."""
+"""Summarise an evaluation: a table, plots, and the page that explains them, such as `docs/evaluation.md`."""
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from hakken.evaluation import plots
-from hakken.evaluation.method import Method
-from hakken.evaluation.metrics import MEASURES, Measure
+from hakken.evaluation.methods import Method
+from hakken.evaluation.metrics import MEASURES, Measure, SeriesKeys
 from hakken.evaluation.outcomes import Outcome
-from hakken.evaluation.series_keys import SeriesKeys
+from hakken.model.arrays import Int64s
 from hakken.training.parameters import write_whole
 from hakken.training.pipeline import training_date
 
@@ -24,17 +22,15 @@ PAGE, FOLDER, TABLE = "evaluation.md", "evaluation", "table.csv"
 TEMPLATE = Path(__file__).parent / "page.md"
 MARK = "†"
 """Marks a method that was also trained on the given lists of the test users."""
-Row = Mapping[Any, Any]
-"""A row of the table, by column."""
+CONFIDENCE, SEED, DIGITS = 0.95, 0, 6
 LIBRARIES = ("numpy", "scipy", "implicit", "scikit-surprise", "ir-measures")
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(NamedTuple):
     """An evaluation and its results.
 
     Attributes:
-        table: one row for each method, see `result_table.tabulate`.
+        table: one row for each method, see `tabulate`.
         outcomes: name of a method → its outcomes, one for each salt.
         methods: name of a method → the method; it need not be fitted.
         salts: salts that the table was split by.
@@ -50,6 +46,59 @@ class Evaluation:
     source: str
     keys: SeriesKeys | None
     n_resamples: int
+
+
+def tabulate(
+    outcomes: Mapping[str, Sequence[Outcome]], methods: Mapping[str, Method], n_resamples: int
+) -> pd.DataFrame:
+    """One row for each method.
+
+    Returns:
+        Columns: `method`, `title`; `folds_in`, whether it can answer for someone who was not in training; for each of
+        `MEASURES` its value, and with `_low` and `_high` the ends of its interval, empty where it was not measured;
+        `items`, different titles in all top tens; `people`, test users, both means over salts; `fit_seconds` and
+        `answer_ms`, milliseconds a user.
+    """
+    rows = []
+    for name, each in outcomes.items():
+        row: dict[str, object] = {"method": name, "title": methods[name].title, "folds_in": methods[name].folds_in}
+        for measure in MEASURES:
+            ends = (measure.name, f"{measure.name}_low", f"{measure.name}_high")
+            row |= zip(ends, figure_of(measure, each, n_resamples), strict=True)
+        figures = [(one.items, len(one.people), one.fit_seconds, 1000 * one.answer_seconds) for one in each]
+        row |= zip(("items", "people", "fit_seconds", "answer_ms"), np.mean(figures, axis=0), strict=True)
+        rows.append(row)
+    return pd.DataFrame(rows).round(DIGITS)  # so that a file holds the values exactly
+
+
+def figure_of(measure: Measure, outcomes: Sequence[Outcome], n_resamples: int) -> tuple[float, float, float]:
+    """Mean of a metric over the salts, with the ends of the percentile interval of a bootstrap over people.
+
+    Someone who is a test user under several salts is resampled with all of their lists, which are not independent. 0
+    resamples leave the interval out; NaN stands for what was not measured.
+    """
+    if any(measure.name not in outcome.sums for outcome in outcomes):
+        return np.nan, np.nan, np.nan
+    # `(n_people, n_salts)`; 0 where someone is not a test user of a salt.
+    total, weight = (
+        pd.concat([pd.Series(one.sums[measure.name][part], one.people) for one in outcomes], axis=1)
+        .fillna(0)
+        .to_numpy()
+        for part in (0, 1)
+    )
+
+    def mean_of(people: Int64s) -> float:
+        return float(np.mean(measure.of(total[people].sum(axis=0), weight[people].sum(axis=0))))
+
+    n_people = len(total)
+    value = mean_of(np.arange(n_people))
+    if not n_resamples or n_people < 2 or np.isnan(value):  # noqa: PLR2004  # one person cannot be resampled
+        return value, np.nan, np.nan
+    rng = np.random.default_rng(SEED)
+    drawn = np.array([mean_of(rng.integers(n_people, size=n_people)) for _ in range(n_resamples)])
+    # With few people, resamples may hold only people who are left out.
+    low, high = np.quantile(drawn[~np.isnan(drawn)], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return value, float(low), float(high)
 
 
 def write(evaluation: Evaluation, directory: Path) -> list[Path]:
@@ -69,15 +118,13 @@ def write(evaluation: Evaluation, directory: Path) -> list[Path]:
 
 def page(evaluation: Evaluation) -> str:
     """Write the page: what was measured and how, the table, the plots, and a description of each method."""
-    people = evaluation.table["people"].mean()
-    keys = evaluation.keys
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         source=evaluation.source,
         salts=", ".join(f"`{salt}`" for salt in evaluation.salts),
         several="; figures are means over them" if len(evaluation.salts) > 1 else "",
-        people=f"{people:,.0f}",
+        people=f"{evaluation.table['people'].mean():,.0f}",
         resamples=f"{evaluation.n_resamples:,}",
-        keys=keys.source if keys else "nothing: discovery was not measured",
+        keys=evaluation.keys.source if evaluation.keys else "nothing: discovery was not measured",
         table=markdown(evaluation.table),
         methods="\n".join(
             f"- **{one.title}**{'' if one.folds_in else f' {MARK}'} (`{one.name}`): {one.note}."
@@ -93,30 +140,25 @@ def markdown(table: pd.DataFrame) -> str:
 
     The table may have been read from a `table.csv`.
     """
-    columns: list[tuple[str, Callable[[Row], str]]] = [("method", _name)]
-    for measure in MEASURES:
-        if table[measure.name].notna().any():
-            columns.append((measure.title, partial(_figure, measure)))
-        if measure.name == "recall":
-            columns.append(("items shown", lambda row: f"{row['items']:,.0f}"))
-    columns.append(("fit, s", lambda row: f"{row['fit_seconds']:,.1f}"))
-    columns.append(("a user, ms", lambda row: f"{row['answer_ms']:,.1f}"))
-    cells = [[title for title, _ in columns]]
-    cells += [[text_of(row) for _, text_of in columns] for row in table.to_dict("records")]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    lines = [cells[0], rule, *cells[1:]]
+    measured = [measure for measure in MEASURES if table[measure.name].notna().any()]
+    rows = []
+    for row in table.to_dict("records"):
+        cells = {"method": str(row["title"]) if row["folds_in"] else f"{row['title']} {MARK}"}
+        for measure in measured:
+            cells[measure.title] = _figure(measure, *(float(row[measure.name + end]) for end in ("", "_low", "_high")))
+            if measure.name == "recall":
+                cells["items shown"] = f"{row['items']:,.0f}"
+        cells |= {"fit, s": f"{row['fit_seconds']:,.1f}", "a user, ms": f"{row['answer_ms']:,.1f}"}
+        rows.append(cells)
+    lines = [list(rows[0]), *(list(cells.values()) for cells in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
     padded = [[name.ljust(widths[0]), *map(str.rjust, rest, widths[1:])] for name, *rest in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in padded)
 
 
-def _name(row: Row) -> str:
-    return str(row["title"]) if row["folds_in"] else f"{row['title']} {MARK}"
-
-
-def _figure(measure: Measure, row: Row) -> str:
+def _figure(measure: Measure, value: float, low: float, high: float) -> str:
     """A value and half the width of its interval, such as "0.579 ±0.013"."""
-    value, low, high = (float(row[measure.name + end]) for end in ("", "_low", "_high"))
     if np.isnan(value):
         return "–"  # noqa: RUF001  # a dash, for a table
     text = f"{value:{'+' if measure.signed else ''}.{measure.digits}f}"

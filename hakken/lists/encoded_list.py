@@ -18,15 +18,7 @@ from typing import Annotated
 import msgspec
 
 from hakken.errors import BadList
-from hakken.ratings import (
-    CODE_OF_STATUS,
-    MAX_ANIME_ID,
-    MAX_ENTRIES,
-    MAX_SCORE,
-    STATUS_OF_CODE,
-    Rating,
-    UserList,
-)
+from hakken.ratings import CODE_OF_STATUS, MAX_ANIME_ID, MAX_ENTRIES, MAX_SCORE, STATUS_OF_CODE, Rating, UserList
 
 VERSION = "1"
 MAX_UNPACKED = 2**19
@@ -71,8 +63,7 @@ def packed(user_list: UserList) -> str:
 def unpacked(text: str) -> UserList:
     """Decode a list that `packed` encoded.
 
-    Raises:
-        BadList: it was truncated or changed, has a later version, or is larger than `MAX_UNPACKED` when decompressed.
+    Raises BadList if it was truncated or changed, has a later version, or unpacks to more than `MAX_UNPACKED` bytes.
     """
     if text[:1] != VERSION:
         raise BadList("The list in this address was not written by this version of Hakken.")

@@ -17,22 +17,14 @@ _PICK = re.compile(r"([0-9]{1,10})(?:-(.*))?", re.DOTALL)
 
 
 def parse(texts: Iterable[str]) -> UserList:
-    """Parse picks; of several for the same anime the last counts.
-
-    Raises:
-        BadOption: a pick is invalid, or there are too many.
-    """
+    """Parse picks; of several for the same anime the last counts. Raises BadOption if one is invalid, or too many."""
     user_list = read_list(map(_entry, texts))
     check_length(user_list)
     return user_list
 
 
 def check_length(user_list: UserList) -> None:
-    """Check that a list is short enough to be written as picks.
-
-    Raises:
-        BadOption: it is longer than `MAX_PICKS`.
-    """
+    """Raise BadOption if a list is longer than `MAX_PICKS`, too long to be written as picks."""
     if len(user_list) > MAX_PICKS:
         raise BadOption(f"At most {MAX_PICKS} titles can be picked.")
 

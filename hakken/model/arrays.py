@@ -22,6 +22,9 @@ Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
 UInt16s = npt.NDArray[np.uint16]
 Int16s = npt.NDArray[np.int16]
+Bools = npt.NDArray[np.bool_]
+Found = tuple[Int64s, Bools]
+"""`(n,)` positions, meaningful where the second, `(n,)` bool, says that what was looked for is there."""
 
 QUANTA = 2**16 - 1
 """A stored value of this much is its row's strongest similarity."""
@@ -108,8 +111,7 @@ class Arrays:
         later = _as_in_schema_3(artefact) if artefact.manifest.schema_version < SCHEMA_VERSION else {}
         names = [name for name in cls.__dataclass_fields__ if name not in later]
         arrays = cls(**{name: _map(artefact.path(f"{name}.npy")) for name in names}, **later)
-        problem = arrays.problem()
-        if problem:
+        if problem := arrays.problem():
             raise ArtefactCorrupt(f"The model in {artefact.directory} can't be used: {problem}.")
         return arrays
 
@@ -139,55 +141,36 @@ class Arrays:
 
     def _problem_of_values(self) -> str | None:
         """The same for arrays of the right types and shapes."""
+        ids, attr_rows, n_items = self.anime_ids, self.attr_rows, len(self.anime_ids)
         problems = {
-            "anime_ids are not ascending": not (self.anime_ids[1:] > self.anime_ids[:-1]).all(),
-            "anime_ids are not positive": not (self.anime_ids > 0).all(),
-            "attr_rows point past attr_values": (
-                (self.attr_rows < -1) | (self.attr_rows >= len(self.attr_values))
-            ).any(),
+            "anime_ids are not ascending": not (ids[1:] > ids[:-1]).all(),
+            "anime_ids are not positive": not (ids > 0).all(),
+            "attr_rows point past attr_values": ((attr_rows < -1) | (attr_rows >= len(self.attr_values))).any(),
             "popularity is not positive": not (self.popularity > 0).all(),
         }
-        n_items = len(self.anime_ids)
         for name, n_columns in (("sim", n_items), ("pref", n_items), ("attr", len(self.attr_scale))):
             indptr, indices = getattr(self, f"{name}_indptr"), getattr(self, f"{name}_indices")
             # Compared, not subtracted: differences of values that are far apart wrap around.
             cuts = indptr[0] == 0 and indptr[-1] == len(indices) and (indptr[1:] >= indptr[:-1]).all()
+            past = bool(indices.size) and (indices.min() < 0 or indices.max() >= n_columns)
+            long = cuts and (np.diff(indptr) > n_columns).any()
             problems[f"{name}_indptr does not cut {name}_indices into rows"] = not cuts
-            problems[f"{name}_indices point past the last column"] = bool(
-                indices.size and (indices.min() < 0 or indices.max() >= n_columns)
-            )
-            problems[f"a row of {name}_indices is longer than there are columns"] = bool(
-                cuts and (np.diff(indptr) > n_columns).any()
-            )
+            problems[f"{name}_indices point past the last column"] = past
+            problems[f"a row of {name}_indices is longer than there are columns"] = long
         for name in ("b_i", "popularity", "sim_scale", "pref_scale", "attr_share", "attr_scale"):
             values = getattr(self, name)
             problems[f"{name} is not finite"] = not np.isfinite(values).all()
-            problems[f"{name} is negative"] = name != "b_i" and bool((values < 0).any())
+            problems[f"{name} is negative"] = name != "b_i" and (values < 0).any()
         return next((problem for problem, found in problems.items() if found), None)
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Arrays and the manifest that describes them.
-
-    Attributes:
-        arrays: see `Arrays`.
-        manifest: see `Manifest`.
-        version: the artefact's version.
-    """
+    """Arrays, the manifest that describes them, and the artefact's version."""
 
     arrays: Arrays
     manifest: Manifest
     version: str
-
-    @classmethod
-    def open(cls, artefact: Artefact) -> Self:
-        """Open the model of a verified artefact.
-
-        Raises:
-            ArtefactCorrupt, StorageError: as `Arrays.load`.
-        """
-        return cls(Arrays.load(artefact), artefact.manifest, artefact.version)
 
     @cached_property
     def weights(self) -> Float32s:
@@ -258,7 +241,7 @@ class Model:
         return rows, tuple(arrays.attr_indices[positions].astype(np.int64) for positions in nth)
 
     @cached_property
-    def mostly_by_attributes(self) -> npt.NDArray[np.bool_]:
+    def mostly_by_attributes(self) -> Bools:
         """`(n_items,)` bool: the titles whose weights come at least half from attributes."""
         arrays, support = self.arrays, self.manifest.parameters.attribute_support
         return (arrays.attr_share > 0) & (arrays.watchers <= support)
@@ -273,34 +256,22 @@ class Model:
         """How many anime have a row."""
         return len(self.arrays.anime_ids)
 
-    def rows_of(self, anime_ids: npt.ArrayLike) -> tuple[Int64s, npt.NDArray[np.bool_]]:
-        """Find inner indices.
-
-        Args:
-            anime_ids: `(n,)` MyAnimeList ids.
-
-        Returns:
-            `(n,)` inner indices, meaningful where the second, `(n,)` bool, says that the model knows the anime.
-        """
+    def rows_of(self, anime_ids: npt.ArrayLike) -> Found:
+        """Find inner indices of anime, `(n,)` MyAnimeList ids, and which of them the model knows."""
         return look_up(self.arrays.anime_ids, np.asarray(anime_ids, dtype=np.int64))
 
-    def learnt_rows_of(self, anime_ids: npt.ArrayLike) -> tuple[Int64s, npt.NDArray[np.bool_]]:
-        """Find inner indices of anime that the model learnt from users; any other is new to it.
+    def learnt_rows_of(self, anime_ids: npt.ArrayLike) -> Found:
+        """The same, of anime that the model learnt from users; any other is new to it.
 
         New are anime without a row, and those that no training user watched or scored.
-
-        Args and returns: as `rows_of`.
         """
         rows, learnt = self.rows_of(anime_ids)
         # A user who scores a planned title is a rater, but no watcher.
         learnt[learnt] = (self.arrays.watchers[rows[learnt]] > 0) | (self.arrays.raters[rows[learnt]] > 0)
         return rows, learnt
 
-    def informative_rows_of(self, anime_ids: npt.ArrayLike) -> tuple[Int64s, npt.NDArray[np.bool_]]:
-        """Find inner indices of anime that have weights for other titles, since enough users watched them.
-
-        Args and returns: as `rows_of`.
-        """
+    def informative_rows_of(self, anime_ids: npt.ArrayLike) -> Found:
+        """The same, of anime that have weights for other titles, since enough users watched them."""
         rows, informative = self.rows_of(anime_ids)
         found, arrays = rows[informative], self.arrays
         has_weights = arrays.pref_indptr[found + 1] > arrays.pref_indptr[found]
@@ -318,12 +289,8 @@ STRONGEST = float(unpack(np.array([QUANTA], dtype=np.uint16))[0])
 """A row's strongest similarity, in units of its scale."""
 
 
-def look_up(ids: Array, wanted: Int64s) -> tuple[Int64s, npt.NDArray[np.bool_]]:
-    """Find some ids, `(n,)`, among others, ascending.
-
-    Returns:
-        `(n,)` positions, meaningful where the second, `(n,)` bool, says that the id is there.
-    """
+def look_up(ids: Array, wanted: Int64s) -> Found:
+    """Find some ids, `(n,)`, among others, ascending."""
     positions = np.searchsorted(ids, wanted).astype(np.int64)
     positions[positions == len(ids)] = 0
     return positions, ids[positions] == wanted if len(ids) else np.zeros(len(wanted), dtype=np.bool_)

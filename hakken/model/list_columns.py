@@ -3,12 +3,9 @@
 from typing import NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from hakken.model.arrays import Int64s
+from hakken.model.arrays import Bools, Int64s
 from hakken.ratings import MIN_SCORE, Status, UserList
-
-Bools = npt.NDArray[np.bool_]
 
 
 class ListColumns(NamedTuple):
@@ -50,7 +47,5 @@ class ListColumns(NamedTuple):
 
     def without(self, anime_ids: tuple[int, ...]) -> Self:
         """A copy without the entries of some anime."""
-        if not anime_ids:
-            return self
         kept = ~np.isin(self.anime_ids, anime_ids)
         return type(self)(self.anime_ids[kept], self.scores[kept], self.planned[kept], self.dropped[kept])

@@ -42,6 +42,11 @@ PlainName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")]
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
 Regulariser = Annotated[float, Meta(ge=0, le=1e9)]
+Strength = Annotated[float, Meta(gt=0, le=1e9)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Slope = Annotated[float, Meta(ge=0, le=2)]
+Weight = Annotated[float, Meta(ge=0, le=10)]
+Factor = Annotated[float, Meta(gt=0, le=10)]
 
 
 class FileEntry(msgspec.Struct, frozen=True):
@@ -89,8 +94,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     min_support: Annotated[Positive, about("Pairs of items rated by fewer users than this get similarity 0.")] = 1
     k_stored: Annotated[Positive, about("Neighbours kept per item.")] = 200
     min_similarity: Annotated[
-        float,
-        Meta(ge=0, le=1),
+        Share,
         about(
             "Neighbours that are less similar are kept only where they are among an item's 20 nearest, since with "
             "amplification others have no weight."
@@ -101,37 +105,30 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = 200
     k: Annotated[Positive, about("Neighbours used for a prediction, at most.")] = 24
     amplification: Annotated[
-        float,
-        Meta(gt=0, le=10),
-        about("Exponent on a similarity when neighbours are weighted; above 1, the most similar weigh more."),
+        Factor, about("Exponent on a similarity when neighbours are weighted; above 1, the most similar weigh more.")
     ] = 2.8
     prior: Annotated[
         Regulariser, about("Added to the sum of the weights, so that few or weak neighbours move a prediction less.")
     ] = 0.02
-    trust: Annotated[
-        float, Meta(ge=0, le=1), about("Exponent by which neighbours weigh more for someone with a longer list.")
-    ] = 0.04
+    trust: Annotated[Share, about("Exponent by which neighbours weigh more for someone with a longer list.")] = 0.04
     min_raters: Annotated[
         Positive, about("Titles that fewer training users scored are left out of the order by predicted rating.")
     ] = 50
     liking: Annotated[
-        float,
-        Meta(ge=0, le=10),
+        Weight,
         about("How much more an entry counts for each score point above its user's mean; see hakken.model.preference."),
     ] = 0.15
-    unscored: Annotated[float, Meta(ge=0, le=10), about("How much an entry without a score counts.")] = 0.5
+    unscored: Annotated[Weight, about("How much an entry without a score counts.")] = 0.5
     unknown: Annotated[
-        float,
-        Meta(ge=0, le=10),
+        Weight,
         about("How much an entry without a score counts of which nobody knows whether it was watched or planned."),
     ] = 0.4
-    planned: Annotated[float, Meta(ge=0, le=10), about("How much a planned entry counts.")] = 0.45
+    planned: Annotated[Weight, about("How much a planned entry counts.")] = 0.45
     activity: Annotated[
-        float,
-        Meta(ge=0, le=1),
+        Share,
         about("Exponent by which the entries of people with long lists count less when preference weights are learnt."),
     ] = 0.15
-    pref_reg: Annotated[float, Meta(gt=0, le=1e9), about("λ of the preference weights.")] = 140.0
+    pref_reg: Annotated[Strength, about("λ of the preference weights.")] = 140.0
     dropout: Annotated[
         float,
         Meta(ge=0, le=0.99),
@@ -148,38 +145,25 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         ),
     ] = 160.0
     attribute_reg: Annotated[
-        float,
-        Meta(gt=0, le=1e9),
-        about("λ of the regression of preference weights on attributes; see hakken.training.attributes."),
+        Strength, about("λ of the regression of preference weights on attributes; see hakken.training.attributes.")
     ] = 10_000.0
     attribute_support: Annotated[
-        float,
-        Meta(gt=0, le=1e9),
-        about("Number of watchers of a title at which its own weights and its attributes' weigh the same."),
+        Strength, about("Number of watchers of a title at which its own weights and its attributes' weigh the same.")
     ] = 5.0
-    novelty: Annotated[
-        float, Meta(ge=0, le=2), about("Exponent by which the match of a widely watched title is lowered.")
-    ] = 0.08
+    novelty: Annotated[Slope, about("Exponent by which the match of a widely watched title is lowered.")] = 0.08
     pull: Annotated[
-        float,
-        Meta(ge=0, le=2),
-        about("How much each score point of a predicted rating above the baseline raises the match."),
+        Slope, about("How much each score point of a predicted rating above the baseline raises the match.")
     ] = 0.23
-    quality: Annotated[
-        float, Meta(ge=0, le=2), about("How much each score point of an anime's own bias raises the match.")
-    ] = 0.09
+    quality: Annotated[Slope, about("How much each score point of an anime's own bias raises the match.")] = 0.09
     skipped: Annotated[
-        float,
-        Meta(gt=0, le=10),
-        about("Factor on the match of an entry of a series of which the visitor has seen a later one."),
+        Factor, about("Factor on the match of an entry of a series of which the visitor has seen a later one.")
     ] = 1.4
     ahead: Annotated[
-        float,
-        Meta(gt=0, le=10),
+        Factor,
         about("Factor on the match of what is not the entry point of a series of which the visitor has seen nothing."),
     ] = 0.68
     everyone: Annotated[
-        float, Meta(ge=0, le=10), about("What is added to the preference for a title that everyone has on their list.")
+        Weight, about("What is added to the preference for a title that everyone has on their list.")
     ] = 0.03
     implicit_slope: Annotated[
         float, Meta(ge=0, le=5), about("Score points that a preference of 1 adds to a predicted rating.")
@@ -188,9 +172,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         float, Meta(ge=-5, le=5), about("Score points that a preference of 0 adds to it.")
     ] = -0.15
     implicit_length: Annotated[
-        float,
-        Meta(ge=0, le=1),
-        about("Score points by which the rating falls when a list grows e-fold, as preferences grow with it."),
+        Share, about("Score points by which the rating falls when a list grows e-fold, as preferences grow with it.")
     ] = 0.057
 
 
@@ -241,18 +223,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
             first_moment(self.data_time)
 
 
-class _SchemaVersion(msgspec.Struct):
-    schema_version: int
-
-
-class _Parameters(msgspec.Struct):
-    parameters: dict[str, Any]
-
-
-class _Files(msgspec.Struct):
-    files: dict[PlainName, FileEntry]
-
-
 def decode(text: bytes) -> Manifest:
     """Read a manifest.
 
@@ -261,7 +231,8 @@ def decode(text: bytes) -> Manifest:
         ArtefactCorrupt: it is not a manifest, or one that is too old.
     """
     try:
-        found = msgspec.json.decode(text, type=_SchemaVersion).schema_version
+        known = msgspec.json.decode(text, type=dict[str, Any])
+        found = msgspec.convert(known.get("schema_version"), int)
         if found > SCHEMA_VERSION:
             raise ArtefactTooNew(
                 f"The model has schema version {found}, this Hakken reads up to {SCHEMA_VERSION}: "
@@ -272,12 +243,15 @@ def decode(text: bytes) -> Manifest:
                 f"The model has schema version {found}, an earlier Hakken's: train it again with this one."
             )
         if found < SCHEMA_VERSION:
-            parameters = msgspec.json.decode(text, type=_Parameters).parameters
-            known = msgspec.json.decode(text) | {"parameters": {**PARAMETERS_OF_SCHEMA_3, **parameters}}
-            return msgspec.convert(known, Manifest)
-        return msgspec.json.decode(text, type=Manifest)
+            parameters = msgspec.convert(known.get("parameters"), dict[str, Any])
+            known["parameters"] = {**PARAMETERS_OF_SCHEMA_3, **parameters}
+        return msgspec.convert(known, Manifest)
     except UNREADABLE as error:
         raise ArtefactCorrupt(f"The model's manifest can't be read: {error}.") from error
+
+
+class _Files(msgspec.Struct):
+    files: dict[PlainName, FileEntry]
 
 
 def decode_files(text: bytes) -> dict[str, FileEntry]:

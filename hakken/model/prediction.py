@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.model.arrays import Float32s, Float64s, Int64s, Model
-from hakken.model.list_columns import Bools, ListColumns
+from hakken.model.arrays import Bools, Float32s, Float64s, Int64s, Model
+from hakken.model.list_columns import ListColumns
 from hakken.model.preference import USUAL_LENGTH, Taste, preference, taste_of
 from hakken.ratings import UserList
 
@@ -36,6 +36,7 @@ class Visitor(NamedTuple):
     Attributes:
         b_u: user bias, score points.
         rows: `(n_rated,)` int64, inner indices of the scored anime that the model learnt from people.
+        scores: `(n_rated,)` int64, 1-10, the score of each.
         residuals: `(n_rated,)` float64, r_uj − b_uj of each, score points.
         trust: t_u.
         new: `(n_new,)` int64, MyAnimeList ids of the watched anime that are new to the model.
@@ -44,6 +45,7 @@ class Visitor(NamedTuple):
 
     b_u: float
     rows: Int64s
+    scores: Int64s
     residuals: Float64s
     trust: float
     new: Int64s
@@ -60,12 +62,12 @@ def fold_in(model: Model, listed: UserList | ListColumns) -> Visitor:
     taste = taste_of(model, columns, rows, learnt)
     new = columns.anime_ids[~learnt & ~columns.planned]
     counts = learnt & columns.scored
-    rows = rows[counts]
-    from_item = columns.scores[counts] - model.mu - model.arrays.b_i[rows]
+    rows, scores = rows[counts], columns.scores[counts]
+    from_item = scores - model.mu - model.arrays.b_i[rows]
     weight = model.manifest.parameters.reg_u + len(rows)
     b_u = float(from_item.sum() / weight) if weight else 0.0
     trust = (max(1, taste.n_watched) / USUAL_LENGTH) ** model.manifest.parameters.trust
-    return Visitor(b_u, rows, from_item - b_u, trust, new, taste)
+    return Visitor(b_u, rows, scores, from_item - b_u, trust, new, taste)
 
 
 def predict(model: Model, visitor: Visitor, rows: Int64s | None = None, wanted: Float64s | None = None) -> Float64s:
@@ -93,13 +95,11 @@ def baseline(model: Model, visitor: Visitor, rows: Int64s) -> Float64s:
 
 def implicit_term(model: Model, visitor: Visitor, wanted: Float64s) -> Float64s:
     """The implicit term of r_hat from preferences `p_ui`, of the same shape, score points."""
-    n_watched = visitor.taste.n_watched
+    parameters, n_watched = model.manifest.parameters, visitor.taste.n_watched
     if not n_watched:
         return np.zeros(len(wanted))
-    parameters = model.manifest.parameters
     offset = parameters.implicit_offset - parameters.implicit_length * np.log(n_watched / USUAL_LENGTH)
-    term: Float64s = offset + parameters.implicit_slope * wanted.clip(*IMPLICIT_RANGE)
-    return term
+    return np.asarray(offset + parameters.implicit_slope * wanted.clip(*IMPLICIT_RANGE))
 
 
 def neighbour_term(model: Model, visitor: Visitor, rows: Int64s) -> Float64s:
@@ -118,7 +118,7 @@ def neighbour_parts(model: Model, visitor: Visitor, rows: Int64s) -> tuple[Int64
     """Split `neighbour_term`, of the titles at `rows`, `(n,)`, into one part for each title and neighbour.
 
     Returns:
-        `(n_parts,)` each: positions within `rows`; positions within the visitor's `rows`; amounts, score points.
+        `(n_parts,)` each: positions within `rows` and within the visitor's `rows`; amounts, score points.
     """
     title, rated, weight, prior = select_neighbours(model, visitor, rows)
     total = prior + np.bincount(title, weight, minlength=len(rows))
@@ -138,32 +138,26 @@ def select_neighbours(model: Model, visitor: Visitor, rows: Int64s) -> tuple[Int
     # Every row is read through a window as wide as the widest row: copying those is ten times faster than gathering
     # entry by entry. Near the end of the array a window begins before its row; a shorter row ends before its window.
     windows = model.sim_windows
-    begins, ends = arrays.sim_indptr[rows], arrays.sim_indptr[rows + 1]
+    begins, ends, width = arrays.sim_indptr[rows], arrays.sim_indptr[rows + 1], windows.shape[1]
     at = np.minimum(begins, len(windows) - 1)
     is_rated = (rated_position >= 0).take(windows[at])
-    cut = np.flatnonzero((at < begins) | (ends - at < windows.shape[1]))
-    column, low, high = np.arange(windows.shape[1]), (begins - at)[cut, np.newaxis], (ends - at)[cut, np.newaxis]
+    cut = np.flatnonzero((at < begins) | (ends - at < width))
+    column, low, high = np.arange(width), (begins - at)[cut, np.newaxis], (ends - at)[cut, np.newaxis]
     is_rated[cut] &= (column >= low) & (column < high)
     found, count = np.flatnonzero(is_rated), np.count_nonzero(is_rated, axis=1)
-    each = np.arange(len(rows))
-    title = np.repeat(each, count)
+    title = np.repeat(np.arange(len(rows)), count)
     # Each row is ordered by falling similarity, so its first k rated entries are N_k(i;u).
     if count.max(initial=0) > model.manifest.parameters.k:
         nearest = np.arange(len(found)) < np.repeat(np.cumsum(count) - count + model.manifest.parameters.k, count)
         found, title = found[nearest], title[nearest]
-    position = found + (at - each * windows.shape[1])[title]
+    position = found - title * width + at[title]
     # Weights and priors are in units of their row's scale, which cancels out.
     weight = model.weights[arrays.sim_values[position]]
     return title, rated_position[arrays.sim_indices[position]], weight, model.row_priors[rows]
 
 
 def top_n(score: Float64s, allowed: Bools, n: int) -> Int64s:
-    """Find the best candidates.
-
-    Args:
-        score: `(n_items,)`, higher is better.
-        allowed: `(n_items,)`, False for items that may not be in the list.
-        n: how many to find.
+    """Find the `n` items with the highest score, `(n_items,)`, among those that are allowed, `(n_items,)` bool.
 
     Returns:
         `(min(n, candidates),)` inner indices, best first; of equal scores the lower index comes first.

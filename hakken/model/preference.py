@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.model.arrays import Array, Float32s, Float64s, Int64s, Model, gather
-from hakken.model.list_columns import Bools, ListColumns
+from hakken.model.arrays import Array, Bools, Float32s, Float64s, Int64s, Model, gather
+from hakken.model.list_columns import ListColumns
 from hakken.model.manifest import Parameters
 from hakken.ratings import MIN_SCORE
 
@@ -57,14 +57,7 @@ class Taste(NamedTuple):
 
 
 def liking_of(scores: Array, dropped: Array, means: Array | float, parameters: Parameters) -> Float64s:
-    """x_uj of entries.
-
-    Args:
-        scores: `(n,)`, 1-10, less where there is none.
-        dropped: `(n,)` bool.
-        means: m_u, for all or for each.
-        parameters: `liking` and `unscored`.
-    """
+    """x_uj of entries from their scores, `(n,)`, 1-10 or less where there is none, and m_u, for all or for each."""
     scored = scores >= MIN_SCORE
     above = np.where(scored, parameters.liking * (scores - means), 0.0)
     liked = np.where(scored, np.maximum(1.0 + above, 0.0), parameters.unscored)
@@ -77,14 +70,7 @@ def shrunk_mean(total: Array | float, count: Array | float, mu: float) -> Array 
 
 
 def taste_of(model: Model, columns: ListColumns, rows: Int64s, known: Bools) -> Taste:
-    """Read a taste from the entries of a list.
-
-    Args:
-        model: the model.
-        columns: the list.
-        rows: `(n,)` int64, inner index of each of its entries, as `Model.learnt_rows_of` gives them.
-        known: `(n,)` bool, which of those are valid.
-    """
+    """Read a taste from the entries of a list; `rows` and `known` are what `Model.learnt_rows_of` finds of them."""
     parameters = model.manifest.parameters
     chosen = known if parameters.planned else known & ~columns.planned
     scores, planned = columns.scores[chosen], columns.planned[chosen]

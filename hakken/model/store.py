@@ -4,8 +4,12 @@ An artefact is written to a staging directory beside its target and moved there 
 the new one, never a part. A directory is an artefact when it holds `manifest.json`; a directory of versions, laid out
 like a bucket, names its current one in `current.json`:
 
-    ROOT/current.json            {"version": V, "manifest_sha256": H}
+    ROOT/current.json            {"version": V, "manifest_sha256": H, "previous": [{"version": …}, …]}
     ROOT/versions/V/manifest.json and its files
+
+`current.json` is one small file, so that a single write switches all readers at once. Its history lists what was
+current, not what lies in `versions/`: that may hold a version that never became current, and version names sort by
+training time, an order that a rollback reverses.
 """
 
 import fcntl
@@ -15,26 +19,87 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, Self
 
 import msgspec
 
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, StorageError
 from hakken.files import is_file, sync, unread
 from hakken.model import manifest as manifests
-from hakken.model.current_version import CURRENT_NAME, VERSIONS_NAME, CurrentVersion, decode_current
-from hakken.model.manifest import FileEntry, Manifest
+from hakken.model.manifest import UNREADABLE, FileEntry, Manifest, Sha256
 
+CURRENT_NAME, VERSIONS_NAME = "current.json", "versions"
 EMBEDDED = "embedded"
 EMBEDDED_PATH = Path(__file__).parent.parent / "embedded"
 MAX_SMALL_BYTES = 2**20
 """Largest manifest or pointer."""
+MAX_PREVIOUS = 10
+"""How many previous versions are remembered for rollbacks."""
+VERSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.-]*\Z")
+"""A valid version name: it can't lead outside its directory."""
 _STAGED = ".staged-"
 _NEW, _OLD = "new", "old"
 """In a staging directory: the new artefact, and the old one until it is removed."""
+
+
+class VersionRef(msgspec.Struct, frozen=True):
+    """A version and its manifest's checksum."""
+
+    version: Annotated[str, msgspec.Meta(pattern=VERSION.pattern)]
+    manifest_sha256: Sha256
+
+
+class CurrentVersion(VersionRef, frozen=True, omit_defaults=True):
+    """The current version.
+
+    Attributes:
+        version: its name.
+        manifest_sha256: its manifest's checksum.
+        previous: what was current before, latest first.
+    """
+
+    previous: tuple[VersionRef, ...] = ()
+
+    @classmethod
+    def first_of(cls, history: Sequence[VersionRef]) -> Self:
+        """The first of some versions; the others were current before, and not too many are remembered."""
+        return cls(history[0].version, history[0].manifest_sha256, tuple(history[1 : MAX_PREVIOUS + 1]))
+
+    @property
+    def history(self) -> list[VersionRef]:
+        """The current version and those before it, latest first."""
+        return [VersionRef(self.version, self.manifest_sha256), *self.previous]
+
+    @classmethod
+    def decode(cls, text: bytes) -> Self:
+        """Read a `current.json`.
+
+        Raises:
+            ArtefactCorrupt: it can't be decoded.
+        """
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except UNREADABLE as error:
+            raise ArtefactCorrupt(f"The pointer {CURRENT_NAME} can't be read: {error}.") from error
+
+
+def succeed(old: CurrentVersion | None, new: VersionRef, remote: CurrentVersion | None = None) -> CurrentVersion:
+    """Make `new` current; what was current before is remembered.
+
+    Args:
+        old: what is current.
+        new: the version that becomes the current one.
+        remote: in a local copy, what is current at the remote; what was rolled back there is forgotten. One without
+            history was written by hand or is the first; it takes nothing back, unless it goes back itself.
+    """
+    before = [one for one in old.history if one.version != new.version] if old else []
+    if remote and (remote.previous or (old and new in old.previous)):
+        known = {one.manifest_sha256 for one in remote.previous}
+        before = [one for one in before if one.manifest_sha256 in known]
+    return CurrentVersion.first_of([new, *before])
 
 
 class Artefact(NamedTuple):
@@ -86,7 +151,7 @@ def read_current(root: Path) -> CurrentVersion | None:
         ArtefactCorrupt: `current.json` can't be decoded.
         StorageError: it can't be read just now.
     """
-    return decode_current(_read(root / CURRENT_NAME)) if is_file(root / CURRENT_NAME) else None
+    return CurrentVersion.decode(_read(root / CURRENT_NAME)) if is_file(root / CURRENT_NAME) else None
 
 
 def verify(directory: Path, manifest_sha256: str | None = None) -> Artefact:
@@ -101,13 +166,11 @@ def verify(directory: Path, manifest_sha256: str | None = None) -> Artefact:
     """
     artefact = read_manifest(directory, manifest_sha256)
     for name, entry in artefact.manifest.files.items():
-        path = directory / name
-        if not is_file(path):
-            raise ArtefactCorrupt(f"The model's file {path} is missing.")
-        if describe_file(path) != entry:
-            raise ArtefactCorrupt(
-                f"The model's file {path} is not what the manifest says: it is damaged or was changed."
-            )
+        told = f"The model's file {directory / name} is"
+        if not is_file(directory / name):
+            raise ArtefactCorrupt(f"{told} missing.")
+        if describe_file(directory / name) != entry:
+            raise ArtefactCorrupt(f"{told} not what the manifest says: it is damaged or was changed.")
     return artefact
 
 
@@ -117,19 +180,10 @@ def read_manifest(directory: Path, manifest_sha256: str | None = None) -> Artefa
     if not is_file(path):
         raise ArtefactMissing(f"There is no model at {directory}: no {manifests.FILE_NAME} in it.")
     text = _read(path)
-    check_manifest(text, manifest_sha256)
+    if manifest_sha256 not in {None, hashlib.sha256(text).hexdigest()}:
+        raise ArtefactCorrupt(f"The model's manifest is not the one that {CURRENT_NAME} names.")
     manifest = manifests.decode(text)
     return Artefact(directory, manifest, manifests.version_of(manifest, text))
-
-
-def check_manifest(text: bytes, sha256: str | None) -> None:
-    """Compare a manifest with the checksum that `current.json` gave, if it gave one.
-
-    Raises:
-        ArtefactCorrupt: it is another manifest.
-    """
-    if sha256 is not None and hashlib.sha256(text).hexdigest() != sha256:
-        raise ArtefactCorrupt(f"The model's manifest is not the one that {CURRENT_NAME} names.")
 
 
 def describe_file(path: Path) -> FileEntry:
@@ -172,15 +226,13 @@ def replacing(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise StorageError(f"Nothing can be written beside {target}: {error.strerror}.") from error
     try:
-        new = staging / _NEW
-        new.mkdir()
-        yield new
+        yield staging / _NEW
         try:
             _move_into_place(staging, target)
         except OSError as error:
             raise StorageError(f"The model can't be put in its place, {target}: {error.strerror}.") from error
     finally:
-        _remove(staging)
+        _remove(staging, target)
         os.close(lock)
 
 
@@ -188,9 +240,8 @@ def write_manifest(directory: Path, manifest: Manifest) -> Artefact:
     """Write the manifest of the files in a directory, after all of them: in the current schema, with checksums."""
     files = {path.name: describe_file(path) for path in sorted(directory.iterdir())}
     described = msgspec.structs.replace(manifest, schema_version=manifests.SCHEMA_VERSION, files=files)
-    text = manifests.encode(described)
-    (directory / manifests.FILE_NAME).write_bytes(text)
-    return Artefact(directory, described, manifests.version_of(described, text))
+    (directory / manifests.FILE_NAME).write_bytes(manifests.encode(described))
+    return read_manifest(directory)
 
 
 def _make_staging(target: Path) -> tuple[Path, int]:
@@ -201,6 +252,7 @@ def _make_staging(target: Path) -> tuple[Path, int]:
         with suppress(OSError):  # some network disks lock no directory; there, none is ever taken for left over
             fcntl.flock(lock, fcntl.LOCK_EX)
         if staging.exists():
+            (staging / _NEW).mkdir()
             return staging, lock
         os.close(lock)  # another process took it for a leftover before it was locked
 
@@ -208,44 +260,36 @@ def _make_staging(target: Path) -> tuple[Path, int]:
 def _clear_leftovers(target: Path) -> None:
     pattern = re.compile(re.escape(f".{target.name}{_STAGED}") + r"[a-z0-9_]{8}")
     for staging in sorted(target.parent.iterdir()):
-        if not pattern.fullmatch(staging.name) or staging.is_symlink() or not staging.is_dir():
-            continue
-        with suppress(OSError):  # locked by a living process, another user's, or gone by now
-            lock = os.open(staging, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _restore_old(staging, target)
-                _remove(staging)
-            finally:
-                os.close(lock)
+        if pattern.fullmatch(staging.name) and staging.is_dir() and not staging.is_symlink():
+            with suppress(OSError):  # locked by a living process, another user's, or gone by now
+                lock = os.open(staging, os.O_RDONLY)
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _remove(staging, target)
+                finally:
+                    os.close(lock)
 
 
 def _move_into_place(staging: Path, target: Path) -> None:
     new = staging / _NEW
     new.chmod(0o755)  # a server may run as another user, whatever our umask
-    for path in new.iterdir():
+    for path in (*new.iterdir(), new):
         sync(path)
-    sync(new)
-    try:
-        if target.exists():
-            target.rename(staging / _OLD)
-        new.rename(target)
-    except BaseException:  # Ctrl-C too: between the two there is no model at all
-        _restore_old(staging, target)
-        raise
+    if target.exists():
+        target.rename(staging / _OLD)
+    new.rename(target)
     sync(target.parent)
 
 
-def _restore_old(staging: Path, target: Path) -> None:
-    if (staging / _OLD).exists() and not target.exists():
-        (staging / _OLD).rename(target)
-
-
-def _remove(directory: Path) -> None:
+def _remove(staging: Path, target: Path) -> None:
+    """Remove a staging directory, after the old artefact is moved back where there is none."""
     try:
-        shutil.rmtree(directory, ignore_errors=True)
+        with suppress(OSError):  # what can't be moved back now is left for the next run
+            if (staging / _OLD).exists() and not target.exists():
+                (staging / _OLD).rename(target)
+            shutil.rmtree(staging, ignore_errors=True)
     except BaseException:  # Ctrl-C in the middle: finish first
-        shutil.rmtree(directory, ignore_errors=True)
+        _remove(staging, target)
         raise
 
 

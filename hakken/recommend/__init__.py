@@ -3,22 +3,36 @@
 list ─► filters (candidates) ─► series rules ─► scoring ─► the best n ─► reasons and series notes
 """
 
+from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
 import numpy as np
 
-from hakken.bundle import Mask, ModelBundle
+from hakken.bundle import ModelBundle
 from hakken.model import ListColumns
-from hakken.ratings import FranchiseRule, Order, Preferences, Recommendations, UserList
+from hakken.model.arrays import Bools, Float64s, Int64s
+from hakken.ratings import (
+    FEWEST_RATERS,
+    MAX_SCORE,
+    MIN_SCORE,
+    FranchiseRule,
+    Order,
+    Preferences,
+    Reason,
+    Recommendation,
+    Recommendations,
+    UserList,
+)
 from hakken.recommend.filters import candidates as find_candidates
-from hakken.recommend.notes import list_notes, notes_on, shortage
-from hakken.recommend.reasons import described
+from hakken.recommend.notes import ALIKE, BY_PLANS, POPULAR, list_notes, notes_on, shortage
 from hakken.recommend.scoring import Scored, Scorer
 from hakken.recommend.series_notes import SeriesNotes
 from hakken.recommend.series_rules import new_only, next_entries
 
 __all__ = ["list_notes", "rank", "recommend"]
+
+N_REASONS = 3
 
 
 class Ranking(NamedTuple):
@@ -37,7 +51,7 @@ class Ranking(NamedTuple):
     continues: Scored
     scorer: Scorer
     columns: ListColumns
-    candidates: Mask
+    candidates: Bools
     removed: dict[str, int]
 
 
@@ -60,20 +74,13 @@ def recommend(
         BadOption: the catalogue knows no such type or genre.
     """
     best, continues, scorer, columns, candidates, removed = rank(user_list, bundle, preferences)
-    series_notes = SeriesNotes(columns, bundle, candidates, today)
-    both = Scored(np.concatenate((best.rows, continues.rows)), np.concatenate((best.score, continues.score)))
-    everything = tuple(described(bundle, scorer, both, series_notes))
+    both = Scored(*(np.concatenate(columns) for columns in zip(best, continues, strict=True)))
+    everything = tuple(_described(bundle, scorer, both, SeriesNotes(columns, bundle, candidates, today)))
     found, following = everything[: len(best.rows)], everything[len(best.rows) :]
     informative = bundle.model.informative_rows_of(preferences.like)[1]
-    notes = notes_on(
-        user_list,
-        scorer.visitor,
-        bundle.catalogue,
-        personal=scorer.personal,
-        leaning=preferences.order is Order.MATCH and bool(informative.any()),
-        ignoring=bool(preferences.ignored),
-        data_time=bundle.model.manifest.data_time,
-    )
+    leaning = preferences.order is Order.MATCH and informative.any()
+    instead = ALIKE if leaning else BY_PLANS if scorer.personal else POPULAR
+    notes = notes_on(user_list, scorer.visitor, bundle, instead, ignoring=bool(preferences.ignored))
     if not informative.all():
         notes.append("More like one of those titles can't be found: too few people we learnt from have watched it.")
     if len(found) < preferences.n:
@@ -88,9 +95,8 @@ def rank(user_list: UserList, bundle: ModelBundle, preferences: Preferences) -> 
     scorer = Scorer(bundle, columns.without(preferences.ignored), preferences)
     candidates, following = passed, np.zeros_like(passed)
     if preferences.franchise is not FranchiseRule.ALL:
-        hidden_ids = np.array(preferences.hidden, dtype=np.int64)
-        seen, hidden = facts.anime_index.of(columns.seen_ids), facts.anime_index.of(hidden_ids)
-        dropped = facts.anime_index.of(columns.anime_ids[columns.dropped])
+        lists = (columns.seen_ids, np.array(preferences.hidden, dtype=np.int64), columns.anime_ids[columns.dropped])
+        seen, hidden, dropped = map(facts.anime_index.of, lists)
         following = next_entries(seen, np.concatenate((dropped, hidden)), facts.series, passed)
         unrelated, asked = preferences.franchise is FranchiseRule.UNRELATED, bool(preferences.types)
         candidates = new_only(seen, hidden, facts, passed, scorer.prescore, unrelated=unrelated, asked=asked)
@@ -98,3 +104,40 @@ def rank(user_list: UserList, bundle: ModelBundle, preferences: Preferences) -> 
             removed["series rules"] = more
     best, continues = scorer.best((candidates, following), preferences.n)
     return Ranking(best, continues, scorer, columns, passed, removed)
+
+
+def _described(bundle: ModelBundle, scorer: Scorer, chosen: Scored, notes: SeriesNotes) -> Iterator[Recommendation]:
+    """Scored titles with names, predicted ratings, reasons and notes on their series."""
+    model, catalogue, taste = bundle.model, bundle.catalogue, scorer.taste
+    ids, raters = model.arrays.anime_ids, model.arrays.raters[chosen.rows]
+    shares, r_hat, neighbours = scorer.shares(chosen.rows)
+    title, entry = largest(shares)
+    columns = (title, ids[taste.rows[entry]], taste.scores[entry].clip(0), shares[title, entry], taste.planned[entry])
+    reasons: list[list[Reason]] = [[] for _ in chosen.rows]
+    for at, anime_id, score, share, is_planned in zip(*(column.tolist() for column in columns), strict=True):
+        reasons[at].append(Reason(anime_id, catalogue.title(anime_id), score, share, is_planned))
+    by_attributes = model.mostly_by_attributes[chosen.rows]
+    found = (ids[chosen.rows], r_hat.clip(MIN_SCORE, MAX_SCORE), chosen.score, raters, neighbours, by_attributes)
+    each = zip(*(column.tolist() for column in found), map(tuple, reasons), strict=True)
+    for anime_id, rating, match, support, near, judged, why in each:
+        predicted = round(rating, 2) if support >= FEWEST_RATERS else None
+        title_of, note = catalogue.title(anime_id), notes.note(anime_id)
+        yield Recommendation(anime_id, title_of, predicted, match, support, near, why, judged, note)
+
+
+def largest(shares: Float64s) -> tuple[Int64s, Int64s]:
+    """The up to three shares of each title, `(n, n_entries)`, that are largest in absolute value, the largest first.
+
+    Returns:
+        Positions of titles, and positions of entries, the lower first of equal shares: `(n_reasons,)` each.
+    """
+    n, n_entries = shares.shape
+    strength = np.zeros((n, max(N_REASONS, n_entries)))
+    np.abs(shares, out=strength[:, :n_entries])
+    # With attributes, every entry contributes to every title: most are dropped before sorting.
+    least = np.partition(strength, -N_REASONS, axis=1)[:, -N_REASONS, np.newaxis]
+    title, entry = np.nonzero((strength > 0) & (strength >= least))
+    order = np.lexsort((entry, -strength[title, entry], title))
+    title, entry = title[order], entry[order]
+    first = np.arange(len(title)) - np.searchsorted(title, title) < N_REASONS
+    return title[first], entry[first]

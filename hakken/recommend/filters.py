@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from hakken.bundle import Mask, ModelBundle
+from hakken.bundle import ModelBundle
 from hakken.errors import BadOption
 from hakken.model import ListColumns, Model
-from hakken.model.arrays import Int64s
+from hakken.model.arrays import Bools, Int64s
 from hakken.ratings import FEWEST_RATERS, Order, Planned, Preferences
 
 
-def candidates(columns: ListColumns, bundle: ModelBundle, preferences: Preferences) -> tuple[Mask, dict[str, int]]:
+def candidates(columns: ListColumns, bundle: ModelBundle, preferences: Preferences) -> tuple[Bools, dict[str, int]]:
     """Find the titles that may be recommended.
 
     Returns:
@@ -29,7 +29,7 @@ def candidates(columns: ListColumns, bundle: ModelBundle, preferences: Preferenc
     return allowed, {name: count for name, count in removed.items() if count}
 
 
-def rows_among(model: Model, anime_ids: Int64s) -> Mask:
+def rows_among(model: Model, anime_ids: Int64s) -> Bools:
     """The rows of some anime, `(n_items,)` bool."""
     rows, known = model.rows_of(anime_ids)
     among = np.zeros(model.n_items, dtype=np.bool_)
@@ -37,19 +37,24 @@ def rows_among(model: Model, anime_ids: Int64s) -> Mask:
     return among
 
 
-def _filters(columns: ListColumns, bundle: ModelBundle, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
+def _filters(  # noqa: C901  # a table
+    columns: ListColumns, bundle: ModelBundle, preferences: Preferences
+) -> Iterator[tuple[str, Bools]]:
     facts, model = bundle.facts, bundle.model
     if not preferences.adult:
         yield "adult titles hidden", ~facts.adult
-    yield from _by_title(columns, model, preferences)
+    if preferences.hidden:
+        yield "hidden one by one", ~rows_among(model, np.array(preferences.hidden, dtype=np.int64))
+    if preferences.planned is not Planned.SHOW:
+        planned, only = rows_among(model, columns.anime_ids[columns.planned]), preferences.planned is Planned.ONLY
+        yield ("not planned", planned) if only else ("planned titles hidden", ~planned)
     if preferences.order is Order.PREDICTED_RATING:
-        min_raters = max(model.manifest.parameters.min_raters, FEWEST_RATERS)
-        yield f"fewer than {min_raters:,} raters", model.arrays.raters >= min_raters
+        enough = max(model.manifest.parameters.min_raters, FEWEST_RATERS)
+        yield f"fewer than {enough:,} raters", model.arrays.raters >= enough
     if preferences.rated_only:
         yield "hardly rated", ~model.mostly_by_attributes & (model.arrays.raters >= FEWEST_RATERS)
     if preferences.types:
-        masks = [_mask("type", name, facts.types) for name in preferences.types]
-        yield "type", np.logical_or.reduce(masks)
+        yield "type", np.logical_or.reduce([_mask("type", name, facts.types) for name in preferences.types])
     for name in preferences.genres:
         yield f"genre {name}", _mask("genre", name, facts.genres)
     for name in preferences.without_genres:
@@ -62,17 +67,7 @@ def _filters(columns: ListColumns, bundle: ModelBundle, preferences: Preferences
         yield f"at least {preferences.min_members:,} members", facts.members >= preferences.min_members
 
 
-def _by_title(columns: ListColumns, model: Model, preferences: Preferences) -> Iterator[tuple[str, Mask]]:
-    if preferences.hidden:
-        yield "hidden one by one", ~rows_among(model, np.array(preferences.hidden, dtype=np.int64))
-    planned = rows_among(model, columns.anime_ids[columns.planned])
-    if preferences.planned is Planned.HIDE:
-        yield "planned titles hidden", ~planned
-    elif preferences.planned is Planned.ONLY:
-        yield "not planned", planned
-
-
-def _mask(kind: str, name: str, masks: Mapping[str, Mask]) -> Mask:
+def _mask(kind: str, name: str, masks: Mapping[str, Bools]) -> Bools:
     if (mask := masks.get(name.lower())) is not None:
         return mask
     near = difflib.get_close_matches(name.lower(), masks, n=1)

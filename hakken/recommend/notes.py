@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.data_time import in_words, is_earlier
 from hakken.model import Visitor
@@ -17,30 +18,18 @@ NAMED = 3
 """Most titles that a note names."""
 
 
-def notes_on(
-    user_list: UserList,
-    visitor: Visitor,
-    catalogue: Catalogue,
-    *,
-    personal: bool,
-    leaning: bool,
-    ignoring: bool,
-    data_time: str | None = None,
-) -> list[str]:
+def notes_on(user_list: UserList, visitor: Visitor, bundle: ModelBundle, instead: str, *, ignoring: bool) -> list[str]:
     """Notes on what the recommendations are based on, and on how the list was read.
 
     Args:
         user_list: the whole list.
         visitor: the list without ignored entries, folded in.
-        catalogue: gives titles' names.
-        personal: whether the list influences the order.
-        leaning: whether the order follows titles of which more was asked for.
+        bundle: model and catalogue.
+        instead: what the recommendations are where no watched title is known: ALIKE, BY_PLANS or POPULAR.
         ignoring: whether entries are ignored.
-        data_time: of the model, see `hakken.data_time`; None where it is unknown.
     """
     notes = []
     taste, n_scored = visitor.taste, len(visitor.rows)
-    instead = ALIKE if leaning else BY_PLANS if personal else POPULAR
     if not len(user_list):
         why = "Nothing on the list could be read" if user_list.skipped else "The list is empty"
         notes.append(f"{why}, {instead}")
@@ -58,7 +47,7 @@ def notes_on(
         scored = counted(n_scored, "scored title", "scored titles")
         notes.append(f"This rests on {scored}: with more, it will know you better.")
     if len(visitor.new):
-        notes.append(new_titles(visitor.new.tolist(), catalogue, data_time))
+        notes.append(new_titles(visitor.new.tolist(), bundle.catalogue, bundle.model.manifest.data_time))
     return notes + list_notes(user_list)
 
 
@@ -68,7 +57,8 @@ def new_titles(anime_ids: Sequence[int], catalogue: Catalogue, data_time: str | 
     Args:
         anime_ids: MyAnimeList ids, at least one; titles that the catalogue lacks are only counted.
         catalogue: gives titles' names.
-        data_time: as `notes_on`; where it is known, titles that came out later are named separately.
+        data_time: of the model, see `hakken.data_time`; where it is known, titles that came out later are named
+            separately.
     """
     anime = [one for anime_id in anime_ids if (one := catalogue.get(anime_id))]
     anime.sort(key=lambda one: (-(one.members or 0), one.anime_id))
@@ -77,7 +67,9 @@ def new_titles(anime_ids: Sequence[int], catalogue: Catalogue, data_time: str | 
     new = counted(count, "watched title is", "watched titles are")
     seen, them = ("it counts", "it") if count == 1 else ("they count", "them")
     note = f"{new} new to the model{named}: {seen} as seen, but nothing is learnt from {them}."
-    later = [one for one in anime if data_time and _came_out_after(one, data_time)]
+    # By their season or, where that is unknown, their year.
+    came_out = [(one, f"{one.year}-{one.first_month:02}" if one.first_month else f"{one.year}") for one in anime]
+    later = [one for one, when in came_out if data_time and one.year and is_earlier(data_time, when)]
     if not later or not data_time:
         return note
     which = _first_named(later, len(later)) if len(later) < count else "all of them" if count > 1 else "it"
@@ -87,15 +79,8 @@ def new_titles(anime_ids: Sequence[int], catalogue: Catalogue, data_time: str | 
 def _first_named(anime: Sequence[Anime], count: int) -> str:
     """The first few titles of `count` anime, and how many more there are."""
     titles = [one.title for one in anime[:NAMED]]
-    more = count - len(titles)
-    *before, last = [*titles, f"{more:,} more"] if more else titles
+    *before, last = [*titles, f"{count - len(titles):,} more"] if count > len(titles) else titles
     return f"{', '.join(before)} and {last}" if before else last
-
-
-def _came_out_after(anime: Anime, data_time: str) -> bool:
-    """Whether it certainly did, by its season or, where that is unknown, its year."""
-    month = f"-{anime.first_month:02}" if anime.first_month else ""
-    return anime.year is not None and is_earlier(data_time, f"{anime.year}{month}")
 
 
 def list_notes(user_list: UserList) -> list[str]:

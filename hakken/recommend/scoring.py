@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.bundle import Mask, ModelBundle
+from hakken.bundle import ModelBundle
 from hakken.model import ListColumns, Model, fold_in, predict, preference, top_n
-from hakken.model.arrays import Float64s, Int64s
+from hakken.model.arrays import Bools, Float64s, Int64s
 from hakken.model.prediction import IMPLICIT_RANGE, baseline, implicit_term, neighbour_parts, neighbour_term
 from hakken.model.preference import Taste, parts_of
 from hakken.ratings import Order, Preferences
@@ -77,12 +77,10 @@ class Scorer:
                 self.taste = boosted_taste(model, self.visitor.taste, preferences.like)
                 liked = preference(model, self.taste)
             seen, series = bundle.facts.anime_index.of(columns.seen_ids), bundle.facts.series
-            factor = order_factor(seen, series, parameters.skipped, parameters.ahead)
-            factor *= model.standing
+            self._factor: Float64s = order_factor(seen, series, parameters.skipped, parameters.ahead) * model.standing
             if preferences.popularity:
-                factor *= np.exp(SLIDER * preferences.popularity * model.log_popularity)
-            self._factor: Float64s = factor
-            self.prescore = (liked + parameters.everyone * model.popularity) * factor
+                self._factor *= np.exp(SLIDER * preferences.popularity * model.log_popularity)
+            self.prescore = (liked + parameters.everyone * model.popularity) * self._factor
 
     @property
     def personal(self) -> bool:
@@ -92,7 +90,7 @@ class Scorer:
         # Ratings are predicted from scores and watched titles, not from plans.
         return self.visitor.taste.n_watched > 0 or len(self.visitor.rows) > 0
 
-    def best(self, lists: Sequence[Mask], n: int) -> list[Scored]:
+    def best(self, lists: Sequence[Bools], n: int) -> list[Scored]:
         """The best `n` of the candidates of each list, `(n_items,)` bool; fewer only when there are no more.
 
         All lists are scored together: much of the time of `neighbour_term` does not depend on the number of titles.
@@ -138,17 +136,11 @@ class Scorer:
 
 
 def boosted_taste(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste:
-    """A taste in which some titles count like many entries.
+    """A visitor's taste in which some titles, `(n,)` MyAnimeList ids, count like many entries.
 
-    x_uj of each grows by max(MIN_BOOST, BOOST · Σ max(x_uk, 0)), the sum being over the taste's own entries.
-
-    Args:
-        model: the model.
-        taste: a visitor's.
-        anime_ids: `(n,)` MyAnimeList ids; those without weights for other titles are left out.
-
-    Returns:
-        The taste's entries, and after them, by ascending row, those titles that are not among them, without a score.
+    x_uj of each grows by max(MIN_BOOST, BOOST · Σ max(x_uk, 0)), the sum being over the taste's own entries. After
+    those come, by ascending row, the titles that are not among them, without a score; but for those without weights
+    for other titles.
     """
     rows, informative = model.informative_rows_of(anime_ids)
     wanted = np.unique(rows[informative])
@@ -157,7 +149,7 @@ def boosted_taste(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste
         np.concatenate((taste.rows, new)),
         np.concatenate((taste.scores, np.zeros_like(new))),
         np.concatenate((taste.liking, np.zeros(len(new)))),
-        np.concatenate((taste.planned, np.ones(len(new), dtype=np.bool_))),
+        np.concatenate((taste.planned, np.zeros(len(new), dtype=np.bool_))),
     )
     boosted.liking[np.isin(boosted.rows, wanted)] += max(MIN_BOOST, BOOST * float(taste.liking.clip(0).sum()))
     return boosted

@@ -6,11 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from hakken.bundle import Mask, ModelBundle
+from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.data_time import in_words
 from hakken.model import ListColumns
-from hakken.model.arrays import look_up
+from hakken.model.arrays import Bools, look_up
 from hakken.series.title_parts import ParsedTitle
 
 SHOWS = frozenset(("TV", "ONA"))
@@ -31,7 +31,7 @@ class SeriesNotes:
         today: date for notes on announced and airing titles; None: without these notes.
     """
 
-    def __init__(self, columns: ListColumns, bundle: ModelBundle, candidates: Mask, today: date | None) -> None:
+    def __init__(self, columns: ListColumns, bundle: ModelBundle, candidates: Bools, today: date | None) -> None:
         self._model, self._catalogue = bundle.model, bundle.catalogue
         self._candidates, self._today = candidates, today
         facts = self._catalogue.columns
@@ -89,15 +89,11 @@ class SeriesNotes:
             said.append(self._naming("Same universe as", beside))
         first = self._catalogue.get(series)
         if series != anime.anime_id and first and (anime.adult or not first.adult):
-            said.append(self._naming("Its series begins with", series, self._why_not(series)))
+            [row], [known] = self._model.rows_of([series])
+            left_out = "" if self._candidates[row] else ", which the filters leave out"
+            why_not = left_out if known else ", of which too little is known to recommend it"
+            said.append(self._naming("Its series begins with", series, why_not))
         return said
-
-    def _why_not(self, anime_id: int) -> str:
-        """Why a title is not recommended itself; empty where it may be."""
-        [row], [known] = self._model.rows_of([anime_id])
-        if not known:
-            return ", of which too little is known to recommend it"
-        return "" if self._candidates[row] else ", which the filters leave out"
 
     def _naming(self, words: str, anime_id: int, more: str = "") -> str:
         """A sentence that names a title, which may end the sentence with its own punctuation."""
@@ -108,11 +104,7 @@ class SeriesNotes:
 def coming(anime: Anime, today: date | None) -> str | None:
     """A note on whether a title is only announced or still airing, as far as its start date tells.
 
-    A television show is assumed to air an episode a week.
-
-    Args:
-        anime: whose start date may be a year, month or day.
-        today: None: no note.
+    A television show is assumed to air an episode a week. There is no note where `today` is None.
     """
     began = anime.start_date
     if today is None or not began:

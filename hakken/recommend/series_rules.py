@@ -1,25 +1,25 @@
 """Series rules: one title of each series that is new to the visitor, and the next entries of series they began.
 
-Anime that were seen, dropped or hidden are given as positions in `hakken.bundle.AnimeIndex`, int64.
+Anime that were seen, dropped or hidden are given as positions in `hakken.bundle.AnimeIndex`, `(n,)` int64.
 """
 
 import numpy as np
 
-from hakken.bundle import Facts, Mask, SeriesIndex, firsts
-from hakken.model.arrays import Float64s, Int64s
+from hakken.bundle import Facts, SeriesIndex, firsts
+from hakken.model.arrays import Bools, Float64s, Int64s
 
 
 def new_only(
-    seen: Int64s, hidden: Int64s, facts: Facts, candidates: Mask, scores: Float64s, *, unrelated: bool, asked: bool
-) -> Mask:
+    seen: Int64s, hidden: Int64s, facts: Facts, candidates: Bools, scores: Float64s, *, unrelated: bool, asked: bool
+) -> Bools:
     """Keep the candidates that are first in a series that is new to the visitor.
 
     Of each series, the first candidate in viewing order; of a begun universe, and of a story with retellings, the best
     one. A series with a hidden title is left out, or its next title would appear instead of the hidden one.
 
     Args:
-        seen: `(n_seen,)`, what the visitor has seen.
-        hidden: `(n_hidden,)`, titles that must not be recommended.
+        seen: what the visitor has seen.
+        hidden: titles that must not be recommended.
         facts: series, stories and universes.
         candidates: `(n_items,)`.
         scores: `(n_items,)`, by which the best is chosen.
@@ -51,7 +51,7 @@ def _best(rows: Int64s, groups: SeriesIndex, scores: Float64s) -> Int64s:
     return np.concatenate((rows[~crowded], several[firsts(groups.of_row[several])]))
 
 
-def next_entries(seen: Int64s, stopped: Int64s, groups: SeriesIndex, candidates: Mask) -> Mask:
+def next_entries(seen: Int64s, stopped: Int64s, groups: SeriesIndex, candidates: Bools) -> Bools:
     """Keep, of the candidates, `(n_items,)`, the next unseen main entry of each begun group.
 
     A group of which an entry is `stopped`, dropped or hidden, is not continued.
@@ -62,15 +62,11 @@ def next_entries(seen: Int64s, stopped: Int64s, groups: SeriesIndex, candidates:
 
 
 def order_factor(seen: Int64s, series: SeriesIndex, skipped: float, ahead: float) -> Float64s:
-    """order_ui: the factor of the watching order on each title's match, `(n_items,)` float64: 1, `skipped` or `ahead`.
+    """order_ui: the factor of the watching order on each title's match, `(n_items,)` float64.
 
-    Args:
-        seen: `(n_seen,)`, what the visitor has seen.
-        series: groups and watching order.
-        skipped: factor for an entry of which a later one was seen.
-        ahead: factor for an entry, not the first, of a series of which nothing was seen.
+    It is `skipped` for an entry of which a later one was seen, `ahead` for one, not the first, of a series of which
+    nothing was seen, else 1.
     """
-    unbegun = ~series.any_of(seen)
-    factor = np.where(unbegun[series.of_row] & (series.part_of_row > 1), ahead, 1.0)
+    factor = np.where(~series.any_of(seen)[series.of_row] & (series.part_of_row > 1), ahead, 1.0)
     factor[series.part_of_row < series.last_part(seen)[series.of_row]] = skipped
     return factor

@@ -5,81 +5,47 @@ A version's objects are never changed once they are uploaded, and its manifest i
 and an interrupted run resumes when it is started again.
 """
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, Self
+from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
 from hakken.data_time import in_words, is_earlier
 from hakken.errors import ArtefactCorrupt, LessThanServed, NothingBefore, PublishError
 from hakken.model import manifest as manifests
-from hakken.model.current_version import CURRENT_NAME, VERSIONS_NAME, CurrentVersion, VersionRef, decode_current
 from hakken.model.manifest import Manifest
-from hakken.model.store import Artefact, check_manifest, describe_file
+from hakken.model.store import (
+    CURRENT_NAME,
+    VERSIONS_NAME,
+    Artefact,
+    CurrentVersion,
+    VersionRef,
+    describe_file,
+    succeed,
+)
 from hakken.registry.storage import ObjectStore
+from hakken.registry.sync import read_manifest
+
+COUNTED = {"people": "users", "titles": "items", "entries": "entries"}
+"""What is compared before a version takes another's place, beside the data time: names for people, and in `Sizes`."""
+
+State = tuple[str | None, CurrentVersion | None]
+"""A store's `current.json`: the object's generation, and its content; None where nothing was published."""
 
 
 class PublishResult(NamedTuple):
-    """What a publication did.
-
-    Attributes:
-        version: the current one now.
-        uploaded: files that were uploaded; the others were there already.
-        moved: whether `current.json` was replaced; False where it named the version already.
-    """
+    """Which version is current now, how many files were not there yet, and whether `current.json` named another."""
 
     version: str
     uploaded: int
     moved: bool
 
 
-class RemoteState(NamedTuple):
-    """A store's `current.json` before a publication.
-
-    Attributes:
-        generation: the object's; it is replaced only while it is this one.
-        current: its content; None where nothing was published.
-    """
-
-    generation: str | None
-    current: CurrentVersion | None
-
-
-class VersionStatistics(NamedTuple):
-    """What is compared before a version takes another's place.
-
-    Attributes:
-        people: users with at least one scored entry.
-        titles: anime with a row.
-        entries: of their lists, scored or not.
-        data_time: of the newest list, see `hakken.data_time`; None where it is unknown.
-    """
-
-    people: int
-    titles: int
-    entries: int
-    data_time: str | None
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> Self:
-        """The statistics of a version."""
-        sizes = manifest.sizes
-        return cls(sizes.users, sizes.items, sizes.entries, manifest.data_time)
-
-    def written(self) -> dict[str, str]:
-        """Each by its name, formatted for people."""
-        counts = {name: f"{getattr(self, name):,}" for name in COUNTED}
-        return {**counts, "data time": "unknown" if self.data_time is None else in_words(self.data_time)}
-
-
-COUNTED = ("people", "titles", "entries")
-
-
 def publish(
     artefact: Artefact,
     remote: ObjectStore,
     advance: Callable[[int], None] = lambda _: None,
-    before: RemoteState | None = None,
+    before: State | None = None,
 ) -> PublishResult:
     """Upload a version and make it the current one.
 
@@ -87,7 +53,7 @@ def publish(
         artefact: verified.
         remote: where to.
         advance: called with the size in bytes of each file once it is there.
-        before: the state that the version was compared with; by default what is there now.
+        before: the state that the version was compared with, see `read_state`; by default what is there now.
 
     Raises:
         PublishError: the store holds a model without versions, so no reader looks for versions there.
@@ -96,23 +62,21 @@ def publish(
         StorageError: the store can't be used.
     """
     generation, old = before or read_state(remote)
-    text = artefact.directory / manifests.FILE_NAME
-    base = f"{VERSIONS_NAME}/{artefact.version}/"
     uploaded = 0
-    for name, size in (*_sizes(artefact.manifest), (manifests.FILE_NAME, text.stat().st_size)):
-        uploaded += _upload(artefact, name, remote, base)
+    for name, size in file_sizes(artefact).items():
+        uploaded += _upload(artefact, name, remote)
         advance(size)
-    new = CurrentVersion.succeeding(old, VersionRef(artefact.version, describe_file(text).sha256))
-    moved = old is None or old.ref != new.ref
+    new = VersionRef(artefact.version, describe_file(artefact.directory / manifests.FILE_NAME).sha256)
+    moved = old is None or old.history[0] != new
     if moved:
-        remote.compare_and_swap(CURRENT_NAME, msgspec.json.encode(new), generation)
+        remote.compare_and_swap(CURRENT_NAME, msgspec.json.encode(succeed(old, new)), generation)
     return PublishResult(artefact.version, uploaded, moved)
 
 
-def total_bytes(artefact: Artefact) -> int:
-    """Size of a version in bytes, its manifest included."""
-    manifest = (artefact.directory / manifests.FILE_NAME).stat().st_size
-    return manifest + sum(size for _, size in _sizes(artefact.manifest))
+def file_sizes(artefact: Artefact) -> dict[str, int]:
+    """Sizes of a version's files in bytes, its manifest's last."""
+    sizes = {name: entry.bytes for name, entry in artefact.manifest.files.items()}
+    return sizes | {manifests.FILE_NAME: (artefact.directory / manifests.FILE_NAME).stat().st_size}
 
 
 def roll_back(remote: ObjectStore) -> tuple[str, str]:
@@ -133,15 +97,19 @@ def roll_back(remote: ObjectStore) -> tuple[str, str]:
     generation, old = read_state(remote)
     if old is None:
         raise NothingBefore(f"Nothing was published to {remote}.")
-    new = old.rolled_back
-    if new is None:
+    if not old.previous:
         raise NothingBefore(f"There is no version before {old.version} at {remote} to go back to.")
-    _check_whole(remote, new)
+    new = CurrentVersion.first_of(old.previous)
+    # No file may be missing or truncated, whatever the version's schema: other servers may read it.
+    for name, entry in manifests.decode_files(manifest_of(remote, new)).items():
+        found = remote.checksum(f"{VERSIONS_NAME}/{new.version}/{name}")
+        if found is None or found.bytes != entry.bytes:
+            raise ArtefactCorrupt(f"The version before, {new.version}, lacks {name} at {remote}, or has a part of it.")
     remote.compare_and_swap(CURRENT_NAME, msgspec.json.encode(new), generation)
     return old.version, new.version
 
 
-def read_state(remote: ObjectStore) -> RemoteState:
+def read_state(remote: ObjectStore) -> State:
     """Read a store's `current.json`.
 
     Raises:
@@ -156,73 +124,55 @@ def read_state(remote: ObjectStore) -> RemoteState:
         raise PublishError(
             f"{remote} holds a model itself, which readers take without a look at {CURRENT_NAME}: choose another place."
         )
-    return RemoteState(generation, None if text is None else decode_current(text))
+    return generation, None if text is None else CurrentVersion.decode(text)
 
 
-def served_statistics(remote: ObjectStore, served: VersionRef) -> VersionStatistics:
-    """The statistics of the version that is current in a store.
+def manifest_of(remote: ObjectStore, ref: VersionRef) -> bytes:
+    """The manifest of a version that is, or was, current in a store.
 
     Raises:
-        ArtefactTooNew: a later Hakken wrote it.
-        ArtefactCorrupt: its manifest is gone, is damaged, or is of a schema before those that we read.
+        ArtefactCorrupt: it is gone, or is damaged.
         StorageError: the store can't be used.
     """
-    return VersionStatistics.of(manifests.decode(_read_manifest(remote, served)))
+    text = read_manifest(remote, ref, f"{VERSIONS_NAME}/{ref.version}/")
+    if text is None:
+        raise ArtefactCorrupt(f"The version {ref.version} is no longer at {remote}.")
+    return text
 
 
-def check_no_regression(served: VersionStatistics, new: VersionStatistics) -> None:
+def compared(manifest: Manifest) -> dict[str, str]:
+    """What is compared of a version, by name, formatted for people."""
+    counts = {name: f"{getattr(manifest.sizes, field):,}" for name, field in COUNTED.items()}
+    return counts | {"data time": "unknown" if manifest.data_time is None else in_words(manifest.data_time)}
+
+
+def check_no_regression(served: Manifest, new: Manifest) -> None:
     """Compare a version with the one that is served.
 
     Raises:
         LessThanServed: it has fewer people, titles or entries by more than a fifth, or its data are certainly older,
             or of unknown time where that was known.
     """
-    before, after = served.written(), new.written()
-    falls = [name for name in COUNTED if 5 * getattr(new, name) < 4 * getattr(served, name)]
+    sizes = COUNTED.items()
+    falls = [name for name, field in sizes if 5 * getattr(new.sizes, field) < 4 * getattr(served.sizes, field)]
     if served.data_time is not None and (new.data_time is None or is_earlier(new.data_time, served.data_time)):
         falls.append("data time")
     if falls:
+        before, after = compared(served), compared(new)
         told = ", ".join(f"{name} from {before[name]} to {after[name]}" for name in falls)
         raise LessThanServed(f"The model falls behind the one that is served: {told}.")
 
 
-def _sizes(manifest: Manifest) -> Iterator[tuple[str, int]]:
-    return ((name, entry.bytes) for name, entry in manifest.files.items())
-
-
-def _upload(artefact: Artefact, name: str, remote: ObjectStore, base: str) -> bool:
+def _upload(artefact: Artefact, name: str, remote: ObjectStore) -> bool:
     """Upload one file unless it is there; whether it had to be."""
-    path = artefact.directory / name
-    local, stored = remote.checksum_of(path), remote.checksum(base + name)
-    if stored == local:
-        return False
-    if stored is None:
-        remote.upload(base + name, path)
-        stored = remote.checksum(base + name)
-    if stored != local:
+    path, target = artefact.directory / name, f"{VERSIONS_NAME}/{artefact.version}/{name}"
+    local, before = remote.checksum_of(path), remote.checksum(target)
+    if before is None:
+        remote.upload(target, path)
+    if (before or remote.checksum(target)) != local:
         raise ArtefactCorrupt(
-            f"{base}{name} at {remote} is not the file that was to be published, and is never overwritten: it is "
-            "damaged or was changed.",
-            base + name,
+            f"{target} at {remote} is not the file that was to be published, and is never overwritten: it is damaged "
+            "or was changed.",
+            target,
         )
-    return True
-
-
-def _check_whole(remote: ObjectStore, ref: VersionRef) -> None:
-    """Check that no file of a version is missing or truncated, whatever its schema: other servers may read it.
-
-    Raises:
-        ArtefactCorrupt: one is.
-    """
-    for name, entry in manifests.decode_files(_read_manifest(remote, ref)).items():
-        found = remote.checksum(f"{VERSIONS_NAME}/{ref.version}/{name}")
-        if found is None or found.bytes != entry.bytes:
-            raise ArtefactCorrupt(f"The version before, {ref.version}, lacks {name} at {remote}, or has a part of it.")
-
-
-def _read_manifest(remote: ObjectStore, ref: VersionRef) -> bytes:
-    text = remote.read(f"{VERSIONS_NAME}/{ref.version}/{manifests.FILE_NAME}")
-    if text is None:
-        raise ArtefactCorrupt(f"The version {ref.version} is no longer at {remote}.")
-    check_manifest(text, ref.manifest_sha256)
-    return text
+    return before is None

@@ -9,10 +9,11 @@ import os
 import shutil
 import stat
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol, Self, cast
+from typing import IO, NamedTuple, Self, cast
 from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock, Timeout
@@ -21,8 +22,7 @@ from hakken.errors import ArtefactCorrupt, PublishedMeanwhile, StorageError
 from hakken.files import written_whole
 from hakken.model.store import MAX_SMALL_BYTES, describe_file
 
-BUCKET_SCHEME = "gs://"
-FILE_SCHEME = "file://"
+BUCKET_SCHEME, FILE_SCHEME = "gs://", "file://"
 READ_ONLY = 0o444
 LOCK_NAME = ".lock"
 LOCK_TIMEOUT = 10.0
@@ -38,34 +38,34 @@ class Checksum(NamedTuple):
     digest: str
 
 
-class ObjectStore(Protocol):
+class ObjectStore(ABC):
     """Versions of a model, as named objects. Every method raises StorageError when the store can't be used."""
 
+    @abstractmethod
     def __str__(self) -> str:
         """Its address, as a person would write it."""
 
+    @abstractmethod
     def generation(self, name: str) -> str | None:
         """A token that changes whenever the object is written; None where there is no object. Reads no content."""
 
-    def read(self, name: str) -> bytes | None:
-        """A small object's content; None where there is no object.
-
-        Raises:
-            ArtefactCorrupt: it is larger than `MAX_SMALL_BYTES`.
-        """
-
+    @abstractmethod
     def download(self, name: str, into: IO[bytes]) -> bool:
         """Write an object's content to a file; False where there is no object."""
 
+    @abstractmethod
     def checksum(self, name: str) -> Checksum | None:
         """An object's checksum; None where there is no object."""
 
+    @abstractmethod
     def checksum_of(self, path: Path) -> Checksum:
         """The checksum that a local file would have in this store."""
 
+    @abstractmethod
     def upload(self, name: str, path: Path) -> None:
         """Store a local file; an object of this name is never overwritten."""
 
+    @abstractmethod
     def compare_and_swap(self, name: str, content: bytes, generation: str | None) -> None:
         """Write a small object if its generation is still the one given; None: if there is still no object.
 
@@ -73,74 +73,61 @@ class ObjectStore(Protocol):
             PublishedMeanwhile: its generation has changed.
         """
 
+    def read(self, name: str) -> bytes | None:
+        """A small object's content; None where there is no object.
 
-class LimitedWriter:
-    """A file that takes only so many bytes, and only for so long; no object is trusted to end."""
+        Raises:
+            ArtefactCorrupt: it is larger than `MAX_SMALL_BYTES`.
+        """
+        content = io.BytesIO()
+        if not self.download_at_most(name, content, MAX_SMALL_BYTES + 1):
+            return None
+        if content.tell() > MAX_SMALL_BYTES:
+            raise ArtefactCorrupt(f"{name} at {self} has more than {MAX_SMALL_BYTES:,} bytes, as no model's.", name)
+        return content.getvalue()
 
-    def __init__(self, file: IO[bytes], most: int) -> None:
-        self._file = file
-        self._left = most
-        self._end = time.monotonic() + GRACE_SECONDS + most / MIN_BYTES_PER_SECOND
-        self._failure: Exception | None = None
-
-    def fill(self, remote: ObjectStore, name: str) -> bool:
-        """Download an object; what is beyond the limit is left. False where there is no object.
+    def download_at_most(self, name: str, into: IO[bytes], most: int) -> bool:
+        """Download only so many bytes of an object, and only for so long: none is trusted to end.
 
         Raises:
             StorageError: the store can't be used or is too slow.
             OSError: the file can't be written.
         """
         try:
-            return remote.download(name, cast("IO[bytes]", self))
-        except _Aborted:
-            if self._failure:
-                raise self._failure from None
+            return self.download(name, cast("IO[bytes]", _LimitedFile(into, most)))
+        except _Aborted as aborted:
+            if aborted.__cause__ is not None:
+                raise aborted.__cause__ from None
             return True
 
-    @property
-    def overflowed(self) -> bool:
-        """Whether more came than the limit."""
-        return self._left < 0
+
+class _LimitedFile:
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        self._file, self._left = file, most
+        self._end = time.monotonic() + GRACE_SECONDS + most / MIN_BYTES_PER_SECOND
 
     def write(self, chunk: bytes) -> int:
-        """Write a chunk.
-
-        Raises:
-            _Aborted: it is too much or too late, or the file can't be written.
-        """
-        self._left -= len(chunk)
-        if self._left < 0:
-            raise _Aborted
         if time.monotonic() > self._end:
-            self._failure = StorageError("The model comes too slowly, and is left for later.")
-            raise _Aborted
+            raise _Aborted from StorageError("The model comes too slowly, and is left for later.")
         try:
-            return self._file.write(chunk)
+            written = self._file.write(chunk[: self._left])
         except OSError as error:
-            self._failure = error
             raise _Aborted from error
+        self._left -= written
+        if not self._left:
+            raise _Aborted
+        return written
 
 
 class _Aborted(Exception):
-    """The writer takes no more. No store or client mistakes this for a failure of its own."""
+    """The file takes no more; its cause says why. No store or client mistakes this for a failure of its own."""
 
 
-def read_small(remote: ObjectStore, name: str) -> bytes | None:
-    """A small object's content, as `ObjectStore.read`."""
-    content = io.BytesIO()
-    into = LimitedWriter(content, MAX_SMALL_BYTES)
-    if not into.fill(remote, name):
-        return None
-    if into.overflowed:
-        raise ArtefactCorrupt(f"{name} at {remote} has more than {MAX_SMALL_BYTES:,} bytes, as no model's.", name)
-    return content.getvalue()
-
-
-class DirectoryStore:
+class DirectoryStore(ObjectStore):
     """A directory, or a `file://` address of one; see `ObjectStore`."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
 
     @classmethod
     def at(cls, address: str) -> Self:
@@ -158,13 +145,8 @@ class DirectoryStore:
             raise StorageError(f"{address} is no directory of this machine: write {FILE_SCHEME}/absolute/path.")
         return cls(Path(unquote(parts.path)))
 
-    @property
-    def root(self) -> Path:
-        """Its path."""
-        return self._root
-
     def __str__(self) -> str:
-        return str(self._root)
+        return str(self.root)
 
     def generation(self, name: str) -> str | None:
         """Inode, size and modification time: files are replaced, never written to, so each gets a new inode.
@@ -173,27 +155,23 @@ class DirectoryStore:
         """
         with self._storage_errors("read"):
             try:
-                found = (self._root / name).stat()
+                found = (self.root / name).stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
             return f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}" if stat.S_ISREG(found.st_mode) else None
-
-    def read(self, name: str) -> bytes | None:
-        """See `ObjectStore`."""
-        return read_small(self, name)
 
     def download(self, name: str, into: IO[bytes]) -> bool:
         """See `ObjectStore`."""
         # `generation` tells a disk that can't be read just now from a missing file.
         if self.generation(name) is None:
             return False
-        with self._storage_errors("read"), (self._root / name).open("rb") as file:
+        with self._storage_errors("read"), (self.root / name).open("rb") as file:
             shutil.copyfileobj(file, into)
         return True
 
     def checksum(self, name: str) -> Checksum | None:
         """Size and sha256."""
-        return None if self.generation(name) is None else self.checksum_of(self._root / name)
+        return None if self.generation(name) is None else self.checksum_of(self.root / name)
 
     def checksum_of(self, path: Path) -> Checksum:
         """Size and sha256."""
@@ -202,7 +180,7 @@ class DirectoryStore:
 
     def upload(self, name: str, path: Path) -> None:
         """See `ObjectStore`."""
-        target = self._root / name
+        target = self.root / name
         with self._storage_errors("written"):
             if target.exists():
                 return
@@ -214,12 +192,12 @@ class DirectoryStore:
     def compare_and_swap(self, name: str, content: bytes, generation: str | None) -> None:
         """See `ObjectStore`; on a shared directory, as safe as its file locks are between machines."""
         with self._storage_errors("written"):
-            self._root.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(parents=True, exist_ok=True)
             try:
-                with FileLock(self._root / LOCK_NAME, timeout=LOCK_TIMEOUT):
+                with FileLock(self.root / LOCK_NAME, timeout=LOCK_TIMEOUT):
                     if self.generation(name) != generation:
                         raise PublishedMeanwhile(f"Another version was published to {self} in the meantime.")
-                    with written_whole(self._root / name) as file:
+                    with written_whole(self.root / name) as file:
                         file.write(content)
             except Timeout as error:
                 raise PublishedMeanwhile(f"Someone else is publishing to {self} just now.") from error

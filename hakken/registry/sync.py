@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,20 +30,12 @@ from hakken.errors import (
     RefusedAsTooNew,
     StorageError,
 )
-from hakken.files import is_file, written_whole
+from hakken.files import is_file, sync, written_whole
 from hakken.model import manifest as manifests
 from hakken.model import store
-from hakken.model.current_version import (
-    CURRENT_NAME,
-    VERSIONS_NAME,
-    CurrentVersion,
-    VersionRef,
-    decode_current,
-    is_version,
-)
-from hakken.model.manifest import SCHEMA_VERSION, UNREADABLE, FileEntry, Manifest
-from hakken.model.store import Artefact
-from hakken.registry.storage import LOCK_NAME, READ_ONLY, LimitedWriter, ObjectStore
+from hakken.model.manifest import SCHEMA_VERSION, UNREADABLE, FileEntry
+from hakken.model.store import CURRENT_NAME, VERSIONS_NAME, Artefact, CurrentVersion, VersionRef
+from hakken.registry.storage import LOCK_NAME, READ_ONLY, ObjectStore
 
 PARTIAL_NAME = ".partial"
 REFUSED_NAME = "refused.json"
@@ -64,27 +56,17 @@ log = logging.getLogger("hakken")
 
 
 class AvailableVersion(NamedTuple):
-    """A version found in an object store.
+    """A version found in an object store, the prefix of its objects' names, and the `current.json` that names it."""
 
-    Attributes:
-        version: its name there.
-        manifest_sha256: its manifest's checksum.
-        base: prefix of its objects' names.
-        current: the `current.json` that names it, if one does.
-    """
-
-    version: str
-    manifest_sha256: str
+    ref: VersionRef
     base: str
     current: CurrentVersion | None = None
 
 
-class RefusedVersion(msgspec.Struct, frozen=True):
+class RefusedVersion(VersionRef, frozen=True):
     """A version that was found unusable.
 
     Attributes:
-        version: its name.
-        manifest_sha256: its manifest's checksum.
         reason: the error's message.
         reader: the release of Hakken that refused it.
         name: of the one object that shows it, where there is one.
@@ -92,8 +74,6 @@ class RefusedVersion(msgspec.Struct, frozen=True):
         too_new: whether a later Hakken wrote it.
     """
 
-    version: str
-    manifest_sha256: str
     reason: str = msgspec.field(name="why")
     reader: str = msgspec.field(name="by")
     name: str | None = None
@@ -127,19 +107,20 @@ class Mirror:
             ArtefactMissing, ArtefactCorrupt, ArtefactTooNew, StorageError: as `fetch`.
         """
         remote = self._remote = self._remote or self._find_remote()
-        found = find_available(remote)
-        self._check_refused(remote, found)  # first: another release of Hakken may have made it the current one here
-        here = self._history()[:1]
-        if not repair and here and here[0].manifest_sha256 == found.manifest_sha256:
+        found = self._find(remote)  # first: another release of Hakken may have made a refused one the current one here
+        if not repair and _is_current(self._root, found):
             return
         with locked(self._root):
-            # Read again: while we waited for the lock, others may have synced to a later version.
-            found = find_available(remote)
-            self._check_refused(remote, found)
+            found = self._find(remote)  # while we waited for the lock, others may have synced to a later version
             try:
                 _install(remote, found, self._root, self._accept)
             except (ArtefactCorrupt, ArtefactTooNew) as error:
-                self._refuse(remote, found, error)
+                name = error.name if isinstance(error, ArtefactCorrupt) else None
+                generation, too_new = name and remote.generation(name), isinstance(error, ArtefactTooNew)
+                ref, told = found.ref, (str(error), READER, name, generation, too_new)
+                new = RefusedVersion(ref.version, ref.manifest_sha256, *told)
+                with written_whole(self._root / REFUSED_NAME) as file:
+                    file.write(msgspec.json.encode([new, *self._refused()][:MAX_REFUSED]))
                 raise
 
     def versions(self) -> list[VersionRef]:
@@ -147,9 +128,9 @@ class Mirror:
 
         Versions that are whole yet unusable are left out: another release of Hakken made them current.
         """
-        ours = [one for one in self._refused() if one.reader == READER and not one.name]
-        unusable = {VersionRef(one.version, one.manifest_sha256) for one in ours}
-        return [ref for ref in self._history() if ref not in unusable]
+        unusable = {one.manifest_sha256 for one in self._refused() if one.reader == READER and not one.name}
+        current = _read_current(self._root)
+        return [ref for ref in current.history if ref.manifest_sha256 not in unusable] if current else []
 
     @contextmanager
     def opened(self, ref: VersionRef) -> Iterator[Artefact]:
@@ -166,33 +147,20 @@ class Mirror:
                 raise ArtefactMissing(f"The version {ref.version} is no longer kept in {self._root}.")
             yield store.verify(directory, ref.manifest_sha256)
 
-    def _history(self) -> list[VersionRef]:
-        current = _read_current_or_none(self._root)
-        return [] if current is None else [current.ref, *current.previous]
-
-    def _check_refused(self, remote: ObjectStore, found: AvailableVersion) -> None:
+    def _find(self, remote: ObjectStore) -> AvailableVersion:
+        """Find the current version, unless it was refused."""
+        found = _find_available(remote)
         for one in self._refused():
-            same = (one.version, one.manifest_sha256, one.reader) == (found.version, found.manifest_sha256, READER)
+            same = (one.version, one.manifest_sha256, one.reader) == (*msgspec.structs.astuple(found.ref), READER)
             if same and (one.name is None or remote.generation(one.name) == one.generation):
                 kind = RefusedAsTooNew if one.too_new else ArtefactRefused
                 raise kind(f"The version {one.version} was refused before: {one.reason}")
+        return found
 
     def _refused(self) -> list[RefusedVersion]:
-        try:
+        with suppress(OSError, *UNREADABLE):
             return msgspec.json.decode((self._root / REFUSED_NAME).read_bytes(), type=list[RefusedVersion])
-        except (OSError, *UNREADABLE):
-            return []
-
-    def _refuse(self, remote: ObjectStore, found: AvailableVersion, error: ArtefactCorrupt | ArtefactTooNew) -> None:
-        name = error.name if isinstance(error, ArtefactCorrupt) else None
-        generation = None if name is None else remote.generation(name)
-        which, too_new = (found.version, found.manifest_sha256, str(error), READER), isinstance(error, ArtefactTooNew)
-        new = RefusedVersion(*which, name, generation, too_new)
-        try:
-            with written_whole(self._root / REFUSED_NAME) as file:
-                file.write(msgspec.json.encode([new, *self._refused()][:MAX_REFUSED]))
-        except OSError as problem:
-            raise StorageError(f"Nothing can be kept in {self._root}: {problem.strerror}. And: {error}") from error
+        return []
 
 
 def fetch(remote: ObjectStore, into: Path, version: str | None = None, accept: Accept = lambda _: None) -> Artefact:
@@ -213,40 +181,41 @@ def fetch(remote: ObjectStore, into: Path, version: str | None = None, accept: A
     if str(remote) == str(into.absolute()):
         raise StorageError(f"{into} can't be fetched to itself.")
     with locked(into):
-        found, current = find_available(remote, version), _read_current_or_none(into)
-        is_current = current is not None and current.manifest_sha256 == found.manifest_sha256
-        return _install(remote, found, into, (lambda _: None) if is_current else accept)
+        found = _find_available(remote, version)
+        return _install(remote, found, into, (lambda _: None) if _is_current(into, found) else accept)
 
 
-def find_available(remote: ObjectStore, version: str | None = None) -> AvailableVersion:
-    """Find the version to fetch: the store's own manifest's, or else the one that its `current.json` names.
-
-    Args:
-        remote: where to look.
-        version: a certain one instead of the current one.
-
-    Raises:
-        ArtefactMissing: there is none.
-        ArtefactCorrupt: `current.json`, or a version's manifest, is invalid.
-        StorageError: the store can't be used.
-    """
-    if version is not None:
-        base = f"{VERSIONS_NAME}/{version}/"
-        text = remote.read(base + manifests.FILE_NAME) if is_version(version) else None
-        if text is None:
-            raise ArtefactMissing(f"There is no version {version} at {remote}.")
-        if manifests.version_of(manifests.decode(text), text) != version:
-            name = base + manifests.FILE_NAME
+def _find_available(remote: ObjectStore, version: str | None = None) -> AvailableVersion:
+    """Find the version to fetch: the store's own manifest's, or else the one that its `current.json` names."""
+    base = "" if version is None else f"{VERSIONS_NAME}/{version}/"
+    name = base + manifests.FILE_NAME
+    text = remote.read(name) if version is None or store.VERSION.match(version) else None
+    if text is not None:
+        found = manifests.version_of(manifests.decode(text), text)
+        if version not in {None, found}:
             raise ArtefactCorrupt(f"The manifest of version {version} at {remote} is another's.", name)
-        return AvailableVersion(version, hashlib.sha256(text).hexdigest(), base)
-    if (text := remote.read(manifests.FILE_NAME)) is not None:
-        version = manifests.version_of(manifests.decode(text), text)
-        return AvailableVersion(version, hashlib.sha256(text).hexdigest(), "")
+        return AvailableVersion(VersionRef(found, hashlib.sha256(text).hexdigest()), base)
+    if version is not None:
+        raise ArtefactMissing(f"There is no version {version} at {remote}.")
     text = remote.read(CURRENT_NAME)
     if text is None:
-        raise ArtefactMissing(f"There is no model at {remote}: no {manifests.FILE_NAME} in it, and no {CURRENT_NAME}.")
-    current = decode_current(text)
-    return AvailableVersion(current.version, current.manifest_sha256, f"{VERSIONS_NAME}/{current.version}/", current)
+        raise ArtefactMissing(f"There is no model at {remote}: no {name} in it, and no {CURRENT_NAME}.")
+    current = CurrentVersion.decode(text)
+    return AvailableVersion(current.history[0], f"{VERSIONS_NAME}/{current.version}/", current)
+
+
+def read_manifest(remote: ObjectStore, ref: VersionRef, base: str) -> bytes | None:
+    """The manifest of a version in an object store; None where it is gone.
+
+    Raises:
+        ArtefactCorrupt: it is another one.
+        StorageError: the store can't be used.
+    """
+    text = remote.read(base + manifests.FILE_NAME)
+    if text is not None and hashlib.sha256(text).hexdigest() != ref.manifest_sha256:
+        told = f"The manifest of {ref.version} at {remote} is not the one that is named."
+        raise ArtefactCorrupt(told, base + manifests.FILE_NAME)
+    return text
 
 
 def _install(remote: ObjectStore, found: AvailableVersion, into: Path, accept: Accept) -> Artefact:
@@ -254,72 +223,52 @@ def _install(remote: ObjectStore, found: AvailableVersion, into: Path, accept: A
 
     The caller holds the directory's lock. A reader finds the old `current.json` or the new one.
     """
-    text, manifest = _read_manifest(remote, found)
+    text = read_manifest(remote, found.ref, found.base)
+    if text is None:
+        raise ArtefactMissing(f"There is no version {found.ref.version} at {remote}, though it is the current one.")
+    manifest = manifests.decode(text)
     version = manifests.version_of(manifest, text)
     artefact = Artefact(into / VERSIONS_NAME / version, manifest, version)
     part = artefact._replace(directory=into / PARTIAL_NAME / version)
     damage: Exception | None = None
-    with _storage_errors(into, part.directory):
+    try:
+        store.verify(artefact.directory, found.ref.manifest_sha256)
+    except (ArtefactMissing, ArtefactCorrupt, StorageError) as error:  # fetching again mends unreadable files too
+        damage = error
         try:
-            store.verify(artefact.directory, found.manifest_sha256)
-        except (ArtefactMissing, ArtefactCorrupt, StorageError) as error:  # fetching again mends unreadable files too
-            damage = None if isinstance(error, ArtefactMissing) else error
-            try:
-                _download(remote, found.base, part, text)
-                accept(part)
-            except ArtefactCorrupt:
-                shutil.rmtree(part.directory, ignore_errors=True)  # there is nothing to go on with
-                raise
-            _move_into_place(part, artefact.directory)
-        else:
-            accept(artefact)  # another release of Hakken may have installed what this one can't use
-        _make_current(into, VersionRef(version, found.manifest_sha256), found.current)
-    if damage is not None:
+            _download(remote, found.base, part, text)
+            accept(part)
+            _move_into_place(part.directory, artefact.directory)
+        except (ArtefactCorrupt, OSError) as problem:
+            # There is nothing to go on with, or freeing a full disk matters more than what is there already.
+            if isinstance(problem, ArtefactCorrupt) or problem.errno in {errno.ENOSPC, errno.EDQUOT}:
+                shutil.rmtree(part.directory, ignore_errors=True)
+            raise
+    else:
+        accept(artefact)  # another release of Hakken may have installed what this one can't use
+    _make_current(into, VersionRef(version, found.ref.manifest_sha256), found.current)
+    if damage and not isinstance(damage, ArtefactMissing):
         log.warning("The version %s that was kept here was damaged, and was fetched again: %s", version, damage)
     return artefact
 
 
-def _read_manifest(remote: ObjectStore, found: AvailableVersion) -> tuple[bytes, Manifest]:
-    name = found.base + manifests.FILE_NAME
-    text = remote.read(name)
-    if text is None:
-        raise ArtefactMissing(f"There is no version {found.version} at {remote}, though it is the current one.")
-    if hashlib.sha256(text).hexdigest() != found.manifest_sha256:
-        raise ArtefactCorrupt(f"The manifest of {found.version} at {remote} is not the one that is named.", name)
-    return text, manifests.decode(text)
-
-
 def _download(remote: ObjectStore, base: str, part: Artefact, text: bytes) -> None:
-    _prepare(part.directory, part.manifest)
+    """Download what is not there already; partial downloads of other versions are removed."""
+    part.directory.mkdir(parents=True, exist_ok=True)
+    for other in part.directory.parent.iterdir():
+        if other != part.directory:
+            shutil.rmtree(other, ignore_errors=True)
+    there = sum(path.stat().st_size for path in part.directory.iterdir())
+    needed = sum(entry.bytes for entry in part.manifest.files.values()) - there + MIN_FREE_BYTES
+    free = shutil.disk_usage(part.directory).free
+    if needed > free:
+        raise StorageError(
+            f"The model needs {needed / 1e6:,.0f} MB of the disk that has {part.directory.parent.parent}, with a "
+            f"little to spare, and {free / 1e6:,.0f} MB are free."
+        )
     for name, entry in part.manifest.files.items():
         _download_file(remote, base + name, part.directory / name, entry)
     (part.directory / manifests.FILE_NAME).write_bytes(text)
-
-
-def _move_into_place(part: Artefact, target: Path) -> None:
-    if target.exists() and not is_file(target / manifests.FILE_NAME):
-        _set_aside(target)  # `replacing` refuses to replace a directory without a manifest
-    with store.replacing(target) as staged:
-        for name in (*part.manifest.files, manifests.FILE_NAME):
-            (part.directory / name).chmod(READ_ONLY)
-            (part.directory / name).rename(staged / name)
-    shutil.rmtree(part.directory, ignore_errors=True)
-
-
-def _prepare(part: Path, manifest: Manifest) -> None:
-    """Remove partial downloads of other versions, and check that there is disk space for the rest of this one."""
-    part.mkdir(parents=True, exist_ok=True)
-    for other in part.parent.iterdir():
-        if other != part:
-            shutil.rmtree(other, ignore_errors=True)
-    there = sum(path.stat().st_size for path in part.iterdir())
-    needed = sum(entry.bytes for entry in manifest.files.values()) - there + MIN_FREE_BYTES
-    free = shutil.disk_usage(part).free
-    if needed > free:
-        raise StorageError(
-            f"The model needs {needed / 1e6:,.0f} MB of the disk that has {part.parent.parent}, with a little to "
-            f"spare, and {free / 1e6:,.0f} MB are free."
-        )
 
 
 def _download_file(remote: ObjectStore, name: str, path: Path, entry: FileEntry) -> None:
@@ -327,8 +276,7 @@ def _download_file(remote: ObjectStore, name: str, path: Path, entry: FileEntry)
     if path.exists() and store.describe_file(path) == entry:
         return
     with path.open("wb") as file:
-        into = LimitedWriter(file, entry.bytes)
-        if not into.fill(remote, name):
+        if not remote.download_at_most(name, file, entry.bytes + 1):
             raise ArtefactCorrupt(f"The model at {remote} lacks {name}, which its manifest names.", name)
     if store.describe_file(path) == entry:
         return
@@ -339,42 +287,50 @@ def _download_file(remote: ObjectStore, name: str, path: Path, entry: FileEntry)
     raise ArtefactCorrupt(f"{name} at {remote} is not what the manifest says: it is damaged or was changed.", name)
 
 
+def _move_into_place(part: Path, target: Path) -> None:
+    for path in part.iterdir():
+        path.chmod(READ_ONLY)
+        sync(path)
+    part.chmod(0o755)  # whatever our umask
+    sync(part)
+    target.parent.mkdir(exist_ok=True)
+    if target.exists():
+        _set_aside(target)
+    part.rename(target)
+    sync(target.parent)
+
+
 def _make_current(into: Path, ref: VersionRef, remote: CurrentVersion | None) -> None:
-    old = _read_current_or_none(into)
-    if old is None or old.version != ref.version:
-        old = CurrentVersion.following(old, ref, remote)
+    current = _read_current(into)
+    if current is None or current.version != ref.version:
+        current = store.succeed(current, ref, remote)
         with written_whole(into / CURRENT_NAME) as file:
-            file.write(msgspec.json.encode(old))
+            file.write(msgspec.json.encode(current))
     versions = into / VERSIONS_NAME
-    known = [one.version for one in (old, *old.previous)]
-    kept = [name for name in known if is_file(versions / name / manifests.FILE_NAME)][:KEPT_VERSIONS]
+    whole = [one.version for one in current.history if is_file(versions / one.version / manifests.FILE_NAME)]
     for path in list(versions.iterdir()):
-        if path.name not in kept:
-            _remove_unless_held(path)
-
-
-def _remove_unless_held(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        if _flock(handle, fcntl.LOCK_EX):
-            # Renamed first, so that being killed half-way leaves no half version. A name with a leading dot was left by
-            # a killed process that was installing or removing: we hold the lock.
-            shutil.rmtree(path if path.name.startswith(".") else _set_aside(path), ignore_errors=True)
-    finally:
-        os.close(handle)
+        if path.name not in whole[:KEPT_VERSIONS]:
+            with held(path, fcntl.LOCK_EX) as is_free:
+                if is_free:
+                    # Renamed first, so that being killed half-way leaves no half version. A name with a leading dot was
+                    # left by a killed process that was installing or removing: we hold the lock.
+                    shutil.rmtree(path if path.name.startswith(".") else _set_aside(path), ignore_errors=True)
 
 
 def _set_aside(path: Path) -> Path:
     """Rename a version so that no reader finds it and the next installation removes it."""
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.gone-", dir=path.parent))
-    path.rename(aside / path.name)
-    return aside
+    return path.rename(tempfile.mkdtemp(prefix=f".{path.name}.gone-", dir=path.parent))
 
 
-def _read_current_or_none(root: Path) -> CurrentVersion | None:
+def _read_current(root: Path) -> CurrentVersion | None:
     with suppress(ArtefactCorrupt, StorageError):
         return store.read_current(root)
     return None
+
+
+def _is_current(root: Path, found: AvailableVersion) -> bool:
+    current = _read_current(root)
+    return current is not None and current.manifest_sha256 == found.ref.manifest_sha256
 
 
 @contextmanager
@@ -382,52 +338,31 @@ def locked(into: Path) -> Iterator[None]:
     """Let one process of the machine at a time fetch to a directory of versions.
 
     Raises:
-        StorageError: the disk failed, or another process does not release the lock.
+        StorageError: the disk failed, in the block too, or another process does not release the lock.
     """
-    with _storage_errors(into):
-        into.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(into / LOCK_NAME, timeout=LOCK_TIMEOUT)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise StorageError(f"Another process is still fetching to {into}.") from error
     try:
-        yield
-    finally:
-        lock.release()
+        into.mkdir(parents=True, exist_ok=True)
+        with FileLock(into / LOCK_NAME, timeout=LOCK_TIMEOUT):
+            yield
+    except Timeout as error:
+        raise StorageError(f"Another process is still fetching to {into}.") from error
+    except OSError as error:
+        raise StorageError(f"The model could not be kept in {into}: {error.strerror or error}.") from error
 
 
 @contextmanager
-def held(directory: Path) -> Iterator[bool]:
+def held(directory: Path, lock: int = fcntl.LOCK_SH) -> Iterator[bool]:
     """Keep a version from being removed during the block; False where it is gone, or being removed.
 
     The lock is released with the process, however that ends.
     """
-    try:
-        handle = os.open(directory, os.O_RDONLY)
-    except OSError:
-        yield False
-        return
-    try:
-        yield _flock(handle, fcntl.LOCK_SH)
-    finally:
-        os.close(handle)
-
-
-def _flock(handle: int, kind: int) -> bool:
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except OSError as error:
-        # Some network disks can't lock directories: there nothing is known to be in use, and mapped files stay anyway.
-        return error.errno != errno.EWOULDBLOCK
-    return True
-
-
-@contextmanager
-def _storage_errors(into: Path, part: Path | None = None) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if part is not None and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            shutil.rmtree(part, ignore_errors=True)  # freeing a full disk matters more than what is there already
-        raise StorageError(f"The model could not be kept in {into}: {error.strerror or error}.") from error
+    is_held = True
+    with ExitStack() as stack:
+        try:
+            handle = os.open(directory, os.O_RDONLY)
+            stack.callback(os.close, handle)
+            fcntl.flock(handle, lock | fcntl.LOCK_NB)
+        except OSError as error:
+            # Some network disks lock no directory: there nothing is known to be in use, and mapped files stay anyway.
+            is_held = error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.EWOULDBLOCK}
+        yield is_held

@@ -47,14 +47,15 @@ def try_version(artefact: Artefact) -> None:
         raise ArtefactCorrupt(f"{refusal}: trying it took longer than {SECONDS} seconds.") from error
     except OSError as error:
         raise StorageError(f"A version can't be tried: {error.strerror or error}.") from error
-    if -done.returncode in FROM_OUTSIDE:
+    ended, last_line = done.returncode, done.stderr.strip().rpartition("\n")[2]
+    if -ended in FROM_OUTSIDE:
         raise StorageError(f"The version {artefact.version} can't be tried: its process was killed.")
-    if done.returncode == os.EX_TEMPFAIL:
-        raise StorageError(done.stderr.strip().rpartition("\n")[2])
-    if done.returncode < 0:
-        raise ArtefactCorrupt(f"{refusal}: it ended a process that tried it ({signal.strsignal(-done.returncode)}).")
-    if done.returncode:
-        raise ArtefactCorrupt(f"{refusal}: {done.stderr.strip().rpartition(chr(10))[2]}")
+    if ended == os.EX_TEMPFAIL:
+        raise StorageError(last_line)
+    if ended < 0:
+        raise ArtefactCorrupt(f"{refusal}: it ended a process that tried it ({signal.strsignal(-ended)}).")
+    if ended:
+        raise ArtefactCorrupt(f"{refusal}: {last_line}")
     if PASSED not in done.stdout:
         raise StorageError(f"The version {artefact.version} can't be tried: how its process ended is unknown.")
 

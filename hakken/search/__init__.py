@@ -37,16 +37,11 @@ ABBREVIATED_LONG = 2000
 class Match(float, Enum):
     """How a name matches the query, with the score: powers of ten in members, as popularity is counted."""
 
-    CALLED = 1.5
-    """It is the whole name."""
-    SHORTENED = 1.0
-    """It is an abbreviation of the name."""
-    PHRASE = 0.5
-    """The name holds it."""
-    BEGUN = 0.0
-    """The name holds it, its last word being incomplete."""
-    SCATTERED = -0.5
-    """The name has its words, in another order or with others in between."""
+    CALLED = 1.5  # it is the whole name
+    SHORTENED = 1.0  # it is an abbreviation of the name
+    PHRASE = 0.5  # the name holds it
+    BEGUN = 0.0  # the name holds it, its last word being incomplete
+    SCATTERED = -0.5  # the name has its words, in another order or with others in between
 
 
 class Titles:
@@ -120,7 +115,7 @@ class Titles:
         text = solid(words)
         matches = [*self._with_words(words), (Match.CALLED, self._whole.equal(text))]
         if len(text) > MIN_PREFIX:
-            matches.append((Match.BEGUN, self._whole.beginning(text)))
+            matches.append((Match.BEGUN, self._whole.equal(text, begun=True)))
         if is_unspaced(text) and len(text) > 1:
             matches.append((Match.BEGUN, self._whole.holding(text)))
         for match, names in matches:
@@ -144,16 +139,14 @@ class Titles:
             held &= having
         found = np.flatnonzero(held).astype(np.int32)
         names = [f" {self._names[index]} " for index in found.tolist()]
-        begun = np.array([f" {words}" in name for name in names], dtype=np.bool_)
-        whole = np.array([f" {words} " in name for name in names], dtype=np.bool_)
-        yield Match.PHRASE, found[whole]
-        yield Match.BEGUN, found[begun]
+        for match, phrase in ((Match.PHRASE, f" {words} "), (Match.BEGUN, f" {words}")):
+            yield match, found[np.array([phrase in name for name in names], dtype=np.bool_)]
         if not _is_vague(words):
             yield Match.SCATTERED, found
 
     def _with_prefix(self, word: str) -> Int32s:
         """The names that have a word that begins with this one; a number must be complete."""
-        return self._words.having(word) if word.isdigit() else self._words.having_prefix(word)
+        return self._words.having(word, begun=not word.isdigit())
 
     def _fuzzy(self, words: str) -> Float64s:
         """Score of each title's names where the query may have typos: `(n_titles,)`, negative or `NO_MATCH`.
@@ -167,8 +160,8 @@ class Titles:
             return scores
         similarity, total = np.zeros(len(self._names)), 0.0
         for word in dict.fromkeys(words.split()):
-            is_part, is_number = word in PARTS, word.isdigit()
-            weight = PART_WEIGHT if is_part else NUMBER_WEIGHT if is_number else self._words.weight(word)
+            usual = NUMBER_WEIGHT if word.isdigit() else self._words.weight(word)
+            weight = PART_WEIGHT if word in PARTS else usual
             best = np.zeros(len(self._names))
             for value, names in self._words.similar(word):
                 best[names] = value

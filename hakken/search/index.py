@@ -78,13 +78,10 @@ class WordIndex:
         """How much a word distinguishes names: more, the fewer names have it."""
         return float(np.log1p(self._n_names / max(1, len(self.having(word)))))
 
-    def having(self, word: str) -> Int32s:
-        """The names that have a word."""
-        return self._between(word, word + SEPARATOR)
-
-    def having_prefix(self, word: str) -> Int32s:
-        """The names that have a word with a prefix, each as often as it has one."""
-        return self._between(word, word + LAST)
+    def having(self, word: str, *, begun: bool = False) -> Int32s:
+        """The names that have a word; or one that begins with it, each as often as it has one."""
+        first, last = (bisect_left(self._words, end) for end in (word, word + (LAST if begun else SEPARATOR)))
+        return self._names[self._begins[first] : self._begins[last]]
 
     def similar(self, word: str) -> Iterator[tuple[float, Int32s]]:
         """The words of which one may be a misspelling, the least similar first: similarity, at most 1, and their names.
@@ -118,10 +115,6 @@ class WordIndex:
         numbers: list[int] = np.flatnonzero(possible).tolist()
         return numbers
 
-    def _between(self, low: str, high: str) -> Int32s:
-        first, last = bisect_left(self._words, low), bisect_left(self._words, high)
-        return self._names[self._begins[first] : self._begins[last]]
-
 
 class PrefixIndex:
     """Which names equal, begin with, or hold a text, wherever the spaces are.
@@ -132,21 +125,17 @@ class PrefixIndex:
 
     def __init__(self, names: PackedStrings) -> None:
         solids = [*map(solid, names)]
-        order: Int32s = np.array(sorted(range(len(solids)), key=solids.__getitem__), dtype=np.int32)
-        self._order = order
+        self._order = order = np.array(sorted(range(len(solids)), key=solids.__getitem__), dtype=np.int32)
         self._solid: Callable[[int], str] = lambda rank: solid(names[order[rank]])
         unspaced = [index for index, text in enumerate(solids) if is_unspaced(text)]
         self._unspaced: Int32s = np.array(unspaced, dtype=np.int32)
         self._text = SEPARATOR.join(solids[index] for index in unspaced)
         self._ends = np.cumsum([len(solids[index]) + 1 for index in unspaced], dtype=np.int32)
 
-    def equal(self, text: str) -> Int32s:
-        """The names that equal a text without spaces."""
-        return self._between(text, text + SEPARATOR)
-
-    def beginning(self, text: str) -> Int32s:
-        """The names that begin with a text without spaces."""
-        return self._between(text, text + LAST)
+    def equal(self, text: str, *, begun: bool = False) -> Int32s:
+        """The names that equal a text without spaces, or that begin with it."""
+        ranks, ends = range(len(self._order)), (text, text + (LAST if begun else SEPARATOR))
+        return self._order[slice(*(bisect_left(ranks, end, key=self._solid) for end in ends))]
 
     def holding(self, text: str) -> Int32s:
         """The names in scripts without spaces that hold a text; each as often as it does."""
@@ -155,10 +144,6 @@ class PrefixIndex:
             found.append(at)
             at = self._text.find(text, at + 1)
         return self._unspaced[np.searchsorted(self._ends, np.array(found, dtype=np.int64), side="right")]
-
-    def _between(self, low: str, high: str) -> Int32s:
-        ranks = range(len(self._order))
-        return self._order[bisect_left(ranks, low, key=self._solid) : bisect_left(ranks, high, key=self._solid)]
 
 
 def codes_of(words: Sequence[str]) -> tuple[Codes, Int32s]:

@@ -12,16 +12,15 @@ Pure, and computed once, when a model is trained; the results are stored in the 
 
 import gc
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
 from hakken.catalogue import Anime, Catalogue
-from hakken.series.grouping import find_groups
+from hakken.series.grouping import Grouping
 from hakken.series.order import EntryRelations, order_entries
 from hakken.series.relations import Relation, relations_of
 from hakken.series.similarity import AnimeTitles
-from hakken.series.title_links import title_links
 
 __all__ = ["Relation", "relations_of", "with_series"]
 
@@ -42,20 +41,18 @@ def with_series(catalogue: Catalogue, relations: Iterable[Relation] = ()) -> Cat
             gc.enable()
 
 
-def _grouped(anime: Mapping[int, Anime], known: Collection[Relation]) -> Iterable[Anime]:
+def _grouped(anime: Mapping[int, Anime], relations: Collection[Relation]) -> Iterable[Anime]:
     parsed = {anime_id: AnimeTitles.of(its) for anime_id, its in anime.items()}
-    titles = {anime_id: one.titles[0] for anime_id, one in parsed.items()}
-    certain, series_of, story_of, universe_of = find_groups(anime, titles, known, title_links(parsed.values()))
-    told = EntryRelations.of(known, anime)
+    certain, series_of, story_of, universe_of = Grouping(parsed, relations).groups()
+    told = EntryRelations(relations, parsed)
     result: dict[int, Anime] = {}
     for members in _members(series_of):
-        main, kinds = order_entries([anime[one] for one in members], titles, told)
-        series, parts = (main[0], {one: part for part, one in enumerate(main, 1)}) if len(members) > 1 else (None, {})
+        main, kinds = order_entries([parsed[one] for one in members], told)
         for one in members:
             result[one] = msgspec.structs.replace(
                 anime[one],
-                series=series,
-                part=parts.get(one),
+                series=main[0] if len(members) > 1 else None,
+                part=main.index(one) + 1 if len(members) > 1 and one in main else None,
                 kind=kinds[one],
                 probable=certain[one] != certain[main[0]],
                 story=None,
@@ -66,14 +63,13 @@ def _grouped(anime: Mapping[int, Anime], known: Collection[Relation]) -> Iterabl
             begins = {result[one].series or one for one in members}
             if len(begins) > 1:
                 first = min(begins, key=lambda one: (anime[one].year or 9999, one))
-                for one in members:
-                    result[one] = msgspec.structs.replace(result[one], **{name: first})
+                result |= {one: msgspec.structs.replace(result[one], **{name: first}) for one in members}
     return result.values()
 
 
-def _members(group_of: Mapping[int, int]) -> Iterator[list[int]]:
+def _members(group_of: Mapping[int, int]) -> Iterable[list[int]]:
     """The members of each group, ordered by id."""
     found: defaultdict[int, list[int]] = defaultdict(list)
     for anime_id in sorted(group_of):
         found[group_of[anime_id]].append(anime_id)
-    yield from found.values()
+    return found.values()

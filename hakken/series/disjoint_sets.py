@@ -1,4 +1,4 @@
-"""Disjoint sets of ids (union-find), some of which must stay separate."""
+"""Disjoint sets of ids, some of which must stay separate."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,50 +8,39 @@ class DisjointSets:
     """Disjoint sets of ids; each id is a set of its own until it is joined."""
 
     def __init__(self) -> None:
-        self._parent: dict[int, int] = {}
+        self._set_of: dict[int, list[int]] = {}  # all members of a set share one list
         self._separate: defaultdict[int, set[int]] = defaultdict(set)
-        self._members: dict[int, list[int]] = {}
+
+    def members(self, node: int) -> list[int]:
+        """The ids in an id's set; the first of them represents it."""
+        return self._set_of.setdefault(node, [node])
 
     def root(self, node: int) -> int:
         """The representative of an id's set."""
-        parent = self._parent
-        while (above := parent.get(node, node)) != node:
-            parent[node] = parent.get(above, above)
-            node = above
-        return node
+        return self.members(node)[0]
 
     def roots(self, nodes: Iterable[int]) -> dict[int, int]:
         """Each id → the representative of its set."""
         return {node: self.root(node) for node in nodes}
 
-    def members(self, node: int) -> list[int]:
-        """The ids in an id's set."""
-        root = self.root(node)
-        return self._members.get(root, [root])
-
     def join(self, one: int, other: int) -> int:
         """Merge two sets, whether they were separated or not; returns the representative of the result."""
-        one, other = self.root(one), self.root(other)
-        if one > other:
-            one, other = other, one
-        if one != other:
-            self._members[one] = self.members(one) + self.members(other)
-            self._parent[other] = one
-            if other in self._separate:
-                self._separate[one] |= self._separate.pop(other)
-        return one
+        large, small = sorted((self.members(one), self.members(other)), key=len, reverse=True)
+        if large[0] != small[0]:
+            self._separate[large[0]] |= self._separate.pop(small[0], set())
+            large += small
+            self._set_of.update(dict.fromkeys(small, large))
+        return large[0]
 
     def separate(self, one: int, other: int) -> None:
         """Record that two sets, if they are not one already, must stay separate."""
-        if self.root(one) != self.root(other):
-            self._separate[self.root(one)].add(other)
-            self._separate[self.root(other)].add(one)
+        one, other = self.root(one), self.root(other)
+        if one != other:
+            self._separate[one].add(other)
+            self._separate[other].add(one)
 
     def are_separate(self, one: int, other: int) -> bool:
         """Whether two sets must stay separate."""
         one, other = self.root(one), self.root(other)
-        of_one, of_other = self._separate.get(one), self._separate.get(other)
-        if not of_one or not of_other:
-            return False
-        few, many = (of_one, other) if len(of_one) < len(of_other) else (of_other, one)
-        return any(self.root(node) == many for node in few)
+        few, many = sorted((one, other), key=lambda root: len(self._separate.get(root, ())))
+        return any(self.root(node) == many for node in self._separate.get(few, ()))

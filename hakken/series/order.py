@@ -2,29 +2,23 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple, Self
 
 from hakken.catalogue import Anime
-from hakken.series.air_span import is_show
 from hakken.series.disjoint_sets import DisjointSets
-from hakken.series.relations import IN_ORDER, OTHER_IS_PART, PART_OF_OTHER, SUMMARIES, Relation
-from hakken.series.similarity import EXTRA_TYPES, genres_in_common
-from hakken.series.title_parts import ParsedTitle, PrefixKind
+from hakken.series.relations import DEPENDABLE, IN_ORDER, SUMMARIES, Relation
+from hakken.series.similarity import EXTRA_TYPES, AnimeTitles, genres_in_common
+from hakken.series.title_parts import PrefixKind
 
 
 class Part(StrEnum):
     """The kind of an entry of a series."""
 
-    MAIN = "main"
-    """A season, or another entry that continues the story."""
-    FILM = "film"
-    """A film that continues the story."""
+    MAIN = "main"  # a season, or another entry that continues the story
+    FILM = "film"  # that continues the story
     SIDE = "side story"
     SPECIAL = "special"
-    RECAP = "recap"
-    """A summary of other entries."""
-    EXTRA = "extra"
-    """A music video, a commercial, a preview: never recommended."""
+    RECAP = "recap"  # a summary of other entries
+    EXTRA = "extra"  # a music video, a commercial, a preview: never recommended
 
 
 MAIN_PARTS = frozenset((Part.MAIN, Part.FILM))
@@ -51,8 +45,8 @@ MID_YEAR = 7
 UNDATED = 9999.0
 
 
-class EntryRelations(NamedTuple):
-    """What relations tell of single anime.
+class EntryRelations:
+    """What relations tell of single anime; an inferred sequel of a film is left out, since it may retell a show.
 
     Attributes:
         in_order: ids of sequels and prequels of shows, and of what certainly goes on with those.
@@ -61,91 +55,84 @@ class EntryRelations(NamedTuple):
         recaps: of summaries.
     """
 
-    in_order: set[int]
-    sure: set[int]
-    beside: set[int]
-    recaps: set[int]
-
-    @classmethod
-    def of(cls, relations: Iterable[Relation], anime: Mapping[int, Anime]) -> Self:
-        """Collect ids from relations; an inferred sequel of a film is left out, since it may retell a show."""
-        told = cls(set(), set(), set(), set())
+    def __init__(self, relations: Iterable[Relation], anime: Mapping[int, AnimeTitles]) -> None:
+        self.in_order, self.sure, self.beside, self.recaps = set[int](), set[int](), set[int](), set[int]()
         chains = DisjointSets()
         for one in relations:
             if one.word in IN_ORDER:
-                follows = {a for a, b in (one.pair, one.pair[::-1]) if b in anime and is_show(anime[b])}
-                told.in_order.update(follows)
-                if one.is_dependable:
-                    told.sure.update(follows)
+                follows = {a for a, b in (one.pair, one.pair[::-1]) if b in anime and anime[b].is_show}
+                self.in_order |= follows
+                if one.certainty >= DEPENDABLE:
+                    self.sure |= follows
                     chains.join(*one.pair)
-            elif one.word in OTHER_IS_PART:
-                (told.recaps if one.word in SUMMARIES else told.beside).add(one.related_id)
-            elif one.word in PART_OF_OTHER:
-                (told.recaps if one.word == "fullstory" else told.beside).add(one.anime_id)
-        told.in_order.update(*map(chains.members, told.sure))
-        return told
+            elif one.whole_and_part:
+                is_recap = one.word in SUMMARIES or one.word == "fullstory"
+                (self.recaps if is_recap else self.beside).add(one.whole_and_part[1])
+        self.in_order.update(*map(chains.members, self.sure))
 
 
-def order_entries(
-    members: Sequence[Anime], titles: Mapping[int, ParsedTitle], told: EntryRelations
-) -> tuple[list[int], dict[int, Part]]:
+def order_entries(members: Sequence[AnimeTitles], told: EntryRelations) -> tuple[list[int], dict[int, Part]]:
     """Put the entries of a series in order.
 
     Args:
         members: its anime, at least one, in the order of their ids.
-        titles: their parsed titles.
         told: what relations tell of them.
 
     Returns:
         Ids of its main entries and films in watching order, the first being where a newcomer begins; and the kind of
         each of its anime.
     """
-    shows = [anime for anime in members if is_show(anime)]
-    has_show, has_tv = bool(shows), any(anime.type == "TV" for anime in members)
-    parts = {one.anime_id: _part(one, titles[one.anime_id], told, has_show=has_show, has_tv=has_tv) for one in members}
+    shows = [one.anime for one in members if one.is_show]
+    has_show, has_tv = bool(shows), any(one.anime.type == "TV" for one in members)
+    parts = {one.anime.anime_id: _part(one, told, has_show=has_show, has_tv=has_tv) for one in members}
     if len(members) == 1:  # a shortcut for two of three anime
-        return [members[0].anime_id], {members[0].anime_id: _of_first(members[0], parts[members[0].anime_id])}
-    dates = _dates(members)
+        [only] = parts
+        return [only], {only: _of_first(members[0].anime, parts[only])}
+    dates = _dates([one.anime for one in members])
     min_members = MIN_FOLLOWERS * max((show.members or 0 for show in shows), default=0)
-    long_runner = _is_long_runner(members)
-
-    def order(anime: Anime) -> tuple[float, bool, tuple[int, ...], int]:
-        return dates[anime.anime_id], not is_show(anime), titles[anime.anime_id].numbers, anime.anime_id
-
+    films = [one.anime for one in members if one.anime.type == "Movie"]
+    long_runner = any(
+        len(films) > MANY_FILMS if show.episodes is None else show.episodes >= LONG_RUNNER for show in shows
+    )
     last = max((dates[show.anime_id] for show in shows), default=UNDATED)
-    for one in members:
-        if parts[one.anime_id] is Part.FILM and one.anime_id not in told.in_order:
-            has_few = one.members is not None and one.members < min_members
-            if long_runner or has_few or (has_show and dates[one.anime_id] < last):
-                parts[one.anime_id] = Part.SIDE
-    works = sorted([one for one in members if parts[one.anime_id] in MAIN_PARTS] or members, key=order)
-    entry = _entry(works, dates, titles)
-    parts[entry.anime_id] = _of_first(entry, parts[entry.anime_id])
-    main = [entry.anime_id]
+    for film in films:
+        if parts[film.anime_id] is Part.FILM and film.anime_id not in told.in_order:
+            has_few = film.members is not None and film.members < min_members
+            if long_runner or has_few or (has_show and dates[film.anime_id] < last):
+                parts[film.anime_id] = Part.SIDE
+    works = sorted(
+        [one for one in members if parts[one.anime.anime_id] in MAIN_PARTS] or members,
+        key=lambda one: (dates[one.anime.anime_id], not one.is_show, one.titles[0].numbers, one.anime.anime_id),
+    )
+    first = _first(works, dates)
+    entry = first.anime.anime_id
+    parts[entry] = _of_first(first.anime, parts[entry])
+    main = [entry]
     for one in works:
-        if one is entry or parts[one.anime_id] not in MAIN_PARTS:
+        anime_id = one.anime.anime_id
+        if one is first or parts[anime_id] not in MAIN_PARTS:
             continue
-        common = genres_in_common(one, entry)
+        common = genres_in_common(one, first)
         parody = common is not None and common < OF_THE_STORY
-        if one.anime_id not in told.in_order and (parody or (has_show and dates[one.anime_id] < dates[entry.anime_id])):
-            parts[one.anime_id] = Part.SIDE
+        if anime_id not in told.in_order and (parody or (has_show and dates[anime_id] < dates[entry])):
+            parts[anime_id] = Part.SIDE
         else:
-            main.append(one.anime_id)
+            main.append(anime_id)
     return main, parts
 
 
-def _part(anime: Anime, title: ParsedTitle, told: EntryRelations, *, has_show: bool, has_tv: bool) -> Part:  # noqa: PLR0911  # a table
+def _part(one: AnimeTitles, told: EntryRelations, *, has_show: bool, has_tv: bool) -> Part:  # noqa: PLR0911  # a table
     """The kind of an entry by itself; which of the possible main ones are main is decided afterwards."""
-    words = set(title.words[1:])
+    anime, words = one.anime, set(one.titles[0].words[1:])
     if anime.type in EXTRA_KINDS or words & EXTRA_WORDS:
         return Part.EXTRA
     if anime.anime_id in told.recaps or words & RECAP_WORDS:
         return Part.RECAP
     main = Part.FILM if anime.type == "Movie" else Part.MAIN
-    short = has_show and anime.type != "Movie" and not is_show(anime) and (anime.episodes or 0) < MIN_EPISODES
+    short = has_show and anime.type != "Movie" and not one.is_show and (anime.episodes or 0) < MIN_EPISODES
     if anime.anime_id in told.sure and anime.type in ANY_LENGTH:
         return main
-    beside_tv = has_tv and (anime.type == "OVA" or (anime.type == "ONA" and not is_show(anime)))
+    beside_tv = has_tv and (anime.type == "OVA" or (anime.type == "ONA" and not one.is_show))
     if anime.anime_id in (told.sure if beside_tv else told.in_order) and anime.type not in EXTRA_TYPES and not short:
         return main
     if anime.type in EXTRA_TYPES or words & SPECIAL_WORDS:
@@ -162,11 +149,9 @@ def _of_first(anime: Anime, part: Part) -> Part:
 
 def _dates(members: Sequence[Anime]) -> dict[int, float]:
     """Start of each in years; where it is unknown, that of the one before by id, or else of the one after."""
-    known = {anime.anime_id: _date(anime) for anime in members if anime.year}
-    first = next(iter(known.values()), UNDATED)
-    dates: dict[int, float] = {}
+    date, dates = next((_date(anime) for anime in members if anime.year), UNDATED), {}
     for anime in members:
-        first = dates[anime.anime_id] = known.get(anime.anime_id, first)
+        date = dates[anime.anime_id] = _date(anime) if anime.year else date
     return dates
 
 
@@ -177,25 +162,18 @@ def _date(anime: Anime) -> float:
     return (anime.year or UNDATED) + ((anime.first_month or MID_YEAR) - 1) / 12
 
 
-def _entry(works: Sequence[Anime], dates: dict[int, float], titles: Mapping[int, ParsedTitle]) -> Anime:
+def _first(works: Sequence[AnimeTitles], dates: dict[int, float]) -> AnimeTitles:
     """The earliest show, or entry where there is no show; but an entry that it is named after comes first.
 
     A film or OVA comes first only where it is earlier than the show, and the show has a longer name.
     """
     # An announced anime has neither a year nor a number of episodes in the catalogue.
-    out = [work for work in works if work.year or work.episodes] or works
-    entry = next((work for work in out if is_show(work)), out[0])
-    beginnings = {prefix.key: prefix.kind for prefix in titles[entry.anime_id].prefixes()[:-1]}
+    out = [work for work in works if work.anime.year or work.anime.episodes] or works
+    entry = next((work for work in out if work.is_show), out[0])
+    beginnings = {prefix.key: prefix.kind for prefix in entry.titles[0].prefixes()[:-1]}
     for work in works:
-        kind = beginnings.get("".join(titles[work.anime_id].words))
-        earlier = kind is not PrefixKind.WHOLE and dates[work.anime_id] < dates[entry.anime_id]
-        if kind and (is_show(work) == is_show(entry) or earlier):
+        kind = beginnings.get("".join(work.titles[0].words))
+        earlier = kind is not PrefixKind.WHOLE and dates[work.anime.anime_id] < dates[entry.anime.anime_id]
+        if kind and (work.is_show == entry.is_show or earlier):
             return work
     return entry
-
-
-def _is_long_runner(members: Sequence[Anime]) -> bool:
-    """Whether a series has a show so long that its films do not continue the story."""
-    films = sum(anime.type == "Movie" for anime in members)
-    shows = [anime.episodes for anime in members if is_show(anime)]
-    return any((films > MANY_FILMS) if episodes is None else episodes >= LONG_RUNNER for episodes in shows)

@@ -1,7 +1,6 @@
 """Relations between anime, as sites tell them or as they were inferred."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -45,14 +44,19 @@ class Relation(NamedTuple):
         return _word(self.kind)
 
     @property
-    def is_dependable(self) -> bool:
-        """Whether a site tells it, or it was inferred with high confidence."""
-        return self.confidence is None or self.confidence >= DEPENDABLE
+    def whole_and_part(self) -> tuple[int, int] | None:
+        """Both ids, that of the side story or summary last; None where neither is one of the other."""
+        return self.pair if self.word in OTHER_IS_PART else self.pair[::-1] if self.word in PART_OF_OTHER else None
+
+    @property
+    def certainty(self) -> float:
+        """The confidence; 1 where a site tells it."""
+        return 1.0 if self.confidence is None else self.confidence
 
     @property
     def is_of_one_name(self) -> bool:
         """Whether another kind with the same name was inferred: a special, a film, a retelling."""
-        return self.word == "other" and self.confidence is not None and ONE_NAME <= self.confidence < FAIRLY_SURE
+        return self.word == "other" and ONE_NAME <= self.certainty < FAIRLY_SURE
 
     @property
     def separates(self) -> bool:
@@ -62,7 +66,7 @@ class Relation(NamedTuple):
     @property
     def is_within_series(self) -> bool:
         """Whether it means that the two belong to one series."""
-        return self.word in IN_ORDER | PART_OF_OTHER | OTHER_IS_PART
+        return self.word in IN_ORDER or self.whole_and_part is not None
 
 
 @lru_cache
@@ -75,17 +79,6 @@ def relations_of(catalogue: Catalogue) -> Iterator[Relation]:
     for anime in catalogue.values():
         for related in anime.relations or ():
             yield Relation(anime.anime_id, related.relation, related.anime_id, related.confidence)
-        if anime.relations is not None and not anime.relations:
+        if anime.relations == ():
             # It is known to have none: then its title alone can't link it to others of which the same is known.
             yield Relation(anime.anime_id, "none", anime.anime_id)
-
-
-def parents(relations: Iterable[Relation]) -> dict[int, set[int]]:
-    """Each side story or summary → what it belongs to."""
-    found: defaultdict[int, set[int]] = defaultdict(set)
-    for one in relations:
-        if one.word in OTHER_IS_PART:
-            found[one.related_id].add(one.anime_id)
-        elif one.word in PART_OF_OTHER:
-            found[one.anime_id].add(one.related_id)
-    return dict(sorted(found.items()))

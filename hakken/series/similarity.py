@@ -1,4 +1,4 @@
-"""Parsed titles of anime, and how similar two anime are beside their titles."""
+"""Anime with their parsed titles, and how similar two of them are beside these."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,6 +14,9 @@ STUDIO_BONUS = 0.3
 UNKNOWN_GENRES = 0.25
 """Similarity of two anime of which one has no genres."""
 EDITION = re.compile(r"\s*\((?:tv|\d{4})\)$")
+WEB_AND_DISC = frozenset(("ONA", "OVA"))
+MIN_EPISODES = 8
+"""Episodes from which on an ONA or OVA counts as a show."""
 
 Pair = tuple[int, int]
 """Ids of two anime; of two that titles link, the lower one first."""
@@ -22,16 +25,11 @@ Pair = tuple[int, int]
 class Closeness(IntEnum):
     """What the titles of two anime have in common."""
 
-    SAME = 1
-    """All of it, but for a type or year in brackets."""
-    COUNTED = 2
-    """All but a number, a season, "OVA" or the like."""
-    BEGUN = 3
-    """One has the whole other one as a prefix."""
-    LOOSE = 4
-    """Some words: more likely one universe than one series."""
-    BESIDE = 5
-    """Words, and a word or number that marks a spin-off."""
+    SAME = 1  # all of it, but for a type or year in brackets
+    COUNTED = 2  # all but a number, a season, "OVA" or the like
+    BEGUN = 3  # one has the whole other one as a prefix
+    LOOSE = 4  # some words: more likely one universe than one series
+    BESIDE = 5  # words, and a word or number that marks a spin-off
     NONE = 6
 
 
@@ -46,6 +44,7 @@ class AnimeTitles(NamedTuple):
         titles: the main title and, where there is one, the English one.
         prefixes: of those.
         japanese: prefixes of the title in Japanese script.
+        is_show: whether it is a show rather than a film, a special or the like.
     """
 
     anime: Anime
@@ -55,6 +54,7 @@ class AnimeTitles(NamedTuple):
     titles: list[ParsedTitle]
     prefixes: list[Prefix]
     japanese: list[Prefix]
+    is_show: bool
 
     @classmethod
     def of(cls, anime: Anime) -> Self:
@@ -64,40 +64,34 @@ class AnimeTitles(NamedTuple):
         return cls(
             anime,
             EDITION.sub("", anime.title[:LONGEST].casefold()),
-            _genres(anime),
+            frozenset(anime.genres) - IGNORED_GENRES,
             frozenset(anime.studios),
             titles,
             prefixes=[prefix for title in titles for prefix in title.prefixes()],
-            japanese=ParsedTitle.of(anime.title_japanese).prefixes() if anime.title_japanese else [],
+            japanese=ParsedTitle.of(anime.title_japanese or "").prefixes(),
+            is_show=anime.type == "TV" or (anime.type in WEB_AND_DISC and (anime.episodes or 0) >= MIN_EPISODES),
         )
 
 
 def similarity(one: AnimeTitles, other: AnimeTitles) -> float:
     """Similarity of two anime beside their titles: 0 to 1 for genres, and a bonus for a common studio."""
-    genres = _share(one.genres, other.genres)
+    genres = genres_in_common(one, other)
     bonus = 0.0 if one.studios.isdisjoint(other.studios) else STUDIO_BONUS
     return (UNKNOWN_GENRES if genres is None else genres) + bonus
 
 
-def genres_in_common(one: Anime, other: Anime) -> float | None:
+def genres_in_common(one: AnimeTitles, other: AnimeTitles) -> float | None:
     """Share of their genres that two anime have in common; None where one has none."""
-    return _share(_genres(one), _genres(other))
-
-
-def tags_in_common(one: Anime, other: Anime) -> float:
-    """Cosine similarity of the tags of two anime, all with equal weight: 0 to 1; 0 where one has none."""
-    mine, yours = {*one.tags}, {*other.tags}
-    return len(mine & yours) / (len(mine) * len(yours)) ** 0.5 if mine and yours else 0.0
-
-
-def _genres(anime: Anime) -> frozenset[str]:
-    return frozenset(anime.genres) - IGNORED_GENRES
-
-
-def _share(mine: frozenset[str], yours: frozenset[str]) -> float | None:
+    mine, yours = one.genres, other.genres
     if not mine or not yours:
         return None
     return len(mine & yours) / max(len(mine | yours), 2)  # one common genre says little
+
+
+def tags_in_common(one: AnimeTitles, other: AnimeTitles) -> float:
+    """Cosine similarity of the tags of two anime, all with equal weight: 0 to 1; 0 where one has none."""
+    mine, yours = {*one.anime.tags}, {*other.anime.tags}
+    return len(mine & yours) / (len(mine) * len(yours)) ** 0.5 if mine and yours else 0.0
 
 
 def links_between(

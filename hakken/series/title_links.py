@@ -9,7 +9,7 @@ the catalogue. There is no list of titles.
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import chain, combinations
+from itertools import accumulate, chain, combinations
 from operator import eq
 
 from hakken.catalogue import Anime
@@ -59,28 +59,26 @@ def _by_prefix(known: list[AnimeTitles], index: TitleIndex) -> Links:
     """Titles that have the whole of another as a prefix."""
     common = _common_first_words(known, index)
     for one in known:
-        for prefix, bases in _bases(one.prefixes, index):
+        for prefix, bases, closeness in _bases(one.prefixes, index):
             if prefix.words > 1 or prefix.kind > PrefixKind.WORDS or prefix.key not in common:
-                yield from links_between(one, bases, _least_for_prefix(one.anime, prefix), _closeness(prefix))
+                yield from links_between(one, bases, _least_for_prefix(one.anime, prefix), closeness)
         # Japanese has no spaces: unseparated prefixes must be long, and none is trusted blindly.
-        for prefix, bases in _bases(one.japanese, index):
+        for prefix, bases, closeness in _bases(one.japanese, index):
             if weight(prefix.key) >= (SHORT if prefix.kind > PrefixKind.WORDS else LONG + SHORT):
-                yield from links_between(one, bases, 0.3, _closeness(prefix))
+                yield from links_between(one, bases, 0.3, closeness)
         # Some synonyms are other stories' names, or parts of names.
         of_synonyms = chain.from_iterable(ParsedTitle.of(text).prefixes() for text in one.anime.synonyms)
-        for prefix, bases in _bases(of_synonyms, index):
+        for prefix, bases, _ in _bases(of_synonyms, index):
             long = weight(prefix.key) >= (LONG - 2 if prefix.words > 1 else LONG - 1)
             if long and prefix.kind > PrefixKind.WORDS:
                 yield from links_between(one, bases, 0.45, Closeness.BEGUN)
 
 
-def _bases(prefixes: Iterable[Prefix], index: TitleIndex) -> Iterator[tuple[Prefix, list[AnimeTitles]]]:
-    """The prefixes that are whole titles of anime, and those anime."""
-    return ((prefix, bases) for prefix in prefixes if (bases := index.get(prefix.key)))
-
-
-def _closeness(prefix: Prefix) -> Closeness:
-    return Closeness.COUNTED if prefix.kind is PrefixKind.WHOLE else Closeness.BEGUN
+def _bases(prefixes: Iterable[Prefix], index: TitleIndex) -> Iterator[tuple[Prefix, list[AnimeTitles], Closeness]]:
+    """The prefixes that are whole titles of anime, those anime, and how close they are."""
+    for prefix in prefixes:
+        if bases := index.get(prefix.key):
+            yield prefix, bases, Closeness.COUNTED if prefix.kind is PrefixKind.WHOLE else Closeness.BEGUN
 
 
 def _least_for_prefix(anime: Anime, prefix: Prefix) -> float:
@@ -118,46 +116,32 @@ def _by_common_head(known: list[AnimeTitles]) -> Links:
         for head in {(prefix.key, prefix.words) for prefix in prefixes if weight(prefix.key) >= SHORT}:
             heads[head].append(one)
     for (_, words), found in heads.items():
-        if len(found) <= MANY:
-            for one, other in combinations(found, 2):
-                yield from links_between(one, [other], 0.0 if words >= MANY_WORDS else 0.25, Closeness.LOOSE)
+        for one, other in combinations(found if len(found) <= MANY else (), 2):
+            yield from links_between(one, [other], 0.0 if words >= MANY_WORDS else 0.25, Closeness.LOOSE)
 
 
 def _by_common_words(known: list[AnimeTitles]) -> Links:
     """Titles with the same first words, mostly of one studio: "Seikai no Monshou", "Seikai no Senki"."""
-    openings: defaultdict[Opening, list[AnimeTitles]] = defaultdict(list)
+    openings: defaultdict[Opening, dict[int, AnimeTitles]] = defaultdict(dict)
     for one in known:
-        for opening in {opening for title in one.titles for opening in _openings(title)}:
-            openings[opening].append(one)
+        for key, n_words in ((key, n) for title in one.titles for n, key in enumerate(accumulate(title.words[:-1]), 1)):
+            if weight(key) >= SHORT:
+                openings[key, n_words][one.anime.anime_id] = one
     for opening, found in openings.items():
-        if len(found) > 1:
-            yield from _of_one_opening(opening, found)
-
-
-def _openings(title: ParsedTitle) -> Iterator[Opening]:
-    key = ""
-    for n_words, word in enumerate(title.words[:-1], start=1):
-        key += word
-        if weight(key) >= SHORT:
-            yield key, n_words
+        by_studio: defaultdict[str, list[AnimeTitles]] = defaultdict(list)
+        for one in found.values():
+            for studio in [ANY] if _is_unique(opening) else one.studios:
+                by_studio[studio].append(one)
+        if opening[1] > 1 or len(by_studio) <= A_FEW_STUDIOS:
+            for of_studio in by_studio.values():
+                for one, other in combinations(of_studio if len(of_studio) <= MANY else (), 2):
+                    yield from links_between(one, [other], _least_for_opening(opening, one, other), Closeness.LOOSE)
 
 
 def _is_unique(opening: Opening) -> bool:
     """Whether no other story begins like this."""
     key, words = opening
     return words > MANY_WORDS and weight(key) >= 2 * LONG
-
-
-def _of_one_opening(opening: Opening, found: list[AnimeTitles]) -> Links:
-    by_studio: defaultdict[str, list[AnimeTitles]] = defaultdict(list)
-    for one in found:
-        for studio in [ANY] if _is_unique(opening) else one.studios:
-            by_studio[studio].append(one)
-    if opening[1] > 1 or len(by_studio) <= A_FEW_STUDIOS:
-        for of_studio in by_studio.values():
-            if len(of_studio) <= MANY:
-                for one, other in combinations(of_studio, 2):
-                    yield from links_between(one, [other], _least_for_opening(opening, one, other), Closeness.LOOSE)
 
 
 def _least_for_opening(opening: Opening, one: AnimeTitles, other: AnimeTitles) -> float:

@@ -6,6 +6,7 @@ A title's *key* is its words without spaces, so that spelling variants such as "
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple, Self
 
@@ -29,10 +30,8 @@ _MARKER = re.compile(
 )
 """Markers: they say which part or edition of a story a title is. Matches words separated by single spaces."""
 
-FILM_OF = frozenset(("gekijouban", "eiga", "the", "劇場版", "映画"))
-"""Words before a title that are not part of its name: "the film of"."""
-OPENINGS = FILM_OF | frozenset(("zoku", "shin", "motto", "続", "新"))
-"""The same, and words that may also begin a name: "more of", "new"."""
+OPENINGS = frozenset(("gekijouban", "eiga", "the", "劇場版", "映画", "zoku", "shin", "motto", "続", "新"))
+"""Words before a title that are left out, such as "the film of", and some that may also begin a name: "more of"."""
 
 PARTICLES = frozenset(
     ("no", "to", "ga", "wo", "wa", "ni", "de", "na", "and", "of", "the", "e", "kara", "demo", "mo", "s")
@@ -62,21 +61,16 @@ class Separator(IntEnum):
     """What separates a word from the one before, beside a space."""
 
     NONE = 0
-    STOP = 1
-    """The end of a sentence or exclamation, which many names contain: "Love Live! Sunshine!!"."""
-    PART = 2
-    """A separator before a subtitle."""
+    STOP = 1  # the end of a sentence or exclamation, which many names contain: "Love Live! Sunshine!!"
+    PART = 2  # before a subtitle
 
 
 class PrefixKind(IntEnum):
     """How a prefix is separated from the rest of its title."""
 
-    WORDS = 1
-    """By a space only."""
-    HEAD = 2
-    """By a subtitle or a marker."""
-    WHOLE = 3
-    """Only markers follow."""
+    WORDS = 1  # by a space only
+    HEAD = 2  # by a subtitle or a marker
+    WHOLE = 3  # only markers follow
 
 
 class Prefix(msgspec.Struct, frozen=True, gc=False):
@@ -109,12 +103,14 @@ class ParsedTitle(NamedTuple):
     whole: list[bool]
 
     @classmethod
-    def of(cls, text: str, openings: frozenset[str] = OPENINGS) -> Self:
-        """Parse a title; leading words that are in `openings` are left out."""
+    def of(cls, text: str) -> Self:
+        """Parse a title."""
         words, separators = _words(text[:LONGEST])
-        while len(words) > 1 and words[0] in openings:
+        while len(words) > 1 and words[0] in OPENINGS:
             del words[0], separators[0]
-        ends = _markers(words)
+        spaced, ends = " ".join(words), [0] * len(words)
+        for match in _MARKER.finditer(spaced):
+            ends[spaced.count(" ", 0, match.start())] = spaced.count(" ", 0, match.end()) + 1
         whole = [False] * len(words) + [True]
         for at in range(len(words) - 1, 0, -1):
             whole[at] = ends[at] > 0 and whole[ends[at]]
@@ -152,29 +148,25 @@ class ParsedTitle(NamedTuple):
                 found.append(Prefix(key, PrefixKind.WORDS, at))
         return found
 
-    def suffixes(self) -> list[tuple[str, int, Separator]]:
+    def suffixes(self) -> Iterator[tuple[str, int, Separator]]:
         """Its suffixes from the second word on, without markers at the end; none begins with a marker.
 
         Of each: its key, the number of its words, and what separates it from the rest.
         """
         words, separators, ends, whole = self
-        found: list[tuple[str, int, Separator]] = []
         if "vs" in words:  # a crossover of two stories, which belong to two series
-            return found
+            return
         for end in range(2, len(words) + 1):
             key = ""
             for first in range(end - 1 if whole[end] else 0, 0, -1):
                 key = words[first] + key
                 if not ends[first]:
-                    found.append((key, end - first, separators[first]))
-        return found
+                    yield key, end - first, separators[first]
 
 
 def weight(key: str) -> int:
     """How distinctive a key is: its length in letters, where a Chinese or Japanese character counts as three."""
-    if key.isascii():
-        return len(key)
-    return sum(3 if character > _FIRST_CJK else 1 for character in key)
+    return len(key) if key.isascii() else sum(3 if character > _FIRST_CJK else 1 for character in key)
 
 
 def _words(text: str) -> tuple[list[str], list[Separator]]:
@@ -198,11 +190,3 @@ def _words(text: str) -> tuple[list[str], list[Separator]]:
 def _number(word: str) -> int | None:
     digits = "".join(filter(str.isdecimal, word))
     return int(digits) if digits else _NUMBER_WORDS.get(word)
-
-
-def _markers(words: list[str]) -> list[int]:
-    text = " ".join(words)
-    ends = [0] * len(words)
-    for match in _MARKER.finditer(text):
-        ends[text.count(" ", 0, match.start())] = text.count(" ", 0, match.end()) + 1
-    return ends

@@ -15,11 +15,7 @@ def storage_options(url: str) -> dict[str, Any]:
 
 
 def check_limit_storage(settings: Settings) -> None:
-    """Check, before any worker starts, that the kind of storage is supported; it may be down.
-
-    Raises:
-        ConfigError: it isn't.
-    """
+    """Raise ConfigError, before any worker starts, where the kind of storage is not supported; it may be down."""
     from limits.errors import ConfigurationError  # noqa: PLC0415  # only needed here
     from limits.storage import storage_from_string  # noqa: PLC0415  # only needed where limits are kept outside
 

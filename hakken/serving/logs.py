@@ -53,9 +53,8 @@ class QuietAccessLogger(Logger):  # type: ignore[misc]  # gunicorn ships no type
 def configuration(form: str = "auto", level: str = "info") -> dict[str, Any]:
     """The configuration for `logging.config.dictConfig`, and for gunicorn's `logconfig_dict`.
 
-    Args:
-        form: of the lines, `json` or `text`; with anything else, a terminal decides.
-        level: of Hakken's loggers, `warning` or `info`; anything else counts as `info`.
+    The form of lines is `json` or `text`; with anything else, a terminal decides. The level of Hakken's loggers is
+    `warning` or `info`, as which anything else counts.
     """
     return {
         "version": 1,

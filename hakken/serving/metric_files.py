@@ -26,8 +26,7 @@ _PREFIX = "hakken-metrics-"
 def make_directory() -> None:
     """Make the directory of this start, in memory where possible, and name it to all workers.
 
-    Raises:
-        OSError: it can't be made, or has no room.
+    Raises OSError where it can't be made, or has no room.
     """
     parent = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
     for old in parent.glob(f"{_PREFIX}*"):
@@ -70,8 +69,7 @@ def remove_directory() -> None:
 def use_slot(slot: int) -> None:
     """Have this process, a worker, count in a slot's files.
 
-    Raises:
-        OSError: there is no room for them any more; it counts for itself.
+    Raises OSError where there is no room for them any more; it counts for itself.
     """
     made = directory()
     if made is None:

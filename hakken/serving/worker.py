@@ -27,15 +27,12 @@ NO_FILES_SECONDS = 0.1
 
 
 class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
-    """gunicorn's connection with a deadline for all reads of a request.
-
-    Attributes:
-        deadline: by the monotonic clock; then the request ends as if the client had hung up.
-        is_cut: whether that has happened: no further request can be read.
-    """
+    """gunicorn's connection with a deadline for all reads of a request."""
 
     deadline = math.inf
+    """By the monotonic clock; then the request ends as if the client had hung up."""
     is_cut = False
+    """Whether that has happened: no further request can be read."""
 
     def init(self) -> None:
         """Make the parser, whose reads end at the deadline. HTTP/2, which is off by default, has none."""
@@ -69,12 +66,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     """Answers `threads` requests at once, with more threads for those that wait or are refused.
 
     In gthread itself, requests that find all threads busy wait in an unbounded queue.
-
-    Attributes:
-        seconds: in which a request must be read and answered; taking the answer may last as long again.
     """
 
     seconds = 30.0
+    """In which a request must be read and answered; taking the answer may last as long again."""
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
         """Threads, made when needed."""

@@ -14,7 +14,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext, suppress
 from http import HTTPStatus
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -23,8 +22,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from hakken.errors import CircuitOpen, InvalidResponse, RateLimited, SiteBusy, SiteDown, SiteError, SiteTimeout
-from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
-from hakken.sites.http import Deadline, check_status, retry_after, site_error
+from hakken.instrumentation import Instrumentation
+from hakken.sites.http import Deadline, check_status, host_of, retry_after, site_error
 from hakken.sites.rate_limit import RateLimit
 
 MAX_BODY = 16 * 2**20
@@ -48,17 +47,9 @@ _random = random.SystemRandom()
 
 
 class SiteAdapter(HTTPAdapter):
-    """Transport adapter through which a session sends all requests to one site; thread-safe.
+    """Transport adapter through which a session sends all requests to the site of a name; thread-safe."""
 
-    Args:
-        site: its name.
-        rate_limit: its rate limit; None: no limit.
-        instrumentation: records the outcome of each request.
-    """
-
-    def __init__(
-        self, site: str, rate_limit: RateLimit | None = None, instrumentation: Instrumentation = NO_INSTRUMENTATION
-    ) -> None:
+    def __init__(self, site: str, rate_limit: RateLimit | None, instrumentation: Instrumentation) -> None:
         super().__init__()
         self._site = site
         self._rate_limit = rate_limit
@@ -68,17 +59,10 @@ class SiteAdapter(HTTPAdapter):
         self._busy_until = 0.0
 
     def send(self, request: requests.PreparedRequest, *_args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401  # as in the base class
-        """Send a request, with retries, and read the whole response.
+        """Send a request, with retries, and read the whole response; raises as `HttpClient.get`.
 
-        Args:
-            request: the request to send.
-            kwargs: of the base class, except that `timeout` is a `Deadline`, which a session passes on unchanged.
-
-        Returns:
-            A response with status 200, most of the 4xx or, for a conditional request, 304.
-
-        Raises:
-            SiteError: see `hakken.errors` for the kinds; never SiteBlocked, which the caller raises.
+        The arguments are those of the base class, except that `timeout` is a `Deadline`, which a session passes on
+        unchanged. The response has status 200, most of the 4xx or, for a conditional request, 304.
         """
         deadline: Deadline = kwargs.pop("timeout")
         attempt = 1
@@ -97,8 +81,7 @@ class SiteAdapter(HTTPAdapter):
             attempt += 1
 
     def _attempt(self, request: requests.PreparedRequest, deadline: Deadline, **kwargs: object) -> requests.Response:
-        host = urlsplit(request.url or "").hostname or "The site"
-        begun = time.perf_counter()
+        host, begun = host_of(request.url or ""), time.perf_counter()
         outcome = "mistake"  # recorded for an error that is not a SiteError: a bug of ours
         try:
             with self._admitted(host):
@@ -119,19 +102,17 @@ class SiteAdapter(HTTPAdapter):
 
     @contextmanager
     def _admitted(self, host: str) -> Iterator[None]:
-        """Allow a request, unless the circuit is open or the site's `Retry-After` has not passed.
+        """Allow a request, unless the circuit is open or the time that the site gave in `Retry-After` has not passed.
 
-        Raises:
-            CircuitOpen: the site failed several times in a row; after a pause, one request at a time is let through.
-            SiteBusy: the time that the site gave in `Retry-After` has not passed.
+        After a pause, an open circuit lets one request at a time through.
         """
-        if self._circuit.opened:
-            raise _circuit_open(host, max(1.0, self._circuit.open_remaining))
-        if (wait := self._busy_until - time.monotonic()) > 0:
+        state, wait = self._circuit.state, self._busy_until - time.monotonic()
+        if state != "open" and wait > 0:
             check_status(HTTPStatus.TOO_MANY_REQUESTS, host, wait)
-        is_trial = self._circuit.state == "half_open"
-        if is_trial and not self._trial.acquire(blocking=False):
-            raise _circuit_open(host, 1.0)
+        is_trial = state == "half_open"
+        if state == "open" or (is_trial and not self._trial.acquire(blocking=False)):
+            words = f"{host} has just failed several times, and is left alone for a moment."
+            raise CircuitOpen(words, max(1.0, self._circuit.open_remaining))
         try:
             yield
         except SiteBusy as error:
@@ -156,7 +137,12 @@ class SiteAdapter(HTTPAdapter):
                 is_conditional = "If-None-Match" in request.headers or "If-Modified-Since" in request.headers
                 if not (is_conditional and response.status_code == HTTPStatus.NOT_MODIFIED):
                     check_status(response.status_code, host, retry_after(response))
-                response._content = _body(response, host)  # noqa: SLF001  # where requests itself puts it
+                body = bytearray()
+                for chunk in response.raw.stream(_CHUNK, decode_content=True):
+                    body += chunk
+                    if len(body) > MAX_BODY:
+                        raise InvalidResponse(f"{host} gave an answer that is too large.")
+                response._content = bytes(body)  # noqa: SLF001  # where requests itself puts it
                 return response
 
         try:
@@ -170,19 +156,6 @@ class SiteAdapter(HTTPAdapter):
         pool = cast("urllib3.HTTPConnectionPool", super().get_connection_with_tls_context(*args, **kwargs))
         pool.ConnectionCls = _SecureConnection if pool.scheme == "https" else _Connection
         return pool
-
-
-def _circuit_open(host: str, seconds: float) -> CircuitOpen:
-    return CircuitOpen(f"{host} has just failed several times, and is left alone for a moment.", seconds)
-
-
-def _body(response: requests.Response, host: str) -> bytes:
-    body = bytearray()
-    for chunk in response.raw.stream(_CHUNK, decode_content=True):
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise InvalidResponse(f"{host} gave an answer that is too large.")
-    return bytes(body)
 
 
 class _Exchange(threading.Thread):

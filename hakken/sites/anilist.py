@@ -6,9 +6,8 @@ import msgspec
 
 from hakken.errors import PrivateList, SourceError, UserNotFound
 from hakken.ratings import MAX_SCORE, AnimeId, Rating, Status, UserList
-from hakken.sites.base import blocked, decoded
 from hakken.sites.client import HttpClient
-from hakken.sites.fields import Json
+from hakken.sites.decoding import Json, blocked, decoded
 from hakken.sites.http import Answer, Deadline, check_status, unreadable
 
 QUERY = """

@@ -1,31 +1,48 @@
-"""The HTTP client for all requests to sites.
+"""The HTTP client for all requests to sites, and its cache of anime facts on disk.
 
-A request passes the HTTP cache on disk (facts only; `http_cache`), then the circuit breaker, the rate limit, the
-retries, the deadline and the size limit (`adapter`).
+A request passes the cache (facts only), then the circuit breaker, the rate limit, the retries, the deadline and the
+size limit (`adapter`). The cache is requests-cache, in an SQLite file shared by all workers; if the file can't be
+opened, read or written, nothing is cached, and no request fails.
 """
 
+import hashlib
 import http.cookiejar
 import logging
 import sqlite3
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import requests
 import urllib3
 
 from hakken import __version__
 from hakken.config import Settings, SiteRate
-from hakken.files import SITES, cache_directory, private_directory
+from hakken.files import SITES, cache_directory, check_database, is_file, private_directory
 from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 from hakken.sites.adapter import SiteAdapter
-from hakken.sites.http import Answer, Deadline, Request, site_error
-from hakken.sites.http_cache import HttpCache
+from hakken.sites.http import Answer, Deadline, Request, host_of, site_error
 from hakken.sites.rate_limit import RateLimit
 
+if TYPE_CHECKING:
+    from requests_cache.backends.sqlite import SQLiteCache
+
 USER_AGENT = f"Hakken/{__version__} (anime recommender)"
+FRESH = timedelta(days=7)
+"""How long a cached response is served without a request to the site."""
+STALE = timedelta(days=365)
+"""How long after that it is still served while the site is down."""
+SECRET_HEADERS = ("X-MAL-CLIENT-ID",)
+"""Neither stored nor part of the cache key."""
+WRITE_SECONDS = 1.0
+"""How long opening the cache for writing waits for another worker that is writing."""
+READ_SECONDS = 0.05
+"""How long reading waits for it, since a visitor is waiting."""
+
+_log = logging.getLogger(__name__)
 
 
 class HttpClient:
@@ -58,18 +75,15 @@ class HttpClient:
             for site, base in {"http": "http://", "https": "https://", **(sites or {})}.items()
         }
         self._session = self._equipped(requests.Session())
-        self._cache = HttpCache(directory)
+        self._file = directory / "facts.sqlite" if directory else None
         self._cached_session: requests.Session | None = None
+        self._opening = threading.Lock()
+        self._reader: SQLiteCache | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings, instrumentation: Instrumentation = NO_INSTRUMENTATION) -> Self:
         """Set up the client from the settings; it shares its cache and rate limits with all others on this machine."""
-        sites = {
-            "jikan": settings.jikan_url,
-            "mal": settings.mal_url,
-            "load_json": settings.load_json_url,
-            "anilist": settings.anilist_url,
-        }
+        sites = {name: getattr(settings, f"{name}_url") for name in ("jikan", "mal", "load_json", "anilist")}
         directory = private_directory(cache_directory(settings.cache_dir) / SITES)
         if directory:  # earlier versions cached lists here for minutes, and nothing else would delete the last ones
             with suppress(OSError):
@@ -83,11 +97,7 @@ class HttpClient:
         return Deadline.after(self._seconds)
 
     def take_turn(self, name: str) -> None:
-        """Count a request against a rate limit that is not a site's own.
-
-        Raises:
-            RateLimited: it allows none now; `retry_after` says when.
-        """
+        """Count a request against a rate limit that is not a site's own; raises RateLimited if it allows none now."""
         if name in self._rate_limits:
             self._rate_limits[name].wait(Deadline.after(0))
 
@@ -98,22 +108,21 @@ class HttpClient:
             request: the request to send.
             deadline: time limit for the response.
             keep: use the HTTP cache on disk: a response is fresh for a week, then revalidated and, while the site is
-                down, served stale. Not for threads that serve visitors.
+                down, served stale. Not for threads that serve visitors, since the library waits for other writers
+                without a timeout.
 
         Raises:
             SiteError: see `hakken.errors` for the kinds; never SiteBlocked, which the caller raises.
         """
-        url, params, headers = request
-        if keep:
+        sent = {"params": request.params, "headers": request.headers}
+        if keep and self._file:
             try:
-                if self._cached_session is None and (session := self._cache.new_session()):
-                    self._cached_session = self._equipped(session)
-                if self._cached_session:
-                    return _ask(self._cached_session, "GET", url, deadline, params=params, headers=headers)
+                self._cached_session = self._cached_session or self._new_cached_session(self._file)
+                return _ask(self._cached_session, "GET", request.url, deadline, **sent)
             except sqlite3.Error as error:
-                self._cache.failed(error)
+                self._cache_failed(error)
                 self._cached_session = None
-        return _ask(self._session, "GET", url, deadline, params=params, headers=headers)
+        return _ask(self._session, "GET", request.url, deadline, **sent)
 
     def post(self, url: str, deadline: Deadline, *, json: object) -> Answer:
         """Send `json` in a POST request for JSON; raises as `get` does."""
@@ -122,13 +131,20 @@ class HttpClient:
     def kept(self, request: Request) -> Answer | None:
         """Return the cached response to a request, however old it is; sends no request.
 
-        Raises:
-            Exception: of any kind, if the cache entry is damaged.
+        Raises an exception of any kind if the cache entry is damaged.
         """
+        if self._file is None or not is_file(self._file):
+            return None
         url, params, headers = request
         prepared = self._session.prepare_request(requests.Request("GET", url, params=params, headers=dict(headers)))
-        found = self._cache.find(prepared)
-        return Answer(_host(url), found.status_code, found.content) if found is not None else None
+        try:
+            with self._opening:
+                reader = self._reader = self._reader or _open_cache(self._file, READ_SECONDS)
+            found = reader.get_response(_cache_key(prepared))
+        except sqlite3.Error as error:
+            self._cache_failed(error)
+            return None
+        return Answer(host_of(url), found.status_code, found.content) if found is not None else None
 
     def _equipped(self, session: requests.Session) -> requests.Session:
         session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})
@@ -138,9 +154,37 @@ class HttpClient:
             session.mount(base, adapter)
         return session
 
+    def _new_cached_session(self, file: Path) -> requests.Session:
+        from requests_cache import CachedSession  # noqa: PLC0415  # importing it takes 0.1 s, and few processes need it
 
-def _host(url: str) -> str:
-    return urlsplit(url).hostname or "The site"
+        session = CachedSession(
+            backend=_open_cache(file, WRITE_SECONDS),
+            expire_after=FRESH,
+            stale_if_error=int(STALE.total_seconds()),
+            ignored_parameters=list(SECRET_HEADERS),
+            allowable_codes=(200,),
+            key_fn=_cache_key,
+        )
+        return self._equipped(session)
+
+    def _cache_failed(self, error: sqlite3.Error) -> None:
+        """Log that the file can't be used; delete it if it is damaged, so that a new one is created."""
+        _log.warning("The HTTP cache can't be used: %s", error)
+        if self._file and type(error) is sqlite3.DatabaseError:
+            self._reader = None
+            with suppress(OSError):
+                self._file.unlink()
+
+
+def _open_cache(file: Path, seconds: float) -> "SQLiteCache":
+    from requests_cache.backends.sqlite import SQLiteCache  # noqa: PLC0415  # takes 0.1 s to load
+
+    check_database(file, seconds)  # otherwise the library would wait without a timeout
+    return SQLiteCache(file, serializer="json", wal=True, busy_timeout=round(1000 * seconds))
+
+
+def _cache_key(request: requests.PreparedRequest, **_: object) -> str:
+    return hashlib.sha256(f"{request.method} {request.url}".encode()).hexdigest()
 
 
 def _ask(session: requests.Session, method: str, url: str, deadline: Deadline, **arguments: Any) -> Answer:  # noqa: ANN401  # passed on
@@ -148,5 +192,5 @@ def _ask(session: requests.Session, method: str, url: str, deadline: Deadline, *
         response = session.request(method, url, timeout=cast("float", deadline), allow_redirects=False, **arguments)
     except (OSError, urllib3.exceptions.HTTPError) as error:
         # An invalid URL or header is detected before the adapter is called.
-        raise site_error(error, _host(url)) from None
-    return Answer(_host(url), response.status_code, response.content)
+        raise site_error(error, host_of(url)) from None
+    return Answer(host_of(url), response.status_code, response.content)

@@ -8,6 +8,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -16,10 +17,9 @@ import msgspec
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption, SiteError, StorageError
 from hakken.ratings import AnimeId
-from hakken.sites.base import Page
 from hakken.sites.client import HttpClient
-from hakken.sites.facts import FactsSite, lacking
-from hakken.sites.merge import updated, updated_all
+from hakken.sites.decoding import Page
+from hakken.sites.facts import FactsSite, lacking, updated, updated_all
 
 MAX_FAILURES = 5
 """When so many titles in a row could not be fetched, the site is failing, not the titles."""
@@ -48,6 +48,7 @@ Line = Begun | Page | Alone | Stopped
 _decoder = msgspec.json.Decoder(Line)
 
 
+@dataclass
 class Crawl:
     """The results of a crawl so far; each addition is written to disk before it is counted.
 
@@ -62,28 +63,22 @@ class Crawl:
         stopped_at: ids of the titles at which an earlier run stopped.
     """
 
-    def __init__(self, file: BinaryIO, lines: list[Line]) -> None:
-        self._file = file
-        self.anime: dict[int, Anime] = {}
-        self.skipped = 0
-        self.position: int | None = None
-        self.is_done = False
-        self.total: int | None = None
-        self.asked: set[int] = set()
-        self.failed = 0
-        self.stopped_at: set[int] = set()
-        for line in lines:
-            self._count(line)
+    _file: BinaryIO
+    anime: dict[int, Anime] = field(default_factory=dict)
+    skipped: int = 0
+    position: int | None = None
+    is_done: bool = False
+    total: int | None = None
+    asked: set[int] = field(default_factory=set)
+    failed: int = 0
+    stopped_at: set[int] = field(default_factory=set)
 
     @classmethod
     @contextmanager
     def at(cls, path: Path, site: str, *, restart: bool = False) -> Iterator[Self]:
-        """Open the file of an interrupted crawl of the site of that name, or begin a new one.
+        """Open the file of an interrupted crawl of the site of that name, or begin a new one, as always on `restart`.
 
-        Args:
-            path: path of the file, which is locked meanwhile.
-            site: name of the site to crawl.
-            restart: discard an interrupted crawl and begin anew.
+        The file is locked meanwhile.
 
         Raises:
             BadOption: the interrupted crawl was of another site.
@@ -96,26 +91,29 @@ class Crawl:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise StorageError(f"Another run is using {path}: let it finish first.") from None
+                crawl = cls(file)
                 lines = _read(file, keep=not restart)
                 match lines:
+                    case []:
+                        crawl.add(Begun(site))
                     case [Begun(site=before), *_] if before != site:
                         raise BadOption(
                             f"An earlier run with {before} was interrupted: resume it with --source {before}, "
                             "or begin anew with --restart."
                         )
-                crawl = cls(file, lines)
-                if not lines:
-                    crawl.add(Begun(site))
+                for line in lines:
+                    crawl._count(line)
                 yield crawl
         except OSError as error:
             raise StorageError(f"{path} can't be written: {error.strerror or error}.") from error
 
-    def add(self, line: Line) -> None:
-        """Write a line to disk, then count it; raises OSError if it can't be written."""
-        self._file.write(msgspec.json.encode(line) + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._count(line)
+    def add(self, *lines: Line) -> None:
+        """Write lines to disk, then count them; raises OSError if they can't be written."""
+        for line in lines:
+            self._file.write(msgspec.json.encode(line) + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._count(line)
 
     def _count(self, line: Line) -> None:
         match line:
@@ -124,13 +122,13 @@ class Crawl:
                 self.skipped += line.skipped
                 self.position, self.is_done = line.following, line.following is None
                 self.total = line.total or self.total
-            case Alone():
-                self.asked.add(line.anime_id)
-                if line.anime is None:
+            case Alone(anime_id, anime):
+                self.asked.add(anime_id)
+                if anime is None:
                     self.failed += 1
                 else:
-                    before = self.anime.get(line.anime_id)
-                    self.anime[line.anime_id] = updated(before, line.anime) if before else line.anime
+                    before = self.anime.get(anime_id)
+                    self.anime[anime_id] = updated(before, anime) if before else anime
             case Stopped():
                 self.stopped_at.update(line.anime_ids)
 
@@ -156,8 +154,7 @@ def _read(file: BinaryIO, *, keep: bool) -> list[Line]:
 def crawl_pages(crawl: Crawl, site: FactsSite, http: HttpClient, advance: Callable[[int], None]) -> None:
     """Fetch all remaining pages, add each to the crawl, and call `advance` with the number of its entries.
 
-    Raises:
-        SiteError: a page could not be fetched. Earlier pages are kept.
+    Raises SiteError if a page could not be fetched; earlier pages are kept.
     """
     while not crawl.is_done:
         page = site.fetch_page(http, crawl.position)
@@ -170,12 +167,8 @@ def gaps(crawl: Crawl, before: Catalogue, limit: int | None = None) -> list[int]
 
     These are all anime whose relations no site was asked for, since the pages of a crawl lack them, and, of those that
     the crawl did not find, all without a picture or a synopsis. Facts never requested come before facts that the site
-    may not have.
-
-    Args:
-        crawl: the crawl so far.
-        before: the catalogue before the crawl.
-        limit: maximum number of anime that a run may fetch individually, in total; None: no limit.
+    may not have. A run may fetch `limit` anime individually, in total; None: no limit. `before` is the catalogue
+    before the crawl.
     """
     wanted = [
         one
@@ -192,27 +185,23 @@ def crawl_titles(
 ) -> None:
     """Fetch some anime individually, add each result to the crawl, and call `advance` with the number done.
 
-    One that can't be fetched is counted as soon as another can: until then it may be the site that fails.
-
-    Raises:
-        SiteError: `MAX_FAILURES` in a row could not be fetched, at none of which an earlier run stopped. Earlier
-            results are kept.
+    One that can't be fetched is counted as soon as another can: until then it may be the site that fails. Raises
+    SiteError, with earlier results kept, if `MAX_FAILURES` in a row could not be fetched, at none of which an earlier
+    run stopped.
     """
-    failures: list[int] = []
+    failures: list[Alone] = []
     for anime_id in anime_ids:
         try:
             found = site.read(http.get(site.about(anime_id), http.new_deadline()), anime_id)
         except SiteError:
-            failures.append(anime_id)
-            if len(set(failures) - crawl.stopped_at) == MAX_FAILURES:
-                crawl.add(Stopped(tuple(failures)))
+            failures.append(Alone(anime_id, None))
+            failed = [one.anime_id for one in failures]
+            if len(set(failed) - crawl.stopped_at) == MAX_FAILURES:
+                crawl.add(Stopped(tuple(failed)))
                 raise
-            continue
-        for failed in failures:
-            crawl.add(Alone(failed, None))
-        crawl.add(Alone(anime_id, found))
-        advance(1 + len(failures))
-        failures.clear()
-    for failed in failures:
-        crawl.add(Alone(failed, None))
+        else:
+            crawl.add(*failures, Alone(anime_id, found))
+            advance(1 + len(failures))
+            failures.clear()
+    crawl.add(*failures)
     advance(len(failures))

@@ -1,26 +1,27 @@
-"""Facts about anime that the catalogue lacks, such as a picture and a synopsis, fetched from a site.
+"""Facts about anime that the catalogue lacks, such as a picture and a synopsis: fetched from a site, and merged.
 
     page ─► known (memory, HTTP cache) ─► the anime, filled in
          └► want ─► fetch queue (a thread) ─► jikan | mal ─► HTTP cache, found by the next `known`
 
-Pages never wait for a fetch. Facts that the catalogue has are never requested and never overwritten.
+Pages never wait for a fetch. Facts that the catalogue has are never requested and never overwritten. Of the facts of
+two sources about one anime, an unknown one never replaces a known one.
 """
 
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from typing import Self
+from typing import Any, Self
 
+import msgspec
 from cachetools import TLRUCache
 
-from hakken.catalogue import Anime
+from hakken.catalogue import Anime, Catalogue
 from hakken.config import Settings
 from hakken.errors import ConfigError, RateLimited, SiteBusy, SiteDown, SiteError, SiteTimeout
 from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 from hakken.sites.client import HttpClient
 from hakken.sites.jikan import Jikan
 from hakken.sites.mal import Mal
-from hakken.sites.merge import filled
 
 RATE = "facts"
 """Name in `HAKKEN_SITE_RATES` of the rate limit for fetching facts."""
@@ -40,6 +41,14 @@ REST_SECONDS = 10.0
 """Pause after the site could not answer at all, unless it asks for another time."""
 MAX_REST_SECONDS = 300.0
 
+SERIES_FIELDS = ("series", "part", "kind", "probable", "story", "universe")
+_UNKNOWN: dict[str, object] = {
+    field.name: field.default
+    for field in msgspec.structs.fields(Anime)
+    if field.default is not msgspec.NODEFAULT and field.name not in SERIES_FIELDS
+}
+"""Value of each unknown fact; for a flag it is False, so an unknown flag equals one known to be false."""
+
 FactsSite = Mal | Jikan
 
 _log = logging.getLogger(__name__)
@@ -51,16 +60,53 @@ def lacking(anime: Anime) -> bool:
 
 
 def facts_site(name: str, settings: Settings) -> FactsSite:
-    """Set up the site of that name, `mal` or `jikan`, as a source of facts.
-
-    Raises:
-        ConfigError: a setting that the site needs is missing.
-    """
+    """Set up the site of that name, `mal` or `jikan`; raises ConfigError if a setting that it needs is missing."""
     if name == Jikan.name:
         return Jikan(settings.jikan_url)
     if not settings.mal_client_id:
         raise ConfigError("Anime facts from mal (HAKKEN_FACTS_SOURCE, or --source) need MAL_CLIENT_ID.")
     return Mal(settings.mal_url, settings.mal_client_id)
+
+
+def filled(anime: Anime, more: Anime) -> Anime:
+    """Fill in the facts that an anime lacks from another source; known facts are not overwritten.
+
+    Relations from a site replace inferred ones. The fields of `SERIES_FIELDS` are computed here and come from no site,
+    so they are unchanged.
+    """
+    added: dict[str, Any] = {
+        name: getattr(more, name) for name, unknown in _UNKNOWN.items() if getattr(anime, name) == unknown
+    }
+    if more.relations_asked and not anime.relations_asked:
+        added["relations"] = more.relations
+    title = anime.title or more.title
+    english = added.get("title_english", anime.title_english)
+    if english == title:
+        english = None
+    added["title_english"] = english
+    added["synonyms"] = tuple(name for name in added.get("synonyms", anime.synonyms) if name not in {title, english})
+    return msgspec.structs.replace(anime, title=title, **added)
+
+
+def updated(old: Anime, new: Anime) -> Anime:
+    """Update an anime: new facts replace old ones, and old facts without a new value are kept.
+
+    Old names are kept as synonyms, since people and other tables may still use them.
+    """
+    both = filled(new, old)
+    names = dict.fromkeys((*both.synonyms, *old.synonyms))
+    known = {both.title, both.title_english}
+    return msgspec.structs.replace(
+        both,
+        synonyms=tuple(name for name in names if name not in known),
+        **{name: getattr(old, name) for name in SERIES_FIELDS},
+    )
+
+
+def updated_all(old: Catalogue, new: Catalogue) -> Catalogue:
+    """Merge two catalogues: all anime of either, those in both `updated`."""
+    changed = (updated(old[one.anime_id], one) if one.anime_id in old else one for one in new.values())
+    return Catalogue([*old.values(), *changed])
 
 
 class AnimeFacts:
@@ -90,20 +136,12 @@ class AnimeFacts:
     def from_settings(
         cls, settings: Settings, http: HttpClient, instrumentation: Instrumentation = NO_INSTRUMENTATION
     ) -> Self:
-        """Set up with the site that the settings name; with none if they say `off`.
-
-        Raises:
-            ConfigError: a setting that the site needs is missing.
-        """
+        """Set up with the site that the settings name, or with none if they say `off`; raises as `facts_site`."""
         name = settings.facts_from
         return cls(http, facts_site(name, settings) if name else None, instrumentation)
 
     def known(self, anime: Anime) -> Anime:
-        """Fill in the facts that an anime lacks from those fetched before; sends no request.
-
-        Args:
-            anime: the anime from the catalogue, whose facts take precedence.
-        """
+        """Fill in the facts that an anime of the catalogue lacks from those fetched before; sends no request."""
         if self._site is None:
             return anime
         with self._lock:
@@ -126,27 +164,24 @@ class AnimeFacts:
         except Exception as error:  # noqa: BLE001  # whatever is wrong with the disk, a page must not fail for a picture
             _log.warning("The facts kept of anime %d can't be used (%s).", anime_id, type(error).__name__)
             found = None
-        self._hold(anime_id, found)
+        with self._lock:
+            self._held[anime_id] = found
         return found
 
     def _fetch(self, anime_id: int) -> None:
-        """Fetch the facts about an anime, and hold them in memory."""
         if self._site is not None:
             self._http.take_turn(RATE)
             answer = self._http.get(self._site.about(anime_id), self._http.new_deadline(), keep=True)
-            self._hold(anime_id, self._site.read(answer, anime_id))
-
-    def _hold(self, anime_id: int, found: Anime | None) -> None:
-        with self._lock:
-            self._held[anime_id] = found
+            found = self._site.read(answer, anime_id)
+            with self._lock:
+                self._held[anime_id] = found
 
 
 class FetchQueue:
     """Fetches items by their ids in a thread of its own, which starts with the first request.
 
-    Args:
-        fetch: fetches one item and stores the result. Raises RateLimited if the rate limit does not allow it soon, and
-            the other kinds of SiteError.
+    `fetch` fetches one item and stores the result. It raises RateLimited if the rate limit does not allow it soon, and
+    the other kinds of SiteError.
     """
 
     def __init__(self, fetch: Callable[[int], None]) -> None:

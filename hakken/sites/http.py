@@ -1,13 +1,13 @@
-"""A request to a site, its deadline, its response, and the errors for all kinds of failure.
+"""A request to a site, its deadline, its response, and the errors for what means the same on every site.
 
-The meaning of a 403 or a 404 differs between sites, so each site's module handles them. What means the same everywhere
-is handled here: 429 is SiteBusy, 5xx SiteDown, a redirect InvalidResponse, and errors of libraries become ours.
+The meaning of a 403 or a 404 differs between sites, so each site's module handles them.
 """
 
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple, Self, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -17,16 +17,6 @@ from hakken.errors import InvalidResponse, SiteBusy, SiteDown, SiteError, SiteTi
 
 MAX_RETRY_AFTER = 3600.0
 """Seconds; a longer `Retry-After` is cut to this."""
-
-_UNREADABLE = (
-    requests.exceptions.ContentDecodingError,
-    requests.exceptions.InvalidJSONError,
-    requests.TooManyRedirects,
-    urllib3.exceptions.BodyNotHttplibCompatible,
-    urllib3.exceptions.DecodeError,
-    urllib3.exceptions.HeaderParsingError,
-    urllib3.exceptions.ResponseNotChunked,
-)
 
 T = TypeVar("T")
 
@@ -83,10 +73,7 @@ class Answer(NamedTuple):
 def check_status(status: int, host: str, retry_after: float | None = None) -> None:
     """Raise the error for a status that means the same on every site; 200 and most of the 4xx pass.
 
-    Args:
-        status: status code of the response.
-        host: host name, for the message.
-        retry_after: seconds after which the site allows another request, where it says so.
+    `retry_after` is the number of seconds after which the site allows another request, where it says so.
 
     Raises:
         SiteBusy: for a 429.
@@ -110,6 +97,11 @@ def retry_after(response: requests.Response) -> float | None:
         return None
 
 
+def host_of(url: str) -> str:
+    """Host name for messages."""
+    return urlsplit(url).hostname or "The site"
+
+
 def unreadable(host: str) -> InvalidResponse:
     """Make the error for a response that is not what the site's API sends."""
     return InvalidResponse(f"{host} gave an answer that can't be read.")
@@ -119,6 +111,6 @@ def site_error(error: Exception, host: str) -> SiteError:
     """Convert an error of requests, urllib3 or the socket to one of ours."""
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return SiteTimeout(f"{host} did not answer in time.")
-    if isinstance(error, _UNREADABLE):
+    if isinstance(error, urllib3.exceptions.DecodeError):
         return unreadable(host)
     return SiteDown(f"{host} could not be reached or broke off its answer.")

@@ -9,13 +9,12 @@ from typing import Literal
 import msgspec
 from msgspec import Raw
 
-from hakken.catalogue import DATE, Anime, Link, Related
+from hakken.catalogue import DATE, Anime, Link, Related, made_from
 from hakken.errors import UserNotFound
 from hakken.ratings import STATUS_OF_CODE, AnimeId, Rating, Score, UserList
-from hakken.sites import fields
-from hakken.sites.base import Page, about_it, blocked, page_of, read_pages
+from hakken.sites import decoding
 from hakken.sites.client import HttpClient
-from hakken.sites.fields import UNKNOWN, Json, plain
+from hakken.sites.decoding import UNKNOWN, Json, Page, about_it, blocked, name_of, page_of, plain, read_pages
 from hakken.sites.http import Answer, Deadline, Request
 
 LIST_PAGE_SIZE = 300
@@ -45,8 +44,7 @@ class _Pagination(msgspec.Struct):
     items: Raw = UNKNOWN
 
 
-class _Page(msgspec.Struct):
-    data: list[Raw]
+class _Page(_ListPage):
     pagination: _Pagination
 
 
@@ -105,36 +103,36 @@ def _anime(data: Json) -> Anime | None:
     anime_id = data["mal_id"].of(AnimeId)
     if anime_id is None:
         return None
-    titles = [(one["type"].text, fields.name_of(one["title"])) for one in data["titles"].entries or ()]
+    titles = [(one["type"].text, name_of(one["title"])) for one in data["titles"]]
     by_kind = dict(reversed(titles))  # the first of each kind
-    title = fields.name_of(data["title"]) or by_kind.get("Default", "")
-    english = fields.unless_same(fields.name_of(data["title_english"]) or by_kind.get("English", ""), title)
-    others = [*fields.names_of(data["title_synonyms"]), *(name for kind, name in titles if kind == "Synonym")]
-    genres = fields.named(data["genres"], data["explicit_genres"], data["themes"], data["demographics"])
-    begun, year = data["aired"]["prop"]["from"], data["year"].of(fields.Year)
-    first_year = begun["year"].of(fields.Year)
+    names = decoding.names(
+        name_of(data["title"]) or by_kind.get("Default", ""),
+        name_of(data["title_english"]) or by_kind.get("English", ""),
+        name_of(data["title_japanese"]) or by_kind.get("Japanese", ""),
+        [*map(name_of, data["title_synonyms"]), *(name for kind, name in titles if kind == "Synonym")],
+    )
+    genres = decoding.named(data["genres"], data["explicit_genres"], data["themes"], data["demographics"])
+    begun, year = data["aired"]["prop"]["from"], data["year"].of(decoding.Year)
+    first_year = begun["year"].of(decoding.Year)
     pictures = data["images"]["jpg"]
     return Anime(
         anime_id=anime_id,
-        title=title,
-        title_english=english,
-        title_japanese=fields.name_of(data["title_japanese"]) or by_kind.get("Japanese") or None,
-        synonyms=fields.synonyms(others, title, english),
-        type=fields.kind_of(data["type"]),
-        episodes=data["episodes"].of(fields.Episodes),
+        **names,
+        type=decoding.kind_of(data["type"]),
+        episodes=data["episodes"].of(decoding.Episodes),
         genres=genres,
         year=first_year or year,  # the year of the season may be the following one
         start_date=_date(first_year, begun) if first_year else None,
-        made_from=fields.made_from_of(data["source"]),
-        season=fields.season_of(data["season"], year),
-        studios=fields.studios_of(data["studios"]),
-        mean=data["score"].of(fields.Mean),
-        members=data["members"].of(fields.Members),
-        picture=fields.picture_of(pictures["image_url"], pictures["large_image_url"], pictures["small_image_url"]),
-        synopsis=fields.synopsis_of(data["synopsis"]),
+        made_from=made_from(plain(data["source"].text)),
+        season=decoding.season_of(data["season"], year),
+        studios=decoding.studios_of(data["studios"]),
+        mean=data["score"].of(decoding.Mean),
+        members=data["members"].of(decoding.Members),
+        picture=decoding.picture_of(pictures["image_url"], pictures["large_image_url"], pictures["small_image_url"]),
+        synopsis=decoding.synopsis_of(data["synopsis"]),
         relations=_relations(data["relations"]),
         streaming=_streaming(data["streaming"]),
-        adult=fields.is_adult(data["rating"], genres),
+        adult=decoding.is_adult(data["rating"], genres),
     )
 
 
@@ -149,13 +147,13 @@ def _date(year: int, begun: Json) -> str:
 
 
 def _relations(value: Json) -> tuple[Related, ...] | None:
-    if value.entries is None:
+    if value.of(list[Raw]) is None:
         return None
-    found = ((entry, one["relation"]) for one in value.entries for entry in one["entry"].entries or ())
+    found = ((entry, one["relation"]) for one in value for entry in one["entry"])
     # Leave out manga, such as the source of an adaptation.
-    return fields.related((entry["mal_id"], how) for entry, how in found if entry["type"].text == "anime")
+    return decoding.related((entry["mal_id"], how) for entry, how in found if entry["type"].text == "anime")
 
 
 def _streaming(value: Json) -> tuple[Link, ...]:
-    found = ((plain(one["name"].text), one["url"].of(fields.Address)) for one in value.entries or ())
+    found = ((plain(one["name"].text), one["url"].of(decoding.Address)) for one in value)
     return tuple(dict.fromkeys(Link(name, url) for name, url in found if name and url))

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Self
+from typing import Protocol, Self
 
 from cachetools import TTLCache
 
@@ -23,12 +23,23 @@ from hakken.errors import (
 from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 from hakken.ratings import Site, UserList, Username
 from hakken.sites.anilist import AniList
-from hakken.sites.base import ListSource
 from hakken.sites.client import HttpClient
 from hakken.sites.http import Deadline
 from hakken.sites.jikan import Jikan
 from hakken.sites.load_json import LoadJson
 from hakken.sites.mal import Mal
+
+
+class ListSource(Protocol):
+    """A site that provides the lists of its users, or of another site's users."""
+
+    @property
+    def name(self) -> str:
+        """The source's name in settings and messages."""
+
+    def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
+        """Fetch someone's whole list, all of it or none; raises SourceError, see `hakken.errors` for the kinds."""
+
 
 _MAL_SOURCES: Mapping[str, Callable[[Settings], ListSource]] = {
     Mal.name: lambda settings: Mal(settings.mal_url, settings.mal_client_id),
@@ -36,12 +47,6 @@ _MAL_SOURCES: Mapping[str, Callable[[Settings], ListSource]] = {
     LoadJson.name: lambda settings: LoadJson(settings.load_json_url),
 }
 _SITE_NAMES = {Site.MAL: "MyAnimeList", Site.ANILIST: "AniList"}
-
-NO_MAL_SOURCE = (
-    "MyAnimeList usernames can't be looked up: set MAL_CLIENT_ID, or name a source in HAKKEN_LIST_SOURCES. Without "
-    "either, MyAnimeList's export (--file) and AniList usernames (--source anilist) work."
-)
-"""For the operator, at a terminal; a server's pages tell visitors instead what they can do themselves."""
 
 SEATS = 4
 """Default number of concurrent fetches: half of a worker's default threads."""
@@ -53,18 +58,15 @@ _log = logging.getLogger(__name__)
 
 
 class ListCache:
-    """Lists of one worker, in memory; thread-safe. Concurrent requests for the same list share one fetch.
+    """Lists of one worker, in memory for some seconds; thread-safe. Concurrent requests for a list share one fetch.
 
     Usernames are stored only as hashes. Expired lists are deleted by a timer, even without further requests.
-
-    Args:
-        seconds: time to live of a list.
     """
 
     def __init__(self, seconds: float = FRESH_SECONDS) -> None:
         self._lists: TTLCache[str, UserList] = TTLCache(MAX_RATINGS, seconds, getsizeof=lambda one: 1 + len(one))
         self._fetches: dict[str, Future[UserList]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._is_timed = False
 
     def find(self, who: Username) -> UserList | None:
@@ -101,24 +103,21 @@ class ListCache:
         else:
             with self._lock:
                 self._lists[key] = found
-                self._expire_later()
+                if not self._is_timed:
+                    self._expire()
             future.set_result(found)
         finally:
             with self._lock:
                 del self._fetches[key]
 
-    def _expire_later(self) -> None:
-        if not self._is_timed and self._lists:
-            self._is_timed = True
-            timer = threading.Timer(self._lists.ttl / 30, self._expire)
-            timer.daemon = True
-            timer.start()
-
     def _expire(self) -> None:
         with self._lock:
-            self._is_timed = False
             self._lists.expire()
-            self._expire_later()
+            self._is_timed = len(self._lists) > 0
+            if self._is_timed:
+                timer = threading.Timer(self._lists.ttl / 30, self._expire)
+                timer.daemon = True
+                timer.start()
 
 
 def _key(who: Username) -> str:
@@ -156,11 +155,7 @@ class ListSources:
     def from_settings(
         cls, settings: Settings, http: HttpClient, instrumentation: Instrumentation = NO_INSTRUMENTATION
     ) -> Self:
-        """Set up the sources from the settings.
-
-        Raises:
-            ConfigError: a source is unknown, or a setting that it needs is missing.
-        """
+        """Set up the sources from the settings; raises ConfigError if one is unknown or lacks a setting it needs."""
         mal = [_MAL_SOURCES[name](settings) for name in mal_source_names(settings)]
         sources: dict[Site, Sequence[ListSource]] = {Site.MAL: mal, Site.ANILIST: [AniList(settings.anilist_url)]}
         return cls(http, sources, seats=max(1, settings.threads // 2), instrumentation=instrumentation)
@@ -181,7 +176,10 @@ class ListSources:
         if isinstance(username, UserList):
             return username
         if not self._sources[username.site]:
-            raise NoListSource(NO_MAL_SOURCE)
+            raise NoListSource(  # for the operator, at a terminal; pages tell visitors what they can do themselves
+                "MyAnimeList usernames can't be looked up: set MAL_CLIENT_ID, or name a source in HAKKEN_LIST_SOURCES. "
+                "Without either, MyAnimeList's export (--file) and AniList usernames (--source anilist) work."
+            )
         with self._instrumentation.stage("fetch"):
             deadline = self._http.new_deadline()
             found = self.find(username)
@@ -200,7 +198,7 @@ class ListSources:
         return username if isinstance(username, UserList) else self._cache.find(username)
 
     def _ask(self, username: Username, deadline: Deadline) -> UserList:
-        sources = self._sources[username.site]
+        sources, site = self._sources[username.site], _SITE_NAMES[username.site]
         tried: list[tuple[str, SiteError]] = []
         for index, source in enumerate(sources):
             try:
@@ -209,7 +207,10 @@ class ListSources:
             except SiteError as error:
                 _log.warning("The source %s failed: %s", source.name, error)
                 tried.append((source.name, error))
-        raise AllSourcesFailed(_what_failed(username.site, tried), tried)
+        if all(isinstance(error, SiteBlocked) for _, error in tried):
+            raise AllSourcesFailed(f"The list could not be fetched from {site}: not found, private, or blocked.", tried)
+        words = f"The list could not be fetched, since {site} could not answer; please try again later."
+        raise AllSourcesFailed(words, tried)
 
 
 def mal_source_names(settings: Settings) -> tuple[str, ...]:
@@ -225,9 +226,3 @@ def mal_source_names(settings: Settings) -> tuple[str, ...]:
             "The setting HAKKEN_LIST_SOURCES has the source mal, which needs MAL_CLIENT_ID: set it, or leave mal out."
         )
     return names
-
-
-def _what_failed(site: Site, tried: Sequence[tuple[str, SiteError]]) -> str:
-    if all(isinstance(error, SiteBlocked) for _, error in tried):
-        return f"The list could not be fetched from {_SITE_NAMES[site]}: not found, private, or blocked."
-    return f"The list could not be fetched, since {_SITE_NAMES[site]} could not answer; please try again later."

@@ -5,8 +5,8 @@ from typing import Literal
 import msgspec
 
 from hakken.ratings import STATUS_OF_CODE, AnimeId, Rating, Score, UserList
-from hakken.sites.base import blocked, read_pages
 from hakken.sites.client import HttpClient
+from hakken.sites.decoding import blocked, read_pages
 from hakken.sites.http import Deadline, Request
 
 _ALL_STATUSES = 7

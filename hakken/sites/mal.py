@@ -8,13 +8,12 @@ from http import HTTPStatus
 import msgspec
 from msgspec import Raw
 
-from hakken.catalogue import DATE, Anime
+from hakken.catalogue import DATE, Anime, made_from
 from hakken.errors import PrivateList, SiteBlocked, SourceError, UserNotFound
 from hakken.ratings import AnimeId, Rating, Score, Status, UserList
-from hakken.sites import fields
-from hakken.sites.base import Page, about_it, blocked, page_of, read_pages
+from hakken.sites import decoding
 from hakken.sites.client import HttpClient
-from hakken.sites.fields import Json
+from hakken.sites.decoding import Json, Page, about_it, blocked, name_of, page_of, plain, read_pages
 from hakken.sites.http import Answer, Deadline, Request
 
 LIST_PAGE_SIZE = 1000
@@ -45,10 +44,6 @@ class _ListEntry(msgspec.Struct):
         return Rating(self.node.id, self.list_status.score, self.list_status.status)
 
 
-class _Paging(msgspec.Struct):
-    next: str | None = None
-
-
 class _Page(msgspec.Struct):
     """A page of a list, or of the ranking.
 
@@ -57,7 +52,7 @@ class _Page(msgspec.Struct):
     """
 
     data: list[Raw]
-    paging: _Paging
+    paging: dict[str, str | None]
 
 
 class Mal:
@@ -79,7 +74,7 @@ class Mal:
             if not answer.ok:
                 raise _list_refused(answer)
             page = answer.decode(_Page)
-            return page.data, page.paging.next is not None
+            return page.data, page.paging.get("next") is not None
 
         return read_pages(fetch_page, _ListEntry)
 
@@ -113,7 +108,7 @@ class Mal:
         if not answer.ok:
             raise _refused(answer, "provide facts about anime")
         page = answer.decode(_Page)
-        following = offset + len(page.data) if page.paging.next is not None else None
+        following = offset + len(page.data) if page.paging.get("next") is not None else None
         return page_of([_anime(Json(entry)["node"]) for entry in page.data], following, None, answer)
 
 
@@ -141,33 +136,29 @@ def _anime(data: Json) -> Anime | None:
     anime_id = data["id"].of(AnimeId)
     if anime_id is None:
         return None
-    names = data["alternative_titles"]
-    title = fields.name_of(data["title"])
-    english = fields.unless_same(fields.name_of(names["en"]), title)
-    genres = fields.named(data["genres"])
+    names, relations = data["alternative_titles"], data["related_anime"]
+    genres = decoding.named(data["genres"])
     season, date = data["start_season"], data["start_date"].text
-    season_year = season["year"].of(fields.Year)
-    relations = data["related_anime"].entries
+    season_year = season["year"].of(decoding.Year)
     return Anime(
         anime_id=anime_id,
-        title=title,
-        title_english=english,
-        title_japanese=fields.name_of(names["ja"]) or None,
-        synonyms=fields.synonyms(fields.names_of(names["synonyms"]), title, english),
-        type=fields.kind_of(data["media_type"]),
-        episodes=data["num_episodes"].of(fields.Episodes),
+        **decoding.names(
+            name_of(data["title"]), name_of(names["en"]), name_of(names["ja"]), map(name_of, names["synonyms"])
+        ),
+        type=decoding.kind_of(data["media_type"]),
+        episodes=data["num_episodes"].of(decoding.Episodes),
         genres=genres,
-        year=Json(Raw(date.partition("-")[0].encode())).of(fields.Year) or season_year,
+        year=Json(Raw(date.partition("-")[0].encode())).of(decoding.Year) or season_year,
         start_date=date if DATE.fullmatch(date) else None,  # 1998-04-03, 1998-04 or 1998
-        made_from=fields.made_from_of(data["source"]),
-        season=fields.season_of(season["season"], season_year),
-        studios=fields.studios_of(data["studios"]),
-        mean=data["mean"].of(fields.Mean),
-        members=data["num_list_users"].of(fields.Members),
-        picture=fields.picture_of(data["main_picture"]["medium"], data["main_picture"]["large"]),
-        synopsis=fields.synopsis_of(data["synopsis"]),
+        made_from=made_from(plain(data["source"].text)),
+        season=decoding.season_of(season["season"], season_year),
+        studios=decoding.studios_of(data["studios"]),
+        mean=data["mean"].of(decoding.Mean),
+        members=data["num_list_users"].of(decoding.Members),
+        picture=decoding.picture_of(data["main_picture"]["medium"], data["main_picture"]["large"]),
+        synopsis=decoding.synopsis_of(data["synopsis"]),
         relations=None
-        if relations is None
-        else fields.related((one["node"]["id"], one["relation_type"]) for one in relations),
-        adult=fields.is_adult(data["rating"], genres) or data["nsfw"].text == "black",
+        if relations.of(list[Raw]) is None
+        else decoding.related((one["node"]["id"], one["relation_type"]) for one in relations),
+        adult=decoding.is_adult(data["rating"], genres) or data["nsfw"].text == "black",
     )

@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
@@ -26,14 +26,10 @@ _log = logging.getLogger(__name__)
 
 
 class RateLimit:
-    """Rate limit of one site, counted in an SQLite file shared by all workers.
+    """Rate limit of the site of that name, counted in an SQLite file in `directory` that all workers share.
 
-    If the file can't be used, each process counts its own requests: some 429 responses are better than no list.
-
-    Args:
-        site: its name.
-        rates: maximum numbers of requests, each in a number of seconds; all of them apply.
-        directory: directory of the file; None: each process counts its own requests.
+    Without a directory, or if the file can't be used, each process counts its own requests: some 429 responses are
+    better than no list. All of the rates apply.
     """
 
     def __init__(self, site: str, rates: Sequence[SiteRate], directory: Path | None = None) -> None:
@@ -46,8 +42,7 @@ class RateLimit:
     def wait(self, deadline: Deadline) -> None:
         """Wait until the rate limit allows a request, and count it.
 
-        Raises:
-            RateLimited: it allows none before the deadline; raised as soon as that is certain.
+        Raises RateLimited as soon as it is certain that it allows none before the deadline.
         """
         while (delay := self._delay(deadline)) > 0:
             if delay >= deadline.left:
@@ -59,7 +54,10 @@ class RateLimit:
         if not self._threads.acquire(timeout=deadline.left):
             raise _out_of_turns(1.0)
         try:
-            with self._file_lock(deadline):
+            with ExitStack() as stack:
+                if self._file:  # exclude other processes: the lock of the library's own bucket has no timeout
+                    lock = filelock.FileLock(f"{self._file}.lock", poll_interval=0.01)
+                    stack.enter_context(lock.acquire(timeout=deadline.left))
                 return self._put()
         except filelock.Timeout:
             raise _out_of_turns(1.0) from None
@@ -69,12 +67,6 @@ class RateLimit:
             return self._put()
         finally:
             self._threads.release()
-
-    def _file_lock(self, deadline: Deadline) -> AbstractContextManager[object]:
-        """Exclude other processes. The lock of the library's own bucket has no timeout."""
-        if self._file is None:
-            return nullcontext()
-        return filelock.FileLock(f"{self._file}.lock", poll_interval=0.01).acquire(timeout=deadline.left)
 
     def _put(self) -> float:
         bucket = self._bucket = self._bucket or self._open()

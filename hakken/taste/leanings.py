@@ -8,14 +8,11 @@ for the public ratings with each list halved at random, one half's residuals fro
 error was 1.353, against 1.384 with 0 for all and 1.427 without shrinkage.
 """
 
-from typing import NamedTuple, Self
-
 import numpy as np
 
 from hakken.bundle import ModelBundle
 from hakken.model import ListColumns, Visitor
-from hakken.model.arrays import Array, Float64s, Int64s
-from hakken.model.list_columns import Bools
+from hakken.model.arrays import Array
 from hakken.model.prediction import baseline
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.taste.profile import Leaning, Opinion, Span
@@ -38,83 +35,45 @@ UNUSUAL = 1.0
 """Least difference of an unusual opinion, score points."""
 
 
-class Listed(NamedTuple):
-    """The entries of a list, each column `(n,)`, in its order.
-
-    Attributes:
-        scores: int64, 1-10; less where there is none.
-        scored: bool.
-        watched: bool, not only planned.
-        known: bool, the model learnt it from users.
-        year: int64, 0 where it is unknown.
-        residual: float64, r_ui − b_ui, score points; NaN where there is none.
-    """
-
-    scores: Int64s
-    scored: Bools
-    watched: Bools
-    known: Bools
-    year: Int64s
-    residual: Float64s
-
-    @classmethod
-    def of(cls, columns: ListColumns, bundle: ModelBundle, visitor: Visitor) -> Self:
-        """Look up a list's entries."""
-        rows, known = bundle.model.learnt_rows_of(columns.anime_ids)
-        year = np.zeros(len(rows), dtype=np.int64)
-        year[known] = bundle.facts.year[rows[known]]
-        for at in np.flatnonzero(~known):  # newer than the model, but perhaps in the catalogue
-            anime = bundle.catalogue.get(int(columns.anime_ids[at]))
-            year[at] = (anime.year or 0) if anime else 0
-        residual = np.full(len(rows), np.nan)
-        residual[known & columns.scored] = visitor.residuals
-        return cls(columns.scores, columns.scored, ~columns.planned, known, year, residual)
-
-    @property
-    def compared(self) -> Int64s:
-        """`(n_rated,)` int64: the scores of the visitor's `rows`, in their order."""
-        return self.scores[self.known & self.scored]
-
-
-def genre_leanings(visitor: Visitor, listed: Listed, bundle: ModelBundle) -> tuple[Leaning, ...]:
+def genre_leanings(visitor: Visitor, bundle: ModelBundle) -> tuple[Leaning, ...]:
     """The leanings of all genres with enough titles, by falling lean, of equal ones by name."""
-    facts, scores = bundle.facts, listed.compared
-    found = []
+    facts, found = bundle.facts, []
     for name, mask in facts.genres.items():
         has = mask[visitor.rows]
         if (titles := int(np.count_nonzero(has))) >= MIN_TITLES:
             lean, clear = shrunk(visitor.residuals[has])
-            found.append(Leaning(facts.genre_names[name], titles, float(scores[has].mean()), lean, clear))
+            found.append(Leaning(facts.genre_names[name], titles, float(visitor.scores[has].mean()), lean, clear))
     return tuple(sorted(found, key=lambda one: (-one.lean, one.name)))
 
 
-def year_spans(listed: Listed, *, scores_differ: bool) -> tuple[Span, ...]:
-    """Watched titles by years, from the first span with any to the last.
+def year_spans(
+    columns: ListColumns, visitor: Visitor, bundle: ModelBundle, *, scores_differ: bool
+) -> tuple[tuple[Span, ...], int]:
+    """Watched titles by years, from the first span with any to the last, and how many have no known year.
 
     Args:
-        listed: the list.
+        columns: the list.
+        visitor: the same, folded in.
+        bundle: model and catalogue.
         scores_differ: whether its scores differ, so that residuals are meaningful.
     """
-    dated = listed.watched & (listed.year > 0)
-    number = np.maximum((listed.year - FIRST_SPAN) // SPAN, -1)
-    spans = range(number[dated].min(), number[dated].max() + 1) if dated.any() else ()
-    return tuple(_span(one, listed, dated & (number == one), scores_differ=scores_differ) for one in spans)
-
-
-def _span(number: int, listed: Listed, within: Bools, *, scores_differ: bool) -> Span:
-    given, residuals = listed.scores[within & listed.scored], listed.residual[within]
-    known = residuals[~np.isnan(residuals)]
-    first = FIRST_SPAN + SPAN * number
-    lean, clear = shrunk(known) if scores_differ and len(known) >= MIN_TITLES else (None, False)
-    return Span(
-        first=first if number >= 0 else None,
-        last=first + SPAN - 1,
-        watched=int(np.count_nonzero(within)),
-        scored=len(given),
-        mean=float(given.mean()) if len(given) else None,
-        lean=lean,
-        clear=clear,
-    )
+    rows, known = bundle.model.learnt_rows_of(columns.anime_ids)
+    year = np.zeros(len(rows), dtype=np.int64)
+    year[known] = bundle.facts.year[rows[known]]
+    for at in np.flatnonzero(~known):  # newer than the model, but perhaps in the catalogue
+        year[at] = bundle.catalogue.anime(int(columns.anime_ids[at])).year or 0
+    residual = np.full(len(rows), np.nan)
+    residual[known & columns.scored] = visitor.residuals
+    dated, number = ~columns.planned & (year > 0), np.maximum((year - FIRST_SPAN) // SPAN, -1)
+    spans = []
+    for span in range(number[dated].min(), number[dated].max() + 1) if dated.any() else ():
+        within, first = dated & (number == span), FIRST_SPAN + SPAN * span
+        given, compared = columns.scores[within & columns.scored], residual[within & ~np.isnan(residual)]
+        lean, clear = shrunk(compared) if scores_differ and len(compared) >= MIN_TITLES else (None, False)
+        mean = float(given.mean()) if len(given) else None
+        watched = int(np.count_nonzero(within))
+        spans.append(Span(first if span >= 0 else None, first + SPAN - 1, watched, len(given), mean, lean, clear))
+    return tuple(spans), int(np.count_nonzero(~columns.planned & (year == 0)))
 
 
 def shrunk(residuals: Array) -> tuple[float, bool]:
@@ -127,16 +86,14 @@ def shrunk(residuals: Array) -> tuple[float, bool]:
     return lean, abs(lean) >= CLEAR * SPREAD / weight**0.5
 
 
-def unusual_opinions(
-    visitor: Visitor, listed: Listed, bundle: ModelBundle
-) -> tuple[tuple[Opinion, ...], tuple[Opinion, ...]]:
+def unusual_opinions(visitor: Visitor, bundle: ModelBundle) -> tuple[tuple[Opinion, ...], tuple[Opinion, ...]]:
     """The scores that differ most from b_ui, above and below it, largest difference first.
 
     They are compared with b_ui = mu + b_u + b_i, the rating of people in general adjusted for this person's generosity;
     the predicted rating knows the person's taste, so no score of a fan would be unusual. Titles with fewer raters than
     `min_raters` are left out, since their bias says little of people in general.
     """
-    arrays, rows, scores = bundle.model.arrays, visitor.rows, listed.compared
+    arrays, rows, scores = bundle.model.arrays, visitor.rows, visitor.scores
     expected = baseline(bundle.model, visitor, rows).clip(MIN_SCORE, MAX_SCORE)
     difference = scores - expected
     judged = arrays.raters[rows] >= bundle.model.manifest.parameters.min_raters

@@ -18,8 +18,8 @@ factors.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from itertools import chain, compress
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -44,12 +44,8 @@ def judged_by_attributes(catalogue: Catalogue) -> Int32s:
 
     Titles without a genre, titles for adults, music videos, commercials, promotional clips and retellings are left out.
     """
-    retellings = {
-        related.anime_id
-        for one in catalogue.values()
-        for related in one.relations or ()
-        if related.likely and related.relation == RETOLD
-    }
+    related = chain.from_iterable(one.relations or () for one in catalogue.values())
+    retellings = {other.anime_id for other in related if other.likely and other.relation == RETOLD}
     chosen = [
         one.anime_id
         for one in catalogue.values()
@@ -67,8 +63,8 @@ def attributes_of(anime_ids: Int32s, catalogue: Catalogue, counted: Array, min_t
     Returns:
         A, `(n_items, n_attributes)` float64 CSR, columns in the order of the attributes' names.
     """
-    named = [set(_attributes(catalogue.anime(anime_id))) for anime_id in anime_ids.tolist()]
-    counts = Counter(name for names, counts in zip(named, counted.tolist(), strict=True) if counts for name in names)
+    named = [{*_attributes(catalogue.anime(anime_id))} for anime_id in anime_ids.tolist()]
+    counts = Counter(chain.from_iterable(compress(named, counted)))
     columns = {name: at for at, name in enumerate(sorted(name for name, n in counts.items() if n >= min_titles))}
     rows = [sorted(columns[name] for name in names if name in columns) for names in named]
     indptr = np.cumsum([0, *map(len, rows)])
@@ -78,15 +74,9 @@ def attributes_of(anime_ids: Int32s, catalogue: Catalogue, counted: Array, min_t
 
 def _attributes(anime: Anime) -> Iterator[str]:
     yield "any"
-    yield from (f"genre {name}" for name in anime.genres)
-    yield from (f"tag {name}" for name in anime.tags)
-    yield from (f"studio {name}" for name in anime.studios)
-    if anime.made_from:
-        yield f"made from {anime.made_from}"
-    if anime.type:
-        yield f"type {anime.type}"
-    if anime.year:
-        yield f"years {anime.year // YEARS}"
+    named: dict[str, Sequence[object]] = {"genre": anime.genres, "tag": anime.tags, "studio": anime.studios}
+    named |= {"made from": (anime.made_from,), "type": (anime.type,), "years": (anime.year and anime.year // YEARS,)}
+    yield from (f"{kind} {name}" for kind, names in named.items() for name in names if name)
 
 
 def siblings_of(series: Int64s) -> csr_array:
@@ -111,10 +101,8 @@ class AttributeFit:
 
     def __init__(self, attributes: csr_array, siblings: csr_array, watchers: Int32s, popularity: Float32s) -> None:
         self._attributes, self._siblings = attributes, siblings
-        self._watchers = watchers.astype(np.float64)
-        self._popularity = popularity.astype(np.float64)
-        n_titles, n_attributes = attributes.shape
-        self._products = np.zeros((n_attributes, n_titles), dtype=np.float32)
+        self._watchers, self._popularity = watchers.astype(np.float64), popularity.astype(np.float64)
+        self._products = np.zeros(attributes.shape[::-1], dtype=np.float32)
         self._of_siblings = np.zeros(siblings.nnz)
 
     def add(self, first: int, weights: Float64s) -> None:
@@ -169,15 +157,15 @@ def packed(share: Float32s, attributes: csr_array, solved: Float32s, kept: Int64
     Returns:
         The arrays `attr_*` of `hakken.model.arrays.Arrays`, by name.
     """
-    lengths = np.diff(attributes.indptr)
+    lengths, has_share = np.diff(attributes.indptr), share > 0
     largest = np.abs(solved).max(axis=1, initial=0.0)
     scale = np.where(largest > 0, largest / np.iinfo(np.int8).max, 1.0).astype(np.float32)
     rows = np.full(len(share), -1, dtype=np.int32)
     rows[kept] = np.arange(len(kept))
     return {
         "attr_share": share,
-        "attr_indptr": np.concatenate(([0], np.cumsum(np.where(share > 0, lengths, 0)))).astype(np.int64),
-        "attr_indices": attributes.indices[np.repeat(share > 0, lengths)].astype(np.uint16),
+        "attr_indptr": np.concatenate(([0], np.cumsum(lengths * has_share))).astype(np.int64),
+        "attr_indices": attributes.indices[np.repeat(has_share, lengths)].astype(np.uint16),
         "attr_rows": rows,
         "attr_values": np.rint(solved / scale[:, np.newaxis]).T.astype(np.int8, order="C"),
         "attr_scale": scale,

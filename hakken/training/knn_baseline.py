@@ -8,6 +8,7 @@ the neighbors" (TKDD 2010), equations 2-3.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any, Self
 
@@ -17,9 +18,8 @@ from scipy.sparse import csr_array
 from surprise import AlgoBase, Prediction, Trainset
 
 from hakken.model.arrays import Array, Float64s, Int64s
-from hakken.training.baselines import als_baselines
-from hakken.training.knn_kernels import interpolate
-from hakken.training.matrix import ScoreMatrix
+from hakken.training.kernels import interpolate
+from hakken.training.matrix import ScoreMatrix, als_baselines
 from hakken.training.similarities import all_similarities
 
 SIM_DEFAULTS = {"name": "pearson_baseline", "user_based": False, "shrinkage": 100, "min_support": 1}
@@ -68,9 +68,9 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         # Copies: AlgoBase modifies its dictionaries, and a search passes the same ones to all candidates.
         sim_options = _complete("sim_options", sim_options or {}, SIM_DEFAULTS)
         bsl_options = _complete("bsl_options", bsl_options or {}, BSL_DEFAULTS)
-        numbers = {"k": k, "min_k": min_k, "amplification": amplification, "prior": prior, **sim_options, **bsl_options}
-        for name in numbers.keys() - ONLY:
-            _require(name, numbers[name], whole=name in WHOLE)
+        own = {"k": k, "min_k": min_k, "amplification": amplification, "prior": prior}
+        for name, value in {**own, **sim_options, **bsl_options}.items():
+            _require(name, value)
         if amplification == 0:
             raise ValueError("amplification must be above 0: it is the exponent on a similarity.")
         super().__init__(sim_options=sim_options, bsl_options=bsl_options)
@@ -85,9 +85,13 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         """
         super().fit(trainset)
         indptr, items, ratings = _rows_of(trainset)
-        self._matrix = _matrix_of(indptr, items, ratings, trainset.n_items)
+        # Counting sorts, which keep repeated pairs; the scores of this matrix are float64, on any scale.
+        numbered = csr_array((np.arange(len(items)), items, indptr), shape=(trainset.n_users, trainset.n_items))
+        order = numbered.tocsc().tocsr().data
+        users = np.repeat(np.arange(trainset.n_users, dtype=np.int32), np.diff(indptr))
+        self._matrix = ScoreMatrix.of_entries(users, items[order], ratings[order], trainset.n_users, trainset.n_items)
         self.n_x, self.n_y, self.xr, self.yr = trainset.n_items, trainset.n_users, trainset.ir, trainset.ur
-        self.bu, self.bi = self.compute_baselines()
+        self.compute_baselines()
         self.bx, self.by = self.bi, self.bu
         per_entry = np.repeat(self._matrix.mu + self.bu, np.diff(indptr)) + self.bi[items]
         self._entries = indptr, items, ratings - per_entry
@@ -100,10 +104,8 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
             return self.bu, self.bi
         if self.verbose:
             print("Estimating biases using als...")  # noqa: T201 - as Surprise does when it is asked to
-        options = self.bsl_options
-        self.bu, self.bi = als_baselines(
-            self._matrix, float(options["reg_u"]), float(options["reg_i"]), int(options["n_epochs"])
-        )
+        reg_u, reg_i, n_epochs = (self.bsl_options[name] for name in ("reg_u", "reg_i", "n_epochs"))
+        self.bu, self.bi = als_baselines(self._matrix, float(reg_u), float(reg_i), int(n_epochs))
         return self.bu, self.bi
 
     def compute_similarities(self) -> Float64s:
@@ -125,9 +127,7 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
             only the known part of the baseline.
         """
         knows_user, knows_item = self.trainset.knows_user(u), self.trainset.knows_item(i)
-        baseline = self._matrix.mu
-        baseline += self.bu[u] if knows_user else 0.0
-        baseline += self.bi[i] if knows_item else 0.0
+        baseline = self._matrix.mu + (self.bu[u] if knows_user else 0.0) + (self.bi[i] if knows_item else 0.0)
         if not (knows_user and knows_item):
             return float(baseline)
         added, counts = self._interpolate(np.array([u]), np.array([i]), 1)
@@ -137,8 +137,7 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         """Predict all ratings of a testset, raw ids and true ratings, at once; each equals `predict` to the bit."""
         users = _inner_ids(self.trainset.to_inner_uid, [u for u, _, _ in testset])
         items = _inner_ids(self.trainset.to_inner_iid, [i for _, i, _ in testset])
-        baseline = np.full(len(testset), self._matrix.mu)
-        baseline += np.where(users != UNKNOWN, self.bu[users], 0.0)
+        baseline = self._matrix.mu + np.where(users != UNKNOWN, self.bu[users], 0.0)
         baseline += np.where(items != UNKNOWN, self.bi[items], 0.0)
         known = np.flatnonzero((users != UNKNOWN) & (items != UNKNOWN))
         known = known[np.argsort(items[known], kind="stable")]
@@ -146,12 +145,10 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         baseline[known] += added
         actual_k = np.full(len(testset), UNKNOWN)
         actual_k[known] = counts
-        lowest, highest = self.trainset.rating_scale
+        estimates = baseline.clip(*self.trainset.rating_scale).tolist()
         predictions = [
             Prediction(u, i, r_ui, est, ({} if n == UNKNOWN else {"actual_k": n}) | {"was_impossible": False})
-            for (u, i, r_ui), est, n in zip(
-                testset, baseline.clip(lowest, highest).tolist(), actual_k.tolist(), strict=True
-            )
+            for (u, i, r_ui), est, n in zip(testset, estimates, actual_k.tolist(), strict=True)
         ]
         if verbose:
             print(*predictions, sep="\n")  # noqa: T201 - as Surprise does when it is asked to
@@ -163,37 +160,29 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
 
 
 def _complete(what: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = [name for name in given if name not in defaults]
-    if unknown:
-        raise ValueError(f"{what} has no option {unknown[0]!r} here; the options are {', '.join(defaults)}.")
-    options = {**defaults, **given}
-    for name, only in ONLY.items():
-        value = options.get(name, only)
-        if (value.lower() if isinstance(value, str) else value) != only:
-            raise ValueError(f"{what}: {name} can only be {only!r} here, not {value!r}; surprise.KNNBaseline has more.")
-    return options
+    for name in given.keys() - defaults.keys():
+        raise ValueError(f"{what} has no option {name!r} here; the options are {', '.join(defaults)}.")
+    return {**defaults, **given}
 
 
-def _require(name: str, value: object, *, whole: bool) -> None:
-    """Refuse values that are not numbers (NumPy's are, booleans are not), below 0, or infinite."""
-    number = math.nan
-    if isinstance(value, int | np.integer) or (not whole and isinstance(value, float | np.floating)):
-        number = float(value)
-    if isinstance(value, bool) or not 0 <= number < math.inf:
-        raise ValueError(f"{name} must be {'a whole' if whole else 'a'} number, 0 or above, not {value!r}.")
+def _require(name: str, value: object) -> None:
+    """Refuse other values than the only one, and numbers below 0 or infinite; NumPy's are numbers, booleans are not."""
+    if name in ONLY:
+        if (value.lower() if isinstance(value, str) else value) != ONLY[name]:
+            raise ValueError(f"{name} can only be {ONLY[name]!r} here, not {value!r}; surprise.KNNBaseline has more.")
+        return
+    kinds = (int, np.integer) if name in WHOLE else (int, np.integer, float, np.floating)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 <= value < math.inf:
+        raise ValueError(f"{name} must be {'a whole' if name in WHOLE else 'a'} number, 0 or above, not {value!r}.")
 
 
 def _rows_of(trainset: Trainset) -> tuple[Int64s, Array, Float64s]:
-    """Read a trainset in its order, by which Surprise decides between equal similarities.
+    """Where each user's entries begin; of each entry the item, `(n,)` uint32, and the rating, `(n,)` float64.
 
-    No object is created for each of its pairs.
-
-    Returns:
-        Where each user's entries begin; of each entry the item, `(n,)` uint32, and the rating, `(n,)` float64.
+    They have the trainset's order, by which Surprise decides between equal similarities. No object is created for each.
     """
     ratings = [trainset.ur.get(u, ()) for u in range(trainset.n_users)]
-    indptr = np.zeros(len(ratings) + 1, dtype=np.int64)
-    np.cumsum(np.fromiter(map(len, ratings), np.int64, len(ratings)), out=indptr[1:])
+    indptr = np.cumsum([0, *map(len, ratings)], dtype=np.int64)
     if not indptr[-1]:
         raise ValueError("The trainset holds no rating: there is nothing to train from.")
     numbers = chain.from_iterable(chain.from_iterable(ratings))
@@ -201,21 +190,10 @@ def _rows_of(trainset: Trainset) -> tuple[Int64s, Array, Float64s]:
     return indptr, pairs[:, 0].astype(np.uint32), pairs[:, 1].copy()
 
 
-def _matrix_of(indptr: Int64s, items: Array, ratings: Float64s, n_items: int) -> ScoreMatrix:
-    """Sort the ratings by user and item; the scores of this matrix are float64, on any scale."""
-    n_users = len(indptr) - 1
-    numbered = csr_array((np.arange(len(items)), items, indptr), shape=(n_users, n_items))
-    order = numbered.tocsc().tocsr().data  # counting sorts, which keep repeated pairs
-    users = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(indptr))
-    return ScoreMatrix.of_entries(users, items[order], ratings[order], n_users, n_items)
-
-
 def _inner_ids(to_inner: Callable[[Any], int], raw_ids: list[Any]) -> Int64s:
     """Look up each distinct raw id once; `(len(raw_ids),)` int64, `UNKNOWN` for ids that are not in the trainset."""
-    inner = {}
-    for raw in set(raw_ids):
-        try:
+    inner = dict.fromkeys(raw_ids, UNKNOWN)
+    for raw in inner:
+        with suppress(ValueError):
             inner[raw] = to_inner(raw)
-        except ValueError:
-            inner[raw] = UNKNOWN
     return np.fromiter(map(inner.__getitem__, raw_ids), np.int64, len(raw_ids))

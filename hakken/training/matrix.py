@@ -1,11 +1,13 @@
-"""The scored entries as a sparse matrix, by user and by item."""
+"""The scored entries as a sparse matrix, by user and by item, and their biases."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from hakken.errors import TableError
-from hakken.model.arrays import Array, Float64s, Int8s, Int32s, Int64s
+from hakken.model.arrays import Array, Float64s, Int32s, Int64s
+from hakken.training.kernels import update_biases
+from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import RatingTable
 
 
@@ -17,20 +19,18 @@ class ScoreMatrix:
         mu: mean score.
         user_indptr: `(n_users + 1,)` int64, where each user's row begins.
         user_items: `(n_scored,)` uint16, or uint32 where there are more than 65,536 items: item of each entry.
-        user_scores: `(n_scored,)` int8, score points.
+        user_scores: `(n_scored,)` int8, score points; or float64, of other entries than a rating table's.
         item_indptr: `(n_items + 1,)` int64, where each item's column begins.
         item_users: `(n_scored,)` int32, user of each entry, transposed.
-        item_scores: `(n_scored,)` int8, transposed.
         item_positions: `(n_scored,)` uint32, index of each transposed entry in the user order.
     """
 
     mu: float
     user_indptr: Int64s
     user_items: Array
-    user_scores: Int8s
+    user_scores: Array
     item_indptr: Int64s
     item_users: Int32s
-    item_scores: Int8s
     item_positions: Array
 
     @property
@@ -59,13 +59,12 @@ class ScoreMatrix:
         items = items.astype(np.uint16 if n_items <= np.iinfo(np.uint16).max + 1 else np.uint32)
         positions = np.argsort(items, kind="stable").astype(np.uint32)
         return cls(
-            mu=float(scores.mean(dtype=np.float64)),
-            user_indptr=_indptr(users, n_users),
+            mu=float(scores.mean(dtype=np.float64)) if len(scores) else 0.0,
+            user_indptr=indptr_of(users, n_users),
             user_items=items,
             user_scores=scores,
-            item_indptr=_indptr(items, n_items),
+            item_indptr=indptr_of(items, n_items),
             item_users=users[positions],
-            item_scores=scores[positions],
             item_positions=positions,
         )
 
@@ -80,11 +79,6 @@ class ScoreMatrix:
         return len(self.item_indptr) - 1
 
     @property
-    def n_scored(self) -> int:
-        """Number of scored entries."""
-        return len(self.user_scores)
-
-    @property
     def raters(self) -> Int32s:
         """`(n_items,)` int32: number of users who scored each item."""
         return np.diff(self.item_indptr).astype(np.int32)
@@ -96,5 +90,29 @@ class ScoreMatrix:
         return np.subtract(self.user_scores, per_entry, out=per_entry)
 
 
-def _indptr(rows: Array, n_rows: int) -> Int64s:
+def indptr_of(rows: Array, n_rows: int) -> Int64s:
+    """Where each row begins, `(n_rows + 1,)`, if the entries with these rows, `(n,)`, are sorted by them."""
     return np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=n_rows)))).astype(np.int64)
+
+
+def als_baselines(
+    matrix: ScoreMatrix, reg_u: float, reg_i: float, n_epochs: int, progress: Progress = SILENT
+) -> tuple[Float64s, Float64s]:
+    """Estimate the biases of users and items by alternating least squares.
+
+        min Σ (r_ui − mu − b_u − b_i)² + reg_u Σ b_u² + reg_i Σ b_i²
+
+    Koren, "Factor in the neighbors" (TKDD 2010), section 2.1; the steps have Surprise's order: items, then users, so
+    that folding in a training user gives exactly that user's bias.
+
+    Returns:
+        `b_u` `(n_users,)` and `b_i` `(n_items,)`, float64, score points; 0 for a row without a score.
+    """
+    b_u, b_i = np.zeros(matrix.n_users), np.zeros(matrix.n_items)
+    m, item_scores = matrix, matrix.user_scores[matrix.item_positions]
+    with progress.stage("biases", n_epochs, "rounds") as advance:
+        for _ in range(n_epochs):
+            update_biases(b_i, m.item_indptr, m.item_users, item_scores, b_u, m.mu, reg_i)
+            update_biases(b_u, m.user_indptr, m.user_items, m.user_scores, b_i, m.mu, reg_u)
+            advance(1)
+    return b_u, b_i

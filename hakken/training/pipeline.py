@@ -18,8 +18,7 @@ from hakken.model.manifest import N_QUANTILES, Manifest, Parameters, People, Siz
 from hakken.model.store import Artefact, write_manifest
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.training.attributes import judged_by_attributes
-from hakken.training.baselines import als_baselines
-from hakken.training.matrix import ScoreMatrix
+from hakken.training.matrix import ScoreMatrix, als_baselines
 from hakken.training.preferences import preference_weights
 from hakken.training.progress import SILENT, Progress
 from hakken.training.similarities import pearson_baseline, quantise
@@ -80,7 +79,7 @@ def fit(
     table = with_anime(table, judged_by_attributes(titles))
     matrix, b_u, from_scores = fit_scores(table, parameters, progress)
     weights = preference_weights(table, matrix.mu, titles, parameters, progress)
-    n_users = int(np.count_nonzero(np.diff(matrix.user_indptr)))
+    has_score = np.diff(matrix.user_indptr) > 0  # the bias of the other users is 0 by definition
     arrays = Arrays(anime_ids=table.anime_ids, **from_scores, **weights)
     manifest = Manifest(
         created=training_date(),
@@ -88,28 +87,21 @@ def fit(
         hakken_version=__version__,
         mu=matrix.mu,
         sizes=Sizes(
-            users=n_users,
+            users=int(np.count_nonzero(has_score)),
             items=n_listed,
             entries=len(table),
-            scored=matrix.n_scored,
+            scored=len(matrix.user_scores),
             neighbours=len(arrays.sim_indices),
             preferences=len(weights["pref_indices"]),
         ),
-        people=people_of(matrix, b_u),
+        people=People(
+            scores=tuple(np.bincount(matrix.user_scores, minlength=MAX_SCORE + 1)[MIN_SCORE:].tolist()),
+            b_u=tuple(np.quantile(b_u[has_score], np.linspace(0.0, 1.0, N_QUANTILES)).tolist()),
+        ),
         parameters=parameters,
         files={},
     )
     return Fitted(arrays, manifest, b_u)
-
-
-def people_of(matrix: ScoreMatrix, b_u: Float64s) -> People:
-    """Summarise how the training users score, for comparison with a visitor.
-
-    Users without a score, whose bias is 0 by definition, are left out of `b_u`, `(n_users,)`, score points.
-    """
-    counts = np.bincount(matrix.user_scores, minlength=MAX_SCORE + 1)[MIN_SCORE:]
-    quantiles = np.quantile(b_u[np.diff(matrix.user_indptr) > 0], np.linspace(0.0, 1.0, N_QUANTILES))
-    return People(scores=tuple(counts.tolist()), b_u=tuple(quantiles.tolist()))
 
 
 def with_preference_weights(

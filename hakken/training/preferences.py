@@ -14,12 +14,10 @@ titles that may be recommended by attributes are mixed with weights from attribu
 people watched (`hakken.training.attributes`).
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 from numba import get_num_threads
 from scipy.linalg import lapack
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array, diags_array, vstack
 
 from hakken.catalogue import Catalogue
 from hakken.model.arrays import Array, Float64s, Int32s, Int64s, index_type
@@ -28,6 +26,7 @@ from hakken.model.preference import USUAL_LENGTH, liking_of, shrunk_mean
 from hakken.ratings import CODE_OF_STATUS, Status
 from hakken.training import attributes as by_attributes
 from hakken.training.kernels import add_co_watching
+from hakken.training.matrix import ScoreMatrix, indptr_of
 from hakken.training.progress import SILENT, Progress
 from hakken.training.reach import list_years, popularity, reach
 from hakken.training.similarities import ITEMS_AT_ONCE
@@ -66,9 +65,8 @@ def preference_weights(
         siblings = by_attributes.siblings_of(series)[:, kept]
         fit = by_attributes.AttributeFit(attributes[kept], siblings[kept], watchers[kept], popular[kept])
     with progress.stage("preferences", len(kept), "anime") as advance:
-        blocks = _weights(_inverse(gram, parameters))
         counts = np.minimum(parameters.pref_stored, FEWEST_STORED + watchers[kept])
-        strongest = _strongest(blocks, counts, fit)
+        strongest = _strongest(_inverse(gram, parameters), counts, fit)
         advance(len(kept))
     solved, of_siblings = fit.solve(parameters.attribute_reg)
     eligible = np.isin(table.anime_ids, by_attributes.judged_by_attributes(catalogue))
@@ -80,16 +78,15 @@ def preference_weights(
     return {"watchers": watchers, "popularity": popular, **_stored(weights.tocsr(), kept), **mixed}
 
 
-def _facts(anime_ids: Int32s, catalogue: Catalogue) -> tuple[Int64s, Int64s, Int64s]:
-    """Year and members of each item, 0 if unknown, and id of its series, `(n_items,)` int64."""
+def _facts(anime_ids: Int32s, catalogue: Catalogue) -> Int64s:
+    """Year and members of each item, 0 if unknown, and id of its series, `(3, n_items)` int64."""
     columns = catalogue.columns
     known = np.isin(anime_ids, columns.ids)
     positions = np.searchsorted(columns.ids, anime_ids[known])
     facts = np.zeros((3, len(anime_ids)), dtype=np.int64)
     facts[2] = anime_ids
     facts[:, known] = [column[positions] for column in (columns.year, columns.members, columns.series)]
-    year, members, series = facts
-    return year, members, series
+    return facts
 
 
 def is_watched(table: RatingTable) -> Array:
@@ -111,7 +108,7 @@ def liked_matrix(table: RatingTable, mu: float, parameters: Parameters) -> csr_a
     liking *= ((lengths.clip(1) / USUAL_LENGTH) ** -parameters.activity)[users]
     counts = liking != 0
     users, items, liking = users[counts], table.items[counts], liking[counts]
-    indptr = np.concatenate(([0], np.cumsum(np.bincount(users, minlength=table.n_users))))  # entries are sorted by user
+    indptr = indptr_of(users, table.n_users)  # entries are sorted by user
     return csr_array((liking, items, indptr), shape=(table.n_users, len(table.anime_ids)))
 
 
@@ -124,17 +121,13 @@ def co_watching(liked: csr_array, progress: Progress = SILENT) -> Float64s:
         `(n_items, n_items)` float64, the upper triangle; zeros below.
     """
     n_users, n_items = liked.shape
-    items = liked.indices.astype(np.uint32)  # compiled loops are faster over unsigned indices
-    positions = np.argsort(items, kind="stable").astype(np.uint32)
-    users = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(liked.indptr))[positions]
-    begins = np.concatenate(([0], np.cumsum(np.bincount(items, minlength=n_items))))
+    users = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(liked.indptr))
+    matrix = ScoreMatrix.of_entries(users, liked.indices, liked.data, n_users, n_items)
     gram = np.zeros((n_items, n_items))
     with progress.stage("co-watching", n_items, "anime") as advance:
         for first in range(0, n_items, ITEMS_AT_ONCE):
             last = min(first + ITEMS_AT_ONCE, n_items)
-            add_co_watching(
-                first, last, get_num_threads(), begins, users, positions, liked.indptr, items, liked.data, gram
-            )
+            add_co_watching(first, last, get_num_threads(), *matrix.both_orders, matrix.user_scores, gram)
             advance(last - first)
     return gram
 
@@ -156,9 +149,12 @@ def _inverse(gram: Float64s, parameters: Parameters) -> Float64s:
     return result
 
 
-def _weights(inverse: Float64s) -> Iterator[tuple[int, Float64s]]:
-    """W's columns as rows, block by block: index of the first and `(n_block, n)` float64, from P's upper triangle."""
-    n_items = len(inverse)
+def _strongest(inverse: Float64s, counts: Int32s, fit: by_attributes.AttributeFit) -> csr_array:
+    """Transpose of W, `(n, n)` CSR, from P's upper triangle: of each title its `counts` strongest weights, of any sign.
+
+    All weights are passed to `fit`, in blocks.
+    """
+    n_items, rows = len(counts), [csr_array((0, len(counts)))]
     for first in range(0, n_items, ITEMS_AT_ONCE):
         last = min(first + ITEMS_AT_ONCE, n_items)
         block = np.empty((last - first, n_items))
@@ -166,31 +162,14 @@ def _weights(inverse: Float64s) -> Iterator[tuple[int, Float64s]]:
         block[:, first:] = inverse[first:last, first:]
         corner = block[:, first:last]
         corner[:] = np.triu(corner) + np.triu(corner, 1).T
-        diagonal = np.arange(last - first)
-        block /= -corner[diagonal, diagonal][:, np.newaxis]
-        corner[diagonal, diagonal] = 0.0
-        yield first, block
-
-
-def _strongest(blocks: Iterator[tuple[int, Float64s]], counts: Int32s, fit: by_attributes.AttributeFit) -> csr_array:
-    """Transpose of W, `(n, n)` CSR: for each title its `counts` strongest weights, positive or negative.
-
-    All weights are passed to `fit`.
-    """
-    n_items = len(counts)
-    columns: list[Array] = []
-    weights: list[Float64s] = []
-    for first, block in blocks:
+        block /= -corner.diagonal()[:, np.newaxis]
+        np.fill_diagonal(corner, 0.0)
         fit.add(first, block)
-        for weight, count in zip(block, counts[first : first + len(block)].tolist(), strict=True):
+        for weights, count in zip(block, counts[first:last].tolist(), strict=True):
             k = min(count, n_items - 1)
-            chosen = np.sort(np.argpartition(-np.abs(weight), k - 1)[:k]) if k else np.zeros(0, dtype=np.int64)
-            columns.append(chosen.astype(np.int32))
-            weights.append(weight[chosen])
-    indptr = np.concatenate(([0], np.cumsum([len(one) for one in columns]))).astype(np.int64)
-    none = np.zeros(0)
-    data, indices = np.concatenate([none, *weights]), np.concatenate([none.astype(np.int32), *columns])
-    return csr_array((data, indices, indptr), shape=(n_items, n_items))
+            weights[np.argpartition(-np.abs(weights), k - 1)[k:]] = 0.0
+        rows.append(csr_array(block))
+    return vstack(rows, format="csr")
 
 
 def _stored(weights: csr_array, kept: Int64s) -> dict[str, Array]:
@@ -201,11 +180,12 @@ def _stored(weights: csr_array, kept: Int64s) -> dict[str, Array]:
     n_items = weights.shape[0]
     largest = np.abs(weights).max(axis=1).toarray().ravel() if weights.nnz else np.zeros(n_items)
     scale = np.where(largest > 0, largest / QUANTA, 1.0).astype(np.float32)
-    lengths = np.diff(weights.indptr)
-    values = np.rint(weights.data / np.repeat(scale.astype(np.float64), lengths)).astype(np.int16)
-    watched, title = kept[weights.indices], np.repeat(np.arange(n_items), lengths)
-    watched, title, values = (column[values != 0] for column in (watched, title, values))
-    order = np.lexsort((title, watched))
-    indptr = np.concatenate(([0], np.cumsum(np.bincount(watched, minlength=n_items)))).astype(np.int64)
-    indices = title[order].astype(index_type(n_items))
-    return {"pref_indptr": indptr, "pref_indices": indices, "pref_values": values[order], "pref_scale": scale}
+    values = np.rint(weights.data / np.repeat(scale.astype(np.float64), np.diff(weights.indptr))).astype(np.int16)
+    by_watched = csr_array((values, weights.indices, weights.indptr), shape=weights.shape).T.tocsr()
+    by_watched.eliminate_zeros()
+    return {
+        "pref_indptr": indptr_of(np.repeat(kept, np.diff(by_watched.indptr)), n_items),
+        "pref_indices": by_watched.indices.astype(index_type(n_items)),
+        "pref_values": by_watched.data,
+        "pref_scale": scale,
+    }

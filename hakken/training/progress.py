@@ -1,4 +1,4 @@
-"""Progress interface, independent of how progress is shown."""
+"""Progress of a long computation, independent of how it is shown: a bar on a terminal, a log, a test."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -9,7 +9,7 @@ Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """Receives the progress of a long computation: a bar on a terminal, a log, a test."""
+    """Receives progress, stage by stage."""
 
     def stage(self, name: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Advance]:
         """Begin a stage, which ends with the block.
@@ -21,9 +21,9 @@ class Progress(Protocol):
 class Silent:
     """Ignores progress."""
 
-    def stage(self, name: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Advance]:  # noqa: ARG002  # no bar
+    def stage(self, *_: object) -> AbstractContextManager[Advance]:
         """Begin a stage."""
         return nullcontext(lambda _: None)
 
 
-SILENT = Silent()
+SILENT: Progress = Silent()

@@ -12,7 +12,7 @@ The derivation is in docs/time.md.
 
 import numpy as np
 
-from hakken.model.arrays import Array, Float32s, Float64s, Int32s, Int64s
+from hakken.model.arrays import Array, Float32s, Int32s, Int64s
 from hakken.training.tables import RatingTable
 
 NEWEST = 3
@@ -55,42 +55,30 @@ def list_years(table: RatingTable, watched: Array, years: Int64s) -> Int32s:
 
 
 def reach(reached: Int32s, years: Int64s, watchers: Int32s) -> Int32s:
-    """Number of people who could have watched each item, N_i.
+    """Number of people who could have watched each item, N_i, `(n_items,)` int32.
 
     n_i, the watchers, are a lower bound; everyone could have watched a title of unknown year, 0.
-
-    Returns:
-        `(n_items,)` int32.
     """
     below = np.searchsorted(np.sort(reached), years, side="left")
     return np.maximum(len(reached) - below, watchers).astype(np.int32)
 
 
 def popularity(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float32s:
-    """Share of the people who could have watched each item and did, q_i.
+    """Share of the people who could have watched each item and did, q_i, `(n_items,)` float32, in (0, 1].
 
-    Members are 0 if unknown.
-
-    Returns:
-        `(n_items,)` float32, in (0, 1].
+    Members are 0 if unknown: such an item's q̂_i is the mean.
     """
-    expected = _expected(watchers, reachable, members)
-    return ((watchers + PRIOR_PEOPLE * expected) / (reachable + PRIOR_PEOPLE)).astype(np.float32)
-
-
-def _expected(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float64s:
-    """q̂_i: popularity predicted from the site's members; the mean if they are unknown."""
     known = members > 0
     well_known = known & (watchers >= MANY_WATCHERS)
-    observed = (watchers + 1.0) / (reachable + 1.0)
-    if not well_known.any():
-        return np.full(len(watchers), np.exp(np.log(observed).mean()))
-    size = np.log(members + MEMBERS_OFFSET)
-    centred = size - size[well_known].mean()
-    level = np.log(observed[well_known]).mean()
-    spread = float(size[well_known].std())
-    # The mean of equal sizes is rounded, so that their deviation is not exactly 0.
-    slope = min(float(np.log(observed[well_known]).std()) / spread, STEEPEST) if spread > ROUNDED else 0.0
-    usual = np.log(observed[known]).mean()
-    expected: Float64s = np.exp(np.minimum(np.where(known, level + slope * centred, usual), 0.0))
-    return expected
+    observed = np.log((watchers + 1.0) / (reachable + 1.0))
+    line = observed.mean()
+    if well_known.any():
+        size = np.log(members + MEMBERS_OFFSET)
+        spread = float(size[well_known].std())
+        # The mean of equal sizes is rounded, so that their deviation is not exactly 0.
+        slope = min(float(observed[well_known].std()) / spread, STEEPEST) if spread > ROUNDED else 0.0
+        level = observed[well_known].mean() + slope * (size - size[well_known].mean())
+        line = np.where(known, level, observed[known].mean())
+    expected = np.exp(np.minimum(line, 0.0))
+    popular: Float32s = ((watchers + PRIOR_PEOPLE * expected) / (reachable + PRIOR_PEOPLE)).astype(np.float32)
+    return popular

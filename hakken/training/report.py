@@ -1,20 +1,18 @@
 """Training report: a page for judging a trained model by its ratings and similarities."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hakken.catalogue import mal_page
 from hakken.data_time import in_words
 from hakken.errors import StorageError
 from hakken.files import written_whole
-from hakken.model.arrays import Array, Arrays, Float64s, Int64s, gather, unpack
+from hakken.model.arrays import Array, Float64s, gather, unpack
 from hakken.model.manifest import FILE_NAME
 from hakken.model.store import Artefact
 from hakken.ratings import MAX_SCORE, MIN_SCORE
@@ -47,16 +45,6 @@ class Run:
         return sizes.scored / (sizes.users * sizes.items)
 
 
-class Sample(NamedTuple):
-    """Stored neighbours of some items, the best-known first: `(n_sampled,)` inner indices, and CSR rows for them."""
-
-    items: Int64s
-    indptr: Int64s
-    neighbours: Array
-    sims: Float64s
-    support: Int64s
-
-
 def write_report(run: Run, directory: Path) -> Path:
     """Write `index.html` into a directory, completely or not at all; the run's progress receives the stage.
 
@@ -65,7 +53,7 @@ def write_report(run: Run, directory: Path) -> Path:
     """
     page = directory / REPORT_NAME
     with run.progress.stage("report"):
-        text = render(run, sample_neighbours(run.fitted.arrays))
+        text = render(run)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with written_whole(page) as file:
@@ -78,16 +66,7 @@ def write_report(run: Run, directory: Path) -> Path:
     return page
 
 
-def sample_neighbours(arrays: Arrays) -> Sample:
-    """Take the stored neighbours of the best-known items."""
-    items = np.argsort(-arrays.raters.astype(np.int64), kind="stable")[:SAMPLED]
-    indptr, positions = gather(arrays.sim_indptr, items)
-    sims = np.repeat(arrays.sim_scale[items], np.diff(indptr)) * unpack(arrays.sim_values[positions])
-    support = arrays.sim_support[positions].astype(np.int64)
-    return Sample(items, indptr, arrays.sim_indices[positions], sims, support)
-
-
-def render(run: Run, sample: Sample) -> str:
+def render(run: Run) -> str:
     """Render the page; it loads no resources and runs no scripts."""
     from hakken.training import report_charts as charts  # noqa: PLC0415  # loads matplotlib: a second
 
@@ -100,7 +79,14 @@ def render(run: Run, sample: Sample) -> str:
     scored = table.scores > 0
     counts = np.bincount(table.scores[scored], minlength=MAX_SCORE + 1)[MIN_SCORE:]
     sims = np.repeat(arrays.sim_scale.astype(np.float64), np.diff(arrays.sim_indptr)) * unpack(arrays.sim_values)
-    return _template().render(
+    best_known = np.argsort(-arrays.raters.astype(np.int64), kind="stable")[:SAMPLED]
+    _, sampled = gather(arrays.sim_indptr, best_known)
+    support = arrays.sim_support[sampled].astype(np.int64)
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    templates.filters |= {"size": size_text, "in_words": in_words}
+    return templates.get_template(TEMPLATE).render(
         run=run,
         manifest=manifest,
         sizes=manifest.sizes,
@@ -112,21 +98,11 @@ def render(run: Run, sample: Sample) -> str:
         per_item=ranks("anime", arrays.raters, "anime, the best-known first"),
         similarities=charts.of_similarities(sims),
         median_sim=_median(sims),
-        support=charts.of_support(sample.support, sample.sims),
-        sampled=len(sample.items),
-        median_support=int(_median(sample.support)),
-        judged=list(_judged(run, sample)),
+        support=charts.of_support(support, sims[sampled]),
+        sampled=len(best_known),
+        median_support=int(_median(support)),
+        judged=[_judged(run, i, sims) for i in best_known[:JUDGED].tolist()],
     )
-
-
-@cache
-def _template() -> Template:
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    templates.filters["size"] = size_text
-    templates.filters["in_words"] = in_words
-    return templates.get_template(TEMPLATE)
 
 
 def size_of(artefact: Artefact) -> int:
@@ -147,18 +123,17 @@ def _median(values: Array) -> float:
     return float(np.median(values)) if len(values) else 0.0
 
 
-def _judged(run: Run, sample: Sample) -> Iterator[dict[str, Any]]:
-    """The best-known titles, each with its strongest neighbours."""
+def _judged(run: Run, i: int, sims: Float64s) -> dict[str, Any]:
+    """A title with its strongest neighbours; `sims` are all stored similarities, `(n_neighbours,)`."""
     arrays, titles = run.fitted.arrays, run.titles.catalogue
-    ids = arrays.anime_ids.tolist()
 
     def named(i: int) -> dict[str, Any]:
-        return {"title": titles.title(ids[i]), "url": mal_page(ids[i])}
+        anime_id = int(arrays.anime_ids[i])
+        return {"title": titles.title(anime_id), "url": mal_page(anime_id), "adult": anime_id in titles.adult_ids}
 
-    for n, i in enumerate(sample.items[:JUDGED].tolist()):
-        first, last = sample.indptr[n], sample.indptr[n + 1]
-        strongest = slice(first, min(last, first + SHOWN))
-        rows = zip(sample.neighbours[strongest], sample.sims[strongest], sample.support[strongest], strict=True)
-        neighbours = [{**named(j), "sim": float(sim), "support": int(support)} for j, sim, support in rows]
-        adult = ids[i] in titles.adult_ids
-        yield {**named(i), "raters": int(arrays.raters[i]), "adult": adult, "neighbours": neighbours}
+    first, last = arrays.sim_indptr[i : i + 2].tolist()
+    neighbours = [
+        {**named(arrays.sim_indices[at]), "sim": float(sims[at]), "support": int(arrays.sim_support[at])}
+        for at in range(first, min(last, first + SHOWN))
+    ]
+    return {**named(i), "raters": int(arrays.raters[i]), "neighbours": neighbours}

@@ -1,7 +1,7 @@
 """Charts of the training report: SVG elements of its page, in its colours, with a tooltip for each box."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ STYLE: dict[Any, Any] = {
     "grid.color": GRID, "axes.spines.left": False, "axes.spines.top": False, "axes.spines.right": False,
     "axes.axisbelow": True, "ytick.left": False, "font.family": "sans-serif", "font.size": 13,
 }  # fmt: skip
+PLACE = (0.11, 0.17, 0.87, 0.74)
+"""Left and lower edge, width and height of the axes: Matplotlib's own layout draws each chart three times."""
 SHORT = EngFormatter(sep="")
 """Writes counts in few characters: 35k, 1.2M."""
 FAINTEST = 0.12
@@ -33,49 +35,46 @@ MOST_POINTS = 240
 """Points of a curve; more would not be visible."""
 
 
+@rc_context(STYLE)
 def of_scores(counts: Int64s) -> str:
     """One bar for each score point, `(10,)` counts, with its share above it."""
     points = [str(point) for point in range(MIN_SCORE, MAX_SCORE + 1)]
-
-    def draw(panel: Axes) -> None:
-        boxes = panel.bar(points, counts, 0.9, color=STRONG)
-        panel.bar_label(boxes, [_share(share) for share in counts / counts.sum()], padding=2)
-        panel.yaxis.set_major_formatter(SHORT)
-        _tell(boxes, [f"{point}: {count:,}" for point, count in zip(points, counts, strict=True)])
-
-    return _chart("Histogram of scores", "score", "ratings", draw)
+    figure, panel = _panel("score", "ratings")
+    boxes = panel.bar(points, counts, 0.9, color=STRONG)
+    panel.bar_label(boxes, [_share(share) for share in counts / counts.sum()], padding=2)
+    panel.yaxis.set_major_formatter(SHORT)
+    _tell(boxes, [f"{point}: {count:,}" for point, count in zip(points, counts, strict=True)])
+    return _svg(figure, "Histogram of scores")
 
 
+@rc_context(STYLE)
 def of_ranks(whose: str, counts: Array, x_name: str) -> str:
     """The scores per user or anime, `(n,)` positive counts in any order, in descending order."""
     falling = np.sort(counts)[::-1]
     ranks = np.unique(np.geomspace(1, len(falling), MOST_POINTS).astype(np.int64))
-
-    def draw(panel: Axes) -> None:
-        panel.loglog(ranks, falling[ranks - 1], color=STRONG, linewidth=2.5)
-        panel.set_ylim(bottom=1)
-        panel.xaxis.set_major_formatter(SHORT)
-        panel.yaxis.set_major_formatter(SHORT)
-
-    return _chart(f"Scores per {whose}, in falling order, on logarithmic axes", x_name, "scores", draw)
+    figure, panel = _panel(x_name, "scores")
+    panel.loglog(ranks, falling[ranks - 1], color=STRONG, linewidth=2.5)
+    panel.set_ylim(bottom=1)
+    panel.xaxis.set_major_formatter(SHORT)
+    panel.yaxis.set_major_formatter(SHORT)
+    return _svg(figure, f"Scores per {whose}, in falling order, on logarithmic axes")
 
 
+@rc_context(STYLE)
 def of_similarities(sims: Float64s) -> str:
     """Histogram of `(n,)` similarities with a logarithmic axis of counts."""
     counts, edges = np.histogram(sims, np.linspace(0.0, _upper(sims), SIMILARITY_BINS + 1))
-
-    def draw(panel: Axes) -> None:
-        panel.set_ylim(0.5, 2 * max(counts.max(), 1))  # a count of one is visible too
-        panel.set_yscale("log")
-        boxes = panel.bar(edges[:-1], counts, 0.9 * np.diff(edges), align="edge", color=STRONG)
-        panel.yaxis.set_major_formatter(SHORT)
-        spans = zip(edges[:-1], edges[1:], counts, strict=True)
-        _tell(boxes, [f"{low:.3g} to {high:.3g}: {count:,}" for low, high, count in spans])
-
-    label = "Histogram of the stored similarities, counts on a logarithmic axis"
-    return _chart(label, "similarity", "stored pairs", draw)
+    figure, panel = _panel("similarity", "stored pairs")
+    panel.set_ylim(0.5, 2 * max(counts.max(), 1))  # a count of one is visible too
+    panel.set_yscale("log")
+    boxes = panel.bar(edges[:-1], counts, 0.9 * np.diff(edges), align="edge", color=STRONG)
+    panel.yaxis.set_major_formatter(SHORT)
+    spans = zip(edges[:-1], edges[1:], counts, strict=True)
+    _tell(boxes, [f"{low:.3g} to {high:.3g}: {count:,}" for low, high, count in spans])
+    return _svg(figure, "Histogram of the stored similarities, counts on a logarithmic axis")
 
 
+@rc_context(STYLE)
 def of_support(support: Int64s, sims: Float64s) -> str:
     """Density of pairs by support, on a logarithmic axis, and similarity, both `(n,)`, and the median similarity."""
     x = np.geomspace(1, max(int(support.max(initial=1)) + 1, 10), SUPPORT_BINS + 1)
@@ -86,32 +85,30 @@ def of_support(support: Int64s, sims: Float64s) -> str:
     (left, right), (low, high) = (x[columns], x[columns + 1]), (y[rows], y[rows + 1])
     filled = np.unique(columns)
     medians = [np.median(sims[np.digitize(support, x) - 1 == column]) for column in filled]
-
-    def draw(panel: Axes) -> None:
-        strengths = FAINTEST + (1 - FAINTEST) * np.log1p(found) / np.log1p(found.max(initial=1))
-        colours = [to_rgba(STRONG, one) for one in strengths]
-        panel.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
-        panel.set_xscale("log")
-        boxes = panel.bar(left, high - low, right - left, low, align="edge", color=colours)
-        panel.xaxis.set_major_formatter(SHORT)
-        panel.plot(np.sqrt(x[filled] * x[filled + 1]), medians, color=MARK, linewidth=2)
-        spans = zip(left, right, low, high, found, strict=True)
-        _tell(boxes, [f"{a:,.0f} to {b:,.0f}, {c:.2f} to {d:.2f}: {count:,} pairs" for a, b, c, d, count in spans])
-
-    label = "Map of similarity against support, with the median similarity at each support"
-    return _chart(label, "support: users who scored both", "similarity", draw)
+    strengths = FAINTEST + (1 - FAINTEST) * np.log1p(found) / np.log1p(found.max(initial=1))
+    figure, panel = _panel("support: users who scored both", "similarity")
+    panel.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    panel.set_xscale("log")
+    colours = [to_rgba(STRONG, one) for one in strengths]
+    boxes = panel.bar(left, high - low, right - left, low, align="edge", color=colours)
+    panel.xaxis.set_major_formatter(SHORT)
+    panel.plot(np.sqrt(x[filled] * x[filled + 1]), medians, color=MARK, linewidth=2)
+    spans = zip(left, right, low, high, found, strict=True)
+    _tell(boxes, [f"{a:,.0f} to {b:,.0f}, {c:.2f} to {d:.2f}: {count:,} pairs" for a, b, c, d, count in spans])
+    return _svg(figure, "Map of similarity against support, with the median similarity at each support")
 
 
-def _chart(label: str, x_name: str, y_name: str, draw: Callable[[Axes], None]) -> str:
-    with rc_context(STYLE):
-        figure = Figure(figsize=(440 / 72, 280 / 72), layout="constrained", facecolor="none")
-        panel = figure.subplots()
-        panel.set_facecolor("none")
-        panel.grid(axis="y")
-        panel.set_xlabel(x_name, loc="right")
-        panel.set_title(y_name, loc="left", fontsize=13)
-        draw(panel)
-        text = svg(figure).decode()
+def _panel(x_name: str, y_name: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(440 / 72, 280 / 72), facecolor="none")
+    panel = figure.add_axes(PLACE, facecolor="none")
+    panel.grid(axis="y")
+    panel.set_xlabel(x_name, loc="right")
+    panel.set_title(y_name, loc="left", fontsize=13, y=1.02)
+    return figure, panel
+
+
+def _svg(figure: Figure, label: str) -> str:
+    text = svg(figure).decode()
     text = text[text.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
     # Ids would be those of other charts too; those of boxes are their tooltips.
     text = re.sub(r'<g id="tip:([^"]*)">', r"<g><title>\1</title>", text)

@@ -14,7 +14,7 @@ import numpy as np
 from hakken.model.arrays import QUANTA, UNPACK_POWER, Array, Float64s, Int32s, Int64s, index_type, unpack
 from hakken.model.manifest import Parameters
 from hakken.training.kernels import find_neighbours, finish_similarities, pair_sums, sort_neighbours
-from hakken.training.matrix import ScoreMatrix
+from hakken.training.matrix import ScoreMatrix, indptr_of
 from hakken.training.progress import SILENT, Progress
 
 ITEMS_AT_ONCE = 256
@@ -44,17 +44,13 @@ def pearson_baseline(
 ) -> Neighbours:
     """Compute the similarities of all pairs; only the strongest of each item are kept in memory.
 
-    Args:
-        matrix: the scored entries.
-        residuals: `(n_scored,)`, `r_ui − b_ui` in the matrix's user order.
-        parameters: `shrinkage`, `min_support`, `k_stored`, and `min_similarity`: less similar neighbours are kept only
-            among the `ALWAYS_STORED` nearest.
-        progress: receives each item.
+    Less similar neighbours than `min_similarity` are kept only among the `ALWAYS_STORED` nearest. The residuals,
+    `(n_scored,)`, are `r_ui − b_ui` in the matrix's user order.
     """
-    n_items, n_parts = matrix.n_items, numba.get_num_threads()
+    n_items = matrix.n_items
     k_stored = max(1, min(parameters.k_stored, n_items - 1))
     shrinkage, min_support = parameters.shrinkage, parameters.min_support
-    shape = n_parts, n_items, k_stored
+    shape = numba.get_num_threads(), n_items, k_stored
     heaps = np.empty(shape), np.empty(shape, dtype=np.int64), np.zeros(shape[:2], dtype=np.int32)
     with progress.stage("similarities", n_items, "anime") as advance:
         for first in range(0, n_items, ITEMS_AT_ONCE):
@@ -64,31 +60,7 @@ def pearson_baseline(
         counts, neighbours, sims, support = sort_neighbours(*heaps)
     rank = np.arange(k_stored)
     stored = (rank < counts[:, np.newaxis]) & ((rank < ALWAYS_STORED) | (sims >= parameters.min_similarity))
-    indptr = np.concatenate(([0], np.cumsum(np.count_nonzero(stored, axis=1)))).astype(np.int64)
-    return Neighbours(indptr, neighbours[stored], sims[stored], support[stored])
-
-
-# With mu and all b_i fixed, what a pair's similarity is made of is additive over users: parts of the users may be
-# counted on other machines or on other days, and merged. These three are that seam, for a block of items at a time.
-
-
-def count_pairs(matrix: ScoreMatrix, residuals: Float64s, items: Int64s, *, only_later: bool = False) -> Array:
-    """Make the sums of some items with every item, or with later ones, from one part of the users.
-
-    Returns:
-        `(len(items), n_items, 4)` float64: n_ij, Σ x_ui x_uj, Σ x_ui² and Σ x_uj² over the part's users who rated both.
-    """
-    return pair_sums(items, *matrix.both_orders, residuals, only_later)
-
-
-def merge_pairs(one: Array, other: Array) -> Array:
-    """Merge the sums of two parts of the users, of which no user is in both."""
-    return one + other
-
-
-def finish_pairs(sums: Array, *, shrinkage: float, min_support: int) -> Float64s:
-    """Turn sums into similarities, `(len(items), n_items)` float64; an item's with itself is its shrunk 1."""
-    return finish_similarities(sums, shrinkage, min_support)
+    return Neighbours(indptr_of(np.nonzero(stored)[0], n_items), neighbours[stored], sims[stored], support[stored])
 
 
 def all_similarities(matrix: ScoreMatrix, residuals: Float64s, shrinkage: float, min_support: int) -> Float64s:
@@ -100,8 +72,8 @@ def all_similarities(matrix: ScoreMatrix, residuals: Float64s, shrinkage: float,
     sim = np.zeros((matrix.n_items, matrix.n_items))
     for first in range(0, matrix.n_items, ITEMS_AT_ONCE):
         items = np.arange(first, min(first + ITEMS_AT_ONCE, matrix.n_items))
-        sums = count_pairs(matrix, residuals, items, only_later=True)
-        later = finish_pairs(sums, shrinkage=shrinkage, min_support=min_support)
+        sums = pair_sums(items, *matrix.both_orders, residuals, only_later=True)
+        later = finish_similarities(sums, shrinkage, min_support)
         sim[items] += later
         sim[:, items] += later.T
     np.fill_diagonal(sim, 1.0)

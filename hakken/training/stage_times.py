@@ -4,7 +4,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +12,7 @@ from hakken.training.progress import SILENT, Advance, Progress
 
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
-RESET_PEAK = "5"
-"""Written to `clear_refs`, resets the peak to what is resident now (Linux, proc(5))."""
+"""Writing "5" to it resets the peak to what is resident now (Linux, proc(5))."""
 
 
 class Stage(NamedTuple):
@@ -50,7 +49,10 @@ class StageTimer:
     def stage(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
         """Begin a stage; stages must not be nested."""
         self._highest = self.peak
-        by_stage = _reset_peak()
+        by_stage = False  # unless the system can reset the peak
+        with suppress(OSError):
+            CLEAR.write_text("5")
+            by_stage = True
         began = time.perf_counter()
         with self._shown.stage(name, total, unit) as advance:
             yield advance
@@ -66,12 +68,3 @@ def _peak() -> int:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
     return int(text.partition("VmHWM:")[2].split()[0]) * 1024
-
-
-def _reset_peak() -> bool:
-    """Reset the peak, if the system can."""
-    try:
-        CLEAR.write_text(RESET_PEAK)
-    except OSError:
-        return False
-    return True

@@ -31,8 +31,6 @@ N_ROUNDS = 3
 NARROWING = 0.4
 """Width of each distribution in the next round, relative to this one, in logarithms."""
 TABLE, PLOT, PARAMETERS, LISTS = "table.csv", "rmse.svg", "params.json", "match.csv"
-
-
 Space = Mapping[str, tuple[float, float]]
 """Least and greatest value of each parameter, which are drawn uniformly by their logarithm."""
 SPACE: Space = {
@@ -44,6 +42,7 @@ SPACE: Space = {
     "prior": (0.001, 0.5),
 }
 TUNED = tuple(SPACE)
+MEASURED = (("mean", ""), ("std", "_std"))
 DRAWN = ("amplification", "prior")
 """Drawn from a distribution; others from lists: `k` is a whole number, and the search has only lists within options."""
 
@@ -77,17 +76,14 @@ def tune(table: RatingTable, n_candidates: int, seed: int = 0, progress: Progres
     The textbook's parameters are tried too; the seed is that of candidates and folds.
     """
     scored = table.scores > 0
-    columns: dict[str, Any] = {
-        "user": table.users[scored],
-        "item": table.items[scored],
-        "rating": table.scores[scored],
-    }
-    data = Dataset.load_from_df(pd.DataFrame(columns), Reader(rating_scale=(1, MAX_SCORE)))
+    frame = pd.DataFrame({"user": table.users, "item": table.items, "rating": table.scores})[scored]
+    data = Dataset.load_from_df(frame, Reader(rating_scale=(1, MAX_SCORE)))
     space, rounds = SPACE, []
     sizes = [len(part) for part in np.array_split(np.arange(n_candidates), min(N_ROUNDS, n_candidates))]
     with progress.stage("candidates", (n_candidates + 1) * N_FOLDS, "fits") as advance:
         for number, size in enumerate(sizes):
-            values = {name: loguniform(*ends) if name in DRAWN else _listed(*ends) for name, ends in space.items()}
+            values: dict[str, Any] = {name: [rounded(one) for one in np.geomspace(*space[name], 15)] for name in TUNED}
+            values |= {name: loguniform(*space[name]) for name in DRAWN}
             values["k"] = sorted({round(k) for k in values["k"]})
             search = RandomizedSearchCV(
                 _reporting(advance),
@@ -108,7 +104,7 @@ def tune(table: RatingTable, n_candidates: int, seed: int = 0, progress: Progres
             space = {name: narrowed(*ends, candidates[name].iloc[0]) for name, ends in space.items()}
     candidates.insert(0, "rank", candidates.index + 1)
     description = (
-        f"{np.count_nonzero(scored):,} scores of {len(np.unique(columns['user'])):,} users, "
+        f"{np.count_nonzero(scored):,} scores of {frame['user'].nunique():,} users, "
         f"{n_candidates + 1} candidates in {len(sizes)} rounds, {N_FOLDS} folds, seed {seed}"
     )
     best = {name: candidates[name].iloc[0].item() for name in TUNED}
@@ -120,10 +116,6 @@ def narrowed(low: float, high: float, best: float) -> tuple[float, float]:
     factor = (high / low) ** (NARROWING / 2)
     middle = min(max(best, low), high)
     return max(low, middle / factor), min(high, middle * factor)
-
-
-def _listed(low: float, high: float) -> list[float]:
-    return [rounded(value) for value in np.geomspace(low, high, 15)]
 
 
 def save(tuned: Tuned, out: Path, lists: pd.DataFrame | None = None) -> None:
@@ -164,13 +156,10 @@ def _arguments(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tabulate(results: Mapping[str, Any], number: int) -> pd.DataFrame:
-    columns: dict[str, Any] = {"round": number}
-    for name in ("rmse", "mae"):
-        columns |= {name: results[f"mean_test_{name}"], f"{name}_std": results[f"std_test_{name}"]}
-    flat = [given | given["sim_options"] | given["bsl_options"] for given in results["params"]]
-    columns |= {name: [one[name] for one in flat] for name in TUNED}
-    columns |= {"fit_seconds": results["mean_fit_time"], "test_seconds": results["mean_test_time"]}
-    return pd.DataFrame(columns)
+    flat = pd.DataFrame([given | given["sim_options"] | given["bsl_options"] for given in results["params"]])
+    measures = {f"{name}{end}": results[f"{kind}_test_{name}"] for name in ("rmse", "mae") for kind, end in MEASURED}
+    times = {"fit_seconds": results["mean_fit_time"], "test_seconds": results["mean_test_time"]}
+    return pd.DataFrame({"round": number, **measures, **flat[[*TUNED]], **times})
 
 
 def _plot(tuned: Tuned) -> bytes:

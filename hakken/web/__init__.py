@@ -1,45 +1,35 @@
 """The web side: pages, API, error pages, health checks and metrics, added to an application by `register`."""
 
-from http import HTTPStatus
-
-from flask import Flask, Response
+from flask import Flask
+from werkzeug.exceptions import HTTPException
 
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.data_time import in_words
+from hakken.errors import HakkenError
 from hakken.ratings import CHOICES
 from hakken.recommend.notes import counted
 from hakken.web.anime_page import anime
 from hakken.web.api import register_api
 from hakken.web.covers import covers
-from hakken.web.error_pages import register_error_pages
+from hakken.web.error_pages import respond
 from hakken.web.filter_choices import current_filter_choices, filter_choices
 from hakken.web.forms import InMemoryRequest, body_limit
-from hakken.web.guard.concurrency_limit import ConcurrencyLimit, refuse_when_busy
-from hakken.web.guard.rate_limit import limit_requests, trust_proxies
+from hakken.web.guard import ConcurrencyLimit, limit_requests, refuse_when_busy, trust_proxies
 from hakken.web.health import health
 from hakken.web.list_request import fits_address
-from hakken.web.observability import Metrics, log_requests, metrics_page, request_id
-from hakken.web.pages import pages
+from hakken.web.observability import Metrics, log_requests, metrics_page
+from hakken.web.pages import pages, taste
 from hakken.web.picks_page import picking, title_index
 from hakken.web.responses import add_security_headers, compress_responses, redirect_to_https
-from hakken.web.services import EXTENSION, Details, Services, once_per_request
-from hakken.web.taste_page import taste
-from hakken.web.template_filters import cached_macro, facts, initial, paragraphs, signed, studio, watch_links
+from hakken.web.services import EXTENSION, Services, once_per_request
+from hakken.web.template_filters import cached_macro, facts, initial, signed, studio, watch_links
 
-__all__ = ["Details", "Metrics", "Services", "once_per_request", "register", "warm"]
-
-RETRY_AFTER = 60
-"""Seconds after which to try again when a 503 doesn't say."""
+__all__ = ["Metrics", "Services", "once_per_request", "register", "warm"]
 
 
 def register(app: Flask, services: Services, metrics: Metrics | None = None) -> None:
     """Add Hakken's pages to an application, whose root has `templates` and `static`.
-
-    Args:
-        app: the application.
-        services: what the views call.
-        metrics: those of the application; by default its own.
 
     Raises:
         ConfigError: a picture origin in the settings is not an origin.
@@ -54,7 +44,6 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
         facts=facts,
         in_words=in_words,
         initial=initial,
-        paragraphs=paragraphs,
         studio=studio,
         watch_links=watch_links,
     )
@@ -63,7 +52,6 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
         options=CHOICES,
         filter_choices=current_filter_choices,
         fits_address=fits_address,
-        request_id=request_id,
         counted=counted,
         signed=signed,
         cached_macro=cached_macro,
@@ -72,7 +60,8 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
     for blueprint in (pages, taste, anime, picking, covers, health, metrics_page(services.settings, metrics)):
         app.register_blueprint(blueprint)
     register_api(app)
-    register_error_pages(app)
+    for failure in (HakkenError, HTTPException):
+        app.register_error_handler(failure, respond)
 
 
 def _add_hooks(app: Flask, settings: Settings, metrics: Metrics) -> None:
@@ -84,7 +73,6 @@ def _add_hooks(app: Flask, settings: Settings, metrics: Metrics) -> None:
         redirect_to_https(app)
     compress_responses(app)
     add_security_headers(app, settings)
-    app.after_request(_add_retry_after)
     refuse_when_busy(app, metrics)
     limit_requests(app, settings, metrics)
 
@@ -94,9 +82,3 @@ def warm(bundle: ModelBundle) -> None:
     bundle.warm()
     filter_choices(bundle)
     title_index(bundle)
-
-
-def _add_retry_after(response: Response) -> Response:
-    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers.setdefault("Retry-After", str(RETRY_AFTER))
-    return response

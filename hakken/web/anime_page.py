@@ -1,19 +1,19 @@
 """An anime's page: its facts, its rank, its series, and what is near it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, cast
 
 import numpy as np
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from hakken.bundle import ModelBundle
-from hakken.catalogue import Anime, Catalogue, Int64s, Mask, Related
+from hakken.catalogue import Anime, Catalogue, Mask, Related
 from hakken.errors import UnknownTitle
 from hakken.neighbours import AlsoLiked, Neighbour, also_liked, nearest, standing
 from hakken.ratings import MAX_ANIME_ID, Rating, Status
 from hakken.sites.facts import lacking
-from hakken.web.list_request import Kind, read_list_ref
+from hakken.web.list_request import KINDS, read_list_ref
 from hakken.web.responses import cache_publicly
 from hakken.web.services import request_missing_facts, services, with_facts
 from hakken.web.template_filters import judged_by
@@ -31,20 +31,13 @@ EXTRA_KINDS = ("side story", "special", "recap", "extra")
 """In the order in which they are shown."""
 DEPENDABLE = 0.8
 """Confidence from which on an inferred sequel usually is one; other inferred relations are right half the time."""
-ON_LIST = {
-    Status.COMPLETED: "seen",
-    Status.WATCHING: "watching",
-    Status.ON_HOLD: "on hold",
-    Status.DROPPED: "dropped",
-    Status.PLAN_TO_WATCH: "planned",
-}
+ON_LIST = {one: one.replace("_", " ") for one in Status} | {Status.COMPLETED: "seen", Status.PLAN_TO_WATCH: "planned"}
 
 
 class Relative(NamedTuple):
     """A title that belongs with another.
 
     Attributes:
-        anime: all that is known of it.
         word: its relation, or what it is where it is no main entry, and how sure that is; may be empty.
         yours: what the visitor's list says of it; empty where it says nothing.
     """
@@ -82,12 +75,6 @@ class SeriesShown(NamedTuple):
         """Whether there is no other entry of the series."""
         return len(self.main.entries) + len(self.beside.entries) <= 1
 
-    @property
-    def shown(self) -> Iterator[Anime]:
-        """All titles that are shown."""
-        for part in (() if self.alone else (self.main, self.beside)) + (self.tellings, self.universe):
-            yield from (one.anime for one in part.entries)
-
 
 @anime.get(f"/anime/<int(min=1, max={MAX_ANIME_ID}):anime_id>")
 def page(anime_id: int) -> ResponseReturnValue:
@@ -105,8 +92,8 @@ def page(anime_id: int) -> ResponseReturnValue:
     adult = True if request.args.get("adult") == "1" else None
     request_missing_facts([one])
     to_adults = one.adult or bool(adult)
-    list_ref = read_list_ref(request.args) if any(kind.value in request.args for kind in Kind) else None
-    user_list = list_ref.if_cached() if list_ref else None
+    list_ref = read_list_ref(request.args) if any(kind in request.args for kind in KINDS) else None
+    user_list = services().find(list_ref.who) if list_ref else None
     listed = {rating.anime_id: rating for rating in user_list.ratings} if user_list else {}
     series = series_shown(anime_id, bundle.catalogue, listed, adult=to_adults)
     text = render_template(
@@ -119,7 +106,7 @@ def page(anime_id: int) -> ResponseReturnValue:
         also_liked=_near(also_liked(anime_id, bundle, adult=adult), bundle),
         judged_by=_judged_by(anime_id, bundle),
         series=series,
-        related=related_to(one, bundle, adult=to_adults, besides=series.shown),
+        related=related_to(one, bundle.catalogue, series, adult=to_adults),
         list_ref=list_ref,
         list_expired=list_ref is not None and user_list is None,
     )
@@ -135,15 +122,15 @@ def title_of(anime_id: int, bundle: ModelBundle) -> Anime:
     return with_facts(bundle.catalogue.anime(anime_id))
 
 
-def related_to(one: Anime, bundle: ModelBundle, *, adult: bool, besides: Iterable[Anime]) -> list[Relative]:
-    """The titles that one is related to but those in `besides`, each once, the best known first.
+def related_to(one: Anime, catalogue: Catalogue, series: SeriesShown, *, adult: bool) -> list[Relative]:
+    """The titles that one is related to but those shown of its `series`, each once, the best known first.
 
     `adult` says whether titles for adults may be among them.
     """
-    shown = {one.anime_id, *(other.anime_id for other in besides)}
+    shown = {one.anime_id, *(other.anime.anime_id for part in series for other in part.entries)}
     found = []
-    for related in filter(lambda related: related.likely, one.relations or ()):
-        other = bundle.catalogue.get(related.anime_id)
+    for related in one.relations or ():
+        other = catalogue.get(related.anime_id) if related.likely else None
         if other and other.anime_id not in shown and (adult or not other.adult):
             shown.add(other.anime_id)
             found.append(Relative(other, _word(related)))
@@ -165,23 +152,21 @@ def series_shown(anime_id: int, catalogue: Catalogue, listed: Mapping[int, Ratin
 
     def first_entries(among: Mask) -> list[int]:
         begins = np.flatnonzero(among & (columns.ids == series) & ~columns.beside)
-        best: Int64s = begins[np.argsort(-columns.members[begins], kind="stable")]
-        ids: list[int] = columns.ids[best].tolist()
-        return ids
+        best = begins[np.argsort(-columns.members[begins], kind="stable")]
+        return cast("list[int]", columns.ids[best].tolist())
 
     main = catalogue.series.get(int(series[row]), (anime_id,))
-    beside = [catalogue[one] for one in columns.ids[own].tolist() if one not in main]
+    beside = [one for one in columns.ids[own].tolist() if one not in main]
     return SeriesShown(
         main=part(main, len(main)),
-        beside=part([one.anime_id for one in sorted(beside, key=_extra_order)], MAX_EXTRAS),
+        beside=part(sorted(beside, key=lambda one: _extra_order(catalogue[one])), MAX_EXTRAS),
         tellings=part(first_entries(retold & ~own), MAX_OTHER_SERIES),
         universe=part(first_entries((universes == universes[row]) & ~retold), MAX_OTHER_SERIES),
     )
 
 
 def _extra_order(anime: Anime) -> tuple[int, int, int]:
-    kind = EXTRA_KINDS.index(anime.kind) if anime.kind in EXTRA_KINDS else len(EXTRA_KINDS)
-    return kind, anime.year or 9999, anime.anime_id
+    return (*EXTRA_KINDS, anime.kind).index(anime.kind), anime.year or 9999, anime.anime_id
 
 
 def _member(anime: Anime, listed: Mapping[int, Rating]) -> Relative:
@@ -195,9 +180,8 @@ def _member(anime: Anime, listed: Mapping[int, Rating]) -> Relative:
 def _judged_by(anime_id: int, bundle: ModelBundle) -> str:
     """By what a title is judged that hardly anyone watched; empty for all others."""
     [row], [known] = bundle.model.rows_of([anime_id])
-    if not known or not bundle.model.mostly_by_attributes[row]:
-        return ""
-    return judged_by(bundle.catalogue.anime(anime_id), bundle.facts)
+    unwatched = known and bundle.model.mostly_by_attributes[row]
+    return judged_by(bundle.catalogue.anime(anime_id), bundle.facts) if unwatched else ""
 
 
 def _word(related: Related) -> str:

@@ -12,8 +12,6 @@ from hakken.web.template_filters import initial, picture_address
 
 covers = Blueprint("covers", __name__)
 
-N_PATTERNS = 6
-"""How many different placeholders there are."""
 DAY = 24 * 60 * 60
 SOON = 60
 """Seconds for which a placeholder may be cached: the picture may be known by then."""
@@ -30,7 +28,7 @@ def cover(anime_id: int) -> ResponseReturnValue:
     if address := picture_address(anime.picture, services().settings.pictures_from):
         return cache_publicly(Response(status=302, headers={"Location": address}), DAY)
     if title and anime.picture is None:
-        services().details.want([anime_id])
+        services().want([anime_id])
     return _placeholder(anime_id, initial(anime.title), SOON, 200 if title else 404)
 
 
@@ -51,5 +49,5 @@ def _title(anime_id: int) -> Anime | None:
 
 
 def _placeholder(number: int, letter: str, seconds: int, status: int = 200) -> Response:
-    drawing = render_template("cover.svg", pattern=number % N_PATTERNS, letter=letter)
+    drawing = render_template("cover.svg", pattern=number % 6, letter=letter)
     return cache_publicly(Response(drawing, status, mimetype="image/svg+xml"), seconds)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from flask import Flask, Response, current_app, render_template, request
+from flask import Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug import exceptions
 from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, RequestEntityTooLarge
@@ -20,6 +20,8 @@ from hakken.listing import readable
 from hakken.web.forms import FormValues, read_form_values
 from hakken.web.services import services
 
+RETRY_AFTER = "60"
+"""Seconds after which to try again where a 503 has no better figure."""
 API = "/api/"
 """Path under which all failures are problems, not pages."""
 MEDIA_TYPE = "application/problem+json"
@@ -39,7 +41,6 @@ class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The text about one kind of failure, on a page and in a problem.
 
     Attributes:
-        status: the HTTP status.
         heading: the failure in a few words.
         advice: what to do about it, each in a sentence or two.
         responsible: who can fix it.
@@ -106,15 +107,8 @@ def problem_name(kind: type[Exception]) -> str:
 
 def problem_of(kind: type[Exception], detail: str, tried: tuple[Tried, ...] = ()) -> Problem:
     """The problem that a kind of error is."""
-    failure = failures()[kind]
-    title, name = failure.title or failure.heading, EXPLAINED + problem_name(kind)
-    return Problem(type=name, title=title, status=failure.status, detail=detail, tried=tried)
-
-
-def register_error_pages(app: Flask) -> None:
-    """Answer every failure with a page, or a problem, of its own."""
-    app.register_error_handler(errors.HakkenError, _respond)
-    app.register_error_handler(HTTPException, _respond)
+    failure, name = failures()[kind], EXPLAINED + problem_name(kind)
+    return Problem(type=name, title=failure.title or failure.heading, status=failure.status, detail=detail, tried=tried)
 
 
 def kind_of(error: Exception) -> type[Exception]:
@@ -128,7 +122,7 @@ def kind_of(error: Exception) -> type[Exception]:
     return next((each for each in kind.__mro__ if each in failures()), others)
 
 
-def _respond(error: errors.HakkenError | HTTPException) -> ResponseReturnValue:
+def respond(error: errors.HakkenError | HTTPException) -> ResponseReturnValue:
     """Write a problem where a program asked, otherwise a page."""
     kind = kind_of(error)
     failure = failures()[kind]
@@ -144,6 +138,8 @@ def _respond(error: errors.HakkenError | HTTPException) -> ResponseReturnValue:
         if failure.responsible == "ours":
             trace = error if kind is errors.HakkenError else None  # any other is expected
             current_app.logger.error("%s: %s", type(error).__name__, error, exc_info=trace)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.setdefault("Retry-After", RETRY_AFTER)
     if request.path.startswith(API):
         problem = problem_of(
             InternalServerError if kind is errors.HakkenError else kind,

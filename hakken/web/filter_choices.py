@@ -10,19 +10,14 @@ from hakken.errors import ModelError
 from hakken.web.services import services
 
 
-class Genre(NamedTuple):
-    """A genre: its position in the alphabet, from 1; its name; whether all its titles are for adults."""
-
-    number: int
-    name: str
-    adult: bool
-
-
 class FilterChoices(NamedTuple):
-    """The types, most frequent first, and the genres, by alphabet, of what can be recommended."""
+    """What can be recommended is of these types, most frequent first, and genres.
+
+    A genre is its name and whether all its titles are for adults, by alphabet.
+    """
 
     types: tuple[str, ...] = ()
-    genres: tuple[Genre, ...] = ()
+    genres: tuple[tuple[str, bool], ...] = ()
 
 
 def current_filter_choices() -> FilterChoices:
@@ -38,8 +33,6 @@ def filter_choices(bundle: ModelBundle) -> FilterChoices:
     """The choices of a catalogue; computed once per model, and dropped with it."""
     facts = bundle.facts
     types = [name for name in bundle.catalogue.columns.types if name.lower() in facts.types]
-    genres = (
-        Genre(number, facts.genre_names[key], not (facts.genres[key] & ~facts.adult).any())
-        for number, key in enumerate(sorted(facts.genres), start=1)
-    )
-    return FilterChoices(tuple(sorted(types, key=lambda name: -int(facts.types[name.lower()].sum()))), tuple(genres))
+    types.sort(key=lambda name: -int(facts.types[name.lower()].sum()))
+    genres = [(facts.genre_names[key], not (facts.genres[key] & ~facts.adult).any()) for key in sorted(facts.genres)]
+    return FilterChoices(tuple(types), tuple(genres))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from io import BytesIO
 from types import MappingProxyType
-from typing import Any, BinaryIO, NamedTuple, Self, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from flask import Request
 from werkzeug.datastructures import MultiDict
@@ -20,10 +20,8 @@ from hakken.ratings import CHOICES, MAX_LENGTH, Choice, Preferences, Site, UserL
 
 FORM_OVERHEAD = 64 * 1024
 """Bytes that a form adds to the file in it; generous, so that a file of exactly the largest size is accepted."""
-SINGLE = ("ignore", "hide", "like")
-"""Fields of choices about single titles, by their ids."""
-A_TITLE = CHOICES["hidden"]._replace(about={"label": "The id of a title"})
-"""How the id of a button's title is read."""
+SINGLE = {CHOICES[field].name: field for field in ("ignored", "hidden", "like")}
+"""Choices about single titles, by their ids: name in a form → field of `Preferences`."""
 NUMBERS: Mapping[type, str] = {int: r"[0-9]{1,10}", float: r"-?([0-9]{1,9}|[0-9]{0,9}\.[0-9]{1,9})"}
 """How numbers are written: `int` and `float` also take "+5", "1_0", "nan" and other scripts' digits."""
 
@@ -56,14 +54,13 @@ def body_limit(settings: Settings) -> int:
 
 
 def read_preferences(values: MultiDict[str, str]) -> Preferences:
-    """Read the visitor's preferences; an empty field means the default.
+    """Read the visitor's preferences; raises BadOption where a value is out of its range, or there are too many.
 
-    Raises:
-        BadOption: a value is out of its range, or there are too many.
+    An empty field means the default.
     """
     chosen: dict[str, Any] = {}
     for field, choice in CHOICES.items():
-        texts = list(dict.fromkeys(text for raw in values.getlist(choice.name) if (text := raw.strip())))
+        texts = list(dict.fromkeys(stated(values, choice.name)))
         if len(texts) > choice.most > 0:
             raise BadOption(f"At most {choice.most} values can be given for {choice.name}.")
         if choice.most:
@@ -71,6 +68,11 @@ def read_preferences(values: MultiDict[str, str]) -> Preferences:
         elif texts:
             chosen[field] = _read(choice, texts[0])
     return Preferences(**chosen)
+
+
+def stated(values: MultiDict[str, str], name: str) -> list[str]:
+    """The values of a field that are not empty."""
+    return [text for raw in values.getlist(name) if (text := raw.strip())]
 
 
 def _read(choice: Choice, text: str) -> Any:  # noqa: ANN401  # a value of any field
@@ -88,7 +90,7 @@ def _read(choice: Choice, text: str) -> Any:  # noqa: ANN401  # a value of any f
     return choice.kind(text[:MAX_LENGTH])  # the catalogue knows which types and genres exist
 
 
-def preferences_to_fields(preferences: Preferences) -> dict[str, list[str]]:
+def preferences_to_fields(preferences: Preferences) -> dict[str, tuple[str, ...]]:
     """Write preferences as `read_preferences` reads them, without defaults."""
     return {
         choice.name: _texts(value)
@@ -97,22 +99,19 @@ def preferences_to_fields(preferences: Preferences) -> dict[str, list[str]]:
     }
 
 
-def _texts(value: object) -> list[str]:
+def _texts(value: object) -> tuple[str, ...]:
     if isinstance(value, tuple):
-        return [str(one) for one in value]
+        return tuple(map(str, value))
     if isinstance(value, bool):
-        return [str(int(value))]
+        return (str(int(value)),)
     # Not "1e-05", which is not read.
-    return [f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)]
+    return (f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value),)
 
 
 class FormValues(NamedTuple):
     """What the visitor typed and chose, valid or not, to fill in the form again.
 
     Attributes:
-        username: whose list is asked for.
-        source: the site it is on.
-        sample: "1" where the sample is asked for.
         picks: those that can be read.
         encoded_list: the list that the page held, if it can be read.
         choices: name of a field → its values.
@@ -123,34 +122,23 @@ class FormValues(NamedTuple):
     sample: str = ""
     picks: Sequence[str] = ()
     encoded_list: str = ""
-    choices: Mapping[str, Sequence[str]] = MappingProxyType({})
+    choices: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def one(self, name: str) -> str:
         """The value of a field that has one."""
         return next(iter(self.choices.get(name, ())), "")
 
-    def several(self, name: str) -> tuple[str, ...]:
-        """The values of a field that has several."""
-        return tuple(self.choices.get(name, ()))
-
     @property
     def form(self) -> str:
         """The form that was sent."""
-        if self.sample == "1":
-            return "sample"
-        if self.encoded_list:
-            return "list"
-        return "picks" if self.picks else "username" if self.username else "upload"
-
-    def without_choices(self) -> Self:
-        """The same without the preferences."""
-        return self._replace(choices={})
+        sent = {"sample": self.sample == "1", "list": self.encoded_list, "picks": self.picks, "username": self.username}
+        return next((name for name, value in sent.items() if value), "upload")
 
     @property
     def any_filter(self) -> bool:
         """Whether any preference but the length of the list and those about single titles is not the default."""
         defaults = {choice.name: _texts(choice.default) for choice in CHOICES.values()}
-        return any(list(texts) != defaults[name] for name, texts in self.choices.items() if name not in {"n", *SINGLE})
+        return any(texts != defaults[name] for name, texts in self.choices.items() if name not in {"n", *SINGLE})
 
 
 def read_form_values(values: MultiDict[str, str]) -> FormValues:
@@ -158,10 +146,14 @@ def read_form_values(values: MultiDict[str, str]) -> FormValues:
     choices = {
         choice.name: texts
         for choice in CHOICES.values()
-        if (texts := [text[:MAX_LENGTH] for text in values.getlist(choice.name)[: choice.most or 1] if text.strip()])
+        if (
+            texts := tuple(
+                text[:MAX_LENGTH] for text in values.getlist(choice.name)[: choice.most or 1] if text.strip()
+            )
+        )
     }
     username, source, sample = (values.get(name, "")[:MAX_LENGTH] for name in ("username", "source", "sample"))
-    picked = [text for text in pick_texts(values) if picks.readable(text)][: picks.MAX_PICKS]
+    picked = [text for text in stated(values, "pick") if picks.readable(text)][: picks.MAX_PICKS]
     try:
         encoded_list.unpacked(text := values.get("list", ""))
     except BadList:
@@ -169,31 +161,17 @@ def read_form_values(values: MultiDict[str, str]) -> FormValues:
     return FormValues(username, source, sample, picked, text, choices)
 
 
-def pick_texts(values: MultiDict[str, str]) -> list[str]:
-    """The picks in a form, without the empty ones of titles that were not rated."""
-    return [text for raw in values.getlist("pick") if (text := raw.strip())]
-
-
 def read_picks(values: MultiDict[str, str]) -> UserList:
-    """Read the titles that the visitor picked.
-
-    Raises:
-        BadOption: there are none or too many, or one can't be read.
-    """
-    texts = pick_texts(values)
-    if not texts:
-        raise BadOption("No title was picked.")
-    return picks.parse(texts)
+    """Read the titles that were picked; raises BadOption if there are none or too many, or one can't be read."""
+    if texts := stated(values, "pick"):
+        return picks.parse(texts)
+    raise BadOption("No title was picked.")
 
 
 def read_id(values: Mapping[str, str], name: str) -> int | None:
-    """Read the id of the title of a button; None where the button was not pressed.
-
-    Raises:
-        BadOption: it is no id.
-    """
+    """Read the id of a button's title, None where it was not pressed; raises BadOption if it is no id."""
     text = values.get(name)
-    return None if text is None else _read(A_TITLE, text)
+    return None if text is None else _read(CHOICES["hidden"]._replace(about={"label": "The id of a title"}), text)
 
 
 def read_username(values: Mapping[str, str]) -> Username:
@@ -212,11 +190,7 @@ def read_username(values: Mapping[str, str]) -> Username:
 
 
 def read_upload(request: Request) -> BinaryIO:
-    """Find the uploaded file.
-
-    Raises:
-        BadOption: none was chosen.
-    """
+    """Find the uploaded file; raises BadOption if none was chosen."""
     upload = request.files.get("export")
     if upload is None or not upload.filename:
         raise BadOption("No file was chosen.")

@@ -1,14 +1,13 @@
 """Health checks: is the process alive, and can it recommend?"""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from hakken import errors
 from hakken.ratings import Site
-from hakken.served_model import ModelStatus
+from hakken.web.error_pages import RETRY_AFTER
 from hakken.web.services import services
 
 health = Blueprint("health", __name__)
@@ -37,14 +36,19 @@ def ready() -> ResponseReturnValue:
     """Report whether there is a model, which, how old, and which sites are asked for lists and facts."""
     settings = services().settings
     news = services().news()
-    sites = {
+    told = {
+        "latest": {  # when the latest version was last checked for, and why it is not served, if it is not
+            "looked": _timestamp(news.looked),
+            "failed": news.failed is not None,
+            "reason": None if news.failed is None else f"{_reason(news.failed)}{STILL_SERVED if news.loaded else ''}",
+        },
         "usernames": {Site.MAL: list(settings.mal_sources), Site.ANILIST: ["anilist"]},
         "facts": settings.facts_from,
     }
     try:
         model = services().bundle().model
     except errors.ModelError as error:
-        return {"status": "not ready", "reason": _reason(error), "latest": _latest(news), **sites}, 503
+        return {"status": "not ready", "reason": _reason(error), **told}, 503, {"Retry-After": RETRY_AFTER}
     created = model.manifest.created
     age = int((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds())
     loaded = {
@@ -54,16 +58,7 @@ def ready() -> ResponseReturnValue:
         "age_seconds": max(0, age),  # a clock may be wrong
         "loaded": _timestamp(news.loaded),
     }
-    return {"status": "ready", "model": loaded, "latest": _latest(news), **sites}
-
-
-def _latest(news: ModelStatus) -> dict[str, Any]:
-    """When the latest version was last checked for, and why it is not served, if it is not."""
-    return {
-        "looked": _timestamp(news.looked),
-        "failed": news.failed is not None,
-        "reason": None if news.failed is None else f"{_reason(news.failed)}{STILL_SERVED if news.loaded else ''}",
-    }
+    return {"status": "ready", "model": loaded, **told}
 
 
 def _reason(error: errors.ModelError) -> str:

@@ -4,9 +4,8 @@ An uploaded or picked list is not stored: it travels in the page as one field, i
 otherwise in the body of a form.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -17,15 +16,8 @@ from werkzeug.datastructures import MultiDict
 
 from hakken.errors import BadOption
 from hakken.lists import encoded_list, picks
-from hakken.ratings import CHOICES, MAX_IGNORED, MAX_LIKED, Order, Preferences, Status, UserList, Username
-from hakken.web.forms import (
-    FormValues,
-    preferences_to_fields,
-    read_picks,
-    read_preferences,
-    read_upload,
-    read_username,
-)
+from hakken.ratings import MAX_IGNORED, MAX_LIKED, Order, Preferences, Status, UserList, Username
+from hakken.web.forms import SINGLE, preferences_to_fields, read_picks, read_preferences, read_upload, read_username
 from hakken.web.services import services
 
 SAMPLE = "static/sample-export.xml"
@@ -35,67 +27,43 @@ MAX_LINKED = 1_000
 """Characters of a list, some 300 entries, that each link of a page may hold."""
 UNDO = "undo"
 """Field of a button that undoes a choice about one title: the choice and the title's id, such as "ignore-1"."""
-_UNDOABLE = {CHOICES[field].name: field for field in ("ignored", "hidden", "like")}
-
-
-class Kind(StrEnum):
-    """Where a list comes from."""
-
-    USERNAME = "username"
-    SAMPLE = "sample"
-    ENCODED = "list"
-
-
-class View(StrEnum):
-    """How a list of recommendations is shown."""
-
-    CARDS = "cards"
-    TABLE = "table"
+KINDS = ("username", "sample", "list")
+"""Where a list comes from, by the field that names it; the last is encoded in the page."""
+VIEWS = ("cards", "table")
+"""How a list of recommendations is shown; the first by default."""
 
 
 class ListRef(NamedTuple):
     """Whose list a request is about.
 
     Attributes:
-        kind: where the list comes from.
+        kind: where the list comes from, one of `KINDS`.
         who: the list, or the username that it is fetched by.
         again: the fields that ask for it again, name → value.
     """
 
-    kind: Kind
+    kind: str
     who: Username | UserList
     again: Mapping[str, str]
 
     @classmethod
     def encoding(cls, user_list: UserList) -> Self:
         """A list that exists only in the page."""
-        return cls(Kind.ENCODED, user_list, {Kind.ENCODED.value: encoded_list.packed(user_list)})
+        return cls("list", user_list, {"list": encoded_list.packed(user_list)})
 
     @property
     def pickable(self) -> bool:
         """Whether the page on which titles are picked can hold the list without loss: it has no statuses."""
-        if not isinstance(self.who, UserList) or self.kind is not Kind.ENCODED:
+        if not isinstance(self.who, UserList) or self.kind != "list":
             return False
         return len(self.who) <= picks.MAX_PICKS and all(one.status is Status.COMPLETED for one in self.who.ratings)
-
-    def fetched(self) -> UserList:
-        """The list itself, for which a site may have to be asked.
-
-        Raises:
-            SourceError: the list could not be fetched.
-        """
-        return services().fetch(self.who)
-
-    def if_cached(self) -> UserList | None:
-        """The list, if no site has to be asked for it."""
-        return services().find(self.who)
 
     @property
     def linked(self) -> Mapping[str, str]:
         """The fields by which links to titles name the list; none where it is too long for each link to hold it."""
         return self.again if sum(map(len, self.again.values())) <= MAX_LINKED else {}
 
-    def fields(self, choices: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    def fields(self, choices: Mapping[str, Collection[str]]) -> dict[str, Any]:
         """The fields of a form or an address about this list, name → values, with what was chosen about it."""
         return {name: [value] for name, value in self.again.items()} | dict(choices)
 
@@ -103,9 +71,7 @@ class ListRef(NamedTuple):
 def read_list_ref(values: MultiDict[str, str], request: Request | None = None) -> ListRef:
     """Read whose list a request is about: the sample's, one encoded in the page, picks, or one at a site.
 
-    Args:
-        values: the fields of a form or an address.
-        request: where a file may have been uploaded.
+    The `request` is given where a file may have been uploaded.
 
     Raises:
         BadUsername: no list, and no usable username, is named.
@@ -113,17 +79,16 @@ def read_list_ref(values: MultiDict[str, str], request: Request | None = None) -
         BadList: the encoded list can't be read.
         ExportError: the file can't be used.
     """
-    if values.get(Kind.SAMPLE.value) == "1":
-        return ListRef(Kind.SAMPLE, _read_sample(Path(current_app.root_path, SAMPLE)), {Kind.SAMPLE.value: "1"})
-    if Kind.ENCODED.value in values:
-        text = values[Kind.ENCODED.value]
-        return ListRef(Kind.ENCODED, encoded_list.unpacked(text), {Kind.ENCODED.value: text})
+    if values.get("sample") == "1":
+        return ListRef("sample", _read_sample(Path(current_app.root_path, SAMPLE)), {"sample": "1"})
+    if "list" in values:
+        return ListRef("list", encoded_list.unpacked(values["list"]), {"list": values["list"]})
     if "pick" in values:
         return ListRef.encoding(read_picks(values))
     if request is not None and (request.files or "username" not in values):
         return ListRef.encoding(services().parse_export(read_upload(request)))
     who = read_username(values)
-    return ListRef(Kind.USERNAME, who, {"username": who.name, "source": who.site.value})
+    return ListRef("username", who, {"username": who.name, "source": who.site.value})
 
 
 @lru_cache(maxsize=1)
@@ -134,28 +99,23 @@ def _read_sample(path: Path) -> UserList:
 
 @dataclass(frozen=True, eq=False)
 class RecommendationRequest:
-    """What a page of results shows.
-
-    Attributes:
-        list_ref: whose list it is about.
-        preferences: what the visitor chose.
-        view: how the results are shown.
-    """
+    """What a page of results shows: whose list, what the visitor chose about it, and one of `VIEWS`."""
 
     list_ref: ListRef
     preferences: Preferences
-    view: View = View.CARDS
+    view: str = VIEWS[0]
 
     @classmethod
     def read(cls, values: MultiDict[str, str], request: Request | None = None) -> Self:
-        """Read it, including the effect of the button that was pressed.
-
-        Raises:
-            BadOption: a choice is out of its range.
-            InputError, ExportError: as `read_list_ref`.
-        """
-        preferences = _undo(read_preferences(values), values.getlist(UNDO))
-        return cls(read_list_ref(values, request), preferences, _view(values.getlist("view")))
+        """Read it, with the effect of the button that was pressed; raises as `read_preferences` and `read_list_ref`."""
+        preferences = read_preferences(values)
+        for text in values.getlist(UNDO):
+            preferences = _without(preferences, *text.partition("-")[::2])
+        view = [VIEWS[0], *values.getlist("view")][-1] or VIEWS[0]  # a button's own value comes last
+        list_ref = read_list_ref(values, request)
+        if view not in VIEWS:
+            raise BadOption("A list can be shown as cards or as table.")
+        return cls(list_ref, preferences, view)
 
     @cached_property
     def fields(self) -> Mapping[str, Any]:
@@ -165,22 +125,12 @@ class RecommendationRequest:
     @property
     def fields_without_choices(self) -> dict[str, Any]:
         """Whose list it is and how it is shown, as fields."""
-        return self.list_ref.fields({} if self.view is View.CARDS else {"view": [self.view.value]})
-
-    @property
-    def address(self) -> str:
-        """The address that repeats the request."""
-        return url_for("pages.recommendations", **self.fields)
+        return self.list_ref.fields({} if self.view == VIEWS[0] else {"view": [self.view]})
 
     @cached_property
     def shareable(self) -> bool:
         """Whether an address can hold it; otherwise a form has to."""
         return fits_address("pages.recommendations", self.fields)
-
-    @cached_property
-    def form_values(self) -> FormValues:
-        """What to fill into the form of choices."""
-        return FormValues(choices=preferences_to_fields(self.preferences))
 
     @property
     def by_match(self) -> bool:
@@ -204,19 +154,9 @@ def needs_redirect(values: MultiDict[str, str], fields: Collection[str]) -> bool
     return not set(values) <= set(fields) or any(not text.strip() for _, text in values.items(multi=True))
 
 
-def _undo(preferences: Preferences, undo: list[str]) -> Preferences:
-    for text in undo:
-        name, _, anime_id = text.partition("-")
-        if name not in _UNDOABLE or not anime_id.isdecimal():
-            raise BadOption("What is undone must be a choice and the id of a title, such as ignore-1.")
-        field = _UNDOABLE[name]
-        left = tuple(one for one in getattr(preferences, field) if str(one) != anime_id)
-        preferences = msgspec.structs.replace(preferences, **{field: left})
-    return preferences
-
-
-def _view(texts: list[str]) -> View:
-    try:
-        return View(texts[-1]) if texts and texts[-1] else View.CARDS  # a button's own value comes last
-    except ValueError as error:
-        raise BadOption("A list can be shown as cards or as table.") from error
+def _without(preferences: Preferences, choice: str, anime_id: str) -> Preferences:
+    """Take back a choice about a title."""
+    if choice not in SINGLE or not anime_id.isdecimal():
+        raise BadOption("What is undone must be a choice and the id of a title, such as ignore-1.")
+    left = tuple(one for one in getattr(preferences, SINGLE[choice]) if str(one) != anime_id)
+    return msgspec.structs.replace(preferences, **{SINGLE[choice]: left})

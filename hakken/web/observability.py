@@ -8,8 +8,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from functools import partial
 
@@ -23,6 +22,7 @@ from hakken.config import Settings
 from hakken.data_time import first_moment
 from hakken.errors import ModelError
 from hakken.instrumentation import Instrumentation, Stage, Store
+from hakken.model import Model
 from hakken.serving import metric_files
 from hakken.web.services import services
 
@@ -51,7 +51,7 @@ class Metrics(Instrumentation):
             "hakken_request_seconds", "Time from a request's head to its response, by route", ["route"]
         )
         self.answers = counter("hakken_answers", "Requests answered, by route and status", ["route", "status"])
-        self._stages = histogram(
+        self.stages = histogram(
             "hakken_stage_seconds",
             "Time of the stages of a response: wait (for a slot), fetch (a list), recommend, render (a template)",
             ["stage"],
@@ -87,15 +87,9 @@ class Metrics(Instrumentation):
             "Up to when the model's ratings go, at least; the oldest that a worker used last; 0: unknown",
         )
 
-    @contextmanager
-    def stage(self, name: Stage) -> Iterator[None]:
+    def stage(self, name: Stage) -> AbstractContextManager[None]:
         """Measure the time of a stage of a response."""
-        with self._stages.labels(name).time():
-            yield
-
-    def template_took(self, seconds: float) -> None:
-        """Count the time of a template, which is the stage `render`."""
-        self._stages.labels("render").observe(seconds)
+        return self.stages.labels(name).time()
 
     def site_asked(self, site: str, outcome: str, seconds: float) -> None:
         """Count a request to a site by its outcome."""
@@ -110,22 +104,17 @@ class Metrics(Instrumentation):
         """Count a cache look-up."""
         self._lookups.labels(store, "yes" if found else "no").inc()
 
-    def model_used(self, version: str, trained: str, data_time: str | None) -> None:
-        """Set which model this worker answers with.
-
-        Args:
-            version: the model's.
-            trained: when it was, in ISO 8601.
-            data_time: up to when its ratings go, see `hakken.data_time`; None where that is unknown.
-        """
-        if version == self._served:
+    def model_used(self, model: Model) -> None:
+        """Set which model this worker answers with."""
+        if model.version == self._served:
             return
         if self._served:
             self._serving.labels(self._served).set(0)
-        self._served = version
-        self._serving.labels(version).set(1)
-        self._trained.set(datetime.fromisoformat(trained).timestamp())
-        self._data_time.set(first_moment(data_time).timestamp() if data_time else 0)
+        self._served = model.version
+        self._serving.labels(model.version).set(1)
+        made = model.manifest
+        self._trained.set(datetime.fromisoformat(made.created).timestamp())
+        self._data_time.set(first_moment(made.data_time).timestamp() if made.data_time else 0)
 
     def exposition(self) -> bytes:
         """The metrics of all workers in Prometheus's text format."""
@@ -159,19 +148,11 @@ def metrics_page(settings: Settings, metrics: Metrics) -> Blueprint:
     return page
 
 
-def request_id() -> str:
-    """The id of the current request."""
-    found: str = g.request_id
-    return found
-
-
 def log_requests(app: Flask, metrics: Metrics, *, trusted: bool) -> None:
-    """Give each request an id, log one line about it and count it.
+    """Give each request an id, `g.request_id`, log one line about it and count it.
 
-    Args:
-        app: the application, before any other hook is added: this one encloses all others.
-        metrics: where to count.
-        trusted: whether there is a proxy in front, whose request ids are adopted.
+    To be called before any other hook is added: this one encloses all others. `trusted` says whether there is a proxy
+    in front, whose request ids are adopted.
     """
 
     def start() -> None:
@@ -185,24 +166,20 @@ def log_requests(app: Flask, metrics: Metrics, *, trusted: bool) -> None:
         metrics.request_seconds.labels(route).observe(seconds)
         metrics.answers.labels(route, response.status_code).inc()
         with suppress(ModelError):
-            model = services().bundle().model
-            metrics.model_used(model.version, model.manifest.created, model.manifest.data_time)
+            metrics.model_used(services().bundle().model)
         response.headers["X-Request-ID"] = g.request_id
         fields = {"route": route, "method": request.method, "status": response.status_code}
         log.info("answered", extra=fields | {"ms": round(1000 * seconds, 1)})
         return response
 
-    def unbind(_: BaseException | None) -> None:
-        structlog.contextvars.unbind_contextvars("request")
-
     def start_template(*_: object, **__: object) -> None:
         g.render_started = time.perf_counter()
 
     def finish_template(*_: object, **__: object) -> None:
-        metrics.template_took(time.perf_counter() - g.render_started)
+        metrics.stages.labels("render").observe(time.perf_counter() - g.render_started)
 
     app.before_request(start)
     app.after_request(finish)
-    app.teardown_request(unbind)
+    app.teardown_request(lambda _: structlog.contextvars.unbind_contextvars("request"))
     before_render_template.connect(start_template, app, weak=False)
     template_rendered.connect(finish_template, app, weak=False)

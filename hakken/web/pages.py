@@ -1,36 +1,39 @@
-"""The start page, and the page with a list of recommendations."""
+"""The start page, and the two pages about a list: recommendations, and the taste that it shows."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from flask import Blueprint, Response, redirect, render_template, request
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hakken import listing
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.errors import BadOption, ModelError
-from hakken.ratings import CHOICES, Reason, Recommendation, Recommendations
-from hakken.web.forms import FormValues
-from hakken.web.list_request import RecommendationRequest, needs_redirect
+from hakken.ratings import Reason, Recommendation, Recommendations
+from hakken.recommend import list_notes
+from hakken.taste import profile
+from hakken.web.forms import SINGLE, FormValues, preferences_to_fields, read_preferences
+from hakken.web.list_request import RecommendationRequest, fits_address, needs_redirect, read_list_ref
 from hakken.web.services import request_missing_facts, services, with_facts
 from hakken.web.template_filters import judged_by, signed
 
 pages = Blueprint("pages", __name__)
+taste = Blueprint("taste", __name__)
 
 PATH = "/recommendations"
 FILES = {"csv": "text/csv", "json": "application/json"}
 """What a list can be downloaded as, and its media type."""
+GENRES = 8
+"""How many genres are drawn, at most, of those that are liked more, and of those that are liked less."""
 SURE_SUPPORT, SURE_NEIGHBOURS = 100, 20
 GUESS_SUPPORT, GUESS_NEIGHBOURS = 20, 5
 
 
 class Entry(NamedTuple):
-    """One title of the list as the page shows it.
+    """One title of the list as the page shows it, ranked from 1.
 
     Attributes:
-        rank: from 1.
-        recommendation: what was recommended.
         anime: all that is known of it.
         judged_by: by what, if hardly anyone watched it; empty for all others.
     """
@@ -45,11 +48,6 @@ class Entry(NamedTuple):
         """The visitor's entries that speak for it."""
         return [reason for reason in self.recommendation.reasons if reason.share > 0]
 
-    @property
-    def against(self) -> list[Reason]:
-        """The visitor's entries that speak against it."""
-        return [reason for reason in self.recommendation.reasons if reason.share < 0]
-
     def percent(self, reason: Reason) -> int:
         """A reason's share of the match in per cent, without its sign."""
         return abs(round(100 * reason.share / self.recommendation.match)) if self.recommendation.match > 0 else 0
@@ -60,12 +58,6 @@ class Entry(NamedTuple):
             return signed("%+.2f", reason.share)
         match = self.recommendation.match
         return signed("%+.0f %%", 100 * reason.share / match) if match > 0 else ""
-
-    @property
-    def because_label(self) -> str:
-        """The heading of the entries that speak for it: not all of them need be rated."""
-        rated = all(reason.score and not reason.planned for reason in self.because)
-        return "Because you rated" if rated else "Because of"
 
     @property
     def confidence(self) -> str:
@@ -97,45 +89,29 @@ def home() -> ResponseReturnValue:
 
 
 @pages.get(PATH)
+@pages.post(PATH, endpoint="posted")
 def recommendations() -> ResponseReturnValue:
-    """Recommend by username, by a list that the address holds, or by the sample list."""
-    rec_request = RecommendationRequest.read(request.args)
-    values = request.args.copy()
-    formats = values.poplist("format")
-    if needs_redirect(values, rec_request.fields) and rec_request.shareable and not formats:
-        return redirect(rec_request.address, 303)
-    return _respond(rec_request, formats)
-
-
-@pages.post(PATH)
-def posted() -> ResponseReturnValue:
-    """Recommend from an export, or from a list that is too long for an address."""
-    rec_request = RecommendationRequest.read(request.form, request)
-    formats = request.form.getlist("format")
-    if rec_request.shareable and not formats:
+    """Recommend by username, by a list that the request holds, or by the sample list; as a page or as a file."""
+    posted = request.method == "POST"
+    values = request.form if posted else request.args
+    rec_request = RecommendationRequest.read(values, request if posted else None)
+    formats = values.getlist("format")
+    if rec_request.shareable and not formats and (posted or needs_redirect(values, rec_request.fields)):
         # An address can be bookmarked, reloaded and sent to someone.
-        return redirect(rec_request.address, 303)
-    return _respond(rec_request, formats)
-
-
-def _respond(rec_request: RecommendationRequest, formats: Sequence[str]) -> ResponseReturnValue:
-    """Recommend, and render the page or the file that is wanted."""
+        return redirect(url_for("pages.recommendations", **rec_request.fields), 303)
     form = formats[-1] if formats else ""
     if form not in {"", *FILES}:
         raise BadOption(f"A list can be downloaded as {' or '.join(FILES)}.")
     found = services().recommend(rec_request.list_ref.who, rec_request.preferences)
-    return _file(found, form) if form else _page(found, rec_request)
-
-
-def _file(found: Recommendations, form: str) -> Response:
     bundle = services().bundle()
+    if not form:
+        return _page(found, rec_request, bundle)
     text = listing.as_csv(found, bundle.catalogue) if form == "csv" else listing.as_json(found, bundle)
     headers = {"Content-Disposition": f'attachment; filename="hakken.{form}"', "X-Robots-Tag": "noindex"}
     return Response(text, mimetype=FILES[form], headers=headers)
 
 
-def _page(found: Recommendations, rec_request: RecommendationRequest) -> str:
-    bundle = services().bundle()
+def _page(found: Recommendations, rec_request: RecommendationRequest, bundle: ModelBundle) -> str:
     entries, continues = (_entries(part, bundle) for part in (found.recommendations, found.continues))
     request_missing_facts(entry.anime for entry in (*entries, *continues))
     return render_template(
@@ -144,13 +120,13 @@ def _page(found: Recommendations, rec_request: RecommendationRequest) -> str:
         entries=entries,
         continues=continues,
         changes=[
-            {"name": CHOICES[field].name, "anime_id": anime_id, "title": bundle.catalogue.title(anime_id)}
-            for field in ("ignored", "hidden", "like")  # what was chosen about one title, which the visitor can undo
+            {"name": name, "anime_id": anime_id, "title": bundle.catalogue.title(anime_id)}
+            for name, field in SINGLE.items()
             for anime_id in getattr(rec_request.preferences, field)
         ],
         notes=found.notes,
         personal=found.personal,
-        form_values=rec_request.form_values,
+        form_values=FormValues(choices=preferences_to_fields(rec_request.preferences)),
     )
 
 
@@ -167,3 +143,30 @@ def _judged_by(one: Recommendation, bundle: ModelBundle) -> str:
     series_of = bundle.catalogue.series_of
     of_series = any(series_of(why.anime_id) == series_of(one.anime_id) for why in one.reasons if why.share > 0)
     return judged_by(bundle.catalogue.anime(one.anime_id), bundle.facts, of_series=of_series)
+
+
+@taste.route("/taste", methods=["GET", "POST"])
+def show() -> ResponseReturnValue:
+    """Show the taste that a list shows; the list is read as for recommendations."""
+    posted = request.method == "POST"
+    list_ref = read_list_ref(request.form, request) if posted else read_list_ref(request.args)
+    # Preferences have no effect here, and are passed on to the page of recommendations.
+    choices = preferences_to_fields(read_preferences(request.form if posted else request.args))
+    fields = list_ref.fields(choices)
+    if (posted or needs_redirect(request.args, fields)) and fits_address("taste.show", fields):
+        # An address can be bookmarked, reloaded and sent to someone.
+        return redirect(url_for("taste.show", **fields), 303)
+    bundle = services().bundle()  # first: without it, no site need be asked
+    user_list = services().fetch(list_ref.who)
+    found = profile(user_list, bundle)
+    opinions = (*found.above, *found.below)
+    return render_template(
+        "taste.html",
+        list_ref=list_ref,
+        choices=choices,
+        found=found,
+        liked=[one for one in found.genres if one.lean >= 0][:GENRES],
+        disliked=[one for one in found.genres if one.lean < 0][-GENRES:],
+        notes=[*found.notes, *list_notes(user_list)],
+        titles={one.anime_id: with_facts(bundle.catalogue.anime(one.anime_id)) for one in opinions},
+    )

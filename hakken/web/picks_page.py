@@ -9,13 +9,12 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from hakken.bundle import ModelBundle
-from hakken.catalogue import Anime
 from hakken.data_time import in_words
 from hakken.lists import encoded_list, picks
 from hakken.ratings import MAX_LENGTH, UserList
 from hakken.search import Titles
 from hakken.serving.memory import release_memory
-from hakken.web.forms import FormValues, pick_texts, read_form_values, read_id
+from hakken.web.forms import FormValues, read_form_values, read_id, stated
 from hakken.web.list_request import ListRef
 from hakken.web.services import services, with_facts
 
@@ -43,22 +42,22 @@ class State(NamedTuple):
     def read(cls, values: MultiDict[str, str]) -> "State":
         """Read it, including the effect of the button that was pressed.
 
-        Raises:
-            BadOption: a pick can't be read, or there are too many.
-            BadList: the encoded list can't be read.
+        Raises BadOption where a pick can't be read or there are too many, and BadList where the list that a page of
+        results encoded can't be read.
         """
         added, removed = read_id(values, "add"), read_id(values, "remove")
-        texts = [*_encoded_picks(values), *pick_texts(values)]
+        encoded = encoded_list.unpacked(values["list"]) if "list" in values else UserList()
+        texts = [*picks.written(encoded), *stated(values, "pick")]
         # A score that was chosen beside the button counts.
         if added is not None and added not in {one.anime_id for one in picks.parse(texts).ratings}:
             texts.append(str(added))
         chosen = [one for one in picks.parse(texts).ratings if one.anime_id != removed]
         return cls(UserList.of(chosen), values.get("q", "")[:MAX_LENGTH].strip(), read_form_values(values))
 
-    def address(self, endpoint: str, **more: Any) -> str:  # noqa: ANN401  # as url_for has it
-        """Address of a page with these picks."""
+    def address(self, **more: Any) -> str:  # noqa: ANN401  # as url_for has it
+        """Address of the page with these picks."""
         query: dict[str, Any] = {"pick": picks.written(self.chosen), **self.kept.choices, **more}
-        return url_for(endpoint, **query)
+        return url_for("picking.choose", **query)
 
 
 @picking.get("/picks")
@@ -69,23 +68,27 @@ def choose() -> ResponseReturnValue:
     if "recommend" in values and len(state.chosen):
         fields = ListRef.encoding(state.chosen).fields(state.kept.choices)
         return redirect(url_for("pages.recommendations", **fields), 303)
-    if _needs_redirect(values) and "recommend" not in values:
+    leftovers = {"add", "remove", "list"} & set(values) or len(stated(values, "pick")) < len(values.getlist("pick"))
+    if leftovers and "recommend" not in values:  # of a button or an empty field: better bookmarked without
         anchor = "titles" if "add" in values else None
-        return redirect(state.address("picking.choose", q=state.query or None, _anchor=anchor), 303)
+        return redirect(state.address(q=state.query or None, _anchor=anchor), 303)
     bundle = services().bundle()
-    found = _search(state, bundle)
-    picked = {one.anime_id for one in state.chosen.ratings}
+    picked = [one.anime_id for one in state.chosen.ratings]
+    titles = title_index(bundle)
+    if state.query:  # with room for what is picked already
+        found = titles.search(state.query, FOUND + len(picked), adult=state.kept.one("adult") == "1")
+    else:
+        found = titles.well_known(WELL_KNOWN, known_to=bundle.model.arrays.anime_ids, without=picked)
     offered = [one for one in found if one.anime_id not in picked][: FOUND if state.query else None]
-    # A title that the catalogue lacks has its id for a name.
-    chosen = [(one, bundle.catalogue.title(one.anime_id)) for one in state.chosen.ratings]
     return render_template(
         "picks.html",
         state=state,
-        chosen=chosen,
+        # A title that the catalogue lacks has its id for a name.
+        chosen=[(one, bundle.catalogue.title(one.anime_id)) for one in state.chosen.ratings],
         offered=[with_facts(one) for one in offered],
         not_found=None if found else not_found_phrase(bundle),
         nothing_picked="recommend" in values,
-        full=len(chosen) >= picks.MAX_PICKS,
+        full=len(picked) >= picks.MAX_PICKS,
         most=picks.MAX_PICKS,
     )
 
@@ -102,27 +105,3 @@ def not_found_phrase(bundle: ModelBundle) -> str:
     """The end of the sentence about a query that finds nothing."""
     end = bundle.model.manifest.data_time
     return f"not known here; our titles end in {in_words(end)}" if end else "not known here"
-
-
-def _encoded_picks(values: MultiDict[str, str]) -> list[str]:
-    """The picks of a list that a page of results encoded."""
-    if "list" not in values:
-        return []
-    user_list = encoded_list.unpacked(values["list"])
-    picks.check_length(user_list)
-    return picks.written(user_list)
-
-
-def _needs_redirect(values: MultiDict[str, str]) -> bool:
-    """Whether the address has leftovers of a button or an empty field, and is better bookmarked without."""
-    return bool({"add", "remove", "list"} & set(values)) or any(not text.strip() for text in values.getlist("pick"))
-
-
-def _search(state: State, bundle: ModelBundle) -> tuple[Anime, ...]:
-    """Search results, with room for what is picked already; the well-known titles where nothing is searched for."""
-    titles = title_index(bundle)
-    if state.query:
-        adult = state.kept.one("adult") == "1"
-        return titles.search(state.query, FOUND + len(state.chosen), adult=adult)
-    picked = [one.anime_id for one in state.chosen.ratings]
-    return titles.well_known(WELL_KNOWN, known_to=bundle.model.arrays.anime_ids, without=picked)

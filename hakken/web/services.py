@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, cast
 
 import msgspec
 from flask import current_app, g, has_request_context
@@ -19,16 +19,6 @@ EXTENSION = "hakken"
 """Key of the services in `Flask.extensions`."""
 
 
-class Details(Protocol):
-    """Facts about titles that the catalogue lacks. Neither method waits for a site."""
-
-    def known(self, anime: Anime) -> Anime:
-        """The same anime, with missing facts filled in as far as they were fetched before."""
-
-    def want(self, anime_ids: Iterable[int]) -> None:
-        """Have the facts about some titles fetched in the background."""
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the views call; tests pass fakes.
@@ -39,7 +29,8 @@ class Services:
         fetch: gets a list by username, or returns a list as it is. Raises the kinds of `SourceError`.
         bundle: the current model and catalogue. Raises `ModelError` when none could be opened.
         parse_export: parses MyAnimeList's export. Raises the kinds of `ExportError`.
-        details: facts about titles beside the catalogue.
+        known: an anime with what the catalogue lacks filled in, as far as it was fetched before; waits for no site.
+        want: has facts about titles, by their ids, fetched in the background; waits for no site.
         news: status of the current model.
         find: the cached list of a username, if there is one, or a list as it is; asks no site.
     """
@@ -49,7 +40,8 @@ class Services:
     fetch: Callable[[Username | UserList], UserList]
     bundle: Callable[[], ModelBundle]
     parse_export: Callable[[BinaryIO], UserList]
-    details: Details
+    known: Callable[[Anime], Anime]
+    want: Callable[[Iterable[int]], None]
     news: Callable[[], ModelStatus] = ModelStatus
     find: Callable[[Username | UserList], UserList | None] = lambda _: None
 
@@ -62,26 +54,24 @@ def once_per_request(bundle: Callable[[], ModelBundle]) -> Callable[[], ModelBun
             return bundle()
         if "bundle" not in g:
             g.bundle = bundle()
-        found: ModelBundle = g.bundle
-        return found
+        return cast("ModelBundle", g.bundle)
 
     return pinned
 
 
 def services() -> Services:
     """The services of the application that answers the current request."""
-    found: Services = current_app.extensions[EXTENSION]
-    return found
+    return cast("Services", current_app.extensions[EXTENSION])
 
 
 def with_facts(anime: Anime) -> Anime:
     """A title with all that is known of it; a picture in the catalogue that may not be shown counts as none."""
     if anime.picture and not picture_address(anime.picture, services().settings.pictures_from):
         anime = msgspec.structs.replace(anime, picture=None)
-    return services().details.known(anime)
+    return services().known(anime)
 
 
 def request_missing_facts(anime: Iterable[Anime]) -> None:
     """Have facts fetched, in the background, about those titles that lack a picture or a synopsis."""
     if missing := [one.anime_id for one in anime if lacking(one)]:
-        services().details.want(missing)
+        services().want(missing)

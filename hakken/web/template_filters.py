@@ -7,7 +7,6 @@ anyone: an address that is not certainly one of these is left out.
 import re
 from collections.abc import Callable, Container, Hashable, Iterable
 from threading import Lock
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from cachetools import LRUCache, cached
@@ -27,12 +26,7 @@ def studio(name: str) -> str:
 
 
 def signed(form: str, value: float) -> str:
-    """A number with its sign, − rather than a hyphen; one that rounds to zero has no sign.
-
-    Args:
-        form: such as "%+.2f" or "%+.0f %%".
-        value: the number.
-    """
+    """A number with its sign, − rather than a hyphen; one that rounds to zero has none. A `form` is such as "%+.2f"."""
     number = form % value
     return number.replace("-", "\N{MINUS SIGN}") if re.search("[1-9]", number) else number.lstrip("+-")
 
@@ -45,10 +39,9 @@ def cached_macro(macro: Callable[..., Markup], *args: Hashable) -> Markup:
 
 def facts(anime: Anime) -> list[str]:
     """Type, year and number of episodes of a title, as far as they are known."""
-    known = [anime.type or "", str(anime.year or "")]
-    if anime.episodes and not (anime.type == "Movie" and anime.episodes == 1):  # a film is one piece anyway
-        known.append(counted(anime.episodes, "episode", "episodes"))
-    return [one for one in known if one]
+    one_piece = anime.type == "Movie" and anime.episodes == 1  # as films are anyway
+    episodes = counted(anime.episodes, "episode", "episodes") if anime.episodes and not one_piece else ""
+    return [one for one in (anime.type, str(anime.year or ""), episodes) if one]
 
 
 _KINDS = {"genres": "genres", "studios": "studio", "tags": "tags", "made_from": "source"}
@@ -59,20 +52,12 @@ _MAX_KINDS = 3
 def judged_by(anime: Anime, known: Facts, *, of_series: bool = False) -> str:
     """By what a title is judged that hardly anyone watched, such as "its genres and studio".
 
-    Args:
-        anime: as the catalogue has it.
-        known: says which attributes the model uses.
-        of_series: whether others of its series speak for it.
+    The model uses the `known` attributes; `of_series` says whether others of its series speak for the title.
     """
     used = {name for name, _ in attributes_of(anime) & known.attributes}
     kinds = ["series"] * of_series + [word for name, word in _KINDS.items() if name in used]
     *before, last = kinds[:_MAX_KINDS] or ["kind"]
     return f"its {', '.join(before)} and {last}" if before else f"its {last}"
-
-
-def paragraphs(text: str) -> list[str]:
-    """The paragraphs of a plain text."""
-    return [one for line in text.splitlines() if (one := line.strip())]
 
 
 def initial(title: str) -> str:
@@ -104,27 +89,18 @@ SERVICES = {
 _SERVICE_OF = {domain: name for name, domains in SERVICES.items() for domain in domains}
 
 
-class Watch(NamedTuple):
-    """Where a title can be watched: the service's name, and an address that may be shown."""
-
-    service: str
-    url: str
-
-
 def picture_address(url: str | None, origins: Container[str]) -> str | None:
-    """The normalised address of a picture if it is of one of the origins; otherwise None.
+    """The normalised address of a picture, given as a site has it, if it is of one of the origins; otherwise None.
 
-    Args:
-        url: as a site gave it.
-        origins: as `Settings.pictures_from` has them; the pages' Content-Security-Policy allows the same.
+    `Settings.pictures_from` has the origins; the pages' Content-Security-Policy allows the same.
     """
     origin = origin_of(url or "")
     return _normalised(origin, url or "") if origin and origin in origins else None
 
 
-def watch_links(links: Iterable[Link]) -> list[Watch]:
-    """The links that lead to a known service by https, each service once."""
-    found: dict[str, Watch] = {}
+def watch_links(links: Iterable[Link]) -> tuple[Link, ...]:
+    """The links that lead to a known service by https, each service once and by our name, with an address to show."""
+    found: dict[str, Link] = {}
     for link in links:
         origin = origin_of(link.url) or ""
         scheme, _, host = origin.partition("://")  # a host with a port is no service's
@@ -132,8 +108,8 @@ def watch_links(links: Iterable[Link]) -> list[Watch]:
         parents = (".".join(labels[start:]) for start in range(len(labels)))
         service = next((_SERVICE_OF[one] for one in parents if one in _SERVICE_OF), None)
         if service and scheme == "https":
-            found.setdefault(service, Watch(service, _normalised(origin, link.url)))
-    return list(found.values())
+            found.setdefault(service, Link(service, _normalised(origin, link.url)))
+    return tuple(found.values())
 
 
 def _normalised(origin: str, url: str) -> str:

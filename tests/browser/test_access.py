@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from ars_app import create_app
 from hakken.config import Settings
 from tests.browser.browsing import DESK, PHONE, TABLET, Open, opened
+from tests.browser.walking import by_upload, heading
 from tests.exports import SAMPLE
 from tests.serving import ROOT, served_here
 from tests.standin.faults import Faults
@@ -40,14 +41,8 @@ def at(path: str) -> Visit:
 
 def uploaded(content: bytes) -> Visit:
     def visit(page: Page) -> None:
-        page.goto("/")
-        form = page.get_by_role("form", name="Your exported list")
-        form.get_by_label("How many titles").fill("4")
-        form.get_by_label("Export file").set_input_files(
-            {"name": "animelist.xml", "mimeType": "text/xml", "buffer": content}
-        )
-        page.get_by_role("button", name="Recommend from the export").click()
-        expect(page.get_by_role("heading", level=1)).not_to_contain_text("Find the anime")
+        by_upload(page, content)
+        expect(heading(page)).not_to_contain_text("Find the anime")
 
     return visit
 

@@ -1,13 +1,30 @@
-"""What is shown, in a real browser: covers, and the choices on a narrow screen. How people get there: `test_walks`."""
+"""What is shown, in a real browser: covers, how much a page weighs as it travels, and that late pictures move nothing.
 
-from playwright.sync_api import Page, expect
+How people get there: `test_walks`.
+"""
 
-from tests.browser.browsing import Open
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.serving import until
 from tests.standin.anime import png
 
 COVERS = "**/anime/*/cover"
-PICTURED, WITHOUT_PICTURE = 1, 7
-"""By the stand-in's facts."""
+TWENTY = "/recommendations?sample=1&n=20"
+MOST_BYTES = 60_000
+MOST_SHIFT = 0.05
+TRANSFERRED = """() => Object.fromEntries(
+    [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+        .filter(one => ["navigation", "link", "script", "css"].includes(one.initiatorType))
+        .filter(one => !/\\.(svg|png)$/.test(one.name))
+        .map(one => [one.name.replace(/.*\\//, ""), [one.transferSize, one.decodedBodySize]]))"""
+"""Markup, styles and script: bytes that came over the wire, headers included, and what they became."""
+WATCH_SHIFTS = """
+    window.shifts = [];
+    new PerformanceObserver(list => window.shifts.push(...list.getEntries().map(one => one.value)))
+        .observe({type: "layout-shift", buffered: true});
+"""
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
 
 
 def test_one_click_on_the_sample_gives_a_list(page: Page) -> None:
@@ -29,6 +46,11 @@ def test_a_picture_lies_over_the_drawn_cover_and_moves_nothing(page: Page) -> No
         )
         return boxes
 
+    def all_facts_are_known() -> bool:
+        page.goto("/recommendations?sample=1&n=5")
+        return page.locator(".entry").count() == page.locator(".entry .synopsis").count()
+
+    until(all_facts_are_known)  # they are fetched meanwhile, and would move what stands below them
     # Where a picture can't be had, what lies beneath shows instead of a torn one.
     page.route(COVERS, lambda route: route.fulfill(status=200, content_type="image/png", body=b"torn"))
     without = covers()
@@ -50,22 +72,38 @@ def test_a_drawn_cover_opened_by_itself_keeps_to_the_policy(page: Page) -> None:
         expect(page.locator("svg")).to_have_count(1)
 
 
-def test_picking_without_javascript(tab: Open) -> None:
-    page = tab(java_script_enabled=False)
-    page.goto("/picks")
-    # Several at once, one of them without pressing its button.
-    page.get_by_label("Score for Death Note").select_option("10")
-    page.get_by_label("Score for Naruto").select_option("3")
-    page.get_by_role("button", name="Add Naruto").click()
-    expect(page.locator(".picks li")).to_have_count(2)
+def test_a_page_of_twenty_titles_is_light(page: Page) -> None:
+    page.goto(TWENTY)
 
-    page.get_by_label("Score for Death Note").select_option("8")
-    page.get_by_role("button", name="Remove Naruto").click()
-    expect(page.locator(".picks li")).to_have_count(1)
-    page.get_by_role("button", name="Recommend").click()
+    files: dict[str, tuple[int, int]] = page.evaluate(TRANSFERRED)
+    assert {name.partition("?")[0] for name in files} == {"recommendations", "hakken.css", "hakken.js"}
+    assert all(0 < sent < whole / 2 for sent, whole in files.values()), files
+    assert sum(sent for sent, _ in files.values()) < MOST_BYTES, files
 
-    expect(page.locator(".list > .ranking > .entry")).to_have_count(10)
-    page.get_by_role("button", name="leave out: Death Note").first.click()
-    page.get_by_role("button", name="Undo: Left out of your list Death Note").click()
-    page.get_by_role("link", name="Change the titles on this list").click()
-    expect(page.get_by_label("Score for Death Note")).to_have_value("1535-8")
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_moves_when_pictures_come_late(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.add_init_script(WATCH_SHIFTS)
+    held: list[Route] = []
+    page.route(COVERS, lambda route: held.append(route))  # noqa: PLW0108  # a built-in can't take Playwright's mark
+    with page.expect_request(COVERS):
+        page.goto(TWENTY, wait_until="domcontentloaded")
+    page.evaluate(FRAMES)  # drawn, without any picture
+
+    page.route(COVERS, late)
+    for route in held:
+        late(route)
+    expect(page.locator(".cover img").first).to_have_js_property("naturalWidth", 100)
+    last = page.locator(".cover img").last
+    last.scroll_into_view_if_needed()
+    expect(last).to_have_js_property("naturalWidth", 100)
+    page.evaluate(FRAMES)
+
+    assert page.evaluate("PerformanceObserver.supportedEntryTypes").count("layout-shift") == 1
+    assert sum(page.evaluate("window.shifts")) < MOST_SHIFT
+
+
+def late(route: Route) -> None:
+    # Not of a cover's shape, so that it is not by luck that nothing moves.
+    route.fulfill(content_type="image/png", body=png(0x808080, 100, 900))

@@ -13,6 +13,7 @@ from ars_app import create_app
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from tests.browser.browsing import Open, opened
+from tests.browser.walking import titles
 from tests.serving import served_here
 from tests.standin.server import Standin
 
@@ -97,11 +98,14 @@ def pressed(page: Page, button: Locator) -> None:
     expect(page.locator("[data-busy][data-old]")).to_have_count(0)
 
 
-def test_no_change_of_a_list_loses_the_focus(page: Page) -> None:
-    page.goto("/recommendations?sample=1&n=3")
+def test_no_change_of_a_list_loses_the_focus_and_all_can_be_taken_back(page: Page) -> None:
+    page.goto("/recommendations?sample=1&n=3&type=Movie")
+    before = titles(page)
     page.keyboard.press("Tab")  # from here on this is someone who works with the keyboard
     hide = page.get_by_role("button", name=re.compile("^Not this one"))
     pressed(page, hide.nth(1))
+    expect(page.get_by_text(f"Hidden: {before[1]}")).to_be_visible()
+    assert before[1] not in titles(page)
     expect(hide.nth(1)).to_be_focused()
     must_show(page)
     pressed(page, page.get_by_role("button", name=re.compile("^leave out")).first)
@@ -112,6 +116,8 @@ def test_no_change_of_a_list_loses_the_focus(page: Page) -> None:
         # After the last there is none left: then the list itself is where to go on.
         pressed(page, page.get_by_role("button", name=re.compile("^Undo")).first)
         must_show(page)
+    assert titles(page) == before
+    assert page.url.endswith("/recommendations?sample=1&n=3&type=Movie")
     pressed(page, page.get_by_role("button", name="Table"))
     expect(page.get_by_role("button", name="Table")).to_be_focused()
     must_show(page)

@@ -132,32 +132,6 @@ def test_picking_with_search_while_typing(page: Page) -> None:
     expect(page.get_by_label("Score for Cowboy Bebop", exact=True)).to_have_value("1-9")
 
 
-@PLAIN
-def test_what_is_said_of_single_titles_and_taken_back(tab: Open, scripts: bool) -> None:
-    page = tab(java_script_enabled=scripts)
-    page.goto("/recommendations?sample=1&type=Movie")
-    before = titles(page)
-
-    page.get_by_role("button", name=f"Not this one: {before[0]}").click()
-    expect(page.get_by_text(f"Hidden: {before[0]}")).to_be_visible()
-    assert before[0] not in titles(page)
-    leave = page.get_by_role("button", name="leave out: Mononoke Hime")
-    leave.first.click()
-    expect(page.get_by_text("Left out of your list: Mononoke Hime")).to_be_visible()
-    expect(leave).to_have_count(0)
-    liked = titles(page)[1]
-    page.get_by_role("button", name=f"More like this: {liked}").click()
-    expect(page.get_by_text(f"More like: {liked}")).to_be_visible()
-
-    for said in (f"Hidden {before[0]}", "Left out of your list Mononoke Hime", f"More like {liked}"):
-        undo = page.get_by_role("button", name=f"Undo: {said}")
-        undo.click()
-        expect(undo).to_have_count(0)
-    expect(entries(page).get_by_role("heading")).to_have_text(before)
-    expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
-    assert "undo" not in page.url
-
-
 def test_a_list_that_takes_its_time_says_so_and_waits_no_more_after_going_back(page: Page) -> None:
     said: list[str] = []
     page.expose_function("said", lambda text: said.append(text))  # noqa: PLW0108  # Playwright marks it

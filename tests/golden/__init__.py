@@ -47,16 +47,11 @@ def entries_of(user_list: UserList) -> list[Entry]:
     return [(one.anime_id, one.score, one.status.value) for one in user_list.ratings]
 
 
-def answers_path(model: str) -> Path:
-    """Where the golden answers of a model are stored."""
-    return HERE / f"{model}.json"
-
-
 def read(model: str) -> tuple[str, Answers]:
     """The version of the model that the stored answers of a model are from, and those."""
-    stored = json.loads(answers_path(model).read_bytes())
+    stored = json.loads((HERE / f"{model}.json").read_bytes())
     return stored["version"], {
-        name: Answer(*([_title(*row) for row in answer[part]] for part in Answer._fields))
+        name: Answer(*([Title(*row) for row in answer[part]] for part in Answer._fields))
         for name, answer in stored["answers"].items()
     }
 
@@ -73,11 +68,7 @@ def written(version: str, answers: Answers) -> str:
     return f'{{"version":"{version}","answers":{{\n' + ",\n".join(lines) + "}}\n"
 
 
-def _title(anime_id: int, rating: float | None, match: float, neighbours: int, reasons: list[list[float]]) -> Title:
-    return Title(anime_id, rating, match, neighbours, [(int(one), share) for one, share in reasons])
-
-
-def _rounded(title: Title) -> tuple[object, ...]:
-    """As stored: id, predicted rating, match, neighbours, and id and share of each reason."""
+def _rounded(title: Title) -> Title:
+    """As stored."""
     reasons = [(anime_id, round(share, 8)) for anime_id, share in title.reasons]
-    return (title.anime_id, title.rating, round(title.match, 8), title.neighbours, reasons)
+    return title._replace(match=round(title.match, 8), reasons=reasons)

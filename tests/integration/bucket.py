@@ -3,7 +3,6 @@
 # ruff: noqa: SLF001  # the emulator has no other way in
 
 import functools
-import json
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +13,11 @@ from gcp_storage_emulator import server as emulated
 from gcp_storage_emulator.exceptions import NotFound
 from google.cloud import storage
 
-from hakken.model import store
+from hakken.registry.storage import DirectoryStore, ObjectStore, open_store
 
 BUCKET = "models"
+URI = f"gs://{BUCKET}/p"
+Put = Callable[[str, bytes | None], None]
 
 
 class Seen(NamedTuple):
@@ -144,16 +145,28 @@ def bucket(emulator: str, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> It
         blob.delete()
 
 
-def upload(bucket: Any, directory: Path, prefix: str) -> None:
-    for path in directory.iterdir():
-        bucket.blob(prefix + path.name).upload_from_filename(str(path))
+@pytest.fixture(params=["bucket", "directory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    """A place for models, of either kind, that nothing was published to."""
+    if request.param == "bucket":
+        request.getfixturevalue("bucket")
+        return open_store(URI)
+    return DirectoryStore(tmp_path / "published here")
 
 
-def publish(bucket: Any, directory: Path, prefix: str) -> str:
-    """Publish by hand, as any tool might."""
-    artefact = store.open_artefact(directory)
-    upload(bucket, directory, f"{prefix}versions/{artefact.version}/")
-    digest = store.describe_file(directory / "manifest.json").sha256
-    pointer = {"version": artefact.version, "manifest_sha256": digest}
-    bucket.blob(prefix + "current.json").upload_from_string(json.dumps(pointer))
-    return artefact.version
+@pytest.fixture
+def put(place: ObjectStore, request: pytest.FixtureRequest) -> Put:
+    """Writes an object of the place's as any program might, or deletes it."""
+
+    def put(name: str, content: bytes | None) -> None:
+        if isinstance(place, DirectoryStore):
+            path = place.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            if content is not None:
+                path.write_bytes(content)
+        else:
+            blob = request.getfixturevalue("bucket").blob(f"p/{name}")
+            blob.delete() if content is None else blob.upload_from_string(content)
+
+    return put

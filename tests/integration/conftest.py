@@ -1,22 +1,23 @@
 """What integration tests share: stored models, the sites' stand-in, buckets, and pages with fakes behind them."""
 
 from tests.api_client import embedded_client
-from tests.fake_services import app_with, client, client_without_mal, fakes
-from tests.integration.bucket import bucket, emulator, faults
+from tests.fake_services import app_with, client, fakes
+from tests.integration.bucket import bucket, emulator, faults, place, put
 from tests.models import bundle, embedded, trained, versions
-from tests.standin.fixtures import standin, standin_server
+from tests.standin.server import standin, standin_server
 
 __all__ = [
     "app_with",
     "bucket",
     "bundle",
     "client",
-    "client_without_mal",
     "embedded",
     "embedded_client",
     "emulator",
     "fakes",
     "faults",
+    "place",
+    "put",
     "standin",
     "standin_server",
     "trained",

@@ -76,11 +76,9 @@ def told(bundle: ModelBundle) -> ModelBundle:
 
 
 @pytest.fixture
-def client(
-    app_with: Callable[[Settings], Flask], fakes: FakeServices, told: ModelBundle, monkeypatch: pytest.MonkeyPatch
-) -> FlaskClient:
-    monkeypatch.setattr(fakes, "bundle", lambda: told)
-    return app_with(Settings()).test_client()
+def client(client: FlaskClient, fakes: FakeServices, told: ModelBundle) -> FlaskClient:
+    fakes.served = told
+    return client
 
 
 def test_all_that_is_known_is_shown(client: FlaskClient) -> None:
@@ -105,7 +103,7 @@ def test_all_that_is_known_is_shown(client: FlaskClient) -> None:
     assert 'href="/recommendations?pick=1-10"' in page.text
 
 
-def test_the_nearest_come_with_their_similarity_and_support(client: FlaskClient, told: ModelBundle) -> None:
+def test_the_nearest_and_where_it_stands(client: FlaskClient, told: ModelBundle) -> None:
     page = client.get("/anime/1")
 
     found = re.findall(
@@ -116,24 +114,14 @@ def test_the_nearest_come_with_their_similarity_and_support(client: FlaskClient,
     assert found == [(f"{one.sim:.3f}", f"{one.support:,}") for one in expected]
     for anime_id in [one.anime_id for one in expected] + [one.anime_id for one in also_liked(1, told)]:
         assert f'href="/anime/{anime_id}"' in page.text
+    place, said = standing(1, told), words(page)
+    assert place
+    assert f"No. {place.rating_rank} of {place.rating_of} titles" in said
+    assert f"No. {place.watchers_rank} of {place.titles} titles" in said
+    assert f"{place.watchers} have it on a list and {place.raters} rated it" in said
 
 
-def test_where_it_stands_is_said(client: FlaskClient, told: ModelBundle) -> None:
-    found = standing(1, told)
-    assert found
-    said = words(client.get("/anime/1"))
-    assert f"No. {found.rating_rank} of {found.rating_of} titles" in said
-    assert f"No. {found.watchers_rank} of {found.titles} titles" in said
-    assert f"{found.watchers} have it on a list and {found.raters} rated it" in said
-
-
-@pytest.fixture
-def hardly(
-    told: ModelBundle,
-    app_with: Callable[[Settings], Flask],
-    fakes: FakeServices,
-    monkeypatch: pytest.MonkeyPatch,
-) -> FlaskClient:
+def hardly(told: ModelBundle) -> ModelBundle:
     """Where nobody watched 20, and too few watched 21 for anything to be similar; of that one no genre is known."""
     rows, _ = told.model.rows_of([20, 21])
     arrays = silenced(told.model.arrays, rows)
@@ -142,9 +130,7 @@ def hardly(
     few = dataclasses.replace(arrays, watchers=watchers, raters=raters, attr_share=share)
     facts = {one.anime_id: msgspec.structs.replace(one, genres=("Drama",)) for one in told.catalogue.values()}
     facts[21] = told.catalogue[21]
-    behind = ModelBundle(dataclasses.replace(told.model, arrays=few), Catalogue(facts.values()))
-    monkeypatch.setattr(fakes, "bundle", lambda: behind)
-    return app_with(Settings()).test_client()
+    return ModelBundle(dataclasses.replace(told.model, arrays=few), Catalogue(facts.values()))
 
 
 @pytest.mark.parametrize(
@@ -155,19 +141,19 @@ def hardly(
     ],
 )
 def test_of_what_hardly_anyone_watched_nothing_is_near_and_it_says_so(
-    hardly: FlaskClient, anime_id: int, why: str, kinds: str
+    client: FlaskClient, fakes: FakeServices, told: ModelBundle, anime_id: int, why: str, kinds: str
 ) -> None:
-    page = hardly.get(f"/anime/{anime_id}")
-    said = words(page)
+    fakes.served = hardly(told)
+    said = words(client.get(f"/anime/{anime_id}"))
 
     assert f"{why} what is similar. It can be recommended all the same, by its {kinds}." in said
     for heading in ("Scored alike", "Who liked this also liked", "What to watch if you love it"):
         assert heading not in said
     assert ("Where it stands" in said) == (anime_id == 21)
-    near = hardly.get(f"/api/v1/anime/{anime_id}/neighbours").get_json()
+    near = client.get(f"/api/v1/anime/{anime_id}/neighbours").get_json()
     assert (near["nearest"], near["also_liked"]) == ([], [])
     assert (near["standing"] is None) == (anime_id == 20)
-    assert hardly.get(f"/api/v1/anime/{anime_id}").get_json()["recommendable"] is True
+    assert client.get(f"/api/v1/anime/{anime_id}").get_json()["recommendable"] is True
 
 
 def test_the_series_stands_in_watching_order_without_what_is_for_adults(client: FlaskClient) -> None:
@@ -202,16 +188,13 @@ AROUND: dict[int, dict[str, Any]] = {
 
 
 @pytest.fixture
-def around(
-    app_with: Callable[[Settings], Flask], fakes: FakeServices, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
-) -> FlaskClient:
+def around(client: FlaskClient, fakes: FakeServices, bundle: ModelBundle) -> FlaskClient:
     """Where 30 to 36 are a series, 40 to 42 two other tellings of it, and the rest of its universe."""
     usual: dict[str, Any] = {"anime_id": 0, "series": 30, "story": 30, "universe": 30}
     anime = {one: Anime(anime_id=one, title=f"Anime {one}", kind="main") for one in range(1, 100)}
     anime |= {one: Anime(**usual | {"anime_id": one} | facts) for one, facts in AROUND.items()}
-    behind = ModelBundle(bundle.model, Catalogue(anime.values()))
-    monkeypatch.setattr(fakes, "bundle", lambda: behind)
-    return app_with(Settings()).test_client()
+    fakes.served = ModelBundle(bundle.model, Catalogue(anime.values()))
+    return client
 
 
 def section(page: TestResponse, kind: str) -> str:
@@ -288,12 +271,11 @@ def test_no_site_is_asked_for_the_list_of_whom_the_address_names(around: FlaskCl
     assert 'href="/anime/31?sample=1"' in sample.text
 
 
-@pytest.mark.parametrize("query", ["list=x", "username=", "username=%00"])
-def test_a_list_that_can_not_be_read_is_refused(around: FlaskClient, query: str) -> None:
-    assert around.get(f"/anime/30?{query}").status_code == 400
-
-
-def test_a_long_list_is_not_taken_along_by_every_link(around: FlaskClient) -> None:
+def test_a_long_list_is_not_taken_along_by_every_link_and_one_that_can_not_be_read_is_refused(
+    around: FlaskClient,
+) -> None:
+    for query in ("list=x", "username=", "username=%00"):
+        assert around.get(f"/anime/30?{query}").status_code == 400
     drawn = random.Random(1)
     entries = (Rating(one, drawn.randint(0, 10)) for one in drawn.sample(range(1, 60_000), 900))
     text = packed(UserList.of(entries))
@@ -333,22 +315,16 @@ def test_what_only_catalogue_or_model_know_has_a_page(client: FlaskClient, anime
         assert absent not in page.text
 
 
-@pytest.mark.parametrize("path", ["/anime/0", f"/anime/{2**31}", "/anime/x", "/anime/1/nothing"])
-def test_what_is_no_title_is_no_page(client: FlaskClient, path: str) -> None:
-    assert client.get(path).status_code == 404
-
-
-@pytest.mark.parametrize("anime_id", [NOWHERE, 2**31 - 1])
-def test_an_unknown_title_is_not_found_and_nothing_is_asked_about_it(
-    client: FlaskClient, fakes: FakeServices, anime_id: int
-) -> None:
-    page = client.get(f"/anime/{anime_id}")
-
-    assert page.status_code == 404
-    assert "No such title is known here" in words(page)
-    assert f"an anime with the number {anime_id}" in words(page)
+def test_an_unknown_title_is_not_found_and_nothing_is_asked_about_it(client: FlaskClient, fakes: FakeServices) -> None:
+    for path in ("0", str(2**31), "x", "1/nothing"):
+        assert client.get(f"/anime/{path}").status_code == 404
+    for anime_id in (NOWHERE, 2**31 - 1):
+        page = client.get(f"/anime/{anime_id}")
+        assert page.status_code == 404
+        assert "No such title is known here" in words(page)
+        assert f"an anime with the number {anime_id}" in words(page)
+        assert not page.cache_control.public
     assert fakes.wanted == []
-    assert not page.cache_control.public
 
 
 def test_any_cache_may_keep_it_and_ask_whether_it_changed(client: FlaskClient, fakes: FakeServices) -> None:

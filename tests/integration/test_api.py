@@ -1,6 +1,7 @@
 """The API: each operation, each failure, and what others may do with the answers."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,11 +21,11 @@ from hakken.ratings import CHOICES, Preferences, Rating, Site, Status, UserList,
 from hakken.recommend import list_notes
 from hakken.taste import profile
 from hakken.web.api.operations import OPERATIONS, Operation
+from hakken.web.error_pages import RESPONSIBLE, failures, kind_of
 from hakken.web.forms import preferences_to_fields
 from tests.api_client import JSON, PROBLEM, ask, said
 from tests.fake_services import MADE, FakeServices, words
 from tests.fake_services import bundle as made_up_bundle
-from tests.integration.test_pages import kinds_of_error
 
 SENT = UserList.of([Rating(1, 9), Rating(199, 0, Status.WATCHING)])
 LIST = {"ratings": [{"anime_id": 1, "score": 9}, {"anime_id": 199, "score": 0, "status": "watching"}]}
@@ -134,13 +135,20 @@ def test_what_an_address_may_not_say(client: FlaskClient, fakes: FakeServices, q
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
-def test_a_parameter_that_nobody_knows_is_refused_everywhere(
+def test_each_operation_refuses_an_unknown_parameter_and_says_that_there_is_no_model(
     client: FlaskClient, fakes: FakeServices, operation: Operation
 ) -> None:
-    answer = ask(client, operation, unknown="1")
-
-    assert (answer.status_code, said(answer)["detail"]) == (400, "There is no option `unknown`.")
+    unknown = ask(client, operation, unknown="1")
+    assert (unknown.status_code, said(unknown)["detail"]) == (400, "There is no option `unknown`.")
     assert not fakes.asked
+
+    fakes.failure = fakes.model_failure = errors.ArtefactMissing("There is no model at /srv/secret.")
+    answer = ask(client, operation)
+    assert (answer.status_code, answer.content_type) == (503, PROBLEM)
+    assert said(answer)["type"] == "/api/v1/problems#model-error"
+    assert answer.headers["Retry-After"] == "60"
+    assert "/srv" not in answer.text
+    assert client.get("/api/v1/").status_code == client.get("/api/v1/openapi.json").status_code == 200
 
 
 @pytest.mark.parametrize("switch", ["1", "true"])
@@ -180,22 +188,23 @@ def test_bodies_that_cant_be_used(client: FlaskClient, body: bytes, kind: str, s
         assert said(answer)["detail"].startswith(sentence)
 
 
-@pytest.mark.parametrize("content_type", [None, "text/plain", "multipart/form-data"])
-def test_a_body_that_is_not_said_to_be_json(client: FlaskClient, content_type: str | None) -> None:
-    answer = client.post("/api/v1/recommendations", data=json.dumps(LIST), content_type=content_type)
+@pytest.mark.parametrize(
+    ("content_type", "excess", "status", "problem"),
+    [
+        *((kind, -1, 415, "unsupported-media-type") for kind in (None, "text/plain", "multipart/form-data")),
+        (JSON, 0, 200, ""),
+        (JSON, 1, 413, "request-entity-too-large"),
+    ],
+)
+def test_a_body_is_json_and_at_most_as_large_as_an_upload(
+    embedded_client: FlaskClient, content_type: str | None, excess: int, status: int, problem: str
+) -> None:
+    body = json.dumps(LIST).encode()
+    body += b" " * (embedded_client.application.config["MAX_CONTENT_LENGTH"] + excess - len(body))
+    answer = embedded_client.post("/api/v1/taste", data=body, content_type=content_type)
 
-    assert (answer.status_code, answer.content_type) == (415, PROBLEM)
-    assert said(answer)["type"] == "/api/v1/problems#unsupported-media-type"
-
-
-def test_a_body_may_be_as_large_as_an_upload(embedded_client: FlaskClient) -> None:
-    limit = embedded_client.application.config["MAX_CONTENT_LENGTH"]
-    for more, status in ((0, 200), (1, 413)):
-        body = json.dumps(LIST).encode()
-        answer = embedded_client.post("/api/v1/taste", data=body + b" " * (limit + more - len(body)), content_type=JSON)
-        assert answer.status_code == status
-    assert answer.content_type == PROBLEM
-    assert said(answer)["type"] == "/api/v1/problems#request-entity-too-large"
+    assert (answer.status_code, answer.content_type) == (status, PROBLEM if problem else JSON)
+    assert said(answer).get("type", "").partition("#")[2] == problem
 
 
 # Titles, the model, taste
@@ -251,17 +260,16 @@ def test_what_is_known_of_a_title_and_what_is_not(client: FlaskClient, fakes: Fa
     assert not fakes.wanted, "who reads all titles would have us ask for all"
 
 
-@pytest.mark.parametrize("path", ["/api/v1/anime/12345", "/api/v1/anime/12345/neighbours"])
-def test_no_such_title(client: FlaskClient, path: str) -> None:
-    answer = client.get(path)
-
-    assert answer.status_code == 404
-    assert said(answer) == {
-        "type": "/api/v1/problems#unknown-title",
-        "title": "No such title is known here",
-        "status": 404,
-        "detail": "Neither the catalogue nor the model has an anime with the number 12345.",
-    }
+def test_no_such_title(client: FlaskClient) -> None:
+    for path in ("12345", "12345/neighbours"):
+        answer = client.get(f"/api/v1/anime/{path}")
+        assert answer.status_code == 404
+        assert said(answer) == {
+            "type": "/api/v1/problems#unknown-title",
+            "title": "No such title is known here",
+            "status": 404,
+            "detail": "Neither the catalogue nor the model has an anime with the number 12345.",
+        }
 
 
 def test_the_model(client: FlaskClient) -> None:
@@ -298,6 +306,23 @@ def test_taste_by_name_and_of_a_list(client: FlaskClient, fakes: FakeServices) -
 # Failures
 
 
+def kinds_of_error(kind: type[errors.HakkenError] = errors.HakkenError) -> Iterator[type[errors.HakkenError]]:
+    children = kind.__subclasses__()
+    if not children:
+        yield kind
+    for child in children:
+        yield from kinds_of_error(child)
+
+
+INHERITED = {
+    errors.CircuitOpen: errors.SiteDown,
+    # No visitor meets these two: one stops the start, the other a command.
+    errors.ConfigError: errors.HakkenError,
+    errors.TableError: errors.HakkenError,
+}
+"""Of errors without an entry of their own, whose they have on purpose; those of the model have ModelError's."""
+
+
 def failing(kind: type[errors.HakkenError]) -> errors.HakkenError:
     if kind is errors.AllSourcesFailed:
         return errors.AllSourcesFailed(
@@ -306,12 +331,35 @@ def failing(kind: type[errors.HakkenError]) -> errors.HakkenError:
     return kind("This is what's wrong.")
 
 
+STATUSES = {
+    400: {"BadUsername", "BadOption", "BadBody", "BadList", "NotAnExport"},
+    403: {"PrivateList"},
+    404: {"UnknownTitle", "UserNotFound"},
+    413: {"ExportTooLarge"},
+    422: {"MangaExport"},
+    500: {"HakkenError"},
+    501: {"NoListSource"},
+    504: {"SiteTimeout"},
+}
+"""All others have 503."""
+
+
 @pytest.mark.parametrize("kind", list(kinds_of_error()))
-def test_every_failure_is_the_pages_own_as_a_problem(
+def test_every_failure_has_a_page_and_is_the_pages_own_as_a_problem(
     client: FlaskClient, fakes: FakeServices, kind: type[errors.HakkenError]
 ) -> None:
     fakes.failure = failing(kind)
     page, documentation = client.get("/recommendations?username=spike"), client.get("/api/v1/").text
+    known = kind_of(fakes.failure)
+    assert known is (errors.ModelError if issubclass(kind, errors.ModelError) else INHERITED.get(kind, kind))
+    failure = failures()[known]
+    assert page.status_code == next((status for status, those in STATUSES.items() if known.__name__ in those), 503)
+    for sentence in (failure.heading, *failure.advice, RESPONSIBLE[failure.responsible]):
+        assert " ".join(sentence.split()) in words(page)
+    other_ways = "Or upload your MyAnimeList export, or pick a few titles by hand: both need no other site."
+    assert (other_ways in words(page)) == failure.other_ways
+    assert ('id="username"' in page.text) == ('id="export"' in page.text) == failure.form
+    assert 'content="noindex"' in page.text
     for path in ("recommendations", "taste"):
         answer = client.get(f"/api/v1/{path}?username=spike")
 
@@ -329,6 +377,9 @@ def test_every_failure_is_the_pages_own_as_a_problem(
 def test_what_was_tried_is_told(client: FlaskClient, fakes: FakeServices) -> None:
     fakes.failure = failing(errors.AllSourcesFailed)
 
+    page = words(client.get("/recommendations?username=spike"))
+    assert "MyAnimeList's official API Wait." in page
+    assert "Jikan, an unofficial API for MyAnimeList It's down." in page
     assert said(client.get("/api/v1/recommendations?username=spike")) == {
         "type": "/api/v1/problems#all-sources-failed",
         "title": "The list could not be fetched",
@@ -346,39 +397,17 @@ def test_what_was_tried_is_told(client: FlaskClient, fakes: FakeServices) -> Non
     assert len(problem["tried"]) == 1
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
-def test_without_a_model(client: FlaskClient, fakes: FakeServices, operation: Operation) -> None:
-    fakes.failure = fakes.model_failure = errors.ArtefactMissing("There is no model at /srv/secret.")
-    answer = ask(client, operation)
-
-    assert (answer.status_code, answer.content_type) == (503, PROBLEM)
-    assert said(answer)["type"] == "/api/v1/problems#model-error"
-    assert answer.headers["Retry-After"] == "60"
-    assert "/srv" not in answer.text
-    assert client.get("/api/v1/").status_code == client.get("/api/v1/openapi.json").status_code == 200
-
-
-@pytest.mark.parametrize("path", ["/api/", "/api/v2", "/api/v1/nothing", "/api/v1/anime/0", "/api/v1/anime/bebop"])
-def test_what_is_not_there_is_a_problem_below_api(client: FlaskClient, path: str) -> None:
-    answer = client.get(path)
-
-    assert (answer.status_code, answer.content_type) == (404, PROBLEM)
-    assert said(answer)["type"] == "/api/v1/problems#not-found"
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "allowed"),
-    [
-        ("DELETE", "/api/v1/recommendations", {"GET", "HEAD", "OPTIONS", "POST"}),
-        ("POST", "/api/v1/anime", {"GET", "HEAD", "OPTIONS"}),
-    ],
-)
-def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient, method: str, path: str, allowed: set[str]) -> None:
-    answer, options = client.open(path, method=method), client.options(path)
-
-    assert (answer.status_code, answer.content_type, options.status_code) == (405, PROBLEM, 200)
-    for each in (answer, options):
-        assert set(each.headers["Allow"].split(", ")) == allowed
+def test_what_is_not_there_is_a_problem_and_a_wrong_method_is_told_the_right_ones(client: FlaskClient) -> None:
+    for path in ("/api/", "/api/v2", "/api/v1/nothing", "/api/v1/anime/0", "/api/v1/anime/bebop"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.content_type) == (404, PROBLEM)
+        assert said(answer)["type"] == "/api/v1/problems#not-found"
+    get = {"GET", "HEAD", "OPTIONS"}
+    for method, path, allowed in (("DELETE", "recommendations", {*get, "POST"}), ("POST", "anime", get)):
+        answer, options = client.open(f"/api/v1/{path}", method=method), client.options(f"/api/v1/{path}")
+        assert (answer.status_code, answer.content_type, options.status_code) == (405, PROBLEM, 200)
+        for each in (answer, options):
+            assert set(each.headers["Allow"].split(", ")) == allowed
 
 
 # What others may do with the answers
@@ -393,22 +422,16 @@ def test_pages_of_any_origin_may_read_what_is_asked_for(client: FlaskClient, pat
     assert "Access-Control-Allow-Origin" not in client.get("/", headers={"Origin": "https://else.example"}).headers
 
 
-@pytest.mark.parametrize(("method", "offered"), [("GET", True), ("POST", False), ("DELETE", False)])
-def test_pages_of_other_origins_may_get_and_no_more(client: FlaskClient, method: str, offered: bool) -> None:
-    answer = client.options(
-        "/api/v1/recommendations",
-        headers={
-            "Origin": "https://else.example",
-            "Access-Control-Request-Method": method,
-            "Access-Control-Request-Headers": "content-type",
-            "Access-Control-Request-Private-Network": "true",
-        },
-    )
-
-    assert answer.status_code == 200
-    assert ("GET" in answer.headers.get("Access-Control-Allow-Methods", "")) is offered
-    assert "POST" not in answer.headers.get("Access-Control-Allow-Methods", "")
-    assert answer.headers.get("Access-Control-Allow-Private-Network") != "true"
+def test_pages_of_other_origins_may_get_and_no_more(client: FlaskClient) -> None:
+    asked = {"Origin": "https://else.example", "Access-Control-Request-Headers": "content-type"}
+    asked["Access-Control-Request-Private-Network"] = "true"
+    for method, offered in (("GET", True), ("POST", False), ("DELETE", False)):
+        headers = asked | {"Access-Control-Request-Method": method}
+        answer = client.options("/api/v1/recommendations", headers=headers)
+        assert answer.status_code == 200
+        assert ("GET" in answer.headers.get("Access-Control-Allow-Methods", "")) is offered
+        assert "POST" not in answer.headers.get("Access-Control-Allow-Methods", "")
+        assert answer.headers.get("Access-Control-Allow-Private-Network") != "true"
 
 
 @pytest.mark.parametrize("path", ["model", "anime?q=cowboy", "anime/1", "anime/1/neighbours", "openapi.json"])

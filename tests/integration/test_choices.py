@@ -13,16 +13,20 @@ from werkzeug.datastructures import MultiDict
 
 from hakken import errors
 from hakken.cli.options import preference_options, preferences_of
+from hakken.lists.encoded_list import packed
 from hakken.ratings import (
     CHOICES,
     FranchiseRule,
     Order,
     Planned,
     Preferences,
+    Rating,
     Reason,
     Recommendation,
     Recommendations,
     Site,
+    Status,
+    UserList,
     Username,
 )
 from hakken.web.forms import preferences_to_fields, read_preferences
@@ -48,6 +52,7 @@ EVERYTHING = Preferences(
 )
 CHOSEN = [
     (urlencode(preferences_to_fields(EVERYTHING), doseq=True), EVERYTHING),
+    *((f"n={text}", Preferences(n=n)) for text, n in (("", 10), ("%20", 10), ("100", 100), ("007", 7), ("+5+", 5))),
     ("popularity=.5", Preferences(popularity=0.5)),
     ("type=TV&type=Movie&type=TV&type=", Preferences(types=("TV", "Movie"))),
     ("genre=Action&genre=+Space+", Preferences(genres=("Action", "Space"))),
@@ -59,6 +64,8 @@ CHOSEN = [
 ]
 TYPES = ["TV", "Movie", "OVA"]
 GENRES = ["&lt;b&gt;", "Action", "Hentai", "Space"]
+LIST = packed(UserList.of([Rating(1, 9), Rating(7, 0, Status.PLAN_TO_WATCH)]))
+RATED, PLANNED = Reason(1, "Rated", 9, 1.0), Reason(7, "Planned", 8, 1.0, planned=True)
 REASONS = (Reason(199, "Sen <i>", 9, 4.5), Reason(666, EVIL.title, 0, 2.0), Reason(7, "×××Bare", 3, -0.5))
 
 
@@ -116,6 +123,7 @@ BAD_CHOICES = [
         (f"popularity={text}", "Niche or popular must be a number from -1 to 1.")
         for text in ("1.01", "-2", "nan", "0_1", "1e-1")
     ),
+    *((text, "A list can be ") for text in ("view=list", "format=xml", "format=csv&format=pdf")),
     ("order=best", "The order must be one of match, predicted_rating."),
     ("franchise=old", "Series must be one of "),
     ("planned=on", "Planned titles must be one of show, hide, only."),
@@ -128,6 +136,10 @@ BAD_CHOICES = [
     ("ignore=2147483648", f"The id of a title to leave out {IDS}"),
     ("hide=0", f"The id of a title to hide {IDS}"),
     ("like=x", f"The id of a title to find more like {IDS}"),
+    *(
+        (f"undo={undo}", "What is undone must be a choice and the id of a title")
+        for undo in ("ignore", "ignore-", "n-5", "ignore-x", "-1", "ignored-1")
+    ),
     *(
         ("&".join(f"{name}={one}" for one in range(1, most + 2)), f"At most {most} values can be given for {name}.")
         for name, most in (("like", 10), ("type", 50), ("genre", 50), ("without_genre", 50), ("ignore", 100))
@@ -147,7 +159,7 @@ def test_a_choice_that_can_not_be(client: FlaskClient, fakes: FakeServices, text
 def test_everything_chosen_survives_in_the_form_after_an_upload_and_a_failure(
     client: FlaskClient, fakes: FakeServices
 ) -> None:
-    fields = preferences_to_fields(EVERYTHING)
+    fields = {name: [*texts] for name, texts in preferences_to_fields(EVERYTHING).items()}
     named = client.get("/recommendations", query_string={"username": "spike", **fields})
     data = {**fields, "export": (BytesIO(SAMPLE.read_bytes()), "animelist.xml")}
     uploaded = client.post("/recommendations", data=data, follow_redirects=True)
@@ -176,10 +188,11 @@ def test_nothing_chosen_leaves_the_panel_closed_and_the_start_page_has_none(clie
     ("path", "marker", "others"),
     [
         ("/recommendations?sample=1&", 'class="again"', ["by-username", "by-upload"]),
+        (f"/recommendations?list={LIST}&", 'class="again"', ["by-username", "by-upload"]),
         ("/recommendations?username=spike&", "by-username", ["by-upload"]),
         ("", "by-upload", ["by-username"]),
     ],
-    ids=["sample", "username", "upload"],
+    ids=["sample", "list", "username", "upload"],
 )
 def test_what_can_not_be_is_shown_again_where_it_was_chosen(
     client: FlaskClient, path: str, marker: str, others: list[str]
@@ -190,7 +203,7 @@ def test_what_can_not_be_is_shown_again_where_it_was_chosen(
     assert page.status_code == 400
     sent = Fields(page, marker).sent
     assert (sent["year_from"], sent["year_to"], sent.getlist("genre")) == ("2005", "1995", ["Action"])
-    assert sent.get("sample") == ("1" if "sample" in path else None)
+    assert (sent.get("sample"), sent.get("list")) == ("1" if "sample" in path else None, LIST if LIST in path else None)
     for other in others:
         assert read_preferences(Fields(page, other).sent) == Preferences(), "a hidden mistake could not be mended"
 
@@ -248,14 +261,6 @@ def test_what_was_said_is_named_and_can_be_taken_back(client: FlaskClient, fakes
         assert "undo" not in undone.request.url, "an address to keep says what is, not what was"
 
 
-@pytest.mark.parametrize("undo", ["ignore", "ignore-", "n-5", "ignore-x", "-1", "ignored-1"])
-def test_what_can_not_be_taken_back(client: FlaskClient, fakes: FakeServices, undo: str) -> None:
-    page = client.get(f"/recommendations?sample=1&undo={undo}")
-
-    assert page.status_code == 400
-    assert "What is undone must be a choice and the id of a title" in words(page)
-
-
 @pytest.mark.parametrize(
     ("name", "most", "button"),
     [("ignore", 100, "leave out: "), ("hide", 100, "Not this one: "), ("like", 10, "More like this: ")],
@@ -274,61 +279,54 @@ def test_no_more_can_be_said_of_titles_than_is_read(
     assert client.get(f"/recommendations?sample=1&{'&'.join([*said, said[0]])}").status_code == 200
 
 
-def test_reasons_are_parts_of_the_match_or_of_the_predicted_rating(client: FlaskClient, fakes: FakeServices) -> None:
-    fakes.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.0, 9.0, 2345, 20, REASONS),))
-
-    by_match = words(client.get("/recommendations?sample=1"))
-    by_rating = words(client.get("/recommendations?sample=1&order=predicted_rating"))
-
-    assert "Sen <i> 9 +50 % leave out" in by_match
-    assert "Against it ×××Bare 3 −6 % leave out" in by_match
-    assert "Sen <i> 9 +4.50 leave out" in by_rating
-    assert "Against it ×××Bare 3 −0.50 leave out" in by_rating
-    assert "A number after a sign is what a title of yours adds to the predicted rating." in by_rating
-
-
-def test_what_is_only_planned_is_a_reason_and_no_rating(client: FlaskClient, fakes: FakeServices) -> None:
-    rated, planned = Reason(1, "Rated", 9, 1.0), Reason(7, "Planned", 8, 1.0, planned=True)
-    for reasons, said in (
-        ((rated,), "Because you rated Rated 9 +11 %"),
-        ((rated, planned), "Because of Rated 9 +11 % leave out Planned planned +11 %"),
-    ):
-        fakes.answer = Recommendations((Recommendation(5, "Five", 9.0, 9.0, 2345, 20, reasons),))
-        assert said in words(client.get("/recommendations?sample=1"))
-    assert "Planned planned +11 %" in words(client.get("/recommendations?sample=1&view=table"))
-
-
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("query", "reasons", "sentences"),
     [
+        ("", REASONS, ["Sen <i> 9 +50 % leave out", "Against it ×××Bare 3 −6 % leave out"]),
+        (
+            "order=predicted_rating",
+            REASONS,
+            [
+                "Sen <i> 9 +4.50 leave out",
+                "Against it ×××Bare 3 −0.50 leave out",
+                "A number after a sign is what a title of yours adds to the predicted rating.",
+            ],
+        ),
+        ("", (RATED,), ["Because you rated Rated 9 +11 %"]),
+        # What is only planned is a reason and no rating.
+        ("", (RATED, PLANNED), ["Because of Rated 9 +11 % leave out Planned planned +11 %"]),
+        ("view=table", (RATED, PLANNED), ["Planned planned +11 %"]),
+    ],
+)
+def test_reasons_are_parts_of_the_match_or_of_the_predicted_rating(
+    client: FlaskClient, fakes: FakeServices, query: str, reasons: tuple[Reason, ...], sentences: list[str]
+) -> None:
+    fakes.answer = Recommendations((Recommendation(5, "Five", 9.0, 9.0, 2345, 20, reasons),))
+    page = words(client.get(f"/recommendations?sample=1&{query}"))
+    assert [sentence for sentence in sentences if sentence not in page] == []
+
+
+def test_a_list_says_what_was_chosen_for_it(client: FlaskClient) -> None:
+    for text, sentence in (
         ("order=predicted_rating", "rate highest, of what enough people have rated; one title of each series"),
         ("franchise=all", "best match first; also of series that you have begun."),
         ("planned=only", "one title of each series that is new to you; only what you plan to watch."),
         ("franchise=unrelated", "best match first; one title of each series, and nothing that looks related"),
-    ],
-)
-def test_a_list_says_what_was_chosen_for_it(client: FlaskClient, text: str, sentence: str) -> None:
-    assert sentence in words(client.get(f"/recommendations?sample=1&{text}"))
+        ("", "best match first; one title of each series that is new to you."),
+    ):
+        assert sentence in words(client.get(f"/recommendations?sample=1&{text}"))
 
 
-@pytest.mark.parametrize(
-    ("support", "neighbours", "word"),
-    [
-        (100, 20, "sure"),
-        (99, 20, "fairly sure"),
-        (100, 19, "fairly sure"),
-        (20, 5, "fairly sure"),
-        (19, 30, "a guess"),
-        (5000, 4, "a guess"),
-        (0, 0, "a guess"),
-    ],
-)
-def test_how_sure_a_predicted_rating_is(
-    client: FlaskClient, fakes: FakeServices, support: int, neighbours: int, word: str
-) -> None:
-    fakes.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.13, 9.0, support, neighbours),))
-
-    assert f"Predicted rating 9.13 {word} " in words(client.get("/recommendations?sample=1")) + " "
+def test_how_sure_a_predicted_rating_is(client: FlaskClient, fakes: FakeServices) -> None:
+    figures = {
+        "sure": [(100, 20)],
+        "fairly sure": [(99, 20), (100, 19), (20, 5)],
+        "a guess": [(19, 30), (5000, 4), (0, 0)],
+    }
+    for word, those in figures.items():
+        for support, neighbours in those:
+            fakes.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.13, 9.0, support, neighbours),))
+            assert f"Predicted rating 9.13 {word} " in words(client.get("/recommendations?sample=1"))
 
 
 def test_a_genre_that_there_is_not(embedded_client: FlaskClient) -> None:

@@ -16,7 +16,8 @@ from hakken.sites import adapter
 from hakken.sites.adapter import FAILURES
 from hakken.sites.client import HttpClient
 from hakken.sites.http import MAX_RETRY_AFTER, Deadline, Request, retry_after
-from tests.standin.faults import Fault, Faults, reply
+from tests.serving import until
+from tests.standin.faults import Fault, Faults, held, reply
 from tests.standin.server import Standin
 
 REST = 1
@@ -35,14 +36,13 @@ def hasty(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> HttpClient:
     return HttpClient(10, sites={"jikan": standin.jikan_url})
 
 
-def get(http: HttpClient, standin: Standin, deadline: Deadline | None = None) -> int:
-    url = f"{standin.jikan_url}/users/empty/animelist"
-    return http.get(Request(url), deadline or http.new_deadline()).status
+def get(http: HttpClient, standin: Standin, seconds: float = 10.0) -> int:
+    return http.get(Request(f"{standin.jikan_url}/users/empty/animelist"), Deadline.after(seconds)).status
 
 
 def fails(http: HttpClient, standin: Standin, error: type[SiteError], seconds: float = 10.0) -> SiteError:
     with pytest.raises(error) as caught:
-        get(http, standin, Deadline.after(seconds))
+        get(http, standin, seconds)
     assert type(caught.value) is error
     return caught.value
 
@@ -60,19 +60,13 @@ def in_turn(*faults: Fault | None) -> Fault:
 # The breaker
 
 
-@pytest.mark.parametrize(
-    ("fault", "error"), [(Faults.OUT_OF_ORDER, SiteDown), (Faults.RESET, SiteDown), (Faults.BUSY, SiteBusy)]
-)
-def test_a_site_that_fails_in_a_row_costs_the_next_visitor_milliseconds(
-    hasty: HttpClient, standin: Standin, fault: Faults, error: type[SiteError]
+@pytest.mark.parametrize("fault", [Faults.OUT_OF_ORDER, Faults.RESET, Faults.BUSY])
+def test_a_site_that_fails_in_a_row_is_not_asked_by_the_next_visitor(
+    hasty: HttpClient, standin: Standin, fault: Faults
 ) -> None:
     standin.fail("jikan", fault)
-    fails(hasty, standin, error)
-    begun = time.monotonic()
-
+    fails(hasty, standin, fault.error)
     resting = fails(hasty, standin, CircuitOpen)
-
-    assert time.monotonic() - begun < 0.1
     assert str(resting).startswith("127.0.0.1 has just failed several times, and is left alone")
     assert resting.retry_after is not None
     assert len(standin.requests) == FAILURES
@@ -91,53 +85,37 @@ def test_time_outs_count_too_and_an_answer_starts_the_count_anew(hasty: HttpClie
 
 
 def test_what_is_not_the_sites_weakness_is_no_reason_to_rest(hasty: HttpClient, standin: Standin) -> None:
+    limited = HttpClient(2, sites={"jikan": standin.jikan_url}, rates={"jikan": (SiteRate(1, 60),)})
+    assert get(limited, standin) == 200
+    for _ in range(2 * FAILURES):
+        fails(limited, standin, RateLimited, seconds=2)
+    standin.fail("jikan", Faults.SLOW_HEADERS)
+    for _ in range(2 * FAILURES):
+        fails(hasty, standin, SiteTimeout, seconds=0.1)  # it had no time
     standin.fail("jikan", Faults.REDIRECT)
     for _ in range(2 * FAILURES):
         fails(hasty, standin, InvalidResponse)
 
 
-def test_a_site_that_had_no_time_has_not_failed(hasty: HttpClient, standin: Standin) -> None:
-    standin.fail("jikan", lambda: time.sleep(0.4))
-    for _ in range(2 * FAILURES):
-        fails(hasty, standin, SiteTimeout, seconds=0.1)
-
-
-def test_a_turn_that_did_not_come_tells_nothing_of_the_site(standin: Standin) -> None:
-    http = HttpClient(2, sites={"jikan": standin.jikan_url}, rates={"jikan": (SiteRate(1, 60),)})
-    assert get(http, standin) == 200
-    for _ in range(2 * FAILURES):
-        fails(http, standin, RateLimited)
-
-
 def test_after_a_rest_one_at_a_time_tries_it(hasty: HttpClient, standin: Standin) -> None:
-    standin.fail("jikan", Faults.OUT_OF_ORDER)
-    fails(hasty, standin, SiteDown)
-    standin.fail("jikan", lambda: time.sleep(0.3))
-    time.sleep(REST)
-    together = threading.Barrier(4)
-
-    def visit(_: int) -> object:
-        together.wait()
-        try:
-            return get(hasty, standin)
-        except SiteError as error:
-            return type(error)
-
-    with ThreadPoolExecutor(4) as threads:
-        outcomes = list(threads.map(visit, range(4)))
-
-    assert (outcomes.count(200), outcomes.count(CircuitOpen)) == (1, 3)
-    assert len(standin.requests) == FAILURES + 1
-    assert get(hasty, standin) == 200  # it answered
-
-
-def test_one_more_failure_and_it_rests_again(hasty: HttpClient, standin: Standin) -> None:
     standin.fail("jikan", Faults.OUT_OF_ORDER)
     fails(hasty, standin, SiteDown)
     time.sleep(REST)
     fails(hasty, standin, CircuitOpen)  # of three attempts the first failed, and ended the trial
-    assert len(standin.requests) == FAILURES + 1
     fails(hasty, standin, CircuitOpen)
+    assert len(standin.requests) == FAILURES + 1
+    go = threading.Event()
+    standin.fail("jikan", held(go))
+    time.sleep(REST)
+    with ThreadPoolExecutor(1) as threads:
+        trial = threads.submit(get, hasty, standin)
+        until(lambda: len(standin.requests) == FAILURES + 2)
+        for _ in range(3):
+            fails(hasty, standin, CircuitOpen)
+        go.set()
+        assert trial.result() == 200
+    assert get(hasty, standin) == 200  # it answered
+    assert len(standin.requests) == FAILURES + 3
 
 
 # Attempts
@@ -156,9 +134,8 @@ def test_what_may_pass_is_tried_again(hasty: HttpClient, standin: Standin, passi
 def test_a_site_that_says_when_is_asked_then(http: HttpClient, standin: Standin) -> None:
     standin.fail("jikan", in_turn(reply(429, Retry_After="1")))
     begun = time.monotonic()
-
     assert get(http, standin) == 200
-    assert 1 <= time.monotonic() - begun < 2
+    assert time.monotonic() - begun >= 1
 
 
 @pytest.mark.parametrize(
@@ -185,34 +162,21 @@ def test_when_a_site_may_be_asked_again(said: str | None, seconds: float | None)
 
 def test_nobody_waits_for_what_comes_after_the_deadline(http: HttpClient, standin: Standin) -> None:
     standin.fail("jikan", Faults.BUSY_FOR_AN_HOUR)
-    begun = time.monotonic()
-
     for _ in range(2):  # the second is not even asked
-        with pytest.raises(SiteBusy) as caught:
-            get(http, standin)
-        assert caught.value.retry_after == pytest.approx(3600, abs=2)
-
-    assert time.monotonic() - begun < 0.5
+        assert fails(http, standin, SiteBusy, seconds=600).retry_after == pytest.approx(3600, abs=9)
     assert len(standin.requests) == 1
 
 
 def test_attempts_end_with_the_deadline(http: HttpClient, standin: Standin) -> None:
     standin.fail("jikan", Faults.OUT_OF_ORDER)
-    begun = time.monotonic()
-
-    with pytest.raises(SiteDown):
-        get(http, standin, Deadline.after(0.6))
-
-    assert time.monotonic() - begun < 0.7
+    fails(http, standin, SiteDown, seconds=0.6)
     assert len(standin.requests) in {1, 2}
 
 
 def test_sites_rest_apart(standin: Standin) -> None:
     http = HttpClient(10, sites={"jikan": standin.jikan_url, "mal": standin.mal_url})
     standin.fail("jikan", Faults.OUT_OF_ORDER)
-    with pytest.raises(SiteDown):
-        get(http, standin)
-
+    fails(http, standin, SiteDown)
     assert http.get(Request(f"{standin.mal_url}/users/empty/animelist"), http.new_deadline()).status == 401
 
 

@@ -8,21 +8,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click.testing
 import numpy as np
 import pytest
 
 from hakken.bundle import ModelBundle
-from hakken.cli.main import main
 from hakken.model import fold_in, store
 from hakken.ratings import Rating, UserList
+from tests.training import commands
 
 
 def run(*arguments: str | Path, status: int = 0) -> str:
-    result = click.testing.CliRunner().invoke(main, [str(one) for one in arguments])
-    assert result.exit_code == status, result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.output
+    return commands.run(*arguments, status=status).output
 
 
 def write_lines(path: Path, *lines: object) -> Path:
@@ -38,31 +34,25 @@ RATINGS = [{"anime_id": 10, "score": 9}, {"anime_id": 20, "score": 4, "status": 
 
 
 def test_inspect_names_the_damaged_file(trained: Path, tmp_path: Path) -> None:
-    for path in trained.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "b_i.npy").write_bytes(b"x")
-    (tmp_path / "raters.npy").unlink()
-    said = run("inspect", tmp_path, status=1)
+    model = Path(shutil.copytree(trained, tmp_path / "model"))
+    (model / "b_i.npy").write_bytes(b"x")
+    (model / "raters.npy").unlink()
+    said = run("inspect", model, status=1)
     assert "The model is damaged" in said
     verdicts = {line.split()[0]: line.split()[-1] for line in said.splitlines() if "bytes" in line}
-    assert {name: verdict for name, verdict in verdicts.items() if verdict != "ok"} == {
-        "b_i.npy": "DAMAGED",
-        "raters.npy": "MISSING",
-    }
-
-
-def test_inspect_embedded_and_nothing(tmp_path: Path) -> None:
+    bad = {name: verdict for name, verdict in verdicts.items() if verdict != "ok"}
+    assert bad == {"b_i.npy": "DAMAGED", "raters.npy": "MISSING"}
     assert "checksums  all right" in run("inspect", "embedded")
     assert "There is no model at" in run("inspect", tmp_path, status=1)
 
 
 def test_recommend_answers_each_line_in_order(tmp_path: Path) -> None:
-    source = write_lines(
-        tmp_path / "in.jsonl",
+    lines = (
         {"user": "7", "ratings": [{"anime_id": 1, "score": 8, "status": "completed"}, {"anime_id": 5, "score": 7}]},
         {"user": "a", "ratings": []},
         {"user": "7", "ratings": [{"anime_id": 1, "score": 3}, {"anime_id": 1, "score": 9}]},
     )
+    source = write_lines(tmp_path / "in.jsonl", *lines)
     run("recommend", "--model", "embedded", "--input", source, "--output", tmp_path / "out.jsonl", "-n", "20")
     first, empty, repeated = read_lines(tmp_path / "out.jsonl")
     assert [first["user"], empty["user"], repeated["user"]] == ["7", "a", "7"]
@@ -78,39 +68,30 @@ def test_recommend_answers_each_line_in_order(tmp_path: Path) -> None:
     assert "repeated" in repeated["notes"][-1]
 
 
-def test_predict_is_not_clipped_and_says_what_is_unknown(trained: Path, bundle: ModelBundle, tmp_path: Path) -> None:
+def test_predict_is_not_clipped_and_says_what_is_unknown_or_nobody_scored(trained: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(trained, tmp_path / "model"))
+    raters = np.load(directory / "raters.npy")
+    raters[[9, 29]] = 0, 1
+    np.save(directory / "raters.npy", raters)
+    (directory / "manifest.json").unlink()
+    model = ModelBundle.read(store.write_manifest(directory, store.read_manifest(trained).manifest)).model
     tens = [{"anime_id": i, "score": 10} for i in range(1, 60)]
-    source = write_lines(
-        tmp_path / "in.jsonl",
+    lines = (
         {"user": 7, "ratings": RATINGS, "candidates": [10, 30, 99_999]},
         {"user": 8, "ratings": tens, "candidates": list(range(60, 250))},
         {"user": 9, "ratings": [], "candidates": [99_999, 99_999]},
     )
-    run("predict", "--model", trained, "--input", source, "--output", tmp_path / "out.jsonl")
+    source = write_lines(tmp_path / "in.jsonl", *lines)
+    run("predict", "--model", directory, "--input", source, "--output", tmp_path / "out.jsonl")
     first, high, nothing = read_lines(tmp_path / "out.jsonl")
-    b_u = fold_in(bundle.model, UserList.of([Rating(10, 9), Rating(20, 4)])).b_u
+    b_u = fold_in(model, UserList.of([Rating(10, 9), Rating(20, 4)])).b_u
     assert list(first["predictions"]) == ["10", "30", "99999"]
-    assert first["predictions"]["99999"] == pytest.approx(bundle.model.mu + b_u)
-    assert first["unknown"] == [99_999]
+    of_nobody, of_one, of_unknown = first["predictions"].values()
+    assert of_nobody == of_unknown == pytest.approx(model.mu + b_u) != of_one
+    assert first["unknown"] == [10, 99_999]
     assert max(high["predictions"].values()) > 10
     assert "unknown" not in high
-    assert nothing == {"user": 9, "predictions": {"99999": bundle.model.mu}, "unknown": [99_999]}
-
-
-def test_what_nobody_scored_is_as_unknown_to_predict_as_what_has_no_row(trained: Path, tmp_path: Path) -> None:
-    model = tmp_path / "model"
-    shutil.copytree(trained, model)
-    raters = np.load(model / "raters.npy")
-    raters[[9, 29]] = 0, 1
-    np.save(model / "raters.npy", raters)
-    (model / "manifest.json").unlink()
-    store.write_manifest(model, store.read_manifest(trained).manifest)
-    source = write_lines(tmp_path / "in.jsonl", {"user": 7, "ratings": RATINGS, "candidates": [10, 30, 99_999]})
-    run("predict", "--model", model, "--input", source, "--output", tmp_path / "out.jsonl")
-
-    [answer] = read_lines(tmp_path / "out.jsonl")
-    assert answer["unknown"] == [10, 99_999]
-    assert answer["predictions"]["10"] == answer["predictions"]["99999"] != answer["predictions"]["30"]
+    assert nothing == {"user": 9, "predictions": {"99999": model.mu}, "unknown": [99_999]}
 
 
 def test_lines_of_other_programs_are_read(trained: Path, tmp_path: Path) -> None:
@@ -173,12 +154,16 @@ def test_standard_output_links_and_devices_are_written_not_replaced(trained: Pat
     assert pipe.is_fifo()
 
 
-def test_batch_commands_refuse_a_model_that_is_none_and_an_impossible_n(tmp_path: Path) -> None:
-    source = write_lines(tmp_path / "in.jsonl", {"user": "7", "ratings": RATINGS})
-    place = ("--input", source, "--output", tmp_path / "out.jsonl")
-    assert "There is no model" in run("recommend", "--model", tmp_path, *place, status=1)
-    assert "0 is not in the range" in run("recommend", "--model", "embedded", *place, "-n", "0", status=2)
-    assert not (tmp_path / "out.jsonl").exists()
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [(("--model", "."), 1, "There is no model"), (("--model", "embedded", "-n", "0"), 2, "0 is not in the range")],
+)
+def test_batch_commands_refuse_a_model_that_is_none_and_an_impossible_n(
+    tmp_path: Path, arguments: tuple[str, ...], status: int, sentence: str
+) -> None:
+    source, out = write_lines(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
+    assert sentence in run("recommend", "--input", source, "--output", out, *arguments, status=status)
+    assert not out.exists()
 
 
 def test_the_module_runs_as_a_program() -> None:

@@ -36,7 +36,6 @@ from hakken.model import store
 from hakken.ratings import UserList, Username
 from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListSources
-from tests.integration.test_sources import FINAL, OUTCOMES
 from tests.standin.faults import Faults
 from tests.standin.server import Standin
 from tests.standin.sites import CLIENT_ID
@@ -108,8 +107,10 @@ class Watched(ListSources):
 
 def expected(name: str, row: str) -> type[HakkenError]:
     if row in FAULTS:
-        return OUTCOMES[FAULTS[row]]
-    return InvalidResponse if row == ENDLESS else FINAL[name, USERS[row]]
+        return FAULTS[row].error
+    if row == PRIVATE:
+        return PrivateList if name in {"mal", "anilist"} else SiteBlocked
+    return InvalidResponse if row == ENDLESS else SiteBlocked if name == "load_json" else UserNotFound
 
 
 def settings_for(standin: Standin, name: str, **changes: object) -> Settings:

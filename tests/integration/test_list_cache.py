@@ -23,6 +23,7 @@ from hakken.sites import list_sources
 from hakken.sites.client import HttpClient
 from hakken.sites.http import Deadline
 from hakken.sites.list_sources import ListCache, ListSources
+from tests.serving import until
 from tests.standin.server import Standin
 
 WHO = Username("Everything")
@@ -34,35 +35,27 @@ FAILURES = [
 ]
 
 
-class Fetch:
-    """A fetch that takes its time, and counts."""
+class Source:
+    """A source that answers when it may, and counts."""
 
-    def __init__(self, outcome: UserList | SourceError = LIST, seconds: float = 0.3) -> None:
+    name = "slow"
+
+    def __init__(self, outcome: UserList | Exception = LIST, *, held: bool = False) -> None:
         self.times = 0
+        self.go = threading.Event()
         self._outcome = outcome
-        self._seconds = seconds
+        if not held:
+            self.go.set()
 
     def __call__(self) -> UserList:
         self.times += 1
-        time.sleep(self._seconds)
-        if isinstance(self._outcome, SourceError):
+        self.go.wait(20)
+        if isinstance(self._outcome, Exception):
             raise self._outcome
         return self._outcome
 
-
-def together(number: int, act: Callable[[], UserList]) -> list[UserList | SourceError]:
-    """Let so many visitors come at once; what each gets."""
-    start = threading.Barrier(number)
-
-    def visit(_: int) -> UserList | SourceError:
-        start.wait()
-        try:
-            return act()
-        except SourceError as error:
-            return error
-
-    with ThreadPoolExecutor(number) as threads:
-        return list(threads.map(visit, range(number)))
+    def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:  # noqa: ARG002  # a source's signature
+        return self()
 
 
 @pytest.fixture
@@ -78,29 +71,35 @@ def fetch(cache: ListCache, act: Callable[[], UserList], who: Username = WHO, se
 def test_ten_visitors_cost_one_fetch_and_share_what_comes_of_it(
     cache: ListCache, outcome: UserList | SourceError
 ) -> None:
-    act = Fetch(outcome)
+    act = Source(outcome, held=True)
 
-    assert together(10, lambda: fetch(cache, act)) == [outcome] * 10
+    def visit(_: int) -> UserList | SourceError:
+        try:
+            return fetch(cache, act)
+        except SourceError as error:
+            return error
+
+    with ThreadPoolExecutor(10) as threads:
+        visits = [threads.submit(visit, number) for number in range(10)]
+        time.sleep(0.5)  # until all wait
+        act.go.set()
+        assert [one.result() for one in visits] == [outcome] * 10
     assert act.times == 1
 
 
 def test_who_comes_after_a_failure_fetches_anew(cache: ListCache) -> None:
     for failure in (PrivateList("Private."), ZeroDivisionError()):  # the second is a mistake of ours
-
-        def fail(error: Exception = failure) -> UserList:
-            raise error
-
         with pytest.raises(type(failure)):
-            fetch(cache, fail)
+            fetch(cache, Source(failure))
 
-    assert fetch(cache, Fetch(seconds=0)) == LIST
+    assert fetch(cache, Source()) == LIST
 
 
 def test_a_list_is_found_again_also_in_capitals(cache: ListCache) -> None:
-    fetch(cache, Fetch(seconds=0))
+    fetch(cache, Source())
 
     assert cache.find(Username(" EVERYTHING ")) == LIST
-    assert fetch(cache, Fetch(EMPTY)) == LIST
+    assert fetch(cache, Source(EMPTY)) == LIST
     assert cache.find(Username("everything", Site.ANILIST)) is None
     assert cache.find(Username("somebody")) is None
 
@@ -127,60 +126,31 @@ def test_what_is_kept_has_a_bound(cache: ListCache, monkeypatch: pytest.MonkeyPa
 
 
 def test_nobody_waits_for_another_past_their_deadline(cache: ListCache) -> None:
-    begun = threading.Event()
-
-    def slow() -> UserList:
-        begun.set()
-        time.sleep(1.5)
-        return LIST
-
+    slow = Source(held=True)
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(fetch, cache, slow)
-        begun.wait()
-        moment = time.monotonic()
+        until(lambda: slow.times == 1)
         with pytest.raises(SiteTimeout):
-            fetch(cache, Fetch(), seconds=0.5)
-        assert time.monotonic() - moment < 1
+            fetch(cache, Source(), seconds=0.1)
+        assert not first.done()
+        slow.go.set()
         assert first.result() == LIST
 
 
 # A full house
 
 
-class Slow:
-    """A source that answers when told."""
-
-    name = "slow"
-
-    def __init__(self) -> None:
-        self.go = threading.Event()
-
-    def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:  # noqa: ARG002  # a source's signature
-        self.go.wait(10)
-        return LIST
-
-
-class Down:
-    """A source that can't answer."""
-
-    name = "down"
-
-    def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:  # noqa: ARG002  # a source's signature
-        raise SiteDown("The site is down.")
-
-
 def test_one_more_than_may_wait_is_told_at_once_and_a_list_at_hand_needs_no_room(cache: ListCache) -> None:
-    slow = Slow()
-    fetch(cache, Fetch(seconds=0))
+    slow = Source(held=True)
+    fetch(cache, Source())
     sources = ListSources(HttpClient(20), {Site.MAL: [slow]}, cache=cache, seats=3)
     with ThreadPoolExecutor(3) as threads:
         waiting = [threads.submit(sources.fetch, Username(f"visitor-{number}")) for number in range(3)]
-        time.sleep(0.2)
-        begun = time.monotonic()
+        until(lambda: slow.times == 3)
         with pytest.raises(TooManyFetches):
             sources.fetch(Username("one-more"))
         assert sources.fetch(WHO) == LIST
-        assert time.monotonic() - begun < 0.2
+        assert not any(one.done() for one in waiting)
         slow.go.set()
         assert [one.result() for one in waiting] == [LIST] * 3
 
@@ -188,7 +158,7 @@ def test_one_more_than_may_wait_is_told_at_once_and_a_list_at_hand_needs_no_room
 
 
 def test_a_failure_gives_the_room_back_and_is_no_list() -> None:
-    sources = ListSources(HttpClient(20), {Site.MAL: [Down()]}, seats=1)
+    sources = ListSources(HttpClient(20), {Site.MAL: [Source(SiteDown("The site is down."))]}, seats=1)
     for _ in range(3):
         with pytest.raises(AllSourcesFailed):
             sources.fetch(WHO)

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ops import chaos, load
+from ops import chaos, create_hello, load
 from ops.client import REFUSED, UNANSWERED, Answer, Answers, Load, Request, h2load, usual
-from ops.hello import create_hello
 from ops.report import Figure, NotHere, put, section
 from ops.serving import Server, serving
 from tests.serving import free_port

@@ -65,13 +65,6 @@ def test_a_picked_title_counts_whatever_its_score(score: str, expected: int, unc
     assert picks.parse([f"5-{score}"]) == UserList((Rating(5, expected),), unclear=unclear)
 
 
-def test_no_more_than_an_address_holds() -> None:
-    hundred = [f"{one}-5" for one in range(1, picks.MAX_PICKS + 1)]
-    assert len(picks.parse([*hundred, "1-6"])) == picks.MAX_PICKS
-    with pytest.raises(errors.BadOption, match="At most 200 titles can be picked"):
-        picks.parse([*hundred, "999-5"])
-
-
 @given(st.lists(st.tuples(st.integers(1, MAX_ANIME_ID), st.integers(0, 10)), max_size=picks.MAX_PICKS))
 def test_what_is_written_is_read_again(given_picks: list[tuple[int, int]]) -> None:
     user_list = picks.parse(f"{anime_id}-{score}" for anime_id, score in given_picks)
@@ -101,9 +94,6 @@ def test_the_page_offers_well_known_titles_and_a_search(client: FlaskClient) -> 
     assert "For adults" not in words(page)
     assert "None yet." in words(page)
     assert "stand in this page's address and nowhere else" in words(page)
-
-
-def test_a_search_finds_what_was_meant(client: FlaskClient) -> None:
     assert offered(client.get("/picks?q=cowbow+bepop")) == ["Cowboy Bebop"]
     assert offered(client.get("/picks?q=spirited+away")) == ["Sen to Chihiro no Kamikakushi"]
     assert offered(client.get("/picks?q=script")) == ["&lt;script&gt;alert(&#39;title&#39;)&lt;/script&gt;"]
@@ -124,20 +114,18 @@ def test_a_search_that_finds_nothing_says_so(client: FlaskClient, fakes: FakeSer
     assert offered(page) == []
 
 
-def test_what_is_found_and_picked_is_not_called_unknown(client: FlaskClient) -> None:
-    page = client.get("/picks?q=cowboy&pick=1-9")
-
-    assert "All that is found for “cowboy” is among your picks." in words(page)
-    assert "not known here" not in words(page)
-
-
 def test_what_is_picked_is_shown_and_offered_no_more(client: FlaskClient) -> None:
     page = client.get("/picks?pick=1-9&pick=199&pick=54321-3")
-
     assert picked(page) == {"1": "9", "199": "0", "54321": "3"}
     assert "MyAnimeList #54321" in words(page)
     assert "Cowboy Bebop" not in offered(page)
-    assert "Cowboy Bebop" not in offered(client.get("/picks?pick=1-9&q=cowboy"))
+    found = client.get("/picks?pick=1-9&q=cowboy")
+    assert offered(found) == []
+    assert "All that is found for “cowboy” is among your picks." in words(found)
+    assert "not known here" not in words(found)
+    full = client.get(f"/picks?{'&'.join(MANY)}")
+    assert "200 titles are picked" in words(full)
+    assert 'name="add"' not in full.text
 
 
 @pytest.mark.parametrize(
@@ -165,13 +153,6 @@ def test_each_button_leads_to_a_plain_address(client: FlaskClient, query: str, t
     assert client.get(target).status_code == 200, "and no further"
 
 
-def test_recommending_from_nothing_asks_for_a_pick(client: FlaskClient) -> None:
-    page = client.get("/picks?q=&pick=&pick=&recommend=1")
-
-    assert page.status_code == 200
-    assert "Pick a title first" in words(page)
-
-
 @pytest.mark.parametrize(
     "query", ["pick=x", "pick=0-11", "add=x", "add=0", "remove=" + "9" * 5000, "&".join(MANY) + "&add=1"]
 )
@@ -181,13 +162,9 @@ def test_what_can_not_be_is_told(client: FlaskClient, query: str) -> None:
     assert page.status_code == 400
     assert "One thing in the form is missing or out of range" in words(page)
     assert 'href="/picks' in page.text
-
-
-def test_when_all_are_picked_no_more_is_offered(client: FlaskClient) -> None:
-    page = client.get(f"/picks?{'&'.join(MANY)}")
-
-    assert "200 titles are picked" in words(page)
-    assert 'name="add"' not in page.text
+    nothing = client.get("/picks?q=&pick=&pick=&recommend=1")
+    assert nothing.status_code == 200
+    assert "Pick a title first" in words(nothing)
 
 
 # The list
@@ -207,8 +184,10 @@ def test_no_picks_are_told_from_no_username(client: FlaskClient, fakes: FakeServ
         page = client.get(f"/recommendations?{query}")
         assert page.status_code == 400
         assert ("No title was picked." in words(page)) == (query in {"pick=", "pick=&pick=+"})
-    assert client.get("/recommendations?pick=&pick=1-9", follow_redirects=True).status_code == 200
-    assert len(fakes.asked) == 1
+        assert ("At most 200 titles can be picked" in words(page)) == (len(query) > 1000)
+    for query in ("pick=&pick=1-9", "&".join([*MANY, "pick=1000-6"])):
+        assert client.get(f"/recommendations?{query}", follow_redirects=True).status_code == 200
+    assert len(fakes.asked) == 2
 
 
 def test_a_choice_that_can_not_be_is_mended_with_the_picks_kept(client: FlaskClient) -> None:

@@ -19,12 +19,11 @@ from hakken.config import Settings
 from hakken.errors import ArtefactCorrupt, StorageError
 from hakken.model import store
 from hakken.model.store import Artefact
-from hakken.registry.opening import mirror_directory
 from hakken.registry.publish import publish
 from hakken.registry.storage import DirectoryStore
 from hakken.registry.sync import fetch
 from hakken.registry.trial import try_version
-from hakken.served_model import ReloadingModel, serve_model
+from hakken.served_model import ReloadingModel, mirror_directory, serve_model
 from tests.serving import until
 
 ROOT = Path(__file__).parents[2]
@@ -32,35 +31,41 @@ Poison = Callable[[Path], None]
 """Changes the files of a model."""
 
 
-def array(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Poison:
+def signed(change: Poison) -> Poison:
+    """Makes the manifest agree with the changed files."""
+
     def poison(directory: Path) -> None:
-        path = directory / f"{name}.npy"
-        changed = change(np.load(path).copy())
-        path.unlink()
-        np.save(path, changed)
+        change(directory)
+        old = store.read_manifest(directory).manifest
+        (directory / "manifest.json").unlink()
+        store.write_manifest(directory, old)
 
     return poison
 
 
-def first(value: float) -> Callable[[np.ndarray], np.ndarray]:
+def array(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Poison:
+    @signed
+    def poison(directory: Path) -> None:
+        path = directory / f"{name}.npy"
+        np.save(path, change(np.load(path)))
+
+    return poison
+
+
+def replaced(cut: slice, value: object) -> Callable[[np.ndarray], np.ndarray]:
     def change(values: np.ndarray) -> np.ndarray:
-        values[: min(4, len(values))] = value
+        values[cut] = value
         return values
 
     return change
 
 
-def wrapping(indptr: np.ndarray) -> np.ndarray:
-    indptr[1:4] = 2**63 - 1, -(2**63), -1
-    return indptr
-
-
-def one_row(indptr: np.ndarray) -> np.ndarray:
-    indptr[1:] = indptr[-1]
-    return indptr
+def first(value: float) -> Callable[[np.ndarray], np.ndarray]:
+    return replaced(slice(4), value)
 
 
 def first_line(facts: bytes) -> Poison:
+    @signed
     def poison(directory: Path) -> None:
         path = directory / FILE_NAME
         lines = gzip.decompress(path.read_bytes()).splitlines()
@@ -70,6 +75,7 @@ def first_line(facts: bytes) -> Poison:
     return poison
 
 
+@signed
 def swelling(directory: Path) -> None:
     mebibyte = gzip.compress(b" " * 2**20)
     (directory / FILE_NAME).write_bytes(mebibyte * 4096)
@@ -84,8 +90,8 @@ def manifest(name: str, value: object) -> Poison:
 
 
 POISONS: dict[str, Poison] = {
-    "a cut that wraps around": array("pref_indptr", wrapping),
-    "a row longer than the matrix is wide": array("pref_indptr", one_row),
+    "a cut that wraps around": array("pref_indptr", replaced(slice(1, 4), (2**63 - 1, -(2**63), -1))),
+    "a row longer than the matrix is wide": array("pref_indptr", lambda cuts: np.r_[0, 0 * cuts[1:] + cuts[-1]]),
     "a column beyond the last": array("sim_indices", first(2**16 - 1)),
     "a negative scale": array("sim_scale", first(-1.0)),
     "ids below 1": array("anime_ids", first(-5)),
@@ -94,93 +100,80 @@ POISONS: dict[str, Poison] = {
     "a part of 2^40": first_line(b'"part":1099511627776'),
     "a year of 2^70": first_line(b'"year":1180591620717411303424'),
     "an archive that unpacks to 4 GB": swelling,
-}
-POISONED_MANIFESTS: dict[str, Poison] = {
+    "a file that is not what the manifest says": lambda at: np.save(at / "b_i.npy", np.zeros(1)),
     "a month that does not exist": manifest("created", "2026-99-99T00:00:00Z"),
     "data of a month that does not exist": manifest("data_time", "2026-77"),
     "a manifest of 4 MB": manifest("hakken_version", "9" * 2**22),
 }
 
 
-@pytest.fixture(params=[*POISONS, *POISONED_MANIFESTS])
+@pytest.fixture(params=POISONS)
 def poisoned(request: pytest.FixtureRequest, trained: Path, tmp_path: Path) -> Path:
-    made = tmp_path / "poisoned"
-    shutil.copytree(trained, made)
-    old = store.read_manifest(made).manifest
-    if request.param in POISONS:
-        POISONS[request.param](made)
-        (made / "manifest.json").unlink()
-        store.write_manifest(made, old)
-    else:
-        POISONED_MANIFESTS[request.param](made)
+    made = Path(shutil.copytree(trained, tmp_path / "poisoned"))
+    POISONS[request.param](made)
     return made
 
 
-def offer(directory: Path, there: DirectoryStore) -> None:
-    """Publish whatever it is, as another program could."""
-    shutil.copytree(directory, there.root / "versions" / "poisoned")
-    digest = store.describe_file(directory / "manifest.json").sha256
-    (there.root / "current.json").write_bytes(msgspec.json.encode({"version": "poisoned", "manifest_sha256": digest}))
+Start = Callable[[], ReloadingModel]
 
 
-class Machine:
-    """A machine that serves what a directory offers: the first of the versions."""
+@pytest.fixture
+def there(versions: list[Artefact], tmp_path: Path) -> DirectoryStore:
+    """A place whose current version is the first, a good one."""
+    there = DirectoryStore(tmp_path / "there")
+    publish(versions[0], there)
+    return there
 
-    def __init__(self, root: Path, versions: list[Artefact]) -> None:
-        self.there = DirectoryStore(root / "there")
-        self.good = versions[0].version
-        self._cache = root / "cache"
 
-    def start(self) -> ReloadingModel:
-        settings = Settings(model=str(self.there.root), cache_dir=str(self._cache), model_poll=0)
+@pytest.fixture
+def start(there: DirectoryStore, tmp_path: Path) -> Start:
+    """Starts a worker of a machine that has the good version."""
+    settings = Settings(model=str(there), cache_dir=str(tmp_path / "cache"), model_poll=0)
+    fetch(there, mirror_directory(settings))  # without a trial, which takes its time
+
+    def start() -> ReloadingModel:
         model = serve_model(settings, web.warm)
         assert isinstance(model, ReloadingModel)
         until(lambda: model.status().looked is not None)
         return model
 
-    def goes_on(self, model: ReloadingModel) -> bool:
-        """Whether a worker, and one that is started now, serve the good version and say that there is a bad one."""
-        model.check()
-        return all(one.status().failed and one.bundle().model.version == self.good for one in (model, self.start()))
+    return start
 
 
-@pytest.fixture
-def machine(tmp_path: Path, versions: list[Artefact]) -> Machine:
-    machine = Machine(tmp_path, versions)
-    publish(versions[0], machine.there)
-    root = mirror_directory(Settings(model=str(machine.there.root), cache_dir=str(tmp_path / "cache")))
-    fetch(machine.there, root)  # without a trial, which takes its time
-    return machine
+def goes_on(model: ReloadingModel, start: Start, good: Artefact) -> bool:
+    """Whether a worker, and one that is started now, serve the good version and say that there is a bad one."""
+    model.check()
+    return all(one.status().failed and one.bundle().model.version == good.version for one in (model, start()))
 
 
-def test_poison_is_refused_and_the_version_before_served_on(poisoned: Path, machine: Machine) -> None:
-    model = machine.start()
-    done = CliRunner().invoke(main, ["publish", "--quiet", "--force", str(poisoned), str(machine.there.root)])
+def test_poison_is_refused_and_the_version_before_served_on(
+    poisoned: Path, start: Start, there: DirectoryStore, versions: list[Artefact]
+) -> None:
+    model = start()
+    done = CliRunner().invoke(main, ["publish", "--quiet", "--force", str(poisoned), str(there)])
     assert (done.exit_code, done.stderr[:7], done.stderr.count("\n")) == (1, "Error: ", 1)
-    assert store.open_artefact(machine.there.root).version == machine.good
+    assert store.open_artefact(there.root).version == versions[0].version
 
-    offer(poisoned, machine.there)
-    assert machine.goes_on(model)
+    publish(versions[0]._replace(directory=poisoned, version="poisoned"), there)  # as another program could
+    assert goes_on(model, start, versions[0])
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "b_i.npy", "current.json"])
 @pytest.mark.parametrize("kind", ["a pipe", "a link to a device"])
 def test_what_has_no_end_is_no_file(
-    name: str, kind: str, machine: Machine, versions: list[Artefact], tmp_path: Path
+    name: str, kind: str, start: Start, there: DirectoryStore, versions: list[Artefact]
 ) -> None:
-    model = machine.start()
-    publish(versions[1], machine.there)
-    path = machine.there.root / (name if name == "current.json" else f"versions/{versions[1].version}/{name}")
+    model = start()
+    publish(versions[1], there)
+    path = there.root / (name if name == "current.json" else f"versions/{versions[1].version}/{name}")
     path.unlink()
     if kind == "a pipe":
         os.mkfifo(path)
     else:
         path.symlink_to("/dev/zero")
-
-    assert machine.goes_on(model)
+    assert goes_on(model, start, versions[0])
     if name != "current.json":
-        local = path.parent
-        done = CliRunner().invoke(main, ["publish", "--quiet", str(local), str(tmp_path / "elsewhere")])
+        done = CliRunner().invoke(main, ["publish", "--quiet", str(path.parent), str(there.root / "elsewhere")])
         assert (done.exit_code, done.stderr[:7]) == (1, "Error: ")
 
 
@@ -236,8 +229,9 @@ def test_what_is_whole_passes_and_no_visit_is_counted(
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_the_current_version_already_is_not_tried_again(versions: list[Artefact], tmp_path: Path) -> None:
-    there = DirectoryStore(tmp_path / "there")
+def test_what_is_the_current_version_already_is_not_tried_again(
+    there: DirectoryStore, versions: list[Artefact], tmp_path: Path
+) -> None:
     tried: list[Artefact] = []
     for turn in (0, 0, 1, 1):
         publish(versions[turn], there)

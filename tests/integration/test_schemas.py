@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -218,39 +217,32 @@ def test_a_rollback_needs_a_list_of_files_all_the_same(old: Path, trained: Path,
         roll_back(place)
 
 
-class Server:
-    """A server on loopback."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-
-    def ready(self) -> dict[str, Any]:
-        found: dict[str, Any] = requests.get(f"{self._address}/readyz", timeout=10).json()
-        return found
-
-    def takes(self, artefact: Artefact) -> None:
-        """Wait until it serves a version, and has nothing to complain of."""
-        until(lambda: self._state() == (artefact.version, None))
-
-    def keeps(self, artefact: Artefact) -> None:
-        """Wait until it says that what is current is too new, and look that it goes on saying so and serving."""
-        said = (
-            "The model was made by a later Hakken, which this one can't read: upgrade this one. "
-            "This server goes on with the version that it has."
-        )
-        until(lambda: self._state() == (artefact.version, said))
-        looked = self.ready()["latest"]["looked"]
-        until(lambda: has_looked_since(self, looked))
-        assert self._state() == (artefact.version, said)
-        assert requests.get(f"{self._address}/recommendations?pick=1-9", timeout=10).status_code == 200
-
-    def _state(self) -> tuple[str, str | None]:
-        ready = self.ready()
-        return ready["model"]["version"], ready["latest"]["reason"]
+def ready(address: str) -> dict[str, Any]:
+    found: dict[str, Any] = requests.get(f"{address}/readyz", timeout=10).json()
+    return found
 
 
-def has_looked_since(server: Server, looked: str | None) -> bool:
-    return server.ready()["latest"]["looked"] not in {None, looked}
+def state(address: str) -> tuple[str, str | None]:
+    """The version that a server serves, and what it complains of."""
+    found = ready(address)
+    return found["model"]["version"], found["latest"]["reason"]
+
+
+def wait_for_another_look(address: str) -> None:
+    looked = ready(address)["latest"]["looked"]
+    until(lambda: ready(address)["latest"]["looked"] not in {None, looked})
+
+
+def keeps(address: str, artefact: Artefact) -> None:
+    """Wait until a server says that what is current is too new, and look that it goes on saying so and serving."""
+    said = (
+        "The model was made by a later Hakken, which this one can't read: upgrade this one. "
+        "This server goes on with the version that it has."
+    )
+    until(lambda: state(address) == (artefact.version, said))
+    wait_for_another_look(address)
+    assert state(address) == (artefact.version, said)
+    assert requests.get(f"{address}/recommendations?pick=1-9", timeout=10).status_code == 200
 
 
 @pytest.fixture
@@ -270,29 +262,29 @@ def test_servers_of_both_schemas_follow_what_they_can_read_through_publications_
     again = Path(shutil.copytree(old, tmp_path / "schema 3, again"))
     edit(again, lambda known: known.update(created="2026-01-01T00:00:00Z"))
     publish(before, there)
-    apps = ("tests.worker_probe:create_schema_3_app()", "ars_app:create_app()")
+    old_app, new_app = "tests.worker_probe:create_schema_3_app()", "ars_app:create_app()"
     with (
-        served(apps[0], **environment, HAKKEN_CACHE_DIR=str(tmp_path / "old")) as (old_address, process),
-        served(apps[1], **environment, HAKKEN_CACHE_DIR=str(tmp_path / "new")) as (new_address, _),
+        served(old_app, **environment, HAKKEN_CACHE_DIR=str(tmp_path / "old")) as (old_server, process),
+        served(new_app, **environment, HAKKEN_CACHE_DIR=str(tmp_path / "new")) as (new_server, _),
     ):
-        for address in (old_address, new_address):
-            wait_for(address)
-        old_server, new_server = Server(old_address), Server(new_address)
+
+        def take(artefact: Artefact, *servers: str) -> None:
+            until(lambda: all(state(server) == (artefact.version, None) for server in servers))
+
         for server in (old_server, new_server):
-            server.takes(before)
+            wait_for(server)
+        take(before, old_server, new_server)
         publish(now, there)
-        new_server.takes(now)
-        old_server.keeps(before)
+        take(now, new_server)
+        keeps(old_server, before)
         roll_back(there)  # from 4 to 3
-        for server in (old_server, new_server):
-            server.takes(before)
+        take(before, old_server, new_server)
         publish(now, there)
         publish(third := store.open_artefact(again), there)
-        for server in (old_server, new_server):
-            server.takes(third)
+        take(third, old_server, new_server)
         roll_back(there)  # from 3 to 4
-        new_server.takes(now)
-        old_server.keeps(third)
+        take(now, new_server)
+        keeps(old_server, third)
         process.terminate()
         said, _ = process.communicate(timeout=20)
     assert said.count("schema version 4, this Hakken reads up to 3") == 1
@@ -307,11 +299,9 @@ def test_a_server_without_any_version_says_that_what_is_there_is_too_new(
     app = "tests.worker_probe:create_schema_3_app()"
     with served(app, **environment, HAKKEN_CACHE_DIR=str(tmp_path / "cache")) as (address, _):
         wait_for(address)
-        server = Server(address)
         for _ in range(2):  # the second look finds it refused
-            looked = server.ready()["latest"]["looked"]
-            until(partial(has_looked_since, server, looked))
-            ready = server.ready()
-            assert ready["status"] == "not ready"
-            assert ready["reason"] == ready["latest"]["reason"]
-            assert "made by a later Hakken" in ready["reason"]
+            wait_for_another_look(address)
+            found = ready(address)
+            assert found["status"] == "not ready"
+            assert found["reason"] == found["latest"]["reason"]
+            assert "made by a later Hakken" in found["reason"]

@@ -4,7 +4,6 @@ import errno
 import gc
 import json
 import logging
-import os
 import random
 import re
 import shutil
@@ -15,39 +14,30 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from ars_app import create_app
 from hakken import web
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
-from hakken.errors import ArtefactRefused, ModelError, ModelPending, StorageError
+from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactRefused, ModelError, ModelPending, StorageError
 from hakken.model import manifest as manifests
 from hakken.model import store
 from hakken.model.store import Artefact
 from hakken.registry.publish import publish, roll_back
-from hakken.registry.storage import DirectoryStore, ObjectStore, open_store
-from hakken.registry.sync import Mirror, locked
-from hakken.served_model import ReloadingModel
+from hakken.registry.storage import DirectoryStore, ObjectStore
+from hakken.registry.sync import AvailableVersion, Mirror, locked
+from hakken.served_model import ReloadingModel, serve_model
 from make_recommendations import make_recommendations
-from tests.integration.bucket import BUCKET, Faults
-
-URI = f"gs://{BUCKET}/p"
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> DirectoryStore:
-    """A place that nothing was published to."""
-    return DirectoryStore(tmp_path / "there")
+from tests.serving import until
 
 
 class Machine:
     """A machine whose workers serve what a place offers."""
 
-    def __init__(self, root: Path, place: ObjectStore, versions: list[Artefact]) -> None:
+    def __init__(self, root: Path, place: DirectoryStore, versions: list[Artefact]) -> None:
         self.root = root
         self.place = place
         self.versions = versions
@@ -59,12 +49,14 @@ class Machine:
             raise StorageError("The bucket is gone.")
         return self.place
 
+    def mirror(self) -> Mirror:
+        return Mirror(self.root, self.find, ModelBundle.read)
+
     def worker(self) -> ReloadingModel:
         """One more worker; it looks when it is told, and once at start."""
-        model = ReloadingModel(Mirror(self.root, self.find, ModelBundle.read), 0, web.warm)
+        model = ReloadingModel(self.mirror(), 0, web.warm)
         model.start(patient=True)
-        while model.status().looked is None:
-            time.sleep(0.001)
+        until(lambda: model.status().looked is not None)
         self.workers.append(model)
         return model
 
@@ -83,8 +75,15 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, there: DirectoryStore, versions: list[Artefact]) -> Machine:
-    return Machine(tmp_path / "here", there, versions)
+def machine(tmp_path: Path, versions: list[Artefact]) -> Machine:
+    return Machine(tmp_path / "here", DirectoryStore(tmp_path / "there"), versions)
+
+
+@pytest.fixture
+def worker(machine: Machine) -> ReloadingModel:
+    """A worker that serves the first version."""
+    machine.publish(0)
+    return machine.worker()
 
 
 def served(model: ReloadingModel) -> str:
@@ -94,86 +93,19 @@ def served(model: ReloadingModel) -> str:
 def spoil(place: DirectoryStore, artefact: Artefact, name: str = "sim_values.npy") -> Path:
     """Change a byte of a published file, as a failing disk would."""
     path = place.root / "versions" / artefact.version / name
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
+    content = path.read_bytes()
     path.unlink()
-    path.write_bytes(content)
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     return path
 
 
-def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the models' files that are copied from directories from now on."""
-    copied: list[str] = []
-    copy = DirectoryStore.download
-
-    def noted(self: DirectoryStore, name: str, into: IO[bytes]) -> bool:
-        if not name.endswith(".json"):
-            copied.append(name)
-        return copy(self, name, into)
-
-    monkeypatch.setattr(DirectoryStore, "download", noted)
-    return copied
-
-
-def test_a_new_version_is_served_after_a_look_and_a_rollback_is_followed(
-    machine: Machine, versions: list[Artefact]
-) -> None:
-    machine.publish(0)
-    worker = machine.worker()
-    for one in versions[1:3]:
-        publish(one, machine.place)
-        worker.check()
-        assert served(worker) == one.version
-        assert worker.status().failed is None
-    roll_back(machine.place)
-    worker.check()
-    assert served(worker) == machine.name(1)
-    assert served(machine.worker()) == machine.name(1)
-
-
-def test_a_version_is_fetched_once_for_all_workers(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine.publish(0)
-    workers = [machine.worker() for _ in range(4)]
-    copied = watched(monkeypatch)
-    machine.publish(1)
-    with ThreadPoolExecutor(4) as threads:
-        list(threads.map(ReloadingModel.check, workers))
-    assert {served(one) for one in workers} == {machine.name(1)}
-    assert len(copied) == len(machine.versions[1].manifest.files)
-
-
-def test_what_a_request_would_wait_for_is_ready_before_the_swap(machine: Machine) -> None:
-    machine.publish(0)
-    worker = machine.worker()
+def test_what_a_request_would_wait_for_is_ready_before_the_swap(machine: Machine, worker: ReloadingModel) -> None:
     machine.publish(1)
     worker.check()
     model = worker.bundle().model
     assert {"weights", "row_priors", "standing", "sim_windows", "weights_by_title"} <= set(vars(model))
     assert {"adult", "year", "types", "genres", "anime_index"} <= set(vars(worker.bundle().facts))
     assert {"series", "stories", "universes", "beside", "lone_films"} <= set(vars(worker.bundle().facts))
-
-
-def test_a_bad_version_is_refused_told_once_and_never_tried_twice(
-    machine: Machine, there: DirectoryStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    machine.publish(0)
-    workers = [machine.worker() for _ in range(2)]
-    machine.publish(1)
-    path = spoil(there, machine.versions[1])
-    for worker in workers:
-        worker.check()
-    copied = watched(monkeypatch)
-    for worker in (*workers, *workers, machine.worker()):
-        worker.check()
-        assert isinstance(worker.status().failed, ArtefactRefused)
-        assert served(worker) == machine.name(0)
-    assert not copied
-    assert caplog.text.count("not what the manifest says") == 1
-    # Someone mends the file: these are other bytes.
-    path.unlink()
-    shutil.copy(machine.versions[1].directory / path.name, path)
-    workers[0].check()
-    assert served(workers[0]) == machine.name(1)
 
 
 def too_new(directory: Path) -> Artefact:
@@ -191,52 +123,68 @@ def not_a_model(directory: Path) -> Artefact:
     return store.write_manifest(directory, manifest)
 
 
-@pytest.mark.parametrize("made", [too_new, not_a_model])
-def test_what_is_whole_and_cant_be_served_is_refused_for_good(
-    machine: Machine, tmp_path: Path, made: Any, caplog: Any
+@pytest.fixture(params=[too_new, not_a_model])
+def unusable(request: pytest.FixtureRequest, versions: list[Artefact], tmp_path: Path) -> Artefact:
+    made: Artefact = request.param(Path(shutil.copytree(versions[1].directory, tmp_path / "made")))
+    return made
+
+
+def test_a_bad_version_is_refused_told_once_and_never_tried_twice(
+    machine: Machine, unusable: Artefact, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.publish(0)
-    workers = [machine.worker() for _ in range(2)]
-    publish(made(Path(shutil.copytree(machine.versions[1].directory, tmp_path / "made"))), machine.place)
-    for worker in (*workers, *workers):
-        worker.check()
-        assert served(worker) == machine.name(0)
+    workers = [machine.worker(), machine.worker()]
+    publish(unusable, machine.place)
+    for one in workers:
+        one.check()
+    monkeypatch.setattr("hakken.registry.sync._download", lambda *_: pytest.fail("It was fetched again."))
+    for one in (*workers, *workers, machine.worker()):
+        one.check()
+        assert isinstance(one.status().failed, ArtefactRefused)
+        assert served(one) == machine.name(0)
     assert caplog.text.count("The latest model can't be served") == 1
-    assert (machine.root / "refused.json").exists()
     assert [path.name for path in (machine.root / "versions").iterdir()] == [machine.name(0)]
+
+
+def test_a_damaged_version_is_not_tried_again_until_someone_mends_the_file(
+    machine: Machine, worker: ReloadingModel
+) -> None:
+    machine.publish(1)
+    path = spoil(machine.place, machine.versions[1])
+    for kind in (ArtefactCorrupt, ArtefactRefused, ArtefactRefused):
+        worker.check()
+        assert (type(worker.status().failed), served(worker)) == (kind, machine.name(0))
+    path.unlink()
+    shutil.copy(machine.versions[1].directory / path.name, path)
+    worker.check()
+    assert served(worker) == machine.name(1)
 
 
 def test_what_another_hakken_refused_is_looked_at_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.publish(0)
     with monkeypatch.context() as patched:
         patched.setattr("hakken.registry.sync.READER", "0.0.1/1")
-        model = ReloadingModel(Mirror(machine.root, machine.find, _refuse_all), 0)
-        model.start(patient=True)
-        with pytest.raises(ModelError):
-            model.bundle()
+        patched.setattr(ModelBundle, "read", fails_with(ArtefactCorrupt("No.")))
+        with pytest.raises(ArtefactCorrupt):
+            machine.worker().bundle()
     assert served(machine.worker()) == machine.name(0)
 
 
-@pytest.mark.parametrize("made", [too_new, not_a_model])
 def test_what_another_hakken_took_and_this_one_cant_use_is_opened_once(
-    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, made: Any
+    machine: Machine, unusable: Artefact, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     machine.publish(0)
     machine.worker()
-    theirs = made(Path(shutil.copytree(machine.versions[1].directory, tmp_path / "made")))
-    publish(theirs, machine.place)
-    shutil.copytree(theirs.directory, machine.root / "versions" / theirs.version)
-    current = machine.place.read("current.json")
-    assert current
-    (machine.root / "current.json").write_bytes(current)
+    publish(unusable, machine.place)
+    shutil.copytree(unusable.directory, machine.root / "versions" / unusable.version)
+    shutil.copy(machine.place.root / "current.json", machine.root)
     workers = [machine.worker() for _ in range(2)]
     monkeypatch.setattr(ModelBundle, "read", lambda _: pytest.fail("It was opened before."))
-    copied = watched(monkeypatch)
+    monkeypatch.setattr("hakken.registry.sync._download", lambda *_: pytest.fail("It was fetched again."))
     for worker in (*workers, *workers):
         worker.check()
         assert isinstance(worker.status().failed, ArtefactRefused)
         assert served(worker) == machine.name(0)
-    assert not copied
     assert caplog.text.count("The latest model can't be served") == 1
     assert "fetched again" not in caplog.text
     monkeypatch.undo()
@@ -246,10 +194,8 @@ def test_what_another_hakken_took_and_this_one_cant_use_is_opened_once(
 
 
 def test_what_fails_in_the_same_way_is_told_once_until_it_goes_well(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    machine: Machine, worker: ReloadingModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    machine.publish(0)
-    worker = machine.worker()
     looks = iter(range(1000, 2000))
 
     def unreachable(*_: Any, **__: Any) -> None:
@@ -273,22 +219,6 @@ def test_what_fails_in_the_same_way_is_told_once_until_it_goes_well(
         assert worker.status().failed is None
 
 
-def test_damage_that_was_mended_is_told_once(
-    machine: Machine, there: DirectoryStore, caplog: pytest.LogCaptureFixture
-) -> None:
-    machine.publish(0)
-    machine.worker()
-    spoil(DirectoryStore(machine.root), machine.versions[0])
-    there.root.rename(there.root.with_name("gone"))
-    worker = machine.worker()
-    worker.check()
-    assert "fetched again" not in caplog.text
-    there.root.with_name("gone").rename(there.root)
-    for one in (worker, worker, machine.worker()):
-        one.check()
-    assert caplog.text.count("was damaged, and was fetched again") == 1
-
-
 def fails_with(error: BaseException) -> Any:
     def fail(*_: Any, **__: Any) -> Any:
         raise error
@@ -297,6 +227,7 @@ def fails_with(error: BaseException) -> Any:
 
 
 PASSING = [
+    ("os.stat", OSError(errno.ESTALE, "Stale file handle")),
     ("hashlib.file_digest", OSError(errno.EIO, "Input/output error")),
     ("hakken.model.arrays.np.load", OSError(errno.EMFILE, "Too many open files")),
     ("hakken.model.arrays.np.load", OSError(errno.ENOMEM, "Cannot allocate memory")),
@@ -307,10 +238,8 @@ PASSING = [
 
 @pytest.mark.parametrize(("where", "error"), PASSING)
 def test_a_machine_that_fails_for_a_moment_refuses_no_version(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, where: str, error: BaseException
+    machine: Machine, worker: ReloadingModel, monkeypatch: pytest.MonkeyPatch, where: str, error: BaseException
 ) -> None:
-    machine.publish(0)
-    worker = machine.worker()
     machine.publish(1)
     with monkeypatch.context() as patched:
         patched.setattr(where, fails_with(error))
@@ -326,83 +255,35 @@ def test_a_machine_that_fails_for_a_moment_refuses_no_version(
         assert (served(one), one.status().failed) == (machine.name(1), None)
 
 
-def test_a_directory_that_cant_be_looked_into_for_a_moment_refuses_no_version(
-    machine: Machine, there: DirectoryStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    machine.publish(0)
-    worker = machine.worker()
-    machine.publish(1)
-    stat, is_file, failures = os.stat, os.path.isfile, ["once"]
-
-    def fails(path: Any) -> bool:
-        return (
-            str(path).startswith(str(there.root))
-            and str(path).endswith("b_i.npy")
-            and bool(failures and failures.pop())
-        )
-
-    def stale(path: Any, *known: Any, **more: Any) -> Any:
-        if fails(path):
-            raise OSError(errno.ESTALE, "Stale file handle")
-        return stat(path, *known, **more)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "stat", stale)
-        patched.setattr(os.path, "isfile", lambda path: not fails(path) and is_file(path))
-        worker.check()
-    assert not failures
-    assert isinstance(worker.status().failed, StorageError)
-    worker.check()
-    assert served(worker) == machine.name(1)
-
-
-def _refuse_all(artefact: Artefact) -> None:
-    from hakken.errors import ArtefactCorrupt  # noqa: PLC0415  # here only
-
-    raise ArtefactCorrupt(f"No: {artefact.version}")
-
-
 def test_a_pointer_to_a_missing_version_changes_nothing_and_is_followed_when_it_comes(
-    machine: Machine, there: DirectoryStore, caplog: pytest.LogCaptureFixture
+    machine: Machine, worker: ReloadingModel, caplog: pytest.LogCaptureFixture
 ) -> None:
-    machine.publish(0)
-    worker = machine.worker()
     machine.publish(1)
-    moved = there.root / "versions" / machine.name(1)
-    moved.rename(there.root / "elsewhere")
+    moved = machine.place.root / "versions" / machine.name(1)
+    moved.rename(machine.place.root / "elsewhere")
     for _ in range(3):
         worker.check()
         assert served(worker) == machine.name(0)
     assert caplog.text.count("There is no version") == 1
-    (there.root / "elsewhere").rename(moved)
+    (machine.place.root / "elsewhere").rename(moved)
     worker.check()
     assert (served(worker), worker.status().failed) == (machine.name(1), None)
 
 
-def test_a_bucket_that_answers_damaged_bytes_for_a_while_is_recovered_from(
-    bucket: Any, faults: Faults, versions: list[Artefact], tmp_path: Path
+def test_a_file_that_was_damaged_before_a_restart_is_never_served(
+    machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    place = open_store(URI)
-    publish(versions[0], place)
-    machine = Machine(tmp_path / "here", place, versions)
-    worker = machine.worker()
-    publish(versions[1], place)
-    faults.changed = {"pref_values.npy": lambda content: bytes(len(content))}
-    worker.check()
-    assert isinstance(worker.status().failed, StorageError)
-    assert served(worker) == versions[0].version
-    faults.clear()
-    worker.check()
-    assert served(worker) == versions[1].version
-
-
-def test_a_file_that_was_damaged_before_a_restart_is_never_served(machine: Machine) -> None:
     machine.serve_each(2)
     spoil(DirectoryStore(machine.root), machine.versions[1])
     machine.reachable = False
-    assert served(machine.worker()) == machine.name(0), "the one before is whole"
+    worker = machine.worker()
+    assert served(worker) == machine.name(0), "the one before is whole"
+    assert "fetched again" not in caplog.text
     machine.reachable = True
-    assert served(machine.worker()) == machine.name(1), "which was fetched again"
+    for one in (worker, worker, machine.worker()):
+        one.check()
+        assert served(one) == machine.name(1)
+    assert caplog.text.count("was damaged, and was fetched again") == 1
 
 
 def test_a_restart_does_not_bring_back_what_was_taken_back(machine: Machine) -> None:
@@ -412,25 +293,26 @@ def test_a_restart_does_not_bring_back_what_was_taken_back(machine: Machine) -> 
         worker.check()
     spoil(DirectoryStore(machine.root), machine.versions[0])
     machine.reachable = False
-    with pytest.raises(StorageError, match="The bucket is gone"):
-        machine.worker().bundle()
+    late = machine.worker()
+    for _ in range(2):
+        with pytest.raises(StorageError, match="The bucket is gone"):
+            late.bundle()
     machine.reachable = True
     assert served(machine.worker()) == machine.name(0)
 
 
-def test_a_machine_that_came_later_forgets_what_was_taken_back_too(machine: Machine) -> None:
+def test_a_rollback_is_followed_and_what_was_taken_back_forgotten(machine: Machine) -> None:
     machine.publish(0, 1, 2)
     worker = machine.worker()
     roll_back(machine.place)
     worker.check()
-    assert [one.version for one in Mirror(machine.root, machine.find, ModelBundle.read).versions()] == [machine.name(1)]
+    assert (served(worker), worker.status().failed) == (machine.name(1), None)
+    assert [one.version for one in machine.mirror().versions()] == [machine.name(1)]
 
 
 def test_a_file_that_is_damaged_between_fetching_and_opening_is_fetched_again(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, worker: ReloadingModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine.publish(0)
-    worker = machine.worker()
     machine.publish(1)
     bring = Mirror.sync
 
@@ -445,150 +327,107 @@ def test_a_file_that_is_damaged_between_fetching_and_opening_is_fetched_again(
     assert store.verify(machine.root / "versions" / machine.name(1))
 
 
-def test_a_recycled_worker_never_goes_back_in_time(machine: Machine, there: DirectoryStore) -> None:
-    machine.publish(0)
-    slow = machine.worker()
+def test_a_recycled_worker_never_goes_back_in_time(machine: Machine, worker: ReloadingModel) -> None:
     machine.publish(1)
     machine.worker()
-    assert served(slow) == machine.name(0)
-    there.root.rename(there.root.with_name("gone"))
+    assert served(worker) == machine.name(0)
+    machine.place.root.rename(machine.place.root.with_name("gone"))
     assert served(machine.worker()) == machine.name(1)
-    slow.check()
-    assert served(slow) == machine.name(1), "what another worker fetched is served though the bucket is gone"
+    worker.check()
+    assert served(worker) == machine.name(1), "what another worker fetched is served though the bucket is gone"
 
 
 def test_a_worker_that_read_the_pointer_too_early_does_not_turn_it_back(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, worker: ReloadingModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine.publish(0)
-    slow = machine.worker()
     machine.publish(1)
-    check = Mirror._check_refused  # noqa: SLF001  # the moment between reading the pointer and waiting for the lock
+    find = Mirror._find  # noqa: SLF001  # the moment between reading the pointer and waiting for the lock
 
-    def others_go_on(self: Mirror, *known: Any) -> None:
-        monkeypatch.setattr(Mirror, "_check_refused", check)
+    def others_go_on(self: Mirror, remote: ObjectStore) -> AvailableVersion:
+        found = find(self, remote)
+        monkeypatch.setattr(Mirror, "_find", find)
         machine.publish(2)
         machine.worker()
-        check(self, *known)
+        return found
 
-    monkeypatch.setattr(Mirror, "_check_refused", others_go_on)
-    slow.check()
-    assert served(slow) == machine.name(2)
+    monkeypatch.setattr(Mirror, "_find", others_go_on)
+    worker.check()
+    assert served(worker) == machine.name(2)
 
 
-def test_what_a_worker_serves_is_kept_for_it(machine: Machine, versions: list[Artefact]) -> None:
-    machine.publish(0)
-    slow = machine.worker()
-    for one in versions[1:]:
-        publish(one, machine.place)
-        machine.worker()
+def test_what_a_worker_serves_is_kept_for_it(machine: Machine) -> None:
+    machine.serve_each(4)
+    slow = machine.workers[0]
     assert (machine.root / "versions" / machine.name(0)).exists()
     slow.check()
     for worker in machine.workers:
         worker.check()
     machine.publish(0)
     slow.check()
-    assert {path.name for path in (machine.root / "versions").iterdir()} == {
-        machine.name(0),
-        machine.name(3),
-    }
+    assert {path.name for path in (machine.root / "versions").iterdir()} == {machine.name(0), machine.name(3)}
+    last = machine.mirror().versions()[-1]
+    with pytest.raises(ArtefactMissing, match="no longer kept"), machine.mirror().opened(last):
+        pytest.fail("it is gone")
 
 
-def test_without_any_version_the_reason_is_told(machine: Machine) -> None:
-    machine.reachable = False
-    worker = machine.worker()
-    for _ in range(2):
-        with pytest.raises(StorageError, match="The bucket is gone"):
-            worker.bundle()
-    asked = threading.Event()
-
-    def silent() -> ObjectStore:
-        asked.wait()
-        return machine.find()
-
-    pending = ReloadingModel(Mirror(machine.root, silent, ModelBundle.read), 0)
-    pending.start(patient=False)
-    with pytest.raises(ModelPending):
-        pending.bundle()
-    asked.set()
-
-
-def test_a_start_waits_for_nobody_where_a_version_is_kept(machine: Machine) -> None:
+def test_a_start_waits_for_nobody_where_a_version_is_kept_and_others_are_looked_for(machine: Machine) -> None:
     machine.publish(0)
     machine.worker()
     machine.publish(1)
     with locked(machine.root):
-        model = ReloadingModel(Mirror(machine.root, machine.find, ModelBundle.read), 0)
-        begun = time.monotonic()
+        model = ReloadingModel(machine.mirror(), 0.05)
         model.start(patient=True)
-        assert time.monotonic() - begun < 5
         assert served(model) == machine.name(0)
-    eventually(lambda: served(model) == machine.name(1))
+    until(lambda: served(model) == machine.name(1))
+    machine.publish(2)
+    until(lambda: served(model) == machine.name(2))
+    model.close()
 
 
 def test_a_start_without_any_version_does_not_wait_for_ever(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.publish(0)
     monkeypatch.setattr("hakken.served_model.START_TIMEOUT", 0.2)
     with locked(machine.root):
-        model = ReloadingModel(Mirror(machine.root, machine.find, ModelBundle.read), 0)
+        model = ReloadingModel(machine.mirror(), 0)
         model.start(patient=True)
         with pytest.raises(ModelPending):
             model.bundle()
-    eventually(lambda: model.status().loaded is not None)
+    until(lambda: model.status().loaded is not None)
     assert served(model) == machine.name(0)
 
 
-def serves(model: ReloadingModel, version: Artefact) -> bool:
-    return served(model) == version.version
+class Composed:
+    """The composed application on a directory of versions, and its model, to be told when to look."""
 
+    def __init__(self, settings: Settings, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        model = serve_model(settings, web.warm)
+        assert isinstance(model, ReloadingModel)
+        monkeypatch.setattr("ars_app.serve_model", lambda *_: model)
+        self.client, self.model, self._machine = create_app(settings).test_client(), model, machine
 
-def eventually(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    def get(self, page: str) -> Any:
+        return self.client.get(page, follow_redirects=True)
 
-
-def test_it_looks_by_itself_as_often_as_it_is_told(machine: Machine, versions: list[Artefact]) -> None:
-    machine.publish(0)
-    model = ReloadingModel(Mirror(machine.root, machine.find, ModelBundle.read), 0.05)
-    model.start(patient=False)
-    try:
-        eventually(lambda: model.status().loaded is not None)
-        for one in versions[1:3]:
-            publish(one, machine.place)
-            eventually(partial(serves, model, one))
-    finally:
-        model.close()
+    def swap(self, number: int) -> None:
+        self._machine.publish(number)
+        self.model.check()
 
 
 @pytest.fixture
-def compose(
-    tmp_path: Path, there: DirectoryStore, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[], tuple[FlaskClient, ReloadingModel]]:
-    """Makes the composed application on a directory of versions, and its model, to be told when to look."""
-    made: list[ReloadingModel] = []
-    start = ReloadingModel.start
-
-    def noted(self: ReloadingModel, *, patient: bool) -> None:
-        made.append(self)
-        start(self, patient=patient)
-
-    monkeypatch.setattr(ReloadingModel, "start", noted)
+def compose(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Composed]:
+    """Composes the application, which serves the first version."""
     # A trial takes seconds, on a busy machine longer than a start waits; test_poisoned_models has real ones.
-    monkeypatch.setattr("hakken.registry.opening.try_version", ModelBundle.read)
-    settings = Settings(model=str(there), cache_dir=str(tmp_path / "cache"), model_poll=0, facts_source="off")
-    return lambda: (create_app(settings).test_client(), made[-1])
+    monkeypatch.setattr("hakken.served_model.try_version", ModelBundle.read)
+    settings = Settings(model=str(machine.place), cache_dir=str(tmp_path / "cache"), model_poll=0, facts_source="off")
+    machine.publish(0)
+    return partial(Composed, settings, machine, monkeypatch)
 
 
 @pytest.fixture
-def swapped(
-    compose: Callable[[], tuple[FlaskClient, ReloadingModel]], there: DirectoryStore, versions: list[Artefact]
-) -> Iterator[tuple[FlaskClient, ReloadingModel]]:
-    publish(versions[0], there)
-    client, model = compose()
-    yield client, model
-    model.close()
+def composed(compose: Callable[[], Composed]) -> Iterator[Composed]:
+    composed = compose()
+    yield composed
+    composed.model.close()
 
 
 PAGES = ("/recommendations?sample=1&n=20", "/recommendations?sample=1&format=json", "/picks?q=3&add=7", "/anime/7", "/")
@@ -600,90 +439,57 @@ def letters(text: str) -> set[str]:
 
 
 def test_a_request_in_flight_finishes_wholly_on_the_version_it_began_with(
-    swapped: tuple[FlaskClient, ReloadingModel],
-    there: DirectoryStore,
-    versions: list[Artefact],
-    monkeypatch: pytest.MonkeyPatch,
+    composed: Composed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client, model = swapped
-    use_case = make_recommendations
-
     def and_swap(*asked: Any) -> Any:
-        found = use_case(*asked)
-        publish(versions[1], there)
-        model.check()
+        found = make_recommendations(*asked)
+        composed.swap(1)
         return found
 
-    with monkeypatch.context() as patched:
-        patched.setattr("ars_app.make_recommendations", and_swap)
-        answer = client.get("/recommendations?pick=5-9&pick=9-3&n=20", follow_redirects=True)
-    assert letters(answer.text) == {"A"}
-    after = client.get("/recommendations?pick=5-9&pick=9-3&n=20", follow_redirects=True)
-    assert letters(after.text) == {"B"}
+    for recommending, wanted in ((and_swap, {"A"}), (make_recommendations, {"B"})):
+        monkeypatch.setattr("ars_app.make_recommendations", recommending)
+        assert letters(composed.get("/recommendations?pick=5-9&pick=9-3&n=20").text) == wanted
 
 
-def test_under_swaps_every_answer_is_wholly_from_one_version(
-    swapped: tuple[FlaskClient, ReloadingModel], there: DirectoryStore, versions: list[Artefact]
-) -> None:
-    client, model = swapped
+def test_under_swaps_every_answer_is_wholly_from_one_version(composed: Composed) -> None:
     over = threading.Event()
-    app = client.application
 
-    def visit(seed: int) -> list[tuple[str, int, set[str]]]:
+    def visit(seed: int) -> list[tuple[int, set[str]]]:
         dice, seen = random.Random(seed), []
-        visitor = app.test_client()
+        visitor = composed.client.application.test_client()
         while not over.is_set():
-            page = dice.choice(PAGES)
-            answer = visitor.get(page, follow_redirects=True)
-            seen.append((page, answer.status_code, letters(answer.text)))
+            answer = visitor.get(dice.choice(PAGES), follow_redirects=True)
+            seen.append((answer.status_code, letters(answer.text)))
         return seen
 
     with ThreadPoolExecutor(3) as threads:
         visitors = [threads.submit(visit, seed) for seed in range(3)]
         end, swaps = time.monotonic() + 3, 0
         while time.monotonic() < end or swaps < 6:
-            publish(versions[swaps % 4], there)
-            model.check()
+            composed.swap(swaps % 4)
             swaps += 1
         over.set()
         seen = [one for visitor in visitors for one in visitor.result()]
-    assert {status for _, status, _ in seen} == {200}
-    assert not [one for one in seen if len(one[2]) > 1]
-    assert len({letter for *_, shown in seen for letter in shown}) > 1
+    assert {status for status, _ in seen} == {200}
+    assert not [shown for _, shown in seen if len(shown) > 1]
+    assert len({letter for _, shown in seen for letter in shown}) > 1
 
 
-def mapped_files() -> int:
-    return Path("/proc/self/maps").read_text().count(".npy")
-
-
-def resident() -> int:
-    """Bytes of this process's own, files left out."""
-    [kb] = re.findall(r"^RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    return 1024 * int(kb)
-
-
-def test_thirty_swaps_leave_no_more_behind_than_one(
-    swapped: tuple[FlaskClient, ReloadingModel], there: DirectoryStore, versions: list[Artefact]
-) -> None:
-    client, model = swapped
+def test_thirty_swaps_leave_no_more_behind_than_one(composed: Composed) -> None:
     figures, old = [], []
     for turn in range(32):
-        old.append(weakref.ref(model.bundle()))
-        publish(versions[(turn + 1) % 4], there)
-        model.check()
+        old.append(weakref.ref(composed.model.bundle()))
+        composed.swap((turn + 1) % 4)
         for page in PAGES:
-            assert client.get(page, follow_redirects=True).status_code == 200
+            assert composed.get(page).status_code == 200
         assert sum(one() is not None for one in old) <= 1, "and that only until the next look"
-        figures.append((mapped_files(), resident(), len(list(Path("/proc/self/fd").iterdir()))))
-    begun, ended = figures[7], figures[-1]
-    assert max(one[0] for one in figures) <= 3 * figures[0][0]
-    assert ended[2] <= begun[2] + 2
-    assert ended[1] - begun[1] < 6 * 2**20, "a model of this size, thirty times, would be more"
+        mapped = Path("/proc/self/maps").read_text().count(".npy")
+        figures.append((mapped, len(list(Path("/proc/self/fd").iterdir()))))
+    assert max(mapped for mapped, _ in figures) <= 3 * figures[0][0]
+    assert figures[-1][1] <= figures[7][1] + 2
 
 
-def test_what_only_circles_hold_on_to_is_gone_a_look_later(machine: Machine) -> None:
-    machine.publish(0)
-    worker = machine.worker()
+def test_what_only_circles_hold_on_to_is_gone_a_look_later(machine: Machine, worker: ReloadingModel) -> None:
     gc.disable()
     try:
         circle: list[Any] = [worker.bundle()]
@@ -699,67 +505,44 @@ def test_what_only_circles_hold_on_to_is_gone_a_look_later(machine: Machine) -> 
         gc.enable()
 
 
-def test_what_is_left_of_a_request_does_not_hold_on_to_the_model(
-    swapped: tuple[FlaskClient, ReloadingModel], there: DirectoryStore, versions: list[Artefact]
-) -> None:
-    client, model = swapped
-    old = weakref.ref(model.bundle())
-    gc.disable()
-    try:
-        client.get("/recommendations?sample=1")
-        publish(versions[1], there)
-        model.check()
-        assert old() is None
-    finally:
-        gc.enable()
-
-
-def test_readyz_tells_version_age_and_whether_the_last_look_failed(
-    swapped: tuple[FlaskClient, ReloadingModel], there: DirectoryStore, versions: list[Artefact]
-) -> None:
-    client, model = swapped
-    ready = client.get("/readyz").get_json()
-    assert ready["model"]["version"] == versions[0].version
-    assert ready["model"]["trained"] == versions[0].manifest.created
+def test_readyz_tells_version_age_and_whether_the_last_look_failed(composed: Composed, machine: Machine) -> None:
+    ready = composed.get("/readyz").get_json()
+    assert ready["model"]["version"] == machine.name(0)
+    assert ready["model"]["trained"] == machine.versions[0].manifest.created
     assert ready["model"]["age_seconds"] > 0
     assert ready["latest"].keys() == {"looked", "failed", "reason"}
     assert (ready["latest"]["failed"], ready["latest"]["reason"]) == (False, None)
-    shutil.rmtree(there.root)
-    model.check()
-    ready = client.get("/readyz").get_json()
+    shutil.rmtree(machine.place.root)
+    composed.model.check()
+    ready = composed.get("/readyz").get_json()
     assert ready["status"] == "ready"
     reason = "There is no model where the settings say. This server goes on with the version that it has."
     assert (ready["latest"]["failed"], ready["latest"]["reason"]) == (True, reason)
-    assert str(there.root) not in json.dumps(ready)
+    assert str(machine.place) not in json.dumps(ready)
 
 
 def test_where_nothing_can_be_kept_a_directory_is_served_all_the_same(
-    there: DirectoryStore, versions: list[Artefact], caplog: pytest.LogCaptureFixture
+    machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    publish(versions[0], there)
-    client = create_app(Settings(model=str(there), cache_dir="/proc/none", model_poll=0)).test_client()
-    assert client.get("/readyz").get_json()["model"]["version"] == versions[0].version
+    machine.publish(0)
+    client = create_app(Settings(model=str(machine.place), cache_dir="/proc/none", model_poll=0)).test_client()
+    assert client.get("/readyz").get_json()["model"]["version"] == machine.name(0)
     assert "this process keeps to itself" in caplog.text
 
 
 def test_where_nothing_more_can_be_kept_the_last_model_is_served_until_it_can(
-    swapped: tuple[FlaskClient, ReloadingModel],
-    compose: Callable[[], tuple[FlaskClient, ReloadingModel]],
-    there: DirectoryStore,
-    versions: list[Artefact],
-    monkeypatch: pytest.MonkeyPatch,
+    composed: Composed, compose: Callable[[], Composed], machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(versions[1], there)
+    machine.publish(1)
     with monkeypatch.context() as patched:
         patched.setattr(Path, "chmod", fails_with(OSError(errno.EROFS, "Read-only file system")))
-        client, model = compose()
-        model.check()
-    ready = client.get("/readyz").get_json()
-    assert ready["model"]["version"] == versions[0].version
-    assert ready["latest"]["failed"]
-    assert isinstance(model.status().failed, StorageError)
-    model.check()
-    assert client.get("/readyz").get_json()["model"]["version"] == versions[1].version
+        late = compose()
+        late.model.check()
+    ready = late.get("/readyz").get_json()
+    assert (ready["model"]["version"], ready["latest"]["failed"]) == (machine.name(0), True)
+    assert isinstance(late.model.status().failed, StorageError)
+    late.model.check()
+    assert late.get("/readyz").get_json()["model"]["version"] == machine.name(1)
 
 
 def test_what_is_no_place_leaves_the_app_alive(caplog: pytest.LogCaptureFixture) -> None:

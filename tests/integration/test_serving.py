@@ -36,16 +36,19 @@ def ask(address: str, seconds: float) -> int:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("WEB_CONCURRENCY", "abc", "'abc' is no number of workers, 1 to 512."),
-        ("WEB_CONCURRENCY", "0", "'0' is no number of workers"),
-        ("PORT", "http", "'http' is no number of a port, 1 to 65535."),
+        ("WEB_CONCURRENCY", "abc", "can't be used: 'abc' is no number of workers, 1 to 512."),
+        ("WEB_CONCURRENCY", "0", "can't be used: '0' is no number of workers"),
+        ("PORT", "http", "can't be used: 'http' is no number of a port, 1 to 65535."),
+        ("HAKKEN_DEADLINE", "soon", "can't be used"),
+        ("HAKKEN_MODLE", "x", "is unknown; did you mean HAKKEN_MODEL?"),
+        ("HAKKEN_LIST_SOURCES", "mal,myspace", "can't be used: 'myspace' is none of mal, jikan, load_json"),
     ],
 )
-def test_a_number_that_gunicorn_would_trip_over_ends_the_start_in_a_sentence(name: str, value: str, said: str) -> None:
-    with served(SLOW, **{name: value}) as (_, process):
+def test_a_wrong_setting_ends_the_start_in_a_sentence(name: str, value: str, said: str) -> None:
+    with served("ars_app:create_app()", **{name: value}) as (_, process):
         output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    assert f"The setting {name} can't be used: {said}" in output
+    assert f"The setting {name} {said}" in output
     assert "Traceback" not in output
 
 

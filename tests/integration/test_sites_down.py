@@ -1,6 +1,5 @@
 """With every site down, all that needs none of them works: under gunicorn, with sites that hang."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from tests.serving import served, wait_for
 from tests.standin.faults import Faults
 from tests.standin.server import Standin
 
-SOON = 2.0
+DEADLINE, PATIENCE = 9, 8.0
 """Seconds; a page that waited for a site would take the deadline."""
 
 
@@ -28,7 +27,7 @@ def app(standin: Standin, tmp_path: Path) -> Iterator[str]:
         "HAKKEN_ANILIST_URL": standin.anilist_url,
         "HAKKEN_PICTURE_ORIGINS": standin.url,
         "HAKKEN_CACHE_DIR": str(tmp_path),
-        "HAKKEN_DEADLINE": "2",
+        "HAKKEN_DEADLINE": str(DEADLINE),
         "HAKKEN_SITE_RATES": "facts=600/m",
         "MAL_CLIENT_ID": "id",
     }
@@ -39,11 +38,8 @@ def app(standin: Standin, tmp_path: Path) -> Iterator[str]:
 
 def test_all_that_needs_no_site_works_and_a_username_gets_a_page_that_offers_it(app: str) -> None:
     def get(path: str, **query: str) -> requests.Response:
-        return requests.get(f"{app}{path}", query, timeout=10, allow_redirects=False)
+        return requests.get(f"{app}{path}", query, timeout=30, allow_redirects=False)
 
-    for path in ("/recommendations?sample=1", "/picks?q=steins"):
-        get(path)  # a worker's first answer takes longer
-    begun = time.monotonic()
     pages = [
         get("/"),
         get("/recommendations", sample="1", n="20"),
@@ -51,25 +47,16 @@ def test_all_that_needs_no_site_works_and_a_username_gets_a_page_that_offers_it(
         get("/recommendations", list=packed(UserList.of([Rating(9253, 10)]))),
         requests.post(f"{app}/recommendations", files={"export": ("list.xml", SAMPLE.read_bytes())}, timeout=10),
     ]
-    took = time.monotonic() - begun
-
     assert [page.status_code for page in pages] == [200] * len(pages)
     assert all('/cover"' in page.text for page in pages[1:])
-    assert took < SOON
     assert get("/readyz").json()["status"] == "ready"
-    # Neither is a cover waited for: what is drawn comes at once, again and again.
-    begun = time.monotonic()
-    covers = [get(f"/anime/{anime_id}/cover") for anime_id in (1, 5, 9253) for _ in range(3)]
-    assert time.monotonic() - begun < SOON
-    assert {(cover.status_code, cover.headers["Content-Type"].split(";")[0]) for cover in covers} == {
-        (200, "image/svg+xml")
-    }
+    covers = [get(f"/anime/{anime_id}/cover") for anime_id in (1, 5, 9253) for _ in range(3)]  # drawn at once
+    kinds = {(cover.status_code, cover.headers["Content-Type"].split(";")[0]) for cover in covers}
+    assert kinds == {(200, "image/svg+xml")}
+    assert max(one.elapsed.total_seconds() for one in (*pages, *covers)) < PATIENCE
 
-    begun = time.monotonic()
-    page = requests.get(f"{app}/recommendations", {"username": "everything"}, timeout=10)
-
+    page = get("/recommendations", username="everything")
     assert page.status_code in {503, 504}
-    assert time.monotonic() - begun < 2 + 1
-    assert "What was tried" in page.text or "What to do" in page.text
-    for offered in ('name="export"', 'href="/picks'):
+    assert page.elapsed.total_seconds() < DEADLINE + PATIENCE
+    for offered in ("What was tried", 'name="export"', 'href="/picks'):
         assert offered in page.text

@@ -1,21 +1,27 @@
-"""Whatever a site sends, a source makes a list of it or a SourceError, in little time and memory."""
+"""Whatever a site sends becomes a list, an anime or a SourceError, in little time and memory."""
 
 import json
 import tracemalloc
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import pytest
+from flask import Flask
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hakken.errors import SiteTimeout, SourceError
+from hakken.catalogue import Anime
+from hakken.errors import SiteError, SiteTimeout, SourceError
 from hakken.ratings import MAX_ANIME_ID, MAX_SCORE, UserList
 from hakken.sites.anilist import AniList
-from hakken.sites.base import ListSource
+from hakken.sites.facts import FactsSite
 from hakken.sites.http import Answer, Deadline
 from hakken.sites.jikan import Jikan
+from hakken.sites.list_sources import ListSource
 from hakken.sites.load_json import LoadJson
 from hakken.sites.mal import Mal
+from tests.standin import anime, sites  # noqa: F401  # anime adds the pages about anime to the sites
+from tests.standin.sites import CLIENT_ID
 
 if TYPE_CHECKING:
     from hakken.sites.client import HttpClient
@@ -50,6 +56,11 @@ ANYTHING = st.recursive(
     ODD, lambda below: st.lists(below, max_size=4) | st.dictionaries(st.text(max_size=9), below, max_size=4)
 )
 STATUSES = st.sampled_from([200, 200, 200, 400, 401, 403, 404, 418])
+
+
+STANDIN = Flask(__name__)
+for _site in sites.ALL:
+    STANDIN.register_blueprint(_site)
 
 
 class Site:
@@ -108,6 +119,23 @@ def test_any_bytes(name: str, status: int, body: bytes) -> None:
 @given(data=st.data())
 def test_almost_what_it_should_be(name: str, data: st.DataObject) -> None:
     read(name, data.draw(STATUSES), json.dumps(data.draw(twisted(GOOD[name]))).encode())
+
+
+@pytest.mark.parametrize("site", [Jikan("/jikan/v4"), Mal("/mal/v2", CLIENT_ID)], ids=lambda site: site.name)
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data())
+def test_facts_are_an_anime_that_can_be_kept_or_an_error_of_ours(site: FactsSite, data: st.DataObject) -> None:
+    url, params, headers = site.about(1)
+    good = STANDIN.test_client().get(url, query_string=params, headers=headers).json
+    body = json.dumps(data.draw(twisted(good))).encode()
+    try:
+        found = site.read(Answer("site.example", data.draw(STATUSES), body), 1)
+    except SiteError:
+        return
+    if found is not None:
+        # It can be written, and read again as the same, as a catalogue or a progress file needs.
+        assert msgspec.json.decode(msgspec.json.encode(found), type=Anime) == found
+        assert abs(found.members or 0) < 2**31
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -1,18 +1,15 @@
 """The page about a taste, through Flask's test client."""
 
 import re
-from collections.abc import Callable
 
 import numpy as np
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from hakken import errors
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
-from hakken.config import Settings
 from hakken.lists import encoded_list
 from hakken.ratings import Rating, Site, Status, UserList, Username
 from tests.fake_services import FakeServices, words
@@ -24,9 +21,7 @@ TITLES = {1: HOSTILE, 2: HEBREW, 3: EMOJI}
 
 
 @pytest.fixture
-def client(
-    app_with: Callable[[Settings], Flask], fakes: FakeServices, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
-) -> FlaskClient:
+def client(client: FlaskClient, fakes: FakeServices, bundle: ModelBundle) -> FlaskClient:
     """The pages on the small model, some of whose titles have names that a page must not take at their word."""
 
     def anime(anime_id: int) -> Anime:
@@ -34,9 +29,8 @@ def client(
         title = TITLES.get(anime_id, f"Anime {anime_id}")
         return Anime(anime_id=anime_id, title=title, genres=genres, year=1970 + anime_id % 50)
 
-    catalogue = Catalogue(anime(one) for one in range(1, N_ITEMS - 3))
-    monkeypatch.setattr(fakes, "bundle", lambda: ModelBundle(bundle.model, catalogue))
-    return app_with(Settings(mal_client_id="0123")).test_client()
+    fakes.served = ModelBundle(bundle.model, Catalogue(anime(one) for one in range(1, N_ITEMS - 3)))
+    return client
 
 
 @pytest.fixture
@@ -69,23 +63,18 @@ def test_a_username_gets_its_taste(client: FlaskClient, fakes: FakeServices, rat
     assert page.cache_control.private
 
 
-def test_the_histogram_counts_each_score(client: FlaskClient, rated: UserList) -> None:
-    found = rows(client.get("/taste?username=spike"), "How often each score is given")
-
-    scores = [one.score for one in rated.scored]
-    assert [row[:2] for row in found] == [[str(score), str(scores.count(score))] for score in range(10, 0, -1)]
-    assert [row[2] for row in found if row[0] == "7"] == [f"{100 * scores.count(7) / len(scores):.0f} %"]
-
-
 def test_each_chart_says_what_it_shows_and_has_its_numbers_beside_it(client: FlaskClient, rated: UserList) -> None:
     page = client.get("/taste?username=spike")
+    found, scores = rows(page, "How often each score is given"), [one.score for one in rated.scored]
+    assert [row[:2] for row in found] == [[str(score), str(scores.count(score))] for score in range(10, 0, -1)]
+    share = f"{100 * scores.count(7) / len(scores):.0f} %"
+    assert [row[2] for row in found if row[0] == "7"] == [share]
     charts = re.findall(r'<svg class="chart"[^>]* role="img" aria-labelledby="(\S+) (\S+)"', page.text)
     assert len(charts) == 3
     for named in charts:
         assert all(f'id="{one}"' in page.text for one in named)
     assert page.text.count('<details class="numbers">') == 3
-    share = 100 * [one.score for one in rated.scored].count(7) / len(list(rated.scored))
-    assert f"The most frequent score is 7, with {share:.0f} % of the scores on the list" in words(page)
+    assert f"The most frequent score is 7, with {share} of the scores on the list" in words(page)
 
 
 def test_opinions_name_both_scores(client: FlaskClient, rated: UserList) -> None:
@@ -136,33 +125,24 @@ def test_the_sample_and_a_list_that_the_address_carries(client: FlaskClient) -> 
     assert "with a score 2" in words(page)
 
 
-def test_what_an_address_can_hold_is_led_to_it(client: FlaskClient) -> None:
+def test_what_an_address_can_hold_is_led_to_it_and_a_longer_list_comes_in_a_form(client: FlaskClient) -> None:
     packed = encoded_list.packed(UserList.of([Rating(10, 9)]))
-
     for answer in (client.get("/taste?pick=10-9"), client.post("/taste", data={"list": packed})):
-        assert answer.status_code == 303
-        assert answer.location == f"/taste?list={packed}"
+        assert (answer.status_code, answer.location) == (303, f"/taste?list={packed}")
 
-
-def test_a_list_too_long_for_an_address_comes_in_a_form(client: FlaskClient) -> None:
     rng = np.random.default_rng(0)  # what has no order packs badly
     ids, scores = rng.choice(500_000, 4000, replace=False).tolist(), rng.integers(1, 11, 4000).tolist()
-    long = UserList.of(Rating(1 + one, score) for one, score in zip(ids, scores, strict=True))
-    packed = encoded_list.packed(long)
-
-    page = client.post("/taste", data={"list": packed})
-
+    long = encoded_list.packed(UserList.of(Rating(1 + one, score) for one, score in zip(ids, scores, strict=True)))
+    page = client.post("/taste", data={"list": long})
     assert page.status_code == 200
     assert "on the list 4,000" in words(page)
-    assert f'<input type="hidden" name="list" value="{packed}">' in page.text
+    assert f'<input type="hidden" name="list" value="{long}">' in page.text
     assert '<form class="inline" action="/recommendations" method="post">' in page.text
     assert page.cache_control.private
 
 
-def test_without_a_model_no_site_is_asked(app_with: Callable[[Settings], Flask], fakes: FakeServices) -> None:
+def test_without_a_model_no_site_is_asked(client: FlaskClient, fakes: FakeServices) -> None:
     fakes.model_failure = errors.ArtefactMissing("There is no model.")
 
-    page = app_with(Settings(mal_client_id="0123")).test_client().get("/taste?username=spike")
-
-    assert page.status_code == 503
+    assert client.get("/taste?username=spike").status_code == 503
     assert fakes.asked == []

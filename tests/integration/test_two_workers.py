@@ -7,25 +7,19 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import requests
 
 from tests.integration.test_rate_limit import most_at_once
-from tests.serving import private_bytes, served, wait_for, workers_of
+from tests.serving import private_bytes, served, until, wait_for, workers_of
+from tests.standin.faults import held
 from tests.standin.server import Standin
 
 VISITORS, NAMES, LIMIT, WORKERS = 200, 20, 3, 2
 DEADLINE = 20.0
-
-
-class Served(NamedTuple):
-    address: str
-    process: subprocess.Popen[str]
 
 
 def environment(standin: Standin, tmp_path: Path, **more: str) -> dict[str, str]:
@@ -38,15 +32,6 @@ def environment(standin: Standin, tmp_path: Path, **more: str) -> dict[str, str]
         "no_proxy": "127.0.0.1",
         **more,
     }
-
-
-@pytest.fixture
-def roomy(standin: Standin, tmp_path: Path) -> Iterator[Served]:
-    """Two workers with room for all visitors; the site takes half a second."""
-    standin.fail("jikan", lambda: time.sleep(0.5))
-    with served("ars_app:create_app()", **environment(standin, tmp_path, HAKKEN_THREADS=str(2 * VISITORS))) as it:
-        wait_for(it[0])
-        yield Served(*it)
 
 
 def memory(process: subprocess.Popen[str]) -> int:
@@ -76,11 +61,17 @@ def _visit_all(address: str) -> list[tuple[int, float]]:
         return list(threads.map(visit, range(VISITORS)))
 
 
-def test_two_hundred_visitors_cost_each_worker_twenty_fetches(roomy: Served, standin: Standin) -> None:
-    first = visit_all(roomy.address)
-    begun_with = memory(roomy.process)
-    second = visit_all(roomy.address)
-    ended_with = memory(roomy.process)
+def test_two_hundred_visitors_cost_each_worker_twenty_fetches(standin: Standin, tmp_path: Path) -> None:
+    standin.fail("jikan", lambda: time.sleep(0.5))
+    room = environment(standin, tmp_path, HAKKEN_THREADS=str(2 * VISITORS))  # for all visitors
+    with served("ars_app:create_app()", **room) as (address, process):
+        wait_for(address)
+        first = visit_all(address)
+        begun_with = memory(process)
+        second = visit_all(address)
+        ended_with = memory(process)
+        process.terminate()
+        said, _ = process.communicate(timeout=20)
 
     assert Counter(status for status, _ in first + second) == {200: 2 * VISITORS}
     assert max(seconds for _, seconds in first) < DEADLINE
@@ -90,20 +81,14 @@ def test_two_hundred_visitors_cost_each_worker_twenty_fetches(roomy: Served, sta
     # A request counts when its turn is taken; on a busy machine it arrives up to two seconds later. Four turns' windows
     # of 1.25 s hold 4 s, five hold 6 s; if each worker counted for itself, all first 20 would come within 4 s.
     assert most_at_once([seen.moment for seen in standin.requests], 4.0) <= 5 * LIMIT
-    roomy.process.terminate()
-    assert roomy.process.stdout
-    assert "alone" not in roomy.process.stdout.read()
+    assert "alone" not in said
     # Two hundred threads stay, each with a little; what a visitor leaves behind would be two hundred lists more.
     assert ended_with < 1.1 * begun_with + 16 * 2**20
 
 
 def test_a_full_house_says_so_at_once_and_goes_on_serving(standin: Standin, tmp_path: Path) -> None:
     answer = threading.Event()
-
-    def hold() -> None:
-        answer.wait(10)
-
-    standin.fail("jikan", hold)
+    standin.fail("jikan", held(answer))
     more = {"WEB_CONCURRENCY": "1", "HAKKEN_THREADS": "4", "HAKKEN_SITE_RATES": "facts=1/s"}
     with served("ars_app:create_app()", **environment(standin, tmp_path, **more)) as (address, _):
         wait_for(address)
@@ -113,7 +98,7 @@ def test_a_full_house_says_so_at_once_and_goes_on_serving(standin: Standin, tmp_
 
         with ThreadPoolExecutor(2) as threads:
             waiting = [threads.submit(visit, number) for number in range(2)]
-            time.sleep(0.7)
+            until(lambda: len(standin.requests) == 2)
             refused = visit(2)
             sample = requests.get(f"{address}/recommendations", {"sample": "1"}, timeout=20)
             assert not any(one.done() for one in waiting)
@@ -144,8 +129,7 @@ def test_a_request_that_gunicorn_cannot_make_out_leaves_no_name_in_the_log(line:
             client.sendall(f"{line}\r\nHost: x\r\n\r\n".encode())
             client.recv(1000)
         process.terminate()
-        assert process.stdout
-        said = process.stdout.read()
+        said, _ = process.communicate(timeout=20)
 
     assert "Invalid request" in said
     assert not re.search("somebody|else|ip=", said)

@@ -1,12 +1,13 @@
-"""The stand-in's server, and what a test may tell and ask it."""
+"""The stand-in's server, what a test may tell and ask it, and the fixture `standin`."""
 
 import contextlib
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import pytest
 from flask import Flask, Response, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -45,22 +46,8 @@ class Standin:
         self._server = make_server("127.0.0.1", 0, self._app(more), threaded=True, request_handler=_Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.url = f"http://127.0.0.1:{self._server.port}"
-
-    @property
-    def jikan_url(self) -> str:
-        return f"{self.url}/jikan/v4"
-
-    @property
-    def mal_url(self) -> str:
-        return f"{self.url}/mal/v2"
-
-    @property
-    def load_json_url(self) -> str:
-        return f"{self.url}/load_json"
-
-    @property
-    def anilist_url(self) -> str:
-        return f"{self.url}/anilist/"
+        self.jikan_url, self.mal_url = f"{self.url}/jikan/v4", f"{self.url}/mal/v2"
+        self.load_json_url, self.anilist_url = f"{self.url}/load_json", f"{self.url}/anilist/"
 
     def settings(self, **changes: object) -> Settings:
         """Settings of an app that takes this for all its sites."""
@@ -120,16 +107,8 @@ class Standin:
 
     def _note_and_fail(self) -> Response | None:
         site = request.path.split("/")[1]
-        self.requests.append(
-            Seen(
-                site,
-                request.path,
-                request.args.to_dict(),
-                dict(request.headers),
-                request.get_json(silent=True),
-                time.monotonic(),
-            )
-        )
+        json, moment = request.get_json(silent=True), time.monotonic()
+        self.requests.append(Seen(site, request.path, request.args.to_dict(), dict(request.headers), json, moment))
         fault, after = self._faults.get(site, (None, 0))
         return fault() if fault and self.asked().count(site) > after else None
 
@@ -143,3 +122,20 @@ class _Handler(WSGIRequestHandler):
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # its name in the base class
         """Keep the tests' output to themselves."""
+
+
+@pytest.fixture(scope="session")
+def standin_server() -> Iterator[Standin]:
+    server = Standin()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def standin(standin_server: Standin, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
+    """The sites, without a fault."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")  # whatever proxy the machine has, it is not for these
+    standin_server.begin()
+    yield standin_server
+    standin_server.end()

@@ -1,7 +1,7 @@
 """How each site answers, written from its specification and not from what our sources expect."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -25,7 +25,7 @@ anilist = Blueprint("anilist", __name__, url_prefix="/anilist")
 ALL = (jikan, mal, load_json, anilist)
 
 
-def _page(user: str, offset: int, limit: int) -> tuple[Sequence[Entry | None], bool]:
+def _page(user: str, offset: int, limit: int) -> tuple[tuple[Entry | None, ...], bool]:
     """Cut a page out of a user's list; also whether there are more after it."""
     if user == ENDLESS:
         return USERS[user], True
@@ -36,40 +36,36 @@ def _json(body: str) -> Response:
     return Response(body, mimetype="application/json")
 
 
+@cache
+def _written(form: Callable[[Entry], object], entries: tuple[Entry | None, ...]) -> str:
+    return json.dumps([entry and form(entry) for entry in entries])
+
+
 @jikan.get("/users/<user>/animelist")
 def jikan_list(user: str) -> ResponseReturnValue:
-    if user not in USERS:
-        return _jikan_error(404, "BadResponseException", "Resource does not exist")
-    if user == PRIVATE:
-        return _jikan_error(403, "BadResponseException", "Forbidden")
+    if user not in USERS or user == PRIVATE:
+        status, message = (403, "Forbidden") if user == PRIVATE else (404, "Resource does not exist")
+        error = f"{status} on https://myanimelist.net/"
+        return jsonify(status=status, type="BadResponseException", message=message, error=error), status
     entries, _ = _page(user, 300 * (request.args.get("page", 1, type=int) - 1), 300)
-    return _json(_jikan_body(tuple(entries)))
-
-
-@cache
-def _jikan_body(entries: tuple[Entry | None, ...]) -> str:
-    return json.dumps({"data": [entry and _jikan_entry(entry) for entry in entries]})
+    return _json(f'{{"data": {_written(_jikan_entry, entries)}}}')
 
 
 def _jikan_entry(entry: Entry) -> dict[str, object]:
     anime = {"mal_id": entry.anime_id, "title": entry.title, "type": "TV", "season": None, "year": None}
-    return {
-        "watching_status": entry.code,
-        "score": entry.score,
-        "episodes_watched": 0,
-        "is_rewatching": entry.rewatching,
-        "anime": anime,
-    }
+    watched = {"episodes_watched": 0, "is_rewatching": entry.rewatching}
+    return {"watching_status": entry.code, "score": entry.score, "anime": anime, **watched}
 
 
-def _jikan_error(status: int, kind: str, message: str) -> ResponseReturnValue:
-    return jsonify(status=status, type=kind, message=message, error=f"{status} on https://myanimelist.net/"), status
+@mal.before_request
+def check_client_id() -> ResponseReturnValue | None:
+    if request.headers.get("X-MAL-CLIENT-ID") == CLIENT_ID:
+        return None
+    return jsonify(error="invalid_token", message="The client id is unknown"), 401
 
 
 @mal.get("/users/<user>/animelist")
 def mal_list(user: str) -> ResponseReturnValue:
-    if request.headers.get("X-MAL-CLIENT-ID") != CLIENT_ID:
-        return jsonify(error="invalid_token", message="The client id is unknown"), 401
     if user not in USERS:
         return jsonify(error="not_found", message=""), 404
     if user == PRIVATE:
@@ -78,14 +74,8 @@ def mal_list(user: str) -> ResponseReturnValue:
     entries, more = _page(user, offset, limit)
     gray_too = request.args.get("nsfw") == "true"
     shown = tuple(entry for entry in entries if gray_too or not (entry and entry.gray))
-    following = f"https://elsewhere.invalid/users/{user}/animelist?offset={offset + limit}"
-    return _json(_mal_body(shown, following if more else None))
-
-
-@cache
-def _mal_body(entries: tuple[Entry | None, ...], following: str | None) -> str:
-    data = [entry and _mal_entry(entry) for entry in entries]
-    return json.dumps({"data": data, "paging": {"next": following} if following else {}})
+    following = {"next": f"https://elsewhere.invalid/users/{user}/animelist?offset={offset + limit}"}
+    return _json(f'{{"data": {_written(_mal_entry, shown)}, "paging": {json.dumps(following if more else {})}}}')
 
 
 def _mal_entry(entry: Entry) -> dict[str, object]:
@@ -103,22 +93,12 @@ def load_json_list(user: str) -> ResponseReturnValue:
     if user == PRIVATE:
         return Response("<html>Forbidden</html>", 403)
     entries, _ = _page(user, request.args.get("offset", 0, type=int), 300)
-    return _json(_load_json_body(tuple(entries)))
-
-
-@cache
-def _load_json_body(entries: tuple[Entry | None, ...]) -> str:
-    return json.dumps([entry and _load_json_entry(entry) for entry in entries])
+    return _json(_written(_load_json_entry, entries))
 
 
 def _load_json_entry(entry: Entry) -> dict[str, object]:
-    return {
-        "anime_id": entry.anime_id,
-        "anime_title": entry.title,
-        "score": entry.score,
-        "status": entry.code,
-        "is_rewatching": int(entry.rewatching),
-    }
+    facts = {"anime_id": entry.anime_id, "anime_title": entry.title, "score": entry.score}
+    return {**facts, "status": entry.code, "is_rewatching": int(entry.rewatching)}
 
 
 @anilist.post("/")
@@ -147,10 +127,7 @@ def _anilist_status(entry: Entry | None) -> str:
 
 
 def _anilist_list(pairs: list[tuple[int, Entry | None]], *, custom: bool) -> dict[str, object]:
-    return {
-        "isCustomList": custom,
-        "entries": [entry and _anilist_entry(number, entry) for number, entry in pairs],
-    }
+    return {"isCustomList": custom, "entries": [entry and _anilist_entry(number, entry) for number, entry in pairs]}
 
 
 def _anilist_entry(number: int, entry: Entry) -> dict[str, object]:

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import click.testing
 import pytest
 
 from benchmarks.synthetic import Entries, synthetic_entries
 from hakken.training.tables import RatingTable, read_ratings
 from tests.browser.browsing import browser
 from tests.models import N_ITEMS, bundle, embedded, trained
+from tests.training.commands import Train, run
 
 __all__ = ["browser", "bundle", "embedded", "trained"]
 
@@ -42,3 +44,12 @@ def anime_csv(tmp_path: Path) -> Path:
     path = tmp_path / "anime.csv"
     path.write_text("anime_id,name,genre,type,episodes,rating,members\n10,Ten,Drama,TV,12,7.5,100\n")
     return path
+
+
+@pytest.fixture
+def train(ratings_csv: Path, anime_csv: Path, tmp_path: Path) -> Train:
+    def train(*options: str | Path, ratings: Path = ratings_csv, status: int = 0) -> click.testing.Result:
+        tables = ("--ratings", ratings, "--anime", anime_csv, "--out", tmp_path / "model")
+        return run("train", *tables, *options, status=status)
+
+    return train

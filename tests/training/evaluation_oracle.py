@@ -8,26 +8,36 @@ from pathlib import Path
 from typing import NamedTuple
 
 Rows = dict[str, dict[int, int]]
-"""User → anime → rating as the table has it, -1 or 0 for none."""
+"""User → anime → score, 0 for none."""
 
 
 class Divided(NamedTuple):
-    """What the protocol makes of a table: whose rows train, and what each test user gives and has held out."""
+    """What the protocol makes of a table: whose rows train, what each test user gives and has held out, and plans."""
 
     training: Rows
     given: Rows
     held_out: Rows
+    planned: set[tuple[str, int]]
 
 
-def divide(path: Path, salt: str, user: str = "user_id", rating: str = "rating") -> Divided:
+def divide(path: Path, salt: str) -> Divided:
     everyone: Rows = {}
+    divided = Divided({}, {}, {}, set())
+    unknown = set()
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
-            everyone.setdefault(row[user], {})[int(row["anime_id"])] = int(row[rating])
-    divided = Divided({}, {}, {})
+            name, anime_id = row.get("username") or row["user_id"], int(row["anime_id"])
+            score = max(0, int(row.get("my_score") or row["rating"]))
+            everyone.setdefault(name, {})[anime_id] = score
+            if row.get("watching_status") == "0" and score == 0:
+                unknown.add((name, anime_id))
+            if row.get("my_status") == "6":
+                divided.planned.add((name, anime_id))
+    divided.planned.update(unknown)
     for name, rows in everyone.items():
         if sum(score >= 1 for score in rows.values()) >= 20 and zlib.crc32(f"{salt}:{name}".encode()) % 5 == 0:
-            held_out = {a: r for a, r in rows.items() if zlib.crc32(f"{salt}:{name}:{a}".encode()) % 5 == 0}
+            in_bucket = {a for a in rows if zlib.crc32(f"{salt}:{name}:{a}".encode()) % 5 == 0}
+            held_out = {a: r for a, r in rows.items() if a in in_bucket and (name, a) not in unknown}
             given = {a: r for a, r in rows.items() if a not in held_out}
             if held_out and sum(score >= 1 for score in given.values()) >= 5:
                 divided.given[name], divided.held_out[name] = given, held_out
@@ -85,9 +95,9 @@ def next_parts(
     seen: Collection[int],
     dropped: Collection[int],
     keys: Mapping[int, str],
-    began: Mapping[int, tuple[int, int]],
+    began: Mapping[int, tuple[int, ...]],
 ) -> set[int]:
-    """`began` is of shows only: year and month."""
+    """`began` is of shows only: year, month and day."""
     found = set()
     for a in hidden:
         if a not in began or keys[a] in [keys[b] for b in dropped]:

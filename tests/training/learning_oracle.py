@@ -1,7 +1,11 @@
-"""What is learnt of titles once more: slow, obvious, from the formulas in the docstrings, sharing no code with them."""
+"""What is learnt of titles once more: slow, obvious, from the formulas in the docstrings, sharing no code with them.
+
+Only which titles may be judged by attributes is taken from there: that has a test of its own.
+"""
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -11,10 +15,10 @@ import numpy as np
 from hakken.catalogue import Anime, Catalogue
 from hakken.model import Parameters
 from hakken.model.arrays import Float64s
+from hakken.training.attributes import judged_by_attributes
 from hakken.training.tables import RatingTable
 
 UNKNOWN, DROPPED, PLANNED = 0, 4, 6
-RETELLING_WORDS = ("recap", "recaps", "soushuuhen", "digest", "compilation", "summary", "highlights")
 
 
 def list_year(years: Sequence[int], updated: int) -> int:
@@ -22,14 +26,7 @@ def list_year(years: Sequence[int], updated: int) -> int:
     if updated:
         return (date(1970, 1, 1) + timedelta(days=updated)).year
     known = sorted((year for year in years if year), reverse=True)
-    if not known:
-        return 0
-    return known[2] if len(known) >= 20 else known[0]
-
-
-def reach(list_years: Sequence[int], year: int, watchers: int) -> int:
-    """N_i."""
-    return max(sum(reached >= year for reached in list_years), watchers)
+    return known[2 if len(known) >= 20 else 0] if known else 0
 
 
 def popularity(watchers: Sequence[int], reachable: Sequence[int], members: Sequence[int]) -> list[float]:
@@ -50,6 +47,24 @@ def popularity(watchers: Sequence[int], reachable: Sequence[int], members: Seque
     return [(n + 20 * q) / (reached + 20) for n, q, reached in zip(watchers, expected, reachable, strict=True)]
 
 
+def entries(table: RatingTable, user: int) -> list[tuple[int, int, int]]:
+    """Item, score and status of each of someone's entries."""
+    columns = (table.users, table.items, table.scores, table.statuses)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [(item, score, status) for who, item, score, status in rows if who == user]
+
+
+def watching(table: RatingTable, facts: Sequence[Anime]) -> tuple[list[int], list[int]]:
+    """n_i and N_i of each item."""
+    everyone = [entries(table, user) for user in range(table.n_users)]
+    seen = [[item for item, _, status in mine if status not in {UNKNOWN, PLANNED}] for mine in everyone]
+    watchers = [sum(item in mine for mine in seen) for item in range(len(facts))]
+    years = [one.year or 0 for one in facts]
+    updated = table.updated.tolist()
+    reached = [list_year([years[i] for i in mine], day) for mine, day in zip(seen, updated, strict=True)]
+    return watchers, [max(sum(one >= years[i] for one in reached), watchers[i]) for i in range(len(facts))]
+
+
 def liked(table: RatingTable, mu: float, parameters: Parameters) -> Float64s:
     """X, dense."""
     found = np.zeros((table.n_users, len(table.anime_ids)))
@@ -60,39 +75,20 @@ def liked(table: RatingTable, mu: float, parameters: Parameters) -> Float64s:
         length = sum(status not in {UNKNOWN, PLANNED} for _, _, status in mine)
         for item, score, status in mine:
             above = parameters.liking * (score - mean) if score > 0 else 0.0
-            if status == UNKNOWN:
-                counts = parameters.unknown
-            elif status == PLANNED:
-                counts = parameters.planned
-            elif status == DROPPED:
-                counts = min(above, 0.0) - 0.25
-            else:
-                counts = max(1.0 + above, 0.0) if score > 0 else parameters.unscored
-            found[user, item] = counts * (max(1, length) / 100) ** -parameters.activity
+            watched = max(1.0 + above, 0.0) if score > 0 else parameters.unscored
+            others = {UNKNOWN: parameters.unknown, PLANNED: parameters.planned, DROPPED: min(above, 0.0) - 0.25}
+            found[user, item] = others.get(status, watched) * (max(1, length) / 100) ** -parameters.activity
     return found
 
 
-def entries(table: RatingTable, user: int) -> list[tuple[int, int, int]]:
-    """Item, score and status of each of someone's entries."""
-    columns = (table.users, table.items, table.scores, table.statuses)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    return [(item, score, status) for who, item, score, status in rows if who == user]
-
-
-def judged(catalogue: Catalogue) -> set[int]:
-    """Ids of what may be judged by its attributes."""
-    found = set()
-    for anime_id, one in catalogue.items():
-        words = f"{one.title} {one.title_english or ''}".lower().replace(":", " ").split()
-        summary_of = any(
-            related.anime_id == anime_id and related.relation == "Summary" and related.likely
-            for other in catalogue.values()
-            for related in other.relations or ()
-        )
-        fits = one.type not in {"Music", "CM", "PV"} and not any(word in RETELLING_WORDS for word in words)
-        if one.genres and not one.adult and fits and not summary_of:
-            found.add(anime_id)
-    return found
+def own_weights(x: Float64s, parameters: Parameters) -> Float64s:
+    """W transposed, `[i, j]`: how much having watched j speaks for i."""
+    gram = x.T @ x
+    delta = parameters.dropout / (1 - parameters.dropout)
+    inverse = np.linalg.inv(gram + np.diag(parameters.pref_reg + delta * np.diag(gram)))
+    full = -inverse / np.diag(inverse)  # [j, i]
+    np.fill_diagonal(full, 0.0)
+    return full.T
 
 
 def attributes(one: Anime) -> set[str]:
@@ -100,13 +96,9 @@ def attributes(one: Anime) -> set[str]:
     found = {"any"}
     found |= {f"genre {name}" for name in one.genres} | {f"tag {name}" for name in one.tags}
     found |= {f"studio {name}" for name in one.studios}
-    if one.made_from:
-        found.add(f"made from {one.made_from}")
-    if one.type:
-        found.add(f"type {one.type}")
-    if one.year:
-        found.add(f"years {one.year // 3}")
-    return found
+    found |= {f"made from {one.made_from}"} if one.made_from else set()
+    found |= {f"type {one.type}"} if one.type else set()
+    return found | ({f"years {one.year // 3}"} if one.year else set())
 
 
 def ridge(
@@ -121,23 +113,6 @@ def ridge(
     return found
 
 
-def siblings_weight(
-    a: Float64s,
-    weights: Float64s,
-    watchers: Sequence[int],
-    popular: Sequence[float],
-    solved: Float64s,
-    others: dict[tuple[int, int], int],
-) -> float:
-    """The weight g; `others` gives, for each pair (i, j) of one series, how many others are in i's series."""
-    above = below = 0.0
-    for (i, j), m in others.items():
-        e = weights[i, j] / popular[i] - float(a[i] @ solved[:, j])
-        above += watchers[i] * e / math.sqrt(m)
-        below += watchers[i] / m
-    return max(0.0, above / below) if below else 0.0
-
-
 class Learnt(NamedTuple):
     """What should be learnt; `weights` and `speaks` have a row for each title i and a column for each watched j."""
 
@@ -149,45 +124,30 @@ class Learnt(NamedTuple):
     speaks: dict[str, Float64s]
 
 
-def learn(table: RatingTable, mu: float, catalogue: Catalogue, parameters: Parameters, min_titles: int = 60) -> Learnt:
+def learn(table: RatingTable, mu: float, catalogue: Catalogue, parameters: Parameters) -> Learnt:
     """All of `hakken.training.preferences`, densely."""
-    n_items = len(table.anime_ids)
     ids = table.anime_ids.tolist()
+    n_items = len(ids)
     facts = [catalogue.get(anime_id) or Anime(anime_id=anime_id, title="") for anime_id in ids]
-    years, members = [one.year or 0 for one in facts], [one.members or 0 for one in facts]
-    everyone = [entries(table, user) for user in range(table.n_users)]
-    seen = [[item for item, _, status in mine if status not in {UNKNOWN, PLANNED}] for mine in everyone]
-    watchers = [sum(item in mine for mine in seen) for item in range(n_items)]
-    updated = table.updated.tolist()
-    reached = [list_year([years[i] for i in mine], day) for mine, day in zip(seen, updated, strict=True)]
-    reachable = [reach(reached, years[i], watchers[i]) for i in range(n_items)]
-    popular = popularity(watchers, reachable, members)
-
+    watchers, reachable = watching(table, facts)
+    popular = popularity(watchers, reachable, [one.members or 0 for one in facts])
     kept = [i for i in range(n_items) if watchers[i] >= parameters.min_watchers]
-    x = liked(table, mu, parameters)[:, kept]
-    gram = x.T @ x
-    delta = parameters.dropout / (1 - parameters.dropout)
-    inverse = np.linalg.inv(gram + np.diag(parameters.pref_reg + delta * np.diag(gram)))
-    full = -inverse / np.diag(inverse)  # [j, i]
-    np.fill_diagonal(full, 0.0)
-    own = full.T  # [i, j]
+    own = own_weights(liked(table, mu, parameters)[:, kept], parameters)
 
     named = [attributes(one) for one in facts]
-    frequent = sorted(name for name in set().union(*named) if sum(name in named[i] for i in kept) >= min_titles)
+    frequent = sorted(name for name in set().union(*named) if sum(name in named[i] for i in kept) >= 60)
     a = np.array([[float(name in named[i]) for name in frequent] for i in kept]).reshape(len(kept), len(frequent))
-    series = [one.series or one.anime_id for one in facts]
-    size = {key: series.count(key) for key in series}
-    pairs = {
-        (p, q): size[series[i]] - 1
-        for p, i in enumerate(kept)
-        for q, j in enumerate(kept)
-        if i != j and series[i] == series[j]
-    }
-    few, some = [watchers[i] for i in kept], [popular[i] for i in kept]
-    solved = ridge(a, own, few, some, parameters.attribute_reg)
-    g = siblings_weight(a, own, few, some, solved, pairs)
+    solved = ridge(a, own, [watchers[i] for i in kept], [popular[i] for i in kept], parameters.attribute_reg)
 
-    allowed = judged(catalogue)
+    series = [one.series or one.anime_id for one in facts]
+    others = [Counter(series)[one] - 1 for one in series]
+    same = np.equal.outer([series[i] for i in kept], [series[i] for i in kept]) & ~np.eye(len(kept), dtype=bool)
+    n, m = (np.array([[column[i]] for i in kept]).reshape(-1, 1) for column in (watchers, others))
+    e = own / np.array([popular[i] for i in kept]).reshape(-1, 1) - a @ solved
+    below = (same * n / m.clip(1)).sum()
+    g = max(0.0, (same * n * e / np.sqrt(m.clip(1))).sum() / below) if below else 0.0
+
+    allowed = judged_by_attributes(catalogue).tolist()
     weights, share = np.zeros((n_items, n_items)), [0.0] * n_items
     for i in range(n_items):
         mixed = watchers[i] / (watchers[i] + parameters.attribute_support)
@@ -195,14 +155,13 @@ def learn(table: RatingTable, mu: float, catalogue: Catalogue, parameters: Param
             mixed = 1.0
         share[i] = (1 - mixed) * popular[i]
         if i in kept:
-            p = kept.index(i)
-            raised = (max(30, reachable[i]) + parameters.late) / max(30, reachable[i])
+            p, many = kept.index(i), max(30, reachable[i])
             strongest = np.argsort(-np.abs(own[p]), kind="stable").tolist()
             for q in strongest[: min(parameters.pref_stored, 20 + watchers[i])]:
-                weights[i, kept[q]] = mixed * raised * own[p, q]
+                weights[i, kept[q]] = mixed * (many + parameters.late) / many * own[p, q]
         for j in kept:
             if j != i and series[j] == series[i]:
-                weights[i, j] += share[i] * g / math.sqrt(size[series[i]] - 1)
+                weights[i, j] += share[i] * g / math.sqrt(others[i])
     speaks = {name: np.zeros(n_items) for name in frequent}
     for place, name in enumerate(frequent):
         speaks[name][kept] = solved[place]

@@ -1,4 +1,4 @@
-"""Rating tables for tests, written in every format that is read."""
+"""Tables for tests, written in every format that is read."""
 
 import csv
 import io
@@ -11,13 +11,14 @@ from pyarrow import parquet
 TEXT_FORMATS = ("csv", "csv.gz", "csv.zst")
 FORMATS = (*TEXT_FORMATS, "parquet", "folder")
 PACKING = {"csv.gz": "gzip", "csv.zst": "zstd"}
+NUMBERS = ["user_id", "anime_id", "rating"]
+CODED = [*NUMBERS, "watching_status"]
+NAMES = ["username", "anime_id", "my_score", "my_status"]
 
 
 def raw_bytes(form: str, text: bytes) -> bytes:
     """The text as a file of that format holds it."""
-    if form not in PACKING:
-        return text
-    return bytes(pa.compress(text, PACKING[form], asbytes=True))
+    return bytes(pa.compress(text, PACKING[form], asbytes=True)) if form in PACKING else text
 
 
 def write_table(
@@ -36,11 +37,15 @@ def write_table(
     path = directory / f"{name}.{form}"
     if form == "parquet":
         texts = [pa.array([_encoded(row[c]) for row in rows], pa.binary()) for c in range(len(columns))]
-        parquet.write_table(pa.Table.from_arrays(texts, names=list(columns)), path)
-        return path
+        return write_parquet(path, dict(zip(columns, texts, strict=True)))
     text = io.StringIO(newline="")
     csv.writer(text).writerows([columns, *rows])
     path.write_bytes(raw_bytes(form, _encoded(text.getvalue())))
+    return path
+
+
+def write_parquet(path: Path, columns: dict[str, pa.Array]) -> Path:
+    parquet.write_table(pa.table(columns), path)
     return path
 
 

@@ -6,31 +6,18 @@ import pytest
 from scipy.sparse import csr_array
 
 from hakken.catalogue import Anime, Catalogue, Related
-from hakken.training.attributes import (
-    AttributeFit,
-    judged_by_attributes,
-    siblings_of,
-)
+from hakken.training.attributes import AttributeFit, judged_by_attributes, siblings_of
 
 SHOW = Anime(anime_id=5, title="A show", type="TV", genres=("Drama",))
 
 
 @pytest.mark.parametrize(
-    ("change", "judged"),
+    ("judged", "change"),
     [
-        ({}, True),
-        ({"type": None}, True),
-        ({"type": "Special"}, True),
-        ({"title": "Recapitulation: Summaryland"}, True),
-        ({"genres": ()}, False),
-        ({"adult": True}, False),
-        ({"type": "Music"}, False),
-        ({"type": "CM"}, False),
-        ({"type": "PV"}, False),
-        ({"title": "A show: Recap"}, False),
-        ({"title": "A Show Soushuuhen"}, False),
-        ({"title": "A show", "title_english": "Highlights: a show"}, False),
-        ({"title_english": "A show DIGEST"}, False),
+        *((True, one) for one in ({}, {"type": None}, {"type": "Special"}, {"title": "Recapitulation: Summaryland"})),
+        *((False, one) for one in ({"genres": ()}, {"adult": True}, {"type": "Music"}, {"type": "CM"}, {"type": "PV"})),
+        *((False, {"title": title}) for title in ("A show: Recap", "A Show Soushuuhen")),
+        *((False, {"title_english": title}) for title in ("Highlights: a show", "A show DIGEST")),
     ],
 )
 def test_what_is_judged_by_attributes(change: dict[str, object], judged: bool) -> None:

@@ -1,7 +1,7 @@
 """The evaluation: who is asked, what an answer is worth, and how figures are put together."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from benchmarks.rating_quality import errors
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import TableError
-from hakken.evaluation import metrics, protocol, result_table
-from hakken.evaluation.comparison_methods.simple import Baseline, Popularity
-from hakken.evaluation.method import Answer, Method
-from hakken.evaluation.metrics import MEASURES, Sums
+from hakken.evaluation import metrics, protocol
+from hakken.evaluation.methods import Answer, Ask, Method
+from hakken.evaluation.metrics import MEASURES, SeriesKeys, Sums, series_keys, with_shows
 from hakken.evaluation.outcomes import Outcome, evaluate_method
 from hakken.evaluation.protocol import Split, bucket, split
-from hakken.evaluation.series_keys import SeriesKeys, keys_of, read_keys, with_shows
-from hakken.model import Model
+from hakken.evaluation.report import figure_of
+from hakken.evaluation.simple_methods import baseline, popularity
+from hakken.model import Model, fold_in, predict
 from hakken.ratings import Rating, Status, UserList
 from hakken.training import fit
-from hakken.training.progress import SILENT, Progress
+from hakken.training.progress import SILENT
 from hakken.training.tables import read_ratings
 from tests.models import N_ITEMS, PARAMETERS
 from tests.training import evaluation_oracle as oracle
@@ -38,109 +38,63 @@ def divided(ratings_csv: Path) -> Split:
     return split(read_ratings(ratings_csv), "hakken")
 
 
-def asked_user(given_scores: Sequence[tuple[int, int]], held_out: dict[int, int]) -> protocol.TestUser:
-    return protocol.TestUser("1", UserList.of(Rating(*one) for one in given_scores), held_out)
-
-
 def value_of(name: str, outcome: Outcome) -> float:
     sums = outcome.sums[name]
     return float(MEASURE[name].of(sums.total.sum(), sums.weight.sum()))
 
 
-# Protocol
-
-
-def test_buckets_are_those_of_crc32() -> None:
-    # By `printf 'hakken:7' | gzip -c | tail -c8 | od -An -tu4 -N4`
-    assert [bucket("hakken", "7"), bucket("hakken", "7:20"), bucket("s1", "7")] == [
-        345571486 % 5,
-        1665819527 % 5,
-        3765642431 % 5,
-    ]
-
-
-@pytest.mark.parametrize("salt", ["hakken", "s1"])
-def test_a_split_is_what_the_protocol_says(ratings_csv: Path, salt: str) -> None:
-    expected = oracle.divide(ratings_csv, salt)
-    found = split(read_ratings(ratings_csv), salt)
-    table = found.training
-    rows: oracle.Rows = {}
-    for u, item, score in zip(table.users.tolist(), table.items.tolist(), table.scores.tolist(), strict=True):
-        rows.setdefault(found.training.user_names[u], {})[int(table.anime_ids[item])] = score
-    assert rows == {user: {a: max(r, 0) for a, r in theirs.items()} for user, theirs in expected.training.items()}
-    assert table.n_users == len(found.training.user_names) == len(rows)
-    assert np.bincount(table.items).min() > 0  # what only test users have is not ranked
-    assert 20 < len(found.users) < 100
-    assert {user.name for user in found.users} == set(expected.given)
-    for user in found.users:
-        given_scores = {rating.anime_id: rating.score for rating in user.given.ratings}
-        assert given_scores == {a: max(r, 0) for a, r in expected.given[user.name].items()}
-        assert user.held_out == {a: max(r, 0) for a, r in expected.held_out[user.name].items()}
-        assert set(user.liked) == {a for a, r in expected.held_out[user.name].items() if r >= 8}
-
-
-def test_users_with_names_and_statuses_are_split_too(ratings_csv: Path, tmp_path: Path) -> None:
-    frame = pd.read_csv(ratings_csv)
-    frame["username"] = "Bø" + (10_000 - frame["user_id"]).astype(str)  # in another order than the numbers
+def named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Names, in another order than the numbers, and statuses: every fourth title is planned."""
+    frame["username"] = "Bø" + (10_000 - frame["user_id"]).astype(str)
     frame["my_status"] = np.where(frame["anime_id"] % 4 == 0, 6, 2)
-    path = tmp_path / "named.csv"
-    frame.rename(columns={"rating": "my_score"})[["my_status", "username", "anime_id", "my_score"]].to_csv(
-        path, index=False
-    )
-    expected = oracle.divide(path, "hakken", "username", "my_score")
-    found = split(read_ratings(path), "hakken")
-    assert {user.name: user.held_out for user in found.users} == {
-        user: {a: max(r, 0) for a, r in rows.items()} for user, rows in expected.held_out.items()
-    }
-    statuses = {(rating.anime_id % 4 == 0, rating.status) for user in found.users for rating in user.given.ratings}
-    assert statuses == {(True, Status.PLAN_TO_WATCH), (False, Status.COMPLETED)}
-    assert set(found.training.statuses.tolist()) == {2, 6}
+    return frame.rename(columns={"rating": "my_score"})[["my_status", "username", "anime_id", "my_score"]]
 
 
-def test_what_nobody_knows_to_be_watched_is_given_as_planned_and_never_held_out(
-    ratings_csv: Path, tmp_path: Path
-) -> None:
-    frame = pd.read_csv(ratings_csv)
+def partly_unknown(frame: pd.DataFrame) -> pd.DataFrame:
+    """Of every fourth title, where it has no score, nobody knows whether it was watched."""
     frame["watching_status"] = np.where(frame["anime_id"] % 4 == 0, 0, 2)
     frame["updated_at"] = "2026-03-" + (frame["user_id"] % 28 + 1).astype(str).str.zfill(2)
-    frame.to_csv(tmp_path / "r.csv", index=False)
-    unknown = {
-        (str(user), anime_id)
-        for user, anime_id, score in zip(frame["user_id"], frame["anime_id"], frame["rating"], strict=True)
-        if anime_id % 4 == 0 and score < 1
-    }
-    plain, found = (split(read_ratings(path), "hakken") for path in (ratings_csv, tmp_path / "r.csv"))
-    assert {user.name for user in found.users} <= {user.name for user in plain.users}
-    before = {user.name: user.held_out for user in plain.users}
-    n_spared = 0
-    for user in found.users:
-        spared = {anime_id for anime_id in before[user.name] if (user.name, anime_id) in unknown}
-        n_spared += len(spared)
-        assert user.held_out.keys() == before[user.name].keys() - spared
-        planned = {one.anime_id for one in user.given.ratings if one.status is Status.PLAN_TO_WATCH}
-        assert planned == {anime_id for name, anime_id in unknown if name == user.name}
-    assert n_spared > 0
-    days = [
-        date(2026, 3, int(name) % 28 + 1).toordinal() - date(1970, 1, 1).toordinal()
-        for name in found.training.user_names
-    ]
-    assert found.training.updated.tolist() == days
+    return frame
 
 
 @pytest.mark.parametrize(
-    ("users", "n_scores", "reason"),
-    [
-        ([1, 2, 3], 19, 'The salt "s" makes no test user of this table: that takes 20 scores'),
-        ([], 30, 'The salt "s" makes everyone a test user'),
-    ],
+    ("salt", "changed"), [("hakken", None), ("s1", None), ("hakken", named), ("hakken", partly_unknown)]
 )
-def test_a_table_that_cant_be_split_is_refused(tmp_path: Path, users: list[int], n_scores: int, reason: str) -> None:
-    chosen = users or [n for n in range(100) if bucket("s", f"{n}") == 0][:3]
-    path = tmp_path / "r.csv"
-    rows = [f"{user},{anime_id},7\n" for user in chosen for anime_id in range(1, n_scores + 1)]
-    path.write_text("user_id,anime_id,rating\n" + "".join(rows))
-    with pytest.raises(TableError, match=reason):
-        split(read_ratings(path), "s")
+def test_a_split_is_what_the_protocol_says(
+    ratings_csv: Path, tmp_path: Path, salt: str, changed: Callable[[pd.DataFrame], pd.DataFrame] | None
+) -> None:
+    path = ratings_csv
+    if changed:
+        path = tmp_path / "r.csv"
+        changed(pd.read_csv(ratings_csv)).to_csv(path, index=False)
+    expected, found = oracle.divide(path, salt), split(read_ratings(path), salt)
+    table = found.training
+    rows: oracle.Rows = {}
+    for u, item, score in zip(table.users.tolist(), table.items.tolist(), table.scores.tolist(), strict=True):
+        rows.setdefault(table.user_names[u], {})[int(table.anime_ids[item])] = score
+    assert rows == expected.training
+    assert table.n_users == len(table.user_names) == len(rows)
+    assert np.bincount(table.items).min() > 0  # what only test users have is not ranked
+    assert 20 < len(found.users) < 100
+    assert {one.name: {r.anime_id: r.score for r in one.given.ratings} for one in found.users} == expected.given
+    assert {one.name: one.held_out for one in found.users} == expected.held_out
+    planned = {
+        (one.name, r.anime_id) for one in found.users for r in one.given.ratings if r.status is Status.PLAN_TO_WATCH
+    }
+    assert planned == {(name, a) for name, a in expected.planned if a in expected.given.get(name, ())}
+    assert bool(planned) == bool(changed)
+    for user in found.users:
+        assert set(user.liked) == {a for a, r in user.held_out.items() if r >= 8}
+    if changed is partly_unknown:
+        first = date(2026, 3, 1).toordinal() - date(1970, 1, 1).toordinal()
+        assert table.updated.tolist() == [first + int(name) % 28 for name in table.user_names]
+
+
+def test_a_table_with_nobody_left_to_train_on_is_refused(tmp_path: Path) -> None:
+    rows = [f"{user},{anime_id},7\n" for user in range(100) if bucket("s", f"{user}") == 0 for anime_id in range(1, 31)]
+    (tmp_path / "r.csv").write_text("user_id,anime_id,rating\n" + "".join(rows))
+    with pytest.raises(TableError, match='The salt "s" makes everyone a test user'):
+        split(read_ratings(tmp_path / "r.csv"), "s")
 
 
 def hand_made(directory: Path, n_given: int, n_held_out: int, n_unscored: int = 0) -> Path:
@@ -165,7 +119,7 @@ def hand_made(directory: Path, n_given: int, n_held_out: int, n_unscored: int = 
 def test_who_is_asked_at_the_edges(tmp_path: Path, n_given: int, n_held_out: int, n_unscored: int, asked: bool) -> None:
     named = read_ratings(hand_made(tmp_path, n_given, n_held_out, n_unscored))
     if not asked:
-        with pytest.raises(TableError, match="no test user"):
+        with pytest.raises(TableError, match="makes no test user of this table: that takes 20 scores"):
             split(named, "s")
         return
     [user] = split(named, "s").users
@@ -177,15 +131,12 @@ def test_what_only_test_users_have_is_not_ranked_and_what_nobody_scored_is_not_p
     [user] = divided.users
     held_out = list(user.held_out)
     assert divided.n_items == 8  # six that the others scored, and two that the user has held out
-    outcome = evaluate_method(Baseline(), divided)
+    outcome = evaluate_method(baseline, divided)
     assert outcome.sums["rmse"].weight.tolist() == [1]  # of the two one has no score but the user's own
     assert outcome.sums["recall"].total.tolist() == [2 / 10]
     assert outcome.sums["ndcg"].total.tolist() == pytest.approx([oracle.ndcg(held_out[:2], held_out)])
     assert outcome.popularity.tolist() == [1, 1] + [0] * 8
-    assert outcome.found.tolist() == [True, True] + [False] * 8
 
-
-# Metrics
 
 WHAT = [f"t{n}" for n in range(40)]
 
@@ -198,50 +149,59 @@ WHAT = [f"t{n}" for n in range(40)]
 )
 def test_ndcg_and_recall_are_the_textbooks(cases: list[tuple[list[str], set[str]]]) -> None:
     shown, relevant = [one for one, _ in cases], [other for _, other in cases]
-    for name, sums in (("ndcg", metrics.ndcg(shown, relevant)), ("recall", metrics.recall(shown, relevant))):
-        for n, (top, wanted) in enumerate(cases):
-            assert sums.weight[n] == (1 if wanted else 0)
-            expected = 0.0
-            if wanted and name == "ndcg":
-                expected = oracle.ndcg(top, wanted)
-            elif wanted:
-                expected = len(set(top[:20]) & wanted) / min(20, len(wanted))
-            assert sums.total[n] == pytest.approx(expected, abs=1e-9)
+    of_ndcg, of_recall = metrics.ndcg(shown, relevant), metrics.recall(shown, relevant)
+    assert of_ndcg.weight.tolist() == of_recall.weight.tolist() == [bool(one) for one in relevant]
+    expected = [
+        (oracle.ndcg(top, wanted), len(set(top[:20]) & wanted) / min(20, len(wanted))) if wanted else (0, 0)
+        for top, wanted in cases
+    ]
+    assert np.column_stack((of_ndcg.total, of_recall.total)) == pytest.approx(np.array(expected), abs=1e-9)
 
 
 def test_rating_errors_are_of_scored_titles_that_somebody_scored_and_clipped() -> None:
-    user = asked_user([(1, 5)], {10: 9, 11: 0, 12: 7, 13: 10})
-    errors = metrics.rating_errors(np.array([11.0, 3.0, 8.5]), user, {10: 0, 11: 1, 12: 2})
-    assert errors == (1 + 1.5**2, 1 + 1.5, 2)
+    user = protocol.TestUser("1", UserList.of([]), {10: 9, 11: 0, 12: 7, 13: 10})
+    found = metrics.rating_errors(np.array([11.0, 3.0, 8.5]), user, {10: 0, 11: 1, 12: 2})
+    assert found == (1 + 1.5**2, 1 + 1.5, 2)
 
 
 def test_discovery_takes_begun_series_out_of_a_ranking_but_not_out_of_a_default_list() -> None:
     keys = SeriesKeys({1: "a", 2: "a", 3: "b", 4: "b", 5: "c"}, "")
-    user = asked_user([(1, 5)], {2: 9, 3: 9, 4: 9, 7: 8})
+    user = protocol.TestUser("1", UserList.of([Rating(1, 5)]), {2: 9, 3: 9, 4: 9, 7: 8})
     ranking = [2, 4, 3, 5, 7, *range(50, 70)]
     others = [f"anime {n}" for n in range(50, 57)]
-    assert metrics.discoveries(Answer(ranking, None, None), user, keys) == ["b", "c", "anime 7", *others]
-    assert metrics.discoveries(Answer([], ranking, None), user, keys) == ["a", "b", "c", "anime 7", *others[:-1]]
-    assert metrics.discoveries(Answer([], [], None), user, keys) == []
+    assert metrics.discoveries(Answer(ranking), user, keys) == ["b", "c", "anime 7", *others]
+    assert metrics.discoveries(Answer([], ranking), user, keys) == ["a", "b", "c", "anime 7", *others[:-1]]
+    assert metrics.discoveries(Answer([], []), user, keys) == []
     assert metrics.new_series(user.held_out, user, keys) == {"b", "anime 7"}
 
 
 IDS = st.integers(1, 24)
+TIMES = [
+    (1999, "Winter 2000", "1999-12-31", (1999, 12, 31)),
+    (1999, "fall", None, (1999, 10, 0)),
+    (2000, "Winter 2000", None, (2000, 1, 0)),
+    (2000, "fall", "2000-04", (2000, 4, 0)),
+    (2000, None, None, (2000, 7, 0)),
+    (None, None, None, ()),
+]
+"""Year, season, first day, and when that is."""
 
 
 @settings(max_examples=100)
 @given(st.data())
 def test_series_figures_are_those_of_the_oracle(data: st.DataObject) -> None:
+    times = {anime_id: data.draw(st.sampled_from(TIMES)) for anime_id in range(1, 25)}
     catalogue = Catalogue(
         Anime(
             anime_id=anime_id,
             title="A",
             type=data.draw(st.sampled_from(["TV", "TV", "Movie", "ONA", None])),
             episodes=data.draw(st.sampled_from([5, 6, None])),
-            year=data.draw(st.sampled_from([1999, 2000, None])),
-            season=data.draw(st.sampled_from(["Winter 2000", "fall", None])),
+            year=year,
+            season=season,
+            start_date=started,
         )
-        for anime_id in range(1, 25)
+        for anime_id, (year, season, started, _) in times.items()
     )
     of_anime = {anime_id: data.draw(st.sampled_from("abcd")) for anime_id in catalogue}
     statuses = st.sampled_from([Status.COMPLETED, Status.COMPLETED, Status.PLAN_TO_WATCH, Status.DROPPED])
@@ -250,11 +210,13 @@ def test_series_figures_are_those_of_the_oracle(data: st.DataObject) -> None:
     planned = {a for a, status in rows.items() if status is Status.PLAN_TO_WATCH}
     dropped = {a for a, status in rows.items() if status is Status.DROPPED}
     began = {
-        a: (one.year, {"Winter 2000": 1, "fall": 10, None: 7}[one.season])
+        a: times[a][-1]
         for a, one in catalogue.items()
         if one.year and (one.type == "TV" or (one.type == "ONA" and one.episodes == 6))
     }
     keys = with_shows(SeriesKeys(of_anime, ""), catalogue)
+    in_order = sorted(began, key=lambda a: (*began[a], a))
+    assert keys.shows == {key: [a for a in in_order if of_anime[a] == key] for key in {of_anime[a] for a in began}}
     user = protocol.TestUser(
         "1", UserList.of(Rating(a, 0, status) for a, status in rows.items()), dict.fromkeys(hidden, 0)
     )
@@ -266,22 +228,11 @@ def test_series_figures_are_those_of_the_oracle(data: st.DataObject) -> None:
     assert metrics.next_found(following, user, keys) == (len(wanted & set(following)), len(wanted))
 
 
-def test_shows_are_in_the_order_of_their_dates_where_they_have_some() -> None:
-    def show(anime_id: int, date: str | None = None, season: str | None = None, year: int | None = 2016) -> Anime:
-        return Anime(anime_id=anime_id, title="A", type="TV", year=year, season=season, start_date=date)
-
-    rows = [show(1, "2016-10-02"), show(2, None, "Winter 2016"), show(3, "2016-04"), show(4, "2015-12-31", year=2015)]
-    rows += [show(5, year=None), show(6), Anime(anime_id=7, title="A", type="Movie", year=2016)]
-    rows += [Anime(anime_id=n + 3, title="A", type="ONA", episodes=n, year=2016) for n in (5, 6)]
-    keys = with_shows(SeriesKeys(dict.fromkeys(range(1, 10), "a"), ""), Catalogue(rows))
-    assert {key: list(shows) for key, shows in keys.shows.items()} == {"a": [4, 2, 3, 6, 9, 1]}
-
-
-@pytest.mark.parametrize("method_class", [Popularity, Baseline])
-def test_a_method_is_judged_as_the_protocol_says(ratings_csv: Path, divided: Split, method_class: type[Method]) -> None:
-    method = method_class()
+@pytest.mark.parametrize("method", [popularity, baseline])
+def test_a_method_is_judged_as_the_protocol_says(ratings_csv: Path, divided: Split, method: Method) -> None:
     outcome = evaluate_method(method, divided, KEYS)
-    shown = {user.name: method.answer(user).ranking for user in divided.users}
+    ask = method.fit(divided, SILENT)
+    shown = {user.name: ask(user).ranking for user in divided.users}
     expected = oracle.measures(oracle.divide(ratings_csv, "hakken"), shown, KEYS.of_anime)
     assert set(expected) == {name for name in outcome.sums if name not in {"rmse", "mae"}}  # no list by default
     for name, value in expected.items():
@@ -295,36 +246,26 @@ def test_a_method_is_judged_as_the_protocol_says(ratings_csv: Path, divided: Spl
 
 
 def test_the_benchmarks_rating_quality_is_the_evaluations(divided: Split) -> None:
-    class Fitted(Method):
-        name, title, note = "fitted", "fitted", ""
+    model = Model(*fit(divided.training, PARAMETERS)[:2], "unsaved")
 
-        def fit(self, divided: Split, progress: Progress = SILENT) -> None:  # noqa: ARG002  # as the real one has it
-            self.model = Model(*fit(divided.training, PARAMETERS)[:2], "unsaved")
+    def fitted(*_: object) -> Ask:
+        return lambda user: Answer([1], r_hat=predict(model, fold_in(model, user.given)))
 
-        def answer(self, user: protocol.TestUser) -> Answer:
-            from hakken.model import fold_in, predict  # noqa: PLC0415  # only where it is needed
-
-            return Answer([1], None, predict(self.model, fold_in(self.model, user.given)))
-
-    method = Fitted()
-    outcome = evaluate_method(method, divided)
+    outcome = evaluate_method(Method("fitted", "fitted", "", fitted), divided)
     assert set(outcome.sums) == {"ndcg", "ndcg_liked", "recall", "lift", "rmse", "mae"}
-    differences = errors(method.model, divided.users)
+    differences = errors(model, divided.users)
     assert value_of("rmse", outcome) == pytest.approx(np.sqrt((differences**2).mean()), abs=1e-9)
     assert value_of("mae", outcome) == pytest.approx(np.abs(differences).mean(), abs=1e-9)
     assert outcome.sums["mae"].weight.sum() == len(differences) > 100
 
 
-# Keys
-
-
 def test_keys_come_from_a_file_or_from_the_catalogue(tmp_path: Path) -> None:
     path = tmp_path / "keys.csv"
     path.write_text("anime_id,key,more\n5,nan,x\n6,nan,y\n7,,z\n")
-    keys = read_keys(path)
+    keys = series_keys(Catalogue([]), path)
     assert [keys.key(anime_id) for anime_id in (5, 6, 7, 8)] == ["nan", "nan", "anime 7", "anime 8"]
     assert keys.source == "the keys of keys.csv"
-    own = keys_of(Catalogue([Anime(anime_id=3, title="A", series=1), Anime(anime_id=1, title="A")]))
+    own = series_keys(Catalogue([Anime(anime_id=3, title="A", series=1), Anime(anime_id=1, title="A")]))
     assert own.key(3) == own.key(1) != own.key(2)
 
 
@@ -333,48 +274,55 @@ def test_keys_that_cant_be_read_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "keys.csv"
     path.write_text(text, encoding="latin-1")
     with pytest.raises(TableError, match=r"The keys in .*keys\.csv can't be read"):
-        read_keys(path)
+        series_keys(Catalogue([]), path)
 
 
-# Putting figures together
-
-
-def outcome_of(salt: str, values: dict[str, tuple[float, float]], measure: str = "ndcg") -> Outcome:
+def outcome_of(values: dict[str, tuple[float, float]], measure: str = "ndcg") -> Outcome:
     total, weight = np.array(list(values.values())).T
     nothing = np.zeros(0, dtype=np.int64)
-    return Outcome("m", salt, tuple(values), {measure: Sums(total, weight)}, 1, nothing, nothing, nothing > 0, 0.0, 0.0)
+    return Outcome(tuple(values), {measure: Sums(total, weight)}, 1, nothing, nothing, nothing > 0, 0.0, 0.0)
 
 
 def test_a_figure_is_the_mean_over_salts_of_each_ones_mean() -> None:
-    one = outcome_of("s1", {"a": (1, 1), "b": (0, 0), "c": (0, 1)})
-    other = outcome_of("s2", {"c": (0.2, 1), "d": (0.4, 1), "e": (0.6, 1), "f": (0.4, 1)})
-    figure = result_table.figure_of(MEASURE["ndcg"], [one, other], 500)
-    assert figure.value == pytest.approx((0.5 + 0.4) / 2)
-    assert figure.low < figure.value < figure.high
-    root = result_table.figure_of(MEASURE["rmse"], [outcome_of("s", {"a": (8, 2), "b": (10, 4)}, "rmse")], 0)
-    assert root.value == pytest.approx(math.sqrt(3))
-    assert math.isnan(root.low)
-    lone = result_table.figure_of(MEASURE["ndcg"], [outcome_of("s", {"a": (0.5, 1)})], 100)
-    assert lone.value == 0.5
-    assert math.isnan(lone.low)
-    assert math.isnan(result_table.figure_of(MEASURE["rmse"], [one], 10).value)
+    one = outcome_of({"a": (1, 1), "b": (0, 0), "c": (0, 1)})
+    other = outcome_of({"c": (0.2, 1), "d": (0.4, 1), "e": (0.6, 1), "f": (0.4, 1)})
+    value, low, high = figure_of(MEASURE["ndcg"], [one, other], 500)
+    assert value == pytest.approx((0.5 + 0.4) / 2)
+    assert low < value < high
+
+
+@pytest.mark.parametrize(
+    ("measure", "values", "n_resamples", "expected"),
+    [
+        ("rmse", {"a": (8, 2), "b": (10, 4)}, 0, math.sqrt(3)),  # the root of a mean; 0 resamples give no interval
+        ("ndcg", {"a": (0.5, 1)}, 100, 0.5),  # one person cannot be resampled
+        ("mae", {"a": (0, 0), "b": (0, 0)}, 10, math.nan),  # all are left out
+        ("lift", None, 10, math.nan),  # not measured
+    ],
+)
+def test_a_figure_without_an_interval(
+    measure: str, values: dict[str, tuple[float, float]] | None, n_resamples: int, expected: float
+) -> None:
+    outcome = outcome_of(values, measure) if values else outcome_of({"a": (0.5, 1)})
+    figure = figure_of(MEASURE[measure], [outcome], n_resamples)
+    assert figure == pytest.approx((expected, math.nan, math.nan), nan_ok=True)
 
 
 def test_an_interval_is_that_of_the_normal_law_where_many_are_asked_and_can_be_repeated() -> None:
     values = np.random.default_rng(1).random(900)
-    outcome = outcome_of("s", {f"{n}": (value, 1) for n, value in enumerate(values)})
-    figure = result_table.figure_of(MEASURE["ndcg"], [outcome], 2_000)
+    outcome = outcome_of({f"{n}": (value, 1) for n, value in enumerate(values)})
+    figure = figure_of(MEASURE["ndcg"], [outcome], 2_000)
     half = 1.96 * values.std() / math.sqrt(len(values))
-    assert (figure.high - figure.low) / 2 == pytest.approx(half, rel=0.07)
-    assert figure == result_table.figure_of(MEASURE["ndcg"], [outcome], 2_000)
+    assert (figure[2] - figure[1]) / 2 == pytest.approx(half, rel=0.07)
+    assert figure == figure_of(MEASURE["ndcg"], [outcome], 2_000)
 
 
 def test_a_person_under_two_salts_is_no_two_people() -> None:
     values = {f"{n}": (value, 1.0) for n, value in enumerate(np.random.default_rng(2).random(300).tolist())}
-    shuffled = dict(reversed(values.items()))
-    once = result_table.figure_of(MEASURE["ndcg"], [outcome_of("s1", values)], 300)
-    twice = result_table.figure_of(MEASURE["ndcg"], [outcome_of("s1", values), outcome_of("s2", shuffled)], 300)
-    assert tuple(twice) == pytest.approx(tuple(once))
     strangers = {f"x{name}": value for name, value in values.items()}
-    apart = result_table.figure_of(MEASURE["ndcg"], [outcome_of("s1", values), outcome_of("s2", strangers)], 300)
-    assert apart.high - apart.low < 0.85 * (once.high - once.low)
+    once, twice, apart = (
+        figure_of(MEASURE["ndcg"], [outcome_of(one) for one in salts], 300)
+        for salts in ([values], [values, dict(reversed(values.items()))], [values, strangers])
+    )
+    assert twice == pytest.approx(once)
+    assert apart[2] - apart[1] < 0.85 * (once[2] - once[1])

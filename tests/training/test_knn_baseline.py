@@ -71,17 +71,14 @@ def shuffled_entries(draw: st.DrawFn) -> Entries:
 
 
 def tied(algorithm: surprise.KNNBaseline, pair: tuple[Any, Any]) -> bool:
-    """Whether the k-th and the next similarity are so near each other that rounding decides."""
-    trainset = algorithm.trainset
+    """Whether the k-th similarity is so near to the next, or one so near to 0, that rounding decides."""
+    trainset, k = algorithm.trainset, algorithm.k
     if pair[0] == "nobody" or pair[1] == "nothing":
         return False
     u, i = trainset.to_inner_uid(pair[0]), trainset.to_inner_iid(pair[1])
     nearest = sorted((algorithm.sim[i, j] for j, _ in trainset.ur[u]), reverse=True)
-    k = algorithm.k
-    # So near to 0, rounding decides whether it is a neighbour at all.
-    return any(0 < abs(sim) < 1e-9 for sim in nearest) or (
-        len(nearest) > k and nearest[k] > 0 and nearest[k - 1] - nearest[k] < 1e-9
-    )
+    near = len(nearest) > k and nearest[k] > 0 and nearest[k - 1] - nearest[k] < 1e-9
+    return near or any(0 < abs(sim) < 1e-9 for sim in nearest)
 
 
 @settings(max_examples=60)
@@ -125,11 +122,23 @@ def test_everything_is_as_surprise_has_it(
 
 
 @pytest.mark.parametrize("options", [{}, {"k": 3, "min_k": 2}, {"amplification": 2.5, "prior": 0.1}])
-def test_a_batch_predicts_what_predict_does_to_the_last_bit(shuffled: Entries, options: dict[str, Any]) -> None:
+def test_a_batch_predicts_what_predict_does_to_the_last_bit_pickled_and_on_any_number_of_threads(
+    shuffled: Entries, options: dict[str, Any]
+) -> None:
     trainset = trainset_of(shuffled)
-    algorithm = ours(trainset, **options)
     pairs = all_pairs(trainset)[::7]
-    assert algorithm.test(pairs) == [algorithm.predict(u, i, r_ui) for u, i, r_ui in pairs]
+    before = numba.get_num_threads()
+    found = []
+    try:
+        for threads in {1, before}:
+            numba.set_num_threads(threads)
+            algorithm = ours(trainset, **options)
+            found.append((algorithm.sim.tobytes(), algorithm.test(pairs)))
+    finally:
+        numba.set_num_threads(before)
+    assert found[0] == found[-1]
+    copy = pickle.loads(pickle.dumps(algorithm))  # noqa: S301 - our own
+    assert found[0][1] == copy.test(pairs) == [algorithm.predict(u, i, r_ui) for u, i, r_ui in pairs]
     assert algorithm.test([]) == []
 
 
@@ -182,49 +191,23 @@ def test_without_any_deviation_similarities_are_0_where_surprise_divides_by_it()
     assert algorithm.predict(0, 1).est == 7
 
 
-def test_the_ratings_are_read_whatever_else_stands_in_the_trainset() -> None:
+def test_the_ratings_are_read_whatever_else_stands_in_the_trainset_and_there_must_be_one() -> None:
     trainset = trainset_of(HAND)
     before = ours(trainset).sim
     assert trainset.ur[99] == []  # asking a defaultdict adds to it
     trainset.ur = dict(reversed(trainset.ur.items()))
     assert (ours(trainset).sim == before).all()
-
-
-def test_a_trainset_without_a_rating_is_refused() -> None:
     empty = surprise.Trainset({}, {}, 0, 0, 0, (1, 10), {}, {})
     with pytest.raises(ValueError, match="nothing to train from"):
         HakkenKNNBaseline(verbose=False).fit(empty)
 
 
-def test_a_fit_gives_the_same_bytes_on_any_number_of_threads(shuffled: Entries) -> None:
-    trainset = trainset_of(shuffled)
-    before = numba.get_num_threads()
-    results = []
-    try:
-        for threads in {1, before}:
-            numba.set_num_threads(threads)
-            algorithm = ours(trainset)
-            results.append((algorithm.sim.tobytes(), algorithm.test(all_pairs(trainset))))
-    finally:
-        numba.set_num_threads(before)
-    assert results[0] == results[-1]
-
-
-def test_it_can_be_pickled(shuffled: Entries) -> None:
-    trainset = trainset_of(shuffled)
-    algorithm = ours(trainset)
-    copy = pickle.loads(pickle.dumps(algorithm))  # noqa: S301 - our own
-    pairs = all_pairs(trainset)[:100]
-    assert copy.test(pairs) == algorithm.test(pairs)
-
-
-def test_the_defaults_are_surprises_but_for_what_it_can_be() -> None:
+def test_the_defaults_are_surprises_but_for_what_it_can_be_and_verbose_says_what_surprise_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     found, expected = HakkenKNNBaseline(), surprise.KNNBaseline(sim_options=dict(SIM))
     assert (found.k, found.min_k, found.verbose) == (expected.k, expected.min_k, expected.verbose)
     assert expected.sim_options.items() <= found.sim_options.items()
-
-
-def test_verbose_says_what_surprise_says(capsys: pytest.CaptureFixture[str]) -> None:
     said = []
     for kind in (HakkenKNNBaseline, surprise.KNNBaseline):
         algorithm = kind(sim_options=dict(SIM)).fit(trainset_of(HAND))

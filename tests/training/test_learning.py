@@ -19,7 +19,6 @@ from hakken.training import attributes, fit, preferences
 from hakken.training.pipeline import Fitted, with_anime, with_preference_weights
 from hakken.training.preferences import preference_weights
 from hakken.training.tables import RatingTable
-from tests import oracle
 from tests.training import learning
 from tests.training import learning_oracle as expected_of
 from tests.training.strategies import rating_tables
@@ -101,7 +100,7 @@ def test_all_that_is_learnt_is_that_of_the_formulas(
     is_learnt(preference_weights(table, 7.0, catalogue, parameters), wanted)
 
 
-# Titles that nobody watched, and their first watchers
+# Titles that nobody watched, and more of them
 
 
 @pytest.fixture(scope="module")
@@ -114,16 +113,15 @@ def fitted(catalogue: Catalogue) -> Fitted:
     return fit(learning.lists(), FEW, catalogue)
 
 
-def test_a_title_that_nobody_watched_is_judged_by_its_attributes(fitted: Fitted, catalogue: Catalogue) -> None:
-    table = learning.lists()
+def test_what_nobody_watched_is_judged_by_its_attributes_and_recommended(fitted: Fitted, catalogue: Catalogue) -> None:
+    listed = set(learning.lists().anime_ids.tolist())
     arrays, model = fitted.arrays, Model(fitted.arrays, fitted.manifest, "unsaved")
-    unwatched = set(catalogue) - set(table.anime_ids.tolist())
-    judged = expected_of.judged(catalogue)
-    new = unwatched & judged
+    judged = set(attributes.judged_by_attributes(catalogue).tolist())
+    new = (set(catalogue) & judged) - listed
     assert len(new) > 5
-    assert unwatched - judged
-    assert set(arrays.anime_ids.tolist()) == set(table.anime_ids.tolist()) | new
-    assert fitted.manifest.sizes.items == len(table.anime_ids), "who describes a model counts what people listed"
+    assert set(catalogue) - judged - listed
+    assert set(arrays.anime_ids.tolist()) == listed | new
+    assert fitted.manifest.sizes.items == len(listed), "who describes a model counts what people listed"
     rows, known = model.rows_of(sorted(new))
     assert known.all()
     assert not arrays.raters[rows].any()
@@ -134,61 +132,18 @@ def test_a_title_that_nobody_watched_is_judged_by_its_attributes(fitted: Fitted,
 
     visitor = fold_in(model, UserList.of([*(Rating(i, 8) for i in range(1, 30)), Rating(min(new), 9)]))
     assert min(new) in visitor.new.tolist()
-    wanted = preference(model, visitor.taste)
-    assert wanted[rows].any()
+    assert preference(model, visitor.taste)[rows].any()
     assert np.isfinite(predict(model, visitor)).all()
 
-
-def test_people_are_recommended_what_nobody_watched(fitted: Fitted, catalogue: Catalogue) -> None:
-    bundle = ModelBundle(Model(fitted.arrays, fitted.manifest, "unsaved"), catalogue)
-    listed = learning.lists().anime_ids.tolist()
+    bundle = ModelBundle(model, catalogue)
     chosen = Preferences(n=100, franchise=FranchiseRule.ALL)
-    found = recommend(UserList.of(Rating(i, 8) for i in listed[:60]), bundle, chosen).recommendations
+    found = recommend(UserList.of(Rating(i, 8) for i in sorted(listed)[:60]), bundle, chosen).recommendations
     shown = {one.anime_id: one for one in found}
-    new = shown.keys() - set(listed)
-    assert len(new) > 5
-    assert all(shown[one].support == 0 and len(shown[one].reasons) == 3 for one in new)
+    assert len(shown.keys() & new) > 5
+    assert all(shown[one].support == 0 and len(shown[one].reasons) == 3 for one in shown.keys() & new)
     alike = recommend(UserList(), bundle, Preferences(like=(min(new),)))
     assert any("too few people we learnt from have watched it" in note for note in alike.notes)
     assert not alike.personal
-
-
-def without_attributes(arrays: Arrays) -> Arrays:
-    return dataclasses.replace(arrays, attr_share=np.zeros_like(arrays.attr_share))
-
-
-def rated(table: RatingTable, title: int, n_raters: int) -> RatingTable:
-    """The same table, and its first users have watched and scored one title more."""
-    table = with_anime(table, np.array([title], dtype=np.int32))
-    users = np.concatenate((table.users, np.arange(n_raters, dtype=np.int32)))
-    place = np.searchsorted(table.anime_ids, title)
-    items = np.concatenate((table.items, np.full(n_raters, place, dtype=np.int32)))
-    order = np.lexsort((items, users))
-    return dataclasses.replace(
-        table,
-        users=users[order],
-        items=items[order],
-        scores=np.concatenate((table.scores, np.full(n_raters, 8, dtype=np.int8)))[order],
-        statuses=np.concatenate((table.statuses, np.full(n_raters, 2, dtype=np.int8)))[order],
-    )
-
-
-def test_each_rater_moves_a_title_further_from_its_attributes(catalogue: Catalogue) -> None:
-    """By no leap, from the first on."""
-    table, title = learning.lists(), learning.UNWATCHED[3]
-    assert catalogue[title].genres
-    parts, distances = [], []
-    for n_raters in range(0, 30, 3):
-        found = fit(rated(table, title, n_raters), FEW, catalogue).arrays
-        row = int(np.searchsorted(found.anime_ids, title))
-        assert found.watchers[row] == n_raters
-        parts.append(float(found.attr_share[row]) / float(found.popularity[row]))
-        own = oracle.weights(without_attributes(found))[:, row]
-        by_attributes = oracle.weights(found)[:, row] - own
-        distances.append(float(np.linalg.norm(own) / np.linalg.norm(by_attributes)))
-    support = FEW.attribute_support
-    assert parts == pytest.approx([support / (n + support) for n in range(0, 30, 3)], rel=1e-5)
-    assert distances == sorted(distances)
 
 
 def test_weights_learnt_anew_are_those_of_a_new_model(fitted: Fitted, catalogue: Catalogue) -> None:

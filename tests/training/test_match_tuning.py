@@ -11,15 +11,8 @@ import pytest
 from hakken.catalogue import Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import match_tuning
-from hakken.evaluation.hakken_method import Hakken, unsaved
-from hakken.evaluation.match_tuning import (
-    IMPLICIT,
-    MATCH,
-    SALTS,
-    TRUST,
-    WEIGHTS,
-    tune_match,
-)
+from hakken.evaluation.match_tuning import IMPLICIT, MATCH, SALTS, TRUST, WEIGHTS, tune_match
+from hakken.evaluation.methods import hakken_method, unsaved
 from hakken.evaluation.protocol import split
 from hakken.model import Parameters, fold_in, predict
 from hakken.model.arrays import Float64s
@@ -77,9 +70,8 @@ def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: Tun
     found = []
     for salt in SALTS:
         divided = split(table, salt)
-        method = Hakken(parameters_of(row), small_catalogue())
-        method.fit(divided)
-        values = [ndcg(method.answer(user).ranking, set(user.liked)) for user in divided.users if user.liked]
+        ask = hakken_method(parameters_of(row), small_catalogue()).fit(divided, SILENT)
+        values = [ndcg(ask(user).ranking, set(user.liked)) for user in divided.users if user.liked]
         found.append(np.mean(values))
     assert row["liked"] == pytest.approx(np.mean(found), abs=1e-9)
     assert row["value"] == pytest.approx((row["liked"] + row["discovery_liked"]) / 2)
@@ -130,8 +122,3 @@ def test_a_table_that_cant_be_split_keeps_the_defaults_and_says_so(table: Rating
     result = run("tune", "--ratings", tmp_path / "small.csv", "--out", tmp_path / "out", "--iterations", "1")
     assert "stays as it is by default" in result.output
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["params.json", "rmse.svg", "table.csv"]
-
-
-def test_a_titles_table_without_anime_is_refused(ratings_csv: Path, tmp_path: Path) -> None:
-    result = run("tune", "--ratings", ratings_csv, "--titles", ratings_csv, "--out", tmp_path / "out", status=2)
-    assert "go with --anime" in result.output

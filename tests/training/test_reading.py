@@ -1,25 +1,31 @@
-"""Reading rating tables: every kind, in every format, says the same."""
+"""Reading rating tables: every kind, in every format, as it is published and as other programs write it."""
 
+import re
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyarrow import parquet
 
+from hakken.errors import TableError
 from hakken.training.tables import RatingTable, parts, read_ratings
-from hakken.training.tables.values import number_of
-from tests.training.reading_tables import FORMATS, write_table
+from hakken.training.tables.rejected_rows import N_EXAMPLES
+from hakken.training.tables.values import days, number_of
+from tests.training.commands import run
+from tests.training.reading_tables import CODED, FORMATS, NAMES, NUMBERS, write_parquet, write_table
 from tests.training.recorded_progress import RecordedProgress
 
 STATUSES = (0, 1, 2, 3, 4, 6)
 """0: watched or planned, nobody knows; but whoever scored it has watched it."""
+TIMES = ("", "2025-01-01", "2026-03-01T23:59:59Z", "1990-01-01")
+KINDS = {"numbers": NUMBERS, "numbers with statuses": CODED[::-1], "names": [*NAMES, "my_tags"]}
+LEFT_UNKNOWN = "impossible update time, left unknown"
 
 
 class Entry(NamedTuple):
@@ -27,6 +33,7 @@ class Entry(NamedTuple):
     anime_id: int
     score: int
     status: int
+    updated: str
 
 
 entries = st.lists(
@@ -36,6 +43,7 @@ entries = st.lists(
         st.integers(1, 30) | st.integers(1, 2**31 - 1),
         st.integers(-1, 10),
         st.sampled_from(STATUSES),
+        st.sampled_from(TIMES),
     ),
     min_size=1,
     max_size=60,
@@ -44,26 +52,17 @@ entries = st.lists(
 
 def written(kind: str, given_entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
     """The columns and rows of a table of each kind, some in an unusual order and with a column nobody needs."""
-    if kind == "names":
-        rows = [
-            [f"Ü {e.user}", str(e.anime_id), 'a "note",\nof two lines', str(e.score), str(e.status)]
-            for e in given_entries
-        ]
-        return ["username", "anime_id", "my_tags", "my_score", "my_status"], rows
-    if kind == "numbers with statuses":
-        rows = [[str(e.status), str(e.score), str(e.user), str(e.anime_id)] for e in given_entries]
-        return ["watching_status", "rating", "user_id", "anime_id"], rows
-    return ["user_id", "anime_id", "rating"], [[str(e.user), str(e.anime_id), str(e.score)] for e in given_entries]
+    rows = []
+    for one in given_entries:
+        fields = {name: str(value) for name, value in zip(CODED, one, strict=False)}
+        fields |= dict(zip(NAMES, (f"Ü {one.user}", *map(str, one[1:])), strict=False))
+        fields["my_tags"] = 'a "note",\nof two lines'
+        rows.append([one.updated, *(fields[name] for name in KINDS[kind])])
+    return ["updated_at", *KINDS[kind]], rows
 
 
-def expected(kind: str, given_entries: Sequence[Entry]) -> list[tuple[int, int, int, int]]:
-    """The entries as a table should hold them: (user, anime id, score, status), sorted."""
-    last = {(e.user, e.anime_id): e for e in given_entries}
-    ids = {e.user for e in given_entries}
-    order = sorted(ids, key=lambda user: f"Ü {user}") if kind == "names" else sorted(ids)
-    number = {user: u for u, user in enumerate(order)}
-    status = {key: 2 if kind == "numbers" or (e.status == 0 and e.score > 0) else e.status for key, e in last.items()}
-    return sorted((number[u], i, max(e.score, 0), status[u, i]) for (u, i), e in last.items())
+def day(text: str) -> int:
+    return (date.fromisoformat(text[:10]) - date(1970, 1, 1)).days if text else 0
 
 
 def found(table: RatingTable) -> list[tuple[int, int, int, int]]:
@@ -72,19 +71,31 @@ def found(table: RatingTable) -> list[tuple[int, int, int, int]]:
     return list(zip(*columns, strict=True))
 
 
-@pytest.mark.parametrize("kind", ["numbers", "numbers with statuses", "names"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("form", FORMATS)
 @settings(max_examples=15)
 @given(given_entries=entries)
 def test_a_table_reads_back_the_same_from_every_format(
     form: str, kind: str, given_entries: list[Entry], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    path = write_table(tmp_path_factory.mktemp("t"), form, *written(kind, given_entries))
-    table = read_ratings(path)
-    assert found(table) == expected(kind, given_entries)
+    table = read_ratings(write_table(tmp_path_factory.mktemp("t"), form, *written(kind, given_entries)))
+    last = {(one.user, one.anime_id): one for one in given_entries}
+    users = sorted({one.user for one in given_entries}, key=str if kind == "names" else None)
+    assert found(table) == sorted(
+        (
+            users.index(one.user),
+            one.anime_id,
+            max(one.score, 0),
+            2 if kind == "numbers" or (one.status == 0 and one.score > 0) else one.status,
+        )
+        for one in last.values()
+    )
+    updated = [max(day(one.updated) for one in given_entries if one.user == user) for user in users]
+    assert table.updated.tolist() == updated
+    assert table.newest == (str(date(1970, 1, 1) + timedelta(days=max(updated))) if any(updated) else None)
     assert table.rows == len(given_entries) == len(table) + table.dropped.total()
     assert np.all(np.diff(table.anime_ids) > 0)
-    assert [str(a.dtype) for a in (table.users, table.items, table.anime_ids)] == ["int32"] * 3
+    assert [str(a.dtype) for a in (table.users, table.items, table.anime_ids, table.updated)] == ["int32"] * 4
     assert [str(a.dtype) for a in (table.scores, table.statuses)] == ["int8"] * 2
 
 
@@ -95,43 +106,17 @@ def test_where_blocks_are_cut_makes_no_difference(
     block_bytes: int, given_entries: list[Entry], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     columns, rows = written("names", given_entries)
-    rows.insert(len(rows) // 2, ["somebody", "0", "", "1", "1"])
-    path = write_table(tmp_path_factory.mktemp("t"), "csv", columns, rows)
+    bad = [["", "somebody", "0", "", "1", "1"]] * (N_EXAMPLES + 2)
+    path = write_table(tmp_path_factory.mktemp("t"), "csv", columns, [*bad[2:], *rows, *bad[:2]])
     whole = read_ratings(path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts, "BLOCK_BYTES", block_bytes)
         cut = read_ratings(path)
     assert found(cut) == found(whole)
-    assert (cut.dropped, cut.examples) == (whole.dropped, whole.examples)
-
-
-def test_a_large_table_agrees_with_pandas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(3)
-    ranges = {"user_id": (-20, 3000), "anime_id": (-20, 2000), "rating": (-2, 11)}
-    frame = pd.DataFrame({name: rng.integers(*ends, 100_000) for name, ends in ranges.items()})
-    frame.loc[rng.integers(0, 100_000, 500), "rating"] = 11  # too few for a table of 100 points
-    frame.to_csv(tmp_path / "r.csv", index=False)
-    monkeypatch.setattr(parts, "BLOCK_BYTES", 1 << 16)
-    table = read_ratings(tmp_path / "r.csv")
-
-    usable = frame[(frame["user_id"] >= 0) & (frame["anime_id"] >= 1) & frame["rating"].between(-1, 10)]
-    repeated = usable.duplicated(["user_id", "anime_id"], keep="last")
-    kept = usable[~repeated].sort_values(["user_id", "anime_id"])
-    assert table.users.tolist() == pd.factorize(kept["user_id"])[0].tolist()
-    assert table.anime_ids[table.items].tolist() == kept["anime_id"].tolist()
-    assert table.scores.tolist() == kept["rating"].clip(lower=0).tolist()
-    bad_users = frame["user_id"] < 0
-    bad_anime = ~bad_users & (frame["anime_id"] < 1)
-    reasons = {
-        "impossible user id": bad_users,
-        "impossible anime id": bad_anime,
-        "impossible score": ~bad_users & ~bad_anime & ~frame["rating"].between(-1, 10),
-        "a later row for the same user and anime": repeated[repeated],
-    }
-    assert table.dropped == {reason: int(rows.sum()) for reason, rows in reasons.items()}
-    for reason, rows in reasons.items():
-        lines = (rows[rows].index[:5] + 2).tolist()
-        assert table.examples[reason] == tuple(f"r.csv, line {line}" for line in lines)
+    assert cut.dropped == whole.dropped
+    assert cut.dropped["impossible anime id"] == len(bad)
+    assert cut.examples == whole.examples
+    assert cut.examples["impossible anime id"] == tuple(f"ratings.csv, line {line}" for line in range(2, 7))
 
 
 @given(st.text(alphabet="0123456789+-., x", max_size=6) | st.integers(-(10**20), 10**20).map(str))
@@ -148,6 +133,9 @@ def test_numbers_are_read_as_python_reads_them(word: str) -> None:
     assert number_of(word.encode()) == (Decimal(text.replace(",", ".")) if possible else None)
 
 
+# Columns as Parquet and other programs have them
+
+
 @pytest.mark.parametrize(
     "column",
     [
@@ -161,38 +149,31 @@ def test_numbers_are_read_as_python_reads_them(word: str) -> None:
     ids=lambda column: str(column.type),
 )
 def test_parquet_may_store_numbers_as_it_likes(tmp_path: Path, column: pa.Array) -> None:
-    other = pa.array([1, 2, 3])
-    for name in ("user_id", "anime_id", "rating"):
-        columns = {"user_id": other, "anime_id": other, "rating": other} | {name: column}
-        parquet.write_table(pa.table(columns), tmp_path / "r.parquet")
-        table = read_ratings(tmp_path / "r.parquet")
-        values = {
-            "user_id": (table.users + 7 + table.users).tolist(),
-            "anime_id": table.anime_ids[table.items].tolist(),
-            "rating": table.scores.tolist(),
-        }
-        assert values[name] == [7, 7, 9]
+    others = dict.fromkeys(NUMBERS, pa.array([1, 2, 3]))
+    for name in NUMBERS:
+        table = read_ratings(write_parquet(tmp_path / "r.parquet", others | {name: column}))
+        users = [int(table.user_ids[user]) for user in table.users]
+        read = dict(zip(NUMBERS, (users, table.anime_ids[table.items].tolist(), table.scores.tolist()), strict=True))
+        assert read[name] == [7, 7, 9]
 
 
 def test_what_parquet_lacks_or_can_not_hold_exactly_is_impossible(tmp_path: Path) -> None:
     columns = {
-        "user_id": pa.array([1, None, 3, 4, 2**64 - 1], pa.uint64()),
-        "anime_id": pa.array([1.0, 2.0, 2.5, float("nan"), 5.0]),
-        "rating": pa.array([None, 1, 1, 1, 1], pa.int8()),
+        "user_id": pa.array([1, None, 3, 4, 2**64 - 1, 8], pa.uint64()),
+        "anime_id": pa.array([1.0, 2.0, 2.5, float("nan"), 5.0, 6.0]),
+        "rating": pa.array([None, 1, 1, 1, 1, 10], pa.int8()),
     }
-    last = {"user_id": pa.array([8], pa.uint64()), "anime_id": pa.array([6.0]), "rating": pa.array([10], pa.int8())}
-    parquet.write_table(pa.concat_tables([pa.table(columns), pa.table(last)]), tmp_path / "r.parquet")
-    table = read_ratings(tmp_path / "r.parquet")
+    table = read_ratings(write_parquet(tmp_path / "r.parquet", columns))
     assert table.dropped == {"impossible user id": 1, "impossible anime id": 2}
     assert table.examples["impossible anime id"] == ("r.parquet, row 3", "r.parquet, row 4")
     assert (table.anime_ids.tolist(), table.scores.tolist()) == ([1, 5, 6], [0, 10, 1])
 
 
-def test_parts_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
-    head = ["user_id", "anime_id", "rating"]
-    write_table(tmp_path, "csv", head, [["1", "1", "9"], ["1", "2", "0"]], name="b")
-    write_table(tmp_path, "parquet", head, [["1", "1", "7"], ["x", "3", "1"]], name="c")
-    write_table(tmp_path, "csv.gz", head, [["1", "1", "8"]], name="a")
+def test_parts_are_read_in_the_order_of_their_names_and_may_be_empty(tmp_path: Path) -> None:
+    write_table(tmp_path, "csv", NUMBERS, [["1", "1", "9"], ["1", "2", "0"]], name="b")
+    write_table(tmp_path, "parquet", NUMBERS, [["1", "1", "7"], ["x", "3", "1"]], name="c")
+    write_table(tmp_path, "csv.gz", NUMBERS, [["1", "1", "8"]], name="a")
+    write_table(tmp_path, "csv", NUMBERS, [], name="0")
     (tmp_path / "_SUCCESS").touch()
     (tmp_path / ".b.csv.crc").touch()
     table = read_ratings(tmp_path)
@@ -204,28 +185,12 @@ def test_parts_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
     }
 
 
-def test_a_part_may_be_empty_but_for_its_header(tmp_path: Path) -> None:
-    head = ["user_id", "anime_id", "rating"]
-    write_table(tmp_path, "csv", head, [], name="a")
-    write_table(tmp_path, "csv", head, [["1", "1", "8"]], name="b")
-    assert read_ratings(tmp_path).scores.tolist() == [8]
-
-
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path, end: str, mark: str) -> None:
     lines = [
-        "",
-        'username,anime_id,my_score,my_status,"my,tags"',
-        "a,1,5,2,",
-        "",
-        'b,1,6,2,"two',
-        'lines"',
-        "c,1,99,2,",
-        'e,1,7,2,a "quoted" word',
-        "d",
-        '"f\n\ng",0,7,2,',
-        "h,1,7,9,",
+        *("", 'username,anime_id,my_score,my_status,"my,tags"', "a,1,5,2,", "", 'b,1,6,2,"two', 'lines"', "c,1,99,2,"),
+        *('e,1,7,2,a "quoted" word', "d", '"f\n\ng",0,7,2,', "h,1,7,9,"),
     ]
     path = tmp_path / "r.csv"
     path.write_bytes((mark + end.join(lines)).encode())
@@ -241,7 +206,7 @@ def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path, end: str, ma
 
 def test_the_format_is_told_by_the_content_where_the_name_says_nothing(tmp_path: Path) -> None:
     for form in ("csv.gz", "csv.zst", "parquet"):
-        path = write_table(tmp_path, form, ["user_id", "anime_id", "rating"], [["1", "1", "5"]])
+        path = write_table(tmp_path, form, NUMBERS, [["1", "1", "5"]])
         assert read_ratings(path.rename(tmp_path / "table")).scores.tolist() == [5]
 
 
@@ -249,8 +214,11 @@ def test_progress_hears_of_every_row(tmp_path: Path) -> None:
     rows = [[str(row), "1", "11" if row % 3 else "5"] for row in range(1000)]
     for form in FORMATS:
         recorded = RecordedProgress()
-        read_ratings(write_table(tmp_path, form, ["user_id", "anime_id", "rating"], rows), progress=recorded)
-        assert recorded.done == {"reading": 1000}
+        path = write_table(tmp_path, form, NUMBERS, rows)
+        if form == "csv":
+            path.write_text(path.read_text() + "1,1\n")  # which is a row too
+        read_ratings(path, progress=recorded)
+        assert recorded.done == {"reading": 1000 + (form == "csv")}
         assert list(recorded.totals) == ["reading", "ordering"]
         assert recorded.totals["reading"] == pytest.approx(1000, abs=2)  # each header counts for a row
 
@@ -258,7 +226,172 @@ def test_progress_hears_of_every_row(tmp_path: Path) -> None:
 def test_in_a_table_made_without_statuses_all_is_completed_and_no_time_known() -> None:
     ones = np.ones(3, dtype=np.int32)
     table = RatingTable(ones[:1], 2, ones, ones, ones.astype(np.int8), 3)
-    assert table.statuses.tolist() == [2, 2, 2]
-    assert table.updated.tolist() == [0, 0]
-    assert table.newest is None
+    assert (table.statuses.tolist(), table.updated.tolist(), table.newest) == ([2, 2, 2], [0, 0], None)
     assert [str(a.dtype) for a in (table.statuses, table.updated)] == ["int8", "int32"]
+
+
+# Separators, names of columns and ways to write a score
+
+
+def scores_of(directory: Path, head: str, scores: Sequence[object], separator: str = ",", end: str = "\n") -> list[int]:
+    """The scores that are read of one user's, of which each is written."""
+    path = directory / "ratings.csv"
+    rows = (separator.join(("7", str(anime), str(one))) for anime, one in enumerate(scores, 1))
+    path.write_bytes(end.join([head.replace(",", separator), *rows, ""]).encode())
+    table = read_ratings(path, strict=True)
+    assert table.anime_ids[table.items].tolist() == [*range(1, len(table) + 1)]
+    return [int(score) for score in table.scores]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("first", ["", "sep={}\r\n", '\ufeff"SEP={}"\n', "\ufeff\n\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_separator_is_stated_or_found(tmp_path: Path, separator: str, first: str, end: str) -> None:
+    head = first.format(separator) + ",".join(NUMBERS)
+    assert scores_of(tmp_path, head, [0, 6, 8, 10], separator, end) == [0, 6, 8, 10]
+
+
+@pytest.mark.parametrize(
+    "head", ["USER_ID,Anime_Id,Rating", " user id , anime  id ,rating", '"user_id","anime_id","rating"']
+)
+def test_columns_are_known_by_their_names_however_they_are_written(tmp_path: Path, head: str) -> None:
+    assert scores_of(tmp_path, head, [0, 6, 8]) == [0, 6, 8]
+    with pytest.raises(TableError, match="has the column rating twice"):
+        scores_of(tmp_path, f"{head},Rating", ["5,5"])
+
+
+NO_SCORE = ("", " ", "NaN", "nan", "None", "NULL", "null", "-", "N/A", "<NA>", "-1", "-1.0", "0", "0.0")
+
+
+@pytest.mark.parametrize(
+    ("separator", "scores", "read"),
+    [
+        (",", [5, *NO_SCORE, "6.0"], [5, *[0] * len(NO_SCORE), 6]),
+        (",", ["7.5", "7.49", "9.5", "0.5", "0.1", "10", "10.0"], [8, 7, 10, 1, 1, 10, 10]),  # half points
+        (";", ["7,5", "8,25", "6"], [8, 8, 6]),
+        # 100 points
+        (",", [95, 100, 88, 73, "74.9", 55, 54, 10, 5, 4, 0, "-1", ""], [10, 10, 9, 7, 7, 6, 5, 1, 1, 1, 0, 0, 0]),
+    ],
+)
+def test_scores_are_written_in_any_of_these_ways(
+    tmp_path: Path, separator: str, scores: list[object], read: list[int]
+) -> None:
+    assert scores_of(tmp_path, ",".join(NUMBERS), scores, separator) == read
+
+
+@pytest.mark.parametrize(
+    "column", [pa.array([5, None], pa.int64()), pa.array([5.0, float("nan")]), pa.array(["5", None])]
+)
+def test_parquet_may_lack_a_score(tmp_path: Path, column: pa.Array) -> None:
+    path = write_parquet(tmp_path / "r.parquet", {"user_id": [1, 1], "anime_id": [1, 2], "rating": column})
+    assert read_ratings(path, strict=True).scores.tolist() == [5, 0]
+
+
+@pytest.mark.parametrize(("n_scored", "n_above", "divided"), [(2, 1, False), (200, 2, False), (199, 2, True)])
+def test_a_few_scores_above_ten_are_typing_errors(tmp_path: Path, n_scored: int, n_above: int, divided: bool) -> None:
+    """The last score, of an anime and a user of its own, is one of them; entries without a score do not count."""
+    scores = [*[0] * 500, *[9] * (n_scored - n_above), *[75] * n_above]
+    rows = [["7", str(anime), str(one)] for anime, one in enumerate(scores[:-1], 1)]
+    path = write_table(tmp_path, "csv", NUMBERS, [*rows, ["8", "9999", "75"]])
+    table = read_ratings(path)
+    assert table.hundred_points is divided
+    if divided:
+        assert table.scores.tolist()[500:] == [1] * (n_scored - n_above) + [8] * n_above
+        assert not table.dropped
+    else:
+        assert table.dropped == {"impossible score": n_above}
+        assert table.examples["impossible score"][-1] == f"ratings.csv, line {len(scores) + 1}"
+        assert (len(table), table.n_users, table.rows) == (len(scores) - n_above, 1, len(scores))
+        with pytest.raises(TableError, match=f"line {len(scores) + 2 - n_above}: impossible score"):
+            read_ratings(path, strict=True)
+
+
+def test_train_says_once_that_scores_were_divided(tmp_path: Path, anime_csv: Path) -> None:
+    for factor, said in ((1, 0), (10, 1)):
+        rows = [[str(u), str(i), str((3 + (u * i) % 8) * factor)] for u in range(30) for i in range(1, 20)]
+        path = write_table(tmp_path, "csv", NUMBERS, rows)
+        options = ("--anime", anime_csv, "--out", tmp_path / str(factor), "--strict")
+        assert run("train", "--ratings", path, *options).output.count("100 points") == said
+    first, second = ((tmp_path / name / "b_i.npy").read_bytes() for name in ("1", "10"))
+    assert first == second
+
+
+# When lists were last changed
+
+
+IMPOSSIBLE_TIMES = (
+    *("1989-12-31", "1970-01-01", "0000-00-00", "2023-02-29", "2026-13-01", "2026-3-1", "20260301", "2026-03"),
+    *("9999-12-31", "2026-03-01T24:00:00Z", "2026-03-01T12:34:56+09:00", "2026-03-01T12:34:56.Z", "2026-03-01x"),
+    *("1772323200", "yesterday", " ", "\xff"),
+)
+POSSIBLE_TIMES = (
+    *("1990-01-01", "2024-02-29", "2026-03-01", *(f"2026-03-01T12:34:56{end}" for end in ("", "Z", "+00:00"))),
+    *("2026-03-01T12:34:56.123456789Z", "2026-03-01 23:59:60", "2026-03-01 12:34:56.5+00:00"),
+)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("text", [*POSSIBLE_TIMES, *IMPOSSIBLE_TIMES, "tomorrow", "in three days"])
+def test_an_impossible_time_is_counted_and_the_row_stays(tmp_path: Path, form: str, text: str) -> None:
+    ahead = {"tomorrow": 1, "in three days": 3}.get(text)  # two days may be one by the time that they are read
+    time = text if ahead is None else str(datetime.now(UTC).date() + timedelta(days=ahead))
+    path = write_table(tmp_path, form, ["updated_at", *NUMBERS], [[time, "1", "1", "7"], ["", "2", "1", "7"]])
+    table = read_ratings(path)
+    assert len(table) == table.rows == 2
+    if text in {*POSSIBLE_TIMES, "tomorrow"}:
+        assert not table.dropped
+        assert table.updated.tolist() == [day(time), 0]
+    else:
+        assert table.dropped == {LEFT_UNKNOWN: 1}
+        assert table.updated.tolist() == [0, 0]
+        [place] = table.examples[LEFT_UNKNOWN]
+        with pytest.raises(TableError, match=f"{place}: {LEFT_UNKNOWN}"):
+            read_ratings(path, strict=True)
+
+
+def test_a_row_that_can_not_be_used_says_nothing_of_its_time(tmp_path: Path) -> None:
+    rows = [[time, "1", anime, "7"] for time, anime in (("2020-02-02", "1"), ("2026-01-01", "0"), ("never", "0"))]
+    table = read_ratings(write_table(tmp_path, "csv", ["updated_at", *NUMBERS], rows))
+    assert table.dropped == {"impossible anime id": 2}
+    assert table.newest == "2020-02-02"
+
+
+MOMENTS = [datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC), None, datetime(1990, 1, 1, tzinfo=UTC)]
+READ = [day("2026-03-01"), 0, day("1990-01-01")]
+
+
+@pytest.mark.parametrize(
+    ("column", "n_impossible", "read"),
+    [
+        *((pa.array([one and one.date() for one in MOMENTS], kind), 0, READ) for kind in (pa.date32(), pa.date64())),
+        *((pa.array(MOMENTS, pa.timestamp(unit, "UTC")), 0, READ) for unit in ("s", "ms", "us", "ns")),
+        *((pa.array(MOMENTS, pa.timestamp("us", zone)), 0, READ) for zone in (None, "Asia/Tokyo")),
+        (pa.array([one and one.isoformat() for one in MOMENTS], pa.large_string()), 0, READ),
+        (pa.array([one and one.isoformat() for one in MOMENTS]).dictionary_encode(), 0, READ),
+        (pa.array([-1, 0, None], pa.timestamp("s")), 2, [0, 0, 0]),
+        (pa.nulls(3), 0, [0, 0, 0]),
+    ],
+    ids=lambda value: str(getattr(value, "type", value)),
+)
+def test_parquet_may_store_times_as_it_likes(
+    tmp_path: Path, column: pa.Array, n_impossible: int, read: list[int]
+) -> None:
+    columns: dict[str, Any] = dict.fromkeys(NUMBERS, pa.array([1, 2, 3])) | {"updated_at": column}
+    table = read_ratings(write_parquet(tmp_path / "r.parquet", columns))
+    assert table.updated.tolist() == read
+    assert table.dropped.total() == table.dropped[LEFT_UNKNOWN] == n_impossible
+
+
+@given(st.lists(st.dates().map(str) | st.datetimes().map(lambda one: f"{one.isoformat()}Z") | st.text("0123-T: Z")))
+def test_days_are_read_as_python_reads_them(texts: list[str]) -> None:
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    expected: list[int | str] = []
+    for text in texts:
+        try:
+            moment = datetime.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d(T.*Z)?", text) else None
+        except ValueError:
+            moment = None
+        possible = moment is not None and date(1990, 1, 1) <= moment.date() <= tomorrow
+        expected.append(day(text) if possible else LEFT_UNKNOWN if text else 0)
+    read = days(pa.array(texts, pa.string()))
+    assert [read.values[code] for code in read.codes] == expected

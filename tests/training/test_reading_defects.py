@@ -1,42 +1,82 @@
-"""What is wrong with a rating table is counted and named, or refused, in every format."""
+"""What is wrong with a table is counted and named, or refused, in every format."""
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from pyarrow import parquet
 
+from hakken.catalogue import Anime, Catalogue
 from hakken.errors import TableError
-from hakken.training.tables import parts, read_ratings
-from tests.training.reading_tables import FORMATS, TEXT_FORMATS, location, raw_bytes, write_table
+from hakken.training.tables import AnimeTable, RatingTable, in_series, parts, read_anime_table, read_ratings
+from hakken.training.tables.anime_table import ANIME_COLUMNS
+from tests.training.reading_tables import (
+    CODED,
+    FORMATS,
+    NAMES,
+    NUMBERS,
+    TEXT_FORMATS,
+    location,
+    raw_bytes,
+    write_parquet,
+    write_table,
+)
 
-NUMBERS = ["user_id", "anime_id", "rating"]
-CODED = ["user_id", "anime_id", "rating", "watching_status"]
-NAMES = ["username", "anime_id", "my_score", "my_status"]
-GOOD = {3: ["7", "70", "7"], 4: ["7", "70", "7", "2"]}
+ANIME = [*ANIME_COLUMNS]
+RELATIONS = ["anime_id", "relation", "related_id"]
+GOOD = {
+    tuple(NUMBERS): ["7", "70", "7"],
+    tuple(CODED): ["7", "70", "7", "2"],
+    tuple(NAMES): ["7", "70", "7", "2"],
+    tuple(ANIME): ["70", "Good", "Action", "TV", "12", "7.5", "100"],
+    tuple(RELATIONS): ["70", "Sequel", "71"],
+}
+"""A row of each table that can be used."""
+TWO = AnimeTable(Catalogue([Anime(anime_id=70, title="Dawn"), Anime(anime_id=71, title="Dusk")]), Counter(), {})
+IDS = ("", "x", "0", "-1", "1.5", "2147483648")
 DEFECTS = [
     *((NUMBERS, [user, "1", "5"], "impossible user id") for user in ("-1", "", "x", "1.5", "1e3", "9" * 19, "0x1")),
-    *(
-        (NUMBERS, ["1", anime, "5"], "impossible anime id")
-        for anime in ("0", "-1", "", "x", "1.5", "2147483648", "\xff")
-    ),
+    *((NUMBERS, ["1", anime, "5"], "impossible anime id") for anime in (*IDS, "\xff")),
     *((NUMBERS, ["1", "1", score], "impossible score") for score in ("11", "-2", "101", "1e1", "7,", "--7", "seven")),
     *((CODED, ["1", "1", "5", status], "impossible status") for status in ("5", "7", "-1", "", "2.5", "watching")),
     *((NAMES, [name, "1", "5", "2"], "no username") for name in ("", "  ")),
-    (NAMES, ["\xff", "1", "5", "2"], "a username that is not text in UTF-8"),
-    (NAMES, ["a\0b", "1", "5", "2"], "a username that is not text in UTF-8"),
+    *((NAMES, [name, "1", "5", "2"], "a username that is not text in UTF-8") for name in ("\xff", "a\0b")),
     (NAMES, ["b", "1", "5", "5"], "impossible status"),
     (NAMES, ["b", "1", "x", "9"], "impossible score"),  # one reason a row: the first
     (NUMBERS, ["7", "70", "7"], "a later row for the same user and anime"),
+    *((ANIME, [text, "Bad", "", "TV", "1", "7", "1"], "impossible anime id") for text in IDS),
+    (ANIME, ["2", "", "", "TV", "1", "7", "1"], "no title"),
+    (ANIME, ["2", "\xff", "", "TV", "1", "7", "1"], "text that is not in UTF-8"),
+    (ANIME, ["70.0", "Worse", "", "TV", "1", "7", "1"], "a later row for the same anime"),
+    *((RELATIONS, [text, "Sequel", "71"], "impossible anime id") for text in IDS),
+    *((RELATIONS, ["70", "Sequel", text], "impossible id of a related anime") for text in IDS),
+    (RELATIONS, ["70", "", "71"], "no relation"),
+    *(
+        ([*RELATIONS, "confidence"], ["70", "Prequel", "71", text], "impossible confidence")
+        for text in ("x", "-0.1", "1.01", "2", "nan", "1e-1")
+    ),
 ]
 
 
-def is_plain(sentence: str) -> bool:
+def read(path: Path, columns: list[str], *, strict: bool = False) -> RatingTable | AnimeTable:
+    """Read a table with such columns."""
+    if columns == ANIME:
+        return read_anime_table(path, strict=strict)
+    return in_series(TWO, path, strict=strict) if columns[:3] == RELATIONS else read_ratings(path, strict=strict)
+
+
+def refused(path: Path, columns: list[str] = NUMBERS, *, strict: bool = False) -> str:
+    """The sentence by which a table is refused, which is one for people."""
+    with pytest.raises(TableError) as error:
+        read(path, columns, strict=strict)
+    sentence = str(error.value)
     jargon = ("arrow", "traceback", "invalid:", "oserror", "thrift", "zlib", "errno", "none")
-    return sentence.endswith(".") and "\n" not in sentence and not any(word in sentence.lower() for word in jargon)
+    assert sentence.endswith("."), sentence
+    assert not any(word in sentence.lower() for word in ("\n", *jargon)), sentence
+    return sentence
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -46,49 +86,41 @@ def is_plain(sentence: str) -> bool:
 def test_a_row_that_can_not_be_used_is_counted_and_named_or_refused(
     tmp_path: Path, form: str, columns: list[str], row: list[str], reason: str
 ) -> None:
-    good = GOOD[len(columns)]
-    repeated = row == good
-    rows = [row, good] if repeated else [["6", *good[1:]], row, good]
-    path = write_table(tmp_path, form, columns, rows)
-    table = read_ratings(path)
+    good = GOOD.get(tuple(columns), [*GOOD[tuple(RELATIONS)], "1"])
+    path = write_table(tmp_path, form, columns, [row, good])
+    table = read(path, columns)
     assert table.dropped == {reason: 1}
-    assert table.examples == {reason: (location(form, 0 if repeated else 1),)}
-    assert table.rows == len(rows) == len(table) + 1
-    assert table.anime_ids.tolist() == [70]
-    assert table.n_users == len(table) == len(rows) - 1
-    with pytest.raises(TableError, match=f"{location(form, 0 if repeated else 1)}: {reason}") as refused:
-        read_ratings(path, strict=True)
-    assert is_plain(str(refused.value))
+    assert table.examples == {reason: (location(form, 0),)}
+    if isinstance(table, RatingTable):
+        assert (table.rows, len(table), table.n_users, table.anime_ids.tolist()) == (2, 1, 1, [70])
+    elif columns == ANIME:
+        assert [(one.anime_id, one.title) for one in table.catalogue.values()] == [(70, "Good")]
+    else:
+        assert [one.relation for one in table.catalogue[70].relations or ()] == ["Sequel"]
+    assert refused(path, columns, strict=True) == f"{location(form, 0)}: {reason}."
 
 
+@pytest.mark.parametrize("columns", [NUMBERS, ANIME])
 @pytest.mark.parametrize("form", TEXT_FORMATS)
-@pytest.mark.parametrize("line", ["1,1", "1,1,5,", "1", "1;1;5", '"1,1,5"', "1,1,5,2", "\xff,1"])
+@pytest.mark.parametrize("line", ["1,1", "1,1,5,,,,,", "1", "1;1;5", '"1,1,5"', "1,1,5,2,5,2,5,2", "\xff,1"])
 def test_a_row_with_the_wrong_number_of_fields_is_counted_and_named_or_refused(
-    tmp_path: Path, form: str, line: str
+    tmp_path: Path, form: str, line: str, columns: list[str]
 ) -> None:
     path = tmp_path / f"ratings.{form}"
-    path.write_bytes(raw_bytes(form, f"user_id,anime_id,rating\n6,70,7\n\n{line}\n7,70,7\n".encode("latin-1")))
-    table = read_ratings(path)
+    good = ",".join(GOOD[tuple(columns)])
+    text = "\n".join([",".join(columns), f"6{good[1:]}", "", line, good, ""])
+    path.write_bytes(raw_bytes(form, text.encode("latin-1")))
+    table = read(path, columns)
     assert table.dropped == {"wrong number of fields": 1}
     assert table.examples == {"wrong number of fields": (f"ratings.{form}, line 4",)}
-    assert (table.rows, len(table)) == (3, 2)
-    with pytest.raises(TableError, match="line 4: wrong number of fields"):
-        read_ratings(path, strict=True)
+    assert table.rows == 3 if isinstance(table, RatingTable) else len(table.catalogue) == 2
+    assert refused(path, columns, strict=True) == f"ratings.{form}, line 4: wrong number of fields."
 
 
 def test_strict_names_the_first_row_of_all_that_can_not_be_used(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     path.write_text("user_id,anime_id,rating\n1,1,5\n1,1,6\n1,2,99\n1\nx,1,5\n", encoding="utf-8")
-    with pytest.raises(TableError, match=r"^r\.csv, line 4: impossible score\.$"):
-        read_ratings(path, strict=True)
-
-
-def refused(path: Path) -> str:
-    with pytest.raises(TableError) as error:
-        read_ratings(path)
-    sentence = str(error.value)
-    assert is_plain(sentence), sentence
-    return sentence
+    assert refused(path, strict=True) == "r.csv, line 4: impossible score."
 
 
 @pytest.mark.parametrize("form", [form for form in FORMATS if form not in {"csv", "folder"}])
@@ -110,32 +142,39 @@ def test_a_file_of_nothing_is_refused(tmp_path: Path, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_header_without_rows_is_refused(tmp_path: Path, form: str) -> None:
-    assert "a header and no rows" in refused(write_table(tmp_path, form, NUMBERS, []))
-
-
-@pytest.mark.parametrize("form", FORMATS)
-def test_a_table_without_a_usable_row_says_why(tmp_path: Path, form: str) -> None:
-    sentence = refused(write_table(tmp_path, form, NUMBERS, [["1", "1", "101"], ["1", "1", "x"]]))
-    assert sentence.endswith("holds no usable rating: impossible score: 2.")
+@pytest.mark.parametrize(
+    ("columns", "rows", "refusal"),
+    [
+        (NUMBERS, [], "has a header and no rows."),
+        (NUMBERS, [["1", "1", "101"], ["1", "1", "x"]], "holds no usable rating: impossible score: 2."),
+        (ANIME, [], "holds no usable row."),
+        (ANIME, [["1", "", "", "", "", "", ""]], "holds no usable row: no title."),
+        (RELATIONS, [], "holds no usable row."),
+        (RELATIONS, [["1", "", "2"]], "holds no usable row: no relation."),
+    ],
+)
+def test_a_table_without_a_usable_row_says_why(
+    tmp_path: Path, form: str, columns: list[str], rows: list[list[str]], refusal: str
+) -> None:
+    assert refused(write_table(tmp_path, form, columns, rows), columns).endswith(refusal)
 
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize(
-    "columns", [["user_id", "anime_id"], ["username", "anime_id", "my_score"], ["user_id:anime_id:rating"]]
+    ("kind", "columns", "refusal"),
+    [
+        *(
+            (NUMBERS, columns, f"has the columns {', '.join(columns)}. A rating table has {', '.join(NUMBERS)}; or ")
+            for columns in (["user_id", "anime_id"], NAMES[:3], ["user_id:anime_id:rating"])
+        ),
+        (ANIME, [*ANIME[:4], "rating"], "lacks the columns episodes, members; it has anime_id, name"),
+        (RELATIONS, RELATIONS[:2], "lacks the columns related_id; it has anime_id, relation"),
+    ],
 )
-def test_a_table_of_no_known_kind_is_refused_with_its_columns_and_ours(
-    tmp_path: Path, form: str, columns: list[str]
+def test_a_table_that_lacks_a_column_is_refused_with_its_columns_and_ours(
+    tmp_path: Path, form: str, kind: list[str], columns: list[str], refusal: str
 ) -> None:
-    sentence = refused(write_table(tmp_path, form, columns, [["1"] * len(columns)]))
-    assert f"has the columns {', '.join(columns)}." in sentence
-    assert "user_id, anime_id, rating" in sentence
-    assert "username, anime_id, my_score, my_status" in sentence
-
-
-def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
-    path = write_table(tmp_path, "csv", [*NUMBERS, "rating"], [["1"] * 4])
-    assert refused(path).endswith("has the column rating twice.")
+    assert refusal in refused(write_table(tmp_path, form, columns, [["1"] * len(columns)]), kind)
 
 
 @pytest.mark.parametrize(
@@ -147,44 +186,58 @@ def test_what_is_no_table_at_all_is_refused(tmp_path: Path, data: bytes) -> None
     assert refused(tmp_path / "r.csv").endswith("is neither CSV in UTF-8 nor Parquet.")
 
 
-@pytest.mark.parametrize("odd", [pa.array([[1]]), pa.array([True])], ids=lambda column: str(column.type))
-def test_parquet_columns_must_hold_numbers_or_text(tmp_path: Path, odd: pa.Array) -> None:
-    for kind in (NUMBERS, NAMES):
-        parquet.write_table(pa.table(dict.fromkeys(kind, pa.array([1])) | {kind[0]: odd}), tmp_path / "r.parquet")
-        assert "A table's columns must hold text or numbers, not " in refused(tmp_path / "r.parquet")
+@pytest.mark.parametrize("kind", [NUMBERS, NAMES])
+@pytest.mark.parametrize(
+    ("name", "odd", "refusal"),
+    [
+        *(
+            (None, odd, "A table's columns must hold text or numbers, not ")
+            for odd in (pa.array([[1]]), pa.array([True]))
+        ),
+        *(
+            ("updated_at", odd, "A table's update times must be dates, times or text, not ")
+            for odd in (pa.array([1_772_323_200]), pa.array([2026.5]), pa.array([True]))
+        ),
+    ],
+    ids=lambda value: str(getattr(value, "type", value)),
+)
+def test_parquet_columns_must_hold_what_they_say(
+    tmp_path: Path, kind: list[str], name: str | None, odd: pa.Array, refusal: str
+) -> None:
+    columns = dict.fromkeys(kind, pa.array([1])) | {name or kind[0]: odd}
+    assert refusal in refused(write_parquet(tmp_path / "r.parquet", columns))
 
 
 def test_a_folder_without_parts_or_with_something_else_is_refused(tmp_path: Path) -> None:
     assert "holds no part of a table" in refused(tmp_path)
-    write_table(tmp_path, "csv", NUMBERS, [GOOD[3]])
+    write_table(tmp_path, "csv", NUMBERS, [["7", "70", "7"]])
     (tmp_path / "notes.txt").touch()
     (tmp_path / "more").mkdir()
     assert "no part of a table: more, notes.txt." in refused(tmp_path)
+    place = tmp_path / "nowhere" / "r.csv"
+    assert refused(place) == f"There is no table {place}."
 
 
 @pytest.mark.parametrize("others", [CODED, [*NUMBERS, "updated_at"], NAMES])
 def test_parts_must_be_of_one_kind(tmp_path: Path, others: list[str]) -> None:
-    write_table(tmp_path, "csv", NUMBERS, [GOOD[3]], name="a")
-    write_table(tmp_path, "parquet", others, [GOOD[4]], name="b")
+    write_table(tmp_path, "csv", NUMBERS, [["7", "70", "7"]], name="a")
+    write_table(tmp_path, "parquet", others, [["7", "70", "7", "2"]], name="b")
     assert refused(tmp_path) == "b.parquet is another kind of rating table than a.csv."
 
 
-def test_a_quote_that_is_never_closed_is_refused_with_its_line(tmp_path: Path) -> None:
-    rows = "".join(f"u{row},1,5,2\n" for row in range(100))
-    (tmp_path / "r.csv").write_text(",".join(NAMES) + f'\na,1,5,2\n"b,1,5,2\n{rows}', encoding="utf-8")
-    assert refused(tmp_path / "r.csv") == "r.csv, line 3: a quote is opened and never closed."
-
-
-def test_a_row_without_end_is_refused_before_it_fills_the_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("row", "block_bytes", "why"),
+    [
+        ('"b,1,5\n' + "7,1,5\n" * 100, 1 << 23, "a quote is opened and never closed"),
+        ("1" * 1000 + ",1,5\n", 64, "no row of a table is that long"),
+    ],
+)
+def test_a_row_without_end_is_refused_with_its_line_before_it_fills_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str, block_bytes: int, why: str
 ) -> None:
-    monkeypatch.setattr(parts, "BLOCK_BYTES", 64)
-    (tmp_path / "r.csv").write_text("user_id,anime_id,rating\n1,1,5\n" + "1" * 1000 + ",1,5\n", encoding="utf-8")
-    assert refused(tmp_path / "r.csv") == "r.csv, line 3: no row of a table is that long."
-
-
-def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
-    assert refused(tmp_path / "nowhere" / "r.csv") == f"There is no table {tmp_path / 'nowhere' / 'r.csv'}."
+    monkeypatch.setattr(parts, "BLOCK_BYTES", block_bytes)
+    (tmp_path / "r.csv").write_text("user_id,anime_id,rating\n1,1,5\n" + row, encoding="utf-8")
+    assert refused(tmp_path / "r.csv") == f"r.csv, line 3: {why}."
 
 
 PEAK = """

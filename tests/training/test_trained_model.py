@@ -62,14 +62,11 @@ def test_the_nearest_are_the_stored_neighbours_with_those_who_rated_both(
     ids = arrays.anime_ids.tolist()
     for row in range(0, N_ITEMS, 7):
         found = nearest(ids[row], bundle, N_ITEMS, adult=True)
-        entries = range(int(arrays.sim_indptr[row]), int(arrays.sim_indptr[row + 1]))
-        expected = [
-            (ids[arrays.sim_indices[p]], float(arrays.sim_scale[row]) * int(arrays.sim_values[p]) ** 1.25)
-            for p in entries
-        ]
-        assert [one.anime_id for one in found] == [anime_id for anime_id, _ in expected]
-        assert [one.sim for one in found] == pytest.approx([sim for _, sim in expected])
-        assert [one.sim for one in found] == sorted((one.sim for one in found), reverse=True)
+        stored = slice(*arrays.sim_indptr[row : row + 2])
+        sims = float(arrays.sim_scale[row]) * arrays.sim_values[stored].astype(np.float64) ** 1.25
+        assert [one.anime_id for one in found] == [ids[j] for j in arrays.sim_indices[stored]]
+        assert [one.sim for one in found] == pytest.approx(sims.tolist())
+        assert sims.tolist() == sorted(sims, reverse=True)
         assert [one.support for one in found] == [oracle.support(scores, row, ids.index(one.anime_id)) for one in found]
         assert all(0 < one.sim <= 1 and one.title == bundle.catalogue.title(one.anime_id) for one in found)
 

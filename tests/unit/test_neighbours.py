@@ -9,7 +9,7 @@ import pytest
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.neighbours import also_liked, nearest, standing
-from tests.models import ADULT_ID, N_ITEMS
+from tests.models import ADULT_ID, N_ITEMS, with_parameters
 
 CATALOGUE_ONLY, NOWHERE = 90_000, 99_999
 EVERY = N_ITEMS
@@ -20,9 +20,7 @@ def grown(bundle: ModelBundle) -> ModelBundle:
     """The small model with a title more in the catalogue, and titles for adults that many others are near."""
     adults = {ADULT_ID, *range(10, N_ITEMS, 10)}
     told = [msgspec.structs.replace(one, adult=one.anime_id in adults) for one in bundle.catalogue.values()]
-    manifest = bundle.model.manifest
-    parameters = msgspec.structs.replace(manifest.parameters, min_raters=30)
-    model = dataclasses.replace(bundle.model, manifest=msgspec.structs.replace(manifest, parameters=parameters))
+    model = with_parameters(bundle, min_raters=30).model
     return ModelBundle(model, Catalogue([*told, Anime(anime_id=CATALOGUE_ONLY, title="Brand new", members=5)]))
 
 

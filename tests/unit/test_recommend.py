@@ -13,23 +13,14 @@ from hypothesis import strategies as st
 from benchmarks.serving import popular_list
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
-from hakken.model import Model
 from hakken.model.arrays import MIN_TITLES
 from hakken.ratings import FranchiseRule, Order, Planned, Preferences, Rating, Status, UserList
 from hakken.recommend import recommend
 from hakken.recommend.notes import new_titles
 from hakken.taste import profile
 from tests.fake_services import silenced
-from tests.models import ADULT_ID, N_ITEMS
+from tests.models import ADULT_ID, N_ITEMS, with_parameters
 from tests.strategies import user_lists
-
-
-def with_min_raters(bundle: ModelBundle, min_raters: int) -> ModelBundle:
-    model = bundle.model
-    parameters = msgspec.structs.replace(model.manifest.parameters, min_raters=min_raters)
-    manifest = msgspec.structs.replace(model.manifest, parameters=parameters)
-    return ModelBundle(Model(model.arrays, manifest, "with a minimum"), bundle.catalogue)
-
 
 FEW = Preferences(n=20)
 LONG = Preferences(n=100)
@@ -49,28 +40,17 @@ def test_any_list_gives_a_full_list_of_unseen_titles_best_first(bundle: ModelBun
     assert all(isinstance(one.predicted_rating, float) for one in result.recommendations)
 
 
-@pytest.mark.parametrize("status", [Status.WATCHING, Status.COMPLETED, Status.ON_HOLD, Status.DROPPED])
-@pytest.mark.parametrize("score", [0, -1, 3])
-def test_whatever_is_on_the_list_is_not_recommended_scored_or_not(
-    bundle: ModelBundle, status: Status, score: int
-) -> None:
-    """The original app recommended what was completed but not scored."""
-    scored = [Rating(i, 8) for i in range(10, 20)]
-    first = recommend(UserList.of(scored), bundle, FEW).recommendations[0].anime_id
-    then = recommend(UserList.of([*scored, Rating(first, score, status)]), bundle, LONG)
-    assert first not in {one.anime_id for one in then.recommendations}
-
-
-def test_what_is_planned_may_be_recommended_and_is_no_reason_for_itself(bundle: ModelBundle) -> None:
+def test_what_is_planned_may_be_recommended_unless_hidden_and_is_no_reason_for_itself(bundle: ModelBundle) -> None:
     scored = [Rating(i, 8) for i in range(10, 20)]
     for one in recommend(UserList.of(scored), bundle, FEW).recommendations:
-        planned = UserList.of([*scored, Rating(one.anime_id, 0, Status.PLAN_TO_WATCH)])
-        [found] = recommend(planned, bundle, Preferences(planned=Planned.ONLY)).recommendations
-        assert found.anime_id == one.anime_id
-        assert one.anime_id not in {why.anime_id for why in found.reasons}
-        alone = UserList.of([Rating(one.anime_id, 0, Status.PLAN_TO_WATCH)])
-        [found] = recommend(alone, bundle, Preferences(planned=Planned.ONLY)).recommendations
-        assert not found.reasons
+        for others in (scored, []):
+            planned = UserList.of([*others, Rating(one.anime_id, 0, Status.PLAN_TO_WATCH)])
+            only = recommend(planned, bundle, Preferences(planned=Planned.ONLY))
+            assert [found.anime_id for found in only.recommendations] == [one.anime_id]
+            assert one.anime_id not in {why.anime_id for why in only.recommendations[0].reasons}
+            assert ", not planned 2" in only.notes[-1]
+            hidden = recommend(planned, bundle, msgspec.structs.replace(LONG, planned=Planned.HIDE))
+            assert one.anime_id not in {found.anime_id for found in hidden.recommendations}
 
 
 def test_a_reason_that_is_only_planned_is_marked(bundle: ModelBundle) -> None:
@@ -103,9 +83,15 @@ def test_a_list_of_plans_alone_is_ordered_by_them_and_a_note_says_so(
     assert "many people watch and like" in by_rating.notes[0]
 
 
-def test_without_scores_a_note_says_what_a_list_rests_on(bundle: ModelBundle) -> None:
+def test_with_few_scores_a_note_says_what_a_list_rests_on(bundle: ModelBundle) -> None:
     watched, planned = [Rating(i) for i in range(10, 20)], [Rating(30, 0, Status.PLAN_TO_WATCH)]
-    for user_list, said in (([*watched], "was watched alone"), ([*watched, *planned], "was watched or planned alone")):
+    scored = [Rating(i, 8) for i in range(30, 34)]
+    for user_list, said in (
+        (watched, "was watched alone"),
+        (watched + planned, "was watched or planned alone"),
+        (watched + scored[:1], "This rests on 1 scored title:"),
+        (watched + scored, "This rests on 4 scored titles:"),
+    ):
         assert said in recommend(UserList.of(user_list), bundle, FEW).notes[0]
 
 
@@ -185,18 +171,14 @@ def test_an_attribute_counts_that_enough_of_the_titles_have_that_people_watched(
     assert known == {("genres", "Drama"), *([("studios", "mappa")] if counts else ())}
 
 
-def test_titles_for_adults_are_left_out_unless_asked_for(bundle: ModelBundle) -> None:
-    seen = UserList.of(Rating(i, 7) for i in everything[10:])
-    for adult in (False, True):
-        shown = recommend(seen, bundle, Preferences(n=100, adult=adult)).recommendations
-        assert (ADULT_ID in {one.anime_id for one in shown}) is adult
-
-
 def test_a_list_that_leaves_little_or_nothing_says_so(bundle: ModelBundle) -> None:
-    result = recommend(UserList.of(Rating(i, 7) for i in everything[2:]), bundle, FEW)
-    assert {one.anime_id for one in result.recommendations} == {1, 2}
-    assert any("Only 2 titles are left to recommend" in one for one in result.notes)
-    nothing = recommend(UserList(), with_min_raters(bundle, 10**6), Preferences(order=Order.PREDICTED_RATING))
+    for adult, left in ((False, {1, 2}), (True, {1, 2, ADULT_ID})):
+        seen = UserList.of(Rating(i, 7) for i in everything[3:])
+        result = recommend(seen, bundle, Preferences(adult=adult))
+        assert {one.anime_id for one in result.recommendations} == left
+        assert f"Only {len(left)} titles are left to recommend" in result.notes[-1]
+    demanding = with_parameters(bundle, min_raters=10**6)
+    nothing = recommend(UserList(), demanding, Preferences(order=Order.PREDICTED_RATING))
     assert not nothing.recommendations
     assert any("No title is left to recommend" in one and "1,000,000 raters 249" in one for one in nothing.notes)
 
@@ -213,23 +195,15 @@ def test_without_a_title_that_we_know_popular_titles_come_and_a_note_says_so(
     bundle: ModelBundle, user_list: UserList, note: str
 ) -> None:
     result = recommend(user_list, bundle, FEW)
-    rows, _ = bundle.model.rows_of([one.anime_id for one in result.recommendations])
-    arrays, parameters = bundle.model.arrays, bundle.model.manifest.parameters
-    part = arrays.popularity.astype(np.float64)
-    standing = parameters.everyone * part ** (1 - parameters.novelty) * np.exp(parameters.quality * arrays.b_i)
     assert not result.personal
-    assert [one.match for one in result.recommendations] == pytest.approx(standing[rows].tolist())
-    unseen = ~np.isin(arrays.anime_ids, [*(one.anime_id for one in user_list.seen), *bundle.catalogue.adult_ids])
-    assert standing[rows].tolist() == np.sort(standing[unseen])[::-1][: len(rows)].tolist()
+    assert result.recommendations == recommend(UserList(), bundle, FEW).recommendations
     assert any(note in said and "many people watch and like" in said for said in result.notes)
 
 
 def test_notes_tell_how_the_list_was_read(bundle: ModelBundle) -> None:
-    user_list = UserList.of([Rating(10, 9), Rating(10, 2), Rating(99_999, 8), Rating(20, 5)], skipped=3)
-    notes = " ".join(recommend(user_list, bundle, FEW).notes)
-    assert "1 watched title is new to the model: it counts as seen, but nothing is learnt from it." in notes
-    assert "3 entries of the list could not be read" in notes
-    assert "1 entry repeated an anime" in notes
+    notes = recommend(UserList.of([Rating(10, 9), Rating(10, 2)], skipped=3), bundle, FEW).notes
+    assert "3 entries of the list could not be read and left out." in notes
+    assert "1 entry repeated an anime: the last of each counts." in notes
 
 
 NEW = (
@@ -239,15 +213,16 @@ NEW = (
     Anime(anime_id=70_004, title="Known", members=7_000, year=2026, season="Winter 2026"),
 )
 """What the catalogue knows and the model does not."""
+ALL_NEW = [one.anime_id for one in NEW]
 NOWHERE = 99_999
 """What neither knows."""
 
 
 @pytest.fixture(scope="module")
 def newer(bundle: ModelBundle) -> ModelBundle:
-    """The small model with a catalogue that has more titles, and with a row for 10 and 20 that nobody gave it."""
+    """The small model with a catalogue that has more titles, and with a row for 10, 11 and 20 that nobody gave it."""
     arrays = bundle.model.arrays
-    of_nobody = np.isin(arrays.anime_ids, [10, 20])
+    of_nobody = np.isin(arrays.anime_ids, [10, 11, 20])
     emptied = dataclasses.replace(
         arrays, watchers=np.where(of_nobody, 0, arrays.watchers), raters=np.where(of_nobody, 0, arrays.raters)
     )
@@ -255,57 +230,50 @@ def newer(bundle: ModelBundle) -> ModelBundle:
     return ModelBundle(model, Catalogue([*bundle.catalogue.values(), *NEW]))
 
 
-def note_on_new(user_list: UserList, bundle: ModelBundle, preferences: Preferences = FEW) -> str:
-    notes = [note for note in recommend(user_list, bundle, preferences).notes if "new to the model" in note]
-    assert len(notes) <= 1
-    return "".join(notes)
-
-
-def test_a_note_counts_what_was_watched_and_is_new_and_names_the_best_known(newer: ModelBundle) -> None:
+def note_on_new(bundle: ModelBundle, *ratings: Rating, ignored: tuple[int, ...] = ()) -> str:
     others = [Rating(i, 7) for i in range(30, 60)]
-    titles = [Rating(70_001, 0), Rating(70_002, 9), Rating(70_003, 4, Status.DROPPED), Rating(70_004, 0)]
-    planned = [Rating(80_000, 9, Status.PLAN_TO_WATCH), Rating(10, 0, Status.PLAN_TO_WATCH)]
-    means = "they count as seen, but nothing is learnt from them."
-
-    assert not note_on_new(UserList.of([*others, *planned]), newer)
-    one = note_on_new(UserList.of([*others, titles[0], *planned]), newer)
-    assert one == "1 watched title is new to the model (Obscure): it counts as seen, but nothing is learnt from it."
-    names = [
-        "Well-known and Obscure",
-        "Well-known, Obscure and Nobody counted",
-        "Well-known, Known, Obscure and 1 more",
-    ]
-    for n, named in enumerate(names, start=2):
-        note = note_on_new(UserList.of([*others, *titles[:n], *planned]), newer)
-        assert note == f"{n} watched titles are new to the model ({named}): {means}"
-    # What has no name is counted all the same, and no id stands for one.
-    beside = note_on_new(UserList.of([*others, titles[0], Rating(NOWHERE, 8)]), newer)
-    assert beside == f"2 watched titles are new to the model (Obscure and 1 more): {means}"
-    alone = note_on_new(UserList.of([*others, Rating(NOWHERE, 8)]), newer)
-    assert alone == "1 watched title is new to the model: it counts as seen, but nothing is learnt from it."
-    # What is left out by choice is no matter.
-    assert not note_on_new(UserList.of([*others, titles[0]]), newer, Preferences(n=20, ignored=(70_001,)))
+    notes = recommend(UserList.of([*others, *ratings]), bundle, Preferences(ignored=ignored)).notes
+    return "".join(note for note in notes if "new to the model" in note)
 
 
-def test_a_title_is_new_where_the_model_has_a_row_for_it_that_nobody_gave_it(newer: ModelBundle) -> None:
+@pytest.mark.parametrize(
+    ("watched", "named"),
+    [
+        ([], None),
+        ([70_001], "1 watched title is new to the model (Obscure)"),
+        ([70_001, 70_002], "2 watched titles are new to the model (Well-known and Obscure)"),
+        ([70_001, 70_002, 70_003], "3 watched titles are new to the model (Well-known, Obscure and Nobody counted)"),
+        (ALL_NEW, "4 watched titles are new to the model (Well-known, Known, Obscure and 1 more)"),
+        # What has no name is counted all the same, and no id stands for one.
+        ([70_001, NOWHERE], "2 watched titles are new to the model (Obscure and 1 more)"),
+        ([NOWHERE], "1 watched title is new to the model"),
+        # So is what has a row that nobody gave it.
+        ([10, 20], "2 watched titles are new to the model (Anime 20 and Anime 10)"),
+    ],
+)
+def test_a_note_counts_what_was_watched_and_is_new_and_names_the_best_known(
+    newer: ModelBundle, watched: list[int], named: str | None
+) -> None:
+    ratings = [Rating(one, at * 3, Status.DROPPED if at == 2 else Status.COMPLETED) for at, one in enumerate(watched)]
+    planned = [Rating(one, 9, Status.PLAN_TO_WATCH) for one in (80_000, 11)]
+    seen, them = ("it counts", "it") if len(watched) == 1 else ("they count", "them")
+    assert note_on_new(newer, *ratings, *planned) == (
+        f"{named}: {seen} as seen, but nothing is learnt from {them}." if named else ""
+    )
+    assert not note_on_new(newer, *ratings, ignored=tuple(watched))  # what is left out by choice is no matter
+
+
+def test_nothing_is_learnt_from_what_is_new(newer: ModelBundle) -> None:
     others = [Rating(i, 5 + i % 4) for i in range(30, 60)]
     with_them = UserList.of([Rating(10, 1), *others, Rating(20, 0, Status.WATCHING)])
-    assert "2 watched titles are new to the model (Anime 20 and Anime 10)" in note_on_new(with_them, newer)
-    # They count as seen, and nothing is learnt from them.
     result, without = (recommend(one, newer, LONG).recommendations for one in (with_them, UserList.of(others)))
     left = tuple(one for one in without if one.anime_id not in {10, 20})
     assert result[: len(left)] == left
     assert not {10, 20} & {one.anime_id for one in result}
     assert profile(with_them, newer).counts.compared == len(others)
-
-
-def test_what_is_scored_and_only_planned_in_training_is_not_new(newer: ModelBundle) -> None:
+    # What is scored and only planned in training is not new.
     arrays = dataclasses.replace(newer.model.arrays, raters=np.maximum(newer.model.arrays.raters, 1))
-    told = ModelBundle(dataclasses.replace(newer.model, arrays=arrays), newer.catalogue)
-    assert not note_on_new(UserList.of([Rating(10, 8)]), told)
-
-
-ALL_NEW = [one.anime_id for one in NEW]
+    assert not note_on_new(ModelBundle(dataclasses.replace(newer.model, arrays=arrays), newer.catalogue), Rating(10, 8))
 
 
 @pytest.mark.parametrize(
@@ -336,9 +304,6 @@ def test_a_title_that_the_catalogue_lacks_is_named_by_its_id(bundle: ModelBundle
     assert recommend(seen, bundle, FEW).recommendations[0].title == f"MyAnimeList #{N_ITEMS}"
 
 
-# What is said of single titles
-
-
 @settings(max_examples=60)
 @given(user_list=user_lists(everything), hidden=st.lists(st.sampled_from([*everything, 99_999]), max_size=6))
 def test_what_is_hidden_is_never_shown_and_nothing_else_changes(
@@ -354,20 +319,19 @@ def test_what_is_hidden_is_never_shown_and_nothing_else_changes(
 
 
 def test_of_a_series_that_is_hidden_nothing_else_comes_up(embedded: ModelBundle) -> None:
-    series_of = embedded.catalogue.series_of
-    titles = popular_list(embedded, 20)
-    shown = [one.anime_id for one in recommend(titles, embedded, LONG).recommendations]
-    without_rule = recommend(titles, embedded, Preferences(n=100, franchise=FranchiseRule.ALL)).recommendations
-    listed = Counter(series_of(one.anime_id) for one in without_rule)
-    first = next(one for one in shown if listed[series_of(one)] > 1)
+    series_of, titles = embedded.catalogue.series_of, popular_list(embedded, 20)
 
-    hidden = recommend(titles, embedded, Preferences(n=100, hidden=(first,)))
-    assert series_of(first) not in {series_of(one.anime_id) for one in hidden.recommendations}
+    def ids(rule: FranchiseRule, *hidden: int) -> list[int]:
+        chosen = Preferences(n=100, franchise=rule, hidden=hidden)
+        return [one.anime_id for one in recommend(titles, embedded, chosen).recommendations]
+
+    listed = Counter(map(series_of, ids(FranchiseRule.ALL)))
+    first = next(one for one in ids(FranchiseRule.NEW) if listed[series_of(one)] > 1)
+    assert series_of(first) not in map(series_of, ids(FranchiseRule.NEW, first))
     # Where a series may have several titles, only the one is hidden.
-    several = Preferences(n=100, hidden=(first,), franchise=FranchiseRule.ALL)
-    ids = [one.anime_id for one in recommend(titles, embedded, several).recommendations]
-    assert first not in ids
-    assert series_of(first) in {series_of(one) for one in ids}
+    several = ids(FranchiseRule.ALL, first)
+    assert first not in several
+    assert series_of(first) in map(series_of, several)
 
 
 def test_more_like_one_title_brings_its_likes_forward(embedded: ModelBundle) -> None:
@@ -390,32 +354,24 @@ def test_more_like_one_title_brings_its_likes_forward(embedded: ModelBundle) -> 
     both = [one for one in leaning.recommendations if one.anime_id in ratings]
     assert both
     assert all(one.predicted_rating == ratings[one.anime_id] for one in both)
-    by_rating = Preferences(n=20, order=Order.PREDICTED_RATING)
-    with_wish = msgspec.structs.replace(by_rating, like=(150,))
-    assert recommend(titles, embedded, with_wish) == recommend(titles, embedded, by_rating)
+    by_rating = (Preferences(n=20, order=Order.PREDICTED_RATING, like=like) for like in ((150,), ()))
+    wished, unwished = (recommend(titles, embedded, one) for one in by_rating)
+    assert wished == unwished
 
 
 @pytest.mark.parametrize(
     ("ratings", "preferences", "said"),
     [
-        (
-            [150],
-            Preferences(ignored=(150,)),
-            "With what is left out, no watched title that we know is left of the list",
-        ),
-        (
-            [],
-            Preferences(like=(150,)),
-            "The list is empty, so these are titles like those of which more was asked for.",
-        ),
-        ([150], Preferences(ignored=(150,), like=(19,)), "so these are titles like those of which more was asked for."),
-        ([900_000], Preferences(ignored=(1,)), "no watched title that we know"),
+        ([150], {"ignored": (150,)}, "With what is left out, no watched title that we know is left of the list"),
+        ([], {"like": (150,)}, "The list is empty, so these are titles like those of which more was asked for."),
+        ([150], {"ignored": (150,), "like": (19,)}, "so these are titles like those of which more was asked for."),
+        ([900_000], {"ignored": (1,)}, "no watched title that we know"),
     ],
 )
 def test_a_note_does_not_say_of_a_list_what_the_choices_made_of_it(
-    embedded: ModelBundle, ratings: list[int], preferences: Preferences, said: str
+    embedded: ModelBundle, ratings: list[int], preferences: dict[str, Any], said: str
 ) -> None:
-    result = recommend(UserList.of(Rating(one, 9) for one in ratings), embedded, preferences)
+    result = recommend(UserList.of(Rating(one, 9) for one in ratings), embedded, Preferences(**preferences))
     notes = " ".join(result.notes)
     assert said in notes
-    assert ("many people watch and like" in notes) == (not preferences.like) == (not result.personal)
+    assert ("many people watch and like" in notes) == ("like" not in preferences) == (not result.personal)

@@ -2,9 +2,10 @@
 
 import csv
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -21,13 +22,7 @@ LEAST_RIGHT, LEAST_BY_TITLES = 0.97, 0.8
 
 
 class Pair(NamedTuple):
-    """Two real anime, and what a fan would say the other one is to the one.
-
-    Attributes:
-        relation: the next main entry, a film, a side story or special, a recap; another telling; another show of the
-            universe; unrelated.
-        note: why; "top": of one of the sixty most popular series.
-    """
+    """Two real anime, what a fan would say the other is to the one, and why: "top" is one of the best-known series."""
 
     one: int
     one_title: str
@@ -51,8 +46,8 @@ KINDS = {"main": "next", "film": "film", "recap": "recap", "side story": "side",
 
 
 def read() -> list[Pair]:
-    with PAIRS.open(newline="") as file:
-        return [Pair(int(row[0]), row[1], int(row[2]), row[3], *row[4:]) for row in list(csv.reader(file))[1:]]
+    rows = list(csv.reader(PAIRS.read_text().splitlines()))[1:]
+    return [Pair(int(row[0]), row[1], int(row[2]), row[3], *row[4:]) for row in rows]
 
 
 def told(catalogue: Catalogue, pair: Pair) -> str:
@@ -68,10 +63,8 @@ def told(catalogue: Catalogue, pair: Pair) -> str:
 
 
 def wrong(catalogue: Catalogue, pairs: list[Pair]) -> list[tuple[str, ...]]:
-    found = [(pair, told(catalogue, pair)) for pair in pairs]
-    return [
-        (pair.one_title, pair.other_title, pair.relation, is_) for pair, is_ in found if is_ not in RIGHT[pair.relation]
-    ]
+    found = [(pair.one_title, pair.other_title, pair.relation, told(catalogue, pair)) for pair in pairs]
+    return [one for one in found if one[3] not in RIGHT[one[2]]]
 
 
 @pytest.fixture(scope="module")
@@ -128,133 +121,111 @@ def test_main_entries_follow_each_other_and_the_first_is_the_entry(real: Catalog
 # Made-up titles, one rule each
 
 
-def anime(anime_id: int, title: str, year: int | None = 2010, episodes: int | None = 12, **facts: object) -> Anime:
-    known = {"type": "TV", "genres": ("Action", "Drama"), "studios": ("One",), **facts}
-    return Anime(anime_id=anime_id, title=title, year=year, episodes=episodes, **known)  # type: ignore[arg-type]
+def anime(anime_id: int, title: str, year: int | None = 2010, episodes: int | None = 12, **facts: Any) -> Anime:
+    known: dict[str, Any] = {"type": "TV", "genres": ("Action", "Drama"), "studios": ("One",), **facts}
+    return Anime(anime_id=anime_id, title=title, year=year, episodes=episodes, **known)
 
 
-def together(*of: Anime, relations: list[Relation] | None = None) -> str:
-    """How wide the circle is that holds the first and the last."""
-    found = with_series(Catalogue(of), relations or [])
-    one, other = of[0].anime_id, of[-1].anime_id
-    for name in ("series", "story", "universe"):
-        circle = getattr(found, f"{name}_of")
-        if circle(one) == circle(other):
-            return name
-    return "nothing"
-
-
+KAZE = anime(1, "Kaze no Oto")
 SEASONS = (
     "* Season 2|* 2nd Season|* II|*: The Final Season|* Part 2|* Cour 2|Zoku *|* Zoku|* Kai|*!|* (2012)"
     "|* Kanketsu-hen|*: Aki no Shou"
 )
-
-
-@pytest.mark.parametrize("title", SEASONS.replace("*", "Kaze no Oto").split("|"))
-def test_a_season_is_of_the_series(title: str) -> None:
-    assert together(anime(1, "Kaze no Oto"), anime(2, title, 2012)) == "series"
-
-
-KAZE = anime(1, "Kaze no Oto")
-FILM: dict[str, object] = {"year": 2012, "episodes": 1, "type": "Movie"}
+FILM: dict[str, Any] = {"year": 2012, "episodes": 1, "type": "Movie"}
 TAGS = ("Alchemy", "War", "Brothers", "Travel", "Magic")
-
-
-@pytest.mark.parametrize(
-    ("circle", "first", "title", "facts"),
-    [
-        # Other titles tell as well.
-        ("series", {"title_english": "Sound of Wind"}, "Aki no Iro", {"title_english": "Sound of Wind Season 2"}),
-        ("series", {"title_japanese": "風の音"}, "Aki no Iro", {"title_japanese": "風の音 第2期"}),
-        ("series", {}, "Aki no Iro", {"synonyms": ("Kaze no Oto 2",)}),
-        # What begins with a title goes on with it if it is alike and soon.
-        ("series", {}, "Kaze no Oto: Aki", {"year": 2018}),
-        ("universe", {}, "Kaze no Oto: Aki", {"year": 2019}),
-        ("universe", {}, "Kaze no Oto: Aki", {"year": 2013, "genres": ("Action", "Sports")}),
-        ("series", {}, "Kaze no Oto: Aki", {"year": 2013, "genres": ()}),
-        ("universe", {}, "Kaze no Oto: Aki", {"year": 2014, "genres": ()}),
-        # What is told to be beside a show is another; so is a number that leaves many out.
-        ("universe", {}, "Kaze no Oto Gaiden: Aki", {"year": 2011}),
-        ("universe", {}, "Kaze no Oto 7", {}),
-        ("series", {}, "Kaze no Oto 3", {}),
-        # The same title years later tells it anew, and so does a longer one where tags are the same.
-        ("series", {}, "Kaze no Oto (TV)", {"year": 2013}),
-        ("story", {}, "Kaze no Oto (TV)", {"year": 2014}),
-        ("series", {"episodes": 200}, "Kaze no Oto (TV)", {"year": 2014}),  # it ran until then
-        ("story", {"tags": TAGS}, "Kaze no Oto: Brotherhood", {"year": 2020, "tags": TAGS}),
-        ("universe", {"tags": TAGS}, "Kaze no Oto: Brotherhood", {"year": 2020, "tags": TAGS[:1]}),
-        # What is for adults only is tied by title to nothing else.
-        ("nothing", {}, "Kaze no Oto 2", {"adult": True}),
-        # Where nothing is related, a studio tells what goes on.
-        ("series", {}, "Kaze no Oto: Aki", FILM | {"genres": ()}),
-        ("series", {"title": "Suzumiya Haruhi no Yuuutsu"}, "Suzumiya Haruhi no Shoushitsu", FILM),
-        ("nothing", {"title": "Suzumiya Haruhi no Yuuutsu"}, "Suzumiya Haruhi no Shoushitsu", FILM | {"studios": ()}),
-    ],
-)
-def test_titles_tell_how_wide_a_circle_is(
-    circle: str, first: dict[str, object], title: str, facts: dict[str, object]
-) -> None:
-    one = msgspec.structs.replace(KAZE, **first)
-    assert together(one, anime(2, title, **({"year": 2012} | facts))) == circle  # type: ignore[arg-type]  # facts of any type
-
-
-def test_a_film_that_names_one_show_does_not_make_it_one_with_another() -> None:
-    film = anime(2, "Kaze no Oto: Aki", 2012, 1, type="Movie", genres=())
-    another = anime(3, "Kaze no Oto: Natsu no Shou", 2013, genres=("Sports",))
-    assert with_series(Catalogue([KAZE, film, another])).series_of(3) == 3
-
-
-# Relations
-
 LATER = anime(2, "Kaze no Oto: Aki", 2030)
-OVA = anime(2, "Aki", type="OVA")
+OVA, AKI, SEVENTH = anime(2, "Aki", type="OVA"), anime(3, "Aki", 2012), anime(2, "Kaze no Oto 7", 2012)
+SECOND, GENRES = anime(2, "Kaze no Oto 2", 2012), ("Action", "Sports")
+YUUUTSU, SHOUSHITSU = "Suzumiya Haruhi no Yuuutsu", "Suzumiya Haruhi no Shoushitsu"
+
+
+def two(title: str, first: dict[str, Any] | None = None, **facts: Any) -> list[Anime]:
+    """A show, some of whose facts are others, and an anime of two years later."""
+    return [msgspec.structs.replace(KAZE, **(first or {})), anime(2, title, **({"year": 2012} | facts))]
+
+
+def related(other: Anime, *kinds: str, sure: float | None = None) -> Iterator[tuple[list[Anime], list[Relation]]]:
+    return (([KAZE, other], [Relation(1, kind, other.anime_id, sure)]) for kind in kinds)
+
+
+BY_TITLES: list[tuple[str, list[Anime]]] = [
+    *(("series", two(title)) for title in SEASONS.replace("*", "Kaze no Oto").split("|")),
+    # Other titles tell as well.
+    ("series", two("Aki no Iro", {"title_english": "Sound of Wind"}, title_english="Sound of Wind Season 2")),
+    ("series", two("Aki no Iro", {"title_japanese": "風の音"}, title_japanese="風の音 第2期")),
+    ("series", two("Aki no Iro", synonyms=("Kaze no Oto 2",))),
+    # What begins with a title goes on with it if it is alike and soon.
+    ("series", two("Kaze no Oto: Aki", year=2018)),
+    ("universe", two("Kaze no Oto: Aki", year=2019)),
+    ("universe", two("Kaze no Oto: Aki", year=2013, genres=GENRES)),
+    ("series", two("Kaze no Oto: Aki", year=2013, genres=())),
+    ("universe", two("Kaze no Oto: Aki", year=2014, genres=())),
+    # What is told to be beside a show is another; so is a number that leaves many out.
+    ("universe", two("Kaze no Oto Gaiden: Aki", year=2011)),
+    ("universe", two("Kaze no Oto 7")),
+    ("series", two("Kaze no Oto 3")),
+    # The same title years later tells it anew, and so does a longer one where tags are the same.
+    ("series", two("Kaze no Oto (TV)", year=2013)),
+    ("story", two("Kaze no Oto (TV)", year=2014)),
+    ("series", two("Kaze no Oto (TV)", {"episodes": 200}, year=2014)),  # it ran until then
+    ("story", two("Kaze no Oto: Brotherhood", {"tags": TAGS}, year=2020, tags=TAGS)),
+    ("universe", two("Kaze no Oto: Brotherhood", {"tags": TAGS}, year=2020, tags=TAGS[:1])),
+    # What is for adults only is tied by title to nothing else.
+    ("nothing", two("Kaze no Oto 2", adult=True)),
+    # Where nothing is related, a studio tells what goes on.
+    ("series", two("Kaze no Oto: Aki", **FILM | {"genres": ()})),
+    ("series", two(SHOUSHITSU, {"title": YUUUTSU}, **FILM)),
+    ("nothing", two(SHOUSHITSU, {"title": YUUUTSU}, **FILM | {"studios": ()})),
+    # A film that names one show does not make it one with another.
+    (
+        "universe",
+        [*two("Kaze no Oto: Aki", **FILM | {"genres": ()}), anime(3, "Kaze no Oto: Natsu", genres=("Sports",))],
+    ),
+    ("series", [KAZE, SECOND, anime(3, "Kaze no Oto: Aki", 2012)]),
+]
+BY_RELATIONS: list[tuple[str, Iterable[tuple[list[Anime], list[Relation]]]]] = [
+    # Relations join a series that titles do not, and part what titles would join.
+    ("series", related(OVA, "Sequel", "PREQUEL", "Side story", "SIDE_STORY", "Parent story", "Summary", "Full story")),
+    ("story", related(SECOND, "Alternative version", "ALTERNATIVE")),
+    ("universe", related(SECOND, "Spin-off", "SPIN_OFF", "Alternative setting", "Other")),
+    ("nothing", related(OVA, "Character", "Adaptation", "Music", "none", "")),
+    # A doubtful sequel counts where title and genres agree.
+    ("series", related(LATER, "Sequel", sure=0.6)),
+    ("universe", related(msgspec.structs.replace(LATER, genres=GENRES), "Sequel", sure=0.6)),
+    ("nothing", related(AKI, "Sequel", sure=0.6)),
+    ("universe", related(SEVENTH, "Sequel", sure=0.86)),  # inferred by the number alone
+    ("series", related(SEVENTH, "Sequel")),
+    # A side story that is a show of its own name is another show.
+    ("universe", related(AKI, "Side story")),
+    ("series", related(LATER, "Side story")),
+    # Relations may lead through anime that the catalogue lacks.
+    ("series", [([KAZE, OVA], [Relation(1, "Sequel", 999_999), Relation(999_999, "Sequel", 2)])]),
+    # Where a sequel would be known, a title is not enough.
+    ("universe", [([KAZE, SECOND, anime(3, "Kaze no Oto: Aki", 2012)], [Relation(1, "Sequel", 2)])]),
+    ("universe", [([anime(1, YUUUTSU), AKI, anime(2, SHOUSHITSU, **FILM)], [Relation(2, "Sequel", 3)])]),
+    # Two shows that share a special or an advert stay two.
+    *(
+        ("nothing", [([KAZE, anime(2, "X", 2012, 1, type=type_), AKI], [Relation(of, kind, 2, sure) for of in (1, 3)])])
+        for type_, kind, sure in (("Special", "Side story", 0.5), ("CM", "Other", 0.9))
+    ),
+]
 
 
 @pytest.mark.parametrize(
-    ("circle", "other", "kinds", "confidence"),
+    ("circle", "of", "relations"),
     [
-        # Relations join a series that titles do not,
-        ("series", OVA, ("Sequel", "PREQUEL", "Side story", "SIDE_STORY", "Parent story", "Summary"), None),
-        ("series", OVA, ("Full story",), None),
-        # and part what titles would join.
-        ("story", anime(2, "Kaze no Oto 2", 2012), ("Alternative version", "ALTERNATIVE"), None),
-        ("universe", anime(2, "Kaze no Oto 2", 2012), ("Spin-off", "SPIN_OFF", "Alternative setting", "Other"), None),
-        ("nothing", OVA, ("Character", "Adaptation", "Music", "none", ""), None),
-        # A doubtful sequel counts where title and genres agree.
-        ("series", LATER, ("Sequel",), 0.6),
-        ("universe", msgspec.structs.replace(LATER, genres=("Action", "Sports")), ("Sequel",), 0.6),
-        ("nothing", anime(2, "Aki", 2012), ("Sequel",), 0.6),
-        ("universe", anime(2, "Kaze no Oto 7", 2012), ("Sequel",), 0.86),  # inferred by the number alone
-        ("series", anime(2, "Kaze no Oto 7", 2012), ("Sequel",), None),
-        # A side story that is a show of its own name is another show.
-        ("universe", anime(2, "Aki"), ("Side story",), None),
-        ("series", LATER, ("Side story",), None),
+        *((circle, of, []) for circle, of in BY_TITLES),
+        *((circle, of, relations) for circle, each in BY_RELATIONS for of, relations in each),
     ],
 )
-def test_relations_go_before_titles(circle: str, other: Anime, kinds: tuple[str, ...], confidence: float) -> None:
-    for kind in kinds:
-        assert together(KAZE, other, relations=[Relation(1, kind, 2, confidence)]) == circle, kind
-
-
-def test_relations_may_lead_through_anime_that_the_catalogue_lacks() -> None:
-    relations = [Relation(1, "Sequel", 999_999), Relation(999_999, "Sequel", 2)]
-    assert together(anime(1, "Kaze"), anime(2, "Aki"), relations=relations) == "series"
-
-
-def test_where_a_sequel_would_be_known_a_title_is_not_enough() -> None:
-    seasons = [KAZE, anime(2, "Kaze no Oto 2", 2011)]
-    another = anime(3, "Kaze no Oto: Aki", 2012)
-    assert together(*seasons, another) == "series"
-    assert together(*seasons, another, relations=[Relation(1, "Sequel", 2)]) == "universe"
-    first, later = anime(1, "Suzumiya Haruhi no Yuuutsu"), anime(2, "Suzumiya Haruhi no Shoushitsu", **FILM)  # type: ignore[arg-type]  # facts of any type
-    assert together(first, anime(3, "Aki", 2013), later, relations=[Relation(2, "Sequel", 3)]) != "series"
-
-
-@pytest.mark.parametrize(("kind", "type_", "sure"), [("Side story", "Special", 0.5), ("Other", "CM", 0.9)])
-def test_two_shows_that_share_a_special_or_an_advert_stay_two(kind: str, type_: str, sure: float) -> None:
-    relations = [Relation(1, kind, 2, sure), Relation(3, kind, 2, sure)]
-    shared = anime(2, "Kaze x Aki", 2012, 1, type=type_)
-    assert together(anime(1, "Kaze"), shared, anime(3, "Aki"), relations=relations) == "nothing"
+def test_titles_and_before_them_relations_tell_how_wide_a_circle_is(
+    circle: str, of: list[Anime], relations: list[Relation]
+) -> None:
+    """The circle is the narrowest that holds the first and the last."""
+    found = with_series(Catalogue(of), relations)
+    circles = {"series": found.series_of, "story": found.story_of, "universe": found.universe_of}
+    same = [name for name, group_of in circles.items() if group_of(of[0].anime_id) == group_of(of[-1].anime_id)]
+    assert [*same, "nothing"][0] == circle
 
 
 def test_what_titles_made_likely_is_only_probable() -> None:
@@ -268,56 +239,23 @@ def test_what_titles_made_likely_is_only_probable() -> None:
 # Parts
 
 
-def parts(*of: Anime, relations: list[Relation] | None = None) -> dict[int, tuple[str | None, int | None]]:
-    """What each of one series is, and which part."""
-    found = with_series(Catalogue(of), relations or [])
-    assert len({found.series_of(one.anime_id) for one in of}) == 1
-    return {one.anime_id: (found[one.anime_id].kind, found[one.anime_id].part) for one in of}
-
-
-def test_kinds_and_order() -> None:
-    show = anime(1, "Kaze no Oto", members=1000)
-    assert parts(
-        show,
-        anime(2, "Kaze no Oto 2", 2013),
-        anime(3, "Kaze no Oto Movie", 2014, 1, type="Movie", members=300),
-        anime(4, "Kaze no Oto Special", 2011, 1, type="Special"),
-        anime(5, "Kaze no Oto OVA", 2011, 2, type="OVA"),
-        anime(6, "Kaze no Oto Recap", 2012, 1, type="TV Special"),
-        anime(7, "Kaze no Oto PV", 2009, 1, type="PV"),
-        anime(8, "Kaze no Oto Picture Drama", 2012, 3, type="Special"),
-        anime(9, "Kaze no Oto Movie 2", 2012, 1, type="Movie", members=50),
-        anime(10, "Kaze no Oto Movie 3", 2012, 1, type="Movie", members=500),
-        anime(11, "Kaze no Oto Mini Anime", 2012, 12, type="ONA"),
-        relations=[Relation(1, "Summary", 10)],
-    ) == {
-        1: ("main", 1),
-        2: ("main", 2),
-        3: ("film", 3),
-        4: ("special", None),
-        5: ("side story", None),
-        6: ("recap", None),
-        7: ("extra", None),
-        8: ("extra", None),
-        9: ("side story", None),  # few of those who saw the show went on with it
-        10: ("recap", None),
-        11: ("special", None),
-    }
-
-
-def test_a_film_between_two_shows_is_needed_only_if_it_is_told_to_be() -> None:
-    shows = [anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto 2", 2013)]
-    film, second = (anime(at, f"Kaze no Oto Movie {at}", 2012, 1, type="Movie") for at in (3, 4))
-    assert parts(*shows, film)[3] == ("side story", None)
-    sequels = [Relation(1, "Sequel", 3, 0.65)]
-    assert parts(*shows, film, relations=sequels)[3] == ("film", 2)
-    # Its sequel is needed as well, if it certainly is one.
-    assert parts(*shows, film, second, relations=[*sequels, Relation(3, "Sequel", 4, 0.65)])[4] == ("side story", None)
-    sure = [Relation(1, "Sequel", 3, 0.9), Relation(3, "Sequel", 4, 0.9)]
-    found = parts(*shows, film, second, relations=sure)
-    assert found == {1: ("main", 1), 3: ("film", 2), 4: ("film", 3), 2: ("main", 4)}
-
-
+ENTRIES = [
+    (anime(1, "Kaze no Oto", members=1000), ("main", 1)),
+    (anime(2, "Kaze no Oto 2", 2013), ("main", 2)),
+    (anime(3, "Kaze no Oto Movie", 2014, 1, type="Movie", members=300), ("film", 3)),
+    (anime(4, "Kaze no Oto Special", 2011, 1, type="Special"), ("special", None)),
+    (anime(5, "Kaze no Oto OVA", 2011, 2, type="OVA"), ("side story", None)),
+    (anime(6, "Kaze no Oto Recap", 2012, 1, type="TV Special"), ("recap", None)),
+    (anime(7, "Kaze no Oto PV", 2009, 1, type="PV"), ("extra", None)),
+    (anime(8, "Kaze no Oto Picture Drama", 2012, 3, type="Special"), ("extra", None)),
+    # Few of those who saw the show went on with it.
+    (anime(9, "Kaze no Oto Movie 2", 2014, 1, type="Movie", members=50), ("side story", None)),
+    (anime(10, "Kaze no Oto Movie 3", 2012, 1, type="Movie", members=500), ("recap", None)),  # a relation says so
+    (anime(11, "Kaze no Oto Mini Anime", 2012, 12, type="ONA"), ("special", None)),
+]
+SHOWS = [anime(1, "Kaze no Oto"), anime(2, "Kaze no Oto 2", 2013)]
+FILMS = [anime(at, f"Kaze no Oto Movie {at}", 2012, 1, type="Movie") for at in (3, 4)]
+LIKELY, SURELY = ([Relation(1, "Sequel", 3, sure), Relation(3, "Sequel", 4, sure)] for sure in (0.65, 0.9))
 MOVIE = anime(2, "Kaze no Oto Movie", 2012, 1, type="Movie")
 LAST = anime(2, "Kaze no Oto: Kanketsu-hen", 2012, 2, type="TV Special")
 SURE = Relation(1, "Sequel", 2, 0.85)
@@ -327,6 +265,11 @@ OVAS = [anime(9 - n, f"Gall Force {n} OVA", 1980 + n, 1, type="OVA") for n in (1
 @pytest.mark.parametrize(
     ("of", "relations", "expected"),
     [
+        ([one for one, _ in ENTRIES], [Relation(1, "Summary", 10)], {one.anime_id: told for one, told in ENTRIES}),
+        # A film between two shows is needed only if it is told to be; its sequel, if it certainly is one.
+        ([*SHOWS, FILMS[0]], [], {1: ("main", 1), 2: ("main", 2), 3: ("side story", None)}),
+        ([*SHOWS, *FILMS], LIKELY, {1: ("main", 1), 3: ("film", 2), 4: ("side story", None), 2: ("main", 3)}),
+        ([*SHOWS, *FILMS], SURELY, {1: ("main", 1), 3: ("film", 2), 4: ("film", 3), 2: ("main", 4)}),
         # Films beside a long show are outings.
         ([anime(1, "Kaze no Oto", episodes=500), MOVIE], [], {1: ("main", 1), 2: ("side story", None)}),
         ([anime(1, "Kaze no Oto", episodes=24), MOVIE], [], {1: ("main", 1), 2: ("film", 2)}),
@@ -356,12 +299,9 @@ OVAS = [anime(9 - n, f"Gall Force {n} OVA", 1980 + n, 1, type="OVA") for n in (1
 def test_parts_of_a_series(
     of: list[Anime], relations: list[Relation], expected: dict[int, tuple[str | None, int | None]]
 ) -> None:
-    assert parts(*of, relations=relations) == expected
-
-
-def test_one_that_stands_alone_has_no_part() -> None:
-    alone = with_series(Catalogue([anime(1, "Kaze")]))[1]
-    assert (alone.series, alone.story, alone.universe, alone.part, alone.kind) == (None, None, None, None, "main")
+    found = with_series(Catalogue(of), relations)
+    assert len({found.series_of(one.anime_id) for one in of}) == 1
+    assert {one.anime_id: (one.kind, one.part) for one in found.values()} == expected
 
 
 # Whatever is known
@@ -392,8 +332,9 @@ made_up = st.lists(
 
 def relations_among(of: list[Anime]) -> st.SearchStrategy[list[Relation]]:
     ids = st.sampled_from([one.anime_id for one in of] or [1])
-    words = ["Sequel", "Side story", "Summary", "Alternative version", "Spin-off", "Other", "Character"]
-    kinds = st.sampled_from(words)
+    kinds = st.sampled_from(
+        ["Sequel", "Side story", "Summary", "Alternative version", "Spin-off", "Other", "Character"]
+    )
     sure = st.sampled_from([None, 0.3, 0.35, 0.5, 0.6, 0.86, 0.95])
     return st.lists(st.builds(Relation, ids, kinds, ids, sure), max_size=8)
 
@@ -410,8 +351,7 @@ def test_each_anime_is_in_one_series_whose_parts_have_no_gap(case: tuple[list[An
     for one in found.values():
         series[found.series_of(one.anime_id)].append(one)
     for entry, members in series.items():
-        assert len({found.story_of(one.anime_id) for one in members}) == 1
-        assert len({found.universe_of(one.anime_id) for one in members}) == 1
+        assert len({(found.story_of(one.anime_id), found.universe_of(one.anime_id)) for one in members}) == 1
         if len(members) == 1:
             assert (members[0].series, members[0].part) == (None, None)
             continue
@@ -440,9 +380,7 @@ def test_neither_order_nor_what_was_found_before_matters(case: tuple[list[Anime]
 @given(cases)
 def test_what_a_site_states_goes_before_titles(case: tuple[list[Anime], list[Relation], object]) -> None:
     of, relations, _ = case
-    known = {one.anime_id for one in of}
-    sequels = [one for one in relations if one.kind == "Sequel" and one.confidence is None]
     found = with_series(Catalogue(of), relations)
-    for one in sequels:
-        if {one.anime_id, one.related_id} <= known:
+    for one in relations:
+        if one.kind == "Sequel" and one.confidence is None and {*one.pair} <= found.keys():
             assert found.series_of(one.anime_id) == found.series_of(one.related_id)

@@ -1,18 +1,16 @@
 """Reading the tables that a model is trained on. Rows that are left out are always counted.
 
     parts (columns, batches) ─► values (parsed) ─► rating_reader (checked, numbered, sorted) ─► RatingTable
-    parts ─► rejected_rows.records ─► anime_table, relation_table ─► AnimeTable
+    parts ─► rejected_rows.records ─► anime_table ─► AnimeTable
 
 pyarrow reads batches of megabytes, and each distinct value of a batch is parsed once. Rows are numbered; the lines
 of the few that are named are found by reading the text again. DuckDB is not faster. It tells no line of a value that is
 out of range, and a wrong one below a field of several lines.
 """
 
-from hakken.training.tables.anime_table import AnimeTable, read_anime_table
-from hakken.training.tables.rating_reader import read_ratings
-from hakken.training.tables.rating_table import COMPLETED, UNKNOWN_STATUS, RatingTable
-from hakken.training.tables.relation_table import in_series
-from hakken.training.tables.values import NOT_SCORED
+from hakken.training.tables.anime_table import AnimeTable, in_series, read_anime_table
+from hakken.training.tables.rating_reader import RatingTable, read_ratings
+from hakken.training.tables.values import COMPLETED, NOT_SCORED, UNKNOWN_STATUS
 
 __all__ = [
     "COMPLETED",

@@ -1,9 +1,9 @@
 """Read rating tables: one file or a folder of parts, CSV or Parquet."""
 
-from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,12 @@ import numpy as np
 import pyarrow as pa
 
 from hakken.errors import TableError
-from hakken.model.arrays import Array, Int32s, Int64s
+from hakken.model.arrays import Array, Int8s, Int32s, Int64s
 from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import values
-from hakken.training.tables.parts import Batch, OpenPart, Part, parts_of
-from hakken.training.tables.rating_table import COMPLETED, UNKNOWN_STATUS, RatingTable
+from hakken.training.tables.parts import Part, parts_of
 from hakken.training.tables.rejected_rows import MALFORMED, RejectedRows
-from hakken.training.tables.values import Labels, Parsed, parsed
+from hakken.training.tables.values import COMPLETED, EPOCH, UNKNOWN_STATUS, Labels, Parsed, parsed
 
 IMPOSSIBLE_SCORE = "impossible score"
 REPEATED = "a later row for the same user and anime"
@@ -32,24 +31,75 @@ KINDS: tuple[Kind, ...] = (
     {"users": "user_id", "items": "anime_id", "points": "rating"},
 )
 """The first kind that matches is taken."""
-_SCORES = partial(parsed, parse=values.half_points, fault=IMPOSSIBLE_SCORE)
-_STATUSES = partial(parsed, parse=values.status, fault="impossible status")
 PARSERS: dict[str, Callable[[pa.Array], Labels]] = {
-    "user_id": partial(parsed, parse=values.user_id, fault="impossible user id"),
     "username": partial(parsed, parse=values.username, fault="no username"),
-    "anime_id": partial(parsed, parse=values.anime_id, fault="impossible anime id"),
-    "rating": _SCORES,
-    "my_score": _SCORES,
-    "watching_status": _STATUSES,
-    "my_status": _STATUSES,
-    UPDATED: values.days,
+    "users": partial(parsed, parse=values.user_id, fault="impossible user id"),
+    "items": partial(parsed, parse=values.anime_id, fault="impossible anime id"),
+    "points": partial(parsed, parse=values.half_points, fault=IMPOSSIBLE_SCORE),
+    "statuses": partial(parsed, parse=values.status, fault="impossible status"),
+    "days": values.days,
 }
+"""Parsers of columns by their name, or else by what they say."""
 DTYPES = {"places": "i8", "users": "i4", "items": "i4", "points": "u1", "statuses": "i1", "days": "i4"}
 TEN_POINTS = 20
 """The highest score of a scale of ten, in half points."""
 MIN_SHARE_ABOVE = 0.01
 """The scale has 100 points if a larger share of the scores than this is above ten; one such score is a typing error."""
 ITEM_BITS = 32
+
+
+@dataclass(frozen=True, eq=False)
+class RatingTable:
+    """A table of ratings with users and anime numbered from 0, in the order of their ids or names.
+
+    Attributes:
+        anime_ids: `(n_items,)` int32, ascending, MyAnimeList id of each item.
+        n_users: number of users with an entry.
+        users: `(n,)` int32, user of each entry; entries are sorted by user, then item.
+        items: `(n,)` int32, item of each entry.
+        scores: `(n,)` int8, 1-10, or 0 for an entry without a score.
+        rows: number of rows that were read.
+        dropped: reason why rows were left out → count.
+        examples: reason why rows were left out → locations of the first few, such as "ratings.csv, line 17".
+        statuses: `(n,)` int8, MyAnimeList's codes (`hakken.ratings.STATUS_OF_CODE`), or `UNKNOWN_STATUS`, which no
+            entry with a score has. All are `COMPLETED` if the table has no statuses.
+        updated: `(n_users,)` int32, day of each user's newest update, counted from `EPOCH`; 0 if unknown.
+        user_ids: id of each user or, in UTF-8, name, ascending; empty in a table that was not read from a file.
+        hundred_points: whether the scores were divided by ten.
+    """
+
+    anime_ids: Int32s
+    n_users: int
+    users: Int32s
+    items: Int32s
+    scores: Int8s
+    rows: int
+    dropped: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    statuses: Int8s = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
+    updated: Int32s = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
+    user_ids: Sequence[int | bytes] = ()
+    hundred_points: bool = False
+
+    def __post_init__(self) -> None:
+        if not len(self.statuses):
+            object.__setattr__(self, "statuses", np.full(len(self.users), COMPLETED, dtype=np.int8))
+        if not len(self.updated):
+            object.__setattr__(self, "updated", np.zeros(self.n_users, dtype=np.int32))
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @property
+    def user_names(self) -> list[str]:
+        """Id or name of each user, as text."""
+        return [one.decode() if isinstance(one, bytes) else str(one) for one in self.user_ids]
+
+    @property
+    def newest(self) -> str | None:
+        """The newest update, such as "2026-03-01"; None if no time is known."""
+        day = int(self.updated.max(initial=0))
+        return (EPOCH + timedelta(days=day)).isoformat() if day else None
 
 
 def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILENT) -> RatingTable:
@@ -79,11 +129,18 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
         TableError: a part can't be read or lacks a column, no row can be used, or `strict` is not satisfied.
     """
     parts = parts_of(path)
-    builder = _Builder()
+    kinds = [_kind_of(part) for part in parts]
+    for part, kind in zip(parts, kinds, strict=True):
+        if kind != kinds[0]:
+            raise TableError(f"{part.path.name} is another kind of rating table than {parts[0].path.name}.")
+    builder = _Builder(kinds[0])
     with progress.stage("reading", sum(part.expected_rows() for part in parts), "rows") as advance:
-        for n_rows in _read(parts, builder):
-            advance(n_rows)
-    if not builder.n_read:
+        for part in parts:
+            for places, columns in builder.rejected.read(part, [*part.choose(kinds[0].values()).values()]):
+                builder.add(places, columns)
+                advance(len(places))
+        advance(builder.rejected.dropped[MALFORMED])
+    if not builder.rejected.n_read:
         raise TableError(f"The table {path} has a header and no rows.")
     with progress.stage("ordering"):
         table = builder.table(strict=strict)
@@ -93,56 +150,27 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
     return table
 
 
-def _read(parts: list[Part], builder: "_Builder") -> Iterator[int]:
-    """Read all parts; after each batch, yield the number of its rows."""
-    first: Kind = {}
-    for part in parts:
-        with part.opened() as table:
-            kind = _kind_of(table)
-            first = first or kind
-            if kind != first:
-                raise TableError(f"{part.path.name} is another kind of rating table than {parts[0].path.name}.")
-            wanted = list(table.choose(kind.values()).values())
-            begin = builder.rejected.begin(part)
-            with closing(_read_ahead(table.batches(wanted))) as batches:
-                for batch in batches:
-                    builder.add(kind, batch.columns, begin + batch.rows)
-                    yield len(batch.rows)
-            builder.rejected.add(MALFORMED, [begin + row for row in table.malformed])
-            builder.n_read += len(table.malformed)
-            yield len(table.malformed)
-
-
-def _kind_of(table: OpenPart) -> Kind:
-    kind = next((kind for kind in KINDS if {*kind.values()} <= {*table.columns}), None)
+def _kind_of(part: Part) -> Kind:
+    kind = next((kind for kind in KINDS if {*kind.values()} <= {*part.columns}), None)
     if kind is None:
         wanted = "; or ".join(", ".join(kind.values()) for kind in reversed(KINDS))
-        raise TableError(f"The table {table.path} has the columns {table}. A rating table has {wanted}.")
-    return kind | {"days": UPDATED} if UPDATED in table.columns else kind
-
-
-def _read_ahead(batches: Iterator[Batch]) -> Generator[Batch]:
-    """Read each batch while the one before is used."""
-    with ThreadPoolExecutor(1) as thread:
-        reading = thread.submit(next, batches, None)
-        while batch := reading.result():
-            reading = thread.submit(next, batches, None)
-            yield batch
+        raise TableError(f"The table {part.path} has the columns {part.listed()}. A rating table has {wanted}.")
+    return kind | {"days": UPDATED} if UPDATED in part.columns else kind
 
 
 class _Builder:
     """The entries read so far: 17 bytes each, and up to 5 more for statuses and update times."""
 
-    def __init__(self) -> None:
-        self.n_read = 0
+    def __init__(self, kind: Kind) -> None:
         self.rejected = RejectedRows()
+        self._kind = kind
         self._known: dict[str, dict[Parsed, int]] = {"users": {}, "items": {}}
-        self._chunks = defaultdict[str, list[Array]](list)
+        self._chunks: dict[str, list[Array]] = {name: [] for name in ("places", *kind)}
 
-    def add(self, kind: Kind, columns: list[pa.Array], places: Int64s) -> None:
+    def add(self, places: Int64s, columns: list[pa.Array]) -> None:
         """Check rows, and keep the usable ones; a row with several faults is counted for the first."""
-        self.n_read += len(places)
-        labels = {role: PARSERS[name](column) for (role, name), column in zip(kind.items(), columns, strict=True)}
+        named = zip(self._kind.items(), columns, strict=True)
+        labels = {role: PARSERS.get(name, PARSERS[role])(column) for (role, name), column in named}
         good = np.ones(len(places), dtype=bool)
         for role, label in labels.items():
             for fault, faulty in label.faults():
@@ -164,7 +192,7 @@ class _Builder:
         Raises:
             TableError: a row was rejected, and `strict`.
         """
-        entries = {name: np.concatenate(self._chunks.pop(name)) for name in list(self._chunks)}
+        entries = {name: np.concatenate(self._chunks.pop(name)) for name in [*self._chunks]}
         hundred_points = self._score(entries)
         if strict:
             self.rejected.refuse()
@@ -188,7 +216,7 @@ class _Builder:
             n_users=len(user_ids),
             users=(keys >> ITEM_BITS).astype(np.int32),
             items=keys.astype(np.int32),  # the lower bits
-            rows=self.n_read,
+            rows=self.rejected.n_read,
             dropped=self.rejected.dropped,
             examples=self.rejected.examples(),
             updated=updated,

@@ -1,11 +1,15 @@
-"""Rows of a table that can't be used: how many, why, and where."""
+"""Reading the rows of a table's parts, and what of them can't be used: how many rows, why, and where."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
 
 from hakken.errors import TableError
-from hakken.model.arrays import Array
+from hakken.model.arrays import Array, Int64s
 from hakken.training.tables.parts import NO_OTHERS, Part, parts_of
 from hakken.training.tables.values import texts
 
@@ -14,24 +18,41 @@ N_EXAMPLES = 5
 ROW_BITS = 32
 MALFORMED = "wrong number of fields"
 
+T = TypeVar("T")
+
 
 class RejectedRows:
     """Counts rejected rows by reason, and keeps the places of the first few.
 
     Attributes:
+        n_read: number of rows that were read.
         dropped: reason → count.
     """
 
     def __init__(self) -> None:
+        self.n_read = 0
         self.dropped: Counter[str] = Counter()
         self._parts: list[Part] = []
         self._first: dict[str, list[int]] = {}
         self._harmless: set[str] = set()
 
-    def begin(self, part: Part) -> int:
-        """Begin the next part: the place of its first row. Those of the others follow by their numbers."""
+    def read(self, part: Part, wanted: Sequence[int]) -> Iterator[tuple[Int64s, list[pa.Array]]]:
+        """Read a part as `Part.batches` does, each batch while the one before is used, and count malformed rows.
+
+        Instead of the numbers of rows it yields their places, which differ in all parts and ascend.
+        """
+        begin = len(self._parts) << ROW_BITS
         self._parts.append(part)
-        return (len(self._parts) - 1) << ROW_BITS
+        batches = part.batches(wanted)
+        with ThreadPoolExecutor(1) as thread:
+            reading = thread.submit(next, batches, None)
+            while batch := reading.result():
+                reading = thread.submit(next, batches, None)
+                rows, columns = batch
+                self.n_read += len(rows)
+                yield begin + rows, columns
+        self.n_read += len(part.malformed)
+        self.add(MALFORMED, [begin + row for row in part.malformed])
 
     def add(self, reason: str, places: Array | Sequence[int], *, harmless: bool = False) -> None:
         """Count rows, given by their ascending places; harmless ones are valid and have no effect."""
@@ -61,28 +82,36 @@ class RejectedRows:
             reason = min(faults, key=self._first.__getitem__)
             raise TableError(f"{self.examples()[reason][0]}: {reason}.")
 
+    def none_usable(self, path: Path) -> TableError:
+        """Error of a table of which no row can be used."""
+        why = "".join(f": {reason}" for reason in self.dropped)
+        return TableError(f"The table {path} holds no usable row{why}.")
+
 
 def records(
     path: Path,
     rejected: RejectedRows,
+    parse: Callable[[dict[str, str]], T | str],
     required: Iterable[str],
+    *,
     optional: Iterable[str] = (),
     known_as: Mapping[str, Sequence[str]] = NO_OTHERS,
-) -> Iterator[tuple[int, dict[str, str]]]:
-    """Read rows of a table one by one: place, and fields by column; what is not UTF-8 becomes U+FFFD.
+) -> Iterator[tuple[int, T]]:
+    """Read rows of a table one by one: their places, and what they are parsed to.
 
-    Columns are chosen as by `OpenPart.choose`. Rows with the wrong number of fields are rejected.
+    `parse` receives the fields by column, "" if missing; what is not UTF-8 became U+FFFD. It returns a text, the
+    reason, for a row that can't be used. Columns are chosen as by `Part.choose`.
 
     Raises:
         TableError: the table can't be read to its end, or lacks a column.
     """
     for part in parts_of(path):
-        begin = rejected.begin(part)
-        with part.opened() as table:
-            chosen = table.choose(required, optional, known_as)
-            for batch in table.batches(list(chosen.values())):
-                fields = zip(*map(texts, batch.columns), strict=True)
-                for row, of_row in zip(batch.rows.tolist(), fields, strict=True):
-                    decoded = (field.decode(errors="replace").strip() for field in of_row)
-                    yield begin + row, dict(zip(chosen, decoded, strict=True))
-            rejected.add(MALFORMED, [begin + row for row in table.malformed])
+        chosen = part.choose(required, optional, known_as)
+        for places, columns in rejected.read(part, [*chosen.values()]):
+            for place, *fields in zip(places.tolist(), *map(texts, columns), strict=True):
+                decoded = (field.decode(errors="replace").strip() for field in fields)
+                found = parse(dict(zip(chosen, decoded, strict=True)))
+                if isinstance(found, str):
+                    rejected.add(found, [place])
+                else:
+                    yield place, found

@@ -13,9 +13,13 @@ import pyarrow.compute as pc
 
 from hakken.errors import TableError
 from hakken.model.arrays import Array, Int32s
-from hakken.ratings import MAX_ANIME_ID, STATUS_OF_CODE
-from hakken.training.tables.rating_table import EPOCH, UNKNOWN_STATUS
+from hakken.ratings import CODE_OF_STATUS, MAX_ANIME_ID, STATUS_OF_CODE, Status
 
+UNKNOWN_STATUS = 0
+"""Status of an entry without a score that was watched or planned."""
+COMPLETED = CODE_OF_STATUS[Status.COMPLETED]
+EPOCH = date(1970, 1, 1)
+"""Day 0."""
 NOT_SCORED = -1
 """Written by some tables for an entry without a score; others write 0 or nothing."""
 MISSING = frozenset(("", "-", "nan", "none", "null", "na", "n/a", "<na>"))
@@ -38,22 +42,17 @@ Parsed = int | bytes | str
 
 
 class Labels(NamedTuple):
-    """A dictionary-encoded column: `values[codes[p]]` is the value of row p, parsed.
-
-    Attributes:
-        codes: `(n,)` int32.
-        values: values, parsed; several may be the same.
-    """
+    """A dictionary-encoded column: `values[codes[p]]` is the parsed value of row p; several values may be the same."""
 
     codes: Int32s
     values: list[Parsed]
 
     def numbers(self, known: dict[Parsed, int] | None = None) -> Array:
         """`(n,)` int64, the numbers, 0 for what is none; or, for any values, their numbers in `known`, which grows."""
-        if known is None:
-            numbers = [value if isinstance(value, int) else 0 for value in self.values]
-        else:
-            numbers = [known.setdefault(value, len(known)) for value in self.values]
+        numbers = [
+            (value if isinstance(value, int) else 0) if known is None else known.setdefault(value, len(known))
+            for value in self.values
+        ]
         return np.array(numbers, dtype=np.int64)[self.codes]
 
     def faults(self) -> Iterator[tuple[str, Array]]:
@@ -70,10 +69,8 @@ class Labels(NamedTuple):
 def parsed(column: pa.Array, parse: Callable[[object], Parsed | None], fault: str) -> Labels:
     """Parse a column's distinct values.
 
-    Args:
-        column: the column.
-        parse: receives bytes if the column holds text, else a number; None if it is missing.
-        fault: why a value of which it returns None can't be used.
+    `parse` receives bytes if the column holds text, else a number; None if it is missing. `fault` is why a value of
+    which it returns None can't be used.
 
     Raises:
         TableError: the column holds neither text nor numbers.

@@ -36,28 +36,22 @@ def document() -> Schema:
     bodies = [one.body for one in OPERATIONS if one.body]
     sent, schemas = _schemas(bodies), _schemas([Problem, *(one.answer for one in OPERATIONS)])
     for name in schemas.keys() - sent.keys() - WITHOUT_DEFAULTS:
-        properties = schemas[name].get("properties", {})
-        if properties:
+        if properties := schemas[name].get("properties"):
             schemas[name]["required"] = list(properties)
-        for one in properties.values():
-            one.pop("default", None)
+            for one in properties.values():
+                one.pop("default", None)
     schemas |= sent
     paths: dict[str, Schema] = {}
     for operation in OPERATIONS:
         paths.setdefault(ROOT + operation.path, {})[operation.method.lower()] = _described(operation, schemas)
-    made: Schema = {
+    licence = {"name": "MIT", "identifier": "MIT"}
+    made = {
         "openapi": "3.1.0",
-        "info": {
-            "title": "Hakken",
-            "version": "1",
-            "description": ABOUT,
-            "license": {"name": "MIT", "identifier": "MIT"},
-        },
+        "info": {"title": "Hakken", "version": "1", "description": ABOUT, "license": licence},
         "paths": paths,
         "components": {"schemas": dict(sorted(schemas.items()))},
     }
-    as_json: Schema = msgspec.json.decode(msgspec.json.encode(made))  # JSON has no tuples
-    return as_json
+    return msgspec.json.decode(msgspec.json.encode(made), type=Schema)  # JSON has no tuples
 
 
 def problems_of(operation: Operation) -> list[type[Exception]]:
@@ -134,11 +128,10 @@ def _described(operation: Operation, schemas: dict[str, Schema]) -> Schema:
 
 
 def _problem_response(status: int, kinds: Sequence[type[Exception]]) -> Schema:
-    examples = {problem_name(kind): example_of(kind) for kind in kinds}
-    named = {name: {"value": msgspec.to_builtins(example)} for name, example in examples.items()}
+    examples = {problem_name(kind): {"value": msgspec.to_builtins(example_of(kind))} for kind in kinds}
     response: Schema = {
-        "description": "; or: ".join(dict.fromkeys(example.title for example in examples.values())) + ".",
-        "content": {MEDIA_TYPE: {"schema": _reference(Problem), "examples": named}},
+        "description": "; or: ".join(dict.fromkeys(one["value"]["title"] for one in examples.values())) + ".",
+        "content": {MEDIA_TYPE: {"schema": _reference(Problem), "examples": examples}},
     }
     if status in {429, 503}:  # these always say when to try again
         response["headers"] = {"Retry-After": _header("Seconds after which to ask again.", kind="integer")}

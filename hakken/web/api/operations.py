@@ -7,19 +7,22 @@ any error that the pages have: `BadOption` where an option is unknown to the cat
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Annotated, Any, cast, get_type_hints
 
 import msgspec
 from flask import Response, request
 from msgspec import UNSET
 from werkzeug.datastructures import MultiDict
 
-from hakken.catalogue import Link
+from hakken.about import about
+from hakken.catalogue import Anime
 from hakken.errors import BadOption
 from hakken.list_entries import read_list
-from hakken.listing import Listing, listing, readable
-from hakken.neighbours import also_liked, nearest, standing
-from hakken.ratings import UserList
+from hakken.listing import EnglishTitle, Episodes, Listing, ModelName, Page, Type, Year, listing, readable
+from hakken.model import Parameters
+from hakken.model.manifest import Sizes
+from hakken.neighbours import AlsoLiked, Neighbour, Standing, also_liked, nearest, standing
+from hakken.ratings import UserList, Username
 from hakken.recommend import list_notes
 from hakken.taste import Profile, profile
 from hakken.web.anime_page import title_of
@@ -37,8 +40,7 @@ from hakken.web.api.request_parsing import (
     read_body,
     read_query,
 )
-from hakken.web.api.response_types import Facts, FoundTitle, FoundTitles, ModelFacts, Neighbours
-from hakken.web.list_request import ListRef, read_list_ref
+from hakken.web.list_request import read_list_ref
 from hakken.web.picks_page import not_found_phrase, title_index
 from hakken.web.responses import cache_publicly
 from hakken.web.services import services
@@ -49,16 +51,72 @@ CACHED_FOR = 300
 """Seconds for which anyone may cache what says nothing about a person; a new model shows that much later."""
 
 
+class FoundTitle(msgspec.Struct, frozen=True, kw_only=True):
+    """A title that was found; a fact that the catalogue lacks is null."""
+
+    anime_id: Annotated[int, about("MyAnimeList id.")]
+    title: Annotated[str, about("The main (romanised) title.")]
+    title_english: EnglishTitle
+    type: Type
+    year: Year
+    episodes: Episodes
+    url: Page
+
+
+class FoundTitles(msgspec.Struct, frozen=True):
+    """What a search found."""
+
+    anime: Annotated[
+        tuple[FoundTitle, ...],
+        about("The likeliest first; none where no title is like what was searched for."),
+    ]
+    notes: Annotated[
+        tuple[str, ...],
+        about("What there is to say about the search, such as that nothing of the name is known."),
+    ]
+
+
+class Facts(Anime, frozen=True, kw_only=True, omit_defaults=False):
+    """All that this server knows of one title; a fact that it lacks is null, or empty."""
+
+    url: Page
+    recommendable: Annotated[
+        bool,
+        about("Whether the model knows the title, if only by its attributes, so that it can be recommended."),
+    ]
+
+
+class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
+    """The titles that are near one; of a title that the model learnt from nobody, none."""
+
+    nearest: Annotated[tuple[Neighbour, ...], about("Scored alike by the same people, the most alike first.")]
+    also_liked: Annotated[
+        tuple[AlsoLiked, ...],
+        about("What those who watched and liked the title are likely to watch and like, the likeliest first."),
+    ]
+    standing: Annotated[
+        Standing | None,
+        about("Where the title stands among all that people were seen to watch; null where nobody was."),
+    ]
+
+
+class ModelFacts(ModelName, frozen=True, kw_only=True):
+    """What lists are made with."""
+
+    hakken_version: Annotated[str, about("Of the code that trained it.")]
+    mu: Annotated[float, about("Mean of all ratings that it was trained on.")]
+    sizes: Annotated[Sizes, about("How much it was made from, and how much it holds.")]
+    parameters: Annotated[Parameters, about("Its hyper-parameters.")]
+
+
 @dataclass(frozen=True)
 class Operation:
-    """One operation of the API.
+    """One operation of the API; one with a `body` is a POST.
 
     Attributes:
         view: makes the answer from the query or body and the path's parameters; its docstring is the documentation.
         path: below `ROOT`, with parameters in braces.
         example: parameters, including those of the path, name → value; or a body.
-        query: type of the query parameters.
-        body: type of the body; an operation with one is a POST.
         cacheable: whether anyone may cache the answer: it depends on nothing but the address.
     """
 
@@ -77,8 +135,7 @@ class Operation:
     @property
     def answer(self) -> type[msgspec.Struct]:
         """Type of the answer."""
-        answer: type[msgspec.Struct] = get_type_hints(self.view)["return"]
-        return answer
+        return cast("type[msgspec.Struct]", get_type_hints(self.view)["return"])
 
     @property
     def method(self) -> str:
@@ -86,12 +143,7 @@ class Operation:
         return "GET" if self.body is None else "POST"
 
     def respond(self, **path: int) -> Response:
-        """Respond to the current request.
-
-        Raises:
-            HakkenError: the request can't be used, or there is no answer to it.
-            HTTPException: the body can't be read.
-        """
+        """Respond to the current request; raises what reading it and the view raise."""
         query = read_query(self.query, request.args)
         given = query if self.body is None else read_body(self.body, request)
         response = Response(readable(self.view(given, **path)), mimetype=JSON)
@@ -110,7 +162,7 @@ def recommend(query: ListQuery) -> Listing:
     is asked.
     """
     preferences = preferences_of(query)
-    return listing(services().recommend(_list_ref(query).who, preferences), services().bundle())
+    return listing(services().recommend(_who(query), preferences), services().bundle())
 
 
 def recommend_to_list(body: ListBody) -> Listing:
@@ -119,8 +171,7 @@ def recommend_to_list(body: ListBody) -> Listing:
     No site is asked, and nothing of the list is kept. A score of 0 means that there is none; without a status an entry
     is completed. Whole numbers have no fraction: 9, not 9.0.
     """
-    found = services().recommend(read_list(body.ratings), preferences_of(body))
-    return listing(found, services().bundle())
+    return listing(services().recommend(read_list(body.ratings), preferences_of(body)), services().bundle())
 
 
 def search_anime(query: SearchQuery) -> FoundTitles:
@@ -145,7 +196,7 @@ def get_anime(_: NoQuery, anime_id: int) -> Facts:
     shown = msgspec.structs.asdict(anime) | {
         "picture": picture_address(anime.picture, services().settings.pictures_from),
         "relations": anime.relations and tuple(related for related in anime.relations if related.likely),
-        "streaming": tuple(Link(one.service, one.url) for one in watch_links(anime.streaming)),
+        "streaming": watch_links(anime.streaming),
     }
     known = bundle.model.rows_of([anime_id])[1]
     return Facts(**shown, url=anime.url, recommendable=bool(known.all()))
@@ -171,7 +222,7 @@ def get_taste(query: ListQuery) -> Profile:
 
     Scores are held against what people in general gave the same titles. With `sample=1` no site is asked.
     """
-    return _taste(_list_ref(query).fetched())
+    return _taste(services().fetch(_who(query)))
 
 
 def taste_of_list(body: ListBody) -> Profile:
@@ -192,13 +243,13 @@ def get_model(_: NoQuery) -> ModelFacts:
     return ModelFacts(version=model.version, **told)
 
 
-def _list_ref(query: ListQuery) -> ListRef:
-    """The list that a query names; raises BadOption where it names none, or several."""
+def _who(query: ListQuery) -> Username | UserList:
+    """Whose list a query names; raises BadOption where it names none, or several."""
     names = ("username", "sample", "pick", "list")
     given = {name: value for name in names if (value := getattr(query, name)) not in (UNSET, ())}
     if len(given) != 1:
         raise BadOption("Exactly one of `username`, `sample`, `pick`, `list` has to say whose list is meant.")
-    return read_list_ref(MultiDict(given | {"source": query.source.value}))
+    return read_list_ref(MultiDict(given | {"source": query.source.value})).who
 
 
 def _taste(user_list: UserList) -> Profile:

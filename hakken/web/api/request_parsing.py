@@ -3,7 +3,6 @@
 msgspec validates by these structs, and the OpenAPI document is made from them.
 """
 
-from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
@@ -24,7 +23,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 JSON = "application/json"
 Switch = Literal["0", "1", "false", "true"]
-ON = frozenset(("1", "true"))
+SWITCH, ON = get_args(Switch), ("1", "true")
 """Yes or no in an address, and its values for yes: pages use 1, most programs true."""
 Limit = Annotated[int, Meta(ge=1, le=50)]
 
@@ -124,17 +123,11 @@ class TitlePath(msgspec.Struct, frozen=True):
 
 
 def preferences_of(options: msgspec.Struct) -> Preferences:
-    """The preferences that options state.
-
-    Raises:
-        BadOption: two of them don't go together.
-    """
-    chosen: dict[str, Any] = {field: getattr(options, field) for field in Preferences.__struct_fields__}
-    for field, value in tuple(chosen.items()):
-        if value is UNSET:
-            del chosen[field]
-        elif value in get_args(Switch):
-            chosen[field] = value in ON
+    """The preferences that options state; raises BadOption where two of them don't go together."""
+    given = {field: getattr(options, field) for field in Preferences.__struct_fields__}
+    chosen: dict[str, Any] = {
+        field: value in ON if value in SWITCH else value for field, value in given.items() if value is not UNSET
+    }
     return Preferences(**chosen)
 
 
@@ -144,26 +137,21 @@ def read_query(kind: type[S], values: MultiDict[str, str]) -> S:
     Raises:
         BadOption: one is unknown, given twice or out of its range, or one that is needed is missing.
     """
-    repeatable = _repeatable(kind)
+    names = kind.__struct_encode_fields__
+    defaults = dict(zip(reversed(names), reversed(kind.__struct_defaults__), strict=False))
     given: dict[str, str | list[str]] = {}
     for name, texts in values.lists():
         stated = [text for text in texts if text]
-        if repeatable.get(name):
+        if defaults.get(name) == ():
             given[name] = stated
         elif len(stated) > 1:
             raise BadOption(f"`{name[:MAX_LENGTH]}` can be given only once.")
-        elif stated or name not in repeatable:  # of those that are unknown msgspec says so
+        elif stated or name not in names:  # of those that are unknown msgspec says so
             given[name] = "".join(stated)
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         raise BadOption(_sentence(error)) from error
-
-
-@lru_cache(maxsize=16)
-def _repeatable(kind: type[msgspec.Struct]) -> dict[str, bool]:
-    """Each parameter, and whether it may be repeated."""
-    return {one.encode_name: one.default == () for one in msgspec.structs.fields(kind)}
 
 
 def read_body(kind: type[S], request: Request) -> S:

@@ -1,17 +1,24 @@
-"""Decoding the fields of a site's anime, each on its own, so that an invalid one does not affect the others."""
+"""Decoding what sites send: pages, entries of lists and fields of anime.
+
+Each entry and each field is decoded on its own, so that an invalid one does not affect the others.
+"""
 
 import html
 import re
 import unicodedata
-from collections.abc import Iterable
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw
 
-from hakken.catalogue import ADULT_GENRE, MAX_NAME, Related, made_from
-from hakken.ratings import MAX_SCORE, MIN_SCORE, AnimeId
+from hakken.catalogue import ADULT_GENRE, MAX_NAME, Anime, Related
+from hakken.errors import InvalidResponse, SiteBlocked
+from hakken.ratings import MAX_ENTRIES, MAX_SCORE, MIN_SCORE, AnimeId, Rating, UserList
+from hakken.sites.http import Answer
 
+MAX_POSITION = 200_000
+"""No site has as many anime: a crawl that gets this far is in a loop."""
 UNKNOWN = Raw(b"null")
 """An unknown value in a site's JSON."""
 MAX_SYNOPSIS = 4000
@@ -36,15 +43,92 @@ _ADULT_RATING = "rx"
 T = TypeVar("T")
 
 
+class Page(msgspec.Struct, frozen=True, tag="page"):
+    """One page of a crawl through a site's anime.
+
+    Attributes:
+        anime: those that could be read, each with a title.
+        skipped: number of entries that could not be read.
+        following: position of the next page; None after the last.
+        total: number of anime on the site, if it says so.
+    """
+
+    anime: tuple[Anime, ...]
+    skipped: int
+    following: int | None
+    total: int | None = None
+
+
+class Entry(Protocol):
+    """A list entry in the format of a site."""
+
+    def rating(self) -> Rating:
+        """Convert it to a rating."""
+
+
+def read_pages(fetch_page: Callable[[int, int], tuple[list[Raw], bool]], entry_type: type[Entry]) -> UserList:
+    """Read all pages of a list; raises InvalidResponse if it never ends.
+
+    Args:
+        fetch_page: given the numbers of pages and of entries read so far, fetches the entries of the next page, and
+            whether there are more.
+        entry_type: type that an entry is decoded to.
+    """
+    found: list[Rating | None] = []
+    pages, more = 0, True
+    while more:
+        entries, more = fetch_page(pages, len(found))
+        found += decoded(entries, entry_type)
+        pages += 1
+        if len(found) > MAX_ENTRIES or (more and not entries):
+            raise InvalidResponse("The site gave a list that never ends.")
+    return UserList.of(found)
+
+
+def decoded(entries: Iterable[Raw], entry_type: type[Entry]) -> Iterator[Rating | None]:
+    """Decode entries one by one; one that can't be read gives None and does not affect the others."""
+    decoder = msgspec.json.Decoder(entry_type)
+    for entry in entries:
+        try:
+            yield decoder.decode(entry).rating()
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            yield None
+
+
+def about_it(found: Anime | None, anime_id: int, answer: Answer) -> Anime:
+    """Return the anime found; raises InvalidResponse if it is another than was requested, or none."""
+    if found is None or found.anime_id != anime_id:
+        raise InvalidResponse(f"{answer.host} gave an answer about another anime than requested.")
+    return found
+
+
+def page_of(found: list[Anime | None], following: int | None, total: int | None, answer: Answer) -> Page:
+    """Make a page of its decoded entries; raises InvalidResponse if the list never ends."""
+    if following is not None and (not found or following > MAX_POSITION):
+        raise InvalidResponse(f"{answer.host} gave a list of anime that never ends.")
+    anime = tuple(one for one in found if one is not None and one.title)
+    return Page(anime, len(found) - len(anime), following, total)
+
+
+def blocked(answer: Answer, what: str = "show the list") -> SiteBlocked:
+    """Make the error for a refusal that does not say whether the user, or the anime, exists."""
+    return SiteBlocked(f"{answer.host} refused to {what} and did not say why (status {answer.status}).")
+
+
 class Json:
-    """A value of a site's JSON, which may hold anything: a missing value, or one of another type, is unknown."""
+    """A value of a site's JSON, which may hold anything: a missing value, or one of another type, is unknown.
+
+    `value[name]` is a field of an object, and a loop over a value is one over the entries of a list.
+    """
 
     def __init__(self, raw: Raw | bytes = UNKNOWN) -> None:
         self._raw = raw
 
     def __getitem__(self, name: str) -> "Json":
-        """A field of an object."""
         return Json((self.of(dict[str, Raw]) or {}).get(name, UNKNOWN))
+
+    def __iter__(self) -> Iterator["Json"]:
+        return map(Json, self.of(list[Raw]) or ())
 
     def of(self, kind: type[T]) -> T | None:
         """The decoded value; None if it is of another type."""
@@ -52,12 +136,6 @@ class Json:
             return msgspec.json.decode(self._raw, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-
-    @property
-    def entries(self) -> "list[Json] | None":
-        """The entries of a list; None if the value is not a list."""
-        found = self.of(list[Raw])
-        return None if found is None else [Json(raw) for raw in found]
 
     @property
     def text(self) -> str:
@@ -78,19 +156,14 @@ def name_of(value: Json) -> str:
     return plain(value.text if number is None else str(number))
 
 
-def names_of(value: Json) -> list[str]:
-    """The titles of a list."""
-    return [name_of(one) for one in value.entries or ()]
-
-
-def synonyms(names: Iterable[str], title: str, english: str | None) -> tuple[str, ...]:
-    """Other names of an anime, without repeats, its title and its English title."""
-    return tuple(name for name in dict.fromkeys(names) if name and name not in {title, english})
-
-
-def unless_same(name: str, title: str) -> str | None:
-    """A name, or None if it is empty or the same as the title."""
-    return name if name and name != title else None
+def names(title: str, english: str, japanese: str, others: Iterable[str]) -> dict[str, Any]:
+    """The names of an anime as its fields: empty ones and repeats are left out."""
+    return {
+        "title": title,
+        "title_english": english if english and english != title else None,
+        "title_japanese": japanese or None,
+        "synonyms": tuple(name for name in dict.fromkeys(others) if name and name not in {title, english}),
+    }
 
 
 def synopsis_of(value: Json) -> str | None:
@@ -104,7 +177,7 @@ def synopsis_of(value: Json) -> str | None:
 
 def named(*lists: Json) -> tuple[str, ...]:
     """The names of the genres or studios in some lists, without repeats."""
-    found = (plain(one["name"].text) for entries in lists for one in entries.entries or ())
+    found = (plain(one["name"].text) for entries in lists for one in entries)
     return tuple(name for name in dict.fromkeys(found) if name)
 
 
@@ -133,11 +206,6 @@ def related(entries: Iterable[tuple[Json, Json]]) -> tuple[Related, ...]:
     """Related anime: their ids, and the relations in MyAnimeList's form, such as "Side story"."""
     found = ((one.of(AnimeId), plain(how.text.replace("_", " ")).capitalize()) for one, how in entries)
     return tuple(dict.fromkeys(Related(anime_id, relation) for anime_id, relation in found if anime_id and relation))
-
-
-def made_from_of(value: Json) -> str | None:
-    """The source material, such as "light novel"."""
-    return made_from(plain(value.text))
 
 
 def is_adult(rating: Json, genres: Iterable[str]) -> bool:

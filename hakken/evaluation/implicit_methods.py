@@ -1,0 +1,130 @@
+"""Methods that learn from the entries of lists, not from scores: item-kNN, ALS and EASE."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse
+from implicit.als import AlternatingLeastSquares
+from implicit.nearest_neighbours import CosineRecommender
+from implicit.utils import ParameterWarning
+from threadpoolctl import threadpool_limits
+
+from hakken.errors import TableError
+from hakken.evaluation.methods import Scores, scoring
+from hakken.evaluation.protocol import Split, TestUser
+from hakken.model.arrays import Array, Float64s
+
+NEIGHBOURS = 50
+FACTORS, REGULARISATION, ITERATIONS = 128, 0.1, 15
+EASE_REGULARISER = 200.0
+SEED = 0
+
+
+def _rows(users: Array | int, items: Array, shape: tuple[int, int]) -> scipy.sparse.csr_matrix:
+    """Float32 CSR: 1 where a user has an item on their list."""
+    ones = np.ones(len(items), dtype=np.float32)
+    return scipy.sparse.csr_matrix((ones, (np.broadcast_to(users, len(items)), items)), shape)
+
+
+def _of_training(split: Split) -> scipy.sparse.csr_matrix:
+    table = split.training
+    return _rows(table.users, table.items, (table.n_users, split.n_items))
+
+
+def _row(split: Split, user: TestUser) -> scipy.sparse.csr_matrix:
+    return _rows(0, split.items_of(user.given.ratings), (1, split.n_items))
+
+
+@scoring(
+    "item-knn", "item-kNN", f"the library `implicit`: cosine between titles' rows, the {NEIGHBOURS} nearest of each"
+)
+def item_knn(split: Split) -> Scores:
+    """`score_i = Σ_{j on the list} cos_ij` over the 50 items that are nearest to each."""
+    model = CosineRecommender(K=NEIGHBOURS + 1)  # an item is its own nearest neighbour
+    with _implicit_settings():
+        model.fit(_of_training(split), show_progress=False)
+    similarities = model.similarity.tocsr()
+    return lambda user: np.asarray((_row(split, user) @ similarities.T).toarray(), dtype=np.float64).ravel()
+
+
+@scoring("als", "ALS", f"the library `implicit`: matrix factorisation, {FACTORS} factors; it folds in users")
+def als(split: Split) -> Scores:
+    """`x_u · y_i`, the user's factors, computed with the items' fixed: Hu, Koren & Volinsky (ICDM 2008)."""
+    with _implicit_settings():
+        model = AlternatingLeastSquares(
+            factors=FACTORS, regularization=REGULARISATION, iterations=ITERATIONS, random_state=SEED
+        )
+        model.fit(_of_training(split), show_progress=False)
+
+    def scores(user: TestUser) -> Float64s:
+        with threadpool_limits(1, "blas"):  # twice as fast for so small a matrix
+            factors = np.ravel(model.recalculate_user(0, _row(split, user)))
+        return np.asarray(model.item_factors @ factors, dtype=np.float64)
+
+    return scores
+
+
+def ease_scores(split: Split, keep: int | None = None) -> Scores:
+    """`score = x B` with `B = I − P / diag(P)`, `P = (XᵀX + λI)⁻¹`: Steck (WWW 2019), equation 8.
+
+    `keep` is the number of weights to keep for each scored item, the largest by absolute value; None: all.
+    """
+    matrix = _of_training(split)
+    weights = ease_weights((matrix.T @ matrix).toarray(order="C"), EASE_REGULARISER)
+    if keep is not None:
+        cut(weights, keep)
+    return lambda user: np.asarray(weights[split.items_of(user.given.ratings)].sum(axis=0, dtype=np.float64))
+
+
+ease = scoring("ease", "EASE", f"closed form, λ {EASE_REGULARISER:g}, with all weights")(ease_scores)
+ease_200 = scoring(
+    "ease-200",
+    "EASE, top 200",
+    "the same with only the 200 largest weights of each title, as many as an artefact could hold",
+)(partial(ease_scores, keep=200))
+
+
+def ease_weights(gram: Array, reg: float) -> Array:
+    """Solve EASE; float32 is precise enough, and halves the memory of the square matrix.
+
+    Args:
+        gram: `(n_items, n_items)` float32, XᵀX in C order; it is overwritten.
+        reg: λ.
+
+    Returns:
+        `(n_items, n_items)` float32: the weight of column i's score on row j; 0 on the diagonal.
+
+    Raises:
+        TableError: the sums are too large for 32 bits.
+    """
+    diagonal = np.diag_indices_from(gram)
+    gram[diagonal] += reg
+    # LAPACK works on columns, in place; the matrix is symmetric, so its columns are its rows.
+    factor, failed = scipy.linalg.lapack.spotrf(gram.T, lower=0, overwrite_a=1)
+    if failed:
+        raise TableError("EASE can't be solved for this table: its sums of products are not positive definite.")
+    inverse, _ = scipy.linalg.lapack.spotri(factor, lower=0, overwrite_c=1)
+    for i in range(1, len(inverse)):  # LAPACK computes only one half
+        inverse[i, :i] = inverse[:i, i]
+    inverse /= -inverse[diagonal].copy()
+    inverse[diagonal] = 0
+    return np.ascontiguousarray(inverse)
+
+
+def cut(weights: Array, keep: int) -> None:
+    """Set all but the `keep` largest weights of each column, by size, to 0, in place."""
+    for column in weights.T:
+        if keep < len(column):
+            column[np.argpartition(-np.abs(column), keep)[keep:]] = 0
+
+
+@contextmanager
+def _implicit_settings() -> Iterator[None]:
+    """Limit BLAS to one thread, as `implicit` requires, and ignore its warning about a matrix that it made itself."""
+    with threadpool_limits(1, "blas"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ParameterWarning)
+        yield
