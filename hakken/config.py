@@ -50,8 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     mal_client_id: Annotated[str, Meta(pattern=r"^[!-~]*\Z")] = ""
     """Client id for MyAnimeList's API; empty: this API is not used."""
     list_sources: str = ""
-    """Sources to ask for a MyAnimeList username, in order: `mal`, `jikan`, `load_json`, comma-separated; empty: `mal`
-    if there is a client id, then `jikan` unless it is the public one."""
+    """Sources to ask for a MyAnimeList username, in order: `mal`, `jikan`, `load_json`, comma-separated, or `off`;
+    empty: `mal` if there is a client id, then `jikan` unless it is the public one, then `load_json`."""
     jikan_url: Url = PUBLIC_JIKAN_URL
     """Base URL of the Jikan API."""
     mal_url: Url = "https://api.myanimelist.net/v2"
@@ -130,14 +130,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def mal_sources(self) -> tuple[str, ...]:
-        """Names of the sources to ask for a MyAnimeList username, in order, each once; none where none would answer.
+        """Names of the sources to ask for a MyAnimeList username, in order, each once.
 
         The public Jikan has discontinued its user lists: it is asked only where `list_sources` names it.
         """
+        if self.list_sources == "off":
+            return ()
         if self.list_sources:
             return tuple(dict.fromkeys(name.strip() for name in self.list_sources.split(",")))
         own_jikan = self.jikan_url.rstrip("/") != PUBLIC_JIKAN_URL
-        return tuple(name for name, asked in (("mal", self.mal_client_id), ("jikan", own_jikan)) if asked)
+        asked = (("mal", self.mal_client_id), ("jikan", own_jikan), ("load_json", True))
+        return tuple(name for name, is_asked in asked if is_asked)
 
     @cached_property
     def rates(self) -> dict[str, tuple[SiteRate, ...]]:

@@ -7,7 +7,9 @@
     ├── SourceError
     │   ├── NoListSource, UserNotFound, PrivateList, AllSourcesFailed, TooManyFetches
     │   ├── SiteError
-    │   │   ├── SiteTimeout, SiteBlocked, InvalidResponse
+    │   │   ├── SiteTimeout, InvalidResponse
+    │   │   ├── SiteBlocked
+    │   │   │   └── ClientIdRefused
     │   │   ├── SiteDown
     │   │   │   └── CircuitOpen
     │   │   └── SiteBusy
@@ -122,6 +124,10 @@ class RateLimited(SiteBusy, public_name="OutOfTurns"):
 
 class SiteBlocked(SiteError):
     """The site refused the request without a reason (401, 403, an unexplained 404)."""
+
+
+class ClientIdRefused(SiteBlocked):
+    """MyAnimeList does not accept this server's client id, which only its operator can mend."""
 
 
 class InvalidResponse(SiteError, public_name="SiteNonsense"):

@@ -1,48 +1,30 @@
 """AniList's GraphQL API; entries without a MyAnimeList id are skipped."""
 
-from typing import Annotated, Literal
-
 import msgspec
 
-from hakken.errors import PrivateList, SourceError, UserNotFound
-from hakken.ratings import MAX_SCORE, AnimeId, Rating, Status, UserList
+from hakken.errors import InvalidResponse, PrivateList, SiteDown, SourceError, UserNotFound
+from hakken.ratings import UserList
 from hakken.sites.client import HttpClient
-from hakken.sites.decoding import Json, blocked, decoded
+from hakken.sites.decoding import Json, blocked, read_entries
 from hakken.sites.http import Answer, Deadline, check_status, unreadable
 
 QUERY = """
-query ($name: String) {
-  MediaListCollection(userName: $name, type: ANIME) {
+query ($name: String, $chunk: Int) {
+  MediaListCollection(userName: $name, type: ANIME, chunk: $chunk) {
+    hasNextChunk
     lists { entries { id score(format: POINT_10) status media { idMal } } }
   }
 }
 """
 
-_STATUS = {
-    "CURRENT": Status.WATCHING,
-    "COMPLETED": Status.COMPLETED,
-    "REPEATING": Status.COMPLETED,  # whoever is watching it again has completed it before
-    "PAUSED": Status.ON_HOLD,
-    "DROPPED": Status.DROPPED,
-    "PLANNING": Status.PLAN_TO_WATCH,
-}
-
-
-class _Media(msgspec.Struct):
-    idMal: AnimeId  # noqa: N815  # AniList's name
-
-
-class _Entry(msgspec.Struct):
-    score: Annotated[float, msgspec.Meta(ge=-1, le=MAX_SCORE)]  # whole points, although its GraphQL type is Float
-    status: Literal["CURRENT", "COMPLETED", "REPEATING", "PAUSED", "DROPPED", "PLANNING"]
-    media: _Media
-
-    def rating(self) -> Rating:
-        return Rating(self.media.idMal, round(self.score), _STATUS[self.status])
-
 
 class _List(msgspec.Struct):
-    entries: list[msgspec.Raw]
+    entries: list[msgspec.Raw] | None = None
+
+
+class _Collection(msgspec.Struct):
+    lists: list[_List | None]
+    hasNextChunk: bool | None = None  # noqa: N815  # AniList's name
 
 
 class _Error(msgspec.Struct):
@@ -60,18 +42,28 @@ class AniList:
 
     def fetch_list(self, http: HttpClient, username: str, deadline: Deadline) -> UserList:
         """Fetch someone's whole list; see `ListSource`."""
-        query = {"query": QUERY, "variables": {"name": username}}
-        answer = http.post(self._url, deadline, json=query)
+        # A custom list repeats entries of the status lists, byte for byte. It can't be ignored, because an entry may be
+        # hidden from the status lists.
+        entries: dict[bytes, None] = {}
+        chunk, n_before = 1, -1
+        while len(entries) > n_before:
+            n_before = len(entries)
+            collection = self._fetch(http, {"name": username, "chunk": chunk if chunk > 1 else None}, deadline)
+            entries |= dict.fromkeys(bytes(one) for each in collection.lists if each for one in each.entries or ())
+            if not collection.hasNextChunk:
+                return read_entries(map(msgspec.Raw, entries))
+            chunk += 1
+        raise InvalidResponse("The site gave a list that never ends.")
+
+    def _fetch(self, http: HttpClient, variables: dict[str, object], deadline: Deadline) -> _Collection:
+        answer = http.post(self._url, deadline, json={"query": QUERY, "variables": variables})
         errors = Json(answer.body)["errors"].of(list[_Error])
         if errors or not answer.ok:
             raise _refused(answer, errors or [])
-        lists = Json(answer.decode(msgspec.Raw))["data"]["MediaListCollection"]["lists"].of(list[_List])
-        if lists is None:
+        collection = Json(answer.decode(msgspec.Raw))["data"]["MediaListCollection"].of(_Collection)
+        if collection is None:
             raise unreadable(answer.host)
-        # A custom list repeats entries of the status lists, byte for byte. It can't be ignored, because an entry may be
-        # hidden from the status lists.
-        entries = dict.fromkeys(bytes(entry) for one in lists for entry in one.entries)
-        return UserList.of(decoded(map(msgspec.Raw, entries), _Entry))
+        return collection
 
 
 def _refused(answer: Answer, errors: list[_Error]) -> SourceError:
@@ -80,6 +72,8 @@ def _refused(answer: Answer, errors: list[_Error]) -> SourceError:
             return PrivateList("This list is private: AniList shows it to its owner only.")
         if "not found" in error.message.lower():
             return UserNotFound("AniList has no user of that name.")
+        if "disabled" in error.message.lower():
+            return SiteDown(f"{answer.host} says that it is disabled for the time being.")
         check_status(error.status or answer.status, answer.host)  # GraphQL may report it here, with HTTP status 200
     if answer.ok:
         return unreadable(answer.host)

@@ -7,14 +7,15 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw
 
 from hakken.catalogue import ADULT_GENRE, MAX_NAME, Anime, Related
 from hakken.errors import InvalidResponse, SiteBlocked
-from hakken.ratings import MAX_ENTRIES, MAX_SCORE, MIN_SCORE, AnimeId, Rating, UserList
+from hakken.list_entries import Entry, read_list
+from hakken.ratings import MAX_ENTRIES, MAX_SCORE, MIN_SCORE, AnimeId, UserList
 from hakken.sites.http import Answer
 
 MAX_POSITION = 200_000
@@ -59,40 +60,27 @@ class Page(msgspec.Struct, frozen=True, tag="page"):
     total: int | None = None
 
 
-class Entry(Protocol):
-    """A list entry in the format of a site."""
-
-    def rating(self) -> Rating:
-        """Convert it to a rating."""
-
-
-def read_pages(fetch_page: Callable[[int, int], tuple[list[Raw], bool]], entry_type: type[Entry]) -> UserList:
+def read_pages(fetch_page: Callable[[int, int], tuple[list[Raw], bool]]) -> UserList:
     """Read all pages of a list; raises InvalidResponse if it never ends.
 
     Args:
         fetch_page: given the numbers of pages and of entries read so far, fetches the entries of the next page, and
             whether there are more.
-        entry_type: type that an entry is decoded to.
     """
-    found: list[Rating | None] = []
+    found: list[Raw] = []
     pages, more = 0, True
     while more:
         entries, more = fetch_page(pages, len(found))
-        found += decoded(entries, entry_type)
+        found += entries
         pages += 1
         if len(found) > MAX_ENTRIES or (more and not entries):
             raise InvalidResponse("The site gave a list that never ends.")
-    return UserList.of(found)
+    return read_entries(found)
 
 
-def decoded(entries: Iterable[Raw], entry_type: type[Entry]) -> Iterator[Rating | None]:
-    """Decode entries one by one; one that can't be read gives None and does not affect the others."""
-    decoder = msgspec.json.Decoder(entry_type)
-    for entry in entries:
-        try:
-            yield decoder.decode(entry).rating()
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            yield None
+def read_entries(entries: Iterable[Raw]) -> UserList:
+    """Make a list of a site's entries, of which each is decoded on its own; scores are 1-10."""
+    return read_list((Entry.of(Json(one).of(dict[str, Any]) or {}) for one in entries), highest=MAX_SCORE)
 
 
 def about_it(found: Anime | None, anime_id: int, answer: Answer) -> Anime:

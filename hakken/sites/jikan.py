@@ -4,14 +4,13 @@ Lists usually come from a self-hosted instance, since the public one no longer p
 """
 
 from http import HTTPStatus
-from typing import Literal
 
 import msgspec
 from msgspec import Raw
 
 from hakken.catalogue import DATE, Anime, Link, Related, made_from
 from hakken.errors import UserNotFound
-from hakken.ratings import STATUS_OF_CODE, AnimeId, Rating, Score, UserList
+from hakken.ratings import AnimeId, UserList
 from hakken.sites import decoding
 from hakken.sites.client import HttpClient
 from hakken.sites.decoding import UNKNOWN, Json, Page, about_it, blocked, name_of, page_of, plain, read_pages
@@ -20,19 +19,6 @@ from hakken.sites.http import Answer, Deadline, Request
 LIST_PAGE_SIZE = 300
 PAGE_SIZE = 25
 """The maximum that the API allows."""
-
-
-class _ListedAnime(msgspec.Struct):
-    mal_id: AnimeId
-
-
-class _ListEntry(msgspec.Struct):
-    watching_status: Literal[1, 2, 3, 4, 6]
-    score: Score
-    anime: _ListedAnime
-
-    def rating(self) -> Rating:
-        return Rating(self.anime.mal_id, self.score, STATUS_OF_CODE[self.watching_status])
 
 
 class _ListPage(msgspec.Struct):
@@ -72,7 +58,7 @@ class Jikan:
             entries = answer.decode(_ListPage).data
             return entries, len(entries) >= LIST_PAGE_SIZE
 
-        return read_pages(fetch_page, _ListEntry)
+        return read_pages(fetch_page)
 
     def about(self, anime_id: int) -> Request:
         """Make the request for all facts about one anime."""

@@ -13,6 +13,7 @@ from cachetools import TTLCache
 from hakken.config import Settings
 from hakken.errors import (
     AllSourcesFailed,
+    ClientIdRefused,
     ConfigError,
     NoListSource,
     SiteBlocked,
@@ -177,8 +178,8 @@ class ListSources:
             return username
         if not self._sources[username.site]:
             raise NoListSource(  # for the operator, at a terminal; pages tell visitors what they can do themselves
-                "MyAnimeList usernames can't be looked up: set MAL_CLIENT_ID, or name a source in HAKKEN_LIST_SOURCES. "
-                "Without either, MyAnimeList's export (--file) and AniList usernames (--source anilist) work."
+                "MyAnimeList usernames can't be looked up: HAKKEN_LIST_SOURCES is off. MyAnimeList's export (--file) "
+                "and AniList usernames (--source anilist) work."
             )
         with self._instrumentation.stage("fetch"):
             deadline = self._http.new_deadline()
@@ -205,8 +206,14 @@ class ListSources:
                 # Each source gets an equal share of the time left, so that one that hangs leaves time for the next.
                 return source.fetch_list(self._http, username.name, deadline.share(len(sources) - index))
             except SiteError as error:
-                _log.warning("The source %s failed: %s", source.name, error)
+                level = logging.ERROR if isinstance(error, ClientIdRefused) else logging.WARNING
+                _log.log(level, "The source %s failed: %s", source.name, error)
                 tried.append((source.name, error))
+        if any(isinstance(error, ClientIdRefused) for _, error in tried):
+            words = (
+                f"The list could not be fetched: {site} refuses this server's client id. Its operator can mend that."
+            )
+            raise AllSourcesFailed(words, tried)
         if all(isinstance(error, SiteBlocked) for _, error in tried):
             raise AllSourcesFailed(f"The list could not be fetched from {site}: not found, private, or blocked.", tried)
         words = f"The list could not be fetched, since {site} could not answer; please try again later."

@@ -1,24 +1,13 @@
-"""The JSON behind MyAnimeList's list pages: undocumented, so it is used only if the operator selects it."""
-
-from typing import Literal
+"""The JSON behind MyAnimeList's list pages: undocumented, so it is asked last."""
 
 import msgspec
 
-from hakken.ratings import STATUS_OF_CODE, AnimeId, Rating, Score, UserList
+from hakken.ratings import UserList
 from hakken.sites.client import HttpClient
 from hakken.sites.decoding import blocked, read_pages
 from hakken.sites.http import Deadline, Request
 
 _ALL_STATUSES = 7
-
-
-class _Entry(msgspec.Struct):
-    anime_id: AnimeId
-    score: Score
-    status: Literal[1, 2, 3, 4, 6]
-
-    def rating(self) -> Rating:
-        return Rating(self.anime_id, self.score, STATUS_OF_CODE[self.status])
 
 
 class LoadJson:
@@ -43,4 +32,4 @@ class LoadJson:
             found = answer.decode(list[msgspec.Raw])
             return found, bool(found)  # the page size is undocumented: only an empty page is the end
 
-        return read_pages(fetch_page, _Entry)
+        return read_pages(fetch_page)

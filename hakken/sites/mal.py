@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Raw
 
 from hakken.catalogue import DATE, Anime, made_from
-from hakken.errors import PrivateList, SiteBlocked, SourceError, UserNotFound
-from hakken.ratings import AnimeId, Rating, Score, Status, UserList
+from hakken.errors import ClientIdRefused, PrivateList, SiteBlocked, SourceError, UserNotFound
+from hakken.ratings import AnimeId, UserList
 from hakken.sites import decoding
 from hakken.sites.client import HttpClient
 from hakken.sites.decoding import Json, Page, about_it, blocked, name_of, page_of, plain, read_pages
@@ -25,23 +25,6 @@ FIELDS = (
 )
 ONE_ONLY = "related_anime"
 """A field that the API provides only in requests for a single anime."""
-
-
-class _Node(msgspec.Struct):
-    id: AnimeId
-
-
-class _ListStatus(msgspec.Struct):
-    status: Status
-    score: Score
-
-
-class _ListEntry(msgspec.Struct):
-    node: _Node
-    list_status: _ListStatus
-
-    def rating(self) -> Rating:
-        return Rating(self.node.id, self.list_status.score, self.list_status.status)
 
 
 class _Page(msgspec.Struct):
@@ -76,7 +59,7 @@ class Mal:
             page = answer.decode(_Page)
             return page.data, page.paging.get("next") is not None
 
-        return read_pages(fetch_page, _ListEntry)
+        return read_pages(fetch_page)
 
     def about(self, anime_id: int) -> Request:
         """Make the request for all facts about one anime."""
@@ -127,8 +110,9 @@ def _is_its_own(answer: Answer) -> bool:
 
 
 def _refused(answer: Answer, what: str) -> SiteBlocked:
-    if answer.status == HTTPStatus.UNAUTHORIZED and _is_its_own(answer):
-        return SiteBlocked(f"{answer.host} does not accept this server's MAL_CLIENT_ID.")
+    of_id = answer.status == HTTPStatus.BAD_REQUEST and "client id" in Json(answer.body)["message"].text.lower()
+    if of_id or (answer.status == HTTPStatus.UNAUTHORIZED and _is_its_own(answer)):
+        return ClientIdRefused(f"{answer.host} does not accept this server's MAL_CLIENT_ID.")
     return blocked(answer, what)
 
 
