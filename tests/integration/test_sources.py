@@ -12,6 +12,7 @@ from hakken.config import PUBLIC_JIKAN_URL, Settings
 from hakken.errors import (
     AllSourcesFailed,
     BadUsername,
+    ClientIdRefused,
     ConfigError,
     HakkenError,
     InvalidResponse,
@@ -34,7 +35,7 @@ from hakken.sites.mal import Mal
 from tests.standin.faults import Faults, reply
 from tests.standin.server import Standin
 from tests.standin.sites import CLIENT_ID
-from tests.standin.users import UNREADABLE, USERS, ratings_of
+from tests.standin.users import UNCLEAR, UNREADABLE, USERS, ratings_of
 
 PATIENT = 20.0
 """A deadline that no answer passes, but for those that have no end."""
@@ -80,16 +81,15 @@ def test_of_repeated_entries_the_last_counts(source: ListSource, http: HttpClien
     fetched = source.fetch_list(http, "repeats", http.new_deadline())
 
     assert (len(fetched), fetched.repeats) == (1100, 2)
-    # AniList's lists go by status, so which of them is the last is another matter there.
-    first = next(rating for rating in fetched.ratings if rating.anime_id == 1)
-    assert first == (Rating(1, 3, Status.WATCHING) if source.name == "anilist" else Rating(1, 9, Status.COMPLETED))
+    assert Rating(1, 9, Status.COMPLETED) in fetched.ratings
 
 
-def test_entries_that_cannot_be_read_are_skipped_and_counted(source: ListSource, http: HttpClient) -> None:
+def test_only_entries_without_an_anime_are_left_out(source: ListSource, http: HttpClient) -> None:
     fetched = source.fetch_list(http, "unreadable", http.new_deadline())
 
-    assert set(fetched.ratings) == {Rating(70, 8), Rating(80, 4)}
-    assert fetched.skipped == len(UNREADABLE)
+    unclear = {Rating(71), Rating(72), Rating(73), Rating(74, 8)}
+    assert set(fetched.ratings) == {Rating(70, 8), *unclear, Rating(75), Rating(80, 4)}
+    assert (fetched.skipped, fetched.unclear) == (len(UNREADABLE), len(UNCLEAR))
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,11 @@ SAID: list[tuple[str, Sequence[int], str, type[HakkenError]]] = [
     ("anilist", [200, 404], _errors('{"message": "Not Found."}'), UserNotFound),
     ("anilist", [200, 404], _errors('{"message": "Too Many Requests.", "status": 429}'), SiteBusy),
     ("anilist", [200, 404], _errors('{"message": "Internal Server Error", "status": 500}'), SiteDown),
-    ("anilist", [200], _errors('{"message": "The API has been disabled", "status": 403}'), InvalidResponse),
-    ("anilist", [403, 400], _errors('{"message": "The API has been disabled", "status": 403}'), SiteBlocked),
+    ("anilist", [200, 403], _errors('{"message": "The API has been disabled", "status": 403}'), SiteDown),
+    ("anilist", [200], '{"data": {"MediaListCollection": {"lists": null}}}', InvalidResponse),
+    ("anilist", [200], '{"data": {"MediaListCollection": {"lists": [], "hasNextChunk": true}}}', InvalidResponse),
+    ("mal", [400], '{"error": "bad_request", "message": "Invalid client id"}', ClientIdRefused),
+    ("mal", [401], '{"error": "invalid_token", "message": ""}', ClientIdRefused),
 ]
 
 
@@ -302,8 +305,8 @@ def _names() -> list[str]:
 @pytest.mark.parametrize(
     ("listed", "client_id", "asked"),
     [
-        ("", CLIENT_ID, ["mal", "jikan"]),
-        ("", "", ["jikan"]),  # which is not the public one
+        ("", CLIENT_ID, ["mal", "jikan", "load_json"]),
+        ("", "", ["jikan", "load_json"]),  # where Jikan is not the public one
         ("load_json", "", ["load_json"]),
         ("jikan,mal", CLIENT_ID, ["jikan", "mal"]),
         ("jikan, jikan", "", ["jikan"]),
@@ -329,9 +332,9 @@ def test_an_unknown_source_and_mal_without_a_client_id_are_refused_at_start(list
 
 
 def test_without_a_source_of_a_sites_lists_nobody_is_asked(standin: Standin) -> None:
-    sources = sources_of(standin.settings(mal_client_id="", jikan_url=PUBLIC_JIKAN_URL))
+    sources = sources_of(standin.settings(list_sources="off"))
 
-    with pytest.raises(NoListSource, match="set MAL_CLIENT_ID, or name a source in HAKKEN_LIST_SOURCES"):
+    with pytest.raises(NoListSource, match="HAKKEN_LIST_SOURCES is off"):
         sources.fetch(Username("everything"))
     with pytest.raises(BadUsername):
         sources.fetch(Username("no such name"))

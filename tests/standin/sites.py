@@ -17,6 +17,7 @@ CLIENT_ID = "id-of-the-stand-in"
 
 _MAL_STATUS = {1: "watching", 2: "completed", 3: "on_hold", 4: "dropped", 6: "plan_to_watch"}
 _ANILIST_STATUS = {1: "CURRENT", 2: "COMPLETED", 3: "PAUSED", 4: "DROPPED", 6: "PLANNING"}
+_ANILIST_CHUNK = 1000
 
 jikan = Blueprint("jikan", __name__, url_prefix="/jikan/v4")
 mal = Blueprint("mal", __name__, url_prefix="/mal/v2")
@@ -104,12 +105,14 @@ def _load_json_entry(entry: Entry) -> dict[str, object]:
 @anilist.post("/")
 def anilist_list() -> ResponseReturnValue:
     asked: Any = request.get_json()
-    (user,) = asked["variables"].values()
+    user, chunk = asked["variables"]["name"], asked["variables"]["chunk"] or 1
     if user not in USERS:
         return _anilist_error("User not found", 404)
     if user == PRIVATE:
         return _anilist_error("Private User", 404)
-    numbered = list(enumerate(USERS[user]))
+    begin = (chunk - 1) * _ANILIST_CHUNK
+    entries, more = _page(user, begin, _ANILIST_CHUNK)
+    numbered = list(enumerate(entries, begin))
     by_status = sorted(numbered, key=lambda pair: _anilist_status(pair[1]))
     lists = [
         _anilist_list([pair for pair in group if not (pair[1] and pair[1].custom == "only")], custom=False)
@@ -117,7 +120,8 @@ def anilist_list() -> ResponseReturnValue:
     ]
     # Each entry of a custom list stands in two of them.
     lists += 2 * [_anilist_list([pair for pair in numbered if pair[1] and pair[1].custom], custom=True)]
-    return jsonify(data={"MediaListCollection": {"lists": lists}})
+    lists.append({"isCustomList": True, "entries": None})  # as the schema allows
+    return jsonify(data={"MediaListCollection": {"lists": lists, "hasNextChunk": more}})
 
 
 def _anilist_status(entry: Entry | None) -> str:

@@ -27,12 +27,11 @@ UNREADABLE = (
     Entry(0, 8),
     Entry(2**31, 8),
     Entry("one", 8),
-    Entry(71, "ten"),
-    Entry(72, 11),
-    Entry(73, -2),
-    Entry(74, 8, code=5),
     Entry(None, 8, custom="also"),
 )
+"""Without an anime."""
+UNCLEAR = (Entry(71, "ten"), Entry(72, 11), Entry(73, -2), Entry(74, 8, code=5))
+"""Without a readable score or status."""
 
 USERS: dict[str, tuple[Entry | None, ...]] = {
     "everything": (
@@ -54,7 +53,7 @@ USERS: dict[str, tuple[Entry | None, ...]] = {
         Entry(1, 9, COMPLETED),
         Entry(2, 9, DROPPED),
     ),
-    "unreadable": (Entry(70, 8), *UNREADABLE, Entry(80, 4)),
+    "unreadable": (Entry(70, 8), *UNREADABLE, *UNCLEAR, Entry(75, None), Entry(80, 4)),
     "recluse": (Entry(1, 10),),  # whose list is private
     **{f"visitor-{number}": tuple(Entry(one, 8) for one in (1, 5, 6, 30, 43 + number)) for number in range(20)},
     "endless": tuple(Entry(number, 5) for number in range(1, 10_001)),  # page after page, always this one

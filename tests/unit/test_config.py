@@ -72,11 +72,12 @@ def test_the_client_id_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("settings", "asked"),
     [
-        (Settings(), ()),
-        (Settings(mal_client_id="id"), ("mal",)),
-        (Settings(jikan_url="http://localhost:8080/v4"), ("jikan",)),
-        (Settings(jikan_url="http://localhost:8080/v4", mal_client_id="id"), ("mal", "jikan")),
-        (Settings(jikan_url="https://api.jikan.moe/v4/"), ()),
+        (Settings(), ("load_json",)),
+        (Settings(mal_client_id="id"), ("mal", "load_json")),
+        (Settings(jikan_url="http://localhost:8080/v4"), ("jikan", "load_json")),
+        (Settings(jikan_url="http://localhost:8080/v4", mal_client_id="id"), ("mal", "jikan", "load_json")),
+        (Settings(jikan_url="https://api.jikan.moe/v4/"), ("load_json",)),
+        (Settings(list_sources="off", mal_client_id="id"), ()),
         (Settings(list_sources="load_json"), ("load_json",)),
         (Settings(list_sources="jikan"), ("jikan",)),
         (Settings(list_sources="jikan,mal", mal_client_id="id"), ("jikan", "mal")),
