@@ -41,9 +41,7 @@ def ready() -> ResponseReturnValue:
         "latest": {  # when the latest version was last checked for, and why it is not served, if it is not
             "looked": _timestamp(status.looked),
             "failed": status.failed is not None,
-            "reason": None
-            if status.failed is None
-            else f"{_reason(status.failed)}{STILL_SERVED if status.loaded else ''}",
+            "reason": reason,
         },
         "usernames": {Site.MAL: list(settings.mal_sources), Site.ANILIST: ["anilist"]},
         "facts": settings.facts_from,
