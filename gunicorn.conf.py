@@ -46,8 +46,7 @@ max_requests, max_requests_jitter = 20_000, 5_000
 graceful_timeout = int(_chosen.request_deadline) + 10  # requests are answered or cut off by then
 timeout = 30  # the accepting thread reports every second, independent of requests
 keepalive = 5
-_memory = "/dev/shm"  # noqa: S108  # gunicorn makes a file without a name there
-worker_tmp_dir = _memory if os.access(_memory, os.W_OK) else None  # a worker's report must not wait for a disk
+worker_tmp_dir = memory.memory_directory()  # a worker's report must not wait for a disk
 logger_class = logs.QuietAccessLogger
 logconfig_dict = logs.configuration(
     os.environ.get("HAKKEN_LOG_LINES", "").strip(), os.environ.get("HAKKEN_LOG_LEVEL", "").strip()

@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 
 Process = subprocess.Popen[str]
 ROOT = Path(__file__).parent.parent
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds that a server gets to start or to end, on a busy machine."""
 
 

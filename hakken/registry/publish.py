@@ -29,7 +29,7 @@ from hakken.registry.sync import read_manifest
 COUNTED = {"people": "users", "titles": "items", "entries": "entries"}
 """What is compared before a version takes another's place, beside the data time: names for people, and in `Sizes`."""
 
-State = tuple[str | None, CurrentVersion | None]
+StoreState = tuple[str | None, CurrentVersion | None]
 """A store's `current.json`: the object's generation, and its content; None where nothing was published."""
 
 
@@ -45,7 +45,7 @@ def publish(
     artefact: Artefact,
     remote: ObjectStore,
     advance: Callable[[int], None] = lambda _: None,
-    before: State | None = None,
+    before: StoreState | None = None,
 ) -> PublishResult:
     """Upload a version and make it the current one.
 
@@ -109,7 +109,7 @@ def roll_back(remote: ObjectStore) -> tuple[str, str]:
     return old.version, new.version
 
 
-def read_state(remote: ObjectStore) -> State:
+def read_state(remote: ObjectStore) -> StoreState:
     """Read a store's `current.json`.
 
     Raises:

@@ -111,7 +111,9 @@ class Mirror:
         if not repair and _is_current(self._root, found):
             return
         with locked(self._root):
-            found = self._find(remote)  # while we waited for the lock, others may have synced to a later version
+            found = self._find(remote)  # while we waited for the lock, others may have synced, to a later version too
+            if not repair and _is_current(self._root, found):
+                return
             try:
                 _install(remote, found, self._root, self._accept)
             except (ArtefactCorrupt, ArtefactTooNew) as error:

@@ -1,6 +1,7 @@
-"""glibc's malloc, and the limit on open files."""
+"""Memory as a directory, glibc's malloc, and the limit on open files."""
 
 import ctypes
+import os
 import resource
 from contextlib import suppress
 
@@ -9,6 +10,12 @@ OTHER_FILES = 300
 """Files that a worker has open beside its connections, at most: of its model, its threads, its requests to sites."""
 M_ARENA_MAX = -8
 """A parameter of glibc's mallopt(3)."""
+IN_MEMORY = "/dev/shm"  # noqa: S108  # nobody can guess a name: what is made there has none, or one of mkdtemp's
+
+
+def memory_directory() -> str | None:
+    """A directory whose files are in memory; None where there is none that can be written to."""
+    return IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
 
 
 def room_for(connections: int) -> int:

@@ -11,6 +11,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from hakken.serving import memory
+
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Names the directory to prometheus_client, which reads it when it is imported."""
 FILES = ("counter", "histogram", "gauge_livesum", "gauge_livemin")
@@ -19,7 +21,6 @@ FILE_BYTES = 2**18
 """Twice what the largest takes, all of it written at once: a mapped page without room on the disk kills a worker."""
 LEAST_BYTES = 2**22
 """Room that the directory must have."""
-_IN_MEMORY = Path("/dev/shm")  # noqa: S108  # for a directory with a name of its own
 _PREFIX = "hakken-metrics-"
 
 
@@ -28,7 +29,7 @@ def make_directory() -> None:
 
     Raises OSError where it can't be made, or has no room.
     """
-    parent = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    parent = Path(memory.memory_directory() or tempfile.gettempdir())
     for old in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):  # another user's, already gone, or locked: its server runs
             _lock(old)

@@ -35,12 +35,13 @@ def alive() -> ResponseReturnValue:
 def ready() -> ResponseReturnValue:
     """Report whether there is a model, which, how old, and which sites are asked for lists and facts."""
     settings = services().settings
-    news = services().news()
+    status = services().model_status()
+    reason = status.failed and f"{_reason(status.failed)}{STILL_SERVED if status.loaded else ''}"
     told = {
         "latest": {  # when the latest version was last checked for, and why it is not served, if it is not
-            "looked": _timestamp(news.looked),
-            "failed": news.failed is not None,
-            "reason": None if news.failed is None else f"{_reason(news.failed)}{STILL_SERVED if news.loaded else ''}",
+            "looked": _timestamp(status.looked),
+            "failed": status.failed is not None,
+            "reason": reason,
         },
         "usernames": {Site.MAL: list(settings.mal_sources), Site.ANILIST: ["anilist"]},
         "facts": settings.facts_from,
@@ -56,7 +57,7 @@ def ready() -> ResponseReturnValue:
         "trained": created,
         "data_time": model.manifest.data_time,
         "age_seconds": max(0, age),  # a clock may be wrong
-        "loaded": _timestamp(news.loaded),
+        "loaded": _timestamp(status.loaded),
     }
     return {"status": "ready", "model": loaded, **told}
 

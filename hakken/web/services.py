@@ -31,7 +31,7 @@ class Services:
         parse_export: parses MyAnimeList's export. Raises the kinds of `ExportError`.
         known: an anime with what the catalogue lacks filled in, as far as it was fetched before; waits for no site.
         want: has facts about titles, by their ids, fetched in the background; waits for no site.
-        news: status of the current model.
+        model_status: status of the current model.
         find: the cached list of a username, if there is one, or a list as it is; asks no site.
     """
 
@@ -42,7 +42,7 @@ class Services:
     parse_export: Callable[[BinaryIO], UserList]
     known: Callable[[Anime], Anime]
     want: Callable[[Iterable[int]], None]
-    news: Callable[[], ModelStatus] = ModelStatus
+    model_status: Callable[[], ModelStatus] = ModelStatus
     find: Callable[[Username | UserList], UserList | None] = lambda _: None
 
 

@@ -160,6 +160,25 @@ def test_a_damaged_version_is_not_tried_again_until_someone_mends_the_file(
     assert served(worker) == machine.name(1)
 
 
+def test_workers_that_start_together_try_a_version_once(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.publish(0)
+    waiting, tried = list[Path](), list[Artefact]()
+
+    def arrive(into: Path) -> Any:
+        waiting.append(into)
+        return locked(into)
+
+    def accept(artefact: Artefact) -> None:
+        until(lambda: len(waiting) == 3)  # the others have looked, and wait for the lock
+        tried.append(artefact)
+
+    monkeypatch.setattr("hakken.registry.sync.locked", arrive)
+    with ThreadPoolExecutor() as pool:
+        for synced in [pool.submit(Mirror(machine.root, machine.find, accept).sync) for _ in range(3)]:
+            synced.result()
+    assert len(tried) == 1
+
+
 def test_what_another_hakken_refused_is_looked_at_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.publish(0)
     with monkeypatch.context() as patched:

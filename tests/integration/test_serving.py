@@ -14,7 +14,7 @@ import prometheus_client.values
 import pytest
 import requests
 
-from hakken.serving import metric_files
+from hakken.serving import memory, metric_files
 from tests.serving import PATIENCE, served, until, wait_for, workers_of
 
 SLOW = "tests.worker_probe:create_slow_app()"
@@ -129,7 +129,7 @@ def test_nobody_is_believed_of_whom_the_settings_say_nothing() -> None:
 def test_where_workers_count_nothing_stays_of_those_that_were_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metric_files, "_IN_MEMORY", tmp_path)
+    monkeypatch.setattr(memory, "IN_MEMORY", str(tmp_path))
     monkeypatch.setenv(metric_files.VARIABLE, "")
     (tmp_path / "hakken-metrics-left").mkdir()
     (tmp_path / "others").mkdir()

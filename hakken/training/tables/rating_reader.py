@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from hakken.errors import TableError
 from hakken.model.arrays import Array, Int8s, Int32s, Int64s
+from hakken.serving.memory import release_memory
 from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import values
 from hakken.training.tables.parts import Part, parts_of
@@ -142,8 +143,10 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
         advance(builder.rejected.dropped[MALFORMED])
     if not builder.rejected.n_read:
         raise TableError(f"The table {path} has a header and no rows.")
+    pa.default_memory_pool().release_unused()  # some hundred MB, of which nothing else makes use
     with progress.stage("ordering"):
         table = builder.table(strict=strict)
+    release_memory()
     if not len(table):
         reasons = "; ".join(f"{reason}: {count:,}" for reason, count in table.dropped.most_common())
         raise TableError(f"The table {path} holds no usable rating: {reasons}.")
