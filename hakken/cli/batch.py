@@ -23,7 +23,7 @@ from hakken.cli.options import preference_options, preferences_of, together
 from hakken.cli.plain_errors import plain_errors
 from hakken.errors import TableError
 from hakken.files import written_whole
-from hakken.list_entries import StatedEntry, read_list
+from hakken.list_entries import Entry, read_list
 from hakken.model import fold_in, store
 from hakken.model import predict as predict_rows
 from hakken.ratings import AnimeId
@@ -37,7 +37,17 @@ class Line(msgspec.Struct):
     """One line of input for `recommend`."""
 
     user: str | int
-    ratings: list[StatedEntry]
+    ratings: list[dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, which the decoder turns into its own error, if an entry has no id that can be read."""
+        for position, entry in enumerate(self.entries()):
+            if entry.anime_id is None:
+                raise ValueError(f"entry {position} of `ratings` has no anime id")
+
+    def entries(self) -> Iterator[Entry]:
+        """The entries as they were written."""
+        return map(Entry.of, self.ratings)
 
 
 class PairsLine(Line):
@@ -63,7 +73,7 @@ def recommend(model: str, source: str, output: str, **chosen: Any) -> None:  # n
     today = datetime.now(UTC).date()
 
     def answer(line: Line, bundle: ModelBundle) -> dict[str, Any]:
-        result = recommending.recommend(read_list(line.ratings), bundle, preferences_of(chosen), today)
+        result = recommending.recommend(read_list(line.entries()), bundle, preferences_of(chosen), today)
         return {"recommendations": result.recommendations, "continue": result.continues, "notes": result.notes}
 
     _answer_all(Line, model, source, output, answer)
@@ -75,7 +85,7 @@ def predict(model: str, source: str, output: str) -> None:
     """Predict the ratings of each user's candidates, not clipped to 1-10."""
 
     def answer(line: PairsLine, bundle: ModelBundle) -> dict[str, Any]:
-        user_list = read_list(line.ratings)
+        user_list = read_list(line.entries())
         visitor = fold_in(bundle.model, user_list)
         candidates = list(dict.fromkeys(line.candidates))
         rows, known = bundle.model.rows_of(candidates)

@@ -16,7 +16,7 @@ from werkzeug.datastructures import MultiDict
 
 from hakken.errors import BadOption
 from hakken.lists import encoded_list, picks
-from hakken.ratings import MAX_IGNORED, MAX_LIKED, Order, Preferences, Status, UserList, Username
+from hakken.ratings import MAX_IGNORED, MAX_LIKED, Order, Preferences, Site, Status, UserList, Username
 from hakken.web.forms import SINGLE, preferences_to_fields, read_picks, read_preferences, read_upload, read_username
 from hakken.web.services import services
 
@@ -57,6 +57,11 @@ class ListRef(NamedTuple):
         if not isinstance(self.who, UserList) or self.kind != "list":
             return False
         return len(self.who) <= picks.MAX_PICKS and all(one.status is Status.COMPLETED for one in self.who.ratings)
+
+    @property
+    def from_anilist(self) -> bool:
+        """Whether it is the list of a username at AniList."""
+        return isinstance(self.who, Username) and self.who.site is Site.ANILIST
 
     @property
     def linked(self) -> Mapping[str, str]:

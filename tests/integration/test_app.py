@@ -46,7 +46,7 @@ def test_the_embedded_model_is_served(server: str) -> None:
             "data_time": embedded.manifest.data_time,
         },
         "latest": {"looked": None, "failed": False, "reason": None},
-        "usernames": {"mal": [], "anilist": ["anilist"]},
+        "usernames": {"mal": ["load_json"], "anilist": ["anilist"]},
         "facts": "jikan",
     }
     sample = requests.get(f"{server}/recommendations", {"sample": 1, "n": 7}, timeout=5)
@@ -55,7 +55,7 @@ def test_the_embedded_model_is_served(server: str) -> None:
 
 
 def test_a_username_that_nobody_can_be_asked_for_is_refused_at_once(embedded: ModelBundle) -> None:
-    client = create_app(Settings(facts_source="off"), bundle=embedded).test_client()
+    client = create_app(Settings(list_sources="off", facts_source="off"), bundle=embedded).test_client()
     home = client.get("/")
     page = client.get("/recommendations?username=spike")
     problems = [client.get(f"/api/v1/{path}?username=spike") for path in ("recommendations", "taste")]

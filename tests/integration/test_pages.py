@@ -48,7 +48,7 @@ def test_home_says_what_it_does_and_offers_four_ways(client: FlaskClient) -> Non
 
 
 def test_home_without_mal_usernames_says_so_before_anything_is_typed(app_with: Callable[[Settings], Flask]) -> None:
-    page = app_with(Settings()).test_client().get("/")
+    page = app_with(Settings(list_sources="off")).test_client().get("/")
 
     assert "MyAnimeList usernames can't be looked up on this server." in words(page)
     notice = page.text.index("<strong>MyAnimeList usernames can")
@@ -120,6 +120,15 @@ def test_a_list_does_not_claim_another_order(
     assert page.status_code == 200
     assert sentence in words(page)
     assert "best match first" not in words(page)
+
+
+@pytest.mark.parametrize(("site", "links"), [("anilist", 1), ("mal", 0)])
+def test_titles_of_a_list_from_anilist_lead_there_too(client: FlaskClient, site: str, links: int) -> None:
+    link = '<a href="https://anilist.co/search/anime?search=Cowboy%20Bebop" aria-label="AniList: Cowboy Bebop">'
+    for path in ("recommendations", "anime/1"):
+        assert client.get(f"/{path}?username=spike&source={site}").text.count(link) == links
+    table = client.get(f"/recommendations?username=spike&source={site}&view=table", follow_redirects=True)
+    assert table.text.count(link) == links
 
 
 ABSENT = ("facts", "genres", "studios", "english", "synopsis", "watch")
