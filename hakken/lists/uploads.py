@@ -32,6 +32,8 @@ N_SEATS, MAX_WAIT = 2, 1.0
 """Files that a process reads at once, and seconds that another waits."""
 GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 ZIP_END, ZIP64_LOCATOR = b"PK\x05\x06", b"PK\x06\x07"
+IS_ENCRYPTED, COMPRESSIONS = 1, (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Bit of a member's flags; what unpacks in little memory."""
 CHUNK = 2**16
 GZIP_BITS = 16 + zlib.MAX_WBITS
 TOO_LARGE = "The file is larger than an export may be."
@@ -103,18 +105,24 @@ def _member(data: bytes) -> Iterator[bytes]:
         raise zipfile.BadZipFile
     if struct.unpack_from("<I", data, end + 12)[0] > MAX_DIRECTORY:
         raise ExportTooLarge("The archive has more files than one list.")
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        names = [name for name in archive.namelist() if name.lower().endswith((".xml", ".json", ".gz"))]
-        names = [name for name in names if not name.startswith("__MACOSX/")]
-        if len(names) != 1:
-            raise NotAnExport("The archive holds no list, or several: please choose one file.")
-        try:
-            member = archive.open(names[0])
-        except (NotImplementedError, RuntimeError) as error:
-            raise NotAnExport("The archive needs a password, or is packed in an unusual way.") from error
-        with member:
-            while chunk := member.read(CHUNK):
-                yield chunk
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = [one for one in archive.infolist() if one.filename.lower().endswith((".xml", ".json", ".gz"))]
+            members = [one for one in members if not one.filename.startswith("__MACOSX/")]
+            if len(members) != 1:
+                raise NotAnExport("The archive holds no list, or several: please choose one file.")
+            if members[0].flag_bits & IS_ENCRYPTED or members[0].compress_type not in COMPRESSIONS:
+                raise NotAnExport("The archive needs a password, or is packed in an unusual way.")
+            with archive.open(members[0]) as member:
+                while chunk := member.read(CHUNK):
+                    yield chunk
+    except (
+        ValueError,
+        OSError,
+        RuntimeError,
+        struct.error,
+    ) as error:  # of positions, names and headers that are damaged
+        raise zipfile.BadZipFile from error
 
 
 def _gunzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -508,6 +508,13 @@ def test_anything_like_xml_is_a_list_or_an_export_error(text: str) -> None:
         outcome(anything)
 
 
+def test_an_archive_with_any_damaged_byte_is_a_list_or_an_export_error() -> None:
+    archive = zipped(animelist_xml=EXPORT.encode())
+    for position in range(len(archive)):
+        for byte in (0, 12, 255):
+            outcome(archive[:position] + bytes([byte]) + archive[position + 1 :])
+
+
 @given(
     st.lists(
         st.builds(Rating, st.integers(1, 2**31 - 1), st.integers(0, 10), st.sampled_from(Status)),
