@@ -72,7 +72,7 @@ class Entry(NamedTuple):
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Self:
         """Find the id, score and status in the fields of an entry."""
-        anime_id = next(filter(anime_id_of, _values(fields, ID_FIELDS)), None)
+        anime_id = next(filter(None, map(anime_id_of, _values(fields, ID_FIELDS))), None)
         return cls(anime_id, next(_values(fields, SCORE_FIELDS), None), next(_values(fields, STATUS_FIELDS), None))
 
 
@@ -144,6 +144,8 @@ def score_of(points: float, highest: float) -> int:
 def _number(value: object) -> float | None:
     """A finite number, or a text that is one; MyAnimeList's ids are exact in float64."""
     if isinstance(value, str):
+        if len(value) < 10 and value.isascii() and value.isdigit():  # most are: the pattern takes longer
+            return float(value)
         text = value.strip()
         return float(text.replace(",", ".")) if len(text) <= MAX_WORD and _NUMBER.fullmatch(text) else None
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -7,7 +7,6 @@ entries found are held in memory. A file that is not quite XML is repaired and r
 import codecs
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from xml.parsers import expat
 
 from hakken.errors import ExportTooLarge, MangaExport, NotAnExport
@@ -19,8 +18,8 @@ FIELDS = frozenset(name for (name, *_) in (*ID_FIELDS, *SCORE_FIELDS, *STATUS_FI
 MANGA_TYPE = "2"
 FIELD_DEPTH, MAX_DEPTH = 3, 16
 """Nesting of an entry's fields, and the deepest that is read."""
-SPARE_ELEMENTS, MAX_FIELDS = 1000, 100
-"""A file may have this many elements, and as many more for each entry, which has about 25 fields."""
+SPARE_TAGS, MAX_TAGS = 2000, 200
+"""A file may have this many tags, and as many more for each entry, which has about 25 fields of two tags."""
 MAX_TOKEN = 2**20
 """Longest tag or comment, in bytes: older versions of expat parse it again with each chunk, in quadratic time."""
 NO_EXPORT = "The file is not an XML export of MyAnimeList."
@@ -66,6 +65,7 @@ def _parsed(chunks: Iterable[bytes | str]) -> "_Found":
         for chunk in chunks:
             parser.Parse(chunk, False)
             fed += len(chunk)
+            found.tags += chunk.count(b"<") if isinstance(chunk, bytes) else chunk.count("<")
             if fed - parser.CurrentByteIndex > MAX_TOKEN:
                 raise NotAnExport(NO_EXPORT)
             found.check_limits()
@@ -104,7 +104,7 @@ class _Found:
         self.entries: list[Entry] = []
         self.manga = 0
         self.is_manga_list = False
-        self.elements = 0
+        self.tags = 0
         self.depth = 0
 
     def user_list(self, *, repaired: bool) -> UserList:
@@ -121,7 +121,7 @@ class _Found:
 
     def check_limits(self) -> None:
         n_entries = len(self.entries) + self.manga
-        if n_entries > MAX_ENTRIES or self.elements > SPARE_ELEMENTS + MAX_FIELDS * n_entries:
+        if n_entries > MAX_ENTRIES or self.tags > SPARE_TAGS + MAX_TAGS * n_entries:
             raise ExportTooLarge("The file has more entries than a list can have.")
         if self.depth > MAX_DEPTH:
             raise NotAnExport(NO_EXPORT)
@@ -130,7 +130,7 @@ class _Found:
 def _parser(found: _Found) -> expat.XMLParserType:
     """A parser that collects the entries: elements below the root, with a field in each of their own elements."""
     # A long list has half a million elements: variables of a function are the fastest that Python has.
-    parser = expat.ParserCreate()
+    parser, names = expat.ParserCreate(), _Names()
     depth, field = 0, ""
     texts: list[str] = []
     fields: dict[str, str] = {}
@@ -138,21 +138,20 @@ def _parser(found: _Found) -> expat.XMLParserType:
     def start(tag: str, _attributes: dict[str, str]) -> None:
         nonlocal depth, field
         depth += 1
-        found.elements += 1
         if depth == FIELD_DEPTH:
-            if (name := _name(tag)) in FIELDS:
+            if (name := names[tag]) in FIELDS:
                 field = name
                 parser.CharacterDataHandler = texts.append
         elif depth > FIELD_DEPTH:
             found.depth, field = max(found.depth, depth), ""  # a field holds no other elements
-        elif depth == 1 and _name(tag) != ROOT:
+        elif depth == 1 and names[tag] != ROOT:
             raise expat.ExpatError("another root")  # a warning of a web server may be before it
 
     def end(tag: str) -> None:
         nonlocal depth, field
         depth -= 1
         if depth == 1:
-            found.add(_name(tag), fields)
+            found.add(names[tag], fields)
             fields.clear()
         elif texts:
             if field:
@@ -170,7 +169,9 @@ def _refuse(*_declared: object) -> None:
     raise NotAnExport(NO_EXPORT)
 
 
-@lru_cache(maxsize=1000)
-def _name(tag: str) -> str:
-    """The name of an element, whatever its namespace and case."""
-    return tag.rpartition(":")[2].lower()
+class _Names(dict[str, str]):
+    """The names of elements, whatever their namespace and case, by tag."""
+
+    def __missing__(self, tag: str) -> str:
+        name = self[tag] = tag.rpartition(":")[2].lower()
+        return name

