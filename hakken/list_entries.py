@@ -144,7 +144,7 @@ def score_of(points: float, highest: float) -> int:
 def _number(value: object) -> float | None:
     """A finite number, or a text that is one; MyAnimeList's ids are exact in float64."""
     if isinstance(value, str):
-        if len(value) < 10 and value.isascii() and value.isdigit():  # most are: the pattern takes longer
+        if len(value) <= MAX_WORD and value.isascii() and value.isdigit():  # most are: the pattern takes longer
             return float(value)
         text = value.strip()
         return float(text.replace(",", ".")) if len(text) <= MAX_WORD and _NUMBER.fullmatch(text) else None
