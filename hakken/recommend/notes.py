@@ -85,18 +85,14 @@ def _first_named(anime: Sequence[Anime], count: int) -> str:
 
 def list_notes(user_list: UserList) -> list[str]:
     """Notes on how a list was read."""
-    said = {
-        "of the list could not be read and left out.": user_list.skipped,
-        "repeated an anime: the last of each counts.": user_list.repeats,
-        "had a status or score that could not be read: they count as completed or not scored.": user_list.unclear,
-        "of the list were manga and left out.": user_list.manga,
-    }
-    notes = [f"{counted(count, 'entry', 'entries')} {what}" for what, count in said.items() if count]
-    return (
-        [*notes, "The file was not quite whole XML: it was repaired while it was read."]
-        if user_list.repaired
-        else notes
+    said = (
+        (user_list.skipped, "whose anime could not be read: left out."),
+        (user_list.repeats, "repeated an anime: the last of each counts."),
+        (user_list.unclear, "with a status or score that could not be read: taken as completed, or as not scored."),
+        (user_list.manga, "for manga: left out."),
     )
+    notes = [f"{counted(count, 'entry', 'entries')} {what}" for count, what in said if count]
+    return [*notes, "The file was damaged in places, and repaired while it was read."] if user_list.repaired else notes
 
 
 def shortage(found: int, removed: Mapping[str, int]) -> str:

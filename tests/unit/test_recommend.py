@@ -202,7 +202,7 @@ def test_without_a_title_that_we_know_popular_titles_come_and_a_note_says_so(
 
 def test_notes_tell_how_the_list_was_read(bundle: ModelBundle) -> None:
     notes = recommend(UserList.of([Rating(10, 9), Rating(10, 2)], skipped=3), bundle, FEW).notes
-    assert "3 entries of the list could not be read and left out." in notes
+    assert "3 entries whose anime could not be read: left out." in notes
     assert "1 entry repeated an anime: the last of each counts." in notes
 
 
