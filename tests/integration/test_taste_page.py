@@ -96,7 +96,7 @@ def test_opinions_name_both_scores(client: FlaskClient, rated: UserList) -> None
         (UserList.of([Rating(1), Rating(5)]), "No title on the list has a score", ("How you score", "Genres")),
         (UserList.of(Rating(one, 7) for one in range(1, 40)), "are the same", ("Genres", "Unusual opinions")),
         (UserList.of([Rating(99_999, 7)]), "No title that we know has a score", ("Genres", "Years")),
-        (UserList.of([Rating(1, 7)], skipped=3), "3 entries of the list could not be read", ("Genres",)),
+        (UserList.of([Rating(1, 7)], skipped=3), "3 entries whose anime could not be read", ("Genres",)),
         (UserList.of([Rating(10, 9), Rating(12, 5)]), "This rests on 2 scored titles", ("Genres",)),
     ],
 )
