@@ -1,10 +1,9 @@
 """Covers: the picture's address where it is known and may be shown, else a drawing, and never a failure."""
 
 from collections.abc import Callable
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, fromstring
 
 import pytest
-from defusedxml.ElementTree import fromstring
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import example, given
