@@ -193,7 +193,7 @@ def test_what_is_written_can_be_repeated_and_says_what_was_found(evaluation: Eva
     found = pd.read_csv(tmp_path / "one" / "evaluation" / "table.csv")
     pd.testing.assert_frame_equal(found, evaluation.table, rtol=1e-12)
     for name in PLOTS:
-        drawn = ET.fromstring((tmp_path / "one" / "evaluation" / name).read_bytes())  # noqa: S314  # our own
+        drawn = ET.fromstring((tmp_path / "one" / "evaluation" / name).read_bytes())
         texts = {element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")}
         measured = evaluation.table[evaluation.table["lift"].notna() | (name != "ndcg-lift.svg")]
         assert set(measured["title"]) <= texts, name
