@@ -67,6 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Origins that pictures may be loaded from: https, comma-separated."""
     deadline: Annotated[float, Meta(gt=0, le=120)] = 20.0
     """Seconds that fetching one list may take in total."""
+    collect_share: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    """Share of each site's rates that `collect` takes, so that visitors need not wait for it."""
     site_rates: str = "jikan=3/s+60/m mal=1/s load_json=1/s anilist=1/s+30/m facts=20/m"
     """Rate limit of each site, shared by all workers of a machine: requests per second (`s`) or minute (`m`)."""
     threads: Annotated[int, Meta(ge=2, le=1024)] = 8

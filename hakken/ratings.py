@@ -95,6 +95,7 @@ class UserList(msgspec.Struct, frozen=True):
         unclear: number of entries whose status or score could not be read: they count as completed or not scored.
         manga: number of manga that were left out.
         repaired: whether the file had to be repaired to be read.
+        updated: day on which the newest change was made, such as "2026-03-01"; None where the site does not tell.
     """
 
     ratings: tuple[Rating, ...] = ()
@@ -103,6 +104,7 @@ class UserList(msgspec.Struct, frozen=True):
     unclear: int = 0
     manga: int = 0
     repaired: bool = False
+    updated: str | None = None
 
     @classmethod
     def of(cls, ratings: Iterable[Rating | None], *, skipped: int = 0) -> Self:

@@ -25,7 +25,7 @@ from hakken.files import SITES, cache_directory, check_database, is_file, privat
 from hakken.instrumentation import NO_INSTRUMENTATION, Instrumentation
 from hakken.sites.adapter import SiteAdapter
 from hakken.sites.http import Answer, Deadline, Request, host_of, site_error
-from hakken.sites.rate_limit import RateLimit
+from hakken.sites.rate_limit import RateLimit, part_of
 
 if TYPE_CHECKING:
     from requests_cache.backends.sqlite import SQLiteCache
@@ -52,6 +52,7 @@ class HttpClient:
         deadline: seconds that one fetch may take in total, including all pages and fallback sources.
         sites: name of a site → base URL.
         rates: name of a site, or of another rate limit → its rates; one without an entry has no limit.
+        share: share of each rate that this client may take, of the requests of all on this machine.
         directory: for the HTTP cache and the request counts; None: no cache, and counts in this process only.
         instrumentation: records the outcome of each request.
     """
@@ -62,6 +63,7 @@ class HttpClient:
         *,
         sites: Mapping[str, str] | None = None,
         rates: Mapping[str, tuple[SiteRate, ...]] | None = None,
+        share: float = 1.0,
         directory: Path | None = None,
         instrumentation: Instrumentation = NO_INSTRUMENTATION,
     ) -> None:
@@ -69,7 +71,10 @@ class HttpClient:
             # Their warnings contain whole URLs, and with them usernames; our errors also say what went wrong.
             logging.getLogger(library).setLevel(logging.ERROR)
         self._seconds = deadline
-        self._rate_limits = {site: RateLimit(site, some, directory) for site, some in (rates or {}).items()}
+        self._rate_limits = {
+            site: RateLimit(site, some, directory, _share_of(site, some, share, directory))
+            for site, some in (rates or {}).items()
+        }
         self._adapters = {
             base: SiteAdapter(site, self._rate_limits.get(site), instrumentation)
             for site, base in {"http": "http://", "https": "https://", **(sites or {})}.items()
@@ -81,7 +86,9 @@ class HttpClient:
         self._reader: SQLiteCache | None = None
 
     @classmethod
-    def from_settings(cls, settings: Settings, instrumentation: Instrumentation = NO_INSTRUMENTATION) -> Self:
+    def from_settings(
+        cls, settings: Settings, instrumentation: Instrumentation = NO_INSTRUMENTATION, *, share: float = 1.0
+    ) -> Self:
         """Set up the client from the settings; it shares its cache and rate limits with all others on this machine."""
         sites = {name: getattr(settings, f"{name}_url") for name in ("jikan", "mal", "load_json", "anilist")}
         directory = private_directory(cache_directory(settings.cache_dir) / SITES)
@@ -89,7 +96,12 @@ class HttpClient:
             with suppress(OSError):
                 (directory / "lists.sqlite").unlink()
         return cls(
-            settings.deadline, sites=sites, rates=settings.rates, directory=directory, instrumentation=instrumentation
+            settings.deadline,
+            sites=sites,
+            rates=settings.rates,
+            share=share,
+            directory=directory,
+            instrumentation=instrumentation,
         )
 
     def new_deadline(self) -> Deadline:
@@ -174,6 +186,11 @@ class HttpClient:
             self._reader = None
             with suppress(OSError):
                 self._file.unlink()
+
+
+def _share_of(site: str, rates: tuple[SiteRate, ...], share: float, directory: Path | None) -> RateLimit | None:
+    """The limit of a client that may take a share of the rates only; None if it may take all."""
+    return RateLimit(f"{site}-collect", [part_of(one, share) for one in rates], directory) if share < 1 else None
 
 
 def _open_cache(file: Path, seconds: float) -> "SQLiteCache":

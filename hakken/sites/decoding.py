@@ -12,12 +12,13 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta, Raw
 
-from hakken.catalogue import ADULT_GENRE, MAX_NAME, Anime, Related
+from hakken.catalogue import ADULT_GENRE, DATE, MAX_NAME, Anime, Related
 from hakken.errors import InvalidResponse, SiteBlocked
 from hakken.list_entries import Entry, read_list
 from hakken.ratings import MAX_ENTRIES, MAX_SCORE, MIN_SCORE, AnimeId, UserList
 from hakken.sites.http import Answer
 
+DAY = len("2026-03-01")
 MAX_POSITION = 200_000
 """No site has as many anime: a crawl that gets this far is in a loop."""
 UNKNOWN = Raw(b"null")
@@ -80,7 +81,11 @@ def read_pages(fetch_page: Callable[[int, int], tuple[list[Raw], bool]]) -> User
 
 def read_entries(entries: Iterable[Raw]) -> UserList:
     """Make a list of a site's entries, of which each is decoded on its own; scores are 1-10."""
-    return read_list((Entry.of(Json(one).of(dict[str, Any]) or {}) for one in entries), highest=MAX_SCORE)
+    entries = list(entries)
+    fields = [Json(one).of(dict[str, Any]) or {} for one in entries]
+    days = (Json(one)["list_status"]["updated_at"].text[:DAY] for one in entries)
+    newest = max((day for day in days if len(day) == DAY and DATE.fullmatch(day)), default=None)
+    return msgspec.structs.replace(read_list(map(Entry.of, fields), highest=MAX_SCORE), updated=newest)
 
 
 def about_it(found: Anime | None, anime_id: int, answer: Answer) -> Anime:

@@ -3,6 +3,7 @@
 Lists usually come from a self-hosted instance, since the public one no longer provides any.
 """
 
+import re
 from http import HTTPStatus
 
 import msgspec
@@ -10,7 +11,8 @@ from msgspec import Raw
 
 from hakken.catalogue import DATE, Anime, Link, Related, made_from
 from hakken.errors import UserNotFound
-from hakken.ratings import AnimeId, UserList
+from hakken.list_entries import anime_id_of
+from hakken.ratings import USERNAME, AnimeId, UserList
 from hakken.sites import decoding
 from hakken.sites.client import HttpClient
 from hakken.sites.decoding import UNKNOWN, Json, Page, about_it, blocked, name_of, page_of, plain, read_pages
@@ -19,6 +21,8 @@ from hakken.sites.http import Answer, Deadline, Request
 LIST_PAGE_SIZE = 300
 PAGE_SIZE = 25
 """The maximum that the API allows."""
+
+_USERNAME = re.compile(USERNAME)
 
 
 class _ListPage(msgspec.Struct):
@@ -59,6 +63,26 @@ class Jikan:
             return entries, len(entries) >= LIST_PAGE_SIZE
 
         return read_pages(fetch_page)
+
+    def fetch_updates(self, http: HttpClient, anime_id: int) -> list[str]:
+        """Fetch the names of people who touched an anime on their lists lately; raises as `HttpClient.get` does.
+
+        Raises:
+            SiteBlocked: the site does not tell it.
+        """
+        answer = http.get(Request(f"{self._url}/anime/{anime_id}/userupdates"), http.new_deadline())
+        if not answer.ok:
+            raise blocked(answer, "tell who watches anime")
+        names = (Json(one)["user"]["username"].text for one in answer.decode(_ListPage).data)
+        return [name for name in names if _USERNAME.fullmatch(name)]
+
+    def fetch_season(self, http: HttpClient) -> list[int]:
+        """Fetch the ids of the anime of the current season, as far as the site tells them; raises as `fetch_updates`."""
+        answer = http.get(Request(f"{self._url}/seasons/now"), http.new_deadline())
+        if not answer.ok:
+            raise blocked(answer, "tell the anime of a season")
+        ids = (anime_id_of(Json(one)["mal_id"].of(int)) for one in answer.decode(_ListPage).data)
+        return [one for one in ids if one is not None]
 
     def about(self, anime_id: int) -> Request:
         """Make the request for all facts about one anime."""

@@ -29,11 +29,14 @@ class RateLimit:
     """Rate limit of the site of that name, counted in an SQLite file in `directory` that all workers share.
 
     Without a directory, or if the file can't be used, each process counts its own requests: some 429 responses are
-    better than no list. All of the rates apply.
+    better than no list. All of the rates apply, and those of `share`, for a program that may take no more than that.
     """
 
-    def __init__(self, site: str, rates: Sequence[SiteRate], directory: Path | None = None) -> None:
+    def __init__(
+        self, site: str, rates: Sequence[SiteRate], directory: Path | None = None, share: "RateLimit | None" = None
+    ) -> None:
         self._site = site
+        self._share = share
         self._rates = _binding([Rate(rate.requests, round(1000 * rate.seconds) + SLACK_MS) for rate in rates])
         self._file = directory / f"rate-{site}.sqlite" if directory else None
         self._bucket: AbstractBucket | None = None
@@ -44,6 +47,8 @@ class RateLimit:
 
         Raises RateLimited as soon as it is certain that it allows none before the deadline.
         """
+        if self._share:
+            self._share.wait(deadline)
         while (delay := self._delay(deadline)) > 0:
             if delay >= deadline.left:
                 raise _out_of_turns(delay)
@@ -87,6 +92,12 @@ class RateLimit:
         bucket = SQLiteBucket.init_from_file(self._rates, db_path=str(self._file))
         bucket.conn.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_SECONDS)}")
         return bucket
+
+
+def part_of(rate: SiteRate, share: float) -> SiteRate:
+    """A rate of at most a share of another."""
+    requests = int(rate.requests * share)
+    return SiteRate(requests, rate.seconds) if requests else SiteRate(1, rate.seconds / (rate.requests * share))
 
 
 def _out_of_turns(seconds: float) -> RateLimited:

@@ -1,0 +1,158 @@
+"""python -m hakken collect: collect public lists, for training."""
+
+import math
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import click
+import msgspec
+import numpy as np
+
+from hakken.cli.options import quiet_option
+from hakken.cli.plain_errors import plain_errors
+from hakken.cli.progress_bars import show_progress
+from hakken.cli.signals import stop_on_signal
+from hakken.collecting.collector import Collector
+from hakken.collecting.parts import erase
+from hakken.collecting.people import People
+from hakken.collecting.sweep import Sweep
+from hakken.config import PUBLIC_JIKAN_URL, Settings
+from hakken.errors import BadUsername, ConfigError, SiteError
+from hakken.ratings import Username
+from hakken.served_model import open_bundle
+from hakken.sites.client import HttpClient
+from hakken.sites.jikan import Jikan
+from hakken.sites.list_sources import ListSource
+from hakken.sites.mal import Mal
+
+PAGE_TIMEOUT = 120.0
+"""Seconds that one list may take, including the wait for the rate limit: no visitor is waiting."""
+TABLE = "lists"
+"""Folder of the table in the directory."""
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+class Span(click.ParamType[int]):
+    """A time span such as 90d, 6h, 30m or 45s, in seconds."""
+
+    name = "span"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read one; a whole number of days, hours, minutes or seconds."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"([0-9]{1,6})([smhd])", value)
+        return int(found[1]) * UNITS[found[2]] if found else self.fail(f"{value!r} is no time: write 90d, 6h or 30m.")
+
+
+@click.command()
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Directory to collect into."
+)
+@click.option("--usernames", type=click.File(), help="File of usernames to visit, one a line, or -.")
+@click.option("--discover", is_flag=True, help="Find people by the titles that they touched lately, new ones first.")
+@click.option("--refresh-after", type=Span(), default="90d", show_default=True, help="How old a list may get.")
+@click.option("--for", "seconds", type=Span(), help="End after this time, such as 6h.")
+@click.option("--lists", "most", type=click.IntRange(min=1), help="End after so many visits.")
+@click.option("--forget", metavar="NAME", help="Remove a person, their list and their name, for good.")
+@click.option("--status", is_flag=True, help="Say what was collected, and collect nothing.")
+@quiet_option
+def collect(
+    out: Path,
+    usernames: IO[str] | None,
+    discover: bool,
+    refresh_after: int,
+    seconds: int | None,
+    most: int | None,
+    forget: str | None,
+    status: bool,
+    quiet: bool,
+) -> None:
+    """Collect public lists of MyAnimeList into a table that `train` reads.
+
+    People who are known are visited again when their list is old. A run that ends, for whatever reason, is continued
+    by the next. Usernames are kept in names.sqlite only; the table has keyed hashes.
+    """
+    settings = msgspec.structs.replace(Settings.from_environ(os.environ), deadline=PAGE_TIMEOUT)
+    done = 0
+
+    def sentence() -> str:
+        return f"Stopped after {done:,} visits; run the same command again to continue."
+
+    with stop_on_signal(sentence) as stop, plain_errors(), People.of(out) as people:
+        if forget is not None:
+            _forget(people, out, forget)
+        elif not status:
+            collector = _collector(out, people, settings, refresh_after, discover=discover)
+            people.add(_names(usernames) if usernames else (), int(time.time()))
+            end = time.monotonic() + (seconds or math.inf)
+            with show_progress(stop, quiet=quiet) as progress:
+                with progress.stage("collecting lists", most or people.due(int(time.time())), "lists") as advance:
+
+                    def visited(n: int) -> None:
+                        nonlocal done
+                        done += n
+                        advance(n)
+
+                    collector.run(lambda: time.monotonic() < end and done < (most or math.inf), visited)
+        if not quiet:
+            for line in _summary(people, settings):
+                click.echo(line)
+
+
+def _names(lines: Iterable[str]) -> Iterator[str]:
+    """The usernames of a file; raises BadUsername for one that is none."""
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield Username(line).name
+            except BadUsername as error:
+                raise BadUsername(f"Line {number}: {error}") from None
+
+
+def _forget(people: People, out: Path, name: str) -> None:
+    people.forget(Username(name).name)
+    erase(out, people.forgotten())
+    people.erased()
+
+
+def _collector(out: Path, people: People, settings: Settings, refresh_after: int, *, discover: bool) -> Collector:
+    """A collector as the settings and options have it; raises ConfigError if there is no source of lists."""
+    http = HttpClient.from_settings(settings, share=settings.collect_share)
+    collector = Collector(out / TABLE, people, http, _source(settings), refresh_after)
+    if discover:
+        updates, bundle = Jikan(settings.jikan_url), open_bundle(settings)
+        anime = list(bundle.catalogue.values())
+        rows, known = bundle.model.rows_of([one.anime_id for one in anime])
+        raters = dict(
+            zip((one.anime_id for one in anime), np.where(known, bundle.model.arrays.raters[rows], 0), strict=True)
+        )
+        collector.sweep = Sweep(anime, raters.__getitem__, people.asked(), datetime.now(UTC).date())
+        with suppress(SiteError):  # the catalogue may know the season as well
+            collector.sweep.add_new(updates.fetch_season(http))
+        collector.updates = updates
+    return collector
+
+
+def _source(settings: Settings) -> ListSource:
+    if settings.mal_client_id:
+        return Mal(settings.mal_url, settings.mal_client_id)
+    if settings.jikan_url.rstrip("/") != PUBLIC_JIKAN_URL:
+        return Jikan(settings.jikan_url)
+    raise ConfigError(
+        "Lists come from MyAnimeList's API or a Jikan of your own: set MAL_CLIENT_ID or HAKKEN_JIKAN_URL."
+    )
+
+
+def _summary(people: People, settings: Settings) -> Iterator[str]:
+    known = people.known()
+    yield f"people      {known.people:,} with a list, {known.waiting:,} not visited yet, {known.absent:,} private or gone"
+    yield f"entries     {known.entries:,}"
+    newest = datetime.fromtimestamp(known.newest, UTC) if known.newest else None
+    yield f"newest      {newest:%Y-%m-%d %H:%M} UTC" if newest else "newest      none"

@@ -1,0 +1,1 @@
+"""Collecting public lists of MyAnimeList, for training."""
