@@ -20,7 +20,7 @@ from hakken.cli.progress_bars import show_progress
 from hakken.cli.signals import stop_on_signal
 from hakken.collecting.collector import Collector
 from hakken.collecting.parts import erase
-from hakken.collecting.people import People
+from hakken.collecting.people import Known, People
 from hakken.collecting.sweep import Sweep
 from hakken.config import PUBLIC_JIKAN_URL, Settings
 from hakken.errors import BadUsername, ConfigError, SiteError
@@ -43,7 +43,7 @@ class Span(click.ParamType[int]):
 
     name = "span"
 
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ARG002  # as in the base class
         """Read one; a whole number of days, hours, minutes or seconds."""
         if isinstance(value, int):
             return value
@@ -90,19 +90,23 @@ def collect(
             _forget(people, out, forget)
         elif not status:
             collector = _collector(out, people, settings, refresh_after, discover=discover)
+            erase(out / TABLE, people.forgotten())  # an earlier run may have been stopped before
+            people.erased()
             people.add(_names(usernames) if usernames else (), int(time.time()))
             end = time.monotonic() + (seconds or math.inf)
-            with show_progress(stop, quiet=quiet) as progress:
-                with progress.stage("collecting lists", most or people.due(int(time.time())), "lists") as advance:
+            with (
+                show_progress(stop, quiet=quiet) as progress,
+                progress.stage("collecting lists", most or people.due(int(time.time())), "lists") as advance,
+            ):
 
-                    def visited(n: int) -> None:
-                        nonlocal done
-                        done += n
-                        advance(n)
+                def visited(n: int) -> None:
+                    nonlocal done
+                    done += n
+                    advance(n)
 
-                    collector.run(lambda: time.monotonic() < end and done < (most or math.inf), visited)
+                collector.run(lambda: time.monotonic() < end and done < (most or math.inf), visited)
         if not quiet:
-            for line in _summary(people, settings):
+            for line in _summary(people.known()):
                 click.echo(line)
 
 
@@ -118,7 +122,7 @@ def _names(lines: Iterable[str]) -> Iterator[str]:
 
 def _forget(people: People, out: Path, name: str) -> None:
     people.forget(Username(name).name)
-    erase(out, people.forgotten())
+    erase(out / TABLE, people.forgotten())
     people.erased()
 
 
@@ -133,10 +137,10 @@ def _collector(out: Path, people: People, settings: Settings, refresh_after: int
         raters = dict(
             zip((one.anime_id for one in anime), np.where(known, bundle.model.arrays.raters[rows], 0), strict=True)
         )
-        collector.sweep = Sweep(anime, raters.__getitem__, people.asked(), datetime.now(UTC).date())
+        sweep = Sweep(anime, raters.__getitem__, people.asked(), datetime.now(UTC).date())
         with suppress(SiteError):  # the catalogue may know the season as well
-            collector.sweep.add_new(updates.fetch_season(http))
-        collector.updates = updates
+            sweep.add_new(updates.fetch_season(http))
+        collector.discovery = updates, sweep
     return collector
 
 
@@ -150,9 +154,9 @@ def _source(settings: Settings) -> ListSource:
     )
 
 
-def _summary(people: People, settings: Settings) -> Iterator[str]:
-    known = people.known()
-    yield f"people      {known.people:,} with a list, {known.waiting:,} not visited yet, {known.absent:,} private or gone"
+def _summary(known: Known) -> Iterator[str]:
+    others = f"{known.waiting:,} not visited yet, {known.absent:,} private or gone"
+    yield f"people      {known.people:,} with a list, {others}"
     yield f"entries     {known.entries:,}"
     newest = datetime.fromtimestamp(known.newest, UTC) if known.newest else None
     yield f"newest      {newest:%Y-%m-%d %H:%M} UTC" if newest else "newest      none"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from hakken.collecting.parts import Kept, erase, write_part
+from hakken.collecting.parts import Kept, write_part
 from hakken.collecting.people import People, Person
 from hakken.collecting.sweep import Sweep
 from hakken.errors import (
@@ -30,6 +30,8 @@ RESERVE = 100
 MIN_REST, MAX_REST = 1.0, 600.0
 """Seconds for which a site that is down is left alone: doubled each time it is still down."""
 HOUR = 3_600
+PATIENCE = 1.0
+"""Seconds after which a run that waits looks whether it may go on."""
 BLOCKED_IN_A_ROW = 5
 """So many refusals in a row are about us, not about single lists."""
 
@@ -70,8 +72,7 @@ class Collector:
         http: sends the requests.
         source: where lists come from.
         refresh_after: seconds after which a list is fetched again.
-        sweep: titles to ask for people; None: nobody is discovered.
-        updates: where people are discovered.
+        discovery: whom to ask for people, and for which titles; None: nobody is discovered.
         clock: seconds since 1970.
     """
 
@@ -80,8 +81,7 @@ class Collector:
     http: HttpClient
     source: ListSource
     refresh_after: int
-    sweep: Sweep | None = None
-    updates: Jikan | None = None
+    discovery: tuple[Jikan, Sweep] | None = None
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class Collector:
             ClientIdRefused: the site refuses the client id.
             OSError, sqlite3.Error: what was collected can't be written.
         """
-        erase(self.directory, self.people.forgotten())
+        self.people.schedule(self.refresh_after)
         try:
             while may_go_on() and self._step(advance):
                 if self.people.n_lists() >= PART_LISTS:
@@ -114,37 +114,35 @@ class Collector:
     def _step(self, advance: Callable[[int], None]) -> bool:
         """Ask for one title's people, visit one person, or wait for a moment; False if nothing is left to do."""
         now = int(self.clock())
-        title = self._next_title(now) if self.people.due(now) < RESERVE else None
         person = self.people.next(now)
-        if title is not None and not self._updates.left:
-            self._discover(title, now)
+        title = self._next_title(now) if self.discovery and self.people.due(now) < RESERVE else None
+        if self.discovery and title is not None and not self._updates.left:
+            self._discover(*self.discovery, title, now)
         elif person is not None and not self._lists.left:
             self._visit(person, now)
             advance(1)
         elif title is not None or person is not None:
             rests = [rest.left for rest, work in ((self._updates, title), (self._lists, person)) if work is not None]
-            time.sleep(min(rests))
+            time.sleep(min(*rests, PATIENCE))
         return title is not None or person is not None
 
     def _next_title(self, now: int) -> int | None:
-        if self.sweep and not self._titles:
-            self._titles = self.sweep.due(now)[::-1]
+        if self.discovery and not self._titles:
+            self._titles = self.discovery[1].due(now)[::-1]
         return self._titles[-1] if self._titles else None
 
-    def _discover(self, anime_id: int, now: int) -> None:
-        assert self.updates
+    def _discover(self, site: Jikan, sweep: Sweep, anime_id: int, now: int) -> None:
         try:
-            names = self.updates.fetch_updates(self.http, anime_id)
-        except SiteError as error:
-            if not isinstance(error, SiteBlocked | InvalidResponse):
-                self._updates.begin(error)
-                return
+            names = site.fetch_updates(self.http, anime_id)
+        except (SiteBlocked, InvalidResponse):
             names = []  # the site does not tell it for this title
-        else:
-            self._updates.end()
+        except SiteError as error:
+            self._updates.begin(error)
+            return
+        self._updates.end()
         self.people.add(names, now)
         self.people.ask(anime_id, now)
-        self.sweep.done(anime_id, now)
+        sweep.done(anime_id, now)
         self._titles.pop()
 
     def _visit(self, person: Person, now: int) -> None:

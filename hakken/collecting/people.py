@@ -5,7 +5,6 @@ that counts, and none is in the table twice.
 """
 
 import hashlib
-import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -122,6 +121,12 @@ class People:
         (found,) = self._database.execute("SELECT count(*) FROM people WHERE due <= ?", (now,)).fetchone()
         return int(found)
 
+    def schedule(self, refresh_after: int) -> None:
+        """Visit people again so many seconds after their list was fetched."""
+        self._database.execute(
+            "UPDATE people SET due = listed + ? WHERE NOT absences AND listed IS NOT NULL", (refresh_after,)
+        )
+
     def keep(self, person: Person, entries: bytes, count: int, now: int, again: int) -> None:
         """Keep someone's list, of so many entries, and visit them again at a time. Lists never go back in time."""
         listed = max(now, (person.listed or 0) + 1)
@@ -192,8 +197,8 @@ class People:
         """Count what is there."""
         return Known(
             *self._database.execute(
-                "SELECT count(listed), coalesce(sum(listed IS NULL AND NOT absences), 0), coalesce(sum(absences > 0), 0), "
-                "coalesce(sum(entries), 0), max(listed) FROM people"
+                "SELECT count(listed), coalesce(sum(listed IS NULL AND NOT absences), 0), "
+                "coalesce(sum(absences > 0), 0), coalesce(sum(entries), 0), max(listed) FROM people"
             ).fetchone()
         )
 
@@ -213,10 +218,9 @@ def _secret_of(directory: Path) -> bytes:
     path = directory / SECRET
     if not path.exists():
         made = path.with_suffix(".new")
-        with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(secrets.token_hex(32).encode())
-            file.flush()
-            os.fsync(file.fileno())
+        made.touch(0o600)
+        made.write_text(secrets.token_hex(32))
+        sync(made)
         made.replace(path)
         sync(directory)
     return path.read_bytes()

@@ -49,5 +49,5 @@ class Sweep:
 
 
 def _is_new(anime: Anime, today: date) -> bool:
-    month = anime.season_month or 1
+    month = anime.first_month or 1
     return anime.year is not None and 0 <= 12 * (today.year - anime.year) + today.month - month < NEW_MONTHS

@@ -77,7 +77,7 @@ class Jikan:
         return [name for name in names if _USERNAME.fullmatch(name)]
 
     def fetch_season(self, http: HttpClient) -> list[int]:
-        """Fetch the ids of the anime of the current season, as far as the site tells them; raises as `fetch_updates`."""
+        """Fetch ids of anime of the current season, as far as the site tells them; raises as `fetch_updates`."""
         answer = http.get(Request(f"{self._url}/seasons/now"), http.new_deadline())
         if not answer.ok:
             raise blocked(answer, "tell the anime of a season")
