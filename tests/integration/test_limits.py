@@ -94,7 +94,7 @@ def test_after_that_time_there_is_room_again(app_with: App) -> None:
         ("2001:db8::1", "2001:db8:0:1::1", "1/minute", 200),
         ("203.0.113.9", "::ffff:203.0.113.9", "1/minute", 429),
         ("203.0.113.9", "203.0.113.10", "1/minute", 200),
-        ("", "not an address", "1/minute", 200),
+        ("", "not an address", "1/minute", 429),
         ("127.0.0.1", "127.0.0.1", "1/minute", 200),  # this machine itself
         ("::1", "::1", "1/minute", 200),
         (SOMEBODY, SOMEBODY, "off", 200),
