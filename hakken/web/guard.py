@@ -6,6 +6,7 @@ allowance, and costly ones draw more.
 """
 
 import hashlib
+import heapq
 import ipaddress
 import logging
 import math
@@ -45,6 +46,8 @@ FORM, SITE, PROGRAM, PAGE = 4, 4, 2, 1
 OFF = "off"
 _CLIENT_PREFIX = 64
 """Bits of an IPv6 address that identify a client, which commonly has all addresses with that prefix."""
+MAX_COUNTS = 50_000
+"""Clients' counts that a worker holds, about 400 bytes each; those whose windows end first leave first."""
 _CLOCK_STEP = 5.0
 """Seconds of a change of the clock that count as setting it; gradual corrections are smaller."""
 
@@ -145,8 +148,9 @@ def limit_requests(app: Flask, settings: Settings, metrics: Metrics) -> None:
     )
     limiter.logger.setLevel(logging.ERROR)  # its warnings name keys; ours are below
     limiter.request_filter(is_free)
-    if isinstance(limiter.storage, MemoryStorage):
-        _watch_clock(app, limiter.storage)
+    for storage in (limiter.storage, limiter._fallback_storage):  # noqa: SLF001  # Flask-Limiter has no public name for it
+        if isinstance(storage, MemoryStorage):
+            _watch_counts(app, storage)
     was_down = False
 
     def finish(response: Response) -> Response:
@@ -166,8 +170,11 @@ def limit_requests(app: Flask, settings: Settings, metrics: Metrics) -> None:
     app.after_request(finish)
 
 
-def _watch_clock(app: Flask, storage: MemoryStorage) -> None:
-    """Reset the counts when the clock was set: windows end by it, and would end a day late if it is set back a day."""
+def _watch_counts(app: Flask, storage: MemoryStorage) -> None:
+    """Keep counts in memory within bounds, and reset them when the clock was set.
+
+    Windows end by the clock, and would end a day late if it is set back a day.
+    """
     offset = time.time() - time.monotonic()
 
     def check() -> None:
@@ -176,6 +183,10 @@ def _watch_clock(app: Flask, storage: MemoryStorage) -> None:
         if abs(now - offset) > _CLOCK_STEP:
             offset = now
             storage.reset()
+        if len(storage.expirations) > MAX_COUNTS:
+            ends = storage.expirations.copy()  # other threads change it
+            for key in heapq.nsmallest(len(ends) - MAX_COUNTS * 9 // 10, ends, key=ends.__getitem__):
+                storage.clear(key)
 
     app.before_request_funcs.setdefault(None, []).insert(0, check)  # before the limiter's own
 
