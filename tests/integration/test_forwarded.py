@@ -187,7 +187,9 @@ def test_beside_the_prefix_nothing_is_served(below: Server, path: str, status: i
 def test_a_prefix_that_is_none_ends_the_start_in_a_sentence(prefix: str) -> None:
     command = [sys.executable, "-m", "hakken.serving", "--bind", "127.0.0.1:0"]
     environment = {**os.environ, "SCRIPT_NAME": prefix}
-    ended = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert ended.returncode == 1
     assert "hakken: The setting SCRIPT_NAME can't be used" in ended.stderr
     assert "Traceback" not in ended.stderr
