@@ -1,4 +1,4 @@
-"""Configuration of gunicorn, which reads this file by itself. PORT and WEB_CONCURRENCY are its own settings."""
+"""Configuration of gunicorn, which reads this file by itself; PORT, WEB_CONCURRENCY and SCRIPT_NAME are its own."""
 
 import gc
 import os
@@ -8,7 +8,7 @@ from importlib import import_module
 from itertools import count
 from typing import Any
 
-from hakken.config import Settings, variable_names
+from hakken.config import Settings, is_prefix, variable_names
 from hakken.errors import ConfigError
 from hakken.serving import logs, memory, metric_files
 from hakken.serving.capacity import default_workers
@@ -72,6 +72,10 @@ def on_starting(server: Any) -> None:
         check_limit_storage(settings)
     except ConfigError as error:
         sys.exit(f"hakken: {error}")
+    prefix = os.environ.get("SCRIPT_NAME", "").strip()
+    if not is_prefix(prefix):
+        sys.exit(f"hakken: The setting SCRIPT_NAME can't be used: {prefix!r} is no path such as /hakken.")
+    os.environ["SCRIPT_NAME"] = prefix.rstrip("/")  # which gunicorn reads for each request
     os.register_at_fork(after_in_parent=_unblock_sigterm)
     Worker.seconds = settings.request_deadline
     if variable_names()["waiting"] in os.environ:

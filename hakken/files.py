@@ -1,6 +1,7 @@
 """Writing files completely or not at all, and cache directories."""
 
 import atexit
+import errno
 import logging
 import os
 import shutil
@@ -61,12 +62,16 @@ def is_ours(path: Path) -> bool:
 def private_directory(path: Path) -> Path | None:
     """As `make_private`; instead of failing, create a temporary one that is deleted when the process ends.
 
+    A directory that is only full is used all the same: there may be room again while the process runs.
+
     Returns:
         The directory; None where there can be none.
     """
     try:
         make_private(path)
     except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT} and path.is_dir():
+            return path
         _log.warning("Nothing can be kept in %s (%s): this process keeps to itself", path, error.strerror)
     else:
         return path
