@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
-from pyrate_limiter import RateItem
+from pyrate_limiter import AbstractBucket, RateItem
 
 from hakken.config import SiteRate
 from hakken.errors import RateLimited
@@ -33,9 +33,9 @@ class Counted(RateLimit):
         super().__init__("jikan", rates, directory)
         self.moments: list[float] = []
 
-    def _put(self) -> float:
-        delay = super()._put()
-        if not delay and self._bucket and isinstance(newest := self._bucket.peek(0), RateItem):
+    def _put(self, bucket: AbstractBucket) -> float:
+        delay = super()._put(bucket)
+        if not delay and isinstance(newest := bucket.peek(0), RateItem):
             self.moments.append(newest.timestamp / 1000)
         return delay
 
