@@ -114,7 +114,7 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
             print("Computing the pearson_baseline similarity matrix...")  # noqa: T201 - the same
         residuals = self._matrix.residuals(*self.compute_baselines())
         shrinkage = float(self.sim_options["shrinkage"])
-        min_support = min(int(self.sim_options["min_support"]), self._matrix.n_users + 1)  # fits into 64 bits
+        min_support = min(int(self.sim_options["min_support"]), 2**62)  # whatever fits into 64 bits
         sim = all_similarities(self._matrix, residuals, shrinkage, min_support)
         if self.verbose:
             print("Done computing similarity matrix.")  # noqa: T201 - the same
