@@ -47,7 +47,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(
-    place: Path, command: list[str], terminal: Mapping[str, str], redirect: str = "", pipes: tuple[int, ...] = ()
+    place: Path, command: list[str], terminal: Mapping[str, str], redirect: str = "", stdout: int = subprocess.PIPE
 ) -> tuple[int, bytes, str]:
     """Run a command in the directory; its status, what it printed, and its errors."""
     done = subprocess.run(
