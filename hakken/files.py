@@ -30,7 +30,16 @@ def cache_directory(chosen: str) -> Path:
     try:
         return user_cache_path("hakken")
     except RuntimeError:  # neither HOME nor an entry for the user
-        return Path(tempfile.gettempdir(), f"hakken-{os.getuid()}")
+        return Path(temporary_directory(), f"hakken-{os.getuid()}")
+
+
+def temporary_directory() -> str:
+    """The directory for temporary files; FileNotFoundError, whose words name the variable to set, if there is none."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError as error:
+        words = "No directory for temporary files can be written to; set TMPDIR to one"
+        raise FileNotFoundError(error.errno, words) from error
 
 
 def is_file(path: Path) -> bool:
