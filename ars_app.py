@@ -13,6 +13,7 @@ from hakken import web
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.errors import ArtefactCorrupt, HakkenError, StorageError
+from hakken.files import temporary_directory
 from hakken.lists import uploads
 from hakken.model import store
 from hakken.ratings import Preferences, Recommendations, UserList, Username
@@ -79,7 +80,7 @@ def try_version(directory: Path) -> None:
     bundle = ModelBundle.read(store.read_manifest(directory))
     web.warm(bundle)
     anime_ids = [bundle.catalogue[anime_id].anime_id for anime_id in bundle.catalogue]  # each is decoded
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory(dir=temporary_directory()) as cache:
         client = create_app(Settings(cache_dir=cache, facts_source="off"), bundle=bundle).test_client()
         for path in (*TRIED, *(f"/anime/{anime_id}" for anime_id in anime_ids[:1])):
             status = client.get(path).status_code
@@ -104,4 +105,6 @@ def main(directory: Path) -> str | int | None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:  # noqa: PLR2004  # the file and a directory
+        sys.exit("This file tries the model in a DIRECTORY; the server is started with: python -m hakken.serving")
     sys.exit(main(Path(sys.argv[1])))

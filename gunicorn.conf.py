@@ -1,4 +1,4 @@
-"""Configuration of gunicorn, which reads this file by itself. PORT and WEB_CONCURRENCY are its own settings."""
+"""Configuration of gunicorn, which reads this file by itself; PORT, WEB_CONCURRENCY and SCRIPT_NAME are its own."""
 
 import gc
 import os
@@ -6,10 +6,14 @@ import signal
 import sys
 from importlib import import_module
 from itertools import count
+from pathlib import Path
 from typing import Any
 
-from hakken.config import Settings, variable_names
+sys.path.append(str(Path(__file__).parent))  # gunicorn reads this file before it changes to the directory of --chdir
+
+from hakken.config import Settings, is_prefix, variable_names
 from hakken.errors import ConfigError
+from hakken.files import temporary_directory
 from hakken.serving import logs, memory, metric_files
 from hakken.serving.capacity import default_workers
 from hakken.serving.limit_storage import check_limit_storage
@@ -70,8 +74,15 @@ def on_starting(server: Any) -> None:
         if settings.facts_from:
             facts_site(settings.facts_from, settings)
         check_limit_storage(settings)
+        memory.memory_directory() or temporary_directory()  # for the file in which each worker reports
     except ConfigError as error:
         sys.exit(f"hakken: {error}")
+    except FileNotFoundError as error:
+        sys.exit(f"hakken: {error.strerror}.")
+    prefix = os.environ.get("SCRIPT_NAME", "").strip()
+    if not is_prefix(prefix):
+        sys.exit(f"hakken: The setting SCRIPT_NAME can't be used: {prefix!r} is no path such as /hakken.")
+    os.environ["SCRIPT_NAME"] = prefix.rstrip("/")  # which gunicorn reads for each request
     os.register_at_fork(after_in_parent=_unblock_sigterm)
     Worker.seconds = settings.request_deadline
     if variable_names()["waiting"] in os.environ:

@@ -36,5 +36,6 @@ def make_recommendations(
 
 if __name__ == "__main__":
     from hakken.cli.recommend_once import command  # a web worker, which imports this file too, needs no command line
+    from hakken.cli.streams import run
 
-    command(make_recommendations)()
+    run(command(make_recommendations))

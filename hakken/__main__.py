@@ -1,6 +1,7 @@
 """python -m hakken: the command line."""
 
 from hakken.cli.main import main
+from hakken.cli.streams import run
 
 if __name__ == "__main__":
-    main(prog_name="python -m hakken")
+    run(main, "python -m hakken")

@@ -24,6 +24,8 @@ _SECONDS = {"s": 1.0, "m": 60.0}
 _ALLOWED = r"[1-9][0-9]{0,5}/(second|minute|hour|day)"
 _SHOWN = r"https:|http://(localhost|127\.0\.0\.1)(:|$)"
 """How the origins begin that pictures may come from."""
+_PREFIX = r"(?=.{0,200}\Z)(/(?!\.{1,2}(/|\Z))[A-Za-z0-9._~-]+)*/?"
+"""A path of plain segments: nothing that a browser could take for another host, and nothing to be escaped."""
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 Url = Annotated[str, Meta(pattern=r"^https?://\S+$")]
@@ -82,8 +84,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Seconds for receiving and answering one request, including fetching a list, and again for sending the answer;
     then its connection is closed."""
     proxies: Annotated[int, Meta(ge=0, le=10)] = 0
-    """Number of trusted proxies in front that set `X-Forwarded-For` and `X-Forwarded-Proto`; further values in these
-    headers are ignored."""
+    """Number of trusted proxies in front that set `X-Forwarded-For`, `X-Forwarded-Proto` and, below a prefix,
+    `X-Forwarded-Prefix`, or drop what clients send there; further values in these headers are ignored."""
     https: Literal["off", "on"] = "off"
     """Whether visitors use https: `on` redirects http to https and sends `Strict-Transport-Security`."""
     rate_limit: Annotated[str, Meta(pattern=rf"^(off|{_ALLOWED}(;{_ALLOWED})*)\Z")] = "300/minute"
@@ -92,8 +94,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     limits_url: Annotated[str, Meta(pattern=r"^[a-z0-9+]+://\S*\Z")] = "memory://"
     """Storage of the rate limit's counters: `memory://`, in each worker separately, or a storage that several machines
     share, such as `redis://host:6379`."""
-    metrics_token: Annotated[str, Meta(pattern=r"^([!-~]{16,})?\Z")] = ""
-    """Bearer token for `/metrics`, 16 characters or more; empty: `/metrics` is off."""
+    metrics_token: Annotated[str, Meta(pattern=r"^([!-~][ -~]{14,}[!-~])?\Z")] = ""
+    """Bearer token for `/metrics`, 16 characters of ASCII or more; empty: `/metrics` is off."""
     log_lines: Literal["auto", "json", "text"] = "auto"
     """Format of log lines: `json`, `text`, or `auto`: `text` on a terminal, else `json`."""
     log_level: Literal["info", "warning"] = "info"
@@ -213,6 +215,11 @@ def _parts(address: str) -> SplitResult | None:
         _ = parts.port  # one past 65,535 raises
         return parts
     return None
+
+
+def is_prefix(text: str) -> bool:
+    """Whether pages can be served below this path; empty for none, and a slash at its end is allowed."""
+    return re.fullmatch(_PREFIX, text) is not None
 
 
 def variable_names() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Writing files completely or not at all, and cache directories."""
 
 import atexit
+import errno
 import logging
 import os
 import shutil
@@ -29,7 +30,16 @@ def cache_directory(chosen: str) -> Path:
     try:
         return user_cache_path("hakken")
     except RuntimeError:  # neither HOME nor an entry for the user
-        return Path(tempfile.gettempdir(), f"hakken-{os.getuid()}")
+        return Path(temporary_directory(), f"hakken-{os.getuid()}")
+
+
+def temporary_directory() -> str:
+    """The directory for temporary files; FileNotFoundError, whose words name the variable to set, if there is none."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError as error:
+        words = "No directory for temporary files can be written to; set TMPDIR to one"
+        raise FileNotFoundError(error.errno, words) from error
 
 
 def is_file(path: Path) -> bool:
@@ -61,12 +71,16 @@ def is_ours(path: Path) -> bool:
 def private_directory(path: Path) -> Path | None:
     """As `make_private`; instead of failing, create a temporary one that is deleted when the process ends.
 
+    A directory that is only full is used all the same: there may be room again while the process runs.
+
     Returns:
         The directory; None where there can be none.
     """
     try:
         make_private(path)
     except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT} and path.is_dir():
+            return path
         _log.warning("Nothing can be kept in %s (%s): this process keeps to itself", path, error.strerror)
     else:
         return path

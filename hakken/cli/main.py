@@ -1,10 +1,11 @@
-"""Command line: python -m hakken train | tune | evaluate | recommend | predict | inspect | publish | catalogue."""
+"""Command line: python -m hakken train | tune | evaluate | recommend | predict | inspect | publish | catalogue | collect."""
 
 import click
 
 from hakken import __version__
 from hakken.cli.batch import predict, recommend
 from hakken.cli.catalogue import catalogue
+from hakken.cli.collect import collect
 from hakken.cli.evaluate import evaluate
 from hakken.cli.inspect import inspect
 from hakken.cli.publish import publish
@@ -12,7 +13,7 @@ from hakken.cli.train import train
 from hakken.cli.tune import tune
 
 
-@click.group(commands=(train, tune, evaluate, recommend, predict, inspect, publish, catalogue))
+@click.group(commands=(train, tune, evaluate, recommend, predict, inspect, publish, catalogue, collect))
 @click.version_option(__version__, prog_name="hakken")
 def main() -> None:
     """Hakken, an anime recommender."""

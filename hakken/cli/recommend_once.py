@@ -50,7 +50,8 @@ def command(make_recommendations: Callable[..., Recommendations]) -> click.Comma
             bundle = open_bundle(settings)
             sources = ListSources.from_settings(settings, HttpClient.from_settings(settings))
             result = make_recommendations(who, bundle, sources, preferences_of(chosen))
-        click.echo(FORMATS[form](result, bundle), nl=False)
+        text = FORMATS[form](result, bundle)
+        click.echo(text if form == "table" else text.encode(), nl=False)  # data are UTF-8, whatever the terminal is
         if form == "csv":  # CSV has no field for them
             for note in result.notes:
                 click.echo(note, err=True)

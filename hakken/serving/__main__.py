@@ -5,9 +5,14 @@ one sentence.
 """
 
 import os
+import shlex
 import sys
+from pathlib import Path
 
 APPLICATION = "ars_app:create_app()"
+CONFIGURATION = Path(__file__).parents[2] / "gunicorn.conf.py"
+ARGUMENTS = "GUNICORN_CMD_ARGS"
+"""Gunicorn's variable for arguments; those of the command line, and later ones, go before."""
 
 
 def main() -> None:
@@ -18,6 +23,8 @@ def main() -> None:
             sys.exit(f"hakken: The setting {name} can't be used: {text!r} is no number of {what}, {least} to {most}.")
         if not text:
             os.environ.pop(name, None)  # empty counts as not set
+    # By itself gunicorn reads only a configuration in the working directory.
+    os.environ[ARGUMENTS] = f"--config {shlex.quote(str(CONFIGURATION))} {os.environ.get(ARGUMENTS, '')}"
     if not any(":" in one and one.endswith(")") for one in sys.argv[1:]):
         sys.argv.append(APPLICATION)
     from gunicorn.app.wsgiapp import run  # noqa: PLC0415  # importing it reads the variables

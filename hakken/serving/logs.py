@@ -8,12 +8,13 @@ import logging
 import re
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
-from gunicorn.glogging import Logger
+from gunicorn.glogging import Logger, SafeAtoms
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 FIELDS = ("route", "method", "status", "ms")
@@ -24,7 +25,15 @@ _ROOT = Path(__file__).parent.parent.parent
 _MAX_CAUSES = 5
 _MAX_FRAMES = 12
 """Of one error, the innermost."""
+_UNSAFE = re.compile("[\0-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+"""Control characters, line ends, marks that change the direction of text or can't be seen, and lone surrogates: they
+would make a line look like another, or command the terminal that shows it."""
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
+
+
+def escaped(text: str) -> str:
+    """Replace each unsafe character by its number, as JSON and Python write it."""
+    return _UNSAFE.sub(lambda unsafe: f"\\u{ord(unsafe[0]):04x}", text)
 
 
 class RedactVisitors(logging.Filter):
@@ -41,8 +50,17 @@ class RedactVisitors(logging.Filter):
         return True
 
 
+class EscapedAtoms(SafeAtoms):  # type: ignore[misc]  # gunicorn ships no types
+    """What a line of the access log may hold; gunicorn escapes quotation marks alone."""
+
+    def __init__(self, atoms: Mapping[str, object]) -> None:
+        super().__init__({name: escaped(one) if isinstance(one, str) else one for name, one in atoms.items()})
+
+
 class QuietAccessLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
     """gunicorn's logger without its line for each request unless an access log is configured: Hakken writes its own."""
+
+    atoms_wrapper_class = EscapedAtoms
 
     def access(self, *answered: Any) -> None:  # noqa: ANN401  # gunicorn's own
         """Log a request if an access log is configured."""
@@ -73,7 +91,7 @@ def configuration(form: str = "auto", level: str = "info") -> dict[str, Any]:
 def formatter(form: str = "auto") -> logging.Formatter:
     """The formatter of lines, see `configuration`."""
     readable = form == "text" or (form != "json" and sys.stderr.isatty())
-    last: Processor = structlog.dev.ConsoleRenderer() if readable else _as_json
+    last: Processor = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if readable else _as_json
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.contextvars.merge_contextvars,
@@ -82,12 +100,17 @@ def formatter(form: str = "auto") -> logging.Formatter:
             structlog.stdlib.ExtraAdder(FIELDS),
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
         ],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_messages, last],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_messages, _escaped, last],
     )
 
 
 def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
     return _ENCODER.encode(event).decode()
+
+
+def _escaped(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Escape what comes from outside, in JSON too: whoever decodes it may show it in a terminal."""
+    return {name: escaped(one) if isinstance(one, str) else one for name, one in event.items()}
 
 
 def _without_messages(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

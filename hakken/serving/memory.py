@@ -1,8 +1,8 @@
 """Memory as a directory, glibc's malloc, and the limit on open files."""
 
 import ctypes
-import os
 import resource
+import tempfile
 from contextlib import suppress
 
 MAX_FILES = 8192
@@ -14,8 +14,12 @@ IN_MEMORY = "/dev/shm"  # noqa: S108  # nobody can guess a name: what is made th
 
 
 def memory_directory() -> str | None:
-    """A directory whose files are in memory; None where there is none that can be written to."""
-    return IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
+    """A directory whose files are in memory; None where there is none in which a file can be made."""
+    try:
+        tempfile.TemporaryFile(dir=IN_MEMORY).close()
+    except OSError:
+        return None
+    return IN_MEMORY
 
 
 def room_for(connections: int) -> int:

@@ -11,6 +11,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from hakken.files import temporary_directory
 from hakken.serving import memory
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -29,7 +30,7 @@ def make_directory() -> None:
 
     Raises OSError where it can't be made, or has no room.
     """
-    parent = Path(memory.memory_directory() or tempfile.gettempdir())
+    parent = Path(memory.memory_directory() or temporary_directory())
     for old in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):  # another user's, already gone, or locked: its server runs
             _lock(old)

@@ -2,12 +2,15 @@
 
 import errno
 import math
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gunicorn import util
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from hakken.serving.security_headers import PRIVATE, RESOURCE_POLICY, security_headers
 
 SPARE_THREADS = 36
 """Threads beside those that answer: for requests that wait for a slot or are refused, files and health checks."""
@@ -24,6 +27,24 @@ YIELD_SECONDS = 0.0005
 otherwise one worker may get all of them."""
 NO_FILES_SECONDS = 0.1
 """Between two tries to accept a connection where no file descriptor is left."""
+_HEADERS = "".join(
+    f"{name}: {value}\r\n" for name, value in (security_headers() | {RESOURCE_POLICY: PRIVATE}).items()
+).encode()
+
+
+class SecuritySocket:
+    """A socket that adds the security headers to the one response, with a status line, that gunicorn itself sends."""
+
+    def __init__(self, sock: Any) -> None:  # noqa: ANN401  # a socket, or TLS around one
+        self._sock = sock
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # the socket's own
+        return getattr(self._sock, name)
+
+    def sendall(self, response: bytes) -> None:
+        """Send a whole response."""
+        status, end, rest = response.partition(b"\r\n")
+        self._sock.sendall(status + end + _HEADERS + rest)
 
 
 class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
@@ -124,10 +145,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         """Answer a request whose head is read; the rest has a longer deadline."""
         conn.deadline = time.monotonic() + self.seconds
         conn.sock.settimeout(self.seconds)
+        prefix = os.environ.get("SCRIPT_NAME", "")
+        if not f"{req.path}/".startswith(f"{prefix}/"):
+            # gunicorn gives status 500 for it, and takes /hakkenx to be below /hakken.
+            util.write_error(SecuritySocket(conn.sock), 404, "Not Found", "All pages are below another path.")
+            return False
         try:
             return super().handle_request(req, conn)
         except TimeoutError as error:  # the client doesn't take the response
             raise StopIteration from error  # gunicorn closes the connection
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ANN401  # gunicorn's own
+        """Answer a request that can't be read, such as one with control characters in its headers."""
+        super().handle_error(req, SecuritySocket(client), addr, exc)
 
     def _keepalive_after(self, conn: Connection, keepalive: Any) -> bool:  # noqa: ANN401  # gunicorn's own
         """Keep a connection, unless an unread body doesn't end soon."""

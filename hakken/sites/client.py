@@ -2,7 +2,8 @@
 
 A request passes the cache (facts only), then the circuit breaker, the rate limit, the retries, the deadline and the
 size limit (`adapter`). The cache is requests-cache, in an SQLite file shared by all workers; if the file can't be
-opened, read or written, nothing is cached, and no request fails.
+opened, read or written, nothing is cached until it can again, and no request fails. It has a size; the oldest responses
+leave first.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -35,10 +36,15 @@ FRESH = timedelta(days=7)
 """How long a cached response is served without a request to the site."""
 STALE = timedelta(days=365)
 """How long after that it is still served while the site is down."""
+MAX_BYTES = 128 * 2**20
+"""Of the cached responses in the file; before one that leads beyond it, the oldest are deleted."""
+MAX_ROWS = 40_000
+"""Cached responses; no site has as many anime."""
 SECRET_HEADERS = ("X-MAL-CLIENT-ID",)
 """Neither stored nor part of the cache key."""
 WRITE_SECONDS = 1.0
 """How long opening the cache for writing waits for another worker that is writing."""
+_SIZES = ("page_count", "freelist_count", "page_size")
 READ_SECONDS = 0.05
 """How long reading waits for it, since a visitor is waiting."""
 
@@ -130,10 +136,13 @@ class HttpClient:
         if keep and self._file:
             try:
                 self._cached_session = self._cached_session or self._new_cached_session(self._file)
-                return _ask(self._cached_session, "GET", request.url, deadline, **sent)
+                answer = _ask(self._cached_session, "GET", request.url, deadline, **sent)
             except sqlite3.Error as error:
                 self._cache_failed(error)
                 self._cached_session = None
+            else:
+                self._trim(self._file)
+                return answer
         return _ask(self._session, "GET", request.url, deadline, **sent)
 
     def post(self, url: str, deadline: Deadline, *, json: object) -> Answer:
@@ -179,6 +188,12 @@ class HttpClient:
         )
         return self._equipped(session)
 
+    def _trim(self, file: Path) -> None:
+        try:
+            trim(file)
+        except sqlite3.Error as error:
+            self._cache_failed(error)
+
     def _cache_failed(self, error: sqlite3.Error) -> None:
         """Log that the file can't be used; delete it if it is damaged, so that a new one is created."""
         _log.warning("The HTTP cache can't be used: %s", error)
@@ -198,6 +213,26 @@ def _open_cache(file: Path, seconds: float) -> "SQLiteCache":
 
     check_database(file, seconds)  # otherwise the library would wait without a timeout
     return SQLiteCache(file, serializer="json", wal=True, busy_timeout=round(1000 * seconds))
+
+
+def trim(file: Path) -> None:
+    """Delete the oldest responses, a tenth at a time, until the rest is within the limits; raises sqlite3.Error.
+
+    The file itself shrinks only if most of it is unused: otherwise later responses use the room.
+    """
+    with closing(sqlite3.connect(file, timeout=WRITE_SECONDS, isolation_level=None)) as connection:
+        while True:
+            rows, pages, unused, page_bytes = (
+                connection.execute(query).fetchone()[0]
+                for query in ("SELECT count(*) FROM responses", *(f"PRAGMA {one}" for one in _SIZES))
+            )
+            if not rows or (rows <= MAX_ROWS and (pages - unused) * page_bytes <= MAX_BYTES):
+                break
+            # A response that is written anew gets a new rowid, beyond all others.
+            oldest = "DELETE FROM responses WHERE rowid IN (SELECT rowid FROM responses ORDER BY rowid LIMIT ?)"
+            connection.execute(oldest, (max(rows // 10, 1, rows - MAX_ROWS),))
+        if unused > pages // 2 and pages * page_bytes > MAX_BYTES:
+            connection.execute("VACUUM")
 
 
 def _cache_key(request: requests.PreparedRequest, **_: object) -> str:

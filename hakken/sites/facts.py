@@ -10,6 +10,7 @@ two sources about one anime, an unknown one never replaces a known one.
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Self
 
 import msgspec
@@ -25,8 +26,10 @@ from hakken.sites.mal import Mal
 
 RATE = "facts"
 """Name in `HAKKEN_SITE_RATES` of the rate limit for fetching facts."""
-MAX_FOUND = 2048
-"""Anime whose facts are held in memory, about 2 kB each; a record that there are none counts 1/25 of that."""
+MAX_FOUND_BYTES = 8 * 2**20
+"""Of the facts held in memory, about 2 kB for each anime; they are counted as JSON, which is a little less."""
+ENTRY_BYTES = 200
+"""What an entry takes beside its facts, and all that it takes where there are none."""
 FOUND_SECONDS = 3600.0
 NOTHING_SECONDS = 20.0
 """After this time the disk is read again, since another worker may have fetched the facts."""
@@ -125,9 +128,9 @@ class AnimeFacts:
         self._site = site
         self._instrumentation = instrumentation
         self._held: TLRUCache[int, Anime | None] = TLRUCache(
-            25 * MAX_FOUND,
+            MAX_FOUND_BYTES,
             ttu=lambda _, found, now: now + (FOUND_SECONDS if found else NOTHING_SECONDS),
-            getsizeof=lambda found: 25 if found else 1,
+            getsizeof=lambda found: ENTRY_BYTES + (len(msgspec.json.encode(found)) if found else 0),
         )
         self._lock = threading.Lock()  # guards _held
         self.queue = FetchQueue(self._fetch)
@@ -164,17 +167,18 @@ class AnimeFacts:
         except Exception as error:  # noqa: BLE001  # whatever is wrong with the disk, a page must not fail for a picture
             _log.warning("The facts kept of anime %d can't be used (%s).", anime_id, type(error).__name__)
             found = None
-        with self._lock:
-            self._held[anime_id] = found
+        self._hold(anime_id, found)
         return found
 
     def _fetch(self, anime_id: int) -> None:
         if self._site is not None:
             self._http.take_turn(RATE)
             answer = self._http.get(self._site.about(anime_id), self._http.new_deadline(), keep=True)
-            found = self._site.read(answer, anime_id)
-            with self._lock:
-                self._held[anime_id] = found
+            self._hold(anime_id, self._site.read(answer, anime_id))
+
+    def _hold(self, anime_id: int, found: Anime | None) -> None:
+        with self._lock, suppress(ValueError):  # larger than all that may be held: read from the disk each time
+            self._held[anime_id] = found
 
 
 class FetchQueue:

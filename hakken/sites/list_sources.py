@@ -54,6 +54,8 @@ SEATS = 4
 FRESH_SECONDS = 300.0
 MAX_RATINGS = 200_000
 """Ratings in all cached lists together, about 100 bytes each."""
+LIST_COST = 5
+"""What a list takes beside its ratings, as a number of ratings."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +67,9 @@ class ListCache:
     """
 
     def __init__(self, seconds: float = FRESH_SECONDS) -> None:
-        self._lists: TTLCache[str, UserList] = TTLCache(MAX_RATINGS, seconds, getsizeof=lambda one: 1 + len(one))
+        self._lists: TTLCache[str, UserList] = TTLCache(
+            MAX_RATINGS, seconds, getsizeof=lambda one: LIST_COST + len(one)
+        )
         self._fetches: dict[str, Future[UserList]] = {}
         self._lock = threading.RLock()
         self._is_timed = False

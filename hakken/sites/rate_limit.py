@@ -5,7 +5,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
@@ -22,24 +21,29 @@ SLACK_MS = 250
 BUSY_SECONDS = 0.2
 """How long to wait for another program's lock on the database; Hakken's processes wait for the lock file instead."""
 
+RETRY_SECONDS = 60.0
+"""How long a process counts its own requests before it tries the database again."""
+
 _log = logging.getLogger(__name__)
 
 
 class RateLimit:
     """Rate limit of the site of that name, counted in an SQLite file in `directory` that all workers share.
 
-    Without a directory, or if the file can't be used, each process counts its own requests: some 429 responses are
-    better than no list. All of the rates apply, and those of `share`, for a program that may take no more than that.
+    Without a directory, or while the file can't be used, each process counts its own requests: some 429 responses are
+    better than no list. All of the rates apply, and before them those of `allowance`, for a program that may take a part.
     """
 
     def __init__(
-        self, site: str, rates: Sequence[SiteRate], directory: Path | None = None, share: "RateLimit | None" = None
+        self, site: str, rates: Sequence[SiteRate], directory: Path | None = None, allowance: "RateLimit | None" = None
     ) -> None:
         self._site = site
-        self._share = share
+        self._allowance = allowance
         self._rates = _binding([Rate(rate.requests, round(1000 * rate.seconds) + SLACK_MS) for rate in rates])
         self._file = directory / f"rate-{site}.sqlite" if directory else None
-        self._bucket: AbstractBucket | None = None
+        self._shared: SQLiteBucket | None = None
+        self._own = InMemoryBucket(self._rates)
+        self._shared_from = 0.0  # by the monotonic clock
         self._threads = threading.Lock()
 
     def wait(self, deadline: Deadline) -> None:
@@ -47,8 +51,8 @@ class RateLimit:
 
         Raises RateLimited as soon as it is certain that it allows none before the deadline.
         """
-        if self._share:
-            self._share.wait(deadline)
+        if self._allowance:
+            self._allowance.wait(deadline)
         while (delay := self._delay(deadline)) > 0:
             if delay >= deadline.left:
                 raise _out_of_turns(delay)
@@ -59,22 +63,24 @@ class RateLimit:
         if not self._threads.acquire(timeout=deadline.left):
             raise _out_of_turns(1.0)
         try:
-            with ExitStack() as stack:
-                if self._file:  # exclude other processes: the lock of the library's own bucket has no timeout
-                    lock = filelock.FileLock(f"{self._file}.lock", poll_interval=0.01)
-                    stack.enter_context(lock.acquire(timeout=deadline.left))
-                return self._put()
+            if self._file is None or time.monotonic() < self._shared_from:
+                return self._put(self._own)
+            # Exclude other processes: the lock of the library's own bucket has no timeout.
+            with filelock.FileLock(f"{self._file}.lock", poll_interval=0.01).acquire(timeout=deadline.left):
+                self._shared = self._shared or self._open(self._file)
+                return self._put(self._shared)
         except filelock.Timeout:
             raise _out_of_turns(1.0) from None
         except (sqlite3.Error, OSError) as error:
             _log.warning("Requests to %s are counted by this process alone: %s", self._site, error)
-            self._file, self._bucket = None, None
-            return self._put()
+            if self._shared:  # it may be within a transaction, which would lock out all others
+                self._shared.close()  # type: ignore[no-untyped-call]  # the library's
+            self._shared, self._shared_from = None, time.monotonic() + RETRY_SECONDS
+            return self._put(self._own)
         finally:
             self._threads.release()
 
-    def _put(self) -> float:
-        bucket = self._bucket = self._bucket or self._open()
+    def _put(self, bucket: AbstractBucket) -> float:
         now: int = bucket.now()  # type: ignore[no-untyped-call]  # the library's
         newest = bucket.peek(0)
         if isinstance(newest, RateItem) and newest.timestamp > now:
@@ -85,11 +91,9 @@ class RateLimit:
             return 0.0
         return max(1, cast("int", bucket.waiting(item))) / 1000  # never an awaitable for these buckets
 
-    def _open(self) -> AbstractBucket:
-        if self._file is None:
-            return InMemoryBucket(self._rates)
-        check_database(self._file, BUSY_SECONDS)  # the library would wait for five seconds
-        bucket = SQLiteBucket.init_from_file(self._rates, db_path=str(self._file))
+    def _open(self, file: Path) -> SQLiteBucket:
+        check_database(file, BUSY_SECONDS)  # the library would wait for five seconds
+        bucket = SQLiteBucket.init_from_file(self._rates, db_path=str(file))
         bucket.conn.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_SECONDS)}")
         return bucket
 

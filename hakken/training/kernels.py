@@ -1,13 +1,14 @@
 """Compiled loops of training.
 
-One thread computes each sum, in the order of the users, and which neighbours are kept does not depend on the order in
-which they are found: equal input gives equal bytes on any number of threads.
+A loop whose arguments begin with `part` and `n_parts` does one part of the work, see `hakken.training.threads`. One
+thread computes each sum, in the order of the users, and which neighbours are kept does not depend on the order in which
+they are found: equal input gives equal bytes on any number of threads.
 
 Item indices are unsigned: compiled loops then need no test for negative ones, which doubles their speed.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from hakken.model.arrays import Array, Float64s, Int8s, Int32s, Int64s
 
@@ -18,15 +19,23 @@ SUPPORT_BITS = 32
 """A heap's label is a neighbour and the pair's support, `j · 2^32 + n_ij`, which has the order of `j`."""
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=True, cache=True)
 def update_biases(
-    biases: Float64s, indptr: Int64s, indices: Array, scores: Int8s, other: Float64s, mu: float, reg: float
+    part: int,
+    n_parts: int,
+    biases: Float64s,
+    indptr: Int64s,
+    indices: Array,
+    scores: Int8s,
+    other: Float64s,
+    mu: float,
+    reg: float,
 ) -> None:
     """One half-step of alternating least squares: solve one side's biases with the other side's fixed.
 
     b_r = Σ_c (r_rc − mu − b_c) / (reg + |R(r)|), for each row r, over its entries (r, c).
     """
-    for row in prange(len(biases)):
+    for row in range(len(biases) * part // n_parts, len(biases) * (part + 1) // n_parts):
         begin, end = indptr[row], indptr[row + 1]
         deviation = 0.0
         for p in range(begin, end):
@@ -65,8 +74,11 @@ def finish_similarity(sums: Float64s, shrinkage: float, min_support: int) -> flo
     return sim
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=True, cache=True)
 def pair_sums(
+    part: int,
+    n_parts: int,
+    sums: Array,
     items: Array,
     item_indptr: Int64s,
     item_users: Int32s,
@@ -75,31 +87,27 @@ def pair_sums(
     user_items: Array,
     residuals: Float64s,
     only_later: bool,
-) -> Array:
-    """The four sums of some items with every item, or later ones, `(len(items), n_items, 4)`; those with others are 0.
+) -> None:
+    """Add the four sums of some items with every item, or with later ones, to `sums`, `(len(items), n_items, 4)`.
 
     With mu and all b_i fixed they are additive over users: sums of parts of the users may be made on other machines or
     on other days, and added.
     """
-    sums = np.zeros((len(items), len(item_indptr) - 1, N_SUMS))
-    for block in prange(len(items)):
+    for block in range(part, len(items), n_parts):
         i = items[block]
         for p in range(item_indptr[i], item_indptr[i + 1]):
             u = item_users[p]
             here = item_positions[p]  # rows are sorted by item: later items follow
             begin = here + 1 if only_later else user_indptr[u]
             add_pair_sums(residuals[here], begin, user_indptr[u + 1], user_items, residuals, sums[block])
-    return sums
 
 
-@njit(parallel=True, cache=True)
-def finish_similarities(sums: Array, shrinkage: float, min_support: int) -> Float64s:
-    """`finish_similarity` of `(n, n_items, 4)` sums, `(n, n_items)`."""
-    sims = np.empty(sums.shape[:2])
-    for block in prange(len(sums)):
+@njit(nogil=True, cache=True)
+def finish_similarities(part: int, n_parts: int, sims: Array, sums: Array, shrinkage: float, min_support: int) -> None:
+    """Write `finish_similarity` of `(n, n_items, 4)` sums to `sims`, `(n, n_items)`."""
+    for block in range(part, len(sums), n_parts):
         for j in range(sums.shape[1]):
             sims[block, j] = finish_similarity(sums[block, j], shrinkage, min_support)
-    return sims
 
 
 @njit(cache=True)
@@ -143,8 +151,10 @@ def offer(sims: Float64s, items: Array, size: int, sim: float, j: int) -> int:
     return size
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=True, cache=True)
 def find_neighbours(
+    part: int,
+    n_parts: int,
     first: int,
     last: int,
     item_indptr: Int64s,
@@ -165,45 +175,48 @@ def find_neighbours(
     popular items, which are most of the work, are spread over them.
     """
     n_items = len(item_indptr) - 1
-    n_parts = len(heap_sizes)
-    for part in prange(n_parts):
-        sums = np.empty((n_items, N_SUMS))
-        for i in range(first + part, last, n_parts):
-            sums[i:] = 0.0
-            for p in range(item_indptr[i], item_indptr[i + 1]):
-                u = item_users[p]
-                here = item_positions[p]  # rows are sorted by item: later items follow
-                add_pair_sums(residuals[here], here + 1, user_indptr[u + 1], user_items, residuals, sums)
-            for j in range(i + 1, n_items):
-                if sums[j, PRODUCTS] > 0.0:
-                    sim = finish_similarity(sums[j], shrinkage, min_support)
-                    if sim > 0.0:
-                        for one, other in ((i, j), (j, i)):
-                            label = (other << SUPPORT_BITS) + int(sums[j, SUPPORT])
-                            size = heap_sizes[part, one]
-                            size = offer(heap_sims[part, one], heap_labels[part, one], size, sim, label)
-                            heap_sizes[part, one] = size
+    sums = np.empty((n_items, N_SUMS))
+    for i in range(first + part, last, n_parts):
+        sums[i:] = 0.0
+        for p in range(item_indptr[i], item_indptr[i + 1]):
+            u = item_users[p]
+            here = item_positions[p]  # rows are sorted by item: later items follow
+            add_pair_sums(residuals[here], here + 1, user_indptr[u + 1], user_items, residuals, sums)
+        for j in range(i + 1, n_items):
+            if sums[j, PRODUCTS] > 0.0:
+                sim = finish_similarity(sums[j], shrinkage, min_support)
+                if sim > 0.0:
+                    for one, other in ((i, j), (j, i)):
+                        label = (other << SUPPORT_BITS) + int(sums[j, SUPPORT])
+                        size = heap_sizes[part, one]
+                        size = offer(heap_sims[part, one], heap_labels[part, one], size, sim, label)
+                        heap_sizes[part, one] = size
 
 
-@njit(parallel=True, cache=True)
-def sort_neighbours(heap_sims: Array, heap_labels: Array, heap_sizes: Array) -> tuple[Int32s, Array, Array, Array]:
+@njit(nogil=True, cache=True)
+def sort_neighbours(
+    part: int,
+    n_parts: int,
+    heap_sims: Array,
+    heap_labels: Array,
+    heap_sizes: Array,
+    counts: Int32s,
+    neighbours: Array,
+    sims: Array,
+    support: Array,
+) -> None:
     """Merge the threads' heaps.
 
-    Returns:
-        counts `(n_items,)` int32; and padded to `(n_items, k_stored)`, neighbours `j` int32, `sim_ij` float64 and
-        `n_ij` int32, by descending similarity, then ascending `j`.
+    Written are counts `(n_items,)` int32; and `(n_items, k_stored)`, neighbours `j` int32, `sim_ij` float64 and `n_ij`
+    int32, by descending similarity, then ascending `j`; what is behind `counts` stays as it was.
     """
-    n_parts, n_items, k_stored = heap_sims.shape
-    counts = np.zeros(n_items, dtype=np.int32)
-    neighbours = np.zeros((n_items, k_stored), dtype=np.int32)
-    sims = np.zeros((n_items, k_stored))
-    support = np.zeros((n_items, k_stored), dtype=np.int32)
-    for i in prange(n_items):
-        negated, labels = np.empty(n_parts * k_stored), np.empty(n_parts * k_stored, dtype=np.int64)
+    n_heaps, n_items, k_stored = heap_sims.shape
+    for i in range(part, n_items, n_parts):
+        negated, labels = np.empty(n_heaps * k_stored), np.empty(n_heaps * k_stored, dtype=np.int64)
         found = 0
-        for part in range(n_parts):
-            for n in range(heap_sizes[part, i]):
-                negated[found], labels[found] = -heap_sims[part, i, n], heap_labels[part, i, n]
+        for heap in range(n_heaps):
+            for n in range(heap_sizes[heap, i]):
+                negated[found], labels[found] = -heap_sims[heap, i, n], heap_labels[heap, i, n]
                 found += 1
         by_item = np.argsort(labels[:found])
         order = by_item[np.argsort(negated[by_item], kind="mergesort")]  # the lower j of equal ones stays first
@@ -212,14 +225,14 @@ def sort_neighbours(heap_sims: Array, heap_labels: Array, heap_sizes: Array) -> 
             label = labels[order[rank]]
             neighbours[i, rank], support[i, rank] = label >> SUPPORT_BITS, label & (2**SUPPORT_BITS - 1)
             sims[i, rank] = -negated[order[rank]]
-    return counts, neighbours, sims, support
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=True, cache=True)
 def add_co_watching(
+    part: int,
+    n_parts: int,
     first: int,
     last: int,
-    n_parts: int,
     item_indptr: Int64s,
     item_users: Int32s,
     item_positions: Array,
@@ -232,21 +245,23 @@ def add_co_watching(
 
     The arguments are as in `hakken.training.matrix.ScoreMatrix`, `liking` being `x_ui` in the order of the users.
     """
-    for part in prange(n_parts):
-        for i in range(first + part, last, n_parts):
-            row = gram[i]
-            for p in range(item_indptr[i], item_indptr[i + 1]):
-                here = item_positions[p]  # rows are sorted by item: later items follow
-                x = liking[here]
-                for q in range(here, user_indptr[item_users[p] + 1]):
-                    row[user_items[q]] += x * liking[q]
+    for i in range(first + part, last, n_parts):
+        row = gram[i]
+        for p in range(item_indptr[i], item_indptr[i + 1]):
+            here = item_positions[p]  # rows are sorted by item: later items follow
+            x = liking[here]
+            for q in range(here, user_indptr[item_users[p] + 1]):
+                row[user_items[q]] += x * liking[q]
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=True, cache=True)
 def interpolate(
+    part: int,
+    n_parts: int,
+    added: Float64s,
+    counts: Int64s,
     users: Int64s,
     wanted: Int64s,
-    n_parts: int,
     user_indptr: Int64s,
     items: Array,
     residuals: Float64s,
@@ -255,37 +270,32 @@ def interpolate(
     min_k: int,
     amplification: float,
     prior: float,
-) -> tuple[Float64s, Int64s]:
-    """Contribution of a user's rated items to the prediction of an item, for pairs of a user and an item.
+) -> None:
+    """Compute the contribution of a user's rated items to a prediction, for pairs of a user and an item.
 
     Σ_{j ∈ N_k(i;u)} w_ij (r_uj − b_uj) / (prior + Σ_{j ∈ N_k(i;u)} w_ij),  w_ij = sim_ij^amplification
 
     `users` and `wanted`, `(n_pairs,)`, are the pairs; if the items ascend, similarities are read from the cache. The
-    entries of each user are `items` and `residuals`, `r_uj − b_uj` in score points, from `user_indptr` on. `n_parts`
-    threads share the work. Of equal similarities the earlier entry is kept, as Surprise does; with fewer than `min_k`
-    neighbours nothing is added.
+    entries of each user are `items` and `residuals`, `r_uj − b_uj` in score points, from `user_indptr` on. Of
+    equal similarities the earlier entry is kept, as Surprise does; with fewer than `min_k` neighbours the contribution
+    is 0.
 
-    Returns:
-        `(n_pairs,)` float64, score points; `(n_pairs,)` int64, how many neighbours there were.
+    Written are the contributions `added`, `(n_pairs,)`, score points, and how many neighbours there were, `counts`.
     """
     n_pairs = len(users)
-    added = np.zeros(n_pairs)
-    counts = np.zeros(n_pairs, dtype=np.int64)
-    for part in prange(n_parts):
-        heap_sims, heap_positions = np.empty(k), np.empty(k, dtype=np.int32)
-        for n in range(n_pairs * part // n_parts, n_pairs * (part + 1) // n_parts):
-            begin, size = user_indptr[users[n]], 0
-            if k > 0:
-                for q in range(begin, user_indptr[users[n] + 1]):
-                    similarity = sim[wanted[n], items[q]]
-                    if similarity > 0.0:
-                        size = offer(heap_sims, heap_positions, size, similarity, q - begin)
-            counts[n] = size
-            weighted = total = 0.0
-            for m in range(size):
-                weight = heap_sims[m] if amplification == 1.0 else heap_sims[m] ** amplification
-                weighted += weight * residuals[begin + heap_positions[m]]
-                total += weight
-            if size >= min_k and total > 0.0:
-                added[n] = weighted / (prior + total)
-    return added, counts
+    heap_sims, heap_positions = np.empty(k), np.empty(k, dtype=np.int32)
+    for n in range(n_pairs * part // n_parts, n_pairs * (part + 1) // n_parts):
+        begin, size = user_indptr[users[n]], 0
+        if k > 0:
+            for q in range(begin, user_indptr[users[n] + 1]):
+                similarity = sim[wanted[n], items[q]]
+                if similarity > 0.0:
+                    size = offer(heap_sims, heap_positions, size, similarity, q - begin)
+        counts[n], added[n] = size, 0.0
+        weighted = total = 0.0
+        for m in range(size):
+            weight = heap_sims[m] if amplification == 1.0 else heap_sims[m] ** amplification
+            weighted += weight * residuals[begin + heap_positions[m]]
+            total += weight
+        if size >= min_k and total > 0.0:
+            added[n] = weighted / (prior + total)

@@ -7,12 +7,11 @@ the neighbors" (TKDD 2010), equations 2-3.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from itertools import chain
 from typing import Any, Self
 
-import numba
 import numpy as np
 from scipy.sparse import csr_array
 from surprise import AlgoBase, Prediction, Trainset
@@ -21,6 +20,7 @@ from hakken.model.arrays import Array, Float64s, Int64s
 from hakken.training.kernels import interpolate
 from hakken.training.matrix import ScoreMatrix, als_baselines
 from hakken.training.similarities import all_similarities
+from hakken.training.threads import in_parts
 
 SIM_DEFAULTS = {"name": "pearson_baseline", "user_based": False, "shrinkage": 100, "min_support": 1}
 BSL_DEFAULTS = {"method": "als", "reg_u": 15, "reg_i": 10, "n_epochs": 10}
@@ -113,7 +113,8 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         if self.verbose:
             print("Computing the pearson_baseline similarity matrix...")  # noqa: T201 - the same
         residuals = self._matrix.residuals(*self.compute_baselines())
-        shrinkage, min_support = float(self.sim_options["shrinkage"]), int(self.sim_options["min_support"])
+        shrinkage = float(self.sim_options["shrinkage"])
+        min_support = min(int(self.sim_options["min_support"]), 2**62)  # whatever fits into 64 bits
         sim = all_similarities(self._matrix, residuals, shrinkage, min_support)
         if self.verbose:
             print("Done computing similarity matrix.")  # noqa: T201 - the same
@@ -130,18 +131,23 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
         baseline = self._matrix.mu + (self.bu[u] if knows_user else 0.0) + (self.bi[i] if knows_item else 0.0)
         if not (knows_user and knows_item):
             return float(baseline)
-        added, counts = self._interpolate(np.array([u]), np.array([i]), 1)
+        added, counts = np.zeros(1), np.zeros(1, dtype=np.int64)
+        interpolate(0, 1, added, counts, *self._interpolated(np.array([u]), np.array([i])))
         return float(baseline + added[0]), {"actual_k": int(counts[0])}
 
-    def test(self, testset: Sequence[tuple[Any, Any, float | None]], verbose: bool = False) -> list[Prediction]:
+    def test(self, testset: Iterable[tuple[Any, Any, float | None]], verbose: bool = False) -> list[Prediction]:
         """Predict all ratings of a testset, raw ids and true ratings, at once; each equals `predict` to the bit."""
+        if (type(self).predict, type(self).estimate) != (AlgoBase.predict, HakkenKNNBaseline.estimate):
+            return list(super().test(testset, verbose))  # a subclass predicts otherwise, one by one
+        testset = list(testset)
         users = _inner_ids(self.trainset.to_inner_uid, [u for u, _, _ in testset])
         items = _inner_ids(self.trainset.to_inner_iid, [i for _, i, _ in testset])
         baseline = self._matrix.mu + np.where(users != UNKNOWN, self.bu[users], 0.0)
         baseline += np.where(items != UNKNOWN, self.bi[items], 0.0)
         known = np.flatnonzero((users != UNKNOWN) & (items != UNKNOWN))
         known = known[np.argsort(items[known], kind="stable")]
-        added, counts = self._interpolate(users[known], items[known], numba.get_num_threads())
+        added, counts = np.zeros(len(known)), np.zeros(len(known), dtype=np.int64)
+        in_parts(interpolate, added, counts, *self._interpolated(users[known], items[known]))
         baseline[known] += added
         actual_k = np.full(len(testset), UNKNOWN)
         actual_k[known] = counts
@@ -150,13 +156,15 @@ class HakkenKNNBaseline(AlgoBase):  # type: ignore[misc]  # Surprise ships no ty
             Prediction(u, i, r_ui, est, ({} if n == UNKNOWN else {"actual_k": n}) | {"was_impossible": False})
             for (u, i, r_ui), est, n in zip(testset, estimates, actual_k.tolist(), strict=True)
         ]
-        if verbose:
-            print(*predictions, sep="\n")  # noqa: T201 - as Surprise does when it is asked to
+        for prediction in predictions if verbose else ():
+            print(prediction)  # noqa: T201 - as Surprise does when it is asked to
         return predictions
 
-    def _interpolate(self, users: Int64s, items: Int64s, n_threads: int) -> tuple[Float64s, Int64s]:
-        k, min_k, amplification, prior = int(self.k), int(self.min_k), float(self.amplification), float(self.prior)
-        return interpolate(users, items, n_threads, *self._entries, self.sim, k, min_k, amplification, prior)
+    def _interpolated(self, users: Int64s, items: Int64s) -> tuple[Any, ...]:
+        """Arguments of `interpolate` for pairs of inner ids."""
+        longest = int(np.diff(self._entries[0]).max())  # no user has more neighbours, and k may be any number
+        k, min_k = min(int(self.k), longest), min(int(self.min_k), longest + 1)
+        return users, items, *self._entries, self.sim, k, min_k, float(self.amplification), float(self.prior)
 
 
 def _complete(what: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from hakken.model.arrays import Array, Float64s, Int32s, Int64s
 from hakken.training.kernels import update_biases
 from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import RatingTable
+from hakken.training.threads import in_parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,7 @@ def als_baselines(
     m, item_scores = matrix, matrix.user_scores[matrix.item_positions]
     with progress.stage("biases", n_epochs, "rounds") as advance:
         for _ in range(n_epochs):
-            update_biases(b_i, m.item_indptr, m.item_users, item_scores, b_u, m.mu, reg_i)
-            update_biases(b_u, m.user_indptr, m.user_items, m.user_scores, b_i, m.mu, reg_u)
+            in_parts(update_biases, b_i, m.item_indptr, m.item_users, item_scores, b_u, m.mu, reg_i)
+            in_parts(update_biases, b_u, m.user_indptr, m.user_items, m.user_scores, b_i, m.mu, reg_u)
             advance(1)
     return b_u, b_i

@@ -15,7 +15,6 @@ people watched (`hakken.training.attributes`).
 """
 
 import numpy as np
-from numba import get_num_threads
 from scipy.linalg import lapack
 from scipy.sparse import csr_array, diags_array, vstack
 
@@ -31,6 +30,7 @@ from hakken.training.progress import SILENT, Progress
 from hakken.training.reach import list_years, popularity, reach
 from hakken.training.similarities import ITEMS_AT_ONCE
 from hakken.training.tables import UNKNOWN_STATUS, RatingTable
+from hakken.training.threads import in_parts
 
 QUANTA = 2**15 - 1
 """Stored value of a title's strongest weight."""
@@ -127,7 +127,7 @@ def co_watching(liked: csr_array, progress: Progress = SILENT) -> Float64s:
     with progress.stage("co-watching", n_items, "anime") as advance:
         for first in range(0, n_items, ITEMS_AT_ONCE):
             last = min(first + ITEMS_AT_ONCE, n_items)
-            add_co_watching(first, last, get_num_threads(), *matrix.both_orders, matrix.user_scores, gram)
+            in_parts(add_co_watching, first, last, *matrix.both_orders, matrix.user_scores, gram)
             advance(last - first)
     return gram
 

@@ -8,12 +8,12 @@ Sums run over the users who rated both. Koren, "Factor in the neighbors" (TKDD 2
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from hakken.model.arrays import QUANTA, UNPACK_POWER, Array, Float64s, Int32s, Int64s, index_type, unpack
 from hakken.model.manifest import Parameters
-from hakken.training.kernels import find_neighbours, finish_similarities, pair_sums, sort_neighbours
+from hakken.training import threads
+from hakken.training.kernels import N_SUMS, find_neighbours, finish_similarities, pair_sums, sort_neighbours
 from hakken.training.matrix import ScoreMatrix, indptr_of
 from hakken.training.progress import SILENT, Progress
 
@@ -50,14 +50,19 @@ def pearson_baseline(
     n_items = matrix.n_items
     k_stored = max(1, min(parameters.k_stored, n_items - 1))
     shrinkage, min_support = parameters.shrinkage, parameters.min_support
-    shape = numba.get_num_threads(), n_items, k_stored
+    shape = threads.N_THREADS, n_items, k_stored
     heaps = np.empty(shape), np.empty(shape, dtype=np.int64), np.zeros(shape[:2], dtype=np.int32)
     with progress.stage("similarities", n_items, "anime") as advance:
         for first in range(0, n_items, ITEMS_AT_ONCE):
             last = min(first + ITEMS_AT_ONCE, n_items)
-            find_neighbours(first, last, *matrix.both_orders, residuals, shrinkage, min_support, *heaps)
+            threads.in_parts(
+                find_neighbours, first, last, *matrix.both_orders, residuals, shrinkage, min_support, *heaps
+            )
             advance(last - first)
-        counts, neighbours, sims, support = sort_neighbours(*heaps)
+        counts = np.zeros(n_items, dtype=np.int32)
+        neighbours, support = np.zeros((2, *shape[1:]), dtype=np.int32)
+        sims = np.zeros(shape[1:])
+        threads.in_parts(sort_neighbours, *heaps, counts, neighbours, sims, support)
     rank = np.arange(k_stored)
     stored = (rank < counts[:, np.newaxis]) & ((rank < ALWAYS_STORED) | (sims >= parameters.min_similarity))
     return Neighbours(indptr_of(np.nonzero(stored)[0], n_items), neighbours[stored], sims[stored], support[stored])
@@ -72,8 +77,10 @@ def all_similarities(matrix: ScoreMatrix, residuals: Float64s, shrinkage: float,
     sim = np.zeros((matrix.n_items, matrix.n_items))
     for first in range(0, matrix.n_items, ITEMS_AT_ONCE):
         items = np.arange(first, min(first + ITEMS_AT_ONCE, matrix.n_items))
-        sums = pair_sums(items, *matrix.both_orders, residuals, only_later=True)
-        later = finish_similarities(sums, shrinkage, min_support)
+        sums = np.zeros((len(items), matrix.n_items, N_SUMS))
+        threads.in_parts(pair_sums, sums, items, *matrix.both_orders, residuals, True)
+        later = np.empty(sums.shape[:2])
+        threads.in_parts(finish_similarities, later, sums, shrinkage, min_support)
         sim[items] += later
         sim[:, items] += later.T
     np.fill_diagonal(sim, 1.0)

@@ -15,7 +15,8 @@ from hakken.web.covers import covers
 from hakken.web.error_pages import respond
 from hakken.web.filter_choices import current_filter_choices, filter_choices
 from hakken.web.forms import InMemoryRequest, body_limit
-from hakken.web.guard import ConcurrencyLimit, limit_requests, refuse_when_busy, trust_proxies
+from hakken.web.forwarded import refuse_invalid_hosts, trust_proxies
+from hakken.web.guard import ConcurrencyLimit, limit_requests, refuse_when_busy
 from hakken.web.health import health
 from hakken.web.list_request import fits_address
 from hakken.web.observability import Metrics, log_requests, metrics_page
@@ -69,6 +70,7 @@ def _add_hooks(app: Flask, settings: Settings, metrics: Metrics) -> None:
     log_requests(app, metrics, trusted=settings.proxies > 0)
     app.wsgi_app = ConcurrencyLimit(app.wsgi_app, metrics, slots=settings.threads)  # type: ignore[method-assign]  # as Flask documents
     trust_proxies(app, settings.proxies)
+    refuse_invalid_hosts(app)
     if settings.https == "on":
         redirect_to_https(app)
     compress_responses(app)

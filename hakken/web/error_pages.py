@@ -12,12 +12,13 @@ import msgspec
 from flask import Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug import exceptions
-from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, RequestEntityTooLarge
+from werkzeug.exceptions import BadHost, BadRequest, HTTPException, InternalServerError, RequestEntityTooLarge
 
 from hakken import errors
 from hakken.about import about
 from hakken.listing import readable
 from hakken.web.forms import FormValues, read_form_values
+from hakken.web.guard import is_exempt
 from hakken.web.services import services
 
 RETRY_AFTER = "60"
@@ -123,7 +124,7 @@ def kind_of(error: Exception) -> type[Exception]:
 
 
 def respond(error: errors.HakkenError | HTTPException) -> ResponseReturnValue:
-    """Write a problem where a program asked, otherwise a page."""
+    """Write a problem where a program asked, otherwise a page, or a line where a page would cost too much."""
     kind = kind_of(error)
     failure = failures()[kind]
     tried = error.tried if isinstance(error, errors.AllSourcesFailed) else ()
@@ -144,12 +145,14 @@ def respond(error: errors.HakkenError | HTTPException) -> ResponseReturnValue:
         problem = problem_of(
             InternalServerError if kind is errors.HakkenError else kind,
             happened,
-            tuple(Tried(name, EXPLAINED + problem_name(type(why)), str(why)) for name, why in tried),
+            tuple(Tried(name, _explained(type(why)), str(why)) for name, why in tried),
         )
-        answer = readable(msgspec.structs.replace(problem, status=status))
+        answer = readable(msgspec.structs.replace(problem, type=request.script_root + problem.type, status=status))
         response = Response(answer, status, headers, content_type=MEDIA_TYPE)
         response.cache_control.no_store = True
         return response
+    if isinstance(error, BadHost) or is_exempt(request.path):  # a page has links, which need a host
+        return Response(f"{failure.heading}.\n", status, headers, mimetype="text/plain")
     # To read a form's values may be what failed with an error of Werkzeug's.
     readable_form = failure.form and isinstance(error, errors.HakkenError)
     page = render_template(
@@ -161,6 +164,11 @@ def respond(error: errors.HakkenError | HTTPException) -> ResponseReturnValue:
         form_values=read_form_values(request.values) if readable_form else FormValues(),
     )
     return page, status, headers
+
+
+def _explained(kind: type[Exception]) -> str:
+    """Where a kind of problem is explained, below the prefix of this request."""
+    return request.script_root + EXPLAINED + problem_name(kind)
 
 
 def _retry_after(failed: Sequence[Exception]) -> dict[str, str]:

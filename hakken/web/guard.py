@@ -6,26 +6,30 @@ allowance, and costly ones draw more.
 """
 
 import hashlib
+import heapq
 import ipaddress
 import logging
 import math
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter
 from limits.storage import MemoryStorage
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, RequestTimeout
-from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.security import safe_join
 from werkzeug.wsgi import ClosingIterator
 
 from hakken.config import Settings
 from hakken.errors import ServerBusy
+from hakken.files import is_file
 from hakken.serving.limit_storage import storage_options
+from hakken.web.forwarded import parsed_address
 from hakken.web.observability import STARTED, Metrics
 
 if TYPE_CHECKING:
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 WAITING, WAIT_SECONDS = 32, 2.0
 """How many requests may wait for a slot, and how long: after a reload, all that came meanwhile come at once."""
 _EXEMPT = frozenset(("/healthz", "/readyz", "/metrics"))
+_STATIC = "/static/"
 _REFUSED = "hakken.full"
 """Key of a refused request's WSGI environment."""
 FORM, SITE, PROGRAM, PAGE = 4, 4, 2, 1
@@ -41,6 +46,8 @@ FORM, SITE, PROGRAM, PAGE = 4, 4, 2, 1
 OFF = "off"
 _CLIENT_PREFIX = 64
 """Bits of an IPv6 address that identify a client, which commonly has all addresses with that prefix."""
+MAX_COUNTS = 50_000
+"""Clients' counts that a worker holds, about 400 bytes each; those whose windows end first leave first."""
 _CLOCK_STEP = 5.0
 """Seconds of a change of the clock that count as setting it; gradual corrections are smaller."""
 
@@ -97,8 +104,11 @@ class ConcurrencyLimit:
 
 
 def is_exempt(path: str) -> bool:
-    """Whether a path is never refused: files, which take no time, health checks and metrics."""
-    return path in _EXEMPT or path.startswith("/static/")
+    """Whether a path is never refused for lack of a slot: files, which take no time, health checks and metrics.
+
+    Failures there are told in a line: a whole page would take time.
+    """
+    return path in _EXEMPT or path.startswith(_STATIC)
 
 
 def refuse_when_busy(app: Flask, metrics: Metrics) -> None:
@@ -114,29 +124,6 @@ def refuse_when_busy(app: Flask, metrics: Metrics) -> None:
     app.before_request(refuse)
     # The client is gone, or its connection was cut for being too slow.
     app.register_error_handler(ClientDisconnected, lambda _: app.handle_http_exception(RequestTimeout()))
-
-
-def trust_proxies(app: Flask, number: int) -> None:
-    """Take a visitor's address and scheme from the headers that the last `number` proxies wrote, and from no others.
-
-    The host is not taken from them: most proxies don't set it.
-    """
-    if number:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=number, x_proto=number, x_host=0)  # type: ignore[method-assign]  # as Flask documents
-        return
-
-    warned = False
-
-    def warn() -> None:
-        nonlocal warned
-        if not warned and "X-Forwarded-For" in request.headers:
-            warned = True
-            log.warning(
-                "A proxy seems to be in front, and HAKKEN_PROXIES is 0: all who come through it count as one client, "
-                "or, where it is on this machine, are not limited at all."
-            )
-
-    app.before_request(warn)
 
 
 def limit_requests(app: Flask, settings: Settings, metrics: Metrics) -> None:
@@ -157,12 +144,13 @@ def limit_requests(app: Flask, settings: Settings, metrics: Metrics) -> None:
         strategy="fixed-window",  # the only one that knows exactly when there is room again
         in_memory_fallback_enabled=True,
         key_prefix="hakken",
-        request_identifier=lambda: request.endpoint or "none",  # without one, unknown addresses would be free
+        request_identifier=lambda: "any",  # by their own names, unknown addresses and all static files would be free
     )
     limiter.logger.setLevel(logging.ERROR)  # its warnings name keys; ours are below
     limiter.request_filter(is_free)
-    if isinstance(limiter.storage, MemoryStorage):
-        _watch_clock(app, limiter.storage)
+    for storage in (limiter.storage, limiter._fallback_storage):  # noqa: SLF001  # Flask-Limiter has no public name for it
+        if isinstance(storage, MemoryStorage):
+            _watch_counts(app, storage)
     was_down = False
 
     def finish(response: Response) -> Response:
@@ -182,8 +170,11 @@ def limit_requests(app: Flask, settings: Settings, metrics: Metrics) -> None:
     app.after_request(finish)
 
 
-def _watch_clock(app: Flask, storage: MemoryStorage) -> None:
-    """Reset the counts when the clock was set: windows end by it, and would end a day late if it is set back a day."""
+def _watch_counts(app: Flask, storage: MemoryStorage) -> None:
+    """Keep counts in memory within bounds, and reset them when the clock was set.
+
+    Windows end by the clock, and would end a day late if it is set back a day.
+    """
     offset = time.time() - time.monotonic()
 
     def check() -> None:
@@ -192,19 +183,23 @@ def _watch_clock(app: Flask, storage: MemoryStorage) -> None:
         if abs(now - offset) > _CLOCK_STEP:
             offset = now
             storage.reset()
+        if len(storage.expirations) > MAX_COUNTS:
+            ends = storage.expirations.copy()  # other threads change it
+            for key in heapq.nsmallest(len(ends) - MAX_COUNTS * 9 // 10, ends, key=ends.__getitem__):
+                storage.clear(key)
 
     app.before_request_funcs.setdefault(None, []).insert(0, check)  # before the limiter's own
 
 
 def client() -> str:
-    """The client of a request as the storage knows it: a hash, so that no address is stored."""
-    known = request.remote_addr or ""
-    with suppress(ValueError):
-        address = ipaddress.ip_address(known)
-        if isinstance(address, ipaddress.IPv6Address):
-            network = ipaddress.ip_network((address, _CLIENT_PREFIX), strict=False)
-            address = address.ipv4_mapped or network.network_address
-        known = address.compressed
+    """The client of a request as the storage knows it: a hash, so that no address is stored.
+
+    All whose address can't be read are one client: otherwise whoever makes up addresses would have no limit.
+    """
+    address = parsed_address(request.remote_addr)
+    if isinstance(address, ipaddress.IPv6Address):
+        address = ipaddress.IPv6Network((address, _CLIENT_PREFIX), strict=False).network_address
+    known = address.compressed if address else ""
     return hashlib.blake2b(known.encode(), digest_size=12, person=b"hakken client").hexdigest()
 
 
@@ -214,12 +209,20 @@ def is_free() -> bool:
     The latter is the operator, or a proxy that the settings don't mention: then all visitors look alike and would use
     up one allowance.
     """
-    if is_exempt(request.path) or request.blueprint == "covers":  # of which a page has dozens, and they are cheap
+    address = parsed_address(request.remote_addr)
+    if address and address.is_loopback:
         return True
-    try:
-        return ipaddress.ip_address(request.remote_addr or "").is_loopback
-    except ValueError:
+    if request.path.startswith(_STATIC):
+        return _is_static_file()
+    return is_exempt(request.path) or request.blueprint == "covers"  # of which a page has dozens, and they are cheap
+
+
+def _is_static_file() -> bool:
+    """Whether there is the file that is asked for; guessing names costs as much as any page."""
+    if request.endpoint != "static" or not current_app.static_folder:
         return False
+    file = safe_join(current_app.static_folder, (request.view_args or {}).get("filename", ""))
+    return file is not None and is_file(Path(file))
 
 
 def cost() -> int:

@@ -1,8 +1,4 @@
-"""What every response gets: security headers, https where the settings say so, compression and caching headers.
-
-flask-talisman, which sets much the same headers, builds the policy anew for each response and takes anyone's
-X-Forwarded-Proto for that of a proxy.
-"""
+"""What every response gets: security headers, https where the settings say so, compression and caching headers."""
 
 from http import HTTPStatus
 
@@ -11,13 +7,8 @@ from flask.typing import ResponseReturnValue
 from flask_compress import Compress
 
 from hakken.config import Settings
+from hakken.serving.security_headers import PRIVATE, RESOURCE_POLICY, security_headers
 
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src {pictures}; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-DENIED = ("camera", "display-capture", "geolocation", "microphone", "payment", "publickey-credentials-get", "usb")
-"""Browser features that no page uses."""
 HSTS = "max-age=31536000"
 """One year, for this host only: nothing is known of other hosts of the same domain."""
 HTTP_ENDPOINTS = frozenset(("health.alive", "health.ready", "metrics.show"))
@@ -30,20 +21,13 @@ COMPRESSED_TYPES = [
 
 def add_security_headers(app: Flask, settings: Settings) -> None:
     """Send the headers with every response; raises ConfigError where a picture origin is not an origin."""
-    headers = {
-        "Content-Security-Policy": POLICY.format(pictures=" ".join(("'self'", *settings.pictures_from))),
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Permissions-Policy": ", ".join(f"{feature}=()" for feature in DENIED),
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-    }
+    headers = security_headers(settings.pictures_from)
 
     def add(response: Response) -> Response:
         response.headers.extend(headers)  # unlike `update`, it doesn't search for earlier values: there are none
         public = request.endpoint == "static" or response.cache_control.public
         # What is the same for everyone may be embedded anywhere; a page may hold someone's name and list.
-        response.headers.add("Cross-Origin-Resource-Policy", "cross-origin" if public else "same-origin")
+        response.headers.add(RESOURCE_POLICY, "cross-origin" if public else PRIVATE)
         if not public:
             response.cache_control.private = True
         return response

@@ -138,8 +138,8 @@ def test_the_figure_of_the_embedded_model_is_its_own() -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)
 def test_nothing_is_left_to_be_filled_in(path: Path) -> None:
-    others = """MAL_ID WEB_CONCURRENCY STORAGE_EMULATOR_HOST SOURCE_DATE_EPOCH ORIG_HEAD DATA_TIME REQUIRE_BROWSER
-        REQUIRE_TOOLS REQUIRE_REDIS REQUIRE_AUDIT"""
+    others = """MAL_ID WEB_CONCURRENCY SCRIPT_NAME STORAGE_EMULATOR_HOST SOURCE_DATE_EPOCH ORIG_HEAD DATA_TIME
+        REQUIRE_BROWSER REQUIRE_TOOLS REQUIRE_REDIS REQUIRE_AUDIT NUMBA_NUM_THREADS"""
     allowed = {*variable_names().values(), *others.split()}
     assert set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", path.read_text())) <= allowed
 

@@ -522,3 +522,21 @@ def test_many_who_want_at_once_ask_for_each_once(site: Site, asking: FetchQueue)
         list(threads.map(asking.want, [range(1, 60)] * 8))
     settle(asking)
     assert sorted(site.asked) == list(range(1, 60))
+
+
+def test_what_is_held_in_memory_has_a_size_and_the_oldest_leave_first(
+    monkeypatch: pytest.MonkeyPatch, standin: Standin
+) -> None:
+    monkeypatch.setattr(facts, "MAX_FOUND_BYTES", 20_000)
+    made = make_facts(standin, "jikan")
+    known = [
+        Anime(anime_id=number, title="x", synopsis="y" * size) for number, size in enumerate([900] * 40 + [40_000])
+    ]
+    for one in known:
+        made._hold(one.anime_id, one)  # noqa: SLF001  # a test looks inside
+    left = sorted(made._held)  # noqa: SLF001  # a test looks inside
+    assert left == [*range(40 - len(left), 40)]
+    assert 12 <= len(left) <= 20
+    for number in range(100, 1000):
+        made._hold(number, None)  # noqa: SLF001  # a test looks inside
+    assert len(made._held) == 100  # noqa: SLF001  # a test looks inside

@@ -1,9 +1,12 @@
 """Answers that the client keeps on disk."""
 
+import errno
+import shutil
 import sqlite3
+import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,10 +14,13 @@ import pytest
 import time_machine
 from flask import Response, request
 
-from hakken.config import Settings
+from hakken.config import Settings, SiteRate
 from hakken.errors import SiteError
+from hakken.files import private_directory
+from hakken.sites import client as client_module
+from hakken.sites import rate_limit
 from hakken.sites.client import HttpClient
-from hakken.sites.http import Answer, Request
+from hakken.sites.http import Answer, Deadline, Request
 from tests.standin.faults import Faults, reply
 from tests.standin.server import Standin
 
@@ -199,3 +205,96 @@ def test_whoever_holds_the_file_holds_up_nobody_who_looks_and_costs_nobody_an_an
             another.kept(about(standin))
         assert time.monotonic() - begun < 5  # the library itself would wait five seconds each time
         assert get(another, standin, 2) == BODY
+
+
+# Size, and a full disk
+
+
+def kept(http: HttpClient, standin: Standin, ids: Iterable[int]) -> list[int]:
+    return [one for one in ids if http.kept(about(standin, one))]
+
+
+@pytest.mark.parametrize("limit", ["MAX_ROWS", "MAX_BYTES"])
+def test_what_is_oldest_leaves_first_and_the_file_has_a_size(
+    http: HttpClient, standin: Standin, site: Etagged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    site.body = b'{"data": "' + b"x" * 20_000 + b'"}'
+    for number in range(1, 41):  # before there was a limit
+        get(http, standin, number)
+    file = tmp_path / "facts.sqlite"
+    monkeypatch.setattr(client_module, limit, 12 if limit == "MAX_ROWS" else 300_000)
+    for number in range(41, 45):
+        get(http, standin, number)
+    left = kept(http, standin, range(1, 45))
+    assert left == [*range(45 - len(left), 45)]
+    assert 8 <= len(left) <= 12
+    if limit == "MAX_BYTES":
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert file.stat().st_size < 400_000
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=7, seconds=1)):
+        get(http, standin, left[0])  # asked for anew: it is the newest now
+        for number in range(45, 45 + len(left) - 1):
+            get(http, standin, number)
+    assert kept(http, standin, left[:2]) == [left[0]]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte, where one can be mounted."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = shutil.which("mount")
+    if not mount or subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "none", place], check=False).returncode:
+        pytest.skip("No file system can be mounted here: a full disk was NOT CHECKED")
+    try:
+        yield place
+    finally:
+        subprocess.run([mount.replace("mount", "umount"), "--lazy", place], check=True)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_when_a_full_disk_has_room_again_all_is_kept_and_counted_again(
+    standin: Standin, site: Etagged, small_disk: Path, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    monkeypatch.setattr(rate_limit, "RETRY_SECONDS", 0.0)
+    site.body = b'{"data": "' + b"x" * 20_000 + b'"}'
+    http, limit = client(standin, small_disk), rate_limit.RateLimit("mal", [SiteRate(100, 60)], small_disk)
+    if begun:
+        get(http, standin)
+        limit.wait(Deadline.after(5))
+        assert kept(http, standin, [1]) == [1]
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    assert shutil.disk_usage(small_disk).free == 0
+    before = len(standin.requests)
+    for number in range(2, 7):
+        assert get(http, standin, number) == site.body
+        limit.wait(Deadline.after(5))
+    assert kept(http, standin, range(2, 7)) == []
+    assert len(standin.requests) == before + 5  # none is sent twice for want of room
+    assert private_directory(small_disk) == small_disk
+
+    filler.unlink()
+    get(http, standin, 7)
+    assert kept(http, standin, [7]) == [7]
+    counts = []
+    for _ in range(2):
+        limit.wait(Deadline.after(5))
+        with closing(sqlite3.connect(small_disk / "rate-mal.sqlite")) as connection:
+            counts += connection.execute("SELECT count(*) FROM rate_bucket").fetchone()
+    assert counts[1] == counts[0] + 1
+
+
+def test_a_directory_that_is_full_is_used_and_one_that_is_not_allowed_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, same in ((errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EACCES, False)):
+
+        def fail(*_: object, number: int = number, **__: object) -> None:
+            raise OSError(number, "no")
+
+        monkeypatch.setattr("tempfile.TemporaryFile", fail)
+        assert (private_directory(tmp_path) == tmp_path) is same

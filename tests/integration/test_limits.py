@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from hakken.config import Settings
 from hakken.errors import ConfigError
 from hakken.serving.limit_storage import check_limit_storage
-from hakken.web import Metrics, register
+from hakken.web import Metrics, guard, register
 from tests.fake_services import ROOT, FakeServices, words
 from tests.serving import PATIENCE, free_port, served, until, wait_for
 
@@ -94,7 +94,7 @@ def test_after_that_time_there_is_room_again(app_with: App) -> None:
         ("2001:db8::1", "2001:db8:0:1::1", "1/minute", 200),
         ("203.0.113.9", "::ffff:203.0.113.9", "1/minute", 429),
         ("203.0.113.9", "203.0.113.10", "1/minute", 200),
-        ("", "not an address", "1/minute", 200),
+        ("", "not an address", "1/minute", 429),
         ("127.0.0.1", "127.0.0.1", "1/minute", 200),  # this machine itself
         ("::1", "::1", "1/minute", 200),
         (SOMEBODY, SOMEBODY, "off", 200),
@@ -106,6 +106,20 @@ def test_who_counts_as_one_client_and_who_is_not_limited(
     app = app_with(Settings(rate_limit=limit))
     from_address(app, first).get("/")
     assert from_address(app, second).get("/").status_code == status
+
+
+@pytest.mark.parametrize("limits_url", ["memory://", "redis://127.0.0.1:1"])
+def test_counts_in_memory_have_a_bound_and_the_oldest_leave_first(
+    app_with: App, monkeypatch: pytest.MonkeyPatch, limits_url: str
+) -> None:
+    monkeypatch.setattr(guard, "MAX_COUNTS", 20)
+    app = app_with(Settings(rate_limit="1/minute", limits_url=limits_url))
+    clients = [f"203.0.113.{number}" for number in range(1, 101)]
+    for number, one in enumerate(clients):
+        assert from_address(app, one).get("/picks").status_code == 200
+        assert from_address(app, clients[max(0, number - 10)]).get("/picks").status_code == 429
+    found = [from_address(app, one).get("/picks").status_code for one in clients]
+    assert found[:70] == [200] * 70
 
 
 def test_a_storage_that_is_down_takes_nobody_down(fakes: FakeServices, caplog: pytest.LogCaptureFixture) -> None:

@@ -117,7 +117,7 @@ def test_a_list_is_good_for_a_while_and_then_wiped_out_though_nobody_comes() -> 
 
 
 def test_what_is_kept_has_a_bound(cache: ListCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(list_sources, "MAX_RATINGS", 12)
+    monkeypatch.setattr(list_sources, "MAX_RATINGS", 4 * (list_sources.LIST_COST + len(LIST)))
     small = ListCache()
     for number in range(9):
         fetch(small, lambda: LIST, Username(f"visitor-{number}"))

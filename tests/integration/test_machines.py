@@ -1,4 +1,4 @@
-"""Machines as they are found: no home, a user without a name, code that can't be written to, another locale."""
+"""Machines as they are found: no home, a user without a name, nothing to write to, little memory, another place."""
 
 import json
 import os
@@ -21,6 +21,7 @@ HOMES: dict[str, dict[str, str]] = {
     "no home": {},
     "a home that is not there": {"HOME": "/dev/null/home"},
     "a home of another": {"HOME": "/root"},
+    "temporary files nowhere": {"TMPDIR": "/dev/null/tmp"},
     "a terminal of another encoding": {"PYTHONIOENCODING": "latin-1", "LC_ALL": "C"},
 }
 COMMANDS = {
@@ -30,10 +31,12 @@ COMMANDS = {
 TRAIN = ["-m", "hakken", "train", "--ratings", "{ratings}", "--anime", "{anime}", "--out", "{out}/model"]
 
 
-def run(command: list[str], environment: Mapping[str, str], who: list[str]) -> "subprocess.CompletedProcess[str]":
+def run(
+    command: list[str], environment: Mapping[str, str], who: list[str], place: Path = ROOT
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [*who, sys.executable, *command],
-        cwd=ROOT,
+        cwd=place,
         env={"PATH": os.defpath, **environment},
         capture_output=True,
         encoding=environment.get("PYTHONIOENCODING", "utf-8"),
@@ -86,10 +89,105 @@ def check(command: list[str], home: dict[str, str], files: dict[str, str], who: 
 
 @pytest.mark.parametrize("home", HOMES.values(), ids=HOMES.keys())
 def test_a_server_works(home: dict[str, str], who: list[str]) -> None:
+    check_server([*who, sys.executable, *SERVER], home)
+
+
+SERVER = ["-m", "hakken.serving"]
+MOUNTED = ["unshare", "-m", "/bin/sh", "-c"]
+"""Begins a command that has mounts of its own."""
+NO_FILE = "without room for any file"
+MEMORIES = {"small": "size=64k", NO_FILE: "size=4k,nr_inodes=1"}
+"""Options of what is mounted at /dev/shm, where semaphores, metrics and workers' reports are."""
+PLACES = ("/tmp", "/var/tmp", "/usr/tmp", "/dev/shm")  # noqa: S108  # where temporary files may go
+READ_ONLY = "; ".join(
+    [f"test ! -d {place} || mount -t tmpfs -o ro tmpfs {place}" for place in PLACES]
+    + ["mount --bind / / && mount -o remount,bind,ro /", 'exec "$@"']
+)
+
+
+def mounted(script: str) -> list[str]:
+    """What a command begins with that runs in the script's mounts; skips the test where these are not allowed."""
+    if os.getuid() or not shutil.which(MOUNTED[0]):
+        pytest.skip("only root may mount, with unshare")
+    begin = [*MOUNTED, script, "sh"]
+    if subprocess.run([*begin, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system allows no mounts")
+    return begin
+
+
+def with_memory(memory: str) -> list[str]:
+    return mounted(f'mount -t tmpfs -o {MEMORIES[memory]} tmpfs /dev/shm && exec "$@"')
+
+
+@pytest.mark.parametrize(("memory", "token"), [("small", "a-token-of-the-metrics-page"), (NO_FILE, "")])
+def test_a_server_works_with_a_small_memory(memory: str, token: str) -> None:
+    command = [*with_memory(memory), sys.executable, *SERVER]
+    check_server(command, {"HAKKEN_METRICS_TOKEN": token, "WEB_CONCURRENCY": "2"})
+
+
+def test_commands_work_with_a_small_memory(files: dict[str, str]) -> None:
+    begin = with_memory(NO_FILE)
+    tune = ["-m", "hakken", "tune", "--ratings", "{ratings}", "--iterations", "1", "--out", "{out}/tuned"]
+    for command in (TRAIN, tune, ["-m", "hakken", "publish", "{out}/model", "{out}/published"]):
+        check(command, {}, files, begin)
+
+
+def test_where_nothing_can_be_written_a_list_is_answered_and_the_rest_names_the_variable() -> None:
+    begin = mounted(READ_ONLY)
+    seen = run(COMMANDS["make_recommendations"], {}, begin)
+    assert seen.returncode == 0, seen.stderr
+    # Below the new /tmp there are no tables; the command ends before it reads any.
+    for command in (["-m", "hakken", "train", "--ratings", SAMPLE, "--anime", SAMPLE, "--out", "model"], SERVER):
+        done = run(command, {}, begin)
+        assert done.returncode == 1
+        assert done.stderr.rstrip().endswith("can be written to; set TMPDIR to one.")
+        assert "Traceback" not in done.stderr
+
+
+ELSEWHERE: dict[str, list[str]] = {
+    "the module": SERVER,
+    "gunicorn": ["-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "--chdir", str(ROOT), "ars_app:create_app()"],
+}
+
+
+@pytest.mark.parametrize("command", ELSEWHERE.values(), ids=ELSEWHERE.keys())
+def test_a_server_that_is_started_elsewhere_has_its_configuration(command: list[str], tmp_path: Path) -> None:
+    environment = {"PYTHONPATH": str(ROOT)} if command[1] == SERVER[1] else {}
+    assert "Using worker: Worker" in check_server([sys.executable, *command], environment, tmp_path)
+
+
+def test_paths_are_those_of_the_directory_in_which_a_command_is_run(files: dict[str, str], trained: Path) -> None:
+    place = Path(files["out"]).parent / "elsewhere"
+    place.mkdir()
+    shutil.copytree(trained, place / "model")
+    shutil.copy(ROOT / SAMPLE, place / "list.xml")
+    shutil.copy(files["lists"], place / "lists.jsonl")
+    lists = ["--input", "lists.jsonl", "--output", "written.jsonl"]
+    for command in (
+        [str(ROOT / "make_recommendations.py"), "--file", "list.xml"],
+        ["-m", "hakken", "recommend", "--model", "model", *lists],
+        ["-m", "hakken", "inspect", "model"],
+        ["-m", "hakken", "publish", "model", "published"],
+        [str(ROOT / "create_gcs_local_file.py"), "published", "fetched"],
+    ):
+        done = run(command, {"PYTHONPATH": str(ROOT), "HAKKEN_MODEL": "model"}, [], place)
+        assert done.returncode == 0, done.stderr
+    assert {"written.jsonl", "published", "fetched"} <= {path.name for path in place.iterdir()}
+    done = run([str(ROOT / "ars_app.py")], {}, [], place)
+    assert "python -m hakken.serving" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def check_server(command: list[str], environment: Mapping[str, str], place: Path = ROOT) -> str:
+    """Serve with a command, ask for a page, and return what the server said."""
     address = f"127.0.0.1:{free_port()}"
-    command = [*who, sys.executable, "-m", "hakken.serving", "--bind", address]
-    environment = {"PATH": os.defpath, "WEB_CONCURRENCY": "1", "HAKKEN_LOG_LEVEL": "warning", **home}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*command, "--bind", address],
+        cwd=place,
+        env={"PATH": os.defpath, "WEB_CONCURRENCY": "1", "HAKKEN_LOG_LEVEL": "warning", **environment},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         try:
             until(lambda: _is_ready(address))
             page = requests.get(f"http://{address}/recommendations?sample=1", timeout=PATIENCE)
@@ -99,6 +197,7 @@ def test_a_server_works(home: dict[str, str], who: list[str]) -> None:
 
     assert page.status_code == 200
     assert "Traceback" not in said
+    return said
 
 
 def _is_ready(address: str) -> bool:

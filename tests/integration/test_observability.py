@@ -192,6 +192,17 @@ def test_what_gunicorn_says_of_a_visitor_is_cut_off() -> None:
     assert record.getMessage() == "Error handling request /taste?…"
 
 
+@given(st.text(), st.sampled_from(["json", "text"]))
+def test_no_text_breaks_a_line_or_commands_a_terminal(text: str, form: str) -> None:
+    formatted = logs.formatter(form)
+    for info in (None, (ValueError, ValueError(text), None)):
+        said = formatted.format(logging.LogRecord("x", logging.WARNING, "", 0, "%s is %s", (text, "odd"), info))
+        assert not re.search(r"[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", said)
+        assert len(said.splitlines()) == 1
+        said.encode()
+        assert form == "text" or json.loads(said)["level"] == "warning"
+
+
 FAILURES: list[Callable[[str], Exception | None]] = [
     lambda _: None,
     lambda _: errors.UserNotFound("MyAnimeList has no user of that name."),

@@ -12,10 +12,11 @@ import pytest
 from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
-from pyrate_limiter import RateItem
+from pyrate_limiter import AbstractBucket, RateItem
 
 from hakken.config import SiteRate
 from hakken.errors import RateLimited
+from hakken.sites import rate_limit
 from hakken.sites.http import Deadline
 from hakken.sites.rate_limit import SLACK_MS, RateLimit
 
@@ -32,9 +33,9 @@ class Counted(RateLimit):
         super().__init__("jikan", rates, directory)
         self.moments: list[float] = []
 
-    def _put(self) -> float:
-        delay = super()._put()
-        if not delay and self._bucket and isinstance(newest := self._bucket.peek(0), RateItem):
+    def _put(self, bucket: AbstractBucket) -> float:
+        delay = super()._put(bucket)
+        if not delay and isinstance(newest := bucket.peek(0), RateItem):
             self.moments.append(newest.timestamp / 1000)
         return delay
 
@@ -140,3 +141,22 @@ def test_a_process_that_stopped_with_the_lock_is_waited_for_until_the_deadline(t
             with pytest.raises(RateLimited):
                 waiting.result()
     assert time.monotonic() - begun >= 0.4
+
+
+def test_a_database_that_can_be_written_to_again_is_shared_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(rate_limit, "RETRY_SECONDS", 0.2)
+    one, other = (limit(tmp_path, SiteRate(4, 60)) for _ in range(2))
+    take(one, 1)
+    with closing(sqlite3.connect(tmp_path / "rate-jikan.sqlite", isolation_level=None)) as disk:
+        disk.execute("CREATE TRIGGER full BEFORE INSERT ON rate_bucket BEGIN SELECT RAISE(FAIL, 'disk full'); END")
+        take(one, 2)
+        assert caplog.text.count("by this process alone") == 1
+        disk.execute("DROP TRIGGER full")
+    time.sleep(0.3)
+    take(one, 1)
+    take(other, 2)  # four were allowed, of which two are in the database
+    for both in (one, other):
+        with pytest.raises(RateLimited):
+            take(both, 1, seconds=1)

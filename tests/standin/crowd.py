@@ -27,6 +27,12 @@ class Crowd:
     gone: set[int] = field(default_factory=set)
     _watchers: dict[tuple[int, ...], dict[int, list[str]]] = field(default_factory=dict)
 
+    def empty(self) -> None:
+        """Begin anew, with nobody."""
+        self.size, self.titles, self.season, self.month = 0, (), (), 0
+        self.gone.clear()
+        self._watchers.clear()
+
     def list_of(self, name: str) -> tuple[Entry, ...] | None:
         """Someone's list of this month; None for a name that is none of theirs."""
         kind, _, number = name.partition("-")

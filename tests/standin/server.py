@@ -13,6 +13,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from hakken.config import Settings
 from tests.standin import anime, faults, sites
+from tests.standin.crowd import crowd
 from tests.standin.faults import Fault
 
 
@@ -81,6 +82,7 @@ class Standin:
         self.cache.cleanup()  # an app of the last test may still be writing into it
         self.cache = tempfile.TemporaryDirectory(prefix="hakken-standin-", ignore_cleanup_errors=True)
         faults.over.clear()
+        crowd.empty()
 
     def end(self) -> None:
         """End a test, and with it the answers that are still on their way."""

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from tests.standin.crowd import crowd
 from tests.standin.users import USERS, Entry
 
 ENDLESS = "endless"
@@ -18,6 +19,7 @@ CLIENT_ID = "id-of-the-stand-in"
 _MAL_STATUS = {1: "watching", 2: "completed", 3: "on_hold", 4: "dropped", 6: "plan_to_watch"}
 _ANILIST_STATUS = {1: "CURRENT", 2: "COMPLETED", 3: "PAUSED", 4: "DROPPED", 6: "PLANNING"}
 _ANILIST_CHUNK = 1000
+_UPDATES = 75
 
 jikan = Blueprint("jikan", __name__, url_prefix="/jikan/v4")
 mal = Blueprint("mal", __name__, url_prefix="/mal/v2")
@@ -26,11 +28,16 @@ anilist = Blueprint("anilist", __name__, url_prefix="/anilist")
 ALL = (jikan, mal, load_json, anilist)
 
 
+def _list_of(user: str) -> tuple[Entry | None, ...] | None:
+    return USERS[user] if user in USERS else crowd.list_of(user)
+
+
 def _page(user: str, offset: int, limit: int) -> tuple[tuple[Entry | None, ...], bool]:
     """Cut a page out of a user's list; also whether there are more after it."""
+    entries = _list_of(user) or ()
     if user == ENDLESS:
-        return USERS[user], True
-    return USERS[user][offset : offset + limit], offset + limit < len(USERS[user])
+        return entries, True
+    return entries[offset : offset + limit], offset + limit < len(entries)
 
 
 def _json(body: str) -> Response:
@@ -44,12 +51,25 @@ def _written(form: Callable[[Entry], object], entries: tuple[Entry | None, ...])
 
 @jikan.get("/users/<user>/animelist")
 def jikan_list(user: str) -> ResponseReturnValue:
-    if user not in USERS or user == PRIVATE:
+    if _list_of(user) is None or user == PRIVATE:
         status, message = (403, "Forbidden") if user == PRIVATE else (404, "Resource does not exist")
         error = f"{status} on https://myanimelist.net/"
         return jsonify(status=status, type="BadResponseException", message=message, error=error), status
     entries, _ = _page(user, 300 * (request.args.get("page", 1, type=int) - 1), 300)
     return _json(f'{{"data": {_written(_jikan_entry, entries)}}}')
+
+
+@jikan.get("/anime/<int:anime_id>/userupdates")
+def jikan_updates(anime_id: int) -> ResponseReturnValue:
+    page, names = request.args.get("page", 1, type=int), crowd.watchers(anime_id)
+    last = -(-len(names) // _UPDATES)
+    data = [{"user": {"username": name}, "score": None} for name in names[_UPDATES * (page - 1) : _UPDATES * page]]
+    return jsonify(data=data, pagination={"last_visible_page": last, "has_next_page": page < last})
+
+
+@jikan.get("/seasons/now")
+def jikan_season() -> ResponseReturnValue:
+    return jsonify(data=[{"mal_id": anime_id} for anime_id in crowd.season], pagination={"has_next_page": False})
 
 
 def _jikan_entry(entry: Entry) -> dict[str, object]:
@@ -67,7 +87,7 @@ def check_client_id() -> ResponseReturnValue | None:
 
 @mal.get("/users/<user>/animelist")
 def mal_list(user: str) -> ResponseReturnValue:
-    if user not in USERS:
+    if _list_of(user) is None:
         return jsonify(error="not_found", message=""), 404
     if user == PRIVATE:
         return jsonify(error="not_permitted", message=""), 403
@@ -89,7 +109,7 @@ def _mal_entry(entry: Entry) -> dict[str, object]:
 
 @load_json.get("/<user>/load.json")
 def load_json_list(user: str) -> ResponseReturnValue:
-    if user not in USERS or request.args.get("status") != "7":
+    if _list_of(user) is None or request.args.get("status") != "7":
         return jsonify(errors=[{"message": "invalid request"}]), 400
     if user == PRIVATE:
         return Response("<html>Forbidden</html>", 403)
@@ -106,7 +126,7 @@ def _load_json_entry(entry: Entry) -> dict[str, object]:
 def anilist_list() -> ResponseReturnValue:
     asked: Any = request.get_json()
     user, chunk = asked["variables"]["name"], asked["variables"]["chunk"] or 1
-    if user not in USERS:
+    if _list_of(user) is None:
         return _anilist_error("User not found", 404)
     if user == PRIVATE:
         return _anilist_error("Private User", 404)

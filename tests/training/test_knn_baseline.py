@@ -5,7 +5,6 @@ import pickle
 import random
 from typing import Any
 
-import numba
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +12,7 @@ import surprise
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from hakken.training import threads
 from hakken.training.knn_baseline import HakkenKNNBaseline
 from hakken.training.tables import RatingTable
 from tests import oracle
@@ -123,19 +123,15 @@ def test_everything_is_as_surprise_has_it(
 
 @pytest.mark.parametrize("options", [{}, {"k": 3, "min_k": 2}, {"amplification": 2.5, "prior": 0.1}])
 def test_a_batch_predicts_what_predict_does_to_the_last_bit_pickled_and_on_any_number_of_threads(
-    shuffled: Entries, options: dict[str, Any]
+    shuffled: Entries, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainset = trainset_of(shuffled)
     pairs = all_pairs(trainset)[::7]
-    before = numba.get_num_threads()
     found = []
-    try:
-        for threads in {1, before}:
-            numba.set_num_threads(threads)
-            algorithm = ours(trainset, **options)
-            found.append((algorithm.sim.tobytes(), algorithm.test(pairs)))
-    finally:
-        numba.set_num_threads(before)
+    for n_threads in (1, 3):
+        monkeypatch.setattr(threads, "N_THREADS", n_threads)
+        algorithm = ours(trainset, **options)
+        found.append((algorithm.sim.tobytes(), algorithm.test(pairs)))
     assert found[0] == found[-1]
     copy = pickle.loads(pickle.dumps(algorithm))  # noqa: S301 - our own
     assert found[0][1] == copy.test(pairs) == [algorithm.predict(u, i, r_ui) for u, i, r_ui in pairs]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 import hakken.training.kernels
+import hakken.training.threads
 from benchmarks.surprise_reference import compare
 from hakken.errors import ConfigError, TableError
 from hakken.model import TEXTBOOK, Parameters
@@ -24,6 +24,7 @@ from hakken.training.kernels import add_pair_sums, finish_similarities, finish_s
 from hakken.training.matrix import ScoreMatrix, als_baselines
 from hakken.training.similarities import Neighbours, pearson_baseline, quantise
 from hakken.training.tables import RatingTable
+from hakken.training.threads import in_parts
 from tests import oracle
 from tests.models import PARAMETERS, small_catalogue
 from tests.training.learning import train
@@ -104,8 +105,9 @@ def test_sums_of_pairs_are_additive_over_users(table: RatingTable, parts: int, m
         theirs = dataclasses.replace(table, scores=np.where(table.users % parts == part, table.scores, 0))
         if (theirs.scores > 0).any():
             counted = dataclasses.replace(ScoreMatrix.of(theirs), mu=matrix.mu)
-            merged += pair_sums(items, *counted.both_orders, counted.residuals(b_u, b_i), only_later=False)
-    found = finish_similarities(merged, 10.0, min_support)
+            in_parts(pair_sums, merged, items, *counted.both_orders, counted.residuals(b_u, b_i), False)
+    found = np.empty((matrix.n_items, matrix.n_items))
+    in_parts(finish_similarities, found, merged, 10.0, min_support)
     scores = oracle.scores_of(table)
     for i, j in itertools.permutations(range(matrix.n_items), 2):
         expected = oracle.similarity(scores, b_u.tolist(), b_i.tolist(), i, j, 10.0, min_support)
@@ -163,18 +165,14 @@ def test_with_all_neighbours_kept_hakken_equals_scikit_surprise(table: RatingTab
     assert found.predictions < 1e-3
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [1, 3])
 def test_the_same_table_gives_the_same_bytes_on_any_number_of_threads(
     table: RatingTable, trained: Path, tmp_path: Path, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    before = numba.get_num_threads()
-    numba.set_num_threads(threads)
-    try:
-        with threadpool_limits(threads, "blas"):
-            artefact = train(table, small_catalogue(), tmp_path / "again", PARAMETERS)
-    finally:
-        numba.set_num_threads(before)
+    monkeypatch.setattr(hakken.training.threads, "N_THREADS", threads)
+    with threadpool_limits(threads, "blas"):
+        artefact = train(table, small_catalogue(), tmp_path / "again", PARAMETERS)
     assert artefact.manifest.created == "2023-11-14T22:13:20Z"
     assert artefact.version.startswith("20231114T221320Z-")
     assert np.load(trained / "attr_values.npy").any()
