@@ -37,6 +37,9 @@ JITTER = 0.25
 START_TIMEOUT = 20.0
 """Seconds to wait for a first model to be fetched and tried. gunicorn replaces a worker that takes 30 to start."""
 
+WARM_AFTER = 3.0
+"""Seconds after which an embedded model is warmed up: a worker that has just started has requests to answer."""
+
 MAX_NAME_LENGTH = 200
 """Characters of a directory's name that all file systems allow."""
 
@@ -228,6 +231,9 @@ def serve_model(settings: Settings, warm: Callable[[ModelBundle], object]) -> Se
         if settings.model == store.EMBEDDED:
             bundle = open_bundle(settings)
             bundle.warm()  # a worker gets several requests at once, and each would wait
+            later = threading.Timer(WARM_AFTER, warm, (bundle,))
+            later.daemon = True
+            later.start()
             return ServedModel(bundle)
         mirror = mirror_of(settings)
     except ModelError as error:

@@ -24,8 +24,9 @@ from typing import NamedTuple
 import click
 import requests
 
+from hakken.served_model import WARM_AFTER
 from tests.exports import SAMPLE
-from tests.serving import Process, started, wait_for, workers_of
+from tests.serving import Process, started, until, wait_for, workers_of
 
 SLOW = 1.0
 """Seconds."""
@@ -34,6 +35,8 @@ SETTINGS = {
     "HAKKEN_RATE_LIMIT": "off",
     "HAKKEN_FACTS_SOURCE": "off",
     "HAKKEN_PROXIES": "1",
+    "HAKKEN_DEADLINE": "0.9",
+    "HAKKEN_SITE_RATES": "facts=20/m",
     "HAKKEN_LOAD_JSON_URL": "http://127.0.0.1:9",
     "HAKKEN_ANILIST_URL": "http://127.0.0.1:9",
     "WEB_CONCURRENCY": "2",
@@ -190,8 +193,8 @@ def fuzzed_server() -> Iterator[tuple[int, Process]]:
         address, process = started("ars_app:create_app()", environment, subprocess.DEVNULL)
         try:
             wait_for(address)
-            while requests.get(f"{address}/readyz", timeout=PATIENCE).status_code != 200:  # a worker without a model
-                time.sleep(0.1)
+            # Of so many answers, each worker gives one.
+            until(lambda: all(requests.get(f"{address}/readyz", timeout=PATIENCE).ok for _ in range(20)))
             yield int(address.rpartition(":")[2]), process
         finally:
             process.terminate()
@@ -218,6 +221,7 @@ def main(seconds: float, seed: int, only: int | None) -> None:
     statuses: Counter[int] = Counter()
     findings, slowest, memory, number = 0, 0.0, [], only or 0
     with fuzzed_server() as (port, process):
+        time.sleep(2 * WARM_AFTER)
         workers, begun = workers_of(process), time.monotonic()
         while time.monotonic() - begun < seconds:
             sent, at = request_of(seed, number), time.monotonic()

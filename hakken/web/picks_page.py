@@ -1,5 +1,6 @@
 """The page on which titles are picked by hand. Its address holds its whole state, so nothing is stored."""
 
+import threading
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -93,7 +94,7 @@ def choose() -> ResponseReturnValue:
     )
 
 
-@cached(WeakKeyDictionary(), key=lambda bundle: bundle)
+@cached(WeakKeyDictionary(), key=lambda bundle: bundle, condition=threading.Condition())
 def title_index(bundle: ModelBundle) -> Titles:
     """The index that searches use; built once per model in most of a second, and dropped with it."""
     titles = Titles(bundle.catalogue)

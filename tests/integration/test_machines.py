@@ -157,7 +157,7 @@ def test_a_server_that_is_started_elsewhere_has_its_configuration(command: list[
 
 
 def test_paths_are_those_of_the_directory_in_which_a_command_is_run(files: dict[str, str], trained: Path) -> None:
-    place = Path(files["out"]).parent / "elsewhere"
+    place = Path(files["out"], "elsewhere")
     place.mkdir()
     shutil.copytree(trained, place / "model")
     shutil.copy(ROOT / SAMPLE, place / "list.xml")

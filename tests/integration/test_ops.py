@@ -88,7 +88,7 @@ def test_a_section_takes_the_place_of_its_own_and_no_other(tmp_path: Path) -> No
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serving() as it:
+    with serving(HAKKEN_THREADS="16") as it:  # room for all connections, however they are shared out
         yield it
 
 

@@ -28,6 +28,7 @@ def environment(standin: Standin, tmp_path: Path, **more: str) -> dict[str, str]
         "HAKKEN_ANILIST_URL": standin.anilist_url,
         "HAKKEN_CACHE_DIR": str(tmp_path),
         "HAKKEN_FACTS_SOURCE": "off",
+        "HAKKEN_LIST_SOURCES": "jikan",
         "WEB_CONCURRENCY": str(WORKERS),
         "no_proxy": "127.0.0.1",
         **more,

@@ -125,7 +125,7 @@ def _load_json_entry(entry: Entry) -> dict[str, object]:
 @anilist.post("/")
 def anilist_list() -> ResponseReturnValue:
     asked: Any = request.get_json()
-    user, chunk = asked["variables"]["name"], asked["variables"]["chunk"] or 1
+    user, chunk = asked["variables"]["name"], asked["variables"].get("chunk") or 1
     if _list_of(user) is None:
         return _anilist_error("User not found", 404)
     if user == PRIVATE:

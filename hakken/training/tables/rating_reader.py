@@ -22,8 +22,11 @@ from hakken.training.tables.values import COMPLETED, EPOCH, UNKNOWN_STATUS, Labe
 
 IMPOSSIBLE_SCORE = "impossible score"
 REPEATED = "a later row for the same user and anime"
+OLDER_LIST = "an older list of the same user"
 UPDATED = "updated_at"
 """Optional column of any rating table: when the entry was last changed."""
+LISTED = "listed_at"
+"""Optional column of a Parquet table: when the list was read that the entry is of; each user's newest list counts."""
 Kind = dict[str, str]
 """Columns of a kind of rating table, by what they say."""
 KINDS: tuple[Kind, ...] = (
@@ -39,9 +42,10 @@ PARSERS: dict[str, Callable[[pa.Array], Labels]] = {
     "points": partial(parsed, parse=values.half_points, fault=IMPOSSIBLE_SCORE),
     "statuses": partial(parsed, parse=values.status, fault="impossible status"),
     "days": values.days,
+    "listed": values.seconds,
 }
 """Parsers of columns by their name, or else by what they say."""
-DTYPES = {"places": "i8", "users": "i4", "items": "i4", "points": "u1", "statuses": "i1", "days": "i4"}
+DTYPES = {"places": "i8", "users": "i4", "items": "i4", "points": "u1", "statuses": "i1", "days": "i4", "listed": "i8"}
 TEN_POINTS = 20
 """The highest score of a scale of ten, in half points."""
 MIN_SHARE_ABOVE = 0.01
@@ -115,7 +119,8 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
 
     A status may also be 0: without a score, it is unknown whether the title was watched or planned; with a score, it
     counts as completed. All may have `updated_at`, when the entry was changed: a date or a time in UTC. A value that is
-    not a time since 1990 is counted and left unknown; the row is kept.
+    not a time since 1990 is counted and left unknown; the row is kept. With `listed_at`, when a user's list was read, only
+    the newest list of each user counts.
 
     Columns may be in any order, and there may be others. Rows that can't be used are left out and counted, with the
     lines of the first few; of repeated pairs the last row is kept, in the order of the parts' names. Memory grows with
@@ -158,7 +163,7 @@ def _kind_of(part: Part) -> Kind:
     if kind is None:
         wanted = "; or ".join(", ".join(kind.values()) for kind in reversed(KINDS))
         raise TableError(f"The table {part.path} has the columns {part.listed()}. A rating table has {wanted}.")
-    return kind | {"days": UPDATED} if UPDATED in part.columns else kind
+    return kind | {role: name for role, name in (("days", UPDATED), ("listed", LISTED)) if name in part.columns}
 
 
 class _Builder:
@@ -199,6 +204,7 @@ class _Builder:
         hundred_points = self._score(entries)
         if strict:
             self.rejected.refuse()
+        older = _of_older_lists(entries)
         users, user_ids = _ranked(entries.pop("users"), self._known["users"])
         items, anime_ids = _ranked(entries.pop("items"), self._known["items"])
         updated = np.zeros(len(user_ids), dtype=np.int32)
@@ -214,6 +220,7 @@ class _Builder:
         if strict:
             self.rejected.refuse()
         keys, order = keys[last], order[last]
+        self.rejected.add(OLDER_LIST, older)  # which is no fault
         return RatingTable(
             anime_ids=np.array(anime_ids, dtype=np.int32),
             n_users=len(user_ids),
@@ -239,6 +246,19 @@ class _Builder:
             self.rejected.add(IMPOSSIBLE_SCORE, entries["places"][above])
             entries |= {name: column[~above] for name, column in entries.items()}
         return hundred_points
+
+
+def _of_older_lists(entries: dict[str, Array]) -> Int64s:
+    """Drop the entries of all lists of a user but the newest, and return their places."""
+    if "listed" not in entries:
+        return np.zeros(0, dtype=np.int64)
+    users, listed = entries["users"], entries.pop("listed")
+    newest = np.zeros(users.max(initial=-1) + 1, dtype=np.int64)
+    np.maximum.at(newest, users, listed)
+    older = listed < newest[users]
+    places = np.sort(entries["places"][older])
+    entries |= {name: column[~older] for name, column in entries.items()}
+    return places
 
 
 def _ranked(numbers: Int32s, known: dict[Parsed, int]) -> tuple[Int32s, list[Any]]:

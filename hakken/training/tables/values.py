@@ -166,6 +166,14 @@ def days(column: pa.Array) -> Labels:
     return parsed(column, partial(_day, (datetime.now(UTC).date() - EPOCH).days + 1), IMPOSSIBLE_TIME)
 
 
+def seconds(column: pa.Array) -> Labels:
+    """Parse times to seconds since 1970; 0 if missing. Raises TableError where the column holds something else."""
+    if not pa.types.is_timestamp(column.type):
+        raise TableError(f"The times of a table's lists must be times, not {column.type}.")
+    column = pc.fill_null(column.cast(pa.timestamp("s"), safe=False).cast(pa.int64()), 0)
+    return parsed(column, lambda value: value if isinstance(value, int) else None, "impossible time of a list")
+
+
 def _day(tomorrow: int, value: object) -> int | None:
     if value in {None, b""}:
         return 0
