@@ -1,4 +1,4 @@
-"""Command line: python -m hakken train | tune | evaluate | recommend | predict | inspect | publish | catalogue | collect."""
+"""Command line: python -m hakken COMMAND."""
 
 import click
 
@@ -13,7 +13,7 @@ from hakken.cli.train import train
 from hakken.cli.tune import tune
 
 
-@click.group(commands=(train, tune, evaluate, recommend, predict, inspect, publish, catalogue, collect))
+@click.group(commands=(collect, train, tune, evaluate, recommend, predict, inspect, publish, catalogue))
 @click.version_option(__version__, prog_name="hakken")
 def main() -> None:
     """Hakken, an anime recommender."""

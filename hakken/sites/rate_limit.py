@@ -31,7 +31,7 @@ class RateLimit:
     """Rate limit of the site of that name, counted in an SQLite file in `directory` that all workers share.
 
     Without a directory, or while the file can't be used, each process counts its own requests: some 429 responses are
-    better than no list. All of the rates apply, and before them those of `allowance`, for a program that may take a part.
+    better than no list. All of the rates apply, and before them those of `allowance`, if there is one.
     """
 
     def __init__(

@@ -59,9 +59,11 @@ class Crowd:
             if chance.random() < (0.5 if is_theirs else 0.15) / (1 + place / 40):
                 score = min(10, max(1, round(chance.gauss(8 if is_theirs else 5, 1))))
                 entries.append(Entry(anime_id, score if chance.random() < 0.9 else 0, COMPLETED))
-        for anime_id in self.season:
-            if chance.random() < (0.6 if anime_id % 2 == taste else 0.1):
-                entries.append(Entry(anime_id, 8 if anime_id % 2 == taste else 4, WATCHING))
+        entries += [
+            Entry(anime_id, 8 if anime_id % 2 == taste else 4, WATCHING)
+            for anime_id in self.season
+            if chance.random() < (0.6 if anime_id % 2 == taste else 0.1)
+        ]
         later = random.Random(f"{number} {self.month}")
         return tuple(one._replace(code=PLANNED, score=0) if later.random() < 0.05 else one for one in entries)
 

@@ -119,8 +119,8 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
 
     A status may also be 0: without a score, it is unknown whether the title was watched or planned; with a score, it
     counts as completed. All may have `updated_at`, when the entry was changed: a date or a time in UTC. A value that is
-    not a time since 1990 is counted and left unknown; the row is kept. With `listed_at`, when a user's list was read, only
-    the newest list of each user counts.
+    not a time since 1990 is counted and left unknown; the row is kept. With `listed_at`, when a user's list was read,
+    only the newest list of each user counts.
 
     Columns may be in any order, and there may be others. Rows that can't be used are left out and counted, with the
     lines of the first few; of repeated pairs the last row is kept, in the order of the parts' names. Memory grows with
