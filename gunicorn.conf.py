@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).parent))  # gunicorn reads this file before it changes to the directory of --chdir
 
 from hakken.config import Settings, is_prefix, variable_names
-from hakken.errors import ConfigError
+from hakken.errors import ConfigError, HakkenError
 from hakken.files import temporary_directory
 from hakken.serving import logs, memory, metric_files
 from hakken.serving.capacity import default_workers
@@ -129,6 +130,14 @@ def post_fork(server: Any, worker: Any) -> None:
         metric_files.use_slot(worker.slot)
     except OSError as error:
         server.log.warning("There is no room for metrics (%s): this worker counts for itself.", error.strerror)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Warm up the model in a worker that replaces another before it answers: meanwhile others do."""
+    services = getattr(worker.wsgi, "extensions", {}).get("hakken")
+    if services and worker.age > worker.cfg.workers:
+        with suppress(HakkenError):  # each page will say so
+            import_module("hakken.web").warm(services.bundle())
 
 
 def child_exit(server: Any, worker: Any) -> None:

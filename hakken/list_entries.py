@@ -128,8 +128,8 @@ def points_of(value: object) -> float | None:
 
 def status_of(value: object) -> Status | None:
     """A status: `COMPLETED` where there is none, and None if it can't be read."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = f"{value:g}"
+    if isinstance(value, int | float) and (number := _number(value)) is not None:
+        value = f"{number:g}"
     if not isinstance(value, str):
         return Status.COMPLETED if value is None else None
     word = value.strip()[:MAX_WORD].casefold()

@@ -1,7 +1,9 @@
 """How gunicorn is set up, and what its worker does when it stops."""
 
+import dataclasses
 import os
 import resource
+import runpy
 import signal
 import socket
 import time
@@ -9,13 +11,18 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import prometheus_client.values
 import pytest
 import requests
 
+from ars_app import create_app
+from hakken.bundle import ModelBundle
+from hakken.config import Settings
 from hakken.serving import memory, metric_files
-from tests.serving import PATIENCE, served, until, wait_for, workers_of
+from hakken.web.picks_page import title_index
+from tests.serving import PATIENCE, ROOT, served, until, wait_for, workers_of
 
 SLOW = "tests.worker_probe:create_slow_app()"
 HELD = "--threads 1 --worker-connections 2"
@@ -102,6 +109,18 @@ def test_a_worker_that_has_done_its_share_is_replaced_and_nobody_notices() -> No
             answers = list(visitors.map(lambda _: requests.get(f"{address}/0.01", timeout=PATIENCE), range(80)))
     assert {one.status_code for one in answers} == {200}
     assert len({one.text for one in answers}) > 2
+
+
+@pytest.mark.parametrize(("age", "ready"), [(2, False), (3, True)])
+def test_a_worker_that_takes_anothers_place_gets_ready_before_it_answers(
+    embedded: ModelBundle, age: int, ready: bool
+) -> None:
+    bundle = dataclasses.replace(embedded)
+    app = create_app(Settings(facts_source="off"), bundle=bundle)
+    runpy.run_path(str(ROOT / "gunicorn.conf.py"))["post_worker_init"](
+        SimpleNamespace(age=age, cfg=SimpleNamespace(workers=2), wsgi=app)
+    )
+    assert (bundle in (title_index.cache or {})) == ready
 
 
 def test_a_worker_that_can_open_no_more_files_takes_nobody_in_until_it_can() -> None:
