@@ -87,6 +87,7 @@ class Collector:
     def __post_init__(self) -> None:
         self._lists, self._updates = Rest(), Rest()
         self._titles: list[int] = []
+        self._discovered = False
         self._blocked = 0
 
     def run(self, may_go_on: Callable[[], bool], advance: Callable[[int], None]) -> None:
@@ -116,10 +117,13 @@ class Collector:
         now = int(self.clock())
         person = self.people.next(now)
         title = self._next_title(now) if self.discovery and self.people.due(now) < RESERVE else None
-        if self.discovery and title is not None and not self._updates.left:
+        may_discover = title is not None and not self._updates.left
+        if self.discovery and title is not None and may_discover and not (self._discovered and person):
             self._discover(*self.discovery, title, now)
+            self._discovered = True  # one title, then one person
         elif person is not None and not self._lists.left:
             self._visit(person, now)
+            self._discovered = False
             advance(1)
         elif title is not None or person is not None:
             rests = [rest.left for rest, work in ((self._updates, title), (self._lists, person)) if work is not None]

@@ -28,12 +28,13 @@ from tests.standin.server import Standin
 from tests.standin.sites import CLIENT_ID
 
 TITLES = (1, *range(5, 9), *range(15, 34), *range(43, 49))
+SEASON = range(60_001, 60_017)
 
 
 @pytest.fixture
 def people(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
     """A stand-in with a crowd, and the settings of a process that collects from it."""
-    crowd.size, crowd.titles = 60, TITLES
+    crowd.size, crowd.titles, crowd.season = 60, TITLES, SEASON
     for name, value in environment(standin).items():
         monkeypatch.setenv(name, value)
     yield standin
@@ -108,7 +109,7 @@ def test_people_are_discovered_by_the_titles_they_touched_and_visited_again_when
     crowd.month, crowd.gone = 1, {3, 4}
     time.sleep(1.1)  # times are kept in seconds
     said = run(out, "--refresh-after", "1s", "--lists", "60")
-    assert "58 with a list, 0 not visited yet, 2 private or gone" in said
+    assert "60 with a list, 0 not visited yet, 2 private or gone" in said
     after = read_ratings(out / "lists")
     assert before.n_users == after.n_users == 60, "who is gone now was there before"
     assert sorted(before.statuses.tolist()) != sorted(after.statuses.tolist())
@@ -131,12 +132,12 @@ def test_a_person_who_is_forgotten_is_gone_for_good(people: Standin, tmp_path: P
 def test_a_site_that_fails_is_waited_for_and_no_list_is_lost(
     people: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Faults
 ) -> None:
-    monkeypatch.setattr("hakken.collecting.collector.MIN_REST", 0.01)
+    monkeypatch.setattr("hakken.collecting.collector.MAX_REST", 0.01)
     monkeypatch.setattr("hakken.collecting.collector.HOUR", 0)
     monkeypatch.setattr("hakken.collecting.people.ABSENT_DAYS", 0)
     monkeypatch.setattr("hakken.sites.adapter.BACK_OFF_SECONDS", 0.0)
-    monkeypatch.setattr("hakken.sites.adapter.REST_SECONDS", 0)
-    people.fail("mal", lambda: fault() if len(people.requests) < 25 else None, after=5)
+    monkeypatch.setattr("hakken.sites.adapter.REST_SECONDS", 0.01)
+    people.fail("mal", lambda: fault() if len(people.requests) < 12 else None, after=5)
     out = tmp_path / "collected"
     run(out, "--usernames", str(write_names(tmp_path / "names", range(1, 11))))
     assert in_order(lists_in(out).values()) == in_order(expected(range(1, 11)))
@@ -197,8 +198,7 @@ def test_ctrl_c_ends_it_with_a_sentence_and_what_was_fetched_is_in_the_table(peo
 
 
 def test_the_collector_takes_half_of_each_rate_and_counts_in_the_whole(people: Standin, tmp_path: Path) -> None:
-    share = HttpClient(20, rates={"mal": (SiteRate(10, 1.0),)}, share=0.5, directory=tmp_path)
-    moments = []
+    share = HttpClient(20, sites={"mal": people.mal_url}, rates={"mal": (SiteRate(10, 1.0),)}, share=0.5, directory=tmp_path)
     for _ in range(12):
         share.get(Request(f"{people.mal_url}/users/nobody/animelist"), Deadline.after(20))
     moments = [seen.moment for seen in people.requests]
