@@ -6,9 +6,9 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 import msgspec
@@ -18,23 +18,27 @@ from hakken.cli.options import quiet_option
 from hakken.cli.plain_errors import plain_errors
 from hakken.cli.progress_bars import show_progress
 from hakken.cli.signals import stop_on_signal
-from hakken.collecting.collector import Collector
-from hakken.collecting.parts import erase
-from hakken.collecting.people import Known, People
-from hakken.collecting.sweep import Sweep
 from hakken.config import PUBLIC_JIKAN_URL, Settings
 from hakken.errors import BadUsername, ConfigError, SiteError
 from hakken.ratings import Username
 from hakken.served_model import open_bundle
+from hakken.sites import jikan, mal
 from hakken.sites.client import HttpClient
 from hakken.sites.jikan import Jikan
 from hakken.sites.list_sources import ListSource
 from hakken.sites.mal import Mal
+from hakken.sites.rate_limit import SLACK_MS, part_of
+
+if TYPE_CHECKING:
+    from hakken.collecting.collector import Collector
+    from hakken.collecting.people import Known, People
 
 PAGE_TIMEOUT = 120.0
 """Seconds that one list may take, including the wait for the rate limit: no visitor is waiting."""
 TABLE = "lists"
 """Folder of the table in the directory."""
+PAGE_SIZES = {Mal.name: mal.LIST_PAGE_SIZE, Jikan.name: jikan.LIST_PAGE_SIZE}
+"""Entries that one request gets."""
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -79,6 +83,9 @@ def collect(
     People who are known are visited again when their list is old. A run that ends, for whatever reason, is continued
     by the next. Usernames are kept in names.sqlite only; the table has keyed hashes.
     """
+    from hakken.collecting.parts import erase  # noqa: PLC0415  # loads a library that servers lack
+    from hakken.collecting.people import People  # noqa: PLC0415  # goes with it
+
     settings = msgspec.structs.replace(Settings.from_environ(os.environ), deadline=PAGE_TIMEOUT)
     done = 0
 
@@ -87,7 +94,9 @@ def collect(
 
     with stop_on_signal(sentence) as stop, plain_errors(), People.of(out) as people:
         if forget is not None:
-            _forget(people, out, forget)
+            people.forget(Username(forget).name)
+            erase(out / TABLE, people.forgotten())
+            people.erased()
         elif not status:
             collector = _collector(out, people, settings, refresh_after, discover=discover)
             erase(out / TABLE, people.forgotten())  # an earlier run may have been stopped before
@@ -106,7 +115,7 @@ def collect(
 
                 collector.run(lambda: time.monotonic() < end and done < (most or math.inf), visited)
         if not quiet:
-            for line in _summary(people.known()):
+            for line in _summary(people.known(), settings):
                 click.echo(line)
 
 
@@ -120,14 +129,11 @@ def _names(lines: Iterable[str]) -> Iterator[str]:
                 raise BadUsername(f"Line {number}: {error}") from None
 
 
-def _forget(people: People, out: Path, name: str) -> None:
-    people.forget(Username(name).name)
-    erase(out / TABLE, people.forgotten())
-    people.erased()
-
-
-def _collector(out: Path, people: People, settings: Settings, refresh_after: int, *, discover: bool) -> Collector:
+def _collector(out: Path, people: "People", settings: Settings, refresh_after: int, *, discover: bool) -> "Collector":
     """A collector as the settings and options have it; raises ConfigError if there is no source of lists."""
+    from hakken.collecting.collector import Collector  # noqa: PLC0415  # loads a library that servers lack
+    from hakken.collecting.sweep import Sweep  # noqa: PLC0415  # goes with it
+
     http = HttpClient.from_settings(settings, share=settings.collect_share)
     collector = Collector(out / TABLE, people, http, _source(settings), refresh_after)
     if discover:
@@ -154,9 +160,15 @@ def _source(settings: Settings) -> ListSource:
     )
 
 
-def _summary(known: Known) -> Iterator[str]:
+def _summary(known: "Known", settings: Settings) -> Iterator[str]:
     others = f"{known.waiting:,} not visited yet, {known.absent:,} private or gone"
     yield f"people      {known.people:,} with a list, {others}"
     yield f"entries     {known.entries:,}"
     newest = datetime.fromtimestamp(known.newest, UTC) if known.newest else None
     yield f"newest      {newest:%Y-%m-%d %H:%M} UTC" if newest else "newest      none"
+    with suppress(ConfigError):
+        source = _source(settings)
+        requests = known.people + known.entries // PAGE_SIZES[source.name]
+        rates = [part_of(rate, settings.collect_share) for rate in settings.rates.get(source.name, ())]
+        seconds = requests * max(((rate.seconds + SLACK_MS / 1000) / rate.requests for rate in rates), default=0.0)
+        yield f"all anew    {timedelta(seconds=round(seconds))} at the set rate"

@@ -15,6 +15,7 @@ from hakken.cli.signals import StopFlag
 BYTES = "bytes"
 """The only unit that is shown in millions."""
 MILLION = 1_000_000
+HOUR = 3_600
 
 
 @contextmanager
@@ -72,7 +73,9 @@ class AmountAndRate(ProgressColumn):
             return Text()
         if task.finished_time and task.total:
             speed = task.total / task.finished_time
-        rate = f"{_amount(speed, unit)}/s" if speed else ""
+        rate = ""
+        if speed:
+            rate = f"{_amount(speed, unit)}/s" if speed >= 1 else f"{_amount(HOUR * speed, unit)}/h"
         return Text(f"{_number(task.completed, unit)}/{_amount(task.total, unit)} {rate:>14}", justify="right")
 
 

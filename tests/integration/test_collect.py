@@ -198,7 +198,9 @@ def test_ctrl_c_ends_it_with_a_sentence_and_what_was_fetched_is_in_the_table(peo
 
 
 def test_the_collector_takes_half_of_each_rate_and_counts_in_the_whole(people: Standin, tmp_path: Path) -> None:
-    share = HttpClient(20, sites={"mal": people.mal_url}, rates={"mal": (SiteRate(10, 1.0),)}, share=0.5, directory=tmp_path)
+    share = HttpClient(
+        20, sites={"mal": people.mal_url}, rates={"mal": (SiteRate(10, 1.0),)}, share=0.5, directory=tmp_path
+    )
     for _ in range(12):
         share.get(Request(f"{people.mal_url}/users/nobody/animelist"), Deadline.after(20))
     moments = [seen.moment for seen in people.requests]
