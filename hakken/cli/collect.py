@@ -86,7 +86,8 @@ def collect(
     from hakken.collecting.parts import erase  # noqa: PLC0415  # loads a library that servers lack
     from hakken.collecting.people import People  # noqa: PLC0415  # goes with it
 
-    settings = msgspec.structs.replace(Settings.from_environ(os.environ), deadline=PAGE_TIMEOUT)
+    with plain_errors():
+        settings = msgspec.structs.replace(Settings.from_environ(os.environ), deadline=PAGE_TIMEOUT)
     done = 0
 
     def sentence() -> str:

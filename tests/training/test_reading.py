@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from hakken.errors import TableError
 from hakken.training.tables import RatingTable, parts, read_ratings
@@ -354,6 +355,21 @@ def test_a_row_that_can_not_be_used_says_nothing_of_its_time(tmp_path: Path) -> 
     table = read_ratings(write_table(tmp_path, "csv", ["updated_at", *NUMBERS], rows))
     assert table.dropped == {"impossible anime id": 2}
     assert table.newest == "2020-02-02"
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_of_a_user_with_several_lists_the_newest_counts_whatever_the_order_of_the_parts(
+    tmp_path: Path, strict: bool
+) -> None:
+    moments = [pa.scalar(moment, pa.timestamp("s", "UTC")) for moment in (200, 100, 300)]
+    lists = {"a": ([1, 1, 2], [5, 6, 5]), "b": ([1, 2, 2], [5, 6, 7]), "c": ([1, 3], [6, 9])}
+    for (name, (users, anime)), moment in zip(lists.items(), moments, strict=True):
+        columns = {"user_id": users, "anime_id": anime, "rating": anime, "listed_at": pa.repeat(moment, len(users))}
+        parquet.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    table = read_ratings(tmp_path, strict=strict)
+    users = [table.user_ids[user] for user in table.users]
+    assert list(zip(users, table.anime_ids[table.items].tolist(), strict=True)) == [(1, 6), (2, 5), (3, 9)]
+    assert table.dropped == {"an older list of the same user": 5}
 
 
 MOMENTS = [datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC), None, datetime(1990, 1, 1, tzinfo=UTC)]
