@@ -10,7 +10,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parent))  # gunicorn reads this file before it changes to the directory of --chdir
+# gunicorn reads this before it changes to the directory of --chdir; a program that executes its text is in this place.
+sys.path.append(str(Path(globals().get("__file__", "gunicorn.conf.py")).resolve().parent))
 
 from hakken.config import Settings, is_prefix, variable_names
 from hakken.errors import ConfigError, HakkenError

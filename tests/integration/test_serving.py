@@ -21,6 +21,7 @@ from ars_app import create_app
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.serving import memory, metric_files
+from hakken.serving.capacity import default_workers
 from hakken.web.picks_page import title_index
 from tests.serving import PATIENCE, ROOT, served, until, wait_for, workers_of
 
@@ -62,7 +63,7 @@ def test_a_wrong_setting_ends_the_start_in_a_sentence(name: str, value: str, sai
 def test_there_is_a_worker_for_each_core_and_two_at_least() -> None:
     with served(SLOW, WEB_CONCURRENCY="") as (address, process):
         wait_for(address)
-        until(lambda: len(workers_of(process)) == max(2, len(os.sched_getaffinity(0))))
+        until(lambda: len(workers_of(process)) == default_workers())
     with served(SLOW, WEB_CONCURRENCY="3") as (address, process):
         wait_for(address)
         until(lambda: len(workers_of(process)) == 3)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hakken.serving import capacity
+from tests.serving import ROOT
 
 MEGABYTE = 2**20
 
@@ -64,3 +65,9 @@ def test_workers_are_what_the_machine_has(
         monkeypatch.setattr(os, name, of_machine)
 
     assert capacity.default_workers(tmp_path) == 3
+
+
+def test_the_configuration_counts_so_also_where_its_text_is_executed() -> None:
+    names: dict[str, object] = {}
+    exec((ROOT / "gunicorn.conf.py").read_text(), names)  # noqa: S102  # our own file, as some programs read it
+    assert names["workers"] == capacity.default_workers() > 2
