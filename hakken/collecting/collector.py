@@ -30,10 +30,12 @@ RESERVE = 100
 MIN_REST, MAX_REST = 1.0, 600.0
 """Seconds for which a site that is down is left alone: doubled each time it is still down."""
 HOUR = 3_600
+SWEEP_SECONDS = 60.0
+"""Between two looks at all titles."""
 PATIENCE = 1.0
 """Seconds after which a run that waits looks whether it may go on."""
-BLOCKED_IN_A_ROW = 5
-"""So many refusals in a row are about us, not about single lists."""
+BLOCKED_IN_A_ROW, UNTOLD_IN_A_ROW = 5, 20
+"""So many refusals in a row are about us, not about single lists or titles."""
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +75,6 @@ class Collector:
         source: where lists come from.
         refresh_after: seconds after which a list is fetched again.
         discovery: whom to ask for people, and for which titles; None: nobody is discovered.
-        clock: seconds since 1970.
     """
 
     directory: Path
@@ -82,13 +83,13 @@ class Collector:
     source: ListSource
     refresh_after: int
     discovery: tuple[Jikan, Sweep] | None = None
-    clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
         self._lists, self._updates = Rest(), Rest()
         self._titles: list[int] = []
         self._discovered = False
-        self._blocked = 0
+        self._sweep_after = 0.0
+        self._blocked = self._untold = 0
 
     def run(self, may_go_on: Callable[[], bool], advance: Callable[[int], None]) -> None:
         """Collect until nothing is left to do, or it may not go on; `advance` is called after each list.
@@ -114,9 +115,9 @@ class Collector:
 
     def _step(self, advance: Callable[[int], None]) -> bool:
         """Ask for one title's people, visit one person, or wait for a moment; False if nothing is left to do."""
-        now = int(self.clock())
+        now = int(time.time())
         person = self.people.next(now)
-        title = self._next_title(now) if self.discovery and self.people.due(now) < RESERVE else None
+        title = self._next_title(now) if self.discovery and self.people.due(now, RESERVE) < RESERVE else None
         may_discover = title is not None and not self._updates.left
         if self.discovery and title is not None and may_discover and not (self._discovered and person):
             self._discover(*self.discovery, title, now)
@@ -131,15 +132,22 @@ class Collector:
         return title is not None or person is not None
 
     def _next_title(self, now: int) -> int | None:
-        if self.discovery and not self._titles:
+        if self.discovery and not self._titles and time.monotonic() >= self._sweep_after:
             self._titles = self.discovery[1].due(now)[::-1]
+            self._sweep_after = time.monotonic() + SWEEP_SECONDS
         return self._titles[-1] if self._titles else None
 
     def _discover(self, site: Jikan, sweep: Sweep, anime_id: int, now: int) -> None:
         try:
             names = site.fetch_updates(self.http, anime_id)
-        except (SiteBlocked, InvalidResponse):
+            self._untold = 0
+        except (SiteBlocked, InvalidResponse) as error:
             names = []  # the site does not tell it for this title
+            self._untold += 1
+            if self._untold == UNTOLD_IN_A_ROW:
+                _log.warning("%s Nobody else is discovered in this run.", error)
+                self.discovery = None
+                return
         except SiteError as error:
             self._updates.begin(error)
             return
@@ -148,6 +156,11 @@ class Collector:
         self.people.ask(anime_id, now)
         sweep.done(anime_id, now)
         self._titles.pop()
+
+    def _rest(self, person: Person, now: int, error: SiteError) -> None:
+        """Let the site rest; another person comes first then, since it may fail at this list only."""
+        self.people.postpone(person, now + HOUR)
+        self._lists.begin(error)
 
     def _visit(self, person: Person, now: int) -> None:
         try:
@@ -162,11 +175,9 @@ class Collector:
             if self._blocked < BLOCKED_IN_A_ROW:
                 self.people.absent(person, now)
             else:
-                self._lists.begin(error)
+                self._rest(person, now, error)
         except SiteError as error:
-            # The site may fail at this list only: another comes first when it is asked again.
-            self.people.postpone(person, now + HOUR)
-            self._lists.begin(error)
+            self._rest(person, now, error)
         else:
             self._lists.end()
             self._blocked = 0

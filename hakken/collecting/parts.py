@@ -4,16 +4,20 @@ A part has a row for each entry, as MyAnimeList's own tables have: `username` (t
 `my_status` (MyAnimeList's code), `updated_at` (the list's last update) and `listed_at` (when it was fetched).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
+from datetime import date
+from itertools import chain
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
 from hakken.files import written_whole
 from hakken.ratings import CODE_OF_STATUS, UserList
+from hakken.serving.memory import release_memory
 
 SCHEMA = pa.schema(
     {
@@ -43,21 +47,26 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
         return cls([one.anime_id for one in ratings], [one.score for one in ratings], codes, user_list.updated)
 
 
-def write_part(directory: Path, number: int, lists: Iterable[tuple[str, int, bytes]]) -> None:
+def write_part(directory: Path, number: int, lists: Sequence[tuple[str, int, bytes]]) -> None:
     """Write lists (key, time, entries) as the part of a number; raises OSError if it can't be written."""
-    decoder = msgspec.msgpack.Decoder(Kept)
-    columns: dict[str, list[pa.Array]] = {name: [] for name in SCHEMA.names}
-    for key, listed, entries in lists:
-        kept = decoder.decode(entries)
-        same = {"username": key, "updated_at": kept.updated, "listed_at": listed}
-        for name, values in (("anime_id", kept.ids), ("my_score", kept.scores), ("my_status", kept.codes)):
-            columns[name].append(pa.array(values, SCHEMA.field(name).type))
-        for name, value in same.items():
-            kind = SCHEMA.field(name).type
-            scalar = pa.scalar(value).cast(kind) if value is not None else pa.scalar(None, kind)
-            columns[name].append(pa.repeat(scalar, len(kept.ids)))
-    table = pa.table({name: pa.chunked_array(some, SCHEMA.field(name).type) for name, some in columns.items()})
-    _write(table, directory / f"part-{number:06}.parquet")
+    kept = [msgspec.msgpack.decode(entries, type=Kept) for _, _, entries in lists]
+    counts = [len(one.ids) for one in kept]
+    of_list = {
+        "username": [key for key, _, _ in lists],
+        "updated_at": [one.updated and date.fromisoformat(one.updated) for one in kept],
+        "listed_at": [listed for _, listed, _ in lists],
+    }
+    of_entry = {"anime_id": "ids", "my_score": "scores", "my_status": "codes"}
+    list_of_entry = np.repeat(np.arange(len(lists)), counts)
+    columns = {
+        field.name: pa.array(of_list[field.name], field.type).take(pa.array(list_of_entry))
+        if field.name in of_list
+        else pa.array(list(chain.from_iterable(getattr(one, of_entry[field.name]) for one in kept)), field.type)
+        for field in SCHEMA
+    }
+    _write(pa.table(columns), directory / f"part-{number:06}.parquet")
+    pa.default_memory_pool().release_unused()
+    release_memory()
 
 
 def erase(directory: Path, keys: Collection[str]) -> None:

@@ -25,9 +25,9 @@ MAX_ABSENCES = 6
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS people (
     key TEXT PRIMARY KEY, name TEXT NOT NULL, due INTEGER NOT NULL, listed INTEGER, entries INTEGER NOT NULL DEFAULT 0,
-    absences INTEGER NOT NULL DEFAULT 0
+    absences INTEGER NOT NULL DEFAULT 0, is_new INTEGER AS (listed IS NULL AND absences = 0)
 );
-CREATE INDEX IF NOT EXISTS due ON people (due);
+CREATE INDEX IF NOT EXISTS due ON people (is_new, due);
 CREATE TABLE IF NOT EXISTS lists (key TEXT PRIMARY KEY, listed INTEGER NOT NULL, entries BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS parts (number INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS titles (anime_id INTEGER PRIMARY KEY, asked INTEGER NOT NULL);
@@ -110,21 +110,22 @@ class People:
 
     def next(self, now: int) -> Person | None:
         """The person who is due for the longest; people who were never visited come first."""
-        found = self._database.execute(
-            "SELECT key, name, listed FROM people WHERE due <= ? ORDER BY listed IS NOT NULL OR absences, due LIMIT 1",
-            (now,),
-        ).fetchone()
-        return Person(*found) if found else None
+        query = "SELECT key, name, listed FROM people WHERE is_new = ? AND due <= ? ORDER BY due LIMIT 1"
+        for is_new in (1, 0):  # each is found by the index
+            if found := self._database.execute(query, (is_new, now)).fetchone():
+                return Person(*found)
+        return None
 
-    def due(self, now: int) -> int:
-        """How many people are due."""
-        (found,) = self._database.execute("SELECT count(*) FROM people WHERE due <= ?", (now,)).fetchone()
+    def due(self, now: int, most: int = -1) -> int:
+        """How many people are due, counted up to a number."""
+        query = "SELECT count(*) FROM (SELECT 1 FROM people WHERE is_new IN (0, 1) AND due <= ? LIMIT ?)"
+        (found,) = self._database.execute(query, (now, most)).fetchone()
         return int(found)
 
     def schedule(self, refresh_after: int) -> None:
         """Visit people again so many seconds after their list was fetched."""
         self._database.execute(
-            "UPDATE people SET due = listed + ? WHERE NOT absences AND listed IS NOT NULL", (refresh_after,)
+            "UPDATE people SET due = listed + ?1 WHERE NOT absences AND due != listed + ?1", (refresh_after,)
         )
 
     def keep(self, person: Person, entries: bytes, count: int, now: int, again: int) -> None:

@@ -128,4 +128,5 @@ def of_users(table: RatingTable, chosen: Array) -> RatingTable:
         statuses=table.statuses[rows],
         updated=table.updated[chosen],
         user_ids=list(compress(table.user_ids, chosen)),
+        listed=table.listed,
     )

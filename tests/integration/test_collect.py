@@ -84,7 +84,9 @@ def in_order(lists: object) -> list[str]:
 
 def test_named_people_are_collected_into_a_table_that_train_reads(people: Standin, tmp_path: Path) -> None:
     out = tmp_path / "collected"
-    said = run(out, "--usernames", str(write_names(tmp_path / "names", range(1, 11))), "--quiet")
+    names = write_names(tmp_path / "names", range(1, 11))
+    names.write_text(names.read_text() + "\nempty\n FAN-1 \nrecluse\nnobody\n")
+    said = run(out, "--usernames", str(names), "--quiet")
     assert said == ""
     assert in_order(lists_in(out).values()) == in_order(expected(range(1, 11)))
     table = read_ratings(out / "lists")
@@ -94,7 +96,10 @@ def test_named_people_are_collected_into_a_table_that_train_reads(people: Standi
     written = [path for path in out.rglob("*") if path.is_file() and path.name != "names.sqlite"]
     assert len(written) >= 3
     assert not [path for path in written if b"fan-" in path.read_bytes()]
-    assert "people      10 with a list, 0 not visited yet" in run(out, "--status")
+    said = run(out, "--status")
+    assert "people      11 with a list, 0 not visited yet, 2 private or gone" in said
+    assert "all anew    0:00:00 at the set rate" in said
+    assert len(people.requests) == 13, "nobody is asked for again, and none twice"
 
 
 def test_people_are_discovered_by_the_titles_they_touched_and_visited_again_when_their_list_is_old(
@@ -141,6 +146,17 @@ def test_a_site_that_fails_is_waited_for_and_no_list_is_lost(
     out = tmp_path / "collected"
     run(out, "--usernames", str(write_names(tmp_path / "names", range(1, 11))))
     assert in_order(lists_in(out).values()) == in_order(expected(range(1, 11)))
+
+
+@pytest.mark.parametrize("fault", [Faults.NOT_FOUND_HTML, Faults.HTML])
+def test_a_site_that_tells_nobody_is_asked_for_a_few_titles_only(
+    people: Standin, tmp_path: Path, fault: Faults
+) -> None:
+    people.fail("jikan", fault)
+    out = tmp_path / "collected"
+    run(out, "--discover", "--usernames", str(write_names(tmp_path / "names", range(1, 6))))
+    assert in_order(lists_in(out).values()) == in_order(expected(range(1, 6)))
+    assert 0 < people.asked().count("jikan") <= 21
 
 
 def test_a_refused_client_id_ends_it_with_a_sentence(

@@ -361,7 +361,7 @@ def test_a_row_that_can_not_be_used_says_nothing_of_its_time(tmp_path: Path) -> 
 def test_of_a_user_with_several_lists_the_newest_counts_whatever_the_order_of_the_parts(
     tmp_path: Path, strict: bool
 ) -> None:
-    moments = [pa.scalar(moment, pa.timestamp("s", "UTC")) for moment in (200, 100, 300)]
+    moments = [pa.scalar(moment, pa.timestamp("s", "UTC")) for moment in (200_000, 100_000, 300_000)]
     lists = {"a": ([1, 1, 2], [5, 6, 5]), "b": ([1, 2, 2], [5, 6, 7]), "c": ([1, 3], [6, 9])}
     for (name, (users, anime)), moment in zip(lists.items(), moments, strict=True):
         columns = {"user_id": users, "anime_id": anime, "rating": anime, "listed_at": pa.repeat(moment, len(users))}
@@ -370,6 +370,7 @@ def test_of_a_user_with_several_lists_the_newest_counts_whatever_the_order_of_th
     users = [table.user_ids[user] for user in table.users]
     assert list(zip(users, table.anime_ids[table.items].tolist(), strict=True)) == [(1, 6), (2, 5), (3, 9)]
     assert table.dropped == {"an older list of the same user": 5}
+    assert table.newest == "1970-01-04"
 
 
 MOMENTS = [datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC), None, datetime(1990, 1, 1, tzinfo=UTC)]

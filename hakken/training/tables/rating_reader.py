@@ -71,6 +71,7 @@ class RatingTable:
         updated: `(n_users,)` int32, day of each user's newest update, counted from `EPOCH`; 0 if unknown.
         user_ids: id of each user or, in UTF-8, name, ascending; empty in a table that was not read from a file.
         hundred_points: whether the scores were divided by ten.
+        listed: day on which the newest list was read, counted from `EPOCH`; 0 if unknown.
     """
 
     anime_ids: Int32s
@@ -85,6 +86,7 @@ class RatingTable:
     updated: Int32s = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
     user_ids: Sequence[int | bytes] = ()
     hundred_points: bool = False
+    listed: int = 0
 
     def __post_init__(self) -> None:
         if not len(self.statuses):
@@ -102,8 +104,8 @@ class RatingTable:
 
     @property
     def newest(self) -> str | None:
-        """The newest update, such as "2026-03-01"; None if no time is known."""
-        day = int(self.updated.max(initial=0))
+        """Day of the newest list or update, such as "2026-03-01"; None if no time is known."""
+        day = max(self.listed, int(self.updated.max(initial=0)))
         return (EPOCH + timedelta(days=day)).isoformat() if day else None
 
 
@@ -204,6 +206,7 @@ class _Builder:
         hundred_points = self._score(entries)
         if strict:
             self.rejected.refuse()
+        listed = int(entries["listed"].max(initial=0)) if "listed" in entries else 0
         older = _of_older_lists(entries)
         users, user_ids = _ranked(entries.pop("users"), self._known["users"])
         items, anime_ids = _ranked(entries.pop("items"), self._known["items"])
@@ -232,6 +235,7 @@ class _Builder:
             updated=updated,
             user_ids=user_ids,
             hundred_points=hundred_points,
+            listed=listed // values.SECONDS_PER_DAY,
             **{name: column[order] for name, column in entries.items()},
         )
 
