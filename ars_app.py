@@ -105,6 +105,6 @@ def main(directory: Path) -> str | int | None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:  # noqa: PLR2004  # the file and a directory
+    if len(sys.argv[1:]) != 1:
         sys.exit("This file tries the model in a DIRECTORY; the server is started with: python -m hakken.serving")
     sys.exit(main(Path(sys.argv[1])))

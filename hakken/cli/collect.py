@@ -14,10 +14,13 @@ import click
 import msgspec
 import numpy as np
 
-from hakken.cli.options import quiet_option
+from hakken.cli.catalogue import PAGE_TIMEOUT
+from hakken.cli.options import DIRECTORY, quiet_option
 from hakken.cli.plain_errors import plain_errors
 from hakken.cli.progress_bars import show_progress
 from hakken.cli.signals import stop_on_signal
+from hakken.collecting.people import Known, People
+from hakken.collecting.sweep import Sweep
 from hakken.config import PUBLIC_JIKAN_URL, Settings
 from hakken.errors import BadUsername, ConfigError, SiteError
 from hakken.ratings import Username
@@ -31,10 +34,7 @@ from hakken.sites.rate_limit import SLACK_MS, part_of
 
 if TYPE_CHECKING:
     from hakken.collecting.collector import Collector
-    from hakken.collecting.people import Known, People
 
-PAGE_TIMEOUT = 120.0
-"""Seconds that one list may take, including the wait for the rate limit: no visitor is waiting."""
 TABLE = "lists"
 """Folder of the table in the directory."""
 PAGE_SIZES = {Mal.name: mal.LIST_PAGE_SIZE, Jikan.name: jikan.LIST_PAGE_SIZE}
@@ -42,27 +42,22 @@ PAGE_SIZES = {Mal.name: mal.LIST_PAGE_SIZE, Jikan.name: jikan.LIST_PAGE_SIZE}
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
-class Span(click.ParamType[int]):
-    """A time span such as 90d, 6h, 30m or 45s, in seconds."""
-
-    name = "span"
-
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ARG002  # as in the base class
-        """Read one; a whole number of days, hours, minutes or seconds."""
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"([0-9]{1,6})([smhd])", value)
-        return int(found[1]) * UNITS[found[2]] if found else self.fail(f"{value!r} is no time: write 90d, 6h or 30m.")
+def _seconds(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
+    """Read a time span: a whole number of days, hours, minutes or seconds, such as 90d."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
+    if not found:
+        raise click.BadParameter(f"{text!r} is no time: write 90d, 6h or 30m.")
+    return int(found[1]) * UNITS[found[2]]
 
 
 @click.command()
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Directory to collect into."
-)
+@click.option("--out", type=DIRECTORY, required=True, help="Directory to collect into.")
 @click.option("--usernames", type=click.File(), help="File of usernames to visit, one a line, or -.")
 @click.option("--discover", is_flag=True, help="Find people by the titles that they touched lately, new ones first.")
-@click.option("--refresh-after", type=Span(), default="90d", show_default=True, help="How old a list may get.")
-@click.option("--for", "seconds", type=Span(), help="End after this time, such as 6h.")
+@click.option("--refresh-after", callback=_seconds, default="90d", show_default=True, help="How old a list may get.")
+@click.option("--for", "seconds", callback=_seconds, help="End after this time, such as 6h.")
 @click.option("--lists", "most", type=click.IntRange(min=1), help="End after so many visits.")
 @click.option("--forget", metavar="NAME", help="Remove a person, their list and their name, for good.")
 @click.option("--status", is_flag=True, help="Say what was collected, and collect nothing.")
@@ -84,7 +79,6 @@ def collect(
     by the next. Usernames are kept in names.sqlite only; the table has keyed hashes.
     """
     from hakken.collecting.parts import erase  # noqa: PLC0415  # loads a library that servers lack
-    from hakken.collecting.people import People  # noqa: PLC0415  # goes with it
 
     with plain_errors():
         settings = msgspec.structs.replace(Settings.from_environ(os.environ), deadline=PAGE_TIMEOUT)
@@ -130,10 +124,9 @@ def _names(lines: Iterable[str]) -> Iterator[str]:
                 raise BadUsername(f"Line {number}: {error}") from None
 
 
-def _collector(out: Path, people: "People", settings: Settings, refresh_after: int, *, discover: bool) -> "Collector":
+def _collector(out: Path, people: People, settings: Settings, refresh_after: int, *, discover: bool) -> "Collector":
     """A collector as the settings and options have it; raises ConfigError if there is no source of lists."""
     from hakken.collecting.collector import Collector  # noqa: PLC0415  # loads a library that servers lack
-    from hakken.collecting.sweep import Sweep  # noqa: PLC0415  # goes with it
 
     http = HttpClient.from_settings(settings, share=settings.collect_share)
     collector = Collector(out / TABLE, people, http, _source(settings), refresh_after)
@@ -161,7 +154,7 @@ def _source(settings: Settings) -> ListSource:
     )
 
 
-def _summary(known: "Known", settings: Settings) -> Iterator[str]:
+def _summary(known: Known, settings: Settings) -> Iterator[str]:
     others = f"{known.waiting:,} not visited yet, {known.absent:,} private or gone"
     yield f"people      {known.people:,} with a list, {others}"
     yield f"entries     {known.entries:,}"

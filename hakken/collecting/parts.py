@@ -70,7 +70,7 @@ def write_part(directory: Path, number: int, lists: Sequence[tuple[str, int, byt
 
 
 def erase(directory: Path, keys: Collection[str]) -> None:
-    """Write every part that holds one of some people again, without them."""
+    """Write every part that holds one of some people again, without them; raises OSError if it can't be written."""
     for path in sorted(directory.glob("part-*.parquet")):
         table = parquet.read_table(path)
         theirs = pc.is_in(table["username"], pa.array(keys, pa.string()))
