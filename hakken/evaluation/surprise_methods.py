@@ -16,7 +16,7 @@ from hakken.evaluation.methods import Scores, scoring
 from hakken.evaluation.protocol import Split, TestUser
 from hakken.evaluation.simple_methods import interpolated
 from hakken.model.arrays import Float64s, Int64s
-from hakken.model.manifest import TEXTBOOK
+from hakken.model.hyperparameters import TEXTBOOK
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 
 SEED = 0

@@ -1,7 +1,6 @@
 """The manifest: description of an artefact, with the checksum of each of its files."""
 
 import hashlib
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,26 +10,13 @@ from msgspec import Meta
 from hakken.about import about
 from hakken.data_time import first_moment
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew
+from hakken.model.hyperparameters import PARAMETERS_OF_SCHEMA_3, Count, Parameters, Positive, Slope
 from hakken.ratings import MAX_SCORE
 
 FILE_NAME = "manifest.json"
 SCHEMA_VERSION = 4
 OLDEST_SCHEMA_VERSION = 3
 """Older models must be trained again."""
-
-PARAMETERS_OF_SCHEMA_3: Mapping[str, float] = {
-    "min_similarity": 0.0,
-    "pref_stored": 200,
-    "unknown": 0.0,
-    "planned": 0.0,
-    "late": 0.0,
-    "attribute_reg": 10_000.0,
-    "attribute_support": 5.0,
-}
-"""The parameters that schema 3 lacks, each with the value that serves its models as before.
-
-Parameters whose default does so are listed too; a test checks that none is forgotten.
-"""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding JSON of unknown origin may raise."""
@@ -39,14 +25,7 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 PlainName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")]
 """A file name without a path: neither `/` nor a leading dot, so a manifest can't reach outside its directory."""
 
-Count = Annotated[int, Meta(ge=0)]
-Positive = Annotated[int, Meta(ge=1)]
-Regulariser = Annotated[float, Meta(ge=0, le=1e9)]
-Strength = Annotated[float, Meta(gt=0, le=1e9)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Slope = Annotated[float, Meta(ge=0, le=2)]
-Weight = Annotated[float, Meta(ge=0, le=10)]
-Factor = Annotated[float, Meta(gt=0, le=10)]
+Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 
 
 class FileEntry(msgspec.Struct, frozen=True):
@@ -84,112 +63,89 @@ class People(msgspec.Struct, frozen=True):
     b_u: Annotated[tuple[float, ...], Meta(min_length=N_QUANTILES, max_length=N_QUANTILES)]
 
 
-class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Hyper-parameters; the defaults are, rounded, what tuning found on 494,301 ratings: see docs/tuning."""
+class PopularityLine(msgspec.Struct, frozen=True):
+    """How popular a title is to be expected, by its members: see `hakken.training.reach`.
 
-    reg_u: Annotated[Regulariser, about("Regulariser of the user biases.")] = 0.7
-    reg_i: Annotated[Regulariser, about("Regulariser of the item biases.")] = 1.6
-    n_epochs: Annotated[Positive, about("Rounds of alternating least squares for the biases.")] = 10
-    shrinkage: Annotated[Regulariser, about("λ in (n_ij − 1) / (n_ij − 1 + λ).")] = 100.0
-    min_support: Annotated[Positive, about("Pairs of items rated by fewer users than this get similarity 0.")] = 1
-    k_stored: Annotated[Positive, about("Neighbours kept per item.")] = 200
-    min_similarity: Annotated[
-        Share,
-        about(
-            "Neighbours that are less similar are kept only where they are among an item's 20 nearest, since with "
-            "amplification others have no weight."
-        ),
-    ] = 0.1
-    pref_stored: Annotated[
-        Positive, about("Preference weights kept per item, at most; an item that few people watched keeps fewer.")
-    ] = 200
-    k: Annotated[Positive, about("Neighbours used for a prediction, at most.")] = 24
-    amplification: Annotated[
-        Factor, about("Exponent on a similarity when neighbours are weighted; above 1, the most similar weigh more.")
-    ] = 2.8
-    prior: Annotated[
-        Regulariser, about("Added to the sum of the weights, so that few or weak neighbours move a prediction less.")
-    ] = 0.02
-    trust: Annotated[Share, about("Exponent by which neighbours weigh more for someone with a longer list.")] = 0.04
-    min_raters: Annotated[
-        Positive, about("Titles that fewer training users scored are left out of the order by predicted rating.")
-    ] = 50
-    liking: Annotated[
-        Weight,
-        about("How much more an entry counts for each score point above its user's mean; see hakken.model.preference."),
-    ] = 0.15
-    unscored: Annotated[Weight, about("How much an entry without a score counts.")] = 0.5
-    unknown: Annotated[
-        Weight,
-        about("How much an entry without a score counts of which nobody knows whether it was watched or planned."),
-    ] = 0.4
-    planned: Annotated[Weight, about("How much a planned entry counts.")] = 0.45
-    activity: Annotated[
-        Share,
-        about("Exponent by which the entries of people with long lists count less when preference weights are learnt."),
-    ] = 0.15
-    pref_reg: Annotated[Strength, about("λ of the preference weights.")] = 140.0
-    dropout: Annotated[
-        float,
-        Meta(ge=0, le=0.99),
-        about("Share of entries that training of the preference weights does without, on average."),
-    ] = 0.13
-    min_watchers: Annotated[
-        Positive, about("Titles that fewer training users have on their lists get no preference weights.")
-    ] = 5
-    late: Annotated[
-        Regulariser,
-        about(
-            "Number of people who could have watched a title at which its preference weights are doubled, since few "
-            "people make them too small; see docs/time.md."
-        ),
-    ] = 160.0
-    attribute_reg: Annotated[
-        Strength, about("λ of the regression of preference weights on attributes; see hakken.training.attributes.")
-    ] = 10_000.0
-    attribute_support: Annotated[
-        Strength, about("Number of watchers of a title at which its own weights and its attributes' weigh the same.")
-    ] = 5.0
-    novelty: Annotated[Slope, about("Exponent by which the match of a widely watched title is lowered.")] = 0.08
-    pull: Annotated[
-        Slope, about("How much each score point of a predicted rating above the baseline raises the match.")
-    ] = 0.23
-    quality: Annotated[Slope, about("How much each score point of an anime's own bias raises the match.")] = 0.09
-    skipped: Annotated[
-        Factor, about("Factor on the match of an entry of a series of which the visitor has seen a later one.")
-    ] = 1.4
-    ahead: Annotated[
-        Factor,
-        about("Factor on the match of what is not the entry point of a series of which the visitor has seen nothing."),
-    ] = 0.68
-    everyone: Annotated[
-        Weight, about("What is added to the preference for a title that everyone has on their list.")
-    ] = 0.03
-    implicit_slope: Annotated[
-        float, Meta(ge=0, le=5), about("Score points that a preference of 1 adds to a predicted rating.")
-    ] = 0.35
-    implicit_offset: Annotated[
-        float, Meta(ge=-5, le=5), about("Score points that a preference of 0 adds to it.")
-    ] = -0.15
-    implicit_length: Annotated[
-        Share, about("Score points by which the rating falls when a list grows e-fold, as preferences grow with it.")
-    ] = 0.057
+    Attributes:
+        level, slope: of log q̂_i = level + slope · log(members_i + 10).
+        unknown: log q̂_i of titles of unknown members.
+    """
+
+    level: float
+    slope: Slope
+    unknown: float
 
 
-TEXTBOOK = Parameters(
-    reg_u=15.0,
-    reg_i=10.0,
-    shrinkage=100.0,
-    k=20,
-    min_similarity=0.0,
-    amplification=1.0,
-    prior=0.0,
-    trust=0.0,
-    implicit_slope=0.0,
-    implicit_offset=0.0,
-    implicit_length=0.0,
-)
-"""The formula as published, with the original Hakken's settings: the baseline of comparisons."""
+class Unwatched(msgspec.Struct, frozen=True):
+    """What the row of a title that nobody watched is computed from: see `hakken.training.new_titles`.
+
+    Attributes:
+        attributes: name of each column of `attr_values`.
+        of_siblings: g, weight of the titles of the same series: see `hakken.training.attributes`.
+        popularity: see `PopularityLine`.
+        lists: a year and how many lists reach it and no later one, for each such year, ascending.
+    """
+
+    attributes: tuple[str, ...]
+    of_siblings: Annotated[float, Meta(ge=0)]
+    popularity: PopularityLine
+    lists: tuple[tuple[Int32, Int32], ...]
+
+
+class TablePart(FileEntry, frozen=True, kw_only=True):
+    """A file that a model was made from.
+
+    Attributes:
+        option: what `hakken train` names its table: ratings, anime, titles or relations.
+        name: its name, without a path.
+    """
+
+    option: str
+    name: str
+
+
+class MadeFrom(msgspec.Struct, frozen=True):
+    """What a model was made from, beside its parameters.
+
+    Attributes:
+        parts: the files of all tables, in the order in which they were read.
+        held_out: whether the people who judge models were left out, see `hakken.evaluation.protocol`.
+        data_time: the data time of tables without any.
+    """
+
+    parts: tuple[TablePart, ...]
+    held_out: bool = False
+    data_time: str | None = None
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A measure of two models for the same people.
+
+    Attributes:
+        new: the new model's value; None where nobody's list tells.
+        served: that of the model that it is compared with.
+        low: end of the 95 % interval of the difference, new less served; None where there is none.
+        high: the other end.
+    """
+
+    new: float | None
+    served: float | None
+    low: float | None
+    high: float | None
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """How a model compared with the one that was served when it was made.
+
+    Attributes:
+        served: version of that model.
+        people: number of people whom neither was trained on, and whose lists both completed.
+        measures: name of a measure → the difference, see `hakken.evaluation.metrics`; none with too few people.
+    """
+
+    served: str
+    people: Count
+    measures: dict[str, Difference]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,6 +160,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         sizes: see `Sizes`.
         people: see `People`.
         parameters: see `Parameters`.
+        made_from: see `MadeFrom`; None: unknown.
+        judgement: see `Judgement`; None: it was compared with none.
+        unwatched: see `Unwatched`; None in models that were trained before it was stored.
         files: name → size and checksum of every other file.
     """
 
@@ -215,6 +174,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     sizes: Sizes
     people: People
     parameters: Parameters
+    made_from: MadeFrom | None = None
+    judgement: Judgement | None = None
+    unwatched: Unwatched | None = None
     files: dict[PlainName, FileEntry]
 
     def __post_init__(self) -> None:

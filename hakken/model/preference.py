@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 
 from hakken.model.arrays import Array, Bools, Float32s, Float64s, Int64s, Model, gather
+from hakken.model.hyperparameters import Parameters
 from hakken.model.list_columns import ListColumns
-from hakken.model.manifest import Parameters
 from hakken.ratings import MIN_SCORE
 
 USUAL_LENGTH = 100.0

@@ -7,7 +7,7 @@ import pandas as pd
 
 from hakken.errors import ConfigError, TableError
 from hakken.files import written_whole
-from hakken.model.manifest import Parameters
+from hakken.model.hyperparameters import Parameters
 
 
 def read_parameters(path: Path) -> Parameters:

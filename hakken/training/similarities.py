@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hakken.model.arrays import QUANTA, UNPACK_POWER, Array, Float64s, Int32s, Int64s, index_type, unpack
-from hakken.model.manifest import Parameters
+from hakken.model.hyperparameters import Parameters
 from hakken.training import threads
 from hakken.training.kernels import N_SUMS, find_neighbours, finish_similarities, pair_sums, sort_neighbours
 from hakken.training.matrix import ScoreMatrix, indptr_of

@@ -18,7 +18,7 @@ from scipy.stats import loguniform
 from surprise import Dataset, Reader, Trainset
 from surprise.model_selection import KFold, RandomizedSearchCV
 
-from hakken.model.manifest import TEXTBOOK, Parameters
+from hakken.model.hyperparameters import TEXTBOOK, Parameters
 from hakken.ratings import MAX_SCORE
 from hakken.training.drawing import svg
 from hakken.training.knn_baseline import HakkenKNNBaseline

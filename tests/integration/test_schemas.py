@@ -18,7 +18,7 @@ from hakken.catalogue import FILE_NAME, Anime, Catalogue
 from hakken.cli import recommend_once
 from hakken.cli.main import main
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew
-from hakken.model import Parameters, fold_in, manifest, preference, store
+from hakken.model import Parameters, fold_in, hyperparameters, manifest, preference, store
 from hakken.model.manifest import SCHEMA_VERSION
 from hakken.model.store import Artefact
 from hakken.ratings import Preferences, Rating, Recommendation, Status, UserList
@@ -107,9 +107,9 @@ def test_a_model_of_the_schema_before_learns_nothing_from_planned_titles() -> No
 
 def test_every_parameter_has_a_value_for_a_model_of_the_schema_before() -> None:
     written = json.loads((OLD / "model" / "manifest.json").read_text())["parameters"]
-    assert {*written, *manifest.PARAMETERS_OF_SCHEMA_3} == set(Parameters.__struct_fields__)
-    assert not set(written) & set(manifest.PARAMETERS_OF_SCHEMA_3)
-    msgspec.convert({**manifest.PARAMETERS_OF_SCHEMA_3}, Parameters)
+    assert {*written, *hyperparameters.PARAMETERS_OF_SCHEMA_3} == set(Parameters.__struct_fields__)
+    assert not set(written) & set(hyperparameters.PARAMETERS_OF_SCHEMA_3)
+    msgspec.convert({**hyperparameters.PARAMETERS_OF_SCHEMA_3}, Parameters)
 
 
 def test_parameters_that_came_later_are_as_they_were_then_and_not_as_by_default(
