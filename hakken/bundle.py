@@ -1,7 +1,7 @@
 """The model bundle: a model and its catalogue, and the catalogue's facts as arrays by the model's rows."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -15,6 +15,7 @@ from hakken.catalogue import FILE_NAME, Anime, Catalogue, CatalogueColumns
 from hakken.errors import StorageError
 from hakken.model import Model
 from hakken.model.arrays import MIN_TITLES, Arrays, Bools, Int32s, Int64s, look_up
+from hakken.model.manifest import Manifest
 from hakken.model.store import Artefact, open_artefact, replacing, write_manifest
 
 NO_PART = np.iinfo(np.int32).max
@@ -215,21 +216,36 @@ class ModelBundle:
                     getattr(one, name)
 
 
-def put_catalogue(directory: Path, catalogue: Catalogue) -> Artefact:
-    """Replace the catalogue of the artefact in a directory, completely or not at all; its arrays stay the same.
+def put_catalogue(
+    directory: Path,
+    catalogue: Catalogue,
+    with_titles: Callable[[Arrays, Manifest, Catalogue], tuple[Arrays, Manifest]] | None = None,
+    source: Artefact | None = None,
+) -> Artefact:
+    """Put a model with another catalogue into a directory, completely or not at all.
 
     Its version changes with its manifest, though not the date on which it was trained. An artefact of an earlier schema
     is converted to the current one, with the arrays and parameters that opening it assumes.
 
+    Args:
+        directory: what holds the model, or will.
+        catalogue: the new one.
+        with_titles: gives arrays and manifest with rows for titles of the catalogue, as
+            `hakken.training.new_titles.with_new_titles` does; without it they stay the same.
+        source: the model; by default the one in the directory.
+
     Raises:
         ModelError: there is no whole artefact, or it can't be replaced.
     """
-    old = open_artefact(directory)
+    old = source or open_artefact(directory)
     with replacing(directory) as staged:
         try:
-            Arrays.load(old).save(staged)
+            arrays, manifest = Arrays.load(old), old.manifest
+            if with_titles:
+                arrays, manifest = with_titles(arrays, manifest, catalogue)
+            arrays.save(staged)
             catalogue.write(staged / FILE_NAME)
-            new = write_manifest(staged, old.manifest)
+            new = write_manifest(staged, manifest)
         except OSError as error:
             raise StorageError(f"The model can't be written: {error.strerror or error}.") from error
         ModelBundle.read(new)  # what can't be opened must not take the place of what can

@@ -19,6 +19,7 @@ from hakken.config import Settings
 from hakken.errors import StorageError
 from hakken.files import written_whole
 from hakken.model import store
+from hakken.model.arrays import Arrays
 from hakken.model.manifest import FILE_NAME
 from hakken.series import relations_of, with_series
 from hakken.sites.client import HttpClient
@@ -36,7 +37,7 @@ MODEL = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @click.command()
 @click.option("--out", "file", type=OUTPUT, help="Catalogue file to write or update.")
-@click.option("--model", type=MODEL, help="Model whose catalogue to update; its arrays do not change.")
+@click.option("--model", type=MODEL, help="Model whose catalogue to update; new titles get a row.")
 @click.option("--from", "given", type=FILE, help="Take facts from this catalogue, without asking a site.")
 @click.option(
     "--source",
@@ -71,7 +72,7 @@ def catalogue(
     """
     if not (file or model):
         raise click.UsageError("Give the target: --out FILE, --model DIR, or both.")
-    update = _Update(file, model)
+    update = CatalogueUpdate(file, model)
     with stop_on_signal(update.stopped) as stop, plain_errors():
         update.check()
         with show_progress(stop, quiet=quiet) as progress:
@@ -85,7 +86,7 @@ def catalogue(
 
 
 @dataclass
-class _Update:
+class CatalogueUpdate:
     """An update of the catalogue in a file, in a model, or in both, and how far it got."""
 
     file: Path | None
@@ -144,12 +145,26 @@ class _Update:
                         file.write(after.encoded())
                 except OSError as error:
                     raise StorageError(f"The catalogue {self.file} can't be written: {error.strerror}.") from error
-            if self.model:
-                put_catalogue(self.model.resolve(), after)
+            of_model = [f"rows        {self._put(self.model.resolve(), after)}"] if self.model else []
             new = sum(anime_id not in before for anime_id in after)
             related = sum(one.relations_asked for one in after.values())
             known_of = f"{len(after):,} titles, {new:,} of them new; relations known of {related:,}"
-            self.summary = (f"catalogue   {known_of}", *of_site, f"written     {self._targets()}")
+            self.summary = (f"catalogue   {known_of}", *of_site, *of_model, f"written     {self._targets()}")
+
+    def _put(self, model: Path, after: Catalogue) -> str:
+        """Put the catalogue into a model, and tell how many of its titles got a row."""
+        old = store.open_artefact(model)
+        if not old.manifest.unwatched:
+            put_catalogue(model, after)
+            return "none added: the model was trained before models could get new titles; train it again"
+        try:
+            from hakken.training.new_titles import with_new_titles  # noqa: PLC0415  # loads the compiler: a second
+        except ModuleNotFoundError:  # where only what serving needs is installed
+            put_catalogue(model, after)
+            return "none added: the libraries for training are not installed"
+        n_before = len(Arrays.load(old).anime_ids)
+        new = put_catalogue(model, after, with_new_titles)
+        return f"{len(Arrays.load(new).anime_ids) - n_before:,} added, for titles that can now be recommended"
 
     def _read(self) -> Catalogue:
         known = ModelBundle.read(store.open_artefact(self.model)).catalogue if self.model else Catalogue([])

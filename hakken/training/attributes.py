@@ -19,7 +19,7 @@ factors.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain, compress
+from itertools import chain
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -55,18 +55,21 @@ def judged_by_attributes(catalogue: Catalogue) -> Int32s:
     return np.array(chosen, dtype=np.int32)
 
 
-def attributes_of(anime_ids: Int32s, catalogue: Catalogue, counted: Array, min_titles: int = MIN_TITLES) -> csr_array:
-    """Collect the attributes of items, those that many of them have.
+def frequent_attributes(anime_ids: Int32s, catalogue: Catalogue) -> tuple[str, ...]:
+    """Names of the attributes that at least `MIN_TITLES` of some items have, in order."""
+    counts = Counter(chain.from_iterable({*_attributes(catalogue.anime(one))} for one in anime_ids.tolist()))
+    return tuple(sorted(name for name, n in counts.items() if n >= MIN_TITLES))
 
-    The attributes are those that at least `min_titles` of the items `counted`, `(n_items,)` bool, have.
+
+def attributes_of(anime_ids: Int32s, catalogue: Catalogue, names: Sequence[str]) -> csr_array:
+    """Collect the attributes of items, of those with a name in `names`.
 
     Returns:
-        A, `(n_items, n_attributes)` float64 CSR, columns in the order of the attributes' names.
+        A, `(n_items, n_attributes)` float64 CSR, columns in the order of the names.
     """
-    named = [{*_attributes(catalogue.anime(anime_id))} for anime_id in anime_ids.tolist()]
-    counts = Counter(chain.from_iterable(compress(named, counted)))
-    columns = {name: at for at, name in enumerate(sorted(name for name, n in counts.items() if n >= min_titles))}
-    rows = [sorted(columns[name] for name in names if name in columns) for names in named]
+    columns = {name: at for at, name in enumerate(names)}
+    named = ({*_attributes(catalogue.anime(anime_id))} for anime_id in anime_ids.tolist())
+    rows = [sorted(columns[name] for name in its if name in columns) for its in named]
     indptr = np.cumsum([0, *map(len, rows)])
     indices = np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=indptr[-1])
     return csr_array((np.ones(len(indices)), indices, indptr), shape=(len(rows), len(columns)))

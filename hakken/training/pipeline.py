@@ -14,7 +14,8 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.errors import ConfigError, StorageError
 from hakken.model.arrays import Array, Arrays, Float64s, Int32s
-from hakken.model.manifest import N_QUANTILES, Manifest, Parameters, People, Sizes
+from hakken.model.hyperparameters import Parameters
+from hakken.model.manifest import N_QUANTILES, MadeFrom, Manifest, People, Sizes
 from hakken.model.store import Artefact, write_manifest
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.training.attributes import judged_by_attributes
@@ -65,12 +66,12 @@ def fit(
     parameters: Parameters,
     titles: Catalogue = NOTHING_KNOWN,
     progress: Progress = SILENT,
-    data_time: str | None = None,
+    made_from: MadeFrom | None = None,
 ) -> Fitted:
     """Compute biases, similarities and preference weights.
 
-    Titles of the catalogue that may be recommended by their attributes get a row too. `data_time`, see
-    `hakken.data_time`, counts if the table has none.
+    Titles of the catalogue that may be recommended by their attributes get a row too. The data time of `made_from`
+    counts if the table has none.
 
     Raises:
         TableError: no entry of the table has a score.
@@ -78,12 +79,12 @@ def fit(
     n_listed = len(table.anime_ids)
     table = with_anime(table, judged_by_attributes(titles))
     matrix, b_u, from_scores = fit_scores(table, parameters, progress)
-    weights = preference_weights(table, matrix.mu, titles, parameters, progress)
+    weights, unwatched = preference_weights(table, matrix.mu, titles, parameters, progress)
     has_score = np.diff(matrix.user_indptr) > 0  # the bias of the other users is 0 by definition
     arrays = Arrays(anime_ids=table.anime_ids, **from_scores, **weights)
     manifest = Manifest(
         created=training_date(),
-        data_time=table.newest or data_time,
+        data_time=table.newest or (made_from.data_time if made_from else None),
         hakken_version=__version__,
         mu=matrix.mu,
         sizes=Sizes(
@@ -99,6 +100,8 @@ def fit(
             b_u=tuple(np.quantile(b_u[has_score], np.linspace(0.0, 1.0, N_QUANTILES)).tolist()),
         ),
         parameters=parameters,
+        made_from=made_from,
+        unwatched=unwatched,
         files={},
     )
     return Fitted(arrays, manifest, b_u)
@@ -112,11 +115,11 @@ def with_preference_weights(
     All parameters are put into the manifest.
     """
     table = with_anime(table, fitted.arrays.anime_ids)
-    weights = preference_weights(table, fitted.manifest.mu, titles, parameters)
+    weights, unwatched = preference_weights(table, fitted.manifest.mu, titles, parameters)
     sizes = msgspec.structs.replace(fitted.manifest.sizes, preferences=len(weights["pref_indices"]))
     return Fitted(
         dataclasses.replace(fitted.arrays, **weights),
-        msgspec.structs.replace(fitted.manifest, sizes=sizes, parameters=parameters),
+        msgspec.structs.replace(fitted.manifest, sizes=sizes, parameters=parameters, unwatched=unwatched),
         fitted.b_u,
     )
 

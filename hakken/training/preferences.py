@@ -20,14 +20,15 @@ from scipy.sparse import csr_array, diags_array, vstack
 
 from hakken.catalogue import Catalogue
 from hakken.model.arrays import Array, Float64s, Int32s, Int64s, index_type
-from hakken.model.manifest import Parameters
+from hakken.model.hyperparameters import Parameters
+from hakken.model.manifest import Unwatched
 from hakken.model.preference import USUAL_LENGTH, liking_of, shrunk_mean
 from hakken.ratings import CODE_OF_STATUS, Status
 from hakken.training import attributes as by_attributes
 from hakken.training.kernels import add_co_watching
 from hakken.training.matrix import ScoreMatrix, indptr_of
 from hakken.training.progress import SILENT, Progress
-from hakken.training.reach import list_years, popularity, reach
+from hakken.training.reach import list_years, lists_by_year, popularity, popularity_line, reach
 from hakken.training.similarities import ITEMS_AT_ONCE
 from hakken.training.tables import UNKNOWN_STATUS, RatingTable
 from hakken.training.threads import in_parts
@@ -42,26 +43,29 @@ FEWEST_REACHED = 30
 
 def preference_weights(
     table: RatingTable, mu: float, catalogue: Catalogue, parameters: Parameters, progress: Progress = SILENT
-) -> dict[str, Array]:
+) -> tuple[dict[str, Array], Unwatched]:
     """Learn the weights from all entries of a table, scored or not.
 
     The table may include titles that are on no list; the catalogue may lack any fact.
 
     Returns:
-        The arrays `watchers`, `popularity`, `pref_*` and `attr_*` of `hakken.model.arrays.Arrays`, by name.
+        The arrays `watchers`, `popularity`, `pref_*` and `attr_*` of `hakken.model.arrays.Arrays`, by name; and what
+        the rows of titles that come later are computed from.
     """
     with progress.stage("liking"):
         watched = is_watched(table)
         watchers = np.bincount(table.items[watched], minlength=len(table.anime_ids)).astype(np.int32)
-        year, members, series = _facts(table.anime_ids, catalogue)
-        reachable = reach(list_years(table, watched, year), year, watchers)
-        popular = popularity(watchers, reachable, members)
-        learnt = watchers >= parameters.min_watchers
-        kept = np.flatnonzero(learnt)
+        year, members, series = facts_of(table.anime_ids, catalogue)
+        by_year = lists_by_year(list_years(table, watched, year))
+        reachable = reach(by_year, year, watchers)
+        line = popularity_line(watchers, reachable, members)
+        popular = popularity(watchers, reachable, members, line)
+        kept = np.flatnonzero(watchers >= parameters.min_watchers)
         liked = liked_matrix(table, mu, parameters)[:, kept]
     gram = co_watching(liked, progress)
     with progress.stage("attributes"):
-        attributes = by_attributes.attributes_of(table.anime_ids, catalogue, learnt)
+        names = by_attributes.frequent_attributes(table.anime_ids[kept], catalogue)
+        attributes = by_attributes.attributes_of(table.anime_ids, catalogue, names)
         siblings = by_attributes.siblings_of(series)[:, kept]
         fit = by_attributes.AttributeFit(attributes[kept], siblings[kept], watchers[kept], popular[kept])
     with progress.stage("preferences", len(kept), "anime") as advance:
@@ -75,10 +79,11 @@ def preference_weights(
     own_rows = csr_array((own[kept], (kept, np.arange(len(kept)))), shape=(len(watchers), len(kept)))
     weights = own_rows @ strongest + diags_array(share * of_siblings) @ siblings
     mixed = by_attributes.packed(share.astype(np.float32), attributes, solved, kept)
-    return {"watchers": watchers, "popularity": popular, **_stored(weights.tocsr(), kept), **mixed}
+    learnt = {"watchers": watchers, "popularity": popular, **packed_weights(weights.tocsr(), kept), **mixed}
+    return learnt, Unwatched(names, of_siblings, line, tuple(zip(*by_year.tolist(), strict=True)))
 
 
-def _facts(anime_ids: Int32s, catalogue: Catalogue) -> Int64s:
+def facts_of(anime_ids: Int32s, catalogue: Catalogue) -> Int64s:
     """Year and members of each item, 0 if unknown, and id of its series, `(3, n_items)` int64."""
     columns = catalogue.columns
     known = np.isin(anime_ids, columns.ids)
@@ -172,10 +177,13 @@ def _strongest(inverse: Float64s, counts: Int32s, fit: by_attributes.AttributeFi
     return vstack(rows, format="csr")
 
 
-def _stored(weights: csr_array, kept: Int64s) -> dict[str, Array]:
+def packed_weights(weights: csr_array, kept: Int64s) -> dict[str, Array]:
     """Pack weights into 16 bits, each title's by its strongest, and transpose them.
 
     Rows of `weights` are titles, columns the watched titles `kept`.
+
+    Returns:
+        The arrays `pref_*` of `hakken.model.arrays.Arrays`, by name.
     """
     n_items = weights.shape[0]
     largest = np.abs(weights).max(axis=1).toarray().ravel() if weights.nnz else np.zeros(n_items)

@@ -7,12 +7,14 @@
 n_i are the people who watched title i, `members` is the site's own count. c and d are fitted to (n_i + 1) / (N_i + 1)
 over titles that many watched: d is the ratio of the standard deviations of the two logarithms, the reduced major
 axis, since both are noisy. Members dominate if few people could have watched a title, and have no effect if many could.
+The manifest keeps c, d and the number of lists by T_u: q_i of a title that comes after training needs no more.
 The derivation is in docs/time.md.
 """
 
 import numpy as np
 
 from hakken.model.arrays import Array, Float32s, Int32s, Int64s
+from hakken.model.manifest import PopularityLine
 from hakken.training.tables import RatingTable
 
 NEWEST = 3
@@ -54,31 +56,41 @@ def list_years(table: RatingTable, watched: Array, years: Int64s) -> Int32s:
     return reached
 
 
-def reach(reached: Int32s, years: Int64s, watchers: Int32s) -> Int32s:
-    """Number of people who could have watched each item, N_i, `(n_items,)` int32.
+def lists_by_year(reached: Int32s) -> Int64s:
+    """Years that lists reach, T_u, ascending, and how many lists reach each and no later one, `(2, n_years)` int64."""
+    return np.array(np.unique(reached, return_counts=True), dtype=np.int64)
+
+
+def reach(by_year: Int64s, years: Int64s, watchers: Int32s) -> Int32s:
+    """Number of people who could have watched each item, N_i, `(n_items,)` int32, by `lists_by_year`.
 
     n_i, the watchers, are a lower bound; everyone could have watched a title of unknown year, 0.
     """
-    below = np.searchsorted(np.sort(reached), years, side="left")
-    return np.maximum(len(reached) - below, watchers).astype(np.int32)
+    ends, counts = by_year
+    before = np.concatenate(([0], np.cumsum(counts)))
+    below = before[np.searchsorted(ends, years, side="left")]
+    reachable: Int32s = np.maximum(before[-1] - below, watchers).astype(np.int32)
+    return reachable
 
 
-def popularity(watchers: Int32s, reachable: Int32s, members: Int64s) -> Float32s:
-    """Share of the people who could have watched each item and did, q_i, `(n_items,)` float32, in (0, 1].
-
-    Members are 0 if unknown: such an item's q̂_i is the mean.
-    """
+def popularity_line(watchers: Int32s, reachable: Int32s, members: Int64s) -> PopularityLine:
+    """Fit q̂_i to items, `(n_items,)` each. Members are 0 if unknown: such an item's q̂_i is the mean."""
     known = members > 0
     well_known = known & (watchers >= MANY_WATCHERS)
     observed = np.log((watchers + 1.0) / (reachable + 1.0))
-    line = observed.mean()
-    if well_known.any():
-        size = np.log(members + MEMBERS_OFFSET)
-        spread = float(size[well_known].std())
-        # The mean of equal sizes is rounded, so that their deviation is not exactly 0.
-        slope = min(float(observed[well_known].std()) / spread, STEEPEST) if spread > ROUNDED else 0.0
-        level = observed[well_known].mean() + slope * (size - size[well_known].mean())
-        line = np.where(known, level, observed[known].mean())
-    expected = np.exp(np.minimum(line, 0.0))
+    if not well_known.any():
+        mean = float(observed.mean())
+        return PopularityLine(mean, 0.0, mean)
+    size, share = np.log(members[well_known] + MEMBERS_OFFSET), observed[well_known]
+    spread = float(size.std())
+    # The mean of equal sizes is rounded, so that their deviation is not exactly 0.
+    slope = min(float(share.std()) / spread, STEEPEST) if spread > ROUNDED else 0.0
+    return PopularityLine(float(share.mean() - slope * size.mean()), slope, float(observed[known].mean()))
+
+
+def popularity(watchers: Int32s, reachable: Int32s, members: Int64s, line: PopularityLine) -> Float32s:
+    """Share of the people who could have watched each item and did, q_i, `(n_items,)` float32, in (0, 1]."""
+    by_members = line.level + line.slope * np.log(members.clip(0) + MEMBERS_OFFSET)
+    expected = np.exp(np.minimum(np.where(members > 0, by_members, line.unknown), 0.0))
     popular: Float32s = ((watchers + PRIOR_PEOPLE * expected) / (reachable + PRIOR_PEOPLE)).astype(np.float32)
     return popular

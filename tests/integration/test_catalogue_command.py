@@ -18,6 +18,7 @@ from hakken.bundle import ModelBundle, put_catalogue
 from hakken.catalogue import FILE_NAME, Anime, Catalogue, Related
 from hakken.errors import StorageError
 from hakken.model import store
+from hakken.model.manifest import PopularityLine, Unwatched
 from hakken.ratings import FranchiseRule, Order, Preferences, Rating, UserList
 from hakken.recommend import recommend
 from hakken.sites.crawl import Alone, Crawl
@@ -348,6 +349,50 @@ def test_a_models_catalogue_is_renewed_as_a_file_is_and_its_arrays_are_the_same(
     assert set(found) == {*titled, *TITLES, *MORE}
     assert found[2] == msgspec.structs.replace(titled[2], **{name: getattr(found[2], name) for name in SERIES_FIELDS})
     assert [path.name for path in model.parent.iterdir()] == ["model"]
+
+
+def knowing(model: Path) -> None:
+    """Give a model what rows of new titles are computed from."""
+    old = store.open_artefact(model)
+    assert old.manifest.unwatched is None
+    names = tuple(f"genre {n}" for n in range(len(np.load(model / "attr_scale.npy"))))
+    unwatched = Unwatched(names, 0.1, PopularityLine(-9.0, 0.5, -5.0), ((2020, 300), (2026, 100)))
+    (model / "manifest.json").unlink()
+    store.write_manifest(model, msgspec.structs.replace(old.manifest, unwatched=unwatched))
+
+
+NEW = Anime(anime_id=70_000, title="New", type="TV", genres=("Drama",), year=2026, members=900)
+
+
+def test_new_titles_get_a_row(model: Path) -> None:
+    knowing(model)
+    before = np.load(model / "anime_ids.npy").tolist()
+    Catalogue([NEW, Anime(anime_id=70_001, title="Without a genre")]).write(model.parent / "new.gz")
+    said = run("--model", model, "--from", model.parent / "new.gz")
+    assert "rows        1 added" in said.stdout
+    bundle = ModelBundle.read(store.open_artefact(model))
+    assert bundle.model.arrays.anime_ids.tolist() == [*before, 70_000]
+    listed = UserList.of(Rating(n, 8) for n in range(1, 20))
+    found = recommend(listed, bundle, Preferences(n=100, year_from=2026))
+    assert [one.anime_id for one in found.recommendations] == [70_000]
+    assert "rows        0 added" in run("--model", model, "--from", model.parent / "new.gz").stdout
+
+
+@pytest.mark.parametrize("lacking", ["facts", "libraries"])
+def test_where_new_titles_cant_get_a_row_the_summary_says_so(
+    model: Path, lacking: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if lacking == "libraries":
+        knowing(model)
+        monkeypatch.setitem(sys.modules, "hakken.training.new_titles", None)
+    before = np.load(model / "anime_ids.npy").tolist()
+    Catalogue([NEW]).write(model.parent / "new.gz")
+    said = run("--model", model, "--from", model.parent / "new.gz")
+    assert "rows        none added: " in said.stdout
+    assert ("train it again" in said.stdout) == (lacking == "facts")
+    bundle = ModelBundle.read(store.open_artefact(model))
+    assert bundle.model.arrays.anime_ids.tolist() == before
+    assert bundle.catalogue[70_000].title == "New"
 
 
 def test_a_model_is_renewed_whole_or_not_at_all(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from hakken.catalogue import Anime, Catalogue, Related
-from hakken.training.attributes import AttributeFit, judged_by_attributes, siblings_of
+from hakken.training.attributes import AttributeFit, frequent_attributes, judged_by_attributes, siblings_of
 
 SHOW = Anime(anime_id=5, title="A show", type="TV", genres=("Drama",))
 
@@ -35,6 +35,15 @@ def test_what_another_says_is_its_summary_is_not_judged(relation: str, confidenc
     found = judged_by_attributes(Catalogue([retold, SHOW]))
     assert found.dtype == np.int32
     assert found.tolist() == ([5, 9] if judged else [9])
+
+
+def test_attributes_are_those_that_sixty_titles_have_each_counted_once() -> None:
+    titles = [
+        Anime(anime_id=n, title="", genres=("Drama", "Drama") if n < 60 else ("Action",), tags=("Space",)[: n < 61])
+        for n in range(1, 121)
+    ]
+    found = frequent_attributes(np.arange(1, 121, dtype=np.int32), Catalogue(titles))
+    assert found == ("any", "genre Action", "tag Space")
 
 
 def test_a_series_weighs_nothing_where_its_titles_say_less_of_each_other_than_attributes() -> None:

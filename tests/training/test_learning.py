@@ -74,7 +74,7 @@ def test_weights_are_those_of_the_formula(table: RatingTable, late: float, data:
     known = dataclasses.replace(table, statuses=np.array(data.draw(statuses), dtype=np.int8))
     unknown, planned = data.draw(st.sampled_from([0.0, 0.4])), data.draw(st.sampled_from([0.0, 0.3]))
     parameters = Parameters(pref_reg=0.7, min_watchers=2, late=late, unknown=unknown, planned=planned, liking=0.6)
-    found = preference_weights(known, 7.0, NOTHING, parameters)
+    found, _ = preference_weights(known, 7.0, NOTHING, parameters)
     is_learnt(found, expected_of.learn(known, 7.0, NOTHING, parameters))
     assert not found["attr_share"].any()
 
@@ -97,7 +97,7 @@ def test_all_that_is_learnt_is_that_of_the_formulas(
     if parameters.min_watchers == 3:
         own = wanted.weights[np.array(wanted.watchers) == 0]
         assert own.any(), "a title that nobody watched has weights by its series"
-    is_learnt(preference_weights(table, 7.0, catalogue, parameters), wanted)
+    is_learnt(preference_weights(table, 7.0, catalogue, parameters)[0], wanted)
 
 
 # Titles that nobody watched, and more of them
@@ -153,6 +153,7 @@ def test_weights_learnt_anew_are_those_of_a_new_model(fitted: Fitted, catalogue:
     for name in Arrays.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(again.arrays, name), getattr(whole.arrays, name), err_msg=name)
     assert again.manifest.sizes == whole.manifest.sizes
+    assert again.manifest.unwatched == whole.manifest.unwatched
     assert again.manifest.parameters == other
     assert (again.arrays.pref_values[:50] != fitted.arrays.pref_values[:50]).any()
 

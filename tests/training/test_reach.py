@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hakken.training.reach import list_years, popularity
+from hakken.training.reach import list_years, popularity, popularity_line
 from hakken.training.tables import RatingTable
 from tests.training import learning_oracle as oracle
 
@@ -42,7 +42,8 @@ def test_an_update_dates_a_list_by_the_calendar(day: date) -> None:
 @example([(0, 0, 1), *[(20, 0, 5_000)] * 6])  # the mean of six equal sizes is rounded
 def test_popularity_is_that_of_the_formula_and_always_a_part(titles: list[tuple[int, int, int]]) -> None:
     watchers, more, sizes = (np.array(column) for column in zip(*titles, strict=True))
-    found = popularity(watchers.astype(np.int32), (watchers + more).astype(np.int32), sizes)
+    counted = watchers.astype(np.int32), (watchers + more).astype(np.int32), sizes
+    found = popularity(*counted, popularity_line(*counted))
     assert found.dtype == np.float32
     assert ((found > 0) & (found <= 1)).all()
     expected = oracle.popularity(watchers.tolist(), (watchers + more).tolist(), sizes.tolist())
