@@ -1,6 +1,7 @@
 """Options that commands share; those that recommend have one for each field of `Preferences`."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import reduce
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from hakken.data_time import first_moment
 from hakken.ratings import CHOICES, FranchiseRule, Planned, Preferences
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -15,8 +17,26 @@ Command = TypeVar("Command", bound=Callable[..., None])
 TABLE = click.Path(exists=True, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
+MAX_CLOCK_DIFFERENCE = timedelta(days=1)
+"""How far another clock, or the author's date in another time zone, may be ahead of ours."""
 quiet_option = click.option("--quiet", is_flag=True, help="Print errors only.")
 RANGES: Mapping[type, type[click.IntRange | click.FloatRange]] = {int: click.IntRange, float: click.FloatRange}
+
+
+def _data_time(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    try:
+        if value is not None and first_moment(value) > datetime.now(UTC) + MAX_CLOCK_DIFFERENCE:
+            raise click.BadParameter(f"{value} is in the future.")
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    return value
+
+
+data_time_option = click.option(
+    "--data-time",
+    callback=_data_time,
+    help="Data time, such as 2026, 2026-03 or 2026-03-01, if the tables have none.",
+)
 
 
 def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:

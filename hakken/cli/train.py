@@ -3,7 +3,6 @@
 import contextlib
 import math
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +10,16 @@ import click
 import msgspec
 from msgspec import inspect
 
-from hakken.cli.options import DIRECTORY, FILE, TABLE, Command, quiet_option
+from hakken.cli.options import DIRECTORY, FILE, TABLE, Command, data_time_option, quiet_option
 from hakken.cli.plain_errors import check_writable, plain_errors
 from hakken.cli.progress_bars import show_progress
 from hakken.cli.signals import stop_on_signal
-from hakken.data_time import first_moment
 from hakken.model import Parameters, store
-from hakken.model.manifest import FILE_NAME
+from hakken.model.manifest import FILE_NAME, MadeFrom
 
 if TYPE_CHECKING:
     from hakken.training.report import Run
 
-MAX_CLOCK_DIFFERENCE = timedelta(days=1)
-"""How far another clock, or the author's date in another time zone, may be ahead of ours."""
 WIDTH = 12
 """Width of the first column of the summary."""
 
@@ -54,39 +50,34 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
     return value
 
 
-def _data_time(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    try:
-        if value is not None and first_moment(value) > datetime.now(UTC) + MAX_CLOCK_DIFFERENCE:
-            raise click.BadParameter(f"{value} is in the future.")
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-    return value
-
-
 @click.command()
-@click.option("--ratings", type=TABLE, required=True, help="Table of ratings, or a folder of its parts.")
-@click.option("--anime", type=TABLE, required=True, help="Table of anime.")
+@click.option(
+    "--ratings",
+    type=TABLE,
+    required=True,
+    multiple=True,
+    help="Table of ratings, or a folder of its parts; may be repeated: everyone's newest list counts.",
+)
+@click.option("--anime", type=TABLE, required=True, help="Table of anime, or a catalogue file.")
 @click.option("--titles", type=TABLE, help="Table of further names and facts.")
 @click.option("--relations", type=TABLE, help="Table of related anime; without it series are derived from titles.")
-@click.option(
-    "--data-time",
-    callback=_data_time,
-    help="Data time, such as 2026, 2026-03 or 2026-03-01, if the table has none.",
-)
+@data_time_option
 @click.option("--out", type=DIRECTORY, required=True, help="Directory of the model to write or replace.")
 @click.option("--params", type=FILE, help="JSON file of parameters, such as `tune` writes; options override it.")
 @parameter_options
+@click.option("--hold-out", is_flag=True, help="Leave out the tenth of the people by which `refresh` judges models.")
 @click.option("--strict", is_flag=True, help="Refuse tables with rows that cannot be used.")
 @quiet_option
 @click.option("--report", type=DIRECTORY, help="Directory for a report, index.html.")
 def train(
-    ratings: Path,
+    ratings: tuple[Path, ...],
     anime: Path,
     titles: Path | None,
     relations: Path | None,
     data_time: str | None,
     out: Path,
     params: Path | None,
+    hold_out: bool,
     strict: bool,
     quiet: bool,
     report: Path | None,
@@ -102,6 +93,7 @@ def train(
     with stop_on_signal(sentence) as stop, plain_errors():
         if report:
             check_writable(report, "--report")
+        from hakken.evaluation.protocol import without_held_out  # noqa: PLC0415  # loads the compiler: a second
         from hakken.training import parameters, pipeline, stage_times, tables  # noqa: PLC0415  # compiles for a second
         from hakken.training import report as reporting  # noqa: PLC0415  # loads the compiler: a second
 
@@ -112,12 +104,13 @@ def train(
         with show_progress(stop, quiet=quiet) as bars:
             progress = stage_times.StageTimer(bars)
             with store.replacing(out) as staged:
-                with progress.stage("reading anime"):
-                    known = tables.read_anime_table(anime, titles, strict=strict)
-                with progress.stage("finding series"):
-                    known = tables.in_series(known, relations, strict=strict)
-                table = tables.read_ratings(ratings, strict=strict, progress=progress)
-                fitted = pipeline.fit(table, chosen, known.catalogue, progress, data_time)
+                known = tables.read_catalogue(anime, titles, relations, strict=strict, progress=progress)
+                table = tables.combined([tables.read_ratings(one, strict=strict, progress=progress) for one in ratings])
+                if hold_out:
+                    table = without_held_out(table)
+                given_tables = {"anime": anime, "titles": titles, "relations": relations}
+                made_from = MadeFrom(tables.described(ratings, given_tables), hold_out, data_time)
+                fitted = pipeline.fit(table, chosen, known.catalogue, progress, made_from)
                 artefact = pipeline.save(fitted, known.catalogue, staged, progress)
             run = reporting.Run(table, known, fitted, artefact._replace(directory=out), progress)
             if report:

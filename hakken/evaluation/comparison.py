@@ -21,7 +21,8 @@ from hakken.evaluation.report import Evaluation, tabulate
 from hakken.model import Parameters
 from hakken.training import fit
 from hakken.training.progress import SILENT, Advance, Progress
-from hakken.training.tables import RatingTable, in_series, read_anime_table, read_ratings
+from hakken.training.tables import RatingTable, read_ratings
+from hakken.training.tables import read_catalogue as read_anime
 
 COMPARISON_METHODS = (
     simple_methods.popularity,
@@ -99,8 +100,7 @@ def read_catalogue(sources: Sources, progress: Progress) -> Catalogue:
     """
     if sources.anime is None:
         return Catalogue([])
-    with progress.stage("reading anime"):
-        return in_series(read_anime_table(sources.anime, sources.titles), sources.relations).catalogue
+    return read_anime(sources.anime, sources.titles, sources.relations, progress=progress).catalogue
 
 
 class _SplitProgress(NamedTuple):

@@ -24,7 +24,7 @@ from hakken.errors import TableError
 from hakken.evaluation import metrics
 from hakken.evaluation.methods import RANKING, Answer, ranked_ids, unsaved
 from hakken.evaluation.metrics import SeriesKeys, series_keys
-from hakken.evaluation.protocol import Split, of_users, split
+from hakken.evaluation.protocol import Split, split
 from hakken.model import Parameters, fold_in, predict, preference
 from hakken.model.arrays import Float64s
 from hakken.model.prediction import IMPLICIT_RANGE
@@ -78,7 +78,7 @@ def sampled(table: RatingTable, n_users: int | None, seed: int) -> RatingTable:
         n_users = math.ceil(len(users) * min(1.0, MOST_SCORES / max(1, n_scores)))
     if n_users < len(users):
         drawn = np.random.default_rng(seed).choice(users, n_users, replace=False)
-        table = of_users(table, np.isin(np.arange(table.n_users), drawn))
+        table = table.of_users(np.isin(np.arange(table.n_users), drawn))
         n_scores = int(np.count_nonzero(table.scores))
     if n_scores < N_FOLDS:
         raise TableError(f"There are {n_scores} scores to tune on: fewer than the {N_FOLDS} folds.")

@@ -9,22 +9,31 @@ For a salt, `bucket(x) = crc32(f"{salt}:{x}") % 5`.
   scores, or with nothing held out, are left out.
 
 Nothing is drawn at random, so every program that follows the protocol has the same split.
+
+A model that is published is judged by another split, which never changes: a tenth of all people, by a hash of their
+names, is left out of the training of every published model. Else a model would be judged by people whom the one before
+it was trained on.
 """
 
+import dataclasses
+import hashlib
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
 
 from hakken.errors import TableError
-from hakken.model.arrays import Array, Int64s
+from hakken.model.arrays import Bools, Int64s
 from hakken.ratings import STATUS_OF_CODE, Rating, Status, UserList
 from hakken.training.tables import UNKNOWN_STATUS, RatingTable
 
 BUCKETS = 5
 MIN_SCORED, MIN_GIVEN = 20, 5
+HELD_OUT_KEY, HELD_OUT_OF = b"held out", 10
+HELD_OUT = "of the tenth that models are judged by"
+MAX_JUDGES = 2000
 LIKED = 8
 """A held-out title was liked when it has this score or more."""
 
@@ -88,7 +97,7 @@ def split(table: RatingTable, salt: str) -> Split:
     names = table.user_names
     scored = np.bincount(table.users[table.scores > 0], minlength=table.n_users)
     is_test = np.array([n >= MIN_SCORED and bucket(salt, name) == 0 for n, name in zip(scored, names, strict=True)])
-    users = tuple(_test_users(of_users(table, is_test), salt))
+    users = tuple(_test_users(table.of_users(is_test), salt))
     if not users:
         raise TableError(
             f'The salt "{salt}" makes no test user of this table: that takes {MIN_SCORED} scores, {MIN_GIVEN} of them '
@@ -96,7 +105,7 @@ def split(table: RatingTable, salt: str) -> Split:
         )
     if is_test.all():
         raise TableError(f'The salt "{salt}" makes everyone a test user: nobody is left to train on.')
-    return Split(salt, of_users(table, ~is_test), users)
+    return Split(salt, table.of_users(~is_test), users)
 
 
 def _test_users(table: RatingTable, salt: str) -> Iterator[TestUser]:
@@ -114,19 +123,25 @@ def _test_users(table: RatingTable, salt: str) -> Iterator[TestUser]:
             yield TestUser(name, user_list, held_out)
 
 
-def of_users(table: RatingTable, chosen: Array) -> RatingTable:
-    """Take all rows of some users, `(n_users,)` bool, with users and anime renumbered from 0."""
-    rows = chosen[table.users]
-    items, numbered = np.unique(table.items[rows], return_inverse=True)
-    return RatingTable(
-        anime_ids=table.anime_ids[items],
-        n_users=int(chosen.sum()),
-        users=(np.cumsum(chosen) - 1)[table.users[rows]].astype(np.int32),
-        items=numbered.astype(np.int32),
-        scores=table.scores[rows],
-        rows=int(rows.sum()),
-        statuses=table.statuses[rows],
-        updated=table.updated[chosen],
-        user_ids=list(compress(table.user_ids, chosen)),
-        listed=table.listed,
-    )
+def held_out_people(table: RatingTable) -> Bools:
+    """Which users of a table, `(n_users,)` bool, no published model is trained on."""
+    return np.array([_held_out_hash(name) % HELD_OUT_OF == 0 for name in table.user_names], dtype=np.bool_)
+
+
+def without_held_out(table: RatingTable) -> RatingTable:
+    """A table without the people whom no published model is trained on; they are counted among what was left out."""
+    left = table.of_users(~held_out_people(table))
+    return dataclasses.replace(left, dropped=table.dropped + Counter({HELD_OUT: len(table) - len(left)}))
+
+
+def judges(table: RatingTable) -> tuple[TestUser, ...]:
+    """Test users among the people whom no published model is trained on, at most `MAX_JUDGES`, in a fixed order."""
+    scored = np.bincount(table.users[table.scores > 0], minlength=table.n_users)
+    possible = np.flatnonzero(held_out_people(table) & (scored >= MIN_SCORED))
+    names = table.user_names
+    chosen = sorted(possible.tolist(), key=lambda user: _held_out_hash(names[user]))[:MAX_JUDGES]
+    return tuple(_test_users(table.of_users(np.isin(np.arange(table.n_users), chosen)), HELD_OUT_KEY.decode()))
+
+
+def _held_out_hash(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), key=HELD_OUT_KEY, digest_size=8).digest())

@@ -8,7 +8,9 @@ of the few that are named are found by reading the text again. DuckDB is not fas
 out of range, and a wrong one below a field of several lines.
 """
 
-from hakken.training.tables.anime_table import AnimeTable, in_series, read_anime_table
+from hakken.training.tables.anime_table import AnimeTable, in_series, read_anime_table, read_catalogue
+from hakken.training.tables.combining import combined
+from hakken.training.tables.parts import described
 from hakken.training.tables.rating_reader import RatingTable, read_ratings
 from hakken.training.tables.values import COMPLETED, NOT_SCORED, UNKNOWN_STATUS
 
@@ -18,7 +20,10 @@ __all__ = [
     "UNKNOWN_STATUS",
     "AnimeTable",
     "RatingTable",
+    "combined",
+    "described",
     "in_series",
     "read_anime_table",
+    "read_catalogue",
     "read_ratings",
 ]

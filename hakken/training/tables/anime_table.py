@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 
 from hakken.catalogue import ADULT_GENRE, DATE, MAX_NAME, Anime, Catalogue, Related, made_from, spaced
+from hakken.errors import TableError
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.series import Relation, with_series
+from hakken.training.progress import SILENT, Progress
 from hakken.training.tables.rejected_rows import N_EXAMPLES, RejectedRows, records
 from hakken.training.tables.values import anime_id, number_of, whole_number
 
@@ -35,6 +37,7 @@ KNOWN_AS = {
     "age_rating": ("age_rating", "rating"),
 }
 """Names of a column in public tables; where the mean is a `score`, `rating` is that of the age."""
+CATALOGUE_ENDING = ".jsonl.gz"
 RELATION_COLUMNS = ("anime_id", "relation", "related_id")
 STATED = Path(__file__).with_name("stated_relations.csv")
 """Relations of well-known series that sites state, and tables of inferred relations lack or contradict."""
@@ -186,6 +189,30 @@ FACTS: dict[str, tuple[str, Callable[[str], object]]] = {
     "image_url": ("picture on another site", _picture),
 }
 """Columns that may hold impossible facts: what such a fact is called, and a parser that returns None for it."""
+
+
+def read_catalogue(
+    anime: Path,
+    titles: Path | None = None,
+    relations: Path | None = None,
+    *,
+    strict: bool = False,
+    progress: Progress = SILENT,
+) -> AnimeTable:
+    """Read anime with series: the tables of `read_anime_table` and `in_series`, or a catalogue file in place of them.
+
+    Raises:
+        TableError: as those, or there are tables beside a catalogue file.
+        ArtefactCorrupt, StorageError: the catalogue file can't be read.
+    """
+    with progress.stage("reading anime"):
+        if anime.name.endswith(CATALOGUE_ENDING):
+            if titles or relations:
+                raise TableError(f"{anime.name} is a catalogue, which has titles and relations: give it alone.")
+            return AnimeTable(Catalogue.read(anime), Counter(), {})
+        known = read_anime_table(anime, titles, strict=strict)
+    with progress.stage("finding series"):
+        return in_series(known, relations, strict=strict)
 
 
 def in_series(anime: AnimeTable, relations: Path | None = None, *, strict: bool = False) -> AnimeTable:

@@ -1,6 +1,7 @@
 """Files of a table: one, or a folder of parts; CSV, compressed CSV or Parquet."""
 
 import csv
+import hashlib
 import io
 import re
 from collections import deque
@@ -19,6 +20,7 @@ from pyarrow import parquet
 
 from hakken.errors import TableError
 from hakken.model.arrays import Int64s
+from hakken.model.manifest import TablePart
 
 ENDINGS = (".csv", ".csv.gz", ".csv.zst", ".tsv", ".parquet")
 GZIP_MAGIC, ZSTD_MAGIC, PARQUET_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
@@ -222,15 +224,36 @@ class Part:
 
 
 def parts_of(path: Path) -> list[Part]:
+    """Open the files of a table, in the order of `files_of`; raises TableError as that, or if one is no table."""
+    return [Part(file) for file in files_of(path)]
+
+
+def described(ratings: Sequence[Path], others: Mapping[str, Path | None]) -> tuple[TablePart, ...]:
+    """Describe the files of all tables, those other than ratings by the options that name them.
+
+    Raises:
+        TableError: one can't be read.
+    """
+    options = [*(("ratings", one) for one in ratings), *((option, one) for option, one in others.items() if one)]
+    return tuple(_described(option, file) for option, path in options for file in files_of(path))
+
+
+def _described(option: str, file: Path) -> TablePart:
+    with _readable(file), file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+        return TablePart(content.tell(), digest, option=option, name=file.name)
+
+
+def files_of(path: Path) -> list[Path]:
     """List the files of a table, in the order of their names.
 
     In a folder, files whose names begin with a dot or an underscore are ignored: other programs write them.
 
     Raises:
-        TableError: there is no such file, a part is no table, or a folder has no parts or other files.
+        TableError: a folder has no parts, or other files.
     """
     if not path.is_dir():
-        return [Part(path)]
+        return [path]
     found = sorted(file for file in path.iterdir() if not file.name.startswith((".", "_")))
     strange = [file.name for file in found if file.is_dir() or not file.name.lower().endswith(ENDINGS)]
     if strange:
@@ -240,7 +263,7 @@ def parts_of(path: Path) -> list[Part]:
         )
     if not found:
         raise TableError(f"The folder {path} holds no part of a table: no file ends in {', '.join(ENDINGS)}.")
-    return [Part(file) for file in found]
+    return found
 
 
 @contextmanager

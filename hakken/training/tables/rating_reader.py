@@ -1,10 +1,12 @@
 """Read rating tables: one file or a folder of parts, CSV or Parquet."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from hakken.errors import TableError
-from hakken.model.arrays import Array, Int8s, Int32s, Int64s
+from hakken.model.arrays import Array, Bools, Int8s, Int32s, Int64s
 from hakken.serving.memory import release_memory
 from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import values
@@ -107,6 +109,22 @@ class RatingTable:
         """Day of the newest list or update, such as "2026-03-01"; None if no time is known."""
         day = max(self.listed, int(self.updated.max(initial=0)))
         return (EPOCH + timedelta(days=day)).isoformat() if day else None
+
+    def of_users(self, chosen: Bools) -> "RatingTable":
+        """All rows of some users, `(n_users,)` bool, with users and anime numbered from 0 anew."""
+        rows = chosen[self.users]
+        items, numbered = np.unique(self.items[rows], return_inverse=True)
+        return dataclasses.replace(
+            self,
+            anime_ids=self.anime_ids[items],
+            n_users=int(chosen.sum()),
+            users=(np.cumsum(chosen) - 1)[self.users[rows]].astype(np.int32),
+            items=numbered.astype(np.int32),
+            scores=self.scores[rows],
+            statuses=self.statuses[rows],
+            updated=self.updated[chosen],
+            user_ids=list(compress(self.user_ids, chosen)),
+        )
 
 
 def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILENT) -> RatingTable:
