@@ -15,7 +15,7 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.evaluation.protocol import Split, TestUser
 from hakken.model import Model, Parameters, fold_in, predict, store, top_n
-from hakken.model.arrays import Float64s
+from hakken.model.arrays import Float64s, Int32s
 from hakken.ratings import MAX_N, FranchiseRule, Planned, Preferences, Recommendation
 from hakken.recommend import rank, recommend
 from hakken.training import pipeline
@@ -87,19 +87,26 @@ def hakken_method(parameters: Parameters, catalogue: Catalogue) -> Method:
             # Memory-mapped arrays stay readable after their files are deleted.
             bundle = ModelBundle.read(store.open_artefact(Path(scratch)))
 
-        def ask(user: TestUser) -> Answer:
-            default = recommend(user.given, bundle, DEFAULT)
-            return Answer(
-                ranking=_ids(recommend(user.given, bundle, RANKING).recommendations),
-                default_list=_ids(default.recommendations),
-                r_hat=predict(bundle.model, fold_in(bundle.model, user.given)),
-                continues=_ids(default.continues),
-            )
-
-        return ask
+        return asking(bundle, split.training.anime_ids)
 
     note = "trained by `hakken train`'s pipeline and asked through `recommend()`, as pages are"
     return Method("hakken", "Hakken", note, fit)
+
+
+def asking(bundle: ModelBundle, predicted: Int32s | None = None) -> Ask:
+    """A bundle as a fitted method; it predicts the ratings of some anime, `(n_items,)` MyAnimeList ids, if given."""
+    rows = None if predicted is None else bundle.model.rows_of(predicted)[0]
+
+    def ask(user: TestUser) -> Answer:
+        default = recommend(user.given, bundle, DEFAULT)
+        return Answer(
+            ranking=_ids(recommend(user.given, bundle, RANKING).recommendations),
+            default_list=_ids(default.recommendations),
+            r_hat=None if rows is None else predict(bundle.model, fold_in(bundle.model, user.given))[rows],
+            continues=_ids(default.continues),
+        )
+
+    return ask
 
 
 def _ids(shown: Iterable[Recommendation]) -> list[int]:

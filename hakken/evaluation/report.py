@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hakken.evaluation import plots
+from hakken.evaluation.bootstrap import interval
 from hakken.evaluation.methods import Method
 from hakken.evaluation.metrics import MEASURES, Measure, SeriesKeys
 from hakken.evaluation.outcomes import Outcome
@@ -22,7 +23,7 @@ PAGE, FOLDER, TABLE = "evaluation.md", "evaluation", "table.csv"
 TEMPLATE = Path(__file__).parent / "page.md"
 MARK = "†"
 """Marks a method that was also trained on the given lists of the test users."""
-CONFIDENCE, SEED, DIGITS = 0.95, 0, 6
+DIGITS = 6
 LIBRARIES = ("numpy", "scipy", "implicit", "scikit-surprise", "ir-measures")
 
 
@@ -90,15 +91,7 @@ def figure_of(measure: Measure, outcomes: Sequence[Outcome], n_resamples: int) -
     def mean_of(people: Int64s) -> float:
         return float(np.mean(measure.of(total[people].sum(axis=0), weight[people].sum(axis=0))))
 
-    n_people = len(total)
-    value = mean_of(np.arange(n_people))
-    if not n_resamples or n_people < 2 or np.isnan(value):  # noqa: PLR2004  # one person cannot be resampled
-        return value, np.nan, np.nan
-    rng = np.random.default_rng(SEED)
-    drawn = np.array([mean_of(rng.integers(n_people, size=n_people)) for _ in range(n_resamples)])
-    # With few people, resamples may hold only people who are left out.
-    low, high = np.quantile(drawn[~np.isnan(drawn)], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return value, float(low), float(high)
+    return interval(mean_of, len(total), n_resamples)
 
 
 def write(evaluation: Evaluation, directory: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from hakken.catalogue import mal_page
 from hakken.data_time import in_words
@@ -82,11 +82,7 @@ def render(run: Run) -> str:
     best_known = np.argsort(-arrays.raters.astype(np.int64), kind="stable")[:SAMPLED]
     _, sampled = gather(arrays.sim_indptr, best_known)
     support = arrays.sim_support[sampled].astype(np.int64)
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    templates.filters |= {"size": size_text, "in_words": in_words}
-    return templates.get_template(TEMPLATE).render(
+    return template(Path(__file__).with_name(TEMPLATE)).render(
         run=run,
         manifest=manifest,
         sizes=manifest.sizes,
@@ -103,6 +99,14 @@ def render(run: Run) -> str:
         median_support=int(_median(support)),
         judged=[_judged(run, i, sims) for i in best_known[:JUDGED].tolist()],
     )
+
+
+def template(path: Path) -> Template:
+    """A page that extends `report_base.html`."""
+    loader = FileSystemLoader([path.parent, Path(__file__).parent])
+    templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    templates.filters |= {"size": size_text, "in_words": in_words}
+    return templates.get_template(path.name)
 
 
 def size_of(artefact: Artefact) -> int:
