@@ -14,6 +14,7 @@ import click
 import msgspec
 import numpy as np
 
+from hakken.bundle import ModelBundle
 from hakken.cli.catalogue import PAGE_TIMEOUT
 from hakken.cli.options import DIRECTORY, quiet_option
 from hakken.cli.plain_errors import plain_errors
@@ -34,15 +35,17 @@ from hakken.sites.rate_limit import SLACK_MS, part_of
 
 if TYPE_CHECKING:
     from hakken.collecting.collector import Collector
+    from hakken.training.progress import Progress
 
 TABLE = "lists"
 """Folder of the table in the directory."""
 PAGE_SIZES = {Mal.name: mal.LIST_PAGE_SIZE, Jikan.name: jikan.LIST_PAGE_SIZE}
 """Entries that one request gets."""
+REFRESH_AFTER, OLDEST = "90d", "How old a list may get."
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
-def _seconds(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
+def time_span(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
     """Read a time span: a whole number of days, hours, minutes or seconds, such as 90d."""
     if text is None:
         return None
@@ -56,8 +59,8 @@ def _seconds(_: click.Context, __: click.Parameter, text: str | None) -> int | N
 @click.option("--out", type=DIRECTORY, required=True, help="Directory to collect into.")
 @click.option("--usernames", type=click.File(), help="File of usernames to visit, one a line, or -.")
 @click.option("--discover", is_flag=True, help="Find people by the titles that they touched lately, new ones first.")
-@click.option("--refresh-after", callback=_seconds, default="90d", show_default=True, help="How old a list may get.")
-@click.option("--for", "seconds", callback=_seconds, help="End after this time, such as 6h.")
+@click.option("--refresh-after", "oldest", callback=time_span, default=REFRESH_AFTER, show_default=True, help=OLDEST)
+@click.option("--for", "seconds", callback=time_span, help="End after this time, such as 6h.")
 @click.option("--lists", "most", type=click.IntRange(min=1), help="End after so many visits.")
 @click.option("--forget", metavar="NAME", help="Remove a person, their list and their name, for good.")
 @click.option("--status", is_flag=True, help="Say what was collected, and collect nothing.")
@@ -66,7 +69,7 @@ def collect(
     out: Path,
     usernames: IO[str] | None,
     discover: bool,
-    refresh_after: int,
+    oldest: int,
     seconds: int | None,
     most: int | None,
     forget: str | None,
@@ -78,40 +81,44 @@ def collect(
     People who are known are visited again when their list is old. A run that ends, for whatever reason, is continued
     by the next. Usernames are kept in names.sqlite only; the table has keyed hashes.
     """
-    from hakken.collecting.parts import erase  # noqa: PLC0415  # loads a library that servers lack
+    from hakken.collecting.collector import erase_forgotten  # noqa: PLC0415  # loads a library that servers lack
 
     with plain_errors():
-        settings = msgspec.structs.replace(Settings.from_environ(os.environ), deadline=PAGE_TIMEOUT)
-    done = 0
+        settings = collecting_settings()
+    collector: Collector | None = None
 
     def sentence() -> str:
-        return f"Stopped after {done:,} visits; run the same command again to continue."
+        visits = collector.visits if collector else 0
+        return f"Stopped after {visits:,} visits; run the same command again to continue."
 
     with stop_on_signal(sentence) as stop, plain_errors(), People.of(out) as people:
         if forget is not None:
             people.forget(Username(forget).name)
-            erase(out / TABLE, people.forgotten())
-            people.erased()
+            erase_forgotten(out / TABLE, people)
         elif not status:
-            collector = _collector(out, people, settings, refresh_after, discover=discover)
-            erase(out / TABLE, people.forgotten())  # an earlier run may have been stopped before
-            people.erased()
+            bundle = open_bundle(settings) if discover else None
+            collector = collector_of(out / TABLE, people, settings, oldest, bundle)
             people.add(_names(usernames) if usernames else (), int(time.time()))
-            end = time.monotonic() + (seconds or math.inf)
-            with (
-                show_progress(stop, quiet=quiet) as progress,
-                progress.stage("collecting lists", most or people.due(int(time.time())), "lists") as advance,
-            ):
-
-                def visited(n: int) -> None:
-                    nonlocal done
-                    done += n
-                    advance(n)
-
-                collector.run(lambda: time.monotonic() < end and done < (most or math.inf), visited)
+            with show_progress(stop, quiet=quiet) as progress:
+                collect_lists(collector, progress, seconds, most)
         if not quiet:
             for line in _summary(people.known(), settings):
                 click.echo(line)
+
+
+def collecting_settings() -> Settings:
+    """The operator's settings, for requests that no visitor waits for; raises ConfigError."""
+    return msgspec.structs.replace(Settings.from_environ(os.environ), deadline=PAGE_TIMEOUT)
+
+
+def collect_lists(
+    collector: "Collector", progress: "Progress", seconds: float | None = None, most: int | None = None
+) -> None:
+    """Collect for so many seconds, for so many visits, or until nothing is left to do; raises as `Collector.run`."""
+    end = time.monotonic() + (math.inf if seconds is None else seconds)
+    expected = most or collector.people.due(int(time.time()))
+    with progress.stage("collecting lists", expected, "lists") as advance:
+        collector.run(lambda: time.monotonic() < end and collector.visits < (most or math.inf), advance)
 
 
 def _names(lines: Iterable[str]) -> Iterator[str]:
@@ -124,15 +131,16 @@ def _names(lines: Iterable[str]) -> Iterator[str]:
                 raise BadUsername(f"Line {number}: {error}") from None
 
 
-def _collector(out: Path, people: People, settings: Settings, refresh_after: int, *, discover: bool) -> "Collector":
-    """A collector as the settings and options have it; raises ConfigError if there is no source of lists."""
+def collector_of(
+    table: Path, people: People, settings: Settings, refresh_after: int, bundle: ModelBundle | None
+) -> "Collector":
+    """A collector that, with a bundle, discovers people by its titles; raises ConfigError without a source of lists."""
     from hakken.collecting.collector import Collector  # noqa: PLC0415  # loads a library that servers lack
 
     http = HttpClient.from_settings(settings, share=settings.collect_share)
-    collector = Collector(out / TABLE, people, http, _source(settings), refresh_after)
-    if discover:
-        updates, bundle = Jikan(settings.jikan_url), open_bundle(settings)
-        anime = list(bundle.catalogue.values())
+    collector = Collector(table, people, http, _source(settings), refresh_after)
+    if bundle:
+        updates, anime = Jikan(settings.jikan_url), list(bundle.catalogue.values())
         rows, known = bundle.model.rows_of([one.anime_id for one in anime])
         raters = dict(
             zip((one.anime_id for one in anime), np.where(known, bundle.model.arrays.raters[rows], 0), strict=True)

@@ -7,6 +7,7 @@ from hakken.bundle import ModelBundle
 from hakken.cli.plain_errors import plain_errors
 from hakken.errors import ArtefactCorrupt
 from hakken.model import store
+from hakken.model.manifest import Difference
 
 
 @click.command()
@@ -27,6 +28,16 @@ def inspect(directory: str) -> None:
             click.echo(title)
             for name, value in msgspec.structs.asdict(values).items():
                 click.echo(f"  {name:<14}{value:>12,}")
+        if made_from := manifest.made_from:
+            click.echo(
+                "made from" + (", without the tenth of the people who judge models" if made_from.held_out else "")
+            )
+            for part in made_from.parts:
+                click.echo(f"  {part.option:<10}{part.name:<32}{part.bytes:>14,} bytes  {part.sha256[:16]}…")
+        if judgement := manifest.judgement:
+            click.echo(f"judged by {judgement.people:,} people, beside {judgement.served}")
+            for name, one in judgement.measures.items():
+                click.echo(f"  {name:<18}{_figures(one)}")
         click.echo("files")
         verdicts = {name: _verdict(artefact, name) for name in manifest.files}
         for name, entry in manifest.files.items():
@@ -35,6 +46,12 @@ def inspect(directory: str) -> None:
             raise ArtefactCorrupt("The model is damaged: not every file is what the manifest says.")
         bundle = ModelBundle.read(artefact)
     click.echo(f"checksums  all right; the model opens and its catalogue holds {len(bundle.catalogue):,} titles")
+
+
+def _figures(one: Difference) -> str:
+    new, served = ("-" if value is None else f"{value:.3f}" for value in (one.new, one.served))
+    between = "" if one.low is None else f"; difference {one.low:+.3f} to {one.high:+.3f}"
+    return f"{new}, served {served}{between}"
 
 
 def _verdict(artefact: store.Artefact, name: str) -> str:

@@ -65,6 +65,9 @@ def publish(arguments: tuple[str, ...], rollback: bool, force: bool, quiet: bool
                 sentence = f"{done.version} is the current version at {target}; {done.uploaded} files were uploaded."
                 if not done.moved:
                     sentence = f"{done.version} was the current version at {target} already."
+                made_from = artefact.manifest.made_from
+                if not (made_from and made_from.held_out):
+                    sentence += " It was trained on the people by whom `refresh` judges models; see `train --hold-out`."
         except PublishedMeanwhile as error:
             raise PublishConflict(f"{error} Look what is current there before you try again.") from error
     if not quiet:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from hakken.collecting.parts import Kept, write_part
+from hakken.collecting.parts import Kept, erase, write_part
 from hakken.collecting.people import People, Person
 from hakken.collecting.sweep import Sweep
 from hakken.errors import (
@@ -64,17 +64,24 @@ class Rest:
         self._failures = 0
 
 
+def erase_forgotten(table: Path, people: People) -> None:
+    """Remove people who were forgotten from a table; raises OSError if it can't be written."""
+    erase(table, people.forgotten())
+    people.erased()
+
+
 @dataclass
 class Collector:
     """Collects into a directory.
 
     Attributes:
-        directory: of the collection.
+        directory: of the table.
         people: the people of the collection.
         http: sends the requests.
         source: where lists come from.
         refresh_after: seconds after which a list is fetched again.
         discovery: whom to ask for people, and for which titles; None: nobody is discovered.
+        visits: how many people were visited.
     """
 
     directory: Path
@@ -83,6 +90,7 @@ class Collector:
     source: ListSource
     refresh_after: int
     discovery: tuple[Jikan, Sweep] | None = None
+    visits: int = 0
 
     def __post_init__(self) -> None:
         self._lists, self._updates = Rest(), Rest()
@@ -92,12 +100,15 @@ class Collector:
         self._blocked = self._untold = 0
 
     def run(self, may_go_on: Callable[[], bool], advance: Callable[[int], None]) -> None:
-        """Collect until nothing is left to do, or it may not go on; `advance` is called after each list.
+        """Collect until nothing is left to do, or it may not go on; `advance` is called after each visit.
+
+        People who were forgotten are erased first, since the run that should have done so may have been stopped.
 
         Raises:
             ClientIdRefused: the site refuses the client id.
             OSError, sqlite3.Error: what was collected can't be written.
         """
+        erase_forgotten(self.directory, self.people)
         self.people.schedule(self.refresh_after)
         try:
             while may_go_on() and self._step(advance):
@@ -125,6 +136,7 @@ class Collector:
         elif person is not None and not self._lists.left:
             self._visit(person, now)
             self._discovered = False
+            self.visits += 1
             advance(1)
         elif title is not None or person is not None:
             rests = [rest.left for rest, work in ((self._updates, title), (self._lists, person)) if work is not None]

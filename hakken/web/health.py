@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
@@ -58,6 +59,7 @@ def ready() -> ResponseReturnValue:
         "data_time": model.manifest.data_time,
         "age_seconds": max(0, age),  # a clock may be wrong
         "loaded": _timestamp(status.loaded),
+        "judgement": model.manifest.judgement and msgspec.to_builtins(model.manifest.judgement),
     }
     return {"status": "ready", "model": loaded, **told}
 

@@ -44,6 +44,7 @@ def test_the_embedded_model_is_served(server: str) -> None:
             "version": embedded.version,
             "trained": embedded.manifest.created,
             "data_time": embedded.manifest.data_time,
+            "judgement": None,
         },
         "latest": {"looked": None, "failed": False, "reason": None},
         "usernames": {"mal": ["load_json"], "anilist": ["anilist"]},

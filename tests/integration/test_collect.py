@@ -32,8 +32,9 @@ SEASON = range(60_001, 60_017)
 
 
 @pytest.fixture
-def people(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
-    """A stand-in with a crowd, and the settings of a process that collects from it."""
+def people(standin: Standin, trained: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
+    """A stand-in with a crowd, and the settings of a process that collects from it, with a small model."""
+    monkeypatch.setattr("hakken.model.store.EMBEDDED_PATH", trained)
     crowd.size, crowd.titles, crowd.season = 60, TITLES, SEASON
     for name, value in environment(standin).items():
         monkeypatch.setenv(name, value)

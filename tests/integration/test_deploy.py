@@ -174,29 +174,38 @@ def plain(name: str) -> str:
 
 
 @pytest.fixture
-def unit(tmp_path: Path) -> Path:
-    """The service and its socket, with what exists here for the paths of a VM."""
-    text = (DEPLOY / "hakken.service").read_text()
-    text = text.replace("/srv/hakken/.venv/bin/python", sys.executable).replace("/srv/hakken", str(ROOT))
-    (tmp_path / "hakken.service").write_text(text)
-    shutil.copy(DEPLOY / "hakken.socket", tmp_path)
-    return tmp_path / "hakken.service"
+def units(tmp_path: Path) -> list[Path]:
+    """The units, with what exists here for the paths of a VM."""
+    units = sorted(path for path in DEPLOY.iterdir() if path.suffix in {".service", ".socket", ".timer"})
+    assert len(units) == 4
+    for path in units:
+        text = path.read_text().replace("/srv/hakken/.venv/bin/python", sys.executable)
+        (tmp_path / path.name).write_text(text.replace("/srv/hakken", str(ROOT)))
+    return [tmp_path / path.name for path in units]
 
 
-def test_systemd_understands_the_units(unit: Path) -> None:
-    verified = subprocess.run(
-        [tool("systemd-analyze"), "verify", "--man=no", unit, unit.with_suffix(".socket")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_systemd_understands_the_units(units: list[Path]) -> None:
+    command = [tool("systemd-analyze"), "verify", "--man=no", *map(str, units)]
+    verified = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (verified.returncode, verified.stderr) == (0, "")
 
 
-def test_systemd_calls_the_service_little_exposed(unit: Path) -> None:
-    command = [tool("systemd-analyze"), "security", "--offline=yes", "--threshold=15", str(unit)]
+@pytest.mark.parametrize(("name", "threshold"), [("hakken.service", 15), ("hakken-refresh.service", 16)])
+def test_systemd_calls_the_services_little_exposed(units: list[Path], name: str, threshold: int) -> None:
+    [unit] = [one for one in units if one.name == name]
+    command = [tool("systemd-analyze"), "security", "--offline=yes", f"--threshold={threshold}", str(unit)]
     judged = subprocess.run(command, capture_output=True, text=True, check=False)
     assert judged.returncode == 0, judged.stdout[-300:]
+
+
+def test_the_timer_runs_a_command_with_options_that_there_are() -> None:
+    [line] = re.findall(
+        r"^ExecStart=\S+ -m hakken (.*)$", (DEPLOY / "hakken-refresh.service").read_text(), re.MULTILINE
+    )
+    name, target, *options = line.split()
+    assert target == "${HAKKEN_MODEL}"
+    context = main.commands[name].make_context(name, ["a-directory", *options])
+    assert context.params["seconds"] == 6 * 3600
 
 
 def test_nginx_understands_the_example(tmp_path: Path) -> None:

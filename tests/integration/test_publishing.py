@@ -308,7 +308,10 @@ def test_the_command_publishes_and_takes_back(bucket: Any, versions: list[Artefa
     n_files = len(first.manifest.files) + 1  # and the manifest
     for target in (URI, tmp_path / "there"):
         done = run(first.directory, target)
-        told = f"{first.version} is the current version at {target}; {n_files} files were uploaded.\n"
+        told = (
+            f"{first.version} is the current version at {target}; {n_files} files were uploaded. It was trained on the "
+            "people by whom `refresh` judges models; see `train --hold-out`.\n"
+        )
         assert (done.exit_code, done.stdout) == (0, told)
         assert done.stderr.splitlines() == ["checking the model", "uploading"]
         quiet = run("--quiet", second.directory, target)

@@ -41,13 +41,15 @@ class Crowd:
         return self._list(int(number))
 
     def watchers(self, anime_id: int) -> list[str]:
-        """The names of those who have a title on their list."""
+        """The names of those who have a title on their list, in an order of its own."""
         state = (self.size, self.month, len(self.season), len(self.titles))
         if state not in self._watchers:
             found = self._watchers[state] = defaultdict(list)
             for number in range(1, self.size + 1):
                 for entry in self._list(number):
                     found[int(str(entry.anime_id))].append(f"fan-{number}")
+            for one, names in found.items():
+                random.Random(one).shuffle(names)
         return self._watchers[state].get(anime_id, [])
 
     def _list(self, number: int) -> tuple[Entry, ...]:
@@ -56,7 +58,7 @@ class Crowd:
         entries = []
         for place, anime_id in enumerate(self.titles):
             is_theirs = anime_id % 2 == taste
-            if chance.random() < (0.5 if is_theirs else 0.15) / (1 + place / 40):
+            if chance.random() < (0.5 if is_theirs else 0.15) / (1 + place / 80):
                 score = min(10, max(1, round(chance.gauss(8 if is_theirs else 5, 1))))
                 entries.append(Entry(anime_id, score if chance.random() < 0.9 else 0, COMPLETED))
         entries += [
