@@ -29,7 +29,7 @@ demo: .venv/installed ## the same with a stand-in for the sites, users to try an
 	$(BIN)/python -m tests.standin --bind $(HOST):$(PORT)
 
 test: check ## check, then run every test, three files at a time: much of what they do is wait
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed-dev ## ruff (bandit's rules too), mypy strict, import-linter, pip-audit
 	$(BIN)/ruff check .
@@ -79,7 +79,7 @@ golden: .venv/installed-dev ## compute the golden answers anew by the slow oracl
 model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITLES=… RELATIONS=… PARAMS=… DATA_TIME=2026-03)
 	$(BIN)/python -m hakken train --ratings $(RATINGS) --anime $(ANIME) $(if $(TITLES),--titles $(TITLES)) \
 		$(if $(RELATIONS),--relations $(RELATIONS)) $(if $(PARAMS),--params $(PARAMS)) \
-		$(if $(DATA_TIME),--data-time $(DATA_TIME)) --out hakken/embedded
+		$(if $(DATA_TIME),--data-time $(DATA_TIME)) --hold-out --out hakken/embedded
 
 lock: .venv/installed-dev ## pin the newest versions that pyproject.toml allows, and their hashes
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt

@@ -124,11 +124,11 @@ def _replaced(
         return judged(what, load.answers(), recovered, allowed, f"{times} times, {replaced} of them replaced")
 
 
-def terminated(seconds: float = 4.0, stops: int = 3) -> Iterator[Figure]:
+def terminated(seconds: float = 4.0, stops: int = 3, rate: float = 3 * RATE) -> Iterator[Figure]:
     """Stop gunicorn in the middle, so many times; who comes later is refused, and that is all."""
     answers, good = Answers(), []
     for _ in range(stops):
-        with serving() as server, Load(server.address, usual(), 3 * RATE, seconds) as load:
+        with serving() as server, Load(server.address, usual(), rate, seconds) as load:
             time.sleep(seconds / 2)
             signalled = load.passed
             server.process.terminate()

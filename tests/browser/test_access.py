@@ -43,6 +43,8 @@ def uploaded(content: bytes) -> Visit:
     def visit(page: Page) -> None:
         by_upload(page, content)
         expect(heading(page)).not_to_contain_text("Find the anime")
+        if "list=" in page.url:
+            page.goto(f"{page.url}&n=6")  # as of the others: axe takes long for long pages
 
     return visit
 

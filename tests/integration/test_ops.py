@@ -106,11 +106,11 @@ def test_rates_can_be_taken_of_what_is_compared(server: Server) -> None:
 
 @pytest.mark.short_load
 def test_versions_are_swapped_under_load() -> None:
-    [figure, _] = load.swaps(seconds=20.0, every=5.0, rate=4.0)
-    assert figure.found.startswith("0 of 80 requests failed, 0 answers not of one version")
+    [figure, _] = load.swaps(seconds=10.0, every=5.0, rate=3.0)
+    assert figure.found.startswith("0 of 30 requests failed, 0 answers not of one version")
 
 
 @pytest.mark.short_chaos
 def test_sigterm_drops_nobody() -> None:
-    [figure] = chaos.terminated(2.0, stops=1)
+    [figure] = chaos.terminated(2.0, stops=1, rate=chaos.RATE / 2)
     assert figure.reached, figure
