@@ -2,7 +2,6 @@
 
 import math
 import os
-import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -16,7 +15,7 @@ import numpy as np
 
 from hakken.bundle import ModelBundle
 from hakken.cli.catalogue import PAGE_TIMEOUT
-from hakken.cli.options import DIRECTORY, quiet_option
+from hakken.cli.options import DIRECTORY, quiet_option, time_span
 from hakken.cli.plain_errors import plain_errors
 from hakken.cli.progress_bars import show_progress
 from hakken.cli.signals import stop_on_signal
@@ -42,17 +41,6 @@ TABLE = "lists"
 PAGE_SIZES = {Mal.name: mal.LIST_PAGE_SIZE, Jikan.name: jikan.LIST_PAGE_SIZE}
 """Entries that one request gets."""
 REFRESH_AFTER, OLDEST = "90d", "How old a list may get."
-UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-
-
-def time_span(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
-    """Read a time span: a whole number of days, hours, minutes or seconds, such as 90d."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
-    if not found:
-        raise click.BadParameter(f"{text!r} is no time: write 90d, 6h or 30m.")
-    return int(found[1]) * UNITS[found[2]]
 
 
 @click.command()

@@ -1,5 +1,7 @@
 """python -m hakken inspect: describe an artefact and verify its checksums."""
 
+from collections.abc import Iterator
+
 import click
 import msgspec
 
@@ -7,7 +9,7 @@ from hakken.bundle import ModelBundle
 from hakken.cli.plain_errors import plain_errors
 from hakken.errors import ArtefactCorrupt
 from hakken.model import store
-from hakken.model.manifest import Difference
+from hakken.model.manifest import Judgement
 
 
 @click.command()
@@ -35,9 +37,8 @@ def inspect(directory: str) -> None:
             for part in made_from.parts:
                 click.echo(f"  {part.option:<10}{part.name:<32}{part.bytes:>14,} bytes  {part.sha256[:16]}…")
         if judgement := manifest.judgement:
-            click.echo(f"judged by {judgement.people:,} people, beside {judgement.served}")
-            for name, one in judgement.measures.items():
-                click.echo(f"  {name:<18}{_figures(one)}")
+            for line in judgement_lines(judgement):
+                click.echo(line)
         click.echo("files")
         verdicts = {name: _verdict(artefact, name) for name in manifest.files}
         for name, entry in manifest.files.items():
@@ -48,10 +49,14 @@ def inspect(directory: str) -> None:
     click.echo(f"checksums  all right; the model opens and its catalogue holds {len(bundle.catalogue):,} titles")
 
 
-def _figures(one: Difference) -> str:
-    new, served = ("-" if value is None else f"{value:.3f}" for value in (one.new, one.served))
-    between = "" if one.low is None else f"; difference {one.low:+.3f} to {one.high:+.3f}"
-    return f"{new}, served {served}{between}"
+def judgement_lines(judgement: Judgement) -> Iterator[str]:
+    """A judgement as a table: a line for each measure, by its name."""
+    yield f"judged by {judgement.people:,} people, beside {judgement.served}"
+    yield f"  {'':<18}{'new':>8}{'served':>8}   95 % interval of the difference"
+    for name, one in judgement.measures.items():
+        ends = "" if one.low is None else f"{one.low:+.3f} to {one.high:+.3f}"
+        values = "".join(f"{'-' if value is None else f'{value:.3f}':>8}" for value in (one.new, one.served))
+        yield f"  {name:<18}{values}   {ends}".rstrip()
 
 
 def _verdict(artefact: store.Artefact, name: str) -> str:

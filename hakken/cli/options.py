@@ -1,5 +1,6 @@
 """Options that commands share; those that recommend have one for each field of `Preferences`."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -19,6 +20,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 MAX_CLOCK_DIFFERENCE = timedelta(days=1)
 """How far another clock, or the author's date in another time zone, may be ahead of ours."""
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 quiet_option = click.option("--quiet", is_flag=True, help="Print errors only.")
 RANGES: Mapping[type, type[click.IntRange | click.FloatRange]] = {int: click.IntRange, float: click.FloatRange}
 
@@ -30,6 +32,16 @@ def _data_time(_: click.Context, __: click.Parameter, value: str | None) -> str 
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
     return value
+
+
+def time_span(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
+    """Read a time span: a whole number of days, hours, minutes or seconds, such as 90d."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
+    if not found:
+        raise click.BadParameter(f"{text!r} is no time: write 90d, 6h or 30m.")
+    return int(found[1]) * UNITS[found[2]]
 
 
 data_time_option = click.option(

@@ -14,8 +14,9 @@ from hakken import __version__
 from hakken.bundle import ModelBundle, put_catalogue
 from hakken.catalogue import Catalogue
 from hakken.cli.catalogue import CatalogueUpdate
-from hakken.cli.collect import OLDEST, REFRESH_AFTER, TABLE, collect_lists, collecting_settings, collector_of, time_span
-from hakken.cli.options import DIRECTORY, FILE, data_time_option, quiet_option
+from hakken.cli.collect import OLDEST, REFRESH_AFTER, TABLE, collect_lists, collecting_settings, collector_of
+from hakken.cli.inspect import judgement_lines
+from hakken.cli.options import DIRECTORY, FILE, data_time_option, quiet_option, time_span
 from hakken.cli.options import TABLE as TABLE_OPTION
 from hakken.cli.plain_errors import plain_errors
 from hakken.cli.progress_bars import BYTES, ShownProgress, show_progress
@@ -241,7 +242,7 @@ class Refresh:
         faults = list(judging.faults(judgement, model.manifest, served))
         with written_whole(self._work / PAGE) as page:
             page.write(judging.page(judgement, faults, model.version, model.manifest, served))
-        self._said += [*judging.lines(judgement), f"page        {self._work / PAGE}"]
+        self._said += [*judgement_lines(judgement), f"page        {self._work / PAGE}"]
         return self._result(model, msgspec.structs.replace(model.manifest, judgement=judgement)), faults
 
     def publish(self, artefact: store.Artefact) -> str:

@@ -10,10 +10,17 @@ CONFIDENCE, SEED = 0.95, 0
 
 
 def interval(statistic: Callable[[Int64s], float], n_people: int, n_resamples: int) -> tuple[float, float, float]:
-    """Value of a statistic of people, by their numbers, and the ends of its interval.
+    """Value of a statistic and the ends of its percentile interval.
 
-    The ends are NaN without resamples, with fewer than two people, and where the value is; so are resamples that hold
-    only people who are left out, which do not count.
+    Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13.
+
+    Args:
+        statistic: of some people, `(n,)` int64 numbers, repeated ones too; NaN if nobody of them counts.
+        n_people: how many there are.
+        n_resamples: how many are drawn; those without a statistic are left out.
+
+    Returns:
+        The value; and the ends, NaN without resamples, with fewer than two people, and where the value is NaN.
     """
     value = statistic(np.arange(n_people))
     if not n_resamples or n_people < 2 or np.isnan(value):  # noqa: PLR2004  # one person cannot be resampled

@@ -118,13 +118,3 @@ def page(judgement: Judgement, found: Sequence[str], version: str, new: Manifest
         titles={measure.name: measure.title for measure in SHOWN},
     )
     return text.encode()
-
-
-def lines(judgement: Judgement) -> Iterator[str]:
-    """The measures, a line each."""
-    yield f"{'':<20}{'new':>8}{'served':>8}   95 % interval of the difference"
-    titles = {measure.name: measure.title for measure in SHOWN}
-    for name, one in judgement.measures.items():
-        ends = "" if one.low is None else f"{one.low:+.3f} to {one.high:+.3f}"
-        values = "".join(f"{'-' if value is None else f'{value:.3f}':>8}" for value in (one.new, one.served))
-        yield f"{titles[name]:<20}{values}   {ends}"

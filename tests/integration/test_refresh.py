@@ -90,7 +90,7 @@ def test_from_nothing_to_a_server_that_swaps_to_a_new_season_and_keeps_out_a_poi
         monkeypatch.setattr("tests.standin.anime.listed", [*TITLES, *SEASON])
         collect(work / "collected", "--refresh-after", "1s", "--lists", "700")
         said = run(target, work)
-        assert "NDCG@10 liked" in said
+        assert "ndcg_liked" in said
         until(lambda: served_at(address)["version"] != first)
         second = served_at(address)
         of_their_taste = {one for one in SEASON if one % 2}

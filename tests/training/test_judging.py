@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.synthetic import synthetic_entries
 from hakken.bundle import ModelBundle
+from hakken.cli.inspect import judgement_lines
 from hakken.evaluation import judging, protocol
 from hakken.evaluation.judging import faults, judge
 from hakken.evaluation.methods import RANKING, unsaved
@@ -192,7 +193,7 @@ def test_the_page_and_the_lines_tell_the_figures(good: ModelBundle) -> None:
     ):
         assert text in page
     assert "<script" not in page
-    said = "\n".join(judging.lines(judgement))
-    assert "NDCG@10 liked" in said
+    said = "\n".join(judgement_lines(judgement))
+    assert "ndcg_liked" in said
     assert "0.500   0.600   -0.200 to -0.050" in said
     assert "may take its place" in judging.page(judgement, [], "v2", manifest, good.model.manifest).decode().lower()
