@@ -28,7 +28,7 @@ ARGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 PHONE, TABLET, DESK = 390, 768, 1280
-PATIENCE_MS = 10_000
+PATIENCE_MS = 30_000
 """How long Playwright waits for what is to be there, on a busy machine."""
 APP = "ars_app:create_app()"
 
