@@ -14,7 +14,7 @@ import numpy.typing as npt
 from hakken.catalogue import FILE_NAME, Anime, Catalogue, CatalogueColumns
 from hakken.errors import StorageError
 from hakken.model import Model
-from hakken.model.arrays import MIN_TITLES, Arrays, Bools, Int32s, Int64s, look_up
+from hakken.model.arrays import MIN_TITLES, Arrays, Bools, Float32s, Int32s, Int64s, look_up
 from hakken.model.manifest import Manifest
 from hakken.model.store import Artefact, open_artefact, replacing, write_manifest
 
@@ -159,6 +159,16 @@ class Facts:
         anime = map(self._catalogue.anime, model.arrays.anime_ids[learnt].tolist())
         counts = Counter(chain.from_iterable(map(attributes_of, anime)))
         return frozenset(attribute for attribute, count in counts.items() if count >= MIN_TITLES)
+
+    @cached_property
+    def genre_vectors(self) -> Float32s:
+        """`(n_items, n_genres)` float32: 1/√(number of its genres) where a title has a genre, else 0."""
+        has = (
+            np.stack(list(self.genres.values()), axis=1, dtype=np.float32)
+            if self.genres
+            else np.zeros((self._model.n_items, 0), dtype=np.float32)
+        )
+        return np.asarray(has / np.sqrt(has.sum(axis=1).clip(1))[:, np.newaxis])
 
     def _of_rows(self, column: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
         """A column by the model's rows; 0 where the catalogue lacks one."""

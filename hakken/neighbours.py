@@ -21,7 +21,10 @@ class Neighbour(msgspec.Struct, frozen=True):
 
     anime_id: Annotated[int, about("MyAnimeList id.")]
     title: Annotated[str, about("As the catalogue has it.")]
-    sim: Annotated[float, about("Shrunk Pearson-baseline correlation, in (0, 1].")]
+    sim: Annotated[
+        float,
+        about("Pearson-baseline correlation, in (0, 1], shrunk towards 0 or, within a series, a value above it."),
+    ]
     support: Annotated[int, about("N_ij, how many training users scored both.")]
 
 
@@ -75,7 +78,8 @@ def nearest(
     """
     arrays = bundle.model.arrays
     row, entries = _entries(anime_id, bundle, arrays.sim_indptr)  # in this very order
-    entries = entries[_allowed(anime_id, bundle, arrays.sim_indices[entries], adult)][:n]
+    compared = arrays.sim_support[entries] > 0  # titles of one series are similar even if nobody scored both
+    entries = entries[compared & _allowed(anime_id, bundle, arrays.sim_indices[entries], adult)][:n]
     sims = float(arrays.sim_scale[row]) * unpack(arrays.sim_values[entries])
     ids, titles = _named(bundle, arrays.sim_indices[entries])
     support = arrays.sim_support[entries].tolist()

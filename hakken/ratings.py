@@ -190,6 +190,14 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     popularity: Annotated[
         float, Meta(ge=-1, le=1), _option("Niche or popular", "From -1, niche titles first, to 1, popular ones first.")
     ] = 0.0
+    variety: Annotated[
+        float,
+        Meta(ge=0, le=1),
+        _option(
+            "Alike or varied",
+            "From 0, by the order alone, to 1, titles that are least alike; see `hakken.recommend.variety`.",
+        ),
+    ] = 0.3
     franchise: Annotated[
         FranchiseRule,
         _option(
@@ -319,6 +327,14 @@ class Reason(msgspec.Struct, frozen=True):
     planned: Annotated[bool, about("Whether the visitor only plans to watch it.")] = False
 
 
+class Effect(msgspec.Struct, frozen=True):
+    """What moved a title's match beside the entries of the visitor's list."""
+
+    subject: Annotated[str, about("Its subject: popularity, time, series or rating.")]
+    factor: Annotated[float, about("What the match was multiplied by: above 1 it speaks for the title.")]
+    words: Annotated[str, about("What it is, such as: newer than most of your list.")]
+
+
 class Recommendation(msgspec.Struct, frozen=True):
     """One title of a list, best first."""
 
@@ -336,6 +352,10 @@ class Recommendation(msgspec.Struct, frozen=True):
     neighbours: Annotated[int, about("How many of the visitor's scored titles the predicted rating rests on.")] = 0
     reasons: Annotated[
         tuple[Reason, ...], about("The up to three entries with the largest shares of `match`, whatever their sign.")
+    ] = ()
+    effects: Annotated[
+        tuple[Effect, ...],
+        about("What else moved `match` by more than a little, the strongest first; in the order by match only."),
     ] = ()
     by_attributes: Annotated[
         bool,

@@ -11,8 +11,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from hakken.errors import ArtefactCorrupt
 from hakken.files import unread
-from hakken.model.manifest import SCHEMA_VERSION, Manifest
+from hakken.model.manifest import WITH_ATTRIBUTES, WITH_TREES, Manifest
 from hakken.model.store import Artefact
+from hakken.model.trees import N_LISTS, N_SPLITS, Trees
 
 Array = npt.NDArray[Any]
 Int8s = npt.NDArray[np.int8]
@@ -72,6 +73,10 @@ class Arrays:
         attr_values: `(n_rows, n_attributes)` int8, packed weights of a watched title `j` for an
             attribute, `v_ja = attr_scale[a] · attr_values[attr_rows[j], a]`; see `hakken.model.preference`.
         attr_scale: `(n_attributes,)` float32, what a packed 1 is, of each attribute.
+        tree_features: `(2, n_trees, 3)` uint8, the feature that each split compares; see `hakken.model.trees`. The
+            first trees are for lists of all titles, the second for those without begun series.
+        tree_borders: `(2, n_trees, 3)` float64, what it is compared with; infinite where a tree has fewer splits.
+        tree_parts: `(2, n_trees, 8, 3)` float64, what each split adds to the logarithm of the match.
     """
 
     anime_ids: Int32s
@@ -94,6 +99,9 @@ class Arrays:
     attr_rows: Int32s
     attr_values: Array
     attr_scale: Float32s
+    tree_features: npt.NDArray[np.uint8]
+    tree_borders: Float64s
+    tree_parts: Float64s
 
     def save(self, directory: Path) -> None:
         """Write one `.npy` file for each array."""
@@ -108,7 +116,7 @@ class Arrays:
             ArtefactCorrupt: one is missing, is not an array of its type, or they don't fit together.
             StorageError: one can't be read just now.
         """
-        later = _as_in_schema_3(artefact) if artefact.manifest.schema_version < SCHEMA_VERSION else {}
+        later = _of_later_schemas(artefact)
         names = [name for name in cls.__dataclass_fields__ if name not in later]
         arrays = cls(**{name: _map(artefact.path(f"{name}.npy")) for name in names}, **later)
         if problem := arrays.problem():
@@ -119,6 +127,7 @@ class Arrays:
         """The first inconsistency in types, shapes or values, if there is one."""
         n, n_neighbours, n_weights = self.anime_ids.size, self.sim_indices.size, self.pref_indices.size
         n_attributes, index, support = self.attr_scale.size, index_type(n), self.sim_support.dtype.name
+        n_trees = self.tree_features.size // (N_LISTS * N_SPLITS)
         wanted: dict[str, tuple[str, tuple[int, ...]]] = {
             **dict.fromkeys(("anime_ids", "raters", "watchers", "attr_rows"), ("int32", (n,))),
             **dict.fromkeys(("popularity", "sim_scale", "pref_scale", "attr_share"), ("float32", (n,))),
@@ -132,6 +141,9 @@ class Arrays:
             "attr_indices": ("uint16", (self.attr_indices.size,)),
             "attr_values": ("int8", (*self.attr_values.shape[:1], n_attributes)),
             "attr_scale": ("float32", (n_attributes,)),
+            "tree_features": ("uint8", (N_LISTS, n_trees, N_SPLITS)),
+            "tree_borders": ("float64", (N_LISTS, n_trees, N_SPLITS)),
+            "tree_parts": ("float64", (N_LISTS, n_trees, 2**N_SPLITS, N_SPLITS)),
         }
         for name in self.__dataclass_fields__:
             array, (dtype, shape) = getattr(self, name), wanted[name]
@@ -147,6 +159,8 @@ class Arrays:
             "anime_ids are not positive": not (ids > 0).all(),
             "attr_rows point past attr_values": ((attr_rows < -1) | (attr_rows >= len(self.attr_values))).any(),
             "popularity is not positive": not (self.popularity > 0).all(),
+            "tree_borders are not numbers": np.isnan(self.tree_borders).any(),
+            "tree_parts are not finite": not np.isfinite(self.tree_parts).all(),
         }
         for name, n_columns in (("sim", n_items), ("pref", n_items), ("attr", len(self.attr_scale))):
             indptr, indices = getattr(self, f"{name}_indptr"), getattr(self, f"{name}_indices")
@@ -246,6 +260,12 @@ class Model:
         arrays, support = self.arrays, self.manifest.parameters.attribute_support
         return (arrays.attr_share > 0) & (arrays.watchers <= support)
 
+    @cached_property
+    def trees(self) -> tuple[Trees, ...]:
+        """The trees of lists of all titles, and of lists without begun series, as they are evaluated."""
+        arrays = self.arrays
+        return tuple(map(Trees.of, arrays.tree_features, arrays.tree_borders, arrays.tree_parts))
+
     @property
     def mu(self) -> float:
         """Mean of all training ratings, score points."""
@@ -312,19 +332,28 @@ def index_type(n_items: int) -> str:
     return "uint16" if n_items <= QUANTA + 1 else "int32"
 
 
-def _as_in_schema_3(artefact: Artefact) -> dict[str, Array]:
-    """The arrays that schema 3 lacks, such that its models are served as before: without attributes."""
-    watchers = _map(artefact.path("watchers.npy"))
-    n_items = watchers.size
-    return {
-        "popularity": ((watchers + FEW_WATCHERS) / max(1, artefact.manifest.sizes.users)).astype(np.float32),
-        "attr_share": np.zeros(n_items, dtype=np.float32),
-        "attr_indptr": np.zeros(n_items + 1, dtype=np.int64),
-        "attr_indices": np.zeros(0, dtype=np.uint16),
-        "attr_rows": np.full(n_items, -1, dtype=np.int32),
-        "attr_values": np.zeros((0, 0), dtype=np.int8),
-        "attr_scale": np.zeros(0, dtype=np.float32),
-    }
+def _of_later_schemas(artefact: Artefact) -> dict[str, Array]:
+    """The arrays that an earlier schema lacks, such that its models are served as before."""
+    arrays: dict[str, Array] = {}
+    if artefact.manifest.schema_version < WITH_TREES:
+        arrays |= {
+            "tree_features": np.zeros((N_LISTS, 0, N_SPLITS), dtype=np.uint8),
+            "tree_borders": np.zeros((N_LISTS, 0, N_SPLITS)),
+            "tree_parts": np.zeros((N_LISTS, 0, 2**N_SPLITS, N_SPLITS)),
+        }
+    if artefact.manifest.schema_version < WITH_ATTRIBUTES:
+        watchers = _map(artefact.path("watchers.npy"))
+        n_items = watchers.size
+        arrays |= {
+            "popularity": ((watchers + FEW_WATCHERS) / max(1, artefact.manifest.sizes.users)).astype(np.float32),
+            "attr_share": np.zeros(n_items, dtype=np.float32),
+            "attr_indptr": np.zeros(n_items + 1, dtype=np.int64),
+            "attr_indices": np.zeros(0, dtype=np.uint16),
+            "attr_rows": np.full(n_items, -1, dtype=np.int32),
+            "attr_values": np.zeros((0, 0), dtype=np.int8),
+            "attr_scale": np.zeros(0, dtype=np.float32),
+        }
+    return arrays
 
 
 def _map(path: Path) -> Array:

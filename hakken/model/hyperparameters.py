@@ -25,6 +25,9 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reg_i: Annotated[Regulariser, about("Regulariser of the item biases.")] = 1.6
     n_epochs: Annotated[Positive, about("Rounds of alternating least squares for the biases.")] = 10
     shrinkage: Annotated[Regulariser, about("λ in (n_ij − 1) / (n_ij − 1 + λ).")] = 100.0
+    siblings: Annotated[
+        Share, about("What similarities within a series are shrunk towards; all others are shrunk towards 0.")
+    ] = 0.4
     min_support: Annotated[Positive, about("Pairs of items rated by fewer users than this get similarity 0.")] = 1
     k_stored: Annotated[Positive, about("Neighbours kept per item.")] = 200
     min_similarity: Annotated[
@@ -43,7 +46,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = 2.8
     prior: Annotated[
         Regulariser, about("Added to the sum of the weights, so that few or weak neighbours move a prediction less.")
-    ] = 0.02
+    ] = 0.04
     trust: Annotated[Share, about("Exponent by which neighbours weigh more for someone with a longer list.")] = 0.04
     min_raters: Annotated[
         Positive, about("Titles that fewer training users scored are left out of the order by predicted rating.")
@@ -99,6 +102,12 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     everyone: Annotated[
         Weight, about("What is added to the preference for a title that everyone has on their list.")
     ] = 0.03
+    trees: Annotated[
+        int, Meta(ge=0, le=5000), about("Trees of the match, see hakken.training.ranking; 0 leaves them out.")
+    ] = 200
+    aversion: Annotated[
+        Weight, about("How much a predicted rating below the visitor's mean lowers the match, see docs/algorithm.md.")
+    ] = 1.0
     implicit_slope: Annotated[
         float, Meta(ge=0, le=5), about("Score points that a preference of 1 adds to a predicted rating.")
     ] = 0.35
@@ -114,6 +123,7 @@ TEXTBOOK = Parameters(
     reg_u=15.0,
     reg_i=10.0,
     shrinkage=100.0,
+    siblings=0.0,
     k=20,
     min_similarity=0.0,
     amplification=1.0,
@@ -125,16 +135,19 @@ TEXTBOOK = Parameters(
 )
 """The formula as published, with the original Hakken's settings: the baseline of comparisons."""
 
-PARAMETERS_OF_SCHEMA_3: Mapping[str, float] = {
-    "min_similarity": 0.0,
-    "pref_stored": 200,
-    "unknown": 0.0,
-    "planned": 0.0,
-    "late": 0.0,
-    "attribute_reg": 10_000.0,
-    "attribute_support": 5.0,
+LACKING: Mapping[int, Mapping[str, float]] = {
+    4: {
+        "min_similarity": 0.0,
+        "pref_stored": 200,
+        "unknown": 0.0,
+        "planned": 0.0,
+        "late": 0.0,
+        "attribute_reg": 10_000.0,
+        "attribute_support": 5.0,
+    },
+    5: {"siblings": 0.0, "trees": 0, "aversion": 0.0},
 }
-"""The parameters that schema 3 lacks, each with the value that serves its models as before.
+"""The parameters that a schema version was the first to have, each with the value that serves earlier models as before.
 
 Parameters whose default does so are listed too; a test checks that none is forgotten.
 """

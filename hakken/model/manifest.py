@@ -10,11 +10,13 @@ from msgspec import Meta
 from hakken.about import about
 from hakken.data_time import first_moment
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew
-from hakken.model.hyperparameters import PARAMETERS_OF_SCHEMA_3, Count, Parameters, Positive, Slope
+from hakken.model.hyperparameters import LACKING, Count, Parameters, Positive, Slope
 from hakken.ratings import MAX_SCORE
 
 FILE_NAME = "manifest.json"
-SCHEMA_VERSION = 4
+WITH_ATTRIBUTES, WITH_TREES = 4, 5
+"""The first schema versions with attributes, and with trees."""
+SCHEMA_VERSION = WITH_TREES
 OLDEST_SCHEMA_VERSION = 3
 """Older models must be trained again."""
 
@@ -163,6 +165,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         made_from: see `MadeFrom`; None: unknown.
         judgement: see `Judgement`; None: it was compared with none.
         unwatched: see `Unwatched`; None in models that were trained before it was stored.
+        features: names of the features that the trees read, in the order of `tree_features`.
         files: name → size and checksum of every other file.
     """
 
@@ -177,6 +180,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     made_from: MadeFrom | None = None
     judgement: Judgement | None = None
     unwatched: Unwatched | None = None
+    features: tuple[str, ...] = ()
     files: dict[PlainName, FileEntry]
 
     def __post_init__(self) -> None:
@@ -204,9 +208,9 @@ def decode(text: bytes) -> Manifest:
             raise ArtefactCorrupt(
                 f"The model has schema version {found}, an earlier Hakken's: train it again with this one."
             )
-        if found < SCHEMA_VERSION:
+        for later in range(found + 1, SCHEMA_VERSION + 1):
             parameters = msgspec.convert(known.get("parameters"), dict[str, Any])
-            known["parameters"] = {**PARAMETERS_OF_SCHEMA_3, **parameters}
+            known["parameters"] = {**LACKING[later], **parameters}
         return msgspec.convert(known, Manifest)
     except UNREADABLE as error:
         raise ArtefactCorrupt(f"The model's manifest can't be read: {error}.") from error

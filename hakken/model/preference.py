@@ -69,14 +69,18 @@ def shrunk_mean(total: Array | float, count: Array | float, mu: float) -> Array 
     return (total + MEAN_PRIOR * mu) / (count + MEAN_PRIOR)
 
 
+def mean_score(model: Model, scores: Int64s, planned: Bools) -> float:
+    """m_u of someone's entries: the shrunk mean of their scores, `(n,)`, without those of planned entries."""
+    given = scores[~planned & (scores >= MIN_SCORE)]
+    return float(shrunk_mean(float(given.sum()), float(len(given)), model.mu))
+
+
 def taste_of(model: Model, columns: ListColumns, rows: Int64s, known: Bools) -> Taste:
     """Read a taste from the entries of a list; `rows` and `known` are what `Model.learnt_rows_of` finds of them."""
     parameters = model.manifest.parameters
     chosen = known if parameters.planned else known & ~columns.planned
     scores, planned = columns.scores[chosen], columns.planned[chosen]
-    given = scores[~planned & (scores >= MIN_SCORE)]
-    mean = shrunk_mean(float(given.sum()), float(len(given)), model.mu)
-    liking = liking_of(scores, columns.dropped[chosen], mean, parameters)
+    liking = liking_of(scores, columns.dropped[chosen], mean_score(model, scores, planned), parameters)
     return Taste(rows[chosen], scores, np.where(planned, parameters.planned, liking), planned)
 
 

@@ -110,7 +110,7 @@ def _described(bundle: ModelBundle, scorer: Scorer, chosen: Scored, notes: Serie
     """Scored titles with names, predicted ratings, reasons and notes on their series."""
     model, catalogue, taste = bundle.model, bundle.catalogue, scorer.taste
     ids, raters = model.arrays.anime_ids, model.arrays.raters[chosen.rows]
-    shares, r_hat, neighbours = scorer.shares(chosen.rows)
+    shares, r_hat, neighbours, effects = scorer.explained(chosen.rows)
     title, entry = largest(shares)
     columns = (title, ids[taste.rows[entry]], taste.scores[entry].clip(0), shares[title, entry], taste.planned[entry])
     reasons: list[list[Reason]] = [[] for _ in chosen.rows]
@@ -118,11 +118,11 @@ def _described(bundle: ModelBundle, scorer: Scorer, chosen: Scored, notes: Serie
         reasons[at].append(Reason(anime_id, catalogue.title(anime_id), score, share, is_planned))
     by_attributes = model.mostly_by_attributes[chosen.rows]
     found = (ids[chosen.rows], r_hat.clip(MIN_SCORE, MAX_SCORE), chosen.score, raters, neighbours, by_attributes)
-    each = zip(*(column.tolist() for column in found), map(tuple, reasons), strict=True)
-    for anime_id, rating, match, support, near, judged, why in each:
+    each = zip(*(column.tolist() for column in found), map(tuple, reasons), effects, strict=True)
+    for anime_id, rating, match, support, near, judged, why, moved in each:
         predicted = round(rating, 2) if support >= FEWEST_RATERS else None
         title_of, note = catalogue.title(anime_id), notes.note(anime_id)
-        yield Recommendation(anime_id, title_of, predicted, match, support, near, why, judged, note)
+        yield Recommendation(anime_id, title_of, predicted, match, support, near, why, moved, judged, note)
 
 
 def largest(shares: Float64s) -> tuple[Int64s, Int64s]:

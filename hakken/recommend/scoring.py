@@ -1,19 +1,21 @@
 """The score that a list is ordered by, and what each entry of the visitor's list contributes to it.
 
     match_ui = (p_ui + everyone · q_i) · q_i^(0.4 · popularity − novelty) · exp(quality · b_i) · order_ui
-               · exp(pull · (r_hat_ui − b_ui))
+               · exp(pull · (r_hat_ui − b_ui)) · exp(T(x_ui) − aversion · max(m_u − r_hat_ui, 0)²)
 
 p_ui is the preference, q_i the part of those who could have watched the title that did, `popularity` the visitor's
 choice from -1 to 1, b_i the title's bias, order_ui the factor of the watching order
-(`hakken.recommend.series_rules`), and r_hat − b_ui the neighbour term of `hakken.model.prediction`. An empty list has
-p_ui = 0 and b_u = 0, and gets what many people watch and like. In p_ui, and nowhere else, a title of which the visitor
-wants more counts like many entries.
+(`hakken.recommend.series_rules`), and r_hat − b_ui the neighbour term of `hakken.model.prediction`. T are the trees
+(`hakken.model.trees`) and x_ui their features; m_u is the mean of the visitor's scores as in
+`hakken.model.preference`: nobody wants what they would rate lower than most. An empty list has p_ui = 0, b_u = 0 and
+T = 0, and gets what many people watch and like. In p_ui, and nowhere else, a title of which the visitor wants more
+counts like many entries.
 
-Only the last factor is costly. It is computed for a shortlist, the best by all others: for 300 lists of the public
-ratings each of the best 20 was among the first 99 by those, and for 99 lists of 100 among the first 52.
+The factors of the second line are costly. They are computed for a shortlist, the best by all others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -22,14 +24,21 @@ from hakken.bundle import ModelBundle
 from hakken.model import ListColumns, Model, fold_in, predict, preference, top_n
 from hakken.model.arrays import Bools, Float64s, Int64s
 from hakken.model.prediction import IMPLICIT_RANGE, baseline, implicit_term, neighbour_parts, neighbour_term
-from hakken.model.preference import Taste, parts_of
-from hakken.ratings import Order, Preferences
+from hakken.model.preference import Taste, mean_score, parts_of
+from hakken.model.trees import Trees
+from hakken.ratings import Effect, FranchiseRule, Order, Preferences
+from hakken.recommend.effects import by_subject, effects
+from hakken.recommend.features import BEGUN, RATING, Features
 from hakken.recommend.series_rules import order_factor
+from hakken.recommend.variety import similarities, varied
 
-SHORTLIST = 250
-"""Least number of titles for which the full match is computed."""
+SHORTLIST = 200
+"""Number of titles for which the full match is computed, whatever the length of the list, so that a longer list begins
+like a shorter one."""
 SLIDER = 0.4
 """Exponent of a title's popularity at the ends of the slider."""
+LEAST_MATCH = 1e-9
+"""Of what has a lower match, or a negative one, the trees see this one's logarithm."""
 BOOST = 0.1
 """Added to the liking of a title of which more is wanted, as a share of the sum of all liking…"""
 MIN_BOOST = 8.0
@@ -46,6 +55,23 @@ class Scored(NamedTuple):
 
     rows: Int64s
     score: Float64s
+
+
+class Explained(NamedTuple):
+    """What the scores of some titles come from.
+
+    Attributes:
+        shares: `(n, n_entries)` float64, what each entry of the taste contributes, in units of the score; the rest of
+            the score is popularity, or the baseline.
+        r_hat: `(n,)` float64, predicted ratings, neither rounded nor clipped.
+        neighbours: `(n,)` int64, how many scored entries each is based on.
+        effects: of each title, what else moved its match.
+    """
+
+    shares: Float64s
+    r_hat: Float64s
+    neighbours: Int64s
+    effects: tuple[tuple[Effect, ...], ...]
 
 
 class Scorer:
@@ -65,22 +91,26 @@ class Scorer:
 
     def __init__(self, bundle: ModelBundle, columns: ListColumns, preferences: Preferences) -> None:
         model = self._model = bundle.model
+        self._bundle, self._columns = bundle, columns
+        self._variety = preferences.variety
+        self._new_only = preferences.franchise is not FranchiseRule.ALL
         parameters = model.manifest.parameters
         self.visitor = fold_in(model, columns)
         self._order = preferences.order
         self.prescore = model.popularity
-        self._wanted = preference(model, self.visitor.taste)
+        self._wanted = self._liked = preference(model, self.visitor.taste)
         self.taste = self.visitor.taste
+        self._slider = SLIDER * preferences.popularity
+        self._mean = mean_score(model, self.taste.scores, self.taste.planned)
         if self._order is Order.MATCH:
-            liked = self._wanted
             if preferences.like:
                 self.taste = boosted_taste(model, self.visitor.taste, preferences.like)
-                liked = preference(model, self.taste)
+                self._liked = preference(model, self.taste)
             seen, series = bundle.facts.anime_index.of(columns.seen_ids), bundle.facts.series
             self._factor: Float64s = order_factor(seen, series, parameters.skipped, parameters.ahead) * model.standing
-            if preferences.popularity:
-                self._factor *= np.exp(SLIDER * preferences.popularity * model.log_popularity)
-            self.prescore = (liked + parameters.everyone * model.popularity) * self._factor
+            if self._slider:
+                self._factor *= np.exp(self._slider * model.log_popularity)
+            self.prescore = (self._liked + parameters.everyone * model.popularity) * self._factor
 
     @property
     def personal(self) -> bool:
@@ -100,39 +130,101 @@ class Scorer:
             shortlists = [np.flatnonzero(candidates) for candidates in lists]
             scores = predict(self._model, self.visitor, np.concatenate(shortlists), self._wanted)
         else:
-            shortlists = [np.sort(top_n(self.prescore, one, max(SHORTLIST, 5 * n))) for one in lists]
-            rows, pull = np.concatenate(shortlists), self._model.manifest.parameters.pull
-            scores = self.prescore[rows] * np.exp(pull * neighbour_term(self._model, self.visitor, rows))
+            shortlists = [self.shortlist(one) for one in lists]
+            rows = np.concatenate(shortlists)
+            scores = self.prescore[rows] * np.exp(self.costly(rows, neighbour_term(self._model, self.visitor, rows)))
         of_each = np.split(scores, np.cumsum([len(rows) for rows in shortlists])[:-1])
-        best = [top_n(score, np.ones(len(score), dtype=np.bool_), n) for score in of_each]
+        best = [self._ordered(rows, score, n) for rows, score in zip(shortlists, of_each, strict=True)]
         return [Scored(rows[at], score[at]) for rows, score, at in zip(shortlists, of_each, best, strict=True)]
 
-    def shares(self, rows: Int64s) -> tuple[Float64s, Float64s, Int64s]:
-        """Split the scores of some titles, `(n,)` inner indices, into what the entries of the taste contribute.
+    def _ordered(self, rows: Int64s, score: Float64s, n: int) -> Int64s:
+        """Positions of the best `n` of some titles with their scores; by match they are varied too."""
+        if self._order is Order.PREDICTED_RATING or not self._variety:
+            return top_n(score, np.ones(len(score), dtype=np.bool_), n)
+        return varied(score, similarities(self._bundle, rows), self._variety, n)
 
-        Returns:
-            `(n, n_entries)` float64, in units of the score, the rest of which is popularity, or the baseline;
-            `(n,)` float64, r_hat, neither rounded nor clipped; `(n,)` int64, how many scored entries it is based on.
+    @cached_property
+    def _features(self) -> Features:
+        return Features(self._bundle, self._columns, self.visitor)
+
+    def shortlist(self, candidates: Bools) -> Int64s:
+        """Of some candidates, `(n_items,)`, the best by all but the costly factors: inner indices, ascending."""
+        return np.sort(top_n(self.prescore, candidates, SHORTLIST))
+
+    def costly(self, rows: Int64s, say: Float64s) -> Float64s:
+        """Logarithm of the costly factors of some titles, `(n,)` inner indices, from their neighbour terms: `(n,)`."""
+        total = self._model.manifest.parameters.pull * say - self._disliked(rows, say)
+        if self.asks_trees:
+            features = self.features(rows, say)
+            for trees, titles in self._trees_of(features):
+                total[titles] += trees.evaluate(features[:, titles])
+        return total
+
+    def _trees_of(self, features: Float64s) -> Iterator[tuple[Trees, Int64s]]:
+        """The trees that each title of some features is given to, with positions of titles.
+
+        In a list without begun series, titles of new ones have trees of their own: what speaks for an unseen title is
+        else mostly that its series was begun.
         """
+        new = (features[BEGUN] == 0) & self._new_only
+        for trees, titles in zip(self._model.trees, (np.flatnonzero(~new), np.flatnonzero(new)), strict=True):
+            if len(titles):
+                yield trees, titles
+
+    @property
+    def asks_trees(self) -> bool:
+        """Whether trees have a say: there are some, and something of the list was watched."""
+        return self.visitor.taste.n_watched > 0 and self._model.arrays.tree_features.size > 0
+
+    def _disliked(self, rows: Int64s, say: Float64s) -> Float64s:
+        """What lowers the match of some titles: aversion · max(m_u − r_hat, 0)²."""
+        below = (self._mean - self._predicted(rows, say)).clip(0.0)
+        return np.asarray(self._model.manifest.parameters.aversion * np.square(below))
+
+    def features(self, rows: Int64s, say: Float64s) -> Float64s:
+        """What the trees know of the same titles, see `hakken.recommend.features`."""
+        before = np.log(self.prescore[rows].clip(LEAST_MATCH)) + self._model.manifest.parameters.pull * say
+        log_match = before - self._slider * self._model.log_popularity[rows]
+        return self._features.of(rows, log_match, self._liked[rows], self._predicted(rows, say) - self._mean, say)
+
+    def _predicted(self, rows: Int64s, say: Float64s) -> Float64s:
+        """r_hat of some titles from their neighbour terms."""
+        return (
+            baseline(self._model, self.visitor, rows)
+            + say
+            + implicit_term(self._model, self.visitor, self._wanted[rows])
+        )
+
+    def explained(self, rows: Int64s) -> Explained:
+        """Split the scores of some titles, `(n,)` inner indices, into what they come from."""
         model, visitor, n = self._model, self.visitor, len(rows)
-        parameters = model.manifest.parameters
         title, rated, amount = neighbour_parts(model, visitor, rows)
-        say = np.bincount(title, amount, minlength=n)
-        r_hat = baseline(model, visitor, rows) + say + implicit_term(model, visitor, self._wanted[rows])
+        say = np.bincount(title, amount, minlength=n).astype(np.float64)
+        r_hat = self._predicted(rows, say)
         shares = parts_of(model, self.taste, rows)
+        told: tuple[tuple[Effect, ...], ...] = ((),) * n
         if self._order is Order.MATCH:
-            shares *= (self._factor[rows] * np.exp(parameters.pull * say))[:, np.newaxis]
+            shares *= (self._factor[rows] * np.exp(self.costly(rows, say)))[:, np.newaxis]
+            if self.asks_trees:
+                features = self.features(rows, say)
+                contributions = np.zeros_like(features)
+                for trees, titles in self._trees_of(features):
+                    contributions[:, titles] = trees.contributions(features[:, titles])
+                added = by_subject(contributions)
+                added[RATING] -= self._disliked(rows, say)
+                told = tuple(effects(features, added))
         else:  # an entry may contribute by being watched and by its score
             # A preference outside the range is clipped: all its parts are scaled by the same factor.
             total = shares.sum(axis=1)
             cut = np.divide(total.clip(*IMPLICIT_RANGE), total, out=np.ones(n), where=total != 0)
-            shares *= (cut * (parameters.implicit_slope if visitor.taste.n_watched else 0.0))[:, np.newaxis]
+            slope = model.manifest.parameters.implicit_slope if visitor.taste.n_watched else 0.0
+            shares *= (cut * slope)[:, np.newaxis]
             position = np.full(model.n_items, -1)
             position[self.taste.rows] = np.arange(len(self.taste.rows))
             entry = position[visitor.rows[rated]]
             listed = entry >= 0  # a scored title that is only planned may be missing from the taste
             shares[title[listed], entry[listed]] += amount[listed]
-        return shares, r_hat, np.bincount(title, minlength=n)
+        return Explained(shares, r_hat, np.bincount(title, minlength=n), told)
 
 
 def boosted_taste(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste:

@@ -165,11 +165,16 @@ def find_neighbours(
     residuals: Float64s,
     shrinkage: float,
     min_support: int,
+    series: Int64s,
+    siblings: float,
     heap_sims: Array,
     heap_labels: Array,
     heap_sizes: Array,
 ) -> None:
     """Compare items first..last with all later ones, and offer each positive similarity to the heaps of both items.
+
+    Similarities within a series, `(n_items,)`, are shrunk towards `siblings`, all others towards 0. Only items that
+    someone scored have any.
 
     Each thread has its own heaps, `heap_*[part]`, and sums that fit its cache. Threads take items in turn, so that
     popular items, which are most of the work, are spread over them.
@@ -182,9 +187,14 @@ def find_neighbours(
             u = item_users[p]
             here = item_positions[p]  # rows are sorted by item: later items follow
             add_pair_sums(residuals[here], here + 1, user_indptr[u + 1], user_items, residuals, sums)
+        prior = siblings * shrinkage
+        is_scored = item_indptr[i + 1] > item_indptr[i]
         for j in range(i + 1, n_items):
-            if sums[j, PRODUCTS] > 0.0:
+            sibling = prior > 0.0 and series[j] == series[i] and is_scored and item_indptr[j + 1] > item_indptr[j]
+            if sums[j, PRODUCTS] > 0.0 or sibling:
                 sim = finish_similarity(sums[j], shrinkage, min_support)
+                if sibling:
+                    sim += prior / (max(sums[j, SUPPORT] - 1.0, 0.0) + shrinkage)
                 if sim > 0.0:
                     for one, other in ((i, j), (j, i)):
                         label = (other << SUPPORT_BITS) + int(sums[j, SUPPORT])

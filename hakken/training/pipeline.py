@@ -13,14 +13,17 @@ from hakken import __version__, catalogue
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.errors import ConfigError, StorageError
+from hakken.model import Model
 from hakken.model.arrays import Array, Arrays, Float64s, Int32s
 from hakken.model.hyperparameters import Parameters
 from hakken.model.manifest import N_QUANTILES, MadeFrom, Manifest, People, Sizes
 from hakken.model.store import Artefact, write_manifest
 from hakken.ratings import MAX_SCORE, MIN_SCORE
+from hakken.recommend.features import FEATURES
+from hakken.training import ranking
 from hakken.training.attributes import judged_by_attributes
 from hakken.training.matrix import ScoreMatrix, als_baselines
-from hakken.training.preferences import preference_weights
+from hakken.training.preferences import facts_of, preference_weights
 from hakken.training.progress import SILENT, Progress
 from hakken.training.similarities import pearson_baseline, quantise
 from hakken.training.tables import RatingTable
@@ -43,7 +46,7 @@ class Fitted(NamedTuple):
 
 
 def fit_scores(
-    table: RatingTable, parameters: Parameters, progress: Progress = SILENT
+    table: RatingTable, parameters: Parameters, titles: Catalogue = NOTHING_KNOWN, progress: Progress = SILENT
 ) -> tuple[ScoreMatrix, Float64s, dict[str, Array]]:
     """Compute biases and similarities.
 
@@ -57,7 +60,8 @@ def fit_scores(
     with progress.stage("sorting"):
         matrix = ScoreMatrix.of(table)
     b_u, b_i = als_baselines(matrix, parameters.reg_u, parameters.reg_i, parameters.n_epochs, progress)
-    neighbours = pearson_baseline(matrix, matrix.residuals(b_u, b_i), parameters, progress)
+    _, _, series = facts_of(table.anime_ids, titles)
+    neighbours = pearson_baseline(matrix, matrix.residuals(b_u, b_i), parameters, series, progress)
     return matrix, b_u, {"b_i": b_i, "raters": matrix.raters, **quantise(neighbours, int(matrix.raters.max()))}
 
 
@@ -78,10 +82,10 @@ def fit(
     """
     n_listed = len(table.anime_ids)
     table = with_anime(table, judged_by_attributes(titles))
-    matrix, b_u, from_scores = fit_scores(table, parameters, progress)
+    matrix, b_u, from_scores = fit_scores(table, parameters, titles, progress)
     weights, unwatched = preference_weights(table, matrix.mu, titles, parameters, progress)
     has_score = np.diff(matrix.user_indptr) > 0  # the bias of the other users is 0 by definition
-    arrays = Arrays(anime_ids=table.anime_ids, **from_scores, **weights)
+    arrays = Arrays(anime_ids=table.anime_ids, **from_scores, **weights, **ranking.no_trees())
     manifest = Manifest(
         created=training_date(),
         data_time=table.newest or (made_from.data_time if made_from else None),
@@ -104,7 +108,28 @@ def fit(
         unwatched=unwatched,
         files={},
     )
-    return Fitted(arrays, manifest, b_u)
+    return with_trees(Fitted(arrays, manifest, b_u), table, parameters, titles, progress)
+
+
+def with_trees(
+    fitted: Fitted, table: RatingTable, parameters: Parameters, titles: Catalogue, progress: Progress = SILENT
+) -> Fitted:
+    """Train the trees of a model's match; its other arrays do not change.
+
+    Raises:
+        TableError: LightGBM can't be loaded.
+    """
+    if not parameters.trees:
+        return fitted
+    without = msgspec.structs.replace(parameters, trees=0)
+
+    def inner(others: RatingTable) -> ModelBundle:
+        made = fit(others, without, titles, progress)
+        return ModelBundle(Model(made.arrays, made.manifest, "inner"), titles)
+
+    trees = ranking.fit_trees(table, inner, parameters.trees, progress)
+    manifest = msgspec.structs.replace(fitted.manifest, features=tuple(FEATURES), parameters=parameters)
+    return Fitted(dataclasses.replace(fitted.arrays, **trees), manifest, fitted.b_u)
 
 
 def with_preference_weights(

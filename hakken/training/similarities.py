@@ -1,9 +1,11 @@
 """Similarities of items: shrunk Pearson-baseline correlation; each item keeps its strongest.
 
-    sim_ij = (n_ij − 1) / (n_ij − 1 + λ) · Σ x_ui x_uj / √(Σ x_ui² · Σ x_uj²),  x_ui = r_ui − b_ui
+    sim_ij = ((n_ij − 1) · Σ x_ui x_uj / √(Σ x_ui² · Σ x_uj²) + λ s_ij) / (n_ij − 1 + λ),  x_ui = r_ui − b_ui
 
-Sums run over the users who rated both. Koren, "Factor in the neighbors" (TKDD 2010), section 2.2; Surprise's
-`pearson_baseline`.
+Sums run over the users who rated both. s_ij is what few ratings are shrunk towards: `siblings` if both items are of one
+series, else 0. One common user or none says nothing: n_ij − 1 is at least 0. With s_ij = 0 this
+is Surprise's `pearson_baseline`: Koren, "Factor in the neighbors" (TKDD 2010), section 2.2. A sequel is rated like what
+it continues, which its own ratings say only once there are many.
 """
 
 from typing import NamedTuple
@@ -40,24 +42,28 @@ class Neighbours(NamedTuple):
 
 
 def pearson_baseline(
-    matrix: ScoreMatrix, residuals: Float64s, parameters: Parameters, progress: Progress = SILENT
+    matrix: ScoreMatrix,
+    residuals: Float64s,
+    parameters: Parameters,
+    series: Int64s | None = None,
+    progress: Progress = SILENT,
 ) -> Neighbours:
     """Compute the similarities of all pairs; only the strongest of each item are kept in memory.
 
     Less similar neighbours than `min_similarity` are kept only among the `ALWAYS_STORED` nearest. The residuals,
-    `(n_scored,)`, are `r_ui − b_ui` in the matrix's user order.
+    `(n_scored,)`, are `r_ui − b_ui` in the matrix's user order; the series, `(n_items,)`, are ids; None: each item is
+    alone in its own.
     """
     n_items = matrix.n_items
+    series = np.arange(n_items) if series is None else series
     k_stored = max(1, min(parameters.k_stored, n_items - 1))
-    shrinkage, min_support = parameters.shrinkage, parameters.min_support
+    finishing = parameters.shrinkage, parameters.min_support, series, parameters.siblings
     shape = threads.N_THREADS, n_items, k_stored
     heaps = np.empty(shape), np.empty(shape, dtype=np.int64), np.zeros(shape[:2], dtype=np.int32)
     with progress.stage("similarities", n_items, "anime") as advance:
         for first in range(0, n_items, ITEMS_AT_ONCE):
             last = min(first + ITEMS_AT_ONCE, n_items)
-            threads.in_parts(
-                find_neighbours, first, last, *matrix.both_orders, residuals, shrinkage, min_support, *heaps
-            )
+            threads.in_parts(find_neighbours, first, last, *matrix.both_orders, residuals, *finishing, *heaps)
             advance(last - first)
         counts = np.zeros(n_items, dtype=np.int32)
         neighbours, support = np.zeros((2, *shape[1:]), dtype=np.int32)

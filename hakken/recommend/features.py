@@ -1,0 +1,112 @@
+"""What the trees of the match know of a title for a visitor.
+
+A feature is computed from the visitor's list and the title alone: not from other candidates, so that no filter changes
+a title's match. `L(u)` are the watched entries of the list.
+"""
+
+import numpy as np
+
+from hakken.bundle import ModelBundle
+from hakken.model import ListColumns, Visitor
+from hakken.model.arrays import Float64s, Int64s
+
+PREFERENCE, POPULARITY, TIME, SERIES, RATING = "preference", "popularity", "time", "series", "rating"
+"""What features are about."""
+FEATURES = {
+    "log match": PREFERENCE,  # without the visitor's choice of popularity
+    "preference": PREFERENCE,  # p_ui
+    "preference by length": PREFERENCE,  # p_ui / ln(|L(u)| + 1)
+    "list length": PREFERENCE,  # ln(|L(u)| + 1)
+    "list liking": PREFERENCE,  # ln Σ_j x_uj
+    "list plans": PREFERENCE,  # ln(number of planned entries + 1)
+    "list popularity": POPULARITY,  # mean of ln q_j over L(u)
+    "popularity": POPULARITY,  # ln q_i
+    "popularity above the list's": POPULARITY,  # their difference
+    "place among ids": TIME,  # part of L(u) with a lower id: ids grow with time, and a list ends somewhere
+    "part of the last id": TIME,  # id / largest id of L(u)
+    "years after the last": TIME,  # year − latest year of L(u)
+    "years after the late": TIME,  # year − 90 % quantile of the years of L(u)
+    "liking of its series": SERIES,  # Σ x_uj over entries of the title's series
+    "series begun": SERIES,  # 0 or 1
+    "universe begun": SERIES,  # 0 or 1
+    "part": SERIES,  # in viewing order, at most 30, which what is beside a series has too
+    "parts ahead": SERIES,  # part − latest part on the list
+    "rating above the mean": RATING,  # r_hat − m_u, see hakken.model.preference
+    "neighbour term": RATING,  # r_hat − b_ui without the implicit term
+    "item bias": RATING,  # b_i
+}
+"""Each feature, in the order of the rows that trees read, and what it is about. A name stands for one definition: one
+that is computed in another way gets another name, since trained trees name what they read."""
+BEGUN = [*FEATURES].index("series begun")
+MAX_PART = 30
+LATE = 0.9
+UNKNOWN_YEARS = -100
+"""Years after the list's, of a title whose year is unknown, or if no year of the list is known."""
+LEAST_LIKING = 0.1
+
+
+class Features:
+    """Computes the features of titles for one visitor, who has watched at least one title that the model knows.
+
+    Args:
+        bundle: model and catalogue.
+        columns: the list.
+        visitor: the same, folded in.
+    """
+
+    def __init__(self, bundle: ModelBundle, columns: ListColumns, visitor: Visitor) -> None:
+        model, facts, taste = bundle.model, bundle.facts, visitor.taste
+        self._model, self._facts = model, facts
+        watched = taste.rows[~taste.planned]
+        self._ids = np.sort(model.arrays.anime_ids[watched])
+        self._popularity = float(model.log_popularity[watched].mean())
+        years = np.sort(facts.year[watched])
+        years = years[np.searchsorted(years, 1) :]
+        self._years = (int(years[-1]), int(years[int(LATE * (len(years) - 1))])) if len(years) else None
+        seen = facts.anime_index.of(columns.seen_ids)
+        self._begun, self._last = facts.series.any_of(seen), facts.series.last_part(seen)
+        self._universe = facts.universes.any_of(seen)
+        self._liking = np.bincount(facts.series.of_row[taste.rows], taste.liking, minlength=len(facts.series))
+        self._length = np.log(len(watched) + 1.0)
+        self._sum = np.log(max(LEAST_LIKING, float(taste.liking.sum())))
+        self._plans = np.log(len(taste.rows) - len(watched) + 1.0)
+
+    def of(
+        self, rows: Int64s, log_match: Float64s, preference: Float64s, above_mean: Float64s, neighbour_term: Float64s
+    ) -> Float64s:
+        """The features of some titles, `(n,)` inner indices, from what is at hand of each, `(n,)`.
+
+        Returns:
+            `(n_features, n)` float64.
+        """
+        model, facts, arrays = self._model, self._facts, self._model.arrays
+        ids, year, popularity = arrays.anime_ids[rows], facts.year[rows], model.log_popularity[rows]
+        series, part = facts.series.of_row[rows], np.minimum(facts.series.part_of_row[rows], MAX_PART)
+        dated = year > 0 if self._years else np.zeros(len(rows), dtype=np.bool_)
+        after = [np.where(dated, year - of_list, UNKNOWN_YEARS) for of_list in self._years or (0, 0)]
+        found = np.empty((len(FEATURES), len(rows)))
+        columns = (
+            log_match,
+            preference,
+            preference / self._length,
+            self._length,
+            self._sum,
+            self._plans,
+            self._popularity,
+            popularity,
+            popularity - self._popularity,
+            np.searchsorted(self._ids, ids) / len(self._ids),
+            ids / self._ids[-1],
+            *after,
+            self._liking[series],
+            self._begun[series],
+            self._universe[facts.universes.of_row[rows]],
+            part,
+            part - self._last[series],
+            above_mean,
+            neighbour_term,
+            arrays.b_i[rows],
+        )
+        for row, column in zip(found, columns, strict=True):
+            row[:] = column
+        return found

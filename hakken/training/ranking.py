@@ -1,0 +1,224 @@
+"""Learn the trees of the match (`hakken.model.trees`) by LambdaMART, from what people watched and liked.
+
+Some people are set aside. A model of others, the *inner* one, is trained as any model is, but for its trees. A fifth of
+what each of those set aside watched is hidden; the inner model makes a list from the rest, and the trees learn to move
+the hidden titles up in it:
+
+    score = 2 ln match + tree 1 + tree 2 + …
+
+What is optimised is NDCG with gains of 5 for a liked title, 2 for another watched one and 0 for all others, and a
+discount of 1 / log2(position + 1). Burges, "From RankNet to LambdaRank to LambdaMART: an
+overview" (Microsoft Research 2010); LightGBM's `lambdarank`. Nobody's own list is thus in the model that their titles
+are ranked with, as no visitor's is.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hakken.bundle import ModelBundle
+from hakken.errors import TableError
+from hakken.model import ListColumns
+from hakken.model.arrays import Array, Bools, Float64s, Int64s
+from hakken.model.prediction import neighbour_term
+from hakken.model.trees import N_LISTS, N_SPLITS
+from hakken.ratings import CODE_OF_STATUS, FranchiseRule, Planned, Preferences, Status
+from hakken.recommend import series_rules
+from hakken.recommend.features import FEATURES
+from hakken.recommend.filters import candidates
+from hakken.recommend.scoring import Scorer
+from hakken.training.matrix import indptr_of
+from hakken.training.progress import Progress
+from hakken.training.tables import UNKNOWN_STATUS, RatingTable
+from hakken.training.threads import N_THREADS
+
+FEWEST_PEOPLE, MOST_PEOPLE, OF_ALL = 100, 1600, 7
+"""How many people are set aside, and at most one of how many."""
+MOST_ENTRIES = 2_500_000
+"""About as many entries of others are enough for the inner model."""
+FEWEST_SCORES = 20
+"""Least number of scores of a person who is set aside."""
+HIDDEN = 0.2
+LIKED_SCORE = 8
+WATCHED, LIKED = 1, 2
+ALLOWED = Preferences(franchise=FranchiseRule.ALL, adult=True, planned=Planned.HIDE), Preferences(planned=Planned.HIDE)
+"""What the two kinds of lists may hold."""
+NOT_WATCHED = (UNKNOWN_STATUS, CODE_OF_STATUS[Status.PLAN_TO_WATCH])
+WEIGHT_OF_MATCH = 2.0
+"""Of ln match, to which trees are added; it keeps the choices of a visitor, who can move the match anywhere."""
+SETTINGS = {
+    "objective": "lambdarank",
+    "num_leaves": N_SPLITS + 1,
+    "learning_rate": 0.07,
+    "label_gain": [0, 2, 5],
+    "lambdarank_truncation_level": 15,
+    "min_data_in_leaf": 50,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "feature_fraction": 0.7,
+    "seed": 1,
+    "deterministic": True,
+    "force_row_wise": True,  # else the faster way is found by trying, and sums may differ
+    "verbose": -1,
+}
+LOG_MATCH = [*FEATURES].index("log match")
+Node = dict[str, Any]
+"""A split or leaf as LightGBM describes it."""
+
+
+class Lists(NamedTuple):
+    """Ranked lists to learn from.
+
+    Attributes:
+        features: `(n, n_features)` float64, of each title of each list.
+        log_match: `(n,)` float64.
+        labels: `(n,)` int64: 0, `WATCHED` or `LIKED`.
+        lengths: `(n_lists,)` int64, titles of each list.
+    """
+
+    features: Float64s
+    log_match: Float64s
+    labels: Int64s
+    lengths: Int64s
+
+
+def no_trees() -> dict[str, Array]:
+    """The arrays `tree_*` of `hakken.model.arrays.Arrays`, by name, of a match without trees."""
+    return stacked([packed([])] * N_LISTS)
+
+
+def fit_trees(
+    table: RatingTable, fit_inner: Callable[[RatingTable], ModelBundle], n_trees: int, progress: Progress
+) -> dict[str, Array]:
+    """Learn trees from a table, with `fit_inner`, which trains a model without trees.
+
+    Returns:
+        The arrays `tree_*` of `hakken.model.arrays.Arrays`, by name: no tree if too few people have scores.
+
+    Raises:
+        TableError: LightGBM can't be loaded.
+    """
+    rng = np.random.default_rng(0)
+    scored = np.bincount(table.users[table.scores > 0], minlength=table.n_users)
+    possible = rng.permutation(np.flatnonzero(scored >= FEWEST_SCORES))
+    chosen = possible[: min(MOST_PEOPLE, len(possible) // OF_ALL)]
+    if len(chosen) < FEWEST_PEOPLE:
+        return no_trees()
+    aside = np.isin(np.arange(table.n_users), chosen)
+    others = rng.permutation(np.flatnonzero(~aside))
+    lengths = np.bincount(table.users, minlength=table.n_users)[others]
+    enough = others[: np.searchsorted(np.cumsum(lengths), MOST_ENTRIES) + 1]
+    bundle = fit_inner(table.of_users(np.isin(np.arange(table.n_users), enough)))
+    with progress.stage("lists", len(chosen), "people") as advance:
+        lists = _lists(table.of_users(aside), bundle, rng, advance)
+    with progress.stage("trees", N_LISTS, "kinds of lists") as advance:
+        made = []
+        for one in lists:
+            made.append(packed(_boosted(one, n_trees)))
+            advance(1)
+    return stacked(made)
+
+
+def _lists(
+    people: RatingTable, bundle: ModelBundle, rng: np.random.Generator, advance: Callable[[int], None]
+) -> list[Lists]:
+    """Make two lists for each person, of all titles and without begun series, with what was hidden from them."""
+    watched = ~np.isin(people.statuses, NOT_WATCHED)
+    hidden = watched & (rng.random(len(people)) < HIDDEN)
+    cuts = indptr_of(people.users, people.n_users)
+    found: list[list[Lists]] = [[], []]
+    for begin, end in pairwise(cuts.tolist()):
+        theirs = np.arange(begin, end)
+        given, asked = theirs[~hidden[theirs]], theirs[hidden[theirs]]
+        for new_only, made in enumerate(found):
+            one = _list_of(people, given, asked, bundle, new_only=bool(new_only))
+            if one and one.labels.any():
+                made.append(one)
+        advance(1)
+    return [Lists(*(np.concatenate(column) for column in zip(*made, strict=True))) for made in found]
+
+
+def _list_of(people: RatingTable, given: Int64s, asked: Int64s, bundle: ModelBundle, *, new_only: bool) -> Lists | None:
+    """The list that someone gets for some of their entries, `(n,)` positions in the table; None if none is learnt from.
+
+    A list without begun series has one title of each. It is relevant if any title of its series is asked for; series
+    that only planned titles are of are left out, since nobody knows whether they were begun.
+    """
+    model, facts = bundle.model, bundle.facts
+    statuses = people.statuses[given]
+    planned, dropped = np.isin(statuses, NOT_WATCHED), statuses == CODE_OF_STATUS[Status.DROPPED]
+    columns = ListColumns(
+        people.anime_ids[people.items[given]].astype(np.int64), people.scores[given].astype(np.int64), planned, dropped
+    )
+    scorer = Scorer(bundle, columns, ALLOWED[new_only])
+    if not scorer.visitor.taste.n_watched:
+        return Lists(
+            np.zeros((0, len(FEATURES))), np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        )
+    labels = np.zeros(model.n_items, dtype=np.int64)
+    rows, known = model.rows_of(people.anime_ids[people.items[asked]])
+    labels[rows[known]] = np.where(people.scores[asked][known] >= LIKED_SCORE, LIKED, WATCHED)
+    allowed, _ = candidates(columns, bundle, ALLOWED[new_only])
+    if new_only:
+        series, listed = facts.series, facts.anime_index.of(columns.anime_ids)
+        best = np.zeros(len(series), dtype=np.int64)
+        np.maximum.at(best, series.of_row, labels)
+        labels = best[series.of_row]
+        allowed &= ~series.any_of(listed)[series.of_row]
+        seen = facts.anime_index.of(columns.seen_ids)
+        allowed = series_rules.new_only(seen, listed[:0], facts, allowed, scorer.prescore, unrelated=False, asked=False)
+    rows = scorer.shortlist(allowed)
+    features = scorer.features(rows, neighbour_term(model, scorer.visitor, rows))
+    return Lists(features.T, features[LOG_MATCH], labels[rows], np.array([len(rows)]))
+
+
+def _boosted(lists: Lists, n_trees: int) -> list[Node]:
+    """Train trees, and give the root of each."""
+    try:
+        import lightgbm  # noqa: PLC0415  # where a system library is missing, only this step fails
+    except OSError as error:
+        raise TableError(
+            f"The trees of the match need LightGBM, which can't be loaded here: {error}. Install what it lacks "
+            "(on Debian: libgomp1), or train without them: --trees 0."
+        ) from error
+    started = WEIGHT_OF_MATCH * lists.log_match
+    data = lightgbm.Dataset(lists.features, lists.labels, group=lists.lengths, init_score=started, params=SETTINGS)
+    booster = lightgbm.train({**SETTINGS, "num_threads": N_THREADS}, data, n_trees)
+    return [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
+
+
+def stacked(of_lists: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Put the arrays of trees for each kind of list together."""
+    return {name: np.stack([one[name] for one in of_lists]) for name in of_lists[0]}
+
+
+def packed(trees: list[Node]) -> dict[str, Array]:
+    """The arrays `tree_*` of `hakken.model.arrays.Arrays`, by name, for one kind of list; from roots of trees."""
+    features = np.zeros((len(trees), N_SPLITS), dtype=np.uint8)
+    borders = np.full((len(trees), N_SPLITS), np.inf)
+    parts = np.zeros((len(trees), 2**N_SPLITS, N_SPLITS))
+    outcomes = np.arange(2**N_SPLITS)
+    for number, root in enumerate(trees):
+        for node, reached, value in _splits(root, np.ones(len(outcomes), dtype=np.bool_), 0.0):
+            split = node["split_index"]
+            features[number, split], borders[number, split] = node["split_feature"], node["threshold"]
+            for child, outcome in (("left_child", 0), ("right_child", 1)):
+                took = reached & ((outcomes >> split & 1) == outcome)
+                parts[number, took, split] = (_value(node[child]) - value) / WEIGHT_OF_MATCH
+    return {"tree_features": features, "tree_borders": borders, "tree_parts": parts}
+
+
+def _splits(node: Node, reached: Bools, value: float) -> Iterator[tuple[Node, Bools, float]]:
+    """The splits below a node, with the outcomes that reach each, `(8,)` bool, and its value."""
+    if "split_index" not in node:
+        return
+    yield node, reached, value
+    above = (np.arange(len(reached)) >> node["split_index"] & 1).astype(np.bool_)
+    for child, took in (("left_child", ~above), ("right_child", above)):
+        yield from _splits(node[child], reached & took, _value(node[child]))
+
+
+def _value(node: Node) -> float:
+    return float(node["leaf_value"] if "leaf_value" in node else node["internal_value"])
