@@ -22,8 +22,10 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.model import Manifest, Model, Parameters, store
 from hakken.model.arrays import FEW_WATCHERS, QUANTA, Array, Arrays, Float64s, Int64s, index_type, unpack
 from hakken.model.manifest import Sizes
+from hakken.model.trees import N_LISTS, N_SPLITS
 from hakken.ratings import Order, Preferences, UserList
 from hakken.recommend import recommend
+from hakken.recommend.features import FEATURES
 from hakken.training.attributes import LEAST_SHARE
 
 N_ITEMS, K_STORED, N_USERS, MU = 14_000, 200, 100_000, 7.6
@@ -31,7 +33,7 @@ COPY = 1_000_000
 """Added to the ids of titles that are in the catalogue a second time, to fill it up."""
 CASES = (("match", Order.MATCH), ("predicted rating", Order.PREDICTED_RATING))
 LENGTHS = (300, 5000)
-N_LISTS = 20
+N_VISITORS = 20
 PREF_QUANTA = 2**15 - 1
 N_ATTRIBUTES, ATTRIBUTES_OF_ONE, ATTRIBUTE_SUPPORT = 500, 12, 5.0
 
@@ -68,6 +70,7 @@ def synthetic_bundle(seed: int = 0) -> ModelBundle:
         pref_values=(weights[order] * PREF_QUANTA / 12).clip(-PREF_QUANTA, PREF_QUANTA).astype(np.int16),
         pref_scale=np.full(N_ITEMS, 0.2 / PREF_QUANTA, dtype=np.float32),
         **_attributes(rng, watchers, popularity),
+        **_trees(rng),
     )
     n = N_ITEMS * K_STORED
     sizes = Sizes(users=N_USERS, items=N_ITEMS, entries=n, scored=n, neighbours=n, preferences=n)
@@ -97,6 +100,16 @@ def _attributes(rng: np.random.Generator, watchers: Float64s, popularity: Float6
         "attr_rows": np.arange(N_ITEMS, dtype=np.int32),
         "attr_values": rng.normal(scale=30, size=(N_ITEMS, N_ATTRIBUTES)).clip(-127, 127).astype(np.int8),
         "attr_scale": np.full(N_ATTRIBUTES, 1e-4, dtype=np.float32),
+    }
+
+
+def _trees(rng: np.random.Generator) -> dict[str, Array]:
+    """Trees of random splits: their time does not depend on what they say."""
+    shape = (N_LISTS, Parameters().trees, N_SPLITS)
+    return {
+        "tree_features": rng.integers(0, len(FEATURES), shape, dtype=np.uint8),
+        "tree_borders": rng.normal(size=shape),
+        "tree_parts": rng.normal(scale=0.01, size=(*shape[:2], 2**N_SPLITS, N_SPLITS)),
     }
 
 
@@ -137,7 +150,7 @@ def main(runs: int) -> None:
     print(machine.describe("numpy"))
     bundle = synthetic_bundle()
     for length in LENGTHS:
-        lists = [popular_list(bundle, length, seed) for seed in range(N_LISTS)]
+        lists = [popular_list(bundle, length, seed) for seed in range(N_VISITORS)]
         for name, order in CASES:
             case = cycle(lists)
             preferences = Preferences(n=20, order=order)

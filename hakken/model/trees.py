@@ -31,6 +31,8 @@ class Trees(NamedTuple):
         first: `(n_trees, 1)` int64, where the eight values of a tree begin.
         value: `(8 · n_trees,)` float64, of the leaf that three outcomes lead to.
         parts: `(8 · n_trees, 3)` float64, what each split adds.
+        by_feature: the splits of all trees ordered by their feature, `(3 · n_trees,)` int64, and where each feature's
+            begin, `(n_used,)` int64.
     """
 
     feature: Int64s
@@ -38,17 +40,21 @@ class Trees(NamedTuple):
     first: Int64s
     value: Float64s
     parts: Float64s
+    by_feature: tuple[Int64s, Int64s]
 
     @classmethod
     def of(cls, features: npt.NDArray[np.uint8], borders: Float64s, parts: Float64s) -> "Trees":
         """Rearrange a model's arrays: `(n_trees, 3)`, `(n_trees, 3)` and `(n_trees, 8, 3)`."""
-        parts = parts.reshape(-1, N_SPLITS)
+        parts, feature = parts.reshape(-1, N_SPLITS), np.ascontiguousarray(features.T.astype(np.int64))
+        order = np.argsort(feature, axis=None, kind="stable")
+        ordered = feature.ravel()[order]
         return cls(
-            feature=np.ascontiguousarray(features.T.astype(np.int64)),
+            feature=feature,
             border=np.ascontiguousarray(borders.T)[:, :, np.newaxis],
             first=(2**N_SPLITS * np.arange(len(features)))[:, np.newaxis],
             value=parts.sum(axis=1),
             parts=parts,
+            by_feature=(order, np.flatnonzero(np.diff(ordered, prepend=-1))),
         )
 
     def evaluate(self, features: Float64s) -> Float64s:
@@ -58,9 +64,10 @@ class Trees(NamedTuple):
     def contributions(self, features: Float64s) -> Float64s:
         """What each feature adds to T of each title, of the shape of `features`; their sum is T."""
         added = np.zeros_like(features)
-        parts = self.parts[self._reached(features)]  # (n_trees, n_titles, 3)
-        for split, feature in enumerate(self.feature):
-            np.add.at(added, feature, parts[:, :, split])
+        parts = self.parts[self._reached(features)].transpose(2, 0, 1).reshape(-1, features.shape[1])
+        order, begins = self.by_feature
+        if len(order):
+            added[self.feature.ravel()[order[begins]]] = np.add.reduceat(parts[order], begins)
         return added
 
     def _reached(self, features: Float64s) -> Int64s:

@@ -1,13 +1,14 @@
 """The score that a list is ordered by, and what each entry of the visitor's list contributes to it.
 
     match_ui = (p_ui + everyone · q_i) · q_i^(0.4 · popularity − novelty) · exp(quality · b_i) · order_ui
-               · exp(pull · (r_hat_ui − b_ui)) · exp(T(x_ui) − aversion · max(m_u − r_hat_ui, 0)²)
+               · exp(pull · (r_hat_ui − b_ui)) · exp(T(x_ui) − aversion_ui · max(m_u − r_hat_ui, 0)²)
 
 p_ui is the preference, q_i the part of those who could have watched the title that did, `popularity` the visitor's
 choice from -1 to 1, b_i the title's bias, order_ui the factor of the watching order
 (`hakken.recommend.series_rules`), and r_hat − b_ui the neighbour term of `hakken.model.prediction`. T are the trees
 (`hakken.model.trees`) and x_ui their features; m_u is the mean of the visitor's scores as in
-`hakken.model.preference`: nobody wants what they would rate lower than most. An empty list has p_ui = 0, b_u = 0 and
+`hakken.model.preference`, and aversion_ui is 0 for a title of a begun series: people go on with what they began, but
+nobody wants to begin what they would rate lower than most. An empty list has p_ui = 0, b_u = 0 and
 T = 0, and gets what many people watch and like. In p_ui, and nowhere else, a title of which the visitor wants more
 counts like many entries.
 
@@ -30,7 +31,7 @@ from hakken.ratings import Effect, FranchiseRule, Order, Preferences
 from hakken.recommend.effects import by_subject, effects
 from hakken.recommend.features import BEGUN, RATING, Features
 from hakken.recommend.series_rules import order_factor
-from hakken.recommend.variety import similarities, varied
+from hakken.recommend.variety import Alike, varied
 
 SHORTLIST = 200
 """Number of titles for which the full match is computed, whatever the length of the list, so that a longer list begins
@@ -107,6 +108,7 @@ class Scorer:
                 self.taste = boosted_taste(model, self.visitor.taste, preferences.like)
                 self._liked = preference(model, self.taste)
             seen, series = bundle.facts.anime_index.of(columns.seen_ids), bundle.facts.series
+            self._begun = series.any_of(seen)
             self._factor: Float64s = order_factor(seen, series, parameters.skipped, parameters.ahead) * model.standing
             if self._slider:
                 self._factor *= np.exp(self._slider * model.log_popularity)
@@ -141,7 +143,7 @@ class Scorer:
         """Positions of the best `n` of some titles with their scores; by match they are varied too."""
         if self._order is Order.PREDICTED_RATING or not self._variety:
             return top_n(score, np.ones(len(score), dtype=np.bool_), n)
-        return varied(score, similarities(self._bundle, rows), self._variety, n)
+        return varied(score, Alike(self._bundle, rows).to, self._variety, n)
 
     @cached_property
     def _features(self) -> Features:
@@ -177,9 +179,10 @@ class Scorer:
         return self.visitor.taste.n_watched > 0 and self._model.arrays.tree_features.size > 0
 
     def _disliked(self, rows: Int64s, say: Float64s) -> Float64s:
-        """What lowers the match of some titles: aversion · max(m_u − r_hat, 0)²."""
+        """What lowers the match of some titles: aversion · max(m_u − r_hat, 0)² where the series is new, else 0."""
         below = (self._mean - self._predicted(rows, say)).clip(0.0)
-        return np.asarray(self._model.manifest.parameters.aversion * np.square(below))
+        series_begun = self._begun[self._bundle.facts.series.of_row[rows]]
+        return np.where(series_begun, 0.0, self._model.manifest.parameters.aversion * np.square(below))
 
     def features(self, rows: Int64s, say: Float64s) -> Float64s:
         """What the trees know of the same titles, see `hakken.recommend.features`."""
@@ -204,15 +207,17 @@ class Scorer:
         shares = parts_of(model, self.taste, rows)
         told: tuple[tuple[Effect, ...], ...] = ((),) * n
         if self._order is Order.MATCH:
-            shares *= (self._factor[rows] * np.exp(self.costly(rows, say)))[:, np.newaxis]
+            costly = model.manifest.parameters.pull * say - (disliked := self._disliked(rows, say))
             if self.asks_trees:
                 features = self.features(rows, say)
                 contributions = np.zeros_like(features)
                 for trees, titles in self._trees_of(features):
                     contributions[:, titles] = trees.contributions(features[:, titles])
+                costly += contributions.sum(axis=0)
                 added = by_subject(contributions)
-                added[RATING] -= self._disliked(rows, say)
+                added[RATING] -= disliked
                 told = tuple(effects(features, added))
+            shares *= (self._factor[rows] * np.exp(costly))[:, np.newaxis]
         else:  # an entry may contribute by being watched and by its score
             # A preference outside the range is clipped: all its parts are scaled by the same factor.
             total = shares.sum(axis=1)

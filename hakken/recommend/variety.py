@@ -7,10 +7,12 @@ and producing summaries" (SIGIR 1998). s_ij is the similarity of two titles, of 
 says less, of their genres.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from hakken.bundle import ModelBundle
-from hakken.model.arrays import Float64s, Int64s, gather, unpack
+from hakken.model.arrays import Float32s, Float64s, Int64s, unpack
 
 WEIGHT = 2.0
 """How much two equal titles lower each other's ln match, with the greatest variety."""
@@ -19,28 +21,30 @@ OF_GENRES = 0.5
 LEAST_MATCH = 1e-9
 
 
-def similarities(bundle: ModelBundle, rows: Int64s) -> Float64s:
-    """s_ij of some titles, `(n,)` inner indices: `(n, n)` float64 from 0 to 1, symmetric."""
-    arrays, n = bundle.model.arrays, len(rows)
-    genres = bundle.facts.genre_vectors[rows]
-    alike = OF_GENRES * (genres @ genres.T).astype(np.float64)
-    position = np.full(bundle.model.n_items, -1)
-    position[rows] = np.arange(n)
-    cut, entries = gather(arrays.sim_indptr, rows)
-    other = position.take(arrays.sim_indices.take(entries))
-    found = np.flatnonzero(other >= 0)
-    one, other = np.searchsorted(cut, found, side="right") - 1, other[found]
-    sim = arrays.sim_scale[rows[one]] * unpack(arrays.sim_values[entries[found]])
-    alike[one, other] = np.maximum(alike[one, other], sim)
-    return np.maximum(alike, alike.T)
+class Alike:
+    """Similarities s_ij of some titles, `(n,)` inner indices."""
+
+    def __init__(self, bundle: ModelBundle, rows: Int64s) -> None:
+        self._arrays, self._rows = bundle.model.arrays, rows
+        self._genres = bundle.facts.genre_vectors[rows]
+        self._position = np.full(bundle.model.n_items, len(rows))  # of all other titles: behind the last one
+        self._position[rows] = np.arange(len(rows))
+
+    def to(self, at: int) -> Float32s:
+        """Similarity of each title to the one at a position, `(n,)` float32, from 0 to 1."""
+        arrays, row = self._arrays, self._rows[at]
+        stored = slice(arrays.sim_indptr[row], arrays.sim_indptr[row + 1])
+        alike = np.zeros(len(self._rows) + 1, dtype=np.float32)
+        alike[self._position[arrays.sim_indices[stored]]] = arrays.sim_scale[row] * unpack(arrays.sim_values[stored])
+        return np.asarray(np.maximum(alike[:-1], OF_GENRES * (self._genres @ self._genres[at])))
 
 
-def varied(score: Float64s, alike: Float64s, variety: float, n: int) -> Int64s:
+def varied(score: Float64s, alike: Callable[[int], Float32s], variety: float, n: int) -> Int64s:
     """Choose `n` of some titles, or all.
 
     Args:
         score: `(n_titles,)`, matches.
-        alike: `(n_titles, n_titles)`, s_ij.
+        alike: similarity of each title to the one at a position, `(n_titles,)`.
         variety: the visitor's choice, 0-1.
         n: how many.
 
@@ -48,10 +52,10 @@ def varied(score: Float64s, alike: Float64s, variety: float, n: int) -> Int64s:
         `(n,)` int64, positions in the order in which they are shown; of equal ones the lower position first.
     """
     left = np.log(score.clip(LEAST_MATCH))
-    nearest = np.zeros(len(score))
+    nearest = np.zeros(len(score), dtype=np.float32)
     chosen = np.empty(min(n, len(score)), dtype=np.int64)
     for place in range(len(chosen)):
         best = int(np.argmax(left - WEIGHT * variety * nearest))
         chosen[place], left[best] = best, -np.inf
-        np.maximum(nearest, alike[best], out=nearest)
+        np.maximum(nearest, alike(best), out=nearest)
     return chosen

@@ -41,6 +41,8 @@ MOST_ENTRIES = 2_500_000
 FEWEST_SCORES = 20
 """Least number of scores of a person who is set aside."""
 HIDDEN = 0.2
+N_DRAWS = 1
+"""How often each person's titles are hidden anew."""
 LIKED_SCORE = 8
 WATCHED, LIKED = 1, 2
 ALLOWED = Preferences(franchise=FranchiseRule.ALL, adult=True, planned=Planned.HIDE), Preferences(planned=Planned.HIDE)
@@ -126,16 +128,16 @@ def _lists(
 ) -> list[Lists]:
     """Make two lists for each person, of all titles and without begun series, with what was hidden from them."""
     watched = ~np.isin(people.statuses, NOT_WATCHED)
-    hidden = watched & (rng.random(len(people)) < HIDDEN)
     cuts = indptr_of(people.users, people.n_users)
     found: list[list[Lists]] = [[], []]
     for begin, end in pairwise(cuts.tolist()):
         theirs = np.arange(begin, end)
-        given, asked = theirs[~hidden[theirs]], theirs[hidden[theirs]]
-        for new_only, made in enumerate(found):
-            one = _list_of(people, given, asked, bundle, new_only=bool(new_only))
-            if one and one.labels.any():
-                made.append(one)
+        for _ in range(N_DRAWS):
+            hidden = watched[theirs] & (rng.random(len(theirs)) < HIDDEN)
+            for new_only, made in enumerate(found):
+                one = _list_of(people, theirs[~hidden], theirs[hidden], bundle, new_only=bool(new_only))
+                if one and one.labels.any():
+                    made.append(one)
         advance(1)
     return [Lists(*(np.concatenate(column) for column in zip(*made, strict=True))) for made in found]
 
