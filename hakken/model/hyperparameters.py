@@ -106,8 +106,9 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         int, Meta(ge=0, le=5000), about("Trees of the match, see hakken.training.ranking; 0 leaves them out.")
     ] = 200
     aversion: Annotated[
-        Weight, about("How much a predicted rating below the visitor's mean lowers the match, see docs/algorithm.md.")
-    ] = 1.0
+        Weight,
+        about("How much a predicted rating below the visitor's mean lowers the match of a series that is new to them."),
+    ] = 0.7
     implicit_slope: Annotated[
         float, Meta(ge=0, le=5), about("Score points that a preference of 1 adds to a predicted rating.")
     ] = 0.35

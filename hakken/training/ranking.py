@@ -34,14 +34,14 @@ from hakken.training.progress import Progress
 from hakken.training.tables import UNKNOWN_STATUS, RatingTable
 from hakken.training.threads import N_THREADS
 
-FEWEST_PEOPLE, MOST_PEOPLE, OF_ALL = 100, 1600, 7
+FEWEST_PEOPLE, MOST_PEOPLE, OF_ALL = 100, 1600, 5
 """How many people are set aside, and at most one of how many."""
 MOST_ENTRIES = 2_500_000
 """About as many entries of others are enough for the inner model."""
 FEWEST_SCORES = 20
 """Least number of scores of a person who is set aside."""
 HIDDEN = 0.2
-N_DRAWS = 1
+N_DRAWS = 2
 """How often each person's titles are hidden anew."""
 LIKED_SCORE = 8
 WATCHED, LIKED = 1, 2
@@ -53,7 +53,7 @@ WEIGHT_OF_MATCH = 2.0
 SETTINGS = {
     "objective": "lambdarank",
     "num_leaves": N_SPLITS + 1,
-    "learning_rate": 0.07,
+    "learning_rate": 0.05,
     "label_gain": [0, 2, 5],
     "lambdarank_truncation_level": 15,
     "min_data_in_leaf": 50,
