@@ -197,7 +197,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             "Alike or varied",
             "From 0, by the order alone, to 1, titles that are least alike; see `hakken.recommend.variety`.",
         ),
-    ] = 0.3
+    ] = 0.1
     franchise: Annotated[
         FranchiseRule,
         _option(

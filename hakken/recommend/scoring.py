@@ -125,6 +125,7 @@ class Scorer:
     def best(self, lists: Sequence[Bools], n: int) -> list[Scored]:
         """The best `n` of the candidates of each list, `(n_items,)` bool; fewer only when there are no more.
 
+        By match, the first list is varied too; others are next parts of begun series, which the visitor chose.
         All lists are scored together: much of the time of `neighbour_term` does not depend on the number of titles.
         """
         # Ascending, so that of equal scores the lower row comes first.
@@ -136,14 +137,10 @@ class Scorer:
             rows = np.concatenate(shortlists)
             scores = self.prescore[rows] * np.exp(self.costly(rows, neighbour_term(self._model, self.visitor, rows)))
         of_each = np.split(scores, np.cumsum([len(rows) for rows in shortlists])[:-1])
-        best = [self._ordered(rows, score, n) for rows, score in zip(shortlists, of_each, strict=True)]
+        best = [top_n(score, np.ones(len(score), dtype=np.bool_), n) for score in of_each]
+        if self._order is Order.MATCH and self._variety:
+            best[0] = varied(of_each[0], Alike(self._bundle, shortlists[0]).to, self._variety, n)
         return [Scored(rows[at], score[at]) for rows, score, at in zip(shortlists, of_each, best, strict=True)]
-
-    def _ordered(self, rows: Int64s, score: Float64s, n: int) -> Int64s:
-        """Positions of the best `n` of some titles with their scores; by match they are varied too."""
-        if self._order is Order.PREDICTED_RATING or not self._variety:
-            return top_n(score, np.ones(len(score), dtype=np.bool_), n)
-        return varied(score, Alike(self._bundle, rows).to, self._variety, n)
 
     @cached_property
     def _features(self) -> Features:

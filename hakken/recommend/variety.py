@@ -14,7 +14,7 @@ import numpy as np
 from hakken.bundle import ModelBundle
 from hakken.model.arrays import Float32s, Float64s, Int64s, unpack
 
-WEIGHT = 2.0
+WEIGHT = 3.0
 """How much two equal titles lower each other's ln match, with the greatest variety."""
 OF_GENRES = 0.5
 """How much equal genres say, beside a similarity of 1 of how people scored."""
