@@ -7,9 +7,10 @@ the hidden titles up in it:
     score = 2 ln match + tree 1 + tree 2 + …
 
 What is optimised is NDCG with gains of 5 for a liked title, 2 for another watched one and 0 for all others, and a
-discount of 1 / log2(position + 1). Burges, "From RankNet to LambdaRank to LambdaMART: an
-overview" (Microsoft Research 2010); LightGBM's `lambdarank`. Nobody's own list is thus in the model that their titles
-are ranked with, as no visitor's is.
+discount of 1 / log2(position + 1); a title that was watched and disliked counts as watched, since
+`hakken.recommend.scoring` lowers what would be disliked. Burges, "From RankNet to LambdaRank to LambdaMART: an overview"
+(Microsoft Research 2010); LightGBM's `lambdarank`. Nobody's own list is in the model that their titles are ranked with, as
+no visitor's is.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -115,10 +116,12 @@ def fit_trees(
     bundle = fit_inner(table.of_users(np.isin(np.arange(table.n_users), enough)))
     with progress.stage("lists", len(chosen), "people") as advance:
         lists = _lists(table.of_users(aside), bundle, rng, advance)
+    if len(lists) < N_LISTS:  # nothing that was hidden is in any list
+        return no_trees()
     with progress.stage("trees", N_LISTS, "kinds of lists") as advance:
         made = []
         for one in lists:
-            made.append(packed(_boosted(one, n_trees)))
+            made.append(packed(_boosted(one, n_trees), n_trees))
             advance(1)
     return stacked(made)
 
@@ -136,10 +139,10 @@ def _lists(
             hidden = watched[theirs] & (rng.random(len(theirs)) < HIDDEN)
             for new_only, made in enumerate(found):
                 one = _list_of(people, theirs[~hidden], theirs[hidden], bundle, new_only=bool(new_only))
-                if one and one.labels.any():
+                if one is not None and one.labels.any():
                     made.append(one)
         advance(1)
-    return [Lists(*(np.concatenate(column) for column in zip(*made, strict=True))) for made in found]
+    return [Lists(*(np.concatenate(column) for column in zip(*made, strict=True))) for made in found if made]
 
 
 def _list_of(people: RatingTable, given: Int64s, asked: Int64s, bundle: ModelBundle, *, new_only: bool) -> Lists | None:
@@ -156,9 +159,7 @@ def _list_of(people: RatingTable, given: Int64s, asked: Int64s, bundle: ModelBun
     )
     scorer = Scorer(bundle, columns, ALLOWED[new_only])
     if not scorer.visitor.taste.n_watched:
-        return Lists(
-            np.zeros((0, len(FEATURES))), np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        )
+        return None
     labels = np.zeros(model.n_items, dtype=np.int64)
     rows, known = model.rows_of(people.anime_ids[people.items[asked]])
     labels[rows[known]] = np.where(people.scores[asked][known] >= LIKED_SCORE, LIKED, WATCHED)
@@ -196,11 +197,17 @@ def stacked(of_lists: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     return {name: np.stack([one[name] for one in of_lists]) for name in of_lists[0]}
 
 
-def packed(trees: list[Node]) -> dict[str, Array]:
-    """The arrays `tree_*` of `hakken.model.arrays.Arrays`, by name, for one kind of list; from roots of trees."""
-    features = np.zeros((len(trees), N_SPLITS), dtype=np.uint8)
-    borders = np.full((len(trees), N_SPLITS), np.inf)
-    parts = np.zeros((len(trees), 2**N_SPLITS, N_SPLITS))
+def packed(trees: Sequence[Node], n_trees: int = 0) -> dict[str, Array]:
+    """The arrays `tree_*` of `hakken.model.arrays.Arrays`, by name, for one kind of list.
+
+    Args:
+        trees: their roots.
+        n_trees: length of the arrays, if there may be fewer trees: LightGBM stops when no split gains anything.
+    """
+    n_trees = max(n_trees, len(trees))
+    features = np.zeros((n_trees, N_SPLITS), dtype=np.uint8)
+    borders = np.full((n_trees, N_SPLITS), np.inf)
+    parts = np.zeros((n_trees, 2**N_SPLITS, N_SPLITS))
     outcomes = np.arange(2**N_SPLITS)
     for number, root in enumerate(trees):
         for node, reached, value in _splits(root, np.ones(len(outcomes), dtype=np.bool_), 0.0):
