@@ -7,10 +7,10 @@ the hidden titles up in it:
     score = 2 ln match + tree 1 + tree 2 + …
 
 What is optimised is NDCG with gains of 5 for a liked title, 2 for another watched one and 0 for all others, and a
-discount of 1 / log2(position + 1); a title that was watched and disliked counts as watched, since
-`hakken.recommend.scoring` lowers what would be disliked. Burges, "From RankNet to LambdaRank to LambdaMART: an overview"
-(Microsoft Research 2010); LightGBM's `lambdarank`. Nobody's own list is in the model that their titles are ranked with, as
-no visitor's is.
+discount of 1 / log2(position + 1). A title that was watched and disliked counts as watched, since
+`hakken.recommend.scoring` lowers what would be disliked. Nobody's own list is in the model that their titles are ranked
+with, as no visitor's is. Burges, "From RankNet to LambdaRank to LambdaMART: an overview" (Microsoft Research 2010);
+LightGBM's `lambdarank`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
