@@ -6,7 +6,7 @@ the hidden titles up in it:
 
     score = 2 ln match + tree 1 + tree 2 + …
 
-What is optimised is NDCG with gains of 5 for a liked title, 2 for another watched one and 0 for all others, and a
+What is optimised is NDCG with gains of 4 for a liked title, 1 for another watched one and 0 for all others, and a
 discount of 1 / log2(position + 1). A title that was watched and disliked counts as watched, since
 `hakken.recommend.scoring` lowers what would be disliked. Nobody's own list is in the model that their titles are ranked
 with, as no visitor's is. Burges, "From RankNet to LambdaRank to LambdaMART: an overview" (Microsoft Research 2010);
@@ -27,7 +27,7 @@ from hakken.model.prediction import neighbour_term
 from hakken.model.trees import N_LISTS, N_SPLITS
 from hakken.ratings import CODE_OF_STATUS, FranchiseRule, Planned, Preferences, Status
 from hakken.recommend import series_rules
-from hakken.recommend.features import FEATURES
+from hakken.recommend.features import FEATURES, SERIES
 from hakken.recommend.filters import candidates
 from hakken.recommend.scoring import Scorer
 from hakken.training.matrix import indptr_of
@@ -55,7 +55,7 @@ SETTINGS = {
     "objective": "lambdarank",
     "num_leaves": N_SPLITS + 1,
     "learning_rate": 0.05,
-    "label_gain": [0, 2, 5],
+    "label_gain": [0, 1, 4],
     "lambdarank_truncation_level": 15,
     "min_data_in_leaf": 50,
     "bagging_fraction": 0.8,
@@ -67,6 +67,7 @@ SETTINGS = {
     "verbose": -1,
 }
 LOG_MATCH = [*FEATURES].index("log match")
+OF_SERIES = [subject == SERIES for subject in FEATURES.values()]
 Node = dict[str, Any]
 """A split or leaf as LightGBM describes it."""
 
@@ -174,6 +175,8 @@ def _list_of(people: RatingTable, given: Int64s, asked: Int64s, bundle: ModelBun
         allowed = series_rules.new_only(seen, listed[:0], facts, allowed, scorer.prescore, unrelated=False, asked=False)
     rows = scorer.shortlist(allowed)
     features = scorer.features(rows, neighbour_term(model, scorer.visitor, rows))
+    if new_only:  # of a series that is new, plans and universes would tell trees what is in fact a begun one
+        features[OF_SERIES] = 0.0
     return Lists(features.T, features[LOG_MATCH], labels[rows], np.array([len(rows)]))
 
 
