@@ -24,6 +24,7 @@ from hakken.lists.uploads import parse
 from hakken.model import Manifest, Model, Parameters, People
 from hakken.model.arrays import Arrays, Int64s
 from hakken.model.manifest import Sizes
+from hakken.model.trees import N_LISTS, N_SPLITS
 from hakken.ratings import (
     Preferences,
     Recommendation,
@@ -99,6 +100,11 @@ def bundle(data_time: str | None = "2026-03") -> ModelBundle:
     pairs: dict[str, Any] = dict.fromkeys(("sim_indices", "sim_values", "sim_support", "pref_indices"), np.uint16)
     pairs |= {"pref_values": np.int16, "attr_indices": np.uint16, "attr_scale": np.float32}
     arrays |= {name: np.zeros(0, dtype=kind) for name, kind in pairs.items()}
+    arrays |= {
+        "tree_features": np.zeros((N_LISTS, 0, N_SPLITS), dtype=np.uint8),
+        "tree_borders": np.zeros((N_LISTS, 0, N_SPLITS)),
+        "tree_parts": np.zeros((N_LISTS, 0, 2**N_SPLITS, N_SPLITS)),
+    }
     arrays["popularity"] += np.float32(0.1)
     arrays["attr_rows"] -= 1
     ids = np.array([one.anime_id for one in anime], dtype=np.int32)
