@@ -195,7 +195,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(ge=0, le=1),
         _option(
             "Alike or varied",
-            "From 0, by the order alone, to 1, titles that are least alike; see `hakken.recommend.variety`.",
+            "From 0, strictly by match, to 1, titles that are much alike far apart; only in the order by match.",
         ),
     ] = 0.1
     franchise: Annotated[
@@ -347,7 +347,7 @@ class Recommendation(msgspec.Struct, frozen=True):
             "training users scored the title."
         ),
     ]
-    match: Annotated[float, about("The ranking score: what the list is ordered by.")]
+    match: Annotated[float, about("The ranking score: what the list is ordered by, but for `variety`.")]
     support: Annotated[int, about("How many training users scored the title.")]
     neighbours: Annotated[int, about("How many of the visitor's scored titles the predicted rating rests on.")] = 0
     reasons: Annotated[

@@ -36,6 +36,7 @@ EVERYTHING = Preferences(
     n=25,
     order=Order.PREDICTED_RATING,
     popularity=-0.35,
+    variety=0.65,
     types=("TV", "Movie"),
     genres=("Action",),
     without_genres=("Hentai", "Space"),
@@ -93,8 +94,8 @@ def test_every_preference_can_be_written_and_read_again() -> None:
     assert not unchanged, "this test is to change all of them"
     assert read_preferences(MultiDict(preferences_to_fields(EVERYTHING))) == EVERYTHING
     assert preferences_to_fields(Preferences()) == {}
-    for popularity in (-1.0, 1e-05, 0.35, 1.0):
-        given = Preferences(popularity=popularity)
+    for part in (0.0, 1e-05, 0.35, 1.0):
+        given = Preferences(popularity=-part, variety=part)
         assert read_preferences(MultiDict(preferences_to_fields(given))) == given
 
 
@@ -123,6 +124,7 @@ BAD_CHOICES = [
         (f"popularity={text}", "Niche or popular must be a number from -1 to 1.")
         for text in ("1.01", "-2", "nan", "0_1", "1e-1")
     ),
+    *((f"variety={text}", "Alike or varied must be a number from 0 to 1.") for text in ("1.01", "-0.1", "nan")),
     *((text, "A list can be ") for text in ("view=list", "format=xml", "format=csv&format=pdf")),
     ("order=best", "The order must be one of match, predicted_rating."),
     ("franchise=old", "Series must be one of "),
@@ -174,7 +176,10 @@ def test_everything_chosen_survives_in_the_form_after_an_upload_and_a_failure(
 
 
 def test_nothing_chosen_leaves_the_panel_closed_and_the_start_page_has_none(client: FlaskClient) -> None:
-    for path in ("/recommendations?sample=1", "/recommendations?sample=1&n=5&ignore=1&hide=7&order=match&popularity=0"):
+    for path in (
+        "/recommendations?sample=1",
+        "/recommendations?sample=1&n=5&ignore=1&hide=7&order=match&popularity=0&variety=0.3",
+    ):
         page = client.get(path, follow_redirects=True)
         assert '<details class="choices">' in page.text
         assert '<details class="choices" open>' not in page.text
