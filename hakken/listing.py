@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from hakken.about import about
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
-from hakken.ratings import Reason, Recommendation, Recommendations
+from hakken.ratings import Effect, Reason, Recommendation, Recommendations
 
 EnglishTitle = Annotated[str | None, about("The English title, where it differs from `title`.")]
 Type = Annotated[str | None, about("TV, Movie, OVA, Special, ONA or Music.")]
@@ -69,6 +70,15 @@ def listed(one: Recommendation, catalogue: Catalogue) -> Listed:
     return Listed(**msgspec.structs.asdict(one), **{name: getattr(anime, name) for name in facts})
 
 
+def relative_matches(recommendations: Sequence[Recommendation]) -> list[int]:
+    """The match of each title of a list as people read it: a whole number from 0 to 100, the best title's.
+
+    A match that is not positive is 0.
+    """
+    best = max((one.match for one in recommendations), default=0.0)
+    return [round(100 * one.match / best) if one.match > 0 else 0 for one in recommendations]
+
+
 def as_json(result: Recommendations, bundle: ModelBundle) -> str:
     """A `Listing` as JSON."""
     return readable(listing(result, bundle)).decode()
@@ -95,7 +105,14 @@ def as_csv(result: Recommendations, catalogue: Catalogue) -> str:
 
 def _cell(value: object) -> object:
     if isinstance(value, tuple):
-        value = ", ".join(f"{one.title} {one.share:+.3g}" if isinstance(one, Reason) else one for one in value)
+        value = ", ".join(map(_part, value))
     # A spreadsheet takes what begins so for a formula, and runs it.
     dangerous = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
     return f"'{value}" if dangerous else value
+
+
+def _part(value: Reason | Effect | str) -> str:
+    """One of several values of a cell."""
+    if isinstance(value, Reason):
+        return f"{value.title} {value.share:+.3g}"
+    return f"{value.words} ×{value.factor:.3g}" if isinstance(value, Effect) else value

@@ -8,23 +8,26 @@ from rich.table import Column, Table
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
-from hakken.listing import as_csv, as_json, listed
+from hakken.listing import as_csv, as_json, listed, relative_matches
 from hakken.ratings import Recommendations
 
 WIDE = 200
 """Columns of a table that goes to a file or a pipe, where lines need not be folded."""
 
 
-def as_table(result: Recommendations, catalogue: Catalogue) -> str:
-    """Format a table, with the notes under it."""
-    left = Column("#", justify="right"), Column("Title", overflow="fold"), Column("Predicted", justify="right")
+def as_table(result: Recommendations, catalogue: Catalogue, *, by_match: bool) -> str:
+    """Format a table, with the notes under it; of a list that is ordered by match, with the match of each title."""
+    left = Column("#", justify="right"), Column("Title", overflow="fold")
+    figures = [Column(name, justify="right") for name in ("Match",) * by_match + ("Predicted",)]
     right = "Type", Column("Genres", overflow="fold"), Column("MyAnimeList", no_wrap=True)
-    table = Table(*left, *right, box=None, pad_edge=False, header_style="bold")
-    for rank, one in enumerate(result.recommendations, start=1):
+    table = Table(*left, *figures, *right, box=None, pad_edge=False, header_style="bold")
+    matches = relative_matches(result.recommendations)
+    for rank, (one, match) in enumerate(zip(result.recommendations, matches, strict=True), start=1):
         row = listed(one, catalogue)
         rating = "-" if row.predicted_rating is None else f"{row.predicted_rating:.2f}"
         title = f"{row.title}\n  {row.series_note}" if row.series_note else row.title
-        table.add_row(str(rank), title, rating, row.type or "", ", ".join(row.genres), row.url)
+        both = (str(match),) * by_match + (rating,)
+        table.add_row(str(rank), title, *both, row.type or "", ", ".join(row.genres), row.url)
     # Its own console: brackets and colons of titles must not become markup, emoji or highlights.
     terminal = Console()
     width = terminal.width if terminal.is_terminal else WIDE
@@ -44,7 +47,7 @@ def as_table(result: Recommendations, catalogue: Catalogue) -> str:
 
 
 FORMATS: dict[str, Callable[[Recommendations, ModelBundle], str]] = {
-    "table": lambda result, bundle: as_table(result, bundle.catalogue),
     "json": as_json,
     "csv": lambda result, bundle: as_csv(result, bundle.catalogue),
 }
+"""What programs read."""

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from hakken.cli.options import FILE, preference_options, preferences_of
-from hakken.cli.output import FORMATS
+from hakken.cli.output import FORMATS, as_table
 from hakken.cli.plain_errors import plain_errors
 from hakken.config import Settings
 from hakken.lists import uploads
-from hakken.ratings import Recommendations, Site, UserList, Username
+from hakken.ratings import Order, Recommendations, Site, UserList, Username
 from hakken.served_model import open_bundle
 from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListSources
@@ -28,7 +28,7 @@ def command(make_recommendations: Callable[..., Recommendations]) -> click.Comma
     @click.option("--file", "export", type=FILE, help="A list file: .xml, .json, .gz or .zip.")
     @click.option("--source", type=SITE, default=Site.MAL.value, show_default=True, help="The username's site.")
     @preference_options
-    @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True)
+    @click.option("--format", "form", type=click.Choice(["table", *FORMATS]), default="table", show_default=True)
     def main(
         username: str | None,
         export: Path | None,
@@ -49,9 +49,13 @@ def command(make_recommendations: Callable[..., Recommendations]) -> click.Comma
                     who = uploads.parse(file, max_packed=settings.max_upload_mb * 2**20)
             bundle = open_bundle(settings)
             sources = ListSources.from_settings(settings, HttpClient.from_settings(settings))
-            result = make_recommendations(who, bundle, sources, preferences_of(chosen))
-        text = FORMATS[form](result, bundle)
-        click.echo(text if form == "table" else text.encode(), nl=False)  # data are UTF-8, whatever the terminal is
+            preferences = preferences_of(chosen)
+            result = make_recommendations(who, bundle, sources, preferences)
+        if form == "table":
+            text = as_table(result, bundle.catalogue, by_match=preferences.order is Order.MATCH)
+            click.echo(text, nl=False)
+        else:
+            click.echo(FORMATS[form](result, bundle).encode(), nl=False)  # UTF-8, whatever the terminal is
         if form == "csv":  # CSV has no field for them
             for note in result.notes:
                 click.echo(note, err=True)

@@ -35,12 +35,14 @@ class Entry(NamedTuple):
 
     Attributes:
         anime: all that is known of it.
+        relative_match: its match as a whole number from 0 to 100, the best title's of the list.
         judged_by: by what, if hardly anyone watched it; empty for all others.
     """
 
     rank: int
     recommendation: Recommendation
     anime: Anime
+    relative_match: int
     judged_by: str = ""
 
     @property
@@ -132,8 +134,10 @@ def _page(found: Recommendations, rec_request: RecommendationRequest, bundle: Mo
 
 def _entries(recommendations: Sequence[Recommendation], bundle: ModelBundle) -> list[Entry]:
     return [
-        Entry(rank, one, with_facts(bundle.catalogue.anime(one.anime_id)), _judged_by(one, bundle))
-        for rank, one in enumerate(recommendations, start=1)
+        Entry(rank, one, with_facts(bundle.catalogue.anime(one.anime_id)), match, _judged_by(one, bundle))
+        for rank, (one, match) in enumerate(
+            zip(recommendations, listing.relative_matches(recommendations), strict=True), start=1
+        )
     ]
 
 

@@ -3,6 +3,8 @@
 How people get there: `test_walks`.
 """
 
+import re
+
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -79,6 +81,23 @@ def test_a_page_of_twenty_titles_is_light(page: Page) -> None:
     assert {name.partition("?")[0] for name in files} == {"recommendations", "hakken.css", "hakken.js"}
     assert all(0 < sent < whole / 2 for sent, whole in files.values()), files
     assert sum(sent for sent, _ in files.values()) < MOST_BYTES, files
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("order", "figure"), [("match", r"100"), ("predicted_rating", r"\d\.\d\d")])
+def test_the_largest_figure_of_a_title_is_what_the_list_is_ordered_by(
+    page: Page, width: int, order: str, figure: str
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"/recommendations?sample=1&n=1&order={order}")
+    rating = page.locator("#list > .ranking .rating")
+    largest: str = rating.evaluate(
+        """rating => [...rating.querySelectorAll("*")]
+            .map(one => [parseFloat(getComputedStyle(one).fontSize), one.textContent])
+            .reduce((one, other) => other[0] > one[0] ? other : one)[1]"""
+    )
+    assert re.fullmatch(figure, largest)
+    expect(rating).to_contain_text(re.compile(r"Predicted rating\s*\d\.\d\d"))
 
 
 @pytest.mark.parametrize("width", [390, 1280])

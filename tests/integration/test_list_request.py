@@ -120,7 +120,7 @@ def test_the_same_as_a_table(client: FlaskClient) -> None:
     assert '<li class="entry">' not in table.text
     assert "<caption" in table.text
     row = words(table).partition("Sen to Chihiro no Kamikakushi")[2]
-    assert row.startswith(" Spirited Away 8.50 ")
+    assert row.startswith(" Spirited Away 93 8.50 ")
     assert "&lt;script&gt;" in table.text
     assert "<script>" not in table.text
     assert 'name="view" value="table"' in state(table)
@@ -151,7 +151,7 @@ def test_downloads(client: FlaskClient, fakes: FakeServices) -> None:
 @pytest.mark.parametrize(
     ("query", "target"),
     [
-        ("sample=1&n=10&order=match&popularity=0&franchise=new&adult=0&view=cards", "sample=1"),
+        ("sample=1&n=10&order=match&popularity=0&variety=0.3&franchise=new&adult=0&view=cards", "sample=1"),
         ("sample=1&n=11&utm_source=elsewhere", "sample=1&n=11"),
         ("sample=1&hide=1&hide=7&undo=hide-1", "sample=1&hide=7"),
         (

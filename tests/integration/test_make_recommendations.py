@@ -19,7 +19,7 @@ from hakken.cli.recommend_once import command
 from hakken.config import variable_names
 from hakken.listing import as_csv, as_json
 from hakken.model import store
-from hakken.ratings import Preferences, Rating, Recommendation, Recommendations, UserList
+from hakken.ratings import Effect, Preferences, Rating, Recommendation, Recommendations, UserList
 from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListSources
 from make_recommendations import make_recommendations
@@ -41,7 +41,7 @@ def run(*arguments: str | Path, status: int = 0, env: Mapping[str, str | None] |
 def test_a_file_gives_a_table_with_rank_title_rating_type_genres_and_link() -> None:
     said = run("--file", SAMPLE, "-n", "5")
     head, *rows = said.splitlines()
-    assert head.split() == ["#", "Title", "Predicted", "Type", "Genres", "MyAnimeList"]
+    assert head.split() == ["#", "Title", "Match", "Predicted", "Type", "Genres", "MyAnimeList"]
     following = rows.index(next(row for row in rows if row.startswith("Continue: ")))
     assert all(row.startswith(" " * len("Continue: ")) for row in rows[following + 1 :])
     ranked = [row for row in rows[:following] if not row.startswith("     ")]  # below is what to know of its series
@@ -129,10 +129,13 @@ RESULT = Recommendations(
 
 
 def test_a_table_holds_titles_as_text_a_dash_for_no_rating_and_what_to_know_of_a_series() -> None:
-    _, *lines = as_table(RESULT, Catalogue([])).splitlines()
+    _, *lines = as_table(RESULT, Catalogue([]), by_match=True).splitlines()
     assert [line.split("  ")[0] for line in lines[:2]] == ["1", "2"]
-    assert [line.split()[-2] for line in lines[:2]] == ["-", "8.00"]
+    assert [line.split()[-3:-1] for line in lines[:2]] == [["100", "-"], ["80", "8.00"]]
     assert [one.title in line for one, line in zip(RESULT.recommendations, lines, strict=False)] == [True, True]
+    rated = as_table(RESULT, Catalogue([]), by_match=False)
+    assert "Match" not in rated
+    assert [line.split()[-3:-1] for line in rated.splitlines()[2:3]] == [['"quoted"', "8.00"]]
     assert lines[2].split() == ["Same", "universe", "as", "0079."]
     assert lines[3:] == [
         "Continue: Sequel (Part 2 of 3. Announced for May 2027)",
@@ -156,6 +159,13 @@ def test_csv_escapes_what_a_spreadsheet_would_run_and_has_nothing_for_no_rating(
         ("continue", "1", "8.0", "False", "Part 2 of 3. Announced for May 2027."),
         ("continue", "2", "", "False", ""),
     ]
+
+
+def test_csv_has_what_else_moved_a_match_in_words() -> None:
+    effects = (Effect("time", 1.25, "newer than most of your list"), Effect("series", 0.5, "an earlier part"))
+    moved = msgspec.structs.replace(RESULT.recommendations[1], effects=effects)
+    [row] = csv.DictReader(io.StringIO(as_csv(Recommendations((moved,)), Catalogue([]))))
+    assert row["effects"] == "newer than most of your list ×1.25, an earlier part ×0.5"
 
 
 def test_json_has_null_for_what_is_not_known(bundle: ModelBundle) -> None:

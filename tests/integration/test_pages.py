@@ -15,6 +15,7 @@ from hakken.bundle import Facts, ModelBundle
 from hakken.catalogue import Anime, Catalogue, Link
 from hakken.config import Settings
 from hakken.ratings import (
+    Effect,
     Preferences,
     Reason,
     Recommendation,
@@ -145,8 +146,9 @@ ABSENT = ("facts", "genres", "studios", "english", "synopsis", "watch")
                 "TV · 1998 · 26 episodes",
                 "Action, Space",
                 "Rated by 2,345 people",
-                "<strong>9.13</strong>",
-                'width="91.3"',
+                "<strong>100</strong>",
+                'width="100"',
+                "Predicted rating <b>9.13</b>",
                 '<img src="/anime/1/cover" width="225" height="318" alt="" loading="lazy"',
                 "By J.C.Staff, Brain&#39;s Base",
                 ">Mean score 8.82 · Facts from",
@@ -207,11 +209,74 @@ def test_a_title_that_hardly_anyone_has_scored_has_no_predicted_rating(
     for never in ("None", "0 people", "a guess"):
         assert never not in first + second
     assert "New to Hakken" in words(page).partition("Continue what you have started")[2]
+    assert (page.text.count("<strong>"), page.text.count("Predicted rating <b>")) == (4, 1)
+    page = client.get("/recommendations?sample=1&order=predicted_rating")
     assert (page.text.count("<strong>"), page.text.count('class="scale"')) == (1, 1)
 
     table = words(client.get("/recommendations?sample=1&view=table"))
-    assert "New to Hakken: judged by its kind \N{EN DASH} Too few people have scored it TV 1998 26" in table
+    assert "New to Hakken: judged by its kind 6 \N{EN DASH} Too few people have scored it TV 1998 26" in table
     assert "None" not in table
+
+
+@pytest.mark.parametrize(
+    ("matches", "shown"),
+    [
+        ((0.5, 0.8, 0.003), [62, 100, 0]),  # after variety, the best need not be the first
+        ((1e-7, 1e-9, -0.2, 0.0), [100, 1, 0, 0]),
+        ((-0.1, -0.2), [0, 0]),
+        ((), []),
+    ],
+)
+def test_a_match_is_shown_beside_the_best_of_its_list(
+    client: FlaskClient, fakes: FakeServices, matches: tuple[float, ...], shown: list[int]
+) -> None:
+    made = tuple(Recommendation(one, f"No. {one}", 9.0, match, 50) for one, match in enumerate(matches, start=1))
+    following = (Recommendation(77, "Next", 8.0, 0.2, 50),)
+    for personal in (True, False):
+        fakes.answer = Recommendations(made, personal=personal, continues=following)
+        cards, table = (
+            client.get("/recommendations", query_string={"sample": 1, "view": view}, follow_redirects=True)
+            for view in ("cards", "table")
+        )
+        assert re.findall(r"<strong>(.+)</strong>", cards.text) == [*map(str, shown), "100"]
+        assert re.findall(r'scale-part" width="(.+?)"', cards.text) == [*map(str, shown), "100"]
+        assert re.findall(r"<b>(\d+)</b></td>", table.text) == [*map(str, shown), "100"]
+        assert cards.text.count("A match of 100 is the best of its list") == bool(matches)
+
+
+def test_the_order_by_predicted_rating_shows_no_match(client: FlaskClient) -> None:
+    for view in ("cards", "table"):
+        page = client.get(f"/recommendations?sample=1&order=predicted_rating&view={view}", follow_redirects=True)
+        assert "Match" not in words(page)
+        assert "match of 100" not in words(page)
+        assert re.findall(r"<(?:strong|b)>(\d.*?)</", page.text)[:2] == ["9.13", "8.50"]
+
+
+def test_a_list_by_match_alone_is_not_said_to_be_varied(client: FlaskClient) -> None:
+    said = "; one much like a title above it comes later than its match"
+    assert said in words(client.get("/recommendations?sample=1"))
+    assert said not in words(client.get("/recommendations?sample=1&variety=0"))
+
+
+def test_what_else_moved_a_match_is_told_in_words_on_cards(client: FlaskClient, fakes: FakeServices) -> None:
+    effects = (
+        Effect("time", 1.4, "newer than <most> of your list"),
+        Effect("popularity", 0.7, "less widely watched & older"),
+        Effect("series", 1.2, "a series that is new to you"),
+    )
+    why = (Reason(199, "Sen", 9, 0.2), Reason(7, "Bare", 3, -0.1))
+    moved = Recommendation(1, "Cowboy Bebop", 9.0, 0.9, 50, 20, why, effects)
+    fakes.answer = Recommendations((moved, MADE.recommendations[1]), continues=(moved,))
+    page = client.get("/recommendations?sample=1")
+
+    first = words_of(item(page, 1))
+    for_it = first.index("Also for it: newer than <most> of your list, a series that is new to you Against it")
+    assert for_it < first.index("Also against it: less widely watched & older Rated by")
+    assert "&lt;most&gt; of your list" in page.text
+    assert "<most>" not in page.text
+    assert "Also for it" not in words_of(item(page, 2))
+    assert page.text.count("Also for it: ") == 2
+    assert "Also for it" not in words(client.get("/recommendations?sample=1&view=table"))
 
 
 def test_what_a_title_is_judged_by_is_said_where_it_counts(bundle: ModelBundle) -> None:
