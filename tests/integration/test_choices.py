@@ -178,7 +178,7 @@ def test_everything_chosen_survives_in_the_form_after_an_upload_and_a_failure(
 def test_nothing_chosen_leaves_the_panel_closed_and_the_start_page_has_none(client: FlaskClient) -> None:
     for path in (
         "/recommendations?sample=1",
-        "/recommendations?sample=1&n=5&ignore=1&hide=7&order=match&popularity=0&variety=0.3",
+        f"/recommendations?sample=1&n=5&ignore=1&hide=7&order=match&popularity=0&variety={Preferences().variety}",
     ):
         page = client.get(path, follow_redirects=True)
         assert '<details class="choices">' in page.text

@@ -151,7 +151,10 @@ def test_downloads(client: FlaskClient, fakes: FakeServices) -> None:
 @pytest.mark.parametrize(
     ("query", "target"),
     [
-        ("sample=1&n=10&order=match&popularity=0&franchise=new&adult=0&view=cards", "sample=1"),
+        (
+            f"sample=1&n=10&order=match&popularity=0&variety={Preferences().variety}&franchise=new&adult=0&view=cards",
+            "sample=1",
+        ),
         ("sample=1&n=11&utm_source=elsewhere", "sample=1&n=11"),
         ("sample=1&hide=1&hide=7&undo=hide-1", "sample=1&hide=7"),
         (
