@@ -76,7 +76,9 @@ def values(field: str) -> st.SearchStrategy[Any]:
     choice = CHOICES[field]
     one = st.sampled_from(WORDS[choice.name]) if choice.kind is str else st.from_type(choice.kind)
     if choice.bounds:
-        one = st.integers(*choice.bounds) if choice.kind is int else st.integers(-100, 100).map(lambda part: part / 100)
+        least, most = choice.bounds
+        whole = choice.kind is int
+        one = st.integers(least, most) if whole else st.integers(100 * least, 100 * most).map(lambda part: part / 100)
     if choice.most:
         return st.lists(one, max_size=3, unique=True).map(tuple)
     return one | st.just(choice.default)
