@@ -33,7 +33,6 @@ from hakken.recommend.scoring import Scorer
 from hakken.training.matrix import indptr_of
 from hakken.training.progress import Progress
 from hakken.training.tables import UNKNOWN_STATUS, RatingTable
-from hakken.training.threads import N_THREADS
 
 FEWEST_PEOPLE, MOST_PEOPLE, OF_ALL = 100, 1600, 5
 """How many people are set aside, and at most one of how many."""
@@ -64,6 +63,7 @@ SETTINGS = {
     "seed": 1,
     "deterministic": True,
     "force_row_wise": True,  # else the faster way is found by trying, and sums may differ
+    "num_threads": 1,  # several wait for each other, spinning: ten times as long where cores are shared
     "verbose": -1,
 }
 LOG_MATCH = [*FEATURES].index("log match")
@@ -191,7 +191,7 @@ def _boosted(lists: Lists, n_trees: int) -> list[Node]:
         ) from error
     started = WEIGHT_OF_MATCH * lists.log_match
     data = lightgbm.Dataset(lists.features, lists.labels, group=lists.lengths, init_score=started, params=SETTINGS)
-    booster = lightgbm.train({**SETTINGS, "num_threads": N_THREADS}, data, n_trees)
+    booster = lightgbm.train(SETTINGS, data, n_trees)
     return [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
 
 
