@@ -61,7 +61,6 @@ class Stored:
         with gzip.open(directory / "catalogue.jsonl.gz", "rt", encoding="utf-8") as lines:
             self.facts: dict[int, dict[str, Any]] = {one["anime_id"]: one for one in map(json.loads, lines)}
         self._directory = directory
-        self._by_neighbour: dict[int, dict[int, float]] = {}
         self.anime_ids = self._list("anime_ids")
         self.row_of = {anime_id: row for row, anime_id in enumerate(self.anime_ids)}
         self.b_i, self.raters, self.watchers = self._list("b_i"), self._list("raters"), self._list("watchers")
@@ -101,15 +100,10 @@ class Stored:
         return float(self.weights[j].get(i, 0.0) + self.share[i] * speaks)
 
     def alike(self, i: int, j: int) -> float:
-        """s_ij: the similarity that either title stores of the other or, where that is more, half that of genres."""
+        """Similarity of i to j: what j stores of it or, where that is more, half that of their genres."""
         one, other = self._genres(i), self._genres(j)
         common = len(one & other) / math.sqrt(len(one) * len(other)) if one and other else 0.0
-        return max(self._sims_of(i).get(j, 0.0), self._sims_of(j).get(i, 0.0), common / 2)
-
-    def _sims_of(self, i: int) -> dict[int, float]:
-        if i not in self._by_neighbour:
-            self._by_neighbour[i] = dict(self.sims[i])
-        return self._by_neighbour[i]
+        return max(dict(self.sims[j]).get(i, 0.0), common / 2)
 
     def _genres(self, i: int) -> set[str]:
         return {name.lower() for name in self.facts.get(self.anime_ids[i], {}).get("genres") or ()}
@@ -342,14 +336,15 @@ class Visitor:
     def answer(self, order: str, franchise: str, n: int, variety: float) -> Answer:
         """The whole answer: `order` is "match" or "predicted_rating", `franchise` is "new" or "all"."""
 
-        def described(rows: set[int]) -> list[Title]:
+        def described(rows: set[int], variety: float) -> list[Title]:
             best = self.by_match(rows, franchise, n, variety) if order == "match" else self._by_rating(rows)[:n]
             return [self._described(row, order, franchise) for row in best]
 
         candidates = self.candidates(order)
         if franchise == "all":
-            return Answer(described(candidates), [])
-        return Answer(described(self._new_series(candidates, order)), described(self._next(candidates)))
+            return Answer(described(candidates, variety), [])
+        fresh, following = self._new_series(candidates, order), self._next(candidates)
+        return Answer(described(fresh, variety), described(following, 0.0))
 
     def _by_rating(self, rows: set[int]) -> list[int]:
         return sorted(rows, key=lambda row: (-self.r_hat[row], row))
@@ -363,7 +358,7 @@ class Visitor:
         chosen: list[int] = []
         nearest = dict.fromkeys(left, 0.0)
         while left and len(chosen) < n:
-            worth = {row: math.log(max(match[row], LEAST_MATCH)) - 2 * variety * nearest[row] for row in left}
+            worth = {row: math.log(max(match[row], LEAST_MATCH)) - 3 * variety * nearest[row] for row in left}
             best = max(left, key=lambda row: (worth[row], -row))
             chosen.append(best)
             left.remove(best)
