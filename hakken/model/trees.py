@@ -64,7 +64,7 @@ class Trees(NamedTuple):
     def contributions(self, features: Float64s) -> Float64s:
         """What each feature adds to T of each title, of the shape of `features`; their sum is T."""
         added = np.zeros_like(features)
-        parts = self.parts[self._reached(features)].transpose(2, 0, 1).reshape(-1, features.shape[1])
+        parts = self.parts[self._reached(features)].transpose(2, 0, 1).reshape(self.feature.size, features.shape[1])
         order, begins = self.by_feature
         if len(order):
             added[self.feature.ravel()[order[begins]]] = np.add.reduceat(parts[order], begins)
