@@ -10,9 +10,9 @@ from hakken.bundle import ModelBundle
 from hakken.model import ListColumns, fold_in, predict, preference
 from hakken.model.prediction import neighbour_term
 from hakken.model.store import open_artefact
+from hakken.model.trees import FEATURES
 from hakken.ratings import FranchiseRule, Order, Preferences, Recommendation, UserList
 from hakken.recommend import recommend
-from hakken.recommend.features import FEATURES
 from hakken.recommend.scoring import Scorer
 from tests import models
 from tests.golden import HERE, MODELS, N, entries_of, lists, questions, read, written

@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hakken.model.arrays import Array, Float64s
-from hakken.model.trees import N_SPLITS, Trees
+from hakken.model.trees import FEATURES, N_SPLITS, PREFERENCE, Trees
 from hakken.recommend.effects import WORDS, by_subject, effects
-from hakken.recommend.features import FEATURES, PREFERENCE
 
 N_FEATURES = len(FEATURES)
 VALUES = [-1.0, 0.0, 0.5, 1.0, 2.5]
