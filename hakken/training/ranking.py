@@ -62,7 +62,7 @@ SETTINGS = {
     "feature_fraction": 0.7,
     "seed": 1,
     "deterministic": True,
-    "force_row_wise": True,  # else the faster way is found by trying, and sums may differ
+    "force_col_wise": True,  # one thread sums each feature: row by row, sums would differ with the number of threads
     "verbose": -1,
 }
 LOG_MATCH = [*FEATURES].index("log match")
