@@ -103,7 +103,7 @@ class Stored:
         """Similarity of i to j: what j stores of it or, where that is more, half that of their genres."""
         one, other = self._genres(i), self._genres(j)
         common = len(one & other) / math.sqrt(len(one) * len(other)) if one and other else 0.0
-        return max(dict(self.sims[j]).get(i, 0.0), common / 2)
+        return float(max(dict(self.sims[j]).get(i, 0.0), common / 2))
 
     def _genres(self, i: int) -> set[str]:
         return {name.lower() for name in self.facts.get(self.anime_ids[i], {}).get("genres") or ()}
@@ -319,7 +319,7 @@ class Visitor:
 
     def match(self, i: int, franchise: str) -> float:
         """The match, in a list of a series rule."""
-        return self.before[i] * math.exp(self.costly(i, franchise))
+        return float(self.before[i] * math.exp(self.costly(i, franchise)))
 
     def candidates(self, order: str) -> set[int]:
         """Rows of what is unseen, not for adults and, by predicted rating, rated by enough people."""

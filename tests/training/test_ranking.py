@@ -182,7 +182,7 @@ def test_a_list_is_made_from_what_is_not_hidden(recorded: Recorded) -> None:
         ]
         assert not set(one.bundle.model.arrays.anime_ids[one.rows].tolist()) & set(ids[one.given].tolist())
         watched = ~np.isin(one.people.statuses[theirs], [PLANNED, UNKNOWN_STATUS])
-        n_asked, n_watched = n_asked + len(one.asked), n_watched + np.count_nonzero(watched)
+        n_asked, n_watched = n_asked + len(one.asked), n_watched + int(watched.sum())
     assert len(recorded.made) == 4 * recorded.made[0].people.n_users
     assert n_asked / n_watched == pytest.approx(0.2, abs=0.03)
 
