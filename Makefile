@@ -73,7 +73,7 @@ sources: .venv/installed-dev ## write the table of docs/sources.md: what comes o
 screenshots: .venv/installed-dev ## take the pictures of pages that the README shows, and draw icon and card; needs Chromium
 	$(BIN)/python -m tests.screenshots
 
-golden: .venv/installed-dev ## compute the golden answers anew by the slow oracle, and say what moved (ten seconds)
+golden: .venv/installed-dev ## compute the golden answers anew by the slow oracle, and say what moved (twenty seconds)
 	$(BIN)/python -m tests.golden
 
 model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITLES=… RELATIONS=… PARAMS=… DATA_TIME=2026-03)

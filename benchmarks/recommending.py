@@ -22,10 +22,9 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.model import Manifest, Model, Parameters, store
 from hakken.model.arrays import FEW_WATCHERS, QUANTA, Array, Arrays, Float64s, Int64s, index_type, unpack
 from hakken.model.manifest import Sizes
-from hakken.model.trees import N_LISTS, N_SPLITS
+from hakken.model.trees import FEATURES, N_LISTS, N_SPLITS
 from hakken.ratings import Order, Preferences, UserList
 from hakken.recommend import recommend
-from hakken.recommend.features import FEATURES
 from hakken.training.attributes import LEAST_SHARE
 
 N_ITEMS, K_STORED, N_USERS, MU = 14_000, 200, 100_000, 7.6

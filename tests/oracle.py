@@ -57,6 +57,13 @@ def similarity(
     return (n_ij - 1) / (n_ij - 1 + shrinkage) * sum(a * b for a, b in zip(x, y, strict=True)) / norm
 
 
+def of_siblings(scores: Scores, i: int, j: int, shrinkage: float, siblings: float) -> float:
+    """What is added to the similarity of two items of one series."""
+    if not {i, j} <= {item for _, item in scores} or not shrinkage:
+        return 0.0
+    return shrinkage * siblings / (max(support(scores, i, j) - 1, 0) + shrinkage)
+
+
 def support(scores: Scores, i: int, j: int) -> int:
     """n_ij."""
     return sum(1 for u, item in scores if item == i and (u, j) in scores)

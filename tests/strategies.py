@@ -7,6 +7,7 @@ from hakken.model import Manifest, Model, Parameters, People
 from hakken.model.arrays import Arrays
 from hakken.model.manifest import Sizes
 from hakken.model.preference import Taste
+from hakken.model.trees import N_LISTS, N_SPLITS
 from hakken.ratings import Rating, Status, UserList
 
 scores = st.integers(0, 10)
@@ -50,6 +51,9 @@ def preference_models(draw: st.DrawFn, max_items: int = 8) -> Model:
         attr_rows=np.where(speaks, np.cumsum(speaks) - 1, -1).astype(np.int32),
         attr_values=rng.integers(-127, 128, (int(speaks.sum()), n_attributes)).astype(np.int8),
         attr_scale=rng.uniform(1e-4, 1e-2, n_attributes).astype(np.float32),
+        tree_features=np.zeros((N_LISTS, 0, N_SPLITS), dtype=np.uint8),
+        tree_borders=np.zeros((N_LISTS, 0, N_SPLITS)),
+        tree_parts=np.zeros((N_LISTS, 0, 2**N_SPLITS, N_SPLITS)),
     )
     assert arrays.problem() is None
     manifest = Manifest(

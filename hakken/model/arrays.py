@@ -13,7 +13,7 @@ from hakken.errors import ArtefactCorrupt
 from hakken.files import unread
 from hakken.model.manifest import WITH_ATTRIBUTES, WITH_TREES, Manifest
 from hakken.model.store import Artefact
-from hakken.model.trees import N_LISTS, N_SPLITS, Trees
+from hakken.model.trees import FEATURES, N_LISTS, N_SPLITS, Trees
 
 Array = npt.NDArray[Any]
 Int8s = npt.NDArray[np.int8]
@@ -119,7 +119,8 @@ class Arrays:
         later = _of_later_schemas(artefact)
         names = [name for name in cls.__dataclass_fields__ if name not in later]
         arrays = cls(**{name: _map(artefact.path(f"{name}.npy")) for name in names}, **later)
-        if problem := arrays.problem():
+        unnamed = arrays.tree_features.size > 0 and not artefact.manifest.features
+        if problem := "the manifest does not name the features of the trees" if unnamed else arrays.problem():
             raise ArtefactCorrupt(f"The model in {artefact.directory} can't be used: {problem}.")
         return arrays
 
@@ -159,6 +160,7 @@ class Arrays:
             "anime_ids are not positive": not (ids > 0).all(),
             "attr_rows point past attr_values": ((attr_rows < -1) | (attr_rows >= len(self.attr_values))).any(),
             "popularity is not positive": not (self.popularity > 0).all(),
+            "tree_features point past the last feature": (self.tree_features >= len(FEATURES)).any(),
             "tree_borders are not numbers": np.isnan(self.tree_borders).any(),
             "tree_parts are not finite": not np.isfinite(self.tree_parts).all(),
         }

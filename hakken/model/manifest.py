@@ -11,6 +11,7 @@ from hakken.about import about
 from hakken.data_time import first_moment
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew
 from hakken.model.hyperparameters import LACKING, Count, Parameters, Positive, Slope
+from hakken.model.trees import FEATURES
 from hakken.ratings import MAX_SCORE
 
 FILE_NAME = "manifest.json"
@@ -193,7 +194,7 @@ def decode(text: bytes) -> Manifest:
     """Read a manifest.
 
     Raises:
-        ArtefactTooNew: its schema version is later than ours.
+        ArtefactTooNew: its schema version is later than ours, or its trees read other features.
         ArtefactCorrupt: it is not a manifest, or one that is too old.
     """
     try:
@@ -211,9 +212,15 @@ def decode(text: bytes) -> Manifest:
         for later in range(found + 1, SCHEMA_VERSION + 1):
             parameters = msgspec.convert(known.get("parameters"), dict[str, Any])
             known["parameters"] = {**LACKING[later], **parameters}
-        return msgspec.convert(known, Manifest)
+        manifest = msgspec.convert(known, Manifest)
     except UNREADABLE as error:
         raise ArtefactCorrupt(f"The model's manifest can't be read: {error}.") from error
+    if manifest.features and manifest.features != tuple(FEATURES):
+        raise ArtefactTooNew(
+            "The trees of the model read other features than this Hakken computes: "
+            "upgrade Hakken, or train the model with this one."
+        )
+    return manifest
 
 
 class _Files(msgspec.Struct):

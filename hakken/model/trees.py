@@ -20,6 +20,34 @@ Int64s = npt.NDArray[np.int64]
 N_SPLITS = 3
 N_LISTS = 2
 """Kinds of lists with trees of their own."""
+PREFERENCE, POPULARITY, TIME, SERIES, RATING = "preference", "popularity", "time", "series", "rating"
+"""What features are about."""
+FEATURES = {
+    "log match": PREFERENCE,  # without the visitor's choice of popularity
+    "preference": PREFERENCE,  # p_ui
+    "preference by length": PREFERENCE,  # p_ui / ln(|L(u)| + 1)
+    "list length": PREFERENCE,  # ln(|L(u)| + 1)
+    "list liking": PREFERENCE,  # ln Σ_j x_uj
+    "list plans": PREFERENCE,  # ln(number of planned entries + 1)
+    "list popularity": POPULARITY,  # mean of ln q_j over L(u)
+    "popularity": POPULARITY,  # ln q_i
+    "popularity above the list's": POPULARITY,  # their difference
+    "place among ids": TIME,  # part of L(u) with a lower id: ids grow with time, and a list ends somewhere
+    "part of the last id": TIME,  # id / largest id of L(u)
+    "years after the last": TIME,  # year − latest year of L(u)
+    "years after the late": TIME,  # year − 90 % quantile of the years of L(u)
+    "liking of its series": SERIES,  # Σ x_uj over entries of the title's series
+    "series begun": SERIES,  # 0 or 1
+    "universe begun": SERIES,  # 0 or 1
+    "part": SERIES,  # in viewing order, at most 30, which what is beside a series has too
+    "parts ahead": SERIES,  # part − latest part on the list
+    "rating above the mean": RATING,  # r_hat − m_u, see hakken.model.preference
+    "neighbour term": RATING,  # r_hat − b_ui without the implicit term
+    "item bias": RATING,  # b_i
+}
+"""Each feature, in the order of the rows that trees read, and what it is about; `hakken.recommend.features` computes
+them, and L(u) is as there. A name stands for one definition: one
+that is computed in another way gets another name, since trained trees name what they read."""
 
 
 class Trees(NamedTuple):
@@ -64,7 +92,7 @@ class Trees(NamedTuple):
     def contributions(self, features: Float64s) -> Float64s:
         """What each feature adds to T of each title, of the shape of `features`; their sum is T."""
         added = np.zeros_like(features)
-        parts = self.parts[self._reached(features)].transpose(2, 0, 1).reshape(-1, features.shape[1])
+        parts = self.parts[self._reached(features)].transpose(2, 0, 1).reshape(self.feature.size, features.shape[1])
         order, begins = self.by_feature
         if len(order):
             added[self.feature.ravel()[order[begins]]] = np.add.reduceat(parts[order], begins)

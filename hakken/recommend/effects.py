@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from hakken.model.arrays import Float64s
+from hakken.model.trees import FEATURES, POPULARITY, PREFERENCE, RATING, SERIES, TIME
 from hakken.ratings import Effect
-from hakken.recommend.features import FEATURES, POPULARITY, PREFERENCE, RATING, SERIES, TIME
 
 LEAST = 0.1
 """An effect is told if it makes the match larger or smaller by at least so much, as a logarithm."""

@@ -9,34 +9,8 @@ import numpy as np
 from hakken.bundle import ModelBundle
 from hakken.model import ListColumns, Visitor
 from hakken.model.arrays import Float64s, Int64s
+from hakken.model.trees import FEATURES
 
-PREFERENCE, POPULARITY, TIME, SERIES, RATING = "preference", "popularity", "time", "series", "rating"
-"""What features are about."""
-FEATURES = {
-    "log match": PREFERENCE,  # without the visitor's choice of popularity
-    "preference": PREFERENCE,  # p_ui
-    "preference by length": PREFERENCE,  # p_ui / ln(|L(u)| + 1)
-    "list length": PREFERENCE,  # ln(|L(u)| + 1)
-    "list liking": PREFERENCE,  # ln Σ_j x_uj
-    "list plans": PREFERENCE,  # ln(number of planned entries + 1)
-    "list popularity": POPULARITY,  # mean of ln q_j over L(u)
-    "popularity": POPULARITY,  # ln q_i
-    "popularity above the list's": POPULARITY,  # their difference
-    "place among ids": TIME,  # part of L(u) with a lower id: ids grow with time, and a list ends somewhere
-    "part of the last id": TIME,  # id / largest id of L(u)
-    "years after the last": TIME,  # year − latest year of L(u)
-    "years after the late": TIME,  # year − 90 % quantile of the years of L(u)
-    "liking of its series": SERIES,  # Σ x_uj over entries of the title's series
-    "series begun": SERIES,  # 0 or 1
-    "universe begun": SERIES,  # 0 or 1
-    "part": SERIES,  # in viewing order, at most 30, which what is beside a series has too
-    "parts ahead": SERIES,  # part − latest part on the list
-    "rating above the mean": RATING,  # r_hat − m_u, see hakken.model.preference
-    "neighbour term": RATING,  # r_hat − b_ui without the implicit term
-    "item bias": RATING,  # b_i
-}
-"""Each feature, in the order of the rows that trees read, and what it is about. A name stands for one definition: one
-that is computed in another way gets another name, since trained trees name what they read."""
 BEGUN = [*FEATURES].index("series begun")
 MAX_PART = 30
 LATE = 0.9

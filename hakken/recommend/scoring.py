@@ -26,10 +26,10 @@ from hakken.model import ListColumns, Model, fold_in, predict, preference, top_n
 from hakken.model.arrays import Bools, Float64s, Int64s
 from hakken.model.prediction import IMPLICIT_RANGE, baseline, implicit_term, neighbour_parts, neighbour_term
 from hakken.model.preference import Taste, mean_score, parts_of
-from hakken.model.trees import Trees
+from hakken.model.trees import RATING, Trees
 from hakken.ratings import Effect, FranchiseRule, Order, Preferences
 from hakken.recommend.effects import by_subject, effects
-from hakken.recommend.features import BEGUN, RATING, Features
+from hakken.recommend.features import BEGUN, Features
 from hakken.recommend.series_rules import order_factor
 from hakken.recommend.variety import Alike, varied
 

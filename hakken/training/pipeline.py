@@ -18,8 +18,8 @@ from hakken.model.arrays import Array, Arrays, Float64s, Int32s
 from hakken.model.hyperparameters import Parameters
 from hakken.model.manifest import N_QUANTILES, MadeFrom, Manifest, People, Sizes
 from hakken.model.store import Artefact, write_manifest
+from hakken.model.trees import FEATURES
 from hakken.ratings import MAX_SCORE, MIN_SCORE
-from hakken.recommend.features import FEATURES
 from hakken.training import ranking
 from hakken.training.attributes import judged_by_attributes
 from hakken.training.matrix import ScoreMatrix, als_baselines

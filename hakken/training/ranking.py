@@ -24,10 +24,9 @@ from hakken.errors import TableError
 from hakken.model import ListColumns
 from hakken.model.arrays import Array, Bools, Float64s, Int64s
 from hakken.model.prediction import neighbour_term
-from hakken.model.trees import N_LISTS, N_SPLITS
+from hakken.model.trees import FEATURES, N_LISTS, N_SPLITS, SERIES
 from hakken.ratings import CODE_OF_STATUS, FranchiseRule, Planned, Preferences, Status
 from hakken.recommend import series_rules
-from hakken.recommend.features import FEATURES, SERIES
 from hakken.recommend.filters import candidates
 from hakken.recommend.scoring import Scorer
 from hakken.training.matrix import indptr_of
@@ -62,7 +61,7 @@ SETTINGS = {
     "feature_fraction": 0.7,
     "seed": 1,
     "deterministic": True,
-    "force_row_wise": True,  # else the faster way is found by trying, and sums may differ
+    "force_col_wise": True,  # one thread sums each feature: row by row, sums would differ with the number of threads
     "num_threads": 1,  # several wait for each other, spinning: ten times as long where cores are shared
     "verbose": -1,
 }

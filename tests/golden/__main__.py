@@ -7,6 +7,7 @@ from operator import ne
 import click
 
 from hakken.model import store
+from hakken.ratings import Preferences
 from tests.golden import HERE, MODELS, Answers, N, entries_of, lists, questions, read, written
 from tests.golden.oracle import Stored, Title, Visitor
 
@@ -29,7 +30,8 @@ def computed(model: str) -> Answers:
     """The oracle's answers."""
     stored = Stored(MODELS[model])
     visitors = {name: Visitor(stored, entries_of(user_list)) for name, user_list in lists().items()}
-    return {name: visitors[who].answer(order, franchise, N) for name, who, order, franchise in questions()}
+    variety = Preferences().variety
+    return {name: visitors[who].answer(order, franchise, N, variety) for name, who, order, franchise in questions()}
 
 
 def differences(old: Answers, new: Answers) -> Iterator[str]:

@@ -1,8 +1,7 @@
 """Whole answers once more: slow, obvious, by plain loops over an artefact's files, sharing no code with `hakken`.
 
 The formulas are those of docs/algorithm.md and of the docstrings of `hakken.model.prediction`,
-`hakken.model.preference`, `hakken.recommend.scoring` and `hakken.recommend.series_rules`; candidates are what the
-default filters leave.
+`hakken.model.preference`, `hakken.model.trees` and `hakken.recommend`; candidates are what the default filters leave.
 """
 
 import gzip
@@ -20,6 +19,18 @@ Entry = tuple[int, int, str]
 """MyAnimeList id, score (0 for none) and status."""
 NO_PART = math.inf
 BESIDE = {"side story", "special", "recap", "extra"}
+SHORTLIST = 200
+LEAST_MATCH = 1e-9
+WITHOUT_TREES = {"aversion": 0.0}
+"""Parameters that models of earlier schemas lack."""
+
+
+class Tree(NamedTuple):
+    """The indices of the features that three splits compare, the borders, and what each split adds, by outcome."""
+
+    features: list[int]
+    borders: list[float]
+    parts: list[list[float]]
 
 
 class Title(NamedTuple):
@@ -45,7 +56,8 @@ class Stored:
     def __init__(self, directory: Path) -> None:
         manifest = json.loads((directory / "manifest.json").read_bytes())
         self.mu: float = manifest["mu"]
-        self.parameters: dict[str, Any] = manifest["parameters"]
+        self.parameters: dict[str, Any] = WITHOUT_TREES | manifest["parameters"]
+        self.features: list[str] = manifest.get("features", [])
         with gzip.open(directory / "catalogue.jsonl.gz", "rt", encoding="utf-8") as lines:
             self.facts: dict[int, dict[str, Any]] = {one["anime_id"]: one for one in map(json.loads, lines)}
         self._directory = directory
@@ -63,6 +75,10 @@ class Stored:
         self.attributes = [indices[begin:end] for begin, end in pairwise(indptr)]
         self.attr_rows, self.attr_values = self._list("attr_rows"), self._list("attr_values")
         self.attr_scale = self._list("attr_scale")
+        self.trees: list[list[Tree]] = [[], []]
+        if (directory / "tree_parts.npy").exists():
+            kinds = zip(*(self._list(f"tree_{name}") for name in ("features", "borders", "parts")), strict=True)
+            self.trees = [[Tree(*tree) for tree in zip(*kind, strict=True)] for kind in kinds]
 
     def _list(self, name: str) -> list[Any]:
         found: list[Any] = np.load(self._directory / f"{name}.npy").tolist()
@@ -82,6 +98,19 @@ class Stored:
             for a in self.attributes[i]:
                 speaks += self.attr_scale[a] * self.attr_values[row][a]
         return float(self.weights[j].get(i, 0.0) + self.share[i] * speaks)
+
+    def alike(self, i: int, j: int) -> float:
+        """Similarity of i to j: what j stores of it or, where that is more, half that of their genres."""
+        one, other = self._genres(i), self._genres(j)
+        common = len(one & other) / math.sqrt(len(one) * len(other)) if one and other else 0.0
+        return float(max(dict(self.sims[j]).get(i, 0.0), common / 2))
+
+    def _genres(self, i: int) -> set[str]:
+        return {name.lower() for name in self.facts.get(self.anime_ids[i], {}).get("genres") or ()}
+
+    def year(self, i: int) -> int:
+        """The year of a row's title; 0 if unknown."""
+        return int(self.facts.get(self.anime_ids[i], {}).get("year") or 0)
 
     def series(self, anime_id: int) -> int:
         """Where the series of a title begins: its own id where it stands alone."""
@@ -124,12 +153,13 @@ class Visitor:
         taste: row → x_uj of what was watched or is planned.
         p: preferences p_ui.
         r_hat: predicted ratings, neither rounded nor clipped.
-        before: matches without their last factor.
-        match: matches.
+        mean: m_u.
+        before: matches without their costly factors.
     """
 
-    def __init__(self, stored: Stored, entries: Sequence[Entry]) -> None:
+    def __init__(self, stored: Stored, entries: Sequence[Entry], popularity: float = 0.0) -> None:
         self.stored = stored
+        self.slider = 0.4 * popularity
         known = stored.facts.keys() | stored.row_of.keys()
         self._listed = [
             (stored.row_of[anime_id], score, status)
@@ -148,11 +178,11 @@ class Visitor:
         self.r_hat = [
             stored.mu + self.b_u + stored.b_i[i] + self.say[i] + self._implicit(self.p[i]) for i in range(n_items)
         ]
-        begun = {stored.series(anime_id) for anime_id in self.seen_known}
-        self.factor = [self._factor(i, begun) for i in range(n_items)]
+        self.begun = {stored.series(anime_id) for anime_id in self.seen_known}
+        self.worlds = {stored.universe(anime_id) for anime_id in self.seen_known}
+        self.factor = [self._factor(i) for i in range(n_items)]
         everyone = stored.parameters["everyone"]
         self.before = [(self.p[i] + everyone * stored.popularity[i]) * self.factor[i] for i in range(n_items)]
-        self.match = [self.before[i] * math.exp(stored.parameters["pull"] * self.say[i]) for i in range(n_items)]
 
     def _fold_in(self) -> None:
         """b_u, the deviations r_uj − b_uj, x_uj and t_u."""
@@ -163,10 +193,10 @@ class Visitor:
         self.b_u = sum(deviations.values()) / weight if weight else 0.0
         self.deviations = {row: deviation - self.b_u for row, deviation in deviations.items()}
         given = [score for _, score, status in self._listed if score >= 1 and status != "plan_to_watch"]
-        mean = (sum(given) + 5 * stored.mu) / (len(given) + 5)
+        self.mean = (sum(given) + 5 * stored.mu) / (len(given) + 5)
         self.taste: dict[int, float] = {}
         for row, score, status in self._listed:
-            above = parameters["liking"] * (score - mean) if score >= 1 else 0.0
+            above = parameters["liking"] * (score - self.mean) if score >= 1 else 0.0
             if status == "plan_to_watch":
                 if parameters["planned"]:
                     self.taste[row] = parameters["planned"]
@@ -174,7 +204,8 @@ class Visitor:
                 self.taste[row] = min(above, 0.0) - 0.25
             else:
                 self.taste[row] = max(1 + above, 0.0) if score >= 1 else parameters["unscored"]
-        self.n_watched = sum(status != "plan_to_watch" for _, _, status in self._listed)
+        self.watched = [row for row, _, status in self._listed if status != "plan_to_watch"]
+        self.n_watched = len(self.watched)
         self.trust = (max(1, self.n_watched) / 100) ** parameters["trust"]
 
     def _want(self) -> None:
@@ -211,18 +242,84 @@ class Visitor:
         said = parameters["implicit_offset"] + parameters["implicit_slope"] * min(max(p, -0.2), 1.5)
         return float(said - parameters["implicit_length"] * math.log(self.n_watched / 100))
 
-    def _factor(self, i: int, begun: set[int]) -> float:
+    def _factor(self, i: int) -> float:
         """What popularity, quality and the watching order make of a match."""
         stored, parameters = self.stored, self.stored.parameters
         anime_id = stored.anime_ids[i]
         series, part = stored.series(anime_id), stored.part(anime_id)
         order = 1.0
-        if series not in begun:
+        if series not in self.begun:
             order = parameters["ahead"] if part > 1 else 1.0
         elif any(one in self.seen for one in stored.main_entries.get(series, []) if stored.part(one) > part):
             order = parameters["skipped"]
         quality = math.exp(parameters["quality"] * stored.b_i[i])
-        return float(stored.popularity[i] ** -parameters["novelty"] * quality * order)
+        return float(stored.popularity[i] ** (self.slider - parameters["novelty"]) * quality * order)
+
+    def features(self, i: int) -> dict[str, float]:
+        """x_ui by name, of a list with something that was watched."""
+        stored = self.stored
+        anime_id, series, year = stored.anime_ids[i], stored.series(stored.anime_ids[i]), stored.year(i)
+        ids = sorted(stored.anime_ids[row] for row in self.watched)
+        logs = [math.log(stored.popularity[row]) for row in self.watched]
+        years = sorted(filter(None, map(stored.year, self.watched)))
+        length = math.log(self.n_watched + 1)
+        n_planned = len(self.taste) - sum(row in self.taste for row in self.watched)
+        popularity, usual = math.log(stored.popularity[i]), sum(logs) / len(logs)
+        seen_parts = [stored.part(one) for one in self.seen_known if stored.series(one) == series]
+        last = max((part for part in seen_parts if part < NO_PART), default=0)
+        part = min(stored.part(anime_id), 30)
+        siblings = [x for row, x in self.taste.items() if stored.series(stored.anime_ids[row]) == series]
+        match = math.log(max(self.before[i], LEAST_MATCH)) + stored.parameters["pull"] * self.say[i]
+        return {
+            "log match": match - self.slider * popularity,
+            "preference": self.p[i],
+            "preference by length": self.p[i] / length,
+            "list length": length,
+            "list liking": math.log(max(0.1, sum(self.taste.values()))),
+            "list plans": math.log(n_planned + 1),
+            "list popularity": usual,
+            "popularity": popularity,
+            "popularity above the list's": popularity - usual,
+            "place among ids": sum(one < anime_id for one in ids) / len(ids),
+            "part of the last id": anime_id / ids[-1],
+            "years after the last": year - years[-1] if year and years else -100,
+            "years after the late": year - years[int(0.9 * (len(years) - 1))] if year and years else -100,
+            "liking of its series": sum(siblings),
+            "series begun": float(series in self.begun),
+            "universe begun": float(stored.universe(anime_id) in self.worlds),
+            "part": part,
+            "parts ahead": part - last,
+            "rating above the mean": self.r_hat[i] - self.mean,
+            "neighbour term": self.say[i],
+            "item bias": stored.b_i[i],
+        }
+
+    def trees(self, i: int, kind: int) -> float:
+        """T(x_ui) of the trees for lists of all titles, 0, or for those without begun series, 1."""
+        trees = self.stored.trees[kind]
+        if not trees or not self.n_watched:
+            return 0.0
+        known = self.features(i)
+        total = 0.0
+        for tree in trees:
+            outcome = 0
+            for k in range(3):
+                if known[self.stored.features[tree.features[k]]] > tree.borders[k]:
+                    outcome += 2**k
+            for k in range(3):
+                total += tree.parts[outcome][k]
+        return total
+
+    def costly(self, i: int, franchise: str) -> float:
+        """Logarithm of the costly factors of a match, in a list of a series rule."""
+        parameters, new = self.stored.parameters, self.stored.series(self.stored.anime_ids[i]) not in self.begun
+        below = max(self.mean - self.r_hat[i], 0.0) if new else 0.0
+        said = self.trees(i, int(new and franchise != "all"))
+        return float(parameters["pull"] * self.say[i] - parameters["aversion"] * below**2 + said)
+
+    def match(self, i: int, franchise: str) -> float:
+        """The match, in a list of a series rule."""
+        return float(self.before[i] * math.exp(self.costly(i, franchise)))
 
     def candidates(self, order: str) -> set[int]:
         """Rows of what is unseen, not for adults and, by predicted rating, rated by enough people."""
@@ -236,31 +333,50 @@ class Visitor:
             and stored.raters[row] >= fewest
         }
 
-    def answer(self, order: str, franchise: str, n: int) -> Answer:
+    def answer(self, order: str, franchise: str, n: int, variety: float) -> Answer:
         """The whole answer: `order` is "match" or "predicted_rating", `franchise` is "new" or "all"."""
+
+        def described(rows: set[int], variety: float) -> list[Title]:
+            best = self.by_match(rows, franchise, n, variety) if order == "match" else self._by_rating(rows)[:n]
+            return [self._described(row, order, franchise) for row in best]
+
         candidates = self.candidates(order)
         if franchise == "all":
-            return Answer(self._best(candidates, order, n), [])
-        fresh = self._new_series(candidates, order)
-        return Answer(self._best(fresh, order, n), self._best(self._next(candidates), order, n))
+            return Answer(described(candidates, variety), [])
+        fresh, following = self._new_series(candidates, order), self._next(candidates)
+        return Answer(described(fresh, variety), described(following, 0.0))
 
-    def _best(self, rows: set[int], order: str, n: int) -> list[Title]:
-        score = self.match if order == "match" else self.r_hat
-        return [self._described(row, order) for row in sorted(rows, key=lambda row: (-score[row], row))[:n]]
+    def _by_rating(self, rows: set[int]) -> list[int]:
+        return sorted(rows, key=lambda row: (-self.r_hat[row], row))
+
+    def by_match(self, rows: set[int], franchise: str, n: int, variety: float) -> list[int]:
+        """The best of a shortlist; with variety, each place goes to the best that is not too much like those above."""
+        left = sorted(sorted(rows, key=lambda row: (-self.before[row], row))[:SHORTLIST])
+        match = {row: self.match(row, franchise) for row in left}
+        if not variety:
+            return sorted(left, key=lambda row: (-match[row], row))[:n]
+        chosen: list[int] = []
+        nearest = dict.fromkeys(left, 0.0)
+        while left and len(chosen) < n:
+            worth = {row: math.log(max(match[row], LEAST_MATCH)) - 3 * variety * nearest[row] for row in left}
+            best = max(left, key=lambda row: (worth[row], -row))
+            chosen.append(best)
+            left.remove(best)
+            nearest = {row: max(nearest[row], self.stored.alike(row, best)) for row in left}
+        return chosen
 
     def _new_series(self, candidates: set[int], order: str) -> set[int]:
         """The first title of each series that is new; of a begun universe, and of a story, the best one."""
         stored = self.stored
-        begun = {stored.series(one) for one in self.seen_known}
         first: dict[int, tuple[float, int, int]] = {}
         for row in candidates:
             anime_id = stored.anime_ids[row]
             series = stored.series(anime_id)
-            if series not in begun and stored.facts.get(anime_id, {}).get("kind") not in BESIDE:
+            if series not in self.begun and stored.facts.get(anime_id, {}).get("kind") not in BESIDE:
                 place = (stored.part(anime_id), -stored.watchers[row], row)
                 first[series] = min(first.get(series, place), place)
         score = self.before if order == "match" else stored.popularity
-        told, worlds = ({of(one) for one in self.seen_known} for of in (stored.story, stored.universe))
+        told = {stored.story(one) for one in self.seen_known}
         in_world: dict[int, list[int]] = {}
         by_story: dict[int, list[int]] = {}
         for _, _, row in first.values():
@@ -268,7 +384,7 @@ class Visitor:
             film = stored.alone(anime_id) and (stored.facts[anime_id].get("type") or "").lower() == "movie"
             if film and stored.story(anime_id) in told:
                 continue
-            if stored.universe(anime_id) in worlds:
+            if stored.universe(anime_id) in self.worlds:
                 in_world.setdefault(stored.universe(anime_id), []).append(row)
             else:
                 by_story.setdefault(stored.story(anime_id), []).append(row)
@@ -280,20 +396,19 @@ class Visitor:
     def _next(self, candidates: set[int]) -> set[int]:
         """The next unseen main entry of each series that was begun, and of which nothing was dropped."""
         stored = self.stored
-        begun = {stored.series(one) for one in self.seen_known}
         stopped = {stored.series(one) for one in self.dropped if one in self.seen_known}
         found = set()
-        for series in begun - stopped:
+        for series in self.begun - stopped:
             unseen = [one for one in stored.main_entries.get(series, []) if one not in self.seen]
             if unseen and unseen[0] in stored.row_of:
                 found.add(stored.row_of[unseen[0]])
         return found & candidates
 
-    def _described(self, row: int, order: str) -> Title:
+    def _described(self, row: int, order: str, franchise: str) -> Title:
         stored, parameters = self.stored, self.stored.parameters
         shares = {j: x * stored.weight(j, row) for j, x in self.taste.items() if j != row}
         if order == "match":
-            factor = self.factor[row] * math.exp(parameters["pull"] * self.say[row])
+            factor = self.factor[row] * math.exp(self.costly(row, franchise))
             shares = {j: share * factor for j, share in shares.items()}
         else:
             p = sum(shares.values())
@@ -306,6 +421,6 @@ class Visitor:
         place = {j: at for at, j in enumerate(self.taste)}
         largest = sorted((j for j in shares if shares[j]), key=lambda j: (-abs(shares[j]), place[j]))[:3]
         rating = round(min(max(self.r_hat[row], 1.0), 10.0), 2) if stored.raters[row] >= 3 else None
-        score = self.match[row] if order == "match" else self.r_hat[row]
+        score = self.match(row, franchise) if order == "match" else self.r_hat[row]
         reasons = [(stored.anime_ids[j], shares[j]) for j in largest]
         return Title(stored.anime_ids[row], rating, score, len(self.near[row]), reasons)

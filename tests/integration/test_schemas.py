@@ -1,4 +1,4 @@
-"""Models of the schema before this one, and of later ones: what is read, what is refused, and how servers go on."""
+"""Models of the schemas before this one, and of later ones: what is read, what is refused, and how servers go on."""
 
 import json
 import re
@@ -19,28 +19,37 @@ from hakken.cli import recommend_once
 from hakken.cli.main import main
 from hakken.errors import ArtefactCorrupt, ArtefactTooNew
 from hakken.model import Parameters, fold_in, hyperparameters, manifest, preference, store
-from hakken.model.manifest import SCHEMA_VERSION
+from hakken.model.arrays import Array
+from hakken.model.manifest import OLDEST_SCHEMA_VERSION, SCHEMA_VERSION
 from hakken.model.store import Artefact
+from hakken.model.trees import FEATURES
 from hakken.ratings import Preferences, Rating, Recommendation, Status, UserList
 from hakken.recommend import recommend
 from hakken.registry.publish import publish, roll_back
 from hakken.registry.storage import DirectoryStore
 from make_recommendations import make_recommendations
 from tests.fake_services import SAMPLE
+from tests.golden import MODELS
 from tests.serving import served, until, wait_for
 
-OLD = Path(__file__).parent / "schema-3"
-NEW_ARRAYS = (
-    "popularity.npy",
-    *(f"attr_{name}.npy" for name in ("share", "indptr", "indices", "rows", "values", "scale")),
-)
+HERE = Path(__file__).parent
+EARLIER = range(OLDEST_SCHEMA_VERSION, SCHEMA_VERSION)
+NEW_ARRAYS = {
+    4: ("popularity.npy", *(f"attr_{name}.npy" for name in ("share", "indptr", "indices", "rows", "values", "scale"))),
+    5: ("tree_features.npy", "tree_borders.npy", "tree_parts.npy"),
+}
+"""The arrays that a schema was the first to have."""
 SOMEONE = UserList.of([Rating(1, 9), Rating(2, 5), Rating(3, 7)])
+
+
+def model_of(schema: int) -> Path:
+    return HERE / f"schema-{schema}" / "model"
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """A copy of the model of schema 3."""
-    return Path(shutil.copytree(OLD / "model", tmp_path / "schema 3"))
+    return Path(shutil.copytree(model_of(3), tmp_path / "schema 3"))
 
 
 def edit(directory: Path, change: Callable[[dict[str, Any]], object]) -> Artefact:
@@ -49,7 +58,7 @@ def edit(directory: Path, change: Callable[[dict[str, Any]], object]) -> Artefac
     known = json.loads(path.read_text())
     change(known)
     path.write_text(json.dumps(known))
-    described = msgspec.convert(json.loads((OLD / "model" / "manifest.json").read_text()), manifest.Manifest)
+    described = msgspec.convert(json.loads((model_of(4) / "manifest.json").read_text()), manifest.Manifest)
     described = msgspec.structs.replace(
         described, created=known["created"], files=manifest.decode_files(path.read_bytes())
     )
@@ -65,16 +74,19 @@ def later(directory: Path) -> Artefact:
     return edit(directory, change)
 
 
-def recommends_as_then(bundle: ModelBundle) -> None:
-    """Hold a list against the one that was kept; the last digits may be another processor's."""
+def recommends_as_then(bundle: ModelBundle, schema: int) -> None:
+    """Hold a list against the one that was kept, of a time without variety.
+
+    The last digits may be another processor's.
+    """
 
     def plain(one: Recommendation) -> dict[str, Any]:
         fields = msgspec.structs.asdict(one)
         reasons = {reason.anime_id: pytest.approx(reason.share) for reason in one.reasons}
         return fields | {"match": pytest.approx(one.match), "reasons": reasons}
 
-    then = msgspec.json.decode((OLD / "recommended.json").read_bytes(), type=list[Recommendation])
-    found = recommend(SOMEONE, bundle, Preferences(n=10)).recommendations
+    then = msgspec.json.decode((HERE / f"schema-{schema}" / "recommended.json").read_bytes(), type=list[Recommendation])
+    found = recommend(SOMEONE, bundle, Preferences(n=10, variety=0.0)).recommendations
     assert len(then) == 10
     shares = [{reason.anime_id: reason.share for reason in one.reasons} for one in found]
     assert [msgspec.structs.asdict(one) | {"reasons": share} for one, share in zip(found, shares, strict=True)] == [
@@ -85,19 +97,25 @@ def recommends_as_then(bundle: ModelBundle) -> None:
 # Reading
 
 
-def test_a_model_of_the_schema_before_recommends_what_it_did() -> None:
-    bundle = ModelBundle.read(store.open_artefact(OLD / "model"))
-    recommends_as_then(bundle)
-    assert bundle.model.manifest.schema_version == 3
+@pytest.mark.parametrize("schema", EARLIER)
+def test_a_model_of_an_earlier_schema_recommends_what_it_did(schema: int) -> None:
+    bundle = ModelBundle.read(store.open_artefact(model_of(schema)))
+    recommends_as_then(bundle, schema)
+    assert bundle.model.manifest.schema_version == schema
     assert bundle.model.manifest.data_time is None
+    assert not bundle.model.arrays.tree_parts.size
+
+
+def test_popularity_and_attributes_before_they_were_stored() -> None:
+    bundle = ModelBundle.read(store.open_artefact(model_of(3)))
     arrays, sizes = bundle.model.arrays, bundle.model.manifest.sizes
     np.testing.assert_allclose(bundle.model.popularity, (arrays.watchers + 20) / sizes.users, rtol=1e-7)
     assert not len(bundle.model.by_attributes[0])
     assert not arrays.attr_share.any()
 
 
-def test_a_model_of_the_schema_before_learns_nothing_from_planned_titles() -> None:
-    model = ModelBundle.read(store.open_artefact(OLD / "model")).model
+def test_a_model_of_schema_3_learns_nothing_from_planned_titles() -> None:
+    model = ModelBundle.read(store.open_artefact(model_of(3))).model
     planned = UserList.of([*SOMEONE.ratings, Rating(4, 0, Status.PLAN_TO_WATCH), Rating(5, 9, Status.PLAN_TO_WATCH)])
     one, other = (fold_in(model, listed).taste for listed in (SOMEONE, planned))
     np.testing.assert_array_equal(one.rows, other.rows)
@@ -105,29 +123,98 @@ def test_a_model_of_the_schema_before_learns_nothing_from_planned_titles() -> No
     np.testing.assert_array_equal(preference(model, one), preference(model, other))
 
 
-def test_every_parameter_has_a_value_for_a_model_of_the_schema_before() -> None:
-    written = json.loads((OLD / "model" / "manifest.json").read_text())["parameters"]
-    assert {*written, *hyperparameters.PARAMETERS_OF_SCHEMA_3} == set(Parameters.__struct_fields__)
-    assert not set(written) & set(hyperparameters.PARAMETERS_OF_SCHEMA_3)
-    msgspec.convert({**hyperparameters.PARAMETERS_OF_SCHEMA_3}, Parameters)
+@pytest.mark.parametrize("schema", EARLIER)
+def test_every_parameter_has_a_value_for_a_model_of_an_earlier_schema(schema: int) -> None:
+    assert set(hyperparameters.LACKING) == set(range(EARLIER[0] + 1, SCHEMA_VERSION + 1))
+    written = json.loads((model_of(schema) / "manifest.json").read_text())["parameters"]
+    lacking = [hyperparameters.LACKING[later] for later in range(schema + 1, SCHEMA_VERSION + 1)]
+    names = [name for one in (written, *lacking) for name in one]
+    assert sorted(names) == sorted(Parameters.__struct_fields__)
+    for one in lacking:
+        msgspec.convert({**one}, Parameters)
 
 
 def test_parameters_that_came_later_are_as_they_were_then_and_not_as_by_default(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manifest, "PARAMETERS_OF_SCHEMA_3", {"novelty": 0.5, "quality": 0.6})
+    monkeypatch.setattr(manifest, "LACKING", {4: {"novelty": 0.5, "quality": 0.6}, 5: {"aversion": 0.3}})
     edit(old, lambda known: known["parameters"].pop("novelty"))
     found = store.open_artefact(old).manifest.parameters
-    assert (found.novelty, found.quality) == (0.5, Parameters().quality), "what it says itself counts"
+    assert (found.novelty, found.aversion) == (0.5, 0.3)
+    assert found.quality == Parameters().quality, "what it says itself counts"
 
 
-@pytest.mark.parametrize("name", NEW_ARRAYS)
+@pytest.mark.parametrize("name", [name for names in NEW_ARRAYS.values() for name in names])
 def test_a_model_of_todays_schema_without_a_new_array_is_corrupt(trained: Path, tmp_path: Path, name: str) -> None:
     directory = Path(shutil.copytree(trained, tmp_path / "copy"))
     (directory / name).unlink()
     edit(directory, lambda known: known["files"].pop(name))
     with pytest.raises(ArtefactCorrupt, match=f"lacks {re.escape(name)}"):
         ModelBundle.read(store.open_artefact(directory))
+
+
+# Trees
+
+
+@pytest.fixture
+def with_trees(tmp_path: Path) -> Path:
+    """A copy of a model that has trees."""
+    return Path(shutil.copytree(MODELS["small"], tmp_path / "with trees"))
+
+
+def put(directory: Path, name: str, array: Array) -> None:
+    """Replace an array of an artefact, with its checksum."""
+    np.save(directory / f"{name}.npy", array)
+    entry = msgspec.structs.asdict(store.describe_file(directory / f"{name}.npy"))
+    edit(directory, lambda known: known["files"].update({f"{name}.npy": entry}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("tree_features", len(FEATURES), "tree_features point past the last feature"),
+        ("tree_borders", np.nan, "tree_borders are not numbers"),
+        ("tree_parts", np.inf, "tree_parts are not finite"),
+    ],
+)
+def test_trees_that_no_training_gives_are_corrupt(with_trees: Path, name: str, value: float, told: str) -> None:
+    array = np.load(with_trees / f"{name}.npy")
+    array.flat[-1] = value
+    put(with_trees, name, array)
+    with pytest.raises(ArtefactCorrupt, match=told):
+        ModelBundle.read(store.open_artefact(with_trees))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("tree_features", r"tree_borders is float64\(2, 40, 3\), not float64\(2, 39, 3\)"),
+        ("tree_borders", r"tree_borders is float64\(2, 39, 3\), not float64\(2, 40, 3\)"),
+        ("tree_parts", r"tree_parts is float64\(2, 39, 8, 3\), not float64\(2, 40, 8, 3\)"),
+    ],
+)
+def test_trees_of_which_a_part_is_missing_are_corrupt(with_trees: Path, name: str, told: str) -> None:
+    put(with_trees, name, np.load(with_trees / f"{name}.npy")[:, :-1])
+    with pytest.raises(ArtefactCorrupt, match=told):
+        ModelBundle.read(store.open_artefact(with_trees))
+
+
+@pytest.mark.parametrize(
+    "names", [[*FEATURES, "weather"], [*FEATURES][:-1], [*FEATURES][::-1]], ids=["more", "fewer", "another order"]
+)
+def test_trees_that_read_other_features_are_of_another_hakken(with_trees: Path, names: list[str]) -> None:
+    edit(with_trees, lambda known: known.update(features=names))
+    with pytest.raises(ArtefactTooNew, match="read other features than this Hakken computes"):
+        store.open_artefact(with_trees)
+
+
+def test_trees_of_features_without_names_are_corrupt(with_trees: Path) -> None:
+    edit(with_trees, lambda known: known.pop("features"))
+    with pytest.raises(ArtefactCorrupt, match="does not name the features of the trees"):
+        ModelBundle.read(store.open_artefact(with_trees))
+
+
+# More of a manifest
 
 
 @pytest.mark.parametrize("time", ["2026-99", "2026-02-30", "soon", "", "2026-03-01T25:00:00Z"])
@@ -137,7 +224,11 @@ def test_a_manifest_whose_data_are_of_no_time_is_corrupt(old: Path, time: str) -
         store.open_artefact(old)
 
 
-def test_a_new_catalogue_makes_an_old_model_one_of_todays_schema_that_recommends_the_same(old: Path) -> None:
+@pytest.mark.parametrize("schema", EARLIER)
+def test_a_new_catalogue_makes_an_old_model_one_of_todays_schema_that_recommends_the_same(
+    tmp_path: Path, schema: int
+) -> None:
+    old = Path(shutil.copytree(model_of(schema), tmp_path / "old"))
     before = {path.name: path.read_bytes() for path in old.glob("*.npy")}
     titles = Catalogue.read(old / FILE_NAME)
     named = [msgspec.structs.replace(one, synopsis="New.") for one in titles.values()]
@@ -145,8 +236,9 @@ def test_a_new_catalogue_makes_an_old_model_one_of_todays_schema_that_recommends
     made = store.open_artefact(old)
     assert made.manifest.schema_version == SCHEMA_VERSION
     assert {name: (old / name).read_bytes() for name in before} == before
-    assert {path.name for path in old.glob("*.npy")} == {*before, *NEW_ARRAYS}
-    recommends_as_then(ModelBundle.read(made))
+    new = [name for later in range(schema + 1, SCHEMA_VERSION + 1) for name in NEW_ARRAYS[later]]
+    assert {path.name for path in old.glob("*.npy")} == {*before, *new}
+    recommends_as_then(ModelBundle.read(made), schema)
 
 
 # Commands
@@ -162,7 +254,7 @@ def test_inspect_tells_the_schema_and_the_datas_time(old: Path) -> None:
     assert "schema     3\n" in shown.output
     assert "data time  unknown\n" in shown.output
     assert "checksums  all right" in shown.output
-    edit(old, lambda known: known.update(schema_version=4, data_time="2026-03"))
+    edit(old, lambda known: known.update(schema_version=SCHEMA_VERSION, data_time="2026-03"))
     assert "data time  2026-03\n" in run("inspect", old).output
 
 
@@ -277,17 +369,17 @@ def test_servers_of_both_schemas_follow_what_they_can_read_through_publications_
         publish(now, there)
         take(now, new_server)
         keeps(old_server, before)
-        roll_back(there)  # from 4 to 3
+        roll_back(there)  # from today's to 3
         take(before, old_server, new_server)
         publish(now, there)
         publish(third := store.open_artefact(again), there)
         take(third, old_server, new_server)
-        roll_back(there)  # from 3 to 4
+        roll_back(there)  # from 3 to today's
         take(now, new_server)
         keeps(old_server, third)
         process.terminate()
         said, _ = process.communicate(timeout=20)
-    assert said.count("schema version 4, this Hakken reads up to 3") == 1
+    assert said.count(f"schema version {SCHEMA_VERSION}, this Hakken reads up to 3") == 1
     assert f"{before.version} is served on." in said
     assert "Traceback" not in said
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hakken.bundle import ModelBundle
-from hakken.catalogue import FILE_NAME, Catalogue
+from hakken.catalogue import FILE_NAME, Anime, Catalogue
 from hakken.model import Model, Parameters, fold_in, predict, store
 from hakken.model.arrays import Arrays, Float64s, unpack
 from hakken.neighbours import nearest
@@ -71,6 +71,22 @@ def test_the_nearest_are_the_stored_neighbours_with_those_who_rated_both(
         assert all(0 < one.sim <= 1 and one.title == bundle.catalogue.title(one.anime_id) for one in found)
 
 
+def test_titles_of_a_series_that_nobody_rated_both_of_are_neighbours_but_not_shown_as_nearest() -> None:
+    """Anime 1 and 2 are of one series, and nobody scored both; two people scored 2 and 3 alike."""
+    entries = [(0, 1, 9), (0, 4, 5), (1, 2, 9), (1, 3, 9), (1, 4, 5), (2, 2, 3), (2, 3, 3), (2, 4, 9)]
+    users, ids, scores = (np.array(column, dtype=np.int32) for column in zip(*entries, strict=True))
+    known = np.arange(1, 5, dtype=np.int32)
+    table = RatingTable(known, 3, users, ids - 1, scores.astype(np.int8), len(entries))
+    titles = Catalogue(Anime(anime_id=i, title=f"Anime {i}", series=1 if i < 3 else None) for i in known.tolist())
+    fitted = fit(table, Parameters(siblings=0.4, shrinkage=10.0), titles)
+    bundle = ModelBundle(Model(fitted.arrays, fitted.manifest, "unsaved"), titles)
+    first, second = similarities(fitted.arrays, 4)[:2]
+    assert first[1] == second[0] == pytest.approx(0.4, abs=1e-4)
+    assert first[2] == 0
+    assert [one.anime_id for one in nearest(1, bundle, 10, adult=True)] == []
+    assert [(one.anime_id, one.support) for one in nearest(2, bundle, 10, adult=True)] == [(3, 2)]
+
+
 def test_the_stored_model_is_what_training_gives(table: RatingTable, tmp_path: Path) -> None:
     """Where a change was meant, WRITE_MODEL=1 stores what training gives now."""
     if os.environ.get("WRITE_MODEL"):
@@ -92,9 +108,9 @@ def test_the_series_of_the_embedded_catalogue_are_what_its_facts_tell(embedded: 
     assert with_series(embedded.catalogue, relations_of(embedded.catalogue)) == embedded.catalogue
 
 
-def similarities(arrays: Arrays) -> Float64s:
+def similarities(arrays: Arrays, n_items: int = N_ITEMS) -> Float64s:
     """Of each title, a row, to each other, `(n_items, n_items)`; 0 where none is stored."""
-    found = np.zeros((N_ITEMS, N_ITEMS))
-    rows = np.repeat(np.arange(N_ITEMS), np.diff(arrays.sim_indptr))
+    found = np.zeros((n_items, n_items))
+    rows = np.repeat(np.arange(n_items), np.diff(arrays.sim_indptr))
     found[rows, arrays.sim_indices] = unpack(arrays.sim_values) * arrays.sim_scale[rows]
     return found

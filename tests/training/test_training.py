@@ -49,20 +49,29 @@ def test_biases_are_those_of_the_formula(table: RatingTable, reg_u: float, reg_i
     shrinkage=st.sampled_from([0.0, 1.0, 100.0]),
     min_support=st.integers(1, 4),
     k_stored=st.sampled_from([1, 3, EVERYTHING]),
+    siblings=st.sampled_from([0.0, 0.4, 1.0]),
+    drawn=st.lists(st.integers(1, 3), min_size=7, max_size=7),
 )
 def test_similarities_are_those_of_the_formula(
-    table: RatingTable, shrinkage: float, min_support: int, k_stored: int
+    table: RatingTable, shrinkage: float, min_support: int, k_stored: int, siblings: float, drawn: list[int]
 ) -> None:
+    """Of pairs of one series too, with common raters or without; not of titles that nobody scored."""
     matrix = ScoreMatrix.of(table)
     b_u, b_i = als_baselines(matrix, 15, 10, 5)
-    chosen = Parameters(shrinkage=shrinkage, min_support=min_support, k_stored=k_stored, min_similarity=0.0)
-    found = pearson_baseline(matrix, matrix.residuals(b_u, b_i), chosen)
+    chosen = Parameters(
+        shrinkage=shrinkage, siblings=siblings, min_support=min_support, k_stored=k_stored, min_similarity=0.0
+    )
+    series = drawn[: len(b_i)]
+    found = pearson_baseline(matrix, matrix.residuals(b_u, b_i), chosen, np.array(series))
     scores = oracle.scores_of(table)
     for i in range(len(b_i)):
         row = slice(found.indptr[i], found.indptr[i + 1])
         others = set(range(len(b_i))) - {i}
         of = (scores, b_u.tolist(), b_i.tolist(), i)
         expected = {j: oracle.similarity(*of, j, shrinkage, min_support) for j in others}
+        for j in others:
+            if series[j] == series[i]:
+                expected[j] += oracle.of_siblings(scores, i, j, shrinkage, siblings)
         strongest = sorted((sim for sim in expected.values() if sim > 1e-12), reverse=True)[:k_stored]
         stored = dict(zip(found.indices[row].tolist(), found.sims[row].tolist(), strict=True))
         support = [oracle.support(scores, i, j) for j in stored]

@@ -34,7 +34,8 @@ def test_any_list_gives_a_full_list_of_unseen_titles_best_first(bundle: ModelBun
     ids = [one.anime_id for one in result.recommendations]
     assert len(ids) == len(set(ids)) == FEW.n
     assert not set(ids) & {rating.anime_id for rating in user_list.seen}
-    matches = [one.match for one in result.recommendations]
+    alone = recommend(user_list, bundle, msgspec.structs.replace(FEW, variety=0.0))
+    matches = [one.match for one in alone.recommendations]
     assert matches == sorted(matches, reverse=True)
     assert all(one.predicted_rating and 1 <= one.predicted_rating <= 10 for one in result.recommendations)
     assert all(isinstance(one.predicted_rating, float) for one in result.recommendations)
