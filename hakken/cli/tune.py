@@ -39,6 +39,8 @@ def tune(
 ) -> None:
     """Search for parameters: of predicted ratings, then of lists.
 
+    Few values of `trees` and `aversion` are tried last, whatever the number of candidates; trees take most of the time.
+
     Writes table.csv, rmse.svg, match.csv and params.json, which `train --params` reads.
     """
     if (tables["titles"] or tables["relations"]) and not tables["anime"]:
@@ -73,7 +75,7 @@ def tune(
     if lists is not None:
         values = lists["value"]
         click.echo(f"NDCG@10 liked, mean of both lists {values.max():.4f}; {values[0]:.4f} with the defaults")
-        names += [*match_tuning.WEIGHTS, *match_tuning.MATCH, "trust", *match_tuning.IMPLICIT]
+        names += match_tuning.TUNED
         files.append(tuning.LISTS)
     for name in names:
         click.echo(f"  {name:<16}{getattr(best, name):>8g}")
