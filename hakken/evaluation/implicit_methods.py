@@ -19,7 +19,7 @@ from hakken.evaluation.protocol import Split, TestUser, list_matrix
 from hakken.model.arrays import Array, Float64s
 
 NEIGHBOURS = 50
-ALPHA, BETA, RP3_WEIGHTS = 0.8, 0.5, 50
+ALPHA, BETA, RP3_WEIGHTS = 0.8, 0.2, 5
 FACTORS, REGULARISATION, ITERATIONS = 128, 0.1, 15
 EASE_REGULARISER = 200.0
 SEED = 0

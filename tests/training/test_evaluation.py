@@ -1,5 +1,6 @@
 """The evaluation: who is asked, what an answer is worth, and how figures are put together."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from datetime import date
@@ -250,7 +251,14 @@ def test_a_method_is_judged_as_the_protocol_says(ratings_csv: Path, divided: Spl
 
 
 def test_dislikes_likeness_and_coverage_are_of_the_default_list(ratings_csv: Path, divided: Split) -> None:
-    """It has titles that nobody in training knows, and more than count."""
+    """It has titles that nobody in training knows, titles that 0 to 4 people scored, and more than count."""
+    rows, table = oracle.divide(ratings_csv, "hakken"), divided.training
+    scores = table.scores.copy()
+    for item in range(40):
+        for at in np.flatnonzero((table.items == item) & (scores > 0))[item % 5 :]:
+            scores[at] = 0
+            rows.training[table.user_names[table.users[at]]][int(table.anime_ids[item])] = 0
+    divided = divided._replace(training=dataclasses.replace(table, scores=scores))
     rng, known = np.random.default_rng(0), divided.training.anime_ids.tolist()
     shown = {one.name: [*rng.permutation(known[:60])[:8].tolist(), 9001, 9002, known[-1]] for one in divided.users}
     r_hat = {one.name: rng.uniform(0, 11, len(known)) for one in divided.users}
@@ -260,7 +268,6 @@ def test_dislikes_likeness_and_coverage_are_of_the_default_list(ratings_csv: Pat
         return Answer(known[100:120], default_list=shown[user.name], r_hat=r_hat[user.name])
 
     outcome = evaluate_method(Method("fitted", "fitted", "", lambda *_: ask), divided)
-    rows = oracle.divide(ratings_csv, "hakken")
     predicted = {name: dict(zip(known, one.tolist(), strict=True)) for name, one in r_hat.items()}
     assert value_of("disliked", outcome) == pytest.approx(oracle.share_disliked(rows, shown, predicted), abs=1e-9)
     assert 0.1 < value_of("disliked", outcome) < 0.8
