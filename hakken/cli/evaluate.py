@@ -13,10 +13,14 @@ from hakken.cli.signals import stop_on_signal
 from hakken.model import Parameters
 
 METHODS = (
-    *("hakken", "popularity", "item-mean", "baseline", "original", "item-knn", "als", "ease", "ease-200"),
-    *("knn-baseline", "svd", "svdpp"),
+    *("hakken", "first-stage", "popularity", "item-mean", "baseline", "original", "item-knn", "rp3beta", "als"),
+    *("ease", "ease-200", "knn-baseline", "svd", "svdpp"),
 )
-"""Names of all methods, in the order of `hakken.evaluation.comparison.all_methods`, which `--help` need not load."""
+ABLATIONS = tuple(
+    f"hakken-without-{part}" for part in ("time", "popularity", "series", "rating", "aversion", "variety")
+)
+"""Names of all methods, and of those that `--ablation` adds, which `--help` need not load: both in the order of
+`hakken.evaluation.comparison.all_methods`, in which they are tried."""
 METHOD = click.Choice(METHODS)
 
 
@@ -38,6 +42,7 @@ def _years(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
 )
 @click.option("--only", type=METHOD, multiple=True, help="A method to try, in place of all; may be repeated.")
 @click.option("--without", type=METHOD, multiple=True, help="A method to leave out; may be repeated.")
+@click.option("--ablation", is_flag=True, help="Also try Hakken without one part of its second stage each.")
 @click.option("--params", type=FILE, help="JSON file of Hakken's parameters, such as `tune` writes.")
 @click.option(
     "--hide-years",
@@ -59,6 +64,7 @@ def evaluate(
     salts: tuple[str, ...],
     only: tuple[str, ...],
     without: tuple[str, ...],
+    ablation: bool,
     params: Path | None,
     hide_years: tuple[int, int] | None,
     resamples: int,
@@ -69,9 +75,10 @@ def evaluate(
     """Measure recommendations for people who were not in training, beside other methods."""
     if (tables["titles"] or tables["relations"] or keys or hide_years) and not tables["anime"]:
         raise click.UsageError("--titles, --relations, --keys and --hide-years go with --anime.")
-    if hide_years and (keys or only or without or report):
-        raise click.UsageError("--hide-years goes without --keys, --only, --without and --report.")
+    if hide_years and (keys or only or without or ablation or report):
+        raise click.UsageError("--hide-years goes without --keys, --only, --without, --ablation and --report.")
     names = [name for name in METHODS if name in (only or METHODS) and name not in without]
+    names += ABLATIONS if ablation else ()
     if not names:
         raise click.UsageError("--only and --without leave no method to try.")
     if report:
@@ -92,7 +99,7 @@ def evaluate(
                 said = comparison.hide_years(*asked, hide_years, progress).to_string(index=False)
             else:
                 found = comparison.evaluate(*asked, names, n_resamples=resamples, progress=progress)
-                said = reporting.markdown(found.table)
+                said = "\n".join([reporting.markdown(found.table), reporting.markdown_by_group(found.groups)])
         if report:
             written = reporting.write(found, report)
     if not quiet:

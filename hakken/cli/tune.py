@@ -22,7 +22,7 @@ from hakken.model import Parameters
     type=click.IntRange(min=1),
     default=40,
     show_default=True,
-    help="Candidates of each of the two searches.",
+    help="Candidates of each of the two searches, after which few values of trees and aversion are tried.",
 )
 @click.option("--sample-users", type=click.IntRange(min=1), help="Users to tune on; all, unless the table is large.")
 @click.option(
@@ -37,7 +37,7 @@ def tune(
     quiet: bool,
     **tables: Any,  # noqa: ANN401  # one for each of the shared options
 ) -> None:
-    """Search for parameters: of predicted ratings, then of lists.
+    """Search for parameters: of predicted ratings, of lists without trees, then of trees and aversion.
 
     Writes table.csv, rmse.svg, match.csv and params.json, which `train --params` reads.
     """
@@ -73,7 +73,7 @@ def tune(
     if lists is not None:
         values = lists["value"]
         click.echo(f"NDCG@10 liked, mean of both lists {values.max():.4f}; {values[0]:.4f} with the defaults")
-        names += [*match_tuning.WEIGHTS, *match_tuning.MATCH, "trust", *match_tuning.IMPLICIT]
+        names += match_tuning.TUNED
         files.append(tuning.LISTS)
     for name in names:
         click.echo(f"  {name:<16}{getattr(best, name):>8g}")

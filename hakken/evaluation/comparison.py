@@ -13,11 +13,12 @@ import pandas as pd
 from hakken.catalogue import Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import implicit_methods, metrics, simple_methods, surprise_methods
-from hakken.evaluation.methods import RANKING, Method, hakken_method, ranked_ids, unsaved
+from hakken.evaluation.hakken_methods import hakken_methods
+from hakken.evaluation.methods import RANKING, Method, ranked_ids, unsaved
 from hakken.evaluation.metrics import series_keys
 from hakken.evaluation.outcomes import Outcome, evaluate_method
 from hakken.evaluation.protocol import split
-from hakken.evaluation.report import Evaluation, tabulate
+from hakken.evaluation.report import Evaluation, by_group, tabulate
 from hakken.model import Parameters
 from hakken.training import fit
 from hakken.training.progress import SILENT, Advance, Progress
@@ -30,6 +31,7 @@ COMPARISON_METHODS = (
     simple_methods.baseline,
     simple_methods.original,
     implicit_methods.item_knn,
+    implicit_methods.rp3beta,
     implicit_methods.als,
     implicit_methods.ease,
     implicit_methods.ease_200,
@@ -56,8 +58,8 @@ class Sources(NamedTuple):
 
 
 def all_methods(parameters: Parameters, catalogue: Catalogue) -> dict[str, Method]:
-    """All methods by name, Hakken first; its catalogue may be empty."""
-    return {one.name: one for one in (hakken_method(parameters, catalogue), *COMPARISON_METHODS)}
+    """All methods by name, Hakken's first; its catalogue may be empty."""
+    return hakken_methods(parameters, catalogue) | {one.name: one for one in COMPARISON_METHODS}
 
 
 def evaluate(
@@ -88,8 +90,8 @@ def evaluate(
         for name, method in methods.items():
             outcomes[name].append(evaluate_method(method, one, keys, reported))
     with progress.stage("resampling"):
-        results = tabulate(outcomes, methods, n_resamples)
-    return Evaluation(results, outcomes, methods, salts, f"`{sources.ratings.name}`", keys, n_resamples)
+        results, groups = (tabulated(outcomes, methods, n_resamples) for tabulated in (tabulate, by_group))
+    return Evaluation(results, groups, outcomes, methods, salts, f"`{sources.ratings.name}`", keys, n_resamples)
 
 
 def read_catalogue(sources: Sources, progress: Progress) -> Catalogue:

@@ -7,9 +7,9 @@ list. The search first chooses the weights, then, with the best of them, the con
 follows by least squares, for several values of `trust`.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -30,8 +30,8 @@ from hakken.model.arrays import Float64s
 from hakken.model.prediction import IMPLICIT_RANGE
 from hakken.model.preference import USUAL_LENGTH
 from hakken.ratings import Preferences
-from hakken.training import fit
-from hakken.training.pipeline import Fitted, with_preference_weights
+from hakken.training import fit, ranking
+from hakken.training.pipeline import Fitted, with_preference_weights, with_trees
 from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import RatingTable
 from hakken.training.tuning import N_FOLDS, Space, rounded
@@ -59,8 +59,10 @@ MATCH: Space = {
     "skipped": (1, 2.5),
     "ahead": (0.3, 1),
 }
+SECOND_STAGE = {"trees": (0, 100, 200, 400), "aversion": (0.0, 0.25, 0.5, 1.0)}
+TUNED = (*WEIGHTS, *MATCH, *SECOND_STAGE, "trust", "implicit_offset", "implicit_slope", "implicit_length")
 TRUST = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3)
-IMPLICIT = ("implicit_offset", "implicit_slope", "implicit_length")
+IMPLICIT = TUNED[-3:]
 
 
 def sampled(table: RatingTable, n_users: int | None, seed: int) -> RatingTable:
@@ -97,31 +99,40 @@ def tune_match(
     """Search for the constants whose lists find most of what people went on to like.
 
     The table must have user ids; with an empty catalogue nothing is known of series. The parameters of KNN-with-
-    baseline do not change. A third of the `n_candidates` are drawn for the weights; each stage also tries its start.
+    baseline do not change. A third of the `n_candidates` are drawn for the weights, the others for the match; each
+    stage also tries its start.
 
     Returns:
         The start, with the best values found; and one row for each candidate, in the order in which they were tried:
-        `stage`, "weights" or "match"; `round`, 0 for the start of the stage, then counted, since each candidate follows
-        from all earlier ones; `liked`, NDCG@10 liked of all titles, and `discovery_liked`, that of the default list
-        over new series, means over the splits; `value`, their mean; and the constants.
+        `stage`, "weights", "match" or "second stage"; `round`, 0 for the start of the stage, then counted; `liked`,
+        NDCG@10 liked of all titles, and `discovery_liked`, that of the default list over new series, means over the
+        splits; `value`, their mean; and the constants.
 
     Raises:
         TableError: the table is too small to be split.
     """
+    without = msgspec.structs.replace(start, trees=0)
     divided = [split(table, salt) for salt in SALTS]  # all of them first: a table that cannot be split fails at once
     folds, keys = [], series_keys(catalogue)
     with progress.stage("fitting the splits", len(SALTS), "models") as advance:
         for one in divided:
-            folds.append(_Fold(one, catalogue, keys, fit(one.training, start, catalogue)))
+            folds.append(_Fold(one, catalogue, keys, fit(one.training, without, catalogue)))
             advance(1)
 
     def measure(parameters: Parameters) -> Float64s:
         return np.asarray(np.mean([fold.measure(parameters) for fold in folds], axis=0))
 
-    best, rows, for_weights = start, [], max(1, n_candidates // 3)
+    best, rows, for_weights = without, [], max(1, n_candidates // 3)
     for stage, space, n in (("weights", WEIGHTS, for_weights), ("match", MATCH, n_candidates - for_weights)):
         best, tried = search(stage, space, best, measure, n=n, seed=seed, progress=progress)
         rows += tried
+    most = msgspec.structs.replace(best, trees=max(start.trees, *SECOND_STAGE["trees"]))
+    with progress.stage("training the trees", len(folds), "models") as advance:
+        for fold in folds:
+            fold.train_trees(most)
+            advance(1)
+    best, tried = choose(msgspec.structs.replace(best, trees=start.trees), measure, progress)
+    rows += tried
     fits = []
     with progress.stage("tuning trust", len(TRUST), "values") as advance:
         for trust in TRUST:
@@ -156,25 +167,60 @@ def search(
             trial = study.ask()
             drawn = {name: rounded(trial.suggest_float(name, *ends, log=True)) for name, ends in space.items()}
             parameters = msgspec.structs.replace(start, **drawn)
-            liked, discovery = measure(parameters).tolist()
-            value = (liked + discovery) / 2
-            study.tell(trial, value)
+            rows.append(_tried(stage, number, parameters, measure))
+            study.tell(trial, rows[-1]["value"])
             if study.best_trial.number == number:
                 best = parameters
-            row = {"stage": stage, "round": number, "value": value, "liked": liked, "discovery_liked": discovery}
-            rows.append(row | {name: getattr(parameters, name) for name in (*WEIGHTS, *MATCH)})
             advance(1)
     return best, rows
 
 
-@dataclass
+def choose(
+    start: Parameters, measure: Callable[[Parameters], Float64s], progress: Progress
+) -> tuple[Parameters, list[dict[str, Any]]]:
+    """Try the start, and then each value of `SECOND_STAGE`, one parameter after the other; returns as `search`."""
+    stage = "second stage"
+    best, rows = start, [_tried(stage, 0, start, measure)]
+    value = rows[0]["value"]
+    with progress.stage(f"tuning the {stage}", sum(map(len, SECOND_STAGE.values())), "candidates") as advance:
+        for name, values in SECOND_STAGE.items():
+            before = best
+            for one in values:
+                if one != getattr(before, name):
+                    parameters = msgspec.structs.replace(before, **{name: one})
+                    rows.append(_tried(stage, len(rows), parameters, measure))
+                    if rows[-1]["value"] > value:
+                        best, value = parameters, rows[-1]["value"]
+                advance(1)
+    return best, rows
+
+
+def _tried(
+    stage: str, number: int, parameters: Parameters, measure: Callable[[Parameters], Float64s]
+) -> dict[str, Any]:
+    """The row of a candidate."""
+    liked, discovery = measure(parameters).tolist()
+    row = {"stage": stage, "round": number, "value": (liked + discovery) / 2}
+    row |= {"liked": liked, "discovery_liked": discovery}
+    return row | {name: getattr(parameters, name) for name in (*WEIGHTS, *MATCH, *SECOND_STAGE)}
+
+
+@dataclasses.dataclass
 class _Fold:
-    """A split, and the model of its training users, whose weights are trained again only when they change."""
+    """A split, and the model of its training users, whose weights are trained again only when they change.
+
+    Its trees are those of `train_trees`; a candidate with fewer has the first of them.
+    """
 
     split: Split
     catalogue: Catalogue
     keys: SeriesKeys
     fitted: Fitted
+
+    def train_trees(self, parameters: Parameters) -> None:
+        """Train trees, of which later candidates may have fewer."""
+        fitted = self._with_weights(parameters)
+        self.fitted = with_trees(fitted, self.split.training, parameters, self.catalogue)
 
     def measure(self, parameters: Parameters) -> tuple[float, float]:
         """NDCG@10 liked of the two lists: over all titles, and over new series by default."""
@@ -200,11 +246,17 @@ class _Fold:
                 found.append(np.column_stack((left, wanted, length))[known])
         return np.concatenate(found)
 
-    def _bundle(self, parameters: Parameters) -> ModelBundle:
+    def _with_weights(self, parameters: Parameters) -> Fitted:
         before = self.fitted.manifest.parameters
         if any(getattr(before, name) != getattr(parameters, name) for name in WEIGHTS):
             self.fitted = with_preference_weights(self.fitted, self.split.training, parameters, self.catalogue)
-        return unsaved(self.fitted, self.catalogue, parameters)
+        return self.fitted
+
+    def _bundle(self, parameters: Parameters) -> ModelBundle:
+        fitted = self._with_weights(parameters)
+        trees = {name: getattr(fitted.arrays, name)[:, : parameters.trees] for name in ranking.no_trees()}
+        fewer = fitted._replace(arrays=dataclasses.replace(fitted.arrays, **trees))
+        return unsaved(fewer, self.catalogue, parameters)
 
 
 def _least_squares(residuals: Float64s) -> tuple[float, dict[str, Any]]:

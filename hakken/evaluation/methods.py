@@ -1,11 +1,9 @@
-"""The compared methods, fitted to a split and then asked for each user: Hakken, and methods that score all titles."""
+"""The compared methods, fitted to a split and then asked for each user: bundles, and methods that score all titles."""
 
 import re
-import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from io import TextIOBase
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -14,11 +12,11 @@ import numpy as np
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.evaluation.protocol import Split, TestUser
-from hakken.model import Model, Parameters, fold_in, predict, store, top_n
+from hakken.model import Model, Parameters, fold_in, predict, top_n
 from hakken.model.arrays import Float64s, Int32s
 from hakken.ratings import MAX_N, FranchiseRule, Planned, Preferences, Recommendation
 from hakken.recommend import rank, recommend
-from hakken.training import pipeline
+from hakken.training.pipeline import Fitted
 from hakken.training.progress import Advance, Progress
 
 RANKING = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True, planned=Planned.HIDE)
@@ -45,6 +43,11 @@ class Answer(NamedTuple):
     default_list: list[int] | None = None
     r_hat: Float64s | None = None
     continues: list[int] | None = None
+
+    @property
+    def shown(self) -> list[int]:
+        """The default list or, of a method without one, the ranking."""
+        return self.ranking if self.default_list is None else self.default_list
 
 
 Ask = Callable[[TestUser], Answer]
@@ -74,33 +77,15 @@ class Method(NamedTuple):
     folds_in: bool = True
 
 
-def hakken_method(parameters: Parameters, catalogue: Catalogue) -> Method:
-    """Hakken as it is served: trained, written as an artefact, opened, and asked as commands and pages ask it.
-
-    The catalogue may be empty if only rankings and ratings are measured.
-    """
-
-    def fit(split: Split, progress: Progress) -> Ask:
-        with tempfile.TemporaryDirectory() as scratch:
-            fitted = pipeline.fit(split.training, parameters, catalogue, progress)
-            pipeline.save(fitted, catalogue, Path(scratch), progress)
-            # Memory-mapped arrays stay readable after their files are deleted.
-            bundle = ModelBundle.read(store.open_artefact(Path(scratch)))
-
-        return asking(bundle, split.training.anime_ids)
-
-    note = "trained by `hakken train`'s pipeline and asked through `recommend()`, as pages are"
-    return Method("hakken", "Hakken", note, fit)
-
-
-def asking(bundle: ModelBundle, predicted: Int32s | None = None) -> Ask:
+def asking(bundle: ModelBundle, predicted: Int32s | None = None, variety: float = DEFAULT.variety) -> Ask:
     """A bundle as a fitted method; it predicts the ratings of some anime, `(n_items,)` MyAnimeList ids, if given."""
     rows = None if predicted is None else bundle.model.rows_of(predicted)[0]
+    ranked, listed = (msgspec.structs.replace(one, variety=variety) for one in (RANKING, DEFAULT))
 
     def ask(user: TestUser) -> Answer:
-        default = recommend(user.given, bundle, DEFAULT)
+        default = recommend(user.given, bundle, listed)
         return Answer(
-            ranking=_ids(recommend(user.given, bundle, RANKING).recommendations),
+            ranking=_ids(recommend(user.given, bundle, ranked).recommendations),
             default_list=_ids(default.recommendations),
             r_hat=None if rows is None else predict(bundle.model, fold_in(bundle.model, user.given))[rows],
             continues=_ids(default.continues),
@@ -113,7 +98,7 @@ def _ids(shown: Iterable[Recommendation]) -> list[int]:
     return [one.anime_id for one in shown]
 
 
-def unsaved(fitted: pipeline.Fitted, catalogue: Catalogue, parameters: Parameters | None = None) -> ModelBundle:
+def unsaved(fitted: Fitted, catalogue: Catalogue, parameters: Parameters | None = None) -> ModelBundle:
     """A bundle of a model that was not written to disk, with other hyper-parameters if given."""
     manifest = msgspec.structs.replace(fitted.manifest, parameters=parameters or fitted.manifest.parameters)
     return ModelBundle(Model(fitted.arrays, manifest, "unsaved"), catalogue)

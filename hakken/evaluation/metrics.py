@@ -13,6 +13,7 @@ from typing import NamedTuple
 import ir_measures
 import numpy as np
 import pandas as pd
+import scipy.sparse
 from ir_measures import R, nDCG
 
 from hakken.catalogue import Anime, Catalogue
@@ -23,6 +24,8 @@ from hakken.model.arrays import Array, Float64s
 from hakken.ratings import MAX_SCORE, MIN_SCORE, Status
 
 TOP, RECALLED = 10, 20
+CLEARLY = 0.5
+"""A title is disliked if its predicted rating is so many score points below someone's mean, or more."""
 ALONE = "anime {}"
 """Key of an anime without a key in the table."""
 MIN_EPISODES = 6
@@ -140,6 +143,8 @@ MEASURES = (
     Measure("discovery_liked", "discovery liked"),
     Measure("continues", "continues"),
     Measure("next_found", "next found"),
+    Measure("disliked", "disliked"),
+    Measure("alike", "alike"),
     Measure("rmse", "RMSE", root=True),
     Measure("mae", "MAE"),
 )
@@ -178,9 +183,47 @@ def _per_user(measure: ir_measures.Measure, shown: Sequence[Items], relevant: Se
 
 def lift(ranking: Sequence[int], user: TestUser) -> tuple[float, float]:
     """Scored hits among the first 10: difference to the mean of the user's given scores, score points."""
-    own_mean = float(np.mean([rating.score for rating in user.given.scored]))
+    own_mean = mean_given(user)
     hits = [score for score in map(user.held_out.get, ranking[:TOP]) if score]
     return sum(hits) - len(hits) * own_mean, len(hits)
+
+
+def mean_given(user: TestUser) -> float:
+    """Mean of a user's given scores, score points."""
+    return float(np.mean([rating.score for rating in user.given.scored]))
+
+
+def disliked(shown: Sequence[int], r_hat: Float64s, user: TestUser, items: Mapping[int, int]) -> tuple[float, float]:
+    """Of the first 10, those that are predicted to be rated clearly below the user's mean, and how many there are.
+
+    Args:
+        shown: anime ids, best first.
+        r_hat: `(n_items,)`, score points.
+        user: the test user.
+        items: anime id → training item, of those with a predicted rating.
+    """
+    known = [items[one] for one in shown[:TOP] if one in items]
+    below = r_hat[known].clip(MIN_SCORE, MAX_SCORE) <= mean_given(user) - CLEARLY
+    return float(np.count_nonzero(below)), len(shown[:TOP])
+
+
+def alike(shown: Sequence[int], lists: scipy.sparse.csr_matrix, items: Mapping[int, int]) -> tuple[float, float]:
+    """Intra-list similarity: Ziegler et al., "Improving recommendation lists through topic diversification" (WWW 2005).
+
+    Args:
+        shown: anime ids, best first.
+        lists: `(n_items, n_users)`, 1 where a training user has an item on their list.
+        items: anime id → training item.
+
+    Returns:
+        Sum of the cosines between all pairs of the first 10, of who has them on their lists, 0 for a title that nobody
+        has; and the number of pairs.
+    """
+    top = shown[:TOP]
+    rows = lists[[items[one] for one in top if one in items]].toarray()
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    total = np.square(rows.sum(axis=0)).sum()  # of all pairs twice, and of each title with itself
+    return (total - len(rows)) / 2, len(top) * (len(top) - 1) / 2
 
 
 def rating_errors(r_hat: Float64s, user: TestUser, items: Mapping[int, int]) -> tuple[float, float, float]:

@@ -13,6 +13,7 @@ from hakken.evaluation.methods import Answer, Method
 from hakken.evaluation.metrics import RECALLED, TOP, SeriesKeys, Sums
 from hakken.evaluation.protocol import Split
 from hakken.model.arrays import Int64s
+from hakken.ratings import FEWEST_RATERS
 from hakken.training.progress import SILENT, Progress
 
 
@@ -22,8 +23,10 @@ class Outcome(NamedTuple):
     Attributes:
         people: `(n_users,)` names of the test users.
         sums: name of a metric → its sums by user.
-        items: number of different titles in all top tens.
+        items: number of different titles in all top tens, of what is shown by default or, if there is no such list, of
+            the ranking.
         lengths: `(n_users,)` entries in each user's given list.
+        held_out: `(n_users,)` titles that were held out from each user.
         popularity: `(n_held_out,)` entries of each held-out title in the training table; user after user.
         found: `(n_held_out,)` bool, whether it is among the user's first 20.
         fit_seconds: time to fit.
@@ -34,6 +37,7 @@ class Outcome(NamedTuple):
     sums: dict[str, Sums]
     items: int
     lengths: Int64s
+    held_out: Int64s
     popularity: Int64s
     found: npt.NDArray[np.bool_]
     fit_seconds: float
@@ -70,8 +74,9 @@ def evaluate_method(
     return Outcome(
         people=tuple(user.name for user in split.users),
         sums=_sums(answers, discovered, split, keys),
-        items=len({anime_id for answer in answers for anime_id in answer.ranking[:TOP]}),
+        items=len({anime_id for answer in answers for anime_id in answer.shown[:TOP]}),
         lengths=np.array([len(user.given) for user in split.users]),
+        held_out=np.array([len(user.held_out) for user in split.users]),
         popularity=np.array([n for n, _ in held_out], dtype=np.int64),
         found=np.array([one for _, one in held_out], dtype=np.bool_),
         fit_seconds=fitted - begin,
@@ -89,10 +94,17 @@ def _sums(answers: list[Answer], discovered: list[list[str]], split: Split, keys
         "recall": metrics.recall(shown, held_out),
         "lift": Sums.of(map(metrics.lift, shown, users)),
     }
+    items = {anime_id: item for item, anime_id in enumerate(table.anime_ids.tolist())}
+    by_item = split.lists().T.tocsr()
+    sums["alike"] = Sums.of(metrics.alike(answer.shown, by_item, items) for answer in answers)
     if predicted := [answer.r_hat for answer in answers if answer.r_hat is not None]:
-        scored = np.unique(table.items[table.scores > 0])
-        items = dict(zip(table.anime_ids[scored].tolist(), scored.tolist(), strict=True))
-        errors = [metrics.rating_errors(r_hat, user, items) for r_hat, user in zip(predicted, users, strict=True)]
+        raters = np.bincount(table.items[table.scores > 0], minlength=split.n_items)
+        rated, enough = ({one: i for one, i in items.items() if raters[i] >= least} for least in (1, FEWEST_RATERS))
+        errors = [metrics.rating_errors(r_hat, user, rated) for r_hat, user in zip(predicted, users, strict=True)]
+        sums["disliked"] = Sums.of(
+            metrics.disliked(answer.shown, r_hat, user, enough)
+            for answer, r_hat, user in zip(answers, predicted, users, strict=True)
+        )
         sums["rmse"] = Sums.of((squared, n) for squared, _, n in errors)
         sums["mae"] = Sums.of((absolute, n) for _, absolute, n in errors)
     if keys is None:

@@ -1,11 +1,11 @@
 """Summarise an evaluation: a table, plots, and the page that explains them, such as `docs/evaluation.md`."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from string import Template
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,17 +13,30 @@ import pandas as pd
 from hakken.evaluation import plots
 from hakken.evaluation.bootstrap import interval
 from hakken.evaluation.methods import Method
-from hakken.evaluation.metrics import MEASURES, Measure, SeriesKeys
+from hakken.evaluation.metrics import MEASURES, Measure, SeriesKeys, Sums
 from hakken.evaluation.outcomes import Outcome
-from hakken.model.arrays import Int64s
+from hakken.model.arrays import Bools, Int64s
+from hakken.ratings import MAX_ENTRIES
 from hakken.training.parameters import write_whole
 from hakken.training.pipeline import training_date
 
-PAGE, FOLDER, TABLE = "evaluation.md", "evaluation", "table.csv"
+PAGE, FOLDER, TABLE, GROUPS = "evaluation.md", "evaluation", "table.csv", "groups.csv"
 TEMPLATE = Path(__file__).parent / "page.md"
 MARK = "†"
 """Marks a method that was also trained on the given lists of the test users."""
 DIGITS = 6
+GROUPED = ("hakken", "first-stage")
+"""Methods that are measured by group too."""
+FOUND = Measure("found", "found in 20")
+BY_GROUP = (
+    *(one for one in MEASURES if one.name in {"ndcg", "ndcg_liked", "lift", "discovery", "discovery_liked"}),
+    *(one for one in MEASURES if one.name in {"disliked", "alike", "rmse"}),
+    FOUND,
+)
+LENGTHS = {"lists under 50": (0, 49), "lists of 50-200": (50, 200), "lists over 200": (201, MAX_ENTRIES)}
+"""Least and greatest number of given entries."""
+WATCHERS = {"titles of under 50": (0, 49), "titles of 50-500": (50, 500), "titles of over 500": (501, np.inf)}
+"""Least and greatest number of training users who have a held-out title on their lists."""
 LIBRARIES = ("numpy", "scipy", "implicit", "scikit-surprise", "ir-measures")
 
 
@@ -32,6 +45,7 @@ class Evaluation(NamedTuple):
 
     Attributes:
         table: one row for each method, see `tabulate`.
+        groups: one row for each group and each of some methods, see `by_group`.
         outcomes: name of a method → its outcomes, one for each salt.
         methods: name of a method → the method; it need not be fitted.
         salts: salts that the table was split by.
@@ -41,6 +55,7 @@ class Evaluation(NamedTuple):
     """
 
     table: pd.DataFrame
+    groups: pd.DataFrame
     outcomes: Mapping[str, Sequence[Outcome]]
     methods: Mapping[str, Method]
     salts: Sequence[str]
@@ -63,13 +78,58 @@ def tabulate(
     rows = []
     for name, each in outcomes.items():
         row: dict[str, object] = {"method": name, "title": methods[name].title, "folds_in": methods[name].folds_in}
-        for measure in MEASURES:
-            ends = (measure.name, f"{measure.name}_low", f"{measure.name}_high")
-            row |= zip(ends, figure_of(measure, each, n_resamples), strict=True)
+        row |= _figures(MEASURES, each, n_resamples)
         figures = [(one.items, len(one.people), one.fit_seconds, 1000 * one.answer_seconds) for one in each]
         row |= zip(("items", "people", "fit_seconds", "answer_ms"), np.mean(figures, axis=0), strict=True)
         rows.append(row)
     return pd.DataFrame(rows).round(DIGITS)  # so that a file holds the values exactly
+
+
+def by_group(
+    outcomes: Mapping[str, Sequence[Outcome]], methods: Mapping[str, Method], n_resamples: int
+) -> pd.DataFrame:
+    """One row for each group of people, or of held-out titles, and each of `GROUPED`.
+
+    Returns:
+        Columns: `method`, `title`, `group`; `people`, test users who count, mean over salts; and those of `BY_GROUP`,
+        as in `tabulate`. Of a group of titles only `FOUND` is measured.
+    """
+    rows = []
+    for group in (*LENGTHS, *WATCHERS):
+        for name in filter(outcomes.__contains__, GROUPED):
+            each = [_in_group(one, group) for one in outcomes[name]]
+            people = np.mean([np.count_nonzero(one.sums[FOUND.name].weight) for one in each])
+            row: dict[str, object] = {"method": name, "title": methods[name].title, "group": group, "people": people}
+            rows.append(row | _figures(BY_GROUP, each, n_resamples))
+    return pd.DataFrame(rows).round(DIGITS)
+
+
+def _in_group(outcome: Outcome, group: str) -> Outcome:
+    """An outcome with the sums of one group, `FOUND` among them."""
+    n, owners = len(outcome.people), np.repeat(np.arange(len(outcome.people)), outcome.held_out)
+    if group in LENGTHS:
+        people = _within(outcome.lengths, LENGTHS[group])
+        titles = people[owners]
+        sums = {name: Sums(one.total * people, one.weight * people) for name, one in outcome.sums.items()}
+    else:
+        titles, sums = _within(outcome.popularity, WATCHERS[group]), {}
+    sums[FOUND.name] = Sums(
+        *(np.bincount(owners, one, n).astype(np.float64) for one in (titles & outcome.found, titles))
+    )
+    return outcome._replace(sums=sums)
+
+
+def _within(values: Int64s, ends: tuple[float, float]) -> Bools:
+    return np.asarray((ends[0] <= values) & (values <= ends[1]))
+
+
+def _figures(measures: Iterable[Measure], outcomes: Sequence[Outcome], n_resamples: int) -> dict[str, object]:
+    """The columns of some metrics: value and ends of the interval of each."""
+    row: dict[str, object] = {}
+    for measure in measures:
+        ends = (measure.name, f"{measure.name}_low", f"{measure.name}_high")
+        row |= zip(ends, figure_of(measure, outcomes, n_resamples), strict=True)
+    return row
 
 
 def figure_of(measure: Measure, outcomes: Sequence[Outcome], n_resamples: int) -> tuple[float, float, float]:
@@ -95,14 +155,15 @@ def figure_of(measure: Measure, outcomes: Sequence[Outcome], n_resamples: int) -
 
 
 def write(evaluation: Evaluation, directory: Path) -> list[Path]:
-    """Write `evaluation.md`, and beside it the folder `evaluation` with `table.csv` and plots; each file completely.
+    """Write `evaluation.md`, and beside it the folder `evaluation` with tables and plots; each file completely.
 
     Raises:
         TableError: one can't be written.
     """
     folder = directory / FOLDER
     contents = {folder / name: plot for name, plot in plots.draw(evaluation.outcomes, evaluation.table).items()}
-    contents[folder / TABLE] = evaluation.table.to_csv(index=False, lineterminator="\n").encode()
+    for name, table in ((TABLE, evaluation.table), (GROUPS, evaluation.groups)):
+        contents[folder / name] = table.to_csv(index=False, lineterminator="\n").encode()
     contents[directory / PAGE] = page(evaluation).encode()
     for path, content in contents.items():
         write_whole(path, content)
@@ -119,6 +180,7 @@ def page(evaluation: Evaluation) -> str:
         resamples=f"{evaluation.n_resamples:,}",
         keys=evaluation.keys.source if evaluation.keys else "nothing: discovery was not measured",
         table=markdown(evaluation.table),
+        groups=markdown_by_group(evaluation.groups) or "Nothing: neither Hakken nor its first stage was measured.\n",
         methods="\n".join(
             f"- **{one.title}**{'' if one.folds_in else f' {MARK}'} (`{one.name}`): {one.note}."
             for one in evaluation.methods.values()
@@ -133,16 +195,33 @@ def markdown(table: pd.DataFrame) -> str:
 
     The table may have been read from a `table.csv`.
     """
-    measured = [measure for measure in MEASURES if table[measure.name].notna().any()]
     rows = []
     for row in table.to_dict("records"):
         cells = {"method": str(row["title"]) if row["folds_in"] else f"{row['title']} {MARK}"}
-        for measure in measured:
-            cells[measure.title] = _figure(measure, *(float(row[measure.name + end]) for end in ("", "_low", "_high")))
+        for measure in _measured(MEASURES, table):
+            cells[measure.title] = _figure(measure, row)
             if measure.name == "recall":
                 cells["items shown"] = f"{row['items']:,.0f}"
         cells |= {"fit, s": f"{row['fit_seconds']:,.1f}", "a user, ms": f"{row['answer_ms']:,.1f}"}
         rows.append(cells)
+    return _lines(rows)
+
+
+def markdown_by_group(groups: pd.DataFrame) -> str:
+    """Write the table of groups as Markdown, in the same way; "" if no method was measured by group."""
+    rows = []
+    for row in groups.to_dict("records"):
+        cells = {"group": str(row["group"]), "method": str(row["title"]), "people": f"{row['people']:,.0f}"}
+        rows.append(cells | {measure.title: _figure(measure, row) for measure in _measured(BY_GROUP, groups)})
+    return _lines(rows) if rows else ""
+
+
+def _measured(measures: Iterable[Measure], table: pd.DataFrame) -> list[Measure]:
+    return [measure for measure in measures if table[measure.name].notna().any()]
+
+
+def _lines(rows: Sequence[Mapping[str, str]]) -> str:
+    """Write rows, cells by the names of their columns, as Markdown; all but the first are aligned to the right."""
     lines = [list(rows[0]), *(list(cells.values()) for cells in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
@@ -150,8 +229,9 @@ def markdown(table: pd.DataFrame) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in padded)
 
 
-def _figure(measure: Measure, value: float, low: float, high: float) -> str:
+def _figure(measure: Measure, row: Mapping[Hashable, Any]) -> str:
     """A value and half the width of its interval, such as "0.579 ±0.013"."""
+    value, low, high = (float(row[measure.name + end]) for end in ("", "_low", "_high"))
     if np.isnan(value):
         return "–"  # noqa: RUF001  # a dash, for a table
     text = f"{value:{'+' if measure.signed else ''}.{measure.digits}f}"

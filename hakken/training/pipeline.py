@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -121,13 +122,25 @@ def with_trees(
     """
     if not parameters.trees:
         return fitted
+    fit_inner = inner_fit(parameters, titles, progress)
+    return put_trees(fitted, ranking.fit_trees(table, fit_inner, parameters.trees, progress), parameters)
+
+
+def inner_fit(
+    parameters: Parameters, titles: Catalogue, progress: Progress = SILENT
+) -> Callable[[RatingTable], ModelBundle]:
+    """What trains the models without trees that trees are learnt with."""
     without = msgspec.structs.replace(parameters, trees=0)
 
     def inner(others: RatingTable) -> ModelBundle:
         made = fit(others, without, titles, progress)
         return ModelBundle(Model(made.arrays, made.manifest, "inner"), titles)
 
-    trees = ranking.fit_trees(table, inner, parameters.trees, progress)
+    return inner
+
+
+def put_trees(fitted: Fitted, trees: Mapping[str, Array], parameters: Parameters) -> Fitted:
+    """Put trees, the arrays `tree_*` by name, into a model, and all parameters into its manifest."""
     manifest = msgspec.structs.replace(fitted.manifest, features=tuple(FEATURES), parameters=parameters)
     return Fitted(dataclasses.replace(fitted.arrays, **trees), manifest, fitted.b_u)
 

@@ -103,20 +103,31 @@ def fit_trees(
     Raises:
         TableError: LightGBM can't be loaded.
     """
+    return trees_of(lists_of(table, fit_inner, progress), n_trees, progress)
+
+
+def lists_of(
+    table: RatingTable, fit_inner: Callable[[RatingTable], ModelBundle], progress: Progress
+) -> tuple[Lists, ...]:
+    """Make the lists of a table to learn trees from, of each kind; none if too few people have scores."""
     rng = np.random.default_rng(0)
     scored = np.bincount(table.users[table.scores > 0], minlength=table.n_users)
     possible = rng.permutation(np.flatnonzero(scored >= FEWEST_SCORES))
     chosen = possible[: min(MOST_PEOPLE, len(possible) // OF_ALL)]
     if len(chosen) < FEWEST_PEOPLE:
-        return no_trees()
+        return ()
     aside = np.isin(np.arange(table.n_users), chosen)
     others = rng.permutation(np.flatnonzero(~aside))
     lengths = np.bincount(table.users, minlength=table.n_users)[others]
     enough = others[: np.searchsorted(np.cumsum(lengths), MOST_ENTRIES) + 1]
     bundle = fit_inner(table.of_users(np.isin(np.arange(table.n_users), enough)))
     with progress.stage("lists", len(chosen), "people") as advance:
-        lists = _lists(table.of_users(aside), bundle, rng, advance)
-    if len(lists) < N_LISTS:  # nothing that was hidden is in any list
+        return tuple(_lists(table.of_users(aside), bundle, rng, advance))
+
+
+def trees_of(lists: Sequence[Lists], n_trees: int, progress: Progress) -> dict[str, Array]:
+    """Learn trees from lists of each kind, see `fit_trees`; no tree if nothing that was hidden is in one of them."""
+    if len(lists) < N_LISTS:
         return no_trees()
     with progress.stage("trees", N_LISTS, "kinds of lists") as advance:
         made = []

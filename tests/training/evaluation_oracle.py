@@ -77,6 +77,31 @@ def measures(divided: Divided, shown: Mapping[str, Sequence[int]], keys: Mapping
     return {name: sum(values) / len(values) for name, values in found.items()}
 
 
+def share_disliked(
+    divided: Divided, shown: Mapping[str, Sequence[int]], r_hat: Mapping[str, Mapping[int, float]]
+) -> float:
+    scored = [a for rows in divided.training.values() for a, r in rows.items() if r >= 1]
+    found = []
+    for user, ranking in shown.items():
+        scores = [r for r in divided.given[user].values() if r >= 1]
+        for a in ranking[:10]:
+            below = scored.count(a) >= 3 and min(10, max(1, r_hat[user][a])) <= sum(scores) / len(scores) - 0.5
+            found.append(below)
+    return sum(found) / len(found)
+
+
+def mean_cosine(divided: Divided, shown: Mapping[str, Sequence[int]]) -> float:
+    have = {a: {user for user, rows in divided.training.items() if a in rows} for one in shown.values() for a in one}
+    found = []
+    for ranking in shown.values():
+        for a in ranking[:10]:
+            for b in ranking[:10]:
+                if a < b:
+                    both = len(have[a] & have[b])
+                    found.append(both / math.sqrt(len(have[a]) * len(have[b])) if both else 0.0)
+    return sum(found) / len(found)
+
+
 def share_continued(
     shown: Sequence[int], seen: Collection[int], planned: Collection[int], keys: Mapping[int, str]
 ) -> float:

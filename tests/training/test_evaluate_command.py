@@ -15,16 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hakken.catalogue import Catalogue
-from hakken.cli.evaluate import METHODS
+from hakken.cli.evaluate import ABLATIONS, METHODS
 from hakken.evaluation import comparison, plots, report
 from hakken.evaluation.comparison import all_methods
 from hakken.evaluation.metrics import MEASURES
-from hakken.evaluation.report import Evaluation, markdown
+from hakken.evaluation.report import BY_GROUP, Evaluation, markdown, markdown_by_group
 from hakken.model import Parameters
 from tests.models import ADULT_ID, N_ITEMS
 from tests.training.commands import run
 
 DOCS = Path(__file__).parents[2] / "docs"
+TABLES = ["groups.csv", "table.csv"]
 PLOTS = ["coverage.svg", "list-length.svg", "ndcg-lift.svg", "popularity.svg"]
 QUICK = ("--only", "hakken", "--only", "popularity", "--resamples", "20")
 
@@ -62,17 +63,23 @@ def test_all_methods_are_compared_and_the_page_holds_the_table(
     facts = ("--anime", anime_csv, "--titles", anime_csv, "--keys", anime_csv)
     result = evaluate("--ratings", small_ratings_csv, *facts, "--resamples", "20", "--report", out)
     written = files_in(out)
-    assert sorted(written) == sorted(["evaluation.md", *(f"evaluation/{name}" for name in ("table.csv", *PLOTS))])
+    assert sorted(written) == sorted(["evaluation.md", *(f"evaluation/{name}" for name in (*TABLES, *PLOTS))])
     table = pd.read_csv(out / "evaluation" / "table.csv")
     assert table["method"].tolist() == list(METHODS)
-    assert not table[["ndcg", "ndcg_low", "ndcg_high", "recall", "discovery", "items"]].isna().any().any()
+    assert not table[["ndcg", "ndcg_low", "ndcg_high", "recall", "discovery", "items", "alike"]].isna().any().any()
+    own = {"hakken", "first-stage"}
     for name in ("continues", "next_found"):
-        assert set(table["method"][table[name].notna()]) == {"hakken"}  # no other has a default list
-    predicting = {"hakken", "item-mean", "baseline", "original", "knn-baseline", "svd", "svdpp"}
-    assert set(table["method"][table["rmse"].notna()]) == predicting
+        assert set(table["method"][table[name].notna()]) == own  # no other has a default list
+    predicting = own | {"item-mean", "baseline", "original", "knn-baseline", "svd", "svdpp"}
+    for name in ("rmse", "disliked"):
+        assert set(table["method"][table[name].notna()]) == predicting
+    groups = pd.read_csv(out / "evaluation" / "groups.csv")
+    assert set(groups["method"]) == own
+    assert markdown_by_group(groups) in result.stdout
     assert markdown(table) in result.stdout
     page = written["evaluation.md"].decode()
     assert markdown(table) in page
+    assert markdown_by_group(groups) in page
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page):
         assert target in written, target
     assert "Series are identified by the keys of anime.csv." in page
@@ -93,6 +100,15 @@ def test_methods_salts_and_resamples_can_be_chosen(small_ratings_csv: Path, tmp_
     assert "20 resamples" in page
     assert "nothing: discovery was not measured" in page
     assert result.stderr.count("s2: asking Hakken") == 1
+
+
+def test_ablations_are_tried_where_they_are_asked_for(small_ratings_csv: Path, tmp_path: Path) -> None:
+    methods = ("--only", "popularity", "--ablation", "--resamples", "0")
+    result = evaluate("--ratings", small_ratings_csv, *methods, "--report", tmp_path)
+    table = pd.read_csv(tmp_path / "evaluation" / "table.csv")
+    assert table["method"].tolist() == ["popularity", *ABLATIONS]
+    assert result.stderr.count("similarities") == 1  # one model for all of them
+    assert "neither Hakken nor its first stage was measured" in (tmp_path / "evaluation.md").read_text()
 
 
 def test_parameters_come_from_a_file_and_without_keys_the_catalogues_own_series_judge(
@@ -186,12 +202,26 @@ def test_the_table_shows_figures_as_they_are() -> None:
     assert len({len(line) for line in markdown(table).splitlines()}) == 1
 
 
+def test_the_table_of_groups_shows_a_dash_for_what_is_not_measured() -> None:
+    measured = {f"{one.name}{end}": [np.nan, np.nan] for one in BY_GROUP for end in ("", "_low", "_high")}
+    row = measured | {"ndcg": [0.5, np.nan], "found": [0.25, 0.125], "found_low": [0.2, 0.1], "found_high": [0.3, 0.2]}
+    about = {"method": ["a", "a"], "title": ["A", "A"], "group": ["lists", "titles"], "people": [1234.4, 7]}
+    text = markdown_by_group(pd.DataFrame(about | row))
+    lines = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in text.splitlines()]
+    assert lines[0] == ["group", "method", "people", "NDCG@10", "found in 20"]
+    assert lines[2] == ["lists", "A", "1,234", "0.500", "0.250 ±0.050"]
+    assert lines[3] == ["titles", "A", "7", "–", "0.125 ±0.050"]  # noqa: RUF001  # a dash
+    assert markdown_by_group(pd.DataFrame()) == ""
+
+
 def test_what_is_written_can_be_repeated_and_says_what_was_found(evaluation: Evaluation, tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert all(path.is_file() for path in report.write(evaluation, tmp_path / name))
     assert files_in(tmp_path / "one") == files_in(tmp_path / "two")
     found = pd.read_csv(tmp_path / "one" / "evaluation" / "table.csv")
     pd.testing.assert_frame_equal(found, evaluation.table, rtol=1e-12)
+    groups = pd.read_csv(tmp_path / "one" / "evaluation" / "groups.csv")
+    pd.testing.assert_frame_equal(groups, evaluation.groups, rtol=1e-12)
     for name in PLOTS:
         drawn = ET.fromstring((tmp_path / "one" / "evaluation" / name).read_bytes())
         texts = {element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")}
@@ -221,7 +251,7 @@ def test_the_committed_page_holds_the_committed_table() -> None:
     assert markdown(table) in page
     assert table["method"].tolist() == list(METHODS)
     assert table["discovery"].notna().all()
-    for method in all_methods(Parameters(), Catalogue([])).values():
+    for method in map(all_methods(Parameters(), Catalogue([])).__getitem__, METHODS):
         assert f"- **{method.title}**" in page, method.name
         assert method.note in page, method.name
-    assert sorted(path.name for path in (DOCS / "evaluation").iterdir()) == sorted(["table.csv", *PLOTS])
+    assert sorted(path.name for path in (DOCS / "evaluation").iterdir()) == sorted([*TABLES, *PLOTS])

@@ -1,5 +1,6 @@
 """The evaluation: who is asked, what an answer is worth, and how figures are put together."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from datetime import date
@@ -15,11 +16,12 @@ from benchmarks.rating_quality import errors
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import metrics, protocol
+from hakken.evaluation.hakken_methods import hakken_methods
 from hakken.evaluation.methods import Answer, Ask, Method
 from hakken.evaluation.metrics import MEASURES, SeriesKeys, Sums, series_keys, with_shows
 from hakken.evaluation.outcomes import Outcome, evaluate_method
 from hakken.evaluation.protocol import Split, bucket, split
-from hakken.evaluation.report import figure_of
+from hakken.evaluation.report import LENGTHS, WATCHERS, by_group, figure_of
 from hakken.evaluation.simple_methods import baseline, popularity
 from hakken.model import Model, fold_in, predict
 from hakken.ratings import Rating, Status, UserList
@@ -233,16 +235,79 @@ def test_a_method_is_judged_as_the_protocol_says(ratings_csv: Path, divided: Spl
     outcome = evaluate_method(method, divided, KEYS)
     ask = method.fit(divided, SILENT)
     shown = {user.name: ask(user).ranking for user in divided.users}
-    expected = oracle.measures(oracle.divide(ratings_csv, "hakken"), shown, KEYS.of_anime)
-    assert set(expected) == {name for name in outcome.sums if name not in {"rmse", "mae"}}  # no list by default
+    rows = oracle.divide(ratings_csv, "hakken")
+    expected = oracle.measures(rows, shown, KEYS.of_anime) | {"alike": oracle.mean_cosine(rows, shown)}
+    of_ratings = {"rmse", "mae", "disliked"}
+    assert set(expected) == {name for name in outcome.sums if name not in of_ratings}  # no list by default
     for name, value in expected.items():
-        assert value_of(name, outcome) == pytest.approx(value, abs=1e-9), name
+        assert value_of(name, outcome) == pytest.approx(value, abs=1e-6 if name == "alike" else 1e-9), name
     assert outcome.items == len({anime_id for one in shown.values() for anime_id in one[:10]})
     assert outcome.lengths.tolist() == [len(user.given) for user in divided.users]
     entries = np.bincount(divided.training.anime_ids[divided.training.items])
-    rows = [(anime_id, user.name) for user in divided.users for anime_id in user.held_out]
-    assert outcome.popularity.tolist() == [entries[anime_id] for anime_id, _ in rows]
-    assert outcome.found.tolist() == [anime_id in shown[name][:20] for anime_id, name in rows]
+    asked = [(anime_id, user.name) for user in divided.users for anime_id in user.held_out]
+    assert outcome.held_out.tolist() == [len(user.held_out) for user in divided.users]
+    assert outcome.popularity.tolist() == [entries[anime_id] for anime_id, _ in asked]
+    assert outcome.found.tolist() == [anime_id in shown[name][:20] for anime_id, name in asked]
+
+
+def test_dislikes_likeness_and_coverage_are_of_the_default_list(ratings_csv: Path, divided: Split) -> None:
+    """It has titles that nobody in training knows, titles that 0 to 4 people scored, and more than count."""
+    rows, table = oracle.divide(ratings_csv, "hakken"), divided.training
+    scores = table.scores.copy()
+    for item in range(40):
+        for at in np.flatnonzero((table.items == item) & (scores > 0))[item % 5 :]:
+            scores[at] = 0
+            rows.training[table.user_names[table.users[at]]][int(table.anime_ids[item])] = 0
+    divided = divided._replace(training=dataclasses.replace(table, scores=scores))
+    rng, known = np.random.default_rng(0), divided.training.anime_ids.tolist()
+    shown = {one.name: [*rng.permutation(known[:60])[:8].tolist(), 9001, 9002, known[-1]] for one in divided.users}
+    r_hat = {one.name: rng.uniform(0, 11, len(known)) for one in divided.users}
+    shown[divided.users[0].name] = []
+
+    def ask(user: protocol.TestUser) -> Answer:
+        return Answer(known[100:120], default_list=shown[user.name], r_hat=r_hat[user.name])
+
+    outcome = evaluate_method(Method("fitted", "fitted", "", lambda *_: ask), divided)
+    predicted = {name: dict(zip(known, one.tolist(), strict=True)) for name, one in r_hat.items()}
+    assert value_of("disliked", outcome) == pytest.approx(oracle.share_disliked(rows, shown, predicted), abs=1e-9)
+    assert 0.1 < value_of("disliked", outcome) < 0.8
+    assert value_of("alike", outcome) == pytest.approx(oracle.mean_cosine(rows, shown), abs=1e-6)
+    assert outcome.items == len({anime_id for one in shown.values() for anime_id in one[:10]})
+
+
+def test_who_has_no_list_and_who_is_not_known_is_alike_to_nothing(divided: Split) -> None:
+    lists, items = divided.lists().T.tocsr(), {7: 0, 8: 1}
+    assert metrics.alike([], lists, items) == (0, 0)
+    assert metrics.alike([7], lists, items) == pytest.approx((0, 0), abs=1e-6)
+    assert metrics.alike([7, 9], lists, items) == pytest.approx((0, 1), abs=1e-6)
+
+
+def test_groups_are_of_people_by_their_lists_and_of_titles_by_who_has_them() -> None:
+    one = Outcome(
+        people=("a", "b", "c"),
+        sums={
+            "ndcg": Sums(np.array([0.2, 0.4, 0.9]), np.ones(3)),
+            "lift": Sums(np.zeros(3), np.array([0.0, 2.0, 1.0])),
+        },
+        items=1,
+        lengths=np.array([49, 50, 201]),
+        held_out=np.array([2, 1, 3]),
+        popularity=np.array([49, 50, 500, 501, 0, 7]),
+        found=np.array([True, False, True, True, False, True]),
+        fit_seconds=0.0,
+        answer_seconds=0.0,
+    )
+    methods = hakken_methods(PARAMETERS, Catalogue([]))
+    table = by_group({"popularity": [one], "first-stage": [one, one], "hakken": [one]}, methods, 0)
+    assert table["method"].tolist() == ["hakken", "first-stage"] * 6
+    assert table["group"].drop_duplicates().tolist() == [*LENGTHS, *WATCHERS]
+    found = table[table["method"] == "first-stage"]
+    nan = math.nan
+    assert found["people"].tolist() == [1, 1, 1, 2, 2, 1]
+    assert found["ndcg"].tolist() == pytest.approx([0.2, 0.4, 0.9, nan, nan, nan], nan_ok=True)
+    assert found["lift"].tolist() == pytest.approx([nan, 0, 0, nan, nan, nan], nan_ok=True)
+    assert found["found"].tolist() == pytest.approx([1 / 2, 1, 2 / 3, 2 / 3, 1 / 2, 1])
+    assert by_group({"popularity": [one]}, methods, 0).empty
 
 
 def test_the_benchmarks_rating_quality_is_the_evaluations(divided: Split) -> None:
@@ -252,7 +317,7 @@ def test_the_benchmarks_rating_quality_is_the_evaluations(divided: Split) -> Non
         return lambda user: Answer([1], r_hat=predict(model, fold_in(model, user.given)))
 
     outcome = evaluate_method(Method("fitted", "fitted", "", fitted), divided)
-    assert set(outcome.sums) == {"ndcg", "ndcg_liked", "recall", "lift", "rmse", "mae"}
+    assert set(outcome.sums) == {"ndcg", "ndcg_liked", "recall", "lift", "alike", "disliked", "rmse", "mae"}
     differences = errors(model, divided.users)
     assert value_of("rmse", outcome) == pytest.approx(np.sqrt((differences**2).mean()), abs=1e-9)
     assert value_of("mae", outcome) == pytest.approx(np.abs(differences).mean(), abs=1e-9)
@@ -280,7 +345,7 @@ def test_keys_that_cant_be_read_are_refused(tmp_path: Path, text: str) -> None:
 def outcome_of(values: dict[str, tuple[float, float]], measure: str = "ndcg") -> Outcome:
     total, weight = np.array(list(values.values())).T
     nothing = np.zeros(0, dtype=np.int64)
-    return Outcome(tuple(values), {measure: Sums(total, weight)}, 1, nothing, nothing, nothing > 0, 0.0, 0.0)
+    return Outcome(tuple(values), {measure: Sums(total, weight)}, 1, nothing, nothing, nothing, nothing > 0, 0.0, 0.0)
 
 
 def test_a_figure_is_the_mean_over_salts_of_each_ones_mean() -> None:

@@ -13,20 +13,35 @@ from implicit.als import AlternatingLeastSquares
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
-from hakken.cli.evaluate import METHODS
+from hakken.cli.evaluate import ABLATIONS, METHODS
 from hakken.errors import TableError
 from hakken.evaluation import implicit_methods, protocol, surprise_methods
 from hakken.evaluation.comparison import all_methods
-from hakken.evaluation.implicit_methods import REGULARISATION, als, ease_scores, ease_weights, item_knn
-from hakken.evaluation.methods import DEFAULT, RANKING, Ask, hakken_method
+from hakken.evaluation.hakken_methods import hakken_methods
+from hakken.evaluation.implicit_methods import (
+    ALPHA,
+    BETA,
+    REGULARISATION,
+    RP3_WEIGHTS,
+    als,
+    ease_scores,
+    ease_weights,
+    item_knn,
+    rp3beta,
+    rp3beta_weights,
+)
+from hakken.evaluation.methods import DEFAULT, RANKING, Ask, ranked_ids, unsaved
 from hakken.evaluation.protocol import Split, split
 from hakken.evaluation.simple_methods import baseline, item_mean, original, popularity
 from hakken.evaluation.surprise_methods import trainset_of
 from hakken.model import TEXTBOOK, fold_in, predict, store
-from hakken.model.arrays import Array, Float64s
+from hakken.model.arrays import Array, Arrays, Float64s
+from hakken.model.store import Artefact
 from hakken.recommend import recommend
+from hakken.recommend.features import FEATURES, POPULARITY, RATING, SERIES, TIME
+from hakken.training import pipeline, ranking
 from hakken.training.progress import SILENT
-from hakken.training.tables import read_ratings
+from hakken.training.tables import RatingTable, read_ratings
 from tests import oracle
 from tests.models import PARAMETERS, small_catalogue
 from tests.training.learning import train
@@ -67,7 +82,8 @@ def r_hat(ask: Ask, user: protocol.TestUser) -> Float64s:
 
 def test_the_names_that_the_command_offers_are_those_of_the_methods() -> None:
     methods = all_methods(PARAMETERS, Catalogue([]))
-    assert tuple(methods) == METHODS
+    assert tuple(name for name in methods if name not in ABLATIONS) == METHODS
+    assert tuple(name for name in methods if name in ABLATIONS) == ABLATIONS
     assert {name for name, method in methods.items() if not method.folds_in} == {"knn-baseline", "svd", "svdpp"}
 
 
@@ -119,6 +135,33 @@ def test_item_knn_adds_up_the_nearest_cosines(divided: Split, matrix: Array) -> 
                 assert found[item] == pytest.approx(cosines[item, nearest] @ row[nearest], abs=1e-9)
                 compared += 1
     assert compared > 100
+
+
+def test_rp3beta_walks_to_who_has_a_title_and_on_to_another(
+    divided: Split, matrix: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alpha, beta, keep = 0.7, 0.3, 20
+    of_user, of_item = matrix.sum(axis=1), matrix.sum(axis=0)
+    weights, clear = np.zeros((divided.n_items, divided.n_items)), []
+    for item in range(divided.n_items):
+        for other in set(range(divided.n_items)) - {item}:
+            both = np.flatnonzero(matrix[:, item] * matrix[:, other])
+            walks = [(1 / of_item[other]) ** alpha * (1 / of_user[u]) ** alpha for u in both]
+            weights[other, item] = sum(walks) / of_item[item] ** beta
+        order = np.argsort(-weights[:, item])
+        if weights[order[keep - 1], item] - weights[order[keep], item] > 1e-6:  # else either may be kept
+            clear.append(item)
+        weights[order[keep:], item] = 0
+    assert len(clear) > 60
+    for at_once in (7, 1000):
+        monkeypatch.setattr(implicit_methods, "ITEMS_AT_ONCE", at_once)
+        found = rp3beta_weights(divided.lists(), alpha, beta, keep)
+        assert found.toarray()[:, clear] == pytest.approx(weights[:, clear], abs=1e-6)
+    assert rp3beta.scores
+    scores_of, settings = rp3beta.scores(divided), (ALPHA, BETA, RP3_WEIGHTS)
+    whole = rp3beta_weights(divided.lists(), *settings).toarray()
+    for user in divided.users[:FEW]:
+        assert scores_of(user) == pytest.approx(row_of(divided, user) @ whole, abs=1e-5)
 
 
 def test_als_folds_a_list_in_with_the_items_fixed(divided: Split, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +231,7 @@ def test_surprises_methods_say_what_surprise_says(divided: Split, name: str, mon
 
 
 def test_hakken_answers_as_its_artefact_does(divided: Split, tmp_path: Path) -> None:
-    first = hakken_method(PARAMETERS, Catalogue([])).fit(divided, SILENT)
+    first = hakken_methods(PARAMETERS, Catalogue([]))["hakken"].fit(divided, SILENT)
     adult_id = next(one for one in first(divided.users[0]).ranking if one in small_catalogue())
     catalogue = Catalogue(
         msgspec.structs.replace(one, adult=n == adult_id, series=n - (n - 1) % 3, part=(n - 1) % 3 + 1)
@@ -196,7 +239,7 @@ def test_hakken_answers_as_its_artefact_does(divided: Split, tmp_path: Path) -> 
     )
     train(divided.training, catalogue, tmp_path / "model", PARAMETERS)
     bundle = ModelBundle.read(store.open_artefact(tmp_path / "model"))
-    ask = hakken_method(PARAMETERS, catalogue).fit(divided, SILENT)
+    ask = hakken_methods(PARAMETERS, catalogue)["hakken"].fit(divided, SILENT)
     adult = 0
     for user in divided.users:
         answer = ask(user)
@@ -213,3 +256,58 @@ def test_hakken_answers_as_its_artefact_does(divided: Split, tmp_path: Path) -> 
         assert adult_id not in answer.default_list
         adult += adult_id in answer.ranking
     assert adult
+
+
+def test_hakkens_methods_share_what_is_trained_and_differ_in_one_part_each(
+    divided: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "FEWEST_PEOPLE", 5)
+    trained, fit, save = [], pipeline.fit, pipeline.save
+    models: list[pipeline.Fitted] = []
+
+    def noted(table: RatingTable, *rest: Any) -> pipeline.Fitted:
+        trained.append(table.n_users)
+        return fit(table, *rest)
+
+    def kept(fitted: pipeline.Fitted, *rest: Any) -> Artefact:
+        models.append(fitted)
+        return save(fitted, *rest)
+
+    monkeypatch.setattr(pipeline, "fit", noted)
+    monkeypatch.setattr(pipeline, "save", kept)
+    parameters = msgspec.structs.replace(PARAMETERS, trees=6, aversion=0.5)
+    methods = hakken_methods(parameters, small_catalogue())
+    ask = {name: method.fit(divided, SILENT) for name, method in methods.items()}
+    assert len(trained) == 2  # the first stage, and the one that lists are made with
+    model = dict(zip(methods, models, strict=True))
+    whole = pipeline.fit(divided.training, parameters, small_catalogue())
+    assert whole.manifest.parameters == model["hakken"].manifest.parameters
+    for name in Arrays.__dataclass_fields__:
+        assert getattr(whole.arrays, name).tobytes() == getattr(model["hakken"].arrays, name).tobytes(), name
+        if not name.startswith("tree_"):
+            assert all(getattr(one.arrays, name) is getattr(models[0].arrays, name) for one in models), name
+
+    subjects = np.array([*FEATURES.values()])
+    split_on = {
+        name: {*subjects[one.arrays.tree_features[np.isfinite(one.arrays.tree_borders)]]} for name, one in model.items()
+    }
+    assert split_on["first-stage"] == set()
+    for subject in (TIME, POPULARITY, SERIES, RATING):
+        assert subject not in split_on[f"hakken-without-{subject}"]
+    everything = split_on["hakken"]
+    assert everything == split_on["hakken-without-aversion"] == split_on["hakken-without-variety"]
+    assert {TIME, POPULARITY, RATING} <= everything  # no title of this catalogue has a series
+    changed = {name: one.manifest.parameters for name, one in model.items()}
+    assert changed["first-stage"] == msgspec.structs.replace(parameters, trees=0, aversion=0.0)
+    assert changed["hakken-without-aversion"] == msgspec.structs.replace(parameters, aversion=0.0)
+    assert changed["hakken-without-variety"] == changed["hakken-without-time"] == parameters
+
+    not_varied = msgspec.structs.replace(DEFAULT, variety=0.0)
+    for name in ("first-stage", "hakken-without-variety", "hakken-without-aversion"):
+        shown = not_varied if name != "hakken-without-aversion" else DEFAULT
+        bundle = unsaved(model[name], small_catalogue())
+        for user in divided.users[:FEW]:
+            assert ask[name](user).default_list == ranked_ids(user, bundle, shown)
+    trained.clear()
+    methods["first-stage"].fit(divided._replace(salt="another"), SILENT)
+    assert trained == [divided.training.n_users]

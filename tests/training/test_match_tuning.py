@@ -1,6 +1,7 @@
 """Tuning what lists are made with: what the search tries, what it is worth, and what it leaves."""
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -11,12 +12,13 @@ import pytest
 from hakken.catalogue import Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import match_tuning
+from hakken.evaluation.hakken_methods import hakken_methods
 from hakken.evaluation.match_tuning import IMPLICIT, MATCH, SALTS, TRUST, WEIGHTS, tune_match
-from hakken.evaluation.methods import hakken_method, unsaved
+from hakken.evaluation.methods import unsaved
 from hakken.evaluation.protocol import split
 from hakken.model import Parameters, fold_in, predict
 from hakken.model.arrays import Float64s
-from hakken.training import fit
+from hakken.training import fit, ranking
 from hakken.training.progress import SILENT
 from hakken.training.tables import RatingTable
 from tests.models import PARAMETERS, small_catalogue
@@ -24,26 +26,39 @@ from tests.training.commands import run
 from tests.training.evaluation_oracle import ndcg
 
 N_CANDIDATES = 4
+START = msgspec.structs.replace(PARAMETERS, trees=6, aversion=0.5)
+SECOND_STAGE = {"trees": (0, 3, 6), "aversion": (0.0, 2.0)}
 Tuned = tuple[Parameters, pd.DataFrame]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_trees() -> Iterator[None]:
+    """Trees are learnt, though few people are there, and soon done."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(ranking, "FEWEST_PEOPLE", 5)
+        monkeypatch.setattr(match_tuning, "SECOND_STAGE", SECOND_STAGE)
+        yield
 
 
 @pytest.fixture(scope="module")
 def tuned(table: RatingTable) -> Tuned:
-    return tune_match(table, small_catalogue(), PARAMETERS, N_CANDIDATES, seed=1)
+    return tune_match(table, small_catalogue(), START, N_CANDIDATES, seed=1)
 
 
 def parameters_of(row: pd.Series) -> Parameters:
-    return msgspec.structs.replace(PARAMETERS, **{name: float(row[name]) for name in (*WEIGHTS, *MATCH)})
+    values = {name: float(row[name]) for name in (*WEIGHTS, *MATCH, *SECOND_STAGE)}
+    return msgspec.structs.replace(PARAMETERS, **values | {"trees": int(row["trees"])})
 
 
 def test_the_best_of_each_stage_is_where_the_next_begins_and_only_its_own_are_changed(tuned: Tuned) -> None:
     stages = dict(list(tuned[1].groupby("stage", sort=False)))
-    assert list(stages) == ["weights", "match"]
+    assert list(stages) == ["weights", "match", "second stage"]
     n_weights = N_CANDIDATES // 3
     assert stages["weights"]["round"].tolist() == [*range(1 + n_weights)]
     assert stages["match"]["round"].tolist() == [*range(1 + N_CANDIDATES - n_weights)]
-    start = PARAMETERS
-    for (_, rows), space in zip(stages.items(), (WEIGHTS, MATCH), strict=True):
+    start = msgspec.structs.replace(START, trees=0)
+    for name, space in (("weights", WEIGHTS), ("match", MATCH)):
+        rows = stages[name]
         assert parameters_of(rows.iloc[0]) == start
         for one in map(parameters_of, (row for _, row in rows[1:].iterrows())):
             changed = {name for name in space if getattr(one, name) != getattr(start, name)}
@@ -52,6 +67,15 @@ def test_the_best_of_each_stage_is_where_the_next_begins_and_only_its_own_are_ch
             assert all(0.99 * space[name][0] <= getattr(one, name) <= 1.01 * space[name][1] for name in changed)
         start = parameters_of(rows.iloc[int(rows["value"].to_numpy().argmax())])
     assert stages["match"]["value"].iloc[0] == stages["weights"]["value"].max()  # the same candidate again
+
+    tried = [parameters_of(row) for _, row in stages["second stage"].iterrows()]
+    values = dict(zip(tried, stages["second stage"]["value"], strict=True))
+    start = msgspec.structs.replace(start, trees=START.trees)
+    for name, allowed in SECOND_STAGE.items():
+        own = [msgspec.structs.replace(start, **{name: value}) for value in (getattr(start, name), *allowed)]
+        start = max(own, key=lambda one: values[one])
+    assert len(tried) == len(values) == 1 + 2 + 2  # six trees are what it begins with
+    assert len(set(values.values())) > 3
     kept = {name: getattr(tuned[0], name) for name in ("trust", *IMPLICIT)}
     assert tuned[0] == msgspec.structs.replace(start, **kept)
 
@@ -65,12 +89,12 @@ def test_the_search_draws_nearer_to_what_is_better() -> None:
 
 
 def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: Tuned) -> None:
-    """Asked as the pages ask, and judged by an NDCG that is written out."""
-    row = tuned[1].iloc[1]
+    """Asked as the pages ask, and judged by an NDCG that is written out; its trees are learnt anew."""
+    row = tuned[1][tuned[1]["trees"] == 3].iloc[0]
     found = []
     for salt in SALTS:
         divided = split(table, salt)
-        ask = hakken_method(parameters_of(row), small_catalogue()).fit(divided, SILENT)
+        ask = hakken_methods(parameters_of(row), small_catalogue())["hakken"].fit(divided, SILENT)
         values = [ndcg(ask(user).ranking, set(user.liked)) for user in divided.users if user.liked]
         found.append(np.mean(values))
     assert row["liked"] == pytest.approx(np.mean(found), abs=1e-9)
@@ -79,7 +103,7 @@ def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: Tun
 
 def test_the_implicit_term_leaves_less_error_than_none(table: RatingTable, tuned: Tuned) -> None:
     splits = [split(table, salt) for salt in SALTS]
-    models = [fit(divided.training, tuned[0]) for divided in splits]
+    models = [fit(divided.training, msgspec.structs.replace(tuned[0], trees=0)) for divided in splits]
 
     def rmse(parameters: Parameters) -> float:
         errors: list[float] = []
@@ -105,7 +129,7 @@ def test_a_search_can_be_repeated_and_another_seed_is_another_search(
 ) -> None:
     """Without a catalogue, too."""
     monkeypatch.setattr(match_tuning, "SALTS", SALTS[:1])
-    one, again, other = (tune_match(table, Catalogue([]), PARAMETERS, 2, seed=seed)[1] for seed in (1, 1, 2))
+    one, again, other = (tune_match(table, Catalogue([]), START, 2, seed=seed)[1] for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(again, one)
     assert one["value"][0] > 0
     assert not other.equals(one)
@@ -114,7 +138,7 @@ def test_a_search_can_be_repeated_and_another_seed_is_another_search(
 def test_a_table_that_cant_be_split_keeps_the_defaults_and_says_so(table: RatingTable, tmp_path: Path) -> None:
     few = dataclasses.replace(table, scores=np.where(table.items < 3, table.scores, 0).astype(np.int8))
     with pytest.raises(TableError, match="no test user"):
-        tune_match(few, Catalogue([]), PARAMETERS, 1)
+        tune_match(few, Catalogue([]), START, 1)
     rows = [f"{user},{anime},{6 + (user + anime) % 4}" for user in range(1, 9) for anime in range(1, 9)]
     (tmp_path / "small.csv").write_text("\n".join(["user_id,anime_id,rating", *rows]))
     (tmp_path / "out").mkdir()
