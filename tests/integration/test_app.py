@@ -114,7 +114,7 @@ def corrupt(at: Path) -> None:
 
 
 def too_new(at: Path) -> None:
-    (at / "manifest.json").write_text(json.dumps({"schema_version": 5}))
+    (at / "manifest.json").write_text(json.dumps({"schema_version": 6}))
 
 
 @pytest.mark.parametrize(

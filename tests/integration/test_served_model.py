@@ -110,7 +110,7 @@ def test_what_a_request_would_wait_for_is_ready_before_the_swap(machine: Machine
 
 def too_new(directory: Path) -> Artefact:
     old = store.read_manifest(directory)
-    text = manifests.encode(old.manifest).replace(b'"schema_version": 4', b'"schema_version": 5')
+    text = manifests.encode(old.manifest).replace(b'"schema_version": 5', b'"schema_version": 6')
     (directory / "manifest.json").write_bytes(text)
     return old._replace(version=manifests.version_of(old.manifest, text))
 
