@@ -17,7 +17,7 @@ from hakken.evaluation.methods import DEFAULT, Ask, Method, asking
 from hakken.evaluation.protocol import Split
 from hakken.model import Parameters, store
 from hakken.model.arrays import Array
-from hakken.recommend.features import FEATURES, POPULARITY, RATING, SERIES, TIME
+from hakken.model.trees import FEATURES, POPULARITY, RATING, SERIES, TIME
 from hakken.training import pipeline, ranking
 from hakken.training.progress import Progress
 

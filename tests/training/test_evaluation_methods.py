@@ -37,8 +37,8 @@ from hakken.evaluation.surprise_methods import trainset_of
 from hakken.model import TEXTBOOK, fold_in, predict, store
 from hakken.model.arrays import Array, Arrays, Float64s
 from hakken.model.store import Artefact
+from hakken.model.trees import FEATURES, POPULARITY, RATING, SERIES, TIME
 from hakken.recommend import recommend
-from hakken.recommend.features import FEATURES, POPULARITY, RATING, SERIES, TIME
 from hakken.training import pipeline, ranking
 from hakken.training.progress import SILENT
 from hakken.training.tables import RatingTable, read_ratings
