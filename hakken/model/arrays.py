@@ -33,6 +33,8 @@ FEW_WATCHERS = 20.0
 """Added to a title's watchers in a model of schema 3: it smooths the popularity of titles with few of them."""
 MIN_TITLES = 60
 """Least number of watched titles with an attribute; rarer attributes are ignored."""
+MAX_TREES = 600.0
+"""Trees that add up to more could make a match that no number holds."""
 UNPACK_POWER = 1.25
 """Quantisation steps grow with the similarity: 1e-6 near 0, to keep the relative error low, 2e-5 near 1."""
 
@@ -163,6 +165,8 @@ class Arrays:
             "tree_features point past the last feature": (self.tree_features >= len(FEATURES)).any(),
             "tree_borders are not numbers": np.isnan(self.tree_borders).any(),
             "tree_parts are not finite": not np.isfinite(self.tree_parts).all(),
+            "tree_parts add up to too much": np.abs(self.tree_parts).sum(axis=3).max(axis=2, initial=0.0).sum()
+            > MAX_TREES,
         }
         for name, n_columns in (("sim", n_items), ("pref", n_items), ("attr", len(self.attr_scale))):
             indptr, indices = getattr(self, f"{name}_indptr"), getattr(self, f"{name}_indices")

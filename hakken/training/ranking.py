@@ -56,6 +56,7 @@ SETTINGS = {
     "label_gain": [0, 1, 4],
     "lambdarank_truncation_level": 15,
     "min_data_in_leaf": 50,
+    "max_delta_step": 4,  # lists that are told apart at a glance would make leaves without bounds
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "feature_fraction": 0.7,

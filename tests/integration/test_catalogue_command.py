@@ -169,7 +169,12 @@ def test_titles_whose_relations_were_only_inferred_are_asked_for_and_the_site_is
 
 @pytest.fixture
 def model(trained: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained, tmp_path / "models" / "model"))
+    """A model from before it was stored what rows of new titles are computed from."""
+    model = Path(shutil.copytree(trained, tmp_path / "models" / "model"))
+    manifest = store.open_artefact(model).manifest
+    (model / "manifest.json").unlink()
+    store.write_manifest(model, msgspec.structs.replace(manifest, unwatched=None))
+    return model
 
 
 @pytest.mark.parametrize(

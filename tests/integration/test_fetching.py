@@ -225,6 +225,10 @@ assert fetching.fetch(place, here).version != good
 """
 
 
+PAGE = 4096
+"""Bytes; a file on such a disk takes whole pages."""
+
+
 def test_a_disk_that_is_really_full_harms_nothing(
     there: DirectoryStore, versions: list[Artefact], tmp_path: Path
 ) -> None:
@@ -232,7 +236,8 @@ def test_a_disk_that_is_really_full_harms_nothing(
     (tmp_path / "second.json").write_bytes(there.read("current.json") or b"")
     roll_back(there)
     (tmp_path / "small").mkdir()
-    size = 3 * sum(path.stat().st_size for path in versions[0].directory.iterdir())
+    pages = sum(-(-path.stat().st_size // PAGE) for path in versions[0].directory.iterdir())
+    size = 5 * PAGE * pages // 2  # one version, half of another, and room for neither more
     script = f'mount -t tmpfs -o size={size} tmpfs "$1" && exec "$2" -c "$3" "$4" "$1" "$5"'
     if subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True).returncode:  # noqa: S607  # PATH's
         pytest.skip("no disk of our own can be mounted here")

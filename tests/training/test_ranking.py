@@ -216,7 +216,6 @@ def test_equal_tables_give_equal_trees_on_any_number_of_threads(
     found = []
     for threads in (1, 2):
         monkeypatch.setattr(hakken.training.threads, "N_THREADS", threads)
-        monkeypatch.setattr(ranking, "N_THREADS", threads)
         found.append(ranking.fit_trees(people, inner(titles), N_TREES, SILENT))
     one, other = found
     assert {name: array.tobytes() for name, array in one.items()} == {
