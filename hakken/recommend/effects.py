@@ -12,7 +12,7 @@ from hakken.model.arrays import Float64s
 from hakken.model.trees import FEATURES, POPULARITY, PREFERENCE, RATING, SERIES, TIME
 from hakken.ratings import Effect
 
-LEAST = 0.1
+LEAST = 0.05
 """An effect is told if it makes the match larger or smaller by at least so much, as a logarithm."""
 CLEARLY = 0.5
 """Difference of ln q_i from a list's from which a title is called more widely watched, or less: a factor of 1.6."""

@@ -61,9 +61,9 @@ def test_an_effect_is_told_if_it_is_more_than_a_little_the_strongest_first() -> 
     added = {
         "preference": np.array([9.0, 9.0, 9.0]),
         "popularity": np.array([-0.2, 0.0, 0.3]),
-        "time": np.array([0.5, 0.05, 0.2]),
-        "series": np.array([0.0, -0.09, 0.25]),
-        "rating": np.array([-0.9, 0.0, 0.101]),
+        "time": np.array([0.5, 0.04, 0.2]),
+        "series": np.array([0.0, -0.049, 0.25]),
+        "rating": np.array([-0.9, 0.0, 0.051]),
     }
     first, second, third = effects(features, added)
     assert [(one.subject, one.words) for one in first] == [
