@@ -59,7 +59,7 @@ MATCH: Space = {
     "skipped": (1, 2.5),
     "ahead": (0.3, 1),
 }
-SECOND_STAGE = {"trees": (0, 100, 200, 400), "aversion": (0.0, 0.25, 0.5, 1.0)}
+SECOND_STAGE = {"trees": (0, 50, 100, 200), "aversion": (0.0, 0.25, 0.5, 1.0)}
 TUNED = (*WEIGHTS, *MATCH, *SECOND_STAGE, "trust", "implicit_offset", "implicit_slope", "implicit_length")
 TRUST = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3)
 IMPLICIT = TUNED[-3:]

@@ -217,7 +217,7 @@ def markdown_by_group(groups: pd.DataFrame) -> str:
 
 
 def _measured(measures: Iterable[Measure], table: pd.DataFrame) -> list[Measure]:
-    return [measure for measure in measures if table[measure.name].notna().any()]
+    return [measure for measure in measures if measure.name in table and table[measure.name].notna().any()]
 
 
 def _lines(rows: Sequence[Mapping[str, str]]) -> str:

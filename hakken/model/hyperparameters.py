@@ -104,7 +104,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = 0.03
     trees: Annotated[
         int, Meta(ge=0, le=5000), about("Trees of the match, see hakken.training.ranking; 0 leaves them out.")
-    ] = 200
+    ] = 100
     aversion: Annotated[
         Weight,
         about("How much a predicted rating below the visitor's mean lowers the match of a series that is new to them."),

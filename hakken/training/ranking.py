@@ -21,7 +21,7 @@ import numpy as np
 
 from hakken.bundle import ModelBundle
 from hakken.errors import TableError
-from hakken.model import ListColumns
+from hakken.model import ListColumns, top_n
 from hakken.model.arrays import Array, Bools, Float64s, Int64s
 from hakken.model.prediction import neighbour_term
 from hakken.model.trees import FEATURES, N_LISTS, N_SPLITS, SERIES
@@ -40,6 +40,8 @@ MOST_ENTRIES = 2_500_000
 FEWEST_SCORES = 20
 """Least number of scores of a person who is set aside."""
 HIDDEN = 0.2
+LEARNT = 100
+"""Titles of a list that are learnt from, the best by match: what is further down is seldom moved to where it counts."""
 N_DRAWS = 2
 """How often each person's titles are hidden anew."""
 LIKED_SCORE = 8
@@ -52,11 +54,10 @@ WEIGHT_OF_MATCH = 2.0
 SETTINGS = {
     "objective": "lambdarank",
     "num_leaves": N_SPLITS + 1,
-    "learning_rate": 0.05,
     "label_gain": [0, 1, 4],
     "lambdarank_truncation_level": 15,
     "min_data_in_leaf": 50,
-    "max_delta_step": 4,  # lists that are told apart at a glance would make leaves without bounds
+    "max_delta_step": 20,  # lists that are told apart at a glance would make leaves without bounds
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "feature_fraction": 0.7,
@@ -66,6 +67,8 @@ SETTINGS = {
     "num_threads": 1,  # several wait for each other, spinning: ten times as long where cores are shared
     "verbose": -1,
 }
+LEARNING_RATES = (0.15, 0.08)
+"""Of the trees for each kind of list; those for new series have less to learn."""
 LOG_MATCH = [*FEATURES].index("log match")
 OF_SERIES = [subject == SERIES for subject in FEATURES.values()]
 Node = dict[str, Any]
@@ -132,8 +135,8 @@ def trees_of(lists: Sequence[Lists], n_trees: int, progress: Progress) -> dict[s
         return no_trees()
     with progress.stage("trees", N_LISTS, "kinds of lists") as advance:
         made = []
-        for one in lists:
-            made.append(packed(_boosted(one, n_trees), n_trees))
+        for one, rate in zip(lists, LEARNING_RATES, strict=True):
+            made.append(packed(_boosted(one, n_trees, rate), n_trees))
             advance(1)
     return stacked(made)
 
@@ -188,10 +191,12 @@ def _list_of(people: RatingTable, given: Int64s, asked: Int64s, bundle: ModelBun
     features = scorer.features(rows, neighbour_term(model, scorer.visitor, rows))
     if new_only:  # of a series that is new, plans and universes would tell trees what is in fact a begun one
         features[OF_SERIES] = 0.0
+    best = top_n(features[LOG_MATCH], np.ones(len(rows), dtype=np.bool_), LEARNT)
+    rows, features = rows[best], features[:, best]
     return Lists(features.T, features[LOG_MATCH], labels[rows], np.array([len(rows)]))
 
 
-def _boosted(lists: Lists, n_trees: int) -> list[Node]:
+def _boosted(lists: Lists, n_trees: int, learning_rate: float) -> list[Node]:
     """Train trees, and give the root of each."""
     try:
         import lightgbm  # noqa: PLC0415  # where a system library is missing, only this step fails
@@ -202,7 +207,7 @@ def _boosted(lists: Lists, n_trees: int) -> list[Node]:
         ) from error
     started = WEIGHT_OF_MATCH * lists.log_match
     data = lightgbm.Dataset(lists.features, lists.labels, group=lists.lengths, init_score=started, params=SETTINGS)
-    booster = lightgbm.train(SETTINGS, data, n_trees)
+    booster = lightgbm.train({**SETTINGS, "learning_rate": learning_rate}, data, n_trees)
     return [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
 
 
