@@ -17,7 +17,7 @@ from hakken.evaluation.methods import DEFAULT, Ask, Method, asking
 from hakken.evaluation.protocol import Split
 from hakken.model import Parameters, store
 from hakken.model.arrays import Array
-from hakken.model.trees import FEATURES, POPULARITY, RATING, SERIES, TIME
+from hakken.model.trees import FEATURES, POPULARITY, RATING, SERIES, TIME, no_trees
 from hakken.training import pipeline, ranking
 from hakken.training.progress import Progress
 
@@ -76,7 +76,7 @@ class _Stages:
     def model(self, variant: Variant) -> pipeline.Fitted:
         """The model of a variant."""
         parameters = msgspec.structs.replace(self._parameters, **variant.parameters)
-        trees = self._trees_without(variant.unseen) if parameters.trees else ranking.no_trees()
+        trees = self._trees_without(variant.unseen) if parameters.trees else no_trees()
         return pipeline.put_trees(self._first_stage, trees, parameters)
 
     @cached_property

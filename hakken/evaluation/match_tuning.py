@@ -29,8 +29,9 @@ from hakken.model import Parameters, fold_in, predict, preference
 from hakken.model.arrays import Float64s
 from hakken.model.prediction import IMPLICIT_RANGE
 from hakken.model.preference import USUAL_LENGTH
+from hakken.model.trees import no_trees
 from hakken.ratings import Preferences
-from hakken.training import fit, ranking
+from hakken.training import fit
 from hakken.training.pipeline import Fitted, with_preference_weights, with_trees
 from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import RatingTable
@@ -254,7 +255,7 @@ class _Fold:
 
     def _bundle(self, parameters: Parameters) -> ModelBundle:
         fitted = self._with_weights(parameters)
-        trees = {name: getattr(fitted.arrays, name)[:, : parameters.trees] for name in ranking.no_trees()}
+        trees = {name: getattr(fitted.arrays, name)[:, : parameters.trees] for name in no_trees()}
         fewer = fitted._replace(arrays=dataclasses.replace(fitted.arrays, **trees))
         return unsaved(fewer, self.catalogue, parameters)
 

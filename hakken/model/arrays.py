@@ -13,7 +13,7 @@ from hakken.errors import ArtefactCorrupt
 from hakken.files import unread
 from hakken.model.manifest import WITH_ATTRIBUTES, WITH_TREES, Manifest
 from hakken.model.store import Artefact
-from hakken.model.trees import FEATURES, N_LISTS, N_SPLITS, Trees
+from hakken.model.trees import FEATURES, MAX_TREES, N_LISTS, N_SPLITS, Trees, no_trees
 
 Array = npt.NDArray[Any]
 Int8s = npt.NDArray[np.int8]
@@ -33,8 +33,6 @@ FEW_WATCHERS = 20.0
 """Added to a title's watchers in a model of schema 3: it smooths the popularity of titles with few of them."""
 MIN_TITLES = 60
 """Least number of watched titles with an attribute; rarer attributes are ignored."""
-MAX_TREES = 600.0
-"""Trees that add up to more could make a match that no number holds."""
 UNPACK_POWER = 1.25
 """Quantisation steps grow with the similarity: 1e-6 near 0, to keep the relative error low, 2e-5 near 1."""
 
@@ -165,8 +163,7 @@ class Arrays:
             "tree_features point past the last feature": (self.tree_features >= len(FEATURES)).any(),
             "tree_borders are not numbers": np.isnan(self.tree_borders).any(),
             "tree_parts are not finite": not np.isfinite(self.tree_parts).all(),
-            "tree_parts add up to too much": np.abs(self.tree_parts).sum(axis=3).max(axis=2, initial=0.0).sum()
-            > MAX_TREES,
+            "tree_parts add up to too much": not _bounded(self.tree_parts),
         }
         for name, n_columns in (("sim", n_items), ("pref", n_items), ("attr", len(self.attr_scale))):
             indptr, indices = getattr(self, f"{name}_indptr"), getattr(self, f"{name}_indices")
@@ -338,15 +335,17 @@ def index_type(n_items: int) -> str:
     return "uint16" if n_items <= QUANTA + 1 else "int32"
 
 
+def _bounded(tree_parts: Float64s) -> bool:
+    """Whether the trees of no kind of list can add up to more than `MAX_TREES`; rounding is allowed for."""
+    leaves = np.abs(tree_parts.sum(axis=3)).max(axis=2)
+    return bool((leaves.sum(axis=1) <= 1.001 * MAX_TREES).all())
+
+
 def _of_later_schemas(artefact: Artefact) -> dict[str, Array]:
     """The arrays that an earlier schema lacks, such that its models are served as before."""
     arrays: dict[str, Array] = {}
     if artefact.manifest.schema_version < WITH_TREES:
-        arrays |= {
-            "tree_features": np.zeros((N_LISTS, 0, N_SPLITS), dtype=np.uint8),
-            "tree_borders": np.zeros((N_LISTS, 0, N_SPLITS)),
-            "tree_parts": np.zeros((N_LISTS, 0, 2**N_SPLITS, N_SPLITS)),
-        }
+        arrays |= no_trees()
     if artefact.manifest.schema_version < WITH_ATTRIBUTES:
         watchers = _map(artefact.path("watchers.npy"))
         n_items = watchers.size

@@ -9,7 +9,7 @@ Friedman, "Greedy function approximation: a gradient boosting machine" (Annals o
 paths: Saabas, "Interpreting random forests" (blog.datadive.net, 2014).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,8 +46,19 @@ FEATURES = {
     "item bias": RATING,  # b_i
 }
 """Each feature, in the order of the rows that trees read, and what it is about; `hakken.recommend.features` computes
-them, and L(u) is as there. A name stands for one definition: one
-that is computed in another way gets another name, since trained trees name what they read."""
+them, and L(u) is as there. A name stands for one definition: what is computed in another way gets another name, since
+trained trees name what they read."""
+MAX_TREES = 300.0
+"""Trees never add up to more, or to less than its opposite: then the match stays a number."""
+
+
+def no_trees() -> dict[str, npt.NDArray[Any]]:
+    """The arrays `tree_*` of `hakken.model.arrays.Arrays`, by name, of a match without trees."""
+    return {
+        "tree_features": np.zeros((N_LISTS, 0, N_SPLITS), dtype=np.uint8),
+        "tree_borders": np.zeros((N_LISTS, 0, N_SPLITS)),
+        "tree_parts": np.zeros((N_LISTS, 0, 2**N_SPLITS, N_SPLITS)),
+    }
 
 
 class Trees(NamedTuple):

@@ -19,7 +19,7 @@ from hakken.model.arrays import Array, Arrays, Float64s, Int32s
 from hakken.model.hyperparameters import Parameters
 from hakken.model.manifest import N_QUANTILES, MadeFrom, Manifest, People, Sizes
 from hakken.model.store import Artefact, write_manifest
-from hakken.model.trees import FEATURES
+from hakken.model.trees import FEATURES, no_trees
 from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.training import ranking
 from hakken.training.attributes import judged_by_attributes
@@ -86,7 +86,7 @@ def fit(
     matrix, b_u, from_scores = fit_scores(table, parameters, titles, progress)
     weights, unwatched = preference_weights(table, matrix.mu, titles, parameters, progress)
     has_score = np.diff(matrix.user_indptr) > 0  # the bias of the other users is 0 by definition
-    arrays = Arrays(anime_ids=table.anime_ids, **from_scores, **weights, **ranking.no_trees())
+    arrays = Arrays(anime_ids=table.anime_ids, **from_scores, **weights, **no_trees())
     manifest = Manifest(
         created=training_date(),
         data_time=table.newest or (made_from.data_time if made_from else None),

@@ -24,7 +24,7 @@ from hakken.errors import TableError
 from hakken.model import ListColumns, top_n
 from hakken.model.arrays import Array, Bools, Float64s, Int64s
 from hakken.model.prediction import neighbour_term
-from hakken.model.trees import FEATURES, N_LISTS, N_SPLITS, SERIES
+from hakken.model.trees import FEATURES, MAX_TREES, N_LISTS, N_SPLITS, SERIES, no_trees
 from hakken.ratings import CODE_OF_STATUS, FranchiseRule, Planned, Preferences, Status
 from hakken.recommend import series_rules
 from hakken.recommend.filters import candidates
@@ -57,7 +57,6 @@ SETTINGS = {
     "label_gain": [0, 1, 4],
     "lambdarank_truncation_level": 15,
     "min_data_in_leaf": 50,
-    "max_delta_step": 20,  # lists that are told apart at a glance would make leaves without bounds
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "feature_fraction": 0.7,
@@ -89,11 +88,6 @@ class Lists(NamedTuple):
     log_match: Float64s
     labels: Int64s
     lengths: Int64s
-
-
-def no_trees() -> dict[str, Array]:
-    """The arrays `tree_*` of `hakken.model.arrays.Arrays`, by name, of a match without trees."""
-    return stacked([packed([])] * N_LISTS)
 
 
 def fit_trees(
@@ -205,9 +199,11 @@ def _boosted(lists: Lists, n_trees: int, learning_rate: float) -> list[Node]:
             f"The trees of the match need LightGBM, which can't be loaded here: {error}. Install what it lacks "
             "(on Debian: libgomp1), or train without them: --trees 0."
         ) from error
+    # Lists that are told apart at a glance would else make leaves without bounds.
+    largest = WEIGHT_OF_MATCH * MAX_TREES / (n_trees * learning_rate)
     started = WEIGHT_OF_MATCH * lists.log_match
     data = lightgbm.Dataset(lists.features, lists.labels, group=lists.lengths, init_score=started, params=SETTINGS)
-    booster = lightgbm.train({**SETTINGS, "learning_rate": learning_rate}, data, n_trees)
+    booster = lightgbm.train({**SETTINGS, "learning_rate": learning_rate, "max_delta_step": largest}, data, n_trees)
     return [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
 
 
