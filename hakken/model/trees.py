@@ -29,7 +29,7 @@ FEATURES = {
     "list length": PREFERENCE,  # ln(|L(u)| + 1)
     "list liking": PREFERENCE,  # ln Σ_j x_uj
     "list plans": PREFERENCE,  # ln(number of planned entries + 1)
-    "list popularity": POPULARITY,  # mean of ln q_j over L(u)
+    "list popularity": PREFERENCE,  # mean of ln q_j over L(u)
     "popularity": POPULARITY,  # ln q_i
     "popularity above the list's": POPULARITY,  # their difference
     "place among ids": TIME,  # part of L(u) with a lower id: ids grow with time, and a list ends somewhere

@@ -7,8 +7,8 @@ a title's match. `L(u)` are the watched entries of the list.
 import numpy as np
 
 from hakken.bundle import ModelBundle
-from hakken.model import ListColumns, Visitor
-from hakken.model.arrays import Float64s, Int64s
+from hakken.model import Visitor
+from hakken.model.arrays import Bools, Float64s, Int32s, Int64s
 from hakken.model.trees import FEATURES
 
 BEGUN = [*FEATURES].index("series begun")
@@ -24,11 +24,13 @@ class Features:
 
     Args:
         bundle: model and catalogue.
-        columns: the list.
-        visitor: the same, folded in.
+        visitor: the list, folded in.
+        begun: `(n_series,)` bool, of which series anything was seen.
+        last: `(n_series,)` int32, the latest part of each that was seen, 0 where there is none.
+        universes: `(n_universes,)` bool, of which universes anything was seen.
     """
 
-    def __init__(self, bundle: ModelBundle, columns: ListColumns, visitor: Visitor) -> None:
+    def __init__(self, bundle: ModelBundle, visitor: Visitor, begun: Bools, last: Int32s, universes: Bools) -> None:
         model, facts, taste = bundle.model, bundle.facts, visitor.taste
         self._model, self._facts = model, facts
         watched = taste.rows[~taste.planned]
@@ -37,9 +39,7 @@ class Features:
         years = np.sort(facts.year[watched])
         years = years[np.searchsorted(years, 1) :]
         self._years = (int(years[-1]), int(years[int(LATE * (len(years) - 1))])) if len(years) else None
-        seen = facts.anime_index.of(columns.seen_ids)
-        self._begun, self._last = facts.series.any_of(seen), facts.series.last_part(seen)
-        self._universe = facts.universes.any_of(seen)
+        self._begun, self._last, self._universes = begun, last, universes
         self._liking = np.bincount(facts.series.of_row[taste.rows], taste.liking, minlength=len(facts.series))
         self._length = np.log(len(watched) + 1.0)
         self._sum = np.log(max(LEAST_LIKING, float(taste.liking.sum())))
@@ -74,7 +74,7 @@ class Features:
             *after,
             self._liking[series],
             self._begun[series],
-            self._universe[facts.universes.of_row[rows]],
+            self._universes[facts.universes.of_row[rows]],
             part,
             part - self._last[series],
             above_mean,

@@ -92,7 +92,7 @@ class Scorer:
 
     def __init__(self, bundle: ModelBundle, columns: ListColumns, preferences: Preferences) -> None:
         model = self._model = bundle.model
-        self._bundle, self._columns = bundle, columns
+        self._bundle = bundle
         self._variety = preferences.variety
         self._new_only = preferences.franchise is not FranchiseRule.ALL
         parameters = model.manifest.parameters
@@ -107,9 +107,10 @@ class Scorer:
             if preferences.like:
                 self.taste = boosted_taste(model, self.visitor.taste, preferences.like)
                 self._liked = preference(model, self.taste)
-            seen, series = bundle.facts.anime_index.of(columns.seen_ids), bundle.facts.series
-            self._begun = series.any_of(seen)
-            self._factor: Float64s = order_factor(seen, series, parameters.skipped, parameters.ahead) * model.standing
+            self._seen, series = bundle.facts.anime_index.of(columns.seen_ids), bundle.facts.series
+            self._begun, self._last = series.any_of(self._seen), series.last_part(self._seen)
+            order = order_factor(self._begun, self._last, series, parameters.skipped, parameters.ahead)
+            self._factor: Float64s = order * model.standing
             if self._slider:
                 self._factor *= np.exp(self._slider * model.log_popularity)
             self.prescore = (self._liked + parameters.everyone * model.popularity) * self._factor
@@ -135,7 +136,7 @@ class Scorer:
         else:
             shortlists = [self.shortlist(one) for one in lists]
             rows = np.concatenate(shortlists)
-            scores = self.prescore[rows] * np.exp(self.costly(rows, neighbour_term(self._model, self.visitor, rows)))
+            scores = self.prescore[rows] * np.exp(self._costly(rows, neighbour_term(self._model, self.visitor, rows)))
         of_each = np.split(scores, np.cumsum([len(rows) for rows in shortlists])[:-1])
         best = [top_n(score, np.ones(len(score), dtype=np.bool_), n) for score in of_each]
         if self._order is Order.MATCH and self._variety:
@@ -144,17 +145,19 @@ class Scorer:
 
     @cached_property
     def _features(self) -> Features:
-        return Features(self._bundle, self._columns, self.visitor)
+        universes = self._bundle.facts.universes.any_of(self._seen)
+        return Features(self._bundle, self.visitor, self._begun, self._last, universes)
 
     def shortlist(self, candidates: Bools) -> Int64s:
         """Of some candidates, `(n_items,)`, the best by all but the costly factors: inner indices, ascending."""
         return np.sort(top_n(self.prescore, candidates, SHORTLIST))
 
-    def costly(self, rows: Int64s, say: Float64s) -> Float64s:
+    def _costly(self, rows: Int64s, by_neighbours: Float64s) -> Float64s:
         """Logarithm of the costly factors of some titles, `(n,)` inner indices, from their neighbour terms: `(n,)`."""
-        total = self._model.manifest.parameters.pull * say - self._disliked(rows, say)
+        above = self._above_mean(rows, by_neighbours)
+        total = self._model.manifest.parameters.pull * by_neighbours - self._disliked(rows, above)
         if self.asks_trees:
-            features = self.features(rows, say)
+            features = self._features_of(rows, by_neighbours, above)
             for trees, titles in self._trees_of(features):
                 total[titles] += trees.evaluate(features[:, titles])
         return total
@@ -175,38 +178,44 @@ class Scorer:
         """Whether trees have a say: there are some, and something of the list was watched."""
         return self.visitor.taste.n_watched > 0 and self._model.arrays.tree_features.size > 0
 
-    def _disliked(self, rows: Int64s, say: Float64s) -> Float64s:
-        """What lowers the match of some titles: aversion · max(m_u − r_hat, 0)² where the series is new, else 0."""
-        below = (self._mean - self._predicted(rows, say)).clip(0.0)
-        series_begun = self._begun[self._bundle.facts.series.of_row[rows]]
-        return np.where(series_begun, 0.0, self._model.manifest.parameters.aversion * np.square(below))
+    def features(self, rows: Int64s) -> Float64s:
+        """What the trees know of some titles, `(n,)` inner indices: see `hakken.recommend.features`."""
+        by_neighbours = neighbour_term(self._model, self.visitor, rows)
+        return self._features_of(rows, by_neighbours, self._above_mean(rows, by_neighbours))
 
-    def features(self, rows: Int64s, say: Float64s) -> Float64s:
-        """What the trees know of the same titles, see `hakken.recommend.features`."""
-        before = np.log(self.prescore[rows].clip(LEAST_MATCH)) + self._model.manifest.parameters.pull * say
+    def _features_of(self, rows: Int64s, by_neighbours: Float64s, above_mean: Float64s) -> Float64s:
+        before = np.log(self.prescore[rows].clip(LEAST_MATCH)) + self._model.manifest.parameters.pull * by_neighbours
         log_match = before - self._slider * self._model.log_popularity[rows]
-        return self._features.of(rows, log_match, self._liked[rows], self._predicted(rows, say) - self._mean, say)
+        return self._features.of(rows, log_match, self._liked[rows], above_mean, by_neighbours)
 
-    def _predicted(self, rows: Int64s, say: Float64s) -> Float64s:
-        """r_hat of some titles from their neighbour terms."""
-        return (
-            baseline(self._model, self.visitor, rows)
-            + say
-            + implicit_term(self._model, self.visitor, self._wanted[rows])
-        )
+    def _disliked(self, rows: Int64s, above_mean: Float64s) -> Float64s:
+        """What lowers the match of some titles: aversion · max(m_u − r_hat, 0)² where the series is new, else 0."""
+        series_begun = self._begun[self._bundle.facts.series.of_row[rows]]
+        aversion = self._model.manifest.parameters.aversion
+        return np.where(series_begun, 0.0, aversion * np.square(above_mean.clip(max=0.0)))
+
+    def _above_mean(self, rows: Int64s, by_neighbours: Float64s) -> Float64s:
+        """r_hat − m_u of some titles, from their neighbour terms."""
+        return self._predicted(rows, by_neighbours) - self._mean
+
+    def _predicted(self, rows: Int64s, by_neighbours: Float64s) -> Float64s:
+        """r_hat of some titles, from their neighbour terms."""
+        implicit = implicit_term(self._model, self.visitor, self._wanted[rows])
+        return baseline(self._model, self.visitor, rows) + by_neighbours + implicit
 
     def explained(self, rows: Int64s) -> Explained:
         """Split the scores of some titles, `(n,)` inner indices, into what they come from."""
         model, visitor, n = self._model, self.visitor, len(rows)
         title, rated, amount = neighbour_parts(model, visitor, rows)
-        say = np.bincount(title, amount, minlength=n).astype(np.float64)
-        r_hat = self._predicted(rows, say)
+        by_neighbours = np.bincount(title, amount, minlength=n).astype(np.float64)
+        r_hat = self._predicted(rows, by_neighbours)
         shares = parts_of(model, self.taste, rows)
         told: tuple[tuple[Effect, ...], ...] = ((),) * n
         if self._order is Order.MATCH:
-            costly = model.manifest.parameters.pull * say - (disliked := self._disliked(rows, say))
+            disliked = self._disliked(rows, r_hat - self._mean)
+            costly = model.manifest.parameters.pull * by_neighbours - disliked
             if self.asks_trees:
-                features = self.features(rows, say)
+                features = self._features_of(rows, by_neighbours, r_hat - self._mean)
                 contributions = np.zeros_like(features)
                 for trees, titles in self._trees_of(features):
                     contributions[:, titles] = trees.contributions(features[:, titles])

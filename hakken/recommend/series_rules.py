@@ -6,7 +6,7 @@ Anime that were seen, dropped or hidden are given as positions in `hakken.bundle
 import numpy as np
 
 from hakken.bundle import Facts, SeriesIndex, firsts
-from hakken.model.arrays import Bools, Float64s, Int64s
+from hakken.model.arrays import Bools, Float64s, Int32s, Int64s
 
 
 def new_only(
@@ -61,12 +61,12 @@ def next_entries(seen: Int64s, stopped: Int64s, groups: SeriesIndex, candidates:
     return chosen & candidates
 
 
-def order_factor(seen: Int64s, series: SeriesIndex, skipped: float, ahead: float) -> Float64s:
+def order_factor(begun: Bools, last: Int32s, series: SeriesIndex, skipped: float, ahead: float) -> Float64s:
     """order_ui: the factor of the watching order on each title's match, `(n_items,)` float64.
 
     It is `skipped` for an entry of which a later one was seen, `ahead` for one, not the first, of a series of which
-    nothing was seen, else 1.
+    nothing was seen, else 1. What was seen of each series, `(n_series,)`: anything, and the latest part.
     """
-    factor = np.where(~series.any_of(seen)[series.of_row] & (series.part_of_row > 1), ahead, 1.0)
-    factor[series.part_of_row < series.last_part(seen)[series.of_row]] = skipped
+    factor = np.where(~begun[series.of_row] & (series.part_of_row > 1), ahead, 1.0)
+    factor[series.part_of_row < last[series.of_row]] = skipped
     return factor

@@ -23,7 +23,6 @@ from hakken.bundle import ModelBundle
 from hakken.errors import TableError
 from hakken.model import ListColumns, top_n
 from hakken.model.arrays import Array, Bools, Float64s, Int64s
-from hakken.model.prediction import neighbour_term
 from hakken.model.trees import FEATURES, MAX_TREES, N_LISTS, N_SPLITS, SERIES, no_trees
 from hakken.ratings import CODE_OF_STATUS, FranchiseRule, Planned, Preferences, Status
 from hakken.recommend import series_rules
@@ -182,7 +181,7 @@ def _list_of(people: RatingTable, given: Int64s, asked: Int64s, bundle: ModelBun
         seen = facts.anime_index.of(columns.seen_ids)
         allowed = series_rules.new_only(seen, listed[:0], facts, allowed, scorer.prescore, unrelated=False, asked=False)
     rows = scorer.shortlist(allowed)
-    features = scorer.features(rows, neighbour_term(model, scorer.visitor, rows))
+    features = scorer.features(rows)
     if new_only:  # of a series that is new, plans and universes would tell trees what is in fact a begun one
         features[OF_SERIES] = 0.0
     best = top_n(features[LOG_MATCH], np.ones(len(rows), dtype=np.bool_), LEARNT)

@@ -135,8 +135,8 @@ def recorded(people: RatingTable, titles: Catalogue, monkeypatch: pytest.MonkeyP
             given_columns.append(columns)
             super().__init__(bundle, columns, preferences)
 
-        def features(self, rows: Int64s, say: Any) -> Any:
-            found = super().features(rows, say)
+        def features(self, rows: Int64s) -> Any:
+            found = super().features(rows)
             best = np.argsort(-found[ranking.LOG_MATCH], kind="stable")[: ranking.LEARNT]
             shortlists.append(rows[best])
             return found

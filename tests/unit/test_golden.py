@@ -8,7 +8,6 @@ import pytest
 
 from hakken.bundle import ModelBundle
 from hakken.model import ListColumns, fold_in, predict, preference
-from hakken.model.prediction import neighbour_term
 from hakken.model.store import open_artefact
 from hakken.model.trees import FEATURES
 from hakken.ratings import FranchiseRule, Order, Preferences, Recommendation, UserList
@@ -95,7 +94,7 @@ def test_every_title_has_the_oracles_features(who: str) -> None:
     expected = Visitor(slow, entries_of(LISTS[who]), popularity=0.7)
     bundle, rows = bundle_of("small"), np.arange(len(slow.anime_ids))
     scorer = Scorer(bundle, ListColumns.of(LISTS[who]), Preferences(popularity=0.7))
-    found = scorer.features(rows, neighbour_term(bundle.model, scorer.visitor, rows))
+    found = scorer.features(rows)
     wanted = [expected.features(row) for row in rows.tolist()]
     for name, values in zip(FEATURES, found.tolist(), strict=True):
         assert values == pytest.approx([one[name] for one in wanted], rel=1e-6, abs=NEAR), name
