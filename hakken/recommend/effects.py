@@ -4,6 +4,7 @@ The trees' part of the match is the product of what each feature adds (`hakken.m
 subject make one factor, and the factors of all subjects make the whole of it.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -65,8 +66,12 @@ def effects(features: Float64s, added: dict[str, Float64s]) -> Iterator[tuple[Ef
         features: `(n_features, n)`.
         added: what each subject adds to the logarithm of the match, `(n,)`.
     """
-    for title in range(features.shape[1]):
-        logs = {subject: float(added[subject][title]) for subject in WORDS}
-        told = sorted((one for one in WORDS if abs(logs[one]) >= LEAST), key=lambda one: -abs(logs[one]))
-        known = dict(zip(FEATURES, features[:, title].tolist(), strict=True))
-        yield tuple(Effect(one, float(np.exp(logs[one])), WORDS[one](known)) for one in told)
+    logs = np.stack([added[subject] for subject in WORDS], axis=1).tolist()
+    for known, of_title in zip(features.T.tolist(), logs, strict=True):
+        told = sorted((one for one in zip(of_title, WORDS, strict=True) if abs(one[0]) >= LEAST), key=_weakness)
+        named = dict(zip(FEATURES, known, strict=True))
+        yield tuple(Effect(subject, math.exp(log), WORDS[subject](named)) for log, subject in told)
+
+
+def _weakness(effect: tuple[float, str]) -> float:
+    return -abs(effect[0])
