@@ -28,6 +28,8 @@ SIZES = {5_000_000: 12_000, 15_000_000: 36_000, 45_000_000: 108_000}
 N_ITEMS = 14_000
 AGAINST_SURPRISE = (20_000, 6_000, 4_800_000)
 """Users, items and entries of the largest table that Surprise trains in a minute or so: 3.8 million scores."""
+CASES = ((), ("--trees", "0"))
+"""Options of `train`: with the trees of the match, and without."""
 ANIME_CSV = "anime_id,name,genre,type,episodes,rating,members\n1,One,Drama,TV,12,7.5,100\n"
 
 
@@ -60,25 +62,26 @@ def main(plot: Path | None, largest: int, with_surprise: bool) -> None:
             synthetic_entries(*AGAINST_SURPRISE, seed=1).write_csv(path)
             compare_scores(read_ratings(path), pairs=1_000)
         _train_in_a_process(Path(scratch), synthetic_entries(500, 200, 20_000, seed=0))  # compiles
-        runs = [
-            _train_in_a_process(Path(scratch), synthetic_entries(n_users, N_ITEMS, n_entries, seed=0))
+        tables = (
+            synthetic_entries(n_users, N_ITEMS, n_entries, seed=0)
             for n_entries, n_users in SIZES.items()
             if n_entries <= largest
-        ]
-    print("entries in the table | Σ n_u² | CSV to artefact, s | peak memory, GB | s per 10⁹ of Σ n_u²")
-    for run in runs:
-        per_pair = run.seconds / run.pairs * 1e9
-        print(f"{run.entries:,} | {run.pairs:.2e} | {run.seconds:.1f} | {run.peak_gb:.2f} | {per_pair:.2f}")
+        )
+        runs = [[_train_in_a_process(Path(scratch), table, *options) for options in CASES] for table in tables]
+    print("entries in the table | Σ n_u² | CSV to artefact, s; without trees | peak memory, GB; without trees")
+    for run, bare in runs:
+        times, memory = f"{run.seconds:.1f}; {bare.seconds:.1f}", f"{run.peak_gb:.2f}; {bare.peak_gb:.2f}"
+        print(f"{run.entries:,} | {run.pairs:.2e} | {times} | {memory}")
     if plot:
-        _draw(runs, plot)
+        _draw([run for run, _ in runs], plot)
 
 
-def _train_in_a_process(scratch: Path, entries: Entries) -> Run:
+def _train_in_a_process(scratch: Path, entries: Entries, *options: str) -> Run:
     ratings, anime = scratch / "ratings.csv", scratch / "anime.csv"
     entries.write_csv(ratings)
     anime.write_text(ANIME_CSV)
     command = [sys.executable, "-m", "hakken", "train", "--out", str(scratch / "model")]
-    command += ["--ratings", str(ratings), "--anime", str(anime)]
+    command += ["--ratings", str(ratings), "--anime", str(anime), *options]
     begin = time.perf_counter()
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     seconds = time.perf_counter() - begin

@@ -42,6 +42,7 @@ def _years(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
 )
 @click.option("--only", type=METHOD, multiple=True, help="A method to try, in place of all; may be repeated.")
 @click.option("--without", type=METHOD, multiple=True, help="A method to leave out; may be repeated.")
+@click.option("--once", type=METHOD, multiple=True, help="A method to try with the first salt only; may be repeated.")
 @click.option("--ablation", is_flag=True, help="Also try Hakken without one part of its second stage each.")
 @click.option("--params", type=FILE, help="JSON file of Hakken's parameters, such as `tune` writes.")
 @click.option(
@@ -64,6 +65,7 @@ def evaluate(
     salts: tuple[str, ...],
     only: tuple[str, ...],
     without: tuple[str, ...],
+    once: tuple[str, ...],
     ablation: bool,
     params: Path | None,
     hide_years: tuple[int, int] | None,
@@ -75,8 +77,8 @@ def evaluate(
     """Measure recommendations for people who were not in training, beside other methods."""
     if (tables["titles"] or tables["relations"] or keys or hide_years) and not tables["anime"]:
         raise click.UsageError("--titles, --relations, --keys and --hide-years go with --anime.")
-    if hide_years and (keys or only or without or ablation or report):
-        raise click.UsageError("--hide-years goes without --keys, --only, --without, --ablation and --report.")
+    if hide_years and (keys or only or without or once or ablation or report):
+        raise click.UsageError("--hide-years goes without --keys, --only, --without, --once, --ablation and --report.")
     names = [name for name in METHODS if name in (only or METHODS) and name not in without]
     names += ABLATIONS if ablation else ()
     if not names:
@@ -98,7 +100,7 @@ def evaluate(
             if hide_years:
                 said = comparison.hide_years(*asked, hide_years, progress).to_string(index=False)
             else:
-                found = comparison.evaluate(*asked, names, n_resamples=resamples, progress=progress)
+                found = comparison.evaluate(*asked, names, once=once, n_resamples=resamples, progress=progress)
                 said = "\n".join([reporting.markdown(found.table), reporting.markdown_by_group(found.groups)])
         if report:
             written = reporting.write(found, report)

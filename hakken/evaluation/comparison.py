@@ -1,7 +1,7 @@
 """Run all methods on all splits of one table, or Hakken on titles that it has not met in training."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
@@ -68,12 +68,14 @@ def evaluate(
     parameters: Parameters,
     names: Sequence[str],
     *,
+    once: Collection[str] = (),
     n_resamples: int = 1000,
     progress: Progress = SILENT,
 ) -> Evaluation:
     """Read tables and compare methods.
 
-    Salts must be distinct; `n_resamples` are those of the bootstrap.
+    Salts must be distinct; methods named in `once` are tried with the first only; `n_resamples` are those of the
+    bootstrap.
 
     Raises:
         HakkenError: a table can't be read or split, or a method can't be fitted.
@@ -88,6 +90,8 @@ def evaluate(
     for one in splits:
         reported = _SplitProgress(progress, one.salt) if len(splits) > 1 else progress
         for name, method in methods.items():
+            if name in once and one is not splits[0]:
+                continue
             outcomes[name].append(evaluate_method(method, one, keys, reported))
     with progress.stage("resampling"):
         results, groups = (tabulated(outcomes, methods, n_resamples) for tabulated in (tabulate, by_group))

@@ -24,6 +24,8 @@ PAGE, FOLDER, TABLE, GROUPS = "evaluation.md", "evaluation", "table.csv", "group
 TEMPLATE = Path(__file__).parent / "page.md"
 MARK = "†"
 """Marks a method that was also trained on the given lists of the test users."""
+ONCE = "‡"
+"""Marks a method that was tried with the first salt only."""
 DIGITS = 6
 GROUPED = ("hakken", "first-stage")
 """Methods that are measured by group too."""
@@ -46,7 +48,7 @@ class Evaluation(NamedTuple):
     Attributes:
         table: one row for each method, see `tabulate`.
         groups: one row for each group and each of some methods, see `by_group`.
-        outcomes: name of a method → its outcomes, one for each salt.
+        outcomes: name of a method → its outcomes, one for each salt, or only for the first.
         methods: name of a method → the method; it need not be fitted.
         salts: salts that the table was split by.
         source: description of the rating table.
@@ -70,14 +72,15 @@ def tabulate(
     """One row for each method.
 
     Returns:
-        Columns: `method`, `title`; `folds_in`, whether it can answer for someone who was not in training; for each of
-        `MEASURES` its value, and with `_low` and `_high` the ends of its interval, empty where it was not measured;
-        `items`, different titles in all top tens; `people`, test users, both means over salts; `fit_seconds` and
-        `answer_ms`, milliseconds a user.
+        Columns: `method`, `title`; `salts`, how many it was tried with; `folds_in`, whether it can answer for someone
+        who was not in training; for each of `MEASURES` its value, and with `_low` and `_high` the ends of its interval,
+        empty where it was not measured; `items`, different titles in all top tens; `people`, test users, both means
+        over salts; `fit_seconds` and `answer_ms`, milliseconds a user.
     """
     rows = []
     for name, each in outcomes.items():
-        row: dict[str, object] = {"method": name, "title": methods[name].title, "folds_in": methods[name].folds_in}
+        row: dict[str, object] = {"method": name, "title": methods[name].title, "salts": len(each)}
+        row["folds_in"] = methods[name].folds_in
         row |= _figures(MEASURES, each, n_resamples)
         figures = [(one.items, len(one.people), one.fit_seconds, 1000 * one.answer_seconds) for one in each]
         row |= zip(("items", "people", "fit_seconds", "answer_ms"), np.mean(figures, axis=0), strict=True)
@@ -197,7 +200,9 @@ def markdown(table: pd.DataFrame) -> str:
     """
     rows = []
     for row in table.to_dict("records"):
-        cells = {"method": str(row["title"]) if row["folds_in"] else f"{row['title']} {MARK}"}
+        marks = [MARK] if not row["folds_in"] else []
+        marks += [ONCE] if row["salts"] < table["salts"].max() else []
+        cells = {"method": " ".join([str(row["title"]), *marks])}
         for measure in _measured(MEASURES, table):
             cells[measure.title] = _figure(measure, row)
             if measure.name == "recall":

@@ -89,10 +89,11 @@ def test_all_methods_are_compared_and_the_page_holds_the_table(
 
 def test_methods_salts_and_resamples_can_be_chosen(small_ratings_csv: Path, tmp_path: Path) -> None:
     salts = ("--salt", "s1", "--salt", "s2", "--salt", "s1")
-    methods = ("--only", "als", "--without", "popularity")
+    methods = ("--only", "als", "--without", "popularity", "--once", "als")
     result = evaluate("--ratings", small_ratings_csv, *QUICK, *salts, *methods, "--report", tmp_path)
     table = pd.read_csv(tmp_path / "evaluation" / "table.csv")
     assert table["method"].tolist() == ["hakken", "als"]
+    assert table["salts"].tolist() == [2, 1]
     assert table["discovery"].isna().all()
     assert "discovery" not in result.stdout
     page = (tmp_path / "evaluation.md").read_text()
@@ -100,6 +101,8 @@ def test_methods_salts_and_resamples_can_be_chosen(small_ratings_csv: Path, tmp_
     assert "20 resamples" in page
     assert "nothing: discovery was not measured" in page
     assert result.stderr.count("s2: asking Hakken") == 1
+    assert "| ALS ‡ " in page
+    assert "| Hakken |" in page
 
 
 def test_ablations_are_tried_where_they_are_asked_for(small_ratings_csv: Path, tmp_path: Path) -> None:
@@ -194,11 +197,12 @@ def test_the_table_shows_figures_as_they_are() -> None:
         "recall": [0.5, 0.25], "lift": [0.436, -0.5], "rmse": [np.nan, 1.0894],
     }  # fmt: skip
     about = {"method": ["a", "b"], "title": ["A", "Bee"], "folds_in": [True, False], "items": [1792.4, 4]}
+    about["salts"] = [2, 1]
     table = pd.DataFrame(about | row | {"people": [784, 784], "fit_seconds": [12.34, 0], "answer_ms": [5, 1000.04]})
     lines = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in markdown(table).splitlines()]
     assert lines[0] == ["method", "NDCG@10", "Recall@20", "items shown", "lift", "RMSE", "fit, s", "a user, ms"]
     assert lines[2] == ["A", "0.579 ±0.013", "0.500", "1,792", "+0.44", "–", "12.3", "5.0"]  # noqa: RUF001  # a dash
-    assert lines[3] == ["Bee †", "0.100", "0.250", "4", "-0.50", "1.089", "0.0", "1,000.0"]
+    assert lines[3] == ["Bee † ‡", "0.100", "0.250", "4", "-0.50", "1.089", "0.0", "1,000.0"]
     assert len({len(line) for line in markdown(table).splitlines()}) == 1
 
 
