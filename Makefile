@@ -8,6 +8,7 @@ TITLES ?=
 RELATIONS ?=
 DATA_TIME ?=
 KEYS ?=
+PEOPLE ?=
 SALTS ?= hakken s1 s2
 SLOW ?= knn-baseline svd svdpp
 PARAMS ?=
@@ -59,9 +60,10 @@ load: .venv/installed-dev ## measure the served app under load and write docs/op
 chaos: .venv/installed-dev ## let everything around the served app fail and write docs/operations.md (ten minutes; needs nginx, root)
 	$(BIN)/python -m ops chaos --write
 
-evaluate: .venv/installed ## write docs/evaluation.md (RATINGS=… ANIME=… TITLES=… RELATIONS=… KEYS=… SALTS="…" SLOW="…")
+evaluate: .venv/installed ## write docs/evaluation.md (RATINGS=… ANIME=… TITLES=… RELATIONS=… KEYS=… PEOPLE=… …)
 	$(BIN)/python -m hakken evaluate --ratings $(RATINGS) $(if $(ANIME),--anime $(ANIME)) \
 		$(if $(TITLES),--titles $(TITLES)) $(if $(RELATIONS),--relations $(RELATIONS)) $(if $(KEYS),--keys $(KEYS)) \
+		$(if $(PEOPLE),--people $(PEOPLE)) \
 		$(foreach salt,$(SALTS),--salt $(salt)) $(foreach method,$(SLOW),--once $(method)) --report docs
 
 tune: .venv/installed ## write docs/tuning, PARAMS for `make model` among it (RATINGS=… ANIME=… TITLES=… RELATIONS=…)

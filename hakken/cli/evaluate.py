@@ -37,6 +37,7 @@ def _years(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
 @click.command()
 @table_options("Table of ratings, or a folder of its parts.", "Table of anime; without it discovery is not measured.")
 @click.option("--keys", type=FILE, help="CSV of anime_id,key: series to judge lists by, in place of the catalogue's.")
+@click.option("--people", type=FILE, help="CSV of user_id,group: kinds of people to measure Hakken for too.")
 @click.option(
     "--salt", "salts", multiple=True, default=["hakken"], help="Salt that the table is split by; may be repeated."
 )
@@ -62,6 +63,7 @@ def _years(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
 @quiet_option
 def evaluate(
     keys: Path | None,
+    people: Path | None,
     salts: tuple[str, ...],
     only: tuple[str, ...],
     without: tuple[str, ...],
@@ -77,8 +79,8 @@ def evaluate(
     """Measure recommendations for people who were not in training, beside other methods."""
     if (tables["titles"] or tables["relations"] or keys or hide_years) and not tables["anime"]:
         raise click.UsageError("--titles, --relations, --keys and --hide-years go with --anime.")
-    if hide_years and (keys or only or without or once or ablation or report):
-        raise click.UsageError("--hide-years goes without --keys, --only, --without, --once, --ablation and --report.")
+    if hide_years and (keys or people or only or without or once or ablation or report):
+        raise click.UsageError("--hide-years goes without all options but those of tables, --salt and --params.")
     names = [name for name in METHODS if name in (only or METHODS) and name not in without]
     names += ABLATIONS if ablation else ()
     if not names:
@@ -95,7 +97,7 @@ def evaluate(
     written: list[Path] = []
     with stop_on_signal(lambda: stopped) as stop, plain_errors():
         parameters = read_parameters(params) if params else Parameters()
-        asked = comparison.Sources(**tables, keys=keys), list(dict.fromkeys(salts)), parameters
+        asked = comparison.Sources(**tables, keys=keys, people=people), list(dict.fromkeys(salts)), parameters
         with show_progress(stop, quiet=quiet) as progress:
             if hide_years:
                 said = comparison.hide_years(*asked, hide_years, progress).to_string(index=False)

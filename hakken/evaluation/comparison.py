@@ -47,7 +47,8 @@ class Sources(NamedTuple):
     """Paths of the tables.
 
     Without anime there is no catalogue, and discovery is not measured; without relations series are derived from
-    titles; without series keys the catalogue's own series are used to measure discovery.
+    titles; without series keys the catalogue's own series are used to measure discovery; without people there are no
+    groups of them.
     """
 
     ratings: Path
@@ -55,6 +56,7 @@ class Sources(NamedTuple):
     titles: Path | None = None
     relations: Path | None = None
     keys: Path | None = None
+    people: Path | None = None
 
 
 def all_methods(parameters: Parameters, catalogue: Catalogue) -> dict[str, Method]:
@@ -82,6 +84,7 @@ def evaluate(
     """
     catalogue = read_catalogue(sources, progress)
     keys = series_keys(catalogue, sources.keys) if sources.anime else None
+    groups_of = read_groups(sources.people) if sources.people else {}
     table = read_ratings(sources.ratings, progress=progress)
     made = all_methods(parameters, catalogue)
     methods = {name: made[name] for name in names}
@@ -94,7 +97,8 @@ def evaluate(
                 continue
             outcomes[name].append(evaluate_method(method, one, keys, reported))
     with progress.stage("resampling"):
-        results, groups = (tabulated(outcomes, methods, n_resamples) for tabulated in (tabulate, by_group))
+        results = tabulate(outcomes, methods, n_resamples)
+        groups = by_group(outcomes, methods, n_resamples, groups_of)
     return Evaluation(results, groups, outcomes, methods, salts, f"`{sources.ratings.name}`", keys, n_resamples)
 
 
@@ -107,6 +111,19 @@ def read_catalogue(sources: Sources, progress: Progress) -> Catalogue:
     if sources.anime is None:
         return Catalogue([])
     return read_anime(sources.anime, sources.titles, sources.relations, progress=progress).catalogue
+
+
+def read_groups(path: Path) -> dict[str, str]:
+    """Read a CSV file with the columns `user_id` and `group`: user → group.
+
+    Raises:
+        TableError: it can't be read, or lacks a column.
+    """
+    try:
+        rows = pd.read_csv(path, dtype=str, usecols=["user_id", "group"], keep_default_na=False)
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        raise TableError(f"The people in {path} can't be read: {error}.") from error
+    return dict(zip(rows["user_id"].tolist(), rows["group"].tolist(), strict=True))
 
 
 class _SplitProgress(NamedTuple):

@@ -89,29 +89,34 @@ def tabulate(
 
 
 def by_group(
-    outcomes: Mapping[str, Sequence[Outcome]], methods: Mapping[str, Method], n_resamples: int
+    outcomes: Mapping[str, Sequence[Outcome]],
+    methods: Mapping[str, Method],
+    n_resamples: int,
+    groups_of: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """One row for each group of people, or of held-out titles, and each of `GROUPED`.
+    """One row for each group of people, or of held-out titles, and each of `GROUPED`; `groups_of`: user → group.
 
     Returns:
         Columns: `method`, `title`, `group`; `people`, test users who count, mean over salts; and those of `BY_GROUP`,
         as in `tabulate`. Of a group of titles only `FOUND` is measured.
     """
     rows = []
-    for group in (*LENGTHS, *WATCHERS):
+    groups_of = groups_of or {}
+    for group in (*sorted(set(groups_of.values())), *LENGTHS, *WATCHERS):
         for name in filter(outcomes.__contains__, GROUPED):
-            each = [_in_group(one, group) for one in outcomes[name]]
+            each = [_in_group(one, group, groups_of) for one in outcomes[name]]
             people = np.mean([np.count_nonzero(one.sums[FOUND.name].weight) for one in each])
             row: dict[str, object] = {"method": name, "title": methods[name].title, "group": group, "people": people}
             rows.append(row | _figures(BY_GROUP, each, n_resamples))
     return pd.DataFrame(rows).round(DIGITS)
 
 
-def _in_group(outcome: Outcome, group: str) -> Outcome:
+def _in_group(outcome: Outcome, group: str, groups_of: Mapping[str, str]) -> Outcome:
     """An outcome with the sums of one group, `FOUND` among them."""
     n, owners = len(outcome.people), np.repeat(np.arange(len(outcome.people)), outcome.held_out)
-    if group in LENGTHS:
-        people = _within(outcome.lengths, LENGTHS[group])
+    if group not in WATCHERS:
+        members = np.array([groups_of.get(name) == group for name in outcome.people], dtype=np.bool_)
+        people = _within(outcome.lengths, LENGTHS[group]) if group in LENGTHS else members
         titles = people[owners]
         sums = {name: Sums(one.total * people, one.weight * people) for name, one in outcome.sums.items()}
     else:

@@ -90,7 +90,9 @@ def test_all_methods_are_compared_and_the_page_holds_the_table(
 def test_methods_salts_and_resamples_can_be_chosen(small_ratings_csv: Path, tmp_path: Path) -> None:
     salts = ("--salt", "s1", "--salt", "s2", "--salt", "s1")
     methods = ("--only", "als", "--without", "popularity", "--once", "als")
-    result = evaluate("--ratings", small_ratings_csv, *QUICK, *salts, *methods, "--report", tmp_path)
+    (tmp_path / "people.csv").write_text("user_id,group\n" + "".join(f"{n},of {n % 2}\n" for n in range(60)))
+    people = ("--people", tmp_path / "people.csv")
+    result = evaluate("--ratings", small_ratings_csv, *QUICK, *salts, *methods, *people, "--report", tmp_path)
     table = pd.read_csv(tmp_path / "evaluation" / "table.csv")
     assert table["method"].tolist() == ["hakken", "als"]
     assert table["salts"].tolist() == [2, 1]
@@ -102,6 +104,8 @@ def test_methods_salts_and_resamples_can_be_chosen(small_ratings_csv: Path, tmp_
     assert "nothing: discovery was not measured" in page
     assert result.stderr.count("s2: asking Hakken") == 1
     assert "| ALS ‡ " in page
+    groups = pd.read_csv(tmp_path / "evaluation" / "groups.csv").set_index("group")["people"]
+    assert 0 < groups["of 0"] + groups["of 1"] < table["people"][0]
     assert "| Hakken |" in page
 
 
@@ -137,6 +141,7 @@ def test_parameters_come_from_a_file_and_without_keys_the_catalogues_own_series_
         (("--only", "svd", "--without", "svd"), 2, "leave no method to try"),
         (("--keys", __file__), 2, "--keys and --hide-years go with --anime"),
         (("--params", __file__), 1, "can't be used"),
+        (("--people", __file__), 1, "The people in"),
         (("--ratings", __file__), 1, "test_evaluate_command.py"),
         (("--report", f"{__file__}/x"), 2, "Nothing can be written to"),
     ],
