@@ -10,7 +10,7 @@ DATA_TIME ?=
 KEYS ?=
 PEOPLE ?=
 SALTS ?= hakken s1 s2
-SLOW ?= knn-baseline svd svdpp
+SLOW ?= knn-baseline svd svdpp $(addprefix hakken-without-,time popularity series rating aversion variety)
 PARAMS ?=
 
 BIN := .venv/bin
@@ -64,7 +64,7 @@ evaluate: .venv/installed ## write docs/evaluation.md (RATINGS=… ANIME=… TIT
 	$(BIN)/python -m hakken evaluate --ratings $(RATINGS) $(if $(ANIME),--anime $(ANIME)) \
 		$(if $(TITLES),--titles $(TITLES)) $(if $(RELATIONS),--relations $(RELATIONS)) $(if $(KEYS),--keys $(KEYS)) \
 		$(if $(PEOPLE),--people $(PEOPLE)) \
-		$(foreach salt,$(SALTS),--salt $(salt)) $(foreach method,$(SLOW),--once $(method)) --report docs
+		$(foreach salt,$(SALTS),--salt $(salt)) --ablation $(foreach method,$(SLOW),--once $(method)) --report docs
 
 tune: .venv/installed ## write docs/tuning, PARAMS for `make model` among it (RATINGS=… ANIME=… TITLES=… RELATIONS=…)
 	$(BIN)/python -m hakken tune --ratings $(RATINGS) $(if $(ANIME),--anime $(ANIME)) \

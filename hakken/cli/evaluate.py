@@ -43,7 +43,12 @@ def _years(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
 )
 @click.option("--only", type=METHOD, multiple=True, help="A method to try, in place of all; may be repeated.")
 @click.option("--without", type=METHOD, multiple=True, help="A method to leave out; may be repeated.")
-@click.option("--once", type=METHOD, multiple=True, help="A method to try with the first salt only; may be repeated.")
+@click.option(
+    "--once",
+    type=click.Choice((*METHODS, *ABLATIONS)),
+    multiple=True,
+    help="A method to try with the first salt only; may be repeated.",
+)
 @click.option("--ablation", is_flag=True, help="Also try Hakken without one part of its second stage each.")
 @click.option("--params", type=FILE, help="JSON file of Hakken's parameters, such as `tune` writes.")
 @click.option(
