@@ -1,17 +1,20 @@
-"""A list as JSON and as CSV: the same for the terminal, a page's download and the API."""
+"""A list as JSON and as CSV: the same for the terminal, a page's download and the API; and titles as XML."""
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import Annotated
+from xml.etree import ElementTree as ET  # only to write
 
 import msgspec
 
 from hakken.about import about
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
-from hakken.ratings import Effect, Reason, Recommendation, Recommendations
+from hakken.ratings import Effect, Reason, Recommendation, Recommendations, UserList
 
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 EnglishTitle = Annotated[str | None, about("The English title, where it differs from `title`.")]
 Type = Annotated[str | None, about("TV, Movie, OVA, Special, ONA or Music.")]
 Year = Annotated[int | None, about("Of the first episode.")]
@@ -101,6 +104,26 @@ def as_csv(result: Recommendations, catalogue: Catalogue) -> str:
         for rank, one in enumerate(part, start=1):
             writer.writerow([section, rank, *map(_cell, msgspec.structs.astuple(listed(one, catalogue)))])
     return text.getvalue()
+
+
+def as_mal_import(user_list: UserList, catalogue: Catalogue) -> str:
+    """Titles that were seen, as XML that MyAnimeList imports; it replaces what an account has of the same titles."""
+    root = ET.Element("myanimelist")
+    ET.SubElement(ET.SubElement(root, "myinfo"), "user_export_type").text = "1"
+    for rating in user_list.seen:
+        anime = catalogue.anime(rating.anime_id)
+        entry = ET.SubElement(root, "anime")
+        for name, value in (
+            ("series_animedb_id", anime.anime_id),
+            ("series_title", _NOT_XML.sub("", anime.title)),
+            ("my_watched_episodes", anime.episodes or 0),
+            ("my_score", rating.score),
+            ("my_status", "Completed"),
+            ("update_on_import", 1),
+        ):
+            ET.SubElement(entry, name).text = str(value)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def _cell(value: object) -> object:

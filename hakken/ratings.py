@@ -39,6 +39,9 @@ MAX_LIKED = 10
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_LENGTH)]
 Names = Annotated[tuple[Name, ...], Meta(max_length=50)]
 Ids = Annotated[tuple[AnimeId, ...], Meta(max_length=MAX_IGNORED)]
+SEEN = re.compile(r"([1-9][0-9]{0,9})-([0-9]|10)")
+"""A title that was seen, by its id, and its score; 0 means none."""
+Seen = Annotated[str, Meta(pattern=f"^{SEEN.pattern}$")]
 Year = Annotated[int, Meta(ge=1900, le=2200)]
 
 
@@ -121,6 +124,13 @@ class UserList(msgspec.Struct, frozen=True):
 
     def __len__(self) -> int:
         return len(self.ratings)
+
+    def with_seen(self, seen: Iterable[str]) -> Self:
+        """The list with further titles that were seen, as `Preferences.seen` has them; they replace its own entries."""
+        parts = (text.partition("-") for text in seen)
+        added = {int(anime_id): Rating(int(anime_id), int(score)) for anime_id, _, score in parts}
+        kept = (rating for rating in self.ratings if rating.anime_id not in added)
+        return msgspec.structs.replace(self, ratings=(*kept, *added.values())) if added else self
 
     @property
     def scored(self) -> Iterator[Rating]:
@@ -258,7 +268,18 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ] = ()
 
+    seen: Annotated[
+        tuple[Seen, ...],
+        Meta(max_length=MAX_IGNORED),
+        _option(
+            "A title that was seen",
+            "Titles that were seen, beside those of the list: each by its id and a score from 1 to 10, or 0 for none, "
+            'such as "1-9". They count like entries of the list.',
+        ),
+    ] = ()
+
     def __post_init__(self) -> None:
+        self._check_seen()
         for field, choice in CHOICES.items():
             value = getattr(self, field)
             if choice.most:  # given twice is given once
@@ -267,6 +288,15 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 choice.check(value)
         if self.year_from and self.year_to and self.year_from > self.year_to:
             raise BadOption("The first year must not be after the last.")
+
+    def _check_seen(self) -> None:
+        """Check titles that were seen, and keep the last of several for the same one."""
+        for text in self.seen:
+            found = SEEN.fullmatch(text)
+            if not found or int(found[1]) > MAX_ANIME_ID:
+                raise BadOption("A title that was seen is its id and a score from 0 to 10, such as 1-9.")
+        last = {text.partition("-")[0]: text for text in self.seen}
+        msgspec.structs.force_setattr(self, "seen", tuple(last.values()))
 
 
 class Choice(NamedTuple):

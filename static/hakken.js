@@ -194,3 +194,101 @@ document.addEventListener("drop", (event) => {
   field.files = event.dataTransfer.files;
   field.focus();
 });
+
+/* What is kept in this browser: colours, and whether single keys are shortcuts. Storage may be blocked. */
+
+function kept(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+function keep(name, value) {
+  try {
+    if (value) localStorage.setItem(name, value);
+    else localStorage.removeItem(name);
+  } catch {
+    // It holds until the page is left.
+  }
+}
+
+function showTheme() {
+  const theme = document.documentElement.dataset.theme ?? "system";
+  for (const one of document.querySelectorAll("[data-theme-choice]")) {
+    one.setAttribute("aria-pressed", String(one.dataset.themeChoice === theme));
+  }
+}
+
+function chooseTheme(theme) {
+  const chosen = theme === "system" ? "" : theme;
+  if (chosen) document.documentElement.dataset.theme = chosen;
+  else delete document.documentElement.dataset.theme;
+  keep("theme", chosen);
+  showTheme();
+}
+
+for (const one of document.querySelectorAll("[data-scripted]")) one.hidden = false;
+showTheme();
+
+/* Sending the page to someone. A list that is replaced brings its buttons along, hidden. */
+
+function showSharing() {
+  for (const one of document.querySelectorAll("[data-copy]")) one.hidden = !navigator.clipboard;
+  for (const one of document.querySelectorAll("[data-share]")) one.hidden = !navigator.share;
+}
+
+showSharing();
+new MutationObserver(showSharing).observe(document.querySelector("main"), { childList: true, subtree: true });
+
+document.addEventListener("click", async ({ target }) => {
+  if (target.matches("[data-theme-choice]")) chooseTheme(target.dataset.themeChoice);
+  if (target.matches("[data-keys]")) document.getElementById("keys").showModal();
+  try {
+    if (target.matches("[data-share]")) await navigator.share({ title: document.title, url: location.href });
+    if (!target.matches("[data-copy]")) return;
+    await navigator.clipboard.writeText(location.href);
+    say("The link is copied.", true);
+  } catch (error) {
+    if (error.name !== "AbortError") say("That did not work: copy the address from the browser instead.", true);
+  }
+});
+
+/* Shortcuts of single keys, which can be switched off: speech input would press them by accident. */
+
+const keysOn = document.getElementById("keys-on");
+keysOn.checked = kept("keys") !== "off";
+keysOn.addEventListener("change", () => keep("keys", keysOn.checked ? "" : "off"));
+
+const SHORTCUTS = {
+  j: () => step(1),
+  k: () => step(-1),
+  o: () => press(".more > summary"),
+  s: () => press(".seen > summary"),
+  "/": () => document.querySelector("main input:not([type=hidden], [type=file])")?.focus(),
+  "?": () => document.getElementById("keys").showModal(),
+};
+
+function step(by) {
+  const titles = [...document.querySelectorAll(".entry .title a, .compact tbody th a")];
+  const entry = document.activeElement.closest(".entry, .compact tr");
+  const at = titles.findIndex((one) => entry?.contains(one));
+  const next = at < 0 ? (by > 0 ? 0 : titles.length - 1) : at + by;
+  titles[next]?.focus();
+}
+
+function press(what) {
+  const summary = document.activeElement.closest(".entry, .compact tr")?.querySelector(what);
+  summary?.click();
+  summary?.focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input:not([type=checkbox]), select, textarea, dialog");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || !keysOn.checked) return;
+  const shortcut = SHORTCUTS[event.key];
+  if (!shortcut) return;
+  event.preventDefault();
+  shortcut();
+});

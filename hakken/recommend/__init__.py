@@ -73,6 +73,7 @@ def recommend(
     Raises:
         BadOption: the catalogue knows no such type or genre.
     """
+    user_list = user_list.with_seen(preferences.seen)
     best, continues, scorer, columns, candidates, removed = rank(user_list, bundle, preferences)
     both = Scored(*(np.concatenate(columns) for columns in zip(best, continues, strict=True)))
     everything = tuple(_described(bundle, scorer, both, SeriesNotes(columns, bundle, candidates, today)))
@@ -90,7 +91,7 @@ def recommend(
 
 def rank(user_list: UserList, bundle: ModelBundle, preferences: Preferences) -> Ranking:
     """Rank like `recommend`, without titles, reasons and notes; same arguments and errors."""
-    columns, facts = ListColumns.of(user_list), bundle.facts
+    columns, facts = ListColumns.of(user_list.with_seen(preferences.seen)), bundle.facts
     passed, removed = find_candidates(columns, bundle, preferences)
     scorer = Scorer(bundle, columns.without(preferences.ignored), preferences)
     candidates, following = passed, np.zeros_like(passed)

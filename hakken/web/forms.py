@@ -20,8 +20,8 @@ from hakken.ratings import CHOICES, MAX_LENGTH, Choice, Preferences, Site, UserL
 
 FORM_OVERHEAD = 64 * 1024
 """Bytes that a form adds to the file in it; generous, so that a file of exactly the largest size is accepted."""
-SINGLE = {CHOICES[field].name: field for field in ("ignored", "hidden", "like")}
-"""Choices about single titles, by their ids: name in a form → field of `Preferences`."""
+SINGLE = {CHOICES[field].name: field for field in ("seen", "ignored", "hidden", "like")}
+"""Choices about single titles, by their ids, `seen` with a score: name in a form → field of `Preferences`."""
 NUMBERS: Mapping[type, str] = {int: r"[0-9]{1,10}", float: r"-?([0-9]{1,9}|[0-9]{0,9}\.[0-9]{1,9})"}
 """How numbers are written: `int` and `float` also take "+5", "1_0", "nan" and other scripts' digits."""
 

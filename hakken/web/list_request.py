@@ -29,8 +29,12 @@ UNDO = "undo"
 """Field of a button that undoes a choice about one title: the choice and the title's id, such as "ignore-1"."""
 KINDS = ("username", "sample", "list")
 """Where a list comes from, by the field that names it; the last is encoded in the page."""
-VIEWS = ("cards", "table")
+VIEWS = ("cards", "grid", "table")
 """How a list of recommendations is shown; the first by default."""
+
+
+SORTS = ("rank", "title", "match", "predicted", "sure", "type", "year", "episodes", "because", "genres")
+"""Columns that the table can be sorted by, the first by default; with "-" before it, the other way round."""
 
 
 class ListRef(NamedTuple):
@@ -104,11 +108,12 @@ def _read_sample(path: Path) -> UserList:
 
 @dataclass(frozen=True, eq=False)
 class RecommendationRequest:
-    """What a page of results shows: whose list, what the visitor chose about it, and one of `VIEWS`."""
+    """What a page of results shows: whose list, what the visitor chose about it, one of `VIEWS`, and one of `SORTS`."""
 
     list_ref: ListRef
     preferences: Preferences
     view: str = VIEWS[0]
+    sort: str = SORTS[0]
 
     @classmethod
     def read(cls, values: MultiDict[str, str], request: Request | None = None) -> Self:
@@ -116,11 +121,16 @@ class RecommendationRequest:
         preferences = read_preferences(values)
         for text in values.getlist(UNDO):
             preferences = _without(preferences, *text.partition("-")[::2])
-        view = [VIEWS[0], *values.getlist("view")][-1] or VIEWS[0]  # a button's own value comes last
+        # A button's own value comes last.
+        view, sort = (
+            [first, *values.getlist(name)][-1] or first for name, first in (("view", VIEWS[0]), ("sort", SORTS[0]))
+        )
         list_ref = read_list_ref(values, request)
         if view not in VIEWS:
-            raise BadOption("A list can be shown as cards or as table.")
-        return cls(list_ref, preferences, view)
+            raise BadOption(f"A list can be shown as one of {', '.join(VIEWS)}.")
+        if sort.removeprefix("-") not in SORTS:
+            raise BadOption(f"A table can be sorted by one of {', '.join(SORTS)}.")
+        return cls(list_ref, preferences, view, sort)
 
     @cached_property
     def fields(self) -> Mapping[str, Any]:
@@ -130,7 +140,13 @@ class RecommendationRequest:
     @property
     def fields_without_choices(self) -> dict[str, Any]:
         """Whose list it is and how it is shown, as fields."""
-        return self.list_ref.fields({} if self.view == VIEWS[0] else {"view": [self.view]})
+        shown = {"view": (self.view, VIEWS[0]), "sort": (self.sort, SORTS[0])}
+        return self.list_ref.fields({name: [value] for name, (value, default) in shown.items() if value != default})
+
+    @property
+    def sorted_by(self) -> dict[str, str]:
+        """The column that the table is sorted by, and which way, in ARIA's words."""
+        return {self.sort.removeprefix("-"): "descending" if self.sort.startswith("-") else "ascending"}
 
     @cached_property
     def shareable(self) -> bool:
@@ -143,7 +159,7 @@ class RecommendationRequest:
         return self.preferences.order is Order.MATCH
 
     def can_add(self, field: str) -> bool:
-        """Whether one more title can be `ignored`, `hidden` or, in the order by match only, one to `like`."""
+        """Whether one more title can be `seen`, `ignored`, `hidden` or, in the order by match only, one to `like`."""
         if field == "like":
             return self.by_match and len(self.preferences.like) < MAX_LIKED
         return len(getattr(self.preferences, field)) < MAX_IGNORED
@@ -163,5 +179,5 @@ def _without(preferences: Preferences, choice: str, anime_id: str) -> Preference
     """Take back a choice about a title."""
     if choice not in SINGLE or not anime_id.isdecimal():
         raise BadOption("What is undone must be a choice and the id of a title, such as ignore-1.")
-    left = tuple(one for one in getattr(preferences, SINGLE[choice]) if str(one) != anime_id)
+    left = tuple(one for one in getattr(preferences, SINGLE[choice]) if str(one).partition("-")[0] != anime_id)
     return msgspec.structs.replace(preferences, **{SINGLE[choice]: left})

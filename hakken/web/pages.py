@@ -1,7 +1,8 @@
 """The start page, and the two pages about a list: recommendations, and the taste that it shows."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,7 +11,7 @@ from hakken import listing
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.errors import BadOption, ModelError
-from hakken.ratings import Reason, Recommendation, Recommendations
+from hakken.ratings import Reason, Recommendation, Recommendations, UserList
 from hakken.recommend import list_notes
 from hakken.taste import profile
 from hakken.web.forms import SINGLE, FormValues, preferences_to_fields, read_preferences
@@ -22,10 +23,12 @@ pages = Blueprint("pages", __name__)
 taste = Blueprint("taste", __name__)
 
 PATH = "/recommendations"
-FILES = {"csv": "text/csv", "json": "application/json"}
-"""What a list can be downloaded as, and its media type."""
+FILES = {"csv": "text/csv", "json": "application/json", "xml": "application/xml"}
+"""What can be downloaded, and its media type: the list, and titles marked as seen as MyAnimeList imports them."""
 GENRES = 8
 """How many genres are drawn, at most, of those that are liked more, and of those that are liked less."""
+CONFIDENCE = ("sure", "fairly sure", "a guess")
+NUMBERED = re.compile(r"((?:Season|Part|Film) [0-9]+ of [0-9]+)\. ?")
 SURE_SUPPORT, SURE_NEIGHBOURS = 100, 20
 GUESS_SUPPORT, GUESS_NEIGHBOURS = 20, 5
 
@@ -37,6 +40,7 @@ class Entry(NamedTuple):
         anime: all that is known of it.
         relative_match: its match as a whole number from 0 to 100, the best title's of the list.
         judged_by: by what, if hardly anyone watched it; empty for all others.
+        series: title of the first part of its series.
     """
 
     rank: int
@@ -44,6 +48,7 @@ class Entry(NamedTuple):
     anime: Anime
     relative_match: int
     judged_by: str = ""
+    series: str = ""
 
     @property
     def because(self) -> list[Reason]:
@@ -76,8 +81,34 @@ class Entry(NamedTuple):
         """
         support, neighbours = self.recommendation.support, self.recommendation.neighbours
         if support < GUESS_SUPPORT or neighbours < GUESS_NEIGHBOURS:
-            return "a guess"
-        return "sure" if support >= SURE_SUPPORT and neighbours >= SURE_NEIGHBOURS else "fairly sure"
+            return CONFIDENCE[2]
+        return CONFIDENCE[0] if support >= SURE_SUPPORT and neighbours >= SURE_NEIGHBOURS else CONFIDENCE[1]
+
+    @property
+    def next_part(self) -> str:
+        """Which part of its series comes next, such as "season 3 of 5"; empty where it has no number."""
+        numbered = NUMBERED.match(self.recommendation.series_note or "")
+        return numbered[1].lower() if numbered else ""
+
+    @property
+    def more_of_series(self) -> str:
+        """The note on its series without that number."""
+        return NUMBERED.sub("", self.recommendation.series_note or "")
+
+
+COLUMNS: Mapping[str, Callable[[Entry], Any]] = {
+    "rank": lambda one: one.rank,
+    "title": lambda one: one.anime.title.casefold(),
+    "match": lambda one: one.recommendation.match,
+    "predicted": lambda one: one.recommendation.predicted_rating,
+    "sure": lambda one: None if one.recommendation.predicted_rating is None else CONFIDENCE.index(one.confidence),
+    "type": lambda one: one.anime.type,
+    "year": lambda one: one.anime.year,
+    "episodes": lambda one: one.anime.episodes,
+    "because": lambda one: one.because[0].title.casefold() if one.because else None,
+    "genres": lambda one: ", ".join(one.anime.genres),
+}
+"""What each column of the table is sorted by."""
 
 
 @pages.get("/")
@@ -104,17 +135,25 @@ def recommendations() -> ResponseReturnValue:
     form = formats[-1] if formats else ""
     if form not in {"", *FILES}:
         raise BadOption(f"A list can be downloaded as {' or '.join(FILES)}.")
+    if form == "xml":
+        seen = UserList().with_seen(rec_request.preferences.seen)
+        return _file(form, listing.as_mal_import(seen, services().bundle().catalogue))
     found = services().recommend(rec_request.list_ref.who, rec_request.preferences)
     bundle = services().bundle()
     if not form:
         return _page(found, rec_request, bundle)
-    text = listing.as_csv(found, bundle.catalogue) if form == "csv" else listing.as_json(found, bundle)
+    return _file(form, listing.as_csv(found, bundle.catalogue) if form == "csv" else listing.as_json(found, bundle))
+
+
+def _file(form: str, text: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="hakken.{form}"', "X-Robots-Tag": "noindex"}
     return Response(text, mimetype=FILES[form], headers=headers)
 
 
 def _page(found: Recommendations, rec_request: RecommendationRequest, bundle: ModelBundle) -> str:
     entries, continues = (_entries(part, bundle) for part in (found.recommendations, found.continues))
+    if rec_request.view == "table":
+        entries = _sorted(entries, rec_request.sort)
     request_missing_facts(entry.anime for entry in (*entries, *continues))
     return render_template(
         "results.html",
@@ -122,9 +161,9 @@ def _page(found: Recommendations, rec_request: RecommendationRequest, bundle: Mo
         entries=entries,
         continues=continues,
         changes=[
-            {"name": name, "anime_id": anime_id, "title": bundle.catalogue.title(anime_id)}
+            {"name": name, "anime_id": anime_id, "title": bundle.catalogue.title(int(anime_id)), "score": score}
             for name, field in SINGLE.items()
-            for anime_id in getattr(rec_request.preferences, field)
+            for anime_id, _, score in (str(one).partition("-") for one in getattr(rec_request.preferences, field))
         ],
         notes=found.notes,
         personal=found.personal,
@@ -134,11 +173,26 @@ def _page(found: Recommendations, rec_request: RecommendationRequest, bundle: Mo
 
 def _entries(recommendations: Sequence[Recommendation], bundle: ModelBundle) -> list[Entry]:
     return [
-        Entry(rank, one, with_facts(bundle.catalogue.anime(one.anime_id)), match, _judged_by(one, bundle))
+        Entry(
+            rank,
+            one,
+            with_facts(bundle.catalogue.anime(one.anime_id)),
+            match,
+            _judged_by(one, bundle),
+            bundle.catalogue.title(bundle.catalogue.series_of(one.anime_id)),
+        )
         for rank, (one, match) in enumerate(
             zip(recommendations, listing.relative_matches(recommendations), strict=True), start=1
         )
     ]
+
+
+def _sorted(entries: list[Entry], by: str) -> list[Entry]:
+    """Entries sorted by a column of the table, see `list_request.SORTS`; what has no value there comes last."""
+    value = COLUMNS[by.removeprefix("-")]
+    known = [one for one in entries if value(one) not in {None, ""}]
+    without = [one for one in entries if value(one) in {None, ""}]
+    return sorted(known, key=value, reverse=by.startswith("-")) + without
 
 
 def _judged_by(one: Recommendation, bundle: ModelBundle) -> str:
@@ -154,14 +208,15 @@ def show() -> ResponseReturnValue:
     """Show the taste that a list shows; the list is read as for recommendations."""
     posted = request.method == "POST"
     list_ref = read_list_ref(request.form, request) if posted else read_list_ref(request.args)
-    # Preferences have no effect here, and are passed on to the page of recommendations.
-    choices = preferences_to_fields(read_preferences(request.form if posted else request.args))
+    # Of the preferences only titles that were seen have an effect here; all are passed on to the recommendations.
+    preferences = read_preferences(request.form if posted else request.args)
+    choices = preferences_to_fields(preferences)
     fields = list_ref.fields(choices)
     if (posted or needs_redirect(request.args, fields)) and fits_address("taste.show", fields):
         # An address can be bookmarked, reloaded and sent to someone.
         return redirect(url_for("taste.show", **fields), 303)
     bundle = services().bundle()  # first: without it, no site need be asked
-    user_list = services().fetch(list_ref.who)
+    user_list = services().fetch(list_ref.who).with_seen(preferences.seen)
     found = profile(user_list, bundle)
     opinions = (*found.above, *found.below)
     return render_template(

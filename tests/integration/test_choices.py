@@ -13,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from hakken import errors
 from hakken.cli.options import preference_options, preferences_of
+from hakken.lists import mal_export
 from hakken.lists.encoded_list import packed
 from hakken.ratings import (
     CHOICES,
@@ -50,6 +51,7 @@ EVERYTHING = Preferences(
     ignored=(1, 199),
     hidden=(7,),
     like=(666,),
+    seen=("199-8",),
 )
 CHOSEN = [
     (urlencode(preferences_to_fields(EVERYTHING), doseq=True), EVERYTHING),
@@ -61,6 +63,7 @@ CHOSEN = [
     *((f"planned={one.value}", Preferences(planned=one)) for one in Planned),
     *((f"franchise={rule.value}", Preferences(franchise=rule)) for rule in FranchiseRule),
     ("ignore=1&ignore=199&ignore=1", Preferences(ignored=(1, 199))),
+    ("seen=1-9&seen=199-0&seen=1-7", Preferences(seen=("1-7", "199-0"))),
     ("&".join(f"{choice.name}=+&{choice.name}=" for choice in CHOICES.values()), Preferences()),
 ]
 TYPES = ["TV", "Movie", "OVA"]
@@ -125,7 +128,12 @@ BAD_CHOICES = [
         for text in ("1.01", "-2", "nan", "0_1", "1e-1")
     ),
     *((f"variety={text}", "Alike or varied must be a number from 0 to 1.") for text in ("1.01", "-0.1", "nan")),
-    *((text, "A list can be ") for text in ("view=list", "format=xml", "format=csv&format=pdf")),
+    *((text, "A list can be ") for text in ("view=list", "format=pdf", "format=csv&format=pdf")),
+    *((f"sort={text}", "A table can be sorted by ") for text in ("score", "--rank", "-")),
+    *(
+        (f"seen={text}", "A title that was seen is its id and a score from 0 to 10, such as 1-9.")
+        for text in ("1", "1-", "1-11", "0-5", "1-5-5", "x-5", "1--5", "2147483648-5", "1-\N{ARABIC-INDIC DIGIT FIVE}")
+    ),
     ("order=best", "The order must be one of match, predicted_rating."),
     ("franchise=old", "Series must be one of "),
     ("planned=on", "Planned titles must be one of show, hide, only."),
@@ -140,7 +148,7 @@ BAD_CHOICES = [
     ("like=x", f"The id of a title to find more like {IDS}"),
     *(
         (f"undo={undo}", "What is undone must be a choice and the id of a title")
-        for undo in ("ignore", "ignore-", "n-5", "ignore-x", "-1", "ignored-1")
+        for undo in ("ignore", "ignore-", "n-5", "ignore-x", "-1", "ignored-1", "seen-1-9")
     ),
     *(
         ("&".join(f"{name}={one}" for one in range(1, most + 2)), f"At most {most} values can be given for {name}.")
@@ -240,8 +248,10 @@ def test_what_is_said_of_one_title_leaves_everything_else_as_it_is(client: Flask
     for label, changed in (
         ("leave out: ×××Bare", {"ignored": (1, 199, 7)}),
         ("leave out: Sen <i>", {}),
-        ("Not this one: MyAnimeList #5", {"hidden": (7, 5)}),
+        ("Not for me: MyAnimeList #5", {"hidden": (7, 5)}),
         ("More like this: MyAnimeList #5", {"like": (666, 5)}),
+        ("Seen, score 8: MyAnimeList #5", {"seen": ("199-8", "5-8")}),
+        ("Seen, no score: MyAnimeList #5", {"seen": ("199-8", "5-0")}),
     ):
         assert len(buttons(page, label)) == 2, "in the list and in what continues"
         assert press(client, page, label).status_code == 200
@@ -266,15 +276,66 @@ def test_what_was_said_is_named_and_can_be_taken_back(client: FlaskClient, fakes
         assert "undo" not in undone.request.url, "an address to keep says what is, not what was"
 
 
+def test_what_was_seen_can_be_taken_along_to_myanimelist(client: FlaskClient, fakes: FakeServices) -> None:
+    page = client.get("/recommendations?sample=1&seen=1-9&seen=666-0")
+    assert "Seen: Cowboy Bebop 9 Undo" in words(page)
+    assert "Seen: <script>" in words(page)
+    fields = Fields(page, 'id="state"').sent
+    asked = len(fakes.asked)
+    file = client.get("/recommendations", query_string=[*fields.items(multi=True), ("format", "xml")])
+    assert file.mimetype == "application/xml"
+    assert mal_export.parse([file.data]) == UserList.of([Rating(1, 9), Rating(666, 0)])
+    assert len(fakes.asked) == asked, "no list is made, and no site asked, for what the address holds"
+    assert "Seen titles" not in words(client.get("/recommendations?sample=1"))
+
+
+def test_the_table_is_sorted_by_any_column_either_way(client: FlaskClient, fakes: FakeServices) -> None:
+    made = (
+        Recommendation(199, "Sen", 8.0, 0.3, 500, 30, (Reason(1, "B", 9, 0.1),)),
+        Recommendation(5, "Five", None, 0.2, 0),
+        Recommendation(1, "Cowboy Bebop", 9.0, 0.1, 50, 2, (Reason(1, "a", 9, 0.1),)),
+    )
+    fakes.answer = Recommendations(made)
+    expected = {
+        "rank": (199, 5, 1),
+        "-rank": (1, 5, 199),
+        "title": (1, 5, 199),
+        "match": (1, 5, 199),
+        "predicted": (199, 1, 5),
+        "-predicted": (1, 199, 5),
+        "sure": (199, 1, 5),
+        "-sure": (1, 199, 5),
+        "-year": (199, 1, 5),
+        "episodes": (199, 1, 5),
+        "-type": (1, 199, 5),
+        "because": (1, 199, 5),
+    }
+    page = client.get("/recommendations?sample=1&view=table")
+    for sort, order in expected.items():
+        fields = {"sample": 1, "view": "table", "sort": sort}
+        found = client.get("/recommendations", query_string=fields, follow_redirects=True).text
+        assert [int(one) for one in re.findall(r'<th scope="row">\s*<a href="/anime/(\d+)', found)] == [*order], sort
+        ways = re.findall(r'aria-sort="(\w+)"', found)
+        assert ways == ["descending" if sort.startswith("-") else "ascending"]
+    pressed = re.findall(r'name="sort" value="(-?(?:rank|year))"', page.text)
+    assert pressed == ["-rank", "year"], "what it is sorted by is turned round"
+    assert client.get("/recommendations?sample=1&sort=year").text.count("aria-sort") == 0, "cards keep their order"
+
+
 @pytest.mark.parametrize(
     ("name", "most", "button"),
-    [("ignore", 100, "leave out: "), ("hide", 100, "Not this one: "), ("like", 10, "More like this: ")],
+    [
+        ("seen", 100, "Seen it: "),
+        ("ignore", 100, "leave out: "),
+        ("hide", 100, "Not for me: "),
+        ("like", 10, "More like this: "),
+    ],
 )
 def test_no_more_can_be_said_of_titles_than_is_read(
     client: FlaskClient, fakes: FakeServices, name: str, most: int, button: str
 ) -> None:
     fakes.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.0, 9.0, 2345, 20, REASONS),))
-    said = [f"{name}={one}" for one in range(1000, 1000 + most)]
+    said = [f"{name}={one}{'-5' if name == 'seen' else ''}" for one in range(1000, 1000 + most)]
 
     assert f'aria-label="{button}' in client.get(f"/recommendations?sample=1&{'&'.join(said[1:])}").text
     full = client.get(f"/recommendations?sample=1&{'&'.join(said)}")
@@ -294,7 +355,7 @@ def test_no_more_can_be_said_of_titles_than_is_read(
             [
                 "Sen <i> 9 +4.50 leave out",
                 "Against it ×××Bare 3 −0.50 leave out",
-                "A number after a sign is what a title of yours adds to the predicted rating.",
+                "a number after a sign is what a title of yours adds to the predicted rating.",
             ],
         ),
         ("", (RATED,), ["Because you rated Rated 9 +11 %"]),
@@ -331,7 +392,7 @@ def test_how_sure_a_predicted_rating_is(client: FlaskClient, fakes: FakeServices
     for word, those in figures.items():
         for support, neighbours in those:
             fakes.answer = Recommendations((Recommendation(1, "Cowboy Bebop", 9.13, 9.0, support, neighbours),))
-            assert f"Predicted rating 9.13 {word} " in words(client.get("/recommendations?sample=1"))
+            assert f"9.13 predicted, {word} " in words(client.get("/recommendations?sample=1"))
 
 
 def test_a_genre_that_there_is_not(embedded_client: FlaskClient) -> None:

@@ -64,7 +64,7 @@ def test_an_upload_that_no_address_holds_travels_in_the_page(client: FlaskClient
     assert page.status_code == 200
     assert "This list is too long for an address, so the page can't be shared by its link." in words(page)
     assert 'method="post"' in state(page)
-    for label in ("Not this one: Cowboy Bebop", "leave out: Sen", "More like this: Cowboy Bebop"):
+    for label in ("Not for me: Cowboy Bebop", "leave out: Sen", "More like this: Cowboy Bebop"):
         page = press(client, page, label)
         assert page.status_code == 200
     assert fakes.asked[-1][1] == Preferences(n=5, ignored=(199,), hidden=(1,), like=(1,))

@@ -158,6 +158,13 @@ def test_what_is_ignored_says_nothing_and_is_still_not_recommended(bundle: Model
     assert list(found.recommendations)[: len(without)] == without
 
 
+def test_what_was_seen_beside_the_list_counts_like_its_entries(bundle: ModelBundle) -> None:
+    longer = UserList.of([*(one for one in LIST.ratings if one.anime_id != 12), Rating(12, 3), Rating(150, 0)])
+    found = recommend(LIST, bundle, msgspec.structs.replace(ALL, n=100, seen=("12-3", "150-7", "150-0")))
+    assert found == recommend(longer, bundle, msgspec.structs.replace(ALL, n=100))
+    assert 150 not in {one.anime_id for one in found.recommendations}
+
+
 @pytest.fixture(scope="module")
 def varied(bundle: ModelBundle) -> ModelBundle:
     """The small model with titles of several types, genres and years."""
