@@ -6,7 +6,6 @@ import msgspec
 from flask import Flask
 
 import ars_app
-from hakken import web
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Catalogue
 from hakken.config import Settings
@@ -25,5 +24,5 @@ def create_app() -> Flask:
         for one in given.catalogue.values()
     )
     bundle = ModelBundle(given.model, pictured)
-    web.warm(bundle)
+    bundle.warm()  # as for any that is embedded
     return ars_app.create_app(settings, bundle=bundle)

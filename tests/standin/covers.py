@@ -140,7 +140,7 @@ def bust(p: Palette, chance: Random, x: float, y: float, scale: float) -> str:
     mouth = chance.choice(("M-8 50Q0 56 8 50", "M-6 52H6", "M-9 48H9Q0 66 -9 48Z"))
     drawing = (
         shape(hair, chance.choice(BACK_HAIR))
-        + shape(coat, "M-24 50V84Q-96 96 -112 260H112Q96 96 24 84V50Z")
+        + shape(coat, "M-22 84Q-96 96 -112 260H112Q96 96 22 84Z")
         + shape(skin, "M-22 40V86L0 128L22 86V40Z")
         + shape("#000", "M-22 66Q0 84 22 60V78Q0 96 -22 82Z", FAINT)
         + shape(trim, "M-24 82L-52 92L-8 160L0 128ZM24 82L52 92L8 160L0 128Z")
@@ -184,7 +184,7 @@ def portrait(p: Palette, chance: Random) -> str:
         petals(chance, p.far, 30) + disc(p.light, 150, 190, 125, 'fill-opacity=".35"'),
         shape(p.far, "".join(f"M{x} -90h40l-192 540h-40Z" for x in range(0, 520, 80))),
     ))  # fmt: skip
-    return behind + bust(p, chance, 150, 205, chance.choice((1.25, -1.25))) + petals(chance, p.light, 6)
+    return behind + petals(chance, p.light, 6) + bust(p, chance, 150, 205, chance.choice((1.25, -1.25)))
 
 
 def rivals(p: Palette, chance: Random) -> str:
