@@ -27,7 +27,7 @@ venv: .venv/installed ## create .venv with what running and training need
 run: .venv/installed ## serve the app at http://127.0.0.1:5000 (HOST=…, PORT=…)
 	$(BIN)/python -m hakken.serving --bind $(HOST):$(PORT)
 
-demo: .venv/installed ## the same with a stand-in for the sites, users to try and faults by switch: needs no network
+demo: .venv/installed-dev ## the same with a stand-in for the sites, users to try and faults by switch: needs no network
 	$(BIN)/python -m tests.standin --bind $(HOST):$(PORT)
 
 test: check ## check, then run every test, three files at a time: much of what they do is wait

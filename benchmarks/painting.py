@@ -7,7 +7,8 @@ from playwright.sync_api import Browser
 
 from benchmarks import machine
 from benchmarks.serving import report
-from tests.browser.browsing import APP, launched, opened
+from hakken.serving.__main__ import APPLICATION
+from tests.browser.browsing import launched, opened
 from tests.browser.test_browser import TRANSFERRED, TWENTY
 from tests.serving import served, wait_for
 from tests.standin.__main__ import environment
@@ -24,7 +25,7 @@ def main() -> None:
     standin = Standin()
     standin.start()
     try:
-        with launched() as browser, served(APP, **environment(standin)) as (address, _):
+        with launched() as browser, served(APPLICATION, **environment(standin)) as (address, _):
             wait_for(address)
             print(f"{machine.describe('flask', 'gunicorn', 'playwright')}, Chromium {browser.version}")
             painted(browser, address)  # the first run of each is another matter

@@ -1,7 +1,7 @@
 """Pictures of the pages for the README, and what is drawn: python -m tests.screenshots, or `make screenshots`.
 
-The app runs before the stand-in of the sites, with no pictures known, so the covers are our own and each run shows the
-same. What the pictures show is decided here and nowhere else.
+The app runs before the stand-in of the sites, which draws the covers, so each run shows the same. What the pictures
+show is decided here and nowhere else.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,10 @@ import click
 from PIL import Image
 from playwright.sync_api import Browser, ViewportSize
 
-from tests.browser.browsing import APP, DESK, PHONE, launched, opened
+from tests.browser.browsing import DESK, PHONE, launched, opened
 from tests.serving import ROOT, served, wait_for
 from tests.standin.__main__ import environment
+from tests.standin.app import APP
 from tests.standin.server import Standin
 
 IMAGES = ROOT / "docs" / "images"

@@ -14,6 +14,7 @@ from tests.conftest import NO_BROWSER
 from tests.serving import served, wait_for
 from tests.standin import faults
 from tests.standin.__main__ import environment
+from tests.standin.app import APP
 from tests.standin.server import Standin, standin_server
 
 CHROMIUM = shutil.which("chromium")
@@ -30,7 +31,6 @@ ARGS = (
 PHONE, TABLET, DESK = 390, 768, 1280
 PATIENCE_MS = 30_000
 """How long Playwright waits for what is to be there, on a busy machine."""
-APP = "ars_app:create_app()"
 
 expect.set_options(timeout=PATIENCE_MS)
 

@@ -9,10 +9,11 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.serving import until
-from tests.standin.anime import png
+from tests.standin.covers import WIDTH
 
 COVERS = "**/anime/*/cover"
 TWENTY = "/recommendations?sample=1&n=20"
+FLAT, TALL = (f'<svg xmlns="http://www.w3.org/2000/svg" width="100" height="{height}"/>' for height in (60, 900))
 MOST_BYTES = 60_000
 MOST_SHIFT = 0.05
 TRANSFERRED = """() => Object.fromEntries(
@@ -60,12 +61,21 @@ def test_a_picture_lies_over_the_drawn_cover_and_moves_nothing(page: Page) -> No
     assert torn.locator("img").evaluate("image => image.naturalWidth") == 0
     assert "/covers/" in torn.evaluate("cover => getComputedStyle(cover).backgroundImage")
     # A shape that covers don't have, and a picture must not push its cover out of shape.
-    page.route(COVERS, lambda route: route.fulfill(content_type="image/png", body=png(0x808080, 100, 60)))
+    page.route(COVERS, lambda route: route.fulfill(content_type="image/svg+xml", body=FLAT))
 
     assert covers() == without
     image = page.locator(".cover img").first
     assert image.evaluate("image => image.naturalWidth") == 100
     assert image.bounding_box() == page.locator(".cover:has(img)").first.bounding_box()
+
+
+def test_every_title_has_its_picture_at_once(page: Page) -> None:
+    for path in (TWENTY, "/anime/9253", "/taste?sample=1", "/picks?pick=1-9&pick=5-0"):
+        page.goto(path)
+        for image in page.locator(".cover img").all():
+            image.scroll_into_view_if_needed()  # those further down are loaded when they are needed
+            expect(image).to_have_js_property("naturalWidth", WIDTH)
+        assert page.locator(".cover img").count() >= 4, path
 
 
 def test_a_drawn_cover_opened_by_itself_keeps_to_the_policy(page: Page) -> None:
@@ -125,4 +135,4 @@ def test_nothing_moves_when_pictures_come_late(page: Page, width: int) -> None:
 
 def late(route: Route) -> None:
     # Not of a cover's shape, so that it is not by luck that nothing moves.
-    route.fulfill(content_type="image/png", body=png(0x808080, 100, 900))
+    route.fulfill(content_type="image/svg+xml", body=TALL)

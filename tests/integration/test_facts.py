@@ -91,7 +91,7 @@ def test_all_facts_come_in_the_catalogues_words(details: AnimeFacts, standin: St
             else ()
         ),
     )
-    assert requests.get(bebop.picture or "", timeout=5).content.startswith(b"\x89PNG")
+    assert requests.get(bebop.picture or "", timeout=5).content.startswith(b"<svg")
 
 
 FACTS: dict[int, dict[str, object]] = {

@@ -16,6 +16,7 @@ from flask import Flask, redirect, request
 from flask.typing import ResponseReturnValue
 
 from hakken.config import Settings, variable_names
+from tests.standin.app import APP
 from tests.standin.faults import Faults
 from tests.standin.server import Standin
 from tests.standin.sites import ALL
@@ -31,7 +32,7 @@ def main() -> None:
     standin.start()
     click.echo(f"The sites' stand-in, with users to try and switches: {standin.url}/", err=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    app = subprocess.Popen([*SERVING, *sys.argv[1:]], env=os.environ | environment(standin))
+    app = subprocess.Popen([*SERVING, *sys.argv[1:], APP], env=os.environ | environment(standin))
     try:
         app.wait()
     except (KeyboardInterrupt, SystemExit):

@@ -1,14 +1,16 @@
 """Facts about anime as Jikan and MyAnimeList's API tell them, written from their specifications; and the pictures."""
 
 import json
-import struct
-import zlib
 from functools import cache
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from hakken.bundle import ModelBundle
+from hakken.catalogue import Catalogue
+from hakken.model import store
+from tests.standin.covers import cover
 from tests.standin.sites import jikan, mal
 from tests.standin.titles import ODD_ID, ODD_JIKAN, ODD_MAL, UNREADABLE, Title, listed, title
 
@@ -165,18 +167,18 @@ def _with_etag(body: object) -> Response:
     return response
 
 
-@pictures.get("/<path:name>.jpg")
-def picture(name: str) -> Response:
-    """A picture of one colour, another for each name; a PNG for all its name, as browsers don't mind."""
-    return Response(png(zlib.crc32(name.encode()) & 0x7F7F7F), mimetype="image/png")
+@pictures.get("/anime/<int:anime_id>.jpg")
+@pictures.get("/anime/<int:anime_id>t.jpg")
+@pictures.get("/anime/<int:anime_id>l.jpg")
+def picture(anime_id: int) -> Response:
+    """A cover with the title as the embedded model has it; an SVG for all its name, as browsers don't mind."""
+    one = _embedded().get(anime_id) or title(anime_id)
+    if one is None:
+        return Response(status=404)
+    credit = " ".join((*one.studios[:1], str(one.year or "")))
+    return Response(cover(anime_id, one.title, credit), mimetype="image/svg+xml")
 
 
 @cache
-def png(colour: int, width: int = 45, height: int = 64) -> bytes:
-    row = b"\x00" + colour.to_bytes(4)[1:] * width
-    header = struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(row * height)), (b"IEND", b""))
-    made = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(made)
+def _embedded() -> Catalogue:
+    return ModelBundle.read(store.open_artefact(store.EMBEDDED)).catalogue
