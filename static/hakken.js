@@ -194,3 +194,26 @@ document.addEventListener("drop", (event) => {
   field.files = event.dataTransfer.files;
   field.focus();
 });
+
+/* The names of titles that were chosen in the header. They stay chosen in this browser: an address that says nothing of
+   them is left for the same one that does. Where the browser stores nothing, the choice lasts as long as the links. */
+
+const STORED = "names";
+
+document.addEventListener("click", ({ target }) => {
+  const choice = target.closest(".titles-in [data-names]");
+  if (!choice) return;
+  // A list that changed in place has another address than the page that was loaded.
+  if (choice.search) choice.search = new URLSearchParams([...otherFields(), [STORED, choice.dataset.names]]).toString();
+  try {
+    localStorage.setItem(STORED, choice.dataset.names);
+  } catch { /* it may be forbidden or full */ }
+});
+
+const otherFields = () => [...new URLSearchParams(location.search)].filter(([name]) => name !== STORED);
+
+try {
+  const link = document.querySelector(`.titles-in a[data-names="${CSS.escape(localStorage.getItem(STORED) ?? "")}"]`);
+  const given = new URLSearchParams(location.search).has(STORED);
+  if (link && !given && !link.hasAttribute("aria-current")) location.replace(link.href + location.hash);
+} catch { /* the same */ }
