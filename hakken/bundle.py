@@ -17,6 +17,7 @@ from hakken.model import Model
 from hakken.model.arrays import MIN_TITLES, Arrays, Bools, Float32s, Int32s, Int64s, look_up
 from hakken.model.manifest import Manifest
 from hakken.model.store import Artefact, open_artefact, replacing, write_manifest
+from hakken.ratings import TitleNames
 
 NO_PART = np.iinfo(np.int32).max
 
@@ -203,6 +204,21 @@ class ModelBundle:
     def facts(self) -> Facts:
         """The catalogue's facts by the model's rows."""
         return Facts(self.model, self.catalogue)
+
+    def named(self, names: TitleNames) -> "ModelBundle":
+        """The bundle where titles have other names: a view, made once, which shares model, facts and catalogue."""
+        return self if names is self.catalogue.names else self._views[names]
+
+    @cached_property
+    def _views(self) -> Mapping[TitleNames, "ModelBundle"]:
+        views = {
+            names: ModelBundle(self.model, self.catalogue.named(names))
+            for names in TitleNames
+            if names is not self.catalogue.names
+        }
+        for view in views.values():
+            vars(view)["facts"] = self.facts  # where the cached property looks for it
+        return views
 
     @classmethod
     def read(cls, artefact: Artefact) -> Self:

@@ -70,6 +70,14 @@ class Site(StrEnum):
     ANILIST = "anilist"
 
 
+class TitleNames(StrEnum):
+    """Which of its names a title is shown by, where it has that one; otherwise it is the main one."""
+
+    ENGLISH = "english"
+    ROMAJI = "romaji"  # the main title: most are Japanese in Latin letters
+    JAPANESE = "japanese"
+
+
 class Rating(msgspec.Struct, frozen=True):
     """One entry of a list. Its ranges are checked when it is decoded, not when code makes one."""
 

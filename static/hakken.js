@@ -292,3 +292,22 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   shortcut();
 });
+
+/* The names of titles that were chosen in the header. They stay chosen in this browser: an address that says nothing of
+   them is left for the same one that does. Where the browser stores nothing, the choice lasts as long as the links. */
+
+const STORED = "names";
+
+document.addEventListener("click", ({ target }) => {
+  const choice = target.closest(".titles-in [data-names]");
+  if (!choice) return;
+  // A list that changed in place has another address than the page that was loaded.
+  if (choice.search) choice.search = new URLSearchParams([...otherFields(), [STORED, choice.dataset.names]]).toString();
+  keep(STORED, choice.dataset.names);
+});
+
+const otherFields = () => [...new URLSearchParams(location.search)].filter(([name]) => name !== STORED);
+
+const link = document.querySelector(`.titles-in a[data-names="${CSS.escape(kept(STORED) ?? "")}"]`);
+const given = new URLSearchParams(location.search).has(STORED);
+if (link && !given && !link.hasAttribute("aria-current")) location.replace(link.href + location.hash);

@@ -32,7 +32,7 @@ from hakken.ratings import (
     UserList,
     Username,
 )
-from hakken.web import Services, register
+from hakken.web import Services, once_per_request, register
 
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
 ROOT = Path(__file__).parent.parent
@@ -143,7 +143,7 @@ class FakeServices:
         self.wanted: list[list[int]] = []
 
     def behind(self, settings: Settings) -> Services:
-        made = (self.recommend, self.fetch, self.bundle, self.parse_export, self.known, self.want)
+        made = (self.recommend, self.fetch, once_per_request(self.bundle), self.parse_export, self.known, self.want)
         return Services(settings, *made, find=self.find)
 
     def recommend(self, who: Username | UserList, preferences: Preferences) -> Recommendations:

@@ -19,14 +19,14 @@ import msgspec
 
 from hakken import recommend as recommending
 from hakken.bundle import ModelBundle
-from hakken.cli.options import preference_options, preferences_of, together
+from hakken.cli.options import names_option, preference_options, preferences_of, together
 from hakken.cli.plain_errors import plain_errors
 from hakken.errors import TableError
 from hakken.files import written_whole
 from hakken.list_entries import Entry, read_list
 from hakken.model import fold_in, store
 from hakken.model import predict as predict_rows
-from hakken.ratings import AnimeId
+from hakken.ratings import AnimeId, TitleNames
 
 L = TypeVar("L", bound="Line")
 OPTIONAL = ("continue", "notes", "unknown")
@@ -68,11 +68,13 @@ _batch_options = together(
 @click.command()
 @_batch_options
 @preference_options
-def recommend(model: str, source: str, output: str, **chosen: Any) -> None:  # noqa: ANN401  # one for each option
+@names_option
+def recommend(model: str, source: str, output: str, names: str, **chosen: Any) -> None:  # noqa: ANN401  # one for each option
     """Recommend to many users."""
     today = datetime.now(UTC).date()
 
     def answer(line: Line, bundle: ModelBundle) -> dict[str, Any]:
+        bundle = bundle.named(TitleNames(names))
         result = recommending.recommend(read_list(line.entries()), bundle, preferences_of(chosen), today)
         return {"recommendations": result.recommendations, "continue": result.continues, "notes": result.notes}
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from hakken.data_time import first_moment
-from hakken.ratings import CHOICES, FranchiseRule, Planned, Preferences
+from hakken.ratings import CHOICES, FranchiseRule, Planned, Preferences, TitleNames
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -93,6 +93,15 @@ def _options() -> Iterator[Callable[[Command], Command]]:
 
 preference_options = together(*_options())
 """Options named as the fields of `Preferences`."""
+
+
+names_option = click.option(
+    "--names",
+    type=click.Choice([names.value for names in TitleNames]),
+    default=TitleNames.ROMAJI.value,
+    show_default=True,
+    help="Which names titles have; one that lacks such a name has its main one, which is romaji.",
+)
 
 
 def preferences_of(chosen: Mapping[str, Any]) -> Preferences:

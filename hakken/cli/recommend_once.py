@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from hakken.cli.options import FILE, preference_options, preferences_of
+from hakken.cli.options import FILE, names_option, preference_options, preferences_of
 from hakken.cli.output import FORMATS, as_table
 from hakken.cli.plain_errors import plain_errors
 from hakken.config import Settings
 from hakken.lists import uploads
-from hakken.ratings import Order, Recommendations, Site, UserList, Username
+from hakken.ratings import Order, Recommendations, Site, TitleNames, UserList, Username
 from hakken.served_model import open_bundle
 from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListSources
@@ -28,11 +28,13 @@ def command(make_recommendations: Callable[..., Recommendations]) -> click.Comma
     @click.option("--file", "export", type=FILE, help="A list file: .xml, .json, .gz or .zip.")
     @click.option("--source", type=SITE, default=Site.MAL.value, show_default=True, help="The username's site.")
     @preference_options
+    @names_option
     @click.option("--format", "form", type=click.Choice(["table", *FORMATS]), default="table", show_default=True)
     def main(
         username: str | None,
         export: Path | None,
         source: str,
+        names: str,
         form: str,
         **chosen: Any,  # noqa: ANN401  # one for each of the shared options
     ) -> None:
@@ -47,7 +49,7 @@ def command(make_recommendations: Callable[..., Recommendations]) -> click.Comma
             else:
                 with export.open("rb") as file:
                     who = uploads.parse(file, max_packed=settings.max_upload_mb * 2**20)
-            bundle = open_bundle(settings)
+            bundle = open_bundle(settings).named(TitleNames(names))
             sources = ListSources.from_settings(settings, HttpClient.from_settings(settings))
             preferences = preferences_of(chosen)
             result = make_recommendations(who, bundle, sources, preferences)

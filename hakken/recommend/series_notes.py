@@ -16,6 +16,7 @@ from hakken.series.title_parts import ParsedTitle
 SHOWS = frozenset(("TV", "ONA"))
 SUB_SEASON_WORDS = frozenset(("part", "cour"))
 """Words for parts of a season."""
+SENTENCE_ENDS = (*".!?…", "\N{FULLWIDTH EXCLAMATION MARK}", "\N{FULLWIDTH QUESTION MARK}")
 MONTH = len("2026-10")
 FIRST_YEAR = 1900
 """Earlier years of a first episode are mistakes in the data."""
@@ -69,10 +70,11 @@ class SeriesNotes:
 
     def _counted(self, anime: Anime, position: int, entries: Sequence[int]) -> str:
         """The number of a main entry; entries are called seasons only where no title numbers them differently."""
-        word, others = "Part", (self._catalogue[one] for one in entries)
+        main = self._catalogue.main  # numbers are read from main titles, whatever names are shown
+        word, others = "Part", (main[one] for one in entries)
         if anime.type == "Movie":
             word = "Film" if all(one.type == "Movie" for one in others) else word
-        elif anime.type in SHOWS and _numbers_itself(anime.title, position):
+        elif anime.type in SHOWS and _numbers_itself(main.title(anime.anime_id), position):
             numbered = (
                 one.type in SHOWS and _numbers_itself(one.title, at) is not False for at, one in enumerate(others, 1)
             )
@@ -98,7 +100,7 @@ class SeriesNotes:
     def _naming(self, words: str, anime_id: int, more: str = "") -> str:
         """A sentence that names a title, which may end the sentence with its own punctuation."""
         text = f"{words} {self._catalogue.title(anime_id)}{more}"
-        return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+        return text if text.endswith(SENTENCE_ENDS) else f"{text}."
 
 
 def coming(anime: Anime, today: date | None) -> str | None:

@@ -23,8 +23,9 @@ from hakken.web.observability import Metrics, log_requests, metrics_page
 from hakken.web.pages import pages, taste
 from hakken.web.picks_page import picking, title_index
 from hakken.web.responses import add_security_headers, compress_responses, redirect_to_https
-from hakken.web.services import EXTENSION, Services, once_per_request
-from hakken.web.template_filters import cached_macro, facts, initial, signed, studio, watch_links
+from hakken.web.services import EXTENSION, Services, once_per_request, other_names
+from hakken.web.template_filters import cached_macro, facts, initial, isolated, signed, studio, watch_links
+from hakken.web.title_names import add_title_names
 
 __all__ = ["Metrics", "Services", "once_per_request", "register", "warm"]
 
@@ -45,6 +46,8 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
         facts=facts,
         in_words=in_words,
         initial=initial,
+        isolated=isolated,
+        other_names=other_names,
         studio=studio,
         watch_links=watch_links,
     )
@@ -77,6 +80,7 @@ def _add_hooks(app: Flask, settings: Settings, metrics: Metrics) -> None:
     add_security_headers(app, settings)
     refuse_when_busy(app, metrics)
     limit_requests(app, settings, metrics)
+    add_title_names(app)  # what is refused is not read
 
 
 def warm(bundle: ModelBundle) -> None:

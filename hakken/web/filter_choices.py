@@ -28,7 +28,7 @@ def current_filter_choices() -> FilterChoices:
         return FilterChoices()
 
 
-@cached(WeakKeyDictionary(), key=lambda bundle: bundle)
+@cached(WeakKeyDictionary(), key=lambda bundle: bundle.facts)
 def filter_choices(bundle: ModelBundle) -> FilterChoices:
     """The choices of a catalogue; computed once per model, and dropped with it."""
     facts = bundle.facts

@@ -17,6 +17,7 @@ from werkzeug.datastructures import MultiDict
 from hakken.errors import BadOption
 from hakken.lists import encoded_list, picks
 from hakken.ratings import MAX_IGNORED, MAX_LIKED, Order, Preferences, Site, Status, UserList, Username
+from hakken.web import title_names
 from hakken.web.forms import SINGLE, preferences_to_fields, read_picks, read_preferences, read_upload, read_username
 from hakken.web.services import services
 
@@ -171,8 +172,12 @@ def fits_address(endpoint: str, fields: Mapping[str, Any]) -> bool:
 
 
 def needs_redirect(values: MultiDict[str, str], fields: Collection[str]) -> bool:
-    """Whether an address holds more than the fields it needs: a button, an empty field, a default, picks."""
-    return not set(values) <= set(fields) or any(not text.strip() for _, text in values.items(multi=True))
+    """Whether an address holds more than the fields it needs: a button, an empty field, a default, picks.
+
+    Which names titles are shown by is no such thing: a redirect keeps it.
+    """
+    needed = {*fields, title_names.FIELD}
+    return not set(values) <= needed or any(not text.strip() for _, text in values.items(multi=True))
 
 
 def _without(preferences: Preferences, choice: str, anime_id: str) -> Preferences:

@@ -18,6 +18,7 @@ from hakken.web.forms import SINGLE, FormValues, preferences_to_fields, read_pre
 from hakken.web.list_request import RecommendationRequest, fits_address, needs_redirect, read_list_ref
 from hakken.web.services import request_missing_facts, services, with_facts
 from hakken.web.template_filters import judged_by, signed
+from hakken.web.title_names import use_main_titles
 
 pages = Blueprint("pages", __name__)
 taste = Blueprint("taste", __name__)
@@ -135,6 +136,8 @@ def recommendations() -> ResponseReturnValue:
     form = formats[-1] if formats else ""
     if form not in {"", *FILES}:
         raise BadOption(f"A list can be downloaded as {' or '.join(FILES)}.")
+    if form:
+        use_main_titles()
     if form == "xml":
         seen = UserList().with_seen(rec_request.preferences.seen)
         return _file(form, listing.as_mal_import(seen, services().bundle().catalogue))

@@ -86,7 +86,7 @@ def choose() -> ResponseReturnValue:
         state=state,
         # A title that the catalogue lacks has its id for a name.
         chosen=[(one, bundle.catalogue.title(one.anime_id)) for one in state.chosen.ratings],
-        offered=[with_facts(one) for one in offered],
+        offered=[with_facts(bundle.catalogue[one.anime_id]) for one in offered],
         not_found=None if found else not_found_phrase(bundle),
         nothing_picked="recommend" in values,
         full=len(picked) >= picks.MAX_PICKS,
@@ -94,10 +94,13 @@ def choose() -> ResponseReturnValue:
     )
 
 
-@cached(WeakKeyDictionary(), key=lambda bundle: bundle, condition=threading.Condition())
+@cached(WeakKeyDictionary(), key=lambda bundle: bundle.facts, condition=threading.Condition())
 def title_index(bundle: ModelBundle) -> Titles:
-    """The index that searches use; built once per model in most of a second, and dropped with it."""
-    titles = Titles(bundle.catalogue)
+    """The index that searches use; built once per model in most of a second, and dropped with it.
+
+    It finds titles by all of their names, and gives them by the main one.
+    """
+    titles = Titles(bundle.catalogue.main)
     release_memory()  # building it, and opening the model, takes twice what they keep
     return titles
 

@@ -10,7 +10,7 @@ from flask import current_app, g, has_request_context
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.config import Settings
-from hakken.ratings import Preferences, Recommendations, UserList, Username
+from hakken.ratings import Preferences, Recommendations, TitleNames, UserList, Username
 from hakken.served_model import ModelStatus
 from hakken.sites.facts import lacking
 from hakken.web.template_filters import picture_address
@@ -47,14 +47,17 @@ class Services:
 
 
 def once_per_request(bundle: Callable[[], ModelBundle]) -> Callable[[], ModelBundle]:
-    """Give a request the same model each time, though the current one may be replaced meanwhile."""
+    """Give a request the same model each time, though the current one may be replaced meanwhile.
+
+    Its titles have the names that the request asks for.
+    """
 
     def pinned() -> ModelBundle:
         if not has_request_context():
             return bundle()
         if "bundle" not in g:
             g.bundle = bundle()
-        return cast("ModelBundle", g.bundle)
+        return cast("ModelBundle", g.bundle).named(g.get("title_names", TitleNames.ROMAJI))
 
     return pinned
 
@@ -69,6 +72,16 @@ def with_facts(anime: Anime) -> Anime:
     if anime.picture and not picture_address(anime.picture, services().settings.pictures_from):
         anime = msgspec.structs.replace(anime, picture=None)
     return services().known(anime)
+
+
+def other_names(anime: Anime) -> list[tuple[str, str]]:
+    """The names of a title beside the one it is shown by, as far as they differ, each with its language.
+
+    English, main, Japanese; the main name's language isn't known, and empty.
+    """
+    main = services().bundle().catalogue.main.title(anime.anime_id)
+    names = {anime.title_english: "en", main: "", anime.title_japanese: "ja"}
+    return [(name, language) for name, language in names.items() if name and name.lower() != anime.title.lower()]
 
 
 def request_missing_facts(anime: Iterable[Anime]) -> None:

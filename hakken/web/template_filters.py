@@ -65,6 +65,16 @@ def initial(title: str) -> str:
     return next((letter.upper() for letter in title if letter.isalnum()), "")
 
 
+_JAPANESE = re.compile(r"[\u3005-\u3007\u3041-\u30ff\u3400-\u9fff\uff66-\uff9f]")
+"""Kana and kanji."""
+
+
+def isolated(title: str) -> Markup:
+    """A title as an element that keeps its direction of writing to itself, and says so if it is in Japanese script."""
+    element = Markup('<bdi lang="ja">{}</bdi>') if _JAPANESE.search(title) else Markup("<bdi>{}</bdi>")
+    return element.format(title)
+
+
 SERVICES = {
     "Crunchyroll": ("crunchyroll.com",),
     "Netflix": ("netflix.com",),

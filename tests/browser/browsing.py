@@ -48,7 +48,8 @@ def launched() -> Iterator[Browser]:
 @contextlib.contextmanager
 def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
     """Open a tab in a context of its own; it must ask for nothing elsewhere, and complain of nothing."""
-    given = {"base_url": address, "viewport": {"width": DESK, "height": 800}}
+    # Of a language that titles have no names in here, so that they have their main ones.
+    given = {"base_url": address, "viewport": {"width": DESK, "height": 800}, "locale": "de-DE"}
     with browser.new_context(**(given | options)) as context:
         context.set_default_timeout(PATIENCE_MS)
         complaints: list[str] = []

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from hakken.bundle import ModelBundle
@@ -149,3 +150,46 @@ def test_two_titles_added_in_quick_succession_keep_their_scores(page: Page) -> N
 
     expect(page.locator(".picks li")).to_have_count(2)
     expect(page).to_have_url(re.compile("pick=1535-10&pick=20-3$"))
+
+
+def test_the_names_of_titles_stay_chosen_in_the_browser(tab: Open) -> None:
+    page = tab(locale="ja-JP")
+    choices = page.get_by_role("navigation", name="Titles in")
+    current = choices.locator("[aria-current]")
+    page.goto("/recommendations?sample=1")
+    expect(current).to_have_text("日本語")
+    page.get_by_text("Choose what to see").click()
+    page.get_by_label("Order").select_option("predicted_rating")
+    expect(page).to_have_url(re.compile("order=predicted_rating"))
+    japanese = titles(page)
+
+    choices.get_by_role("link", name="English").click()
+
+    # What was chosen since the page was loaded stays chosen too.
+    expect(page).to_have_url(re.compile("order=predicted_rating&.*names=english$"))
+    expect(current).to_have_text("English")
+    assert not set(japanese) & set(titles(page))
+    # An address without names takes those; one with others, perhaps someone else's, is shown as it is.
+    for path, place in (("/", "/?names=english"), ("/?names=romaji", "/?names=romaji"), ("/", "/?names=english")):
+        page.goto(path)
+        expect(page).to_have_url(re.compile(re.escape(place) + "$"))
+    page.go_back()
+    expect(page).to_have_url(re.compile("names=romaji$"))
+    page.goto("/anime/1#standing")
+    expect(page).to_have_url(re.compile("/anime/1\\?names=english#standing$"))
+
+
+FORBIDDEN = "Object.defineProperty(window, 'localStorage', {get() { throw new Error('forbidden'); }})"
+
+
+@pytest.mark.parametrize("storage", ["localStorage.setItem('names', '\"] *, klingon')", FORBIDDEN], ids=["odd", "none"])
+def test_names_can_be_chosen_whatever_the_browser_stores(tab: Open, storage: str) -> None:
+    page = tab()
+    page.add_init_script(storage)
+    page.goto("/anime/1")
+    expect(page).to_have_url(re.compile("/anime/1$"))
+
+    page.get_by_role("link", name="日本語").click()
+
+    expect(page).to_have_url(re.compile(r"/anime/1\?names=japanese$"))
+    expect(heading(page)).to_have_text("カウボーイビバップ")

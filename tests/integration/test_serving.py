@@ -121,7 +121,7 @@ def test_a_worker_that_takes_anothers_place_gets_ready_before_it_answers(
     runpy.run_path(str(ROOT / "gunicorn.conf.py"))["post_worker_init"](
         SimpleNamespace(age=age, cfg=SimpleNamespace(workers=2), wsgi=app)
     )
-    assert (bundle in (title_index.cache or {})) == ready
+    assert (bundle.facts in (title_index.cache or {})) == ready
 
 
 def test_a_worker_that_can_open_no_more_files_takes_nobody_in_until_it_can() -> None:

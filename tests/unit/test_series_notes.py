@@ -8,7 +8,7 @@ import pytest
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
-from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Recommendations, Status, UserList
+from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Recommendations, Status, TitleNames, UserList
 from hakken.recommend import recommend
 from hakken.recommend.series_notes import coming
 
@@ -272,3 +272,16 @@ def test_it_follows_what_is_continued(bundle: ModelBundle, today: date | None, c
 def test_what_the_catalogue_lacks_has_nothing_said_of_it(bundle: ModelBundle) -> None:
     bare = ModelBundle(bundle.model, Catalogue([]))
     assert {one.series_note for one in asked(bare, 10, 20, genres=()).recommendations} == {None}
+
+
+def test_what_is_counted_does_not_depend_on_the_names_that_are_shown(bundle: ModelBundle) -> None:
+    numbered = [
+        msgspec.structs.replace(one, title_english=f"Show {number}", title_japanese=f"\N{KATAKANA LETTER SO} {number}")
+        for one, number in zip(SEASONS, (7, 9, 1), strict=True)
+    ]
+    beside = other(20, "Zeta", universe=10)
+    made = told_of(bundle, *changed(numbered, universe=10), beside)
+    for names, first in (("romaji", "Show"), ("english", "Show 7"), ("japanese", "\N{KATAKANA LETTER SO} 7")):
+        view = made.named(TitleNames(names))
+        assert continued(asked(view, 10)) == {11: "Season 2 of 3."}
+        assert new(asked(view, 10)) == {20: f"Same universe as {first}."}
