@@ -4,6 +4,7 @@ import dataclasses
 import html
 import re
 from collections.abc import Callable, Iterable
+from datetime import date
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -141,10 +142,11 @@ class FakeServices:
         self.data_time: str | None = "2026-03"
         self.facts: dict[int, dict[str, Any]] = {}
         self.wanted: list[list[int]] = []
+        self.today = date(2026, 11, 27)
 
     def behind(self, settings: Settings) -> Services:
         made = (self.recommend, self.fetch, self.bundle, self.parse_export, self.known, self.want)
-        return Services(settings, *made, find=self.find)
+        return Services(settings, *made, find=self.find, today=lambda: self.today)
 
     def recommend(self, who: Username | UserList, preferences: Preferences) -> Recommendations:
         self.asked.append((who, preferences))

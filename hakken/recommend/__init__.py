@@ -25,10 +25,11 @@ from hakken.ratings import (
     UserList,
 )
 from hakken.recommend.filters import candidates as find_candidates
-from hakken.recommend.notes import ALIKE, BY_PLANS, POPULAR, list_notes, notes_on, shortage
+from hakken.recommend.notes import ALIKE, BY_PLANS, POPULAR, is_known, list_notes, notes_on, season_note, shortage
 from hakken.recommend.scoring import Scored, Scorer
 from hakken.recommend.series_notes import SeriesNotes
 from hakken.recommend.series_rules import new_only, next_entries
+from hakken.seasons import Season
 
 __all__ = ["list_notes", "rank", "recommend"]
 
@@ -71,7 +72,7 @@ def recommend(
         on how many titles each filter removed. Unless the series rule is ALL, also the next entries of begun series.
 
     Raises:
-        BadOption: the catalogue knows no such type or genre.
+        BadOption: the catalogue knows no such type, genre, studio or title.
     """
     best, continues, scorer, columns, candidates, removed = rank(user_list, bundle, preferences)
     both = Scored(*(np.concatenate(columns) for columns in zip(best, continues, strict=True)))
@@ -83,7 +84,10 @@ def recommend(
     notes = notes_on(user_list, scorer.visitor, bundle, instead, ignoring=bool(preferences.ignored))
     if not informative.all():
         notes.append("More like one of those titles can't be found: too few people we learnt from have watched it.")
-    if len(found) < preferences.n:
+    season = Season.of(preferences.season) if preferences.season else None
+    if season and (note := season_note(season, bundle)):
+        notes.append(note)
+    if len(found) < preferences.n and not (season and not is_known(season, bundle)):
         notes.append(shortage(len(found), removed))
     return Recommendations(found, tuple(notes), scorer.personal, following)
 
