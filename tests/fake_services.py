@@ -137,6 +137,7 @@ class FakeServices:
         self.list = UserList()
         self.kept: UserList | None = None
         self.failure: Exception | None = None
+        self.failures: dict[str, Exception] = {}
         self.model_failure: Exception | None = None
         self.served: ModelBundle | None = None
         self.data_time: str | None = "2026-03"
@@ -158,8 +159,8 @@ class FakeServices:
         if isinstance(who, UserList):
             return who
         self.asked.append((who, Preferences()))
-        if self.failure:
-            raise self.failure
+        if failure := self.failures.get(who.name, self.failure):
+            raise failure
         return self.list
 
     def find(self, who: Username | UserList) -> UserList | None:

@@ -31,7 +31,7 @@ from hakken.recommend.series_notes import SeriesNotes
 from hakken.recommend.series_rules import new_only, next_entries
 from hakken.seasons import Season
 
-__all__ = ["list_notes", "rank", "recommend"]
+__all__ = ["described", "list_notes", "rank", "recommend"]
 
 N_REASONS = 3
 
@@ -76,7 +76,7 @@ def recommend(
     """
     best, continues, scorer, columns, candidates, removed = rank(user_list, bundle, preferences)
     both = Scored(*(np.concatenate(columns) for columns in zip(best, continues, strict=True)))
-    everything = tuple(_described(bundle, scorer, both, SeriesNotes(columns, bundle, candidates, today)))
+    everything = tuple(described(bundle, scorer, both, SeriesNotes(columns, bundle, candidates, today)))
     found, following = everything[: len(best.rows)], everything[len(best.rows) :]
     informative = bundle.model.informative_rows_of(preferences.like)[1]
     leaning = preferences.order is Order.MATCH and informative.any()
@@ -110,7 +110,7 @@ def rank(user_list: UserList, bundle: ModelBundle, preferences: Preferences) -> 
     return Ranking(best, continues, scorer, columns, passed, removed)
 
 
-def _described(bundle: ModelBundle, scorer: Scorer, chosen: Scored, notes: SeriesNotes) -> Iterator[Recommendation]:
+def described(bundle: ModelBundle, scorer: Scorer, chosen: Scored, notes: SeriesNotes) -> Iterator[Recommendation]:
     """Scored titles with names, predicted ratings, reasons and notes on their series."""
     model, catalogue, taste = bundle.model, bundle.catalogue, scorer.taste
     ids, raters = model.arrays.anime_ids, model.arrays.raters[chosen.rows]

@@ -25,6 +25,7 @@ from hakken.web.picks_page import picking, title_index
 from hakken.web.responses import add_security_headers, compress_responses, redirect_to_https
 from hakken.web.services import EXTENSION, Services, once_per_request
 from hakken.web.template_filters import cached_macro, facts, initial, signed, studio, watch_links
+from hakken.web.together_page import together
 
 __all__ = ["Metrics", "Services", "once_per_request", "register", "warm"]
 
@@ -60,7 +61,7 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
         this_season=this_season,
     )
     _add_hooks(app, services.settings, metrics)
-    for blueprint in (pages, taste, anime, picking, covers, health, metrics_page(services.settings, metrics)):
+    for blueprint in (pages, taste, together, anime, picking, covers, health, metrics_page(services.settings, metrics)):
         app.register_blueprint(blueprint)
     register_api(app)
     for failure in (HakkenError, HTTPException):

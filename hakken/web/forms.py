@@ -140,6 +140,14 @@ class FormValues(NamedTuple):
         defaults = {choice.name: _texts(choice.default) for choice in CHOICES.values()}
         return any(texts != defaults[name] for name, texts in self.choices.items() if name not in {"n", *SINGLE})
 
+    @property
+    def beyond_subject(self) -> bool:
+        """Whether more is chosen than a season, studio or series, and the series rule that such a list begins with."""
+        subject = {"season", "studio", "series"}
+        begins_with = {*subject, "franchise"} if subject & set(self.choices) else set()
+        left = {name: texts for name, texts in self.choices.items() if name not in begins_with}
+        return self._replace(choices=left).any_filter
+
 
 def read_form_values(values: MultiDict[str, str]) -> FormValues:
     """Read what was typed and chosen; of something overlong, only as much as a field shows."""
