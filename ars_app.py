@@ -26,7 +26,7 @@ from make_recommendations import make_recommendations
 
 TRIED = (
     *("/readyz", "/", "/picks?q=a", "/taste?sample=1", "/recommendations?sample=1"),
-    "/recommendations?sample=1&order=predicted_rating",
+    *("/recommendations?sample=1&order=predicted_rating", "/together?sample=1&with_sample=1"),
 )
 """The pages that a version must be able to give before it is served."""
 

@@ -120,12 +120,15 @@ def firsts(groups: Int64s) -> Bools:
 
 
 class Facts:
-    """The catalogue's facts by the model's rows; of `adult`, `year`, `members` and `beside` see `CatalogueColumns`.
+    """The catalogue's facts by the model's rows.
+
+    Of `adult`, `year`, `season`, `members` and `beside` see `CatalogueColumns`.
 
     Attributes:
         types: each type, in lower case → `(n_items,)` bool.
         genres: each genre, in lower case → `(n_items,)` bool.
         genre_names: each genre, in lower case → as the catalogue spells it.
+        studios: each studio, in lower case → inner indices: there are too many of them for masks.
         lone_films: `(n_items,)` bool, films that are their whole series.
         anime_index: all anime, with or without a row.
         series: what one would call one show.
@@ -139,8 +142,10 @@ class Facts:
         self._described = look_up(columns.ids, model.arrays.anime_ids.astype(np.int64))
         self.adult, self.beside = self._of_rows(columns.adult), self._of_rows(columns.beside)
         self.year, self.members = self._of_rows(columns.year), self._of_rows(columns.members)
+        self.season = self._of_rows(columns.season)
         self.types, self.genres = self._masks(columns.types), self._masks(columns.genres)
         self.genre_names = {name.lower(): name for name in columns.genres if name.lower() in self.genres}
+        self.studios = self._rows_of(columns.studios)
         self.lone_films = self._of_rows(columns.alone) & self.types.get("movie", np.False_)
         self.anime_index = AnimeIndex(model, columns)
         self.series = SeriesIndex(model, self.anime_index, columns.series)
@@ -185,6 +190,17 @@ class Facts:
             if mask.any():
                 masks[name.lower()] = mask | masks.get(name.lower(), False)
         return masks
+
+    def _rows_of(self, named: Mapping[str, Int64s]) -> dict[str, Int64s]:
+        positions, known = self._described
+        row = np.full(len(self._catalogue), -1)
+        row[positions[known]] = np.flatnonzero(known)
+        found: dict[str, Int64s] = {}
+        for name, its in named.items():
+            rows = row[its]
+            if (rows >= 0).any():
+                found[name.lower()] = np.union1d(rows[rows >= 0], found.get(name.lower(), []))
+        return found
 
 
 def attributes_of(anime: Anime) -> set[tuple[str, str]]:

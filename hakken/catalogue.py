@@ -23,10 +23,11 @@ from hakken.about import about
 from hakken.errors import ArtefactCorrupt
 from hakken.files import unread
 from hakken.ratings import AnimeId, TitleNames
+from hakken.seasons import QUARTERS, Season
 
 FILE_NAME = "catalogue.jsonl.gz"
 ADULT_GENRE = "Hentai"
-FIRST_MONTHS = {"winter": 1, "spring": 4, "summer": 7, "fall": 10}
+FIRST_MONTHS = {name: 3 * quarter + 1 for quarter, name in enumerate(QUARTERS)}
 MAX_BYTES = 2**28
 """Largest catalogue, unpacked: five thousand characters for each of fifty thousand anime."""
 MAX_NAME = 300
@@ -159,11 +160,13 @@ class CatalogueColumns(NamedTuple):
         story: id of its story: that of its series where there is no retelling.
         universe: id of its universe: that of its story where it has none.
         part: in the series' viewing order.
+        season: number of the season in which it was first shown, see `hakken.seasons`; 0 where that is unknown.
         adult: `(n,)` bool, for adults only.
         probable: `(n,)` bool, see `Anime`.
         beside: `(n,)` bool, not recommended on its own: specials, recaps, music videos and the like.
         types: each type → the positions of its anime.
         genres: each genre → the same.
+        studios: each studio → the same.
     """
 
     ids: Int64s
@@ -173,11 +176,13 @@ class CatalogueColumns(NamedTuple):
     story: Int64s
     universe: Int64s
     part: Int64s
+    season: Int64s
     adult: Mask
     probable: Mask
     beside: Mask
     types: Mapping[str, Int64s]
     genres: Mapping[str, Int64s]
+    studios: Mapping[str, Int64s]
 
     @classmethod
     def of(cls, anime: Iterable[Anime]) -> Self:
@@ -185,20 +190,28 @@ class CatalogueColumns(NamedTuple):
         rows: list[tuple[int, ...]] = []
         types: defaultdict[str, list[int]] = defaultdict(list)
         genres: defaultdict[str, list[int]] = defaultdict(list)
+        studios: defaultdict[str, list[int]] = defaultdict(list)
         for position, one in enumerate(anime):
             series = one.series or one.anime_id
             story = one.story or series
             numbers = (one.anime_id, one.year or 0, one.members or 0, series, story, one.universe or story)
-            rows.append((*numbers, one.part or 0, one.adult, one.probable, one.kind in SECONDARY_KINDS))
+            shown = Season.named(one.season or "")
+            order = (one.part or 0, shown.number if shown else 0)
+            rows.append((*numbers, *order, one.adult, one.probable, one.kind in SECONDARY_KINDS))
             if one.type:
                 types[one.type].append(position)
             for genre in one.genres:
                 genres[genre].append(position)
-        table = np.array(rows, dtype=np.int64).reshape(-1, 10).T.copy()
-        ids, year, members, series_of, story_of, universe_of, part, *switches = table
+            for studio in one.studios:
+                studios[studio].append(position)
+        table = np.array(rows, dtype=np.int64).reshape(-1, 11).T.copy()
+        ids, year, members, series_of, story_of, universe_of, part, season, *switches = table
         adult, probable, beside = (switch > 0 for switch in switches)
-        named = ({name: np.array(its, dtype=np.int64) for name, its in some.items()} for some in (types, genres))
-        return cls(ids, year, members, series_of, story_of, universe_of, part, adult, probable, beside, *named)
+        named = (
+            {name: np.array(its, dtype=np.int64) for name, its in some.items()} for some in (types, genres, studios)
+        )
+        groups = (series_of, story_of, universe_of)
+        return cls(ids, year, members, *groups, part, season, adult, probable, beside, *named)
 
     @property
     def alone(self) -> Mask:

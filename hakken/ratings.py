@@ -13,6 +13,7 @@ from msgspec import Meta, inspect
 
 from hakken.about import about
 from hakken.errors import BadOption, BadUsername
+from hakken.seasons import PATTERN
 
 MIN_SCORE = 1
 MAX_SCORE = 10
@@ -191,6 +192,7 @@ class Planned(StrEnum):
 
 
 _NAMES = {"types": "type", "genres": "genre", "without_genres": "without_genre", "ignored": "ignore", "hidden": "hide"}
+_NAMES |= {"studios": "studio"}
 """Fields of `Preferences` whose name for visitors and programs is another."""
 
 
@@ -232,6 +234,19 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         _option("The first year", "Only titles of this year or later; one whose year is unknown is left out."),
     ] = None
     year_to: Annotated[Year | None, _option("The last year", "Only titles of this year or earlier; the same.")] = None
+    season: Annotated[
+        Annotated[str, Meta(pattern=f"^({PATTERN})$")] | None,
+        _option("The season", 'Only titles first shown in this season, such as "2024-spring".'),
+    ] = None
+    studios: Annotated[Names, _option("", "Only titles of these studios; of several, any.")] = ()
+    series: Annotated[
+        Ids,
+        _option(
+            "The id of a title of a series",
+            "Only titles of the series of the titles with these ids; of several, any. Of begun series they are in the "
+            "list only where `franchise` is all.",
+        ),
+    ] = ()
     min_members: Annotated[
         int,
         Meta(ge=0, le=10**9),
@@ -294,6 +309,8 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 msgspec.structs.force_setattr(self, field, tuple(dict.fromkeys(value)))
             elif value is not None:
                 choice.check(value)
+        if self.season is not None and not re.fullmatch(PATTERN, self.season):
+            raise BadOption("The season must be a year and winter, spring, summer or fall, such as 2024-spring.")
         if self.year_from and self.year_to and self.year_from > self.year_to:
             raise BadOption("The first year must not be after the last.")
 
@@ -334,7 +351,8 @@ class Choice(NamedTuple):
         most = getattr(info, "max_length", 0)
         info = getattr(info, "item_type", info)
         info = getattr(info, "types", [info])[0]  # a number or None
-        kind = int if isinstance(info, inspect.IntType) else str if most else type(field.default)
+        kinds: dict[type, type] = {inspect.IntType: int, inspect.StrType: str}
+        kind = kinds.get(type(info), type(field.default))
         bounds = (info.ge, info.le) if hasattr(info, "ge") else None
         about = {**(declared.extra or {}), **(declared.extra_json_schema or {})}
         return cls(field.encode_name, kind, field.default, about, bounds, most)

@@ -4,6 +4,7 @@ import dataclasses
 import html
 import re
 from collections.abc import Callable, Iterable
+from datetime import date
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -136,15 +137,17 @@ class FakeServices:
         self.list = UserList()
         self.kept: UserList | None = None
         self.failure: Exception | None = None
+        self.failures: dict[str, Exception] = {}
         self.model_failure: Exception | None = None
         self.served: ModelBundle | None = None
         self.data_time: str | None = "2026-03"
         self.facts: dict[int, dict[str, Any]] = {}
         self.wanted: list[list[int]] = []
+        self.today = date(2026, 11, 27)
 
     def behind(self, settings: Settings) -> Services:
         made = (self.recommend, self.fetch, once_per_request(self.bundle), self.parse_export, self.known, self.want)
-        return Services(settings, *made, find=self.find)
+        return Services(settings, *made, find=self.find, today=lambda: self.today)
 
     def recommend(self, who: Username | UserList, preferences: Preferences) -> Recommendations:
         self.asked.append((who, preferences))
@@ -156,8 +159,8 @@ class FakeServices:
         if isinstance(who, UserList):
             return who
         self.asked.append((who, Preferences()))
-        if self.failure:
-            raise self.failure
+        if failure := self.failures.get(who.name, self.failure):
+            raise failure
         return self.list
 
     def find(self, who: Username | UserList) -> UserList | None:

@@ -25,12 +25,13 @@ from hakken.ratings import (
     UserList,
 )
 from hakken.recommend.filters import candidates as find_candidates
-from hakken.recommend.notes import ALIKE, BY_PLANS, POPULAR, list_notes, notes_on, shortage
+from hakken.recommend.notes import ALIKE, BY_PLANS, POPULAR, is_known, list_notes, notes_on, season_note, shortage
 from hakken.recommend.scoring import Scored, Scorer
 from hakken.recommend.series_notes import SeriesNotes
 from hakken.recommend.series_rules import new_only, next_entries
+from hakken.seasons import Season
 
-__all__ = ["list_notes", "rank", "recommend"]
+__all__ = ["described", "list_notes", "rank", "recommend"]
 
 N_REASONS = 3
 
@@ -71,12 +72,12 @@ def recommend(
         on how many titles each filter removed. Unless the series rule is ALL, also the next entries of begun series.
 
     Raises:
-        BadOption: the catalogue knows no such type or genre.
+        BadOption: the catalogue knows no such type, genre, studio or title.
     """
     user_list = user_list.with_seen(preferences.seen)
     best, continues, scorer, columns, candidates, removed = rank(user_list, bundle, preferences)
     both = Scored(*(np.concatenate(columns) for columns in zip(best, continues, strict=True)))
-    everything = tuple(_described(bundle, scorer, both, SeriesNotes(columns, bundle, candidates, today)))
+    everything = tuple(described(bundle, scorer, both, SeriesNotes(columns, bundle, candidates, today)))
     found, following = everything[: len(best.rows)], everything[len(best.rows) :]
     informative = bundle.model.informative_rows_of(preferences.like)[1]
     leaning = preferences.order is Order.MATCH and informative.any()
@@ -84,7 +85,10 @@ def recommend(
     notes = notes_on(user_list, scorer.visitor, bundle, instead, ignoring=bool(preferences.ignored))
     if not informative.all():
         notes.append("More like one of those titles can't be found: too few people we learnt from have watched it.")
-    if len(found) < preferences.n:
+    season = Season.of(preferences.season) if preferences.season else None
+    if season and (note := season_note(season, bundle)):
+        notes.append(note)
+    if len(found) < preferences.n and not (season and not is_known(season, bundle)):
         notes.append(shortage(len(found), removed))
     return Recommendations(found, tuple(notes), scorer.personal, following)
 
@@ -107,7 +111,7 @@ def rank(user_list: UserList, bundle: ModelBundle, preferences: Preferences) -> 
     return Ranking(best, continues, scorer, columns, passed, removed)
 
 
-def _described(bundle: ModelBundle, scorer: Scorer, chosen: Scored, notes: SeriesNotes) -> Iterator[Recommendation]:
+def described(bundle: ModelBundle, scorer: Scorer, chosen: Scored, notes: SeriesNotes) -> Iterator[Recommendation]:
     """Scored titles with names, predicted ratings, reasons and notes on their series."""
     model, catalogue, taste = bundle.model, bundle.catalogue, scorer.taste
     ids, raters = model.arrays.anime_ids, model.arrays.raters[chosen.rows]

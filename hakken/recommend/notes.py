@@ -7,8 +7,10 @@ from hakken.catalogue import Anime, Catalogue
 from hakken.data_time import in_words, is_earlier
 from hakken.model import Visitor
 from hakken.ratings import UserList
+from hakken.seasons import Season
 
 POPULAR = "so these are titles that many people watch and like."
+EMPTY = "The list is empty, "
 ALIKE = "so these are titles like those of which more was asked for."
 BY_PLANS = "so these go by what you plan to watch."
 
@@ -31,8 +33,7 @@ def notes_on(user_list: UserList, visitor: Visitor, bundle: ModelBundle, instead
     notes = []
     taste, n_scored = visitor.taste, len(visitor.rows)
     if not len(user_list):
-        why = "Nothing on the list could be read" if user_list.skipped else "The list is empty"
-        notes.append(f"{why}, {instead}")
+        notes.append(f"{'Nothing on the list could be read, ' if user_list.skipped else EMPTY}{instead}")
     elif not taste.n_watched and ignoring:
         notes.append(f"With what is left out, no watched title that we know is left of the list, {instead}")
     elif not taste.n_watched:
@@ -81,6 +82,21 @@ def _first_named(anime: Sequence[Anime], count: int) -> str:
     titles = [one.title for one in anime[:NAMED]]
     *before, last = [*titles, f"{count - len(titles):,} more"] if count > len(titles) else titles
     return f"{', '.join(before)} and {last}" if before else last
+
+
+def season_note(season: Season, bundle: ModelBundle) -> str | None:
+    """A note on a season of which not all titles are known; None of others."""
+    if not is_known(season, bundle):
+        return f"No title of {season.words} is known here."
+    data_time = bundle.model.manifest.data_time
+    if not data_time or not is_earlier(data_time, season.first_month):
+        return None
+    return f"Of {season.words} we know what was known in {in_words(data_time)}: what was announced later is missing."
+
+
+def is_known(season: Season, bundle: ModelBundle) -> bool:
+    """Whether any title of a season can be recommended."""
+    return bool((bundle.facts.season == season.number).any())
 
 
 def list_notes(user_list: UserList) -> list[str]:

@@ -136,7 +136,7 @@ class Scorer:
         else:
             shortlists = [self.shortlist(one) for one in lists]
             rows = np.concatenate(shortlists)
-            scores = self.prescore[rows] * np.exp(self._costly(rows, neighbour_term(self._model, self.visitor, rows)))
+            scores = self.matches(rows)
         of_each = np.split(scores, np.cumsum([len(rows) for rows in shortlists])[:-1])
         best = [top_n(score, np.ones(len(score), dtype=np.bool_), n) for score in of_each]
         if self._order is Order.MATCH and self._variety:
@@ -147,6 +147,10 @@ class Scorer:
     def _features(self) -> Features:
         universes = self._bundle.facts.universes.any_of(self._seen)
         return Features(self._bundle, self.visitor, self._begun, self._last, universes)
+
+    def matches(self, rows: Int64s) -> Float64s:
+        """The match of some titles, `(n,)` inner indices, in the order by match."""
+        return self.prescore[rows] * np.exp(self._costly(rows, neighbour_term(self._model, self.visitor, rows)))
 
     def shortlist(self, candidates: Bools) -> Int64s:
         """Of some candidates, `(n_items,)`, the best by all but the costly factors: inner indices, ascending."""

@@ -20,12 +20,13 @@ from hakken.web.guard import ConcurrencyLimit, limit_requests, refuse_when_busy
 from hakken.web.health import health
 from hakken.web.list_request import fits_address
 from hakken.web.observability import Metrics, log_requests, metrics_page
-from hakken.web.pages import pages, taste
+from hakken.web.pages import of_season, pages, taste, this_season
 from hakken.web.picks_page import picking, title_index
 from hakken.web.responses import add_security_headers, compress_responses, redirect_to_https
 from hakken.web.services import EXTENSION, Services, once_per_request, other_names
 from hakken.web.template_filters import cached_macro, facts, initial, isolated, signed, studio, watch_links
 from hakken.web.title_names import add_title_names
+from hakken.web.together_page import together
 
 __all__ = ["Metrics", "Services", "once_per_request", "register", "warm"]
 
@@ -59,9 +60,11 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
         counted=counted,
         signed=signed,
         cached_macro=cached_macro,
+        of_season=of_season,
+        this_season=this_season,
     )
     _add_hooks(app, services.settings, metrics)
-    for blueprint in (pages, taste, anime, picking, covers, health, metrics_page(services.settings, metrics)):
+    for blueprint in (pages, taste, together, anime, picking, covers, health, metrics_page(services.settings, metrics)):
         app.register_blueprint(blueprint)
     register_api(app)
     for failure in (HakkenError, HTTPException):

@@ -12,6 +12,8 @@ from hakken.catalogue import Anime, Catalogue, Mask, Related
 from hakken.errors import UnknownTitle
 from hakken.neighbours import AlsoLiked, Neighbour, also_liked, nearest, standing
 from hakken.ratings import MAX_ANIME_ID, Rating, Status
+from hakken.recommend.notes import is_known
+from hakken.seasons import Season
 from hakken.sites.facts import lacking
 from hakken.web.list_request import KINDS, read_list_ref
 from hakken.web.responses import cache_publicly
@@ -96,6 +98,7 @@ def page(anime_id: int) -> ResponseReturnValue:
     user_list = services().find(list_ref.who) if list_ref else None
     listed = {rating.anime_id: rating for rating in user_list.ratings} if user_list else {}
     series = series_shown(anime_id, bundle.catalogue, listed, adult=to_adults)
+    season = Season.named(one.season or "")
     text = render_template(
         "anime.html",
         anime=one,
@@ -107,6 +110,8 @@ def page(anime_id: int) -> ResponseReturnValue:
         judged_by=_judged_by(anime_id, bundle),
         series=series,
         related=related_to(one, bundle.catalogue, series, adult=to_adults),
+        listed=bundle.facts,
+        season=season if season and is_known(season, bundle) else None,
         list_ref=list_ref,
         list_expired=list_ref is not None and user_list is None,
     )

@@ -1,23 +1,26 @@
-"""The types and genres that a visitor can choose from."""
+"""The types, genres and seasons that a visitor can choose from."""
 
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
+import numpy as np
 from cachetools import cached
 
 from hakken.bundle import ModelBundle
 from hakken.errors import ModelError
+from hakken.seasons import Season
 from hakken.web.services import services
 
 
 class FilterChoices(NamedTuple):
-    """What can be recommended is of these types, most frequent first, and genres.
+    """What can be recommended is of these types, most frequent first, genres, and seasons, the latest first.
 
     A genre is its name and whether all its titles are for adults, by alphabet.
     """
 
     types: tuple[str, ...] = ()
     genres: tuple[tuple[str, bool], ...] = ()
+    seasons: tuple[Season, ...] = ()
 
 
 def current_filter_choices() -> FilterChoices:
@@ -35,4 +38,5 @@ def filter_choices(bundle: ModelBundle) -> FilterChoices:
     types = [name for name in bundle.catalogue.columns.types if name.lower() in facts.types]
     types.sort(key=lambda name: -int(facts.types[name.lower()].sum()))
     genres = [(facts.genre_names[key], not (facts.genres[key] & ~facts.adult).any()) for key in sorted(facts.genres)]
-    return FilterChoices(tuple(types), tuple(genres))
+    numbers = np.unique(facts.season[(facts.season > 0) & ~facts.adult])[::-1].tolist()
+    return FilterChoices(tuple(types), tuple(genres), tuple(map(Season.numbered, numbers)))

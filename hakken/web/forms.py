@@ -20,8 +20,9 @@ from hakken.ratings import CHOICES, MAX_LENGTH, Choice, Preferences, Site, UserL
 
 FORM_OVERHEAD = 64 * 1024
 """Bytes that a form adds to the file in it; generous, so that a file of exactly the largest size is accepted."""
-SINGLE = {CHOICES[field].name: field for field in ("seen", "ignored", "hidden", "like")}
-"""Choices about single titles, by their ids, `seen` with a score: name in a form → field of `Preferences`."""
+SINGLE = {CHOICES[field].name: field for field in ("seen", "ignored", "hidden", "like", "studios", "series")}
+"""Choices about single titles, `seen` with a score, studios and series, which no field of a form shows: name → field of
+`Preferences`."""
 NUMBERS: Mapping[type, str] = {int: r"[0-9]{1,10}", float: r"-?([0-9]{1,9}|[0-9]{0,9}\.[0-9]{1,9})"}
 """How numbers are written: `int` and `float` also take "+5", "1_0", "nan" and other scripts' digits."""
 
@@ -136,9 +137,17 @@ class FormValues(NamedTuple):
 
     @property
     def any_filter(self) -> bool:
-        """Whether any preference but the length of the list and those about single titles is not the default."""
+        """Whether any preference but the length of the list and those in `SINGLE` is not the default."""
         defaults = {choice.name: _texts(choice.default) for choice in CHOICES.values()}
         return any(texts != defaults[name] for name, texts in self.choices.items() if name not in {"n", *SINGLE})
+
+    @property
+    def beyond_subject(self) -> bool:
+        """Whether more is chosen than a season, studio or series, and the series rule that such a list begins with."""
+        subject = {"season", "studio", "series"}
+        begins_with = {*subject, "franchise"} if subject & set(self.choices) else set()
+        left = {name: texts for name, texts in self.choices.items() if name not in begins_with}
+        return self._replace(choices=left).any_filter
 
 
 def read_form_values(values: MultiDict[str, str]) -> FormValues:

@@ -43,6 +43,8 @@ _REFUSED = "hakken.full"
 """Key of a refused request's WSGI environment."""
 FORM, SITE, PROGRAM, PAGE = 4, 4, 2, 1
 """What a request costs: a form with a body, a list that a site may be asked for, a call of the API, a page."""
+USERNAMES = ("username", "with_username")
+"""Parameters that may each have a site asked."""
 OFF = "off"
 _CLIENT_PREFIX = 64
 """Bits of an IPv6 address that identify a client, which commonly has all addresses with that prefix."""
@@ -227,8 +229,9 @@ def _is_static_file() -> bool:
 
 def cost() -> int:
     """What a request costs. Its body is not looked at: reading it is part of what is limited."""
-    if "username" in request.args or "username" in (request.view_args or {}):
-        return SITE
+    given = {*request.args, *(request.view_args or {})}
+    if named := len(given.intersection(USERNAMES)):
+        return SITE * named
     if request.path.startswith("/api/"):
         return PROGRAM
     return FORM if request.method == "POST" else PAGE

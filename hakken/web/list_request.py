@@ -27,9 +27,11 @@ MAX_ADDRESS = 3_500
 MAX_LINKED = 1_000
 """Characters of a list, some 300 entries, that each link of a page may hold."""
 UNDO = "undo"
-"""Field of a button that undoes a choice about one title: the choice and the title's id, such as "ignore-1"."""
+"""Field of a button that undoes one choice of `SINGLE`: its name and value, such as "ignore-1"."""
 KINDS = ("username", "sample", "list")
 """Where a list comes from, by the field that names it; the last is encoded in the page."""
+NAMES = (*KINDS, "pick")
+"""Fields of which any one says whose list is meant."""
 VIEWS = ("cards", "grid", "table")
 """How a list of recommendations is shown; the first by default."""
 
@@ -42,7 +44,7 @@ class ListRef(NamedTuple):
     """Whose list a request is about.
 
     Attributes:
-        kind: where the list comes from, one of `KINDS`.
+        kind: where the list comes from, one of `KINDS`, or "everyone" where there is none.
         who: the list, or the username that it is fetched by.
         again: the fields that ask for it again, name → value.
     """
@@ -55,6 +57,11 @@ class ListRef(NamedTuple):
     def encoding(cls, user_list: UserList) -> Self:
         """A list that exists only in the page."""
         return cls("list", user_list, {"list": encoded_list.packed(user_list)})
+
+    @classmethod
+    def everyone(cls) -> Self:
+        """No list, of which recommendations are what many people watch and like."""
+        return cls("everyone", UserList(), {})
 
     @property
     def pickable(self) -> bool:
@@ -109,7 +116,7 @@ def _read_sample(path: Path) -> UserList:
 
 @dataclass(frozen=True, eq=False)
 class RecommendationRequest:
-    """What a page of results shows: whose list, what the visitor chose about it, one of `VIEWS`, and one of `SORTS`."""
+    """What a page of results shows: whose list, or everyone's, what the visitor chose, in which view, sorted by what."""
 
     list_ref: ListRef
     preferences: Preferences
@@ -126,7 +133,8 @@ class RecommendationRequest:
         view, sort = (
             [first, *values.getlist(name)][-1] or first for name, first in (("view", VIEWS[0]), ("sort", SORTS[0]))
         )
-        list_ref = read_list_ref(values, request)
+        named = request is not None or any(name in values for name in NAMES)
+        list_ref = read_list_ref(values, request) if named else ListRef.everyone()
         if view not in VIEWS:
             raise BadOption(f"A list can be shown as one of {', '.join(VIEWS)}.")
         if sort.removeprefix("-") not in SORTS:
@@ -180,9 +188,12 @@ def needs_redirect(values: MultiDict[str, str], fields: Collection[str]) -> bool
     return not set(values) <= needed or any(not text.strip() for _, text in values.items(multi=True))
 
 
-def _without(preferences: Preferences, choice: str, anime_id: str) -> Preferences:
-    """Take back a choice about a title."""
-    if choice not in SINGLE or not anime_id.isdecimal():
+def _without(preferences: Preferences, choice: str, value: str) -> Preferences:
+    """Take back a choice about a title, studio or series."""
+    if choice not in SINGLE or not (value.isdecimal() or choice == "studio"):
         raise BadOption("What is undone must be a choice and the id of a title, such as ignore-1.")
-    left = tuple(one for one in getattr(preferences, SINGLE[choice]) if str(one).partition("-")[0] != anime_id)
+    stated = getattr(preferences, SINGLE[choice])
+    left = tuple(
+        one for one in stated if value not in {str(one), str(one).partition("-")[0] if choice == "seen" else ""}
+    )
     return msgspec.structs.replace(preferences, **{SINGLE[choice]: left})

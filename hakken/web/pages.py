@@ -1,4 +1,4 @@
-"""The start page, and the two pages about a list: recommendations, and the taste that it shows."""
+"""The start page, and the pages about a list: recommendations, also by season, and the taste that it shows."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +11,16 @@ from hakken import listing
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.errors import BadOption, ModelError
-from hakken.ratings import Reason, Recommendation, Recommendations, UserList
+from hakken.ratings import FranchiseRule, Preferences, Reason, Recommendation, Recommendations, UserList
 from hakken.recommend import list_notes
+from hakken.recommend.notes import EMPTY
+from hakken.seasons import Season
 from hakken.taste import profile
+from hakken.web.filter_choices import filter_choices
 from hakken.web.forms import SINGLE, FormValues, preferences_to_fields, read_preferences
 from hakken.web.list_request import RecommendationRequest, fits_address, needs_redirect, read_list_ref
 from hakken.web.services import request_missing_facts, services, with_facts
-from hakken.web.template_filters import judged_by, signed
+from hakken.web.template_filters import judged_by, signed, studio
 from hakken.web.title_names import use_main_titles
 
 pages = Blueprint("pages", __name__)
@@ -153,6 +156,52 @@ def _file(form: str, text: str) -> Response:
     return Response(text, mimetype=FILES[form], headers=headers)
 
 
+@pages.get("/season")
+def season() -> ResponseReturnValue:
+    """Go to the current season's titles, for the list that the address names or for everyone."""
+    rec_request = RecommendationRequest.read(request.args)
+    return redirect(url_for("pages.recommendations", **{**rec_request.fields, **of_season(this_season())}), 303)
+
+
+def this_season() -> Season:
+    """The current season, UTC."""
+    return Season.at(services().today())
+
+
+def of_season(season: Season) -> dict[str, tuple[str, ...]]:
+    """The choices of a page by season, as fields: of a season, people ask for what continues a series too."""
+    return preferences_to_fields(Preferences(season=str(season), franchise=FranchiseRule.ALL))
+
+
+class Seasons(NamedTuple):
+    """The seasons around the one that a page is about, among those of which titles are known; None where there is none.
+
+    Attributes:
+        before: the one before it.
+        current: the one that the page is about.
+        after: the one after it.
+    """
+
+    before: Season | None
+    current: Season
+    after: Season | None
+
+
+def _seasons_around(text: str | None, bundle: ModelBundle) -> Seasons | None:
+    if text is None:
+        return None
+    current, known = Season.of(text), filter_choices(bundle).seasons
+    before, after = [one for one in known if one < current], [one for one in known if one > current]
+    return Seasons(next(iter(before), None), current, after[-1] if after else None)
+
+
+def _subject(preferences: Preferences, bundle: ModelBundle) -> list[str]:
+    """What a list is about, beside the visitor: a season, genres, studios and series, in words."""
+    season = [Season.of(preferences.season).words] if preferences.season else []
+    series = (f"the series of {bundle.catalogue.title(anime_id)}" for anime_id in preferences.series)
+    return [*season, *preferences.genres, *map(studio, preferences.studios), *series]
+
+
 def _page(found: Recommendations, rec_request: RecommendationRequest, bundle: ModelBundle) -> str:
     entries, continues = (_entries(part, bundle) for part in (found.recommendations, found.continues))
     if rec_request.view == "table":
@@ -164,12 +213,15 @@ def _page(found: Recommendations, rec_request: RecommendationRequest, bundle: Mo
         entries=entries,
         continues=continues,
         changes=[
-            {"name": name, "anime_id": anime_id, "title": bundle.catalogue.title(int(anime_id)), "score": score}
+            _change(name, str(value), bundle)
             for name, field in SINGLE.items()
-            for anime_id, _, score in (str(one).partition("-") for one in getattr(rec_request.preferences, field))
+            for value in getattr(rec_request.preferences, field)
         ],
-        notes=found.notes,
+        # Nobody's list has to be called empty.
+        notes=[note for note in found.notes if rec_request.list_ref.kind != "everyone" or not note.startswith(EMPTY)],
         personal=found.personal,
+        seasons=_seasons_around(rec_request.preferences.season, bundle),
+        subject=_subject(rec_request.preferences, bundle),
         form_values=FormValues(choices=preferences_to_fields(rec_request.preferences)),
     )
 
@@ -188,6 +240,14 @@ def _entries(recommendations: Sequence[Recommendation], bundle: ModelBundle) -> 
             zip(recommendations, listing.relative_matches(recommendations), strict=True), start=1
         )
     ]
+
+
+def _change(name: str, value: str, bundle: ModelBundle) -> dict[str, str]:
+    """What was said of a title, studio or series: its field, what undoes it, the title, and a score if there is one."""
+    if name == "studio":
+        return {"name": name, "value": value, "title": studio(value)}
+    anime_id, _, score = value.partition("-")
+    return {"name": name, "value": anime_id, "title": bundle.catalogue.title(int(anime_id)), "score": score}
 
 
 def _sorted(entries: list[Entry], by: str) -> list[Entry]:

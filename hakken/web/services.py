@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import BinaryIO, cast
 
 import msgspec
@@ -33,6 +34,7 @@ class Services:
         want: has facts about titles, by their ids, fetched in the background; waits for no site.
         model_status: status of the current model.
         find: the cached list of a username, if there is one, or a list as it is; asks no site.
+        today: the current date, UTC.
     """
 
     settings: Settings
@@ -44,6 +46,7 @@ class Services:
     want: Callable[[Iterable[int]], None]
     model_status: Callable[[], ModelStatus] = ModelStatus
     find: Callable[[Username | UserList], UserList | None] = lambda _: None
+    today: Callable[[], date] = lambda: datetime.now(UTC).date()
 
 
 def once_per_request(bundle: Callable[[], ModelBundle]) -> Callable[[], ModelBundle]:

@@ -59,6 +59,12 @@ PAGES: dict[str, Visit] = {
     "results of an export": uploaded(SAMPLE.read_bytes()),
     "results as a table": at("/recommendations?sample=1&n=6&view=table"),
     "results, none": at("/recommendations?sample=1&type=Music&genre=Drama&year_to=1930"),
+    "results of a season, without a list": at("/recommendations?season=2026-fall&franchise=all&n=4"),
+    "results of a season, none": at("/recommendations?season=2150-fall&franchise=all"),
+    "together": at("/together"),
+    "together, for two usernames": at(
+        "/together?username=visitor-1&source=mal&with_username=visitor-4&with_source=mal&n=4"
+    ),
     "picks": at("/picks?pick=1-9&pick=5-0"),
     "picks, found": at("/picks?q=cowboy&pick=457-9"),
     "picks, nothing found": at("/picks?q=qqqqqqqq"),

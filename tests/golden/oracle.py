@@ -343,7 +343,7 @@ class Visitor:
         candidates = self.candidates(order)
         if franchise == "all":
             return Answer(described(candidates, variety), [])
-        fresh, following = self._new_series(candidates, order), self._next(candidates)
+        fresh, following = self.new_series(candidates, order), self._next(candidates)
         return Answer(described(fresh, variety), described(following, 0.0))
 
     def _by_rating(self, rows: set[int]) -> list[int]:
@@ -365,7 +365,7 @@ class Visitor:
             nearest = {row: max(nearest[row], self.stored.alike(row, best)) for row in left}
         return chosen
 
-    def _new_series(self, candidates: set[int], order: str) -> set[int]:
+    def new_series(self, candidates: set[int], order: str) -> set[int]:
         """The first title of each series that is new; of a begun universe, and of a story, the best one."""
         stored = self.stored
         first: dict[int, tuple[float, int, int]] = {}

@@ -88,7 +88,7 @@ def test_all_that_is_known_is_shown(client: FlaskClient) -> None:
     assert "<title>Kauboi Bibappu " in page.text
     assert f'lang="ja"><bdi>{FULL.title_japanese}</bdi>' in page.text
     assert 'lang="en"><bdi>Cowboy Bebop</bdi>' in page.text
-    for fact in ("TV · 1998 · 26 episodes", "Action, Space", "By J.C.Staff", "Spring 1998", "Mean score 8.82"):
+    for fact in ("TV · 1998 · 26 episodes", "Action , Space", "By J.C.Staff", "Spring 1998", "Mean score 8.82"):
         assert fact in words(page)
     assert '<p dir="auto">A &lt;girl&gt;.</p>' in page.text
     assert '<p dir="auto">A bath house.</p>' in page.text
@@ -205,7 +205,8 @@ def section(page: TestResponse, kind: str) -> str:
 def test_what_goes_beside_is_named_by_its_kind_after_the_main_entries(around: FlaskClient) -> None:
     expected = (
         "In viewing order Show Show 2 Show: The Film probably of this series · Movie "
-        "Specials, side stories, recaps Show Aside side story · 2005 Show Special special · 2001 Show in Short recap"
+        "Specials, side stories, recaps Show Aside side story · 2005 Show Special special · 2001 Show in Short recap "
+        "All of it, by what most people like"
     )
     for path in ("/anime/30", "/anime/33", "/anime/34"):
         assert section(around.get(path), "series") == expected

@@ -68,14 +68,24 @@ def test_the_other_ways_of_the_page_to_name_a_list(client: FlaskClient, fakes: F
     assert fakes.asked[0] == fakes.asked[1]
 
 
-WORDS = {"type": ["TV", "Movie", "OVA"], "genre": ["Action", "Comedy", "Drama"], "without_genre": ["Space", "Comedy"]}
+KNOWN: dict[str, list[Any]] = {
+    "type": ["TV", "Movie", "OVA"],
+    "genre": ["Action", "Comedy", "Drama"],
+    "without_genre": ["Space", "Comedy"],
+    "season": ["1998-spring", "2020-winter"],
+    "studio": ["sunrise", "Madhouse"],
+    "series": [1, 5, 30],
+}
+"""Values that the catalogue knows, of choices that take no other."""
 
 
 def values(field: str) -> st.SearchStrategy[Any]:
     """Any value of a field of `Preferences`."""
     choice = CHOICES[field]
-    one = st.sampled_from(WORDS[choice.name]) if choice.kind is str else st.from_type(choice.kind)
-    if choice.bounds:
+    one: st.SearchStrategy[Any] = st.from_type(choice.kind)
+    if choice.name in KNOWN:
+        one = st.sampled_from(KNOWN[choice.name])
+    elif choice.bounds:
         least, most = choice.bounds
         whole = choice.kind is int
         one = st.integers(least, most) if whole else st.integers(100 * least, 100 * most).map(lambda part: part / 100)

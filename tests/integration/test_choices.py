@@ -43,6 +43,9 @@ EVERYTHING = Preferences(
     without_genres=("Hentai", "Space"),
     year_from=1995,
     year_to=2005,
+    season="1998-spring",
+    studios=("sunrise", "a-1 pictures"),
+    series=(5, 1),
     min_members=5000,
     adult=True,
     rated_only=True,
@@ -140,6 +143,11 @@ BAD_CHOICES = [
     ("year_from=1899", "The first year must be a whole number from 1900 to 2200."),
     ("year_to=soon", "The last year must be a whole number from 1900 to 2200."),
     ("year_from=2005&year_to=1995", "The first year must not be after the last."),
+    *(
+        (f"season={text}", "The season must be a year and winter, spring, summer or fall, such as 2024-spring.")
+        for text in ("2024", "spring", "Spring 2024", "2024-Spring", "1899-fall", "2200-winter", "2024-spring%0Ax")
+    ),
+    ("series=x", f"The id of a title of a series {IDS}"),
     ("min_members=-1", "The least number of members must be a whole number from 0 to 1000000000."),
     ("adult=yes", "Titles for adults must be 1 for yes or 0 for no."),
     ("rated_only=true", "Only rated titles must be 1 for yes or 0 for no."),

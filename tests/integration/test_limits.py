@@ -49,6 +49,8 @@ def from_address(app: Flask, address: str) -> FlaskClient:
         ("POST", "/recommendations", {"data": {"username": "spike"}}, 4),
         ("POST", "/recommendations", {"data": {"export": (b"", "x.xml")}}, 4),
         ("GET", "/taste?username=spike", {}, 4),
+        ("GET", "/together?username=spike&with_username=faye", {}, 8),
+        ("GET", "/together?sample=1&with_username=faye", {}, 4),
         ("GET", "/api/v1/recommendations?username=spike", {}, 4),
         ("GET", "/anime/1/cover", {}, 0),
         ("GET", "/healthz", {}, 0),

@@ -433,7 +433,7 @@ def test_what_can_not_be_a_username(client: FlaskClient, fakes: FakeServices, na
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        *((query, "No username was given.") for query in ("", "n=5", "sample=0", "sample=yes")),
+        *((query, "No username was given.") for query in ("username=", "sample=0", "sample=yes")),
         ("username=spike&source=kitsu", "The site must be MyAnimeList or AniList."),
     ],
 )

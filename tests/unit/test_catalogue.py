@@ -27,6 +27,8 @@ anime = st.builds(
     type=st.sampled_from([None, "TV", "Movie", "movie", "tv"]),
     genres=st.sampled_from([(), ("Drama",), ("drama", "Space"), ("Space",)]),
     year=st.none() | st.integers(1917, 2030),
+    season=st.sampled_from([None, "Spring 1998", "Winter 2001", "spring"]),
+    studios=st.sampled_from([(), ("sunrise",), ("sunrise", "Madhouse"), ("madhouse",)]),
     start_date=st.sampled_from([None, "1998", "1998-04-03"]),
     mean=st.none() | st.floats(1, 10),
     members=st.none() | st.integers(0, 10**7),
@@ -117,6 +119,13 @@ def test_facts_by_the_models_rows_are_those_of_each(given_anime: list[Anime], bu
             name: [name in held for held in values] for name in names
         }
     assert facts.genre_names.keys() == facts.genres.keys()
+    numbers = {"Spring 1998": 4 * 1998 + 1, "Winter 2001": 4 * 2001}
+    assert facts.season.tolist() == [numbers.get((one and one.season) or "", 0) for one in each]
+    studios: dict[str, list[int]] = {}
+    for row, one in enumerate(each):
+        for name in one.studios if one else ():
+            studios.setdefault(name.lower(), []).append(row)
+    assert {name: rows.tolist() for name, rows in facts.studios.items()} == studios
     _check_groups(model, catalogue, facts)
 
 

@@ -1,7 +1,9 @@
 """Preference weights and the match: against the formulas written out, and what the list and its reasons promise."""
 
+import dataclasses
 import importlib
 import math
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -25,6 +27,7 @@ from tests.strategies import preference_models, tastes, user_lists
 
 ALL = Preferences(n=20, franchise=FranchiseRule.ALL, adult=True)
 everything = list(range(1, N_ITEMS + 1))
+SEASONS = ("Winter", "Spring", "Summer", "Fall")
 LIST = UserList.of([*(Rating(i, 4 + i % 7) for i in range(10, 40)), Rating(50, 3, Status.DROPPED), Rating(60)])
 
 
@@ -167,12 +170,16 @@ def test_what_was_seen_beside_the_list_counts_like_its_entries(bundle: ModelBund
 
 @pytest.fixture(scope="module")
 def varied(bundle: ModelBundle) -> ModelBundle:
-    """The small model with titles of several types, genres and years."""
+    """The small model with titles of several types, genres, years, seasons, studios and series."""
 
     def changed(one: Anime) -> Anime:
         genres = ("Drama",) if one.anime_id % 3 else ("Drama", "Comedy")
         year = None if one.anime_id % 5 == 0 else 1990 + one.anime_id % 30
-        return msgspec.structs.replace(one, type="TV" if one.anime_id % 4 else "Movie", genres=genres, year=year)
+        kind = "TV" if one.anime_id % 4 else "Movie"
+        season = None if one.anime_id % 7 == 0 else f"{SEASONS[one.anime_id % 4]} {2020 + one.anime_id % 3}"
+        studios = tuple(name for number, name in enumerate(("sunrise", "madhouse"), 2) if one.anime_id % number == 0)
+        changed: dict[str, Any] = {"genres": genres, "year": year, "season": season, "studios": studios}
+        return msgspec.structs.replace(one, type=kind, series=one.anime_id - one.anime_id % 10 or None, **changed)
 
     return ModelBundle(bundle.model, Catalogue(map(changed, bundle.catalogue.values())))
 
@@ -185,6 +192,49 @@ def test_filters_keep_their_word_and_refill(varied: ModelBundle) -> None:
     assert len(found) == 20
     assert {(one.type, one.genres) for one in found} == {("TV", ("Drama",))}
     assert all(1995 <= (one.year or 0) <= 2015 and (one.members or 0) >= 200 for one in found)
+
+
+@pytest.mark.parametrize("season", [None, "2021-winter", "2022-fall"])
+@pytest.mark.parametrize("studios", [(), ("Sunrise",), ("sunrise", "MADHOUSE")])
+@pytest.mark.parametrize("series", [(), (25,), (20, 31)])
+def test_seasons_studios_and_series_leave_what_is_of_them(
+    varied: ModelBundle, season: str | None, studios: tuple[str, ...], series: tuple[int, ...]
+) -> None:
+    """Of several studios or series any will do; a title whose season is unknown is of none."""
+    chosen = msgspec.structs.replace(ALL, n=100, season=season, studios=studios, series=series)
+    found = {one.anime_id for one in recommend(LIST, varied, chosen).recommendations}
+    left = {
+        one.anime_id
+        for one in varied.catalogue.values()
+        if one.anime_id not in {rating.anime_id for rating in LIST.ratings}
+        and (season is None or (one.season or "").lower() == " ".join(reversed(season.split("-"))))
+        and (not studios or {name.lower() for name in studios} & set(one.studios))
+        and (not series or one.series in {number - number % 10 for number in series})
+    }
+    assert found <= left or not (season or studios or series)
+    assert len(found) == min(100, len(left))
+
+
+def test_a_season_says_how_much_of_it_is_known(varied: ModelBundle) -> None:
+    manifest = msgspec.structs.replace(varied.model.manifest, data_time="2021-03")
+    dated = ModelBundle(dataclasses.replace(varied.model, manifest=manifest), varied.catalogue)
+    for season, note in (
+        ("2021-winter", ""),
+        ("2020-fall", ""),
+        ("2021-summer", "Of Summer 2021 we know what was known in March 2021: what was announced later is missing."),
+        ("2023-fall", "No title of Fall 2023 is known here."),
+    ):
+        notes = recommend(LIST, dated, msgspec.structs.replace(ALL, n=1, season=season)).notes
+        assert notes == ((note,) if note else ())
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [({"studios": ("sunrize",)}, "did you mean sunrise"), ({"series": (25, 88_888)}, "no title with")],
+)
+def test_a_studio_or_title_that_there_is_not_is_refused(varied: ModelBundle, chosen: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadOption, match=said):
+        recommend(LIST, varied, Preferences(**chosen))
 
 
 def test_filters_that_shorten_the_list_say_how_many_each_took(varied: ModelBundle) -> None:
