@@ -116,7 +116,7 @@ def _read_sample(path: Path) -> UserList:
 
 @dataclass(frozen=True, eq=False)
 class RecommendationRequest:
-    """What a page of results shows: whose list, or everyone's, what the visitor chose, in which view, sorted by what."""
+    """What a page of results shows: whose list, or everyone's, with which choices, in which view and order."""
 
     list_ref: ListRef
     preferences: Preferences
@@ -193,7 +193,5 @@ def _without(preferences: Preferences, choice: str, value: str) -> Preferences:
     if choice not in SINGLE or not (value.isdecimal() or choice == "studio"):
         raise BadOption("What is undone must be a choice and the id of a title, such as ignore-1.")
     stated = getattr(preferences, SINGLE[choice])
-    left = tuple(
-        one for one in stated if value not in {str(one), str(one).partition("-")[0] if choice == "seen" else ""}
-    )
+    left = tuple(one for one in stated if value != (one.partition("-")[0] if choice == "seen" else str(one)))
     return msgspec.structs.replace(preferences, **{SINGLE[choice]: left})
