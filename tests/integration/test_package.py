@@ -126,6 +126,11 @@ def test_a_command_that_trains_says_what_it_needs(programs: Path, tmp_path: Path
     assert need_it == {"collect", "train", "tune", "evaluate", "refresh"}
 
 
+def test_the_demonstration_needs_no_more(programs: Path) -> None:
+    done = run([programs / "python", "-B", "-c", "import tests.standin.__main__"], ROOT)
+    assert done.returncode == 0, done.stderr
+
+
 def test_what_is_looked_for_is_what_the_extra_installs(programs: Path) -> None:
     requirements = map(Requirement, installed(programs).requires or ())
     extra = {canonicalize_name(one.name) for one in requirements if one.marker and "extra" in str(one.marker)}
