@@ -22,12 +22,12 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-venv: .venv/installed ## create .venv with what running and training need
+venv: .venv/installed ## create .venv with what running and training need (0.9 GB)
 
-run: .venv/installed ## serve the app at http://127.0.0.1:5000 (HOST=…, PORT=…)
+run: .venv/serving ## serve the app at http://127.0.0.1:5000 (HOST=…, PORT=…)
 	$(BIN)/python -m hakken.serving --bind $(HOST):$(PORT)
 
-demo: .venv/installed-dev ## the same with a stand-in for the sites, users to try and faults by switch: needs no network
+demo: .venv/serving ## the same with a stand-in for the sites, users to try and faults by switch: needs no network
 	$(BIN)/python -m tests.standin --bind $(HOST):$(PORT)
 
 test: check ## check, then run every test, three files at a time: much of what they do is wait
@@ -85,20 +85,31 @@ model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITL
 		$(if $(DATA_TIME),--data-time $(DATA_TIME)) --hold-out --out hakken/embedded
 
 lock: .venv/installed-dev ## pin the newest versions that pyproject.toml allows, and their hashes
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links --extra training pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links -c requirements.txt --group dev -o requirements-dev.txt
-	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links -c requirements.txt --group serving -o deploy/requirements.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links -c requirements.txt pyproject.toml -o deploy/requirements.txt
 
 clean: ## remove the virtual environment and caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
+	@echo "Creating .venv ..."
+	@$(PYTHON) -m venv .venv
 
-.venv/installed: requirements.txt | .venv/bin/python
-	$(PIP) install --require-hashes -r requirements.txt
+# Older pips read the index twice as slowly. What is never imported need not be compiled: Python compiles the rest at the
+# first start.
+.venv/serving: deploy/requirements.txt | .venv/bin/python
+	@echo "Installing what serving needs into .venv: 150 MB, about half a minute ..."
+	@$(PIP) install --no-compile "pip>=26"
+	@$(PIP) install --no-compile --require-hashes -r deploy/requirements.txt
+	@touch $@
+
+.venv/installed: requirements.txt .venv/serving
+	@echo "Installing what training needs into .venv: 750 MB, about two minutes ..."
+	@$(PIP) install --require-hashes -r requirements.txt
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed
-	$(PIP) install --require-hashes -r requirements-dev.txt
+	@echo "Installing what the tests need into .venv ..."
+	@$(PIP) install --require-hashes -r requirements-dev.txt
 	@touch $@

@@ -13,7 +13,7 @@ from hakken import web
 from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.errors import ArtefactCorrupt, HakkenError, StorageError
-from hakken.files import temporary_directory
+from hakken.files import shipped, temporary_directory
 from hakken.lists import uploads
 from hakken.model import store
 from hakken.ratings import Preferences, Recommendations, UserList, Username
@@ -63,7 +63,7 @@ def create_app(
         with metrics.stage("recommend"):
             return make_recommendations(user_list, bundle, lists, preferences)
 
-    app = Flask(__name__)
+    app = Flask(__name__, template_folder=shipped("templates"), static_folder=shipped("static"))
     parse = partial(uploads.parse, max_packed=settings.max_upload_mb * 2**20)
     behind = (use_case, lists.fetch, current_bundle, parse, facts.known, facts.want, current.status, lists.find)
     web.register(app, web.Services(settings, *behind), metrics)
@@ -106,5 +106,5 @@ def main(directory: Path) -> str | int | None:
 
 if __name__ == "__main__":
     if len(sys.argv[1:]) != 1:
-        sys.exit("This file tries the model in a DIRECTORY; the server is started with: python -m hakken.serving")
+        sys.exit("This file tries the model in a DIRECTORY; the server is started with: python -m hakken serve")
     sys.exit(main(Path(sys.argv[1])))

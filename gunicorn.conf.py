@@ -6,12 +6,14 @@ import signal
 import sys
 from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 # gunicorn reads this before it changes to the directory of --chdir; a program that executes its text is in this place.
-sys.path.append(str(Path(globals().get("__file__", "gunicorn.conf.py")).resolve().parent))
+if find_spec("hakken") is None:
+    sys.path.append(str(Path(globals().get("__file__", "gunicorn.conf.py")).resolve().parent))
 
 from hakken.config import Settings, is_prefix, variable_names
 from hakken.errors import ConfigError, HakkenError

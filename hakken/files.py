@@ -33,6 +33,17 @@ def cache_directory(chosen: str) -> Path:
         return Path(temporary_directory(), f"hakken-{os.getuid()}")
 
 
+def shipped(name: str) -> Path:
+    """Where a file or folder that comes with the code is: an installed package holds it, in a checkout it is beside it.
+
+    Args:
+        name: `templates`, `static` or `gunicorn.conf.py`.
+    """
+    package = Path(__file__).parent
+    installed = package / name
+    return installed if installed.exists() else package.parent / name
+
+
 def temporary_directory() -> str:
     """The directory for temporary files; FileNotFoundError, whose words name the variable to set, if there is none."""
     try:

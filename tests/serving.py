@@ -64,6 +64,36 @@ def started(
     return f"http://127.0.0.1:{port}", process
 
 
+def check_server(command: list[str], environment: Mapping[str, str], place: Path = ROOT) -> str:
+    """Serve with a command, ask for pages, and return what the server said."""
+    address = f"127.0.0.1:{free_port()}"
+    with subprocess.Popen(
+        [*command, "--bind", address],
+        cwd=place,
+        env={"PATH": os.defpath, "WEB_CONCURRENCY": "1", "HAKKEN_LOG_LEVEL": "warning", **environment},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            until(lambda: _is_ready(address))
+            paths = ("/", "/static/hakken.css", "/recommendations?sample=1")
+            answers = [requests.get(f"http://{address}{path}", timeout=PATIENCE).status_code for path in paths]
+        finally:
+            process.terminate()
+            _, said = process.communicate(timeout=PATIENCE)
+
+    assert answers == [200, 200, 200], said
+    assert "Traceback" not in said
+    return said
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        return requests.get(f"http://{address}/readyz", timeout=1).ok
+    except requests.RequestException:
+        return False
+
+
 def free_port() -> int:
     """A port that nobody listens at."""
     with socket.socket() as free:

@@ -16,7 +16,7 @@ import numpy as np
 from hakken.bundle import ModelBundle
 from hakken.cli.catalogue import PAGE_TIMEOUT
 from hakken.cli.options import DIRECTORY, quiet_option, time_span
-from hakken.cli.plain_errors import plain_errors
+from hakken.cli.plain_errors import TrainingCommand, plain_errors
 from hakken.cli.progress_bars import show_progress
 from hakken.cli.signals import stop_on_signal
 from hakken.collecting.people import Known, People
@@ -43,7 +43,7 @@ PAGE_SIZES = {Mal.name: mal.LIST_PAGE_SIZE, Jikan.name: jikan.LIST_PAGE_SIZE}
 REFRESH_AFTER, OLDEST = "90d", "How old a list may get."
 
 
-@click.command()
+@click.command(cls=TrainingCommand)
 @click.option("--out", type=DIRECTORY, required=True, help="Directory to collect into.")
 @click.option("--usernames", type=click.File(), help="File of usernames to visit, one a line, or -.")
 @click.option("--discover", is_flag=True, help="Find people by the titles that they touched lately, new ones first.")

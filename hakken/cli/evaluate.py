@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from hakken.cli.options import DIRECTORY, FILE, quiet_option, table_options
-from hakken.cli.plain_errors import check_writable, plain_errors
+from hakken.cli.plain_errors import TrainingCommand, check_writable, plain_errors
 from hakken.cli.progress_bars import show_progress
 from hakken.cli.signals import stop_on_signal
 from hakken.model import Parameters
@@ -34,7 +34,7 @@ def _years(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
     return years
 
 
-@click.command()
+@click.command(cls=TrainingCommand)
 @table_options("Table of ratings, or a folder of its parts.", "Table of anime; without it discovery is not measured.")
 @click.option("--keys", type=FILE, help="CSV of anime_id,key: series to judge lists by, in place of the catalogue's.")
 @click.option("--people", type=FILE, help="CSV of user_id,group: kinds of people to measure Hakken for too.")

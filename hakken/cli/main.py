@@ -10,11 +10,12 @@ from hakken.cli.evaluate import evaluate
 from hakken.cli.inspect import inspect
 from hakken.cli.publish import publish
 from hakken.cli.refresh import refresh
+from hakken.cli.serve import serve
 from hakken.cli.train import train
 from hakken.cli.tune import tune
 
 
-@click.group(commands=(collect, train, tune, evaluate, recommend, predict, inspect, publish, catalogue, refresh))
+@click.group(commands=(serve, collect, train, tune, evaluate, recommend, predict, inspect, publish, catalogue, refresh))
 @click.version_option(__version__, prog_name="hakken")
 def main() -> None:
     """Hakken, an anime recommender."""

@@ -3,11 +3,31 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from hakken.errors import HakkenError
+
+TRAINING = (
+    *("implicit", "ir_measures", "lightgbm", "matplotlib", "numba", "optuna", "pandas", "pyarrow", "scipy", "surprise"),
+    "threadpoolctl",
+)
+"""Modules of the libraries in the extra `training`, which servers lack."""
+
+
+class TrainingCommand(click.Command):
+    """A command that needs the extra `training`: without it, all but `--help` ends with a sentence before it begins."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Check for the libraries first; a missing option matters less."""
+        asks = ctx.resilient_parsing or not {*self.get_help_option_names(ctx)}.isdisjoint(args)
+        if not asks and not all(map(find_spec, TRAINING)):
+            raise click.UsageError(
+                'This command needs libraries for training: run "make venv", or pip install "hakken[training]".'
+            )
+        return super().parse_args(ctx, args)
 
 
 @contextmanager

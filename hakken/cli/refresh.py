@@ -18,7 +18,7 @@ from hakken.cli.collect import OLDEST, REFRESH_AFTER, TABLE, collect_lists, coll
 from hakken.cli.inspect import judgement_lines
 from hakken.cli.options import DIRECTORY, FILE, data_time_option, quiet_option, time_span
 from hakken.cli.options import TABLE as TABLE_OPTION
-from hakken.cli.plain_errors import plain_errors
+from hakken.cli.plain_errors import TrainingCommand, plain_errors
 from hakken.cli.progress_bars import BYTES, ShownProgress, show_progress
 from hakken.cli.publish import FallsBehind, PublishConflict
 from hakken.cli.signals import stop_on_signal
@@ -52,7 +52,7 @@ GAPS = 1000
 """Titles without relations that are requested one by one, in each run."""
 
 
-@click.command()
+@click.command(cls=TrainingCommand)
 @click.argument("address", metavar="TARGET")
 @click.option("--work", type=DIRECTORY, required=True, help="Directory of what is collected, and of the run.")
 @click.option("--collect", "seconds", callback=time_span, metavar="SPAN", help="Collect lists first, such as 6h.")

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import inspect
 
 from hakken.cli.options import DIRECTORY, FILE, TABLE, Command, data_time_option, quiet_option
-from hakken.cli.plain_errors import check_writable, plain_errors
+from hakken.cli.plain_errors import TrainingCommand, check_writable, plain_errors
 from hakken.cli.progress_bars import show_progress
 from hakken.cli.signals import stop_on_signal
 from hakken.model import Parameters, store
@@ -50,7 +50,7 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
     return value
 
 
-@click.command()
+@click.command(cls=TrainingCommand)
 @click.option(
     "--ratings",
     type=TABLE,

@@ -7,14 +7,14 @@ import click
 import msgspec
 
 from hakken.cli.options import DIRECTORY, quiet_option, table_options
-from hakken.cli.plain_errors import plain_errors
+from hakken.cli.plain_errors import TrainingCommand, plain_errors
 from hakken.cli.progress_bars import show_progress
 from hakken.cli.signals import stop_on_signal
 from hakken.errors import TableError
 from hakken.model import Parameters
 
 
-@click.command()
+@click.command(cls=TrainingCommand)
 @table_options("Table of ratings.", "Table of anime; without it nothing is known of series.")
 @click.option("--out", type=DIRECTORY, required=True, help="Directory to write.")
 @click.option(

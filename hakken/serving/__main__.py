@@ -7,10 +7,10 @@ one sentence.
 import os
 import shlex
 import sys
-from pathlib import Path
+
+from hakken.files import shipped
 
 APPLICATION = "ars_app:create_app()"
-CONFIGURATION = Path(__file__).parents[2] / "gunicorn.conf.py"
 ARGUMENTS = "GUNICORN_CMD_ARGS"
 """Gunicorn's variable for arguments; those of the command line, and later ones, go before."""
 
@@ -24,7 +24,7 @@ def main() -> None:
         if not text:
             os.environ.pop(name, None)  # empty counts as not set
     # By itself gunicorn reads only a configuration in the working directory.
-    os.environ[ARGUMENTS] = f"--config {shlex.quote(str(CONFIGURATION))} {os.environ.get(ARGUMENTS, '')}"
+    os.environ[ARGUMENTS] = f"--config {shlex.quote(str(shipped('gunicorn.conf.py')))} {os.environ.get(ARGUMENTS, '')}"
     if not any(":" in one and one.endswith(")") for one in sys.argv[1:]):
         sys.argv.append(APPLICATION)
     from gunicorn.app.wsgiapp import run  # noqa: PLC0415  # importing it reads the variables

@@ -32,7 +32,7 @@ __all__ = ["Metrics", "Services", "once_per_request", "register", "warm"]
 
 
 def register(app: Flask, services: Services, metrics: Metrics | None = None) -> None:
-    """Add Hakken's pages to an application, whose root has `templates` and `static`.
+    """Add Hakken's pages to an application that has the folders `templates` and `static`.
 
     Raises:
         ConfigError: a picture origin in the settings is not an origin.

@@ -21,7 +21,8 @@ from hakken.web import title_names
 from hakken.web.forms import SINGLE, preferences_to_fields, read_picks, read_preferences, read_upload, read_username
 from hakken.web.services import services
 
-SAMPLE = "static/sample-export.xml"
+SAMPLE = "sample-export.xml"
+"""Of the static files."""
 MAX_ADDRESS = 3_500
 """Characters of an address that browsers, servers and messengers between them can be trusted with."""
 MAX_LINKED = 1_000
@@ -97,7 +98,7 @@ def read_list_ref(values: MultiDict[str, str], request: Request | None = None) -
         ExportError: the file can't be used.
     """
     if values.get("sample") == "1":
-        return ListRef("sample", _read_sample(Path(current_app.root_path, SAMPLE)), {"sample": "1"})
+        return ListRef("sample", _read_sample(Path(current_app.static_folder or "", SAMPLE)), {"sample": "1"})
     if "list" in values:
         return ListRef("list", encoded_list.unpacked(values["list"]), {"list": values["list"]})
     if "pick" in values:

@@ -15,7 +15,8 @@ from tests.serving import served, wait_for
 from tests.standin import faults
 from tests.standin.__main__ import environment
 from tests.standin.app import APP
-from tests.standin.server import Standin, standin_server
+from tests.standin.fixtures import standin_server
+from tests.standin.server import Standin
 
 CHROMIUM = shutil.which("chromium")
 ARGS = (

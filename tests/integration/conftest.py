@@ -4,7 +4,7 @@ from tests.api_client import embedded_client
 from tests.fake_services import app_with, client, fakes
 from tests.integration.bucket import bucket, emulator, faults, place, put
 from tests.models import bundle, embedded, trained, versions
-from tests.standin.server import standin, standin_server
+from tests.standin.fixtures import standin, standin_server
 
 __all__ = [
     "app_with",

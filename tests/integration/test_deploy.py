@@ -83,6 +83,8 @@ def test_packages_are_pinned_with_their_hashes() -> None:
     pins = [line for line in (DEPLOY / "requirements.txt").read_text().splitlines() if re.match(r"[a-z]", line)]
     assert len(pins) > 20
     assert all(re.fullmatch(r"[\w.-]+(\[\w+\])?==\S+.*\\", line) for line in pins)
+    # `make run` installs these where training's may be: neither may change a version of the other.
+    assert set(pins) <= set((ROOT / "requirements.txt").read_text().splitlines())
 
 
 def test_the_last_stage_has_no_tools_to_build_with_and_runs_as_nobody_in_particular(stages: list[Steps]) -> None:

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-import requests
 
-from tests.serving import PATIENCE, ROOT, free_port, until
+from tests.serving import ROOT, check_server
 
 NOBODY = ["setpriv", "--reuid=54321", "--regid=0", "--clear-groups"]
 """Runs a command as a user without an entry in the list of users, whose group may read the code."""
@@ -177,34 +176,5 @@ def test_paths_are_those_of_the_directory_in_which_a_command_is_run(files: dict[
         assert done.returncode == 0, done.stderr
     assert {"written.jsonl", "published", "fetched"} <= {path.name for path in place.iterdir()}
     done = run([str(ROOT / "ars_app.py")], {}, [], place)
-    assert "python -m hakken.serving" in done.stderr
+    assert "python -m hakken serve" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def check_server(command: list[str], environment: Mapping[str, str], place: Path = ROOT) -> str:
-    """Serve with a command, ask for a page, and return what the server said."""
-    address = f"127.0.0.1:{free_port()}"
-    with subprocess.Popen(
-        [*command, "--bind", address],
-        cwd=place,
-        env={"PATH": os.defpath, "WEB_CONCURRENCY": "1", "HAKKEN_LOG_LEVEL": "warning", **environment},
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            until(lambda: _is_ready(address))
-            page = requests.get(f"http://{address}/recommendations?sample=1", timeout=PATIENCE)
-        finally:
-            process.terminate()
-            _, said = process.communicate(timeout=PATIENCE)
-
-    assert page.status_code == 200
-    assert "Traceback" not in said
-    return said
-
-
-def _is_ready(address: str) -> bool:
-    try:
-        return requests.get(f"http://{address}/readyz", timeout=1).ok
-    except requests.RequestException:
-        return False

@@ -4,10 +4,9 @@ import contextlib
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
-import pytest
 from flask import Flask, Response, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -124,20 +123,3 @@ class _Handler(WSGIRequestHandler):
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # its name in the base class
         """Keep the tests' output to themselves."""
-
-
-@pytest.fixture(scope="session")
-def standin_server() -> Iterator[Standin]:
-    server = Standin()
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def standin(standin_server: Standin, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
-    """The sites, without a fault."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")  # whatever proxy the machine has, it is not for these
-    standin_server.begin()
-    yield standin_server
-    standin_server.end()
