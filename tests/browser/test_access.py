@@ -39,6 +39,15 @@ def at(path: str) -> Visit:
     return lambda page: page.goto(path)
 
 
+def pressed(path: str, *presses: str) -> Visit:
+    def visit(page: Page) -> None:
+        page.goto(path)
+        for one in presses:
+            page.locator(one).first.click()
+
+    return visit
+
+
 def uploaded(content: bytes) -> Visit:
     def visit(page: Page) -> None:
         by_upload(page, content)
@@ -57,6 +66,9 @@ PAGES: dict[str, Visit] = {
         "/recommendations?username=visitor-1&source=mal&type=TV&genre=Action&ignore=1&n=4"
     ),
     "results of an export": uploaded(SAMPLE.read_bytes()),
+    "results as a grid": at("/recommendations?sample=1&n=6&view=grid&seen=578-9"),
+    "results, opened": pressed("/recommendations?sample=1&n=6", ".more > summary", ".entry + .entry .seen > summary"),
+    "results as an opened grid": pressed("/recommendations?sample=1&n=6&view=grid", ".more > summary"),
     "results as a table": at("/recommendations?sample=1&n=6&view=table"),
     "results, none": at("/recommendations?sample=1&type=Music&genre=Drama&year_to=1930"),
     "results of a season, without a list": at("/recommendations?season=2026-fall&franchise=all&n=4"),

@@ -193,3 +193,62 @@ def test_names_can_be_chosen_whatever_the_browser_stores(tab: Open, storage: str
 
     expect(page).to_have_url(re.compile(r"/anime/1\?names=japanese$"))
     expect(heading(page)).to_have_text("カウボーイビバップ")
+
+
+def test_colours_can_be_chosen_and_stay_chosen(tab: Open) -> None:
+    page = tab(color_scheme="light")
+    page.goto("/")
+    paper = "getComputedStyle(document.documentElement).backgroundColor"
+    light = page.evaluate(paper)
+    page.get_by_role("button", name="Dark", exact=True).click()
+    dark = page.evaluate(paper)
+    assert dark != light
+    page.goto("/picks")
+    assert page.evaluate(paper) == dark
+    expect(page.get_by_role("button", name="Dark", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="System", exact=True).click()
+    page.reload()
+    assert page.evaluate(paper) == light
+
+
+def test_shortcuts_lead_through_a_list_and_can_be_switched_off(page: Page) -> None:
+    page.goto("/recommendations?sample=1&n=3")
+    links = entries(page).locator(".title a")
+    for key, at in (("j", 0), ("j", 1), ("j", 2), ("k", 1)):
+        page.keyboard.press(key)
+        expect(links.nth(at)).to_be_focused()
+    page.keyboard.press("o")
+    expect(entries(page).nth(1).locator(".more")).to_have_attribute("open", "")
+    page.keyboard.press("s")
+    expect(entries(page).nth(1).locator(".seen")).to_have_attribute("open", "")
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keyboard shortcuts")
+    keys.get_by_label("Use keyboard shortcuts").uncheck()
+    keys.get_by_role("button", name="Close").click()
+    page.reload()
+    page.keyboard.press("?")
+    expect(keys).to_be_hidden()
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    expect(keys).to_be_visible()
+
+
+def test_the_link_of_a_page_is_copied(tab: Open) -> None:
+    page = tab(permissions=["clipboard-read", "clipboard-write"])
+    page.goto("/recommendations?sample=1&n=3")
+    page.get_by_role("button", name="Table").click()
+    expect(page).to_have_url(re.compile("view=table"))
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator("#news")).to_have_text("The link is copied.")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+
+
+def test_a_table_is_sorted_in_place(page: Page) -> None:
+    page.goto("/recommendations?sample=1&n=8&view=table")
+    years = page.locator("#list > .wide tbody tr td:nth-child(7)")
+    page.get_by_role("button", name="Year", exact=True).first.click()
+    expect(page).to_have_url(re.compile("sort=year"))
+    found = [int(one) for one in years.all_text_contents()]
+    assert found == sorted(found)
+    page.get_by_role("button", name="Year", exact=True).first.click()
+    expect(page).to_have_url(re.compile("sort=-year"))
+    assert [int(one) for one in years.all_text_contents()] == found[::-1]

@@ -2,13 +2,20 @@
 
 import csv
 import re
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
 from hakken.bundle import ModelBundle
+from hakken.lists import mal_export
+from hakken.ratings import Rating, Status
 from tests.browser.browsing import Open
 from tests.browser.walking import PLAIN, by_upload, by_username, choose_file, entries, heading, titles
 from tests.exports import SAMPLE, export_of
+
+
+def exported(path: Path) -> list[Rating]:
+    return list(mal_export.parse([path.read_bytes()]).ratings)
 
 
 @PLAIN
@@ -38,6 +45,39 @@ def test_from_a_username_to_a_list_that_can_be_kept(tab: Open, scripts: bool) ->
     page.go_forward()
     expect(entries(page).get_by_role("heading")).to_have_text(films)
     expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
+
+
+@PLAIN
+def test_a_newcomer_in_ninety_seconds(tab: Open, scripts: bool) -> None:
+    """From the start page to a list, why, seen it and back, what continues, a season, and a list for two."""
+    page = tab(java_script_enabled=scripts)
+    by_username(page, "visitor-1")
+    before = titles(page)
+    first, second = entries(page).nth(0), entries(page).nth(1)
+    expect(first.get_by_text("Rated by")).to_be_hidden()
+    first.locator(".more > summary").click()
+    expect(first.get_by_text("Rated by")).to_be_visible()
+    expect(first.get_by_role("button", name="leave out").first).to_be_visible()
+
+    second.locator(".seen > summary").click()
+    second.get_by_role("button", name="Seen, score 9: ").click()
+    expect(page).to_have_url(re.compile("seen=[0-9]+-9"))
+    expect(page.get_by_text(f"Seen: {before[1]} 9")).to_be_visible()
+    assert before[1] not in titles(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download what you marked as seen").click()
+    assert [(one.score, one.status) for one in exported(download.value.path())] == [(9, Status.COMPLETED)]
+    page.get_by_role("button", name=f"Undo: Seen {before[1]}").click()
+    expect(entries(page).get_by_role("heading")).to_have_text(before)
+
+    expect(page.locator(".continue .next").first).to_have_text(re.compile("^Next: "))
+    page.get_by_role("link", name="By season").click()
+    expect(heading(page)).to_have_text(re.compile(r"Recommended for visitor-1: \w+ 20\d\d"))
+    page.get_by_role("link", name="For two").click()
+    page.get_by_label("Username", exact=True).nth(1).fill("visitor-4")
+    page.get_by_role("button", name="Recommend to both").click()
+    expect(heading(page)).to_have_text("For visitor-1 and visitor-4")
+    expect(page.locator(".entry").first.locator(".person")).to_have_text(["visitor-1", "visitor-4"])
 
 
 @PLAIN
