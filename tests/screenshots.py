@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 from PIL import Image
-from playwright.sync_api import Browser, ViewportSize
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.browser.browsing import DESK, PHONE, launched, opened
 from tests.serving import ROOT, served, wait_for
@@ -24,14 +24,21 @@ COLOURS = 128
 """Of a picture's palette: enough for pages of few colours, and a third of the size."""
 
 
-SHOTS = (
-    ("home", "/", DESK, 900, "light"),
-    ("results", "/recommendations?sample=1", DESK, 900, "light"),
-    ("results-phone", "/recommendations?sample=1", PHONE, 844, "dark"),
-    ("taste", "/taste?sample=1", DESK, 1400, "light"),
-    ("anime", "/anime/9253", DESK, 1100, "light"),
+SAMPLE_LIST = "/recommendations?sample=1"
+SHOTS: tuple[tuple[str, str, int, int, str, str], ...] = (
+    ("home", "/", DESK, 900, "light", ""),
+    ("results", SAMPLE_LIST, DESK, 900, "light", ""),
+    ("results-phone", SAMPLE_LIST, PHONE, 844, "dark", ""),
+    ("taste", "/taste?sample=1", DESK, 1400, "light", ""),
+    ("anime", "/anime/9253", DESK, 1100, "light", ""),
+    ("tour-1", "/", PHONE, 700, "light", ""),
+    ("tour-2", SAMPLE_LIST, PHONE, 700, "light", ".tools"),
+    ("tour-3", SAMPLE_LIST, PHONE, 700, "light", ".entry:nth-child(4) .more > summary"),
+    ("tour-4", SAMPLE_LIST, PHONE, 700, "light", ".entry:nth-child(5) .seen > summary"),
+    ("tour-5", SAMPLE_LIST, PHONE, 700, "light", ".continue"),
+    ("tour-6", "/recommendations?sample=1&season=2024-spring&franchise=all", PHONE, 700, "light", ".list"),
 )
-"""Pages, how much of each is shown, and in which colours."""
+"""Pages, how much of each is shown, in which colours, and what is pressed, if it can be, and scrolled to."""
 DRAWINGS = (
     (STATIC / "favicon.svg", STATIC / "favicon.png", 48, 48),
     (IMAGES / "card.svg", STATIC / "card.png", 1200, 630),
@@ -65,13 +72,25 @@ def shot(browser: Browser) -> Iterator[tuple[Path, bytes]]:
     try:
         with served(APP, **environment(standin, facts_source="off")) as (address, _):
             wait_for(address)
-            for name, path, width, height, scheme in SHOTS:
+            for name, path, width, height, scheme, at in SHOTS:
                 size = ViewportSize(width=width, height=height)
                 with opened(browser, address, viewport=size, color_scheme=scheme, reduced_motion="reduce") as page:
                     page.goto(path, wait_until="networkidle")
+                    if at:
+                        look_at(page, at)
                     yield IMAGES / f"{name}.png", page.screenshot(animations="disabled", caret="hide")
     finally:
         standin.stop()
+
+
+def look_at(page: Page, at: str) -> None:
+    """Press what can be pressed, and scroll to the entry that it is in or to itself; wait for the covers there."""
+    shown = page.locator(at).first
+    if at.endswith("summary"):
+        shown.click()
+        shown = page.locator(".entry", has=shown)
+    shown.evaluate("element => element.scrollIntoView({block: 'start'})")
+    page.wait_for_load_state("networkidle")
 
 
 def packed(picture: bytes) -> bytes:

@@ -12,7 +12,7 @@ from hakken.seasons import Season
 POPULAR = "so these are titles that many people watch and like."
 EMPTY = "The list is empty, "
 ALIKE = "so these are titles like those of which more was asked for."
-BY_PLANS = "so these go by what you plan to watch."
+BY_PLANS = "so these are based on what you plan to watch."
 
 FEW = 5
 """With fewer scored titles, a note says so."""
@@ -46,7 +46,7 @@ def notes_on(user_list: UserList, visitor: Visitor, bundle: ModelBundle, instead
         )
     elif n_scored < FEW:
         scored = counted(n_scored, "scored title", "scored titles")
-        notes.append(f"This rests on {scored}: with more, it will know you better.")
+        notes.append(f"This is based on {scored}: with more of them, the list fits you better.")
     if len(visitor.new):
         notes.append(new_titles(visitor.new.tolist(), bundle.catalogue, bundle.model.manifest.data_time))
     return notes + list_notes(user_list)

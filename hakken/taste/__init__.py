@@ -119,7 +119,7 @@ def notes_on(user_list: UserList, counts: Counts, *, scores_differ: bool) -> lis
         notes.append("All scores that can be compared are the same: they don't tell what is liked more than the rest.")
     elif counts.compared < FEW:
         count = "one scored title" if counts.compared == 1 else f"{counts.compared} scored titles"
-        notes.append(f"This rests on {count}: with more, there is more to be said, and it is surer.")
+        notes.append(f"This is based on {count}: with more, there is more to be said, and it is surer.")
     if unknown := counts.scored - counts.compared:
         which = "1 scored title is" if unknown == 1 else f"{unknown:,} scored titles are"
         notes.append(f"{which} new to the model, and compared with nothing.")

@@ -147,7 +147,7 @@ def test_of_what_hardly_anyone_watched_nothing_is_near_and_it_says_so(
     said = words(client.get(f"/anime/{anime_id}"))
 
     assert f"{why} what is similar. It can be recommended all the same, by its {kinds}." in said
-    for heading in ("Scored alike", "Who liked this also liked", "What to watch if you love it"):
+    for heading in ("Scored alike", "People who liked this also liked", "What to watch if you love it"):
         assert heading not in said
     assert ("Where it stands" in said) == (anime_id == 21)
     near = client.get(f"/api/v1/anime/{anime_id}/neighbours").get_json()
@@ -322,7 +322,7 @@ def test_an_unknown_title_is_not_found_and_nothing_is_asked_about_it(client: Fla
     for anime_id in (NOWHERE, 2**31 - 1):
         page = client.get(f"/anime/{anime_id}")
         assert page.status_code == 404
-        assert "No such title is known here" in words(page)
+        assert "We don't know that title" in words(page)
         assert f"an anime with the number {anime_id}" in words(page)
         assert not page.cache_control.public
     assert fakes.wanted == []

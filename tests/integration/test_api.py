@@ -281,7 +281,7 @@ def test_no_such_title(client: FlaskClient) -> None:
         assert answer.status_code == 404
         assert said(answer) == {
             "type": "/api/v1/problems#unknown-title",
-            "title": "No such title is known here",
+            "title": "We don't know that title",
             "status": 404,
             "detail": "Neither the catalogue nor the model has an anime with the number 12345.",
         }

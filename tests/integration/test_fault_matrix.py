@@ -56,7 +56,7 @@ CELLS = [(name, row) for row in ROWS for name in NAMES if (name, row) != ("anili
 """AniList gives all lists in one answer."""
 
 PAGES: dict[type[HakkenError], tuple[int, str]] = {
-    UserNotFound: (404, "The site knows no such user"),
+    UserNotFound: (404, "The site doesn't know that user"),
     PrivateList: (403, "This list is private"),
     SiteBlocked: (503, "The site refused to answer us"),
     SiteBusy: (503, "The site asks us to slow down"),

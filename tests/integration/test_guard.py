@@ -154,7 +154,7 @@ def test_who_comes_when_all_places_are_taken_is_refused_and_files_and_health_che
         assert answer.status_code == 503
         assert answer.headers["Retry-After"] == "3"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert "Many people are being answered just now" in words(page)
+    assert "The server is busy just now" in words(page)
     assert problem.get_json()["type"].endswith("#full-house")
     assert page.headers["X-Request-ID"] in words(page)
 

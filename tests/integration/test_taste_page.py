@@ -97,7 +97,7 @@ def test_opinions_name_both_scores(client: FlaskClient, rated: UserList) -> None
         (UserList.of(Rating(one, 7) for one in range(1, 40)), "are the same", ("Genres", "Unusual opinions")),
         (UserList.of([Rating(99_999, 7)]), "No title that we know has a score", ("Genres", "Years")),
         (UserList.of([Rating(1, 7)], skipped=3), "3 entries whose anime could not be read", ("Genres",)),
-        (UserList.of([Rating(10, 9), Rating(12, 5)]), "This rests on 2 scored titles", ("Genres",)),
+        (UserList.of([Rating(10, 9), Rating(12, 5)]), "This is based on 2 scored titles", ("Genres",)),
     ],
 )
 def test_where_there_is_too_little_a_note_says_so(

@@ -77,7 +77,7 @@ def test_a_list_of_plans_alone_is_ordered_by_them_and_a_note_says_so(
     assert result.personal
     assert [one.anime_id for one in result.recommendations] != [one.anime_id for one in popular.recommendations]
     assert "no watched title that we know" in result.notes[0].lower()
-    assert "so these go by what you plan to watch." in result.notes[0]
+    assert "so these are based on what you plan to watch." in result.notes[0]
     # Ratings are predicted from what was watched and scored.
     by_rating = recommend(user_list, bundle, Preferences(order=Order.PREDICTED_RATING, ignored=ignored))
     assert not by_rating.personal
@@ -90,8 +90,8 @@ def test_with_few_scores_a_note_says_what_a_list_rests_on(bundle: ModelBundle) -
     for user_list, said in (
         (watched, "was watched alone"),
         (watched + planned, "was watched or planned alone"),
-        (watched + scored[:1], "This rests on 1 scored title:"),
-        (watched + scored, "This rests on 4 scored titles:"),
+        (watched + scored[:1], "This is based on 1 scored title:"),
+        (watched + scored, "This is based on 4 scored titles:"),
     ):
         assert said in recommend(UserList.of(user_list), bundle, FEW).notes[0]
 
