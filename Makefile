@@ -99,7 +99,7 @@ clean: ## remove the virtual environment and caches
 # Older pips read the index twice as slowly. What is never imported need not be compiled: Python compiles the rest at the
 # first start.
 .venv/serving: deploy/requirements.txt | .venv/bin/python
-	@echo "Installing what serving needs into .venv: 150 MB, about half a minute ..."
+	@echo "Installing what serving needs into .venv: 160 MB, about half a minute ..."
 	@$(PIP) install --no-compile "pip>=26"
 	@$(PIP) install --no-compile --require-hashes -r deploy/requirements.txt
 	@touch $@

@@ -88,7 +88,7 @@ def look_at(page: Page, at: str) -> None:
     shown = page.locator(at).first
     if at.endswith("summary"):
         shown.click()
-        shown = page.locator(".entry", has=shown)
+        shown = shown.locator("xpath=ancestor::li")
     shown.evaluate("element => element.scrollIntoView({block: 'start'})")
     page.wait_for_load_state("networkidle")
 
