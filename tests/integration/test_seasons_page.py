@@ -116,6 +116,16 @@ def test_an_empty_season_says_so_and_leads_to_the_latest_that_is_known(embedded_
     assert embedded_client.get(links(page)["Show the list without choices"]).status_code == 200
 
 
+def test_what_a_link_to_a_subject_chooses_leaves_the_panel_closed(client: FlaskClient) -> None:
+    for query, opened in (
+        ("season=1998-spring&franchise=all", ""),
+        ("studio=sunrise&series=1&franchise=all&n=5", ""),
+        ("season=1998-spring&franchise=all&type=TV", " open"),
+        ("franchise=all", " open"),
+    ):
+        assert f'<details class="choices"{opened}>' in client.get(f"/recommendations?sample=1&{query}").text, query
+
+
 def test_studios_and_series_are_named_and_can_be_taken_back(client: FlaskClient, fakes: FakeServices) -> None:
     page = client.get("/recommendations?sample=1&studio=a-1+pictures&studio=x-y&series=1&genre=Action")
 
