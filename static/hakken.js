@@ -85,12 +85,16 @@ function freshen(page, whole) {
     main.focus({ preventScroll: true });
     return;
   }
+  const opened = [...document.querySelectorAll("[data-fresh] details[open]")].map(selectorOf);
   for (const old of document.querySelectorAll("[data-fresh]")) {
     const fresh = page.getElementById(old.id);
     if (fresh) old.replaceWith(fresh);
   }
+  for (const one of opened) document.querySelector(one)?.setAttribute("open", "");
   if (place && !focused.isConnected) focusAgain(place);
 }
+
+const selectorOf = ({ className, name }) => `details.${className}${name ? `[name="${name}"]` : ""}`;
 
 /* Whoever works with the keyboard goes on where they were: at the same thing, or at what took its place. */
 
@@ -98,11 +102,14 @@ function placeOf(element) {
   const within = element?.closest("[data-fresh]");
   if (!within) return null;
   const alike = `button[name="${CSS.escape(element.name ?? "")}"]`;
-  return { id: element.id, within: within.id, alike, index: [...within.querySelectorAll(alike)].indexOf(element) };
+  return { id: element.id, within: within.id, alike, index: visible(within, alike).indexOf(element) };
 }
 
+const visible = (within, what) => [...within.querySelectorAll(what)].filter((one) => one.checkVisibility());
+
 function focusAgain({ id, within, alike, index }) {
-  const peers = document.getElementById(within)?.querySelectorAll(alike) ?? [];
+  const area = document.getElementById(within);
+  const peers = area ? visible(area, alike) : [];
   const next = (id && document.getElementById(id)) || peers[Math.min(index, peers.length - 1)];
   (next ?? document.querySelector("[data-busy]"))?.focus({ preventScroll: true });
 }

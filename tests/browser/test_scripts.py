@@ -38,8 +38,8 @@ def test_two_choices_in_quick_succession_are_both_made(page: Page) -> None:
     # Before the answer is there, three more.
     first, second = titles_shown(page)[:2]
     page.get_by_role("checkbox", name="TV", exact=True).check()
-    page.get_by_role("button", name=f"Not this one: {first}").first.click()
-    page.get_by_role("button", name=f"Not this one: {second}").first.click()
+    page.get_by_role("button", name=f"Not for me: {first}").first.click()
+    page.get_by_role("button", name=f"Not for me: {second}").first.click()
     expect(page.get_by_role("status").filter(has_text="Fetching")).to_be_visible()
 
     held[0].continue_()

@@ -131,7 +131,7 @@ def test_a_list_too_long_for_an_address(tab: Open, embedded: ModelBundle, script
     films = titles(page)
     assert films != all_of_them
 
-    page.get_by_role("button", name=f"Not this one: {films[0]}").first.click()
+    page.get_by_role("button", name=f"Not for me: {films[0]}").first.click()
     expect(page.get_by_text(f"Hidden: {films[0]}")).to_be_visible()
     assert films[0] not in titles(page)
     expect(page.get_by_role("checkbox", name="Movie", exact=True)).to_be_checked()
