@@ -252,6 +252,7 @@ new MutationObserver(showSharing).observe(document.querySelector("main"), { chil
 document.addEventListener("click", async ({ target }) => {
   if (target.matches("[data-theme-choice]")) chooseTheme(target.dataset.themeChoice);
   if (target.matches("[data-keys]")) document.getElementById("keys").showModal();
+  if (target.matches("[data-close]")) target.closest("dialog").close();
   try {
     if (target.matches("[data-share]")) await navigator.share({ title: document.title, url: location.href });
     if (!target.matches("[data-copy]")) return;

@@ -34,7 +34,7 @@ def test_each_title_has_what_it_is_to_both(embedded_client: FlaskClient, embedde
     assert len(entries(page)) == len(expected) == 5
     for found, title in zip(entries(page), expected, strict=True):
         assert f'href="/anime/{title.each[0].anime_id}?list=' in found
-        shown = re.findall(r"<strong>(\d+)</strong>.*?Predicted rating <span[^>]*><b>([\d.]+)</b>", found, re.DOTALL)
+        shown = re.findall(r"<strong>(\d+)</strong> <span>match.*?<b>([\d.]+)</b> <span>predicted", found, re.DOTALL)
         assert shown == [
             (str(round(100 * part)), f"{one.predicted_rating:.2f}")
             for one, part in zip(title.each, title.relative, strict=True)
