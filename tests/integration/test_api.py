@@ -75,6 +75,7 @@ KNOWN: dict[str, list[Any]] = {
     "season": ["1998-spring", "2020-winter"],
     "studio": ["sunrise", "Madhouse"],
     "series": [1, 5, 30],
+    "seen": ["30-0", "205-7", "431-10"],
 }
 """Values that the catalogue knows, of choices that take no other."""
 

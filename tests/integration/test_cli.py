@@ -63,7 +63,7 @@ def test_recommend_answers_each_line_in_order(tmp_path: Path) -> None:
     ]
     assert [one["anime_id"] for one in repeated["continue"]] == [5]
     assert not {1, 5} & {one["anime_id"] for one in first["recommendations"]}
-    assert all("rests on 2 scored titles" in note for note in first["notes"])
+    assert all("is based on 2 scored titles" in note for note in first["notes"])
     assert "list is empty" in empty["notes"][0]
     assert "repeated" in repeated["notes"][-1]
 
