@@ -34,7 +34,7 @@ def tool(name: str) -> str:
 
 
 UNUSED = ("hakken.training", "hakken.evaluation", "hakken.cli", "google.cloud", "duckdb", "optuna")
-OPTIONAL = {"setuptools", "msgpack", "pyyaml", "greenlet"}
+OPTIONAL = {"setuptools", "msgpack", "pyyaml", "greenlet", "tomlkit"}
 """What libraries load where it happens to be, and do without."""
 
 

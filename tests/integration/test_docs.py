@@ -147,7 +147,9 @@ def test_nothing_is_left_to_be_filled_in(path: Path) -> None:
 
 
 def test_every_picture_of_a_page_is_taken_by_the_command_and_shown() -> None:
-    shown = set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README))
+    picture = r"!\[[^\]]+\]\(([^)]+)\)"
+    tour = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
+    shown = {*re.findall(picture, README), *(f"docs/{one}" for one in re.findall(picture, tour))}
     assert shown == {f"docs/images/{name}.png" for name, *_ in SHOTS}
     for path in (*(ROOT / one for one in shown), *(target for _, target, *_ in DRAWINGS)):
         assert path.read_bytes().startswith(b"\x89PNG"), path
