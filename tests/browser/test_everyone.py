@@ -81,6 +81,7 @@ def test_from_the_start_page_to_a_list_by_keyboard(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Recommended for visitor-1")
 
+    page.get_by_text("Choose what to see").press("Enter")
     page.get_by_label("How many titles").focus()
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("2")
