@@ -24,7 +24,16 @@ from hakken.web.pages import of_season, pages, taste, this_season
 from hakken.web.picks_page import picking, title_index
 from hakken.web.responses import add_security_headers, compress_responses, redirect_to_https
 from hakken.web.services import EXTENSION, Services, once_per_request, other_names
-from hakken.web.template_filters import cached_macro, facts, initial, isolated, signed, studio, watch_links
+from hakken.web.template_filters import (
+    cached_macro,
+    facts,
+    initial,
+    isolated,
+    score_buttons,
+    signed,
+    studio,
+    watch_links,
+)
 from hakken.web.title_names import add_title_names
 from hakken.web.together_page import together
 
@@ -58,6 +67,7 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
         filter_choices=current_filter_choices,
         fits_address=fits_address,
         counted=counted,
+        score_buttons=score_buttons,
         signed=signed,
         cached_macro=cached_macro,
         of_season=of_season,

@@ -258,12 +258,21 @@ def test_what_is_said_of_one_title_leaves_everything_else_as_it_is(client: Flask
         ("leave out: Sen <i>", {}),
         ("Not for me: MyAnimeList #5", {"hidden": (7, 5)}),
         ("More like this: MyAnimeList #5", {"like": (666, 5)}),
-        ("Seen, score 8: MyAnimeList #5", {"seen": ("199-8", "5-8")}),
-        ("Seen, no score: MyAnimeList #5", {"seen": ("199-8", "5-0")}),
     ):
         assert len(buttons(page, label)) == 2, "in the list and in what continues"
         assert press(client, page, label).status_code == 200
         assert fakes.asked[-1] == (Username("spike", Site.ANILIST), msgspec.structs.replace(before, **changed))
+
+
+def test_every_score_of_a_title_is_one_press(client: FlaskClient, fakes: FakeServices) -> None:
+    fakes.answer = Recommendations((Recommendation(5, "MyAnimeList #5", 9.0, 9.0, 2345, 20, REASONS),))
+    page = client.get("/recommendations?sample=1&seen=199-8")
+    scores = re.findall(r'<button form="state" name="seen" value="5-(\d+)">(.*?)</button>', page.text)
+    assert scores == [*((str(one), str(one)) for one in range(10, 0, -1)), ("0", "No score")]
+    fields = Fields(page, 'id="state"').sent
+    fields.add("seen", "5-0")
+    assert client.get("/recommendations", query_string=fields).status_code == 200
+    assert fakes.asked[-1][1] == Preferences(seen=("199-8", "5-0"))
 
 
 def test_what_was_said_is_named_and_can_be_taken_back(client: FlaskClient, fakes: FakeServices) -> None:
