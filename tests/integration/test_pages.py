@@ -42,7 +42,7 @@ def test_home_says_what_it_does_and_offers_four_ways(client: FlaskClient) -> Non
     assert "https://myanimelist.net/panel.php?go=export" in page.text
     assert "read in memory and never stored" in words(page)
     assert "for five minutes in a cache on this server, under a hashed name; usernames are not logged" in words(page)
-    assert "They stand in the page's address and nowhere else." in words(page)
+    assert "They are kept in the page's address and nowhere else." in words(page)
     assert "can't be looked up" not in words(page)
     assert page.text.index('id="username"') < page.text.index('id="export"')
     assert '<option value="mal" selected>' in page.text

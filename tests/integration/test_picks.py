@@ -93,7 +93,7 @@ def test_the_page_offers_well_known_titles_and_a_search(client: FlaskClient) -> 
     assert len(offered(page)) == 4, "all but the one for adults"
     assert "For adults" not in words(page)
     assert "None yet." in words(page)
-    assert "stand in this page's address and nowhere else" in words(page)
+    assert "are kept in this page's address and nowhere else" in words(page)
     assert offered(client.get("/picks?q=cowbow+bepop")) == ["Cowboy Bebop"]
     assert offered(client.get("/picks?q=spirited+away")) == ["Sen to Chihiro no Kamikakushi"]
     assert offered(client.get("/picks?q=script")) == ["&lt;script&gt;alert(&#39;title&#39;)&lt;/script&gt;"]
