@@ -27,7 +27,7 @@ from hakken.recommend.scoring import Scored, Scorer
 from hakken.recommend.series_notes import SeriesNotes
 from hakken.recommend.series_rules import new_only
 
-FOR_ONE = ("order", "variety", "planned", "ignored", "like")
+FOR_ONE = ("order", "variety", "planned", "seen", "ignored", "like")
 """Fields of `Preferences` that a list for two does not take."""
 
 

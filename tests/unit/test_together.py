@@ -130,7 +130,7 @@ def test_notes_are_each_persons_and_a_short_list_says_why(bundle: ModelBundle) -
     assert len(found.titles) == N_ITEMS - 244
     assert found.shortage.startswith(f"Only {N_ITEMS - 244} titles are left")
     assert any("new to the model" in note for note in found.notes[0])
-    assert any("so these go by what you plan" in note for note in found.notes[1])
+    assert any("so these are based on what you plan" in note for note in found.notes[1])
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,7 @@ def test_notes_are_each_persons_and_a_short_list_says_why(bundle: ModelBundle) -
         {"order": Order.PREDICTED_RATING},
         {"variety": 0.0},
         {"planned": Planned.ONLY},
+        {"seen": ("1-9",)},
         {"ignored": (1,)},
         {"like": (1,)},
     ],
