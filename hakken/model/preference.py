@@ -166,12 +166,12 @@ def parts_of(model: Model, taste: Taste, rows: Int64s) -> Float64s:
 def _add_attributes(model: Model, taste: Taste, rows: Int64s, weights: Float64s) -> None:
     """Add the attribute weights of some titles, `(n,)` inner indices, to `weights`, `(n, n_entries)`."""
     arrays = model.arrays
-    cut, positions = gather(arrays.attr_indptr, rows)
-    having = np.flatnonzero(np.diff(cut))
-    if not len(having):
+    begins, ends = arrays.attr_indptr[rows], arrays.attr_indptr[rows + 1]
+    if (begins == ends).all():
         return
-    attributes, lengths = arrays.attr_indices[positions], np.diff(cut)
-    scale = arrays.attr_scale[attributes] * np.repeat(arrays.attr_share[rows], lengths)
-    values = _attribute_values(model, taste).T.take(attributes, axis=0) * scale[:, np.newaxis]
-    # Not a product of matrices, which would round differently with the number of titles.
-    weights[having] += np.add.reduceat(values, cut[having])
+    values = np.ascontiguousarray(_attribute_values(model, taste).T)
+    # Title by title: one product of matrices would round differently with the number of titles.
+    for title, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist(), strict=True)):
+        attributes = arrays.attr_indices[begin:end]
+        scale = arrays.attr_scale[attributes] * arrays.attr_share[rows[title]]
+        weights[title] += scale @ values[attributes]

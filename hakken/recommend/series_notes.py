@@ -10,7 +10,7 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.data_time import in_words
 from hakken.model import ListColumns
-from hakken.model.arrays import Bools, look_up
+from hakken.model.arrays import Bools, Int64s, look_up
 from hakken.series.title_parts import ParsedTitle
 
 SHOWS = frozenset(("TV", "ONA"))
@@ -41,13 +41,9 @@ class SeriesNotes:
         seen, dropped = (column[known & ~columns.planned] for column in (listed, columns.dropped))
         later = facts.series[seen] != facts.ids[seen]
         seen = seen[np.lexsort((-facts.members[seen], later, dropped))]
-        self._seen_of: dict[int, list[int]] = {}
-        for anime_id, series in zip(facts.ids[seen].tolist(), facts.series[seen].tolist(), strict=True):
-            self._seen_of.setdefault(series, []).append(anime_id)
-        self._surely_begun = frozenset(facts.series[seen[~facts.probable[seen]]].tolist())
-        named = seen[::-1]  # the last one given for a key stays, which is the best
-        self._seen_of_story = dict(zip(facts.story[named].tolist(), facts.ids[named].tolist(), strict=True))
-        self._seen_of_universe = dict(zip(facts.universe[named].tolist(), facts.ids[named].tolist(), strict=True))
+        # Searched for each of a few titles: indices of a long list would take longer to make.
+        self._ids, self._probable = facts.ids[seen], facts.probable[seen]
+        self._series, self._stories, self._universes = facts.series[seen], facts.story[seen], facts.universe[seen]
 
     def note(self, anime_id: int) -> str | None:
         """The note on a recommended title; None where there is nothing to say."""
@@ -55,15 +51,21 @@ class SeriesNotes:
         if anime is None:
             return None
         series = anime.series or anime_id
-        begun = series in self._seen_of
-        said = [self._continued(anime, series), coming(anime, self._today)] if begun else self._new(anime, series)
+        seen = np.flatnonzero(self._series == series)
+        if len(seen):
+            said = [self._continued(anime, series, seen), coming(anime, self._today)]
+        else:
+            said = self._new(anime, series)
         return " ".join(filter(None, said)) or None
 
-    def _continued(self, anime: Anime, series: int) -> str | None:
-        """The part of a begun series that a title is or, where that is only likely, what it continues."""
-        entries, seen = self._catalogue.series.get(series, ()), self._seen_of[series]
+    def _continued(self, anime: Anime, series: int, positions: Int64s) -> str | None:
+        """The part of a begun series that a title is or, where that is only likely, what it continues.
+
+        Of that series are the seen entries at some positions, `(n,)`.
+        """
+        entries, seen = self._catalogue.series.get(series, ()), self._ids[positions].tolist()
         position = entries.index(anime.anime_id) + 1 if anime.anime_id in entries else 0
-        if not anime.probable and series in self._surely_begun:
+        if not anime.probable and not self._probable[positions].all():
             return self._counted(anime, position, entries) if position and len(entries) > 1 else None
         before = [one for one in entries[: max(position - 1, 0)] if one in seen]
         return self._naming(*(("Probably continues", before[-1]) if before else ("Probably belongs with", seen[0])))
@@ -85,10 +87,13 @@ class SeriesNotes:
         """Of a series that is new to the visitor: what they saw of its story or universe, and where it begins."""
         said: list[str | None] = []
         story = anime.story or series
-        if telling := self._seen_of_story.get(story):
-            said.append(self._naming("Another telling of", telling))
-        elif beside := self._seen_of_universe.get(anime.universe or story):
-            said.append(self._naming("Same universe as", beside))
+        for words, groups, group in (
+            ("Another telling of", self._stories, story),
+            ("Same universe as", self._universes, anime.universe or story),
+        ):
+            if len(found := np.flatnonzero(groups == group)):
+                said.append(self._naming(words, int(self._ids[found[0]])))
+                break
         first = self._catalogue.get(series)
         if series != anime.anime_id and first and (anime.adult or not first.adult):
             [row], [known] = self._model.rows_of([series])

@@ -67,7 +67,7 @@ def test_without_a_list_there_is_what_many_like_and_a_form_to_give_one(
     assert read_preferences(sent) == fakes.asked[0][1]
     assert not {"list", "sample", "pick"} & set(sent)
     assert "Your taste" not in words(page)
-    assert press(client, page, "Not this one: Cowboy Bebop").status_code == 200
+    assert press(client, page, "Not for me: Cowboy Bebop").status_code == 200
     assert fakes.asked[-1] == (UserList(), msgspec.structs.replace(FALL, hidden=(7, 1)))
 
     real = words(embedded_client.get("/recommendations?season=2024-spring&franchise=all"))
