@@ -97,7 +97,7 @@ def percent(share: float) -> str:
     whole = round(100 * share)
     if whole < 1:
         return "hardly anyone"
-    return "nearly everyone" if whole > 99 else f"{whole} % of them"  # noqa: PLR2004  # of a hundred
+    return "nearly everyone" if whole > 99 else f"{whole}% of them"  # noqa: PLR2004  # of a hundred
 
 
 def notes_on(user_list: UserList, counts: Counts, *, scores_differ: bool) -> list[str]:

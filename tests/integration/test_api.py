@@ -372,7 +372,7 @@ def test_every_failure_has_a_page_and_is_the_pages_own_as_a_problem(
     assert page.status_code == next((status for status, those in STATUSES.items() if known.__name__ in those), 503)
     for sentence in (failure.heading, *failure.advice, RESPONSIBLE[failure.responsible]):
         assert " ".join(sentence.split()) in words(page)
-    other_ways = "Or upload your MyAnimeList export, or pick a few titles by hand: both need no other site."
+    other_ways = "Or upload your MyAnimeList export, or pick a few titles by hand: neither needs another site."
     assert (other_ways in words(page)) == failure.other_ways
     assert ('id="username"' in page.text) == ('id="export"' in page.text) == failure.form
     assert 'content="noindex"' in page.text

@@ -66,7 +66,7 @@ def test_a_username_that_nobody_can_be_asked_for_is_refused_at_once(embedded: Mo
     assert lead in words(home)
     assert lead in words(page)
     assert "What was tried" not in page.text
-    assert "If it lasts" not in page.text
+    assert "If it keeps happening" not in page.text
     assert page.text.index('id="export"') < page.text.index('href="/picks"') < page.text.index('id="username"')
     assert '<option value="anilist" selected>' in page.text
     assert client.get("/taste?username=spike").status_code == 501

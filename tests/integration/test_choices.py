@@ -365,20 +365,20 @@ def test_no_more_can_be_said_of_titles_than_is_read(
 @pytest.mark.parametrize(
     ("query", "reasons", "sentences"),
     [
-        ("", REASONS, ["Sen <i> 9 +50 % leave out", "Against it ×××Bare 3 −6 % leave out"]),
+        ("", REASONS, ["Sen <i> 9 +50% leave out", "Against it ×××Bare 3 −6% leave out"]),
         (
             "order=predicted_rating",
             REASONS,
             [
                 "Sen <i> 9 +4.50 leave out",
                 "Against it ×××Bare 3 −0.50 leave out",
-                "a number after a sign is what a title of yours adds to the predicted rating.",
+                "a number with a plus or minus sign shows how much one of your titles changes the predicted rating.",
             ],
         ),
-        ("", (RATED,), ["Because you rated Rated 9 +11 %"]),
+        ("", (RATED,), ["Because you rated Rated 9 +11%"]),
         # What is only planned is a reason and no rating.
-        ("", (RATED, PLANNED), ["Because of Rated 9 +11 % leave out Planned planned +11 %"]),
-        ("view=table", (RATED, PLANNED), ["Planned planned +11 %"]),
+        ("", (RATED, PLANNED), ["Because of Rated 9 +11% leave out Planned planned +11%"]),
+        ("view=table", (RATED, PLANNED), ["Planned planned +11%"]),
     ],
 )
 def test_reasons_are_parts_of_the_match_or_of_the_predicted_rating(
@@ -391,11 +391,11 @@ def test_reasons_are_parts_of_the_match_or_of_the_predicted_rating(
 
 def test_a_list_says_what_was_chosen_for_it(client: FlaskClient) -> None:
     for text, sentence in (
-        ("order=predicted_rating", "rate highest, of what enough people have rated; one title of each series"),
-        ("franchise=all", "best match first; also of series that you have begun."),
-        ("planned=only", "one title of each series that is new to you; only what you plan to watch."),
-        ("franchise=unrelated", "best match first; one title of each series, and nothing that looks related"),
-        ("", "best match first; one title of each series that is new to you."),
+        ("order=predicted_rating", "rate highest, among titles that enough people have rated; one title from each series"),
+        ("franchise=all", "best match first; including series that you have started."),
+        ("planned=only", "one title from each series that is new to you; only what you plan to watch."),
+        ("franchise=unrelated", "best match first; one title from each series, and nothing that looks related"),
+        ("", "best match first; one title from each series that is new to you."),
     ):
         assert sentence in words(client.get(f"/recommendations?sample=1&{text}"))
 

@@ -103,13 +103,13 @@ def test_the_page_offers_well_known_titles_and_a_search(client: FlaskClient) -> 
 
 def test_a_search_that_finds_nothing_says_so(client: FlaskClient, fakes: FakeServices) -> None:
     page = client.get("/picks?q=chainsaw+man")
-    assert "“chainsaw man” is not known here; our titles end in March 2026. Try another of its names." in words(page)
+    assert "“chainsaw man” is not known here; our titles end in March 2026. Try another name for it." in words(page)
     fakes.data_time = None
 
     page = client.get("/picks", query_string={"q": "<b>nothing of the kind"})
 
     assert page.status_code == 200
-    assert "“<b>nothing of the kind” is not known here. Try another of its names." in words(page)
+    assert "“<b>nothing of the kind” is not known here. Try another name for it." in words(page)
     assert "<b>nothing" not in page.text
     assert offered(page) == []
 
@@ -121,10 +121,10 @@ def test_what_is_picked_is_shown_and_offered_no_more(client: FlaskClient) -> Non
     assert "Cowboy Bebop" not in offered(page)
     found = client.get("/picks?pick=1-9&q=cowboy")
     assert offered(found) == []
-    assert "All that is found for “cowboy” is among your picks." in words(found)
+    assert "Everything found for “cowboy” is already among your picks." in words(found)
     assert "not known here" not in words(found)
     full = client.get(f"/picks?{'&'.join(MANY)}")
-    assert "200 titles are picked" in words(full)
+    assert "You have picked 200 titles" in words(full)
     assert 'name="add"' not in full.text
 
 

@@ -41,7 +41,7 @@ def test_each_title_has_what_it_is_to_both(embedded_client: FlaskClient, embedde
         ]
         assert re.findall(r"<bdi>(\w+ list)</bdi>", found) == ["First list", "Second list"]
     said = words(page)
-    assert "ordered by the match of whoever of the two would like them less; one title of each series" in said
+    assert "ordered by the match of whoever would like them less; one title from each series" in said
     assert "This is based on 2 scored titles" in said
     assert page.headers["Cache-Control"] == "private"
     assert 'content="noindex"' in page.text

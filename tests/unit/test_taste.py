@@ -184,8 +184,8 @@ def test_a_note_says_what_there_is_too_little_of(user_list: UserList, note: str,
 @pytest.mark.parametrize(
     ("b_u", "share", "compared", "words"),
     [
-        (0.42, 0.714, 10, "0.4 points higher than people on average rate the same titles: more generously than 71 %"),
-        (-0.96, 0.134, 10, "1.0 point lower than people on average rate the same titles: more strictly than 87 % of"),
+        (0.42, 0.714, 10, "0.4 points higher than people on average rate the same titles: more generously than 71%"),
+        (-0.96, 0.134, 10, "1.0 point lower than people on average rate the same titles: more strictly than 87% of"),
         (5.0, 1.0, 10, "more generously than nearly everyone."),
         (-5.0, 0.0, 10, "more strictly than nearly everyone."),
         (0.06, 0.001, 10, "more generously than hardly anyone."),
