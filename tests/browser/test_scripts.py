@@ -97,9 +97,9 @@ def test_an_error_is_asked_for_once_and_can_be_gone_back_from(page: Page, sites:
     page.get_by_label("To", exact=True).fill("2000")
     page.get_by_role("button", name="Show", exact=True).click()
 
-    expect(heading(page)).to_have_text("One thing in the form is missing or out of range")
+    expect(heading(page)).to_have_text("Something in the form is missing or out of range")
     assert len([one for one in asked if "year_to=2000" in one]) == 1
-    expect(page).to_have_title(re.compile("^One thing in the form"))
+    expect(page).to_have_title(re.compile("^Something in the form"))
     page.go_back()
     expect(heading(page)).to_have_text("Recommended for the sample list")
     page.go_back()

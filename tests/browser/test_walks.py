@@ -195,7 +195,7 @@ def test_from_a_private_list_by_an_upload_to_a_list(tab: Open, scripts: bool) ->
     page = tab(java_script_enabled=scripts)
     by_username(page, "recluse")
     expect(heading(page)).to_have_text("This list is private")
-    expect(page.get_by_text("Or make it public, at least for a minute")).to_be_visible()
+    expect(page.get_by_text("Or make it public in your account")).to_be_visible()
     expect(page.get_by_label("Username", exact=True)).to_have_value("recluse")
 
     choose_file(page, SAMPLE.read_bytes())

@@ -238,7 +238,7 @@ def test_titles_are_found_by_any_name_with_typos(client: FlaskClient) -> None:
         "episodes": 1,
         "url": "https://myanimelist.net/anime/199",
     }
-    note = "“for adults” is not known here; our titles end in March 2026."
+    note = "“for adults” is not known here; our newest titles are from March 2026."
     assert said(client.get("/api/v1/anime?q=for+adults")) == {"anime": [], "notes": [note]}
     assert said(client.get("/api/v1/anime?q=for+adults&adult=1"))["anime"][0]["anime_id"] == 900
     assert said(client.get("/api/v1/anime?q=cowboy"))["notes"] == []

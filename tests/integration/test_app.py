@@ -72,7 +72,7 @@ def test_a_username_that_nobody_can_be_asked_for_is_refused_at_once(embedded: Mo
     assert client.get("/taste?username=spike").status_code == 501
     for problem in problems:
         assert (problem.status_code, problem.get_json()["type"]) == (501, "/api/v1/problems#no-list-source")
-        assert problem.get_json()["detail"].startswith(f"{lead} AniList usernames can; a MyAnimeList export")
+        assert problem.get_json()["detail"].startswith(f"{lead} AniList usernames work here, and you can always upload")
         assert "tried" not in problem.get_json()
         assert "Retry-After" not in problem.headers, "asking again changes nothing"
     assert client.get("/readyz").get_json()["usernames"]["mal"] == []

@@ -73,8 +73,8 @@ def test_who_asks_too_much_hears_when_to_come_again_in_words_or_as_a_problem(app
         assert answer.status_code == 429
         assert 1 <= int(answer.headers["Retry-After"]) <= 61
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert "That was too much at once" in words(page)
-    assert "Wait for a minute, then go on." in words(page)
+    assert "Too many requests" in words(page)
+    assert "Wait a minute, then try again." in words(page)
     assert problem.content_type == "application/problem+json"
     assert problem.get_json()["type"].endswith("#too-many-requests")
     assert from_address(app, ANOTHER).get("/").status_code == 200

@@ -80,7 +80,9 @@ def test_each_chart_says_what_it_shows_and_has_its_numbers_beside_it(client: Fla
 def test_opinions_name_both_scores(client: FlaskClient, rated: UserList) -> None:
     page = client.get("/taste?username=spike")
 
-    better, worse = (words(page).find(text) for text in ("You like these more than most people do", "less than most people do"))
+    better, worse = (
+        words(page).find(text) for text in ("You like these more than most people do", "less than most people do")
+    )
     assert 0 < better < words(page).find(HEBREW) < worse < words(page).find(EMOJI)
     [(expected, difference)] = re.findall(
         re.escape(HEBREW) + r" You gave 10 ; ([\d.]+) was expected \+([\d.]+)", words(page)
@@ -96,7 +98,7 @@ def test_opinions_name_both_scores(client: FlaskClient, rated: UserList) -> None
         (UserList.of([Rating(1), Rating(5)]), "No title on the list has a score", ("How you score", "Genres")),
         (UserList.of(Rating(one, 7) for one in range(1, 40)), "are the same", ("Genres", "Unusual opinions")),
         (UserList.of([Rating(99_999, 7)]), "No title that we know has a score", ("Genres", "Years")),
-        (UserList.of([Rating(1, 7)], skipped=3), "3 entries whose anime could not be read", ("Genres",)),
+        (UserList.of([Rating(1, 7)], skipped=3), "3 entries left out: the anime could not be read", ("Genres",)),
         (UserList.of([Rating(10, 9), Rating(12, 5)]), "This is based on 2 scored titles", ("Genres",)),
     ],
 )

@@ -135,7 +135,7 @@ def test_a_list_that_no_address_holds_travels_in_the_form(client: FlaskClient, f
         ("sample=1&with_list=x", 400, "This is about the second list."),
         ("sample=1&with_username=spike&with_source=kitsu", 400, "This is about the second list."),
         ("sample=1&with_pick=x", 400, "This is about the second list."),
-        ("sample=1&with_sample=1&order=predicted_rating", 400, "A list for two people has no choice of `order`."),
+        ("sample=1&with_sample=1&order=predicted_rating", 400, "A list for two people doesn't accept `order`."),
         ("sample=1&with_sample=1&n=0", 400, "The number of recommendations must be"),
     ],
 )

@@ -130,7 +130,7 @@ def test_notes_are_each_persons_and_a_short_list_says_why(bundle: ModelBundle) -
     assert len(found.titles) == N_ITEMS - 244
     assert found.shortage.startswith(f"Only {N_ITEMS - 244} titles are left")
     assert any("new to the model" in note for note in found.notes[0])
-    assert any("so these go by what you plan" in note for note in found.notes[1])
+    assert any("so these are based on what you plan" in note for note in found.notes[1])
 
 
 @pytest.mark.parametrize(
@@ -144,5 +144,5 @@ def test_notes_are_each_persons_and_a_short_list_says_why(bundle: ModelBundle) -
     ],
 )
 def test_what_only_one_person_can_choose_is_refused(bundle: ModelBundle, chosen: dict[str, object]) -> None:
-    with pytest.raises(BadOption, match="for two people has no choice of"):
+    with pytest.raises(BadOption, match="for two people doesn't accept"):
         recommend_together((UserList(), UserList()), bundle, msgspec.structs.replace(ALL, **chosen))
