@@ -141,7 +141,7 @@ def test_a_storage_that_is_down_takes_nobody_down(fakes: FakeServices, caplog: p
 
 def test_a_storage_that_nobody_knows_or_that_lacks_its_library_ends_the_start_in_a_sentence() -> None:
     for scheme in ("nothing", "memcached"):
-        with pytest.raises(ConfigError, match=f"HAKKEN_LIMITS_URL can't be used: nothing is known of {scheme}://"):
+        with pytest.raises(ConfigError, match=f"HAKKEN_LIMITS_URL can't be used: {scheme}:// is not supported"):
             check_limit_storage(Settings(limits_url=f"{scheme}://host"))
     check_limit_storage(Settings(limits_url="redis://127.0.0.1:1"))  # it may be down
 
