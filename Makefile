@@ -27,10 +27,10 @@ venv: .venv/installed ## create .venv with what running and training need (0.9 G
 run: .venv/serving ## serve the app at http://127.0.0.1:5000 (HOST=…, PORT=…)
 	$(BIN)/python -m hakken.serving --bind $(HOST):$(PORT)
 
-demo: .venv/serving ## the same with a stand-in for the sites, users to try and faults by switch: needs no network
+demo: .venv/serving ## the same with stand-ins for the sites, example users and switchable faults: needs no network
 	$(BIN)/python -m tests.standin --bind $(HOST):$(PORT)
 
-test: check ## check, then run every test, three files at a time: much of what they do is wait
+test: check ## check, then run every test, three files at a time
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed-dev ## ruff (bandit's rules too), mypy strict, import-linter, pip-audit
@@ -40,7 +40,7 @@ check: .venv/installed-dev ## ruff (bandit's rules too), mypy strict, import-lin
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.audit
 
-format: .venv/installed-dev ## let ruff put the code in order
+format: .venv/installed-dev ## format the code with ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -66,17 +66,17 @@ evaluate: .venv/installed ## write docs/evaluation.md (RATINGS=… ANIME=… TIT
 		$(if $(PEOPLE),--people $(PEOPLE)) \
 		$(foreach salt,$(SALTS),--salt $(salt)) --ablation $(foreach method,$(SLOW),--once $(method)) --report docs
 
-tune: .venv/installed ## write docs/tuning, PARAMS for `make model` among it (RATINGS=… ANIME=… TITLES=… RELATIONS=…)
+tune: .venv/installed ## write docs/tuning, with PARAMS for `make model` (RATINGS=… ANIME=… TITLES=… RELATIONS=…)
 	$(BIN)/python -m hakken tune --ratings $(RATINGS) $(if $(ANIME),--anime $(ANIME)) \
 		$(if $(TITLES),--titles $(TITLES)) $(if $(RELATIONS),--relations $(RELATIONS)) --out docs/tuning
 
-sources: .venv/installed-dev ## write the table of docs/sources.md: what comes of each site's faults
+sources: .venv/installed-dev ## write the table of docs/sources.md: what each site's faults lead to
 	WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/integration/test_fault_matrix.py
 
-screenshots: .venv/installed-dev ## take the pictures of pages that the README shows, and draw icon and card; needs Chromium
+screenshots: .venv/installed-dev ## take the README's pictures of pages, and draw the icon and the card; needs Chromium
 	$(BIN)/python -m tests.screenshots
 
-golden: .venv/installed-dev ## compute the golden answers anew by the slow oracle, and say what moved (twenty seconds)
+golden: .venv/installed-dev ## recompute the golden answers with the slow oracle, and show what changed (twenty seconds)
 	$(BIN)/python -m tests.golden
 
 model: .venv/installed ## rebuild the embedded model (RATINGS=… ANIME=… TITLES=… RELATIONS=… PARAMS=… DATA_TIME=2026-03)

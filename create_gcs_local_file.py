@@ -67,7 +67,7 @@ class Bucket(ObjectStore):
     def __init__(self, uri: str, client: storage.Client | None = None) -> None:
         name, _, prefix = uri.removeprefix(BUCKET_SCHEME).partition("/")
         if not uri.startswith(BUCKET_SCHEME) or not name:
-            raise StorageError(f"{uri} is no bucket: write {BUCKET_SCHEME}bucket/prefix.")
+            raise StorageError(f"{uri} is not a bucket: write {BUCKET_SCHEME}bucket/prefix.")
         self._uri = uri
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         with self._storage_errors("read"):
@@ -153,7 +153,7 @@ def _client() -> storage.Client:
 @click.command()
 @click.argument("uri")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--version", help="A certain version, rather than the current one.")
+@click.option("--version", help="A specific version instead of the current one.")
 def main(uri: str, directory: Path, version: str | None) -> None:
     """Fetch the model at URI (gs://bucket/prefix, or a directory) into DIRECTORY and print where its version is."""
     try:

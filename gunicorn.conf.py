@@ -85,7 +85,7 @@ def on_starting(server: Any) -> None:
         sys.exit(f"hakken: {error.strerror}.")
     prefix = os.environ.get("SCRIPT_NAME", "").strip()
     if not is_prefix(prefix):
-        sys.exit(f"hakken: The setting SCRIPT_NAME can't be used: {prefix!r} is no path such as /hakken.")
+        sys.exit(f"hakken: The setting SCRIPT_NAME can't be used: {prefix!r} is not a path such as /hakken.")
     os.environ["SCRIPT_NAME"] = prefix.rstrip("/")  # which gunicorn reads for each request
     os.register_at_fork(after_in_parent=_unblock_sigterm)
     Worker.seconds = settings.request_deadline

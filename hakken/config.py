@@ -126,7 +126,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             parts = _parts(text)
             usable = parts is not None and parts.hostname and parts.port != 0
             if field.endswith("_url") and field != "limits_url" and not usable:
-                raise _unusable(field, f"{text!r} is no http address")
+                raise _unusable(field, f"{text!r} is not an http address")
         _ = settings.pictures_from, settings.rates  # what can't be used is refused at start, not when it is needed
         if settings.deadline > settings.request_deadline:
             raise _unusable("request_deadline", f"it is less than {variables['deadline']}")
@@ -156,7 +156,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         found = {}
         for one in self.site_rates.split():
             if not re.fullmatch(_RATES, one):
-                so = "is not so many requests in a second or a minute, such as jikan=3/s+60/m"
+                so = "is not a number of requests per second or minute, such as jikan=3/s+60/m"
                 raise _unusable("site_rates", f"{one!r} {so}")
             site, rates = one.split("=")
             found[site] = tuple(SiteRate(int(n), _SECONDS[unit]) for n, unit in re.findall(r"(\d+)/(.)", rates))
@@ -179,7 +179,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         given = [text for one in self.picture_origins.split(",") if (text := one.strip())]
         for text in given:
             if origin_of(text) != text.lower() or not re.match(_SHOWN, text.lower()):
-                so = "is no https origin, such as https://cdn.myanimelist.net"
+                so = "is not an https origin, such as https://cdn.myanimelist.net"
                 raise _unusable("picture_origins", f"{text!r} {so}")
         return tuple(dict.fromkeys(text.lower() for text in given))
 

@@ -19,11 +19,13 @@ def first_moment(text: str) -> datetime:
         ValueError: it has another form, or there is no such day.
     """
     if _FORM.fullmatch(text) is None:
-        raise ValueError(f"{text!r} is no time: write 2026, 2026-03, 2026-03-01 or 2026-03-01T12:00:00Z.")
+        raise ValueError(f"{text!r} is not a time: write 2026, 2026-03, 2026-03-01 or 2026-03-01T12:00:00Z.")
     try:
         return datetime.fromisoformat(text + _BEGINNING[len(text) :])
     except ValueError as error:
-        raise ValueError(f"{text} is no time: there is no such {'day' if len(text) <= _DAY else 'moment'}.") from error
+        raise ValueError(
+            f"{text} is not a time: there is no such {'day' if len(text) <= _DAY else 'moment'}."
+        ) from error
 
 
 def is_earlier(one: str, other: str) -> bool:

@@ -55,7 +55,7 @@ class InputError(HakkenError):
 
 
 class BadUsername(InputError):
-    """The username is not one that the site could have given out."""
+    """No username on the site can look like this."""
 
 
 class BadOption(InputError):
@@ -71,7 +71,7 @@ class BadBody(InputError):
 
 
 class UnknownTitle(InputError):
-    """Neither the catalogue nor the model has the anime that is asked for."""
+    """Neither the catalogue nor the model has the requested anime."""
 
 
 class SourceError(HakkenError):
@@ -79,7 +79,7 @@ class SourceError(HakkenError):
 
 
 class NoListSource(SourceError):
-    """This server is set up without a source of that site's lists, so none was asked; asking again changes nothing."""
+    """This server has no source of that site's lists, so none was asked; asking again won't help."""
 
 
 class UserNotFound(SourceError):
@@ -111,7 +111,7 @@ class CircuitOpen(SiteDown, public_name="SiteResting"):
 
 
 class SiteTimeout(SiteError):
-    """No whole answer within the deadline."""
+    """No complete answer came before the deadline."""
 
 
 class SiteBusy(SiteError):
@@ -127,11 +127,11 @@ class SiteBlocked(SiteError):
 
 
 class ClientIdRefused(SiteBlocked):
-    """MyAnimeList does not accept this server's client id, which only its operator can mend."""
+    """MyAnimeList does not accept this server's client id, which only its operator can fix."""
 
 
 class InvalidResponse(SiteError, public_name="SiteNonsense"):
-    """An answer that can't be read: not JSON, of another shape, too large or never ending."""
+    """The answer can't be read: it is not JSON, has the wrong shape, is too large or never ends."""
 
 
 class AllSourcesFailed(SourceError):
@@ -173,7 +173,7 @@ class ServerBusy(HakkenError, public_name="FullHouse"):
 
 
 class ModelError(HakkenError):
-    """The arrays to predict from can't be used."""
+    """The model can't be used."""
 
 
 class ArtefactMissing(ModelError):

@@ -20,9 +20,7 @@ Type = Annotated[str | None, about("TV, Movie, OVA, Special, ONA or Music.")]
 Year = Annotated[int | None, about("Of the first episode.")]
 Episodes = Annotated[int | None, about("How many there are.")]
 Page = Annotated[str, about("The title's page on MyAnimeList.")]
-DATA_TIME = (
-    "Up to when the ratings go that it was trained on: a year, month, day or second, UTC; null where that is not known."
-)
+DATA_TIME = "The date up to which its training ratings go: a year, month, day or second, UTC; null if unknown."
 
 
 class Listed(Recommendation, frozen=True, kw_only=True):

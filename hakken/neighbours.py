@@ -61,7 +61,7 @@ class Standing(msgspec.Struct, frozen=True):
     ]
     rating_of: Annotated[int, about("Number of those titles.")]
     better_than: Annotated[
-        float | None, about("The part of those, 0-1, that have a lower bias; null where it has no rank.")
+        float | None, about("The share of those, 0-1, that have a lower bias; null where it has no rank.")
     ]
 
 

@@ -165,7 +165,7 @@ class Username(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "name", self.name.strip())
         if not re.fullmatch(USERNAME, self.name):
-            raise BadUsername("A username has 2 to 20 characters, which are the letters a-z, digits, - and _.")
+            raise BadUsername("A username has 2 to 20 characters: letters from a to z, digits, - and _.")
 
 
 class Order(StrEnum):
@@ -214,16 +214,16 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         float,
         Meta(ge=0, le=1),
         _option(
-            "Alike or varied",
-            "From 0, strictly by match, to 1, titles that are much alike far apart; only in the order by match.",
+            "Similar or varied",
+            "From 0, strictly by match, to 1, similar titles kept apart; only in the order by match.",
         ),
     ] = 0.1
     franchise: Annotated[
         FranchiseRule,
         _option(
             "Series",
-            "Whether the list keeps to new series: new, one title of each series that is new; unrelated, also none of "
-            "a universe that was begun; all, any title.",
+            "Which series the list may have: new, one title from each series that is new to the visitor; unrelated, "
+            "the same without universes that they have begun; all, any title.",
         ),
     ] = FranchiseRule.NEW
     types: Annotated[Names, _option("", 'Only titles of these types, such as "TV"; none given means any.')] = ()
@@ -233,53 +233,56 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Year | None,
         _option("The first year", "Only titles of this year or later; one whose year is unknown is left out."),
     ] = None
-    year_to: Annotated[Year | None, _option("The last year", "Only titles of this year or earlier; the same.")] = None
+    year_to: Annotated[Year | None, _option("The last year", "Only titles of this year or earlier, likewise.")] = None
     season: Annotated[
         Annotated[str, Meta(pattern=f"^({PATTERN})$")] | None,
         _option("The season", 'Only titles first shown in this season, such as "2024-spring".'),
     ] = None
-    studios: Annotated[Names, _option("", "Only titles of these studios; of several, any.")] = ()
+    studios: Annotated[Names, _option("", "Only titles by any of these studios.")] = ()
     series: Annotated[
         Ids,
         _option(
             "The id of a title of a series",
-            "Only titles of the series of the titles with these ids; of several, any. Of begun series they are in the "
-            "list only where `franchise` is all.",
+            "Only titles from the series of any of the titles with these ids. Titles from series that the visitor has "
+            "begun are in the list only if `franchise` is all.",
         ),
     ] = ()
     min_members: Annotated[
         int,
         Meta(ge=0, le=10**9),
-        _option("The least number of members", "Only titles that so many people have on their lists at the site."),
+        _option(
+            "The minimum number of members",
+            "Only titles that at least this many people have on their lists at the site.",
+        ),
     ] = 0
-    adult: Annotated[bool, _option("Titles for adults", "Whether titles for adults may be in the list.")] = False
+    adult: Annotated[bool, _option("Adult titles", "Whether adult titles may be in the list.")] = False
     rated_only: Annotated[
         bool,
         _option(
             "Only rated titles",
-            "Whether titles are left out that hardly anyone we learnt from has watched or scored: what is judged by "
-            "its genres, studio and the like, and what has no predicted rating.",
+            "Whether to leave out titles that hardly anyone we learnt from has watched or scored: those judged by "
+            "genres, studio and the like, and those without a predicted rating.",
         ),
     ] = False
     planned: Annotated[
         Planned,
         _option(
-            "Planned titles", "Whether titles that the visitor plans to watch may be in the list, or nothing else."
+            "Planned titles", "Whether to show titles that the visitor plans to watch, hide them, or show only them."
         ),
     ] = Planned.SHOW
     ignored: Annotated[
         Ids,
         _option(
             "The id of a title to leave out",
-            "Ids of the visitor's entries that are to say nothing; what they have seen is still not recommended.",
+            "Ids of the visitor's entries that must not affect the list; those already seen are still not recommended.",
         ),
     ] = ()
     hidden: Annotated[
         Ids,
         _option(
             "The id of a title to hide",
-            "Ids of titles that are not to be recommended, nor anything else of their series where the series rule "
-            "knows series.",
+            "Ids of titles that must not be recommended; unless `franchise` is all, the rest of their series is hidden "
+            "too.",
         ),
     ] = ()
     like: Annotated[
@@ -287,7 +290,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(max_length=MAX_LIKED),
         _option(
             "The id of a title to find more like",
-            "Ids of titles, on the list or not, whose likes are to come first; only in the order by match.",
+            "Ids of titles, on the list or not; titles like them come first; only in the order by match.",
         ),
     ] = ()
 
@@ -296,7 +299,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(max_length=MAX_IGNORED),
         _option(
             "A title that was seen",
-            "Titles that were seen, beside those of the list: each by its id and a score from 1 to 10, or 0 for none, "
+            "Titles seen in addition to those on the list: each is an id and a score from 1 to 10, or 0 for none, "
             'such as "1-9". They count like entries of the list.',
         ),
     ] = ()
@@ -319,7 +322,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         for text in self.seen:
             found = SEEN.fullmatch(text)
             if not found or int(found[1]) > MAX_ANIME_ID:
-                raise BadOption("A title that was seen is its id and a score from 0 to 10, such as 1-9.")
+                raise BadOption("A title that was seen must be given as its id and a score from 0 to 10, such as 1-9.")
         last = {text.partition("-")[0]: text for text in self.seen}
         msgspec.structs.force_setattr(self, "seen", tuple(last.values()))
 
@@ -387,8 +390,8 @@ class Effect(msgspec.Struct, frozen=True):
     """What moved a title's match beside the entries of the visitor's list."""
 
     subject: Annotated[str, about("Its subject: popularity, time, series or rating.")]
-    factor: Annotated[float, about("What the match was multiplied by: above 1 it speaks for the title.")]
-    words: Annotated[str, about("What it is, such as: newer than most of your list.")]
+    factor: Annotated[float, about("What the match was multiplied by: a factor above 1 is in the title's favour.")]
+    words: Annotated[str, about("The effect in words, such as: newer than most of your list.")]
 
 
 class Recommendation(msgspec.Struct, frozen=True):
@@ -403,9 +406,9 @@ class Recommendation(msgspec.Struct, frozen=True):
             "training users scored the title."
         ),
     ]
-    match: Annotated[float, about("The ranking score: what the list is ordered by, but for `variety`.")]
+    match: Annotated[float, about("The ranking score: what the list is ordered by, apart from `variety`.")]
     support: Annotated[int, about("How many training users scored the title.")]
-    neighbours: Annotated[int, about("How many of the visitor's scored titles the predicted rating rests on.")] = 0
+    neighbours: Annotated[int, about("How many of the visitor's scored titles the predicted rating is based on.")] = 0
     reasons: Annotated[
         tuple[Reason, ...], about("The up to three entries with the largest shares of `match`, whatever their sign.")
     ] = ()
@@ -423,7 +426,7 @@ class Recommendation(msgspec.Struct, frozen=True):
     series_note: Annotated[
         str | None,
         about(
-            "What to know of its series, in a plain sentence or two: which part it is of one that the visitor began, "
+            "What to know about its series, in a sentence or two: which part it is of one that the visitor began, "
             "what of its universe or another telling they have seen, where it begins, when it comes out; null where "
             "there is nothing to say."
         ),

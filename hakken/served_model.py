@@ -180,7 +180,7 @@ class ReloadingModel(ServedModel):
             if not isinstance(error, ModelError):
                 if is_new:
                     log.exception("Looking for a new model failed")
-                return ModelError(f"Looking for a new model made a {type(error).__name__} of us.")
+                return ModelError(f"Looking for a new model failed with a {type(error).__name__}.")
             # A refusal was logged by the worker that refused the version.
             if is_new and not (isinstance(error, ArtefactRefused) and self._ref):
                 kept = f" {self._ref.version} is served on." if self._ref else ""

@@ -56,7 +56,7 @@ async function show(address, { replace = false, back = false, field = "" }) {
     say(document.querySelector("[data-news]")?.dataset.news ?? "");
   } catch {
     if (back) location.reload();
-    else say("There was no answer: what you see is as it was. Try again.", true);
+    else say("There was no answer, so nothing has changed. Try again.", true);
   } finally {
     clearTimeout(late);
     list?.removeAttribute("aria-busy");
@@ -257,9 +257,9 @@ document.addEventListener("click", async ({ target }) => {
     if (target.matches("[data-share]")) await navigator.share({ title: document.title, url: location.href });
     if (!target.matches("[data-copy]")) return;
     await navigator.clipboard.writeText(location.href);
-    say("The link is copied.", true);
+    say("Link copied.", true);
   } catch (error) {
-    if (error.name !== "AbortError") say("That did not work: copy the address from the browser instead.", true);
+    if (error.name !== "AbortError") say("That didn’t work: copy the address from the browser instead.", true);
   }
 });
 

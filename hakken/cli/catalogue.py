@@ -54,7 +54,7 @@ MODEL = click.Path(exists=True, file_okay=False, path_type=Path)
     show_default=True,
     help="How many titles without relations to request one by one, most-watched first.",
 )
-@click.option("--restart", is_flag=True, help="Start over, in place of continuing an interrupted run.")
+@click.option("--restart", is_flag=True, help="Start over instead of continuing an interrupted run.")
 @quiet_option
 def catalogue(
     file: Path | None,

@@ -40,18 +40,18 @@ TABLE = "lists"
 """Folder of the table in the directory."""
 PAGE_SIZES = {Mal.name: mal.LIST_PAGE_SIZE, Jikan.name: jikan.LIST_PAGE_SIZE}
 """Entries that one request gets."""
-REFRESH_AFTER, OLDEST = "90d", "How old a list may get."
+REFRESH_AFTER, OLDEST = "90d", "Age at which a list is fetched again."
 
 
 @click.command(cls=TrainingCommand)
 @click.option("--out", type=DIRECTORY, required=True, help="Directory to collect into.")
 @click.option("--usernames", type=click.File(), help="File of usernames to visit, one a line, or -.")
-@click.option("--discover", is_flag=True, help="Find people by the titles that they touched lately, new ones first.")
+@click.option("--discover", is_flag=True, help="Find people by the titles that they changed lately, new ones first.")
 @click.option("--refresh-after", "oldest", callback=time_span, default=REFRESH_AFTER, show_default=True, help=OLDEST)
 @click.option("--for", "seconds", callback=time_span, help="End after this time, such as 6h.")
-@click.option("--lists", "most", type=click.IntRange(min=1), help="End after so many visits.")
+@click.option("--lists", "most", type=click.IntRange(min=1), help="End after this many visits.")
 @click.option("--forget", metavar="NAME", help="Remove a person, their list and their name, for good.")
-@click.option("--status", is_flag=True, help="Say what was collected, and collect nothing.")
+@click.option("--status", is_flag=True, help="Print what was collected, and collect nothing.")
 @quiet_option
 def collect(
     out: Path,
@@ -145,9 +145,7 @@ def _source(settings: Settings) -> ListSource:
         return Mal(settings.mal_url, settings.mal_client_id)
     if settings.jikan_url.rstrip("/") != PUBLIC_JIKAN_URL:
         return Jikan(settings.jikan_url)
-    raise ConfigError(
-        "Lists come from MyAnimeList's API or a Jikan of your own: set MAL_CLIENT_ID or HAKKEN_JIKAN_URL."
-    )
+    raise ConfigError("Lists come from MyAnimeList's API or your own Jikan: set MAL_CLIENT_ID or HAKKEN_JIKAN_URL.")
 
 
 def _summary(known: Known, settings: Settings) -> Iterator[str]:
@@ -161,4 +159,4 @@ def _summary(known: Known, settings: Settings) -> Iterator[str]:
         requests = known.people + known.entries // PAGE_SIZES[source.name]
         rates = [part_of(rate, settings.collect_share) for rate in settings.rates.get(source.name, ())]
         seconds = requests * max(((rate.seconds + SLACK_MS / 1000) / rate.requests for rate in rates), default=0.0)
-        yield f"all anew    {timedelta(seconds=round(seconds))} at the set rate"
+        yield f"full round  {timedelta(seconds=round(seconds))} at the set rate"

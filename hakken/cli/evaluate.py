@@ -30,18 +30,18 @@ def _years(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
     found = re.fullmatch(r"([0-9]{4})(?:-([0-9]{4}))?", text)
     years = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
     if years[0] > years[1]:
-        raise click.BadParameter("it must be a year, or two such as 2020-2021.")
+        raise click.BadParameter("it must be a year, or a range such as 2020-2021.")
     return years
 
 
 @click.command(cls=TrainingCommand)
 @table_options("Table of ratings, or a folder of its parts.", "Table of anime; without it discovery is not measured.")
-@click.option("--keys", type=FILE, help="CSV of anime_id,key: series to judge lists by, in place of the catalogue's.")
-@click.option("--people", type=FILE, help="CSV of user_id,group: kinds of people to measure Hakken for too.")
+@click.option("--keys", type=FILE, help="CSV of anime_id,key: series to judge lists by, instead of the catalogue's.")
+@click.option("--people", type=FILE, help="CSV of user_id,group: groups of people to measure Hakken for as well.")
 @click.option(
     "--salt", "salts", multiple=True, default=["hakken"], help="Salt that the table is split by; may be repeated."
 )
-@click.option("--only", type=METHOD, multiple=True, help="A method to try, in place of all; may be repeated.")
+@click.option("--only", type=METHOD, multiple=True, help="A method to try, instead of all; may be repeated.")
 @click.option("--without", type=METHOD, multiple=True, help="A method to leave out; may be repeated.")
 @click.option(
     "--once",
@@ -49,13 +49,13 @@ def _years(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
     multiple=True,
     help="A method to try with the first salt only; may be repeated.",
 )
-@click.option("--ablation", is_flag=True, help="Also try Hakken without one part of its second stage each.")
+@click.option("--ablation", is_flag=True, help="Also try Hakken without each part of its second stage in turn.")
 @click.option("--params", type=FILE, help="JSON file of Hakken's parameters, such as `tune` writes.")
 @click.option(
     "--hide-years",
     callback=_years,
     metavar="FIRST-LAST",
-    help="Hide titles of these years from training, and measure how well they are found, in place of all else.",
+    help="Hide titles of these years from training, and measure only how well they are found.",
 )
 @click.option(
     "--resamples", type=click.IntRange(min=0), default=1000, show_default=True, help="Resamples of the bootstrap."
@@ -83,9 +83,9 @@ def evaluate(
 ) -> None:
     """Measure recommendations for people who were not in training, beside other methods."""
     if (tables["titles"] or tables["relations"] or keys or hide_years) and not tables["anime"]:
-        raise click.UsageError("--titles, --relations, --keys and --hide-years go with --anime.")
+        raise click.UsageError("--titles, --relations, --keys and --hide-years need --anime.")
     if hide_years and (keys or people or only or without or once or ablation or report):
-        raise click.UsageError("--hide-years goes without all options but those of tables, --salt and --params.")
+        raise click.UsageError("--hide-years can be combined only with the options for tables, --salt and --params.")
     names = [name for name in METHODS if name in (only or METHODS) and name not in without]
     names += ABLATIONS if ablation else ()
     if not names:
@@ -98,7 +98,7 @@ def evaluate(
     from hakken.evaluation import report as reporting  # noqa: PLC0415  # loads the compiler: a second
     from hakken.training.parameters import read_parameters  # noqa: PLC0415  # loads the compiler: a second
 
-    stopped = f"Stopped: {report} is as it was." if report else "Stopped."
+    stopped = f"Stopped; {report} is unchanged." if report else "Stopped."
     written: list[Path] = []
     with stop_on_signal(lambda: stopped) as stop, plain_errors():
         parameters = read_parameters(params) if params else Parameters()

@@ -44,15 +44,15 @@ def inspect(directory: str) -> None:
         for name, entry in manifest.files.items():
             click.echo(f"  {name:<20}{entry.bytes:>12,} bytes  {verdicts[name]}")
         if set(verdicts.values()) != {"ok"}:
-            raise ArtefactCorrupt("The model is damaged: not every file is what the manifest says.")
+            raise ArtefactCorrupt("The model is damaged: not every file matches the manifest.")
         bundle = ModelBundle.read(artefact)
-    click.echo(f"checksums  all right; the model opens and its catalogue holds {len(bundle.catalogue):,} titles")
+    click.echo(f"checksums  correct; the model opens, and its catalogue holds {len(bundle.catalogue):,} titles")
 
 
 def judgement_lines(judgement: Judgement) -> Iterator[str]:
     """A judgement as a table: a line for each measure, by its name."""
     yield f"judged by {judgement.people:,} people, beside {judgement.served}"
-    yield f"  {'':<18}{'new':>8}{'served':>8}   95 % interval of the difference"
+    yield f"  {'':<18}{'new':>8}{'served':>8}   95% interval of the difference"
     for name, one in judgement.measures.items():
         ends = "" if one.low is None else f"{one.low:+.3f} to {one.high:+.3f}"
         values = "".join(f"{'-' if value is None else f'{value:.3f}':>8}" for value in (one.new, one.served))

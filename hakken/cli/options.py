@@ -40,7 +40,7 @@ def time_span(_: click.Context, __: click.Parameter, text: str | None) -> int | 
         return None
     found = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     if not found:
-        raise click.BadParameter(f"{text!r} is no time: write 90d, 6h or 30m.")
+        raise click.BadParameter(f"{text!r} is not a time span: write 90d, 6h or 30m.")
     return int(found[1]) * UNITS[found[2]]
 
 
@@ -100,7 +100,7 @@ names_option = click.option(
     type=click.Choice([names.value for names in TitleNames]),
     default=TitleNames.ROMAJI.value,
     show_default=True,
-    help="Which names titles have; one that lacks such a name has its main one, which is romaji.",
+    help="Which names titles are shown by; a title without such a name has its main one, which is romaji.",
 )
 
 

@@ -25,7 +25,7 @@ class TrainingCommand(click.Command):
         asks = ctx.resilient_parsing or not {*self.get_help_option_names(ctx)}.isdisjoint(args)
         if not asks and not all(map(find_spec, TRAINING)):
             raise click.UsageError(
-                'This command needs libraries for training: run "make venv", or pip install "hakken[training]".'
+                'This command needs the libraries for training: run "make venv", or pip install "hakken[training]".'
             )
         return super().parse_args(ctx, args)
 

@@ -45,8 +45,8 @@ def publish(arguments: tuple[str, ...], rollback: bool, force: bool, quiet: bool
     Exit status: 0 done, 1 failed, 2 wrong usage, 3 another publisher was faster, 4 the model falls behind.
     """
     if len(arguments) != (1 if rollback else 2) or (rollback and force):
-        raise click.UsageError("Give a TARGET alone with --rollback, else a DIRECTORY and a TARGET.")
-    with stop_on_signal(lambda: "Stopped; servers go on with the version that was current.") as stop, plain_errors():
+        raise click.UsageError("Give only a TARGET with --rollback, otherwise a DIRECTORY and a TARGET.")
+    with stop_on_signal(lambda: "Stopped; servers continue with the version that was current.") as stop, plain_errors():
         try:
             target = open_store(arguments[-1])
             if rollback:
@@ -67,9 +67,11 @@ def publish(arguments: tuple[str, ...], rollback: bool, force: bool, quiet: bool
                     sentence = f"{done.version} was the current version at {target} already."
                 made_from = artefact.manifest.made_from
                 if not (made_from and made_from.held_out):
-                    sentence += " It was trained on the people by whom `refresh` judges models; see `train --hold-out`."
+                    sentence += (
+                        " It was also trained on the people that `refresh` judges models by; see `train --hold-out`."
+                    )
         except PublishedMeanwhile as error:
-            raise PublishConflict(f"{error} Look what is current there before you try again.") from error
+            raise PublishConflict(f"{error} Check which version is current there before you try again.") from error
     if not quiet:
         click.echo(sentence)
 
@@ -85,8 +87,8 @@ def _compare(artefact: store.Artefact, target: ObjectStore, current: VersionRef,
         publishing.check_no_regression(served, new)
     except ArtefactCorrupt as error:  # no server of today can open it, so that any model is better
         if not quiet:
-            click.echo(f"What is current there can't be compared: {error}")
+            click.echo(f"The current version there can't be compared: {error}")
     except (ArtefactTooNew, LessThanServed) as error:  # what is too new may have more than this version can read
         if not force:
-            told = f"What is served can't be compared: {error}" if isinstance(error, ArtefactTooNew) else error
-            raise FallsBehind(f"{told} Nothing was uploaded; --force publishes it all the same.") from error
+            told = f"The served version can't be compared: {error}" if isinstance(error, ArtefactTooNew) else error
+            raise FallsBehind(f"{told} Nothing was uploaded; --force publishes it anyway.") from error

@@ -54,16 +54,16 @@ GAPS = 1000
 
 @click.command(cls=TrainingCommand)
 @click.argument("address", metavar="TARGET")
-@click.option("--work", type=DIRECTORY, required=True, help="Directory of what is collected, and of the run.")
+@click.option("--work", type=DIRECTORY, required=True, help="Directory for the collected lists and the run.")
 @click.option("--collect", "seconds", callback=time_span, metavar="SPAN", help="Collect lists first, such as 6h.")
 @click.option("--refresh-after", "oldest", callback=time_span, default=REFRESH_AFTER, show_default=True, help=OLDEST)
 @click.option("--ratings", type=TABLE_OPTION, multiple=True, help="Further table of ratings; may be repeated.")
 @data_time_option
 @click.option("--params", type=FILE, help="JSON file of parameters, such as `tune` writes.")
-@click.option("--offline", is_flag=True, help="Ask no site about titles: use the catalogue that is there.")
-@click.option("--catalogue-only", is_flag=True, help="Bring new titles and facts into the served model; do not train.")
+@click.option("--offline", is_flag=True, help="Ask no site about titles; use the existing catalogue.")
+@click.option("--catalogue-only", is_flag=True, help="Add new titles and facts to the served model, without training.")
 @click.option("--force", is_flag=True, help="Publish even a model that is worse.")
-@click.option("--dry-run", is_flag=True, help="Do all but publish.")
+@click.option("--dry-run", is_flag=True, help="Do everything except publish.")
 @quiet_option
 def refresh(
     address: str,
@@ -82,17 +82,17 @@ def refresh(
     """Bring the model at TARGET up to date: gs://bucket/prefix, a directory, or its file:// address.
 
     Collects lists if wanted, updates the catalogue, trains on what was collected and on further tables, judges the
-    model beside the one that is served, and publishes it. It is trained without a tenth of the people, by whom both
-    are judged. A model that is significantly worse, or knows much less, is refused.
+    model beside the one that is served, and publishes it. It is trained without a tenth of the people, and both
+    are judged by them. A model that is significantly worse, or knows much less, is refused.
 
     A run that was stopped goes on at its stage if it is started again within a day.
 
     Exit status: 0 done, 1 failed, 2 wrong usage, 3 another publisher was faster, 4 the model was refused.
     """
     if catalogue_only and (seconds or ratings or params or data_time):
-        raise click.UsageError("--catalogue-only goes without --collect, --ratings, --params and --data-time.")
+        raise click.UsageError("--catalogue-only can't be combined with --collect, --ratings, --params or --data-time.")
     if catalogue_only and offline:
-        raise click.UsageError("--catalogue-only goes without --offline.")
+        raise click.UsageError("--catalogue-only can't be combined with --offline.")
     artefact, faults, said = None, list[str](), list[str]()
     with (
         stop_on_signal(lambda: "Stopped; run the same command again to continue.") as stop,
@@ -115,7 +115,7 @@ def refresh(
     if not quiet:
         click.echo("\n".join(said))
     if faults and not force:
-        raise FallsBehind(f"{' '.join(faults)} Nothing was published; --force publishes it all the same.")
+        raise FallsBehind(f"{' '.join(faults)} Nothing was published; --force publishes it anyway.")
     if dry_run and artefact and not quiet:
         click.echo(f"{artefact.version} would be published to {address}.")
 
@@ -157,7 +157,7 @@ class Refresh:
                     artefact = fetch(target, work / SERVED, current.version)
                     self._served, self._artefact = ModelBundle.read(artefact), artefact
             except ArtefactCorrupt as error:  # no server of today can open it, so that any model is better
-                said.append(f"What is current there can't be compared: {error}")
+                said.append(f"The current version there can't be compared: {error}")
         self.stages = Stages(work)
 
     def collect(self, seconds: int, oldest: int) -> None:
@@ -190,12 +190,12 @@ class Refresh:
         try:
             self.update_catalogue(offline=offline)
         except SiteError as error:
-            self._said.append(f"The catalogue is as it was: {error}")
+            self._said.append(f"The catalogue is unchanged: {error}")
 
     def with_new_titles(self) -> store.Artefact | None:
         """The served model with today's catalogue; None if that is the same."""
         if self._artefact is None:
-            raise ArtefactMissing(f"There is no model at {self._target} to bring new titles into.")
+            raise ArtefactMissing(f"There is no model at {self._target} to add new titles to.")
         from hakken.training.new_titles import with_new_titles  # noqa: PLC0415  # loads the compiler: a second
 
         catalogue = self.update_catalogue(offline=False)
@@ -238,7 +238,9 @@ class Refresh:
         judgement = judging.judge(ModelBundle.read(model), self._served, people, table, self._progress)
         served = self._served.model.manifest
         if not (served.made_from and served.made_from.held_out):
-            self._said.append("The served model was trained on the people who judge, too, and has an advantage.")
+            self._said.append(
+                "The served model was also trained on the people that judge, which gives it an advantage."
+            )
         faults = list(judging.faults(judgement, model.manifest, served))
         with written_whole(self._work / PAGE) as page:
             page.write(judging.page(judgement, faults, model.version, model.manifest, served))
@@ -254,7 +256,7 @@ class Refresh:
             try:
                 publishing.publish(artefact, self._target, advance, self._state)
             except PublishedMeanwhile as error:
-                raise PublishConflict(f"{error} Look what is current there before you try again.") from error
+                raise PublishConflict(f"{error} Check which version is current there before you try again.") from error
         return f"{artefact.version} is the current version at {self._target}."
 
     @property
@@ -287,7 +289,7 @@ class Refresh:
         return store.open_artefact(place)
 
     def _say_nothing_is_new(self) -> None:
-        self._said.append(f"Nothing is new: {self._target} has a model of the same lists and titles.")
+        self._said.append(f"Nothing is new: {self._target} already has a model of the same lists and titles.")
 
 
 def _is_of(manifest: Manifest, made_from: MadeFrom, parameters: Parameters) -> bool:

@@ -46,7 +46,7 @@ def parameter_options(command: Command) -> Command:
 def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
     """Reject nan and inf, which pass the range checks."""
     if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value} is not a number to compute with.")
+        raise click.BadParameter(f"{value} is not a finite number.")
     return value
 
 
@@ -56,7 +56,7 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
     type=TABLE,
     required=True,
     multiple=True,
-    help="Table of ratings, or a folder of its parts; may be repeated: everyone's newest list counts.",
+    help="Table of ratings, or a folder of its parts; may be repeated; each person's newest list counts.",
 )
 @click.option("--anime", type=TABLE, required=True, help="Table of anime, or a catalogue file.")
 @click.option("--titles", type=TABLE, help="Table of further names and facts.")
@@ -65,7 +65,7 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
 @click.option("--out", type=DIRECTORY, required=True, help="Directory of the model to write or replace.")
 @click.option("--params", type=FILE, help="JSON file of parameters, such as `tune` writes; options override it.")
 @parameter_options
-@click.option("--hold-out", is_flag=True, help="Leave out the tenth of the people by which `refresh` judges models.")
+@click.option("--hold-out", is_flag=True, help="Leave out the tenth of people that `refresh` judges models by.")
 @click.option("--strict", is_flag=True, help="Refuse tables with rows that cannot be used.")
 @quiet_option
 @click.option("--report", type=DIRECTORY, help="Directory for a report, index.html.")
@@ -134,19 +134,22 @@ def _summary(run: "Run", report: Path | None) -> Iterator[tuple[str, str]]:
     yield "rows", f"{table.rows:,} read, {len(table):,} kept, {table.rows - len(table):,} left out"
     yield from _reasons(table.dropped, table.examples)
     flaws = run.titles.dropped.total()  # rows, and facts of rows that were kept
-    yield "catalogue", f"{len(run.titles.catalogue):,} titles" + (f"; left out of it, {flaws:,}" if flaws else "")
+    yield (
+        "catalogue",
+        f"{len(run.titles.catalogue):,} titles" + (f"; {flaws:,} rows or facts left out" if flaws else ""),
+    )
     yield from _reasons(run.titles.dropped, run.titles.examples)
     yield "users", f"{manifest.sizes.users:,}"
     yield "anime", f"{manifest.sizes.items:,}"
-    scale = "; they were of 100 points, and were divided by ten" if table.hundred_points else ""
-    yield "scores", f"{manifest.sizes.scored:,}; the other rows kept have none{scale}"
+    scale = "; they were on a 100-point scale and were divided by ten" if table.hundred_points else ""
+    yield "scores", f"{manifest.sizes.scored:,}; the other kept rows have no score{scale}"
     yield "data time", manifest.data_time or "unknown"
     yield "density", f"{run.density:.2%} of all pairs of a user and an anime have a score"
     yield "stages", f"{'':<24}{'seconds':>9}{'peak memory':>14}"
-    for name, seconds, peak in (*stages, ("in all", run.progress.seconds, run.progress.peak)):
+    for name, seconds, peak in (*stages, ("total", run.progress.seconds, run.progress.peak)):
         yield "", f"{name:<24}{seconds:>9.1f}{size_text(peak) if peak else '':>14}"
     if any(stage.peak is None for stage in stages):
-        yield "", "this system tells the peak of the whole run only"
+        yield "", "this system reports only the peak of the whole run"
     yield "model", f"{run.artefact.directory}"
     yield "", f"version {run.artefact.version}, {size_text(size_of(run.artefact))}"
     if report:

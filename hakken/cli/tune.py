@@ -15,16 +15,18 @@ from hakken.model import Parameters
 
 
 @click.command(cls=TrainingCommand)
-@table_options("Table of ratings.", "Table of anime; without it nothing is known of series.")
+@table_options("Table of ratings.", "Table of anime; without it, nothing is known about series.")
 @click.option("--out", type=DIRECTORY, required=True, help="Directory to write.")
 @click.option(
     "--iterations",
     type=click.IntRange(min=1),
     default=40,
     show_default=True,
-    help="Candidates of each of the two searches, after which few values of trees and aversion are tried.",
+    help="Candidates of each of the two searches; a few values of trees and aversion are tried after them.",
 )
-@click.option("--sample-users", type=click.IntRange(min=1), help="Users to tune on; all, unless the table is large.")
+@click.option(
+    "--sample-users", type=click.IntRange(min=1), help="Users to tune on; by default all, unless the table is large."
+)
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of all random numbers."
 )
@@ -42,14 +44,14 @@ def tune(
     Writes table.csv, rmse.svg, match.csv and params.json, which `train --params` reads.
     """
     if (tables["titles"] or tables["relations"]) and not tables["anime"]:
-        raise click.UsageError("--titles and --relations go with --anime.")
+        raise click.UsageError("--titles and --relations need --anime.")
     # Loading the compiler takes a second, which other commands should not wait for.
     from hakken.evaluation import comparison, match_tuning  # noqa: PLC0415  # loads the compiler: a second
     from hakken.training import tuning  # noqa: PLC0415  # loads the compiler: a second
     from hakken.training.tables import read_ratings  # noqa: PLC0415  # loads the compiler: a second
 
     sources = comparison.Sources(**tables)
-    with stop_on_signal(lambda: f"Stopped: {out} is as it was.") as stop, plain_errors():
+    with stop_on_signal(lambda: f"Stopped; {out} is unchanged.") as stop, plain_errors():
         with show_progress(stop, quiet=quiet) as progress:
             catalogue = comparison.read_catalogue(sources, progress)
             table = read_ratings(sources.ratings, progress=progress)
@@ -64,11 +66,11 @@ def tune(
             try:
                 best, lists = match_tuning.tune_match(some, catalogue, best, iterations, seed=seed, progress=progress)
             except TableError as error:
-                click.echo(f"What lists are made with stays as it is by default. {error}", err=True)
+                click.echo(f"The parameters of the match keep their defaults. {error}", err=True)
             tuning.save(tuned._replace(parameters=best), out, lists)
     if quiet:
         return
-    click.echo(f"RMSE {tuned.candidates['rmse'].iloc[0]:.4f}; {tuned.textbook_rmse:.4f} with the textbook's parameters")
+    click.echo(f"RMSE {tuned.candidates['rmse'].iloc[0]:.4f}; {tuned.textbook_rmse:.4f} with textbook parameters")
     names, files = [*tuning.TUNED], [tuning.TABLE, tuning.PLOT, tuning.PARAMETERS]
     if lists is not None:
         values = lists["value"]

@@ -87,7 +87,7 @@ def _mean(measure: Measure, outcome: Outcome, people: Int64s) -> float:
 def faults(judgement: Judgement, new: Manifest, served: Manifest) -> Iterator[str]:
     """Sentences that say why a model should not take the place of the one that is served; none if it may."""
     if judgement.people < MIN_JUDGES:
-        yield f"Only {judgement.people:,} people are there to judge it by; {MIN_JUDGES} are needed."
+        yield f"Only {judgement.people:,} people are available to judge it; {MIN_JUDGES} are needed."
     for name, of_what in JUDGED.items():
         found = judgement.measures.get(name)
         if found and found.high is not None and found.high < 0:
@@ -98,7 +98,7 @@ def faults(judgement: Judgement, new: Manifest, served: Manifest) -> Iterator[st
     shares = [np.array(one.people.scores) / sum(one.people.scores) for one in (new, served)]
     shift = float(np.abs(shares[0] - shares[1]).sum()) / 2
     if shift > MAX_SHIFT:
-        yield f"People score otherwise than before: {shift:.0%} of all scores would have to be other ones."
+        yield f"People score differently than before: {shift:.0%} of all scores would have to change to match."
     try:
         check_no_regression(served, new)
     except LessThanServed as error:

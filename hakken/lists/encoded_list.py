@@ -70,7 +70,7 @@ def unpacked(text: str) -> UserList:
     try:
         return _decoded(text[1:])
     except (binascii.Error, zlib.error, msgspec.DecodeError, KeyError, ValueError) as error:
-        raise BadList("The list in this address can't be read: it was cut short or changed on its way.") from error
+        raise BadList("The list in this address can't be read: it was cut short or changed along the way.") from error
 
 
 def _decoded(body: str) -> UserList:

@@ -22,11 +22,11 @@ HIGHEST_SCORES = {"POINT_100": 100, "POINT_10_DECIMAL": 10, "POINT_10": 10, "POI
 """AniList's score formats."""
 KITSU_ENTRY, KITSU_MAPPING, MAL_ANIME = "libraryEntries", "mappings", "myanimelist/anime"
 KITSU_HIGHEST = 20
-TOO_LARGE = "The file has more in it than a list can have."
-NO_LIST = "The file is not a list of anime that can be read."
+TOO_LARGE = "The file contains more than a list can have."
+NO_LIST = "The file is not an anime list that Hakken can read."
 NO_IDS = (
-    "The file names anime by the ids of its own site only. For AniList, enter the username instead; for others, choose "
-    "an export in MyAnimeList's format."
+    "The file identifies anime only by its own site's ids. For AniList, enter the username instead; for other sites, "
+    "choose an export in MyAnimeList's format."
 )
 
 _OWN_IDS = (b'"series_id"', b'"media"', b'"libraryEntries"')
@@ -52,7 +52,7 @@ def parse(chunks: Iterable[bytes]) -> UserList:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         position = _POSITION.search(str(error))
         line = text.count(b"\n", 0, int(position[1]) if position else len(text)) + 1
-        raise NotAnExport(f"{NO_LIST[:-1]}: it is damaged in line {line}.") from error
+        raise NotAnExport(f"{NO_LIST[:-1]}: it is damaged on line {line}.") from error
     objects = list(_objects(content))
     kitsu = [one for one, _ in objects if one.get("type") == KITSU_ENTRY]
     if kitsu:

@@ -22,7 +22,7 @@ SPARE_TAGS, MAX_TAGS = 2000, 200
 """A file may have this many tags, and as many more for each entry, which has about 25 fields of two tags."""
 MAX_TOKEN = 2**20
 """Longest tag or comment, in bytes: older versions of expat parse it again with each chunk, in quadratic time."""
-NO_EXPORT = "The file is not an XML export of MyAnimeList."
+NO_EXPORT = "The file is not an XML export from MyAnimeList."
 
 _BEGIN = re.compile(r"<(?:[\w.-]+:)?myanimelist\b", re.IGNORECASE)
 _DAMAGE = re.compile(

@@ -42,6 +42,6 @@ def readable(text: str) -> bool:
 
 def _entry(text: str) -> Entry:
     if not readable(text):
-        raise BadOption("A pick is the id of a title and a score from 0 to 10, such as 1-9.")
+        raise BadOption("A pick must be the id of a title and a score from 0 to 10, such as 1-9.")
     anime_id, _, score = text.strip().partition("-")
     return Entry(anime_id, score)

@@ -65,7 +65,7 @@ def parse(stream: BinaryIO, *, max_packed: int = MAX_PACKED, max_unpacked: int |
         head = next(iter(unpacked), b"").removeprefix(b"\xef\xbb\xbf").lstrip()
         return json_export.parse(unpacked) if head.startswith((b"{", b"[")) else mal_export.parse(unpacked)
     except (zlib.error, EOFError, zipfile.BadZipFile) as error:
-        raise NotAnExport("The file can't be unpacked: it is damaged, or not whole.") from error
+        raise NotAnExport("The file can't be unpacked: it is damaged or incomplete.") from error
     finally:
         _seats.release()
 
@@ -86,7 +86,7 @@ class _Unpacked:
             if left < 0:
                 raise ExportTooLarge(TOO_LARGE)
             if time.thread_time() > self._end:
-                raise ExportTooLarge("The file takes too long to read: it has more in it than an export.")
+                raise ExportTooLarge("The file takes too long to read: it contains more than an export does.")
             yield chunk
 
 
@@ -142,7 +142,7 @@ def _gunzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
                     break
                 inflate, members = zlib.decompressobj(wbits=GZIP_BITS), members + 1
             if members > MAX_MEMBERS:
-                raise ExportTooLarge("The file has more parts than an export.")
+                raise ExportTooLarge("The file has more parts than an export has.")
             data = inflate.decompress(packed, CHUNK)
             while data:
                 yield data

@@ -58,7 +58,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     unscored: Annotated[Weight, about("How much an entry without a score counts.")] = 0.5
     unknown: Annotated[
         Weight,
-        about("How much an entry without a score counts of which nobody knows whether it was watched or planned."),
+        about("How much an entry without a score counts if it is unknown whether it was watched or planned."),
     ] = 0.4
     planned: Annotated[Weight, about("How much a planned entry counts.")] = 0.45
     activity: Annotated[
@@ -69,7 +69,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     dropout: Annotated[
         float,
         Meta(ge=0, le=0.99),
-        about("Share of entries that training of the preference weights does without, on average."),
+        about("Average share of entries that are left out while preference weights are learnt."),
     ] = 0.13
     min_watchers: Annotated[
         Positive, about("Titles that fewer training users have on their lists get no preference weights.")
@@ -93,11 +93,11 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = 0.23
     quality: Annotated[Slope, about("How much each score point of an anime's own bias raises the match.")] = 0.09
     skipped: Annotated[
-        Factor, about("Factor on the match of an entry of a series of which the visitor has seen a later one.")
+        Factor, about("Factor on the match of an entry of a series when the visitor has seen a later one.")
     ] = 1.4
     ahead: Annotated[
         Factor,
-        about("Factor on the match of what is not the entry point of a series of which the visitor has seen nothing."),
+        about("Factor on the match of a title that is not the entry point of a series new to the visitor."),
     ] = 0.68
     everyone: Annotated[
         Weight, about("What is added to the preference for a title that everyone has on their list.")

@@ -195,7 +195,7 @@ def describe_file(path: Path) -> FileEntry:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may have no end
-            raise ArtefactCorrupt(f"The model's file {path} is no regular file.")
+            raise ArtefactCorrupt(f"The model's file {path} is not a regular file.")
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
             return FileEntry(file.tell(), digest.hexdigest())

@@ -84,7 +84,7 @@ def recommend(
     instead = ALIKE if leaning else BY_PLANS if scorer.personal else POPULAR
     notes = notes_on(user_list, scorer.visitor, bundle, instead, ignoring=bool(preferences.ignored))
     if not informative.all():
-        notes.append("More like one of those titles can't be found: too few people we learnt from have watched it.")
+        notes.append("We can't find more like one of those titles: too few people we learnt from have watched it.")
     season = Season.of(preferences.season) if preferences.season else None
     if season and (note := season_note(season, bundle)):
         notes.append(note)

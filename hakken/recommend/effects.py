@@ -33,15 +33,19 @@ def _popularity(known: Known) -> str:
 def _time(known: Known) -> str:
     place = known["place among ids"]
     if OLD < place < NEW:
-        return "of the same years as most of your list"
+        return "from the same years as most of your list"
     return f"{'newer' if place >= NEW else 'older'} than most of your list"
 
 
 def _series(known: Known) -> str:
     if known["series begun"]:
-        return "continues a series of yours" if known["parts ahead"] > 0 else "an earlier part of a series of yours"
+        return (
+            "continues a series that you have started"
+            if known["parts ahead"] > 0
+            else "an earlier part of a series that you have started"
+        )
     if known["universe begun"]:
-        return "of a universe that you know"
+        return "from a universe that you know"
     return "not the beginning of its series" if known["part"] > 1 else "a series that is new to you"
 
 

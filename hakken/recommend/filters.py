@@ -89,7 +89,7 @@ def _series(bundle: ModelBundle, anime_ids: Sequence[int]) -> Bools:
     facts = bundle.facts
     positions = facts.anime_index.of(np.array(anime_ids, dtype=np.int64))
     if len(positions) < len(anime_ids):
-        raise BadOption("There is no title with the id whose series is asked for.")
+        raise BadOption("The series can't be found: there is no title with that id.")
     return np.asarray(facts.series.any_of(positions)[facts.series.of_row])
 
 

@@ -11,7 +11,7 @@ from hakken.seasons import Season
 
 POPULAR = "so these are titles that many people watch and like."
 EMPTY = "The list is empty, "
-ALIKE = "so these are titles like those of which more was asked for."
+ALIKE = "so these are titles like the ones you asked for more of."
 BY_PLANS = "so these are based on what you plan to watch."
 
 FEW = 5
@@ -35,18 +35,18 @@ def notes_on(user_list: UserList, visitor: Visitor, bundle: ModelBundle, instead
     if not len(user_list):
         notes.append(f"{'Nothing on the list could be read, ' if user_list.skipped else EMPTY}{instead}")
     elif not taste.n_watched and ignoring:
-        notes.append(f"With what is left out, no watched title that we know is left of the list, {instead}")
+        notes.append(f"Without the entries that are left out, the list has no watched title that we know, {instead}")
     elif not taste.n_watched:
-        notes.append(f"No watched title that we know was found on the list, {instead} Add a few that you have seen.")
+        notes.append(f"The list has no watched title that we know, {instead} Add a few that you have seen.")
     elif not n_scored:
         told = "watched or planned" if taste.planned.any() else "watched"
         notes.append(
-            f"No title that we know has a score on the list, so these come from what was {told} alone, and the "
-            "predicted ratings are nearly everyone's. Score a few titles for predictions of your own."
+            f"No title that we know has a score on the list, so these are based only on what was {told}, and the "
+            "predicted ratings are close to the average person's. Score a few titles to get your own."
         )
     elif n_scored < FEW:
         scored = counted(n_scored, "scored title", "scored titles")
-        notes.append(f"This is based on {scored}: with more of them, the list fits you better.")
+        notes.append(f"This is based on {scored}: with more, the list will fit you better.")
     if len(visitor.new):
         notes.append(new_titles(visitor.new.tolist(), bundle.catalogue, bundle.model.manifest.data_time))
     return notes + list_notes(user_list)
@@ -87,11 +87,12 @@ def _first_named(anime: Sequence[Anime], count: int) -> str:
 def season_note(season: Season, bundle: ModelBundle) -> str | None:
     """A note on a season of which not all titles are known; None of others."""
     if not is_known(season, bundle):
-        return f"No title of {season.words} is known here."
+        return f"No title from {season.words} is known here."
     data_time = bundle.model.manifest.data_time
     if not data_time or not is_earlier(data_time, season.first_month):
         return None
-    return f"Of {season.words} we know what was known in {in_words(data_time)}: what was announced later is missing."
+    known = f"For {season.words}, we know only what was known in {in_words(data_time)}"
+    return f"{known}: anything announced later is missing."
 
 
 def is_known(season: Season, bundle: ModelBundle) -> bool:
@@ -102,10 +103,10 @@ def is_known(season: Season, bundle: ModelBundle) -> bool:
 def list_notes(user_list: UserList) -> list[str]:
     """Notes on how a list was read."""
     said = (
-        (user_list.skipped, "whose anime could not be read: left out."),
-        (user_list.repeats, "repeated an anime: the last of each counts."),
-        (user_list.unclear, "with a status or score that could not be read: taken as completed, or as not scored."),
-        (user_list.manga, "for manga: left out."),
+        (user_list.skipped, "left out: the anime could not be read."),
+        (user_list.repeats, "repeated an anime: the last one counts."),
+        (user_list.unclear, "with an unreadable status or score: counted as completed or not scored."),
+        (user_list.manga, "for manga left out."),
     )
     notes = [f"{counted(count, 'entry', 'entries')} {what}" for count, what in said if count]
     return [*notes, "The file was damaged in places, and repaired while it was read."] if user_list.repaired else notes
@@ -115,7 +116,9 @@ def shortage(found: int, removed: Mapping[str, int]) -> str:
     """A note on why a list is short."""
     left = f"Only {counted(found, 'title is', 'titles are')}" if found else "No title is"
     filters = ", ".join(f"{name} {count:,}" for name, count in removed.items())
-    return f"{left} left to recommend" + (f". Taken out: {filters}." if filters else ": the list holds all others.")
+    return f"{left} left to recommend" + (
+        f". Left out: {filters}." if filters else ": all others are on the list already."
+    )
 
 
 def counted(count: int, one: str, many: str) -> str:

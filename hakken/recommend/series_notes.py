@@ -98,7 +98,7 @@ class SeriesNotes:
         if series != anime.anime_id and first and (anime.adult or not first.adult):
             [row], [known] = self._model.rows_of([series])
             left_out = "" if self._candidates[row] else ", which the filters leave out"
-            why_not = left_out if known else ", of which too little is known to recommend it"
+            why_not = left_out if known else ", which we know too little about to recommend"
             said.append(self._naming("Its series begins with", series, why_not))
         return said
 

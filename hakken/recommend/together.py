@@ -116,7 +116,7 @@ def rank_together(columns: Sequence[ListColumns], bundle: ModelBundle, preferenc
     """Rank like `recommend_together`, without titles, reasons and notes; same errors."""
     for field in FOR_ONE:
         if getattr(preferences, field) != CHOICES[field].default:
-            raise BadOption(f"A list for two people has no choice of `{CHOICES[field].name}`.")
+            raise BadOption(f"A list for two people doesn't accept `{CHOICES[field].name}`.")
     both = ListColumns(*(np.concatenate(pair) for pair in zip(*columns, strict=True)))
     passed, removed = find_candidates(both, bundle, preferences)
     scorers = tuple(Scorer(bundle, own, preferences) for own in columns)

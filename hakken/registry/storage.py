@@ -138,11 +138,13 @@ class DirectoryStore(ObjectStore):
         """
         if not address.startswith(FILE_SCHEME):
             if not address or "://" in address:
-                raise StorageError(f"{address!r} is no place for models: write a directory, {FILE_SCHEME}/… or gs://….")
+                raise StorageError(
+                    f"{address!r} is not a place for models: write a directory, {FILE_SCHEME}/… or gs://…."
+                )
             return cls(Path(address).absolute())
         parts = urlsplit(address)
         if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/") or parts.query or parts.fragment:
-            raise StorageError(f"{address} is no directory of this machine: write {FILE_SCHEME}/absolute/path.")
+            raise StorageError(f"{address} is not a directory on this machine: write {FILE_SCHEME}/absolute/path.")
         return cls(Path(unquote(parts.path)))
 
     def __str__(self) -> str:

@@ -17,10 +17,10 @@ ARGUMENTS = "GUNICORN_CMD_ARGS"
 
 def main() -> None:
     """Check the variables, and run gunicorn."""
-    for name, least, most, what in (("WEB_CONCURRENCY", 1, 512, "workers"), ("PORT", 1, 65535, "a port")):
+    for name, least, most in (("WEB_CONCURRENCY", 1, 512), ("PORT", 1, 65535)):
         text = os.environ.get(name, "").strip()
         if text and not (text.isdecimal() and least <= int(text) <= most):
-            sys.exit(f"hakken: The setting {name} can't be used: {text!r} is no number of {what}, {least} to {most}.")
+            sys.exit(f"hakken: The setting {name} can't be used: {text!r} is not a number from {least} to {most}.")
         if not text:
             os.environ.pop(name, None)  # empty counts as not set
     # By itself gunicorn reads only a configuration in the working directory.

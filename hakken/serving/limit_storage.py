@@ -26,6 +26,6 @@ def check_limit_storage(settings: Settings) -> None:
         storage_from_string(url, **storage_options(url))
     except (ConfigurationError, ValueError) as error:
         raise ConfigError(
-            f"The setting {variable_names()['limits_url']} can't be used: nothing is known of "
-            f"{url.partition(':')[0]}://, or what it needs is not installed."
+            f"The setting {variable_names()['limits_url']} can't be used: "
+            f"{url.partition(':')[0]}:// is not supported, or what it needs is not installed."
         ) from error

@@ -111,7 +111,7 @@ class SiteAdapter(HTTPAdapter):
             check_status(HTTPStatus.TOO_MANY_REQUESTS, host, wait)
         is_trial = state == "half_open"
         if state == "open" or (is_trial and not self._trial.acquire(blocking=False)):
-            words = f"{host} has just failed several times, and is left alone for a moment."
+            words = f"{host} has just failed several times, so it is not being asked for now."
             raise CircuitOpen(words, max(1.0, self._circuit.open_remaining))
         try:
             yield

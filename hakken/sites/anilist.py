@@ -73,7 +73,7 @@ def _refused(answer: Answer, errors: list[_Error]) -> SourceError:
         if "not found" in error.message.lower():
             return UserNotFound("AniList has no user of that name.")
         if "disabled" in error.message.lower():
-            return SiteDown(f"{answer.host} says that it is disabled for the time being.")
+            return SiteDown(f"{answer.host} says that it is temporarily disabled.")
         check_status(error.status or answer.status, answer.host)  # GraphQL may report it here, with HTTP status 200
     if answer.ok:
         return unreadable(answer.host)

@@ -113,4 +113,4 @@ def site_error(error: Exception, host: str) -> SiteError:
         return SiteTimeout(f"{host} did not answer in time.")
     if isinstance(error, urllib3.exceptions.DecodeError):
         return unreadable(host)
-    return SiteDown(f"{host} could not be reached or broke off its answer.")
+    return SiteDown(f"{host} could not be reached or cut its answer short.")

@@ -97,7 +97,7 @@ class ListCache:
         try:
             return future.result(deadline.left)
         except TimeoutError:
-            raise SiteTimeout("The list did not come in time; please try again in a minute.") from None
+            raise SiteTimeout("The list did not arrive in time; please try again in a minute.") from None
 
     def _run(self, key: str, future: Future[UserList], fetch: Callable[[], UserList]) -> None:
         try:
@@ -214,13 +214,11 @@ class ListSources:
                 _log.log(level, "The source %s failed: %s", source.name, error)
                 tried.append((source.name, error))
         if any(isinstance(error, ClientIdRefused) for _, error in tried):
-            words = (
-                f"The list could not be fetched: {site} refuses this server's client id. Its operator can mend that."
-            )
+            words = f"The list could not be fetched: {site} rejects this server's client id. Its operator can fix that."
             raise AllSourcesFailed(words, tried)
         if all(isinstance(error, SiteBlocked) for _, error in tried):
             raise AllSourcesFailed(f"The list could not be fetched from {site}: not found, private, or blocked.", tried)
-        words = f"The list could not be fetched, since {site} could not answer; please try again later."
+        words = f"The list could not be fetched because {site} could not answer; please try again later."
         raise AllSourcesFailed(words, tried)
 
 

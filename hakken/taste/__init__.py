@@ -84,11 +84,11 @@ def generosity_in_words(b_u: float, share: float, compared: int) -> str:
     # b_u is an estimate, shrunk towards 0 where there are few scores.
     begin = "So far, you seem to" if compared < FEW else "You seem to"
     if abs(b_u) < SAME:
-        return f"{begin} rate titles just as people on average rate the same ones."
+        return f"{begin} rate titles about the same as other people do on average."
     how, others, manner = ("higher", share, "generously") if b_u > 0 else ("lower", 1 - share, "strictly")
     size = f"{abs(b_u):.1f}"
     points = f"{size} point{'' if size == '1.0' else 's'}"
-    difference = f"{begin} rate {points} {how} than people on average rate the same titles"
+    difference = f"{begin} rate titles {points} {how} than other people do on average"
     return f"{difference}." if compared < FEW else f"{difference}: more {manner} than {percent(others)}."
 
 
@@ -96,8 +96,8 @@ def percent(share: float) -> str:
     """A share of people, 0-1, in words; never "nobody" or "everyone"."""
     whole = round(100 * share)
     if whole < 1:
-        return "hardly anyone"
-    return "nearly everyone" if whole > 99 else f"{whole} % of them"  # noqa: PLR2004  # of a hundred
+        return "under 1% of them"
+    return "nearly everyone" if whole > 99 else f"{whole}% of them"  # noqa: PLR2004  # of a hundred
 
 
 def notes_on(user_list: UserList, counts: Counts, *, scores_differ: bool) -> list[str]:
@@ -110,17 +110,19 @@ def notes_on(user_list: UserList, counts: Counts, *, scores_differ: bool) -> lis
     """
     if not counts.entries:
         why = "Nothing on the list could be read" if user_list.skipped else "The list is empty"
-        return [f"{why}: there is no taste to be read from it yet."]
+        return [f"{why}, so it can't show a taste yet."]
     if not counts.compared:
         which = "that we know has a score on the list" if counts.scored else "on the list has a score"
-        return [f"No title {which}, so nothing can be compared with what others gave."]
+        return [f"No title {which}, so there is nothing to compare with other people's scores."]
     notes = []
     if not scores_differ and counts.compared > 1:
-        notes.append("All scores that can be compared are the same: they don't tell what is liked more than the rest.")
+        notes.append(
+            "All scores that can be compared are the same, so they don't show what is liked more than the rest."
+        )
     elif counts.compared < FEW:
         count = "one scored title" if counts.compared == 1 else f"{counts.compared} scored titles"
-        notes.append(f"This is based on {count}: with more, there is more to be said, and it is surer.")
+        notes.append(f"This is based on {count}: with more, there will be more to say, with more certainty.")
     if unknown := counts.scored - counts.compared:
         which = "1 scored title is" if unknown == 1 else f"{unknown:,} scored titles are"
-        notes.append(f"{which} new to the model, and compared with nothing.")
+        notes.append(f"{which} new to the model and left out of the comparison.")
     return notes

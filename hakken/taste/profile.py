@@ -11,7 +11,7 @@ class Counts(msgspec.Struct, frozen=True):
     """How much a list holds."""
 
     entries: Annotated[int, about("All of it.")]
-    watching: Annotated[int, about("Entries of this status, as of the next four.")]
+    watching: Annotated[int, about("Entries with this status; likewise for the next four.")]
     completed: Annotated[int, about("The same.")]
     on_hold: Annotated[int, about("The same.")]
     dropped: Annotated[int, about("The same.")]
@@ -26,8 +26,8 @@ class ScoreShare(msgspec.Struct, frozen=True):
 
     score: Annotated[int, about("1-10.")]
     count: Annotated[int, about("How many of the visitor's entries have it.")]
-    share: Annotated[float, about("The part of their scored entries, 0-1.")]
-    everyone: Annotated[float, about("The part of all training ratings, 0-1.")]
+    share: Annotated[float, about("Its share of their scored entries, 0-1.")]
+    everyone: Annotated[float, about("Its share of all training ratings, 0-1.")]
 
 
 class Generosity(msgspec.Struct, frozen=True):
@@ -37,20 +37,20 @@ class Generosity(msgspec.Struct, frozen=True):
         float,
         about("User bias, score points: how much higher they score than people on average do; negative for lower."),
     ]
-    share: Annotated[float, about("The part of the training users, 0-1, whose bias is lower.")]
+    share: Annotated[float, about("The share of training users, 0-1, whose bias is lower.")]
     words: Annotated[str, about("The same in a sentence.")]
 
 
 class Leaning(msgspec.Struct, frozen=True):
     """How much more, or less, someone likes the titles of a genre than would be expected of them."""
 
-    name: Annotated[str, about("Of the genre.")]
-    titles: Annotated[int, about("How many scored titles of the visitor's speak.")]
-    mean: Annotated[float, about("Of the scores that they gave those.")]
+    name: Annotated[str, about("The genre's name.")]
+    titles: Annotated[int, about("How many of the visitor's scored titles have it.")]
+    mean: Annotated[float, about("Mean of their scores for those titles.")]
     lean: Annotated[float, about("Shrunk mean of their residuals, score points; positive for more than expected.")]
     clear: Annotated[
         bool,
-        about("Whether that is more than chance makes of so few titles: twice the lean's standard error."),
+        about("Whether that is more than chance would explain: at least twice the lean's standard error."),
     ]
 
 
@@ -62,7 +62,7 @@ class Span(msgspec.Struct, frozen=True):
     watched: Annotated[int, about("Entries that are not only planned.")]
     scored: Annotated[int, about("Those of them with a score.")]
     mean: Annotated[float | None, about("Of these scores; null where there is none.")]
-    lean: Annotated[float | None, about("As `Leaning.lean`; null where too few titles speak.")]
+    lean: Annotated[float | None, about("As `Leaning.lean`; null where there are too few titles.")]
     clear: Annotated[bool, about("As `Leaning.clear`.")]
 
 
@@ -74,7 +74,9 @@ class Opinion(msgspec.Struct, frozen=True):
     score: Annotated[int, about("The visitor's.")]
     expected: Annotated[
         float,
-        about("B_ui, clipped to 1-10: what people in general gave the title, moved by how generous this one is."),
+        about(
+            "B_ui, clipped to 1-10: what people in general gave the title, adjusted for how generously this one scores."
+        ),
     ]
     difference: Annotated[float, about("Score − expected, score points.")]
 
@@ -94,18 +96,16 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     ]
     genres: Annotated[
         tuple[Leaning, ...],
-        about("What is liked more, or less, than expected, by falling lean; only genres with enough scored titles."),
+        about("What is liked more, or less, than expected, highest lean first; only genres with enough scored titles."),
     ]
     years: Annotated[
         tuple[Span, ...],
-        about(
-            "What was watched when it came out, the oldest first; no span is left out between two that hold something."
-        ),
+        about("Watched titles by when they came out, the oldest first; no span between two others is left out."),
     ]
-    undated: Annotated[int, about("Watched entries whose year nobody knows.")]
+    undated: Annotated[int, about("Watched entries whose year is unknown.")]
     above: Annotated[
         tuple[Opinion, ...],
         about("The titles that the visitor likes much better than others do, the most unusual first."),
     ]
     below: Annotated[tuple[Opinion, ...], about("The same of those that they like much less.")]
-    notes: Annotated[tuple[str, ...], about("Plain sentences about what is too little to go by.")]
+    notes: Annotated[tuple[str, ...], about("Plain sentences about what the list has too little of.")]

@@ -199,5 +199,5 @@ def training_date() -> str:
     try:
         moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise ConfigError(f"SOURCE_DATE_EPOCH={epoch!r} is no time: it must be seconds since 1970.") from error
+        raise ConfigError(f"SOURCE_DATE_EPOCH={epoch!r} is not a time: it must be seconds since 1970.") from error
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -31,7 +31,7 @@ EXPLAINED = "/api/v1/problems#"
 RESPONSIBLE = {
     "yours": "You can fix this.",
     "sites": "Neither you nor we did anything wrong: the other site has to fix it.",
-    "nobodys": "Nobody did anything wrong: there is room again within seconds.",
+    "nobodys": "Nobody did anything wrong: there will be room again within seconds.",
     "not_set_up": "You did nothing wrong: this server is not set up for it.",
     "ours": "This is our fault; you did nothing wrong.",
 }
@@ -96,9 +96,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: Annotated[str, about("The problem in a few words, the same each time.")]
     status: Annotated[int, about("The HTTP status.")]
     detail: Annotated[str, about("What happened this time.")]
-    tried: Annotated[
-        tuple[Tried, ...], about("Where several sources of a list were asked in vain, what each of them failed with.")
-    ] = ()
+    tried: Annotated[tuple[Tried, ...], about("If several sources of a list failed, what went wrong with each.")] = ()
 
 
 def problem_name(kind: type[Exception]) -> str:
@@ -133,7 +131,7 @@ def respond(error: errors.HakkenError | HTTPException) -> ResponseReturnValue:
         status, headers = error.code or status, dict(error.get_headers(request.environ))  # such as Allow
         if isinstance(error, RequestEntityTooLarge):
             limit = services().settings.max_upload_mb
-            happened = f"A file may have at most {limit} MB, and what was sent is larger."
+            happened = f"The limit is {limit} MB, and what was sent is larger."
     else:
         headers = _retry_after([why for _, why in tried] or [error])
         if failure.responsible == "ours":

@@ -119,7 +119,7 @@ def refuse_when_busy(app: Flask, metrics: Metrics) -> None:
     def refuse() -> None:
         if request.environ.get(_REFUSED):
             metrics.refused.labels("full").inc()
-            raise ServerBusy("So many people are being answered just now that you would only wait.")
+            raise ServerBusy("The server is answering as many people as it can just now.")
         if (request.content_length or 0) > app.config["MAX_CONTENT_LENGTH"]:
             raise RequestEntityTooLarge
 

@@ -20,7 +20,7 @@ REASONS = {
     errors.RefusedAsTooNew: "The model was made by a later Hakken, which this one can't read: upgrade this one.",
     errors.ArtefactRefused: "The model was found unusable before.",
     errors.ModelPending: "The model is still being fetched.",
-    errors.StorageError: "The storage that has the model could not be used.",
+    errors.StorageError: "The storage that holds the model could not be used.",
 }
 """Why there is no model, or no newer one, without paths, which the log has."""
 STILL_SERVED = " This server goes on with the version that it has."

@@ -192,7 +192,7 @@ def needs_redirect(values: MultiDict[str, str], fields: Collection[str]) -> bool
 def _without(preferences: Preferences, choice: str, value: str) -> Preferences:
     """Take back a choice about a title, studio or series."""
     if choice not in SINGLE or not (value.isdecimal() or choice == "studio"):
-        raise BadOption("What is undone must be a choice and the id of a title, such as ignore-1.")
+        raise BadOption("What to undo must be given as a choice and the id of a title, such as ignore-1.")
     stated = getattr(preferences, SINGLE[choice])
     left = tuple(one for one in stated if value != (one.partition("-")[0] if choice == "seen" else str(one)))
     return msgspec.structs.replace(preferences, **{SINGLE[choice]: left})

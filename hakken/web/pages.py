@@ -68,7 +68,7 @@ class Entry(NamedTuple):
         if not by_match:
             return signed("%+.2f", reason.share)
         match = self.recommendation.match
-        return signed("%+.0f %%", 100 * reason.share / match) if match > 0 else ""
+        return signed("%+.0f%%", 100 * reason.share / match) if match > 0 else ""
 
     @property
     def confidence(self) -> str:

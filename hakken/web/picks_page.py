@@ -108,4 +108,4 @@ def title_index(bundle: ModelBundle) -> Titles:
 def not_found_phrase(bundle: ModelBundle) -> str:
     """The end of the sentence about a query that finds nothing."""
     end = bundle.model.manifest.data_time
-    return f"not known here; our titles end in {in_words(end)}" if end else "not known here"
+    return f"not known here; our newest titles are from {in_words(end)}" if end else "not known here"

@@ -54,7 +54,7 @@ def _read() -> None:
     # A button for the choice stands above the form whose fields repeat the former one.
     given = [*(stated(request.form, FIELD) if request.method == "POST" else ()), *stated(request.args, FIELD)]
     if given and given[0] not in list(TitleNames):
-        raise BadOption(f"Titles can be shown by their names in {', '.join(TitleNames)}.")
+        raise BadOption(f"The names of titles must be one of {', '.join(TitleNames)}.")
     if given:
         g.title_names = g.chosen_names = TitleNames(given[0])
 

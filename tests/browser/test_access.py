@@ -125,7 +125,7 @@ def test_the_same_of_a_server_without_model_and_usernames(browser: Browser, path
     app = create_app(Settings(model="/nowhere", facts_source="off"))
     with served_here(app) as address, opened(browser, address) as page:
         page.goto(path)
-        expect(page.get_by_text("could not be opened on this server")).to_be_visible()
+        expect(page.get_by_text("could not open its prediction model")).to_be_visible()
         must_be_accessible(page, f"without a model {path.strip('/')}")
 
 

@@ -73,7 +73,7 @@ def test_the_tab_key_reaches_everything_and_always_shows_where_it_is(page: Page,
 def test_from_the_start_page_to_a_list_by_keyboard(page: Page) -> None:
     page.goto("/")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_label("Username", exact=True)).to_be_focused()

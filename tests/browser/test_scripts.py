@@ -23,7 +23,7 @@ def test_a_choice_changes_the_list_and_not_the_page(page: Page) -> None:
     expect(page).to_have_url(re.compile("order=predicted_rating"))
     expect(page.get_by_role("status")).to_have_text("10 titles are shown.")
     expect(page.get_by_label("Order")).to_be_focused()
-    page.get_by_role("checkbox", name="Leave out what hardly anyone has rated").check()
+    page.get_by_role("checkbox", name="Leave out titles that hardly anyone has rated").check()
     expect(page).to_have_url(re.compile("rated_only=1"))
     assert page.evaluate("window.here")
 
@@ -70,14 +70,14 @@ def test_the_positions_that_a_slider_passes_are_not_gone_back_to(page: Page) -> 
 
 def test_a_jump_within_the_page_asks_for_nothing(page: Page, embedded: ModelBundle) -> None:
     by_upload(page, export_of(5000, embedded))
-    expect(page.get_by_text("be shared by its link")).to_be_visible()
+    expect(page.get_by_text("be shared as a link")).to_be_visible()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     for long in (True, False):
         if not long:
             page.goto("/recommendations?sample=1")
         asked.clear()
-        page.get_by_role("link", name="Skip to the content").focus()
+        page.get_by_role("link", name="Skip to content").focus()
         page.keyboard.press("Enter")
         expect(page.locator("main")).to_be_focused()
         page.evaluate("new Promise(done => setTimeout(done, 300))")
@@ -97,9 +97,9 @@ def test_an_error_is_asked_for_once_and_can_be_gone_back_from(page: Page, sites:
     page.get_by_label("To", exact=True).fill("2000")
     page.get_by_role("button", name="Show", exact=True).click()
 
-    expect(heading(page)).to_have_text("One thing in the form is missing or out of range")
+    expect(heading(page)).to_have_text("Something in the form is missing or out of range")
     assert len([one for one in asked if "year_to=2000" in one]) == 1
-    expect(page).to_have_title(re.compile("^One thing in the form"))
+    expect(page).to_have_title(re.compile("^Something in the form"))
     page.go_back()
     expect(heading(page)).to_have_text("Recommended for the sample list")
     page.go_back()
@@ -238,7 +238,7 @@ def test_the_link_of_a_page_is_copied(tab: Open) -> None:
     page.get_by_role("button", name="Table").click()
     expect(page).to_have_url(re.compile("view=table"))
     page.get_by_role("button", name="Copy link").click()
-    expect(page.locator("#news")).to_have_text("The link is copied.")
+    expect(page.locator("#news")).to_have_text("Link copied.")
     assert page.evaluate("navigator.clipboard.readText()") == page.url
 
 

@@ -65,7 +65,7 @@ def test_a_newcomer_in_ninety_seconds(tab: Open, scripts: bool) -> None:
     expect(page.get_by_text(f"Seen: {before[1]} 9")).to_be_visible()
     assert before[1] not in titles(page)
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download what you marked as seen").click()
+        page.get_by_role("button", name="Download the titles you marked as seen").click()
     assert [(one.score, one.status) for one in exported(download.value.path())] == [(9, Status.COMPLETED)]
     page.get_by_role("button", name=f"Undo: Seen {before[1]}").click()
     expect(entries(page).get_by_role("heading")).to_have_text(before)
@@ -75,7 +75,7 @@ def test_a_newcomer_in_ninety_seconds(tab: Open, scripts: bool) -> None:
     expect(heading(page)).to_have_text(re.compile(r"Recommended for visitor-1: \w+ 20\d\d"))
     page.get_by_role("link", name="For two").click()
     page.get_by_label("Username", exact=True).nth(1).fill("visitor-4")
-    page.get_by_role("button", name="Recommend to both").click()
+    page.get_by_role("button", name="Recommend for both").click()
     expect(heading(page)).to_have_text("For visitor-1 and visitor-4")
     expect(page.locator(".entry").first.locator(".person")).to_have_text(["visitor-1", "visitor-4"])
 
@@ -112,7 +112,7 @@ def test_an_export_that_is_dropped_on_its_form(page: Page) -> None:
     expect(form).not_to_have_class(re.compile("over"))
     expect(page.get_by_label("Export file")).to_have_value(re.compile("list.xml"))
     expect(page.get_by_label("Export file")).to_be_focused()
-    form.get_by_role("button", name="Recommend from the export").click()
+    form.get_by_role("button", name="Recommend from this file").click()
     expect(heading(page)).to_have_text("Recommended from your list")
 
 
@@ -120,7 +120,7 @@ def test_an_export_that_is_dropped_on_its_form(page: Page) -> None:
 def test_a_list_too_long_for_an_address(tab: Open, embedded: ModelBundle, scripts: bool) -> None:
     page = tab(java_script_enabled=scripts)
     by_upload(page, export_of(5000, embedded))
-    expect(page.get_by_text("be shared by its link")).to_be_visible()
+    expect(page.get_by_text("be shared as a link")).to_be_visible()
     all_of_them = titles(page)
 
     page.get_by_text("Choose what to see").click()
@@ -145,7 +145,7 @@ def test_a_list_too_long_for_an_address(tab: Open, embedded: ModelBundle, script
     page.go_forward()
     expect(page.get_by_text(f"Hidden: {films[0]}")).to_be_visible()
     page.get_by_role("button", name="Your taste").click()
-    expect(heading(page)).to_have_text("Taste from your list")
+    expect(heading(page)).to_have_text("Your taste")
     page.get_by_role("button", name="Recommendations").click()
     expect(heading(page)).to_have_text("Recommended from your list")
 
@@ -184,7 +184,7 @@ def test_a_list_that_takes_its_time_says_so_and_waits_no_more_after_going_back(p
     form.get_by_role("button").click()
 
     expect(heading(page)).to_have_text("Recommended for visitor-4")
-    assert said == ["Fetching the list: a long one can take some seconds."]
+    assert said == ["Fetching the list: a long one can take a few seconds."]
     page.go_back()
     expect(form.get_by_role("status")).to_be_empty()
     expect(form).not_to_have_attribute("aria-busy", "true")
@@ -195,11 +195,11 @@ def test_from_a_private_list_by_an_upload_to_a_list(tab: Open, scripts: bool) ->
     page = tab(java_script_enabled=scripts)
     by_username(page, "recluse")
     expect(heading(page)).to_have_text("This list is private")
-    expect(page.get_by_text("Or make it public, at least for a minute")).to_be_visible()
+    expect(page.get_by_text("Or make it public in your account")).to_be_visible()
     expect(page.get_by_label("Username", exact=True)).to_have_value("recluse")
 
     choose_file(page, SAMPLE.read_bytes())
-    page.get_by_role("button", name="Recommend from the export").click()
+    page.get_by_role("button", name="Recommend from this file").click()
     expect(heading(page)).to_have_text("Recommended from your list")
 
     page.go_back()

@@ -37,4 +37,4 @@ def choose_file(page: Page, content: bytes, name: str = "animelist.xml") -> None
 def by_upload(page: Page, content: bytes) -> None:
     page.goto("/")
     choose_file(page, content)
-    page.get_by_role("button", name="Recommend from the export").click()
+    page.get_by_role("button", name="Recommend from this file").click()

@@ -136,8 +136,8 @@ def hardly(told: ModelBundle) -> ModelBundle:
 @pytest.mark.parametrize(
     ("anime_id", "why", "kinds"),
     [
-        (20, "Hakken has learnt from nobody's list with this title on it, so it can't say", "genres"),
-        (21, "Hakken has learnt from too few people's lists with this title on them to say", "kind"),
+        (20, "None of the lists that Hakken has learnt from has this title, so it can't say", "genres"),
+        (21, "Too few of the lists that Hakken has learnt from have this title for it to say", "kind"),
     ],
 )
 def test_of_what_hardly_anyone_watched_nothing_is_near_and_it_says_so(
@@ -146,10 +146,10 @@ def test_of_what_hardly_anyone_watched_nothing_is_near_and_it_says_so(
     fakes.served = hardly(told)
     said = words(client.get(f"/anime/{anime_id}"))
 
-    assert f"{why} what is similar. It can be recommended all the same, by its {kinds}." in said
-    for heading in ("Scored alike", "People who liked this also liked", "What to watch if you love it"):
+    assert f"{why} what is similar. It can still be recommended, by its {kinds}." in said
+    for heading in ("Similarly scored", "People who liked this also liked", "What to watch if you love this"):
         assert heading not in said
-    assert ("Where it stands" in said) == (anime_id == 21)
+    assert ("How it ranks" in said) == (anime_id == 21)
     near = client.get(f"/api/v1/anime/{anime_id}/neighbours").get_json()
     assert (near["nearest"], near["also_liked"]) == ([], [])
     assert (near["standing"] is None) == (anime_id == 20)
@@ -206,7 +206,7 @@ def test_what_goes_beside_is_named_by_its_kind_after_the_main_entries(around: Fl
     expected = (
         "In viewing order Show Show 2 Show: The Film probably of this series · Movie "
         "Specials, side stories, recaps Show Aside side story · 2005 Show Special special · 2001 Show in Short recap "
-        "All of it, by what most people like"
+        "The whole series, ordered by what people like most"
     )
     for path in ("/anime/30", "/anime/33", "/anime/34"):
         assert section(around.get(path), "series") == expected
@@ -292,7 +292,7 @@ def test_what_is_related_is_told_in_a_word_only_where_that_is_certain(client: Fl
     told = ["Side story", "probably sequel", "", ""]
     names = [EMOJI, "Anime 12", "Anime 13", "Anime 14"]
     expected = " ".join(f"{name} {word}".strip() for name, word in zip(names, told, strict=True))
-    assert section.startswith(f"{expected} Scored alike ")
+    assert section.startswith(f"{expected} Similarly scored ")
     assert "Related titles" not in words(client.get("/anime/20"))
     assert "Anime 6" in words(client.get("/anime/1?adult=1"))
 
@@ -311,7 +311,7 @@ def test_what_only_catalogue_or_model_know_has_a_page(client: FlaskClient, anime
 
     assert page.status_code == 200
     assert f"<h1><bdi>{name}</bdi></h1>" in page.text
-    assert ("learnt from nobody's list with this title" in words(page)) == (anime_id == NEWER)
+    assert ("None of the lists that Hakken has learnt from has this title" in words(page)) == (anime_id == NEWER)
     for absent in ("Source:", "Tags:", *(["/recommendations?pick"] if anime_id == NEWER else [])):
         assert absent not in page.text
 
@@ -351,7 +351,7 @@ def test_facts_that_it_lacks_are_asked_for_and_it_is_not_kept_for_long(
 
     assert fakes.wanted == [[5]]
     assert page.cache_control.max_age == 60
-    assert "It is being asked for: come back in a minute." in words(page)
+    assert "It is being fetched: come back in a minute." in words(page)
     off = app_with(Settings(facts_source="off")).test_client().get("/anime/5")
-    assert "being asked for" not in words(off)
-    assert "MyAnimeList's page says it" in words(off)
+    assert "being fetched" not in words(off)
+    assert "MyAnimeList's page may have one" in words(off)

@@ -119,9 +119,9 @@ def test_options_of_page_address_and_body_mean_the_same(embedded_client: FlaskCl
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("", "Exactly one of `username`, `sample`, `pick`, `list` has to say whose list is meant."),
-        ("username=", "Exactly one of"),
-        ("username=spike&sample=1", "Exactly one of"),
+        ("", "Give exactly one of `username`, `sample`, `pick` and `list`, to say whose list is meant."),
+        ("username=", "Give exactly one of"),
+        ("username=spike&sample=1", "Give exactly one of"),
         ("list=x", "The list "),
         ("sample=1&genres=Action", "There is no option `genres`."),
         ("sample=1&gener=", "There is no option `gener`."),
@@ -181,11 +181,11 @@ def test_a_switch_is_on_by_the_pages_word_and_by_that_of_most_programs(
         (b'{"ratings": [' + 100_000 * b"[", "bad-", ""),
         (b'{"ratings": [{"anime_id": NaN}]}', "bad-body", ""),
         (b"[]", "bad-option", "Expected `object`, got `array`."),
-        (b"{}", "bad-option", "What is missing is `ratings`."),
+        (b"{}", "bad-option", "There is no value for `ratings`."),
         (b'{"ratings": 1}', "bad-option", "`ratings`: expected `array`, got `int`."),
         (b'{"ratings": [], "scores": []}', "bad-option", "There is no option `scores`."),
         (b'{"ratings": [{"anime_id": 1, "scor": 8}]}', "bad-option", "`ratings[0]`: there is no option `scor`."),
-        (b'{"ratings": [{"score": 8}]}', "bad-option", "`ratings[0]`: what is missing is `anime_id`."),
+        (b'{"ratings": [{"score": 8}]}', "bad-option", "`ratings[0]`: there is no value for `anime_id`."),
         (b'{"ratings": [{"anime_id": 0}]}', "bad-option", "`ratings[0].anime_id`: expected `int` >= 1."),
         (b'{"ratings": [{"anime_id": "1"}]}', "bad-option", "`ratings[0].anime_id`: expected `int`, got `str`."),
         (
@@ -238,7 +238,7 @@ def test_titles_are_found_by_any_name_with_typos(client: FlaskClient) -> None:
         "episodes": 1,
         "url": "https://myanimelist.net/anime/199",
     }
-    note = "“for adults” is not known here; our titles end in March 2026."
+    note = "“for adults” is not known here; our newest titles are from March 2026."
     assert said(client.get("/api/v1/anime?q=for+adults")) == {"anime": [], "notes": [note]}
     assert said(client.get("/api/v1/anime?q=for+adults&adult=1"))["anime"][0]["anime_id"] == 900
     assert said(client.get("/api/v1/anime?q=cowboy"))["notes"] == []
@@ -372,7 +372,7 @@ def test_every_failure_has_a_page_and_is_the_pages_own_as_a_problem(
     assert page.status_code == next((status for status, those in STATUSES.items() if known.__name__ in those), 503)
     for sentence in (failure.heading, *failure.advice, RESPONSIBLE[failure.responsible]):
         assert " ".join(sentence.split()) in words(page)
-    other_ways = "Or upload your MyAnimeList export, or pick a few titles by hand: both need no other site."
+    other_ways = "Or upload your MyAnimeList export, or pick a few titles by hand: neither needs another site."
     assert (other_ways in words(page)) == failure.other_ways
     assert ('id="username"' in page.text) == ('id="export"' in page.text) == failure.form
     assert 'content="noindex"' in page.text

@@ -32,7 +32,7 @@ FAILURES = [
     errors.TooManyFetches("Too many wait already."),
     errors.NoListSource("Nobody can be asked."),
 ]
-OURS = ("`", "There is no option", "What is missing is")
+OURS = ("`", "There is no option", "There is no value for")
 """How sentences begin that say what is wrong with the shape of what was sent."""
 # Sites do fail: that is told with these, and 500 alone is a mistake of ours.
 CHECKS = {"not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx", "501", "503", "504"]}}

@@ -66,13 +66,13 @@ def test_a_username_that_nobody_can_be_asked_for_is_refused_at_once(embedded: Mo
     assert lead in words(home)
     assert lead in words(page)
     assert "What was tried" not in page.text
-    assert "If it lasts" not in page.text
+    assert "If it keeps happening" not in page.text
     assert page.text.index('id="export"') < page.text.index('href="/picks"') < page.text.index('id="username"')
     assert '<option value="anilist" selected>' in page.text
     assert client.get("/taste?username=spike").status_code == 501
     for problem in problems:
         assert (problem.status_code, problem.get_json()["type"]) == (501, "/api/v1/problems#no-list-source")
-        assert problem.get_json()["detail"].startswith(f"{lead} AniList usernames can; a MyAnimeList export")
+        assert problem.get_json()["detail"].startswith(f"{lead} AniList usernames work here, and you can always upload")
         assert "tried" not in problem.get_json()
         assert "Retry-After" not in problem.headers, "asking again changes nothing"
     assert client.get("/readyz").get_json()["usernames"]["mal"] == []

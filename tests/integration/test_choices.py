@@ -130,11 +130,11 @@ BAD_CHOICES = [
         (f"popularity={text}", "Niche or popular must be a number from -1 to 1.")
         for text in ("1.01", "-2", "nan", "0_1", "1e-1")
     ),
-    *((f"variety={text}", "Alike or varied must be a number from 0 to 1.") for text in ("1.01", "-0.1", "nan")),
+    *((f"variety={text}", "Similar or varied must be a number from 0 to 1.") for text in ("1.01", "-0.1", "nan")),
     *((text, "A list can be ") for text in ("view=list", "format=pdf", "format=csv&format=pdf")),
     *((f"sort={text}", "A table can be sorted by ") for text in ("score", "--rank", "-")),
     *(
-        (f"seen={text}", "A title that was seen is its id and a score from 0 to 10, such as 1-9.")
+        (f"seen={text}", "A title that was seen must be given as its id and a score from 0 to 10, such as 1-9.")
         for text in ("1", "1-", "1-11", "0-5", "1-5-5", "x-5", "1--5", "2147483648-5", "1-\N{ARABIC-INDIC DIGIT FIVE}")
     ),
     ("order=best", "The order must be one of match, predicted_rating."),
@@ -148,14 +148,14 @@ BAD_CHOICES = [
         for text in ("2024", "spring", "Spring 2024", "2024-Spring", "1899-fall", "2200-winter", "2024-spring%0Ax")
     ),
     ("series=x", f"The id of a title of a series {IDS}"),
-    ("min_members=-1", "The least number of members must be a whole number from 0 to 1000000000."),
-    ("adult=yes", "Titles for adults must be 1 for yes or 0 for no."),
+    ("min_members=-1", "The minimum number of members must be a whole number from 0 to 1000000000."),
+    ("adult=yes", "Adult titles must be 1 for yes or 0 for no."),
     ("rated_only=true", "Only rated titles must be 1 for yes or 0 for no."),
     ("ignore=2147483648", f"The id of a title to leave out {IDS}"),
     ("hide=0", f"The id of a title to hide {IDS}"),
     ("like=x", f"The id of a title to find more like {IDS}"),
     *(
-        (f"undo={undo}", "What is undone must be a choice and the id of a title")
+        (f"undo={undo}", "What to undo must be given as a choice and the id of a title")
         for undo in ("ignore", "ignore-", "n-5", "ignore-x", "-1", "ignored-1", "seen-1-9")
     ),
     *(
@@ -365,20 +365,20 @@ def test_no_more_can_be_said_of_titles_than_is_read(
 @pytest.mark.parametrize(
     ("query", "reasons", "sentences"),
     [
-        ("", REASONS, ["Sen <i> 9 +50 % leave out", "Against it ×××Bare 3 −6 % leave out"]),
+        ("", REASONS, ["Sen <i> 9 +50% leave out", "Against it ×××Bare 3 −6% leave out"]),
         (
             "order=predicted_rating",
             REASONS,
             [
                 "Sen <i> 9 +4.50 leave out",
                 "Against it ×××Bare 3 −0.50 leave out",
-                "a number after a sign is what a title of yours adds to the predicted rating.",
+                "a number with a plus or minus sign shows how much one of your titles changes the predicted rating.",
             ],
         ),
-        ("", (RATED,), ["Because you rated Rated 9 +11 %"]),
+        ("", (RATED,), ["Because you rated Rated 9 +11%"]),
         # What is only planned is a reason and no rating.
-        ("", (RATED, PLANNED), ["Because of Rated 9 +11 % leave out Planned planned +11 %"]),
-        ("view=table", (RATED, PLANNED), ["Planned planned +11 %"]),
+        ("", (RATED, PLANNED), ["Because of Rated 9 +11% leave out Planned planned +11%"]),
+        ("view=table", (RATED, PLANNED), ["Planned planned +11%"]),
     ],
 )
 def test_reasons_are_parts_of_the_match_or_of_the_predicted_rating(
@@ -391,11 +391,14 @@ def test_reasons_are_parts_of_the_match_or_of_the_predicted_rating(
 
 def test_a_list_says_what_was_chosen_for_it(client: FlaskClient) -> None:
     for text, sentence in (
-        ("order=predicted_rating", "rate highest, of what enough people have rated; one title of each series"),
-        ("franchise=all", "best match first; also of series that you have begun."),
-        ("planned=only", "one title of each series that is new to you; only what you plan to watch."),
-        ("franchise=unrelated", "best match first; one title of each series, and nothing that looks related"),
-        ("", "best match first; one title of each series that is new to you."),
+        (
+            "order=predicted_rating",
+            "rate highest, among titles that enough people have rated; one title from each series",
+        ),
+        ("franchise=all", "best match first; including series that you have started."),
+        ("planned=only", "one title from each series that is new to you; only what you plan to watch."),
+        ("franchise=unrelated", "best match first; one title from each series, and nothing that looks related"),
+        ("", "best match first; one title from each series that is new to you."),
     ):
         assert sentence in words(client.get(f"/recommendations?sample=1&{text}"))
 

@@ -67,7 +67,7 @@ def test_a_site_that_fails_in_a_row_is_not_asked_by_the_next_visitor(
     standin.fail("jikan", fault)
     fails(hasty, standin, fault.error)
     resting = fails(hasty, standin, CircuitOpen)
-    assert str(resting).startswith("127.0.0.1 has just failed several times, and is left alone")
+    assert str(resting).startswith("127.0.0.1 has just failed several times, so it is not being asked")
     assert resting.retry_after is not None
     assert len(standin.requests) == FAILURES
 

@@ -42,7 +42,7 @@ def test_inspect_names_the_damaged_file(trained: Path, tmp_path: Path) -> None:
     verdicts = {line.split()[0]: line.split()[-1] for line in said.splitlines() if "bytes" in line}
     bad = {name: verdict for name, verdict in verdicts.items() if verdict != "ok"}
     assert bad == {"b_i.npy": "DAMAGED", "raters.npy": "MISSING"}
-    assert "checksums  all right" in run("inspect", "embedded")
+    assert "checksums  correct" in run("inspect", "embedded")
     assert "There is no model at" in run("inspect", tmp_path, status=1)
 
 

@@ -99,7 +99,7 @@ def test_named_people_are_collected_into_a_table_that_train_reads(people: Standi
     assert not [path for path in written if b"fan-" in path.read_bytes()]
     said = run(out, "--status")
     assert "people      11 with a list, 0 not visited yet, 2 private or gone" in said
-    assert "all anew    0:00:00 at the set rate" in said
+    assert "full round  0:00:00 at the set rate" in said
     assert len(people.requests) == 13, "nobody is asked for again, and none twice"
 
 

@@ -83,7 +83,9 @@ def test_nothing_there_and_no_such_bucket_are_missing(bucket: Any, tmp_path: Pat
 
 @pytest.mark.parametrize("uri", ["gs://", "gs:///p", "s3://b/p", "", "file://host/p", "file://p"])
 def test_what_is_no_place_is_refused(tmp_path: Path, uri: str) -> None:
-    with pytest.raises(StorageError, match=r"is no bucket|is no place for models|is no directory of this machine"):
+    with pytest.raises(
+        StorageError, match=r"is not a bucket|is not a place for models|is not a directory on this machine"
+    ):
         fetch(uri, tmp_path)
 
 

@@ -58,7 +58,7 @@ CELLS = [(name, row) for row in ROWS for name in NAMES if (name, row) != ("anili
 PAGES: dict[type[HakkenError], tuple[int, str]] = {
     UserNotFound: (404, "The site doesn't know that user"),
     PrivateList: (403, "This list is private"),
-    SiteBlocked: (503, "The site refused to answer us"),
+    SiteBlocked: (503, "The site refused our request"),
     SiteBusy: (503, "The site asks us to slow down"),
     SiteDown: (503, "The site is down"),
     InvalidResponse: (503, "The site's answer could not be read"),

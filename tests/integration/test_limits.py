@@ -73,8 +73,8 @@ def test_who_asks_too_much_hears_when_to_come_again_in_words_or_as_a_problem(app
         assert answer.status_code == 429
         assert 1 <= int(answer.headers["Retry-After"]) <= 61
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert "That was too much at once" in words(page)
-    assert "Wait for a minute, then go on." in words(page)
+    assert "Too many requests" in words(page)
+    assert "Wait a minute, then try again." in words(page)
     assert problem.content_type == "application/problem+json"
     assert problem.get_json()["type"].endswith("#too-many-requests")
     assert from_address(app, ANOTHER).get("/").status_code == 200
@@ -141,7 +141,7 @@ def test_a_storage_that_is_down_takes_nobody_down(fakes: FakeServices, caplog: p
 
 def test_a_storage_that_nobody_knows_or_that_lacks_its_library_ends_the_start_in_a_sentence() -> None:
     for scheme in ("nothing", "memcached"):
-        with pytest.raises(ConfigError, match=f"HAKKEN_LIMITS_URL can't be used: nothing is known of {scheme}://"):
+        with pytest.raises(ConfigError, match=f"HAKKEN_LIMITS_URL can't be used: {scheme}:// is not supported"):
             check_limit_storage(Settings(limits_url=f"{scheme}://host"))
     check_limit_storage(Settings(limits_url="redis://127.0.0.1:1"))  # it may be down
 

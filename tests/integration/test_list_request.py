@@ -62,7 +62,7 @@ def test_an_upload_that_no_address_holds_travels_in_the_page(client: FlaskClient
 
     assert page.request.method == "POST"
     assert page.status_code == 200
-    assert "This list is too long for an address, so the page can't be shared by its link." in words(page)
+    assert "This list is too long for an address, so this page can't be shared as a link." in words(page)
     assert 'method="post"' in state(page)
     for label in ("Not for me: Cowboy Bebop", "leave out: Sen", "More like this: Cowboy Bebop"):
         page = press(client, page, label)

@@ -114,7 +114,7 @@ def test_each_answer_has_an_id_and_a_page_about_our_fault_names_it(client: Flask
     assert first != second
     fakes.failure = RuntimeError()
     failed = client.get("/recommendations?username=spike")
-    assert f"tell whoever runs this server: id {failed.headers['X-Request-ID']}" in words(failed)
+    assert f"tell whoever runs this server, and quote the id {failed.headers['X-Request-ID']}" in words(failed)
 
 
 def test_an_id_is_taken_from_a_proxy_if_it_is_one(app_with: App) -> None:

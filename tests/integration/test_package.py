@@ -119,7 +119,7 @@ def test_commands_that_need_no_training_work(programs: Path, tmp_path: Path) -> 
 
 def test_a_command_that_trains_says_what_it_needs(programs: Path, tmp_path: Path) -> None:
     done = run([programs / "hakken", "train"], tmp_path)
-    words = 'This command needs libraries for training: run "make venv", or pip install "hakken[training]".'
+    words = 'This command needs the libraries for training: run "make venv", or pip install "hakken[training]".'
     assert (done.returncode, done.stderr) == (2, f"Error: {words}\n")
     assert run([programs / "hakken", "train", "--help"], tmp_path).returncode == 0
     need_it = {name for name, command in main.commands.items() if isinstance(command, TrainingCommand)}

@@ -34,14 +34,14 @@ def test_home_says_what_it_does_and_offers_four_ways(client: FlaskClient) -> Non
     page = client.get("/")
 
     assert page.status_code == 200
-    assert "predicts what you would give" in words(page)
+    assert "predicts how you would rate" in words(page)
     assert 'name="username"' in page.text
     assert 'type="file"' in page.text
     assert 'href="/recommendations?sample=1"' in page.text
     assert 'href="/picks"' in page.text
     assert "https://myanimelist.net/panel.php?go=export" in page.text
     assert "read in memory and never stored" in words(page)
-    assert "for five minutes in a cache on this server, under a hashed name; usernames are not logged" in words(page)
+    assert "caches it for five minutes under a hashed name, and doesn't log usernames" in words(page)
     assert "They are kept in the page's address and nowhere else." in words(page)
     assert "can't be looked up" not in words(page)
     assert page.text.index('id="username"') < page.text.index('id="export"')
@@ -60,18 +60,18 @@ def test_home_without_mal_usernames_says_so_before_anything_is_typed(app_with: C
 
 def test_home_says_what_its_lists_are_and_pretends_nothing(client: FlaskClient, fakes: FakeServices) -> None:
     said = words(client.get("/"))
-    assert "494,301 ratings that 5,877 people gave to 7,561 titles, on lists up to March 2026." in said
-    for never in ("2026-11", "November", "Recommends from"):
+    assert "494,301 ratings that 5,877 people gave to 7,561 titles, as of March 2026." in said
+    for never in ("2026-11", "November", "It recommends from"):
         assert never not in said
     fakes.data_time = None
     said = words(client.get("/"))
-    assert "to 7,561 titles; the time of their lists is unknown." in said
-    assert "up to" not in said
+    assert "to 7,561 titles; the date of their lists is unknown." in said
+    assert "as of" not in said
     behind = fakes.bundle()
     sizes = msgspec.structs.replace(behind.model.manifest.sizes, items=4)
     manifest = msgspec.structs.replace(behind.model.manifest, sizes=sizes)
     fakes.served = ModelBundle(dataclasses.replace(behind.model, manifest=manifest), behind.catalogue)
-    assert "is unknown. Recommends from 5 titles, the new ones by" in words(client.get("/"))
+    assert "is unknown. It recommends from 5 titles, and judges new ones by" in words(client.get("/"))
 
 
 # A list
@@ -197,7 +197,7 @@ def test_a_title_that_hardly_anyone_has_scored_has_no_predicted_rating(
 
     first, second, third = (words_of(item(page, rank)) for rank in (1, 2, 3))
     for one in (first, second):
-        assert "not rated enough to predict" in one
+        assert "too few ratings to predict" in one
         assert "More like this" not in one, "it says nothing of others"
     assert "New to Hakken: judged by its kind" in first
     assert "Not yet rated by anyone we learnt from" in first
@@ -240,7 +240,7 @@ def test_a_match_is_shown_beside_the_best_of_its_list(
         )
         assert re.findall(r"<strong>(.+)</strong> <span>match", cards.text) == [*map(str, shown), "100"]
         assert re.findall(r"<b>(\d+)</b></td>", table.text) == [*map(str, shown), "100"]
-        assert cards.text.count("The best title of a list has a match of 100.") == bool(matches)
+        assert cards.text.count("The best title on a list has a match of 100.") == bool(matches)
 
 
 def test_the_order_by_predicted_rating_shows_no_match(client: FlaskClient) -> None:
@@ -252,7 +252,7 @@ def test_the_order_by_predicted_rating_shows_no_match(client: FlaskClient) -> No
 
 
 def test_a_list_by_match_alone_is_not_said_to_be_varied(client: FlaskClient) -> None:
-    said = "A title that is much like one above it comes lower than its match."
+    said = "A title that is much like one above it is placed lower than its match alone would put it."
     assert said in words(client.get("/recommendations?sample=1"))
     assert said not in words(client.get("/recommendations?sample=1&variety=0"))
 
@@ -269,13 +269,13 @@ def test_what_else_moved_a_match_is_told_in_words_on_cards(client: FlaskClient, 
     page = client.get("/recommendations?sample=1")
 
     first = words_of(item(page, 1))
-    for_it = first.index("Also for it: newer than <most> of your list, a series that is new to you Against it")
+    for_it = first.index("Also in its favour: newer than <most> of your list, a series that is new to you Against it")
     assert for_it < first.index("Also against it: less widely watched & older Rated by")
     assert "&lt;most&gt; of your list" in page.text
     assert "<most>" not in page.text
-    assert "Also for it" not in words_of(item(page, 2))
-    assert page.text.count("Also for it: ") == 2
-    assert "Also for it" not in words(client.get("/recommendations?sample=1&view=table"))
+    assert "Also in its favour" not in words_of(item(page, 2))
+    assert page.text.count("Also in its favour: ") == 2
+    assert "Also in its favour" not in words(client.get("/recommendations?sample=1&view=table"))
 
 
 def test_what_a_title_is_judged_by_is_said_where_it_counts(bundle: ModelBundle) -> None:

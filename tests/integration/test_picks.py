@@ -45,7 +45,7 @@ BAD = ["", "-", "0-5", "a-5", "1 5", "2147483648", "+1-5", "1_0-5", "9" * 5000]
 @pytest.mark.parametrize("text", [*BAD, "x" * 10, "\N{ARABIC-INDIC DIGIT FIVE}-5"])
 def test_what_is_no_pick_is_refused(text: str) -> None:
     assert not picks.readable(text)
-    with pytest.raises(errors.BadOption, match="A pick is the id of a title and a score from 0 to 10"):
+    with pytest.raises(errors.BadOption, match="A pick must be the id of a title and a score from 0 to 10"):
         picks.parse(["1-9", text])
 
 
@@ -103,13 +103,15 @@ def test_the_page_offers_well_known_titles_and_a_search(client: FlaskClient) -> 
 
 def test_a_search_that_finds_nothing_says_so(client: FlaskClient, fakes: FakeServices) -> None:
     page = client.get("/picks?q=chainsaw+man")
-    assert "“chainsaw man” is not known here; our titles end in March 2026. Try another of its names." in words(page)
+    assert "“chainsaw man” is not known here; our newest titles are from March 2026. Try another name for it." in words(
+        page
+    )
     fakes.data_time = None
 
     page = client.get("/picks", query_string={"q": "<b>nothing of the kind"})
 
     assert page.status_code == 200
-    assert "“<b>nothing of the kind” is not known here. Try another of its names." in words(page)
+    assert "“<b>nothing of the kind” is not known here. Try another name for it." in words(page)
     assert "<b>nothing" not in page.text
     assert offered(page) == []
 
@@ -121,10 +123,10 @@ def test_what_is_picked_is_shown_and_offered_no_more(client: FlaskClient) -> Non
     assert "Cowboy Bebop" not in offered(page)
     found = client.get("/picks?pick=1-9&q=cowboy")
     assert offered(found) == []
-    assert "All that is found for “cowboy” is among your picks." in words(found)
+    assert "Everything found for “cowboy” is already among your picks." in words(found)
     assert "not known here" not in words(found)
     full = client.get(f"/picks?{'&'.join(MANY)}")
-    assert "200 titles are picked" in words(full)
+    assert "You have picked 200 titles" in words(full)
     assert 'name="add"' not in full.text
 
 
@@ -160,7 +162,7 @@ def test_what_can_not_be_is_told(client: FlaskClient, query: str) -> None:
     page = client.get(f"/picks?{query}")
 
     assert page.status_code == 400
-    assert "One thing in the form is missing or out of range" in words(page)
+    assert "Something in the form is missing or out of range" in words(page)
     assert 'href="/picks' in page.text
     nothing = client.get("/picks?q=&pick=&pick=&recommend=1")
     assert nothing.status_code == 200

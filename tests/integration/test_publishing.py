@@ -218,7 +218,7 @@ def test_the_command_shows_both_and_refuses_what_falls_behind(versions: list[Art
     mark = place.generation("current.json")
     told = (
         "Error: The model falls behind the one that is served: people from 70,000 to 55,999, data time from March 2026 "
-        "to 28 February 2026. Nothing was uploaded; --force publishes it all the same.\n"
+        "to 28 February 2026. Nothing was uploaded; --force publishes it anyway.\n"
     )
     table = (
         "people      70,000 → 55,999\n"
@@ -269,7 +269,7 @@ def test_what_cant_be_compared_is_told_and_replaced_a_later_hakkens_only_by_forc
     assert "can't be compared: " in done.output
     assert told in done.output
     if status:
-        assert done.stderr.endswith("Nothing was uploaded; --force publishes it all the same.\n")
+        assert done.stderr.endswith("Nothing was uploaded; --force publishes it anyway.\n")
         assert not (there.root / "versions" / versions[1].version).exists()
         assert run("--force", "--quiet", versions[1].directory, there.root).output == ""
     assert current(there)["version"] == versions[1].version
@@ -292,7 +292,7 @@ def test_who_publishes_between_the_comparison_and_the_upload_is_not_overwritten(
 ) -> None:
     monkeypatch.setattr("hakken.registry.publish.check_no_regression", lambda *_: publish(versions[2], there))
     done = run(versions[1].directory, there.root)
-    assert (done.exit_code, "Look what is current there before you try again." in done.stderr) == (3, True)
+    assert (done.exit_code, "Check which version is current there before you try again." in done.stderr) == (3, True)
     assert current(there)["version"] == versions[2].version
 
 
@@ -309,8 +309,8 @@ def test_the_command_publishes_and_takes_back(bucket: Any, versions: list[Artefa
     for target in (URI, tmp_path / "there"):
         done = run(first.directory, target)
         told = (
-            f"{first.version} is the current version at {target}; {n_files} files were uploaded. It was trained on the "
-            "people by whom `refresh` judges models; see `train --hold-out`.\n"
+            f"{first.version} is the current version at {target}; {n_files} files were uploaded. It was also "
+            "trained on the people that `refresh` judges models by; see `train --hold-out`.\n"
         )
         assert (done.exit_code, done.stdout) == (0, told)
         assert done.stderr.splitlines() == ["checking the model", "uploading"]

@@ -107,7 +107,7 @@ def test_from_nothing_to_a_server_that_swaps_to_a_new_season_and_keeps_out_a_poi
         parquet.write_table(with_tens(work / "collected" / "lists"), poisoned)
         (work / "collected").rename(tmp_path / "aside")
         said = run(target, work, "--ratings", str(poisoned), "--offline", status=4)
-        assert "People score otherwise than before" in said
+        assert "People score differently than before" in said
         assert served_at(address)["version"] == second["version"]
         assert of_their_taste <= recommended()
 
@@ -165,8 +165,8 @@ def test_what_is_refused_or_tried_goes_on_and_force_publishes_it(
     fewer = str(write_table(tmp_path / "fewer.csv", range(1, 1501)))
     said = run(target, work, "--ratings", fewer, "--offline", status=4)
     assert "people from" in said
-    assert "people are there to judge it by" in said
-    assert "--force publishes it all the same" in said
+    assert "people are available to judge it" in said
+    assert "--force publishes it anyway" in said
     assert current(target).version == first
     assert "would be published" in run(target, work, "--ratings", fewer, "--offline", "--force", "--dry-run")
     assert current(target).version == first
@@ -196,7 +196,7 @@ def test_the_new_season_is_recommended_without_training(
     people.fail("mal", Faults.OUT_OF_ORDER)
     assert "a server error" in run(target, work, "--catalogue-only", status=1)
     said = run(target, work, "--ratings", str(table))
-    assert "The catalogue is as it was: " in said
+    assert "The catalogue is unchanged: " in said
     assert "Nothing is new" in said
     people.mend("mal")
     said = run(target, work, "--catalogue-only")
@@ -246,9 +246,9 @@ def until_line(stream: IO[str], line: str) -> None:
     ("arguments", "status", "said"),
     [
         (("--offline",), 1, "There are no lists to train on"),
-        (("--catalogue-only", "--collect", "1h"), 2, "--catalogue-only goes without --collect"),
-        (("--catalogue-only", "--offline"), 2, "--catalogue-only goes without --offline"),
-        (("--collect", "soon"), 2, "is no time"),
+        (("--catalogue-only", "--collect", "1h"), 2, "--catalogue-only can't be combined with --collect"),
+        (("--catalogue-only", "--offline"), 2, "--catalogue-only can't be combined with --offline"),
+        (("--collect", "soon"), 2, "is not a time span"),
     ],
 )
 def test_what_makes_no_sense_is_a_sentence(

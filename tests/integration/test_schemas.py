@@ -220,7 +220,7 @@ def test_trees_of_features_without_names_are_corrupt(with_trees: Path) -> None:
 @pytest.mark.parametrize("time", ["2026-99", "2026-02-30", "soon", "", "2026-03-01T25:00:00Z"])
 def test_a_manifest_whose_data_are_of_no_time_is_corrupt(old: Path, time: str) -> None:
     edit(old, lambda known: known.update(data_time=time))
-    with pytest.raises(ArtefactCorrupt, match="is no time"):
+    with pytest.raises(ArtefactCorrupt, match="is not a time"):
         store.open_artefact(old)
 
 
@@ -253,7 +253,7 @@ def test_inspect_tells_the_schema_and_the_datas_time(old: Path) -> None:
     assert shown.exit_code == 0
     assert "schema     3\n" in shown.output
     assert "data time  unknown\n" in shown.output
-    assert "checksums  all right" in shown.output
+    assert "checksums  correct" in shown.output
     edit(old, lambda known: known.update(schema_version=SCHEMA_VERSION, data_time="2026-03"))
     assert "data time  2026-03\n" in run("inspect", old).output
 

@@ -100,7 +100,7 @@ def test_the_pages_about_a_list_lead_to_seasons_and_back(client: FlaskClient, fa
     assert asked_by(back) == Preferences(types=("TV",))
     assert "sample=1" in back
     fakes.model_failure = ModelPending("Not yet.")
-    assert links(client.get("/"))["What is on this season"] == "/season"
+    assert links(client.get("/"))[f"What{CURLY}s on this season"] == "/season"
 
 
 @pytest.mark.parametrize("who", ["", "&sample=1"])
@@ -108,12 +108,12 @@ def test_an_empty_season_says_so_and_leads_to_the_latest_that_is_known(embedded_
     page = embedded_client.get(f"/recommendations?season=2150-fall&franchise=all{who}")
 
     assert page.status_code == 200
-    assert "No title of Fall 2150 is known here." in words(page)
+    assert "No title from Fall 2150 is known here." in words(page)
     assert "There is nothing left to recommend." in words(page)
     shown = embedded_client.get(links(page)["Show Fall 2027"])
     assert "There is nothing left" not in words(shown)
-    assert "Of Fall 2027 we know what was known in March 2026" in words(shown)
-    assert embedded_client.get(links(page)["Show the list without choices"]).status_code == 200
+    assert "For Fall 2027, we know only what was known in March 2026" in words(shown)
+    assert embedded_client.get(links(page)["Show the list without filters"]).status_code == 200
 
 
 def test_what_a_link_to_a_subject_chooses_leaves_the_panel_closed(client: FlaskClient) -> None:
@@ -144,7 +144,9 @@ def test_a_title_leads_to_its_season_studios_genres_and_series(embedded_client: 
         page = embedded_client.get(f"/anime/1{who}")
         found = links(page)
         series = (
-            f"What you haven{CURLY}t seen of it, best match first" if who else "All of it, by what most people like"
+            f"What you haven{CURLY}t seen of this series, best match first"
+            if who
+            else "The whole series, ordered by what people like most"
         )
         for label, chosen in (
             ("Sci-Fi", Preferences(genres=("Sci-Fi",))),

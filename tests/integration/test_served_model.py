@@ -569,4 +569,4 @@ def test_what_is_no_place_leaves_the_app_alive(caplog: pytest.LogCaptureFixture)
         client = create_app(Settings(model="s3://bucket/p")).test_client()
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 503
-    assert "is no place for models" in caplog.text
+    assert "is not a place for models" in caplog.text

@@ -44,9 +44,9 @@ def ask(address: str, seconds: float) -> int:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("WEB_CONCURRENCY", "abc", "can't be used: 'abc' is no number of workers, 1 to 512."),
-        ("WEB_CONCURRENCY", "0", "can't be used: '0' is no number of workers"),
-        ("PORT", "http", "can't be used: 'http' is no number of a port, 1 to 65535."),
+        ("WEB_CONCURRENCY", "abc", "can't be used: 'abc' is not a number from 1 to 512."),
+        ("WEB_CONCURRENCY", "0", "can't be used: '0' is not a number from"),
+        ("PORT", "http", "can't be used: 'http' is not a number from 1 to 65535."),
         ("HAKKEN_DEADLINE", "soon", "can't be used"),
         ("HAKKEN_MODLE", "x", "is unknown; did you mean HAKKEN_MODEL?"),
         ("HAKKEN_LIST_SOURCES", "mal,myspace", "can't be used: 'myspace' is none of mal, jikan, load_json"),

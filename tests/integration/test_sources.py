@@ -334,7 +334,7 @@ def test_a_refused_client_id_is_told_to_the_operator_and_the_next_source_asked(
     if listed != "mal":
         assert len(sources.fetch(Username("everything"))) > 0
         standin.fail("load_json", Faults.FORBIDDEN_HTML)
-    with pytest.raises(AllSourcesFailed, match="refuses this server's client id") as caught:
+    with pytest.raises(AllSourcesFailed, match="rejects this server's client id") as caught:
         sources.fetch(Username("everyone"))
     assert type(caught.value.tried[0][1]) is ClientIdRefused
     errors = {record.getMessage() for record in caplog.records if record.levelno == logging.ERROR}

@@ -67,7 +67,7 @@ def test_each_chart_says_what_it_shows_and_has_its_numbers_beside_it(client: Fla
     page = client.get("/taste?username=spike")
     found, scores = rows(page, "How often each score is given"), [one.score for one in rated.scored]
     assert [row[:2] for row in found] == [[str(score), str(scores.count(score))] for score in range(10, 0, -1)]
-    share = f"{100 * scores.count(7) / len(scores):.0f} %"
+    share = f"{100 * scores.count(7) / len(scores):.0f}%"
     assert [row[2] for row in found if row[0] == "7"] == [share]
     charts = re.findall(r'<svg class="chart"[^>]* role="img" aria-labelledby="(\S+) (\S+)"', page.text)
     assert len(charts) == 3
@@ -80,10 +80,12 @@ def test_each_chart_says_what_it_shows_and_has_its_numbers_beside_it(client: Fla
 def test_opinions_name_both_scores(client: FlaskClient, rated: UserList) -> None:
     page = client.get("/taste?username=spike")
 
-    better, worse = (words(page).find(text) for text in ("You like them better than most", "less than most"))
+    better, worse = (
+        words(page).find(text) for text in ("You like these more than most people do", "less than most people do")
+    )
     assert 0 < better < words(page).find(HEBREW) < worse < words(page).find(EMOJI)
     [(expected, difference)] = re.findall(
-        re.escape(HEBREW) + r" You gave 10 , and ([\d.]+) was expected \+([\d.]+)", words(page)
+        re.escape(HEBREW) + r" You gave 10 ; ([\d.]+) was expected \+([\d.]+)", words(page)
     )
     assert float(expected) + float(difference) == pytest.approx(10, abs=0.11)
 
@@ -96,7 +98,7 @@ def test_opinions_name_both_scores(client: FlaskClient, rated: UserList) -> None
         (UserList.of([Rating(1), Rating(5)]), "No title on the list has a score", ("How you score", "Genres")),
         (UserList.of(Rating(one, 7) for one in range(1, 40)), "are the same", ("Genres", "Unusual opinions")),
         (UserList.of([Rating(99_999, 7)]), "No title that we know has a score", ("Genres", "Years")),
-        (UserList.of([Rating(1, 7)], skipped=3), "3 entries whose anime could not be read", ("Genres",)),
+        (UserList.of([Rating(1, 7)], skipped=3), "3 entries left out: the anime could not be read", ("Genres",)),
         (UserList.of([Rating(10, 9), Rating(12, 5)]), "This is based on 2 scored titles", ("Genres",)),
     ],
 )
@@ -121,7 +123,7 @@ def test_the_sample_and_a_list_that_the_address_carries(client: FlaskClient) -> 
 
     text = encoded_list.packed(UserList.of([Rating(10, 9), Rating(12, 5)]))
     page = client.get("/taste", query_string={"list": text})
-    assert "Taste from your list" in words(page)
+    assert "Your taste" in words(page)
     assert "with a score 2" in words(page)
 
 

@@ -200,7 +200,7 @@ def test_what_is_no_such_choice_is_refused(client: FlaskClient, value: str) -> N
     pages = (client.get(path.partition("?")[0], query_string={"names": value}) for path in PATHS)
     for page in chain(pages, [client.post("/recommendations", data={"sample": "1", "names": value})]):
         assert page.status_code == 400
-        assert "Titles can be shown by their names in english, romaji, japanese." in words(page)
+        assert "The names of titles must be one of english, romaji, japanese." in words(page)
         assert "<script>" not in page.text
     assert client.get("/?names=").status_code == 200, "nothing is no choice"
 

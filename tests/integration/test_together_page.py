@@ -41,7 +41,7 @@ def test_each_title_has_what_it_is_to_both(embedded_client: FlaskClient, embedde
         ]
         assert re.findall(r"<bdi>(\w+ list)</bdi>", found) == ["First list", "Second list"]
     said = words(page)
-    assert "ordered by the match of whoever of the two would like them less; one title of each series" in said
+    assert "ordered by the match of whoever would like them less; one title from each series" in said
     assert "This is based on 2 scored titles" in said
     assert page.headers["Cache-Control"] == "private"
     assert 'content="noindex"' in page.text
@@ -135,7 +135,7 @@ def test_a_list_that_no_address_holds_travels_in_the_form(client: FlaskClient, f
         ("sample=1&with_list=x", 400, "This is about the second list."),
         ("sample=1&with_username=spike&with_source=kitsu", 400, "This is about the second list."),
         ("sample=1&with_pick=x", 400, "This is about the second list."),
-        ("sample=1&with_sample=1&order=predicted_rating", 400, "A list for two people has no choice of `order`."),
+        ("sample=1&with_sample=1&order=predicted_rating", 400, "A list for two people doesn't accept `order`."),
         ("sample=1&with_sample=1&n=0", 400, "The number of recommendations must be"),
     ],
 )

@@ -139,7 +139,7 @@ def test_parameters_come_from_a_file_and_without_keys_the_catalogues_own_series_
     [
         (("--salt", "x" * 40, "--only", "nobody"), 2, "'nobody' is not one of 'hakken'"),
         (("--only", "svd", "--without", "svd"), 2, "leave no method to try"),
-        (("--keys", __file__), 2, "--keys and --hide-years go with --anime"),
+        (("--keys", __file__), 2, "--keys and --hide-years need --anime"),
         (("--params", __file__), 1, "can't be used"),
         (("--people", __file__), 1, "The people in"),
         (("--ratings", __file__), 1, "test_evaluate_command.py"),
@@ -191,7 +191,7 @@ def test_one_that_is_broken_off_leaves_everything_as_it_was(
 
     monkeypatch.setattr(comparison if where == "evaluate_method" else plots, where, broken_off)
     said = evaluate("--ratings", small_ratings_csv, *QUICK, "--report", tmp_path, status=143).output
-    assert f"Stopped: {tmp_path} is as it was." in said
+    assert f"Stopped; {tmp_path} is unchanged." in said
     assert files_in(tmp_path) == before
 
 

@@ -154,7 +154,7 @@ def scoring(*scores: int) -> Change:
         ),
         (sized(users=0.79), 0.01, "people from"),
         (sized(items=0.79), 0.01, "titles from"),
-        (scoring(*[0] * 9, 1), 0.01, "People score otherwise than before"),
+        (scoring(*[0] * 9, 1), 0.01, "People score differently than before"),
     ],
 )
 def test_what_speaks_against_a_model(good: ModelBundle, change: Change, high: float, said: str | None) -> None:
@@ -184,7 +184,7 @@ def test_the_page_and_the_lines_tell_the_figures(good: ModelBundle) -> None:
     manifest = msgspec.structs.replace(good.model.manifest, made_from=MadeFrom((part,)))
     page = judging.page(judgement, ["It is worse."], "v2", manifest, good.model.manifest).decode()
     for text in (
-        "May not take its place",
+        "The new model may not replace it",
         "It is worse.",
         "1,234 people",
         "-0.200 to -0.050",
@@ -196,4 +196,7 @@ def test_the_page_and_the_lines_tell_the_figures(good: ModelBundle) -> None:
     said = "\n".join(judgement_lines(judgement))
     assert "ndcg_liked" in said
     assert "0.500   0.600   -0.200 to -0.050" in said
-    assert "may take its place" in judging.page(judgement, [], "v2", manifest, good.model.manifest).decode().lower()
+    assert (
+        "the new model may replace it"
+        in judging.page(judgement, [], "v2", manifest, good.model.manifest).decode().lower()
+    )

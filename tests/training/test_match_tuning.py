@@ -144,5 +144,5 @@ def test_a_table_that_cant_be_split_keeps_the_defaults_and_says_so(table: Rating
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "match.csv").write_text("of an earlier table")
     result = run("tune", "--ratings", tmp_path / "small.csv", "--out", tmp_path / "out", "--iterations", "1")
-    assert "stays as it is by default" in result.output
+    assert "keep their defaults" in result.output
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["params.json", "rmse.svg", "table.csv"]

@@ -38,7 +38,7 @@ def test_options_go_before_the_file_of_parameters_and_inspect_shows_the_model(tr
     parameters = store.open_artefact(tmp_path / "model").manifest.parameters
     assert parameters == Parameters(k=7, amplification=1.5, prior=0.5, k_stored=8)
     shown = run("inspect", tmp_path / "model").output
-    assert "checksums  all right" in shown
+    assert "checksums  correct" in shown
     assert "catalogue holds 1 titles" in shown
 
 
@@ -56,8 +56,8 @@ def test_every_hyper_parameter_has_an_option_that_is_told_of_and_keeps_its_range
         *((option, value, option) for option in ("--shrinkage", "--prior") for value in ("-1", "nan", "inf")),
         *((option, "0", option) for option in ("--k", "--amplification")),
         ("--data-time", "2026-99", "there is no such day"),
-        ("--data-time", "soon", "is no time"),
-        ("--data-time", "", "is no time"),
+        ("--data-time", "soon", "is not a time"),
+        ("--data-time", "", "is not a time"),
         ("--data-time", "2026-03-03", "in the future"),
         ("--data-time", "2027", "in the future"),
         ("--report", "{}/anime.csv/report", "Nothing can be written to "),
@@ -121,7 +121,7 @@ def test_the_figures_of_the_summary_add_up_unless_strict_refuses_the_table(
 
     stages = [line.rsplit(maxsplit=3) for line in said[said.index(named["stages"]) + 1 : said.index(named["model"])]]
     names = [name.strip() for name, *_ in stages]
-    assert names[-1] == "in all"
+    assert names[-1] == "total"
     assert {"biases", "similarities", "writing"} < set(names)
     assert sum(float(seconds) for _, seconds, *_ in stages[:-1]) <= float(stages[-1][1]) + 0.1 * len(stages)
     assert result.stderr.splitlines() == names[:-1], "each stage is one plain line if there is no terminal"
@@ -197,6 +197,6 @@ def test_where_the_system_knows_no_peak_of_a_stage_nothing_is_made_up(
     monkeypatch.setattr(stage_times, "STATUS", tmp_path / "nowhere" / "status")
     monkeypatch.setattr(stage_times, "CLEAR", tmp_path / "nowhere" / "clear_refs")
     said = train().stdout
-    assert "this system tells the peak of the whole run only" in said
+    assert "this system reports only the peak of the whole run" in said
     assert re.search(r"similarities +[\d.]+\n", said)
-    assert re.search(r"in all +[\d.]+ +\d+(\.\d)? [MG]B\n", said)
+    assert re.search(r"total +[\d.]+ +\d+(\.\d)? [MG]B\n", said)

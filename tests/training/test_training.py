@@ -228,5 +228,5 @@ def test_a_table_without_a_score_is_refused() -> None:
 @pytest.mark.parametrize("epoch", ["soon", "1e9", "99999999999999999999"])
 def test_a_date_that_is_none_is_refused(table: RatingTable, monkeypatch: pytest.MonkeyPatch, epoch: str) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
-    with pytest.raises(ConfigError, match="is no time"):
+    with pytest.raises(ConfigError, match="is not a time"):
         fit(table, Parameters())

@@ -221,8 +221,11 @@ def test_a_season_says_how_much_of_it_is_known(varied: ModelBundle) -> None:
     for season, note in (
         ("2021-winter", ""),
         ("2020-fall", ""),
-        ("2021-summer", "Of Summer 2021 we know what was known in March 2021: what was announced later is missing."),
-        ("2023-fall", "No title of Fall 2023 is known here."),
+        (
+            "2021-summer",
+            "For Summer 2021, we know only what was known in March 2021: anything announced later is missing.",
+        ),
+        ("2023-fall", "No title from Fall 2023 is known here."),
     ):
         notes = recommend(LIST, dated, msgspec.structs.replace(ALL, n=1, season=season)).notes
         assert notes == ((note,) if note else ())

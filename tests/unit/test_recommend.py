@@ -88,8 +88,8 @@ def test_with_few_scores_a_note_says_what_a_list_rests_on(bundle: ModelBundle) -
     watched, planned = [Rating(i) for i in range(10, 20)], [Rating(30, 0, Status.PLAN_TO_WATCH)]
     scored = [Rating(i, 8) for i in range(30, 34)]
     for user_list, said in (
-        (watched, "was watched alone"),
-        (watched + planned, "was watched or planned alone"),
+        (watched, "based only on what was watched,"),
+        (watched + planned, "based only on what was watched or planned,"),
         (watched + scored[:1], "This is based on 1 scored title:"),
         (watched + scored, "This is based on 4 scored titles:"),
     ):
@@ -155,7 +155,7 @@ def test_more_like_what_says_nothing_of_others_can_not_be_found(unwatched: Model
     # With others, those are gone by.
     both = recommend(UserList(), told, Preferences(n=20, like=(10, 60)))
     assert both.personal
-    assert "of which more was asked for" in both.notes[0]
+    assert "you asked for more of" in both.notes[0]
 
 
 @pytest.mark.parametrize(("titles", "counts"), [(MIN_TITLES - 1, False), (MIN_TITLES, True)])
@@ -189,7 +189,7 @@ def test_a_list_that_leaves_little_or_nothing_says_so(bundle: ModelBundle) -> No
     [
         (UserList(), "The list is empty"),
         (UserList(skipped=4), "Nothing on the list could be read"),
-        (UserList.of([Rating(99_999, 9)]), "No watched title that we know"),
+        (UserList.of([Rating(99_999, 9)]), "The list has no watched title that we know"),
     ],
 )
 def test_without_a_title_that_we_know_popular_titles_come_and_a_note_says_so(
@@ -203,8 +203,8 @@ def test_without_a_title_that_we_know_popular_titles_come_and_a_note_says_so(
 
 def test_notes_tell_how_the_list_was_read(bundle: ModelBundle) -> None:
     notes = recommend(UserList.of([Rating(10, 9), Rating(10, 2)], skipped=3), bundle, FEW).notes
-    assert "3 entries whose anime could not be read: left out." in notes
-    assert "1 entry repeated an anime: the last of each counts." in notes
+    assert "3 entries left out: the anime could not be read." in notes
+    assert "1 entry repeated an anime: the last one counts." in notes
 
 
 NEW = (
@@ -366,9 +366,13 @@ def test_more_like_one_title_brings_its_likes_forward(embedded: ModelBundle) -> 
 @pytest.mark.parametrize(
     ("ratings", "preferences", "said"),
     [
-        ([150], {"ignored": (150,)}, "With what is left out, no watched title that we know is left of the list"),
-        ([], {"like": (150,)}, "The list is empty, so these are titles like those of which more was asked for."),
-        ([150], {"ignored": (150,), "like": (19,)}, "so these are titles like those of which more was asked for."),
+        (
+            [150],
+            {"ignored": (150,)},
+            "Without the entries that are left out, the list has no watched title that we know",
+        ),
+        ([], {"like": (150,)}, "The list is empty, so these are titles like the ones you asked for more of."),
+        ([150], {"ignored": (150,), "like": (19,)}, "so these are titles like the ones you asked for more of."),
         ([900_000], {"ignored": (1,)}, "no watched title that we know"),
     ],
 )

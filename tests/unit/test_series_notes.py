@@ -146,7 +146,7 @@ DROPPED = Rating(11, 3, Status.DROPPED)
         (TRIGUN, (20, 21, 22), {}, {}, {}),
         # Where a series begins is said of what does not begin it, but to nobody who did not ask for titles for adults.
         *((DATED, (), {"order": order, "year_from": 2011}, {}, {11: OUT}) for order in Order),
-        (LACKING, (), {}, {}, {10: "Its series begins with Before, of which too little is known to recommend it."}),
+        (LACKING, (), {}, {}, {10: "Its series begins with Before, which we know too little about to recommend."}),
         (changed(SEASONS[:1], adult=True) + SEASONS[1:], (), {"adult": False}, {}, {11: None}),
         # With all allowed, a begun series is counted, and a new one begins somewhere.
         (SEASONS, (), ALL, {}, {10: None, **dict.fromkeys((11, 12), "Its series begins with Show.")}),

@@ -184,16 +184,16 @@ def test_a_note_says_what_there_is_too_little_of(user_list: UserList, note: str,
 @pytest.mark.parametrize(
     ("b_u", "share", "compared", "words"),
     [
-        (0.42, 0.714, 10, "0.4 points higher than people on average rate the same titles: more generously than 71 %"),
-        (-0.96, 0.134, 10, "1.0 point lower than people on average rate the same titles: more strictly than 87 % of"),
+        (0.42, 0.714, 10, "0.4 points higher than other people do on average: more generously than 71%"),
+        (-0.96, 0.134, 10, "1.0 point lower than other people do on average: more strictly than 87% of"),
         (5.0, 1.0, 10, "more generously than nearly everyone."),
         (-5.0, 0.0, 10, "more strictly than nearly everyone."),
-        (0.06, 0.001, 10, "more generously than hardly anyone."),
-        (0.04, 0.44, 10, "You seem to rate titles just as people on average rate the same ones."),
-        (-0.04, 0.44, 10, "You seem to rate titles just as"),
-        (0.01, 0.5, 1, "So far, you seem to rate titles just as"),
+        (0.06, 0.001, 10, "more generously than under 1% of them."),
+        (0.04, 0.44, 10, "You seem to rate titles about the same as other people do on average."),
+        (-0.04, 0.44, 10, "You seem to rate titles about the same as"),
+        (0.01, 0.5, 1, "So far, you seem to rate titles about the same as"),
         # Of few scores no rank among people is made.
-        (0.42, 0.714, 9, "So far, you seem to rate 0.4 points higher than people on average rate the same titles."),
+        (0.42, 0.714, 9, "So far, you seem to rate titles 0.4 points higher than other people do on average."),
     ],
 )
 def test_generosity_in_words(b_u: float, share: float, compared: int, words: str) -> None:

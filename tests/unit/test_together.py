@@ -145,5 +145,5 @@ def test_notes_are_each_persons_and_a_short_list_says_why(bundle: ModelBundle) -
     ],
 )
 def test_what_only_one_person_can_choose_is_refused(bundle: ModelBundle, chosen: dict[str, object]) -> None:
-    with pytest.raises(BadOption, match="for two people has no choice of"):
+    with pytest.raises(BadOption, match="for two people doesn't accept"):
         recommend_together((UserList(), UserList()), bundle, msgspec.structs.replace(ALL, **chosen))

@@ -81,9 +81,9 @@ def test_an_effect_is_told_if_it_is_more_than_a_little_the_strongest_first() -> 
 @pytest.mark.parametrize(
     ("begun", "ahead", "universe", "part", "words"),
     [
-        (1, 1, 1, 3, "continues a series of yours"),
-        (1, -1, 1, 1, "an earlier part of a series of yours"),
-        (0, 2, 1, 2, "of a universe that you know"),
+        (1, 1, 1, 3, "continues a series that you have started"),
+        (1, -1, 1, 1, "an earlier part of a series that you have started"),
+        (0, 2, 1, 2, "from a universe that you know"),
         (0, 2, 0, 2, "not the beginning of its series"),
         (0, 1, 0, 1, "a series that is new to you"),
     ],

@@ -288,8 +288,8 @@ def test_lists_in_json(content: object, expected: UserList, pack: Callable[[byte
     [
         ({"lists": [{"series_id": 1, "series_type": 0, "status": 2, "score": 80}]}, "enter the username"),
         ({"data": KITSU, "included": []}, "MyAnimeList's format"),
-        ({"anime": []}, "not a list of anime"),
-        ([1, 2, 3], "not a list of anime"),
+        ({"anime": []}, "not an anime list"),
+        ([1, 2, 3], "not an anime list"),
     ],
 )
 def test_json_without_ids_of_myanimelist_says_what_else_to_choose(content: object, told: str) -> None:

@@ -258,7 +258,7 @@ def files_of(path: Path) -> list[Path]:
     strange = [file.name for file in found if file.is_dir() or not file.name.lower().endswith(ENDINGS)]
     if strange:
         raise TableError(
-            f"The folder {path} holds something that is no part of a table: {', '.join(strange)}. "
+            f"The folder {path} holds something that is not part of a table: {', '.join(strange)}. "
             f"Parts end in {', '.join(ENDINGS)}."
         )
     if not found:

@@ -20,9 +20,9 @@ EXAMPLES = Path(__file__).with_name("examples.json")
 """An example of each type of answer, by its name."""
 REFERENCE = "#/components/schemas/{name}"
 ABOUT = (
-    "Recommendations of anime, and what they are made from, for programs. Nothing needs a key. A parameter or field "
-    "that is unknown is refused, for a typo would silently change the answer; a parameter without a value counts as "
-    "left out. Failures are problems as RFC 9457 has them. Pages of other origins may GET all of it."
+    "Anime recommendations, and the data behind them, for programs. No key is needed. Unknown parameters and fields "
+    "are refused, because a typo would silently change the answer; a parameter without a value counts as left out. "
+    "Failures are problems as defined by RFC 9457. Pages of other origins may use every GET."
 )
 ALWAYS = (errors.BadOption, http.TooManyRequests, http.InternalServerError, errors.ModelError, errors.ServerBusy)
 BODY = (errors.BadBody, http.BadRequest, http.RequestTimeout, http.RequestEntityTooLarge, http.UnsupportedMediaType)
@@ -68,7 +68,7 @@ def example_of(kind: type[Exception]) -> Problem:
     """A problem as it may look; its detail is what the kind of problem is, in a sentence or two."""
     if issubclass(kind, errors.HakkenError):
         return problem_of(kind, _in_one_line((kind.__doc__ or "").partition("Attributes:")[0]))
-    return problem_of(kind, failures()[kind].happened or "The body is larger than an uploaded file may be.")
+    return problem_of(kind, failures()[kind].happened or "The body is larger than the limit for uploaded files.")
 
 
 def _in_one_line(text: str) -> str:
@@ -110,7 +110,7 @@ def _described(operation: Operation, schemas: dict[str, Schema]) -> Schema:
         content = {"schema": _reference(operation.body), "example": operation.example}
         described["requestBody"] = {"required": True, "content": {JSON: content}}
     example = msgspec.json.decode(EXAMPLES.read_bytes())[operation.answer.__name__]
-    caching = f"Anyone may keep it for {CACHED_FOR} seconds." if operation.cacheable else "Nobody may keep it."
+    caching = f"It may be cached for {CACHED_FOR} seconds." if operation.cacheable else "It must not be cached."
     answer: Schema = {
         "description": (operation.answer.__doc__ or "").partition("\n")[0],
         "headers": {"Cache-Control": _header(caching)},
@@ -119,7 +119,7 @@ def _described(operation: Operation, schemas: dict[str, Schema]) -> Schema:
     responses = {"200": answer}
     if operation.cacheable:
         answer["headers"]["ETag"] = _header("Changes when the answer does.")
-        responses["304"] = {"description": "The answer is still the one that has the ETag in If-None-Match."}
+        responses["304"] = {"description": "The answer still has the ETag given in If-None-Match."}
     by_status: dict[int, list[type[Exception]]] = {}
     for kind in problems_of(operation):
         by_status.setdefault(failures()[kind].status, []).append(kind)
@@ -134,7 +134,7 @@ def _problem_response(status: int, kinds: Sequence[type[Exception]]) -> Schema:
         "content": {MEDIA_TYPE: {"schema": _reference(Problem), "examples": examples}},
     }
     if status in {429, 503}:  # these always say when to try again
-        response["headers"] = {"Retry-After": _header("Seconds after which to ask again.", kind="integer")}
+        response["headers"] = {"Retry-After": _header("Seconds to wait before asking again.", kind="integer")}
     return response
 
 

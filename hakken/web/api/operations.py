@@ -68,11 +68,11 @@ class FoundTitles(msgspec.Struct, frozen=True):
 
     anime: Annotated[
         tuple[FoundTitle, ...],
-        about("The likeliest first; none where no title is like what was searched for."),
+        about("The likeliest first; empty where no title is similar to the query."),
     ]
     notes: Annotated[
         tuple[str, ...],
-        about("What there is to say about the search, such as that nothing of the name is known."),
+        about("Notes on the search, such as that no title of that name is known."),
     ]
 
 
@@ -87,16 +87,16 @@ class Facts(Anime, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
-    """The titles that are near one; of a title that the model learnt from nobody, none."""
+    """The titles that are near one; empty where the model learnt of it from nobody."""
 
-    nearest: Annotated[tuple[Neighbour, ...], about("Scored alike by the same people, the most alike first.")]
+    nearest: Annotated[tuple[Neighbour, ...], about("Scored similarly by the same people, the most similar first.")]
     also_liked: Annotated[
         tuple[AlsoLiked, ...],
         about("What those who watched and liked the title are likely to watch and like, the likeliest first."),
     ]
     standing: Annotated[
         Standing | None,
-        about("Where the title stands among all that people were seen to watch; null where nobody was."),
+        about("How the title ranks among all that training users have on their lists; null where none has it."),
     ]
 
 
@@ -158,18 +158,18 @@ class Operation:
 def recommend(query: ListQuery) -> Listing:
     """Recommend to someone whose list is on a site.
 
-    The options are those of the page, by the same names; a list is given by repeating its name. With `sample=1` no site
-    is asked.
+    The options have the same names as on the page; repeat a name to give several values. With `sample=1` no site is
+    asked.
     """
     preferences = preferences_of(query)
     return listing(services().recommend(_who(query), preferences), services().bundle())
 
 
 def recommend_to_list(body: ListBody) -> Listing:
-    """Recommend from a list that is sent.
+    """Recommend from a list in the request.
 
-    No site is asked, and nothing of the list is kept. A score of 0 means that there is none; without a status an entry
-    is completed. Whole numbers have no fraction: 9, not 9.0.
+    No site is asked, and the list is not kept. A score of 0 means no score; an entry without a status counts as
+    completed. Whole numbers have no fraction: 9, not 9.0.
     """
     return listing(services().recommend(read_list(body.ratings), preferences_of(body)), services().bundle())
 
@@ -177,8 +177,8 @@ def recommend_to_list(body: ListBody) -> Listing:
 def search_anime(query: SearchQuery) -> FoundTitles:
     """Find titles by any of their names.
 
-    Any name, abbreviation or part of a name will do. What more people know comes first, where names match alike; names
-    that look alike are given only where none matches. No title, and a note, says that nothing like it is known.
+    Any name, abbreviation or part of a name will do. Among equal matches, better-known titles come first; names that
+    only look similar are given if none matches. If nothing similar is known, there is a note and no title.
     """
     bundle = services().bundle()
     found = title_index(bundle).search(query.q, query.limit, adult=query.adult in ON)
@@ -187,9 +187,9 @@ def search_anime(query: SearchQuery) -> FoundTitles:
 
 
 def get_anime(_: NoQuery, anime_id: int) -> Facts:
-    """What this server knows of a title.
+    """What this server knows about a title.
 
-    Pictures are named only where they are of the hosts that this server's pages show pictures from.
+    A picture is given only if it is on a host that this server's pages show pictures from.
     """
     bundle = services().bundle()
     anime = title_of(anime_id, bundle)
@@ -205,7 +205,7 @@ def get_anime(_: NoQuery, anime_id: int) -> Facts:
 def get_neighbours(query: NeighboursQuery, anime_id: int) -> Neighbours:
     """Which titles are near one.
 
-    What is nearest goes by how people scored, what is also liked by what they chose to watch.
+    The nearest titles are found by how people scored, those also liked by what people chose to watch.
     """
     bundle = services().bundle()
     title_of(anime_id, bundle)  # raises where the title is unknown
@@ -220,23 +220,23 @@ def get_neighbours(query: NeighboursQuery, anime_id: int) -> Neighbours:
 def get_taste(query: ListQuery) -> Profile:
     """What a list on a site says about its owner's taste.
 
-    Scores are held against what people in general gave the same titles. With `sample=1` no site is asked.
+    Scores are compared with what people in general gave the same titles. With `sample=1` no site is asked.
     """
     return _taste(services().fetch(_who(query)))
 
 
 def taste_of_list(body: ListBody) -> Profile:
-    """What a list that is sent says about its owner's taste.
+    """What a list in the request says about its owner's taste.
 
-    No site is asked, and nothing of the list is kept.
+    No site is asked, and the list is not kept.
     """
     return _taste(read_list(body.ratings))
 
 
 def get_model(_: NoQuery) -> ModelFacts:
-    """What lists are made with.
+    """The model that recommendations are made with.
 
-    Lists change when the version does, and when the list that they are made from does.
+    Recommendations change when its version does, and when the list that they are made from does.
     """
     model = services().bundle().model
     told = {name: getattr(model.manifest, name) for name in ModelFacts.__struct_fields__ if name != "version"}
@@ -248,7 +248,7 @@ def _who(query: ListQuery) -> Username | UserList:
     names = ("username", "sample", "pick", "list")
     given = {name: value for name in names if (value := getattr(query, name)) not in (UNSET, ())}
     if len(given) != 1:
-        raise BadOption("Exactly one of `username`, `sample`, `pick`, `list` has to say whose list is meant.")
+        raise BadOption("Give exactly one of `username`, `sample`, `pick` and `list`, to say whose list is meant.")
     return read_list_ref(MultiDict(given | {"source": query.source.value})).who
 
 

@@ -42,18 +42,19 @@ class ListQuery(NoQuery, frozen=True, kw_only=True):
     source: Annotated[
         Site,
         about(
-            "The site that the username is of. Whom this server asks for each stands in `usernames` at /readyz; where "
-            "that is nobody, the answer is 501."
+            "The username's site. `usernames` at /readyz lists the sources that this server asks for each site; if "
+            "there are none, the answer is 501."
         ),
     ] = Site.MAL
-    sample: Annotated[Literal["1"] | UnsetType, about("1 for the sample list, with which everything can be tried.")] = (
-        UNSET
-    )
+    sample: Annotated[Literal["1"] | UnsetType, about("1 for the sample list, to try things out.")] = UNSET
     pick: Annotated[
         tuple[str, ...],
-        about("A title of the list, as its MyAnimeList id and a score from 0, none, to 10.", max_length=MAX_PICKS),
+        about(
+            "A title on the list: its MyAnimeList id and a score from 1 to 10, or 0 for none, such as 1-9.",
+            max_length=MAX_PICKS,
+        ),
     ] = ()
-    list: Annotated[str | UnsetType, about("A list as an address of the page carries it.")] = UNSET
+    list: Annotated[str | UnsetType, about("A list as encoded in the address of a page.")] = UNSET
 
 
 class Entry(StatedEntry, frozen=True, forbid_unknown_fields=True):
@@ -65,7 +66,7 @@ class ListBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     ratings: Annotated[
         tuple[Entry, ...],
-        about("What is on it. Of several entries of a title the last counts.", max_length=MAX_ENTRIES),
+        about("Its entries. If a title has several, the last one counts.", max_length=MAX_ENTRIES),
     ]
 
 
@@ -103,7 +104,7 @@ class SearchQuery(NoQuery, frozen=True, kw_only=True):
 
     q: Annotated[Name, about("Any name of the title, or a part of it; typos are forgiven.")]
     limit: Annotated[Limit, about("How many titles there may be.")] = 10
-    adult: Annotated[Switch, about("Whether titles for adults may be among them.")] = "false"
+    adult: Annotated[Switch, about("Whether adult titles may be among them.")] = "false"
 
 
 class NeighboursQuery(NoQuery, frozen=True, kw_only=True):
@@ -112,7 +113,7 @@ class NeighboursQuery(NoQuery, frozen=True, kw_only=True):
     limit: Annotated[Limit, about("How many of each kind there may be.")] = N_SHOWN
     adult: Annotated[
         Switch | UnsetType,
-        about("Whether titles for adults may be among them; left out, only if the title itself is one."),
+        about("Whether adult titles may be among them; by default, only if the title itself is one."),
     ] = UNSET
 
 
@@ -178,7 +179,7 @@ def _sentence(error: msgspec.ValidationError) -> str:
     """Msgspec's message as a sentence, such as "`n`: expected `int` <= 100."."""
     message, _, path = str(error).partition(" - at `$")
     message = message.replace("Object contains unknown field", "There is no option").replace(
-        "Object missing required field", "What is missing is"
+        "Object missing required field", "There is no value for"
     )
     field = path.rstrip("`").lstrip(".")
     return f"`{field}`: {message[0].lower()}{message[1:]}." if field else f"{message}."
