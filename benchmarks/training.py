@@ -86,7 +86,7 @@ def _train_in_a_process(scratch: Path, entries: Entries, *options: str) -> Run:
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     seconds = time.perf_counter() - begin
     # The system's count of a process that has ended is of no use: the trainer sets it back at each stage.
-    peak = re.search(r"in all +[\d.]+ +([\d.]+) ([GM])B", done.stdout)
+    peak = re.search(r"total +[\d.]+ +([\d.]+) ([GM])B", done.stdout)
     per_user = np.bincount(entries.user_id[entries.rating > 0]).astype(np.float64)
     peak_gb = float(peak[1]) / (1 if peak[2] == "G" else 1000) if peak else float("nan")
     return Run(len(entries.user_id), float((per_user**2).sum()), seconds, peak_gb)
