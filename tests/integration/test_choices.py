@@ -304,6 +304,8 @@ def test_what_was_seen_can_be_taken_along_to_myanimelist(client: FlaskClient, fa
     assert mal_export.parse([file.data]) == UserList.of([Rating(1, 9), Rating(666, 0)])
     assert len(fakes.asked) == asked, "no list is made, and no site asked, for what the address holds"
     assert "Seen titles" not in words(client.get("/recommendations?sample=1"))
+    assert press(client, page, "Undo: Seen Cowboy Bebop").status_code == 200
+    assert fakes.asked[-1][1] == Preferences(seen=("666-0",))
 
 
 def test_the_table_is_sorted_by_any_column_either_way(client: FlaskClient, fakes: FakeServices) -> None:
