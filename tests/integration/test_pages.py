@@ -406,7 +406,7 @@ def test_a_file_larger_than_the_limit(app_with: Callable[[Settings], Flask], fak
     page = upload(client, b" " * 1_200_000)
 
     assert page.status_code == 413
-    assert "A file may have at most 1 MB" in words(page)
+    assert "The limit is 1 MB" in words(page)
     assert not fakes.uploads
 
 
