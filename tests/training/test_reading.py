@@ -312,7 +312,7 @@ def test_train_says_once_that_scores_were_divided(tmp_path: Path, anime_csv: Pat
         rows = [[str(u), str(i), str((3 + (u * i) % 8) * factor)] for u in range(30) for i in range(1, 20)]
         path = write_table(tmp_path, "csv", NUMBERS, rows)
         options = ("--anime", anime_csv, "--out", tmp_path / str(factor), "--strict")
-        assert run("train", "--ratings", path, *options).output.count("100 points") == said
+        assert run("train", "--ratings", path, *options).output.count("100-point scale") == said
     first, second = ((tmp_path / name / "b_i.npy").read_bytes() for name in ("1", "10"))
     assert first == second
 

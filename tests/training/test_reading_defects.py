@@ -213,7 +213,7 @@ def test_a_folder_without_parts_or_with_something_else_is_refused(tmp_path: Path
     write_table(tmp_path, "csv", NUMBERS, [["7", "70", "7"]])
     (tmp_path / "notes.txt").touch()
     (tmp_path / "more").mkdir()
-    assert "no part of a table: more, notes.txt." in refused(tmp_path)
+    assert "that is not part of a table: more, notes.txt." in refused(tmp_path)
     place = tmp_path / "nowhere" / "r.csv"
     assert refused(place) == f"There is no table {place}."
 

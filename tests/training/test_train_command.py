@@ -128,7 +128,7 @@ def test_the_figures_of_the_summary_add_up_unless_strict_refuses_the_table(
 
 
 @pytest.mark.parametrize(
-    ("time", "told", "in_words"), [("2026-03", "2026-03", "up to March 2026"), (None, "unknown", "of unknown time")]
+    ("time", "told", "in_words"), [("2026-03", "2026-03", "up to March 2026"), (None, "unknown", "of unknown date")]
 )
 def test_the_datas_time_is_kept_and_told(
     train: Train, tmp_path: Path, time: str | None, told: str, in_words: str
