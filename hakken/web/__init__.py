@@ -32,6 +32,7 @@ from hakken.web.template_filters import (
     score_buttons,
     signed,
     studio,
+    title_address,
     watch_links,
 )
 from hakken.web.title_names import add_title_names
@@ -69,6 +70,7 @@ def register(app: Flask, services: Services, metrics: Metrics | None = None) -> 
         counted=counted,
         score_buttons=score_buttons,
         signed=signed,
+        title_address=title_address,
         cached_macro=cached_macro,
         of_season=of_season,
         this_season=this_season,

@@ -7,15 +7,17 @@ anyone: an address that is not certainly one of these is left out.
 import re
 from collections.abc import Callable, Container, Hashable, Iterable
 from threading import Lock
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from cachetools import LRUCache, cached
+from flask import g, url_for
 from markupsafe import Markup, escape
 
 from hakken.bundle import Facts, attributes_of
 from hakken.catalogue import Anime, Link
 from hakken.config import origin_of
-from hakken.ratings import MAX_SCORE
+from hakken.ratings import MAX_ANIME_ID, MAX_SCORE
 from hakken.recommend.notes import counted
 
 _FIRST_LETTER = re.compile(r"(?<![\w'\N{RIGHT SINGLE QUOTATION MARK}])[^\W\d_]")
@@ -74,6 +76,15 @@ def isolated(title: str) -> Markup:
     """A title as an element that keeps its direction of writing to itself, and says so if it is in Japanese script."""
     language = ' lang="ja"' if _JAPANESE.search(title) else ""
     return Markup(f"<bdi{language}>{escape(title)}</bdi>")  # noqa: S704  # it is escaped; `format` takes five times as long
+
+
+def title_address(endpoint: str, anime_id: int, **fields: Any) -> str:  # noqa: ANN401  # as Flask's `url_for` takes them
+    """The address of a page or picture of a title: made once a request, since Flask takes long for eighty of them."""
+    made = g.setdefault("title_addresses", {})
+    key = (endpoint, *fields.items())
+    if key not in made:
+        made[key] = url_for(endpoint, anime_id=MAX_ANIME_ID, **fields)
+    return cast("str", made[key].replace(str(MAX_ANIME_ID), str(anime_id), 1))
 
 
 def score_buttons(anime_id: int) -> Markup:
