@@ -59,6 +59,26 @@ class Entry(NamedTuple):
         """The visitor's entries that speak for it."""
         return [reason for reason in self.recommendation.reasons if reason.share > 0]
 
+    @property
+    def all_rated(self) -> bool:
+        """Whether all of these have a score of the visitor's."""
+        return all(reason.score and not reason.planned for reason in self.because)
+
+    @property
+    def against(self) -> list[Reason]:
+        """The visitor's entries that speak against it."""
+        return [reason for reason in self.recommendation.reasons if reason.share < 0]
+
+    @property
+    def favouring(self) -> list[str]:
+        """What else speaks for it, in words."""
+        return [effect.words for effect in self.recommendation.effects if effect.factor > 1]
+
+    @property
+    def opposing(self) -> list[str]:
+        """What else speaks against it, in words."""
+        return [effect.words for effect in self.recommendation.effects if effect.factor < 1]
+
     def percent(self, reason: Reason) -> int:
         """A reason's share of the match in per cent, without its sign."""
         return abs(round(100 * reason.share / self.recommendation.match)) if self.recommendation.match > 0 else 0
