@@ -31,6 +31,8 @@ from hakken.ratings import (
     Username,
 )
 from hakken.web.forms import preferences_to_fields, read_preferences
+from hakken.web.list_request import SORTS
+from hakken.web.pages import COLUMNS
 from tests.fake_services import EVIL, SAMPLE, FakeServices, Fields, buttons, press, words
 
 EVERYTHING = Preferences(
@@ -329,6 +331,7 @@ def test_the_table_is_sorted_by_any_column_either_way(client: FlaskClient, fakes
         "-type": (1, 199, 5),
         "because": (1, 199, 5),
     }
+    assert tuple(COLUMNS) == SORTS, "each column that can be asked for says what it is sorted by"
     page = client.get("/recommendations?sample=1&view=table")
     for sort, order in expected.items():
         fields = {"sample": 1, "view": "table", "sort": sort}
