@@ -15,6 +15,7 @@ def entries(page: Page) -> Locator:
 
 def titles(page: Page) -> list[str]:
     expect(page.locator("#list")).not_to_have_attribute("aria-busy", "true")
+    page.wait_for_load_state("domcontentloaded")  # on a slow machine half a page is shown before the rest of it
     return entries(page).get_by_role("heading").all_text_contents()
 
 
