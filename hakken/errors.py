@@ -1,7 +1,7 @@
 """Everything that can go wrong, as one tree.
 
     HakkenError
-    ├── ConfigError, ServerBusy, TableError
+    ├── ClusterError, ConfigError, ServerBusy, TableError
     ├── InputError
     │   └── BadUsername, BadOption, BadList, BadBody, UnknownTitle
     ├── SourceError
@@ -48,6 +48,10 @@ class HakkenError(Exception):
 
 class ConfigError(HakkenError):
     """A setting is unknown or ill-typed; raised at start, before anything is served."""
+
+
+class ClusterError(HakkenError):
+    """The machines that were to train a model together can't."""
 
 
 class InputError(HakkenError):

@@ -18,6 +18,7 @@ from hakken.model import Parameters, store
 from hakken.model.manifest import FILE_NAME, MadeFrom
 
 if TYPE_CHECKING:
+    from hakken.training.cluster import Cluster
     from hakken.training.report import Run
 
 WIDTH = 12
@@ -66,6 +67,12 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
 @click.option("--params", type=FILE, help="JSON file of parameters, such as `tune` writes; options override it.")
 @parameter_options
 @click.option("--hold-out", is_flag=True, help="Leave out the tenth of people that `refresh` judges models by.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Train on a Dask cluster, whose workers read the ratings by the same paths: tcp://10.0.0.1:8786; or on "
+    "processes of this machine: local, local:4.",
+)
 @click.option("--strict", is_flag=True, help="Refuse tables with rows that cannot be used.")
 @quiet_option
 @click.option("--report", type=DIRECTORY, help="Directory for a report, index.html.")
@@ -78,6 +85,7 @@ def train(
     out: Path,
     params: Path | None,
     hold_out: bool,
+    scheduler: str | None,
     strict: bool,
     quiet: bool,
     report: Path | None,
@@ -101,23 +109,49 @@ def train(
             parameters.read_parameters(params) if params else Parameters(),
             **{name: value for name, value in given.items() if value is not None},
         )
-        with show_progress(stop, quiet=quiet) as bars:
+        with _cluster(scheduler, quiet=quiet) as cluster, show_progress(stop, quiet=quiet) as bars:
             progress = stage_times.StageTimer(bars)
             with store.replacing(out) as staged:
                 known = tables.read_catalogue(anime, titles, relations, strict=strict, progress=progress)
-                table = tables.combined([tables.read_ratings(one, strict=strict, progress=progress) for one in ratings])
-                if hold_out:
-                    table = without_held_out(table)
-                given_tables = {"anime": anime, "titles": titles, "relations": relations}
-                made_from = MadeFrom(tables.described(ratings, given_tables), hold_out, data_time)
-                fitted = pipeline.fit(table, chosen, known.catalogue, progress, made_from)
+                others = tables.described([], {"anime": anime, "titles": titles, "relations": relations})
+                made_from = MadeFrom(others, hold_out, data_time)
+                keep = without_held_out if hold_out else None
+                if cluster:
+                    from hakken.training import distributed  # noqa: PLC0415  # loads Dask, which few need
+
+                    people = distributed.read(cluster, ratings, keep, strict=strict, progress=progress)
+                    made_from = msgspec.structs.replace(made_from, parts=(*people.files, *others))
+                    fitted = distributed.fit(
+                        cluster, people, chosen, known.catalogue, progress=progress, made_from=made_from
+                    )
+                    reading, largest = people.reading, cluster.peak_memory()
+                else:
+                    read = [tables.read_ratings(one, strict=strict, progress=progress) for one in ratings]
+                    table = tables.combined(read)
+                    del read
+                    table = keep(table) if keep else table
+                    made_from = msgspec.structs.replace(made_from, parts=(*tables.described(ratings, {}), *others))
+                    fitted = pipeline.fit(table, chosen, known.catalogue, progress, made_from)
+                    reading, largest = table.reading, None
                 artefact = pipeline.save(fitted, known.catalogue, staged, progress)
-            run = reporting.Run(table, known, fitted, artefact._replace(directory=out), progress)
+            run = reporting.Run(reading, known, fitted, artefact._replace(directory=out), progress)
             if report:
                 reporting.write_report(run, report)
     if not quiet:
-        for name, text in _summary(run, report):
+        for name, text in _summary(run, largest, report):
             click.echo(f"{name:<{WIDTH}}{text}".rstrip())
+
+
+@contextlib.contextmanager
+def _cluster(scheduler: str | None, *, quiet: bool) -> Iterator["Cluster | None"]:
+    """Connect to a scheduler, if one is given."""
+    if scheduler is None:
+        yield None
+        return
+    from hakken.training.cluster import connected  # noqa: PLC0415  # loads Dask, which few need
+
+    with connected(scheduler, (lambda _: None) if quiet else lambda line: click.echo(line, err=True)) as cluster:
+        yield cluster
 
 
 def _manifest(out: Path) -> bytes | None:
@@ -126,13 +160,16 @@ def _manifest(out: Path) -> bytes | None:
     return None
 
 
-def _summary(run: "Run", report: Path | None) -> Iterator[tuple[str, str]]:
-    """Summarise a run: what was read, what was made, and what each stage took; two columns of each line."""
+def _summary(run: "Run", largest: int | None, report: Path | None) -> Iterator[tuple[str, str]]:
+    """Summarise a run: what was read, what was made, and what each stage took; two columns of each line.
+
+    The peak memory of the largest worker is None if there was none.
+    """
     from hakken.training.report import REPORT_NAME, size_of, size_text  # noqa: PLC0415  # loads the compiler: a second
 
-    table, manifest, stages = run.table, run.artefact.manifest, run.progress.stages
-    yield "rows", f"{table.rows:,} read, {len(table):,} kept, {table.rows - len(table):,} left out"
-    yield from _reasons(table.dropped, table.examples)
+    reading, manifest, stages = run.reading, run.artefact.manifest, run.progress.stages
+    yield "rows", f"{reading.rows:,} read, {reading.kept:,} kept, {reading.rows - reading.kept:,} left out"
+    yield from _reasons(reading.dropped, reading.examples)
     flaws = run.titles.dropped.total()  # rows, and facts of rows that were kept
     yield (
         "catalogue",
@@ -141,7 +178,7 @@ def _summary(run: "Run", report: Path | None) -> Iterator[tuple[str, str]]:
     yield from _reasons(run.titles.dropped, run.titles.examples)
     yield "users", f"{manifest.sizes.users:,}"
     yield "anime", f"{manifest.sizes.items:,}"
-    scale = "; they were on a 100-point scale and were divided by ten" if table.hundred_points else ""
+    scale = "; they were on a 100-point scale and were divided by ten" if reading.hundred_points else ""
     yield "scores", f"{manifest.sizes.scored:,}; the other kept rows have no score{scale}"
     yield "data time", manifest.data_time or "unknown"
     yield "density", f"{run.density:.2%} of all pairs of a user and an anime have a score"
@@ -150,6 +187,8 @@ def _summary(run: "Run", report: Path | None) -> Iterator[tuple[str, str]]:
         yield "", f"{name:<24}{seconds:>9.1f}{size_text(peak) if peak else '':>14}"
     if any(stage.peak is None for stage in stages):
         yield "", "this system reports only the peak of the whole run"
+    if largest is not None:
+        yield "workers", f"the largest used {size_text(largest)} at most; the memory above is that of the client"
     yield "model", f"{run.artefact.directory}"
     yield "", f"version {run.artefact.version}, {size_text(size_of(run.artefact))}"
     if report:

@@ -149,8 +149,7 @@ def without_held_out(table: RatingTable) -> RatingTable:
 
 def judges(table: RatingTable) -> tuple[TestUser, ...]:
     """Test users among the people whom no published model is trained on, at most `MAX_JUDGES`, in a fixed order."""
-    scored = np.bincount(table.users[table.scores > 0], minlength=table.n_users)
-    possible = np.flatnonzero(held_out_people(table) & (scored >= MIN_SCORED))
+    possible = np.flatnonzero(held_out_people(table) & (table.scored >= MIN_SCORED))
     names = table.user_names
     chosen = sorted(possible.tolist(), key=lambda user: _held_out_hash(names[user]))[:MAX_JUDGES]
     return tuple(_test_users(table.of_users(np.isin(np.arange(table.n_users), chosen)), HELD_OUT_KEY.decode()))

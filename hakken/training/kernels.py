@@ -20,28 +20,22 @@ SUPPORT_BITS = 32
 
 
 @njit(nogil=True, cache=True)
-def update_biases(
+def sum_deviations(
     part: int,
     n_parts: int,
-    biases: Float64s,
+    sums: Float64s,
     indptr: Int64s,
     indices: Array,
     scores: Int8s,
     other: Float64s,
     mu: float,
-    reg: float,
 ) -> None:
-    """One half-step of alternating least squares: solve one side's biases with the other side's fixed.
-
-    b_r = Σ_c (r_rc − mu − b_c) / (reg + |R(r)|), for each row r, over its entries (r, c).
-    """
-    for row in range(len(biases) * part // n_parts, len(biases) * (part + 1) // n_parts):
-        begin, end = indptr[row], indptr[row + 1]
+    """Write Σ_c (r_rc − mu − b_c) of each row r, over its entries (r, c), to `sums`, `(n_rows,)`; b_c is in `other`."""
+    for row in range(len(sums) * part // n_parts, len(sums) * (part + 1) // n_parts):
         deviation = 0.0
-        for p in range(begin, end):
+        for p in range(indptr[row], indptr[row + 1]):
             deviation += scores[p] - mu - other[indices[p]]
-        weight = reg + (end - begin)
-        biases[row] = deviation / weight if weight > 0.0 else 0.0
+        sums[row] = deviation
 
 
 @njit(cache=True)
@@ -151,6 +145,37 @@ def offer(sims: Float64s, items: Array, size: int, sim: float, j: int) -> int:
     return size
 
 
+@njit(cache=True)
+def offer_pairs(
+    i: int,
+    sums: Float64s,
+    raters: Int32s,
+    shrinkage: float,
+    min_support: int,
+    series: Int64s,
+    siblings: float,
+    heap_sims: Array,
+    heap_labels: Array,
+    heap_sizes: Array,
+) -> None:
+    """Offer each positive similarity of an item with itself and later ones, with these sums, to the heaps of both.
+
+    Similarities within a series, `(n_items,)`, are shrunk towards `siblings`, all others towards 0. Only items that
+    someone scored have any. Of `sums`, `(n_items - i, 4)`, the first row is the item's own, which is not used.
+    """
+    prior = siblings * shrinkage
+    for j in range(i + 1, i + len(sums)):
+        sibling = prior > 0.0 and series[j] == series[i] and raters[i] > 0 and raters[j] > 0
+        if sums[j - i, PRODUCTS] > 0.0 or sibling:
+            sim = finish_similarity(sums[j - i], shrinkage, min_support)
+            if sibling:
+                sim += prior / (max(sums[j - i, SUPPORT] - 1.0, 0.0) + shrinkage)
+            if sim > 0.0:
+                for one, other in ((i, j), (j, i)):
+                    label = (other << SUPPORT_BITS) + int(sums[j - i, SUPPORT])
+                    heap_sizes[one] = offer(heap_sims[one], heap_labels[one], heap_sizes[one], sim, label)
+
+
 @njit(nogil=True, cache=True)
 def find_neighbours(
     part: int,
@@ -163,6 +188,7 @@ def find_neighbours(
     user_indptr: Int64s,
     user_items: Array,
     residuals: Float64s,
+    raters: Int32s,
     shrinkage: float,
     min_support: int,
     series: Int64s,
@@ -171,36 +197,50 @@ def find_neighbours(
     heap_labels: Array,
     heap_sizes: Array,
 ) -> None:
-    """Compare items first..last with all later ones, and offer each positive similarity to the heaps of both items.
-
-    Similarities within a series, `(n_items,)`, are shrunk towards `siblings`, all others towards 0. Only items that
-    someone scored have any.
+    """Compare items first..last with all later ones, see `offer_pairs`.
 
     Each thread has its own heaps, `heap_*[part]`, and sums that fit its cache. Threads take items in turn, so that
     popular items, which are most of the work, are spread over them.
     """
     n_items = len(item_indptr) - 1
     sums = np.empty((n_items, N_SUMS))
+    heaps = heap_sims[part], heap_labels[part], heap_sizes[part]
     for i in range(first + part, last, n_parts):
         sums[i:] = 0.0
         for p in range(item_indptr[i], item_indptr[i + 1]):
             u = item_users[p]
             here = item_positions[p]  # rows are sorted by item: later items follow
             add_pair_sums(residuals[here], here + 1, user_indptr[u + 1], user_items, residuals, sums)
-        prior = siblings * shrinkage
-        is_scored = item_indptr[i + 1] > item_indptr[i]
-        for j in range(i + 1, n_items):
-            sibling = prior > 0.0 and series[j] == series[i] and is_scored and item_indptr[j + 1] > item_indptr[j]
-            if sums[j, PRODUCTS] > 0.0 or sibling:
-                sim = finish_similarity(sums[j], shrinkage, min_support)
-                if sibling:
-                    sim += prior / (max(sums[j, SUPPORT] - 1.0, 0.0) + shrinkage)
-                if sim > 0.0:
-                    for one, other in ((i, j), (j, i)):
-                        label = (other << SUPPORT_BITS) + int(sums[j, SUPPORT])
-                        size = heap_sizes[part, one]
-                        size = offer(heap_sims[part, one], heap_labels[part, one], size, sim, label)
-                        heap_sizes[part, one] = size
+        offer_pairs(i, sums[i:], raters, shrinkage, min_support, series, siblings, *heaps)
+
+
+@njit(nogil=True, cache=True)
+def offer_rows(
+    sums: Array,
+    first: int,
+    raters: Int32s,
+    shrinkage: float,
+    min_support: int,
+    series: Int64s,
+    siblings: float,
+    heap_sims: Array,
+    heap_labels: Array,
+    heap_sizes: Array,
+) -> None:
+    """Do what `find_neighbours` does, from sums that are there: `(n, n_items - first, 4)`, of items from `first` on."""
+    for row in range(len(sums)):
+        offer_pairs(
+            first + row,
+            sums[row, row:],
+            raters,
+            shrinkage,
+            min_support,
+            series,
+            siblings,
+            heap_sims,
+            heap_labels,
+            heap_sizes,
+        )
 
 
 @njit(nogil=True, cache=True)
@@ -251,12 +291,12 @@ def add_co_watching(
     liking: Float64s,
     gram: Float64s,
 ) -> None:
-    """Add Σ_u x_ui x_uj to G for items i of first..last and every j ≥ i; threads take items in turn.
+    """Add Σ_u x_ui x_uj to `gram`, rows first..last of G, for every j ≥ i; threads take items in turn.
 
     The arguments are as in `hakken.training.matrix.ScoreMatrix`, `liking` being `x_ui` in the order of the users.
     """
     for i in range(first + part, last, n_parts):
-        row = gram[i]
+        row = gram[i - first]
         for p in range(item_indptr[i], item_indptr[i + 1]):
             here = item_positions[p]  # rows are sorted by item: later items follow
             x = liking[here]

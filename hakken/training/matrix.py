@@ -1,12 +1,13 @@
 """The scored entries as a sparse matrix, by user and by item, and their biases."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from hakken.errors import TableError
 from hakken.model.arrays import Array, Float64s, Int32s, Int64s
-from hakken.training.kernels import update_biases
+from hakken.training.kernels import sum_deviations
 from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import RatingTable
 from hakken.training.threads import in_parts
@@ -40,19 +41,25 @@ class ScoreMatrix:
         return self.item_indptr, self.item_users, self.item_positions, self.user_indptr, self.user_items
 
     @classmethod
-    def of(cls, table: RatingTable) -> "ScoreMatrix":
-        """Build the matrix of a table's scored entries; predictions do not use the others.
+    def of(cls, *tables: RatingTable) -> "ScoreMatrix":
+        """Build the matrix of the scored entries of tables of different users, who are put one table after the other.
+
+        Predictions do not use the other entries. The tables have the same items.
 
         Raises:
-            TableError: there are none, or too many for 32-bit positions.
+            TableError: there are too many for 32-bit positions.
         """
-        scored = table.scores > 0
-        users, scores = table.users[scored], table.scores[scored]
-        if not len(users):
-            raise TableError("No entry of the rating table has a score: there is nothing to train from.")
+        chosen = [table.scores > 0 for table in tables]
+        first = np.cumsum([0, *(table.n_users for table in tables)]).astype(np.int32)
+        each = list(zip(tables, chosen, strict=True))
+        users = np.concatenate(
+            [begin + table.users[scored] for begin, (table, scored) in zip(first, each, strict=False)]
+        )
         if len(users) > np.iinfo(np.uint32).max:
             raise TableError("The rating table is too large: positions of scores have 32 bits.")
-        return cls.of_entries(users, table.items[scored], scores, table.n_users, len(table.anime_ids))
+        items = np.concatenate([table.items[scored] for table, scored in each])
+        scores = np.concatenate([table.scores[scored] for table, scored in each])
+        return cls.of_entries(users, items, scores, int(first[-1]), len(tables[0].anime_ids))
 
     @classmethod
     def of_entries(cls, users: Int32s, items: Array, scores: Array, n_users: int, n_items: int) -> "ScoreMatrix":
@@ -84,6 +91,22 @@ class ScoreMatrix:
         """`(n_items,)` int32: number of users who scored each item."""
         return np.diff(self.item_indptr).astype(np.int32)
 
+    @cached_property
+    def _item_scores(self) -> Array:
+        return self.user_scores[self.item_positions]
+
+    def item_deviations(self, b_u: Float64s) -> Float64s:
+        """Σ_u (r_ui − mu − b_u) of each item, `(n_items,)` float64, which is additive over users."""
+        sums = np.empty(self.n_items)
+        in_parts(sum_deviations, sums, self.item_indptr, self.item_users, self._item_scores, b_u, self.mu)
+        return sums
+
+    def user_biases(self, b_i: Float64s, reg_u: float) -> Float64s:
+        """The users' biases with the items' fixed, `(n_users,)` float64: a half-step of `als_baselines`."""
+        sums = np.empty(self.n_users)
+        in_parts(sum_deviations, sums, self.user_indptr, self.user_items, self.user_scores, b_i, self.mu)
+        return solved(sums, np.diff(self.user_indptr), reg_u)
+
     def residuals(self, b_u: Float64s, b_i: Float64s) -> Float64s:
         """`r_ui − b_ui` of each entry in the user order, `(n_scored,)` float64, score points."""
         per_entry = np.repeat(self.mu + b_u, np.diff(self.user_indptr))
@@ -94,6 +117,12 @@ class ScoreMatrix:
 def indptr_of(rows: Array, n_rows: int) -> Int64s:
     """Where each row begins, `(n_rows + 1,)`, if the entries with these rows, `(n,)`, are sorted by them."""
     return np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=n_rows)))).astype(np.int64)
+
+
+def solved(deviations: Float64s, counts: Array, reg: float) -> Float64s:
+    """Biases from sums over their entries: b_r = Σ_c (r_rc − mu − b_c) / (reg + |R(r)|); 0 for a row without any."""
+    weights = reg + counts
+    return np.divide(deviations, weights, out=np.zeros(len(deviations)), where=weights > 0)
 
 
 def als_baselines(
@@ -110,10 +139,9 @@ def als_baselines(
         `b_u` `(n_users,)` and `b_i` `(n_items,)`, float64, score points; 0 for a row without a score.
     """
     b_u, b_i = np.zeros(matrix.n_users), np.zeros(matrix.n_items)
-    m, item_scores = matrix, matrix.user_scores[matrix.item_positions]
     with progress.stage("biases", n_epochs, "rounds") as advance:
         for _ in range(n_epochs):
-            in_parts(update_biases, b_i, m.item_indptr, m.item_users, item_scores, b_u, m.mu, reg_i)
-            in_parts(update_biases, b_u, m.user_indptr, m.user_items, m.user_scores, b_i, m.mu, reg_u)
+            b_i = solved(matrix.item_deviations(b_u), matrix.raters, reg_i)
+            b_u = matrix.user_biases(b_i, reg_u)
             advance(1)
     return b_u, b_i

@@ -17,17 +17,17 @@ from hakken.errors import ConfigError, StorageError
 from hakken.model import Model
 from hakken.model.arrays import Array, Arrays, Float64s, Int32s
 from hakken.model.hyperparameters import Parameters
-from hakken.model.manifest import N_QUANTILES, MadeFrom, Manifest, People, Sizes
+from hakken.model.manifest import N_QUANTILES, MadeFrom, Manifest, People, Sizes, Unwatched
 from hakken.model.store import Artefact, write_manifest
 from hakken.model.trees import FEATURES, no_trees
-from hakken.ratings import MAX_SCORE, MIN_SCORE
+from hakken.ratings import MIN_SCORE
 from hakken.training import ranking
 from hakken.training.attributes import judged_by_attributes
 from hakken.training.matrix import ScoreMatrix, als_baselines
 from hakken.training.preferences import facts_of, preference_weights
 from hakken.training.progress import SILENT, Progress
 from hakken.training.similarities import pearson_baseline, quantise
-from hakken.training.tables import RatingTable
+from hakken.training.tables import RatingTable, Reading
 
 NOTHING_KNOWN = Catalogue([])
 
@@ -48,22 +48,19 @@ class Fitted(NamedTuple):
 
 def fit_scores(
     table: RatingTable, parameters: Parameters, titles: Catalogue = NOTHING_KNOWN, progress: Progress = SILENT
-) -> tuple[ScoreMatrix, Float64s, dict[str, Array]]:
+) -> tuple[Float64s, dict[str, Array]]:
     """Compute biases and similarities.
 
     Returns:
-        The scored entries; `b_u`, `(n_users,)` float64, score points; and, by name, the arrays `b_i`, `raters` and
+        `b_u`, `(n_users,)` float64, score points; and, by name, the arrays `b_i`, `raters` and
         `sim_*` of `hakken.model.arrays.Arrays`.
-
-    Raises:
-        TableError: no entry of the table has a score.
     """
     with progress.stage("sorting"):
         matrix = ScoreMatrix.of(table)
     b_u, b_i = als_baselines(matrix, parameters.reg_u, parameters.reg_i, parameters.n_epochs, progress)
     _, _, series = facts_of(table.anime_ids, titles)
     neighbours = pearson_baseline(matrix, matrix.residuals(b_u, b_i), parameters, series, progress)
-    return matrix, b_u, {"b_i": b_i, "raters": matrix.raters, **quantise(neighbours, int(matrix.raters.max()))}
+    return b_u, {"b_i": b_i, "raters": matrix.raters, **quantise(neighbours, int(matrix.raters.max()))}
 
 
 def fit(
@@ -81,27 +78,43 @@ def fit(
     Raises:
         TableError: no entry of the table has a score.
     """
-    n_listed = len(table.anime_ids)
+    reading = table.reading
+    mu = reading.mu  # before anything is computed, since there may be none
     table = with_anime(table, judged_by_attributes(titles))
-    matrix, b_u, from_scores = fit_scores(table, parameters, titles, progress)
-    weights, unwatched = preference_weights(table, matrix.mu, titles, parameters, progress)
-    has_score = np.diff(matrix.user_indptr) > 0  # the bias of the other users is 0 by definition
-    arrays = Arrays(anime_ids=table.anime_ids, **from_scores, **weights, **no_trees())
+    b_u, from_scores = fit_scores(table, parameters, titles, progress)
+    weights, unwatched = preference_weights(table, mu, titles, parameters, progress)
+    arrays = {"anime_ids": table.anime_ids, **from_scores, **weights}
+    fitted = described(reading, arrays, b_u, unwatched, parameters, made_from=made_from)
+    return with_trees(fitted, table, parameters, titles, progress)
+
+
+def described(
+    reading: Reading,
+    arrays: Mapping[str, Array],
+    b_u: Float64s,
+    unwatched: Unwatched,
+    parameters: Parameters,
+    *,
+    made_from: MadeFrom | None,
+) -> Fitted:
+    """Put together a model without trees, from its arrays by name."""
+    has_score = reading.scored > 0  # the bias of the other users is 0 by definition
+    made = Arrays(**arrays, **no_trees())
     manifest = Manifest(
         created=training_date(),
-        data_time=table.newest or (made_from.data_time if made_from else None),
+        data_time=reading.newest or (made_from.data_time if made_from else None),
         hakken_version=__version__,
-        mu=matrix.mu,
+        mu=reading.mu,
         sizes=Sizes(
             users=int(np.count_nonzero(has_score)),
-            items=n_listed,
-            entries=len(table),
-            scored=len(matrix.user_scores),
-            neighbours=len(arrays.sim_indices),
-            preferences=len(weights["pref_indices"]),
+            items=reading.n_items,
+            entries=reading.kept,
+            scored=int(reading.points[MIN_SCORE:].sum()),
+            neighbours=len(made.sim_indices),
+            preferences=len(made.pref_indices),
         ),
         people=People(
-            scores=tuple(np.bincount(matrix.user_scores, minlength=MAX_SCORE + 1)[MIN_SCORE:].tolist()),
+            scores=tuple(reading.points[MIN_SCORE:].tolist()),
             b_u=tuple(np.quantile(b_u[has_score], np.linspace(0.0, 1.0, N_QUANTILES)).tolist()),
         ),
         parameters=parameters,
@@ -109,7 +122,7 @@ def fit(
         unwatched=unwatched,
         files={},
     )
-    return with_trees(Fitted(arrays, manifest, b_u), table, parameters, titles, progress)
+    return Fitted(made, manifest, b_u)
 
 
 def with_trees(

@@ -14,6 +14,10 @@ titles that may be recommended by attributes are mixed with weights from attribu
 people watched (`hakken.training.attributes`).
 """
 
+import mmap
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from scipy.linalg import lapack
 from scipy.sparse import csr_array, diags_array, vstack
@@ -41,31 +45,81 @@ FEWEST_REACHED = 30
 """Lower bound of the number of people who could have watched a title."""
 
 
+class Watching(NamedTuple):
+    """Who watched what, as counts that are additive over people.
+
+    Attributes:
+        watchers: `(n_items,)` int32, people who watched each item.
+        by_year: `(2, n_years)` int64, see `hakken.training.reach.lists_by_year`.
+    """
+
+    watchers: Int32s
+    by_year: Int64s
+
+    @classmethod
+    def of(cls, table: RatingTable, years: Int64s) -> "Watching":
+        """Count a table's entries; the year of an item, `(n_items,)`, is 0 if unknown."""
+        watched = is_watched(table)
+        watchers = np.bincount(table.items[watched], minlength=len(table.anime_ids)).astype(np.int32)
+        return cls(watchers, lists_by_year(list_years(table, watched, years)))
+
+    @classmethod
+    def merged(cls, parts: Sequence["Watching"]) -> "Watching":
+        """Add the counts of parts of the people, who have the same items."""
+        years, counts = np.hstack([part.by_year for part in parts])
+        found, numbers = np.unique(years, return_inverse=True)
+        lists = np.zeros(len(found), dtype=np.int64)
+        np.add.at(lists, numbers, counts)
+        return cls(sum((part.watchers for part in parts[1:]), parts[0].watchers), np.array([found, lists]))
+
+    def kept(self, parameters: Parameters) -> Int64s:
+        """Indices of the items that get weights of their own, ascending."""
+        return np.flatnonzero(self.watchers >= parameters.min_watchers)
+
+
 def preference_weights(
     table: RatingTable, mu: float, catalogue: Catalogue, parameters: Parameters, progress: Progress = SILENT
 ) -> tuple[dict[str, Array], Unwatched]:
-    """Learn the weights from all entries of a table, scored or not.
+    """Learn the weights from all entries of a table, scored or not; returns what `weights_of` does.
 
     The table may include titles that are on no list; the catalogue may lack any fact.
+    """
+    with progress.stage("liking"):
+        watching = Watching.of(table, facts_of(table.anime_ids, catalogue)[0])
+        liked = liking_by_title(liked_matrix(table, mu, parameters)[:, watching.kept(parameters)])
+    gram = upper_triangle(liked.n_items)
+    with progress.stage("co-watching", liked.n_items, "anime") as advance:
+        for first in range(0, liked.n_items, ITEMS_AT_ONCE):
+            rows = gram[first : first + ITEMS_AT_ONCE]
+            add_co_watched(liked, first, rows)
+            advance(len(rows))
+    return weights_of(table.anime_ids, watching, gram, catalogue, parameters, progress=progress)
+
+
+def weights_of(
+    anime_ids: Int32s,
+    watching: Watching,
+    gram: Float64s,
+    catalogue: Catalogue,
+    parameters: Parameters,
+    *,
+    progress: Progress = SILENT,
+) -> tuple[dict[str, Array], Unwatched]:
+    """Compute the weights from G of the items that are kept, `(n_kept, n_kept)`, which is overwritten.
 
     Returns:
         The arrays `watchers`, `popularity`, `pref_*` and `attr_*` of `hakken.model.arrays.Arrays`, by name; and what
         the rows of titles that come later are computed from.
     """
-    with progress.stage("liking"):
-        watched = is_watched(table)
-        watchers = np.bincount(table.items[watched], minlength=len(table.anime_ids)).astype(np.int32)
-        year, members, series = facts_of(table.anime_ids, catalogue)
-        by_year = lists_by_year(list_years(table, watched, year))
+    watchers, by_year = watching
+    with progress.stage("attributes"):
+        year, members, series = facts_of(anime_ids, catalogue)
         reachable = reach(by_year, year, watchers)
         line = popularity_line(watchers, reachable, members)
         popular = popularity(watchers, reachable, members, line)
-        kept = np.flatnonzero(watchers >= parameters.min_watchers)
-        liked = liked_matrix(table, mu, parameters)[:, kept]
-    gram = co_watching(liked, progress)
-    with progress.stage("attributes"):
-        names = by_attributes.frequent_attributes(table.anime_ids[kept], catalogue)
-        attributes = by_attributes.attributes_of(table.anime_ids, catalogue, names)
+        kept = watching.kept(parameters)
+        names = by_attributes.frequent_attributes(anime_ids[kept], catalogue)
+        attributes = by_attributes.attributes_of(anime_ids, catalogue, names)
         siblings = by_attributes.siblings_of(series)[:, kept]
         fit = by_attributes.AttributeFit(attributes[kept], siblings[kept], watchers[kept], popular[kept])
     with progress.stage("preferences", len(kept), "anime") as advance:
@@ -73,7 +127,7 @@ def preference_weights(
         strongest = _strongest(_inverse(gram, parameters), counts, fit)
         advance(len(kept))
     solved, of_siblings = fit.solve(parameters.attribute_reg)
-    eligible = np.isin(table.anime_ids, by_attributes.judged_by_attributes(catalogue))
+    eligible = np.isin(anime_ids, by_attributes.judged_by_attributes(catalogue))
     own, share = by_attributes.mixing(watchers, popular, eligible, parameters.attribute_support)
     own *= 1.0 + parameters.late / reachable.clip(FEWEST_REACHED)
     own_rows = csr_array((own[kept], (kept, np.arange(len(kept)))), shape=(len(watchers), len(kept)))
@@ -117,24 +171,24 @@ def liked_matrix(table: RatingTable, mu: float, parameters: Parameters) -> csr_a
     return csr_array((liking, items, indptr), shape=(table.n_users, len(table.anime_ids)))
 
 
-def co_watching(liked: csr_array, progress: Progress = SILENT) -> Float64s:
-    """Compute G = XᵀX, which is additive over users.
+def liking_by_title(liked: csr_array) -> ScoreMatrix:
+    """X as a matrix that can be read by title too; each user's entries ascend by item."""
+    users = np.repeat(np.arange(liked.shape[0], dtype=np.int32), np.diff(liked.indptr))
+    return ScoreMatrix.of_entries(users, liked.indices, liked.data, *liked.shape)
 
-    Each user's entries ascend by item.
 
-    Returns:
-        `(n_items, n_items)` float64, the upper triangle; zeros below.
+def add_co_watched(liked: ScoreMatrix, first: int, rows: Float64s) -> None:
+    """Add XᵀX, which is additive over users, to rows of G from `first` on, `(n, n_items)`, in the upper triangle."""
+    in_parts(add_co_watching, first, first + len(rows), *liked.both_orders, liked.user_scores, rows)
+
+
+def upper_triangle(n_items: int) -> Float64s:
+    """Zeros for G, `(n_items, n_items)` float64, of which a half that is never written takes no memory.
+
+    NumPy asks the system for pages so large that each would hold some of the other half.
     """
-    n_users, n_items = liked.shape
-    users = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(liked.indptr))
-    matrix = ScoreMatrix.of_entries(users, liked.indices, liked.data, n_users, n_items)
-    gram = np.zeros((n_items, n_items))
-    with progress.stage("co-watching", n_items, "anime") as advance:
-        for first in range(0, n_items, ITEMS_AT_ONCE):
-            last = min(first + ITEMS_AT_ONCE, n_items)
-            in_parts(add_co_watching, first, last, *matrix.both_orders, matrix.user_scores, gram)
-            advance(last - first)
-    return gram
+    memory = mmap.mmap(-1, max(1, n_items**2 * np.dtype(np.float64).itemsize))
+    return np.frombuffer(memory, dtype=np.float64, count=n_items**2).reshape(n_items, n_items)
 
 
 def _inverse(gram: Float64s, parameters: Parameters) -> Float64s:

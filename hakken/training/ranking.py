@@ -107,19 +107,44 @@ def lists_of(
     table: RatingTable, fit_inner: Callable[[RatingTable], ModelBundle], progress: Progress
 ) -> tuple[Lists, ...]:
     """Make the lists of a table to learn trees from, of each kind; none if too few people have scores."""
-    rng = np.random.default_rng(0)
-    scored = np.bincount(table.users[table.scores > 0], minlength=table.n_users)
+    rng = draws()
+    chosen = choose_people(table.scored, np.bincount(table.users, minlength=table.n_users), rng)
+    if not chosen:
+        return ()
+    return lists_with(table.of_users(chosen.aside), fit_inner(table.of_users(chosen.inner)), rng, progress)
+
+
+def draws() -> np.random.Generator:
+    """What people and hidden titles are drawn with, in that order."""
+    return np.random.default_rng(0)
+
+
+class Chosen(NamedTuple):
+    """Who is set aside, and who the inner model is trained on; `(n_users,)` bool each."""
+
+    aside: Bools
+    inner: Bools
+
+
+def choose_people(scored: Int64s, lengths: Int64s, rng: np.random.Generator) -> Chosen | None:
+    """Choose people by how many scores and entries each has, `(n_users,)`; None if too few have enough scores."""
     possible = rng.permutation(np.flatnonzero(scored >= FEWEST_SCORES))
     chosen = possible[: min(MOST_PEOPLE, len(possible) // OF_ALL)]
     if len(chosen) < FEWEST_PEOPLE:
-        return ()
-    aside = np.isin(np.arange(table.n_users), chosen)
+        return None
+    everyone = np.arange(len(scored))
+    aside = np.isin(everyone, chosen)
     others = rng.permutation(np.flatnonzero(~aside))
-    lengths = np.bincount(table.users, minlength=table.n_users)[others]
-    enough = others[: np.searchsorted(np.cumsum(lengths), MOST_ENTRIES) + 1]
-    bundle = fit_inner(table.of_users(np.isin(np.arange(table.n_users), enough)))
-    with progress.stage("lists", len(chosen), "people") as advance:
-        return tuple(_lists(table.of_users(aside), bundle, rng, advance))
+    enough = others[: np.searchsorted(np.cumsum(lengths[others]), MOST_ENTRIES) + 1]
+    return Chosen(aside, np.isin(everyone, enough))
+
+
+def lists_with(
+    people: RatingTable, bundle: ModelBundle, rng: np.random.Generator, progress: Progress
+) -> tuple[Lists, ...]:
+    """Make the lists of those who were set aside, of each kind, with a model of others."""
+    with progress.stage("lists", people.n_users, "people") as advance:
+        return tuple(_lists(people, bundle, rng, advance))
 
 
 def trees_of(lists: Sequence[Lists], n_trees: int, progress: Progress) -> dict[str, Array]:

@@ -15,10 +15,10 @@ from hakken.files import written_whole
 from hakken.model.arrays import Array, Float64s, gather, unpack
 from hakken.model.manifest import FILE_NAME
 from hakken.model.store import Artefact
-from hakken.ratings import MAX_SCORE, MIN_SCORE
+from hakken.ratings import MIN_SCORE
 from hakken.training.pipeline import Fitted
 from hakken.training.stage_times import StageTimer
-from hakken.training.tables import AnimeTable, RatingTable
+from hakken.training.tables import AnimeTable, Reading
 
 REPORT_NAME = "index.html"
 TEMPLATE = "report.html"
@@ -32,7 +32,7 @@ SAMPLED = 200
 class Run:
     """Input and output of a training run, and the cost of its stages."""
 
-    table: RatingTable
+    reading: Reading
     titles: AnimeTable
     fitted: Fitted
     artefact: Artefact
@@ -75,9 +75,8 @@ def render(run: Run) -> str:
         chart = charts.of_ranks(whose, counts, x_name)
         return {"chart": chart, "mean": counts.mean(), "median": int(np.median(counts)), "most": counts.max()}
 
-    manifest, table, arrays = run.artefact.manifest, run.table, run.fitted.arrays
-    scored = table.scores > 0
-    counts = np.bincount(table.scores[scored], minlength=MAX_SCORE + 1)[MIN_SCORE:]
+    manifest, arrays = run.artefact.manifest, run.fitted.arrays
+    counts = run.reading.points[MIN_SCORE:]
     sims = np.repeat(arrays.sim_scale.astype(np.float64), np.diff(arrays.sim_indptr)) * unpack(arrays.sim_values)
     best_known = np.argsort(-arrays.raters.astype(np.int64), kind="stable")[:SAMPLED]
     _, sampled = gather(arrays.sim_indptr, best_known)
@@ -90,7 +89,7 @@ def render(run: Run) -> str:
         size=size_of(run.artefact),
         ratings=charts.of_scores(counts),
         top_share=counts[-1] / counts.sum(),
-        per_user=ranks("user", np.bincount(table.users[scored]), "users, the most active first"),
+        per_user=ranks("user", run.reading.scored, "users, the most active first"),
         per_item=ranks("anime", arrays.raters, "anime, the best-known first"),
         similarities=charts.of_similarities(sims),
         median_sim=_median(sims),

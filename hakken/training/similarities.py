@@ -41,6 +41,37 @@ class Neighbours(NamedTuple):
     support: Int32s
 
 
+class Heaps(NamedTuple):
+    """The strongest neighbours found so far; each thread that finds some has its own heaps.
+
+    Attributes:
+        sims: `(n_heaps, n_items, k_stored)` float64, `sim_ij`.
+        labels: the same shape, int64, see `hakken.training.kernels.SUPPORT_BITS`.
+        sizes: `(n_heaps, n_items)` int32.
+    """
+
+    sims: Array
+    labels: Array
+    sizes: Array
+
+    @classmethod
+    def empty(cls, n_heaps: int, n_items: int, k_stored: int) -> "Heaps":
+        """Heaps for at most `k_stored` neighbours of each item."""
+        shape = n_heaps, n_items, max(1, min(k_stored, n_items - 1))
+        return cls(np.empty(shape), np.empty(shape, dtype=np.int64), np.zeros(shape[:2], dtype=np.int32))
+
+    def neighbours(self, min_similarity: float) -> Neighbours:
+        """Merge the heaps; less similar neighbours are kept only among the `ALWAYS_STORED` nearest."""
+        _, n_items, k_stored = self.sims.shape
+        counts = np.zeros(n_items, dtype=np.int32)
+        found, support = np.zeros((2, n_items, k_stored), dtype=np.int32)
+        sims = np.zeros((n_items, k_stored))
+        threads.in_parts(sort_neighbours, *self, counts, found, sims, support)
+        rank = np.arange(k_stored)
+        stored = (rank < counts[:, np.newaxis]) & ((rank < ALWAYS_STORED) | (sims >= min_similarity))
+        return Neighbours(indptr_of(np.nonzero(stored)[0], n_items), found[stored], sims[stored], support[stored])
+
+
 def pearson_baseline(
     matrix: ScoreMatrix,
     residuals: Float64s,
@@ -50,28 +81,32 @@ def pearson_baseline(
 ) -> Neighbours:
     """Compute the similarities of all pairs; only the strongest of each item are kept in memory.
 
-    Less similar neighbours than `min_similarity` are kept only among the `ALWAYS_STORED` nearest. The residuals,
-    `(n_scored,)`, are `r_ui − b_ui` in the matrix's user order; the series, `(n_items,)`, are ids; None: each item is
-    alone in its own.
+    The residuals, `(n_scored,)`, are `r_ui − b_ui` in the matrix's user order; the series, `(n_items,)`, are ids; None:
+    each item is alone in its own.
     """
     n_items = matrix.n_items
     series = np.arange(n_items) if series is None else series
-    k_stored = max(1, min(parameters.k_stored, n_items - 1))
     finishing = parameters.shrinkage, parameters.min_support, series, parameters.siblings
-    shape = threads.N_THREADS, n_items, k_stored
-    heaps = np.empty(shape), np.empty(shape, dtype=np.int64), np.zeros(shape[:2], dtype=np.int32)
+    heaps = Heaps.empty(threads.N_THREADS, n_items, parameters.k_stored)
+    fixed = *matrix.both_orders, residuals, matrix.raters, *finishing, *heaps
     with progress.stage("similarities", n_items, "anime") as advance:
         for first in range(0, n_items, ITEMS_AT_ONCE):
             last = min(first + ITEMS_AT_ONCE, n_items)
-            threads.in_parts(find_neighbours, first, last, *matrix.both_orders, residuals, *finishing, *heaps)
+            threads.in_parts(find_neighbours, first, last, *fixed)
             advance(last - first)
-        counts = np.zeros(n_items, dtype=np.int32)
-        neighbours, support = np.zeros((2, *shape[1:]), dtype=np.int32)
-        sims = np.zeros(shape[1:])
-        threads.in_parts(sort_neighbours, *heaps, counts, neighbours, sims, support)
-    rank = np.arange(k_stored)
-    stored = (rank < counts[:, np.newaxis]) & ((rank < ALWAYS_STORED) | (sims >= parameters.min_similarity))
-    return Neighbours(indptr_of(np.nonzero(stored)[0], n_items), neighbours[stored], sims[stored], support[stored])
+        return heaps.neighbours(parameters.min_similarity)
+
+
+def later_pair_sums(matrix: ScoreMatrix, residuals: Float64s, first: int) -> Array:
+    """The four sums of `ITEMS_AT_ONCE` items from `first` on with items from `first` on, 0 but with later ones.
+
+    Returns:
+        `(n, n_items - first, 4)` float64, see `hakken.training.kernels`; they are additive over users.
+    """
+    items = np.arange(first, min(first + ITEMS_AT_ONCE, matrix.n_items))
+    sums = np.zeros((len(items), matrix.n_items, N_SUMS))
+    threads.in_parts(pair_sums, sums, items, *matrix.both_orders, residuals, True)
+    return np.ascontiguousarray(sums[:, first:])
 
 
 def all_similarities(matrix: ScoreMatrix, residuals: Float64s, shrinkage: float, min_support: int) -> Float64s:
@@ -82,13 +117,12 @@ def all_similarities(matrix: ScoreMatrix, residuals: Float64s, shrinkage: float,
     """
     sim = np.zeros((matrix.n_items, matrix.n_items))
     for first in range(0, matrix.n_items, ITEMS_AT_ONCE):
-        items = np.arange(first, min(first + ITEMS_AT_ONCE, matrix.n_items))
-        sums = np.zeros((len(items), matrix.n_items, N_SUMS))
-        threads.in_parts(pair_sums, sums, items, *matrix.both_orders, residuals, True)
+        sums = later_pair_sums(matrix, residuals, first)
         later = np.empty(sums.shape[:2])
         threads.in_parts(finish_similarities, later, sums, shrinkage, min_support)
-        sim[items] += later
-        sim[:, items] += later.T
+        last = first + len(sums)
+        sim[first:last, first:] += later
+        sim[first:, first:last] += later.T
     np.fill_diagonal(sim, 1.0)
     return sim
 

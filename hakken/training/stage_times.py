@@ -43,7 +43,7 @@ class StageTimer:
     @property
     def peak(self) -> int:
         """Peak resident memory so far, between stages too, bytes."""
-        return max(self._highest, _peak())
+        return max(self._highest, peak_memory())
 
     @contextmanager
     def stage(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
@@ -56,12 +56,13 @@ class StageTimer:
         began = time.perf_counter()
         with self._shown.stage(name, total, unit) as advance:
             yield advance
-        peak = _peak()
+        peak = peak_memory()
         self._highest = max(self._highest, peak)  # the system's figure is approximate: read later, it may be lower
         self.stages.append(Stage(name, time.perf_counter() - began, peak if by_stage else None))
 
 
-def _peak() -> int:
+def peak_memory() -> int:
+    """Peak resident memory of this process so far, or since it was reset, bytes."""
     try:
         text = STATUS.read_text()
     except OSError:

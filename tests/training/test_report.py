@@ -51,7 +51,7 @@ def run(table: RatingTable, best_known: list[int], tmp_path_factory: pytest.Temp
     progress = Stopped()
     progress.stages.append(Stage("similarities", 7.5, None))
     artefact = train(table, titles, tmp_path_factory.mktemp("models") / "model", PARAMETERS)
-    return Run(table, anime, fit(table, PARAMETERS), artefact, progress)
+    return Run(table.reading, anime, fit(table, PARAMETERS), artefact, progress)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_every_section_and_chart_is_there_and_the_same_again(page: str, run: Run
     assert page.count('<article class="sheet">') == 20
     assert run.artefact.version in page
     mu = run.artefact.manifest.mu
-    for figure in (f"{run.table.rows:,} rows", f"{mu:.3f}", f"{run.density:.2%}", "456 MB", "12.3"):
+    for figure in (f"{run.reading.rows:,} rows", f"{mu:.3f}", f"{run.density:.2%}", "456 MB", "12.3"):
         assert figure in page
     for name in Parameters.__struct_fields__:
         assert f"<td>{name}</td>" in page
@@ -86,9 +86,9 @@ def test_titles_are_escaped_nothing_runs_and_nothing_is_loaded(page: str) -> Non
 
 
 def test_the_cards_show_the_strongest_neighbours_of_the_best_known_with_their_true_support(
-    run: Run, best_known: list[int], page: str
+    run: Run, table: RatingTable, best_known: list[int], page: str
 ) -> None:
-    arrays, table = run.fitted.arrays, run.table
+    arrays = run.fitted.arrays
     raters = [set(table.users[(table.items == i) & (table.scores > 0)].tolist()) for i in range(len(best_known))]
     for i, card in zip(best_known[1:], page.split('<article class="sheet">')[2:], strict=False):
         rows = re.findall(r"<bdi>([^<]+)</bdi></a></td><td[^>]*>([\d.]+)</td><td[^>]*>([\d,]+)<", card)
@@ -121,7 +121,7 @@ def test_the_smallest_table_has_a_report(table: RatingTable) -> None:
     fitted = fit(table, PARAMETERS)
     artefact = Artefact(Path(__file__).parents[2] / "hakken" / "embedded", fitted.manifest, "v")
     fitted.manifest.files["b_i.npy"] = FileEntry(1, "0" * 64)
-    text = render(Run(table, AnimeTable(Catalogue([]), table.dropped, {}), fitted, artefact, Stopped()))
+    text = render(Run(table.reading, AnimeTable(Catalogue([]), table.dropped, {}), fitted, artefact, Stopped()))
     assert text.count("<svg") == len(CHARTS)
     assert "nan" not in text.lower().replace("hakken", "")
 

@@ -11,7 +11,7 @@ out of range, and a wrong one below a field of several lines.
 from hakken.training.tables.anime_table import AnimeTable, in_series, read_anime_table, read_catalogue
 from hakken.training.tables.combining import combined
 from hakken.training.tables.parts import described
-from hakken.training.tables.rating_reader import RatingTable, read_ratings
+from hakken.training.tables.rating_reader import RatingTable, Reading, read_ratings
 from hakken.training.tables.values import COMPLETED, NOT_SCORED, UNKNOWN_STATUS
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "UNKNOWN_STATUS",
     "AnimeTable",
     "RatingTable",
+    "Reading",
     "combined",
     "described",
     "in_series",

@@ -1,7 +1,8 @@
 """Combine rating tables into one, in which everyone has one list."""
 
+import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -28,31 +29,46 @@ def combined(tables: Sequence[RatingTable]) -> RatingTable:
     n_entries, n_kept = sum(map(len, tables)), sum(map(len, parts))
     dropped = sum((table.dropped for table in tables), Counter[str]())
     dropped[OLDER_LIST] += n_entries - n_kept
-    examples = {
-        reason: tuple(one for table in tables for one in table.examples.get(reason, ()))[:N_EXAMPLES]
-        for reason in +dropped
+    named = [dataclasses.replace(part, user_ids=[name.encode() for name in part.user_names]) for part in parts]
+    return dataclasses.replace(
+        joined(named),
+        rows=sum(table.rows for table in tables),
+        dropped=+dropped,
+        examples=first_examples(+dropped, [table.examples for table in tables]),
+    )
+
+
+def first_examples(
+    reasons: Iterable[str], of_tables: Sequence[Mapping[str, tuple[str, ...]]]
+) -> dict[str, tuple[str, ...]]:
+    """Reason → locations of the first few rows of several tables."""
+    return {
+        reason: tuple(one for examples in of_tables for one in examples.get(reason, ()))[:N_EXAMPLES]
+        for reason in reasons
     }
-    anime_ids = np.unique(np.concatenate([part.anime_ids for part in parts]))
-    names = [name.encode() for part in parts for name in part.user_names]
-    in_order = sorted(range(len(names)), key=names.__getitem__)
-    rank = np.empty(len(names), dtype=np.int32)
-    rank[in_order] = np.arange(len(names), dtype=np.int32)
-    first = np.cumsum([0, *(part.n_users for part in parts)])
-    users = np.concatenate([rank[begin + part.users] for begin, part in zip(first, parts, strict=False)])
-    items = np.concatenate([np.searchsorted(anime_ids, part.anime_ids)[part.items] for part in parts])
+
+
+def joined(tables: Sequence[RatingTable]) -> RatingTable:
+    """Join tables of different people, who have the order of their ids; what was left out is not joined."""
+    anime_ids = np.unique(np.concatenate([table.anime_ids for table in tables]))
+    ids = [one for table in tables for one in table.user_ids]
+    in_order = sorted(range(len(ids)), key=ids.__getitem__)
+    rank = np.empty(len(ids), dtype=np.int32)
+    rank[in_order] = np.arange(len(ids), dtype=np.int32)
+    first = np.cumsum([0, *(table.n_users for table in tables)])
+    users = np.concatenate([rank[begin + table.users] for begin, table in zip(first, tables, strict=False)])
+    items = np.concatenate([np.searchsorted(anime_ids, table.anime_ids)[table.items] for table in tables])
     order = np.lexsort((items, users))
     return RatingTable(
         anime_ids=anime_ids,
-        n_users=len(names),
+        n_users=len(ids),
         users=users[order],
         items=items[order].astype(np.int32),
-        scores=np.concatenate([part.scores for part in parts])[order],
-        rows=sum(table.rows for table in tables),
-        dropped=+dropped,
-        examples=examples,
-        statuses=np.concatenate([part.statuses for part in parts])[order],
-        updated=np.concatenate([part.updated for part in parts])[in_order],
-        user_ids=[names[one] for one in in_order],
+        scores=np.concatenate([table.scores for table in tables])[order],
+        rows=len(users),
+        statuses=np.concatenate([table.statuses for table in tables])[order],
+        updated=np.concatenate([table.updated for table in tables])[in_order],
+        user_ids=[ids[one] for one in in_order],
         hundred_points=any(table.hundred_points for table in tables),
         listed=max(table.listed for table in tables),
     )

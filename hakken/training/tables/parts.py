@@ -235,10 +235,11 @@ def described(ratings: Sequence[Path], others: Mapping[str, Path | None]) -> tup
         TableError: one can't be read.
     """
     options = [*(("ratings", one) for one in ratings), *((option, one) for option, one in others.items() if one)]
-    return tuple(_described(option, file) for option, path in options for file in files_of(path))
+    return tuple(described_file(option, file) for option, path in options for file in files_of(path))
 
 
-def _described(option: str, file: Path) -> TablePart:
+def described_file(option: str, file: Path) -> TablePart:
+    """Describe a file of the table that an option names; raises as `described`."""
     with _readable(file), file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
         return TablePart(content.tell(), digest, option=option, name=file.name)

@@ -6,21 +6,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from itertools import compress
+from itertools import chain, compress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from hakken.errors import TableError
 from hakken.model.arrays import Array, Bools, Int8s, Int32s, Int64s
+from hakken.ratings import MAX_SCORE, MIN_SCORE
 from hakken.serving.memory import release_memory
-from hakken.training.progress import SILENT, Progress
+from hakken.training.progress import SILENT, Advance, Progress
 from hakken.training.tables import values
 from hakken.training.tables.parts import Part, parts_of
 from hakken.training.tables.rejected_rows import MALFORMED, RejectedRows
-from hakken.training.tables.values import COMPLETED, EPOCH, UNKNOWN_STATUS, Labels, Parsed, parsed
+from hakken.training.tables.values import COMPLETED, EPOCH, UNKNOWN_STATUS, Labels, parsed
 
 IMPOSSIBLE_SCORE = "impossible score"
 REPEATED = "a later row for the same user and anime"
@@ -107,8 +108,19 @@ class RatingTable:
     @property
     def newest(self) -> str | None:
         """Day of the newest list or update, such as "2026-03-01"; None if no time is known."""
-        day = max(self.listed, int(self.updated.max(initial=0)))
-        return (EPOCH + timedelta(days=day)).isoformat() if day else None
+        return day_of(max(self.listed, int(self.updated.max(initial=0))))
+
+    @property
+    def scored(self) -> Int64s:
+        """Number of scores of each user, `(n_users,)` int64."""
+        return np.bincount(self.users[self.scores > 0], minlength=self.n_users)
+
+    @property
+    def reading(self) -> "Reading":
+        """What is told of it."""
+        points = np.bincount(self.scores, minlength=MAX_SCORE + 1)
+        told = self.rows, len(self), self.dropped, self.examples, self.hundred_points
+        return Reading(*told, len(self.anime_ids), self.newest, self.scored, points)
 
     def of_users(self, chosen: Bools) -> "RatingTable":
         """All rows of some users, `(n_users,)` bool, with users and anime numbered from 0 anew."""
@@ -125,6 +137,48 @@ class RatingTable:
             updated=self.updated[chosen],
             user_ids=list(compress(self.user_ids, chosen)),
         )
+
+
+class Reading(NamedTuple):
+    """What was read: all that is told of a table once it has been trained from.
+
+    Attributes:
+        rows: as in `RatingTable`.
+        kept: number of entries.
+        dropped: as in `RatingTable`.
+        examples: as in `RatingTable`.
+        hundred_points: as in `RatingTable`.
+        n_items: number of anime with an entry.
+        newest: as in `RatingTable`.
+        scored: as in `RatingTable`.
+        points: `(MAX_SCORE + 1,)` int64, how often each score was given; 0 is none.
+    """
+
+    rows: int
+    kept: int
+    dropped: Counter[str]
+    examples: dict[str, tuple[str, ...]]
+    hundred_points: bool
+    n_items: int
+    newest: str | None
+    scored: Int64s
+    points: Int64s
+
+    @property
+    def mu(self) -> float:
+        """Mean score.
+
+        Raises:
+            TableError: no entry has a score.
+        """
+        if not self.points[MIN_SCORE:].any():
+            raise TableError("No entry of the rating table has a score: there is nothing to train from.")
+        return float(self.points @ np.arange(len(self.points))) / int(self.points[MIN_SCORE:].sum())
+
+
+def day_of(days: int) -> str | None:
+    """A day such as "2026-03-01", counted from `EPOCH`; None for 0, which is unknown."""
+    return (EPOCH + timedelta(days=days)).isoformat() if days else None
 
 
 def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILENT) -> RatingTable:
@@ -155,30 +209,51 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
         TableError: a part can't be read or lacks a column, no row can be used, or `strict` is not satisfied.
     """
     parts = parts_of(path)
-    kinds = [_kind_of(part) for part in parts]
-    for part, kind in zip(parts, kinds, strict=True):
-        if kind != kinds[0]:
-            raise TableError(f"{part.path.name} is another kind of rating table than {parts[0].path.name}.")
-    builder = _Builder(kinds[0])
+    kinds = [(part.path.name, kind_of(part)) for part in parts]
+    require_one_kind(kinds)
+    rejected = RejectedRows()
     with progress.stage("reading", sum(part.expected_rows() for part in parts), "rows") as advance:
-        for part in parts:
-            for places, columns in builder.rejected.read(part, [*part.choose(kinds[0].values()).values()]):
-                builder.add(places, columns)
-                advance(len(places))
-        advance(builder.rejected.dropped[MALFORMED])
-    if not builder.rejected.n_read:
-        raise TableError(f"The table {path} has a header and no rows.")
+        rows = read_rows(parts, kinds[0][1], rejected, advance)
+    if not rejected.n_read:
+        raise no_rows(path)
     pa.default_memory_pool().release_unused()  # some hundred MB, of which nothing else makes use
     with progress.stage("ordering"):
-        table = builder.table(strict=strict)
+        table = table_of(rows, rejected, hundred_points=rows.scale.has_hundred_points, strict=strict)
     release_memory()
     if not len(table):
-        reasons = "; ".join(f"{reason}: {count:,}" for reason, count in table.dropped.most_common())
-        raise TableError(f"The table {path} holds no usable rating: {reasons}.")
+        raise none_usable(path, table.dropped)
     return table
 
 
-def _kind_of(part: Part) -> Kind:
+def no_rows(path: Path) -> TableError:
+    """Error of a table without rows."""
+    return TableError(f"The table {path} has a header and no rows.")
+
+
+def none_usable(path: Path, dropped: Counter[str]) -> TableError:
+    """Error of a table of which all rows were left out."""
+    reasons = "; ".join(f"{reason}: {count:,}" for reason, count in dropped.most_common())
+    return TableError(f"The table {path} holds no usable rating: {reasons}.")
+
+
+def require_one_kind(kinds: Sequence[tuple[str, Kind]]) -> None:
+    """Refuse parts, given by name and kind, that are not all of the first one's kind.
+
+    Raises:
+        TableError: one isn't.
+    """
+    (first, wanted), *others = kinds
+    for name, kind in others:
+        if kind != wanted:
+            raise TableError(f"{name} is another kind of rating table than {first}.")
+
+
+def kind_of(part: Part) -> Kind:
+    """The kind of rating table that a part is of.
+
+    Raises:
+        TableError: it is of none.
+    """
     kind = next((kind for kind in KINDS if {*kind.values()} <= {*part.columns}), None)
     if kind is None:
         wanted = "; or ".join(", ".join(kind.values()) for kind in reversed(KINDS))
@@ -186,88 +261,152 @@ def _kind_of(part: Part) -> Kind:
     return kind | {role: name for role, name in (("days", UPDATED), ("listed", LISTED)) if name in part.columns}
 
 
-class _Builder:
-    """The entries read so far: 17 bytes each, and up to 5 more for statuses and update times."""
+class Scale(NamedTuple):
+    """How many scores there are, and how many are above ten."""
 
-    def __init__(self, kind: Kind) -> None:
-        self.rejected = RejectedRows()
-        self._kind = kind
-        self._known: dict[str, dict[Parsed, int]] = {"users": {}, "items": {}}
-        self._chunks: dict[str, list[Array]] = {name: [] for name in ("places", *kind)}
+    scores: int
+    above: int
 
-    def add(self, places: Int64s, columns: list[pa.Array]) -> None:
-        """Check rows, and keep the usable ones; a row with several faults is counted for the first."""
-        named = zip(self._kind.items(), columns, strict=True)
-        labels = {role: PARSERS.get(name, PARSERS[role])(column) for (role, name), column in named}
-        good = np.ones(len(places), dtype=bool)
-        for role, label in labels.items():
-            for fault, faulty in label.faults():
-                self.rejected.add(fault, places[good & faulty])
-                if role != "days":
-                    good &= ~faulty
-        if not good.all():
-            labels = {role: label.take(good) for role, label in labels.items()}
-        rows = {role: label.numbers(self._known.get(role)) for role, label in labels.items()}
-        rows["places"] = places[good]
-        if "statuses" in rows:  # a scored title was watched
-            rows["statuses"][(rows["statuses"] == UNKNOWN_STATUS) & (rows["points"] > 0)] = COMPLETED
-        for name, chunk in rows.items():
-            self._chunks[name].append(chunk.astype(DTYPES[name]))
+    @classmethod
+    def merged(cls, parts: Sequence["Scale"]) -> "Scale":
+        """The scale of several parts."""
+        return cls(*map(sum, zip(*parts, strict=True)))
 
-    def table(self, *, strict: bool) -> RatingTable:
-        """Sort the entries by user, then item. This frees them, and can be done once.
+    @property
+    def has_hundred_points(self) -> bool:
+        """Whether all are scores of 100 points."""
+        return self.above > max(1, MIN_SHARE_ABOVE * self.scores)
 
-        Raises:
-            TableError: a row was rejected, and `strict`.
-        """
-        entries = {name: np.concatenate(self._chunks.pop(name)) for name in [*self._chunks]}
-        hundred_points = self._score(entries)
-        if strict:
-            self.rejected.refuse()
-        listed = int(entries["listed"].max(initial=0)) if "listed" in entries else 0
-        older = _of_older_lists(entries)
-        users, user_ids = _ranked(entries.pop("users"), self._known["users"])
-        items, anime_ids = _ranked(entries.pop("items"), self._known["items"])
-        updated = np.zeros(len(user_ids), dtype=np.int32)
-        if "days" in entries:
-            np.maximum.at(updated, users, entries.pop("days"))
-        keys = users.astype(np.int64) << ITEM_BITS
-        keys += items
-        del users, items
-        order = np.argsort(keys, kind="stable")  # repeated pairs stay in the order of their rows
-        keys = keys[order]
-        last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
-        self.rejected.add(REPEATED, np.sort(entries.pop("places")[order[~last]]))
-        if strict:
-            self.rejected.refuse()
-        keys, order = keys[last], order[last]
-        self.rejected.add(OLDER_LIST, older)  # which is no fault
-        return RatingTable(
-            anime_ids=np.array(anime_ids, dtype=np.int32),
-            n_users=len(user_ids),
-            users=(keys >> ITEM_BITS).astype(np.int32),
-            items=keys.astype(np.int32),  # the lower bits
-            rows=self.rejected.n_read,
-            dropped=self.rejected.dropped,
-            examples=self.rejected.examples(),
-            updated=updated,
-            user_ids=user_ids,
-            hundred_points=hundred_points,
-            listed=listed // values.SECONDS_PER_DAY,
-            **{name: column[order] for name, column in entries.items()},
-        )
 
-    def _score(self, entries: dict[str, Array]) -> bool:
-        """Replace half points by scores, and tell whether they were of 100 points; drop impossible ones if not."""
-        points = entries.pop("points")
-        above = points > TEN_POINTS
-        hundred_points = bool(above.sum() > max(1, MIN_SHARE_ABOVE * np.count_nonzero(points)))
-        scores = np.maximum((points // 2 + 5) // 10, points > 0) if hundred_points else (points + 1) // 2
-        entries["scores"] = scores.astype(np.int8)
-        if above.any() and not hundred_points:
-            self.rejected.add(IMPOSSIBLE_SCORE, entries["places"][above])
-            entries |= {name: column[~above] for name, column in entries.items()}
-        return hundred_points
+class Rows(NamedTuple):
+    """Usable rows: 17 bytes each, and up to 13 more for statuses and times.
+
+    Attributes:
+        entries: columns by name, `(n,)` each, of the types `DTYPES`; users and items are numbered.
+        users: id or name of each number.
+        items: id of each number.
+    """
+
+    entries: dict[str, Array]
+    users: list[Any]
+    items: list[int]
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of the scores."""
+        points = self.entries["points"]
+        return Scale(int(np.count_nonzero(points)), int(np.count_nonzero(points > TEN_POINTS)))
+
+    def of_users(self, chosen: Bools) -> "Rows":
+        """All rows of some users, `(n_users,)` bool, who are numbered anew."""
+        rows = chosen[self.entries["users"]]
+        entries = {name: column[rows] for name, column in self.entries.items()}
+        entries["users"] = (np.cumsum(chosen) - 1)[entries["users"]].astype(DTYPES["users"])
+        return Rows(entries, list(compress(self.users, chosen)), self.items)
+
+    @classmethod
+    def joined(cls, pieces: Sequence["Rows"]) -> "Rows":
+        """Put rows together, in their order."""
+        entries = {name: np.concatenate([piece.entries[name] for piece in pieces]) for name in pieces[0].entries}
+        users, entries["users"] = _numbered([(piece.users, piece.entries["users"]) for piece in pieces])
+        items, entries["items"] = _numbered([(piece.items, piece.entries["items"]) for piece in pieces])
+        return cls(entries, users, items)
+
+
+def _numbered(pieces: Sequence[tuple[list[Any], Int32s]]) -> tuple[list[Any], Int32s]:
+    """Number ids anew that each piece numbers on its own: the ids, and the number of each row."""
+    known = {one: number for number, one in enumerate(dict.fromkeys(chain(*(ids for ids, _ in pieces))))}
+    numbers = [np.array([known[one] for one in ids], dtype=np.int32)[rows] for ids, rows in pieces]
+    return list(known), np.concatenate(numbers)
+
+
+def read_rows(parts: Sequence[Part], kind: Kind, rejected: RejectedRows, advance: Advance) -> Rows:
+    """Read the usable rows of some parts, of one kind."""
+    known: dict[str, dict[Any, int]] = {"users": {}, "items": {}}
+    chunks: dict[str, list[Array]] = {name: [np.zeros(0, dtype=DTYPES[name])] for name in ("places", *kind)}
+    for part in parts:
+        for places, columns in rejected.read(part, [*part.choose(kind.values()).values()]):
+            for name, chunk in _usable(kind, places, columns, rejected, known).items():
+                chunks[name].append(chunk.astype(DTYPES[name]))
+            advance(len(places))
+    advance(rejected.dropped[MALFORMED])
+    entries = {name: np.concatenate(chunks.pop(name)) for name in [*chunks]}
+    return Rows(entries, list(known["users"]), list(known["items"]))
+
+
+def _usable(
+    kind: Kind, places: Int64s, columns: list[pa.Array], rejected: RejectedRows, known: dict[str, dict[Any, int]]
+) -> dict[str, Array]:
+    """Check rows, and number the usable ones; a row with several faults is counted for the first."""
+    named = zip(kind.items(), columns, strict=True)
+    labels = {role: PARSERS.get(name, PARSERS[role])(column) for (role, name), column in named}
+    good = np.ones(len(places), dtype=bool)
+    for role, label in labels.items():
+        for fault, faulty in label.faults():
+            rejected.add(fault, places[good & faulty])
+            if role != "days":
+                good &= ~faulty
+    if not good.all():
+        labels = {role: label.take(good) for role, label in labels.items()}
+    rows = {role: label.numbers(known.get(role)) for role, label in labels.items()}
+    if "statuses" in rows:  # a scored title was watched
+        rows["statuses"][(rows["statuses"] == UNKNOWN_STATUS) & (rows["points"] > 0)] = COMPLETED
+    return {"places": places[good], **rows}
+
+
+def table_of(rows: Rows, rejected: RejectedRows, *, hundred_points: bool, strict: bool) -> RatingTable:
+    """Sort rows by user, then item. This frees them, and can be done once.
+
+    Raises:
+        TableError: a row was rejected, and `strict`.
+    """
+    entries = rows.entries
+    _score(entries, rejected, hundred_points=hundred_points)
+    if strict:
+        rejected.refuse()
+    listed = int(entries["listed"].max(initial=0)) if "listed" in entries else 0
+    older = _of_older_lists(entries)
+    users, user_ids = _ranked(entries.pop("users"), rows.users)
+    items, anime_ids = _ranked(entries.pop("items"), rows.items)
+    updated = np.zeros(len(user_ids), dtype=np.int32)
+    if "days" in entries:
+        np.maximum.at(updated, users, entries.pop("days"))
+    keys = users.astype(np.int64) << ITEM_BITS
+    keys += items
+    del users, items
+    order = np.argsort(keys, kind="stable")  # repeated pairs stay in the order of their rows
+    keys = keys[order]
+    last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
+    rejected.add(REPEATED, np.sort(entries.pop("places")[order[~last]]))
+    if strict:
+        rejected.refuse()
+    keys, order = keys[last], order[last]
+    rejected.add(OLDER_LIST, older, harmless=True)
+    return RatingTable(
+        anime_ids=np.array(anime_ids, dtype=np.int32),
+        n_users=len(user_ids),
+        users=(keys >> ITEM_BITS).astype(np.int32),
+        items=keys.astype(np.int32),  # the lower bits
+        rows=rejected.n_read,
+        dropped=rejected.dropped,
+        examples=rejected.examples(),
+        updated=updated,
+        user_ids=user_ids,
+        hundred_points=hundred_points,
+        listed=listed // values.SECONDS_PER_DAY,
+        **{name: column[order] for name, column in entries.items()},
+    )
+
+
+def _score(entries: dict[str, Array], rejected: RejectedRows, *, hundred_points: bool) -> None:
+    """Replace half points by scores; drop impossible ones, unless they are of 100 points."""
+    points = entries.pop("points")
+    above = points > TEN_POINTS
+    scores = np.maximum((points // 2 + 5) // 10, points > 0) if hundred_points else (points + 1) // 2
+    entries["scores"] = scores.astype(np.int8)
+    if above.any() and not hundred_points:
+        rejected.add(IMPOSSIBLE_SCORE, entries["places"][above])
+        entries |= {name: column[~above] for name, column in entries.items()}
 
 
 def _of_older_lists(entries: dict[str, Array]) -> Int64s:
@@ -283,9 +422,8 @@ def _of_older_lists(entries: dict[str, Array]) -> Int64s:
     return places
 
 
-def _ranked(numbers: Int32s, known: dict[Parsed, int]) -> tuple[Int32s, list[Any]]:
+def _ranked(numbers: Int32s, found: list[Any]) -> tuple[Int32s, list[Any]]:
     """Rank numbered values, `(n,)` int32; and those that occur, sorted, of which a rank is the index."""
-    found = list(known)
     used = np.flatnonzero(np.bincount(numbers, minlength=len(found))).tolist()
     used.sort(key=found.__getitem__)  # the order of UTF-8 bytes is that of the characters
     ranks = np.zeros(len(found), dtype=np.int32)

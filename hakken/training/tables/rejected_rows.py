@@ -27,22 +27,27 @@ class RejectedRows:
     Attributes:
         n_read: number of rows that were read.
         dropped: reason → count.
+        parts: the parts that were read, by their number in the table.
+        first: reason → places of the first few.
+        harmless: reasons for rows that are valid and have no effect.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, n_before: int = 0) -> None:
         self.n_read = 0
         self.dropped: Counter[str] = Counter()
-        self._parts: list[Part] = []
-        self._first: dict[str, list[int]] = {}
-        self._harmless: set[str] = set()
+        self._n_before = n_before  # parts of the table that others read
+        self.parts: dict[int, Part] = {}
+        self.first: dict[str, list[int]] = {}
+        self.harmless: set[str] = set()
 
     def read(self, part: Part, wanted: Sequence[int]) -> Iterator[tuple[Int64s, list[pa.Array]]]:
         """Read a part as `Part.batches` does, each batch while the one before is used, and count malformed rows.
 
         Instead of the numbers of rows it yields their places, which differ in all parts and ascend.
         """
-        begin = len(self._parts) << ROW_BITS
-        self._parts.append(part)
+        number = self._n_before + len(self.parts)
+        begin = number << ROW_BITS
+        self.parts[number] = part
         batches = part.batches(wanted)
         with ThreadPoolExecutor(1) as thread:
             reading = thread.submit(next, batches, None)
@@ -58,18 +63,27 @@ class RejectedRows:
         """Count rows, given by their ascending places; harmless ones are valid and have no effect."""
         if len(places):
             self.dropped[reason] += len(places)
-            first = [*self._first.get(reason, ()), *map(int, places[:N_EXAMPLES])]
-            self._first[reason] = sorted(first)[:N_EXAMPLES]
-            self._harmless |= {reason} if harmless else set()
+            first = [*self.first.get(reason, ()), *map(int, places[:N_EXAMPLES])]
+            self.first[reason] = sorted(first)[:N_EXAMPLES]
+            self.harmless |= {reason} if harmless else set()
+
+    def merge(self, other: "RejectedRows") -> None:
+        """Add what was counted of other parts of the same table, or later of the same rows."""
+        self.n_read += other.n_read
+        self.dropped += other.dropped
+        self.parts |= other.parts
+        self.harmless |= other.harmless
+        for reason, places in other.first.items():
+            self.first[reason] = sorted([*self.first.get(reason, ()), *places])[:N_EXAMPLES]
 
     def examples(self) -> dict[str, tuple[str, ...]]:
         """Reason → locations of the first few rows, such as "ratings.csv, line 17"."""
         known: dict[int, str] = {}
-        for number, part in enumerate(self._parts):
+        for number, part in self.parts.items():
             begin = number << ROW_BITS
-            rows = {place - begin for some in self._first.values() for place in some if place >> ROW_BITS == number}
+            rows = {place - begin for some in self.first.values() for place in some if place >> ROW_BITS == number}
             known |= {begin + row: location for row, location in part.locations(rows).items()}
-        return {reason: tuple(known[place] for place in some) for reason, some in self._first.items()}
+        return {reason: tuple(known[one] for one in some if one in known) for reason, some in self.first.items()}
 
     def refuse(self) -> None:
         """Refuse a table that has to be without faults.
@@ -77,9 +91,9 @@ class RejectedRows:
         Raises:
             TableError: a row was rejected; the error names the first.
         """
-        faults = self._first.keys() - self._harmless
+        faults = self.first.keys() - self.harmless
         if faults:
-            reason = min(faults, key=self._first.__getitem__)
+            reason = min(faults, key=self.first.__getitem__)
             raise TableError(f"{self.examples()[reason][0]}: {reason}.")
 
     def none_usable(self, path: Path) -> TableError:
