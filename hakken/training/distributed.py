@@ -63,6 +63,7 @@ from hakken.training.tables.rating_reader import (
     no_rows,
     none_usable,
     read_rows,
+    refuse,
     require_one_kind,
     table_of,
 )
@@ -155,7 +156,7 @@ def read(
         for table in tables:
             one.merge(table.rejected[number])
         if strict:
-            one.refuse()
+            refuse(one)
         if not sum(table.kept[number] for table in tables):
             raise none_usable(path, one.dropped)
     ids = np.concatenate([table.user_ids for table in tables])

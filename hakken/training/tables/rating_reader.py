@@ -362,8 +362,6 @@ def table_of(rows: Rows, rejected: RejectedRows, *, hundred_points: bool, strict
     """
     entries = rows.entries
     _score(entries, rejected, hundred_points=hundred_points)
-    if strict:
-        rejected.refuse()
     listed = int(entries["listed"].max(initial=0)) if "listed" in entries else 0
     older = _of_older_lists(entries)
     users, user_ids = _ranked(entries.pop("users"), rows.users)
@@ -379,7 +377,7 @@ def table_of(rows: Rows, rejected: RejectedRows, *, hundred_points: bool, strict
     last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
     rejected.add(REPEATED, np.sort(entries.pop("places")[order[~last]]))
     if strict:
-        rejected.refuse()
+        refuse(rejected)
     keys, order = keys[last], order[last]
     rejected.add(OLDER_LIST, older, harmless=True)
     return RatingTable(
@@ -396,6 +394,12 @@ def table_of(rows: Rows, rejected: RejectedRows, *, hundred_points: bool, strict
         listed=listed // values.SECONDS_PER_DAY,
         **{name: column[order] for name, column in entries.items()},
     )
+
+
+def refuse(rejected: RejectedRows) -> None:
+    """Refuse a table with rows that can't be used or, without any, with repeated pairs; raises as `table_of`."""
+    rejected.refuse(but=REPEATED)
+    rejected.refuse()
 
 
 def _score(entries: dict[str, Array], rejected: RejectedRows, *, hundred_points: bool) -> None:

@@ -85,13 +85,13 @@ class RejectedRows:
             known |= {begin + row: location for row, location in part.locations(rows).items()}
         return {reason: tuple(known[one] for one in some if one in known) for reason, some in self.first.items()}
 
-    def refuse(self) -> None:
-        """Refuse a table that has to be without faults.
+    def refuse(self, but: str | None = None) -> None:
+        """Refuse a table that has to be without faults, or without others than one.
 
         Raises:
             TableError: a row was rejected; the error names the first.
         """
-        faults = self.first.keys() - self.harmless
+        faults = self.first.keys() - self.harmless - {but}
         if faults:
             reason = min(faults, key=self.first.__getitem__)
             raise TableError(f"{self.examples()[reason][0]}: {reason}.")
