@@ -162,8 +162,8 @@ def assert_same(found: Fitted, expected: Fitted) -> None:
             assert some.dtype == wanted.dtype
             np.testing.assert_allclose(some.astype(float), wanted.astype(float), atol=1e-6, err_msg=one.name)
     of_found, of_expected = found.manifest, expected.manifest
-    for one in ("mu", "sizes", "data_time", "features", "parameters"):
-        assert getattr(of_found, one) == getattr(of_expected, one), one
+    for name in ("mu", "sizes", "data_time", "features", "parameters"):
+        assert getattr(of_found, name) == getattr(of_expected, name), name
     assert of_found.people.scores == of_expected.people.scores
     np.testing.assert_allclose(of_found.people.b_u, of_expected.people.b_u, atol=1e-9)
     assert of_found.unwatched
