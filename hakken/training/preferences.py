@@ -199,7 +199,7 @@ def _inverse(gram: Float64s, parameters: Parameters) -> Float64s:
     diagonal *= 1.0 + parameters.dropout / (1.0 - parameters.dropout)
     diagonal += parameters.pref_reg
     # The transposed array has LAPACK's order, and is not copied.
-    factor, failed = lapack.dpotrf(gram.T, lower=True, overwrite_a=True)
+    factor, failed = lapack.dpotrf(gram.T, lower=True, overwrite_a=True, clean=False)
     if not failed:
         inverse, failed = lapack.dpotri(factor, lower=True, overwrite_c=True)
     if failed:
