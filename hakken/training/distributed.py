@@ -7,7 +7,7 @@
 Workers read the files. Each has a share of the people, with all their entries, from which it computes what is additive
 over people: sums for the biases, the four sums of each pair of anime, and G. The last two are as large as anime ×
 anime; they are computed, added and used up for `ITEMS_AT_ONCE` anime at a time. The weights are solved for on one
-worker, which holds G; the trees are learnt on one worker. The client holds three numbers for each person, and the
+worker, which holds G; the trees are learnt on one worker. The client holds a few numbers for each person, and the
 finished model.
 
 What is additive is added in another order than on one machine, so results differ by rounding. The people that trees are
@@ -159,7 +159,7 @@ def read(
             refuse(one)
         if not sum(table.kept[number] for table in tables):
             raise none_usable(path, one.dropped)
-    ids = np.concatenate([table.user_ids for table in tables])
+    ids = np.concatenate([table.user_ids for table in tables if len(table.user_ids)])
     order = np.argsort(ids, kind="stable")
     numbers = np.empty_like(order)
     numbers[order] = np.arange(len(order))
@@ -265,14 +265,15 @@ def fit(
     with progress.stage("liking", len(tables), "parts") as advance:
         counts = [cluster.submit(Watching.of, one, years) for some in tables for one in some]
         watching = Watching.merged(cluster.gather(counts))
-        liked = cluster.each(_liked, tables, mu, parameters, watching.kept(parameters))
+        kept = watching.kept(parameters)
+        liked = cluster.each(_liked, tables, mu, parameters, kept)
         cluster.gather([cluster.submit(_done, one) for one in liked], advance)
     del tables
     gram = _add_up(
         cluster,
-        ("co-watching", len(watching.kept(parameters))),
+        ("co-watching", len(kept)),
         partial(cluster.each, _co_watched, liked),
-        (_put, cluster.submit(upper_triangle, len(watching.kept(parameters)))),
+        (_put, cluster.submit(upper_triangle, len(kept))),
         progress,
     )
     del liked

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from distributed import Client
 
 from benchmarks.synthetic import synthetic_entries
 from hakken.bundle import ModelBundle
@@ -209,6 +210,18 @@ def test_whatever_the_number_of_workers_and_parts_the_model_is_that_of_one_machi
     assert examples[0]["impossible score"] == examples[1]["impossible score"] == ("part-1.parquet, row 1",)
     assert examples[0]["impossible anime id"] == examples[1]["impossible anime id"]
     assert [one for one in read if not np.array_equal(read[one], expected[one])] == []
+
+
+def test_workers_without_any_person_do_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("user_id,anime_id,rating\n7,1,8\n7,2,5\n7,3,9\n")
+    parameters = Parameters(trees=0, min_watchers=1)
+    with Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+        found = distributed.fit(Cluster(client), distributed.read(Cluster(client), [path]), parameters, TITLES)
+    expected = pipeline.fit(read_ratings(path), parameters, TITLES)
+    for some, wanted in zip(weights(found.arrays), weights(expected.arrays), strict=True):
+        np.testing.assert_array_equal(some, wanted)
+    assert found.b_u == pytest.approx(expected.b_u)
 
 
 class InTheMiddle:
