@@ -350,7 +350,7 @@ def _pair_sums(part: tuple[ScoreMatrix, tuple[Float64s, Float64s]], first: int) 
 
 
 def _offered(heaps: Heaps, sums: Array, first: int, finishing: tuple[Any, ...]) -> Heaps:
-    # A copy: whatever a lost worker made is made again from the same heaps.
+    # A copy, since Dask may call this again with the same heaps.
     found = Heaps(*(one.copy() for one in heaps))
     offer_rows(sums, first, *finishing, *(one[0] for one in found))
     return found
