@@ -13,6 +13,7 @@ from hakken.training.progress import Advance
 from hakken.training.stage_times import peak_memory
 
 try:
+    import dask
     from distributed import CancelledError, Client, Future, KilledWorker, LocalCluster, as_completed
     from distributed.comm import CommClosedError
 except ImportError as error:
@@ -99,13 +100,15 @@ def _client(scheduler: str, stack: ExitStack) -> Client:
     if local:
         cores = len(os.sched_getaffinity(0))
         n_workers = int(local[1] or cores)
-        cluster = LocalCluster(
-            n_workers=n_workers,
-            threads_per_worker=1,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.ERROR,
-            env={"NUMBA_NUM_THREADS": str(max(1, cores // n_workers))},
-        )
+        # Set before a worker's Python starts, since Numba reads it when it is loaded.
+        shared = {"distributed.nanny.pre-spawn-environ.NUMBA_NUM_THREADS": max(1, cores // n_workers)}
+        with dask.config.set(shared):
+            cluster = LocalCluster(
+                n_workers=n_workers,
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.ERROR,
+            )
         return Client(stack.enter_context(cluster))
     if "://" not in scheduler:
         raise ConfigError(f"{scheduler} is neither local, local:N nor an address such as tcp://10.0.0.1:8786.")

@@ -4,11 +4,13 @@ import contextlib
 import dataclasses
 import json
 import math
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -279,7 +281,8 @@ def test_a_worker_with_another_version_is_refused(start: Start, train: Train, tm
 
 def test_the_command_trains_on_processes_of_this_machine(train: Train, parts: list[Path], tmp_path: Path) -> None:
     out, options = tmp_path / "model", ("--trees", "0", "--hold-out", "--report", tmp_path / "report")
-    said = train("--scheduler", "local:1", *options, ratings=parts[0])
+    with patch.dict(os.environ):  # to which Dask adds what its workers need
+        said = train("--scheduler", "local:1", *options, ratings=parts[0])
     assert "1 workers; dashboard at http://127.0.0.1:" in said.stderr
     manifest = store.open_artefact(out).manifest
     page = (tmp_path / "report" / "index.html").read_text()
