@@ -332,7 +332,7 @@ def kinds_of_error(kind: type[errors.HakkenError] = errors.HakkenError) -> Itera
 
 INHERITED = {
     errors.CircuitOpen: errors.SiteDown,
-    # No visitor meets these two: one stops the start, the other a command.
+    # No visitor meets these: one stops the start, the others a command.
     errors.ClusterError: errors.HakkenError,
     errors.ConfigError: errors.HakkenError,
     errors.TableError: errors.HakkenError,
