@@ -133,6 +133,6 @@ def test_the_demonstration_needs_no_more(programs: Path) -> None:
 
 def test_what_is_looked_for_is_what_the_extra_installs(programs: Path) -> None:
     requirements = map(Requirement, installed(programs).requires or ())
-    extra = {canonicalize_name(one.name) for one in requirements if one.marker and "extra" in str(one.marker)}
+    extra = {canonicalize_name(one.name) for one in requirements if one.marker and "training" in str(one.marker)}
     owners = packages_distributions()
     assert {canonicalize_name(owner) for module in TRAINING for owner in owners[module]} == extra
