@@ -1,7 +1,6 @@
 """Work on the machines of a Dask cluster (docs.dask.org), or on processes of this one."""
 
 import logging
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,6 +10,7 @@ import hakken
 from hakken.errors import ClusterError, ConfigError
 from hakken.training.progress import Advance
 from hakken.training.stage_times import peak_memory
+from hakken.training.threads import N_THREADS
 
 try:
     import dask
@@ -61,7 +61,8 @@ class Cluster:
 
     def peak_memory(self) -> int:
         """Peak resident memory of the largest worker that is left, bytes."""
-        return max(map(int, self._client.run(peak_memory).values()))
+        told = self._client.run(peak_memory, on_error="ignore")  # the model is there, whoever leaves now
+        return max(told.values(), default=0)
 
 
 @contextmanager
@@ -84,7 +85,7 @@ def connected(scheduler: str, tell: Callable[[str], None]) -> Iterator[Cluster]:
         except TimeoutError as error:
             raise ClusterError(f"The scheduler at {scheduler} has no worker.") from error
         _require_one_version(client)
-        tell(f"{len(client.nthreads())} workers; dashboard at {client.dashboard_link}")
+        tell(f"workers: {len(client.nthreads())}; dashboard: {client.dashboard_link}")
         try:
             yield Cluster(client)
         except KilledWorker as error:
@@ -98,10 +99,9 @@ def connected(scheduler: str, tell: Callable[[str], None]) -> Iterator[Cluster]:
 def _client(scheduler: str, stack: ExitStack) -> Client:
     local = LOCAL.fullmatch(scheduler)
     if local:
-        cores = len(os.sched_getaffinity(0))
-        n_workers = int(local[1] or cores)
+        n_workers = int(local[1] or N_THREADS)
         # Set before a worker's Python starts, since Numba reads it when it is loaded.
-        shared = {"distributed.nanny.pre-spawn-environ.NUMBA_NUM_THREADS": max(1, cores // n_workers)}
+        shared = {"distributed.nanny.pre-spawn-environ.NUMBA_NUM_THREADS": max(1, N_THREADS // n_workers)}
         with dask.config.set(shared):
             cluster = LocalCluster(
                 n_workers=n_workers,

@@ -283,7 +283,7 @@ def test_the_command_trains_on_processes_of_this_machine(train: Train, parts: li
     out, options = tmp_path / "model", ("--trees", "0", "--hold-out", "--report", tmp_path / "report")
     with patch.dict(os.environ):  # to which Dask adds what its workers need
         said = train("--scheduler", "local:1", *options, ratings=parts[0])
-    assert "1 workers; dashboard at http://127.0.0.1:" in said.stderr
+    assert "workers: 1; dashboard: http://127.0.0.1:" in said.stderr
     manifest = store.open_artefact(out).manifest
     page = (tmp_path / "report" / "index.html").read_text()
     assert f"{manifest.sizes.entries:,} kept" in page
