@@ -81,6 +81,7 @@ def synthetic_bundle(seed: int = 0) -> ModelBundle:
         sizes=sizes,
         people=trained.model.manifest.people,
         parameters=Parameters(),
+        features=tuple(FEATURES),
         files={},
     )
     return ModelBundle(Model(made, manifest, "synthetic"), catalogue)
