@@ -99,7 +99,8 @@ def test_rates_can_be_taken_of_what_is_compared(server: Server) -> None:
         method = "GET" if request.body is None else "POST"
         assert client.open(request.path, method=method, data=request.body).text == "Hello, world!\n"
         try:
-            assert len(h2load(server.address, [request], 4)) > 0
+            # On a slow machine that runs other tests too, a page takes seconds.
+            assert len(h2load(server.address, [request], 10)) > 0
         except NotHere as error:
             (pytest.fail if os.environ.get("REQUIRE_TOOLS") else pytest.skip)(f"{error} NOT MEASURED")
 
