@@ -78,6 +78,7 @@ class SeriesIndex:
         self._group_in_order: Int64s = self.of_row[self._order]
         main = np.flatnonzero(index.part < NO_PART)
         self._main: Int64s = main[np.lexsort((index.part[main], self._group[main]))]
+        self._group_of_main: Int64s = self._group[self._main]
 
     def __len__(self) -> int:
         return self._size
@@ -107,7 +108,8 @@ class SeriesIndex:
         """
         unseen = np.ones(len(self._group), dtype=np.bool_)
         unseen[seen] = False
-        left = self._main[unseen[self._main] & groups[self._group[self._main]]]
+        main = self._main[groups[self._group_of_main]]  # of a few groups
+        left = main[unseen[main]]
         rows = self._index.row[left[firsts(self._group[left])]]
         return rows[rows >= 0]
 

@@ -9,7 +9,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
@@ -222,7 +222,7 @@ class CatalogueColumns(NamedTuple):
 class Catalogue(Mapping[int, Anime]):
     """Anime by MyAnimeList id, ordered by id.
 
-    Held as encoded lines, a third of the size; each is decoded on access, in 2 µs.
+    Held as encoded lines, a third of the size; each is decoded on access, in 8 µs, and those asked for last are kept.
 
     Attributes:
         names: which of its names each title has in `Anime.title` and `title`.
@@ -328,14 +328,14 @@ class Catalogue(Mapping[int, Anime]):
 
     def title(self, anime_id: int) -> str:
         """The anime's title or, for one the catalogue lacks, its id in words."""
-        # Cached: a list of recommendations names a hundred titles, and decoding them took a sixth of its time.
+        # A list of recommendations names a hundred titles; of these none is forgotten.
         if anime_id not in self._titles:
             self._titles[anime_id] = self.anime(anime_id).title
         return self._titles[anime_id]
 
     def __getitem__(self, anime_id: int) -> Anime:
         try:
-            return _named(_decoder.decode(self._lines[anime_id]), self.names)
+            return _decoded(self._lines[anime_id], self.names)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ArtefactCorrupt(f"What the catalogue has of anime {anime_id} can't be read: {error}.") from error
 
@@ -349,8 +349,10 @@ class Catalogue(Mapping[int, Anime]):
         return len(self._lines)
 
 
-def _named(anime: Anime, names: TitleNames) -> Anime:
-    """An anime by one of its names."""
+@lru_cache(maxsize=1024)  # the same titles are in most lists: decoding them took a tenth of a request's time
+def _decoded(line: bytes, names: TitleNames) -> Anime:
+    """The anime of a line, by one of its names."""
+    anime = _decoder.decode(line)
     if names is TitleNames.ENGLISH and anime.title_english:
         return msgspec.structs.replace(anime, title=anime.title_english, title_english=None)
     if names is TitleNames.JAPANESE and anime.title_japanese:

@@ -34,6 +34,9 @@ class Listed(Recommendation, frozen=True, kw_only=True):
     url: Page
 
 
+_FACTS = Listed.__struct_fields__[len(Recommendation.__struct_fields__) :]
+
+
 class ModelName(msgspec.Struct, frozen=True):
     """What a list was made with."""
 
@@ -67,8 +70,7 @@ def listing(result: Recommendations, bundle: ModelBundle) -> Listing:
 def listed(one: Recommendation, catalogue: Catalogue) -> Listed:
     """Add to a recommendation what the catalogue knows of the title."""
     anime = catalogue.anime(one.anime_id)
-    facts = set(Listed.__struct_fields__) - set(Recommendation.__struct_fields__)
-    return Listed(**msgspec.structs.asdict(one), **{name: getattr(anime, name) for name in facts})
+    return Listed(*msgspec.structs.astuple(one), **{name: getattr(anime, name) for name in _FACTS})
 
 
 def relative_matches(recommendations: Sequence[Recommendation]) -> list[int]:

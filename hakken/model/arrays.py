@@ -245,17 +245,20 @@ class Model:
 
     @cached_property
     def by_attributes(self) -> tuple[Int64s, tuple[Int64s, ...]]:
-        """The titles with attribute weights, those with most attributes first: `(n,)` int64, inner indices.
+        """The attributes of titles, columns of `attr_values`, of those titles first that have most of them.
 
-        And their attributes, columns of `attr_values`: the first of each title, then the second of those that have two,
-        and so on: `(n_j,)` int64 each. A few long sums are three times faster than many short ones.
+        The place of each title in that order, `(n_items,)` int64, one behind the last for a title without attributes;
+        and the first attribute of each title, then the second of those that have two, and so on: `(n_j,)` int64 each. A
+        few long sums are three times faster than many short ones.
         """
         arrays = self.arrays
         lengths = np.diff(arrays.attr_indptr)
         rows = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
         lengths, begins = lengths[rows], arrays.attr_indptr[rows]
         nth = (begins[lengths > j] + j for j in range(lengths.max(initial=0)))
-        return rows, tuple(arrays.attr_indices[positions].astype(np.int64) for positions in nth)
+        places = np.full(self.n_items, len(rows))
+        places[rows] = np.arange(len(rows))
+        return places, tuple(arrays.attr_indices[positions].astype(np.int64) for positions in nth)
 
     @cached_property
     def mostly_by_attributes(self) -> Bools:
@@ -279,9 +282,14 @@ class Model:
         """How many anime have a row."""
         return len(self.arrays.anime_ids)
 
+    @cached_property
+    def _ids(self) -> Int64s:
+        """`(n_items,)`: `Arrays.anime_ids` in the type of what is looked up; else each search would convert them."""
+        return self.arrays.anime_ids.astype(np.int64)
+
     def rows_of(self, anime_ids: npt.ArrayLike) -> Found:
         """Find inner indices of anime, `(n,)` MyAnimeList ids, and which of them the model knows."""
-        return look_up(self.arrays.anime_ids, np.asarray(anime_ids, dtype=np.int64))
+        return look_up(self._ids, np.asarray(anime_ids, dtype=np.int64))
 
     def learnt_rows_of(self, anime_ids: npt.ArrayLike) -> Found:
         """The same, of anime that the model learnt from users; any other is new to it.

@@ -84,7 +84,7 @@ def predict(model: Model, visitor: Visitor, rows: Int64s | None = None, wanted: 
     """
     rows = np.arange(model.n_items) if rows is None else rows
     wanted = preference(model, visitor.taste) if wanted is None else wanted
-    r_hat = baseline(model, visitor, rows) + neighbour_term(model, visitor, rows)
+    r_hat = baseline(model, visitor, rows) + neighbour_term(model, visitor, rows)[0]
     return r_hat + implicit_term(model, visitor, wanted[rows])
 
 
@@ -102,16 +102,18 @@ def implicit_term(model: Model, visitor: Visitor, wanted: Float64s) -> Float64s:
     return np.asarray(offset + parameters.implicit_slope * wanted.clip(*IMPLICIT_RANGE))
 
 
-def neighbour_term(model: Model, visitor: Visitor, rows: Int64s) -> Float64s:
+def neighbour_term(model: Model, visitor: Visitor, rows: Int64s) -> tuple[Float64s, Int64s]:
     """The second term of r_hat: the weighted mean of the residuals of rated neighbours, with the prior, times t_u.
 
     Returns:
-        `(n,)` float64, score points, of the titles at `rows`, `(n,)`; 0 for one without a rated neighbour.
+        Of the titles at `rows`, `(n,)` each: float64, score points, 0 for one without a rated neighbour; and how many
+        rated neighbours there are.
     """
     title, rated, weight, prior = select_neighbours(model, visitor, rows)
     weighted = np.bincount(title, weight * visitor.residuals[rated], minlength=len(rows))
     total = np.bincount(title, weight, minlength=len(rows))
-    return visitor.trust * np.divide(weighted, prior + total, out=np.zeros(len(rows)), where=total > 0)
+    term = visitor.trust * np.divide(weighted, prior + total, out=np.zeros(len(rows)), where=total > 0)
+    return term, np.bincount(title, minlength=len(rows))
 
 
 def neighbour_parts(model: Model, visitor: Visitor, rows: Int64s) -> tuple[Int64s, Int64s, Float64s]:
@@ -144,8 +146,9 @@ def select_neighbours(model: Model, visitor: Visitor, rows: Int64s) -> tuple[Int
     cut = np.flatnonzero((at < begins) | (ends - at < width))
     column, low, high = np.arange(width), (begins - at)[cut, np.newaxis], (ends - at)[cut, np.newaxis]
     is_rated[cut] &= (column >= low) & (column < high)
-    found, count = np.flatnonzero(is_rated), np.count_nonzero(is_rated, axis=1)
-    title = np.repeat(np.arange(len(rows)), count)
+    found = np.flatnonzero(is_rated)
+    title = found // max(1, width)
+    count = np.bincount(title, minlength=len(rows))
     # Each row is ordered by falling similarity, so its first k rated entries are N_k(i;u).
     if count.max(initial=0) > model.manifest.parameters.k:
         nearest = np.arange(len(found)) < np.repeat(np.cumsum(count) - count + model.manifest.parameters.k, count)

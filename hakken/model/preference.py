@@ -14,6 +14,7 @@ few people watched i, 0 if many did. All are learnt by `hakken.training.preferen
 `hakken.training.attributes`. Rows of `w` and `v` are watched titles, so a list of 300 titles reads 300 rows.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -99,14 +100,14 @@ def preference(model: Model, taste: Taste) -> Float64s:
         amounts = np.repeat(taste.liking, ends - begins) * values
         total = np.bincount(titles, amounts, minlength=model.n_items).astype(np.float64)
     total *= arrays.pref_scale
-    rows, nth_attributes = model.by_attributes
-    if len(rows):
+    places, nth_attributes = model.by_attributes
+    if nth_attributes:
         values, liking = _attribute_values(model, taste), taste.liking.astype(np.float32)
         of_attribute = (liking @ values) * arrays.attr_scale
-        sums = np.zeros(len(rows), dtype=np.float32)
+        sums = np.zeros(len(nth_attributes[0]) + 1, dtype=np.float32)
         for attributes in nth_attributes:
             sums[: len(attributes)] += of_attribute.take(attributes)
-        total[rows] += arrays.attr_share[rows] * sums
+        total += arrays.attr_share * sums.take(places)
         # A planned title may be recommended: its own contribution is subtracted.
         cut, positions = gather(arrays.attr_indptr, taste.rows)
         entry = np.repeat(np.arange(len(taste.rows)), np.diff(cut))
@@ -166,12 +167,13 @@ def parts_of(model: Model, taste: Taste, rows: Int64s) -> Float64s:
 def _add_attributes(model: Model, taste: Taste, rows: Int64s, weights: Float64s) -> None:
     """Add the attribute weights of some titles, `(n,)` inner indices, to `weights`, `(n, n_entries)`."""
     arrays = model.arrays
-    begins, ends = arrays.attr_indptr[rows], arrays.attr_indptr[rows + 1]
-    if (begins == ends).all():
+    cut, positions = gather(arrays.attr_indptr, rows)
+    if not len(positions):
         return
+    attributes = arrays.attr_indices[positions]
+    scale = arrays.attr_scale[attributes] * np.repeat(arrays.attr_share[rows], np.diff(cut))
     values = np.ascontiguousarray(_attribute_values(model, taste).T)
     # Title by title: one product of matrices would round differently with the number of titles.
-    for title, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist(), strict=True)):
-        attributes = arrays.attr_indices[begin:end]
-        scale = arrays.attr_scale[attributes] * arrays.attr_share[rows[title]]
-        weights[title] += scale @ values[attributes]
+    for title, (begin, end) in enumerate(pairwise(cut.tolist())):
+        if begin < end:
+            weights[title] += scale[begin:end] @ values[attributes[begin:end]]

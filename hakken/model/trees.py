@@ -65,8 +65,9 @@ class Trees(NamedTuple):
     """Trees, in the layout in which they are evaluated.
 
     Attributes:
-        feature: `(3, n_trees)` int64, index of the feature that a split compares.
-        border: `(3, n_trees, 1)` float64: the outcome is 1 above it.
+        feature: `(3 · n_trees,)` int64, index of the feature that a split compares: of all first splits, all second
+            and all third ones.
+        border: `(3 · n_trees, 1)` float64: the outcome is 1 above it.
         first: `(n_trees, 1)` int64, where the eight values of a tree begin.
         value: `(8 · n_trees,)` float64, of the leaf that three outcomes lead to.
         parts: `(8 · n_trees, 3)` float64, what each split adds.
@@ -84,16 +85,15 @@ class Trees(NamedTuple):
     @classmethod
     def of(cls, features: npt.NDArray[np.uint8], borders: Float64s, parts: Float64s) -> "Trees":
         """Rearrange a model's arrays: `(n_trees, 3)`, `(n_trees, 3)` and `(n_trees, 8, 3)`."""
-        parts, feature = parts.reshape(-1, N_SPLITS), np.ascontiguousarray(features.T.astype(np.int64))
-        order = np.argsort(feature, axis=None, kind="stable")
-        ordered = feature.ravel()[order]
+        parts, feature = parts.reshape(-1, N_SPLITS), features.T.astype(np.int64).ravel()
+        order = np.argsort(feature, kind="stable")
         return cls(
             feature=feature,
-            border=np.ascontiguousarray(borders.T)[:, :, np.newaxis],
+            border=borders.T.ravel()[:, np.newaxis],
             first=(2**N_SPLITS * np.arange(len(features)))[:, np.newaxis],
             value=parts.sum(axis=1),
             parts=parts,
-            by_feature=(order, np.flatnonzero(np.diff(ordered, prepend=-1))),
+            by_feature=(order, np.flatnonzero(np.diff(feature[order], prepend=-1))),
         )
 
     def evaluate(self, features: Float64s) -> Float64s:
@@ -106,12 +106,11 @@ class Trees(NamedTuple):
         parts = self.parts[self._reached(features)].transpose(2, 0, 1).reshape(self.feature.size, features.shape[1])
         order, begins = self.by_feature
         if len(order):
-            added[self.feature.ravel()[order[begins]]] = np.add.reduceat(parts[order], begins)
+            added[self.feature[order[begins]]] = np.add.reduceat(parts[order], begins)
         return added
 
     def _reached(self, features: Float64s) -> Int64s:
         """Positions in `value`, `(n_trees, n_titles)`."""
-        above = [
-            features.take(feature, axis=0) > border for feature, border in zip(self.feature, self.border, strict=True)
-        ]
-        return np.asarray(self.first + (above[0] + 2 * above[1] + 4 * above[2]))
+        above = features.take(self.feature, axis=0) > self.border
+        first, second, third = above.view(np.uint8).reshape(N_SPLITS, len(self.first), features.shape[1])
+        return np.asarray(self.first + (first | second << 1 | third << 2))

@@ -76,8 +76,8 @@ def recommend(
     """
     user_list = user_list.with_seen(preferences.seen)
     best, continues, scorer, columns, candidates, removed = rank(user_list, bundle, preferences)
-    both = Scored(*(np.concatenate(columns) for columns in zip(best, continues, strict=True)))
-    everything = tuple(described(bundle, scorer, both, SeriesNotes(columns, bundle, candidates, today)))
+    both, series_notes = Scored.joined((best, continues)), SeriesNotes(columns, bundle, candidates, today)
+    everything = tuple(described(bundle, scorer, both, series_notes))
     found, following = everything[: len(best.rows)], everything[len(best.rows) :]
     informative = bundle.model.informative_rows_of(preferences.like)[1]
     leaning = preferences.order is Order.MATCH and informative.any()
@@ -115,19 +115,20 @@ def described(bundle: ModelBundle, scorer: Scorer, chosen: Scored, notes: Series
     """Scored titles with names, predicted ratings, reasons and notes on their series."""
     model, catalogue, taste = bundle.model, bundle.catalogue, scorer.taste
     ids, raters = model.arrays.anime_ids, model.arrays.raters[chosen.rows]
-    shares, r_hat, neighbours, effects = scorer.explained(chosen.rows)
+    shares, effects = scorer.explained(chosen)
     title, entry = largest(shares)
     columns = (title, ids[taste.rows[entry]], taste.scores[entry].clip(0), shares[title, entry], taste.planned[entry])
     reasons: list[list[Reason]] = [[] for _ in chosen.rows]
     for at, anime_id, score, share, is_planned in zip(*(column.tolist() for column in columns), strict=True):
         reasons[at].append(Reason(anime_id, catalogue.title(anime_id), score, share, is_planned))
     by_attributes = model.mostly_by_attributes[chosen.rows]
-    found = (ids[chosen.rows], r_hat.clip(MIN_SCORE, MAX_SCORE), chosen.score, raters, neighbours, by_attributes)
+    predicted = chosen.r_hat.clip(MIN_SCORE, MAX_SCORE)
+    found = (ids[chosen.rows], predicted, chosen.score, raters, chosen.neighbours, by_attributes)
     each = zip(*(column.tolist() for column in found), map(tuple, reasons), effects, strict=True)
     for anime_id, rating, match, support, near, judged, why, moved in each:
-        predicted = round(rating, 2) if support >= FEWEST_RATERS else None
+        rounded = round(rating, 2) if support >= FEWEST_RATERS else None
         title_of, note = catalogue.title(anime_id), notes.note(anime_id)
-        yield Recommendation(anime_id, title_of, predicted, match, support, near, why, moved, judged, note)
+        yield Recommendation(anime_id, title_of, rounded, match, support, near, why, moved, judged, note)
 
 
 def largest(shares: Float64s) -> tuple[Int64s, Int64s]:
@@ -136,13 +137,11 @@ def largest(shares: Float64s) -> tuple[Int64s, Int64s]:
     Returns:
         Positions of titles, and positions of entries, the lower first of equal shares: `(n_reasons,)` each.
     """
-    n, n_entries = shares.shape
-    strength = np.zeros((n, max(N_REASONS, n_entries)))
-    np.abs(shares, out=strength[:, :n_entries])
-    # With attributes, every entry contributes to every title: most are dropped before sorting.
-    least = np.partition(strength, -N_REASONS, axis=1)[:, -N_REASONS, np.newaxis]
-    title, entry = np.nonzero((strength > 0) & (strength >= least))
-    order = np.lexsort((entry, -strength[title, entry], title))
-    title, entry = title[order], entry[order]
-    first = np.arange(len(title)) - np.searchsorted(title, title) < N_REASONS
-    return title[first], entry[first]
+    strength, titles = np.abs(shares), np.arange(len(shares))
+    found = np.empty((len(shares), min(N_REASONS, shares.shape[1])), dtype=np.int64)
+    counts = np.empty(found.shape, dtype=np.bool_)
+    for nth in range(found.shape[1]):
+        found[:, nth] = at = strength.argmax(axis=1)
+        counts[:, nth] = strength[titles, at] > 0
+        strength[titles, at] = 0.0
+    return np.nonzero(counts)[0], found[counts]

@@ -4,7 +4,6 @@ The trees' part of the match is the product of what each feature adds (`hakken.m
 subject make one factor, and the factors of all subjects make the whole of it.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -70,12 +69,10 @@ def effects(features: Float64s, added: dict[str, Float64s]) -> Iterator[tuple[Ef
         features: `(n_features, n)`.
         added: what each subject adds to the logarithm of the match, `(n,)`.
     """
-    logs = np.stack([added[subject] for subject in WORDS], axis=1).tolist()
-    for known, of_title in zip(features.T.tolist(), logs, strict=True):
-        told = sorted((one for one in zip(of_title, WORDS, strict=True) if abs(one[0]) >= LEAST), key=_weakness)
-        named = dict(zip(FEATURES, known, strict=True))
-        yield tuple(Effect(subject, math.exp(log), WORDS[subject](named)) for log, subject in told)
-
-
-def _weakness(effect: tuple[float, str]) -> float:
-    return -abs(effect[0])
+    subjects, logs = tuple(WORDS), np.stack([added[subject] for subject in WORDS], axis=1)
+    strength = np.abs(logs)
+    strongest, n_told = np.argsort(-strength, axis=1, kind="stable"), np.count_nonzero(strength >= LEAST, axis=1)
+    columns = (features.T, np.exp(logs), strongest, n_told)
+    for values, factors, order, n in zip(*(column.tolist() for column in columns), strict=True):
+        known = dict(zip(FEATURES, values, strict=True))
+        yield tuple([Effect(subjects[at], factors[at], WORDS[subjects[at]](known)) for at in order[:n]])

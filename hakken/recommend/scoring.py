@@ -17,12 +17,12 @@ The factors of the second line are costly. They are computed for a shortlist, th
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from hakken.bundle import ModelBundle
-from hakken.model import ListColumns, Model, fold_in, predict, preference, top_n
+from hakken.model import ListColumns, Model, fold_in, preference, top_n
 from hakken.model.arrays import Bools, Float64s, Int64s
 from hakken.model.prediction import IMPLICIT_RANGE, baseline, implicit_term, neighbour_parts, neighbour_term
 from hakken.model.preference import Taste, mean_score, parts_of
@@ -47,31 +47,44 @@ MIN_BOOST = 8.0
 
 
 class Scored(NamedTuple):
-    """Titles and their scores.
+    """Titles with their scores, and what these come from.
 
     Attributes:
-        rows: `(n,)` int64, inner indices, best first; of equal scores the lower one first.
+        rows: `(n,)` int64, inner indices.
         score: `(n,)` float64, what the list is ordered by.
+        r_hat: `(n,)` float64, predicted ratings, neither rounded nor clipped.
+        by_neighbours: `(n,)` float64, the neighbour term of each predicted rating.
+        neighbours: `(n,)` int64, how many scored entries that is based on.
+        features: `(n, n_features)` float64, what the trees know; no columns where they aren't asked.
     """
 
     rows: Int64s
     score: Float64s
+    r_hat: Float64s
+    by_neighbours: Float64s
+    neighbours: Int64s
+    features: Float64s
+
+    def at(self, positions: Int64s | slice) -> Self:
+        """Some of the titles, in the order of the positions."""
+        return type(self)._make(column[positions] for column in self)
+
+    @classmethod
+    def joined(cls, several: Sequence[Self]) -> Self:
+        """The titles of several lists, one after another."""
+        return cls._make(np.concatenate(columns) for columns in zip(*several, strict=True))
 
 
 class Explained(NamedTuple):
-    """What the scores of some titles come from.
+    """What the scores of some titles come from, beside what `Scored` has.
 
     Attributes:
         shares: `(n, n_entries)` float64, what each entry of the taste contributes, in units of the score; the rest of
             the score is popularity, or the baseline.
-        r_hat: `(n,)` float64, predicted ratings, neither rounded nor clipped.
-        neighbours: `(n,)` int64, how many scored entries each is based on.
         effects: of each title, what else moved its match.
     """
 
     shares: Float64s
-    r_hat: Float64s
-    neighbours: Int64s
     effects: tuple[tuple[Effect, ...], ...]
 
 
@@ -126,45 +139,68 @@ class Scorer:
     def best(self, lists: Sequence[Bools], n: int) -> list[Scored]:
         """The best `n` of the candidates of each list, `(n_items,)` bool; fewer only when there are no more.
 
-        By match, the first list is varied too; others are next parts of begun series, which the visitor chose.
-        All lists are scored together: much of the time of `neighbour_term` does not depend on the number of titles.
+        Best first; of equal scores the lower row first. By match, the first list is varied too; others are next parts
+        of begun series, which the visitor chose. All lists are scored together: much of the time of `neighbour_term`
+        does not depend on the number of titles.
         """
         # Ascending, so that of equal scores the lower row comes first.
-        if self._order is Order.PREDICTED_RATING:
-            shortlists = [np.flatnonzero(candidates) for candidates in lists]
-            scores = predict(self._model, self.visitor, np.concatenate(shortlists), self._wanted)
-        else:
-            shortlists = [self.shortlist(one) for one in lists]
-            rows = np.concatenate(shortlists)
-            scores = self.matches(rows)
-        of_each = np.split(scores, np.cumsum([len(rows) for rows in shortlists])[:-1])
-        best = [top_n(score, np.ones(len(score), dtype=np.bool_), n) for score in of_each]
-        if self._order is Order.MATCH and self._variety:
-            best[0] = varied(of_each[0], Alike(self._bundle, shortlists[0]).to, self._variety, n)
-        return [Scored(rows[at], score[at]) for rows, score, at in zip(shortlists, of_each, best, strict=True)]
-
-    @cached_property
-    def _features(self) -> Features:
-        universes = self._bundle.facts.universes.any_of(self._seen)
-        return Features(self._bundle, self.visitor, self._begun, self._last, universes)
-
-    def matches(self, rows: Int64s) -> Float64s:
-        """The match of some titles, `(n,)` inner indices, in the order by match."""
-        return self.prescore[rows] * np.exp(self._costly(rows, neighbour_term(self._model, self.visitor, rows)))
+        shortlist = self.shortlist if self._order is Order.MATCH else np.flatnonzero
+        shortlists = [shortlist(candidates) for candidates in lists]
+        scored = self.scored(np.concatenate(shortlists))
+        ends = np.cumsum([len(rows) for rows in shortlists]).tolist()
+        found: list[Scored] = []
+        for rows, end in zip(shortlists, ends, strict=True):
+            one = slice(end - len(rows), end)
+            if found or not self._variety or self._order is not Order.MATCH:
+                best = top_n(scored.score[one], np.ones(len(rows), dtype=np.bool_), n)
+            else:
+                best = varied(scored.score[one], Alike(self._bundle, rows).to, self._variety, n)
+            found.append(scored.at(one.start + best))
+        return found
 
     def shortlist(self, candidates: Bools) -> Int64s:
         """Of some candidates, `(n_items,)`, the best by all but the costly factors: inner indices, ascending."""
         return np.sort(top_n(self.prescore, candidates, SHORTLIST))
 
-    def _costly(self, rows: Int64s, by_neighbours: Float64s) -> Float64s:
-        """Logarithm of the costly factors of some titles, `(n,)` inner indices, from their neighbour terms: `(n,)`."""
-        above = self._above_mean(rows, by_neighbours)
-        total = self._model.manifest.parameters.pull * by_neighbours - self._disliked(rows, above)
+    def scored(self, rows: Int64s) -> Scored:
+        """Score some titles, `(n,)` inner indices."""
+        by_neighbours, neighbours = neighbour_term(self._model, self.visitor, rows)
+        r_hat = self._predicted(rows, by_neighbours)
+        features = np.zeros((len(rows), 0))
+        if self._order is Order.PREDICTED_RATING:
+            return Scored(rows, r_hat, r_hat, by_neighbours, neighbours, features)
+        costly = self._model.manifest.parameters.pull * by_neighbours - self._disliked(rows, r_hat)
         if self.asks_trees:
-            features = self._features_of(rows, by_neighbours, above)
+            features = self._features_of(rows, by_neighbours, r_hat)
             for trees, titles in self._trees_of(features):
-                total[titles] += trees.evaluate(features[:, titles])
-        return total
+                costly[titles] += trees.evaluate(features[:, titles])
+            features = features.T
+        return Scored(rows, self.prescore[rows] * np.exp(costly), r_hat, by_neighbours, neighbours, features)
+
+    @property
+    def asks_trees(self) -> bool:
+        """Whether trees have a say: there are some, and something of the list was watched."""
+        return self.visitor.taste.n_watched > 0 and self._model.arrays.tree_features.size > 0
+
+    def features(self, rows: Int64s) -> Float64s:
+        """What trees may know of some titles, `(n,)` inner indices: see `hakken.recommend.features`."""
+        by_neighbours, _ = neighbour_term(self._model, self.visitor, rows)
+        return self._features_of(rows, by_neighbours, self._predicted(rows, by_neighbours))
+
+    def _predicted(self, rows: Int64s, by_neighbours: Float64s) -> Float64s:
+        """r_hat of some titles, from their neighbour terms."""
+        implicit = implicit_term(self._model, self.visitor, self._wanted[rows])
+        return baseline(self._model, self.visitor, rows) + by_neighbours + implicit
+
+    def _features_of(self, rows: Int64s, by_neighbours: Float64s, r_hat: Float64s) -> Float64s:
+        before = np.log(self.prescore[rows].clip(LEAST_MATCH)) + self._model.manifest.parameters.pull * by_neighbours
+        log_match = before - self._slider * self._model.log_popularity[rows]
+        return self._features.of(rows, log_match, self._liked[rows], r_hat - self._mean, by_neighbours)
+
+    @cached_property
+    def _features(self) -> Features:
+        universes = self._bundle.facts.universes.any_of(self._seen)
+        return Features(self._bundle, self.visitor, self._begun, self._last, universes)
 
     def _trees_of(self, features: Float64s) -> Iterator[tuple[Trees, Int64s]]:
         """The trees that each title of some features is given to, with positions of titles.
@@ -177,49 +213,22 @@ class Scorer:
             if len(titles):
                 yield trees, titles
 
-    @property
-    def asks_trees(self) -> bool:
-        """Whether trees have a say: there are some, and something of the list was watched."""
-        return self.visitor.taste.n_watched > 0 and self._model.arrays.tree_features.size > 0
-
-    def features(self, rows: Int64s) -> Float64s:
-        """What the trees know of some titles, `(n,)` inner indices: see `hakken.recommend.features`."""
-        by_neighbours = neighbour_term(self._model, self.visitor, rows)
-        return self._features_of(rows, by_neighbours, self._above_mean(rows, by_neighbours))
-
-    def _features_of(self, rows: Int64s, by_neighbours: Float64s, above_mean: Float64s) -> Float64s:
-        before = np.log(self.prescore[rows].clip(LEAST_MATCH)) + self._model.manifest.parameters.pull * by_neighbours
-        log_match = before - self._slider * self._model.log_popularity[rows]
-        return self._features.of(rows, log_match, self._liked[rows], above_mean, by_neighbours)
-
-    def _disliked(self, rows: Int64s, above_mean: Float64s) -> Float64s:
+    def _disliked(self, rows: Int64s, r_hat: Float64s) -> Float64s:
         """What lowers the match of some titles: aversion · max(m_u − r_hat, 0)² where the series is new, else 0."""
         series_begun = self._begun[self._bundle.facts.series.of_row[rows]]
         aversion = self._model.manifest.parameters.aversion
-        return np.where(series_begun, 0.0, aversion * np.square(above_mean.clip(max=0.0)))
+        return np.where(series_begun, 0.0, aversion * np.square((r_hat - self._mean).clip(max=0.0)))
 
-    def _above_mean(self, rows: Int64s, by_neighbours: Float64s) -> Float64s:
-        """r_hat − m_u of some titles, from their neighbour terms."""
-        return self._predicted(rows, by_neighbours) - self._mean
-
-    def _predicted(self, rows: Int64s, by_neighbours: Float64s) -> Float64s:
-        """r_hat of some titles, from their neighbour terms."""
-        implicit = implicit_term(self._model, self.visitor, self._wanted[rows])
-        return baseline(self._model, self.visitor, rows) + by_neighbours + implicit
-
-    def explained(self, rows: Int64s) -> Explained:
-        """Split the scores of some titles, `(n,)` inner indices, into what they come from."""
-        model, visitor, n = self._model, self.visitor, len(rows)
-        title, rated, amount = neighbour_parts(model, visitor, rows)
-        by_neighbours = np.bincount(title, amount, minlength=n).astype(np.float64)
-        r_hat = self._predicted(rows, by_neighbours)
+    def explained(self, chosen: Scored) -> Explained:
+        """Split scores into what they come from."""
+        model, visitor, rows = self._model, self.visitor, chosen.rows
         shares = parts_of(model, self.taste, rows)
-        told: tuple[tuple[Effect, ...], ...] = ((),) * n
+        told: tuple[tuple[Effect, ...], ...] = ((),) * len(rows)
         if self._order is Order.MATCH:
-            disliked = self._disliked(rows, r_hat - self._mean)
-            costly = model.manifest.parameters.pull * by_neighbours - disliked
+            disliked = self._disliked(rows, chosen.r_hat)
+            costly = model.manifest.parameters.pull * chosen.by_neighbours - disliked
             if self.asks_trees:
-                features = self._features_of(rows, by_neighbours, r_hat - self._mean)
+                features = chosen.features.T
                 contributions = np.zeros_like(features)
                 for trees, titles in self._trees_of(features):
                     contributions[:, titles] = trees.contributions(features[:, titles])
@@ -231,15 +240,16 @@ class Scorer:
         else:  # an entry may contribute by being watched and by its score
             # A preference outside the range is clipped: all its parts are scaled by the same factor.
             total = shares.sum(axis=1)
-            cut = np.divide(total.clip(*IMPLICIT_RANGE), total, out=np.ones(n), where=total != 0)
+            cut = np.divide(total.clip(*IMPLICIT_RANGE), total, out=np.ones(len(rows)), where=total != 0)
             slope = model.manifest.parameters.implicit_slope if visitor.taste.n_watched else 0.0
             shares *= (cut * slope)[:, np.newaxis]
+            title, rated, amount = neighbour_parts(model, visitor, rows)
             position = np.full(model.n_items, -1)
             position[self.taste.rows] = np.arange(len(self.taste.rows))
             entry = position[visitor.rows[rated]]
             listed = entry >= 0  # a scored title that is only planned may be missing from the taste
             shares[title[listed], entry[listed]] += amount[listed]
-        return Explained(shares, r_hat, np.bincount(title, minlength=n), told)
+        return Explained(shares, told)
 
 
 def boosted_taste(model: Model, taste: Taste, anime_ids: Sequence[int]) -> Taste:

@@ -10,7 +10,7 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.data_time import in_words
 from hakken.model import ListColumns
-from hakken.model.arrays import Bools, Int64s, look_up
+from hakken.model.arrays import Bools, look_up
 from hakken.series.title_parts import ParsedTitle
 
 SHOWS = frozenset(("TV", "ONA"))
@@ -41,9 +41,14 @@ class SeriesNotes:
         seen, dropped = (column[known & ~columns.planned] for column in (listed, columns.dropped))
         later = facts.series[seen] != facts.ids[seen]
         seen = seen[np.lexsort((-facts.members[seen], later, dropped))]
-        # Searched for each of a few titles: indices of a long list would take longer to make.
-        self._ids, self._probable = facts.ids[seen], facts.probable[seen]
-        self._series, self._stories, self._universes = facts.series[seen], facts.story[seen], facts.universe[seen]
+        backwards = seen[::-1]  # so that the first of each group stays
+        ids = facts.ids[backwards].tolist()
+        self._seen = frozenset(ids)
+        self._of_series, self._of_story, self._of_universe = (
+            dict(zip(group[backwards].tolist(), ids, strict=True))
+            for group in (facts.series, facts.story, facts.universe)
+        )
+        self._certain = frozenset(facts.series[seen[~facts.probable[seen]]].tolist())
 
     def note(self, anime_id: int) -> str | None:
         """The note on a recommended title; None where there is nothing to say."""
@@ -51,24 +56,22 @@ class SeriesNotes:
         if anime is None:
             return None
         series = anime.series or anime_id
-        seen = np.flatnonzero(self._series == series)
-        if len(seen):
-            said = [self._continued(anime, series, seen), coming(anime, self._today)]
+        if series in self._of_series:
+            said = [self._continued(anime, series), coming(anime, self._today)]
         else:
             said = self._new(anime, series)
         return " ".join(filter(None, said)) or None
 
-    def _continued(self, anime: Anime, series: int, positions: Int64s) -> str | None:
-        """The part of a begun series that a title is or, where that is only likely, what it continues.
-
-        Of that series are the seen entries at some positions, `(n,)`.
-        """
-        entries, seen = self._catalogue.series.get(series, ()), self._ids[positions].tolist()
+    def _continued(self, anime: Anime, series: int) -> str | None:
+        """The part of a begun series that a title is or, where that is only likely, what it continues."""
+        entries = self._catalogue.series.get(series, ())
         position = entries.index(anime.anime_id) + 1 if anime.anime_id in entries else 0
-        if not anime.probable and not self._probable[positions].all():
+        if not anime.probable and series in self._certain:
             return self._counted(anime, position, entries) if position and len(entries) > 1 else None
-        before = [one for one in entries[: max(position - 1, 0)] if one in seen]
-        return self._naming(*(("Probably continues", before[-1]) if before else ("Probably belongs with", seen[0])))
+        before = [one for one in entries[: max(position - 1, 0)] if one in self._seen]
+        if before:
+            return self._naming("Probably continues", before[-1])
+        return self._naming("Probably belongs with", self._of_series[series])
 
     def _counted(self, anime: Anime, position: int, entries: Sequence[int]) -> str:
         """The number of a main entry; entries are called seasons only where no title numbers them differently."""
@@ -88,11 +91,11 @@ class SeriesNotes:
         said: list[str | None] = []
         story = anime.story or series
         for words, groups, group in (
-            ("Another telling of", self._stories, story),
-            ("Same universe as", self._universes, anime.universe or story),
+            ("Another telling of", self._of_story, story),
+            ("Same universe as", self._of_universe, anime.universe or story),
         ):
-            if len(found := np.flatnonzero(groups == group)):
-                said.append(self._naming(words, int(self._ids[found[0]])))
+            if group in groups:
+                said.append(self._naming(words, groups[group]))
                 break
         first = self._catalogue.get(series)
         if series != anime.anime_id and first and (anime.adult or not first.adult):

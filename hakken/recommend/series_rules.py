@@ -67,6 +67,7 @@ def order_factor(begun: Bools, last: Int32s, series: SeriesIndex, skipped: float
     It is `skipped` for an entry of which a later one was seen, `ahead` for one, not the first, of a series of which
     nothing was seen, else 1. What was seen of each series, `(n_series,)`: anything, and the latest part.
     """
-    factor = np.where(~begun[series.of_row] & (series.part_of_row > 1), ahead, 1.0)
-    factor[series.part_of_row < last[series.of_row]] = skipped
+    factor = np.where(series.part_of_row > 1, ahead, 1.0)
+    rows = np.flatnonzero(begun[series.of_row])  # of a few series
+    factor[rows] = np.where(series.part_of_row[rows] < last[series.of_row[rows]], skipped, 1.0)
     return factor

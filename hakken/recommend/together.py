@@ -62,15 +62,15 @@ class JointRanking(NamedTuple):
 
     Attributes:
         rows: `(n,)` int64, inner indices, best first; of equal scores the lower one first.
-        matches: `(2, n)` float64, each person's.
-        relative: `(2, n)` float64, the same beside the person's largest.
+        each: each person's scores of the titles.
+        relative: `(2, n)` float64, the matches beside the person's largest.
         scorers: each person's.
         passed: `(n_items,)` bool, what passed the filters.
         removed: how many titles each filter removed.
     """
 
     rows: Int64s
-    matches: Float64s
+    each: tuple[Scored, ...]
     relative: Float64s
     scorers: tuple[Scorer, ...]
     passed: Bools
@@ -100,8 +100,8 @@ def recommend_together(
     columns = [ListColumns.of(one) for one in lists]
     found = rank_together(columns, bundle, preferences)
     each = [
-        tuple(described(bundle, scorer, Scored(found.rows, match), SeriesNotes(own, bundle, found.passed, today)))
-        for scorer, match, own in zip(found.scorers, found.matches, columns, strict=True)
+        tuple(described(bundle, scorer, scored, SeriesNotes(own, bundle, found.passed, today)))
+        for scorer, scored, own in zip(found.scorers, found.each, columns, strict=True)
     ]
     pairs, relative = zip(*each, strict=True), found.relative.T.tolist()
     titles = tuple(ForBoth(pair, tuple(part)) for pair, part in zip(pairs, relative, strict=True))
@@ -133,10 +133,11 @@ def rank_together(columns: Sequence[ListColumns], bundle: ModelBundle, preferenc
             removed["series rules"] = more
     shortlists = [top_n(score, candidates, scoring.SHORTLIST) for score in (least, *prescores)]
     rows = np.unique(np.concatenate(shortlists))
-    matches = np.stack([scorer.matches(rows) for scorer in scorers])
-    relative = beside_largest(matches)
+    scored = [scorer.scored(rows) for scorer in scorers]
+    relative = beside_largest(np.stack([one.score for one in scored]))
     best = top_n(relative.min(axis=0), np.ones(len(rows), dtype=np.bool_), preferences.n)
-    return JointRanking(rows[best], matches[:, best], relative[:, best], scorers, passed, removed)
+    each = tuple(one.at(best) for one in scored)
+    return JointRanking(rows[best], each, relative[:, best], scorers, passed, removed)
 
 
 def beside_largest(scores: Float64s) -> Float64s:

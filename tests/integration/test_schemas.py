@@ -110,7 +110,7 @@ def test_popularity_and_attributes_before_they_were_stored() -> None:
     bundle = ModelBundle.read(store.open_artefact(model_of(3)))
     arrays, sizes = bundle.model.arrays, bundle.model.manifest.sizes
     np.testing.assert_allclose(bundle.model.popularity, (arrays.watchers + 20) / sizes.users, rtol=1e-7)
-    assert not len(bundle.model.by_attributes[0])
+    assert not bundle.model.by_attributes[1]
     assert not arrays.attr_share.any()
 
 

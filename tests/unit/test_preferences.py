@@ -64,8 +64,9 @@ def test_shares_and_what_no_entry_adds_are_the_score(
     model, scorer = changed.model, scoring.Scorer(changed, ListColumns.of(user_list), preferences)
     visitor = scorer.visitor
     assert planned or not visitor.taste.planned.any()
-    [(rows, score)] = scorer.best([np.ones(model.n_items, dtype=np.bool_)], model.n_items)
-    shares, r_hat, *_ = scorer.explained(rows)
+    [best] = scorer.best([np.ones(model.n_items, dtype=np.bool_)], model.n_items)
+    rows, score, r_hat, *_ = best
+    shares, _ = scorer.explained(best)
     if order is Order.MATCH:
         liked = preference(model, scorer.taste)[rows]
         expected = score * liked / (liked + model.manifest.parameters.everyone * model.popularity[rows])

@@ -59,7 +59,7 @@ def test_the_list_is_in_the_order_of_the_match_of_the_less_happy_one(
     found = rank_together(columns, small, Preferences(n=20, franchise=FranchiseRule(rule)))
     assert found.rows.tolist() == expected
     for person in (0, 1):
-        assert found.matches[person].tolist() == pytest.approx([matches[row][person] for row in expected])
+        assert found.each[person].score.tolist() == pytest.approx([matches[row][person] for row in expected])
     assert found.relative.min(axis=0).tolist() == pytest.approx([score[row] for row in expected])
 
 
@@ -107,7 +107,7 @@ def test_two_people_with_the_same_list_get_its_own_list(embedded: ModelBundle, r
     found = rank_together([columns, columns], embedded, preferences)
     alone = rank(LISTS["300"], embedded, msgspec.structs.replace(preferences, variety=0.0)).best
     assert found.rows.tolist() == alone.rows.tolist()
-    assert found.matches[0].tolist() == found.matches[1].tolist() == alone.score.tolist()
+    assert found.each[0].score.tolist() == found.each[1].score.tolist() == alone.score.tolist()
 
 
 def test_the_served_model_gives_both_what_all_titles_would_give(
