@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hakken.model.arrays import Array, Bools, Float32s, Float64s, Int64s, Model, gather
+from hakken.model.arrays import Array, Bools, Float64s, Int64s, Model, gather
 from hakken.model.hyperparameters import Parameters
 from hakken.model.list_columns import ListColumns
 from hakken.ratings import MIN_SCORE
@@ -30,8 +30,8 @@ MEAN_PRIOR = 5.0
 """Scores of the average rater that are added to a person's own before their mean is taken."""
 LONG_LIST = 4
 """A list longer than n_items divided by this is summed title by title."""
-TITLES_AT_ONCE = 1000
-"""Number of titles whose weights stay in the processor's cache."""
+TITLES_AT_ONCE, ENTRIES_AT_ONCE = 1000, 500
+"""Numbers of titles whose weights, and of entries whose attributes, stay in the processor's cache."""
 DROPPED = -0.25
 """x_uj of a dropped entry without a score."""
 
@@ -102,29 +102,31 @@ def preference(model: Model, taste: Taste) -> Float64s:
     total *= arrays.pref_scale
     places, nth_attributes = model.by_attributes
     if nth_attributes:
-        values, liking = _attribute_values(model, taste), taste.liking.astype(np.float32)
-        of_attribute = (liking @ values) * arrays.attr_scale
+        says, values = _attribute_values(model, taste)
+        liking, of_attribute = taste.liking[says].astype(np.float32), np.zeros(values.shape[1], dtype=np.float32)
+        for first in range(0, len(says), ENTRIES_AT_ONCE):
+            some = slice(first, first + ENTRIES_AT_ONCE)
+            of_attribute += liking[some] @ values[some].astype(np.float32)
+        of_attribute *= arrays.attr_scale
         sums = np.zeros(len(nth_attributes[0]) + 1, dtype=np.float32)
         for attributes in nth_attributes:
             sums[: len(attributes)] += of_attribute.take(attributes)
         total += arrays.attr_share * sums.take(places)
         # A planned title may be recommended: its own contribution is subtracted.
-        cut, positions = gather(arrays.attr_indptr, taste.rows)
-        entry = np.repeat(np.arange(len(taste.rows)), np.diff(cut))
+        rows = taste.rows[says]
+        cut, positions = gather(arrays.attr_indptr, rows)
+        entry = np.repeat(np.arange(len(rows)), np.diff(cut))
         attribute = arrays.attr_indices[positions]
-        own = np.bincount(entry, values[entry, attribute] * arrays.attr_scale[attribute], minlength=len(taste.rows))
-        total[taste.rows] -= liking * own * arrays.attr_share[taste.rows]
+        own = np.bincount(entry, values[entry, attribute] * arrays.attr_scale[attribute], minlength=len(rows))
+        total[rows] -= liking * own * arrays.attr_share[rows]
     return total
 
 
-def _attribute_values(model: Model, taste: Taste) -> Float32s:
-    """v_ja of each entry of a taste in units of `attr_scale`, `(n, n_attributes)` float32; 0 where it has none."""
-    arrays = model.arrays
-    rows = arrays.attr_rows[taste.rows]
-    says = rows >= 0
-    values = np.zeros((len(rows), len(arrays.attr_scale)), dtype=np.float32)
-    values[says] = arrays.attr_values[rows[says]]
-    return values
+def _attribute_values(model: Model, taste: Taste) -> tuple[Int64s, Array]:
+    """v_ja of those entries of a taste that have any: their positions, and `(n, n_attributes)` int8, see `Arrays`."""
+    rows = model.arrays.attr_rows[taste.rows]
+    says = np.flatnonzero(rows >= 0)
+    return says, model.arrays.attr_values[rows[says]]
 
 
 def _by_title(model: Model, taste: Taste) -> Float64s:
@@ -172,8 +174,9 @@ def _add_attributes(model: Model, taste: Taste, rows: Int64s, weights: Float64s)
         return
     attributes = arrays.attr_indices[positions]
     scale = arrays.attr_scale[attributes] * np.repeat(arrays.attr_share[rows], np.diff(cut))
-    values = np.ascontiguousarray(_attribute_values(model, taste).T)
+    says, values = _attribute_values(model, taste)
+    values = np.ascontiguousarray(values.T)
     # Title by title: one product of matrices would round differently with the number of titles.
     for title, (begin, end) in enumerate(pairwise(cut.tolist())):
         if begin < end:
-            weights[title] += scale[begin:end] @ values[attributes[begin:end]]
+            weights[title, says] += scale[begin:end] @ values[attributes[begin:end]].astype(np.float32)

@@ -76,8 +76,8 @@ def recommend(
     """
     user_list = user_list.with_seen(preferences.seen)
     best, continues, scorer, columns, candidates, removed = rank(user_list, bundle, preferences)
-    both, series_notes = Scored.joined((best, continues)), SeriesNotes(columns, bundle, candidates, today)
-    everything = tuple(described(bundle, scorer, both, series_notes))
+    both = Scored.joined((best, continues))
+    everything = tuple(described(bundle, scorer, both, SeriesNotes(columns, bundle, candidates, both.rows, today)))
     found, following = everything[: len(best.rows)], everything[len(best.rows) :]
     informative = bundle.model.informative_rows_of(preferences.like)[1]
     leaning = preferences.order is Order.MATCH and informative.any()

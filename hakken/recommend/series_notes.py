@@ -10,7 +10,7 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime
 from hakken.data_time import in_words
 from hakken.model import ListColumns
-from hakken.model.arrays import Bools, look_up
+from hakken.model.arrays import Bools, Int64s, look_up
 from hakken.series.title_parts import ParsedTitle
 
 SHOWS = frozenset(("TV", "ONA"))
@@ -29,16 +29,23 @@ class SeriesNotes:
         columns: the visitor's list.
         bundle: model and catalogue.
         candidates: `(n_items,)` bool, what passed the filters.
+        rows: `(n,)` inner indices of what there will be notes on.
         today: date for notes on announced and airing titles; None: without these notes.
     """
 
-    def __init__(self, columns: ListColumns, bundle: ModelBundle, candidates: Bools, today: date | None) -> None:
+    def __init__(
+        self, columns: ListColumns, bundle: ModelBundle, candidates: Bools, rows: Int64s, today: date | None
+    ) -> None:
         self._model, self._catalogue = bundle.model, bundle.catalogue
         self._candidates, self._today = candidates, today
         facts = self._catalogue.columns
-        # Seen entries, those that name a series best first: not dropped, first of their series, with the most members.
+        # Seen entries of the same universes, those that name a series best first: not dropped, first of their series,
+        # with the most members.
+        titles, described = look_up(facts.ids, self._model.arrays.anime_ids[rows].astype(np.int64))
         listed, known = look_up(facts.ids, columns.anime_ids)
-        seen, dropped = (column[known & ~columns.planned] for column in (listed, columns.dropped))
+        known &= ~columns.planned
+        known[known] = np.isin(facts.universe[listed[known]], facts.universe[titles[described]])
+        seen, dropped = listed[known], columns.dropped[known]
         later = facts.series[seen] != facts.ids[seen]
         seen = seen[np.lexsort((-facts.members[seen], later, dropped))]
         backwards = seen[::-1]  # so that the first of each group stays

@@ -100,7 +100,7 @@ def recommend_together(
     columns = [ListColumns.of(one) for one in lists]
     found = rank_together(columns, bundle, preferences)
     each = [
-        tuple(described(bundle, scorer, scored, SeriesNotes(own, bundle, found.passed, today)))
+        tuple(described(bundle, scorer, scored, SeriesNotes(own, bundle, found.passed, found.rows, today)))
         for scorer, scored, own in zip(found.scorers, found.each, columns, strict=True)
     ]
     pairs, relative = zip(*each, strict=True), found.relative.T.tolist()
