@@ -50,7 +50,7 @@ def rates(rounds: int = 8, seconds: int = 4) -> Iterator[Figure]:
         yield _ratio("results page beside JSON", rendered, jsons, 0.5)
         took = h2load(app.address, [body], 5 * seconds, NEAR_TOP * top)
     late = statistics.quantiles(took, n=100)[-1]
-    what = f"99th percentile at {NEAR_TOP * top:.0f} requests/s (80 % of the top rate)"
+    what = f"99th percentile at {NEAR_TOP * top:.0f} requests/s (80% of the top rate)"
     middle = f"{late:.0f} ms; median {statistics.median(took):.0f} ms, none of {len(took)} failed"
     yield Figure(what, middle, "100 ms", late < 100)  # noqa: PLR2004  # as it says
 

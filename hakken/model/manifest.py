@@ -50,7 +50,7 @@ class Sizes(msgspec.Struct, frozen=True):
 
 
 N_QUANTILES = 21
-"""Quantiles of the user biases that are kept: one for every 5 %, both ends included."""
+"""Quantiles of the user biases that are kept: one for every 5%, both ends included."""
 
 
 class People(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ class People(msgspec.Struct, frozen=True):
 
     Attributes:
         scores: how often each of the scores 1, 2 … 10 was given.
-        b_u: quantiles of the biases of users with at least one score, 0 %, 5 % … 100 %, score points; interpolated
+        b_u: quantiles of the biases of users with at least one score, 0%, 5% … 100%, score points; interpolated
             linearly between users.
     """
 
@@ -127,7 +127,7 @@ class Difference(msgspec.Struct, frozen=True):
     Attributes:
         new: the new model's value; None where nobody's list tells.
         served: that of the model that it is compared with.
-        low: end of the 95 % interval of the difference, new less served; None where there is none.
+        low: end of the 95% interval of the difference, new less served; None where there is none.
         high: the other end.
     """
 

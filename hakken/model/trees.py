@@ -35,7 +35,7 @@ FEATURES = {
     "place among ids": TIME,  # part of L(u) with a lower id: ids grow with time, and a list ends somewhere
     "part of the last id": TIME,  # id / largest id of L(u)
     "years after the last": TIME,  # year − latest year of L(u)
-    "years after the late": TIME,  # year − 90 % quantile of the years of L(u)
+    "years after the late": TIME,  # year − 90% quantile of the years of L(u)
     "liking of its series": SERIES,  # Σ x_uj over entries of the title's series
     "series begun": SERIES,  # 0 or 1
     "universe begun": SERIES,  # 0 or 1

@@ -6,6 +6,7 @@ from typing import NamedTuple, cast
 import numpy as np
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
 from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue, Mask, Related
@@ -15,7 +16,8 @@ from hakken.ratings import MAX_ANIME_ID, Rating, Status
 from hakken.recommend.notes import is_known
 from hakken.seasons import Season
 from hakken.sites.facts import lacking
-from hakken.web.list_request import KINDS, read_list_ref
+from hakken.web.forms import read_preferences
+from hakken.web.list_request import KINDS, ListRef, read_list_ref
 from hakken.web.responses import cache_publicly
 from hakken.web.services import request_missing_facts, services, with_facts
 from hakken.web.template_filters import judged_by
@@ -82,20 +84,25 @@ class SeriesShown(NamedTuple):
 def page(anime_id: int) -> ResponseReturnValue:
     """Show a title; `adult=1` lets titles for adults be near one that isn't.
 
-    Where the address says whose list the visitor came from, what it has of the title's series is shown. No site is
-    asked for it: a username's list is cached for some minutes after it was fetched, or not shown.
+    Where the address says whose list the visitor came from, and what else they have seen, what they have seen of the
+    title's series is shown. No site is asked for it: a username's list is cached for some minutes after it was fetched,
+    or not shown.
 
     Raises:
         UnknownTitle: neither catalogue nor model knows it.
-        InputError: the address names a list that can't be read.
+        InputError: the address names a list, or titles that were seen, that can't be read.
     """
     bundle = services().bundle()
     one = title_of(anime_id, bundle)
     adult = True if request.args.get("adult") == "1" else None
     request_missing_facts([one])
     to_adults = one.adult or bool(adult)
-    list_ref = read_list_ref(request.args) if any(kind in request.args for kind in KINDS) else None
-    user_list = services().find(list_ref.who) if list_ref else None
+    seen = read_preferences(MultiDict({"seen": request.args.getlist("seen")})).seen
+    named = any(kind in request.args for kind in KINDS)
+    list_ref = read_list_ref(request.args) if named else ListRef.everyone() if seen else None
+    list_ref = list_ref and list_ref._replace(seen=seen)
+    found = services().find(list_ref.who) if list_ref else None
+    user_list = found.with_seen(seen) if found is not None else None
     listed = {rating.anime_id: rating for rating in user_list.ratings} if user_list else {}
     series = series_shown(anime_id, bundle.catalogue, listed, adult=to_adults)
     season = Season.named(one.season or "")

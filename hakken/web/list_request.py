@@ -48,11 +48,13 @@ class ListRef(NamedTuple):
         kind: where the list comes from, one of `KINDS`, or "everyone" where there is none.
         who: the list, or the username that it is fetched by.
         again: the fields that ask for it again, name → value.
+        seen: titles that were seen beside those on the list, see `Preferences.seen`.
     """
 
     kind: str
     who: Username | UserList
     again: Mapping[str, str]
+    seen: tuple[str, ...] = ()
 
     @classmethod
     def encoding(cls, user_list: UserList) -> Self:
@@ -77,9 +79,10 @@ class ListRef(NamedTuple):
         return isinstance(self.who, Username) and self.who.site is Site.ANILIST
 
     @property
-    def linked(self) -> Mapping[str, str]:
+    def linked(self) -> Mapping[str, Any]:
         """The fields by which links to titles name the list; none where it is too long for each link to hold it."""
-        return self.again if sum(map(len, self.again.values())) <= MAX_LINKED else {}
+        length = sum(map(len, (*self.again.values(), *self.seen)))
+        return {} if length > MAX_LINKED else {**self.again, "seen": self.seen} if self.seen else self.again
 
     def fields(self, choices: Mapping[str, Collection[str]]) -> dict[str, Any]:
         """The fields of a form or an address about this list, name → values, with what was chosen about it."""
@@ -136,6 +139,7 @@ class RecommendationRequest:
         )
         named = request is not None or any(name in values for name in NAMES)
         list_ref = read_list_ref(values, request) if named else ListRef.everyone()
+        list_ref = list_ref._replace(seen=preferences.seen)
         if view not in VIEWS:
             raise BadOption(f"A list can be shown as one of {', '.join(VIEWS)}.")
         if sort.removeprefix("-") not in SORTS:

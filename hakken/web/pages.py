@@ -98,9 +98,9 @@ class Entry(NamedTuple):
         two salts: the mean distance between predictions and scores falls with both of the numbers below.
 
             word          rule                                         mean error   within a point   of all
-            sure          rated by 100 people, 20 scores to compare    0.72         74 %             44 %
-            fairly sure   all others                                   0.84         68 %             47 %
-            a guess       rated by fewer than 20, or fewer than 5      1.01         59 %              9 %
+            sure          rated by 100 people, 20 scores to compare    0.72         74%             44%
+            fairly sure   all others                                   0.84         68%             47%
+            a guess       rated by fewer than 20, or fewer than 5      1.01         59%              9%
                           scores to compare
         """
         support, neighbours = self.recommendation.support, self.recommendation.neighbours
@@ -294,6 +294,7 @@ def show() -> ResponseReturnValue:
     # Of the preferences only titles that were seen have an effect here; all are passed on to the recommendations.
     preferences = read_preferences(request.form if posted else request.args)
     choices = preferences_to_fields(preferences)
+    list_ref = list_ref._replace(seen=preferences.seen)
     fields = list_ref.fields(choices)
     if (posted or needs_redirect(request.args, fields)) and fits_address("taste.show", fields):
         # An address can be bookmarked, reloaded and sent to someone.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -64,8 +65,15 @@ def _carried(person: FormValues) -> dict[str, list[str]]:
 
 
 def _of_person(values: MultiDict[str, str], prefix: str) -> MultiDict[str, str]:
-    """The fields that name a person's list, without their prefix."""
+    """The fields that name a person's list, without their prefix.
+
+    In place of a username, people may give the address of a page about their list.
+    """
     names = (*NAMES, "source")
+    query = values.get(f"{prefix}username", "").partition("#")[0].partition("?")[2]
+    linked = MultiDict(parse_qsl(query.strip()))
+    if any(name in linked for name in NAMES):
+        values, prefix = linked, ""
     return MultiDict([(name, text) for name in names for text in values.getlist(prefix + name)])
 
 
@@ -88,7 +96,8 @@ def show() -> ResponseReturnValue:
     fields: dict[str, Any] = {
         prefix + name: text for prefix, one in zip(PREFIXES, people, strict=True) for name, text in one.again.items()
     } | preferences_to_fields(preferences)
-    if (posted or needs_redirect(values, fields)) and fits_address("together.show", fields):
+    by_link = any("?" in values.get(f"{prefix}username", "") for prefix in PREFIXES)
+    if (posted or by_link or needs_redirect(values, fields)) and fits_address("together.show", fields):
         # An address can be bookmarked, reloaded and sent to someone.
         return redirect(url_for("together.show", **fields), 303)
     bundle = services().bundle()  # first: without it, no site need be asked

@@ -272,6 +272,30 @@ def test_no_site_is_asked_for_the_list_of_whom_the_address_names(around: FlaskCl
     assert 'href="/anime/31?sample=1"' in sample.text
 
 
+@pytest.mark.parametrize("whose", ["", f"&list={packed(UserList.of([Rating(31, 4), Rating(33, 6)]))}"])
+def test_what_was_marked_as_seen_is_shown_and_taken_along(around: FlaskClient, whose: str) -> None:
+    page = around.get(f"/anime/30?seen=30-9&seen=31-0{whose}")
+    shown = section(page, "series")
+    assert "Show seen, 9 Show 2" in shown
+    assert "seen, 4" not in shown, "what was marked replaces the list's own"
+    assert ("seen, 6" in shown) is bool(whose)
+    marked = "seen=30-9&amp;seen=31-0"
+    [onwards, *_] = [link for link in page.text.split('"') if link.startswith("/anime/33?")]
+    assert marked in onwards
+    [series] = [link for link in page.text.split('"') if link.startswith("/recommendations?") and "series=30" in link]
+    assert marked in series
+    assert not page.cache_control.public
+    assert around.get(f"/anime/30?seen=x{whose}").status_code == 400
+
+
+def test_a_card_takes_what_was_marked_along(client: FlaskClient) -> None:
+    for page in ("recommendations", "taste"):
+        shown = client.get(f"/{page}?sample=1&seen=5-0", follow_redirects=True)
+        titles = re.findall(r'href="/anime/[0-9]+([^"]*)"', shown.text)
+        assert titles
+        assert set(titles) == {"?sample=1&amp;seen=5-0"}
+
+
 def test_a_long_list_is_not_taken_along_by_every_link_and_one_that_can_not_be_read_is_refused(
     around: FlaskClient,
 ) -> None:

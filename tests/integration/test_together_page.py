@@ -113,6 +113,31 @@ def test_the_form_gives_an_address_that_says_no_more_than_it_need(client: FlaskC
     assert (posted.status_code, posted.location) == (303, answer.location)
 
 
+@pytest.mark.parametrize(
+    ("link", "named"),
+    [
+        (f"https://hakken.example/recommendations?list={packed(ONE)}&n=7#list", {"list": packed(ONE)}),
+        ("http://[/taste?sample=1 ", {"sample": "1"}),
+        ("recommendations?username=faye&source=anilist&genre=Action", {"username": "faye", "source": "anilist"}),
+    ],
+)
+def test_in_place_of_a_username_a_link_names_a_list(client: FlaskClient, link: str, named: dict[str, str]) -> None:
+    sent = {"username": "spike", "source": "mal", "with_username": link, "with_source": "mal"}
+    answer = client.get("/together", query_string=sent)
+    assert answer.status_code == 303
+    found = {name: text for name, [text] in parse_qs(urlsplit(answer.location).query).items()}
+    assert found == {"username": "spike", "source": "mal"} | {f"with_{name}": text for name, text in named.items()}
+
+    filled = Fields(client.get("/together", query_string={"username": link}), FORM).sent
+    assert {name: filled[name] for name in named} == named
+
+
+def test_a_link_to_no_list_is_a_bad_username(client: FlaskClient) -> None:
+    page = client.get("/together", query_string={"username": "spike", "with_username": "https://hakken.example/?n=3"})
+    assert page.status_code == 400
+    assert "This is about the second list." in words(page)
+
+
 def test_a_list_that_no_address_holds_travels_in_the_form(client: FlaskClient, fakes: FakeServices) -> None:
     page = client.post("/together", data={"list": LONG})
     assert 'method="post"' in page.text.partition(f'aria-labelledby="{FORM}"')[0].rpartition("<form")[2]

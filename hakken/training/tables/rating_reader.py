@@ -188,7 +188,7 @@ def read_ratings(path: Path, *, strict: bool = False, progress: Progress = SILEN
     - the same with `watching_status`, in MyAnimeList's codes;
     - `username, anime_id, my_score, my_status`, as in MyAnimeList's own tables.
 
-    Half points are rounded up. If more than one score, and more than 1 % of them, is above 10, all are scores of 100
+    Half points are rounded up. If more than one score, and more than 1% of them, is above 10, all are scores of 100
     points; else such a row can't be used.
 
     A status may also be 0: without a score, it is unknown whether the title was watched or planned; with a score, it
