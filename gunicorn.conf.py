@@ -136,8 +136,14 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Warm up the model in a worker that replaces another before it answers: meanwhile others do."""
+    """Compile the templates, and warm up the model in a worker that replaces another: meanwhile others answer.
+
+    Several requests at once would each compile a template that none has compiled before: for seconds, on a slow machine.
+    """
     services = getattr(worker.wsgi, "extensions", {}).get("hakken")
+    if services:
+        for name in worker.wsgi.jinja_env.list_templates():
+            worker.wsgi.jinja_env.get_template(name)
     if services and worker.age > worker.cfg.workers:
         with suppress(HakkenError):  # each page will say so
             import_module("hakken.web").warm(services.bundle())
