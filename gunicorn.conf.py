@@ -138,7 +138,7 @@ def post_fork(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Compile the templates, and warm up the model in a worker that replaces another: meanwhile others answer.
 
-    Several requests at once would each compile a template that none has compiled before: for seconds, on a slow machine.
+    Several first requests at once would each compile the same templates, which takes seconds on a slow machine.
     """
     services = getattr(worker.wsgi, "extensions", {}).get("hakken")
     if services:

@@ -122,6 +122,8 @@ def test_a_worker_that_takes_anothers_place_gets_ready_before_it_answers(
         SimpleNamespace(age=age, cfg=SimpleNamespace(workers=2), wsgi=app)
     )
     assert (bundle.facts in (title_index.cache or {})) == ready
+    compiled = {name for _, name in app.jinja_env.cache or {}}
+    assert compiled == {path.name for path in (ROOT / "templates").iterdir()}
 
 
 def test_a_worker_that_can_open_no_more_files_takes_nobody_in_until_it_can() -> None:
