@@ -2,9 +2,12 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
+from flask import Flask
 from hypothesis import settings
+from jinja2 import FileSystemBytecodeCache
 
 NO_BROWSER = "chromium is not installed, so no page was tried in a browser"
 
@@ -14,6 +17,11 @@ os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 # What an app of a test keeps is the test run's, not the user's who runs it; processes that it starts inherit it.
 _CACHE = tempfile.TemporaryDirectory(prefix="hakken-tests-")
 os.environ["XDG_CACHE_HOME"] = _CACHE.name
+
+# Hundreds of apps have the same templates: compiling them for each took half of the time of tests of pages.
+_TEMPLATES = Path(_CACHE.name, "templates")
+_TEMPLATES.mkdir()
+Flask.jinja_options = {"bytecode_cache": FileSystemBytecodeCache(str(_TEMPLATES))}
 
 # No test asks a live site, not even in the background: what is not on this machine is behind a proxy that is not there.
 for _name in ("http_proxy", "https_proxy", "all_proxy"):
