@@ -74,7 +74,7 @@ def test_a_newcomer_in_ninety_seconds(tab: Open, scripts: bool) -> None:
     page.get_by_role("link", name="By season").click()
     expect(heading(page)).to_have_text(re.compile(r"Recommended for visitor-1: \w+ 20\d\d"))
     page.get_by_role("link", name="For two").click()
-    page.get_by_label("Username", exact=True).nth(1).fill("visitor-4")
+    page.get_by_label("Username or Hakken link").nth(1).fill("visitor-4")
     page.get_by_role("button", name="Recommend for both").click()
     expect(heading(page)).to_have_text("For visitor-1 and visitor-4")
     expect(page.locator(".entry").first.locator(".person")).to_have_text(["visitor-1", "visitor-4"])
