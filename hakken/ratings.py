@@ -423,14 +423,23 @@ class Recommendation(msgspec.Struct, frozen=True):
             "it: genres, studio, tags, what it was made from, its series."
         ),
     ] = False
+    part: Annotated[
+        str | None,
+        about('Which part it is of a series that the visitor began, such as "Season 3 of 4"; null for all others.'),
+    ] = None
     series_note: Annotated[
         str | None,
         about(
-            "What to know about its series, in a sentence or two: which part it is of one that the visitor began, "
-            "what of its universe or another telling they have seen, where it begins, when it comes out; null where "
-            "there is nothing to say."
+            "What else to know about its series, in a sentence or two: what it probably continues, what of its "
+            "universe or another telling the visitor has seen, where it begins, when it comes out; null where there is "
+            "nothing to say."
         ),
     ] = None
+
+    @property
+    def about_series(self) -> str:
+        """The part and the note in sentences; empty where there is neither."""
+        return " ".join(filter(None, (self.part and f"{self.part}.", self.series_note)))
 
 
 class Recommendations(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ def as_table(result: Recommendations, catalogue: Catalogue, *, by_match: bool) -
     for rank, (one, match) in enumerate(zip(result.recommendations, matches, strict=True), start=1):
         row = listed(one, catalogue)
         rating = "-" if row.predicted_rating is None else f"{row.predicted_rating:.2f}"
-        title = f"{row.title}\n  {row.series_note}" if row.series_note else row.title
+        title = f"{row.title}\n  {row.about_series}" if row.about_series else row.title
         both = (str(match),) * by_match + (rating,)
         table.add_row(str(rank), title, *both, row.type or "", ", ".join(row.genres), row.url)
     # Its own console: brackets and colons of titles must not become markup, emoji or highlights.
@@ -35,7 +35,7 @@ def as_table(result: Recommendations, catalogue: Catalogue, *, by_match: bool) -
     console = Console(file=text, width=width, markup=False, emoji=False, highlight=False, no_color=True)
     console.print(table)
     if result.continues:
-        notes = (f" ({one.series_note.removesuffix('.')})" if one.series_note else "" for one in result.continues)
+        notes = (f" ({one.about_series.removesuffix('.')})" if one.about_series else "" for one in result.continues)
         titles = (one.title + note for one, note in zip(result.continues, notes, strict=True))
         console.print("Continue: " + "\n          ".join(titles))
     everything = (*result.recommendations, *result.continues)

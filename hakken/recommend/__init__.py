@@ -127,8 +127,8 @@ def described(bundle: ModelBundle, scorer: Scorer, chosen: Scored, notes: Series
     each = zip(*(column.tolist() for column in found), map(tuple, reasons), effects, strict=True)
     for anime_id, rating, match, support, near, judged, why, moved in each:
         rounded = round(rating, 2) if support >= FEWEST_RATERS else None
-        title_of, note = catalogue.title(anime_id), notes.note(anime_id)
-        yield Recommendation(anime_id, title_of, rounded, match, support, near, why, moved, judged, note)
+        title_of, (part, note) = catalogue.title(anime_id), notes.of(anime_id)
+        yield Recommendation(anime_id, title_of, rounded, match, support, near, why, moved, judged, part, note)
 
 
 def largest(shares: Float64s) -> tuple[Int64s, Int64s]:

@@ -57,27 +57,28 @@ class SeriesNotes:
         )
         self._certain = frozenset(facts.series[seen[~facts.probable[seen]]].tolist())
 
-    def note(self, anime_id: int) -> str | None:
-        """The note on a recommended title; None where there is nothing to say."""
+    def of(self, anime_id: int) -> tuple[str | None, str | None]:
+        """The part and the note of a recommended title, see `Recommendation`."""
         anime = self._catalogue.get(anime_id)
         if anime is None:
-            return None
-        series = anime.series or anime_id
-        if series in self._of_series:
-            said = [self._continued(anime, series), coming(anime, self._today)]
-        else:
+            return None, None
+        series, part = anime.series or anime_id, None
+        if series not in self._of_series:
             said = self._new(anime, series)
-        return " ".join(filter(None, said)) or None
+        else:
+            entries = self._catalogue.series.get(series, ())
+            position = entries.index(anime_id) + 1 if anime_id in entries else 0
+            is_certain = not anime.probable and series in self._certain
+            if is_certain and position and len(entries) > 1:
+                part = self._counted(anime, position, entries)
+            probably = None if is_certain else self._probably(series, entries[: max(position - 1, 0)])
+            said = [probably, coming(anime, self._today)]
+        return part, " ".join(filter(None, said)) or None
 
-    def _continued(self, anime: Anime, series: int) -> str | None:
-        """The part of a begun series that a title is or, where that is only likely, what it continues."""
-        entries = self._catalogue.series.get(series, ())
-        position = entries.index(anime.anime_id) + 1 if anime.anime_id in entries else 0
-        if not anime.probable and series in self._certain:
-            return self._counted(anime, position, entries) if position and len(entries) > 1 else None
-        before = [one for one in entries[: max(position - 1, 0)] if one in self._seen]
-        if before:
-            return self._naming("Probably continues", before[-1])
+    def _probably(self, series: int, before: Sequence[int]) -> str:
+        """What a title of a begun series continues where that is only likely, of the main entries before it."""
+        if seen := [one for one in before if one in self._seen]:
+            return self._naming("Probably continues", seen[-1])
         return self._naming("Probably belongs with", self._of_series[series])
 
     def _counted(self, anime: Anime, position: int, entries: Sequence[int]) -> str:
@@ -91,7 +92,7 @@ class SeriesNotes:
                 one.type in SHOWS and _numbers_itself(one.title, at) is not False for at, one in enumerate(others, 1)
             )
             word = "Season" if all(numbered) else word
-        return f"{word} {position} of {len(entries)}."
+        return f"{word} {position} of {len(entries)}"
 
     def _new(self, anime: Anime, series: int) -> list[str | None]:
         """Of a series that is new to the visitor: what they saw of its story or universe, and where it begins."""

@@ -1,6 +1,5 @@
 """The start page, and the pages about a list: recommendations, also by season, and the taste that it shows."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -32,7 +31,6 @@ FILES = {"csv": "text/csv", "json": "application/json", "xml": "application/xml"
 GENRES = 8
 """How many genres are drawn, at most, of those that are liked more, and of those that are liked less."""
 CONFIDENCE = ("sure", "fairly sure", "a guess")
-NUMBERED = re.compile(r"((?:Season|Part|Film) [0-9]+ of [0-9]+)\. ?")
 SURE_SUPPORT, SURE_NEIGHBOURS = 100, 20
 GUESS_SUPPORT, GUESS_NEIGHBOURS = 20, 5
 
@@ -107,17 +105,6 @@ class Entry(NamedTuple):
         if support < GUESS_SUPPORT or neighbours < GUESS_NEIGHBOURS:
             return CONFIDENCE[2]
         return CONFIDENCE[0] if support >= SURE_SUPPORT and neighbours >= SURE_NEIGHBOURS else CONFIDENCE[1]
-
-    @property
-    def next_part(self) -> str:
-        """Which part of its series comes next, such as "season 3 of 5"; empty where it has no number."""
-        numbered = NUMBERED.match(self.recommendation.series_note or "")
-        return numbered[1].lower() if numbered else ""
-
-    @property
-    def more_of_series(self) -> str:
-        """The note on its series without that number."""
-        return NUMBERED.sub("", self.recommendation.series_note or "")
 
 
 COLUMNS: Mapping[str, Callable[[Entry], Any]] = {

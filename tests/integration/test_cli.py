@@ -59,7 +59,7 @@ def test_recommend_answers_each_line_in_order(tmp_path: Path) -> None:
     assert len(first["recommendations"]) == 20
     assert list(first["recommendations"][0]) == [
         *("anime_id", "title", "predicted_rating", "match", "support", "neighbours", "reasons", "effects"),
-        *("by_attributes", "series_note"),
+        *("by_attributes", "part", "series_note"),
     ]
     assert [one["anime_id"] for one in repeated["continue"]] == [5]
     assert not {1, 5} & {one["anime_id"] for one in first["recommendations"]}

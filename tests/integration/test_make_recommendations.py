@@ -122,7 +122,7 @@ RESULT = Recommendations(
     ),
     ("A note.",),
     continues=(
-        Recommendation(3, "Sequel", 8.0, 0.4, 9, series_note="Part 2 of 3. Announced for May 2027."),
+        Recommendation(3, "Sequel", 8.0, 0.4, 9, part="Part 2 of 3", series_note="Announced for May 2027."),
         Recommendation(4, "Other", None, 0.3, 2),
     ),
 )
@@ -152,12 +152,12 @@ def test_csv_escapes_what_a_spreadsheet_would_run_and_has_nothing_for_no_rating(
         [row] = csv.DictReader(io.StringIO(as_csv(Recommendations((result,)), Catalogue([]))))
         assert row["title"] == f"'{title}"
     rows = list(csv.DictReader(io.StringIO(as_csv(RESULT, Catalogue([])))))
-    wanted = ("section", "rank", "predicted_rating", "by_attributes", "series_note")
+    wanted = ("section", "rank", "predicted_rating", "by_attributes", "part", "series_note")
     assert [tuple(row[name] for name in wanted) for row in rows] == [
-        ("recommendations", "1", "", "True", ""),
-        ("recommendations", "2", "8.0", "False", "Same universe as 0079."),
-        ("continue", "1", "8.0", "False", "Part 2 of 3. Announced for May 2027."),
-        ("continue", "2", "", "False", ""),
+        ("recommendations", "1", "", "True", "", ""),
+        ("recommendations", "2", "8.0", "False", "", "Same universe as 0079."),
+        ("continue", "1", "8.0", "False", "Part 2 of 3", "Announced for May 2027."),
+        ("continue", "2", "", "False", "", ""),
     ]
 
 
@@ -173,7 +173,9 @@ def test_json_has_null_for_what_is_not_known(bundle: ModelBundle) -> None:
     first, second = answer["recommendations"]
     assert (first["predicted_rating"], first["type"], first["genres"]) == (None, None, [])
     assert (second["predicted_rating"], answer["notes"]) == (8.0, ["A note."])
-    assert [one["series_note"] for one in answer["continue"]] == ["Part 2 of 3. Announced for May 2027.", None]
+    sequel, other = answer["continue"]
+    assert (sequel["part"], sequel["series_note"]) == ("Part 2 of 3", "Announced for May 2027.")
+    assert (other["part"], other["series_note"]) == (None, None)
 
 
 @time_machine.travel("2026-11-26T12:00:00Z", tick=False)
@@ -187,4 +189,4 @@ def test_what_is_still_to_come_is_told_for_today(bundle: ModelBundle) -> None:
     )
     told = ModelBundle(bundle.model, Catalogue(facts))
     found = make_recommendations(UserList.of([Rating(1, 9)]), told, ListSources(HttpClient(1.0), {}), Preferences())
-    assert [one.series_note for one in found.continues] == ["Season 2 of 2. Announced for 27 November 2026."]
+    assert [one.about_series for one in found.continues] == ["Season 2 of 2. Announced for 27 November 2026."]

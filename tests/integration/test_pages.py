@@ -309,17 +309,19 @@ def test_series_is_named_where_the_visitor_has_seen_something_of_it(client: Flas
 
 
 def test_what_to_know_of_a_series_stands_by_its_title(client: FlaskClient, fakes: FakeServices) -> None:
-    new, following = "Same universe as <b>0079</b>.", "Season 2 of 3. Announced for October 2026."
+    new, part, following = "Same universe as <b>0079</b>.", "Season 2 of 3", "Announced for October 2026."
     fakes.answer = Recommendations(
         (Recommendation(1, "Cowboy Bebop", 9.1, 9.1, 9, series_note=new), Recommendation(7, "Bare", 9.0, 9.0, 9)),
-        continues=(Recommendation(199, "Sen to Chihiro no Kamikakushi", 8.5, 8.5, 1, series_note=following),),
+        continues=(
+            Recommendation(199, "Sen to Chihiro no Kamikakushi", 8.5, 8.5, 1, part=part, series_note=following),
+        ),
     )
     for view in ("cards", "table"):
         page = client.get("/recommendations", query_string={"sample": 1, "view": view}, follow_redirects=True)
         first, last = page.text.split("Continue what you have started")
         assert first.count('class="series-note"') == last.count('class="series-note"') == 1
         assert "<bdi>Same universe as &lt;b&gt;0079&lt;/b&gt;.</bdi>" in first
-        assert f"<bdi>{'Announced for October 2026.' if view == 'cards' else following}</bdi>" in last
+        assert f"<bdi>{following if view == 'cards' else f'{part}. {following}'}</bdi>" in last
         assert ("Next: <bdi>season 2 of 3</bdi> (2001, 1 episode)" in last) == (view == "cards")
         assert page.text.count('href="/anime/7?sample=1"') == 1
 

@@ -45,11 +45,11 @@ def asked(bundle: ModelBundle, *seen: int | Rating, today: date | None = TODAY, 
 
 
 def continued(found: Recommendations) -> Notes:
-    return {one.anime_id: one.series_note for one in found.continues}
+    return {one.anime_id: one.about_series or None for one in found.continues}
 
 
 def new(found: Recommendations) -> Notes:
-    return {one.anime_id: one.series_note for one in found.recommendations}
+    return {one.anime_id: one.about_series or None for one in found.recommendations}
 
 
 def changed(of: list[Anime], **facts: Any) -> list[Anime]:
@@ -271,7 +271,7 @@ def test_it_follows_what_is_continued(bundle: ModelBundle, today: date | None, c
 
 def test_what_the_catalogue_lacks_has_nothing_said_of_it(bundle: ModelBundle) -> None:
     bare = ModelBundle(bundle.model, Catalogue([]))
-    assert {one.series_note for one in asked(bare, 10, 20, genres=()).recommendations} == {None}
+    assert {one.about_series for one in asked(bare, 10, 20, genres=()).recommendations} == {""}
 
 
 def test_what_is_counted_does_not_depend_on_the_names_that_are_shown(bundle: ModelBundle) -> None:
