@@ -151,10 +151,10 @@ class Scorer:
         found: list[Scored] = []
         for rows, end in zip(shortlists, ends, strict=True):
             one = slice(end - len(rows), end)
-            if found or not self._variety or self._order is not Order.MATCH:
-                best = top_n(scored.score[one], np.ones(len(rows), dtype=np.bool_), n)
-            else:
+            if self._variety and self._order is Order.MATCH and not found:
                 best = varied(scored.score[one], Alike(self._bundle, rows).to, self._variety, n)
+            else:
+                best = top_n(scored.score[one], np.ones(len(rows), dtype=np.bool_), n)
             found.append(scored.at(one.start + best))
         return found
 
