@@ -3,7 +3,6 @@
 import os
 import sys
 import tempfile
-import threading
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -57,13 +56,11 @@ def create_app(
     current = ServedModel(bundle) if bundle else serve_model(settings, web.warm)
     # One request must not see two versions.
     current_bundle = web.once_per_request(current.bundle)
-    # Threads that compute at once take turns at Python's lock after each call of NumPy: all would end late.
-    computing = threading.Lock()
 
     def use_case(who: Username | UserList, preferences: Preferences) -> Recommendations:
         bundle = current_bundle()  # first: without it, no site need be asked
         user_list = lists.fetch(who)
-        with computing, metrics.stage("recommend"):
+        with metrics.stage("recommend"):
             return make_recommendations(user_list, bundle, lists, preferences)
 
     app = Flask(__name__, template_folder=shipped("templates"), static_folder=shipped("static"))
