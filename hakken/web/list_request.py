@@ -80,9 +80,14 @@ class ListRef(NamedTuple):
 
     @property
     def linked(self) -> Mapping[str, Any]:
-        """The fields by which links to titles name the list; none where it is too long for each link to hold it."""
+        """The fields by which links to titles name the list; none where they are too long for each link."""
         length = sum(map(len, (*self.again.values(), *self.seen)))
-        return {} if length > MAX_LINKED else {**self.again, "seen": self.seen} if self.seen else self.again
+        return self.again_with_seen if length <= MAX_LINKED else {}
+
+    @property
+    def again_with_seen(self) -> Mapping[str, Any]:
+        """The fields that ask for the list again, and those of what was seen beside it."""
+        return {**self.again, "seen": self.seen}
 
     def fields(self, choices: Mapping[str, Collection[str]]) -> dict[str, Any]:
         """The fields of a form or an address about this list, name → values, with what was chosen about it."""

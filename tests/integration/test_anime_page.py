@@ -260,6 +260,11 @@ def test_no_site_is_asked_for_the_list_of_whom_the_address_names(around: FlaskCl
     assert "your list was read too long ago. Read it again" in section(lost, "series")
     assert 'href="/recommendations?username=spike&amp;source=mal"' in lost.text
     assert "seen," not in section(lost, "series")
+    marked = [f"{10**8 + one}-0" for one in range(100)]
+    assert sum(map(len, marked)) > MAX_LINKED
+    again = around.get("/anime/30", query_string={"username": "spike", "seen": marked}).text
+    whole = "&amp;".join(f"seen={one}" for one in marked)
+    assert f'href="/recommendations?username=spike&amp;source=mal&amp;{whole}"' in again
 
     fakes.kept = UserList.of([Rating(30, 9)])
     kept = around.get("/anime/30?username=spike")
