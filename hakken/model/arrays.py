@@ -216,6 +216,12 @@ class Model:
         return np.log(self.popularity)
 
     @cached_property
+    def trend_covariates(self) -> Float64s:
+        """`(n_items, 3)` float64: z_i of each anime, see `hakken.model.prediction`."""
+        places = np.arange(self.n_items) / self.n_items
+        return np.column_stack((self.arrays.b_i, self.log_popularity / 2, 2 * places))
+
+    @cached_property
     def standing(self) -> Float64s:
         """`(n_items,)` float64: the factor of each anime's popularity and bias on its match, the same for all visitors.
 

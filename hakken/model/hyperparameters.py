@@ -48,6 +48,12 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Regulariser, about("Added to the sum of the weights, so that few or weak neighbours move a prediction less.")
     ] = 0.04
     trust: Annotated[Share, about("Exponent by which neighbours weigh more for someone with a longer list.")] = 0.04
+    trend_reg: Annotated[
+        Regulariser,
+        about(
+            "Regulariser of how someone's scores go with a title's bias, popularity and age; 0 leaves these trends out."
+        ),
+    ] = 50.0
     min_raters: Annotated[
         Positive, about("Titles that fewer training users scored are left out of the order by predicted rating.")
     ] = 50
@@ -130,6 +136,7 @@ TEXTBOOK = Parameters(
     amplification=1.0,
     prior=0.0,
     trust=0.0,
+    trend_reg=0.0,
     implicit_slope=0.0,
     implicit_offset=0.0,
     implicit_length=0.0,
@@ -147,6 +154,7 @@ LACKING: Mapping[int, Mapping[str, float]] = {
         "attribute_support": 5.0,
     },
     5: {"siblings": 0.0, "trees": 0, "aversion": 0.0},
+    6: {"trend_reg": 0.0},
 }
 """The parameters that a schema version was the first to have, each with the value that serves earlier models as before.
 

@@ -17,7 +17,7 @@ from hakken.ratings import MAX_SCORE
 FILE_NAME = "manifest.json"
 WITH_ATTRIBUTES, WITH_TREES = 4, 5
 """The first schema versions with attributes, and with trees."""
-SCHEMA_VERSION = WITH_TREES
+SCHEMA_VERSION = 6
 OLDEST_SCHEMA_VERSION = 3
 """Older models must be trained again."""
 

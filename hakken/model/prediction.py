@@ -2,9 +2,12 @@
 
     b_u   = Σ_{j ∈ R(u)} (r_uj − mu − b_j) / (reg_u + |R(u)|)
     b_ui  = mu + b_u + b_i
-    r_hat = b_ui + t_u Σ_{j ∈ N_k(i;u)} w_ij (r_uj − b_uj) / (prior + Σ_{j ∈ N_k(i;u)} w_ij)
+    r_hat = b_ui + trend_ui
+            + t_u Σ_{j ∈ N_k(i;u)} w_ij (r_uj − b_uj − trend_uj) / (prior + Σ_{j ∈ N_k(i;u)} w_ij)
 
         w_ij = sim_ij^amplification,  t_u = (n_u / 100)^trust
+
+    trend_ui = s_u · (z_i − z̄_u),  s_u = (Z'Z + trend_reg · I)⁻¹ Z' (r_u − b_u),  z_i = (b_i, ln q_i / 2, 2 · place_i)
 
     r_hat += implicit_offset + implicit_slope · min(max(p_ui, −0.2), 1.5) − implicit_length · ln(n_u / 100)
 
@@ -12,9 +15,14 @@ n_u is how many anime the person has watched; the last line is for people with n
 (`hakken.model.preference`): people rate higher what people like them chose to watch. It grows with the length of a
 list, which says nothing about ratings and is subtracted again. The neighbours of a long list are closer, so they are
 trusted more.
-N_k(i;u) are the at most k rated items with the highest positive similarity to i. With amplification 1, prior 0, trust 0
-and no implicit term this is Surprise's `KNNBaseline`: Koren, "Factor in the neighbors" (TKDD 2010), equations 2-3. Case
-amplification: Breese, Heckerman & Kadie, "Empirical analysis of predictive algorithms" (UAI 1998).
+The trend is how a person's scores go with what everyone thinks of a title (b_i), how many watch it (q_i) and how new it
+is (`place_i`, the part of the model's titles with a lower id: ids grow with time). s_u is a ridge regression over the
+scored titles, whose z have mean z̄_u; the rows of Z are z_j − z̄_u.
+N_k(i;u) are the at most k rated items with the highest positive similarity to i. With amplification 1, prior 0, trust
+0, no trend and no implicit term this is Surprise's `KNNBaseline`: Koren, "Factor in the neighbors" (TKDD 2010),
+equations 2-3. Case amplification: Breese, Heckerman & Kadie, "Empirical analysis of predictive algorithms" (UAI 1998).
+Trends: the global effects of Bell & Koren, "Scalable collaborative filtering with jointly derived neighborhood
+interpolation weights" (ICDM 2007), section 3.
 """
 
 from typing import NamedTuple
@@ -38,6 +46,9 @@ class Visitor(NamedTuple):
         rows: `(n_rated,)` int64, inner indices of the scored anime that the model learnt from people.
         scores: `(n_rated,)` int64, 1-10, the score of each.
         residuals: `(n_rated,)` float64, r_uj − b_uj of each, score points.
+        slopes: `(3,)` float64, s_u.
+        centre: `(3,)` float64, z̄_u.
+        detrended: `(n_rated,)` float64, residuals without the trend, r_uj − b_uj − trend_uj.
         trust: t_u.
         new: `(n_new,)` int64, MyAnimeList ids of the watched anime that are new to the model.
         taste: what they watched or plan to watch, scored or not.
@@ -47,6 +58,9 @@ class Visitor(NamedTuple):
     rows: Int64s
     scores: Int64s
     residuals: Float64s
+    slopes: Float64s
+    centre: Float64s
+    detrended: Float64s
     trust: float
     new: Int64s
     taste: Taste
@@ -67,7 +81,21 @@ def fold_in(model: Model, listed: UserList | ListColumns) -> Visitor:
     weight = model.manifest.parameters.reg_u + len(rows)
     b_u = float(from_item.sum() / weight) if weight else 0.0
     trust = (max(1, taste.n_watched) / USUAL_LENGTH) ** model.manifest.parameters.trust
-    return Visitor(b_u, rows, scores, from_item - b_u, trust, new, taste)
+    residuals = from_item - b_u
+    slopes, centre, detrended = _trend(model, rows, residuals)
+    return Visitor(b_u, rows, scores, residuals, slopes, centre, detrended, trust, new, taste)
+
+
+def _trend(model: Model, rows: Int64s, residuals: Float64s) -> tuple[Float64s, Float64s, Float64s]:
+    """Regress residuals, `(n,)`, on z of their titles: `slopes`, `centre` and `detrended` of a `Visitor`."""
+    covariates, reg = model.trend_covariates[rows], model.manifest.parameters.trend_reg
+    none = np.zeros(covariates.shape[1])
+    if not reg or not len(rows):
+        return none, none, residuals
+    centre = covariates.mean(axis=0)
+    z = covariates - centre
+    slopes = np.linalg.solve(z.T @ z + reg * np.eye(len(none)), z.T @ residuals)
+    return slopes, centre, residuals - z @ slopes
 
 
 def predict(model: Model, visitor: Visitor, rows: Int64s | None = None, wanted: Float64s | None = None) -> Float64s:
@@ -84,13 +112,18 @@ def predict(model: Model, visitor: Visitor, rows: Int64s | None = None, wanted: 
     """
     rows = np.arange(model.n_items) if rows is None else rows
     wanted = preference(model, visitor.taste) if wanted is None else wanted
-    r_hat = baseline(model, visitor, rows) + neighbour_term(model, visitor, rows)[0]
+    r_hat = baseline(model, visitor, rows) + trend(model, visitor, rows) + neighbour_term(model, visitor, rows)[0]
     return r_hat + implicit_term(model, visitor, wanted[rows])
 
 
 def baseline(model: Model, visitor: Visitor, rows: Int64s) -> Float64s:
     """b_ui of some titles, `(n,)` inner indices: `(n,)` float64, score points."""
     return model.mu + visitor.b_u + model.arrays.b_i[rows]
+
+
+def trend(model: Model, visitor: Visitor, rows: Int64s) -> Float64s:
+    """trend_ui of some titles, `(n,)` inner indices: `(n,)` float64, score points."""
+    return np.asarray((model.trend_covariates[rows] - visitor.centre) @ visitor.slopes)
 
 
 def implicit_term(model: Model, visitor: Visitor, wanted: Float64s) -> Float64s:
@@ -103,14 +136,14 @@ def implicit_term(model: Model, visitor: Visitor, wanted: Float64s) -> Float64s:
 
 
 def neighbour_term(model: Model, visitor: Visitor, rows: Int64s) -> tuple[Float64s, Int64s]:
-    """The second term of r_hat: the weighted mean of the residuals of rated neighbours, with the prior, times t_u.
+    """The third term of r_hat: the weighted mean of rated neighbours' detrended residuals, with the prior, times t_u.
 
     Returns:
         Of the titles at `rows`, `(n,)` each: float64, score points, 0 for one without a rated neighbour; and how many
         rated neighbours there are.
     """
     title, rated, weight, prior = select_neighbours(model, visitor, rows)
-    weighted = np.bincount(title, weight * visitor.residuals[rated], minlength=len(rows))
+    weighted = np.bincount(title, weight * visitor.detrended[rated], minlength=len(rows))
     total = np.bincount(title, weight, minlength=len(rows))
     term = visitor.trust * np.divide(weighted, prior + total, out=np.zeros(len(rows)), where=total > 0)
     return term, np.bincount(title, minlength=len(rows))
@@ -124,7 +157,7 @@ def neighbour_parts(model: Model, visitor: Visitor, rows: Int64s) -> tuple[Int64
     """
     title, rated, weight, prior = select_neighbours(model, visitor, rows)
     total = prior + np.bincount(title, weight, minlength=len(rows))
-    return title, rated, visitor.trust * weight * visitor.residuals[rated] / total[title]
+    return title, rated, visitor.trust * weight * visitor.detrended[rated] / total[title]
 
 
 def select_neighbours(model: Model, visitor: Visitor, rows: Int64s) -> tuple[Int64s, Int64s, Float32s, Float64s]:

@@ -42,7 +42,7 @@ FEATURES = {
     "part": SERIES,  # in viewing order, at most 30, which what is beside a series has too
     "parts ahead": SERIES,  # part − latest part on the list
     "rating above the mean": RATING,  # r_hat − m_u, see hakken.model.preference
-    "neighbour term": RATING,  # r_hat − b_ui without the implicit term
+    "neighbour term": RATING,  # r_hat − b_ui without trend and implicit term
     "item bias": RATING,  # b_i
 }
 """Each feature, in the order of the rows that trees read, and what it is about; `hakken.recommend.features` computes

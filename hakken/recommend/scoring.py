@@ -1,11 +1,11 @@
 """The score that a list is ordered by, and what each entry of the visitor's list contributes to it.
 
     match_ui = (p_ui + everyone · q_i) · q_i^(0.4 · popularity − novelty) · exp(quality · b_i) · order_ui
-               · exp(pull · (r_hat_ui − b_ui)) · exp(T(x_ui) − aversion_ui · max(m_u − r_hat_ui, 0)²)
+               · exp(pull · near_ui) · exp(T(x_ui) − aversion_ui · max(m_u − r_hat_ui, 0)²)
 
 p_ui is the preference, q_i the part of those who could have watched the title that did, `popularity` the visitor's
 choice from -1 to 1, b_i the title's bias, order_ui the factor of the watching order
-(`hakken.recommend.series_rules`), and r_hat − b_ui the neighbour term of `hakken.model.prediction`. T are the trees
+(`hakken.recommend.series_rules`), and near_ui the neighbour term of `hakken.model.prediction`. T are the trees
 (`hakken.model.trees`) and x_ui their features; m_u is the mean of the visitor's scores as in
 `hakken.model.preference`, and aversion_ui is 0 for a title of a begun series: people go on with what they began, but
 nobody wants to begin what they would rate lower than most. An empty list has p_ui = 0, b_u = 0 and
@@ -24,7 +24,7 @@ import numpy as np
 from hakken.bundle import ModelBundle
 from hakken.model import ListColumns, Model, fold_in, preference, top_n
 from hakken.model.arrays import Bools, Float64s, Int64s
-from hakken.model.prediction import IMPLICIT_RANGE, baseline, implicit_term, neighbour_parts, neighbour_term
+from hakken.model.prediction import IMPLICIT_RANGE, baseline, implicit_term, neighbour_parts, neighbour_term, trend
 from hakken.model.preference import Taste, mean_score, parts_of
 from hakken.model.trees import RATING, Trees
 from hakken.ratings import Effect, FranchiseRule, Order, Preferences
@@ -189,8 +189,9 @@ class Scorer:
 
     def _predicted(self, rows: Int64s, by_neighbours: Float64s) -> Float64s:
         """r_hat of some titles, from their neighbour terms."""
-        implicit = implicit_term(self._model, self.visitor, self._wanted[rows])
-        return baseline(self._model, self.visitor, rows) + by_neighbours + implicit
+        model, visitor = self._model, self.visitor
+        implicit = implicit_term(model, visitor, self._wanted[rows])
+        return baseline(model, visitor, rows) + trend(model, visitor, rows) + by_neighbours + implicit
 
     def _features_of(self, rows: Int64s, by_neighbours: Float64s, r_hat: Float64s) -> Float64s:
         before = np.log(self.prescore[rows].clip(LEAST_MATCH)) + self._model.manifest.parameters.pull * by_neighbours

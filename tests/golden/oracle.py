@@ -4,6 +4,7 @@ The formulas are those of docs/algorithm.md and of the docstrings of `hakken.mod
 `hakken.model.preference`, `hakken.model.trees` and `hakken.recommend`; candidates are what the default filters leave.
 """
 
+import bisect
 import gzip
 import json
 import math
@@ -21,7 +22,7 @@ NO_PART = math.inf
 BESIDE = {"side story", "special", "recap", "extra"}
 SHORTLIST = 200
 LEAST_MATCH = 1e-9
-WITHOUT_TREES = {"aversion": 0.0}
+LACKING = {"aversion": 0.0, "trend_reg": 0.0}
 """Parameters that models of earlier schemas lack."""
 
 
@@ -56,7 +57,7 @@ class Stored:
     def __init__(self, directory: Path) -> None:
         manifest = json.loads((directory / "manifest.json").read_bytes())
         self.mu: float = manifest["mu"]
-        self.parameters: dict[str, Any] = WITHOUT_TREES | manifest["parameters"]
+        self.parameters: dict[str, Any] = LACKING | manifest["parameters"]
         self.features: list[str] = manifest.get("features", [])
         with gzip.open(directory / "catalogue.jsonl.gz", "rt", encoding="utf-8") as lines:
             self.facts: dict[int, dict[str, Any]] = {one["anime_id"]: one for one in map(json.loads, lines)}
@@ -144,6 +145,13 @@ class Stored:
         return found
 
 
+def _determinant(m: list[list[float]]) -> float:
+    """Of a matrix of three rows, by the rule of Sarrus."""
+    down = sum(m[0][k] * m[1][(k + 1) % 3] * m[2][(k + 2) % 3] for k in range(3))
+    up = sum(m[2][k] * m[1][(k + 1) % 3] * m[0][(k + 2) % 3] for k in range(3))
+    return down - up
+
+
 class Visitor:
     """A list, and all that is told of every title to whoever has it: a number for each row.
 
@@ -176,7 +184,8 @@ class Visitor:
         self.near = [self._neighbours(i) for i in range(n_items)]
         self.say = [sum(amount for _, amount in near) for near in self.near]
         self.r_hat = [
-            stored.mu + self.b_u + stored.b_i[i] + self.say[i] + self._implicit(self.p[i]) for i in range(n_items)
+            stored.mu + self.b_u + stored.b_i[i] + self.trend(i) + self.say[i] + self._implicit(self.p[i])
+            for i in range(n_items)
         ]
         self.begun = {stored.series(anime_id) for anime_id in self.seen_known}
         self.worlds = {stored.universe(anime_id) for anime_id in self.seen_known}
@@ -185,13 +194,13 @@ class Visitor:
         self.before = [(self.p[i] + everyone * stored.popularity[i]) * self.factor[i] for i in range(n_items)]
 
     def _fold_in(self) -> None:
-        """b_u, the deviations r_uj − b_uj, x_uj and t_u."""
+        """b_u, the deviations r_uj − b_uj − trend_uj, x_uj and t_u."""
         stored, parameters = self.stored, self.stored.parameters
         scores = {row: score for row, score, _ in self._listed if score >= 1}
         weight = parameters["reg_u"] + len(scores)
         deviations = {row: score - stored.mu - stored.b_i[row] for row, score in scores.items()}
         self.b_u = sum(deviations.values()) / weight if weight else 0.0
-        self.deviations = {row: deviation - self.b_u for row, deviation in deviations.items()}
+        self._fit_trend({row: deviation - self.b_u for row, deviation in deviations.items()})
         given = [score for _, score, status in self._listed if score >= 1 and status != "plan_to_watch"]
         self.mean = (sum(given) + 5 * stored.mu) / (len(given) + 5)
         self.taste: dict[int, float] = {}
@@ -207,6 +216,31 @@ class Visitor:
         self.watched = [row for row, _, status in self._listed if status != "plan_to_watch"]
         self.n_watched = len(self.watched)
         self.trust = (max(1, self.n_watched) / 100) ** parameters["trust"]
+
+    def _fit_trend(self, residuals: dict[int, float]) -> None:
+        """s_u and z̄_u by Cramer's rule, and what the trend leaves of the residuals."""
+        reg = self.stored.parameters["trend_reg"]
+        self.slopes, self.centre = [0.0] * 3, [0.0] * 3
+        if reg and residuals:
+            known = {row: self._covariates(row) for row in residuals}
+            self.centre = [sum(one[k] for one in known.values()) / len(known) for k in range(3)]
+            z = {row: [one[k] - self.centre[k] for k in range(3)] for row, one in known.items()}
+            left = [[sum(one[a] * one[b] for one in z.values()) + reg * (a == b) for b in range(3)] for a in range(3)]
+            right = [sum(one[a] * residuals[row] for row, one in z.items()) for a in range(3)]
+            for k in range(3):
+                replaced = [[right[a] if b == k else left[a][b] for b in range(3)] for a in range(3)]
+                self.slopes[k] = _determinant(replaced) / _determinant(left)
+        self.deviations = {row: residual - self.trend(row) for row, residual in residuals.items()}
+
+    def _covariates(self, i: int) -> list[float]:
+        """z_i."""
+        stored = self.stored
+        older = bisect.bisect_left(stored.anime_ids, stored.anime_ids[i])
+        return [stored.b_i[i], math.log(stored.popularity[i]) / 2, 2 * older / len(stored.anime_ids)]
+
+    def trend(self, i: int) -> float:
+        """trend_ui."""
+        return sum(s * (z - c) for s, z, c in zip(self.slopes, self._covariates(i), self.centre, strict=True))
 
     def _want(self) -> None:
         """p_ui. What attributes say is summed by attribute first: a loop over entries and titles would take hours."""

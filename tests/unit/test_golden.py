@@ -66,6 +66,7 @@ def test_recommendations_are_the_golden_ones(model: str, name: str, who: str, or
         {"liking": 3.0, "planned": 3.0},
         {"planned": 0.0},
         {"prior": 0.0, "trust": 0.5, "amplification": 1.0},
+        {"trend_reg": 2.0},
     ],
     ids=str,
 )
@@ -89,10 +90,10 @@ def test_the_small_model_has_rows_that_a_window_reaches_beyond() -> None:
 
 @pytest.mark.parametrize("who", LISTS)
 def test_every_title_has_the_oracles_features(who: str) -> None:
-    slow = Stored(MODELS["small"])
+    bundle, slow = with_parameters(trend_reg=5.0)
     assert slow.features == [*FEATURES]
     expected = Visitor(slow, entries_of(LISTS[who]), popularity=0.7)
-    bundle, rows = bundle_of("small"), np.arange(len(slow.anime_ids))
+    rows = np.arange(len(slow.anime_ids))
     scorer = Scorer(bundle, ListColumns.of(LISTS[who]), Preferences(popularity=0.7))
     found = scorer.features(rows)
     wanted = [expected.features(row) for row in rows.tolist()]
