@@ -201,7 +201,7 @@ class Facts:
         for name, its in named.items():
             rows = row[its]
             if (rows >= 0).any():
-                found[name.lower()] = np.union1d(rows[rows >= 0], found.get(name.lower(), []))
+                found[name.lower()] = np.union1d(rows[rows >= 0], found.get(name.lower(), rows[:0]))
         return found
 
 

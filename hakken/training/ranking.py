@@ -54,7 +54,6 @@ SETTINGS = {
     "objective": "lambdarank",
     "num_leaves": N_SPLITS + 1,
     "label_gain": [0, 1, 4],
-    "lambdarank_truncation_level": 15,
     "min_data_in_leaf": 50,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
@@ -65,8 +64,12 @@ SETTINGS = {
     "num_threads": 1,  # several wait for each other, spinning: ten times as long where cores are shared
     "verbose": -1,
 }
-LEARNING_RATES = (0.15, 0.08)
-"""Of the trees for each kind of list; those for new series have less to learn."""
+OF_KINDS: tuple[dict[str, Any], ...] = (
+    {"learning_rate": 0.15, "lambdarank_truncation_level": LEARNT},
+    {"learning_rate": 0.08, "lambdarank_truncation_level": 15},
+)
+"""Settings of the trees for each kind of list. Those for new series have less to learn, from pairs with one of the
+first 15 titles; where begun series count, pairs further down say something too."""
 LOG_MATCH = [*FEATURES].index("log match")
 OF_SERIES = [subject == SERIES for subject in FEATURES.values()]
 Node = dict[str, Any]
@@ -153,8 +156,8 @@ def trees_of(lists: Sequence[Lists], n_trees: int, progress: Progress) -> dict[s
         return no_trees()
     with progress.stage("trees", N_LISTS, "kinds of lists") as advance:
         made = []
-        for one, rate in zip(lists, LEARNING_RATES, strict=True):
-            made.append(packed(_boosted(one, n_trees, rate), n_trees))
+        for one, settings in zip(lists, OF_KINDS, strict=True):
+            made.append(packed(_boosted(one, n_trees, SETTINGS | settings), n_trees))
             advance(1)
     return stacked(made)
 
@@ -214,7 +217,7 @@ def _list_of(people: RatingTable, given: Int64s, asked: Int64s, bundle: ModelBun
     return Lists(features.T, features[LOG_MATCH], labels[rows], np.array([len(rows)]))
 
 
-def _boosted(lists: Lists, n_trees: int, learning_rate: float) -> list[Node]:
+def _boosted(lists: Lists, n_trees: int, settings: dict[str, Any]) -> list[Node]:
     """Train trees, and give the root of each."""
     try:
         import lightgbm  # noqa: PLC0415  # where a system library is missing, only this step fails
@@ -224,10 +227,10 @@ def _boosted(lists: Lists, n_trees: int, learning_rate: float) -> list[Node]:
             "(on Debian: libgomp1), or train without them: --trees 0."
         ) from error
     # Lists that are told apart at a glance would else make leaves without bounds.
-    largest = WEIGHT_OF_MATCH * MAX_TREES / (n_trees * learning_rate)
+    settings = settings | {"max_delta_step": WEIGHT_OF_MATCH * MAX_TREES / (n_trees * settings["learning_rate"])}
     started = WEIGHT_OF_MATCH * lists.log_match
-    data = lightgbm.Dataset(lists.features, lists.labels, group=lists.lengths, init_score=started, params=SETTINGS)
-    booster = lightgbm.train({**SETTINGS, "learning_rate": learning_rate, "max_delta_step": largest}, data, n_trees)
+    data = lightgbm.Dataset(lists.features, lists.labels, group=lists.lengths, init_score=started, params=settings)
+    booster = lightgbm.train(settings, data, n_trees)
     return [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
 
 
