@@ -16,7 +16,7 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import BadOption
 from hakken.model import ListColumns, Model, predict, preference, top_n
-from hakken.model.prediction import baseline, implicit_term, neighbour_parts
+from hakken.model.prediction import baseline, implicit_term, neighbour_parts, trend
 from hakken.model.preference import parts_of
 from hakken.ratings import FranchiseRule, Order, Preferences, Rating, Status, UserList
 from hakken.recommend import largest, rank, recommend, scoring
@@ -74,7 +74,8 @@ def test_shares_and_what_no_entry_adds_are_the_score(
         title, rated, amount = neighbour_parts(model, visitor, rows)
         unlisted = ~np.isin(visitor.rows[rated], scorer.taste.rows)
         of_none = np.bincount(title[unlisted], amount[unlisted], minlength=len(rows))
-        expected = score - baseline(model, visitor, rows) - of_none - implicit_term(model, visitor, np.zeros(len(rows)))
+        of_none = of_none + baseline(model, visitor, rows) + trend(model, visitor, rows)
+        expected = score - of_none - implicit_term(model, visitor, np.zeros(len(rows)))
     np.testing.assert_allclose(shares.sum(axis=1), expected, rtol=1e-5, atol=1e-5)  # attributes are 32-bit sums
     np.testing.assert_allclose(r_hat, predict(model, visitor, rows), atol=1e-9)
 

@@ -101,7 +101,7 @@ UNREADABLE = (
     [
         *((text, ArtefactCorrupt, "manifest can't be read") for text in UNREADABLE),
         *((f'{{"schema_version": {n}}}', ArtefactCorrupt, "an earlier Hakken's: train it again") for n in (0, 1, 2)),
-        ('{"schema_version": 6, "parts": []}', ArtefactTooNew, "schema version 6, this Hakken reads up to 5: upgrade"),
+        ('{"schema_version": 7, "parts": []}', ArtefactTooNew, "schema version 7, this Hakken reads up to 6: upgrade"),
     ],
 )
 def test_a_manifest_that_is_none_or_of_another_schema_is_told(
