@@ -74,8 +74,8 @@ def test_shares_and_what_no_entry_adds_are_the_score(
         title, rated, amount = neighbour_parts(model, visitor, rows)
         unlisted = ~np.isin(visitor.rows[rated], scorer.taste.rows)
         of_none = np.bincount(title[unlisted], amount[unlisted], minlength=len(rows))
-        of_none = of_none + baseline(model, visitor, rows) + trend(model, visitor, rows)
-        expected = score - of_none - implicit_term(model, visitor, np.zeros(len(rows)))
+        before = baseline(model, visitor, rows) + trend(model, visitor, rows)
+        expected = score - before - of_none - implicit_term(model, visitor, np.zeros(len(rows)))
     np.testing.assert_allclose(shares.sum(axis=1), expected, rtol=1e-5, atol=1e-5)  # attributes are 32-bit sums
     np.testing.assert_allclose(r_hat, predict(model, visitor, rows), atol=1e-9)
 
