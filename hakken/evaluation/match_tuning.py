@@ -4,7 +4,7 @@ Optuna searches (tree-structured Parzen estimator: Bergstra et al., "Algorithms 
 2011) on splits of one table by the protocol with salts of its own. The objective is how well the two kinds of lists
 find held-out titles that were liked: the mean of NDCG@10 liked over all titles, and over new series for the default
 list. The search first chooses the weights, then, with the best of them, the constants of the match. The implicit term
-follows by least squares, for several values of `trust`.
+follows by least squares, for several values of `trust` and then of `trend_reg`.
 """
 
 import dataclasses
@@ -61,9 +61,12 @@ MATCH: Space = {
     "ahead": (0.3, 1),
 }
 SECOND_STAGE = {"trees": (0, 50, 100, 200), "aversion": (0.0, 0.25, 0.5, 1.0)}
-TUNED = (*WEIGHTS, *MATCH, *SECOND_STAGE, "trust", "implicit_offset", "implicit_slope", "implicit_length")
-TRUST = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3)
-IMPLICIT = TUNED[-3:]
+OF_RATINGS = {
+    "trust": (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3),
+    "trend_reg": (0.0, 12.5, 25.0, 50.0, 100.0, 200.0),
+}
+IMPLICIT = ("implicit_offset", "implicit_slope", "implicit_length")
+TUNED = (*WEIGHTS, *MATCH, *SECOND_STAGE, *OF_RATINGS, *IMPLICIT)
 
 
 def sampled(table: RatingTable, n_users: int | None, seed: int) -> RatingTable:
@@ -134,14 +137,16 @@ def tune_match(
             advance(1)
     best, tried = choose(msgspec.structs.replace(best, trees=start.trees), measure, progress)
     rows += tried
-    fits = []
-    with progress.stage("tuning trust", len(TRUST), "values") as advance:
-        for trust in TRUST:
-            trusting = msgspec.structs.replace(best, trust=trust)
-            error, implicit = _least_squares(np.concatenate([fold.residuals(trusting) for fold in folds]))
-            fits.append((error, msgspec.structs.replace(trusting, **implicit)))
-            advance(1)
-    return min(fits, key=lambda one: one[0])[1], pd.DataFrame(rows)
+    with progress.stage("tuning ratings", sum(map(len, OF_RATINGS.values())), "candidates") as advance:
+        for name, values in OF_RATINGS.items():
+            fits = []
+            for value in values:
+                parameters = msgspec.structs.replace(best, **{name: value})
+                error, implicit = _least_squares(np.concatenate([fold.residuals(parameters) for fold in folds]))
+                fits.append((error, msgspec.structs.replace(parameters, **implicit)))
+                advance(1)
+            best = min(fits, key=lambda one: one[0])[1]
+    return best, pd.DataFrame(rows)
 
 
 def search(

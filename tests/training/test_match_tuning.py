@@ -13,7 +13,7 @@ from hakken.catalogue import Catalogue
 from hakken.errors import TableError
 from hakken.evaluation import match_tuning
 from hakken.evaluation.hakken_methods import hakken_methods
-from hakken.evaluation.match_tuning import IMPLICIT, MATCH, SALTS, TRUST, WEIGHTS, tune_match
+from hakken.evaluation.match_tuning import IMPLICIT, MATCH, OF_RATINGS, SALTS, WEIGHTS, tune_match
 from hakken.evaluation.methods import unsaved
 from hakken.evaluation.protocol import split
 from hakken.model import Parameters, fold_in, predict
@@ -76,7 +76,7 @@ def test_the_best_of_each_stage_is_where_the_next_begins_and_only_its_own_are_ch
         start = max(own, key=lambda one: values[one])
     assert len(tried) == len(values) == 1 + 2 + 2  # six trees are what it begins with
     assert len(set(values.values())) > 3
-    kept = {name: getattr(tuned[0], name) for name in ("trust", *IMPLICIT)}
+    kept = {name: getattr(tuned[0], name) for name in (*OF_RATINGS, *IMPLICIT)}
     assert tuned[0] == msgspec.structs.replace(start, **kept)
 
 
@@ -101,7 +101,7 @@ def test_a_candidate_is_worth_what_its_lists_find(table: RatingTable, tuned: Tun
     assert row["value"] == pytest.approx((row["liked"] + row["discovery_liked"]) / 2)
 
 
-def test_the_implicit_term_leaves_less_error_than_none(table: RatingTable, tuned: Tuned) -> None:
+def test_what_is_chosen_for_ratings_leaves_less_error_than_something_else(table: RatingTable, tuned: Tuned) -> None:
     splits = [split(table, salt) for salt in SALTS]
     models = [fit(divided.training, msgspec.structs.replace(tuned[0], trees=0)) for divided in splits]
 
@@ -118,8 +118,10 @@ def test_the_implicit_term_leaves_less_error_than_none(table: RatingTable, tuned
 
     none = msgspec.structs.replace(tuned[0], **dict.fromkeys(IMPLICIT, 0.0))
     turned = msgspec.structs.replace(tuned[0], implicit_offset=-tuned[0].implicit_offset - 0.1)
-    other = next(value for value in TRUST if abs(value - tuned[0].trust) > 0.15)
+    other = next(value for value in OF_RATINGS["trust"] if abs(value - tuned[0].trust) > 0.15)
+    least, most = (msgspec.structs.replace(tuned[0], trend_reg=OF_RATINGS["trend_reg"][end]) for end in (0, -1))
     best = rmse(tuned[0])
+    assert best <= min(rmse(least), rmse(most))
     for worse in (none, turned, msgspec.structs.replace(tuned[0], trust=other)):
         assert best < rmse(worse)
 
