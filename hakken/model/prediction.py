@@ -7,7 +7,7 @@
 
         w_ij = sim_ij^amplification,  t_u = (n_u / 100)^trust
 
-    trend_ui = s_u · (z_i − z̄_u),  s_u = (Z'Z + trend_reg · I)⁻¹ Z' (r_u − b_u),  z_i = (b_i, ln q_i / 2, 2 · place_i)
+    trend_ui = s_u · (z_i − z̄_u),  s_u = (Z'Z + trend_reg · I)⁻¹ Z' e_u,  z_i = (b_i, ln q_i / 2, 2 · place_i)
 
     r_hat += implicit_offset + implicit_slope · min(max(p_ui, −0.2), 1.5) − implicit_length · ln(n_u / 100)
 
@@ -16,8 +16,8 @@ n_u is how many anime the person has watched; the last line is for people with n
 list, which says nothing about ratings and is subtracted again. The neighbours of a long list are closer, so they are
 trusted more.
 The trend is how a person's scores go with what everyone thinks of a title (b_i), how many watch it (q_i) and how new it
-is (`place_i`, the part of the model's titles with a lower id: ids grow with time). s_u is a ridge regression over the
-scored titles, whose z have mean z̄_u; the rows of Z are z_j − z̄_u.
+is (`place_i`, the part of the model's titles with a lower id: ids grow with time). s_u is a ridge regression of the
+residuals of the scored titles, e_uj = r_uj − b_uj, on z_j; z̄_u is the mean of these, and the rows of Z are z_j − z̄_u.
 N_k(i;u) are the at most k rated items with the highest positive similarity to i. With amplification 1, prior 0, trust
 0, no trend and no implicit term this is Surprise's `KNNBaseline`: Koren, "Factor in the neighbors" (TKDD 2010),
 equations 2-3. Case amplification: Breese, Heckerman & Kadie, "Empirical analysis of predictive algorithms" (UAI 1998).
@@ -67,7 +67,7 @@ class Visitor(NamedTuple):
 
 
 def fold_in(model: Model, listed: UserList | ListColumns) -> Visitor:
-    """Estimate a user's bias with all item biases fixed: for a training user, exactly the trained one.
+    """Estimate a user's bias with all item biases fixed, for a training user exactly the trained one, and their trend.
 
     Nothing is learnt from anime that are new to the model.
     """

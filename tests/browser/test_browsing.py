@@ -21,7 +21,7 @@ def test_without_chromium_the_summary_says_so_in_a_line_of_its_own_or_it_is_a_fa
         env=clean | {"PATH": "/nowhere"} | ({"REQUIRE_BROWSER": "1"} if required else {}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
         check=False,
     )
     if required:
