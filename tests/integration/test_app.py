@@ -15,6 +15,7 @@ from hakken.bundle import ModelBundle
 from hakken.config import Settings
 from hakken.lists import uploads
 from hakken.model import store
+from hakken.model.manifest import SCHEMA_VERSION
 from hakken.ratings import MAX_ANIME_ID, Rating, Site, UserList, Username
 from hakken.sites.client import HttpClient
 from hakken.sites.list_sources import ListCache, ListSources
@@ -114,7 +115,7 @@ def corrupt(at: Path) -> None:
 
 
 def too_new(at: Path) -> None:
-    (at / "manifest.json").write_text(json.dumps({"schema_version": 6}))
+    (at / "manifest.json").write_text(json.dumps({"schema_version": SCHEMA_VERSION + 1}))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ars_app import create_app
@@ -110,7 +111,7 @@ def test_what_a_request_would_wait_for_is_ready_before_the_swap(machine: Machine
 
 def too_new(directory: Path) -> Artefact:
     old = store.read_manifest(directory)
-    text = manifests.encode(old.manifest).replace(b'"schema_version": 5', b'"schema_version": 6')
+    text = manifests.encode(msgspec.structs.replace(old.manifest, schema_version=manifests.SCHEMA_VERSION + 1))
     (directory / "manifest.json").write_bytes(text)
     return old._replace(version=manifests.version_of(old.manifest, text))
 

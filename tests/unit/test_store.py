@@ -13,6 +13,7 @@ from hakken.catalogue import FILE_NAME, Anime, Catalogue
 from hakken.errors import ArtefactCorrupt, ArtefactMissing, ArtefactTooNew, ModelError, StorageError
 from hakken.model import store
 from hakken.model.arrays import Array
+from hakken.model.manifest import SCHEMA_VERSION
 from tests.models import N_ITEMS
 
 
@@ -101,7 +102,11 @@ UNREADABLE = (
     [
         *((text, ArtefactCorrupt, "manifest can't be read") for text in UNREADABLE),
         *((f'{{"schema_version": {n}}}', ArtefactCorrupt, "an earlier Hakken's: train it again") for n in (0, 1, 2)),
-        ('{"schema_version": 7, "parts": []}', ArtefactTooNew, "schema version 7, this Hakken reads up to 6: upgrade"),
+        (
+            f'{{"schema_version": {SCHEMA_VERSION + 1}, "parts": []}}',
+            ArtefactTooNew,
+            f"up to {SCHEMA_VERSION}: upgrade",
+        ),
     ],
 )
 def test_a_manifest_that_is_none_or_of_another_schema_is_told(
