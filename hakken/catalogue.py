@@ -7,7 +7,7 @@ import gzip
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from functools import cached_property, lru_cache
 from operator import itemgetter
@@ -264,7 +264,8 @@ class Catalogue(Mapping[int, Anime]):
         Raises:
             ArtefactCorrupt: a line is not an anime.
         """
-        return CatalogueColumns.of(self.values())
+        # Not by way of the cache, which has no room for all: a worker starts 0.1 s sooner.
+        return CatalogueColumns.of(self._read(one, _decode) for one in self._lines)
 
     @cached_property
     def adult_ids(self) -> tuple[int, ...]:
@@ -334,8 +335,11 @@ class Catalogue(Mapping[int, Anime]):
         return self._titles[anime_id]
 
     def __getitem__(self, anime_id: int) -> Anime:
+        return self._read(anime_id, _decoded)
+
+    def _read(self, anime_id: int, decode: Callable[[bytes, TitleNames], Anime]) -> Anime:
         try:
-            return _decoded(self._lines[anime_id], self.names)
+            return decode(self._lines[anime_id], self.names)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ArtefactCorrupt(f"What the catalogue has of anime {anime_id} can't be read: {error}.") from error
 
@@ -349,8 +353,7 @@ class Catalogue(Mapping[int, Anime]):
         return len(self._lines)
 
 
-@lru_cache(maxsize=1024)  # the same titles are in most lists: decoding them took a tenth of a request's time
-def _decoded(line: bytes, names: TitleNames) -> Anime:
+def _decode(line: bytes, names: TitleNames) -> Anime:
     """The anime of a line, by one of its names."""
     anime = _decoder.decode(line)
     if names is TitleNames.ENGLISH and anime.title_english:
@@ -358,6 +361,10 @@ def _decoded(line: bytes, names: TitleNames) -> Anime:
     if names is TitleNames.JAPANESE and anime.title_japanese:
         return msgspec.structs.replace(anime, title=anime.title_japanese)
     return anime
+
+
+_decoded = lru_cache(maxsize=1024)(_decode)
+"""The same titles are in most lists: decoding them took a tenth of a request's time."""
 
 
 class _Line(msgspec.Struct):

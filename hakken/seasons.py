@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 QUARTERS = ("winter", "spring", "summer", "fall")
@@ -34,6 +35,7 @@ class Season(NamedTuple):
         return cls(int(year), QUARTERS.index(name))
 
     @classmethod
+    @lru_cache(maxsize=1024)  # thousands of titles share some hundred seasons
     def named(cls, words: str) -> Self | None:
         """Read "Spring 2024", as sites and the catalogue write it; None if it is no season."""
         name, _, year = words.lower().partition(" ")
