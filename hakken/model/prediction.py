@@ -112,8 +112,13 @@ def predict(model: Model, visitor: Visitor, rows: Int64s | None = None, wanted: 
     """
     rows = np.arange(model.n_items) if rows is None else rows
     wanted = preference(model, visitor.taste) if wanted is None else wanted
-    r_hat = baseline(model, visitor, rows) + trend(model, visitor, rows) + neighbour_term(model, visitor, rows)[0]
-    return r_hat + implicit_term(model, visitor, wanted[rows])
+    return ratings_of(model, visitor, rows, neighbour_term(model, visitor, rows)[0], wanted[rows])
+
+
+def ratings_of(model: Model, visitor: Visitor, rows: Int64s, by_neighbours: Float64s, wanted: Float64s) -> Float64s:
+    """r_hat of some titles from their neighbour terms and preferences, `(n,)` each: as `predict`."""
+    before = baseline(model, visitor, rows) + trend(model, visitor, rows)
+    return before + by_neighbours + implicit_term(model, visitor, wanted)
 
 
 def baseline(model: Model, visitor: Visitor, rows: Int64s) -> Float64s:

@@ -24,7 +24,7 @@ import numpy as np
 from hakken.bundle import ModelBundle
 from hakken.model import ListColumns, Model, fold_in, preference, top_n
 from hakken.model.arrays import Bools, Float64s, Int64s
-from hakken.model.prediction import IMPLICIT_RANGE, baseline, implicit_term, neighbour_parts, neighbour_term, trend
+from hakken.model.prediction import IMPLICIT_RANGE, neighbour_parts, neighbour_term, ratings_of
 from hakken.model.preference import Taste, mean_score, parts_of
 from hakken.model.trees import RATING, Trees
 from hakken.ratings import Effect, FranchiseRule, Order, Preferences
@@ -80,7 +80,7 @@ class Explained(NamedTuple):
 
     Attributes:
         shares: `(n, n_entries)` float64, what each entry of the taste contributes, in units of the score; the rest of
-            the score is popularity, or the baseline.
+            the score is popularity, or baseline and trend.
         effects: of each title, what else moved its match.
     """
 
@@ -189,9 +189,7 @@ class Scorer:
 
     def _predicted(self, rows: Int64s, by_neighbours: Float64s) -> Float64s:
         """r_hat of some titles, from their neighbour terms."""
-        model, visitor = self._model, self.visitor
-        implicit = implicit_term(model, visitor, self._wanted[rows])
-        return baseline(model, visitor, rows) + trend(model, visitor, rows) + by_neighbours + implicit
+        return ratings_of(self._model, self.visitor, rows, by_neighbours, self._wanted[rows])
 
     def _features_of(self, rows: Int64s, by_neighbours: Float64s, r_hat: Float64s) -> Float64s:
         before = np.log(self.prescore[rows].clip(LEAST_MATCH)) + self._model.manifest.parameters.pull * by_neighbours
