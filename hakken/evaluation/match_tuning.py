@@ -65,6 +65,7 @@ OF_RATINGS = {
     "trust": (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3),
     "trend_reg": (0.0, 12.5, 25.0, 50.0, 100.0, 200.0),
 }
+"""What is tried for predicted ratings, one parameter after the other, each time with the best implicit term."""
 IMPLICIT = ("implicit_offset", "implicit_slope", "implicit_length")
 TUNED = (*WEIGHTS, *MATCH, *SECOND_STAGE, *OF_RATINGS, *IMPLICIT)
 

@@ -94,7 +94,8 @@ def _trend(model: Model, rows: Int64s, residuals: Float64s) -> tuple[Float64s, F
         return none, none, residuals
     centre = covariates.mean(axis=0)
     z = covariates - centre
-    slopes = np.linalg.solve(z.T @ z + reg * np.eye(len(none)), z.T @ residuals)
+    # By least squares: the smallest regulariser that a model may name leaves the matrix of a short list singular.
+    slopes, *_ = np.linalg.lstsq(z.T @ z + reg * np.eye(len(none)), z.T @ residuals)
     return slopes, centre, residuals - z @ slopes
 
 
@@ -116,7 +117,11 @@ def predict(model: Model, visitor: Visitor, rows: Int64s | None = None, wanted: 
 
 
 def ratings_of(model: Model, visitor: Visitor, rows: Int64s, by_neighbours: Float64s, wanted: Float64s) -> Float64s:
-    """r_hat of some titles from their neighbour terms and preferences, `(n,)` each: as `predict`."""
+    """Put r_hat together for some titles, `(n,)` inner indices, from neighbour terms and preferences p_ui, `(n,)`.
+
+    Returns:
+        `(n,)` float64, score points, neither rounded nor clipped.
+    """
     before = baseline(model, visitor, rows) + trend(model, visitor, rows)
     return before + by_neighbours + implicit_term(model, visitor, wanted)
 

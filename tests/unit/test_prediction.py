@@ -6,6 +6,7 @@ import pytest
 from hakken.bundle import ModelBundle
 from hakken.model import ListColumns, fold_in, predict
 from hakken.model.prediction import baseline
+from hakken.ratings import Rating, UserList
 from tests.models import with_parameters
 
 
@@ -32,3 +33,13 @@ def test_someone_whose_scores_follow_a_trend_is_predicted_to_go_on_with_it(
     visitor = fold_in(with_parameters(bundle, trend_reg=5.0).model, columns)
     assert np.sign(visitor.slopes[covariate]) == np.sign(slope)
     np.testing.assert_allclose(baseline(model, visitor, visitor.rows) + visitor.residuals, scores)
+
+
+@pytest.mark.parametrize("trend_reg", [1e-300, 1e-18, 1e9])
+@pytest.mark.parametrize("n", [0, 1, 2, 3])
+def test_a_list_that_is_too_short_for_a_trend_is_predicted_whatever_the_regulariser(
+    bundle: ModelBundle, n: int, trend_reg: float
+) -> None:
+    model = with_parameters(bundle, trend_reg=trend_reg).model
+    listed = UserList.of(Rating(anime_id, 7) for anime_id in model.arrays.anime_ids[:n].tolist())
+    assert np.isfinite(predict(model, fold_in(model, listed))).all()
