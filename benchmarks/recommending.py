@@ -26,6 +26,7 @@ from hakken.model.trees import FEATURES, N_LISTS, N_SPLITS
 from hakken.ratings import Order, Preferences, UserList
 from hakken.recommend import recommend
 from hakken.training.attributes import LEAST_SHARE
+from hakken.training.factors import N_FACTORS
 
 N_ITEMS, K_STORED, N_USERS, MU = 14_000, 200, 100_000, 7.6
 COPY = 1_000_000
@@ -69,6 +70,8 @@ def synthetic_bundle(seed: int = 0) -> ModelBundle:
         pref_values=(weights[order] * PREF_QUANTA / 12).clip(-PREF_QUANTA, PREF_QUANTA).astype(np.int16),
         pref_scale=np.full(N_ITEMS, 0.2 / PREF_QUANTA, dtype=np.float32),
         **_attributes(rng, watchers, popularity),
+        factors=rng.integers(-127, 128, (N_ITEMS, N_FACTORS), dtype=np.int8),
+        factor_scale=np.full(N_ITEMS, 1e-3, dtype=np.float32),
         **_trees(rng),
     )
     n = N_ITEMS * K_STORED

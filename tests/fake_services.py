@@ -102,6 +102,8 @@ def bundle(data_time: str | None = "2026-03") -> ModelBundle:
     pairs |= {"pref_values": np.int16, "attr_indices": np.uint16, "attr_scale": np.float32}
     arrays |= {name: np.zeros(0, dtype=kind) for name, kind in pairs.items()}
     arrays |= {
+        "factors": np.zeros((rows, 0), dtype=np.int8),
+        "factor_scale": np.zeros(rows, dtype=np.float32),
         "tree_features": np.zeros((N_LISTS, 0, N_SPLITS), dtype=np.uint8),
         "tree_borders": np.zeros((N_LISTS, 0, N_SPLITS)),
         "tree_parts": np.zeros((N_LISTS, 0, 2**N_SPLITS, N_SPLITS)),

@@ -51,6 +51,8 @@ def preference_models(draw: st.DrawFn, max_items: int = 8) -> Model:
         attr_rows=np.where(speaks, np.cumsum(speaks) - 1, -1).astype(np.int32),
         attr_values=rng.integers(-127, 128, (int(speaks.sum()), n_attributes)).astype(np.int8),
         attr_scale=rng.uniform(1e-4, 1e-2, n_attributes).astype(np.float32),
+        factors=rng.integers(-127, 128, (n_items, 3), dtype=np.int8),
+        factor_scale=rng.choice([0.0, 0.001, 0.01, 0.1], n_items).astype(np.float32),
         tree_features=np.zeros((N_LISTS, 0, N_SPLITS), dtype=np.uint8),
         tree_borders=np.zeros((N_LISTS, 0, N_SPLITS)),
         tree_parts=np.zeros((N_LISTS, 0, 2**N_SPLITS, N_SPLITS)),

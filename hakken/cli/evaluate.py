@@ -17,7 +17,7 @@ METHODS = (
     *("ease", "ease-200", "knn-baseline", "svd", "svdpp"),
 )
 ABLATIONS = tuple(
-    f"hakken-without-{part}" for part in ("time", "popularity", "series", "rating", "aversion", "variety")
+    f"hakken-without-{part}" for part in ("time", "popularity", "series", "rating", "factors", "aversion", "variety")
 )
 """Names of all methods, and of those that `--ablation` adds, which `--help` need not load: both in the order of
 `hakken.evaluation.comparison.all_methods`, in which they are tried."""

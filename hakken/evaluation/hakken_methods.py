@@ -16,8 +16,7 @@ from hakken.catalogue import Catalogue
 from hakken.evaluation.methods import DEFAULT, Ask, Method, asking
 from hakken.evaluation.protocol import Split
 from hakken.model import Parameters, store
-from hakken.model.arrays import Array
-from hakken.model.trees import FEATURES, POPULARITY, RATING, SERIES, TIME, no_trees
+from hakken.model.trees import FACTORS, FEATURES, POPULARITY, RATING, SERIES, TIME
 from hakken.training import pipeline, ranking
 from hakken.training.progress import Progress
 
@@ -58,7 +57,7 @@ ABLATIONS = (
             f"its trees are learnt without the features about {subject}",
             unseen=subject,
         )
-        for subject in (TIME, POPULARITY, SERIES, RATING)
+        for subject in (TIME, POPULARITY, SERIES, RATING, FACTORS)
     ),
     Variant("hakken-without-aversion", "Hakken without aversion", "`aversion` is 0", {"aversion": 0.0}),
     Variant("hakken-without-variety", "Hakken without variety", "lists are in the order of the match", variety=0.0),
@@ -71,13 +70,16 @@ class _Stages:
     def __init__(self, split: Split, parameters: Parameters, catalogue: Catalogue, progress: Progress) -> None:
         self.split = split
         self._parameters, self._catalogue, self._progress = parameters, catalogue, progress
-        self._trees: dict[str, dict[str, Array]] = {}
+        self._second_stages: dict[str, ranking.SecondStage] = {}
 
     def model(self, variant: Variant) -> pipeline.Fitted:
         """The model of a variant."""
         parameters = msgspec.structs.replace(self._parameters, **variant.parameters)
-        trees = self._trees_without(variant.unseen) if parameters.trees else no_trees()
-        return pipeline.put_trees(self._first_stage, trees, parameters)
+        if not parameters.trees:
+            return self._first_stage._replace(
+                manifest=msgspec.structs.replace(self._first_stage.manifest, parameters=parameters)
+            )
+        return pipeline.put_second_stage(self._first_stage, self._second_stage_without(variant.unseen), parameters)
 
     @cached_property
     def _first_stage(self) -> pipeline.Fitted:
@@ -85,17 +87,18 @@ class _Stages:
         return pipeline.fit(self.split.training, without, self._catalogue, self._progress)
 
     @cached_property
-    def _lists(self) -> tuple[ranking.Lists, ...]:
+    def _material(self) -> ranking.Material:
         fit_inner = pipeline.inner_fit(self._parameters, self._catalogue, self._progress)
-        return ranking.lists_of(self.split.training, fit_inner, self._progress)
+        return ranking.material_of(self.split.training, fit_inner, self._progress)
 
-    def _trees_without(self, subject: str) -> dict[str, Array]:
-        """Trees that no feature about a subject is known to: it is constant where they are learnt."""
-        if subject not in self._trees:
+    def _second_stage_without(self, subject: str) -> ranking.SecondStage:
+        """One to whose trees no feature about a subject is known: it is constant where they are learnt."""
+        if subject not in self._second_stages:
             seen = np.array([one != subject for one in FEATURES.values()])
-            lists = [one._replace(features=one.features * seen) for one in self._lists]
-            self._trees[subject] = ranking.trees_of(lists, self._parameters.trees, self._progress)
-        return self._trees[subject]
+            factors, lists = self._material
+            material = ranking.Material(factors, tuple(one._replace(features=one.features * seen) for one in lists))
+            self._second_stages[subject] = ranking.second_stage(material, self._parameters.trees, self._progress)
+        return self._second_stages[subject]
 
 
 def hakken_methods(parameters: Parameters, catalogue: Catalogue) -> dict[str, Method]:

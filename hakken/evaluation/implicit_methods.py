@@ -1,8 +1,5 @@
 """Methods that learn from the entries of lists, not from scores: item-kNN, RP3beta, ALS and EASE."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -10,13 +7,13 @@ import scipy.linalg
 import scipy.sparse
 from implicit.als import AlternatingLeastSquares
 from implicit.nearest_neighbours import CosineRecommender
-from implicit.utils import ParameterWarning
 from threadpoolctl import threadpool_limits
 
 from hakken.errors import TableError
 from hakken.evaluation.methods import Scores, scoring
 from hakken.evaluation.protocol import Split, TestUser, list_matrix
 from hakken.model.arrays import Array, Float64s
+from hakken.training.factors import implicit_settings
 
 NEIGHBOURS = 50
 ALPHA, BETA, RP3_WEIGHTS = 0.8, 0.2, 5
@@ -38,7 +35,7 @@ def _row(split: Split, user: TestUser) -> scipy.sparse.csr_matrix:
 def item_knn(split: Split) -> Scores:
     """`score_i = Σ_{j on the list} cos_ij` over the 50 items that are nearest to each."""
     model = CosineRecommender(K=NEIGHBOURS + 1)  # an item is its own nearest neighbour
-    with _implicit_settings():
+    with implicit_settings():
         model.fit(split.lists(), show_progress=False)
     similarities = model.similarity.tocsr()
     return lambda user: np.asarray((_row(split, user) @ similarities.T).toarray(), dtype=np.float64).ravel()
@@ -86,7 +83,7 @@ def rp3beta_weights(lists: scipy.sparse.csr_matrix, alpha: float, beta: float, k
 @scoring("als", "ALS", f"the library `implicit`: matrix factorisation, {FACTORS} factors; it folds in users")
 def als(split: Split) -> Scores:
     """`x_u · y_i`, the user's factors, computed with the items' fixed: Hu, Koren & Volinsky (ICDM 2008)."""
-    with _implicit_settings():
+    with implicit_settings():
         model = AlternatingLeastSquares(
             factors=FACTORS, regularization=REGULARISATION, iterations=ITERATIONS, random_state=SEED
         )
@@ -152,11 +149,3 @@ def cut(weights: Array, keep: int) -> None:
     for column in weights.T:
         if keep < len(column):
             column[np.argpartition(-np.abs(column), keep)[keep:]] = 0
-
-
-@contextmanager
-def _implicit_settings() -> Iterator[None]:
-    """Limit BLAS to one thread, as `implicit` requires, and ignore its warning about a matrix that it made itself."""
-    with threadpool_limits(1, "blas"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ParameterWarning)
-        yield

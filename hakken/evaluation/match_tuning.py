@@ -32,7 +32,7 @@ from hakken.model.preference import USUAL_LENGTH
 from hakken.model.trees import no_trees
 from hakken.ratings import Preferences
 from hakken.training import fit
-from hakken.training.pipeline import Fitted, with_preference_weights, with_trees
+from hakken.training.pipeline import Fitted, with_preference_weights, with_second_stage
 from hakken.training.progress import SILENT, Progress
 from hakken.training.tables import RatingTable
 from hakken.training.tuning import N_FOLDS, Space, rounded
@@ -227,7 +227,7 @@ class _Fold:
     def train_trees(self, parameters: Parameters) -> None:
         """Train trees, of which later candidates may have fewer."""
         fitted = self._with_weights(parameters)
-        self.fitted = with_trees(fitted, self.split.training, parameters, self.catalogue)
+        self.fitted = with_second_stage(fitted, self.split.training, parameters, self.catalogue)
 
     def measure(self, parameters: Parameters) -> tuple[float, float]:
         """NDCG@10 liked of the two lists: over all titles, and over new series by default."""

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from hakken.errors import ArtefactCorrupt
 from hakken.files import unread
-from hakken.model.manifest import WITH_ATTRIBUTES, WITH_TREES, Manifest
+from hakken.model.manifest import WITH_ATTRIBUTES, WITH_FACTORS, WITH_TREES, Manifest
 from hakken.model.store import Artefact
 from hakken.model.trees import FEATURES, MAX_TREES, N_LISTS, N_SPLITS, Trees, no_trees
 
@@ -73,8 +73,12 @@ class Arrays:
         attr_values: `(n_rows, n_attributes)` int8, packed weights of a watched title `j` for an
             attribute, `v_ja = attr_scale[a] · attr_values[attr_rows[j], a]`; see `hakken.model.preference`.
         attr_scale: `(n_attributes,)` float32, what a packed 1 is, of each attribute.
-        tree_features: `(2, n_trees, 3)` uint8, the feature that each split compares; see `hakken.model.trees`. The
-            first trees are for lists of all titles, the second for those without begun series.
+        factors: `(n_items, n_factors)` int8, packed factors, `y_i = factor_scale[i] · factors[i]`; see
+            `hakken.model.factors`.
+        factor_scale: `(n_items,)` float32, what a packed 1 is, of each title; 0 where it has no factors.
+        tree_features: `(2, n_trees, 3)` uint8, the feature that each split compares, a place among
+            `Manifest.features`; see `hakken.model.trees`. The first trees are for lists of all titles, the second for
+            those without begun series.
         tree_borders: `(2, n_trees, 3)` float64, what it is compared with; infinite where a tree has fewer splits.
         tree_parts: `(2, n_trees, 8, 3)` float64, what each split adds to the logarithm of the match.
     """
@@ -99,6 +103,8 @@ class Arrays:
     attr_rows: Int32s
     attr_values: Array
     attr_scale: Float32s
+    factors: Int8s
+    factor_scale: Float32s
     tree_features: npt.NDArray[np.uint8]
     tree_borders: Float64s
     tree_parts: Float64s
@@ -119,8 +125,9 @@ class Arrays:
         later = _of_later_schemas(artefact)
         names = [name for name in cls.__dataclass_fields__ if name not in later]
         arrays = cls(**{name: _map(artefact.path(f"{name}.npy")) for name in names}, **later)
-        unnamed = arrays.tree_features.size > 0 and not artefact.manifest.features
-        if problem := "the manifest does not name the features of the trees" if unnamed else arrays.problem():
+        unnamed = arrays.tree_features.size and arrays.tree_features.max() >= len(artefact.manifest.features)
+        problem = arrays.problem() or ("tree_features point past the manifest's features" if unnamed else None)
+        if problem:
             raise ArtefactCorrupt(f"The model in {artefact.directory} can't be used: {problem}.")
         return arrays
 
@@ -131,7 +138,7 @@ class Arrays:
         n_trees = self.tree_features.size // (N_LISTS * N_SPLITS)
         wanted: dict[str, tuple[str, tuple[int, ...]]] = {
             **dict.fromkeys(("anime_ids", "raters", "watchers", "attr_rows"), ("int32", (n,))),
-            **dict.fromkeys(("popularity", "sim_scale", "pref_scale", "attr_share"), ("float32", (n,))),
+            **dict.fromkeys(("popularity", "sim_scale", "pref_scale", "attr_share", "factor_scale"), ("float32", (n,))),
             **dict.fromkeys(("sim_indptr", "pref_indptr", "attr_indptr"), ("int64", (n + 1,))),
             "b_i": ("float64", (n,)),
             "sim_indices": (index, (n_neighbours,)),
@@ -142,6 +149,7 @@ class Arrays:
             "attr_indices": ("uint16", (self.attr_indices.size,)),
             "attr_values": ("int8", (*self.attr_values.shape[:1], n_attributes)),
             "attr_scale": ("float32", (n_attributes,)),
+            "factors": ("int8", (n, *self.factors.shape[1:2])),
             "tree_features": ("uint8", (N_LISTS, n_trees, N_SPLITS)),
             "tree_borders": ("float64", (N_LISTS, n_trees, N_SPLITS)),
             "tree_parts": ("float64", (N_LISTS, n_trees, 2**N_SPLITS, N_SPLITS)),
@@ -160,7 +168,6 @@ class Arrays:
             "anime_ids are not positive": not (ids > 0).all(),
             "attr_rows point past attr_values": ((attr_rows < -1) | (attr_rows >= len(self.attr_values))).any(),
             "popularity is not positive": not (self.popularity > 0).all(),
-            "tree_features point past the last feature": (self.tree_features >= len(FEATURES)).any(),
             "tree_borders are not numbers": np.isnan(self.tree_borders).any(),
             "tree_parts are not finite": not np.isfinite(self.tree_parts).all(),
             "tree_parts add up to too much": not _bounded(self.tree_parts),
@@ -174,7 +181,7 @@ class Arrays:
             problems[f"{name}_indptr does not cut {name}_indices into rows"] = not cuts
             problems[f"{name}_indices point past the last column"] = past
             problems[f"a row of {name}_indices is longer than there are columns"] = long
-        for name in ("b_i", "popularity", "sim_scale", "pref_scale", "attr_share", "attr_scale"):
+        for name in ("b_i", "popularity", "sim_scale", "pref_scale", "attr_share", "attr_scale", "factor_scale"):
             values = getattr(self, name)
             problems[f"{name} is not finite"] = not np.isfinite(values).all()
             problems[f"{name} is negative"] = name != "b_i" and (values < 0).any()
@@ -275,8 +282,21 @@ class Model:
     @cached_property
     def trees(self) -> tuple[Trees, ...]:
         """The trees of lists of all titles, and of lists without begun series, as they are evaluated."""
-        arrays = self.arrays
-        return tuple(map(Trees.of, arrays.tree_features, arrays.tree_borders, arrays.tree_parts))
+        arrays, places = self.arrays, {name: place for place, name in enumerate(FEATURES)}
+        ours = np.array([places[name] for name in self.manifest.features], dtype=np.uint8)
+        features = ours[arrays.tree_features]
+        return tuple(map(Trees.of, features, arrays.tree_borders, arrays.tree_parts))
+
+    @cached_property
+    def factor_products(self) -> Float64s:
+        """`(n_factors, n_factors)` float64: Σ_i y_i y_iᵀ."""
+        factors = self.factors_of(slice(None))
+        return np.asarray(factors.T @ factors)
+
+    def factors_of(self, rows: Int64s | slice) -> Float64s:
+        """y_i of some titles, `(n,)` inner indices: `(n, n_factors)` float64."""
+        scale = self.arrays.factor_scale[rows].astype(np.float64)
+        return np.asarray(scale[:, np.newaxis] * self.arrays.factors[rows])
 
     @property
     def mu(self) -> float:
@@ -357,12 +377,17 @@ def _bounded(tree_parts: Float64s) -> bool:
 
 def _of_later_schemas(artefact: Artefact) -> dict[str, Array]:
     """The arrays that an earlier schema lacks, such that its models are served as before."""
-    arrays: dict[str, Array] = {}
+    if artefact.manifest.schema_version >= WITH_FACTORS:
+        return {}
+    watchers = _map(artefact.path("watchers.npy"))
+    n_items = watchers.size
+    arrays: dict[str, Array] = {
+        "factors": np.zeros((n_items, 0), dtype=np.int8),
+        "factor_scale": np.zeros(n_items, dtype=np.float32),
+    }
     if artefact.manifest.schema_version < WITH_TREES:
         arrays |= no_trees()
     if artefact.manifest.schema_version < WITH_ATTRIBUTES:
-        watchers = _map(artefact.path("watchers.npy"))
-        n_items = watchers.size
         arrays |= {
             "popularity": ((watchers + FEW_WATCHERS) / max(1, artefact.manifest.sizes.users)).astype(np.float32),
             "attr_share": np.zeros(n_items, dtype=np.float32),

@@ -155,6 +155,7 @@ LACKING: Mapping[int, Mapping[str, float]] = {
     },
     5: {"siblings": 0.0, "trees": 0, "aversion": 0.0},
     6: {"trend_reg": 0.0},
+    7: {},
 }
 """The parameters that a schema version was the first to have, each with the value that serves earlier models as before.
 

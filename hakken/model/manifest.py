@@ -15,9 +15,9 @@ from hakken.model.trees import FEATURES
 from hakken.ratings import MAX_SCORE
 
 FILE_NAME = "manifest.json"
-WITH_ATTRIBUTES, WITH_TREES = 4, 5
-"""The first schema versions with attributes, and with trees."""
-SCHEMA_VERSION = 6
+WITH_ATTRIBUTES, WITH_TREES, WITH_FACTORS = 4, 5, 7
+"""The first schema versions with attributes, with trees, and with factors."""
+SCHEMA_VERSION = 7
 OLDEST_SCHEMA_VERSION = 3
 """Older models must be trained again."""
 
@@ -194,7 +194,7 @@ def decode(text: bytes) -> Manifest:
     """Read a manifest.
 
     Raises:
-        ArtefactTooNew: its schema version is later than ours, or its trees read other features.
+        ArtefactTooNew: its schema version is later than ours, or its trees read features that we do not compute.
         ArtefactCorrupt: it is not a manifest, or one that is too old.
     """
     try:
@@ -215,9 +215,9 @@ def decode(text: bytes) -> Manifest:
         manifest = msgspec.convert(known, Manifest)
     except UNREADABLE as error:
         raise ArtefactCorrupt(f"The model's manifest can't be read: {error}.") from error
-    if manifest.features and manifest.features != tuple(FEATURES):
+    if unknown := sorted(set(manifest.features) - set(FEATURES)):
         raise ArtefactTooNew(
-            "The trees of the model read other features than this Hakken computes: "
+            f"The trees of the model read features that this Hakken does not compute ({', '.join(unknown)}): "
             "upgrade Hakken, or train the model with this one."
         )
     return manifest

@@ -20,7 +20,14 @@ Int64s = npt.NDArray[np.int64]
 N_SPLITS = 3
 N_LISTS = 2
 """Kinds of lists with trees of their own."""
-PREFERENCE, POPULARITY, TIME, SERIES, RATING = "preference", "popularity", "time", "series", "rating"
+PREFERENCE, POPULARITY, TIME, SERIES, RATING, FACTORS = (
+    "preference",
+    "popularity",
+    "time",
+    "series",
+    "rating",
+    "factors",
+)
 """What features are about."""
 FEATURES = {
     "log match": PREFERENCE,  # without the visitor's choice of popularity
@@ -44,6 +51,7 @@ FEATURES = {
     "rating above the mean": RATING,  # r_hat − m_u, see hakken.model.preference
     "neighbour term": RATING,  # r_hat − b_ui without trend and implicit term
     "item bias": RATING,  # b_i
+    "factor score": FACTORS,  # f_ui, see hakken.model.factors; 0 in a model without factors
 }
 """Each feature, in the order of the rows that trees read, and what it is about; `hakken.recommend.features` computes
 them, and L(u) is as there. A name stands for one definition: what is computed in another way gets another name, since

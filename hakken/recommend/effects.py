@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from hakken.model.arrays import Float64s
-from hakken.model.trees import FEATURES, POPULARITY, PREFERENCE, RATING, SERIES, TIME
+from hakken.model.trees import FACTORS, FEATURES, POPULARITY, PREFERENCE, RATING, SERIES, TIME
 from hakken.ratings import Effect
 
 LEAST = 0.05
@@ -52,7 +52,11 @@ def _rating(known: Known) -> str:
     return f"you would rate it {'above' if known['rating above the mean'] >= 0 else 'below'} your average"
 
 
-WORDS = {POPULARITY: _popularity, TIME: _time, SERIES: _series, RATING: _rating}
+def _factors(_known: Known) -> str:
+    return "how it fits your list as a whole"
+
+
+WORDS = {POPULARITY: _popularity, TIME: _time, SERIES: _series, RATING: _rating, FACTORS: _factors}
 """What is said of a title, by subject; the other subject is the preference itself, which the reasons tell."""
 
 

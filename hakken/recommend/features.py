@@ -9,6 +9,7 @@ import numpy as np
 from hakken.bundle import ModelBundle
 from hakken.model import Visitor
 from hakken.model.arrays import Bools, Float64s, Int32s, Int64s
+from hakken.model.factors import factor_scores, fold_in_factors
 from hakken.model.trees import FEATURES
 
 BEGUN = [*FEATURES].index("series begun")
@@ -44,6 +45,7 @@ class Features:
         self._length = np.log(len(watched) + 1.0)
         self._sum = np.log(max(LEAST_LIKING, float(taste.liking.sum())))
         self._plans = np.log(len(taste.rows) - len(watched) + 1.0)
+        self._factors = fold_in_factors(model, taste)
 
     def of(
         self, rows: Int64s, log_match: Float64s, preference: Float64s, above_mean: Float64s, neighbour_term: Float64s
@@ -80,6 +82,7 @@ class Features:
             above_mean,
             neighbour_term,
             arrays.b_i[rows],
+            factor_scores(model, self._factors, rows),
         )
         for row, column in zip(found, columns, strict=True):
             row[:] = column

@@ -34,7 +34,6 @@ from hakken.catalogue import Catalogue
 from hakken.model.arrays import Array, Float64s, Int32s, Int64s
 from hakken.model.hyperparameters import Parameters
 from hakken.model.manifest import MadeFrom, TablePart, Unwatched
-from hakken.model.trees import no_trees
 from hakken.training import pipeline, ranking, threads
 from hakken.training.attributes import judged_by_attributes
 from hakken.training.cluster import Cluster
@@ -282,11 +281,14 @@ def fit(
         learnt = [cluster.submit(_weights, anime_ids, watching, gram, packed, parameters)]
         del gram
         if chosen:
-            learnt.append(cluster.submit(_trees, *chosen, packed, parameters))
-        (weights, unwatched), *trees = cluster.gather(learnt, advance)
+            learnt.append(cluster.submit(_second_stage, *chosen, packed, parameters))
+        (weights, unwatched), *stages = cluster.gather(learnt, advance)
     arrays = {"anime_ids": anime_ids, **from_scores, **weights}
     fitted = pipeline.described(people.reading, arrays, b_u, unwatched, parameters, made_from=made_from)
-    return pipeline.put_trees(fitted, trees[0] if trees else no_trees(), parameters) if parameters.trees else fitted
+    if not parameters.trees:
+        return fitted
+    stage = stages[0] if stages else ranking.second_stage(ranking.NO_MATERIAL, parameters.trees, SILENT)
+    return pipeline.put_second_stage(fitted, stage, parameters)
 
 
 def _fit_scores(
@@ -422,7 +424,7 @@ def _weights(
 def _people_for_trees(
     cluster: Cluster, tables: Sequence[Sequence[Future]], people: People
 ) -> tuple[list[Future], list[Future], np.random.Generator] | None:
-    """Arguments of `_trees`: the tables of those who are set aside, and of those whom the inner model is trained on."""
+    """Arguments of `_second_stage`: tables of those who are set aside, and of those the inner model learns from."""
     rng = ranking.draws()
     chosen = ranking.choose_people(people.reading.scored, people.lengths, rng)
     if not chosen:
@@ -432,13 +434,13 @@ def _people_for_trees(
     return aside, inner, rng
 
 
-def _trees(
+def _second_stage(
     aside: list[RatingTable],
     inner: list[RatingTable],
     rng: np.random.Generator,
     titles: Catalogue,
     parameters: Parameters,
-) -> dict[str, Array]:
-    bundle = pipeline.inner_fit(parameters, titles)(joined(inner))
-    lists = ranking.lists_with(joined(aside), bundle, rng, SILENT)
-    return ranking.trees_of(lists, parameters.trees, SILENT)
+) -> ranking.SecondStage:
+    fit_inner = pipeline.inner_fit(parameters, titles)
+    material = ranking.material_with(joined(aside), joined(inner), fit_inner, rng, SILENT)
+    return ranking.second_stage(material, parameters.trees, SILENT)

@@ -31,8 +31,8 @@ class _Rows(NamedTuple):
     n: int
 
     def spread(self, old: Array, new: Array | int = 0) -> Array:
-        """Values of all rows, `(n,)` of the old ones' type."""
-        values = np.empty(self.n, dtype=old.dtype)
+        """Values of all rows, `(n, …)`, of the old ones' type."""
+        values = np.empty((self.n, *old.shape[1:]), dtype=old.dtype)
         values[self.old], values[self.new] = old, new
         return values
 
@@ -80,6 +80,8 @@ def with_new_titles(arrays: Arrays, manifest: Manifest, catalogue: Catalogue) ->
         attr_share=rows.spread(arrays.attr_share, popular),
         **_attributes(arrays, rows, attributes_of(added, catalogue, known.attributes)),
         attr_rows=rows.spread(arrays.attr_rows, -1),
+        factors=rows.spread(arrays.factors),
+        factor_scale=rows.spread(arrays.factor_scale),
     )
     sizes = msgspec.structs.replace(manifest.sizes, preferences=len(whole.pref_indices))
     return whole, msgspec.structs.replace(manifest, sizes=sizes)

@@ -23,6 +23,7 @@ from hakken.model.trees import FEATURES, no_trees
 from hakken.ratings import MIN_SCORE
 from hakken.training import ranking
 from hakken.training.attributes import judged_by_attributes
+from hakken.training.factors import no_factors
 from hakken.training.matrix import ScoreMatrix, als_baselines
 from hakken.training.preferences import facts_of, preference_weights
 from hakken.training.progress import SILENT, Progress
@@ -85,7 +86,7 @@ def fit(
     weights, unwatched = preference_weights(table, mu, titles, parameters, progress)
     arrays = {"anime_ids": table.anime_ids, **from_scores, **weights}
     fitted = described(reading, arrays, b_u, unwatched, parameters, made_from=made_from)
-    return with_trees(fitted, table, parameters, titles, progress)
+    return with_second_stage(fitted, table, parameters, titles, progress)
 
 
 def described(
@@ -99,7 +100,7 @@ def described(
 ) -> Fitted:
     """Put together a model without trees, from its arrays by name."""
     has_score = reading.scored > 0  # the bias of the other users is 0 by definition
-    made = Arrays(**arrays, **no_trees())
+    made = Arrays(**arrays, **no_factors().packed(arrays["anime_ids"]), **no_trees())
     manifest = Manifest(
         created=training_date(),
         data_time=reading.newest or (made_from.data_time if made_from else None),
@@ -125,10 +126,10 @@ def described(
     return Fitted(made, manifest, b_u)
 
 
-def with_trees(
+def with_second_stage(
     fitted: Fitted, table: RatingTable, parameters: Parameters, titles: Catalogue, progress: Progress = SILENT
 ) -> Fitted:
-    """Train the trees of a model's match; its other arrays do not change.
+    """Train the second stage of a model's match, its trees and factors; its other arrays do not change.
 
     Raises:
         TableError: LightGBM can't be loaded.
@@ -136,7 +137,8 @@ def with_trees(
     if not parameters.trees:
         return fitted
     fit_inner = inner_fit(parameters, titles, progress)
-    return put_trees(fitted, ranking.fit_trees(table, fit_inner, parameters.trees, progress), parameters)
+    material = ranking.material_of(table, fit_inner, progress)
+    return put_second_stage(fitted, ranking.second_stage(material, parameters.trees, progress), parameters)
 
 
 def inner_fit(
@@ -152,10 +154,11 @@ def inner_fit(
     return inner
 
 
-def put_trees(fitted: Fitted, trees: Mapping[str, Array], parameters: Parameters) -> Fitted:
-    """Put trees, the arrays `tree_*` by name, into a model, and all parameters into its manifest."""
+def put_second_stage(fitted: Fitted, stage: ranking.SecondStage, parameters: Parameters) -> Fitted:
+    """Put trees and factors into a model, and all parameters into its manifest."""
     manifest = msgspec.structs.replace(fitted.manifest, features=tuple(FEATURES), parameters=parameters)
-    return Fitted(dataclasses.replace(fitted.arrays, **trees), manifest, fitted.b_u)
+    factors = stage.factors.packed(fitted.arrays.anime_ids)
+    return Fitted(dataclasses.replace(fitted.arrays, **factors, **stage.trees), manifest, fitted.b_u)
 
 
 def with_preference_weights(

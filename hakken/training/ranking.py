@@ -13,6 +13,7 @@ with, as no visitor's is. Burges, "From RankNet to LambdaRank to LambdaMART: an 
 LightGBM's `lambdarank`.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -20,7 +21,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hakken.bundle import ModelBundle
-from hakken.errors import TableError
 from hakken.model import ListColumns, top_n
 from hakken.model.arrays import Array, Bools, Float64s, Int64s
 from hakken.model.trees import FEATURES, MAX_TREES, N_LISTS, N_SPLITS, SERIES, no_trees
@@ -28,6 +28,7 @@ from hakken.ratings import CODE_OF_STATUS, FranchiseRule, Planned, Preferences, 
 from hakken.recommend import series_rules
 from hakken.recommend.filters import candidates
 from hakken.recommend.scoring import Scorer
+from hakken.training.factors import ItemFactors, item_factors, needing, no_factors
 from hakken.training.matrix import indptr_of
 from hakken.training.progress import Progress
 from hakken.training.tables import UNKNOWN_STATUS, RatingTable
@@ -92,29 +93,41 @@ class Lists(NamedTuple):
     lengths: Int64s
 
 
-def fit_trees(
-    table: RatingTable, fit_inner: Callable[[RatingTable], ModelBundle], n_trees: int, progress: Progress
-) -> dict[str, Array]:
-    """Learn trees from a table, with `fit_inner`, which trains a model without trees.
+class Material(NamedTuple):
+    """What trees are learnt from.
 
-    Returns:
-        The arrays `tree_*` of `hakken.model.arrays.Arrays`, by name: no tree if too few people have scores.
-
-    Raises:
-        TableError: LightGBM can't be loaded.
+    Attributes:
+        factors: of titles, learnt from those whom the inner model is trained on.
+        lists: of those who are set aside, of each kind; none if too few people have scores.
     """
-    return trees_of(lists_of(table, fit_inner, progress), n_trees, progress)
+
+    factors: ItemFactors
+    lists: tuple[Lists, ...]
 
 
-def lists_of(
-    table: RatingTable, fit_inner: Callable[[RatingTable], ModelBundle], progress: Progress
-) -> tuple[Lists, ...]:
-    """Make the lists of a table to learn trees from, of each kind; none if too few people have scores."""
+NO_MATERIAL = Material(no_factors(), ())
+
+
+class SecondStage(NamedTuple):
+    """What the second stage adds to a model.
+
+    Attributes:
+        factors: what trees know of titles.
+        trees: the arrays `tree_*` of `hakken.model.arrays.Arrays`, by name.
+    """
+
+    factors: ItemFactors
+    trees: dict[str, Array]
+
+
+def material_of(table: RatingTable, fit_inner: Callable[[RatingTable], ModelBundle], progress: Progress) -> Material:
+    """Make of a table what trees are learnt from, with `fit_inner`, which trains a model without trees."""
     rng = draws()
     chosen = choose_people(table.scored, np.bincount(table.users, minlength=table.n_users), rng)
     if not chosen:
-        return ()
-    return lists_with(table.of_users(chosen.aside), fit_inner(table.of_users(chosen.inner)), rng, progress)
+        return NO_MATERIAL
+    aside, others = map(table.of_users, chosen)
+    return material_with(aside, others, fit_inner, rng, progress)
 
 
 def draws() -> np.random.Generator:
@@ -142,24 +155,37 @@ def choose_people(scored: Int64s, lengths: Int64s, rng: np.random.Generator) -> 
     return Chosen(aside, np.isin(everyone, enough))
 
 
-def lists_with(
-    people: RatingTable, bundle: ModelBundle, rng: np.random.Generator, progress: Progress
-) -> tuple[Lists, ...]:
-    """Make the lists of those who were set aside, of each kind, with a model of others."""
-    with progress.stage("lists", people.n_users, "people") as advance:
-        return tuple(_lists(people, bundle, rng, advance))
+def material_with(
+    aside: RatingTable,
+    others: RatingTable,
+    fit_inner: Callable[[RatingTable], ModelBundle],
+    rng: np.random.Generator,
+    progress: Progress,
+) -> Material:
+    """The same, of those who are set aside and of the others, whom the inner model is trained on."""
+    inner = fit_inner(others)
+    with progress.stage("factors"):
+        factors = item_factors(others, ~np.isin(others.statuses, NOT_WATCHED))
+    arrays = dataclasses.replace(inner.model.arrays, **factors.packed(inner.model.arrays.anime_ids))
+    bundle = ModelBundle(dataclasses.replace(inner.model, arrays=arrays), inner.catalogue)
+    with progress.stage("lists", aside.n_users, "people") as advance:
+        return Material(factors, tuple(_lists(aside, bundle, rng, advance)))
 
 
-def trees_of(lists: Sequence[Lists], n_trees: int, progress: Progress) -> dict[str, Array]:
-    """Learn trees from lists of each kind, see `fit_trees`; no tree if nothing that was hidden is in one of them."""
-    if len(lists) < N_LISTS:
-        return no_trees()
+def second_stage(material: Material, n_trees: int, progress: Progress) -> SecondStage:
+    """Learn trees; no tree if nothing that was hidden is in the lists of one kind.
+
+    Raises:
+        TableError: LightGBM can't be loaded.
+    """
+    if len(material.lists) < N_LISTS:
+        return SecondStage(no_factors(), no_trees())
     with progress.stage("trees", N_LISTS, "kinds of lists") as advance:
         made = []
-        for one, settings in zip(lists, OF_KINDS, strict=True):
+        for one, settings in zip(material.lists, OF_KINDS, strict=True):
             made.append(packed(_boosted(one, n_trees, SETTINGS | settings), n_trees))
             advance(1)
-    return stacked(made)
+    return SecondStage(material.factors, stacked(made))
 
 
 def _lists(
@@ -219,13 +245,8 @@ def _list_of(people: RatingTable, given: Int64s, asked: Int64s, bundle: ModelBun
 
 def _boosted(lists: Lists, n_trees: int, settings: dict[str, Any]) -> list[Node]:
     """Train trees, and give the root of each."""
-    try:
-        import lightgbm  # noqa: PLC0415  # where a system library is missing, only this step fails
-    except OSError as error:
-        raise TableError(
-            f"The trees of the match need LightGBM, which can't be loaded here: {error}. Install what it lacks "
-            "(on Debian: libgomp1), or train without them: --trees 0."
-        ) from error
+    with needing("LightGBM"):
+        import lightgbm  # noqa: PLC0415  # see `needing`
     # Lists that are told apart at a glance would else make leaves without bounds.
     settings = settings | {"max_delta_step": WEIGHT_OF_MATCH * MAX_TREES / (n_trees * settings["learning_rate"])}
     started = WEIGHT_OF_MATCH * lists.log_match

@@ -76,6 +76,10 @@ class Stored:
         self.attributes = [indices[begin:end] for begin, end in pairwise(indptr)]
         self.attr_rows, self.attr_values = self._list("attr_rows"), self._list("attr_values")
         self.attr_scale = self._list("attr_scale")
+        self.factors: list[list[float]] = [[] for _ in self.anime_ids]
+        if (directory / "factors.npy").exists():
+            both = zip(self._list("factor_scale"), self._list("factors"), strict=True)
+            self.factors = [[scale * one for one in row] for scale, row in both]
         self.trees: list[list[Tree]] = [[], []]
         if (directory / "tree_parts.npy").exists():
             kinds = zip(*(self._list(f"tree_{name}") for name in ("features", "borders", "parts")), strict=True)
@@ -180,6 +184,7 @@ class Visitor:
         self.dropped = {anime_id for anime_id, _, status in entries if status == "dropped"}
         self._fold_in()
         self._want()
+        self._fold_in_factors()
         n_items = len(stored.anime_ids)
         self.near = [self._neighbours(i) for i in range(n_items)]
         self.say = [sum(amount for _, amount in near) for near in self.near]
@@ -261,6 +266,19 @@ class Visitor:
                 said -= self.taste[i] * sum(stored.attr_scale[a] * row[a] for a in attributes)
             self.p[i] += stored.share[i] * said
 
+    def _fold_in_factors(self) -> None:
+        """z_u, the least squares of one equation for each title and one for each factor."""
+        stored, n_factors = self.stored, len(self.stored.factors[0])
+        equations, wanted = [], []
+        for i, factors in enumerate(stored.factors):
+            weight = math.sqrt(10 * max(self.taste[i], 0.0)) if i in self.taste else 1.0
+            equations.append([weight * one for one in factors])
+            wanted.append(weight if i in self.taste else 0.0)
+        for k in range(n_factors):
+            equations.append([math.sqrt(20) * (k == at) for at in range(n_factors)])
+            wanted.append(0.0)
+        self.factors: list[float] = np.linalg.lstsq(np.array(equations), np.array(wanted))[0].tolist()
+
     def _neighbours(self, i: int) -> list[tuple[int, float]]:
         """N_k(i;u), and what each adds to the baseline, score points."""
         parameters = self.stored.parameters
@@ -326,6 +344,7 @@ class Visitor:
             "rating above the mean": self.r_hat[i] - self.mean,
             "neighbour term": self.say[i],
             "item bias": stored.b_i[i],
+            "factor score": sum(z * y for z, y in zip(self.factors, stored.factors[i], strict=True)),
         }
 
     def trees(self, i: int, kind: int) -> float:

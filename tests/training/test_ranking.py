@@ -16,10 +16,11 @@ from hakken.bundle import ModelBundle
 from hakken.catalogue import Anime, Catalogue
 from hakken.errors import TableError
 from hakken.model import Model, Parameters
-from hakken.model.arrays import Array, Int64s
+from hakken.model.arrays import Int64s
 from hakken.model.trees import FEATURES, N_LISTS, Trees
 from hakken.recommend.scoring import Scorer
 from hakken.training import fit, ranking
+from hakken.training.factors import item_factors
 from hakken.training.progress import SILENT
 from hakken.training.tables import UNKNOWN_STATUS, RatingTable
 
@@ -115,11 +116,11 @@ class Made(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """All lists, the table of the inner model, and the trees."""
+    """All lists, the table of the inner model, and what was learnt."""
 
     made: list[Made]
     others: RatingTable
-    arrays: dict[str, Array]
+    stage: ranking.SecondStage
 
 
 @pytest.fixture
@@ -156,17 +157,17 @@ def recorded(people: RatingTable, titles: Catalogue, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(ranking, "Scorer", Spy)
     monkeypatch.setattr(ranking, "_list_of", record)
     named = dataclasses.replace(people, user_ids=list(range(people.n_users)))
-    arrays = ranking.fit_trees(named, fit_inner, N_TREES, SILENT)
+    stage = ranking.second_stage(ranking.material_of(named, fit_inner, SILENT), N_TREES, SILENT)
     [others] = tables
-    return Recorded(made, others, arrays)
+    return Recorded(made, others, stage)
 
 
 def test_nobody_who_is_set_aside_is_in_the_inner_model(recorded: Recorded) -> None:
     aside = set(recorded.made[0].people.user_ids)
     assert len(aside) >= 20
     assert not aside & set(recorded.others.user_ids)
-    assert recorded.arrays["tree_features"].shape == (N_LISTS, N_TREES, 3)
-    assert np.isfinite(recorded.arrays["tree_borders"]).any(axis=(1, 2)).all()
+    assert recorded.stage.trees["tree_features"].shape == (N_LISTS, N_TREES, 3)
+    assert np.isfinite(recorded.stage.trees["tree_borders"]).any(axis=(1, 2)).all()
 
 
 def test_a_list_is_made_from_what_is_not_hidden(recorded: Recorded) -> None:
@@ -218,7 +219,9 @@ def test_equal_tables_give_equal_trees_on_any_number_of_threads(
     found = []
     for threads in (1, 2):
         monkeypatch.setattr(hakken.training.threads, "N_THREADS", threads)
-        found.append(ranking.fit_trees(people, inner(titles), N_TREES, SILENT))
+        material = ranking.material_of(people, inner(titles), SILENT)
+        stage = ranking.second_stage(material, N_TREES, SILENT)
+        found.append(stage.trees | {"factors": stage.factors.values})
     one, other = found
     assert {name: array.tobytes() for name, array in one.items()} == {
         name: array.tobytes() for name, array in other.items()
@@ -226,38 +229,67 @@ def test_equal_tables_give_equal_trees_on_any_number_of_threads(
     assert one["tree_parts"].any()
 
 
+def test_lists_are_made_with_the_factors_that_the_model_gets(recorded: Recorded, people: RatingTable) -> None:
+    """They are learnt from those whom the inner model is trained on, and from what they watched."""
+    factors = recorded.stage.factors
+    watched = ~np.isin(recorded.others.statuses, [PLANNED, UNKNOWN_STATUS])
+    assert factors.values.tobytes() == item_factors(recorded.others, watched).values.tobytes()
+    inner = recorded.made[0].bundle.model.arrays
+    for name, array in factors.packed(inner.anime_ids).items():
+        assert getattr(inner, name).tobytes() == array.tobytes()
+    assert factors.values.any()
+
+
+def test_a_model_gets_factors_with_its_trees(people: RatingTable, titles: Catalogue) -> None:
+    fitted = fit(people, PARAMETERS, titles)
+    stage = ranking.second_stage(ranking.material_of(people, inner(titles), SILENT), N_TREES, SILENT)
+    for name, array in stage.factors.packed(fitted.arrays.anime_ids).items():
+        assert getattr(fitted.arrays, name).tobytes() == array.tobytes()
+
+
 # None
 
 
-def test_too_few_people_give_no_trees(people: RatingTable, titles: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_few_people_give_neither_trees_nor_factors(
+    people: RatingTable, titles: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ranking, "FEWEST_PEOPLE", people.n_users)
-    assert not fit(people, PARAMETERS, titles).arrays.tree_features.size
+    arrays = fit(people, PARAMETERS, titles).arrays
+    assert not arrays.tree_features.size
+    assert not arrays.factors.size
 
 
-def without_lightgbm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let LightGBM be found, but a library that it is linked with be missing."""
+NEEDED = {"lightgbm": ("LightGBM", OSError), "implicit.als": ("implicit", ImportError)}
+"""The libraries of the second stage: how each is called, and what it raises where a library it is linked with lacks."""
+
+
+def without(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a library be found, but one that it is linked with be missing."""
     real = builtins.__import__
 
     def importing(name: str, *arguments: Any, **named: Any) -> Any:
-        if name == "lightgbm":
-            raise OSError("libgomp.so.1: cannot open shared object file: No such file or directory")
+        if name == module:
+            raise NEEDED[module][1]("libgomp.so.1: cannot open shared object file: No such file or directory")
         return real(name, *arguments, **named)
 
     monkeypatch.setattr(builtins, "__import__", importing)
 
 
-def test_where_lightgbm_cannot_be_loaded_it_is_said_what_helps(
-    people: RatingTable, titles: Catalogue, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("module", NEEDED)
+def test_where_a_library_cannot_be_loaded_it_is_said_what_helps(
+    people: RatingTable, titles: Catalogue, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
-    without_lightgbm(monkeypatch)
-    with pytest.raises(TableError, match=r"need LightGBM, .*libgomp\.so\.1.*--trees 0\."):
+    without(module, monkeypatch)
+    with pytest.raises(TableError, match=rf"need {NEEDED[module][0]}, .*libgomp\.so\.1.*--trees 0\."):
         fit(people, PARAMETERS, titles)
 
 
 def test_no_trees_are_trained_where_none_are_wanted(
     people: RatingTable, titles: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without_lightgbm(monkeypatch)
+    for module in NEEDED:
+        without(module, monkeypatch)
     fitted = fit(people, WITHOUT_TREES, titles)
     assert fitted.arrays.tree_features.shape == (N_LISTS, 0, 3)
+    assert fitted.arrays.factors.shape == (len(fitted.arrays.anime_ids), 0)
     assert fitted.manifest.features == ()

@@ -64,18 +64,21 @@ def test_an_effect_is_told_if_it_is_more_than_a_little_the_strongest_first() -> 
         "time": np.array([0.5, 0.04, 0.2]),
         "series": np.array([0.0, -0.049, 0.25]),
         "rating": np.array([-0.9, 0.0, 0.051]),
+        "factors": np.array([0.1, -0.01, -0.4]),
     }
     first, second, third = effects(features, added)
     assert [(one.subject, one.words) for one in first] == [
         ("rating", "you would rate it below your average"),
         ("time", "newer than most of your list"),
         ("popularity", "more widely watched than most of your list"),
+        ("factors", "how it fits your list as a whole"),
     ]
-    assert [one.factor for one in first] == pytest.approx(np.exp([-0.9, 0.5, -0.2]).tolist())
+    assert [one.factor for one in first] == pytest.approx(np.exp([-0.9, 0.5, -0.2, 0.1]).tolist())
     assert second == ()
-    assert [one.subject for one in third] == ["popularity", "series", "time", "rating"]
-    assert third[0].words == "less widely watched than most of your list"
-    assert third[1].words == "a series that is new to you"
+    assert [one.subject for one in third] == ["factors", "popularity", "series", "time", "rating"]
+    assert third[0].words == "how it fits your list as a whole"
+    assert third[1].words == "less widely watched than most of your list"
+    assert third[2].words == "a series that is new to you"
 
 
 @pytest.mark.parametrize(

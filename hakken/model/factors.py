@@ -1,0 +1,34 @@
+"""Latent factors: how well a title fits someone's list as a whole, by matrix factorisation of implicit feedback.
+
+    f_ui = z_u · y_i
+    z_u = (Σ_i y_i y_iᵀ + Σ_{j ∈ L(u)} (c_uj − 1) y_j y_jᵀ + λ I)⁻¹ Σ_{j ∈ L(u)} c_uj y_j
+
+z_u minimises Σ_i c_ui (p_ui − f_ui)² + λ |z_u|², where p_ui is 1 for an entry of the list and else 0. The confidence
+c_ui is 1 for what is not on the list, and `CONFIDENCE` · max(x_uj, 0) for an entry, x_uj being its liking as in
+`hakken.model.preference`: who disliked a title says nothing for or against it. Hu, Koren & Volinsky, "Collaborative
+filtering for implicit feedback datasets" (ICDM 2008). The y_i are learnt by `hakken.training.factors`; only the trees
+(`hakken.model.trees`) know of f_ui.
+"""
+
+import numpy as np
+
+from hakken.model.arrays import Float64s, Int64s, Model
+from hakken.model.preference import Taste
+
+CONFIDENCE, REGULARISER = 10.0, 20.0
+"""Of an entry with a liking of 1, and λ."""
+
+
+def fold_in_factors(model: Model, taste: Taste) -> Float64s:
+    """z_u of a visitor, `(n_factors,)` float64."""
+    entries = model.factors_of(taste.rows)
+    confidence = CONFIDENCE * taste.liking.clip(0.0)
+    left = model.factor_products + (entries.T * (confidence - 1.0)) @ entries
+    left[np.diag_indices_from(left)] += REGULARISER
+    return np.asarray(np.linalg.solve(left, confidence @ entries))
+
+
+def factor_scores(model: Model, visitor: Float64s, rows: Int64s) -> Float64s:
+    """f_ui of some titles, `(n,)` inner indices, from z_u: `(n,)` float64."""
+    # Title by title: a product with a matrix would round differently with the number of titles.
+    return np.asarray((model.factors_of(rows) * visitor).sum(axis=1))
