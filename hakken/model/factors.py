@@ -3,7 +3,7 @@
     f_ui = z_u · y_i
     z_u = (Σ_i y_i y_iᵀ + Σ_{j ∈ L(u)} (c_uj − 1) y_j y_jᵀ + λ I)⁻¹ Σ_{j ∈ L(u)} c_uj y_j
 
-z_u minimises Σ_i c_ui (p_ui − f_ui)² + λ |z_u|², where p_ui is 1 for an entry of the list and else 0. The confidence
+z_u minimises Σ_i c_ui (l_ui − f_ui)² + λ |z_u|², where l_ui is 1 for an entry of the list and else 0. The confidence
 c_ui is 1 for what is not on the list, and `CONFIDENCE` · max(x_uj, 0) for an entry, x_uj being its liking as in
 `hakken.model.preference`: who disliked a title says nothing for or against it. Hu, Koren & Volinsky, "Collaborative
 filtering for implicit feedback datasets" (ICDM 2008). The y_i are learnt by `hakken.training.factors`; only the trees
@@ -24,7 +24,7 @@ def fold_in_factors(model: Model, taste: Taste) -> Float64s:
     entries = model.factors_of(taste.rows)
     confidence = CONFIDENCE * taste.liking.clip(0.0)
     left = model.factor_products + (entries.T * (confidence - 1.0)) @ entries
-    left[np.diag_indices_from(left)] += REGULARISER
+    left.flat[:: len(left) + 1] += REGULARISER
     return np.asarray(np.linalg.solve(left, confidence @ entries))
 
 

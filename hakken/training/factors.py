@@ -1,8 +1,8 @@
 """Learn the factors of titles (`hakken.model.factors`) from what people watched, by alternating least squares.
 
-    Σ_u Σ_i c_ui (p_ui − z_u · y_i)² + λ (Σ_u |z_u|² + Σ_i |y_i|²)
+    Σ_u Σ_i c_ui (l_ui − z_u · y_i)² + λ (Σ_u |z_u|² + Σ_i |y_i|²)
 
-p_ui is 1 for what u watched and else 0, and c_ui is `CONFIDENCE` for what u watched and else 1. Hu, Koren & Volinsky
+l_ui is 1 for what u watched and else 0, and c_ui is `CONFIDENCE` for what u watched and else 1. Hu, Koren & Volinsky
 (ICDM 2008), as the library `implicit` solves it.
 """
 

@@ -27,7 +27,7 @@ def table() -> RatingTable:
 
 
 def loss(watched: Float64s, people: Float64s, titles: Float64s) -> float:
-    """Σ c_ui (p_ui − z_u · y_i)² + λ (Σ |z_u|² + Σ |y_i|²)."""
+    """Σ c_ui (l_ui − z_u · y_i)² + λ (Σ |z_u|² + Σ |y_i|²)."""
     confidence = np.where(watched > 0, CONFIDENCE, 1.0)
     error = float((confidence * (watched - people @ titles.T) ** 2).sum())
     return error + REGULARISER * float((people**2).sum() + (titles**2).sum())

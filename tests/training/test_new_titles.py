@@ -113,7 +113,13 @@ def sparse() -> Catalogue:
 @pytest.fixture(scope="module")
 def fitted(sparse: Catalogue) -> Fitted:
     table = learning.lists()
-    return fit(dataclasses.replace(table, anime_ids=10 * table.anime_ids), FEW, sparse)
+    made = fit(dataclasses.replace(table, anime_ids=10 * table.anime_ids), FEW, sparse)
+    n_items, rng = len(made.arrays.anime_ids), np.random.default_rng(2)  # too few people to learn factors from
+    factors = {
+        "factors": rng.integers(-127, 128, (n_items, 3), dtype=np.int8),
+        "factor_scale": rng.random(n_items, dtype=np.float32),
+    }
+    return made._replace(arrays=dataclasses.replace(made.arrays, **factors))
 
 
 FACTS = st.fixed_dictionaries(
@@ -170,6 +176,7 @@ def test_rows_are_those_of_the_formulas_and_others_keep_theirs(
         names = learning_oracle.attributes(one) & set(unwatched.attributes)
         assert row.attributes == [at for at, name in enumerate(unwatched.attributes) if name in names]
         assert (row.b_i, row.raters, row.watchers, row.neighbours, row.speaks) == (0.0, 0, 0, [], None)
+        assert row.factors == [0.0, 0.0, 0.0]
 
 
 class Row(msgspec.Struct):
@@ -184,6 +191,7 @@ class Row(msgspec.Struct):
     attributes: list[int]
     neighbours: list[tuple[int, int, int, float]]
     speaks: list[int] | None
+    factors: list[float]
 
 
 def by_id(arrays: Arrays) -> dict[int, Row]:
@@ -204,6 +212,7 @@ def by_id(arrays: Arrays) -> dict[int, Row]:
             arrays.attr_indices[attr].tolist(),
             [(ids[j], value, n_ij, arrays.sim_scale[i].item()) for j, value, n_ij in triples],
             arrays.attr_values[speaks].tolist() if speaks >= 0 else None,
+            (arrays.factor_scale[i] * arrays.factors[i]).tolist(),
         )
     for j, anime_id in enumerate(ids):
         for at in range(*arrays.pref_indptr[j : j + 2].tolist()):

@@ -250,6 +250,13 @@ def test_a_model_gets_factors_with_its_trees(people: RatingTable, titles: Catalo
 # None
 
 
+def test_lists_of_one_kind_only_give_neither_trees_nor_factors(people: RatingTable, titles: Catalogue) -> None:
+    material = ranking.material_of(people, inner(titles), SILENT)
+    stage = ranking.second_stage(material._replace(lists=material.lists[:1]), N_TREES, SILENT)
+    assert not stage.trees["tree_features"].size
+    assert not stage.factors.values.size
+
+
 def test_too_few_people_give_neither_trees_nor_factors(
     people: RatingTable, titles: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
