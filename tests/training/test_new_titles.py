@@ -115,11 +115,8 @@ def fitted(sparse: Catalogue) -> Fitted:
     table = learning.lists()
     made = fit(dataclasses.replace(table, anime_ids=10 * table.anime_ids), FEW, sparse)
     n_items, rng = len(made.arrays.anime_ids), np.random.default_rng(2)  # too few people to learn factors from
-    factors = {
-        "factors": rng.integers(-127, 128, (n_items, 3), dtype=np.int8),
-        "factor_scale": rng.random(n_items, dtype=np.float32),
-    }
-    return made._replace(arrays=dataclasses.replace(made.arrays, **factors))
+    factors, scale = rng.integers(-127, 128, (n_items, 3), dtype=np.int8), rng.random(n_items, dtype=np.float32)
+    return made._replace(arrays=dataclasses.replace(made.arrays, factors=factors, factor_scale=scale))
 
 
 FACTS = st.fixed_dictionaries(
