@@ -389,7 +389,7 @@ class Reason(msgspec.Struct, frozen=True):
 class Effect(msgspec.Struct, frozen=True):
     """What moved a title's match beside the entries of the visitor's list."""
 
-    subject: Annotated[str, about("Its subject: popularity, time, series, rating or factors.")]
+    subject: Annotated[str, about("Its subject: popularity, time, series or rating.")]
     factor: Annotated[float, about("What the match was multiplied by: a factor above 1 is in the title's favour.")]
     words: Annotated[str, about("The effect in words, such as: newer than most of your list.")]
 

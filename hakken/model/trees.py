@@ -51,7 +51,7 @@ FEATURES = {
     "rating above the mean": RATING,  # r_hat − m_u, see hakken.model.preference
     "neighbour term": RATING,  # r_hat − b_ui without trend and implicit term
     "item bias": RATING,  # b_i
-    "factor score": FACTORS,  # f_ui, see hakken.model.factors; 0 in a model without factors
+    "factor score above the list's": FACTORS,  # f_ui, see hakken.model.factors; 0 in a model without factors
 }
 """Each feature, in the order of the rows that trees read, and what it is about; `hakken.recommend.features` computes
 them, and L(u) is as there. A name stands for one definition: what is computed in another way gets another name, since

@@ -52,18 +52,16 @@ def _rating(known: Known) -> str:
     return f"you would rate it {'above' if known['rating above the mean'] >= 0 else 'below'} your average"
 
 
-def _factors(_known: Known) -> str:
-    return "how it fits your list as a whole"
-
-
-WORDS = {POPULARITY: _popularity, TIME: _time, SERIES: _series, RATING: _rating, FACTORS: _factors}
-"""What is said of a title, by subject; the other subject is the preference itself, which the reasons tell."""
+WORDS = {POPULARITY: _popularity, TIME: _time, SERIES: _series, RATING: _rating}
+"""What is said of a title, by subject."""
+OF_THE_LIST = (PREFERENCE, FACTORS)
+"""The other subjects: what the list itself says, by its entries and as a whole, which the reasons tell."""
 
 
 def by_subject(contributions: Float64s) -> dict[str, Float64s]:
     """Sum contributions, `(n_features, n)`, by what the features are about: `(n,)` each."""
     subjects = np.array(list(FEATURES.values()))
-    return {one: contributions[subjects == one].sum(axis=0) for one in (PREFERENCE, *WORDS)}
+    return {one: contributions[subjects == one].sum(axis=0) for one in (*OF_THE_LIST, *WORDS)}
 
 
 def effects(features: Float64s, added: dict[str, Float64s]) -> Iterator[tuple[Effect, ...]]:

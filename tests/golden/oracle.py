@@ -278,6 +278,11 @@ class Visitor:
             equations.append([math.sqrt(20) * (k == at) for at in range(n_factors)])
             wanted.append(0.0)
         self.factors: list[float] = np.linalg.lstsq(np.array(equations), np.array(wanted))[0].tolist()
+        self.usual_fit = sum(map(self.fit, self.taste)) / max(1, len(self.taste))
+
+    def fit(self, i: int) -> float:
+        """z_u · y_i."""
+        return float(sum(z * y for z, y in zip(self.factors, self.stored.factors[i], strict=True)))
 
     def _neighbours(self, i: int) -> list[tuple[int, float]]:
         """N_k(i;u), and what each adds to the baseline, score points."""
@@ -344,7 +349,7 @@ class Visitor:
             "rating above the mean": self.r_hat[i] - self.mean,
             "neighbour term": self.say[i],
             "item bias": stored.b_i[i],
-            "factor score": sum(z * y for z, y in zip(self.factors, stored.factors[i], strict=True)),
+            "factor score above the list's": self.fit(i) - self.usual_fit,
         }
 
     def trees(self, i: int, kind: int) -> float:

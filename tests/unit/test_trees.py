@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hakken.model.arrays import Array, Float64s
-from hakken.model.trees import FEATURES, N_SPLITS, PREFERENCE, Trees
-from hakken.recommend.effects import WORDS, by_subject, effects
+from hakken.model.trees import FEATURES, N_SPLITS, Trees
+from hakken.recommend.effects import OF_THE_LIST, WORDS, by_subject, effects
 
 N_FEATURES = len(FEATURES)
 VALUES = [-1.0, 0.0, 0.5, 1.0, 2.5]
@@ -46,7 +46,7 @@ def test_contributions_are_those_of_the_paths_and_add_up(
     np.testing.assert_allclose(contributions, expected, atol=1e-12)
     np.testing.assert_allclose(made.evaluate(features), expected.sum(axis=0), atol=1e-12)
     subjects = by_subject(contributions)
-    assert set(subjects) == set(FEATURES.values()) == {PREFERENCE, *WORDS}
+    assert set(subjects) == set(FEATURES.values()) == {*OF_THE_LIST, *WORDS}
     np.testing.assert_allclose(sum(subjects.values()), expected.sum(axis=0), atol=1e-12)
     for subject, total in subjects.items():
         of_it = [at for at, name in enumerate(FEATURES) if FEATURES[name] == subject]
@@ -64,21 +64,19 @@ def test_an_effect_is_told_if_it_is_more_than_a_little_the_strongest_first() -> 
         "time": np.array([0.5, 0.04, 0.2]),
         "series": np.array([0.0, -0.049, 0.25]),
         "rating": np.array([-0.9, 0.0, 0.051]),
-        "factors": np.array([0.1, -0.01, -0.4]),
+        "factors": np.array([9.0, -9.0, 9.0]),
     }
     first, second, third = effects(features, added)
     assert [(one.subject, one.words) for one in first] == [
         ("rating", "you would rate it below your average"),
         ("time", "newer than most of your list"),
         ("popularity", "more widely watched than most of your list"),
-        ("factors", "how it fits your list as a whole"),
     ]
-    assert [one.factor for one in first] == pytest.approx(np.exp([-0.9, 0.5, -0.2, 0.1]).tolist())
+    assert [one.factor for one in first] == pytest.approx(np.exp([-0.9, 0.5, -0.2]).tolist())
     assert second == ()
-    assert [one.subject for one in third] == ["factors", "popularity", "series", "time", "rating"]
-    assert third[0].words == "how it fits your list as a whole"
-    assert third[1].words == "less widely watched than most of your list"
-    assert third[2].words == "a series that is new to you"
+    assert [one.subject for one in third] == ["popularity", "series", "time", "rating"]
+    assert third[0].words == "less widely watched than most of your list"
+    assert third[1].words == "a series that is new to you"
 
 
 @pytest.mark.parametrize(
