@@ -75,11 +75,8 @@ class _Stages:
     def model(self, variant: Variant) -> pipeline.Fitted:
         """The model of a variant."""
         parameters = msgspec.structs.replace(self._parameters, **variant.parameters)
-        if not parameters.trees:
-            return self._first_stage._replace(
-                manifest=msgspec.structs.replace(self._first_stage.manifest, parameters=parameters)
-            )
-        return pipeline.put_second_stage(self._first_stage, self._second_stage_without(variant.unseen), parameters)
+        stage = self._second_stage_without(variant.unseen) if parameters.trees else ranking.NO_SECOND_STAGE
+        return pipeline.put_second_stage(self._first_stage, stage, parameters)
 
     @cached_property
     def _first_stage(self) -> pipeline.Fitted:

@@ -125,8 +125,9 @@ class Arrays:
         later = _of_later_schemas(artefact)
         names = [name for name in cls.__dataclass_fields__ if name not in later]
         arrays = cls(**{name: _map(artefact.path(f"{name}.npy")) for name in names}, **later)
-        unnamed = arrays.tree_features.size and arrays.tree_features.max() >= len(artefact.manifest.features)
-        problem = arrays.problem() or ("tree_features point past the manifest's features" if unnamed else None)
+        problem = arrays.problem()
+        if problem is None and (arrays.tree_features >= len(artefact.manifest.features)).any():
+            problem = "tree_features point past the manifest's features"
         if problem:
             raise ArtefactCorrupt(f"The model in {artefact.directory} can't be used: {problem}.")
         return arrays
@@ -168,6 +169,7 @@ class Arrays:
             "anime_ids are not positive": not (ids > 0).all(),
             "attr_rows point past attr_values": ((attr_rows < -1) | (attr_rows >= len(self.attr_values))).any(),
             "popularity is not positive": not (self.popularity > 0).all(),
+            "factor_scale is above 1": (self.factor_scale > 1).any(),  # with 10^38, no visitor could be folded in
             "tree_borders are not numbers": np.isnan(self.tree_borders).any(),
             "tree_parts are not finite": not np.isfinite(self.tree_parts).all(),
             "tree_parts add up to too much": not _bounded(self.tree_parts),

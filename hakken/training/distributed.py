@@ -287,7 +287,7 @@ def fit(
     fitted = pipeline.described(people.reading, arrays, b_u, unwatched, parameters, made_from=made_from)
     if not parameters.trees:
         return fitted
-    stage = stages[0] if stages else ranking.second_stage(ranking.NO_MATERIAL, parameters.trees, SILENT)
+    stage = stages[0] if stages else ranking.NO_SECOND_STAGE
     return pipeline.put_second_stage(fitted, stage, parameters)
 
 

@@ -9,8 +9,8 @@ the hidden titles up in it:
 What is optimised is NDCG with gains of 4 for a liked title, 1 for another watched one and 0 for all others, and a
 discount of 1 / log2(position + 1). A title that was watched and disliked counts as watched, since
 `hakken.recommend.scoring` lowers what would be disliked. Nobody's own list is in the model that their titles are ranked
-with, as no visitor's is. Burges, "From RankNet to LambdaRank to LambdaMART: an overview" (Microsoft Research 2010);
-LightGBM's `lambdarank`.
+with, as no visitor's is; the factors that trees know (`hakken.training.factors`) are learnt from the same others.
+Burges, "From RankNet to LambdaRank to LambdaMART: an overview" (Microsoft Research 2010); LightGBM's `lambdarank`.
 """
 
 import dataclasses
@@ -105,9 +105,6 @@ class Material(NamedTuple):
     lists: tuple[Lists, ...]
 
 
-NO_MATERIAL = Material(no_factors(), ())
-
-
 class SecondStage(NamedTuple):
     """What the second stage adds to a model.
 
@@ -120,12 +117,15 @@ class SecondStage(NamedTuple):
     trees: dict[str, Array]
 
 
+NO_SECOND_STAGE = SecondStage(no_factors(), no_trees())
+
+
 def material_of(table: RatingTable, fit_inner: Callable[[RatingTable], ModelBundle], progress: Progress) -> Material:
     """Make of a table what trees are learnt from, with `fit_inner`, which trains a model without trees."""
     rng = draws()
     chosen = choose_people(table.scored, np.bincount(table.users, minlength=table.n_users), rng)
     if not chosen:
-        return NO_MATERIAL
+        return Material(no_factors(), ())
     aside, others = map(table.of_users, chosen)
     return material_with(aside, others, fit_inner, rng, progress)
 
@@ -179,7 +179,7 @@ def second_stage(material: Material, n_trees: int, progress: Progress) -> Second
         TableError: LightGBM can't be loaded.
     """
     if len(material.lists) < N_LISTS:
-        return SecondStage(no_factors(), no_trees())
+        return NO_SECOND_STAGE
     with progress.stage("trees", N_LISTS, "kinds of lists") as advance:
         made = []
         for one, settings in zip(material.lists, OF_KINDS, strict=True):

@@ -174,6 +174,7 @@ POISON: list[tuple[str, Change, str]] = [
     ("attr_scale", lambda _: np.array(1, dtype=np.float32), r"int8\(\d+, 1\)"),
     ("factor_scale", first(np.nan), "factor_scale is not finite"),
     ("factor_scale", first(-1), "factor_scale is negative"),
+    ("factor_scale", first(1e38), "factor_scale is above 1"),
     ("factor_scale", lambda one: one[1:], rf"factor_scale is float32\({N_ITEMS - 1},\), not float32\({N_ITEMS},\)"),
     ("factors", lambda one: one[1:], r"factors is int8\(\d+, \d+\), not int8"),
     ("factors", lambda one: one[:, :0].ravel(), r"factors is int8\(0,\), not int8"),
