@@ -184,7 +184,7 @@ def page(evaluation: Evaluation) -> str:
         source=evaluation.source,
         salts=", ".join(f"`{salt}`" for salt in evaluation.salts),
         several="; figures are means over them" if len(evaluation.salts) > 1 else "",
-        people=f"{evaluation.table['people'].mean():,.0f}",
+        people=f"{evaluation.table['people'][0]:,.0f}",
         resamples=f"{evaluation.n_resamples:,}",
         keys=evaluation.keys.source if evaluation.keys else "nothing: discovery was not measured",
         table=markdown(evaluation.table),
