@@ -104,8 +104,6 @@ def test_methods_salts_and_resamples_can_be_chosen(small_ratings_csv: Path, tmp_
     assert "nothing: discovery was not measured" in page
     assert result.stderr.count("s2: asking Hakken") == 1
     assert "| ALS ‡ " in page
-    assert table["people"][0] != table["people"][1], "one is a mean of two salts"
-    assert f"{table['people'][0]:,.0f} test users a salt" in page
     groups = pd.read_csv(tmp_path / "evaluation" / "groups.csv").set_index("group")["people"]
     assert 0 < groups["of 0"] + groups["of 1"] < table["people"][0]
     assert "| Hakken |" in page
