@@ -11,9 +11,9 @@ from threadpoolctl import threadpool_limits
 
 from hakken.errors import TableError
 from hakken.evaluation.methods import Scores, scoring
-from hakken.evaluation.protocol import Split, TestUser, list_matrix
+from hakken.evaluation.protocol import Split, TestUser
 from hakken.model.arrays import Array, Float64s
-from hakken.training.factors import implicit_settings
+from hakken.training.factors import implicit_settings, list_matrix
 
 NEIGHBOURS = 50
 ALPHA, BETA, RP3_WEIGHTS = 0.8, 0.2, 5

@@ -26,8 +26,9 @@ import numpy as np
 import scipy.sparse
 
 from hakken.errors import TableError
-from hakken.model.arrays import Array, Bools, Int64s
+from hakken.model.arrays import Bools, Int64s
 from hakken.ratings import STATUS_OF_CODE, Rating, Status, UserList
+from hakken.training.factors import list_matrix
 from hakken.training.tables import UNKNOWN_STATUS, RatingTable
 
 BUCKETS = 5
@@ -89,11 +90,6 @@ class Split(NamedTuple):
         """The lists of the training users: `(n_users, n_items)` float32 CSR, 1 where a user has an item."""
         table = self.training
         return list_matrix(table.users, table.items, (table.n_users, self.n_items))
-
-
-def list_matrix(users: Array, items: Array, shape: tuple[int, int]) -> scipy.sparse.csr_matrix:
-    """Entries, `(n,)` users and items, as float32 CSR: 1 where a user has an item on their list."""
-    return scipy.sparse.csr_matrix((np.ones(len(items), dtype=np.float32), (users, items)), shape)
 
 
 def bucket(salt: str, what: str) -> int:

@@ -59,9 +59,7 @@ def item_factors(table: RatingTable, watched: Bools) -> ItemFactors:
         from implicit.als import AlternatingLeastSquares  # noqa: PLC0415  # see `needing`
     place = np.empty(table.n_users, dtype=np.int64)  # by id: sums would else differ with the order of people
     place[np.argsort(table.user_ids or range(table.n_users))] = np.arange(table.n_users)
-    entries = place[table.users[watched]], table.items[watched]
-    ones = np.ones(len(entries[0]), dtype=np.float32)
-    lists = csr_matrix((ones, entries), (table.n_users, len(table.anime_ids)))
+    lists = list_matrix(place[table.users[watched]], table.items[watched], (table.n_users, len(table.anime_ids)))
     with implicit_settings():
         model = AlternatingLeastSquares(
             factors=N_FACTORS,
@@ -73,6 +71,11 @@ def item_factors(table: RatingTable, watched: Bools) -> ItemFactors:
         )
         model.fit(lists, show_progress=False)
     return ItemFactors(table.anime_ids, model.item_factors)
+
+
+def list_matrix(users: Array, items: Array, shape: tuple[int, int]) -> csr_matrix:
+    """Entries, `(n,)` users and items, as float32 CSR: 1 where a user has an item on their list."""
+    return csr_matrix((np.ones(len(items), dtype=np.float32), (users, items)), shape)
 
 
 @contextmanager
